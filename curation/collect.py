@@ -1,0 +1,32 @@
+"""Stage `collect`: every source's rows, in one canonical file."""
+
+from collections.abc import Iterator
+
+from curation.formats import read_rows
+from curation.params import CollectParams, FileSource, Source
+from curation.python_api import read_package
+from registry.errors import InputError, run_stage
+from registry.layout import RAW
+from registry.params import load
+from registry.records import Row, write_records
+
+
+def main() -> None:
+    params = load(CollectParams, "curation.collect")
+    rows = {row.id: row for source in params.sources for row in read_source(source)}
+    if not rows:
+        raise InputError("the sources hold no rows", file="params.yaml", field="curation.collect")
+    write_records(RAW, rows.values())
+    print(f"collected {len(rows)} rows into {RAW}")
+
+
+def read_source(source: Source) -> Iterator[Row]:
+    if isinstance(source, FileSource):
+        yield from read_rows(source.path)
+    else:
+        for package in source.packages:
+            yield from read_package(package)
+
+
+if __name__ == "__main__":
+    run_stage(main)

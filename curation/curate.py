@@ -1,0 +1,90 @@
+"""Stage `curate`: clean rows, one of each, split by group into train, dev and sealed."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from curation.params import CurateParams
+from curation.twins import merge_groups
+from registry.canonical import digest_json
+from registry.errors import run_stage
+from registry.files import staged_folder
+from registry.layout import CURATED, RAW
+from registry.params import load
+from registry.records import Message, Row, Split, write_records
+
+
+def main() -> None:
+    params = load(CurateParams, "curation.curate")
+    raw = Row.read_lines(RAW)
+    distinct = list(unrepeated(map(clean, raw)))
+    kept = list(thinned(merge_groups(distinct, params.similarity), params))
+    parts = split(kept, params)
+    with staged_folder(CURATED) as draft:
+        for part, chosen in parts.items():
+            write_records(draft / f"{part}.jsonl", chosen)
+    sizes = ", ".join(f"{len(chosen)} {part}" for part, chosen in parts.items())
+    print(
+        f"{len(raw)} rows, {len(distinct)} without repeats, {len(kept)} without surplus twins; "
+        f"taken: {sizes}"
+    )
+
+
+def clean(row: Row) -> Row:
+    """Unicode NFC, no blanks around a message."""
+    return row.model_copy(
+        update={"prompt": cleaned(row.prompt), "completion": cleaned(row.completion)}
+    )
+
+
+def cleaned(messages: Iterable[Message]) -> tuple[Message, ...]:
+    return tuple(
+        Message(role=m.role, content=unicodedata.normalize("NFC", m.content).strip())
+        for m in messages
+    )
+
+
+def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
+    """Pass on the first of the rows that ask and answer the same."""
+    seen: set[tuple[str, str]] = set()
+    for row in rows:
+        text = (row.prompt_text, row.completion_text)
+        if text not in seen:
+            seen.add(text)
+            yield row
+
+
+def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:
+    """Pass on at most max_per_group rows of a group, in an order that the seed alone decides."""
+    taken: Counter[str] = Counter()
+    for row in sorted(rows, key=lambda row: lot(params.seed, row.id)):
+        taken[row.group] += 1
+        if params.max_per_group is None or taken[row.group] <= params.max_per_group:
+            yield row
+
+
+def split(rows: Iterable[Row], params: CurateParams) -> dict[Split, list[Row]]:
+    """Deal whole groups by a lot drawn from their name, then take the asked number of rows.
+
+    A group's lot does not depend on the other rows, so a row keeps its side as the data grow.
+    """
+    parts: dict[Split, list[Row]] = {part: [] for part in Split}
+    for row in rows:
+        parts[side(lot(params.seed, row.group), params)].append(row)
+    limits = {Split.TRAIN: params.train, Split.DEV: params.dev, Split.SEALED: params.sealed}
+    return {part: chosen[: limits[part]] for part, chosen in parts.items()}
+
+
+def side(lot: float, params: CurateParams) -> Split:
+    if lot < params.sealed_share:
+        return Split.SEALED
+    return Split.DEV if lot < params.sealed_share + params.dev_share else Split.TRAIN
+
+
+def lot(seed: int, name: str) -> float:
+    """A number in [0, 1) that is a function of seed and name, spread evenly over names."""
+    return int(digest_json([seed, name])[:13], 16) / 16**13
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,93 @@
+"""Rows of a JSON Lines file, whichever of the usual shapes they come in."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from registry.canonical import digest_json
+from registry.errors import InputError
+from registry.records import Row, read_input
+
+Fields = dict[str, Any]
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a JSON Lines file. Raises InputError naming file, line and field."""
+    seen: dict[str, int] = {}
+    for number, line in enumerate(read_input(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        row = read_row(line, path, number)
+        if row.id in seen:
+            problem = f"{row.id!r} stands on line {seen[row.id]} already"
+            raise InputError(problem, file=path, line=number, field="id")
+        seen[row.id] = number
+        yield row
+
+
+def read_row(line: bytes, path: Path, number: int) -> Row:
+    try:
+        fields = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"not JSON: {error}", file=path, line=number) from None
+    if not isinstance(fields, dict):
+        raise InputError("a row must be a JSON object", file=path, line=number)
+    for key, convert in SHAPES.items():
+        if key in fields:
+            try:
+                fields = complete(convert(fields), path)
+            except (KeyError, TypeError, IndexError) as error:
+                problem = f"not a row in the {key!r} shape: {error}"
+                raise InputError(problem, file=path, line=number, field=key) from None
+            return Row.parse(json.dumps(fields).encode(), path, number)
+    shapes = ", ".join(repr(key) for key in SHAPES)
+    raise InputError(f"a row needs one of the fields {shapes}", file=path, line=number)
+
+
+def complete(fields: Fields, path: Path) -> Fields:
+    """Fill in what a canonical row must have and an import may leave out."""
+    text = [fields["prompt"], fields["completion"]]
+    defaults = {"id": digest_json(text)[:16], "source": path.name}
+    fields = defaults | fields
+    return {"group": fields["id"]} | fields
+
+
+def from_instruction(fields: Fields) -> Fields:
+    """{instruction, input?, output}, as Alpaca has it."""
+    rest = without(fields, "instruction", "input", "output")
+    prompt = "\n\n".join(part for part in (fields["instruction"], fields.get("input")) if part)
+    return rest | {
+        "prompt": turn("user", prompt),
+        "completion": turn("assistant", fields["output"]),
+    }
+
+
+def from_messages(fields: Fields) -> Fields:
+    """{messages}: the last one is the completion, all before it are the prompt."""
+    messages = fields["messages"]
+    return without(fields, "messages") | {"prompt": messages[:-1], "completion": [messages[-1]]}
+
+
+def from_prompt(fields: Fields) -> Fields:
+    """{prompt, completion}, each a text or a list of messages: the canonical row."""
+    prompt, completion = fields["prompt"], fields["completion"]
+    return fields | {
+        "prompt": turn("user", prompt) if isinstance(prompt, str) else prompt,
+        "completion": turn("assistant", completion) if isinstance(completion, str) else completion,
+    }
+
+
+SHAPES: dict[str, Callable[[Fields], Fields]] = {
+    "instruction": from_instruction,
+    "messages": from_messages,
+    "prompt": from_prompt,
+}
+
+
+def turn(role: str, content: str) -> list[Fields]:
+    return [{"role": role, "content": content}]
+
+
+def without(fields: Fields, *keys: str) -> Fields:
+    return {key: value for key, value in fields.items() if key not in keys}

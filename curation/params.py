@@ -1,0 +1,44 @@
+"""What the curation stages may be told."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from registry.params import Settings
+
+
+class PackagesSource(Settings):
+    """The sample task: one-line API summaries out of installed Python packages."""
+
+    kind: Literal["python-api"]
+    packages: tuple[str, ...] = Field(min_length=1)
+
+
+class FileSource(Settings):
+    """A JSON Lines file of training rows, in any of the formats of curation/formats.py."""
+
+    kind: Literal["file"]
+    path: Path
+
+
+Source = Annotated[PackagesSource | FileSource, Field(discriminator="kind")]
+
+
+class CollectParams(Settings):
+    sources: tuple[Source, ...] = Field(min_length=1)
+
+
+class CurateParams(Settings):
+    max_per_group: PositiveInt | None = None  # rows kept of one family of twins; null: all
+    similarity: float = Field(default=0.8, gt=0, le=1)  # word overlap from which answers are twins
+    dev_share: float = Field(default=0.15, gt=0, lt=1)  # of the groups
+    sealed_share: float = Field(default=0.25, gt=0, lt=1)
+    train: PositiveInt | None = None  # rows taken of each part; null: all
+    dev: PositiveInt | None = None
+    sealed: PositiveInt | None = None
+    seed: NonNegativeInt = 0
+
+
+class ValidateParams(Settings):
+    contract: Path

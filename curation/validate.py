@@ -1,0 +1,40 @@
+"""Stage `validate`: check the curated rows against the contract; always reports, never stops."""
+
+from pathlib import Path
+
+from curation.contract import Contract, check
+from curation.features import feature_table
+from curation.params import ValidateParams
+from registry.canonical import digest_folder
+from registry.errors import run_stage
+from registry.files import staged_folder
+from registry.layout import CURATED, GATE_PAGE, GATE_REPORT, rows_of
+from registry.pages import render
+from registry.params import load
+from registry.records import GateReport, Row, Split
+
+TEMPLATE = Path(__file__).parent / "templates" / "gate.html"
+
+
+def main() -> None:
+    params = load(ValidateParams, "curation.validate")
+    contract = load(Contract, path=params.contract)
+    table = feature_table(read_parts())
+    report = GateReport(
+        dataset_rows=digest_folder(CURATED),
+        contract=contract.digest,
+        row_count=len(table),
+        checks=check(table, contract),
+    )
+    with staged_folder(GATE_REPORT.parent) as draft:
+        report.write(draft / GATE_REPORT.name)
+        (draft / GATE_PAGE.name).write_text(render(TEMPLATE, report=report, contract=contract))
+    print(f"{report}; see {GATE_PAGE}")
+
+
+def read_parts() -> dict[Split, tuple[Row, ...]]:
+    return {part: Row.read_lines(rows_of(part)) for part in Split}
+
+
+if __name__ == "__main__":
+    run_stage(main)

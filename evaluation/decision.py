@@ -1,0 +1,173 @@
+"""The decision: a pure function of evidence, policy and which opening of the exam this is."""
+
+from collections.abc import Iterator
+
+from evaluation.evidence import weigh
+from evaluation.policy import Policy
+from evaluation.statistics import alpha_at, bounds, holm, items_needed, p_below
+from registry.errors import InputError
+from registry.records import Bound, Decision, Evidence, MetricEvidence, ScoreTable, Verdict
+
+
+def decide(scores: ScoreTable, policy: Policy, opening: int = 1) -> Decision:
+    """The verdict on a score table at the k-th opening of its exam. Raises InputError."""
+    return rule(weigh(scores, policy), policy, opening)
+
+
+def rule(evidence: Evidence, policy: Policy, opening: int | None) -> Decision:
+    """The verdict on evidence.
+
+    Opening None: the sealed exam stays closed, because the challenger did not qualify on dev.
+    REJECT when a metric, a floor or a slice speaks clearly against the challenger; PROMOTE when
+    every gating metric's lower bound is above its threshold (an intersection–union test, Berger
+    1982, so no correction across metrics); HOLD otherwise.
+    """
+    if opening is None:
+        return sentence(evidence, policy, Verdict.HOLD, unqualified(evidence, policy))
+    alpha = alpha_at(policy.alpha, opening)
+    judged = {name: bound(found, policy, name, alpha) for name, found in evidence.sealed.items()}
+    against = list(objections(evidence, policy, judged, alpha))
+    doubts = list(open_questions(evidence, policy, judged, alpha))
+    if against:
+        verdict, reasons = Verdict.REJECT, against + doubts
+    elif doubts:
+        verdict, reasons = Verdict.HOLD, doubts
+    else:
+        verdict, reasons = Verdict.PROMOTE, victories(evidence, policy, judged)
+    needed = further_items(evidence, policy, judged, alpha) if verdict is Verdict.HOLD else None
+    return sentence(evidence, policy, verdict, reasons, opening, alpha, judged, needed)
+
+
+def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
+    """Why a challenger may not sit the sealed exam: dev means that are not above the threshold.
+
+    Without a dev part there is nothing to fail.
+    """
+    return [
+        f"did not qualify: {metric} differs by {found.diff:+.3f} on the dev part, "
+        f"and must exceed {policy.threshold(metric):+.3f} before the sealed exam is opened"
+        for metric, found in evidence.dev.items()
+        if metric in policy.gating and found.diff <= policy.threshold(metric)
+    ]
+
+
+def bound(found: MetricEvidence, policy: Policy, metric: str, alpha: float) -> Bound:
+    lower, upper = bounds(found.diff, found.se, found.df, alpha)
+    return Bound(lower=lower, upper=upper, won=lower > policy.threshold(metric))
+
+
+def objections(
+    evidence: Evidence, policy: Policy, judged: dict[str, Bound], alpha: float
+) -> Iterator[str]:
+    """Everything that speaks clearly against the challenger."""
+    for metric in policy.gating:
+        if metric in judged and judged[metric].upper < -policy.margin(metric):
+            diff = evidence.sealed[metric].diff
+            yield f"{metric} is clearly worse: {diff:+.3f}, at best {judged[metric].upper:+.3f}"
+    for metric, floor in policy.floors.items():
+        found = evidence.sealed.get(metric)
+        if found is None or found.challenger_mean is None:
+            raise InputError(f"the policy's floor names {metric!r}, which was not scored")
+        if found.challenger_mean < floor:
+            yield f"{metric} is {found.challenger_mean:.3f}, under the floor of {floor:.3f}"
+    yield from harmed_slices(evidence, policy, alpha)
+
+
+def harmed_slices(evidence: Evidence, policy: Policy, alpha: float) -> Iterator[str]:
+    """Slices with a significant loss in a gating metric, Holm-corrected over all of them."""
+    cells = [
+        (name, metric, found)
+        for name, measured in evidence.slices.items()
+        for metric, found in measured.items()
+        if metric in policy.gating
+    ]
+    adjusted = holm([p_below(found.diff, found.se, found.df, 0.0) for _, _, found in cells])
+    for (name, metric, found), p in zip(cells, adjusted, strict=True):
+        if p < alpha:
+            yield f"slice {name} is clearly worse in {metric}: {found.diff:+.3f} on {found.n} items"
+
+
+def open_questions(
+    evidence: Evidence, policy: Policy, judged: dict[str, Bound], alpha: float
+) -> Iterator[str]:
+    """Everything that a promotion still lacks."""
+    if alpha < policy.alpha_floor:
+        yield (
+            f"the exam is spent: alpha is {alpha:.5f}, under the floor of "
+            f"{policy.alpha_floor:.5f}; a fresh eval set is due"
+        )
+    for metric in policy.gating:
+        if metric not in judged:
+            yield f"{metric} could not be measured: fewer than two clusters"
+        elif not judged[metric].won:
+            found, threshold = evidence.sealed[metric], policy.threshold(metric)
+            yield (
+                f"{metric} differs by {found.diff:+.3f}, but may be as low as "
+                f"{judged[metric].lower:+.3f}; it must exceed {threshold:+.3f}"
+            )
+    for name, least in policy.critical_slices.items():
+        yield from slice_questions(name, evidence.slices[name], policy, least, alpha)
+
+
+def slice_questions(
+    name: str, measured: dict[str, MetricEvidence], policy: Policy, least: int, alpha: float
+) -> Iterator[str]:
+    """What a critical slice lacks: items, or a bound above the slice margin."""
+    for metric in policy.gating:
+        found = measured.get(metric)
+        n = found.n if found else 0
+        if found is None or n < least:
+            yield f"critical slice {name} has {n} items for {metric}, and needs {least}"
+        elif bounds(found.diff, found.se, found.df, alpha)[0] <= -policy.slice_margin:
+            yield (
+                f"critical slice {name} may have lost more than {policy.slice_margin} in "
+                f"{metric}: {found.diff:+.3f} on {n} items"
+            )
+
+
+def victories(evidence: Evidence, policy: Policy, judged: dict[str, Bound]) -> list[str]:
+    return [
+        f"{metric} is better by {evidence.sealed[metric].diff:+.3f}, "
+        f"at least {judged[metric].lower:+.3f}"
+        for metric in policy.gating
+    ]
+
+
+def further_items(
+    evidence: Evidence, policy: Policy, judged: dict[str, Bound], alpha: float
+) -> int | None:
+    """How many more items would find the policy's `effect` in every metric that is undecided."""
+    needed = []
+    for metric in policy.gating:
+        if metric in judged and not judged[metric].won:
+            found = evidence.sealed[metric]
+            design = found.n * (found.se / found.sd) ** 2 if found.sd else 1.0
+            effect = policy.effect - policy.threshold(metric)
+            if effect <= 0:
+                return None  # such an effect would not win however often it is measured
+            asked = (found.sd, effect, alpha, policy.power, len(policy.gating), design)
+            needed.append(max(0, items_needed(*asked) - found.n))
+    return max(needed, default=None)
+
+
+def sentence(
+    evidence: Evidence,
+    policy: Policy,
+    verdict: Verdict,
+    reasons: list[str],
+    opening: int | None = None,
+    alpha: float | None = None,
+    judged: dict[str, Bound] | None = None,
+    needed: int | None = None,
+) -> Decision:
+    return Decision(
+        verdict=verdict,
+        reasons=tuple(reasons),
+        opening=opening,
+        alpha=alpha,
+        bounds=judged or {},
+        needed=needed,
+        pins=evidence.pins,
+        evidence=evidence.digest,
+        policy=policy.digest,
+    )

@@ -1,0 +1,94 @@
+"""The comparison as a page: verdict on top, then intervals, slices and dev answers side by side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.policy import Policy
+from evaluation.statistics import bounds
+from registry.pages import render
+from registry.records import (
+    Decision,
+    Evidence,
+    ItemScore,
+    MetricEvidence,
+    Opponent,
+    Record,
+    Row,
+)
+
+TEMPLATE = Path(__file__).parent / "templates" / "comparison.html"
+SHOWN = 12  # examples at each end: the most improved and the most regressed
+
+
+class Example(Record):
+    row: Row
+    champion: str
+    challenger: str
+    scores: ItemScore
+
+    @property
+    def gain(self) -> float:
+        """Mean gain over the metrics, to sort by."""
+        sides = self.scores
+        gains = [sides.challenger[name] - sides.champion[name] for name in sides.champion]
+        return sum(gains) / len(gains)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One interval of the forest plot, in units of the metric."""
+
+    label: str
+    metric: str
+    n: int
+    diff: float
+    lower: float
+    upper: float
+
+    def place(self, value: float, reach: float) -> float:
+        """Where a value stands on an axis from −reach to +reach, in percent."""
+        return 50 + 50 * max(-1.0, min(1.0, value / reach))
+
+
+def report(
+    evidence: Evidence,
+    decision: Decision,
+    policy: Policy,
+    opponent: Opponent,
+    examples: Sequence[Example],
+) -> str:
+    """The whole comparison as one self-contained HTML page."""
+    alpha = decision.alpha or policy.alpha
+    forest = {metric: lines(evidence, metric, alpha) for metric in evidence.sealed}
+    ordered = sorted(examples, key=lambda example: (example.gain, example.row.id))
+    return render(
+        TEMPLATE,
+        evidence=evidence,
+        decision=decision,
+        policy=policy,
+        opponent=opponent,
+        alpha=alpha,
+        forest=forest,
+        reach=max((reach(line) for group in forest.values() for line in group), default=1.0),
+        regressed=[example for example in ordered if example.gain < 0][:SHOWN],
+        improved=[example for example in reversed(ordered) if example.gain > 0][:SHOWN],
+    )
+
+
+def lines(evidence: Evidence, metric: str, alpha: float) -> list[Line]:
+    """The metric's interval over all sealed items, then in each slice that has one."""
+    named: list[tuple[str, MetricEvidence]] = [("all items", evidence.sealed[metric])]
+    named += [
+        (name, slice_[metric]) for name, slice_ in evidence.slices.items() if metric in slice_
+    ]
+    return [line(label, metric, found, alpha) for label, found in named]
+
+
+def line(label: str, metric: str, found: MetricEvidence, alpha: float) -> Line:
+    lower, upper = bounds(found.diff, found.se, found.df, alpha)
+    return Line(label=label, metric=metric, n=found.n, diff=found.diff, lower=lower, upper=upper)
+
+
+def reach(line: Line) -> float:
+    return max(abs(line.lower), abs(line.upper))

@@ -1,0 +1,100 @@
+"""`incumbent doctor`: what this machine has, what it lacks, and what to do about it."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from incumbent.output import print_json, print_table
+from registry.errors import IncumbentError
+from registry.files import home
+from registry.models import Kind, ModelChoice, locate
+from registry.params import load
+from registry.store import Registry
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "peft",
+    "bitsandbytes",
+    "trl",
+    "evaluate",
+    "sentence-transformers",
+    "dvc",
+    "great-expectations",
+)
+LEAST_GIB = 4
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    what: str
+    ok: bool
+    detail: str
+
+
+def print_diagnosis(as_json: bool) -> None:
+    """Print every finding; exit with 1 when something that a run needs is missing."""
+    found = list(findings())
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        marks = {True: "[green]ok[/]", False: "[red]missing[/]"}
+        print_table(("", "", ""), ((marks[f.ok], f.what, f.detail) for f in found))
+    if not all(finding.ok for finding in found):
+        sys.exit(1)
+
+
+def findings() -> Iterator[Finding]:
+    yield Finding("python", sys.version_info >= (3, 11), platform.python_version())
+    yield Finding("processor", True, f"{os.cpu_count()} cores, {platform.machine()}")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+    yield Finding("memory", memory >= LEAST_GIB, f"{memory:.0f} GiB, at least {LEAST_GIB} needed")
+    disk = shutil.disk_usage(Path.cwd()).free / GIB
+    yield Finding("disk", disk >= LEAST_GIB, f"{disk:.0f} GiB free, at least {LEAST_GIB} needed")
+    for package in PACKAGES:
+        yield installed(package)
+    yield accelerator()
+    yield model("base")
+    yield model("embedder")
+    yield registry()
+
+
+def installed(package: str) -> Finding:
+    try:
+        return Finding(package, True, version(package))
+    except PackageNotFoundError:
+        return Finding(package, False, f"pip install {package}")
+
+
+def accelerator() -> Finding:
+    # Imported here because the other findings must not wait for it, nor need it.
+    try:
+        import torch
+    except ImportError:
+        return Finding("accelerator", False, "torch cannot be imported")
+    if torch.cuda.is_available():
+        return Finding("accelerator", True, torch.cuda.get_device_name())
+    return Finding("accelerator", True, "none: training and answering run on the processor")
+
+
+def model(kind: Kind) -> Finding:
+    try:
+        folder = locate(load(ModelChoice, kind), kind)
+    except IncumbentError as error:
+        return Finding(f"{kind} model", False, str(error))
+    ready = str(folder) if folder.is_dir() else "will be converted by `dvc repro`, once"
+    return Finding(f"{kind} model", True, ready)
+
+
+def registry() -> Finding:
+    try:
+        with Registry.here() as opened:
+            return Finding("registry", True, f"{len(opened.versions())} versions in {home()}")
+    except IncumbentError as error:
+        return Finding("registry", False, str(error))

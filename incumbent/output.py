@@ -1,0 +1,30 @@
+"""How commands print: JSON for programs, tables for people."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+COLOURS = {"PROMOTE": "bold green", "HOLD": "bold yellow", "REJECT": "bold red"}
+
+console = Console(highlight=False)
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A plain table; columns that hold numbers are named with a leading ">" and align right."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column.lstrip(">"), justify="right" if column[0] == ">" else "left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def coloured(verdict: str) -> str:
+    return f"[{COLOURS[verdict]}]{verdict}[/]"

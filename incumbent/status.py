@@ -1,0 +1,33 @@
+"""`incumbent status`: who holds the seat, and how the newest challenger fares."""
+
+from incumbent.output import coloured, console, print_json
+from registry.store import Registry
+
+
+def print_status(as_json: bool) -> None:
+    with Registry.here() as registry:
+        champion = registry.champion()
+        newest = next(reversed(registry.versions()), None)
+        decision = registry.decision(newest.number) if newest else None
+        openings = len(registry.history(kind="open"))
+    if as_json:
+        print_json(
+            {
+                "family": registry.family,
+                "champion": champion.model_dump(mode="json") if champion else None,
+                "newest": newest.model_dump(mode="json") if newest else None,
+                "decision": decision.model_dump(mode="json") if decision else None,
+                "openings": openings,
+            }
+        )
+        return
+    console.print(f"family    {registry.family}")
+    console.print(f"champion  {champion or 'none yet: the bare base model serves'}", soft_wrap=True)
+    if newest and decision:
+        console.print(
+            f"newest    {newest.label}: {coloured(decision.verdict.value)}, {decision.reasons[0]}",
+            soft_wrap=True,
+        )
+    console.print(f"openings  the sealed exam was opened {openings} times")
+    if newest is None:
+        console.print("next      dvc repro && incumbent submit --promote")

@@ -1,0 +1,144 @@
+"""`incumbent submit`: the pipeline's challenger becomes a version with a decision."""
+
+from pathlib import Path
+
+from evaluation.compare import examples
+from evaluation.decision import rule, unqualified
+from evaluation.policy import Policy
+from evaluation.report import report
+from incumbent.output import coloured, console, print_json, print_table
+from registry.errors import InputError
+from registry.files import home, write_bytes
+from registry.layout import ADAPTER, ADAPTER_FILES, DATASET, EVIDENCE, GATE_REPORT
+from registry.params import load
+from registry.records import (
+    Adapter,
+    AdapterVersion,
+    Bound,
+    DatasetVersion,
+    Decision,
+    Evidence,
+    GateReport,
+    MetricEvidence,
+    Opponent,
+    Verdict,
+)
+from registry.store import Registry
+
+EXIT_CODES = {Verdict.PROMOTE: 0, Verdict.HOLD: 10, Verdict.REJECT: 11}
+
+
+def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
+    """Submit, decide, and promote if asked and won; returns the verdict's exit code."""
+    adapter = Adapter.read(ADAPTER)
+    evidence = Evidence.read(EVIDENCE)
+    policy = load(Policy, "evaluation.policy")
+    with Registry.here() as registry:
+        opponent = registry.opponent(adapter.files)
+        refuse_stale(evidence, adapter, opponent)
+        champion = registry.champion()
+        seated = champion is not None and champion.adapter.files == adapter.files
+        version = registry.submit(adapter, ADAPTER_FILES, reason, *lineage())
+        decision = decide(registry, version, evidence, policy)
+        page = home() / "reports" / f"{version.family}-v{version.number}.html"
+        write_bytes(page, report(evidence, decision, policy, opponent, examples()).encode())
+        won = decision.verdict is Verdict.PROMOTE
+        if promote and won:
+            registry.promote(version.number, reason)
+    if as_json:
+        print_json(
+            {
+                "version": version.model_dump(mode="json"),
+                "decision": decision.model_dump(mode="json"),
+            }
+        )
+    else:
+        print_comparison(evidence, decision, opponent)
+        print_outcome(version, decision, page, promoted=promote and won, seated=seated)
+    return EXIT_CODES[decision.verdict]
+
+
+def refuse_stale(evidence: Evidence, adapter: Adapter, opponent: Opponent) -> None:
+    """Raise InputError when the evidence is not about this challenger and this champion."""
+    pins = evidence.pins
+    if pins is None or (pins.challenger, pins.champion) != (adapter.files, opponent.adapter):
+        raise InputError(
+            f"is not about {adapter} against {opponent}: run `dvc repro` first", file=EVIDENCE
+        )
+
+
+def lineage() -> tuple[DatasetVersion, GateReport]:
+    return DatasetVersion.read(DATASET), GateReport.read(GATE_REPORT)
+
+
+def decide(
+    registry: Registry, version: AdapterVersion, evidence: Evidence, policy: Policy
+) -> Decision:
+    """Open the exam if the challenger qualified for it, decide, and keep the decision."""
+    opening = None
+    if evidence.pins and not unqualified(evidence, policy):
+        opening = registry.open_exam(evidence.pins, version.number)
+    decision = rule(evidence, policy, opening)
+    registry.record_decision(version.number, decision, evidence, policy)
+    return decision
+
+
+def print_comparison(evidence: Evidence, decision: Decision, opponent: Opponent) -> None:
+    """The table of the sealed exam, or of the dev part when the exam stayed closed."""
+    opened = decision.opening is not None
+    measured = evidence.sealed if opened else evidence.dev
+    console.print(
+        f"\nchallenger against {opponent.label}, {'sealed' if opened else 'dev'} eval set"
+    )
+    columns = (
+        "metric",
+        ">champion",
+        ">challenger",
+        ">difference",
+        ">interval",
+        ">items",
+        "verdict",
+    )
+    bounds = decision.bounds
+    print_table(columns, (cells(name, m, bounds.get(name)) for name, m in measured.items()))
+
+
+def cells(metric: str, found: MetricEvidence, bound: Bound | None) -> tuple[str, ...]:
+    return (
+        metric,
+        number(found.champion_mean),
+        number(found.challenger_mean),
+        f"{found.diff:+.3f}",
+        f"{bound.lower:+.3f} … {bound.upper:+.3f}" if bound else "",
+        str(found.n),
+        standing(bound) if bound else "",
+    )
+
+
+def number(mean: float | None) -> str:
+    return "" if mean is None else f"{mean:.3f}"
+
+
+def standing(bound: Bound) -> str:
+    if bound.won:
+        return "[green]better[/]"
+    return "[red]worse[/]" if bound.upper < 0 else "[yellow]undecided[/]"
+
+
+def print_outcome(
+    version: AdapterVersion, decision: Decision, page: Path, *, promoted: bool, seated: bool
+) -> None:
+    console.print()
+    share = f" (opening {decision.opening}, alpha {decision.alpha:.4f})" if decision.alpha else ""
+    console.print(f"{version.label}: {coloured(decision.verdict.value)}{share}")
+    for reason in decision.reasons:
+        console.print(f"  {reason}")
+    if decision.needed:
+        console.print(f"  about {decision.needed} more eval items would settle it")
+    if seated:
+        console.print(f"{version.label} is the champion already; nothing changed")
+    elif promoted:
+        console.print(f"{version.label} is the champion now")
+    elif decision.verdict is Verdict.PROMOTE:
+        console.print(f"to give it the seat: incumbent promote {version.number}")
+    console.print(f"report: {page}", soft_wrap=True)

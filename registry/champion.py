@@ -1,0 +1,33 @@
+"""Stage `champion`: write down whom the challenger has to beat.
+
+The registry is shared state, so this stage always runs; the stages after it run again only when
+its bytes change.
+"""
+
+from registry.errors import InputError, run_stage
+from registry.layout import ADAPTER, CHAMPION
+from registry.records import Adapter
+from registry.store import Registry
+
+
+def main() -> None:
+    challenger = Adapter.read(ADAPTER)
+    with Registry.here() as registry:
+        opponent = registry.opponent(challenger.files)
+        champion = registry.champion()
+    if opponent.base and opponent.base != challenger.base.weights:
+        raise InputError(
+            f"{opponent} stands on another base model than {challenger}: give adapters of this "
+            "base a family of their own",
+            file="params.yaml",
+            field="registry.family",
+        )
+    opponent.write(CHAMPION)
+    if champion and champion.adapter.files == challenger.files:
+        print(f"the challenger is the champion, {champion.label}; it won its seat from {opponent}")
+    else:
+        print(f"the challenger has to beat {opponent}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,62 @@
+"""Files that are whole or absent: written under a temporary name, synced, then renamed."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def home() -> Path:
+    """The folder of all state: $INCUMBENT_HOME, or `.incumbent` in the project's root."""
+    return Path(os.environ.get("INCUMBENT_HOME", ".incumbent"))
+
+
+@contextmanager
+def staged_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes target's place when the block ends without an error."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        draft.chmod(0o755)  # mkdtemp makes it private; what it becomes is not
+        yield draft
+        for path in draft.rglob("*"):
+            if path.is_file():
+                sync(path)
+        if target.exists():
+            shutil.rmtree(target)
+        draft.rename(target)
+        sync(target.parent)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_bytes(target: Path, data: bytes) -> None:
+    """Write a file so that a reader or a crash sees the old bytes or the new ones."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(target)
+        sync(target.parent)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def write_lines(target: Path, lines: Iterable[bytes]) -> None:
+    """Write the lines, each ended by a newline, as one whole file."""
+    write_bytes(target, b"".join(line + b"\n" for line in lines))
+
+
+def sync(path: Path) -> None:
+    """Flush a file's bytes or a folder's entries to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,28 @@
+"""Where each stage of dvc.yaml leaves its output, relative to the project's root."""
+
+from pathlib import Path
+
+from registry.records import Split
+
+RAW = Path("datasets/raw/rows.jsonl")
+CURATED = Path("datasets/curated")
+GATE_REPORT = Path("outputs/gate/report.json")
+GATE_PAGE = Path("outputs/gate/report.html")
+DATASET = Path("outputs/dataset.json")
+BASE = Path("outputs/base.json")
+ADAPTER = Path("outputs/adapter.json")
+ADAPTER_FILES = Path("outputs/adapter")
+LEARNING_CURVE = Path("outputs/training")
+CHAMPION = Path("outputs/champion.json")
+REWARD = Path("outputs/reward")
+CALIBRATION = Path("outputs/calibration.json")
+ANSWERS = Path("outputs/answers")
+SCORES = Path("outputs/scores")
+EVIDENCE = Path("outputs/evidence.json")
+METRICS = Path("outputs/metrics.json")
+REPORT = Path("outputs/report.html")
+
+
+def rows_of(part: Split) -> Path:
+    """The curated rows of one part."""
+    return CURATED / f"{part}.jsonl"

@@ -1,0 +1,158 @@
+"""Stage `train`: a QLoRA run on the gated training rows makes an adapter."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the base is on this machine; see training.base
+
+import torch
+from dvclive import Live
+from peft import PeftModel
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, ProgressCallback, TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from datasets import Dataset
+from registry.canonical import canonical_json, digest_folder
+from registry.errors import IncumbentError, InputError, run_stage
+from registry.files import staged_folder, write_bytes
+from registry.layout import ADAPTER, ADAPTER_FILES, BASE, DATASET, LEARNING_CURVE, rows_of
+from registry.models import pinned_folder
+from registry.params import load
+from registry.records import Adapter, DatasetVersion, ModelPin, Record, Row, Split
+from training.model import load_quantized, lora_config
+from training.params import TrainingParams
+
+
+class Recipe(Record):
+    """Everything that decides an adapter's bytes, on one kind of machine."""
+
+    base: ModelPin
+    dataset: str
+    params: TrainingParams
+
+
+def main() -> None:
+    params = load(TrainingParams, "training")
+    base = ModelPin.read(BASE)
+    dataset = DatasetVersion.read(DATASET)
+    rows = Row.read_lines(rows_of(Split.TRAIN))[: params.rows]
+    recipe = Recipe(base=base, dataset=dataset.digest, params=params)
+    with staged_folder(ADAPTER_FILES) as draft, staged_folder(LEARNING_CURVE) as curve:
+        trainer = make_trainer(rows, pinned_folder(base, "base"), params, curve)
+        trainer.train()
+        save_adapter(trainer.model, recipe, draft)
+    card = Adapter(
+        files=digest_folder(ADAPTER_FILES), base=base, recipe=recipe.digest, dataset=dataset.digest
+    )
+    card.write(ADAPTER)
+    print(f"trained {card}")
+
+
+def make_trainer(
+    rows: tuple[Row, ...], base: Path, params: TrainingParams, curve: Path
+) -> SFTTrainer:
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    refuse_long_rows(rows, tokenizer, params.max_length)
+    trainer = SFTTrainer(
+        model=load_quantized(base),
+        args=sft_config(params, len(rows)),
+        train_dataset=Dataset.from_list([turns(row) for row in rows]),
+        processing_class=tokenizer,
+        peft_config=lora_config(params),
+        callbacks=[LearningCurve(curve)],
+    )
+    trainer.remove_callback(ProgressCallback)
+    trainer.add_callback(ProgressWithLoss())
+    return trainer
+
+
+def turns(row: Row) -> dict[str, list[dict[str, str]]]:
+    return {
+        "prompt": [message.model_dump() for message in row.prompt],
+        "completion": [message.model_dump() for message in row.completion],
+    }
+
+
+def refuse_long_rows(rows: tuple[Row, ...], tokenizer: PreTrainedTokenizerBase, limit: int) -> None:
+    """A truncated row would lose its completion, and with it its loss, without a word."""
+    for row in rows:
+        messages = [message.model_dump() for message in (*row.prompt, *row.completion)]
+        tokens = len(tokenizer.apply_chat_template(messages, return_dict=True)["input_ids"])
+        if tokens > limit:
+            problem = f"{row} has {tokens} tokens, more than training.max_length ({limit})"
+            raise InputError(problem, file=rows_of(Split.TRAIN), field="completion")
+
+
+def sft_config(params: TrainingParams, rows: int) -> SFTConfig:
+    steps = rows * params.epochs / (params.batch_size * params.gradient_accumulation)
+    return SFTConfig(
+        output_dir=tempfile.gettempdir(),  # nothing is saved there: save_strategy is "no"
+        completion_only_loss=True,
+        max_length=params.max_length,
+        num_train_epochs=params.epochs,
+        per_device_train_batch_size=params.batch_size,
+        gradient_accumulation_steps=params.gradient_accumulation,
+        train_sampling_strategy="group_by_length",
+        learning_rate=params.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(params.warmup_share * steps),
+        gradient_checkpointing=params.gradient_checkpointing,
+        bf16=True,
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=torch.cuda.is_available(),
+        seed=params.seed,
+        logging_steps=1,
+        save_strategy="no",
+        report_to="none",
+    )
+
+
+class LearningCurve(TrainerCallback):
+    """Writes loss, learning rate and gradient norm of every step where `dvc plots` looks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.live = Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None)
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **kwargs: Any
+    ) -> None:
+        self.live.step = state.global_step
+        for name in ("loss", "learning_rate", "grad_norm"):
+            if name in logs:
+                self.live.log_metric(name, logs[name])
+        self.live.make_summary()
+
+
+class ProgressWithLoss(ProgressCallback):
+    """One bar with the loss on it, rather than a line for each step."""
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any
+    ) -> None:
+        if self.training_bar is not None and logs and "loss" in logs:
+            self.training_bar.set_postfix(loss=f"{float(logs['loss']):.2f}")
+
+
+def save_adapter(model: PeftModel, recipe: Recipe, folder: Path) -> None:
+    """Write weights, config and recipe: safetensors and JSON, and no trace of this machine.
+
+    Raises IncumbentError when training left the adapter as it was.
+    """
+    updates = [p for name, p in model.named_parameters() if "lora_B" in name and p.requires_grad]
+    if not any(p.count_nonzero() for p in updates):
+        raise IncumbentError("training changed nothing: no LoRA weight is trainable or moved")
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink()
+    config = json.loads((folder / "adapter_config.json").read_bytes())
+    config["base_model_name_or_path"] = recipe.base.name
+    config["target_modules"] = sorted(config["target_modules"])
+    write_bytes(folder / "adapter_config.json", canonical_json(config))
+    recipe.write(folder / "recipe.json")
+
+
+if __name__ == "__main__":
+    run_stage(main)
