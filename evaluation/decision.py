@@ -44,8 +44,8 @@ def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
     Without a dev part there is nothing to fail.
     """
     return [
-        f"did not qualify: {metric} differs by {found.diff:+.3f} on the dev part, "
-        f"and must exceed {policy.threshold(metric):+.3f} before the sealed exam is opened"
+        f"did not qualify: {metric} differs by {signed(found.diff)} on the dev part, "
+        f"and must exceed {signed(policy.threshold(metric))} before the sealed exam is opened"
         for metric, found in evidence.dev.items()
         if metric in policy.gating and found.diff <= policy.threshold(metric)
     ]
@@ -62,8 +62,8 @@ def objections(
     """Everything that speaks clearly against the challenger."""
     for metric in policy.gating:
         if metric in judged and judged[metric].upper < -policy.margin(metric):
-            diff = evidence.sealed[metric].diff
-            yield f"{metric} is clearly worse: {diff:+.3f}, at best {judged[metric].upper:+.3f}"
+            diff, best = evidence.sealed[metric].diff, judged[metric].upper
+            yield f"{metric} is clearly worse: {signed(diff)}, at best {signed(best)}"
     for metric, floor in policy.floors.items():
         found = evidence.sealed.get(metric)
         if found is None or found.challenger_mean is None:
@@ -84,7 +84,8 @@ def harmed_slices(evidence: Evidence, policy: Policy, alpha: float) -> Iterator[
     adjusted = holm([p_below(found.diff, found.se, found.df, 0.0) for _, _, found in cells])
     for (name, metric, found), p in zip(cells, adjusted, strict=True):
         if p < alpha:
-            yield f"slice {name} is clearly worse in {metric}: {found.diff:+.3f} on {found.n} items"
+            loss = f"{signed(found.diff)} on {found.n} items"
+            yield f"slice {name} is clearly worse in {metric}: {loss}"
 
 
 def open_questions(
@@ -102,8 +103,8 @@ def open_questions(
         elif not judged[metric].won:
             found, threshold = evidence.sealed[metric], policy.threshold(metric)
             yield (
-                f"{metric} differs by {found.diff:+.3f}, but may be as low as "
-                f"{judged[metric].lower:+.3f}; it must exceed {threshold:+.3f}"
+                f"{metric} differs by {signed(found.diff)}, but may be as low as "
+                f"{signed(judged[metric].lower)}; it must exceed {signed(threshold)}"
             )
     for name, least in policy.critical_slices.items():
         yield from slice_questions(name, evidence.slices[name], policy, least, alpha)
@@ -121,14 +122,14 @@ def slice_questions(
         elif bounds(found.diff, found.se, found.df, alpha)[0] <= -policy.slice_margin:
             yield (
                 f"critical slice {name} may have lost more than {policy.slice_margin} in "
-                f"{metric}: {found.diff:+.3f} on {n} items"
+                f"{metric}: {signed(found.diff)} on {n} items"
             )
 
 
 def victories(evidence: Evidence, policy: Policy, judged: dict[str, Bound]) -> list[str]:
     return [
-        f"{metric} is better by {evidence.sealed[metric].diff:+.3f}, "
-        f"at least {judged[metric].lower:+.3f}"
+        f"{metric} is better by {signed(evidence.sealed[metric].diff)}, "
+        f"at least {signed(judged[metric].lower)}"
         for metric in policy.gating
     ]
 
@@ -148,6 +149,11 @@ def further_items(
             asked = (found.sd, effect, alpha, policy.power, len(policy.gating), design)
             needed.append(max(0, items_needed(*asked) - found.n))
     return max(needed, default=None)
+
+
+def signed(difference: float) -> str:
+    """A difference as people read it; what rounds to nothing is +0.000."""
+    return f"{round(difference, 3) + 0.0:+.3f}"
 
 
 def sentence(

@@ -34,9 +34,9 @@ def load(model: type[S], section: str = "", path: Path = PARAMS) -> S:
         return model.model_validate_json(json.dumps(value))
     except ValidationError as error:
         first = error.errors()[0]
-        inner = [str(part) for part in first["loc"]]
+        line, inner = place(node, [str(part) for part in first["loc"]])
         field = ".".join([*steps, *inner])
-        raise InputError(first["msg"], file=path, line=line_of(node, inner), field=field) from None
+        raise InputError(first["msg"], file=path, line=line, field=field) from None
 
 
 def parse(path: Path) -> yaml.Node | None:
@@ -56,12 +56,15 @@ def child(node: yaml.Node, key: str) -> yaml.Node | None:
     return None
 
 
-def line_of(node: yaml.Node | None, steps: list[str]) -> int | None:
-    """The line of the deepest node on the way that the file really has."""
-    line = node.start_mark.line + 1 if node else None
-    for step in steps:
-        node = child(node, step) if node else None
-        if node is None:
-            break
-        line = node.start_mark.line + 1
-    return line
+def place(node: yaml.Node | None, steps: list[str]) -> tuple[int | None, list[str]]:
+    """The line of the deepest step that the file has, and the steps that name a key.
+
+    A step that the file lacks is the last one, a missing key, or pydantic's tag of a union.
+    """
+    named = []
+    for i, step in enumerate(steps):
+        inner = child(node, step) if node else None
+        node = inner or node
+        if inner or i == len(steps) - 1:
+            named.append(step)
+    return (node.start_mark.line + 1 if node else None), named

@@ -170,7 +170,7 @@ class GateReport(Record):
     checks: tuple[Check, ...]
 
     def failed(self, severity: Severity) -> tuple[Check, ...]:
-        return tuple(c for c in self.checks if not c.passed and c.severity is severity)
+        return tuple(c for c in self.checks if not c.passed and c.severity == severity)
 
     def __str__(self) -> str:
         failed = sum(not check.passed for check in self.checks)

@@ -1,0 +1,84 @@
+"""A fake home for every test, and makers of small true records."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from registry.canonical import digest_folder
+from registry.records import (
+    Adapter,
+    Decision,
+    Evidence,
+    ModelPin,
+    ScorePins,
+    Verdict,
+)
+from registry.store import Registry
+
+ROOT = Path(__file__).parents[1]
+BASE = ModelPin(model="m", name="a-base", revision="r", weights="b" * 64, chat_template=None)
+
+
+@pytest.fixture(autouse=True)
+def isolate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test runs in an empty folder, with its own state and a fixed name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INCUMBENT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("INCUMBENT_ACTOR", "tester")
+    return tmp_path
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    """A registry whose clock ticks once a second from the first of January 2026."""
+    ticks = iter(range(10_000))
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def clock() -> datetime:
+        return start + timedelta(seconds=next(ticks))
+
+    with Registry(tmp_path / "registry", "test", clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def make_adapter(tmp_path: Path) -> Callable[[str], tuple[Adapter, Path]]:
+    """Make an adapter's folder whose bytes are a function of its name."""
+
+    def make(name: str) -> tuple[Adapter, Path]:
+        folder = tmp_path / f"adapter-{name}"
+        folder.mkdir(exist_ok=True)
+        (folder / "adapter_model.safetensors").write_bytes(name.encode())
+        (folder / "adapter_config.json").write_text("{}")
+        files = digest_folder(folder)
+        return Adapter(files=files, base=BASE, recipe="c" * 64, dataset="d" * 64), folder
+
+    return make
+
+
+def evidence_of(challenger: str, champion: str | None, eval_set: str = "e" * 64) -> Evidence:
+    pins = ScorePins(
+        eval_set=eval_set,
+        base=BASE.weights,
+        champion=champion,
+        challenger=challenger,
+        decoding="f" * 64,
+        scorers="a" * 64,
+    )
+    return Evidence(pins=pins, dev={}, sealed={}, slices={})
+
+
+def decision_on(evidence: Evidence, verdict: Verdict) -> Decision:
+    return Decision(
+        verdict=verdict,
+        reasons=("because",),
+        opening=1,
+        alpha=0.03,
+        bounds={},
+        needed=None,
+        pins=evidence.pins,
+        evidence=evidence.digest,
+        policy=evidence.digest,
+    )

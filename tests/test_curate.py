@@ -1,0 +1,92 @@
+"""Curation keeps twins together and every row on its side."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pytest
+
+from curation.curate import clean, split, thinned, unrepeated
+from curation.params import CurateParams
+from curation.twins import merge_groups
+from registry.records import Message, Row, Split
+
+
+def row(prompt: str, completion: str = "an answer", group: str | None = None) -> Row:
+    return Row.of(prompt, completion, group=group or prompt, source="test")
+
+
+def many(count: int) -> list[Row]:
+    return [row(f"question {i}", f"answer {i}") for i in range(count)]
+
+
+def groups(rows: Iterable[Row]) -> set[str]:
+    return {row.group for row in rows}
+
+
+def test_text_is_composed_and_stripped() -> None:
+    (message,) = clean(row("q", "  Cafe\u0301 \n")).completion
+    assert message == Message(role="assistant", content="Caf\u00e9")
+
+
+def test_only_the_first_of_equal_rows_is_kept() -> None:
+    assert list(unrepeated([row("q"), row("q"), row("q", "other")])) == [
+        row("q"),
+        row("q", "other"),
+    ]
+
+
+def test_answers_in_nearly_the_same_words_share_a_group() -> None:
+    rows = [
+        row("a", "Return the mean of the values along an axis."),
+        row("b", "Return the mean of values along the axis."),
+        row("c", "Compute a singular value decomposition of a matrix."),
+    ]
+    assert [r.group for r in merge_groups(rows, similarity=0.7)] == ["a", "a", "c"]
+
+
+def test_being_a_twin_is_transitive_through_names_and_words() -> None:
+    rows = [
+        row("1", "one two three four five", group="x"),
+        row("2", "one two three four five", group="y"),
+        row("3", "six seven eight nine ten", group="y"),
+    ]
+    assert groups(merge_groups(rows, similarity=0.9)) == {"x"}
+
+
+def test_short_answers_are_no_twins() -> None:
+    assert groups(merge_groups([row("a", "yes"), row("b", "yes")], similarity=0.5)) == {"a", "b"}
+
+
+def test_a_group_is_thinned_to_its_limit() -> None:
+    rows = [row(f"q{i}", group="one") for i in range(9)]
+    assert len(list(thinned(rows, CurateParams(max_per_group=2)))) == 2
+    assert len(list(thinned(rows, CurateParams(max_per_group=None)))) == 9
+
+
+def test_no_group_stands_on_two_sides() -> None:
+    rows = [row(f"q{i}", group=f"g{i % 50}") for i in range(500)]
+    parts = split(rows, CurateParams())
+    sides = Counter(group for rows in parts.values() for group in groups(rows))
+    assert set(sides.values()) == {1}
+
+
+def test_the_shares_are_about_what_was_asked() -> None:
+    parts = split(many(2000), CurateParams(dev_share=0.1, sealed_share=0.3))
+    assert len(parts[Split.DEV]) == pytest.approx(200, abs=50)
+    assert len(parts[Split.SEALED]) == pytest.approx(600, abs=90)
+
+
+def test_a_row_keeps_its_side_when_data_are_added() -> None:
+    before = split(many(200), CurateParams())
+    after = split(many(400), CurateParams())
+    for part in Split:
+        assert {row.id for row in before[part]} <= {row.id for row in after[part]}
+
+
+def test_another_seed_deals_anew() -> None:
+    assert split(many(200), CurateParams(seed=0)) != split(many(200), CurateParams(seed=1))
+
+
+def test_no_more_rows_are_taken_than_asked() -> None:
+    parts = split(many(400), CurateParams(train=7, dev=5, sealed=3))
+    assert [len(parts[part]) for part in Split] == [7, 5, 3]

@@ -1,0 +1,207 @@
+"""The decision as a table: which evidence earns which verdict, and in which words."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evaluation.decision import decide, rule, unqualified
+from evaluation.evidence import weigh
+from evaluation.policy import Policy
+from evaluation.statistics import alpha_at
+from registry.errors import InputError
+from registry.records import ItemScore, ScoreTable, Verdict
+from tests.conftest import evidence_of
+
+Gains = dict[str, float]
+EQUAL: Gains = {"rougeL": 0.0, "semantic": 0.0, "preference": 0.0}
+BETTER: Gains = {"rougeL": 0.1, "semantic": 0.1, "preference": 0.2}
+
+
+def item(name: str, gains: Gains, **about: Any) -> ItemScore:
+    metrics = {metric: gain for metric, gain in gains.items() if metric != "preference"}
+    return ItemScore(
+        item=name,
+        champion=dict.fromkeys(metrics, 0.4),
+        challenger={metric: 0.4 + gain for metric, gain in metrics.items()},
+        preference=0.5 + gains["preference"] if "preference" in gains else None,
+        **about,
+    )
+
+
+def table(gains: Gains, n: int = 60, noise: float = 0.1, **about: Any) -> ScoreTable:
+    """n items whose gains spread evenly about their mean, whatever the seed of anything."""
+    spread = (noise * np.linspace(-1, 1, n)).tolist()
+    items = [
+        item(f"i{i}", {metric: gain + s for metric, gain in gains.items()}, **about)
+        for i, s in enumerate(spread)
+    ]
+    return ScoreTable(pins=evidence_of("1" * 64, None).pins, items=tuple(items))
+
+
+def joined(*tables: ScoreTable) -> ScoreTable:
+    items = [i for t in tables for i in t.items]
+    named = [i.model_copy(update={"item": f"{n}"}) for n, i in enumerate(items)]
+    return ScoreTable(pins=tables[0].pins, items=tuple(named))
+
+
+@pytest.mark.parametrize(
+    ("gains", "policy", "verdict", "reason"),
+    [
+        (BETTER, {}, Verdict.PROMOTE, "rougeL is better by +0.100, at least"),
+        (EQUAL, {}, Verdict.HOLD, "rougeL differs by +0.000, but may be as low as"),
+        (BETTER | {"semantic": 0.0}, {}, Verdict.HOLD, "semantic differs by +0.000"),
+        (BETTER | {"semantic": -0.1}, {}, Verdict.REJECT, "semantic is clearly worse: -0.100"),
+        (BETTER | {"preference": -0.2}, {}, Verdict.REJECT, "preference is clearly worse"),
+        (BETTER, {"margins": {"rougeL": 0.2}}, Verdict.HOLD, "it must exceed +0.200"),
+        (BETTER, {"floors": {"rougeL": 0.6}}, Verdict.REJECT, "rougeL is 0.500, under the floor"),
+        (BETTER, {"gating": ["rougeL"]}, Verdict.PROMOTE, "rougeL is better"),
+        (BETTER | {"rougeL": 0.0}, {"gating": ["semantic"]}, Verdict.PROMOTE, "semantic is better"),
+        (
+            BETTER | {"rougeL": -0.01},
+            {"kind": "guarded", "margins": {"rougeL": 0.05}},
+            Verdict.PROMOTE,
+            "rougeL is better by -0.010, at least",
+        ),
+        (
+            BETTER | {"rougeL": -0.04},
+            {"kind": "guarded", "margins": {"rougeL": 0.05}},
+            Verdict.HOLD,
+            "it must exceed -0.050",
+        ),
+        (
+            BETTER | {"rougeL": -0.1},
+            {"kind": "guarded", "margins": {"rougeL": 0.05}},
+            Verdict.REJECT,
+            "rougeL is clearly worse",
+        ),
+        (
+            EQUAL | {"rougeL": 0.1},
+            {"kind": "guarded", "margins": {"rougeL": 0.05, "semantic": 0.05}},
+            Verdict.HOLD,
+            "preference differs by +0.000",
+        ),
+    ],
+)
+def test_verdicts(gains: Gains, policy: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    decision = decide(table(gains), Policy.model_validate(policy))
+    assert decision.verdict is verdict
+    assert decision.reasons[0].startswith(reason) or reason in decision.reasons[0]
+
+
+def test_an_opening_later_needs_more() -> None:
+    gains = dict.fromkeys(EQUAL, 0.02)
+    early, late = (decide(table(gains), Policy(), opening) for opening in (1, 20))
+    assert (early.verdict, late.verdict) == (Verdict.PROMOTE, Verdict.HOLD)
+    assert late.alpha == alpha_at(0.05, 20)
+
+
+def test_a_spent_exam_promotes_nobody() -> None:
+    decision = decide(table(BETTER), Policy(), opening=60)
+    assert decision.verdict is Verdict.HOLD
+    assert decision.reasons[0].startswith("the exam is spent")
+
+
+def test_a_hold_says_how_many_items_would_settle_it() -> None:
+    decision = decide(table(EQUAL), Policy(effect=0.01))
+    assert decision.needed is not None
+    assert decision.needed > 0
+    assert decide(table(BETTER), Policy()).needed is None
+
+
+def test_a_slice_that_clearly_lost_is_a_veto() -> None:
+    scores = joined(
+        table(BETTER, n=160, slices=("topic=cards",)),
+        table(EQUAL | {"rougeL": -0.2}, n=40, slices=("topic=loans",)),
+    )
+    decision = decide(scores, Policy())
+    assert decision.verdict is Verdict.REJECT
+    assert decision.reasons[0].startswith("slice topic=loans is clearly worse in rougeL: -0.200")
+
+
+@pytest.mark.parametrize(
+    ("n", "gain", "reason"),
+    [
+        (10, 0.1, "critical slice topic=loans has 10 items for rougeL, and needs 30"),
+        (40, -0.02, "critical slice topic=loans may have lost more than 0.05 in rougeL"),
+    ],
+)
+def test_a_critical_slice_needs_items_and_must_not_lose(n: int, gain: float, reason: str) -> None:
+    scores = joined(
+        table(BETTER, n=160, slices=("topic=cards",)),
+        table(BETTER | {"rougeL": gain}, n=n, noise=0.2, slices=("topic=loans",)),
+    )
+    decision = decide(scores, Policy(critical_slices={"topic=loans": 30}))
+    assert decision.verdict is Verdict.HOLD
+    assert decision.reasons[0].startswith(reason)
+
+
+def test_clusters_widen_the_interval() -> None:
+    scores = table(BETTER, noise=0.25)
+    clustered = ScoreTable(
+        pins=scores.pins,
+        items=tuple(
+            i.model_copy(update={"cluster": f"c{n // 10}"}) for n, i in enumerate(scores.items)
+        ),
+    )
+    narrow, wide = (decide(s, Policy()).bounds["rougeL"] for s in (scores, clustered))
+    assert wide.lower < narrow.lower
+
+
+def test_unjudged_items_are_left_out_and_counted() -> None:
+    scores = joined(table(BETTER), table({"rougeL": 0.1, "semantic": 0.1}, n=5))
+    preference = weigh(scores, Policy()).sealed["preference"]
+    assert (preference.n, preference.unjudged) == (60, 5)
+
+
+def test_a_challenger_must_qualify_on_dev_before_the_exam_is_opened() -> None:
+    evidence = weigh(table(BETTER), Policy(), dev=table(BETTER | {"semantic": -0.01}))
+    assert unqualified(evidence, Policy())[0].startswith("did not qualify: semantic differs by")
+    decision = rule(evidence, Policy(), opening=None)
+    assert (decision.verdict, decision.opening, decision.bounds) == (Verdict.HOLD, None, {})
+
+
+@pytest.mark.parametrize(
+    ("scores", "policy", "complaint"),
+    [
+        (ScoreTable(pins=None, items=()), Policy(), "the score table is empty"),
+        (
+            table({"semantic": 0.1, "preference": 0.1}),
+            Policy(),
+            "item 'i0' lacks the gating metric 'rougeL'",
+        ),
+        (table({"rougeL": 0.1, "semantic": 0.1}), Policy(), "no item was judged"),
+        (
+            table(BETTER),
+            Policy(critical_slices={"topic=loans": 5}),
+            "critical slice 'topic=loans' has no item",
+        ),
+        (table(BETTER), Policy(floors={"bleu": 0.1}), "names 'bleu', which was not scored"),
+        (
+            ScoreTable(pins=evidence_of("1" * 64, "1" * 64).pins, items=table(BETTER).items),
+            Policy(),
+            "are one adapter",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    scores: ScoreTable, policy: Policy, complaint: str
+) -> None:
+    with pytest.raises(InputError, match=complaint):
+        decide(scores, policy)
+
+
+def test_a_metric_on_one_side_only_is_refused() -> None:
+    with pytest.raises(ValueError, match="'bleu' is on one side only"):
+        ItemScore(item="i", champion={"bleu": 0.1}, challenger={})
+
+
+def test_nan_is_refused() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        ItemScore(item="i", champion={"rougeL": float("nan")}, challenger={"rougeL": 0.1})
+
+
+def test_equal_scores_give_equal_bytes() -> None:
+    assert (
+        decide(table(BETTER), Policy()).canonical() == decide(table(BETTER), Policy()).canonical()
+    )

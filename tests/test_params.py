@@ -1,0 +1,67 @@
+"""Settings are refused with file, line and field."""
+
+from pathlib import Path
+
+import pytest
+
+from curation.params import CollectParams
+from evaluation.policy import Policy
+from registry.errors import InputError
+from registry.params import load
+from training.params import TrainingParams
+
+PARAMS = """\
+training:
+  r: 8
+  epochs: 0
+evaluation:
+  policy:
+    alpah: 0.1
+curation:
+  collect:
+    sources:
+      - kind: python-api
+        packages: []
+"""
+
+
+@pytest.fixture(autouse=True)
+def params() -> None:
+    Path("params.yaml").write_text(PARAMS)
+
+
+def test_a_missing_section_means_the_defaults() -> None:
+    Path("params.yaml").write_text("{}\n")
+    assert load(TrainingParams, "training") == TrainingParams()
+
+
+def test_a_wrong_value_is_named_with_its_line() -> None:
+    with pytest.raises(InputError, match=r"^params\.yaml:3: training\.epochs: .*greater than 0"):
+        load(TrainingParams, "training")
+
+
+def test_an_unknown_key_is_refused_with_its_line() -> None:
+    with pytest.raises(InputError, match=r"^params\.yaml:6: evaluation\.policy\.alpah: Extra"):
+        load(Policy, "evaluation.policy")
+
+
+def test_a_value_deep_in_a_list_is_named_with_its_line() -> None:
+    with pytest.raises(InputError, match=r"^params\.yaml:11: .*sources\.0\.packages: "):
+        load(CollectParams, "curation.collect")
+
+
+def test_a_file_that_is_no_yaml_is_named_with_its_line() -> None:
+    Path("params.yaml").write_text("a: 1\nb: [\n")
+    with pytest.raises(InputError, match=r"^params\.yaml:\d"):
+        load(Policy, "evaluation.policy")
+
+
+def test_a_missing_file_is_named() -> None:
+    Path("params.yaml").unlink()
+    with pytest.raises(InputError, match=r"^params\.yaml: No such file"):
+        load(Policy, "evaluation.policy")
+
+
+def test_a_margin_for_no_gating_metric_is_refused() -> None:
+    with pytest.raises(ValueError, match="'bleu', which is no gating metric"):
+        Policy(margins={"bleu": 0.1})

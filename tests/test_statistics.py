@@ -1,0 +1,123 @@
+"""Known values, and properties that every interval must have."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from evaluation.statistics import (
+    alpha_at,
+    bounds,
+    holm,
+    items_needed,
+    p_above,
+    p_below,
+    paired,
+)
+from tests.conftest import ROOT
+
+values = st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=3, max_size=40)
+
+
+def own_clusters(count: int) -> list[str]:
+    return [str(i) for i in range(count)]
+
+
+@given(values)
+def test_without_clusters_it_is_the_paired_t_test(differences: list[float]) -> None:
+    found = paired(np.array(differences), own_clusters(len(differences)))
+    assert found.se == pytest.approx(stats.sem(differences), abs=1e-12)
+    assert found.df == len(differences) - 1
+
+
+def test_clusters_by_hand() -> None:
+    # Mean 0.25; cluster sums of residuals −0.5, 0, 0.5; SE² = 3/2 · 0.5 / 16.
+    found = paired(np.array([0.0, 0.0, 0.25, 0.75]), ["a", "a", "b", "c"])
+    assert found.se == pytest.approx((1.5 * 0.5 / 16) ** 0.5)
+    assert (found.n, found.clusters, found.df) == (4, 3, 2)
+
+
+@given(values)
+def test_copies_of_an_item_add_no_certainty(differences: list[float]) -> None:
+    once = paired(np.array(differences), own_clusters(len(differences)))
+    twice = paired(np.array(differences * 2), own_clusters(len(differences)) * 2)
+    assert twice.se == pytest.approx(once.se, abs=1e-12)
+    assert twice.df == once.df
+
+
+def test_one_cluster_is_too_few() -> None:
+    with pytest.raises(ValueError, match="at least two clusters"):
+        paired(np.array([0.1, 0.2]), ["a", "a"])
+
+
+def test_the_interval_covers_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    clusters = [str(i // 5) for i in range(200)]
+    misses = 0
+    for _ in range(1000):
+        common = np.repeat(rng.normal(0, 0.1, 40), 5)
+        found = paired(common + rng.normal(0, 0.1, 200), clusters)
+        lower, _ = bounds(found.diff, found.se, found.df, 0.05)
+        misses += lower > 0
+    assert misses / 1000 == pytest.approx(0.05, abs=0.02)
+
+
+def test_the_bootstrap_agrees_with_the_normal_interval() -> None:
+    differences = np.random.default_rng(1).normal(0.1, 0.2, 400)
+    found = paired(differences, own_clusters(400))
+    assert found.bootstrap == pytest.approx(bounds(found.diff, found.se, 399, 0.05), abs=0.004)
+
+
+def test_the_bootstrap_is_the_same_in_another_process_with_another_hash_seed() -> None:
+    code = (
+        "import numpy as np; from evaluation.statistics import paired;"
+        "print(repr(paired(np.arange(9) / 7, list('aabbccdde'))))"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(seen) == 1
+
+
+def test_p_values_and_bounds_are_two_sides_of_one_test() -> None:
+    lower, upper = bounds(0.1, 0.05, 30, 0.05)
+    assert p_above(0.1, 0.05, 30, lower) == pytest.approx(0.05)
+    assert p_below(0.1, 0.05, 30, upper) == pytest.approx(0.05)
+
+
+def test_differences_without_spread_are_certain() -> None:
+    assert p_above(0.1, 0.0, 5, 0.0) == 0.0
+    assert p_above(0.0, 0.0, 5, 0.0) == 1.0
+
+
+def test_the_shares_of_alpha_sum_to_alpha() -> None:
+    assert alpha_at(0.05, 1) == pytest.approx(0.0304, abs=1e-4)
+    assert sum(alpha_at(0.05, k) for k in range(1, 100_000)) == pytest.approx(0.05, abs=1e-5)
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([]) == []
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(("metrics", "needed"), [(1, 348), (3, 557)])
+def test_items_needed_known_values(metrics: int, needed: int) -> None:
+    assert items_needed(0.15, 0.02, alpha=0.05, power=0.8, metrics=metrics) == needed
+
+
+def test_a_design_effect_of_two_needs_twice_the_items() -> None:
+    once, twice = (items_needed(0.15, 0.02, 0.05, 0.8, design=d) for d in (1.0, 2.0))
+    assert twice == pytest.approx(2 * once, abs=1)

@@ -1,0 +1,207 @@
+"""Nothing takes the seat without evidence that fits, and everything is in the history."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from registry.errors import IncumbentError, InputError
+from registry.records import Adapter, AdapterVersion, Opponent, Verdict
+from registry.store import GENESIS, Registry
+from tests.conftest import decision_on, evidence_of
+
+Make = Callable[[str], tuple[Adapter, Path]]
+
+
+def submit(registry: Registry, make: Make, name: str) -> AdapterVersion:
+    adapter, folder = make(name)
+    return registry.submit(adapter, folder, f"made {name}")
+
+
+def decide(registry: Registry, version: AdapterVersion, verdict: Verdict) -> None:
+    """A decision on a version against whoever holds the seat now."""
+    champion = registry.champion()
+    evidence = evidence_of(version.adapter.files, champion.adapter.files if champion else None)
+    registry.record_decision(version.number, decision_on(evidence, verdict), evidence, evidence)
+
+
+def win(registry: Registry, make: Make, name: str) -> AdapterVersion:
+    version = submit(registry, make, name)
+    decide(registry, version, Verdict.PROMOTE)
+    return registry.promote(version.number, f"{name} won")
+
+
+def test_versions_are_numbered_from_one(registry: Registry, make_adapter: Make) -> None:
+    assert [submit(registry, make_adapter, name).number for name in "abc"] == [1, 2, 3]
+    assert [version.number for version in registry.versions()] == [1, 2, 3]
+
+
+def test_the_same_adapter_again_is_the_same_version(registry: Registry, make_adapter: Make) -> None:
+    first = submit(registry, make_adapter, "a")
+    assert submit(registry, make_adapter, "a") == first
+    assert len(registry.history()) == 1
+
+
+def test_an_adapter_whose_bytes_are_not_its_records_is_refused(
+    registry: Registry, make_adapter: Make
+) -> None:
+    adapter, folder = make_adapter("a")
+    (folder / "adapter_config.json").write_text("{ }")
+    with pytest.raises(InputError, match="holds adapter"):
+        registry.submit(adapter, folder, "tampered")
+    assert registry.versions() == []
+
+
+def test_a_version_without_a_decision_is_not_promoted(
+    registry: Registry, make_adapter: Make
+) -> None:
+    version = submit(registry, make_adapter, "a")
+    with pytest.raises(IncumbentError, match="never decided on"):
+        registry.promote(version.number, "please")
+    assert registry.champion() is None
+
+
+@pytest.mark.parametrize("verdict", [Verdict.HOLD, Verdict.REJECT])
+def test_a_version_that_did_not_win_is_not_promoted(
+    registry: Registry, make_adapter: Make, verdict: Verdict
+) -> None:
+    version = submit(registry, make_adapter, "a")
+    decide(registry, version, verdict)
+    with pytest.raises(IncumbentError, match=f"may not be promoted: {verdict}"):
+        registry.promote(version.number, "please")
+
+
+def test_the_newest_decision_counts(registry: Registry, make_adapter: Make) -> None:
+    version = submit(registry, make_adapter, "a")
+    decide(registry, version, Verdict.PROMOTE)
+    decide(registry, version, Verdict.HOLD)
+    with pytest.raises(IncumbentError, match="HOLD"):
+        registry.promote(version.number, "please")
+
+
+def test_a_winner_takes_the_seat(registry: Registry, make_adapter: Make) -> None:
+    version = win(registry, make_adapter, "a")
+    assert registry.champion() == version
+    event = registry.history(kind="promote")[0]
+    assert event.detail["adapter"] == version.adapter.files
+    assert {"base", "dataset", "evidence", "decision", "from"} <= event.detail.keys()
+
+
+def test_promoting_the_champion_again_changes_nothing(
+    registry: Registry, make_adapter: Make
+) -> None:
+    version = win(registry, make_adapter, "a")
+    events = registry.history()
+    registry.promote(version.number, "again")
+    assert registry.history() == events
+
+
+def test_a_decision_against_a_former_champion_does_not_count(
+    registry: Registry, make_adapter: Make
+) -> None:
+    late = submit(registry, make_adapter, "late")
+    decide(registry, late, Verdict.PROMOTE)
+    win(registry, make_adapter, "quick")
+    with pytest.raises(IncumbentError, match="was compared with adapter none"):
+        registry.promote(late.number, "please")
+    assert registry.champion() != late
+
+
+def test_a_damaged_adapter_is_not_promoted(registry: Registry, make_adapter: Make) -> None:
+    version = submit(registry, make_adapter, "a")
+    decide(registry, version, Verdict.PROMOTE)
+    files = registry.artifacts.manifest(version.adapter.files)
+    registry.artifacts.path(files["adapter_model.safetensors"]).write_bytes(b"flipped")
+    with pytest.raises(IncumbentError, match="damaged"):
+        registry.promote(version.number, "please")
+    assert registry.champion() is None
+
+
+def test_of_many_promotions_against_one_champion_one_wins(
+    registry: Registry, make_adapter: Make
+) -> None:
+    rivals = [submit(registry, make_adapter, name) for name in "abcdefgh"]
+    for rival in rivals:
+        decide(registry, rival, Verdict.PROMOTE)
+
+    def attempt(rival: AdapterVersion) -> bool:
+        try:
+            registry.promote(rival.number, "race")
+        except IncumbentError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, rivals)) == 1
+    assert len(registry.history(kind="promote")) == 1
+
+
+def test_rollback_gives_the_seat_back_step_by_step(registry: Registry, make_adapter: Make) -> None:
+    versions = [win(registry, make_adapter, name) for name in "abc"]
+    assert registry.rollback("worse in use") == versions[1]
+    assert registry.rollback("worse in use") == versions[0]
+    with pytest.raises(InputError, match="no earlier champion"):
+        registry.rollback("further?")
+    assert registry.champion() == versions[0]
+
+
+def test_rollback_to_one_that_never_was_champion_is_refused(
+    registry: Registry, make_adapter: Make
+) -> None:
+    win(registry, make_adapter, "a")
+    loser = submit(registry, make_adapter, "b")
+    with pytest.raises(InputError, match="never was champion"):
+        registry.rollback("oops", to=loser.number)
+
+
+def test_rollback_to_a_damaged_adapter_leaves_the_champion(
+    registry: Registry, make_adapter: Make
+) -> None:
+    first, second = (win(registry, make_adapter, name) for name in "ab")
+    files = registry.artifacts.manifest(first.adapter.files)
+    registry.artifacts.path(files["adapter_config.json"]).unlink()
+    with pytest.raises(IncumbentError, match="missing"):
+        registry.rollback("worse in use")
+    assert registry.champion() == second
+
+
+def test_a_challenger_meets_the_champion_and_a_champion_whom_it_beat(
+    registry: Registry, make_adapter: Make
+) -> None:
+    assert registry.opponent("9" * 64) == Opponent()
+    first = win(registry, make_adapter, "a")
+    assert registry.opponent(first.adapter.files) == Opponent()
+    second = win(registry, make_adapter, "b")
+    assert registry.opponent(second.adapter.files).version == 1
+    assert registry.opponent("9" * 64).version == 2
+
+
+def test_each_new_pair_is_a_new_opening_and_the_same_pair_the_same(registry: Registry) -> None:
+    def opening(challenger: str, eval_set: str = "e" * 64) -> int:
+        pins = evidence_of(challenger * 64, None, eval_set).pins
+        assert pins is not None
+        return registry.open_exam(pins, 1)
+
+    assert [opening("1"), opening("2"), opening("1"), opening("3")] == [1, 2, 1, 3]
+    assert opening("1", eval_set="f" * 64) == 1
+
+
+def test_the_history_is_a_chain(registry: Registry, make_adapter: Make) -> None:
+    for name in "ab":
+        win(registry, make_adapter, name)
+    registry.rollback("worse in use")
+    events = registry.history()
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert events[0].previous == GENESIS
+    for before, after in pairwise(events):
+        assert after.previous == before.digest
+
+
+def test_families_do_not_see_each_other(registry: Registry, make_adapter: Make) -> None:
+    win(registry, make_adapter, "a")
+    with Registry(registry.artifacts.root.parent, "other") as other:
+        assert other.champion() is None
+        assert other.versions() == []
+        assert submit(other, make_adapter, "a").number == 1
