@@ -12,6 +12,7 @@ from registry.canonical import digest_json
 
 Array = NDArray[np.float64]
 RESAMPLES = 1000
+BLOCK = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,14 @@ def bootstrap_interval(sums: Array, sizes: Array, level: float = 0.9) -> tuple[f
     """
     seed = int(digest_json([sums.tolist(), sizes.tolist()])[:16], 16)
     rng = np.random.default_rng(seed)
-    means = np.empty(RESAMPLES)
-    for i in range(RESAMPLES):
-        drawn = rng.integers(len(sums), size=len(sums))
-        means[i] = sums[drawn].sum() / sizes[drawn].sum()
+    block = max(1, BLOCK // len(sums))  # resamples at a time, to bound the memory
+    means = np.concatenate(
+        [
+            sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+            for start in range(0, RESAMPLES, block)
+            for drawn in [rng.integers(len(sums), size=(min(block, RESAMPLES - start), len(sums)))]
+        ]
+    )
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

@@ -18,9 +18,9 @@ def print_json(value: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A plain table; columns that hold numbers are named with a leading ">" and align right."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        table.add_column(column.lstrip(">"), justify="right" if column[0] == ">" else "left")
+    table = Table(box=None, pad_edge=False, header_style="dim", show_header=any(columns))
+    for name in columns:
+        table.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left")
     for row in rows:
         table.add_row(*row)
     console.print(table)

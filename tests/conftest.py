@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from registry.canonical import digest_folder
+from registry.models import embedded_base
 from registry.records import (
     Adapter,
     Decision,
@@ -16,6 +17,7 @@ from registry.records import (
     Verdict,
 )
 from registry.store import Registry
+from training.base import convert_embedded
 
 ROOT = Path(__file__).parents[1]
 BASE = ModelPin(model="m", name="a-base", revision="r", weights="b" * 64, chat_template=None)
@@ -82,3 +84,12 @@ def decision_on(evidence: Evidence, verdict: Verdict) -> Decision:
         evidence=evidence.digest,
         policy=evidence.digest,
     )
+
+
+@pytest.fixture(scope="session")
+def base_model() -> Path:
+    """The embedded base model, converted once for all tests and kept beside the project's own."""
+    target = ROOT / ".incumbent" / "models" / embedded_base().name
+    if not target.is_dir():
+        convert_embedded(target)
+    return target

@@ -1,0 +1,81 @@
+"""The project's shape: what lies where, and that dvc.yaml tells the truth about it."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import grimp
+import pytest
+import yaml
+
+from curation.params import CollectParams, CurateParams, ValidateParams
+from evaluation.params import Decoding, RewardParams, ScoringParams
+from evaluation.policy import Policy
+from registry import layout
+from registry.models import ModelChoice
+from registry.params import Settings, load
+from registry.store import RegistryParams
+from tests.conftest import ROOT
+from training.params import TrainingParams
+
+PACKAGES = ("curation", "evaluation", "incumbent", "registry", "training")
+STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_bytes())["stages"]
+
+
+def test_the_datasets_folder_holds_no_python() -> None:
+    assert list((ROOT / "datasets").rglob("*.py")) == []
+
+
+def test_hugging_face_datasets_still_imports_from_the_projects_root() -> None:
+    code = "import datasets; print(datasets.Dataset.from_list([{'a': 1}]).num_rows)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "1\n"
+
+
+def code_of(module: str) -> set[str]:
+    """The files of this project that a module runs, itself included."""
+    graph = grimp.build_graph(*PACKAGES)
+    names = {module} | graph.find_upstream_modules(module)
+    files = {Path(*name.split(".")).with_suffix(".py") for name in names}
+    return {file.as_posix() for file in files if (ROOT / file).is_file()}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_declares_exactly_the_code_that_it_runs(stage: str) -> None:
+    declared = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+    assert declared == code_of(STAGES[stage]["cmd"].split()[-1])
+
+
+def test_every_output_is_where_the_layout_says() -> None:
+    said = {str(path) for path in vars(layout).values() if isinstance(path, Path)}
+    outputs = {
+        next(iter(out)) if isinstance(out, dict) else out
+        for stage in STAGES.values()
+        for key in ("outs", "metrics")
+        for out in stage.get(key, [])
+    }
+    for path in said:
+        assert any(path == out or path.startswith(f"{out}/") for out in outputs), path
+
+
+@pytest.mark.parametrize(
+    ("model", "section"),
+    [
+        (ModelChoice, "base"),
+        (ModelChoice, "embedder"),
+        (CollectParams, "curation.collect"),
+        (CurateParams, "curation.curate"),
+        (ValidateParams, "curation.validate"),
+        (TrainingParams, "training"),
+        (Decoding, "evaluation.decoding"),
+        (ScoringParams, "evaluation.scoring"),
+        (RewardParams, "evaluation.reward"),
+        (Policy, "evaluation.policy"),
+        (RegistryParams, "registry"),
+    ],
+)
+def test_the_projects_own_params_are_valid(model: type[Settings], section: str) -> None:
+    load(model, section, ROOT / "params.yaml")

@@ -1,0 +1,198 @@
+"""The whole loop on a handful of rows: real pipeline, real model, real registry."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from registry.records import Evidence
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+FEW: dict[str, Any] = {
+    "base": {"model": "embedded"},
+    "embedder": {"model": "embedded"},
+    "curation": {
+        "collect": {"sources": [{"kind": "python-api", "packages": ["numpy"]}]},
+        "curate": {"max_per_group": 2, "dev": 8, "sealed": 24},
+        "validate": {"contract": "datasets/contracts/sft.yaml"},
+    },
+    "training": {"rows": 40, "batch_size": 2, "learning_rate": 0.002},
+    "evaluation": {
+        "decoding": {"max_new_tokens": 24},
+        "scoring": {"stem": True},
+        "reward": {"rows": 24},
+        # What is shown here is the loop, on too few items to be sure of anything.
+        "policy": {"gating": ["rougeL"], "alpha": 0.49},
+    },
+    "registry": {"family": "test"},
+}
+
+
+class Project:
+    """A copy of this project in a folder of its own, with the converted model at hand."""
+
+    def __init__(self, folder: Path, base_model: Path) -> None:
+        self.folder = folder
+        tracked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(tracked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for name in names.splitlines():
+            if (ROOT / name).is_file() and not name.startswith("tests/") and name != "dvc.lock":
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        (folder / ".incumbent" / "models").mkdir(parents=True)
+        (folder / ".incumbent" / "models" / base_model.name).symlink_to(base_model)
+        self.set_params(FEW)
+        author = ["-c", "user.name=tester", "-c", "user.email=tester@localhost"]
+        for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "start"]):
+            subprocess.run(["git", *command], cwd=folder, check=True)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(params))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {
+            "PATH": path,
+            "HOME": os.environ["HOME"],
+            "DVC_NO_ANALYTICS": "1",
+            "INCUMBENT_ACTOR": "tester",
+        }
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def repro(self) -> str:
+        done = self.run("dvc", "repro")
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def read(self, name: str) -> bytes:
+        return (self.folder / name).read_bytes()
+
+
+def stages_run(output: str) -> list[str]:
+    lines = (line for line in output.splitlines() if line.startswith("Running stage '"))
+    return [line.split("'")[1] for line in lines]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, base_model: Path) -> Project:
+    """A project whose first challenger was trained, submitted and promoted."""
+    made = Project(tmp_path_factory.mktemp("project"), base_model)
+    made.repro()
+    submitted = made.run("incumbent", "submit", "--promote")
+    assert submitted.returncode == 0, submitted.stdout
+    assert "test v1 is the champion now" in submitted.stdout
+    return made
+
+
+def test_the_evidence_speaks_of_both_parts_and_every_metric(project: Project) -> None:
+    evidence = Evidence.read(project.folder / "outputs/evidence.json")
+    for part, n in ((evidence.dev, 8), (evidence.sealed, 24)):
+        assert part.keys() == {"rouge1", "rougeL", "semantic", "preference"}
+        assert {metric.n for metric in part.values()} == {n}
+    assert evidence.calibration is not None
+    assert evidence.calibration.n > 0
+    assert json.loads(project.read("outputs/metrics.json")).keys() == {"dev", "sealed"}
+
+
+def test_the_report_is_one_file_that_loads_nothing(project: Project) -> None:
+    page = project.read(".incumbent/reports/test-v1.html").decode()
+    assert "PROMOTE" in page
+    assert not any(word in page for word in ("src=", "href=", "@import", "url("))
+
+
+def test_the_challenger_that_is_the_champion_is_no_error_and_no_new_version(
+    project: Project,
+) -> None:
+    evidence = project.read("outputs/evidence.json")
+    output = project.repro()
+    assert "the challenger is the champion, test v1" in output
+    assert stages_run(output) == ["base", "champion"]
+    assert project.read("outputs/evidence.json") == evidence
+    again = project.run("incumbent", "submit", "--promote")
+    assert again.returncode == 0
+    assert "test v1 is the champion already; nothing changed" in again.stdout
+    versions = project.run("incumbent", "versions", "--json")
+    assert [version["number"] for version in json.loads(versions.stdout)] == [1]
+
+
+def test_a_margin_reruns_the_comparison_and_nothing_before_it(project: Project) -> None:
+    policy = FEW["evaluation"]["policy"] | {"margins": {"rougeL": 0.9}}
+    project.set_params(FEW | {"evaluation": FEW["evaluation"] | {"policy": policy}})
+    output = project.repro()
+    assert stages_run(output) == ["base", "champion", "compare"]
+    assert "it must exceed +0.900" in output
+    project.set_params(FEW)
+    project.repro()
+
+
+def test_a_broken_dataset_stops_before_training(project: Project) -> None:
+    row = {"instruction": "Who wrote?", "output": "Write to jane.doe@bank.example about it."}
+    (project.folder / "datasets/sources/letters.jsonl").write_text(json.dumps(row))
+    sources = [*FEW["curation"]["collect"]["sources"]]
+    sources.append({"kind": "file", "path": "datasets/sources/letters.jsonl"})
+    project.set_params(FEW | {"curation": FEW["curation"] | {"collect": {"sources": sources}}})
+    failed = project.run("dvc", "repro")
+    assert failed.returncode != 0
+    assert "no personal data (critical): 1 of " in failed.stdout
+    assert "train" not in stages_run(failed.stdout)
+    (project.folder / "datasets/sources/letters.jsonl").unlink()
+    project.set_params(FEW)
+    project.repro()
+
+
+def test_an_interrupted_training_is_run_again(project: Project) -> None:
+    project.set_params(FEW | {"training": FEW["training"] | {"seed": 1}})
+    with subprocess.Popen(
+        ["dvc", "repro"],
+        cwd=project.folder,
+        env=project.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as running:
+        assert running.stdout is not None
+        seen = b""
+        while b"loss=" not in seen:  # the progress bar of training, after its first step
+            chunk = os.read(running.stdout.fileno(), 4096)
+            assert chunk, seen.decode()
+            seen += chunk
+        os.killpg(running.pid, signal.SIGINT)
+        rest = running.stdout.read()
+    assert running.returncode != 0
+    assert b"interrupted: nothing half-written is kept" in rest
+    assert [p.name for p in (project.folder / "outputs").iterdir() if p.name[0] == "."] == [
+        ".gitignore"
+    ]
+    output = project.repro()
+    assert "train" in stages_run(output)
+    project.set_params(FEW)
+    assert "train" not in stages_run(project.repro())
+
+
+def test_a_run_from_scratch_gives_the_same_bytes(
+    project: Project, tmp_path: Path, base_model: Path
+) -> None:
+    other = Project(tmp_path / "other", base_model)
+    other.repro()
+    for name in ("outputs/adapter.json", "outputs/evidence.json", "outputs/metrics.json"):
+        assert other.read(name) == project.read(name)
