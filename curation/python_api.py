@@ -46,7 +46,7 @@ def exports(inside: Path, tree: ast.Module) -> Iterator[str]:
             case ast.ImportFrom() if inside.stem == "__init__":
                 yield from (alias.name for alias in node.names)
             case ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List(elts=names)):
-                yield from (name.value for name in names if isinstance(name, ast.Constant))
+                yield from (str(name.value) for name in names if isinstance(name, ast.Constant))
 
 
 def read_module(tree: ast.Module, package: str, inside: Path, exported: set[str]) -> Iterator[Row]:

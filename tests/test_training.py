@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import bitsandbytes as bnb
@@ -86,15 +85,13 @@ def test_a_row_that_would_be_cut_is_refused_by_name(base_model: Path, tmp_path: 
 
 
 @pytest.fixture
-def project(base_model: Path) -> Iterator[None]:
+def project(base_model: Path) -> None:
     """The inputs of stage `train`, in the current folder."""
     Path("params.yaml").write_text("training: {r: 4, batch_size: 2}\n")
     pin(ModelChoice(model=str(base_model)), "base").write(Path("outputs/base.json"))
     dataset = DatasetVersion(rows="1" * 64, splits={}, sources=(), contract="2" * 64)
     dataset.write(Path("outputs/dataset.json"))
     write_records(Path("datasets/curated") / f"{Split.TRAIN}.jsonl", rows(8))
-    subprocess.run(["git", "init", "-q"], check=True)
-    yield
 
 
 def train(hash_seed: str) -> str:
@@ -104,6 +101,12 @@ def train(hash_seed: str) -> str:
         check=True,
     )
     return digest_folder(Path("outputs/adapter"))
+
+
+def test_a_repository_without_a_commit_is_told_what_to_do(base_model: Path, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    with pytest.raises(InputError, match="commit the project once"):
+        make_trainer(rows(), base_model, PARAMS, tmp_path / "curve")
 
 
 def test_equal_inputs_give_equal_bytes_and_nothing_but_safetensors_and_json(project: None) -> None:

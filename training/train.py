@@ -12,6 +12,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the base is on this machine; see
 import torch
 from dvclive import Live
 from peft import PeftModel
+from scmrepo.exceptions import SCMError
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, ProgressCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
@@ -115,7 +116,10 @@ class LearningCurve(TrainerCallback):
     """Writes loss, learning rate and gradient norm of every step where `dvc plots` looks."""
 
     def __init__(self, folder: Path) -> None:
-        self.live = Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None)
+        try:
+            self.live = Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None)
+        except SCMError as error:  # DVCLive wants the revision that HEAD is at
+            raise InputError(f"{error}: commit the project once, then run it again") from None
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **kwargs: Any
