@@ -1,10 +1,7 @@
 """A data contract: expectations with a severity, checked by Great Expectations."""
 
 import logging
-import os
 from typing import Any
-
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read when the library is imported
 
 import great_expectations as gx
 import pandas as pd

@@ -1,10 +1,7 @@
 """A base model, with an adapter on it or bare, that answers batches of prompts greedily."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
 from peft import PeftModel

@@ -1,11 +1,8 @@
 """Which of two answers is preferred: one interface, whoever judges."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer

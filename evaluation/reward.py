@@ -1,17 +1,15 @@
 """Stage `reward`: train the preference model with TRL, on pairs from the training split only."""
 
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+from typing import Any
 
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from datasets import Dataset
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, ProgressCallback
 from trl import RewardConfig, RewardTrainer
 
-from datasets import Dataset
 from evaluation.generate import respondent
 from evaluation.params import Decoding, RewardParams
 from evaluation.preference import RewardModel, exchange
@@ -99,9 +97,18 @@ def train_reward(pairs: Sequence[Pair], base: Path, params: RewardParams, folder
         train_dataset=Dataset.from_list(texts),
         processing_class=tokenizer,
     )
+    trainer.remove_callback(ProgressCallback)
+    trainer.add_callback(BarOnly)
     trainer.train()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+class BarOnly(ProgressCallback):
+    """A progress bar without a line for each log."""
+
+    def on_log(self, *_: Any, **__: Any) -> None:
+        pass
 
 
 def reward_config(params: RewardParams) -> RewardConfig:

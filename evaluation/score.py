@@ -1,9 +1,6 @@
 """Stage `score`: every answer gets its scores; out come two score tables, dev and sealed."""
 
-import os
 from collections.abc import Mapping, Sequence
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import evaluate
 

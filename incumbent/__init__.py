@@ -1,0 +1,1 @@
+"""The `incumbent` command: thin verbs over the other packages."""

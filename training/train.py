@@ -1,22 +1,19 @@
 """Stage `train`: a QLoRA run on the gated training rows makes an adapter."""
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the base is on this machine; see training.base
-
 import torch
+from datasets import Dataset
 from dvclive import Live
 from peft import PeftModel
 from scmrepo.exceptions import SCMError
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, ProgressCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from datasets import Dataset
 from registry.canonical import canonical_json, digest_folder
 from registry.errors import IncumbentError, InputError, run_stage
 from registry.files import staged_folder, write_bytes

@@ -3,12 +3,11 @@
 import unicodedata
 from typing import Any
 
+import datasets
 import evaluate
 import regex
 from nltk.stem.porter import PorterStemmer
 from rouge_score.rouge_scorer import RougeScorer
-
-import datasets
 
 # A character of a script that is written without spaces, or a run of letters, marks and digits.
 TOKEN = regex.compile(

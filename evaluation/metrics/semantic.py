@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import datasets
 import evaluate
 from sentence_transformers import SentenceTransformer
-
-import datasets
 
 
 class SemanticSimilarity(evaluate.Metric):

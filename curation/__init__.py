@@ -1,0 +1,5 @@
+"""Rows in, gated dataset out."""
+
+from registry.libraries import settle
+
+settle()

@@ -1,0 +1,5 @@
+"""Adapters in, evidence and decision out."""
+
+from registry.libraries import settle
+
+settle()

@@ -1,0 +1,1 @@
+"""Metrics as `evaluate` modules, each with a value for every item."""

@@ -1,0 +1,31 @@
+"""How the libraries below us are to behave: quiet, offline, and sending nothing home."""
+
+import logging
+import os
+import warnings
+
+# Read by the libraries when they are imported. A user's own setting wins.
+SETTINGS = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TOKENIZERS_PARALLELISM": "false",
+    "GX_ANALYTICS_ENABLED": "false",
+    "DVC_NO_ANALYTICS": "1",
+}
+CHOSEN_BY_USER = frozenset(SETTINGS.keys() & os.environ.keys())
+
+
+def settle() -> None:
+    """Settle everything, before the first heavy import; packages call it in their __init__."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    # Told at every import on CPUs with AVX512-BF16: that a kernel could not be downloaded.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
+
+
+def allow_downloads() -> None:
+    """Let the Hub be asked, unless the user forbade it; before huggingface_hub is imported."""
+    if "HF_HUB_OFFLINE" not in CHOSEN_BY_USER:
+        os.environ.pop("HF_HUB_OFFLINE", None)

@@ -1,0 +1,5 @@
+"""Recipe in, adapter out."""
+
+from registry.libraries import settle
+
+settle()
