@@ -93,6 +93,8 @@ def observed(found: dict[str, Any]) -> str:
     """What was seen, as counts: failing values may be personal data and stay out of reports."""
     if "element_count" in found:
         return f"{found['unexpected_count']} of {found['element_count']} rows fail"
+    if "missing_count" in found:
+        return f"{found['missing_count']} values missing, {found['unexpected_count']} not allowed"
     return f"found {found['observed_value']}" if "observed_value" in found else "nothing found"
 
 

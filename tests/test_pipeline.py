@@ -140,7 +140,7 @@ def test_a_margin_reruns_the_comparison_and_nothing_before_it(project: Project) 
     project.set_params(FEW | {"evaluation": FEW["evaluation"] | {"policy": policy}})
     output = project.repro()
     assert stages_run(output) == ["base", "champion", "compare"]
-    assert "it must exceed +0.900" in output
+    assert "must exceed +0.900" in output
     project.set_params(FEW)
     project.repro()
 
