@@ -13,7 +13,11 @@ from registry.records import Row, write_records
 
 def main() -> None:
     params = load(CollectParams, "curation.collect")
-    rows = {row.id: row for source in params.sources for row in read_source(source)}
+    rows: dict[str, Row] = {}
+    for source in params.sources:
+        for row in read_source(source):
+            if rows.setdefault(row.id, row) != row:
+                raise InputError(f"{row} has the id of another row: {rows[row.id]}", field="id")
     if not rows:
         raise InputError("the sources hold no rows", file="params.yaml", field="curation.collect")
     write_records(RAW, rows.values())

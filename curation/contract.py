@@ -1,14 +1,15 @@
 """A data contract: expectations with a severity, checked by Great Expectations."""
 
 import logging
-from typing import Any
+from typing import Any, Self
 
 import great_expectations as gx
 import pandas as pd
 from great_expectations.core import ExpectationValidationResult
 from great_expectations.expectations.registry import get_expectation_impl
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from registry.canonical import digest_json
 from registry.params import Settings
 from registry.records import Check, Severity
 
@@ -32,6 +33,11 @@ class Expectation(Settings):
             raise ValueError(f"Great Expectations has no {name!r}") from None
         return name
 
+    @model_validator(mode="after")
+    def arguments_fit(self) -> Self:
+        self.build()
+        return self
+
     def build(self) -> gx.expectations.Expectation:
         return get_expectation_impl(self.expectation)(**self.arguments, meta={"name": self.name})
 
@@ -39,6 +45,18 @@ class Expectation(Settings):
 class Contract(Settings):
     name: str
     checks: tuple[Expectation, ...] = Field(min_length=1)
+
+    @field_validator("checks")
+    @classmethod
+    def are_distinct(cls, checks: tuple[Expectation, ...]) -> tuple[Expectation, ...]:
+        """Great Expectations keeps one of two equal expectations, and names tell results apart."""
+        for what in (lambda c: c.name, lambda c: digest_json([c.expectation, c.arguments])):
+            seen: dict[str, str] = {}
+            for check in checks:
+                if (key := what(check)) in seen:
+                    raise ValueError(f"check {check.name!r} repeats check {seen[key]!r}")
+                seen[key] = check.name
+        return checks
 
 
 def check(table: pd.DataFrame, contract: Contract) -> tuple[Check, ...]:

@@ -2,10 +2,10 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from curation.params import CurateParams
-from curation.twins import merge_groups
+from curation.twins import families
 from registry.canonical import digest_json
 from registry.errors import run_stage
 from registry.files import staged_folder
@@ -18,8 +18,9 @@ def main() -> None:
     params = load(CurateParams, "curation.curate")
     raw = Row.read_lines(RAW)
     distinct = list(unrepeated(map(clean, raw)))
-    kept = list(thinned(merge_groups(distinct, params.similarity), params))
-    parts = split(kept, params)
+    lots, grouped = draw(distinct, families(distinct, params.similarity), params.seed)
+    kept = list(thinned(grouped, params))
+    parts = split(kept, lots, params)
     with staged_folder(CURATED) as draft:
         for part, chosen in parts.items():
             write_records(draft / f"{part}.jsonl", chosen)
@@ -63,19 +64,34 @@ def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:
             yield row
 
 
-def split(rows: Iterable[Row], params: CurateParams) -> dict[Split, list[Row]]:
-    """Deal whole groups by a lot drawn from their name, then take the asked number of rows.
+def draw(
+    rows: Sequence[Row], families: Sequence[str], seed: int
+) -> tuple[dict[str, float], list[Row]]:
+    """The lot of each family, and the rows with their family as group.
 
-    A group's lot does not depend on the other rows, so a row keeps its side as the data grow.
+    A family has the highest lot of its groups. So as the data grow and families merge, a row keeps
+    its side or moves towards training: what a champion was trained on never becomes its exam.
     """
+    lots: dict[str, float] = {}
+    for row, family in zip(rows, families, strict=True):
+        lots[family] = max(lots.get(family, 0.0), lot(seed, row.group))
+    pairs = zip(rows, families, strict=True)
+    return lots, [row.model_copy(update={"group": family}) for row, family in pairs]
+
+
+def split(
+    rows: Iterable[Row], lots: Mapping[str, float], params: CurateParams
+) -> dict[Split, list[Row]]:
+    """Deal whole groups by their lots, then take the asked number of rows of each part."""
     parts: dict[Split, list[Row]] = {part: [] for part in Split}
     for row in rows:
-        parts[side(lot(params.seed, row.group), params)].append(row)
+        parts[side(lots[row.group], params)].append(row)
     limits = {Split.TRAIN: params.train, Split.DEV: params.dev, Split.SEALED: params.sealed}
     return {part: chosen[: limits[part]] for part, chosen in parts.items()}
 
 
 def side(lot: float, params: CurateParams) -> Split:
+    """Low lots are sealed, high ones train: see `draw` for why in this order."""
     if lot < params.sealed_share:
         return Split.SEALED
     return Split.DEV if lot < params.sealed_share + params.dev_share else Split.TRAIN

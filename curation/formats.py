@@ -13,34 +13,37 @@ Fields = dict[str, Any]
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a JSON Lines file. Raises InputError naming file, line and field."""
-    seen: dict[str, int] = {}
+    """Yield the rows of a JSON Lines file. Raises InputError naming file, line and field.
+
+    A row without an id gets one from its text, so that equal rows have equal ids.
+    """
+    seen: dict[str, tuple[int, Row]] = {}
     for number, line in enumerate(read_input(path).splitlines(), start=1):
         if not line.strip():
             continue
         row = read_row(line, path, number)
-        if row.id in seen:
-            problem = f"{row.id!r} stands on line {seen[row.id]} already"
+        first, same = seen.setdefault(row.id, (number, row))
+        if same != row:
+            problem = f"{row.id!r} is another row's on line {first}"
             raise InputError(problem, file=path, line=number, field="id")
-        seen[row.id] = number
         yield row
 
 
 def read_row(line: bytes, path: Path, number: int) -> Row:
     try:
         fields = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"not JSON: {error}", file=path, line=number) from None
     if not isinstance(fields, dict):
         raise InputError("a row must be a JSON object", file=path, line=number)
     for key, convert in SHAPES.items():
         if key in fields:
             try:
-                fields = complete(convert(fields), path)
-            except (KeyError, TypeError, IndexError) as error:
+                data = json.dumps(complete(convert(fields), path)).encode()
+            except (KeyError, TypeError, IndexError, ValueError) as error:
                 problem = f"not a row in the {key!r} shape: {error}"
                 raise InputError(problem, file=path, line=number, field=key) from None
-            return Row.parse(json.dumps(fields).encode(), path, number)
+            return Row.parse(data, path, number)
     shapes = ", ".join(repr(key) for key in SHAPES)
     raise InputError(f"a row needs one of the fields {shapes}", file=path, line=number)
 

@@ -1,25 +1,37 @@
 """What the curation stages may be told."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
 
 from registry.params import Settings
+
+
+def below(folder: str) -> Callable[[Path], Path]:
+    """Refuse a path outside a folder that dvc.yaml declares: DVC would not see its file change."""
+
+    def check(path: Path) -> Path:
+        if path.is_absolute() or ".." in path.parts or Path(folder) not in path.parents:
+            raise ValueError(f"must be a path below {folder}/, where DVC watches for changes")
+        return path
+
+    return check
 
 
 class PackagesSource(Settings):
     """The sample task: one-line API summaries out of installed Python packages."""
 
     kind: Literal["python-api"]
-    packages: tuple[str, ...] = Field(min_length=1)
+    packages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], ...] = Field(min_length=1)
 
 
 class FileSource(Settings):
     """A JSON Lines file of training rows, in any of the formats of curation/formats.py."""
 
     kind: Literal["file"]
-    path: Path
+    path: Annotated[Path, AfterValidator(below("datasets/sources"))]
 
 
 Source = Annotated[PackagesSource | FileSource, Field(discriminator="kind")]
@@ -41,4 +53,4 @@ class CurateParams(Settings):
 
 
 class ValidateParams(Settings):
-    contract: Path
+    contract: Annotated[Path, AfterValidator(below("datasets/contracts"))]

@@ -26,17 +26,24 @@ def read_package(package: str) -> Iterator[Row]:
     """
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise InputError(f"package {package!r} is not installed", field="curation.sources")
+        raise InputError(f"package {package!r} is not installed", field="curation.collect.sources")
     root = Path(spec.submodule_search_locations[0])
     modules = {path.relative_to(root): path for path in sorted(root.rglob("*.py"))}
     trees = {
-        inside: ast.parse(path.read_bytes())
+        inside: parse(path)
         for inside, path in modules.items()
         if not SKIPPED_FOLDERS.intersection(inside.parts[:-1])
     }
     exported = {name for inside, tree in trees.items() for name in exports(inside, tree)}
     for inside, tree in trees.items():
         yield from read_module(tree, package, inside, exported)
+
+
+def parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes())
+    except SyntaxError as error:
+        raise InputError(f"not Python: {error.msg}", file=path, line=error.lineno) from None
 
 
 def exports(inside: Path, tree: ast.Module) -> Iterator[str]:

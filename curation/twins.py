@@ -1,5 +1,6 @@
 """Which rows are twins: the same group, or answers in nearly the same words."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,12 +14,12 @@ WORDS = r"(?u)\w+"
 MIN_WORDS = 4
 
 
-def merge_groups(rows: Sequence[Row], similarity: float) -> list[Row]:
-    """Give all twins one group, so that a split by group never parts them.
+def families(rows: Sequence[Row], similarity: float) -> list[str]:
+    """The family of each row: rows of one group, and twins, are of one family.
 
     Two answers are twins from a Jaccard index of their word sets of `similarity` on; being a twin
     is transitive. Answers of fewer than four words ("yes", a class name) say too little to be
-    twins. A merged group is called after its alphabetically first member.
+    twins. A family is called after its alphabetically first group.
     """
     groups = np.array([row.group for row in rows])
     _, same_name = np.unique(groups, return_inverse=True)
@@ -28,14 +29,13 @@ def merge_groups(rows: Sequence[Row], similarity: float) -> list[Row]:
     names: dict[int, str] = {}
     for label, group in sorted(zip(family.tolist(), groups.tolist(), strict=True)):
         names.setdefault(label, group)
-    return [
-        row.model_copy(update={"group": names[label]})
-        for row, label in zip(rows, family.tolist(), strict=True)
-    ]
+    return [names[label] for label in family.tolist()]
 
 
 def similar_pairs(texts: Sequence[str], similarity: float) -> coo_array:
     """A sparse [n, n] matrix with an entry where two texts' Jaccard index reaches similarity."""
+    if not any(re.search(WORDS, text) for text in texts):
+        return coo_array((len(texts), len(texts)), dtype=bool)
     vectorizer = CountVectorizer(binary=True, token_pattern=WORDS, dtype=np.int32)
     words = csr_array(vectorizer.fit_transform(texts))
     shared = coo_array(words @ words.T)

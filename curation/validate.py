@@ -26,9 +26,10 @@ def main() -> None:
         row_count=len(table),
         checks=check(table, contract),
     )
+    page = render(TEMPLATE, report=report, contract=contract)
     with staged_folder(GATE_REPORT.parent) as draft:
         report.write(draft / GATE_REPORT.name)
-        (draft / GATE_PAGE.name).write_text(render(TEMPLATE, report=report, contract=contract))
+        (draft / GATE_PAGE.name).write_text(page, encoding="utf-8")
     print(f"{report}; see {GATE_PAGE}")
 
 

@@ -1,6 +1,7 @@
 """Answers of a model to eval items: batched by length, cached by digests, never made twice."""
 
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from registry.layout import ANSWERS
 from registry.records import Digest, Record, Row, Split, write_records
 
 SIDES = ("champion", "challenger")
+LIBRARIES = ("torch", "transformers", "peft")
 EVALUATED = (Split.DEV, Split.SEALED)
 
 
@@ -24,9 +26,11 @@ class Answer(Record):
 class System(Record):
     """All that decides an answer besides the prompt."""
 
-    base: Digest
+    base: Digest  # of its pin: weights, configuration, tokenizer, chat template
     adapter: Digest | None  # None: the bare base
     decoding: Digest
+    code: Digest  # of the module that makes answers
+    libraries: tuple[str, ...] = tuple(f"{name} {version(name)}" for name in LIBRARIES)
 
 
 class Model(Protocol):

@@ -37,7 +37,7 @@ def main() -> None:
     opening = None if unqualified(evidence, policy) else 1
     decision = rule(evidence, policy, opening)
     evidence.write(EVIDENCE)
-    write_bytes(METRICS, json.dumps(metrics(evidence), indent=2).encode() + b"\n")
+    write_bytes(METRICS, json.dumps(metrics(evidence, opening), indent=2).encode() + b"\n")
     page = report(evidence, decision, policy, Opponent.read(CHAMPION), examples())
     write_bytes(REPORT, page.encode())
     print(f"{decision}")
@@ -58,9 +58,9 @@ def mean_tokens(side: str) -> float:
     return sum(answer.tokens for answer in answers) / len(answers)
 
 
-def metrics(evidence: Evidence) -> dict[str, Any]:
-    """What `dvc metrics show` and `dvc metrics diff` print."""
-    parts = {"sealed": evidence.sealed, "dev": evidence.dev}
+def metrics(evidence: Evidence, opening: int | None) -> dict[str, Any]:
+    """What `dvc metrics diff` prints; nothing of an exam that stays closed."""
+    parts = {"dev": evidence.dev} | ({"sealed": evidence.sealed} if opening else {})
     return {
         part: {name: cells(found) for name, found in measured.items()}
         for part, measured in parts.items()

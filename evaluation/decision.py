@@ -8,6 +8,8 @@ from evaluation.statistics import alpha_at, bounds, holm, items_needed, p_below
 from registry.errors import InputError
 from registry.records import Bound, Decision, Evidence, MetricEvidence, ScoreTable, Verdict
 
+LEAST_CLUSTERS = 5  # that a slice must have for a veto
+
 
 def decide(scores: ScoreTable, policy: Policy, opening: int = 1) -> Decision:
     """The verdict on a score table at the k-th opening of its exam. Raises InputError."""
@@ -43,7 +45,8 @@ def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
 
     Without a dev part there is nothing to fail.
     """
-    return [
+    absent = [metric for metric in policy.gating if evidence.dev and metric not in evidence.dev]
+    return [f"did not qualify: {metric} was not measured on the dev part" for metric in absent] + [
         f"did not qualify: {metric} differs by {signed(found.diff)} on the dev part, "
         f"and must exceed {signed(policy.threshold(metric))} before the sealed exam is opened"
         for metric, found in evidence.dev.items()
@@ -53,7 +56,8 @@ def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
 
 def bound(found: MetricEvidence, policy: Policy, metric: str, alpha: float) -> Bound:
     lower, upper = bounds(found.diff, found.se, found.df, alpha)
-    return Bound(lower=lower, upper=upper, won=lower > policy.threshold(metric))
+    won = found.se > 0 and lower > policy.threshold(metric)
+    return Bound(lower=lower, upper=upper, won=won)
 
 
 def objections(
@@ -61,25 +65,37 @@ def objections(
 ) -> Iterator[str]:
     """Everything that speaks clearly against the challenger."""
     for metric in policy.gating:
-        if metric in judged and judged[metric].upper < -policy.margin(metric):
+        found = evidence.sealed.get(metric)
+        if found and found.se > 0 and judged[metric].upper < -policy.margin(metric):
             diff, best = evidence.sealed[metric].diff, judged[metric].upper
             yield f"{metric} is clearly worse: {signed(diff)}, at best {signed(best)}"
     for metric, floor in policy.floors.items():
-        found = evidence.sealed.get(metric)
-        if found is None or found.challenger_mean is None:
+        scored = evidence.sealed.get(metric)
+        if scored is None or scored.challenger_mean is None:
             raise InputError(f"the policy's floor names {metric!r}, which was not scored")
-        if found.challenger_mean < floor:
-            yield f"{metric} is {found.challenger_mean:.3f}, under the floor of {floor:.3f}"
+        if scored.challenger_mean < floor:
+            yield f"{metric} is {scored.challenger_mean:.3f}, under the floor of {floor:.3f}"
     yield from harmed_slices(evidence, policy, alpha)
 
 
 def harmed_slices(evidence: Evidence, policy: Policy, alpha: float) -> Iterator[str]:
-    """Slices with a significant loss in a gating metric, Holm-corrected over all of them."""
+    """Slices with a significant loss in a gating metric, Holm-corrected over all of them.
+
+    A critical slice has a tolerance of its own, and objects when its loss clearly exceeds that.
+    Slices of very few clusters are left out: their errors are too poorly known for a veto.
+    """
+    for name in policy.critical_slices:
+        for metric, found in evidence.slices[name].items():
+            upper = bounds(found.diff, found.se, found.df, alpha)[1]
+            if metric in policy.gating and found.se > 0 and upper < -policy.slice_margin:
+                yield f"critical slice {name} is clearly worse in {metric}: {signed(found.diff)}"
     cells = [
         (name, metric, found)
         for name, measured in evidence.slices.items()
         for metric, found in measured.items()
         if metric in policy.gating
+        and name not in policy.critical_slices
+        and found.clusters >= LEAST_CLUSTERS
     ]
     adjusted = holm([p_below(found.diff, found.se, found.df, 0.0) for _, _, found in cells])
     for (name, metric, found), p in zip(cells, adjusted, strict=True):
@@ -100,6 +116,9 @@ def open_questions(
     for metric in policy.gating:
         if metric not in judged:
             yield f"{metric} could not be measured: fewer than two clusters"
+        elif evidence.sealed[metric].se == 0:
+            diff = signed(evidence.sealed[metric].diff)
+            yield f"{metric} differs by {diff} on every item: that is no measurement"
         elif not judged[metric].won:
             found, threshold = evidence.sealed[metric], policy.threshold(metric)
             yield (
@@ -138,6 +157,8 @@ def further_items(
     evidence: Evidence, policy: Policy, judged: dict[str, Bound], alpha: float
 ) -> int | None:
     """How many more items would find the policy's `effect` in every metric that is undecided."""
+    if alpha < policy.alpha_floor:
+        return None
     needed = []
     for metric in policy.gating:
         if metric in judged and not judged[metric].won:

@@ -27,12 +27,14 @@ def weigh(
     tokens: Mapping[str, float] | None = None,
 ) -> Evidence:
     """Summarise the scores. Raises InputError where a comparison would mean nothing."""
-    refuse(sealed, policy)
+    for table in (sealed, dev) if dev else (sealed,):
+        refuse(table, policy)
     slices = sorted({name for item in sealed.items for name in item.slices})
     if missing := sorted(policy.critical_slices.keys() - set(slices)):
         raise InputError(f"the policy's critical slice {missing[0]!r} has no item")
     return Evidence(
         pins=sealed.pins,
+        policy=policy.digest,
         dev=measure(dev.items, policy) if dev else {},
         sealed=measure(sealed.items, policy),
         slices={

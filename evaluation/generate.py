@@ -4,6 +4,7 @@ from pathlib import Path
 
 from evaluation.answers import EVALUATED, Model, Respondent, System, answers_of
 from evaluation.params import Decoding
+from registry.canonical import digest_file
 from registry.errors import run_stage
 from registry.files import home, staged_folder
 from registry.layout import ADAPTER, ADAPTER_FILES, ANSWERS, BASE, CHAMPION, rows_of
@@ -40,7 +41,12 @@ def respondent(
 
         return AnsweringModel(pinned_folder(base, "base"), files, decoding)
 
-    system = System(base=base.weights, adapter=adapter, decoding=decoding.digest)
+    system = System(
+        base=base.digest,
+        adapter=adapter,
+        decoding=decoding.digest,
+        code=digest_file(Path(__file__).with_name("model.py")),
+    )
     return Respondent(system, decoding.batch_size, load_model)
 
 

@@ -40,7 +40,8 @@ class AnsweringModel:
         return [self.decode(row, ids) for row, ids in zip(rows, generated, strict=True)]
 
     def decode(self, row: Row, ids: torch.Tensor) -> Answer:
-        ends = (ids == self.tokenizer.eos_token_id).nonzero()
+        end_tokens = torch.tensor(self.model.generation_config.eos_token_id, device=ids.device)
+        ends = torch.isin(ids, end_tokens).nonzero()
         length = int(ends[0]) + 1 if len(ends) else len(ids)
         text = self.tokenizer.decode(ids[:length], skip_special_tokens=True)
         return Answer(item=row.id, text=text.strip(), tokens=length)

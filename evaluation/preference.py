@@ -22,7 +22,8 @@ class RewardModel:
     """A sequence classifier with one output, trained by stage `reward`."""
 
     def __init__(self, folder: Path) -> None:
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        # What is too long loses the beginning of its prompt, not the answer that is judged.
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, truncation_side="left")
         self.model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
 
     def prefer(

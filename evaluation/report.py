@@ -18,6 +18,7 @@ from registry.records import (
 )
 
 TEMPLATE = Path(__file__).parent / "templates" / "comparison.html"
+Measured = dict[str, MetricEvidence]
 SHOWN = 12  # examples at each end: the most improved and the most regressed
 
 
@@ -60,11 +61,15 @@ def report(
 ) -> str:
     """The whole comparison as one self-contained HTML page."""
     alpha = decision.alpha or policy.alpha
-    forest = {metric: lines(evidence, metric, alpha) for metric in evidence.sealed}
+    opened = decision.opening is not None
+    measured = evidence.sealed if opened else evidence.dev
+    slices = evidence.slices if opened else {}
+    forest = {metric: lines(measured, slices, metric, alpha) for metric in measured}
     ordered = sorted(examples, key=lambda example: (example.gain, example.row.id))
     return render(
         TEMPLATE,
         evidence=evidence,
+        measured=measured,
         decision=decision,
         policy=policy,
         opponent=opponent,
@@ -76,13 +81,11 @@ def report(
     )
 
 
-def lines(evidence: Evidence, metric: str, alpha: float) -> list[Line]:
-    """The metric's interval over all sealed items, then in each slice that has one."""
-    named: list[tuple[str, MetricEvidence]] = [("all items", evidence.sealed[metric])]
-    named += [
-        (name, slice_[metric]) for name, slice_ in evidence.slices.items() if metric in slice_
-    ]
-    return [line(label, metric, found, alpha) for label, found in named]
+def lines(measured: Measured, slices: dict[str, Measured], metric: str, alpha: float) -> list[Line]:
+    """The metric's interval over all items, then in each slice that has one."""
+    parts = {"all items": measured} | slices
+    measuring = {label: found[metric] for label, found in parts.items() if metric in found}
+    return [line(label, metric, found, alpha) for label, found in measuring.items()]
 
 
 def line(label: str, metric: str, found: MetricEvidence, alpha: float) -> Line:

@@ -12,11 +12,11 @@ from trl import RewardConfig, RewardTrainer
 
 from evaluation.generate import respondent
 from evaluation.params import Decoding, RewardParams
-from evaluation.preference import RewardModel, exchange
+from evaluation.preference import Judge, RewardModel, exchange
 from registry.errors import InputError, run_stage
 from registry.files import staged_folder
-from registry.layout import BASE, CALIBRATION, REWARD, rows_of
-from registry.models import ModelChoice, locate
+from registry.layout import BASE, CALIBRATION, EMBEDDER, REWARD, rows_of
+from registry.models import pinned_folder
 from registry.params import load
 from registry.records import Calibration, ModelPin, Record, Row, Split
 
@@ -38,7 +38,7 @@ def main() -> None:
     learnt, held_out = part(rows, params.held_out_share)
     train, test = pairs(learnt, own), pairs(held_out, own)
     with staged_folder(REWARD) as draft:
-        train_reward(train, locate(load(ModelChoice, "embedder"), "embedder"), params, draft)
+        train_reward(train, pinned_folder(ModelPin.read(EMBEDDER), "embedder"), params, draft)
     calibration = calibrate(RewardModel(REWARD), test)
     calibration.write(CALIBRATION)
     print(f"preference by {calibration}; picking the longer: {calibration.longer_accuracy:.0%}")
@@ -46,8 +46,17 @@ def main() -> None:
 
 def part(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
     """Hold out the groups of the first rows, whole, so that no twin is on both sides."""
-    groups = {row.group for row in rows[: round(len(rows) * share)]}
-    return [r for r in rows if r.group not in groups], [r for r in rows if r.group in groups]
+    groups = {row.group for row in rows[: max(1, round(len(rows) * share))]}
+    learnt = [row for row in rows if row.group not in groups]
+    held_out = [row for row in rows if row.group in groups]
+    for side in (learnt, held_out):
+        if len({row.group for row in side}) < 2:
+            raise InputError(
+                f"{len(rows)} training rows are too few to train and to calibrate a preference "
+                "model: each side needs rows of two groups",
+                file=rows_of(Split.TRAIN),
+            )
+    return learnt, held_out
 
 
 def pairs(rows: Sequence[Row], own_answers: Mapping[str, str]) -> list[Pair]:
@@ -68,8 +77,6 @@ def pairs(rows: Sequence[Row], own_answers: Mapping[str, str]) -> list[Pair]:
 def other_answer(row: Row, rows: Sequence[Row]) -> str:
     """The answer, nearest in length, of a row of another group, in the same slices if it can be."""
     others = [other for other in rows if other.group != row.group]
-    if not others:
-        raise InputError("preference pairs need training rows of at least two groups")
     length = len(row.completion_text)
     nearest = min(
         others,
@@ -129,7 +136,7 @@ def reward_config(params: RewardParams) -> RewardConfig:
     )
 
 
-def calibrate(model: RewardModel, pairs: Sequence[Pair]) -> Calibration:
+def calibrate(model: Judge, pairs: Sequence[Pair]) -> Calibration:
     """Accuracy on pairs that the model has not seen, beside "pick the longer"."""
     prompts = [pair.prompt for pair in pairs]
     rejected, chosen = [pair.rejected for pair in pairs], [pair.chosen for pair in pairs]

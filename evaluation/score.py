@@ -12,8 +12,8 @@ from evaluation.preference import Judge, RewardModel
 from registry.canonical import digest_folder, digest_json
 from registry.errors import run_stage
 from registry.files import staged_folder
-from registry.layout import ADAPTER, BASE, CHAMPION, REWARD, SCORES, rows_of
-from registry.models import ModelChoice, locate, pin
+from registry.layout import ADAPTER, BASE, CHAMPION, EMBEDDER, REWARD, SCORES, rows_of
+from registry.models import pinned_folder
 from registry.params import load
 from registry.records import (
     Adapter,
@@ -30,10 +30,11 @@ Scores = dict[str, list[float]]
 
 def main() -> None:
     params = load(ScoringParams, "evaluation.scoring")
-    embedder = load(ModelChoice, "embedder")
-    metrics = [Rouge(stem=params.stem), SemanticSimilarity(locate(embedder, "embedder"))]
+    embedder = ModelPin.read(EMBEDDER)
+    folder = pinned_folder(embedder, "embedder")
+    metrics = [Rouge(stem=params.stem), SemanticSimilarity(folder)]
     judge = RewardModel(REWARD)
-    scorers = digest_json([params.digest, pin(embedder, "embedder").digest, digest_folder(REWARD)])
+    scorers = digest_json([params.digest, embedder.digest, digest_folder(REWARD)])
     with staged_folder(SCORES) as draft:
         for part in EVALUATED:
             rows = Row.read_lines(rows_of(part))
@@ -82,7 +83,7 @@ def score(
 
 def pins(rows: Sequence[Row], scorers: str) -> ScorePins:
     return ScorePins(
-        eval_set=digest_json([row.digest for row in rows]),
+        eval_set=digest_json([[row.id, row.prompt_text, row.completion_text] for row in rows]),
         base=ModelPin.read(BASE).weights,
         champion=Opponent.read(CHAMPION).adapter,
         challenger=Adapter.read(ADAPTER).files,

@@ -50,9 +50,14 @@ def paired(differences: Array, clusters: Sequence[str]) -> Paired:
         clusters=count,
         diff=mean,
         sd=float(differences.std(ddof=1)),
-        se=float(np.sqrt(count / (count - 1) * np.square(sums).sum()) / n),
+        se=rounding_to_zero(float(np.sqrt(count / (count - 1) * np.square(sums).sum()) / n)),
         bootstrap=bootstrap_interval(sums + mean * sizes, sizes),
     )
+
+
+def rounding_to_zero(se: float) -> float:
+    """Equal differences have a standard error of 0, whatever floating point makes of them."""
+    return se if se > 1e-12 else 0.0
 
 
 def bootstrap_interval(sums: Array, sizes: Array, level: float = 0.9) -> tuple[float, float]:
@@ -77,7 +82,7 @@ def bootstrap_interval(sums: Array, sizes: Array, level: float = 0.9) -> tuple[f
 def p_above(diff: float, se: float, df: int, threshold: float) -> float:
     """One-sided p of the hypothesis that the true difference is at most threshold."""
     if se == 0:
-        return 0.0 if diff > threshold else 1.0
+        return 1.0  # equal differences say nothing about how much they could have differed
     return float(stats.t.sf((diff - threshold) / se, df))
 
 

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from rich.text import Text
+
 from incumbent.output import print_json, print_table
 from registry.errors import IncumbentError
 from registry.files import home
@@ -44,7 +46,7 @@ def print_diagnosis(as_json: bool) -> None:
     if as_json:
         print_json([asdict(finding) for finding in found])
     else:
-        marks = {True: "[green]ok[/]", False: "[red]missing[/]"}
+        marks = {True: Text("ok", "green"), False: Text("missing", "red")}
         print_table(("", "", ""), ((marks[f.ok], f.what, f.detail) for f in found))
     if not all(finding.ok for finding in found):
         sys.exit(1)

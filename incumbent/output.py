@@ -6,17 +6,18 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 COLOURS = {"PROMOTE": "bold green", "HOLD": "bold yellow", "REJECT": "bold red"}
 
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)  # texts of users stay as they are
 
 
 def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
     """A plain table; columns that hold numbers are named with a leading ">" and align right."""
     table = Table(box=None, pad_edge=False, header_style="dim", show_header=any(columns))
     for name in columns:
@@ -26,5 +27,5 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console.print(table)
 
 
-def coloured(verdict: str) -> str:
-    return f"[{COLOURS[verdict]}]{verdict}[/]"
+def coloured(verdict: str) -> Text:
+    return Text(verdict, COLOURS[verdict])

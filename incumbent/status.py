@@ -1,5 +1,7 @@
 """`incumbent status`: who holds the seat, and how the newest challenger fares."""
 
+from rich.text import Text
+
 from incumbent.output import coloured, console, print_json
 from registry.store import Registry
 
@@ -24,10 +26,11 @@ def print_status(as_json: bool) -> None:
     console.print(f"family    {registry.family}")
     console.print(f"champion  {champion or 'none yet: the bare base model serves'}", soft_wrap=True)
     if newest and decision:
-        console.print(
-            f"newest    {newest.label}: {coloured(decision.verdict.value)}, {decision.reasons[0]}",
-            soft_wrap=True,
+        verdict = coloured(decision.verdict.value)
+        newest_line = Text.assemble(
+            f"newest    {newest.label}: ", verdict, f", {decision.reasons[0]}"
         )
+        console.print(newest_line, soft_wrap=True)
     console.print(f"openings  the sealed exam was opened {openings} times")
     if newest is None:
         console.print("next      dvc repro && incumbent submit --promote")

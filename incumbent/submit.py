@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from rich.text import Text
+
 from evaluation.compare import examples
 from evaluation.decision import rule, unqualified
 from evaluation.policy import Policy
@@ -35,15 +37,16 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
     policy = load(Policy, "evaluation.policy")
     with Registry.here() as registry:
         opponent = registry.opponent(adapter.files)
-        refuse_stale(evidence, adapter, opponent)
+        refuse_stale(evidence, policy, adapter, opponent)
         champion = registry.champion()
         seated = champion is not None and champion.adapter.files == adapter.files
         version = registry.submit(adapter, ADAPTER_FILES, reason, *lineage())
         decision = decide(registry, version, evidence, policy)
         page = home() / "reports" / f"{version.family}-v{version.number}.html"
         write_bytes(page, report(evidence, decision, policy, opponent, examples()).encode())
-        won = decision.verdict is Verdict.PROMOTE
-        if promote and won:
+        fallen = registry.rolled_back(version.number)
+        promoted = promote and decision.verdict is Verdict.PROMOTE and not fallen
+        if promoted:
             registry.promote(version.number, reason)
     if as_json:
         print_json(
@@ -54,13 +57,15 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
         )
     else:
         print_comparison(evidence, decision, opponent)
-        print_outcome(version, decision, page, promoted=promote and won, seated=seated)
+        print_outcome(version, decision, page, promoted=promoted, seated=seated, fallen=fallen)
     return EXIT_CODES[decision.verdict]
 
 
-def refuse_stale(evidence: Evidence, adapter: Adapter, opponent: Opponent) -> None:
-    """Raise InputError when the evidence is not about this challenger and this champion."""
+def refuse_stale(evidence: Evidence, policy: Policy, adapter: Adapter, opponent: Opponent) -> None:
+    """Raise InputError when the evidence is not about this challenger, champion and policy."""
     pins = evidence.pins
+    if evidence.policy != policy.digest:
+        raise InputError("was weighed under another policy: run `dvc repro` first", file=EVIDENCE)
     if pins is None or (pins.challenger, pins.champion) != (adapter.files, opponent.adapter):
         raise InputError(
             f"is not about {adapter} against {opponent}: run `dvc repro` first", file=EVIDENCE
@@ -103,7 +108,7 @@ def print_comparison(evidence: Evidence, decision: Decision, opponent: Opponent)
     print_table(columns, (cells(name, m, bounds.get(name)) for name, m in measured.items()))
 
 
-def cells(metric: str, found: MetricEvidence, bound: Bound | None) -> tuple[str, ...]:
+def cells(metric: str, found: MetricEvidence, bound: Bound | None) -> tuple[str | Text, ...]:
     return (
         metric,
         number(found.champion_mean),
@@ -119,24 +124,34 @@ def number(mean: float | None) -> str:
     return "" if mean is None else f"{mean:.3f}"
 
 
-def standing(bound: Bound) -> str:
+def standing(bound: Bound) -> Text:
     if bound.won:
-        return "[green]better[/]"
-    return "[red]worse[/]" if bound.upper < 0 else "[yellow]undecided[/]"
+        return Text("better", "green")
+    return Text("worse", "red") if bound.upper < 0 else Text("undecided", "yellow")
 
 
 def print_outcome(
-    version: AdapterVersion, decision: Decision, page: Path, *, promoted: bool, seated: bool
+    version: AdapterVersion,
+    decision: Decision,
+    page: Path,
+    *,
+    promoted: bool,
+    seated: bool,
+    fallen: bool,
 ) -> None:
     console.print()
     share = f" (opening {decision.opening}, alpha {decision.alpha:.4f})" if decision.alpha else ""
-    console.print(f"{version.label}: {coloured(decision.verdict.value)}{share}")
+    console.print(Text.assemble(f"{version.label}: ", coloured(decision.verdict.value), share))
     for reason in decision.reasons:
         console.print(f"  {reason}")
     if decision.needed:
         console.print(f"  about {decision.needed} more eval items would settle it")
     if seated:
         console.print(f"{version.label} is the champion already; nothing changed")
+    elif fallen:
+        console.print(
+            f"it was rolled back: incumbent rollback --to {version.number} brings it back"
+        )
     elif promoted:
         console.print(f"{version.label} is the champion now")
     elif decision.verdict is Verdict.PROMOTE:

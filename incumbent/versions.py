@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from rich.text import Text
+
 from incumbent.output import coloured, console, print_json, print_table
 from registry.records import AdapterVersion, DatasetVersion, Decision, Evidence, short
 from registry.store import Registry
@@ -28,7 +30,9 @@ def summary(version: AdapterVersion, decision: Decision | None, seat: int | None
     }
 
 
-def line(version: AdapterVersion, decision: Decision | None, seat: int | None) -> tuple[str, ...]:
+def line(
+    version: AdapterVersion, decision: Decision | None, seat: int | None
+) -> tuple[str | Text, ...]:
     return (
         f"v{version.number}",
         coloured(decision.verdict.value) if decision else "undecided",
@@ -56,8 +60,9 @@ def print_version(number: int, as_json: bool) -> None:
         print_json(summary(version, decision, seat) | dumped | {"history": history})
         return
     adapter = version.adapter
-    console.print(f"[bold]{version.label}[/]{' · champion' if champion == version else ''}")
-    facts = [
+    mark = " · champion" if champion == version else ""
+    console.print(Text.assemble((version.label, "bold"), mark))
+    facts: list[tuple[str, str | Text]] = [
         ("adapter", adapter.files),
         ("base", f"{adapter.base.name}, revision {adapter.base.revision}"),
         ("base weights", adapter.base.weights),

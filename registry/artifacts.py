@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TypeVar
 
-from registry.canonical import canonical_json, digest_bytes, digest_folder
+from registry.canonical import canonical_json, digest_bytes, digest_file, digest_folder
 from registry.errors import IncumbentError
 from registry.files import staged_folder, write_bytes
 from registry.records import Digest, Record, short
@@ -22,9 +22,9 @@ class Artifacts:
         return self.root / digest[:2] / digest
 
     def put(self, data: bytes) -> Digest:
-        """Store bytes; storing them again costs nothing."""
+        """Store bytes; storing them again heals a copy that was damaged."""
         digest = digest_bytes(data)
-        if not self.path(digest).exists():
+        if not (self.path(digest).exists() and digest_file(self.path(digest)) == digest):
             write_bytes(self.path(digest), data)
         return digest
 

@@ -39,6 +39,7 @@ def pin(choice: ModelChoice, kind: Kind) -> ModelPin:
         name=EMBEDDED_NAME[kind] if embedded else choice.model,
         revision=version(EMBEDDED_PACKAGE[kind]) if embedded else choice.revision,
         weights=weights_digest(folder),
+        config=config_digest(folder),
         chat_template=chat_template_digest(folder),
     )
 
@@ -46,11 +47,10 @@ def pin(choice: ModelChoice, kind: Kind) -> ModelPin:
 def pinned_folder(pin: ModelPin, kind: Kind) -> Path:
     """The folder of a pinned model, its weights hashed again. Raises IncumbentError on a change."""
     folder = locate(ModelChoice(model=pin.model, revision=pin.revision), kind)
-    found = weights_digest(folder)
-    if found != pin.weights:
+    if (weights_digest(folder), config_digest(folder)) != (pin.weights, pin.config):
         raise IncumbentError(
-            f"the weights of {pin.name} in {folder} changed since they were pinned "
-            f"({pin.weights[:12]} then, {found[:12]} now): run `dvc repro` to pin them anew"
+            f"the files of {pin.name} in {folder} changed since they were pinned: "
+            "run `dvc repro` to pin them anew"
         )
     return folder
 
@@ -92,11 +92,11 @@ def package_folder(kind: Kind) -> Path:
 def hub_snapshot(name: str, revision: str, kind: Kind) -> Path:
     # Imported here because only users of the Hub pay for it.
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(name, revision=revision))
-    except (HfHubHTTPError, LocalEntryNotFoundError) as error:
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
         raise InputError(
             f"{name} at {revision} is neither in the local Hub cache nor to be had: {error}",
             field=f"{kind}.model",
@@ -109,6 +109,12 @@ def weights_digest(folder: Path) -> str:
     if not names:
         raise InputError("holds no *.safetensors weights", file=folder)
     return digest_files(folder, names)
+
+
+def config_digest(folder: Path) -> str:
+    """One digest over the configuration and tokenizer files of a model's folder."""
+    kinds = ("*.json", "*.jinja", "*.model", "*.txt")
+    return digest_files(folder, sorted(path.name for kind in kinds for path in folder.glob(kind)))
 
 
 def chat_template_digest(folder: Path) -> str | None:

@@ -12,6 +12,16 @@ from registry.records import Record, read_input
 
 PARAMS = Path("params.yaml")
 
+Sections = dict[str, "Sections"]
+SECTIONS: Sections = {
+    "base": {},
+    "embedder": {},
+    "curation": {"collect": {}, "curate": {}, "validate": {}},
+    "training": {},
+    "evaluation": {"decoding": {}, "scoring": {}, "reward": {}, "policy": {}},
+    "registry": {},
+}
+
 
 class Settings(Record):
     """A section of params.yaml. Its digest changes exactly when a value does."""
@@ -27,16 +37,34 @@ def load(model: type[S], section: str = "", path: Path = PARAMS) -> S:
     """
     node = parse(path)
     steps = section.split(".") if section else []
+    known = SECTIONS
     for step in steps:
-        node = child(node, step) if node else None
-    value = yaml.SafeLoader("").construct_document(node) if node else {}
+        refuse_unknown(node, known, path)
+        node, known = (child(node, step) if node else None), known[step]
     try:
-        return model.model_validate_json(json.dumps(value))
+        value = yaml.SafeLoader("").construct_document(node) if node else None
+        return model.model_validate_json(json.dumps({} if value is None else value, default=str))
+    except yaml.MarkedYAMLError as error:
+        raise InputError(str(error.problem), file=path, line=place(node, [])[0]) from None
     except ValidationError as error:
         first = error.errors()[0]
         line, inner = place(node, [str(part) for part in first["loc"]])
         field = ".".join([*steps, *inner])
         raise InputError(first["msg"], file=path, line=line, field=field) from None
+
+
+def refuse_unknown(node: yaml.Node | None, known: Sections, path: Path) -> None:
+    """Raise InputError for a section that nobody reads: a slip that would mean the defaults."""
+    line = node.start_mark.line + 1 if node else None
+    if node and not isinstance(node, yaml.MappingNode):
+        if node.value:
+            raise InputError("must hold sections", file=path, line=line)
+        return
+    for name, _ in node.value if node else ():
+        if name.value not in known:
+            problem = f"no such section; there are {', '.join(known)}"
+            place = name.start_mark.line + 1
+            raise InputError(problem, file=path, line=place, field=str(name.value))
 
 
 def parse(path: Path) -> yaml.Node | None:
@@ -45,6 +73,8 @@ def parse(path: Path) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise InputError(error.problem or "not YAML", file=path, line=line) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"not YAML: {error}", file=path) from None
 
 
 def child(node: yaml.Node, key: str) -> yaml.Node | None:

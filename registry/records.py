@@ -187,6 +187,7 @@ class ModelPin(Record):
     name: str  # what it is
     revision: str | None
     weights: Digest
+    config: Digest  # of every other file that decides what it answers: config and tokenizer
     chat_template: Digest | None
 
     def __str__(self) -> str:
@@ -308,6 +309,7 @@ class Calibration(Record):
 
 class Evidence(Record):
     pins: ScorePins | None
+    policy: Digest  # under which it was weighed
     dev: dict[str, MetricEvidence]
     sealed: dict[str, MetricEvidence]
     slices: dict[str, dict[str, MetricEvidence]]  # of the sealed part

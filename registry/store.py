@@ -50,7 +50,12 @@ def utc_now() -> datetime:
 
 def current_actor() -> str:
     """Whose name stands in the history: $INCUMBENT_ACTOR, or the user of this process."""
-    return os.environ.get("INCUMBENT_ACTOR") or getpass.getuser()
+    if actor := os.environ.get("INCUMBENT_ACTOR"):
+        return actor
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user often has no name
+        return f"uid {os.getuid()}"
 
 
 class Registry:
@@ -129,6 +134,14 @@ class Registry:
         if not decided:
             return None
         return self.artifacts.get_record(Decision, str(decided[-1].detail["decision"]))
+
+    def rolled_back(self, number: int) -> bool:
+        """Whether a version lost the seat by a rollback, and was not decided on anew since."""
+        lost = [
+            event.seq for event in self.history(kind="rollback") if event.detail["from"] == number
+        ]
+        decided = [event.seq for event in self.history(number, "decide")]
+        return bool(lost) and max(decided, default=0) < lost[-1]
 
     def opponent(self, challenger: Digest) -> Opponent:
         """Whom a challenger has to beat: the champion, or whom it beat if it holds the seat itself.
@@ -238,6 +251,11 @@ class Registry:
             if decided is None:
                 raise IncumbentError(
                     f"{version.label} was never decided on: run `incumbent submit`"
+                )
+            if self.rolled_back(number):
+                raise IncumbentError(
+                    f"{version.label} was rolled back; evidence from before that does not bring it "
+                    f"back, `incumbent rollback --to {number}` does"
                 )
             decision = self.artifacts.get_record(Decision, str(decided.detail["decision"]))
             self._check(version, decision, seat)

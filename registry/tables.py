@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     create_engine,
     event,
+    inspect,
 )
 
 BUSY_SECONDS = 30
@@ -71,7 +72,9 @@ def connect(path: Path) -> Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", configure)
-    metadata.create_all(engine)
+    if not inspect(engine).has_table(events.name):
+        with writing(engine) as connection:  # of two first users, one makes the tables
+            metadata.create_all(connection)
     return engine
 
 

@@ -20,7 +20,9 @@ from registry.store import Registry
 from training.base import convert_embedded
 
 ROOT = Path(__file__).parents[1]
-BASE = ModelPin(model="m", name="a-base", revision="r", weights="b" * 64, chat_template=None)
+BASE = ModelPin(
+    model="m", name="a-base", revision="r", weights="b" * 64, config="c" * 64, chat_template=None
+)
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +71,7 @@ def evidence_of(challenger: str, champion: str | None, eval_set: str = "e" * 64)
         decoding="f" * 64,
         scorers="a" * 64,
     )
-    return Evidence(pins=pins, dev={}, sealed={}, slices={})
+    return Evidence(pins=pins, policy=pins.digest, dev={}, sealed={}, slices={})
 
 
 def decision_on(evidence: Evidence, verdict: Verdict) -> Decision:

@@ -49,6 +49,12 @@ def test_a_flipped_byte_is_refused(store: Artifacts, tmp_path: Path) -> None:
     assert not (tmp_path / "copy").exists()
 
 
+def test_storing_again_heals_a_damaged_copy(store: Artifacts) -> None:
+    digest = store.put(b"data")
+    store.path(digest).write_bytes(b"spoilt")
+    assert store.get(store.put(b"data")) == b"data"
+
+
 def test_a_missing_artifact_is_named(store: Artifacts) -> None:
     with pytest.raises(IncumbentError, match="artifact 000000000000 is missing"):
         store.get("0" * 64)

@@ -80,6 +80,15 @@ def test_an_empty_registry_is_no_error(
     json.loads(capsys.readouterr().out)
 
 
+def test_a_reason_is_printed_as_it_was_given(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "promote", "1", "--reason", "fix [/bug] in [topic=loans]")
+    assert run(monkeypatch, "history") == 0
+    assert run(monkeypatch, "show", "1") == 0
+    assert capsys.readouterr().out.count("fix [/bug] in [topic=loans]") == 2
+
+
 def test_show_tells_a_versions_story(
     winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,7 +134,7 @@ def test_a_folder_that_is_no_project_is_told(
 def test_doctor_names_what_is_there(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(monkeypatch, "doctor", "--json")
+    assert run(monkeypatch, "doctor", "--json") == 0
     findings = {finding["what"]: finding for finding in json.loads(capsys.readouterr().out)}
     assert findings["torch"]["ok"]
     assert findings["embedder model"]["ok"]

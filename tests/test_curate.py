@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from curation.curate import clean, split, thinned, unrepeated
+from curation.curate import clean, draw, lot, side, split, thinned, unrepeated
 from curation.params import CurateParams
-from curation.twins import merge_groups
+from curation.twins import families
 from registry.records import Message, Row, Split
 
 
@@ -21,6 +21,11 @@ def many(count: int) -> list[Row]:
 
 def groups(rows: Iterable[Row]) -> set[str]:
     return {row.group for row in rows}
+
+
+def dealt(rows: list[Row], params: CurateParams, similarity: float = 0.8) -> dict[Split, list[Row]]:
+    lots, grouped = draw(rows, families(rows, similarity), params.seed)
+    return split(grouped, lots, params)
 
 
 def test_text_is_composed_and_stripped() -> None:
@@ -41,7 +46,7 @@ def test_answers_in_nearly_the_same_words_share_a_group() -> None:
         row("b", "Return the mean of values along the axis."),
         row("c", "Compute a singular value decomposition of a matrix."),
     ]
-    assert [r.group for r in merge_groups(rows, similarity=0.7)] == ["a", "a", "c"]
+    assert families(rows, similarity=0.7) == ["a", "a", "c"]
 
 
 def test_being_a_twin_is_transitive_through_names_and_words() -> None:
@@ -50,11 +55,11 @@ def test_being_a_twin_is_transitive_through_names_and_words() -> None:
         row("2", "one two three four five", group="y"),
         row("3", "six seven eight nine ten", group="y"),
     ]
-    assert groups(merge_groups(rows, similarity=0.9)) == {"x"}
+    assert set(families(rows, similarity=0.9)) == {"x"}
 
 
 def test_short_answers_are_no_twins() -> None:
-    assert groups(merge_groups([row("a", "yes"), row("b", "yes")], similarity=0.5)) == {"a", "b"}
+    assert families([row("a", "yes"), row("b", "yes")], similarity=0.5) == ["a", "b"]
 
 
 def test_a_group_is_thinned_to_its_limit() -> None:
@@ -65,28 +70,46 @@ def test_a_group_is_thinned_to_its_limit() -> None:
 
 def test_no_group_stands_on_two_sides() -> None:
     rows = [row(f"q{i}", group=f"g{i % 50}") for i in range(500)]
-    parts = split(rows, CurateParams())
+    parts = dealt(rows, CurateParams())
     sides = Counter(group for rows in parts.values() for group in groups(rows))
     assert set(sides.values()) == {1}
 
 
 def test_the_shares_are_about_what_was_asked() -> None:
-    parts = split(many(2000), CurateParams(dev_share=0.1, sealed_share=0.3))
+    parts = dealt(many(2000), CurateParams(dev_share=0.1, sealed_share=0.3))
     assert len(parts[Split.DEV]) == pytest.approx(200, abs=50)
     assert len(parts[Split.SEALED]) == pytest.approx(600, abs=90)
 
 
+def test_answers_without_a_word_are_no_twins() -> None:
+    assert families([row("a", "?!"), row("b", "?!")], similarity=0.5) == ["a", "b"]
+
+
+def test_a_new_twin_never_moves_a_trained_row_into_the_exam() -> None:
+    params = CurateParams()
+    order = [Split.TRAIN, Split.DEV, Split.SEALED]
+    moved = 0
+    for i in range(60):
+        rows = [row(f"q{i}", f"one two three four five six {i}", group=f"g{i}")]
+        twin = row(f"t{i}", f"one two three four five six {i}", group=f"a{i}")
+        before = side(lot(params.seed, f"g{i}"), params)
+        (after,) = (part for part, found in dealt([*rows, twin], params).items() if found)
+        assert order.index(after) <= order.index(before)
+        moved += after != before
+    assert moved > 0
+
+
 def test_a_row_keeps_its_side_when_data_are_added() -> None:
-    before = split(many(200), CurateParams())
-    after = split(many(400), CurateParams())
+    before = dealt(many(200), CurateParams())
+    after = dealt(many(400), CurateParams())
     for part in Split:
         assert {row.id for row in before[part]} <= {row.id for row in after[part]}
 
 
 def test_another_seed_deals_anew() -> None:
-    assert split(many(200), CurateParams(seed=0)) != split(many(200), CurateParams(seed=1))
+    assert dealt(many(200), CurateParams(seed=0)) != dealt(many(200), CurateParams(seed=1))
 
 
 def test_no_more_rows_are_taken_than_asked() -> None:
-    parts = split(many(400), CurateParams(train=7, dev=5, sealed=3))
+    parts = dealt(many(400), CurateParams(train=7, dev=5, sealed=3))
     assert [len(parts[part]) for part in Split] == [7, 5, 3]

@@ -52,6 +52,11 @@ def test_what_a_row_says_of_itself_is_kept() -> None:
     )
 
 
+def test_the_same_line_again_is_the_same_row() -> None:
+    one, two = rows_of(*[{"prompt": "?", "completion": "!"}] * 2)
+    assert one == two
+
+
 def test_what_it_leaves_out_is_filled_in() -> None:
     one, two = rows_of({"prompt": "1?", "completion": "!"}, {"prompt": "2?", "completion": "!"})
     assert one.id != two.id
@@ -70,7 +75,10 @@ def test_what_it_leaves_out_is_filled_in() -> None:
         ({"messages": []}, r"^rows\.jsonl:2: messages: "),
         ({"prompt": "?", "completion": 3}, r"^rows\.jsonl:2: completion: "),
         ({"prompt": "?", "completion": "!", "grup": 1}, r"^rows\.jsonl:2: grup: Extra"),
-        ({"prompt": "?", "completion": "!", "id": "one"}, r"^rows\.jsonl:2: id: .*line 1 already"),
+        ({"prompt": "2", "completion": "!", "id": "one"}, r"^rows\.jsonl:2: id: 'one' is another"),
+        ('{"prompt": "\\ud800", "completion": "!"}', r"^rows\.jsonl:2: prompt: .*surrogates"),
+        ('{"prompt": "?", "completion": "!", "group": NaN}', r"^rows\.jsonl:2: group: "),
+        ("[" * 100_000, r"^rows\.jsonl:2: not JSON"),
     ],
 )
 def test_a_bad_line_is_refused_with_its_place(line: Any, complaint: str) -> None:

@@ -1,5 +1,6 @@
 """The gate names the check, the count and the rows, and stops on what is critical."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -87,12 +88,40 @@ def test_a_check_that_crashes_is_told_from_one_that_fails() -> None:
     assert "no_such_column" in found.crashed
 
 
-def test_an_unknown_expectation_is_refused_with_its_line() -> None:
-    Path("c.yaml").write_text(
-        "name: c\nchecks:\n  - name: n\n    severity: critical\n"
-        "    expectation: expect_the_best\n    arguments: {}\n"
-    )
-    with pytest.raises(InputError, match=r"c\.yaml:5: checks\.0\.expectation: .*'expect_the_best'"):
+CHECK = (
+    "  - name: {name}\n    severity: critical\n    expectation: {expectation}\n"
+    "    arguments: {arguments}\n"
+)
+UNIQUE = {"expectation": "expect_column_values_to_be_unique", "arguments": "{column: id}"}
+
+
+@pytest.mark.parametrize(
+    ("checks", "complaint"),
+    [
+        (
+            [UNIQUE | {"name": "n", "expectation": "expect_the_best"}],
+            r"c\.yaml:5: checks\.0\.expectation: .*'expect_the_best'",
+        ),
+        (
+            [UNIQUE | {"name": "n", "arguments": "{colunm: id}"}],
+            r"(?s)c\.yaml:3: checks\.0: .*colunm",
+        ),
+        (
+            [UNIQUE | {"name": "n"}, UNIQUE | {"name": "n", "arguments": "{column: group}"}],
+            r"c\.yaml:3: checks: .*check 'n' repeats check 'n'",
+        ),
+        (
+            [UNIQUE | {"name": "n"}, UNIQUE | {"name": "m"}],
+            r"c\.yaml:3: checks: .*check 'm' repeats check 'n'",
+        ),
+    ],
+)
+def test_a_contract_that_cannot_be_checked_is_refused_with_its_line(
+    checks: list[dict[str, str]], complaint: str
+) -> None:
+    text = "name: c\nchecks:\n" + "".join(CHECK.format(**check) for check in checks)
+    Path("c.yaml").write_text(text)
+    with pytest.raises(InputError, match=complaint):
         load(Contract, path=Path("c.yaml"))
 
 
@@ -118,7 +147,10 @@ def test_luhn_knows_its_textbook_number() -> None:
 @pytest.fixture
 def stage() -> Callable[[str], subprocess.CompletedProcess[str]]:
     """Run a stage as dvc would, in the current folder."""
-    Path("params.yaml").write_text(f"curation:\n  validate:\n    contract: {CONTRACT}\n")
+    contract = Path("datasets/contracts/sft.yaml")
+    contract.parent.mkdir(parents=True)
+    shutil.copy(CONTRACT, contract)
+    Path("params.yaml").write_text(f"curation:\n  validate:\n    contract: {contract}\n")
 
     def run(module: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", module]

@@ -56,6 +56,32 @@ def test_a_file_that_is_no_yaml_is_named_with_its_line() -> None:
         load(Policy, "evaluation.policy")
 
 
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("trainign:\n  r: 8\n", r"^params\.yaml:1: trainign: no such section; there are base, "),
+        ("evaluation:\n  polcy: {}\n", r"^params\.yaml:2: polcy: no such section; .*policy"),
+        ("evaluation: strict\n", r"^params\.yaml:1: must hold sections"),
+        ("hello\n", r"^params\.yaml:1: must hold sections"),
+        ("evaluation: {policy: {alpha: 2026-01-01}}\n", r"^params\.yaml:1: .*alpha"),
+        ("evaluation: {policy: {alpha: !!python/x 1}}\n", r"^params\.yaml:1: could not determine"),
+        ("evaluation: {policy: \x00}\n", r"^params\.yaml: not YAML"),
+    ],
+)
+def test_what_nobody_would_read_is_refused(text: str, complaint: str) -> None:
+    Path("params.yaml").write_text(text)
+    with pytest.raises(InputError, match=complaint):
+        load(Policy, "evaluation.policy")
+
+
+@pytest.mark.parametrize("path", ["rows.jsonl", "/tmp/rows.jsonl", "datasets/sources/../x.jsonl"])
+def test_a_file_that_dvc_does_not_watch_is_refused(path: str) -> None:
+    sources = f"{{sources: [{{kind: file, path: {path}}}]}}"
+    Path("params.yaml").write_text(f"curation: {{collect: {sources}}}\n")
+    with pytest.raises(InputError, match="must be a path below datasets/sources/"):
+        load(CollectParams, "curation.collect")
+
+
 def test_a_missing_file_is_named() -> None:
     Path("params.yaml").unlink()
     with pytest.raises(InputError, match=r"^params\.yaml: No such file"):

@@ -169,6 +169,8 @@ def test_an_interrupted_training_is_run_again(project: Project) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        # A background job of a shell is started with SIGINT ignored; a person's dvc is not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as running:
         assert running.stdout is not None
         seen = b""

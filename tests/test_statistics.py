@@ -97,9 +97,10 @@ def test_p_values_and_bounds_are_two_sides_of_one_test() -> None:
     assert p_below(0.1, 0.05, 30, upper) == pytest.approx(0.05)
 
 
-def test_differences_without_spread_are_certain() -> None:
-    assert p_above(0.1, 0.0, 5, 0.0) == 0.0
-    assert p_above(0.0, 0.0, 5, 0.0) == 1.0
+def test_differences_without_spread_say_nothing() -> None:
+    assert paired(np.array([0.1, 0.1, 0.1]), own_clusters(3)).se == 0.0
+    assert p_above(0.1, 0.0, 5, 0.0) == 1.0
+    assert p_below(-0.1, 0.0, 5, 0.0) == 1.0
 
 
 def test_the_shares_of_alpha_sum_to_alpha() -> None:

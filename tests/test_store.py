@@ -1,8 +1,9 @@
 """Nothing takes the seat without evidence that fits, and everything is in the history."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import pairwise
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,17 @@ def test_rollback_gives_the_seat_back_step_by_step(registry: Registry, make_adap
     assert registry.champion() == versions[0]
 
 
+def test_what_was_rolled_back_does_not_come_back_by_its_old_evidence(
+    registry: Registry, make_adapter: Make
+) -> None:
+    first, second = (win(registry, make_adapter, name) for name in "ab")
+    registry.rollback("harmful in use")
+    with pytest.raises(IncumbentError, match="was rolled back"):
+        registry.promote(second.number, "pipeline run")
+    assert registry.champion() == first
+    assert registry.rollback("it was not the adapter after all", to=second.number) == second
+
+
 def test_rollback_to_one_that_never_was_champion_is_refused(
     registry: Registry, make_adapter: Make
 ) -> None:
@@ -197,6 +209,16 @@ def test_the_history_is_a_chain(registry: Registry, make_adapter: Make) -> None:
     assert events[0].previous == GENESIS
     for before, after in pairwise(events):
         assert after.previous == before.digest
+
+
+def open_new_registry(root: Path) -> int:
+    with Registry(root, "test") as registry:
+        return len(registry.versions())
+
+
+def test_many_first_users_find_one_registry(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(6, mp_context=get_context("spawn")) as pool:
+        assert list(pool.map(open_new_registry, [tmp_path / "new"] * 6)) == [0] * 6
 
 
 def test_families_do_not_see_each_other(registry: Registry, make_adapter: Make) -> None:

@@ -1,10 +1,10 @@
-"""Stage `base`: find the base model, convert the embedded one once, and pin its weights."""
+"""Stage `base`: find base model and embedder, convert the embedded base once, and pin both."""
 
 from pathlib import Path
 
 from registry.errors import run_stage
 from registry.files import staged_folder
-from registry.layout import BASE
+from registry.layout import BASE, EMBEDDER
 from registry.libraries import allow_downloads
 from registry.models import EMBEDDED, ModelChoice, embedded_base, package_folder, pin
 from registry.params import load
@@ -15,9 +15,10 @@ def main() -> None:
     choice = load(ModelChoice, "base")
     if choice.model == EMBEDDED and not embedded_base().is_dir():
         convert_embedded(embedded_base())
-    base = pin(choice, "base")
+    base, embedder = pin(choice, "base"), pin(load(ModelChoice, "embedder"), "embedder")
     base.write(BASE)
-    print(f"base model: {base}")
+    embedder.write(EMBEDDER)
+    print(f"base model: {base}; embedder: {embedder}")
 
 
 def convert_embedded(target: Path) -> None:

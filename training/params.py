@@ -1,6 +1,6 @@
 """The recipe: what a training run may be told."""
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from registry.params import Settings
 
@@ -17,4 +17,4 @@ class TrainingParams(Settings):
     warmup_share: float = Field(default=0.05, ge=0, lt=1)  # of all steps
     max_length: PositiveInt = 512  # tokens of prompt and completion; longer rows are refused
     gradient_checkpointing: bool = False  # slower, but a long row fits a small memory
-    seed: int = 0
+    seed: NonNegativeInt = 0

@@ -14,7 +14,7 @@ from scmrepo.exceptions import SCMError
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, ProgressCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from registry.canonical import canonical_json, digest_folder
+from registry.canonical import canonical_json, digest_file, digest_folder
 from registry.errors import IncumbentError, InputError, run_stage
 from registry.files import staged_folder, write_bytes
 from registry.layout import ADAPTER, ADAPTER_FILES, BASE, DATASET, LEARNING_CURVE, rows_of
@@ -29,7 +29,7 @@ class Recipe(Record):
     """Everything that decides an adapter's bytes, on one kind of machine."""
 
     base: ModelPin
-    dataset: str
+    rows: str  # digest of the training rows' file
     params: TrainingParams
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     base = ModelPin.read(BASE)
     dataset = DatasetVersion.read(DATASET)
     rows = Row.read_lines(rows_of(Split.TRAIN))[: params.rows]
-    recipe = Recipe(base=base, dataset=dataset.digest, params=params)
+    recipe = Recipe(base=base, rows=digest_file(rows_of(Split.TRAIN)), params=params)
     with staged_folder(ADAPTER_FILES) as draft, staged_folder(LEARNING_CURVE) as curve:
         trainer = make_trainer(rows, pinned_folder(base, "base"), params, curve)
         trainer.train()
