@@ -25,7 +25,8 @@ def rule(evidence: Evidence, policy: Policy, opening: int | None) -> Decision:
     1982, so no correction across metrics); HOLD otherwise.
     """
     if opening is None:
-        return sentence(evidence, policy, Verdict.HOLD, unqualified(evidence, policy))
+        reasons = unqualified(evidence, policy) or ["the sealed exam was not opened"]
+        return sentence(evidence, policy, Verdict.HOLD, reasons)
     alpha = alpha_at(policy.alpha, opening)
     judged = {name: bound(found, policy, name, alpha) for name, found in evidence.sealed.items()}
     against = list(objections(evidence, policy, judged, alpha))
@@ -146,10 +147,12 @@ def slice_questions(
 
 
 def victories(evidence: Evidence, policy: Policy, judged: dict[str, Bound]) -> list[str]:
+    """By how much each gating metric won, or did not lose more than a guarded policy allows."""
+    found = [(metric, evidence.sealed[metric].diff) for metric in policy.gating]
     return [
-        f"{metric} is better by {signed(evidence.sealed[metric].diff)}, "
+        f"{metric} {'is better' if diff > 0 else 'differs'} by {signed(diff)}, "
         f"at least {signed(judged[metric].lower)}"
-        for metric in policy.gating
+        for metric, diff in found
     ]
 
 

@@ -61,7 +61,7 @@ def joined(*tables: ScoreTable) -> ScoreTable:
             BETTER | {"rougeL": -0.01},
             {"kind": "guarded", "margins": {"rougeL": 0.05}},
             Verdict.PROMOTE,
-            "rougeL is better by -0.010, at least",
+            "rougeL differs by -0.010, at least",
         ),
         (
             BETTER | {"rougeL": -0.04},
