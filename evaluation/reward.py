@@ -131,6 +131,7 @@ def reward_config(params: RewardParams) -> RewardConfig:
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=params.seed,
+        disable_tqdm=False,  # the bar is what shows that it goes on
         save_strategy="no",
         report_to="none",
     )

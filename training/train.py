@@ -103,6 +103,7 @@ def sft_config(params: TrainingParams, rows: int) -> SFTConfig:
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=params.seed,
+        disable_tqdm=False,  # the bar is what shows that it goes on
         logging_steps=1,
         save_strategy="no",
         report_to="none",
