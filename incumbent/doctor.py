@@ -97,6 +97,6 @@ def model(kind: Kind) -> Finding:
 def registry() -> Finding:
     try:
         with Registry.here() as opened:
-            return Finding("registry", True, f"{len(opened.versions())} versions in {home()}")
+            return Finding("registry", True, f"in {home()}, versions: {len(opened.versions())}")
     except IncumbentError as error:
         return Finding("registry", False, str(error))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -21,7 +21,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
     """A plain table; columns that hold numbers are named with a leading ">" and align right."""
     table = Table(box=None, pad_edge=False, header_style="dim", show_header=any(columns))
     for name in columns:
-        table.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left")
+        justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
+        table.add_column(name.lstrip(">"), justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*row)
     console.print(table)

@@ -31,6 +31,6 @@ def print_status(as_json: bool) -> None:
             f"newest    {newest.label}: ", verdict, f", {decision.reasons[0]}"
         )
         console.print(newest_line, soft_wrap=True)
-    console.print(f"openings  the sealed exam was opened {openings} times")
+    console.print(f"openings  {openings} of the sealed exam so far")
     if newest is None:
         console.print("next      dvc repro && incumbent submit --promote")

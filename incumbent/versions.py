@@ -39,7 +39,7 @@ def line(
         "champion" if version.number == seat else "",
         short(version.adapter.files),
         short(version.adapter.dataset),
-        version.at,
+        version.at[:16].replace("T", " "),
         version.actor,
     )
 
