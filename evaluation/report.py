@@ -38,10 +38,9 @@ class Example(Record):
 
 @dataclass(frozen=True)
 class Line:
-    """One interval of the forest plot, in units of the metric."""
+    """One interval of the forest plot, in units of its metric."""
 
     label: str
-    metric: str
     n: int
     diff: float
     lower: float
@@ -75,7 +74,7 @@ def report(
         opponent=opponent,
         alpha=alpha,
         forest=forest,
-        reach=max((reach(line) for group in forest.values() for line in group), default=1.0),
+        reach=max((reach(line) for group in forest.values() for line in group), default=0) or 1.0,
         regressed=[example for example in ordered if example.gain < 0][:SHOWN],
         improved=[example for example in reversed(ordered) if example.gain > 0][:SHOWN],
     )
@@ -85,12 +84,12 @@ def lines(measured: Measured, slices: dict[str, Measured], metric: str, alpha: f
     """The metric's interval over all items, then in each slice that has one."""
     parts = {"all items": measured} | slices
     measuring = {label: found[metric] for label, found in parts.items() if metric in found}
-    return [line(label, metric, found, alpha) for label, found in measuring.items()]
+    return [line(label, found, alpha) for label, found in measuring.items()]
 
 
-def line(label: str, metric: str, found: MetricEvidence, alpha: float) -> Line:
+def line(label: str, found: MetricEvidence, alpha: float) -> Line:
     lower, upper = bounds(found.diff, found.se, found.df, alpha)
-    return Line(label=label, metric=metric, n=found.n, diff=found.diff, lower=lower, upper=upper)
+    return Line(label=label, n=found.n, diff=found.diff, lower=lower, upper=upper)
 
 
 def reach(line: Line) -> float:

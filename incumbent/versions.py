@@ -73,10 +73,10 @@ def print_version(number: int, as_json: bool) -> None:
         ("sources", ", ".join(dataset.sources)),
     ]
     if decision and evidence:
-        against = short(decision.pins.champion) if decision.pins else "none"
+        champion_then = decision.pins.champion if decision.pins else None
         facts += [
             ("verdict", coloured(decision.verdict.value)),
-            ("against", "bare base" if against == "none" else f"adapter {against}"),
+            ("against", f"adapter {short(champion_then)}" if champion_then else "bare base"),
             ("evidence", decision.evidence),
             ("preference", str(evidence.calibration)),
             *(("", reason) for reason in decision.reasons),

@@ -107,13 +107,6 @@ class Registry:
             return found
         raise InputError(f"{self.family} has no version {number}; see `incumbent versions`")
 
-    def version_of(self, adapter: Digest) -> AdapterVersion | None:
-        """The version that has this adapter, if it was submitted."""
-        query = select(versions.c.record).where(
-            versions.c.family == self.family, versions.c.adapter == adapter
-        )
-        return next(iter(self._read(AdapterVersion, query)), None)
-
     def champion(self) -> AdapterVersion | None:
         with self.engine.connect() as connection:
             number = self._seat(connection)
