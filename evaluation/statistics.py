@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, pi
+from math import ceil, exp, inf, log, pi
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from registry.canonical import digest_json
 
 Array = NDArray[np.float64]
 RESAMPLES = 1000
 BLOCK = 1_000_000
+LARGEST_EXPONENT = 709  # of e, in a double
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,21 @@ def bounds(diff: float, se: float, df: int, alpha: float) -> tuple[float, float]
     """Lower and upper one-sided (1 − alpha) confidence bounds."""
     reach = float(stats.t.isf(alpha, df)) * se
     return diff - reach, diff + reach
+
+
+def e_value(wins: int, losses: int) -> float:
+    """Evidence that wins are likelier than losses, valid whenever one looks and stops.
+
+    E = 2^{n+1} · B(w+1, l+1) · (1 − I_{1/2}(w+1, l+1)) with n = w + l: the likelihood ratio of a
+    win probability drawn evenly from (1/2, 1) against 1/2, a martingale under the null. By Ville's
+    inequality the chance that it ever reaches 1/α is at most α. Infinite beyond the float range.
+    """
+    log_ratio = (
+        (wins + losses + 1) * log(2)
+        + special.betaln(wins + 1, losses + 1)
+        + stats.beta.logsf(0.5, wins + 1, losses + 1)
+    )
+    return exp(log_ratio) if log_ratio < LARGEST_EXPONENT else inf
 
 
 def alpha_at(alpha: float, opening: int) -> float:

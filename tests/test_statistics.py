@@ -12,6 +12,7 @@ from scipy import stats
 from evaluation.statistics import (
     alpha_at,
     bounds,
+    e_value,
     holm,
     items_needed,
     p_above,
@@ -122,3 +123,25 @@ def test_items_needed_known_values(metrics: int, needed: int) -> None:
 def test_a_design_effect_of_two_needs_twice_the_items() -> None:
     once, twice = (items_needed(0.15, 0.02, 0.05, 0.8, design=d) for d in (1.0, 2.0))
     assert twice == pytest.approx(2 * once, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("wins", "losses", "known"), [(6, 0, 18.14), (7, 0, 31.88), (10, 2, 9.44), (60, 40, 1.78)]
+)
+def test_e_values_known_values(wins: int, losses: int, known: float) -> None:
+    assert e_value(wins, losses) == pytest.approx(known, abs=0.006)
+
+
+def test_no_ballot_is_no_evidence_and_very_many_do_not_overflow() -> None:
+    assert e_value(0, 0) == pytest.approx(1.0)
+    assert e_value(10_000, 0) == float("inf")
+    assert e_value(0, 10_000) < 1e-3
+
+
+def test_a_coin_rarely_ever_reaches_the_threshold_however_often_one_looks() -> None:
+    rng = np.random.default_rng(2)
+    fooled = 0
+    for _ in range(400):
+        wins = np.cumsum(rng.integers(2, size=100))
+        fooled += any(e_value(int(w), i - int(w)) >= 20 for i, w in enumerate(wins, start=1))
+    assert fooled / 400 <= 0.05
