@@ -1,6 +1,7 @@
 """The `incumbent` command. A verb imports what it needs when it runs, so that --help is quick."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,8 +15,18 @@ app = typer.Typer(
     help="An adapter holds the seat only while it wins.",
 )
 
+data = typer.Typer(no_args_is_help=True, help="Rows in and out.")
+app.add_typer(data, name="data")
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+ExitVerdict = Annotated[
+    bool,
+    typer.Option("--exit-verdict", help="Exit with 0 for PROMOTE, 10 for HOLD, 11 for REJECT."),
+]
 Number = Annotated[int, typer.Argument(min=1, help="The version's number.")]
+Promote = Annotated[
+    bool, typer.Option("--promote", help="Give it the seat if the verdict is PROMOTE.")
+]
 Reason = Annotated[str, typer.Option(help="Why; it stands in the history.")]
 
 
@@ -36,21 +47,110 @@ def doctor(json: Json = False) -> None:
 
 
 @app.command()
+def decide(
+    scores: Annotated[Path, typer.Option(help="A score table: JSON Lines, one item a line.")],
+    policy: Annotated[
+        Path | None, typer.Option(help="A policy as YAML; `strict` if left out.")
+    ] = None,
+    opening: Annotated[int, typer.Option(min=1, help="Which look at this exam it is.")] = 1,
+    general: Annotated[
+        Path | None, typer.Option(help="A score table of a general-ability suite.")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="The same items, the fixed reference as champion.")
+    ] = None,
+    json: Json = False,
+    exit_verdict: ExitVerdict = False,
+) -> None:
+    """A verdict from anybody's score table; needs no project."""
+    from incumbent.decide import decide_on_scores
+
+    code = decide_on_scores(
+        scores,
+        policy_file=policy,
+        opening=opening,
+        general=general,
+        reference=reference,
+        as_json=json,
+    )
+    raise typer.Exit(code if exit_verdict else 0)
+
+
+@app.command()
+def ballots(
+    file: Annotated[Path, typer.Argument(help="Ballots: JSON Lines, one ballot a line.")],
+    json: Json = False,
+) -> None:
+    """Who agrees and which version people prefer, from anybody's ballots; needs no project."""
+    from incumbent.ballots import count_ballots
+
+    count_ballots(file, as_json=json)
+
+
+@app.command()
 def submit(
-    promote: Annotated[
-        bool, typer.Option("--promote", help="Give it the seat if the verdict is PROMOTE.")
-    ] = False,
+    promote: Promote = False,
     reason: Reason = "pipeline run",
     json: Json = False,
-    exit_verdict: Annotated[
-        bool, typer.Option(help="Exit with 0 for PROMOTE, 10 for HOLD, 11 for REJECT.")
-    ] = False,
+    exit_verdict: ExitVerdict = False,
 ) -> None:
     """Register the pipeline's challenger and decide on its evidence."""
     from incumbent.submit import submit_challenger
 
     code = submit_challenger(promote=promote, reason=reason, as_json=json)
     raise typer.Exit(code if exit_verdict else 0)
+
+
+@app.command()
+def rechallenge(
+    number: Number,
+    promote: Promote = False,
+    reason: Reason = "sits the exam again",
+    json: Json = False,
+    exit_verdict: ExitVerdict = False,
+) -> None:
+    """Let a version that was held sit the exam again, after fresh items came."""
+    from incumbent.rechallenge import rechallenge as sit_again
+
+    code = sit_again(number, promote=promote, reason=reason, as_json=json)
+    raise typer.Exit(code if exit_verdict else 0)
+
+
+@app.command()
+def verify() -> None:
+    """Make every stored decision again from its evidence; it must come out the same."""
+    from incumbent.verify import verify_decisions
+
+    verify_decisions()
+
+
+@data.command("export")
+def export_data(
+    to: Annotated[Path, typer.Option(help="A folder for corrections.jsonl and negatives.jsonl.")],
+    worst: Annotated[int, typer.Option(min=1, help="How many dev items.")] = 150,
+) -> None:
+    """The dev answers that are worst or got worse, to correct and to learn from."""
+    from incumbent.data import export_bad_answers
+
+    export_bad_answers(to, worst)
+
+
+@app.command()
+def suites(
+    tasks: Annotated[list[str], typer.Argument(help="Tasks or groups, by lm-eval's names.")],
+    to: Annotated[Path, typer.Option(help="The score table to write.")],
+    include: Annotated[
+        Path | None, typer.Option(help="A folder with lm-eval tasks of your own.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Items of each task at most.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Such as acc; the first that all tasks have if left out.")
+    ] = None,
+) -> None:
+    """Run public suites on champion and challenger; needs the lm-eval extra."""
+    from incumbent.suites import run_suites
+
+    run_suites(tasks, to=to, include=include, limit=limit, metric=metric)
 
 
 @app.command()

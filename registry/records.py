@@ -1,11 +1,23 @@
 """The nouns that cross from one package to another: frozen, typed, each with a digest."""
 
+import re
 from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
+from math import sqrt
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from registry.canonical import canonical_json, digest_bytes, digest_json
 from registry.errors import InputError
@@ -228,6 +240,8 @@ class Opponent(Record):
     adapter: Digest | None = None  # None: the bare base
     base: Digest | None = None  # weights of the base that the champion was trained on
     version: int | None = None
+    # The adapter that the regression budget counts from, where it is not the champion itself.
+    reference: Digest | None = None
 
     @property
     def label(self) -> str:
@@ -258,10 +272,20 @@ class ItemScore(Record):
         return self
 
 
+class Exam(Record):
+    """The items of an eval set, each by the digest of all that is asked and expected."""
+
+    items: tuple[Digest, ...]
+
+    def shared(self, other: "Exam") -> float:
+        """The share of this exam's items that another one has too."""
+        return len(set(self.items) & set(other.items)) / len(self.items)
+
+
 class ScorePins(Record):
     """What the scores were measured with; two sides are comparable only under equal pins."""
 
-    eval_set: Digest
+    eval_set: Digest  # of its Exam
     base: Digest
     champion: Digest | None  # adapter digest; None: the bare base
     challenger: Digest
@@ -277,6 +301,23 @@ class ScoreTable(Record):
         return f"{len(self.items)} items scored"
 
 
+class Flags(Record):
+    """What is odd about some items, and about which: {"truncated": ids}."""
+
+    items: dict[str, tuple[str, ...]] = {}
+
+    @classmethod
+    def joined(cls, several: Iterable["Flags"]) -> Self:
+        found: dict[str, set[str]] = {}
+        for flags in several:
+            for what, items in flags.items.items():
+                found.setdefault(what, set()).update(items)
+        return cls(items={what: tuple(sorted(items)) for what, items in sorted(found.items())})
+
+    def __str__(self) -> str:
+        return "".join(f"; {what}: {len(items)}" for what, items in self.items.items())
+
+
 class MetricEvidence(Record):
     """A paired difference, challenger − champion, with its cluster-robust standard error."""
 
@@ -289,32 +330,105 @@ class MetricEvidence(Record):
     sd: float  # of the item differences
     se: float
     df: int
+    wins: int  # items on which the challenger is better
+    losses: int
     p: float  # one-sided, of "not better than the margin asks"
     bootstrap: tuple[float, float]  # central 90 % interval of the cluster bootstrap
 
 
 class Calibration(Record):
-    """How well a source of preference agrees with pairs it was not trained on."""
+    """How well a source of preference agrees with pairs that it was not trained on.
+
+    Ties count half in every accuracy. What could not be measured is None: so are the lengths for
+    ballots, whose reviewers are held against one another.
+    """
 
     source: str
-    n: int
-    accuracy: float
-    longer_accuracy: float  # what "pick the longer" reaches on the same pairs
-    matched_n: int  # pairs of nearly equal length
+    n: int = Field(ge=0)  # pairs judged
+    unjudged: int = Field(ge=0)
+    accuracy: float | None  # None: no pair was judged
+    kappa: float | None  # Cohen's, with a tie as a label of its own
+    first_rate: float | None  # how often the answer shown first was preferred, a tie counting half
+    longer_accuracy: float | None  # what "pick the longer" reaches on the same pairs
+    shorter_accuracy: float | None
+    matched_n: int = Field(ge=0)  # judged pairs of nearly equal length
     matched_accuracy: float | None
+    matched_longer: float | None
+    matched_shorter: float | None
+
+    @property
+    def advisory(self) -> str | None:
+        """Why no promotion may rest on the source; None when it beats length and chance."""
+        if self.accuracy is None:
+            return f"no held-out pair tells how good {self.source} is"
+        if self.longer_accuracy is None:
+            return self.beaten_by_chance(self.accuracy, self.n, "held-out pairs")
+        if self.matched_accuracy is None:
+            return f"no held-out pair of like length tells what {self.source} goes by"
+        return self.beaten_by_length or self.beaten_by_chance(
+            self.matched_accuracy, self.matched_n, "pairs of like length"
+        )
+
+    @property
+    def beaten_by_length(self) -> str | None:
+        for pairs, accuracy, longer, shorter in (
+            ("held-out pairs", self.accuracy, self.longer_accuracy, self.shorter_accuracy),
+            (
+                "those of like length",
+                self.matched_accuracy,
+                self.matched_longer,
+                self.matched_shorter,
+            ),
+        ):
+            for name, rival in (("longer", longer), ("shorter", shorter)):
+                if accuracy is not None and rival is not None and accuracy <= rival:
+                    return (
+                        f"{self.source} is right on {accuracy:.0%} of the {pairs}, picking the "
+                        f"{name} answer on {rival:.0%}"
+                    )
+        return None
+
+    def beaten_by_chance(self, p: float, n: int, pairs: str) -> str | None:
+        """By Wilson's (1927) one-sided 95 % lower bound of an accuracy p on n pairs."""
+        z = 1.6448536269514722  # the 95 % point of the normal distribution
+        centre, spread = p + z**2 / (2 * n), z * sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)
+        lower = (centre - spread) / (1 + z**2 / n)
+        if lower > 0.5:
+            return None
+        return (
+            f"{self.source} is right on {p:.0%} of {n} {pairs}, where a coin may be as good: 95 % "
+            f"sure is only {lower:.0%}"
+        )
 
     def __str__(self) -> str:
+        if self.accuracy is None:
+            return f"{self.source}: not calibrated"
         return f"{self.source}: {self.accuracy:.0%} of {self.n} held-out pairs"
 
 
+Measured = dict[str, MetricEvidence]  # by metric
+
+
+class Usage(Record):
+    """What a system's answers to the sealed part cost, in mean tokens an answer."""
+
+    prompt: float
+    answer: float
+
+
 class Evidence(Record):
+    """All that a decision rests on; what was not measured is empty."""
+
     pins: ScorePins | None
     policy: Digest  # under which it was weighed
-    dev: dict[str, MetricEvidence]
-    sealed: dict[str, MetricEvidence]
-    slices: dict[str, dict[str, MetricEvidence]]  # of the sealed part
+    dev: Measured
+    sealed: Measured
+    slices: dict[str, Measured]  # of the sealed part
+    general: dict[str, Measured] = {}  # general ability: all items, then each slice
+    reference: Measured = {}  # against the fixed reference instead of the champion, sealed
+    few_shot: Measured = {}  # against the base with a few-shot prompt, sealed
     calibration: Calibration | None = None
-    tokens: dict[str, float] = {}  # mean answer length per system
+    usage: dict[str, Usage] = {}  # by system
 
     def __str__(self) -> str:
         return f"evidence {short(self.digest)}: {len(self.sealed)} metrics"
@@ -338,7 +452,8 @@ class Decision(Record):
     verdict: Verdict
     reasons: tuple[str, ...]
     opening: int | None  # None: the challenger did not qualify, the sealed exam stayed closed
-    alpha: float | None
+    budget: float | None = None  # of alpha, for all openings of this champion's exam
+    alpha: float | None  # at which this opening was judged
     bounds: dict[str, Bound]
     needed: int | None  # further items that would settle a HOLD
     pins: ScorePins | None
@@ -347,6 +462,51 @@ class Decision(Record):
 
     def __str__(self) -> str:
         return f"{self.verdict}: {self.reasons[0]}"
+
+
+# --- ballots ------------------------------------------------------------------------------------
+
+
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def moment(text: str) -> str:
+    """Return the text; raises ValueError unless it is an RFC 3339 date and time that exists."""
+    if not RFC_3339.fullmatch(text.upper()):
+        raise ValueError(f"{text!r} is no RFC 3339 time such as 2026-01-31T12:00:00Z")
+    datetime.fromisoformat(text.upper())
+    return text
+
+
+class Ballot(Record):
+    """One reviewer's blind choice between the answers of two versions to one item."""
+
+    item: str = Field(min_length=1)
+    reviewer: str = Field(min_length=1)
+    left: str = Field(min_length=1)  # the version whose answer stood there
+    right: str = Field(min_length=1)
+    choice: Literal["left", "right", "tie", "both_bad"]
+    at: Annotated[str, AfterValidator(moment)]
+
+    @field_validator("right")
+    @classmethod
+    def two_versions(cls, right: str, info: ValidationInfo) -> str:
+        if right == info.data.get("left"):
+            raise ValueError(f"{right!r} is on both sides")
+        return right
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The two versions by name, whichever side they stood on."""
+        return (self.left, self.right) if self.left < self.right else (self.right, self.left)
+
+    @property
+    def winner(self) -> str | None:
+        """The version that was chosen; None for a tie and for both bad."""
+        return {"left": self.left, "right": self.right}.get(self.choice)
+
+    def __str__(self) -> str:
+        return f"{self.reviewer} on {self.item}: {self.winner or self.choice.replace('_', ' ')}"
 
 
 # --- history ------------------------------------------------------------------------------------
