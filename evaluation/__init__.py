@@ -1,5 +1,26 @@
-"""Adapters in, evidence and decision out."""
+"""Adapters in, evidence and decision out. `evaluation.decide` is the decision as a function."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from registry.libraries import settle
 
+if TYPE_CHECKING:
+    from evaluation.decision import decide as decide
+    from evaluation.policy import Policy as Policy
+    from evaluation.score_table import read_score_table as read_score_table
+
 settle()
+
+# Looked up when asked for: a stage that decides nothing should not wait for, nor depend on, them.
+PUBLIC = {
+    "decide": "evaluation.decision",
+    "Policy": "evaluation.policy",
+    "read_score_table": "evaluation.score_table",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in PUBLIC:
+        raise AttributeError(f"module 'evaluation' has no attribute {name!r}")
+    return getattr(import_module(PUBLIC[name]), name)

@@ -11,43 +11,50 @@ from registry.records import (
     Calibration,
     Evidence,
     ItemScore,
+    Measured,
     MetricEvidence,
     ScoreTable,
+    Usage,
 )
 
 PREFERENCE = "preference"
-Measured = dict[str, MetricEvidence]
+ALL_ITEMS = "all items"
 
 
 def weigh(
     sealed: ScoreTable,
     policy: Policy,
+    *,
     dev: ScoreTable | None = None,
+    general: ScoreTable | None = None,
+    reference: ScoreTable | None = None,
+    few_shot: ScoreTable | None = None,
     calibration: Calibration | None = None,
-    tokens: Mapping[str, float] | None = None,
+    usage: Mapping[str, Usage] | None = None,
 ) -> Evidence:
-    """Summarise the scores. Raises InputError where a comparison would mean nothing."""
+    """Summarise the scores. Raises InputError where a comparison would mean nothing.
+
+    In `reference` and `few_shot` another system stands in the champion's place: the fixed
+    reference of the regression budget, and the base model with a few-shot prompt.
+    """
     for table in (sealed, dev) if dev else (sealed,):
         refuse(table, policy)
-    slices = sorted({name for item in sealed.items for name in item.slices})
-    if missing := sorted(policy.critical_slices.keys() - set(slices)):
-        raise InputError(f"the policy's critical slice {missing[0]!r} has no item")
     return Evidence(
         pins=sealed.pins,
         policy=policy.digest,
         dev=measure(dev.items, policy) if dev else {},
         sealed=measure(sealed.items, policy),
-        slices={
-            name: measure([item for item in sealed.items if name in item.slices], policy)
-            for name in slices
-        },
+        slices=sliced(sealed, policy),
+        general=whole_and_sliced(general, policy) if general else {},
+        reference=measure(reference.items, policy) if reference else {},
+        few_shot=measure(few_shot.items, policy) if few_shot else {},
         calibration=calibration,
-        tokens=dict(tokens or {}),
+        usage=dict(usage or {}),
     )
 
 
 def refuse(table: ScoreTable, policy: Policy) -> None:
-    """Raise InputError for an empty table, a self-comparison or a gating metric that is missing."""
+    """Raise InputError for a table on which a comparison under this policy would mean nothing."""
     if not table.items:
         raise InputError("the score table is empty")
     if table.pins and table.pins.champion == table.pins.challenger:
@@ -58,6 +65,23 @@ def refuse(table: ScoreTable, policy: Policy) -> None:
                 raise InputError("the policy needs a preference, and no item was judged")
         elif missing := [i.item for i in table.items if metric not in i.champion]:
             raise InputError(f"item {missing[0]!r} lacks the gating metric {metric!r}")
+
+
+def sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
+    """Evidence on each slice; raises InputError for a critical one that has no item."""
+    names = sorted({name for item in table.items for name in item.slices})
+    if missing := sorted(policy.critical_slices.keys() - set(names)):
+        raise InputError(f"the policy's critical slice {missing[0]!r} has no item")
+    inside: dict[str, list[ItemScore]] = {name: [] for name in names}
+    for item in table.items:
+        for name in item.slices:
+            inside[name].append(item)
+    return {name: measure(items, policy) for name, items in inside.items()}
+
+
+def whole_and_sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
+    slices = sliced(table, policy.model_copy(update={"critical_slices": {}}))
+    return {ALL_ITEMS: measure(table.items, policy)} | slices
 
 
 def measure(items: Sequence[ItemScore], policy: Policy) -> Measured:
@@ -101,6 +125,8 @@ def summarise(
         sd=found.sd,
         se=found.se,
         df=found.df,
+        wins=int((values > 0).sum()),
+        losses=int((values < 0).sum()),
         p=p_above(found.diff, found.se, found.df, policy.threshold(metric)),
         bootstrap=found.bootstrap,
     )

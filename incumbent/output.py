@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+EXIT_CODES = {"PROMOTE": 0, "HOLD": 10, "REJECT": 11}
 COLOURS = {"PROMOTE": "bold green", "HOLD": "bold yellow", "REJECT": "bold red"}
 
 console = Console(highlight=False, markup=False)  # texts of users stay as they are

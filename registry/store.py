@@ -2,19 +2,20 @@
 
 import getpass
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from pydantic import Field
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from registry.artifacts import Artifacts
 from registry.errors import IncumbentError, InputError
 from registry.files import home
+from registry.ledger import Look, Opening, next_opening
 from registry.params import Settings, load
 from registry.records import (
     Adapter,
@@ -25,6 +26,7 @@ from registry.records import (
     Event,
     EventKind,
     Evidence,
+    Exam,
     Opponent,
     Record,
     ScorePins,
@@ -34,6 +36,7 @@ from registry.records import (
 from registry.tables import aliases, connect, events, openings, versions, writing
 
 CHAMPION = "champion"
+FRESH_SHARE = 0.5  # an exam that shares more of its items with an earlier one is not fresh
 GENESIS = "0" * 64  # what the first event names as the one before it
 R = TypeVar("R", bound=Record)
 
@@ -56,6 +59,18 @@ def current_actor() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user often has no name
         return f"uid {os.getuid()}"
+
+
+def look_key(pins: ScorePins) -> dict[str, str]:
+    return {
+        "eval_set": pins.eval_set,
+        "champion": pins.champion or "",
+        "challenger": pins.challenger,
+    }
+
+
+def matching(key: dict[str, str]) -> list[ColumnElement[bool]]:
+    return [openings.c[name] == value for name, value in key.items()]
 
 
 class Registry:
@@ -141,14 +156,31 @@ class Registry:
 
         So the evidence that a champion won on is still what it is after the promotion.
         """
-        champion = self.champion()
+        champion, past = self.champion(), self.history()
         if champion and champion.adapter.files == challenger:
-            beaten = self.history(champion.number, "promote")[-1].detail["from"]
+            won = self.history(champion.number, "promote")[-1]
+            past = past[: past.index(won)]
+            beaten = won.detail["from"]
             champion = self.version(int(beaten)) if beaten else None
         if champion is None:
             return Opponent()
         adapter = champion.adapter
-        return Opponent(adapter=adapter.files, base=adapter.base.weights, version=champion.number)
+        reference = self._reference(past)
+        return Opponent(
+            adapter=adapter.files,
+            base=adapter.base.weights,
+            version=champion.number,
+            reference=None if reference == adapter.files else reference,
+        )
+
+    def _reference(self, past: Sequence[Event]) -> Digest | None:
+        """What the regression budget counts from: the last champion that a person approved, by
+        promoting it by hand or by rolling back to it; else the first champion.
+        """
+        seated = [event for event in past if event.kind in ("promote", "rollback")]
+        approved = [e for e in seated if e.kind == "rollback" or e.detail.get("by") == "person"]
+        chosen = (approved or seated[:1])[-1:]
+        return self.version(chosen[0].version).adapter.files if chosen else None
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -191,24 +223,47 @@ class Registry:
             self._append(connection, "submit", version.number, detail, reason)
         return version
 
-    def open_exam(self, pins: ScorePins, number: int) -> int:
-        """Which look at the eval set this pair is; the same pair again is the same look."""
-        pair = {
-            "eval_set": pins.eval_set,
-            "champion": pins.champion or "",
-            "challenger": pins.challenger,
-        }
+    def open_exam(self, pins: ScorePins, exam: Exam, number: int, alpha: float) -> Opening:
+        """Which look at the exam this pair is, `alpha` being the policy's; registry/ledger.py says
+        what follows. The same pair again is the same look.
+
+        Looks count over all exams that share most items with this one: some new rows do not make a
+        fresh exam. Raises InputError when the scores are about another exam.
+        """
+        if exam.digest != pins.eval_set:
+            raise InputError("the scores are not about the exam that is given: run `dvc repro`")
+        self.artifacts.put_record(exam)
+        pair = look_key(pins)
         with writing(self.engine) as connection:
-            same = [openings.c[name] == value for name, value in pair.items()]
-            known = connection.execute(select(openings.c.opening).where(*same)).scalar()
-            if known:
-                return int(known)
-            query = select(func.max(openings.c.opening)).where(openings.c.eval_set == pins.eval_set)
-            opening = int(connection.execute(query).scalar() or 0) + 1
-            connection.execute(insert(openings).values(pair | {"opening": opening}))
-            detail: Detail = pins.model_dump() | {"opening": opening}
-            self._append(connection, "open", number, detail, f"opening {opening} of the exam")
+            query = select(openings.c.opening, openings.c.budget).where(*matching(pair))
+            if known := connection.execute(query).first():
+                return Opening(number=known.opening, budget=known.budget)
+            opening = next_opening(self._looks(connection, exam), pins.champion, alpha)
+            level = opening.level(alpha)
+            row = {"opening": opening.number, "budget": opening.budget, "alpha": level}
+            connection.execute(insert(openings).values(pair | row))
+            detail: Detail = pins.model_dump() | {"opening": opening.number}
+            reason = f"opening {opening.number} of the exam"
+            self._append(connection, "open", number, detail, reason)
         return opening
+
+    def _looks(self, connection: Connection, exam: Exam) -> list[Look]:
+        """All looks at this exam, and at those that it shares most items with."""
+        found = connection.execute(select(openings)).mappings().all()
+        kin = {
+            eval_set: exam.shared(self.artifacts.get_record(Exam, eval_set)) > FRESH_SHARE
+            for eval_set in {row["eval_set"] for row in found}
+        }
+        return [
+            Look(
+                champion=row["champion"] or None,
+                opening=row["opening"],
+                alpha=row["alpha"],
+                promoted=row["promoted"],
+            )
+            for row in found
+            if kin[row["eval_set"]]
+        ]
 
     def record_decision(
         self, number: int, decision: Decision, evidence: Evidence, policy: Record
@@ -227,8 +282,10 @@ class Registry:
             if newest is None or newest.detail != detail:
                 self._append(connection, "decide", number, detail, decision.reasons[0])
 
-    def promote(self, number: int, reason: str) -> AdapterVersion:
+    def promote(self, number: int, reason: str, *, by: str = "person") -> AdapterVersion:
         """Give the seat to a version whose newest decision says PROMOTE against the champion.
+
+        `by` is "person" for somebody who looked, "policy" for a program that followed the verdict.
 
         One transaction: it reads the seat, compares, swaps and writes the event, or does nothing.
         Promoting the champion again changes nothing. Raises IncumbentError when the evidence does
@@ -254,6 +311,7 @@ class Registry:
             self._check(version, decision, seat)
             detail: Detail = {
                 "from": seat,
+                "by": by,
                 "adapter": version.adapter.files,
                 "base": version.adapter.base.weights,
                 "dataset": version.adapter.dataset,
@@ -261,6 +319,7 @@ class Registry:
                 "decision": decision.digest,
             }
             self._move(connection, "promote", version, detail, reason)
+            self._note(connection, decision, promoted=True)
         return version
 
     def rollback(self, reason: str, to: int | None = None) -> AdapterVersion:
@@ -281,6 +340,9 @@ class Registry:
             self.artifacts.verify_folder(version.adapter.files)
             if version.number != seat:
                 self._move(connection, "rollback", version, {"from": seat}, reason)
+            if version.number != seat and promoted:
+                lost = self.artifacts.get_record(Decision, str(promoted.detail["decision"]))
+                self._note(connection, lost, promoted=False)
         return version
 
     # --- one level down -------------------------------------------------------------------------
@@ -317,6 +379,12 @@ class Registry:
             )
         )
         self._append(connection, kind, version.number, detail, reason)
+
+    def _note(self, connection: Connection, decision: Decision, *, promoted: bool) -> None:
+        """Keep in the ledger whether the look of a decision came to a promotion that holds."""
+        if decision.pins:
+            look = update(openings).where(*matching(look_key(decision.pins)))
+            connection.execute(look.values(promoted=promoted))
 
     def _seat(self, connection: Connection) -> int | None:
         query = select(aliases.c.number).where(

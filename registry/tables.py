@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Connection,
     Engine,
+    Float,
     ForeignKeyConstraint,
     Integer,
     MetaData,
@@ -49,10 +51,12 @@ openings = Table(
     "openings",
     metadata,
     Column("eval_set", String(64), primary_key=True),
-    Column("opening", Integer, primary_key=True),
-    Column("champion", String(64), nullable=False),  # "" for the bare base
-    Column("challenger", String(64), nullable=False),
-    UniqueConstraint("eval_set", "champion", "challenger"),
+    Column("champion", String(64), primary_key=True),  # "" for the bare base
+    Column("challenger", String(64), primary_key=True),
+    Column("opening", Integer, nullable=False),
+    Column("budget", Float, nullable=False),
+    Column("alpha", Float, nullable=False),
+    Column("promoted", Boolean, nullable=False, default=False),
 )
 
 events = Table(

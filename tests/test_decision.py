@@ -1,17 +1,20 @@
 """The decision as a table: which evidence earns which verdict, and in which words."""
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
-from evaluation.decision import decide, rule, unqualified
+from evaluation.decision import decide, rule
 from evaluation.evidence import weigh
+from evaluation.grounds import unqualified
 from evaluation.policy import Policy
-from evaluation.statistics import alpha_at
 from registry.errors import InputError
-from registry.records import ItemScore, ScoreTable, Verdict
-from tests.conftest import evidence_of
+from registry.ledger import alpha_at
+from registry.records import Calibration, ItemScore, ScoreTable, Verdict
+from tests.conftest import ROOT, evidence_of
 
 Gains = dict[str, float]
 EQUAL: Gains = {"rougeL": 0.0, "semantic": 0.0, "preference": 0.0}
@@ -94,6 +97,12 @@ def test_an_opening_later_needs_more() -> None:
     early, late = (decide(table(gains), Policy(), opening) for opening in (1, 20))
     assert (early.verdict, late.verdict) == (Verdict.PROMOTE, Verdict.HOLD)
     assert late.alpha == alpha_at(0.05, 20)
+
+
+def test_a_budget_that_was_earned_allows_more_but_never_more_than_alpha() -> None:
+    evidence = weigh(table(BETTER), Policy())
+    levels = [rule(evidence, Policy(), 1, budget).alpha for budget in (None, 0.06, 0.5)]
+    assert levels == [alpha_at(0.05, 1), alpha_at(0.06, 1), 0.05]
 
 
 def test_a_spent_exam_promotes_nobody() -> None:
@@ -236,7 +245,146 @@ def test_nan_is_refused() -> None:
         ItemScore(item="i", champion={"rougeL": float("nan")}, challenger={"rougeL": 0.1})
 
 
-def test_equal_scores_give_equal_bytes() -> None:
-    assert (
-        decide(table(BETTER), Policy()).canonical() == decide(table(BETTER), Policy()).canonical()
+def test_equal_scores_give_equal_bytes_in_another_process_with_another_hash_seed() -> None:
+    code = (
+        "from evaluation import decide; from evaluation.policy import Policy;"
+        "from tests.test_decision import BETTER, table;"
+        "print(decide(table(BETTER, slices=('a=1', 'b=2')), Policy()).canonical().decode())"
     )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    here = decide(table(BETTER, slices=("a=1", "b=2")), Policy()).canonical().decode()
+    assert seen == {here + "\n"}
+
+
+# --- what must not have got worse ----------------------------------------------------------------
+
+
+def general(loss: float, n: int = 200) -> ScoreTable:
+    """A suite of right and wrong answers, of which the challenger has lost a share."""
+    lost = round(loss * n)
+    items = [
+        ItemScore(item=f"g{i}", champion={"correct": 1.0}, challenger={"correct": float(i >= lost)})
+        for i in range(n)
+    ]
+    return ScoreTable(pins=None, items=tuple(items))
+
+
+@pytest.mark.parametrize(
+    ("loss", "verdict", "reason"),
+    [
+        (0.0, Verdict.PROMOTE, "rougeL is better"),
+        (0.05, Verdict.PROMOTE, "rougeL is better"),
+        (0.09, Verdict.HOLD, "general ability may have lost more than 0.1 in correct: -0.090"),
+        (0.25, Verdict.REJECT, "general ability is clearly worse in correct: -0.250 on 200 items"),
+    ],
+)
+def test_a_promotion_may_not_trade_away_general_ability(
+    loss: float, verdict: Verdict, reason: str
+) -> None:
+    decision = decide(table(BETTER), Policy(), general=general(loss))
+    assert decision.verdict is verdict
+    assert decision.reasons[0].startswith(reason)
+
+
+def test_small_tolerated_losses_do_not_add_up() -> None:
+    policy = Policy(kind="guarded", margins={"rougeL": 0.05, "semantic": 0.05})
+    tonight = EQUAL | {"rougeL": -0.02, "preference": 0.2}
+    since_reference = EQUAL | {"rougeL": -0.08}
+    assert decide(table(tonight), policy).verdict is Verdict.PROMOTE
+    decision = decide(table(tonight), policy, reference=table(since_reference))
+    assert decision.verdict is Verdict.REJECT
+    assert decision.reasons[0] == (
+        "quality since the reference is clearly worse in rougeL: -0.080 on 60 items"
+    )
+
+
+# --- the preference and its source ---------------------------------------------------------------
+
+
+def calibration(**about: Any) -> Calibration:
+    good = {
+        "source": "reward model",
+        "n": 200,
+        "unjudged": 0,
+        "accuracy": 0.9,
+        "kappa": 0.8,
+        "first_rate": None,
+        "longer_accuracy": 0.6,
+        "shorter_accuracy": 0.4,
+        "matched_n": 80,
+        "matched_accuracy": 0.85,
+        "matched_longer": 0.5,
+        "matched_shorter": 0.5,
+    }
+    return Calibration.model_validate(good | about)
+
+
+def test_a_source_that_judges_by_length_cannot_carry_a_promotion() -> None:
+    poor = calibration(accuracy=0.6, longer_accuracy=0.7)
+    evidence = weigh(table(BETTER), Policy(), dev=table(BETTER), calibration=poor)
+    decision = rule(evidence, Policy(), opening=1)
+    assert decision.verdict is Verdict.HOLD
+    assert decision.reasons[0].startswith("the preference is advisory only: ")
+    assert "advisory only" in unqualified(evidence, Policy())[0]  # so no opening is spent on it
+    without = Policy(gating=("rougeL", "semantic"))
+    assert rule(evidence, without, opening=1).verdict is Verdict.PROMOTE
+
+
+def test_a_good_source_can() -> None:
+    evidence = weigh(table(BETTER), Policy(), dev=table(BETTER), calibration=calibration())
+    assert unqualified(evidence, Policy()) == []
+    assert rule(evidence, Policy(), opening=1).verdict is Verdict.PROMOTE
+
+
+def test_too_many_unjudged_items_hold() -> None:
+    scores = joined(table(BETTER), table({"rougeL": 0.1, "semantic": 0.1}, n=10))
+    decision = decide(scores, Policy())
+    assert decision.verdict is Verdict.HOLD
+    assert decision.reasons[0] == "10 of 70 items have no preference, and the policy allows 10%"
+
+
+def ballots(wins: int, losses: int, ties: int = 5) -> ScoreTable:
+    choices = [1.0] * wins + [0.0] * losses + [0.5] * ties
+    items = table(BETTER, n=len(choices)).items
+    pairs = zip(items, choices, strict=True)
+    voted = tuple(item.model_copy(update={"preference": choice}) for item, choice in pairs)
+    return ScoreTable(pins=None, items=voted)
+
+
+def test_ballots_are_judged_by_an_e_value_that_may_be_looked_at_any_time() -> None:
+    policy = Policy(preference_test="e-value")
+    assert decide(ballots(8, 0), policy).verdict is Verdict.PROMOTE  # E = 56.9
+    decision = decide(ballots(7, 0), policy)  # E = 31.9, under 1/0.0304
+    assert decision.verdict is Verdict.HOLD
+    assert decision.reasons[0] == (
+        "preference: 7 wins and 0 losses are evidence of E = 31.9, and 32.9 is needed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "complaint"),
+    [
+        ({"gating": ["perplexity"]}, "gate on 'reference_logprob' instead"),
+        ({"kind": "guarded", "gating": ["rougeL"]}, "needs 'preference'"),
+        ({"margins": {"bleu": 0.1}}, "'bleu', which is no gating metric"),
+        (
+            {"preference_test": "e-value", "margins": {"preference": 0.1}},
+            "an e-value knows no margin",
+        ),
+    ],
+)
+def test_a_policy_that_contradicts_itself_is_refused(
+    policy: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Policy.model_validate(policy)

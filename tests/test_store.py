@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from registry.errors import IncumbentError, InputError
-from registry.records import Adapter, AdapterVersion, Opponent, Verdict
+from registry.ledger import Opening, alpha_at
+from registry.records import Adapter, AdapterVersion, Exam, Opponent, Verdict
 from registry.store import GENESIS, Registry
 from tests.conftest import decision_on, evidence_of
 
@@ -28,10 +29,10 @@ def decide(registry: Registry, version: AdapterVersion, verdict: Verdict) -> Non
     registry.record_decision(version.number, decision_on(evidence, verdict), evidence, evidence)
 
 
-def win(registry: Registry, make: Make, name: str) -> AdapterVersion:
+def win(registry: Registry, make: Make, name: str, by: str = "person") -> AdapterVersion:
     version = submit(registry, make, name)
     decide(registry, version, Verdict.PROMOTE)
-    return registry.promote(version.number, f"{name} won")
+    return registry.promote(version.number, f"{name} won", by=by)
 
 
 def test_versions_are_numbered_from_one(registry: Registry, make_adapter: Make) -> None:
@@ -190,14 +191,69 @@ def test_a_challenger_meets_the_champion_and_a_champion_whom_it_beat(
     assert registry.opponent("9" * 64).version == 2
 
 
-def test_each_new_pair_is_a_new_opening_and_the_same_pair_the_same(registry: Registry) -> None:
-    def opening(challenger: str, eval_set: str = "e" * 64) -> int:
-        pins = evidence_of(challenger * 64, None, eval_set).pins
-        assert pins is not None
-        return registry.open_exam(pins, 1)
+def exam(first: int, count: int) -> Exam:
+    return Exam(items=tuple(f"item {i}" for i in range(first, first + count)))
 
-    assert [opening("1"), opening("2"), opening("1"), opening("3")] == [1, 2, 1, 3]
-    assert opening("1", eval_set="f" * 64) == 1
+
+def opening(
+    registry: Registry, challenger: str, champion: str | None = None, sheet: Exam | None = None
+) -> Opening:
+    sheet = sheet or exam(0, 10)
+    pins = evidence_of(challenger, champion, sheet.digest).pins
+    assert pins is not None
+    return registry.open_exam(pins, sheet, 1, alpha=0.05)
+
+
+def test_each_new_pair_is_a_new_opening_and_the_same_pair_the_same(registry: Registry) -> None:
+    assert [opening(registry, name).number for name in "1213"] == [1, 2, 1, 3]
+    assert {opening(registry, name).budget for name in "123"} == {0.05}
+
+
+def test_a_few_new_rows_do_not_make_a_fresh_exam(registry: Registry) -> None:
+    assert opening(registry, "1").number == 1
+    assert opening(registry, "2", sheet=exam(1, 10)).number == 2
+    assert opening(registry, "3", sheet=exam(5, 10)).number == 2  # half of it is new to the first
+    assert opening(registry, "4", sheet=exam(100, 10)).number == 1
+
+
+def test_a_promotion_is_a_new_null_hypothesis_and_a_rollback_takes_back_what_it_earned(
+    registry: Registry, make_adapter: Make
+) -> None:
+    first = win(registry, make_adapter, "a")
+    champion = first.adapter.files
+    assert opening(registry, "x", champion) == Opening(number=1, budget=0.05)
+    second = submit(registry, make_adapter, "b")
+    look = opening(registry, second.adapter.files, champion)
+    pins = evidence_of(second.adapter.files, champion, exam(0, 10).digest)
+    registry.record_decision(second.number, decision_on(pins, Verdict.PROMOTE), pins, pins)
+    registry.promote(second.number, "better")
+    assert look.number == 2
+    assert opening(registry, "y", second.adapter.files) == Opening(
+        number=1, budget=0.05 + 0.05 - alpha_at(0.05, 1)
+    )
+    registry.rollback("worse in use")
+    spent = Opening(number=1, budget=0.05 + 0.05 - alpha_at(0.05, 1)).level(0.05)
+    assert opening(registry, "z", champion) == Opening(number=3, budget=0.05 - spent)
+
+
+def test_scores_about_another_exam_open_nothing(registry: Registry) -> None:
+    pins = evidence_of("1" * 64, None, exam(0, 10).digest).pins
+    assert pins is not None
+    with pytest.raises(InputError, match="not about the exam"):
+        registry.open_exam(pins, exam(0, 9), 1, alpha=0.05)
+    assert registry.history(kind="open") == []
+
+
+def test_the_reference_is_the_first_champion_or_what_a_person_approved_last(
+    registry: Registry, make_adapter: Make
+) -> None:
+    first, *_, third = (win(registry, make_adapter, name, by="policy") for name in "abc")
+    assert registry.opponent("9" * 64).reference == first.adapter.files
+    assert registry.opponent(third.adapter.files).reference == first.adapter.files
+    approved = win(registry, make_adapter, "d", by="person")
+    assert registry.opponent("9" * 64).reference is None  # the champion itself
+    win(registry, make_adapter, "e", by="policy")
+    assert registry.opponent("9" * 64).reference == approved.adapter.files
 
 
 def test_the_history_is_a_chain(registry: Registry, make_adapter: Make) -> None:

@@ -1,0 +1,368 @@
+"""Which rule of promotion can be trusted: a hundred nights of challengers, replayed many times.
+
+    python benchmarks/promotion_rules.py [--runs 200] [--processes 2]
+
+Every night a challenger of known true quality is compared with the champion of the moment on one
+eval set, by our policies and by rules that are common elsewhere; a rule that promotes changes its
+champion. Item scores are simulated with the features of real ones: every system has its own luck
+on each item, which stays with it for as long as it is champion; scores are skewed, some answers are
+equal, a preference is a win, a loss or a tie. Printed first: the standard deviations and
+correlations that the differences then have. Where fresh items come, our policies let the
+challengers that they held since the last promotion sit them first, as `incumbent rechallenge` does.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, stats
+
+from evaluation.decision import decide, rule
+from evaluation.grounds import unqualified
+from evaluation.policy import Policy
+from evaluation.statistics import p_above
+from registry.ledger import Look, next_opening
+from registry.records import Evidence, ItemScore, MetricEvidence, ScoreTable, Verdict
+
+Array = NDArray[np.float64]
+
+METRICS = ("rougeL", "semantic", "preference")
+SD = np.array([0.12, 0.10])  # of the differences in rougeL and semantic
+EQUAL_ANSWERS = 0.15  # the share of items that both systems answer alike
+INDIFFERENCE = 0.315  # how far two answers must be apart, in standard deviations, for a preference
+LUCK = np.linalg.cholesky([[1, 0.66, 0.31], [0.66, 1, 0.21], [0.31, 0.21, 1]])
+GRID = np.linspace(-5, 5, 2001)
+SKEWED = (stats.gamma.ppf(stats.norm.cdf(GRID), 3) - 3) / np.sqrt(3)
+
+NIGHTS = 100
+RETRIES = 3  # held challengers that sit a fresh exam again, the most promising ones
+FRESH = 30  # nights after which there are new exam and dev items, where a scenario asks for it
+STRICT, GUARDED = Policy(), Policy(kind="guarded", margins={"rougeL": 0.02, "semantic": 0.02})
+
+
+# --- item scores ---------------------------------------------------------------------------------
+
+
+def luck(rng: np.random.Generator, n: int) -> Array:
+    """One system's own part of its scores on n items, [n, 3]: unit variance, two of them skewed."""
+    drawn = rng.standard_normal((n, 3)) @ LUCK.T
+    drawn[:, 0] = np.interp(drawn[:, 0], GRID, SKEWED)
+    drawn[:, 1] = -np.interp(-drawn[:, 1], GRID, SKEWED)
+    return drawn
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """What is drawn anew for each pair of systems: equal answers, and where a gain shows."""
+
+    equal: NDArray[np.bool_]
+    gain: Array  # mean 1: exponential, as a gain that shows on few items more than on most
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, n: int) -> "Pairing":
+        return cls(equal=rng.random(n) < EQUAL_ANSWERS, gain=rng.exponential(1, n))
+
+
+def differences(champion: Array, challenger: Array, effect: Array, pairing: Pairing) -> Array:
+    """Challenger − champion, [n, 3], with a true mean of `effect` [3] or [n, 3]."""
+    shown = np.broadcast_to(effect, champion.shape) / (1 - EQUAL_ANSWERS)
+    apart = challenger - champion
+    made = np.empty_like(apart)
+    made[:, :2] = apart[:, :2] * SD / np.sqrt(2 * (1 - EQUAL_ANSWERS))
+    made[:, :2] += shown[:, :2] * pairing.gain[:, None]
+    shift = np.array([preference_shift(value) for value in np.unique(shown[:, 2])])
+    liking = apart[:, 2] / np.sqrt(2) + shift[np.searchsorted(np.unique(shown[:, 2]), shown[:, 2])]
+    made[:, 2] = 0.5 * ((liking > INDIFFERENCE) * 1.0 - (liking < -INDIFFERENCE) * 1.0)
+    made[pairing.equal] = 0
+    return made
+
+
+@cache
+def preference_shift(effect: float) -> float:
+    """By how much likings must be shifted for preferences to have the mean `effect`."""
+
+    def excess(shift: float) -> float:
+        won, lost = stats.norm.sf(INDIFFERENCE - shift), stats.norm.cdf(-INDIFFERENCE - shift)
+        return float(0.5 * (won - lost) - effect)
+
+    return float(optimize.brentq(excess, -4, 4))
+
+
+# --- rules ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class Exam:
+    """A champion's luck on the items of the sealed and the dev part, and what happened since."""
+
+    sealed: Array
+    dev: Array
+    ledger: list[Look] = field(default_factory=list)
+    champions: int = 0  # before this one, at this exam
+    # True effect of each challenger that was held, by how far it was from winning.
+    held: dict[float, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass
+class Night:
+    """One challenger, as every rule sees it."""
+
+    sealed: Array
+    dev: Array
+    effect: Array
+    pairings: tuple[Pairing, Pairing]
+
+    def on_sealed(self, exam: Exam) -> Array:
+        return differences(exam.sealed, self.sealed, self.effect, self.pairings[0])
+
+    def on_dev(self, exam: Exam) -> Array:
+        return differences(exam.dev, self.dev, self.effect, self.pairings[1])
+
+
+def measured(d: Array, policy: Policy) -> dict[str, MetricEvidence]:
+    """What evaluation.evidence makes of these differences, bootstrap and means left out."""
+    n, found = len(d), {}
+    for i, metric in enumerate(METRICS):
+        diff, sd = float(d[:, i].mean()), float(d[:, i].std(ddof=1))
+        se = sd / n**0.5
+        found[metric] = MetricEvidence.model_construct(
+            n=n,
+            clusters=n,
+            unjudged=0,
+            champion_mean=None,
+            challenger_mean=None,
+            diff=diff,
+            sd=sd,
+            se=se,
+            df=n - 1,
+            wins=int((d[:, i] > 0).sum()),
+            losses=int((d[:, i] < 0).sum()),
+            p=p_above(diff, se, n - 1, policy.threshold(metric)),
+            bootstrap=(diff, diff),
+        )
+    return found
+
+
+def by_policy(policy: Policy, night: Night, exam: Exam) -> bool:
+    """Our way: qualify on dev, open the exam, decide at the level of this look."""
+    parts = {"pins": None, "policy": policy.digest, "slices": {}, "sealed": {}}
+    evidence = Evidence.model_construct(**parts, dev=measured(night.on_dev(exam), policy))
+    if unqualified(evidence, policy):
+        return False
+    champion = str(exam.champions)
+    opening = next_opening(exam.ledger, champion, policy.alpha)
+    sealed = {"sealed": measured(night.on_sealed(exam), policy)}
+    judged = evidence.model_copy(update=sealed)
+    decision = rule(judged, policy, opening.number, opening.budget)
+    promoted = decision.verdict is Verdict.PROMOTE
+    alpha = opening.level(policy.alpha)
+    exam.ledger.append(
+        Look(champion=champion, opening=opening.number, alpha=alpha, promoted=promoted)
+    )
+    if decision.verdict is Verdict.HOLD:
+        exam.held[max(found.p for found in sealed["sealed"].values())] = tuple(night.effect)
+    return promoted
+
+
+def by_means(says: Callable[[Array], bool], night: Night, exam: Exam) -> bool:
+    return says(night.on_sealed(exam).mean(axis=0))
+
+
+Rule = Callable[[Night, Exam], bool]
+RULES: dict[str, Rule] = {
+    "rougeL >=": partial(by_means, lambda means: bool(means[0] >= 0)),
+    "all means >": partial(by_means, lambda means: bool((means > 0).all())),
+    "rougeL > +0.01": partial(by_means, lambda means: bool(means[0] > 0.01)),
+    "a win, no big loss": partial(
+        by_means, lambda means: bool((means > 0).any() and (means > -0.02).all())
+    ),
+    "strict": partial(by_policy, STRICT),
+    "guarded": partial(by_policy, GUARDED),
+}
+
+
+# --- a hundred nights ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What comes each night: a true effect [3], drawn with these chances."""
+
+    effects: Sequence[tuple[float, float, float]]
+    chances: Sequence[float] = (1.0,)
+    fresh: int | None = None
+
+
+@dataclass
+class Outcome:
+    """What a hundred nights under one rule came to."""
+
+    quality: float = 0.0  # true mean over the metrics, since the first champion
+    promoted: list[float] = field(default_factory=list)  # the worst true effect of each
+
+
+def replay(seed: int, scenario: Scenario, n: int) -> dict[str, Outcome]:
+    """One run of all rules over the same challengers, n sealed and n dev items."""
+    rng = np.random.default_rng(seed)
+    outcomes = {name: Outcome() for name in RULES}
+    first = Exam(luck(rng, n), luck(rng, n))
+    exams = {name: Exam(first.sealed, first.dev) for name in RULES}
+    for number in range(NIGHTS):
+        if scenario.fresh and number and number % scenario.fresh == 0:
+            for name, old in exams.items():
+                exams[name] = Exam(luck(rng, n), luck(rng, n))
+                for _, effect in sorted(old.held.items())[:RETRIES]:
+                    if sit(name, draw_night(rng, n, np.array(effect)), exams, outcomes):
+                        break  # the others were held against another champion
+        effect = np.array(scenario.effects[rng.choice(len(scenario.chances), p=scenario.chances)])
+        night = draw_night(rng, n, effect)
+        for name in RULES:
+            sit(name, night, exams, outcomes)
+    return outcomes
+
+
+def draw_night(rng: np.random.Generator, n: int, effect: Array) -> Night:
+    return Night(luck(rng, n), luck(rng, n), effect, (Pairing.draw(rng, n), Pairing.draw(rng, n)))
+
+
+def sit(name: str, night: Night, exams: dict[str, Exam], outcomes: dict[str, Outcome]) -> bool:
+    """One challenger before one rule; a winner is the rule's champion from then on."""
+    if not RULES[name](night, exams[name]):
+        return False
+    outcomes[name].quality += float(night.effect.mean())
+    outcomes[name].promoted.append(float(night.effect.min()))
+    exams[name] = Exam(night.sealed, night.dev, exams[name].ledger, exams[name].champions + 1)
+    return True
+
+
+def replays(scenario: Scenario, n: int, runs: int, processes: int) -> dict[str, list[Outcome]]:
+    with ProcessPoolExecutor(processes) as pool:
+        done = list(pool.map(partial(replay, scenario=scenario, n=n), range(runs), chunksize=5))
+    return {name: [outcomes[name] for outcomes in done] for name in RULES}
+
+
+SCENARIOS = {
+    "equal every night": Scenario([(0, 0, 0)]),
+    "two better, preference equal": Scenario([(0.05, 0.05, 0)]),
+    "two better, rougeL equal": Scenario([(0, 0.05, 0.05)]),
+    "slightly worse every night": Scenario([(-0.01, -0.01, -0.01)]),
+}
+MIXED = Scenario([(0, 0, 0), (-0.02,) * 3, (0.05,) * 3], chances=(0.7, 0.2, 0.1), fresh=FRESH)
+
+
+def print_promotions(sizes: Sequence[int], runs: int, processes: int) -> None:
+    for title, scenario in SCENARIOS.items():
+        print(f"\n{title}: runs of {NIGHTS} nights with any promotion")
+        print(f"{'':<20}" + "".join(f"{f'n = {n}':>10}" for n in sizes), flush=True)
+        found = {n: replays(scenario, n, runs, processes) for n in sizes}
+        for name in RULES:
+            shares = [np.mean([bool(o.promoted) for o in found[n][name]]) for n in sizes]
+            print(f"{name:<20}" + "".join(f"{share:>10.1%}" for share in shares))
+
+
+def print_gains(n: int, runs: int, processes: int) -> None:
+    found = replays(MIXED, n, runs, processes)
+    best = np.mean([outcome.quality for outcome in found["all means >"]])
+    print(
+        f"\n70 % equal, 20 % worse by 0.02, 10 % better by 0.05, fresh items every {FRESH} nights"
+    )
+    print(f"n = {n}: true quality after {NIGHTS} nights, and promotions a run by what they were")
+    print(f"{'':<20}{'quality':>10}{'of all >':>10}{'better':>10}{'equal':>10}{'worse':>10}")
+    for name, outcomes in found.items():
+        quality = np.mean([outcome.quality for outcome in outcomes])
+        effects = np.array([effect for outcome in outcomes for effect in outcome.promoted])
+        kinds = [(effects > 0).sum(), (effects == 0).sum(), (effects < 0).sum()]
+        counts = "".join(f"{kind / runs:>10.2f}" for kind in kinds)
+        print(f"{name:<20}{quality:>10.3f}{quality / best:>10.0%}{counts}")
+
+
+# --- single nights, through the score table -------------------------------------------------------
+
+
+def score_table(d: Array, slices: Sequence[tuple[str, ...]]) -> ScoreTable:
+    items = [
+        ItemScore(
+            item=str(i),
+            slices=slices[i],
+            champion={"rougeL": 0.0, "semantic": 0.0},
+            challenger={"rougeL": row[0], "semantic": row[1]},
+            preference=0.5 + row[2],
+        )
+        for i, row in enumerate(d.tolist())
+    ]
+    return ScoreTable(pins=None, items=tuple(items))
+
+
+def one_night(seed: int, n: int, effect: Array) -> Array:
+    rng = np.random.default_rng([seed, n])
+    return differences(luck(rng, n), luck(rng, n), effect, Pairing.draw(rng, n))
+
+
+def first_night(seed: int, n: int) -> tuple[bool, ...]:
+    """Whether a challenger better by 0.05 qualifies, and is promoted by `strict` and `guarded`."""
+    dev, sealed = (one_night(seed + part, n, np.full(3, 0.05)) for part in (0, 1_000_000))
+    table = score_table(sealed, [()] * n)
+    verdicts = [decide(table, policy).verdict for policy in (STRICT, GUARDED)]
+    parts = {"pins": None, "policy": "", "slices": {}, "sealed": {}}
+    evidence = Evidence.model_construct(**parts, dev=measured(dev, STRICT))
+    return not unqualified(evidence, STRICT), *(v is Verdict.PROMOTE for v in verdicts)
+
+
+def harmed_slice(seed: int, n: int) -> tuple[bool, bool]:
+    """Whether `strict` promotes what loses 0.10 on a fifth and gains 0.03 elsewhere: with slices,
+    and blind to them.
+    """
+    effect = np.full((n, 3), 0.03)
+    effect[: n // 5] = -0.10
+    d = one_night(seed, n, effect)
+    slices = [(f"topic={5 * i // n}",) for i in range(n)]
+    tables = (score_table(d, slices), score_table(d, [()] * n))
+    seeing, blind = (decide(table, STRICT).verdict is Verdict.PROMOTE for table in tables)
+    return seeing, blind
+
+
+def print_single_nights(sizes: Sequence[int], runs: int, processes: int) -> None:
+    print("\nbetter by 0.05 on all three, first opening: nights promoted")
+    print(f"{'':<8}{'qualified':>12}{'strict':>10}{'and qualified':>15}{'guarded':>10}")
+    with ProcessPoolExecutor(processes) as pool:
+        for n in sizes:
+            found = np.array(list(pool.map(partial(first_night, n=n), range(runs), chunksize=5)))
+            qualified, strict, guarded = found.mean(axis=0)
+            both = (found[:, 0] & found[:, 1]).mean()
+            print(f"n = {n:<4}{qualified:>12.0%}{strict:>10.0%}{both:>15.0%}{guarded:>10.0%}")
+        print(
+            "\na fifth of the items loses 0.10, the rest gains 0.03: nights promoted, first opening"
+        )
+        found = np.array(list(pool.map(partial(harmed_slice, n=500), range(runs), chunksize=5)))
+    print(f"n = 500  strict {found[:, 0].mean():.1%}, without slices {found[:, 1].mean():.1%}")
+
+
+def print_scores() -> None:
+    d = np.concatenate([one_night(seed, 500, np.zeros(3)) for seed in range(100)])
+    correlations = np.corrcoef(d.T)[np.triu_indices(3, 1)]
+    print(f"sd of differences      {'  '.join(f'{sd:.3f}' for sd in d.std(axis=0))}  {METRICS}")
+    print(f"their correlations     {'  '.join(f'{r:.2f}' for r in correlations)}")
+    same = measured(d[:500], STRICT)
+    table = decide(score_table(d[:500], [()] * 500), STRICT)
+    evidence = Evidence(pins=None, policy=STRICT.digest, dev={}, sealed=same, slices={})
+    for name, bound in rule(evidence, STRICT, 1).bounds.items():
+        assert abs(bound.lower - table.bounds[name].lower) < 1e-12, "two ways to one bound"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--processes", type=int, default=2)
+    asked = parser.parse_args()
+    print_scores()
+    print_single_nights((50, 100, 200, 500), asked.runs, asked.processes)
+    print_gains(500, asked.runs, asked.processes)
+    print_promotions((50, 100, 200, 500), asked.runs, asked.processes)
+
+
+if __name__ == "__main__":
+    main()
