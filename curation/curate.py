@@ -2,12 +2,12 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from curation.params import CurateParams
 from curation.twins import families
 from registry.canonical import digest_json
-from registry.errors import run_stage
+from registry.errors import InputError, run_stage
 from registry.files import staged_folder
 from registry.layout import CURATED, RAW
 from registry.params import load
@@ -17,8 +17,14 @@ from registry.records import Message, Row, Split, write_records
 def main() -> None:
     params = load(CurateParams, "curation.curate")
     raw = Row.read_lines(RAW)
-    distinct = list(unrepeated(map(clean, raw)))
-    lots, grouped = draw(distinct, families(distinct, params.similarity), params.seed)
+    if unknown := sorted(set(params.corrections) - {row.source for row in raw}):
+        raise InputError(
+            f"no row has the source {unknown[0]!r}",
+            file="params.yaml",
+            field="curation.curate.corrections",
+        )
+    distinct = list(unrepeated(corrected(map(clean, raw), params.corrections)))
+    lots, grouped = draw(distinct, families(distinct, params.similarity), params)
     kept = list(thinned(grouped, params))
     parts = split(kept, lots, params)
     with staged_folder(CURATED) as draft:
@@ -45,6 +51,13 @@ def cleaned(messages: Iterable[Message]) -> tuple[Message, ...]:
     )
 
 
+def corrected(rows: Iterable[Row], corrections: Collection[str]) -> list[Row]:
+    """Drop the rows that ask what a correction asks too."""
+    known = list(rows)
+    asked = {row.prompt_text for row in known if row.source in corrections}
+    return [r for r in known if r.source in corrections or r.prompt_text not in asked]
+
+
 def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
     """Pass on the first of the rows that ask and answer the same."""
     seen: set[tuple[str, str]] = set()
@@ -56,25 +69,29 @@ def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:
-    """Pass on at most max_per_group rows of a group, in an order that the seed alone decides."""
+    """Pass on at most max_per_group rows of a group: corrections, then as the seed alone decides."""
     taken: Counter[str] = Counter()
-    for row in sorted(rows, key=lambda row: lot(params.seed, row.id)):
+    for row in sorted(
+        rows, key=lambda row: (row.source not in params.corrections, lot(params.seed, row.id))
+    ):
         taken[row.group] += 1
         if params.max_per_group is None or taken[row.group] <= params.max_per_group:
             yield row
 
 
 def draw(
-    rows: Sequence[Row], families: Sequence[str], seed: int
+    rows: Sequence[Row], families: Sequence[str], params: CurateParams
 ) -> tuple[dict[str, float], list[Row]]:
     """The lot of each family, and the rows with their family as group.
 
     A family has the highest lot of its groups. So as the data grow and families merge, a row keeps
-    its side or moves towards training: what a champion was trained on never becomes its exam.
+    its side or moves towards training: what a champion was trained on never becomes its exam. A
+    correction takes its family to training.
     """
     lots: dict[str, float] = {}
     for row, family in zip(rows, families, strict=True):
-        lots[family] = max(lots.get(family, 0.0), lot(seed, row.group))
+        own = 1.0 if row.source in params.corrections else lot(params.seed, row.group)
+        lots[family] = max(lots.get(family, 0.0), own)
     pairs = zip(rows, families, strict=True)
     return lots, [row.model_copy(update={"group": family}) for row, family in pairs]
 

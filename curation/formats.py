@@ -15,7 +15,7 @@ Fields = dict[str, Any]
 def read_rows(path: Path) -> Iterator[Row]:
     """Yield the rows of a JSON Lines file. Raises InputError naming file, line and field.
 
-    A row without an id gets one from its text, so that equal rows have equal ids.
+    A field "about" is for people and is left aside. A row without an id gets one from its text, so that equal rows have equal ids.
     """
     seen: dict[str, tuple[int, Row]] = {}
     for number, line in enumerate(read_input(path).splitlines(), start=1):
@@ -36,6 +36,7 @@ def read_row(line: bytes, path: Path, number: int) -> Row:
         raise InputError(f"not JSON: {error}", file=path, line=number) from None
     if not isinstance(fields, dict):
         raise InputError("a row must be a JSON object", file=path, line=number)
+    fields.pop("about", None)
     for key, convert in SHAPES.items():
         if key in fields:
             try:

@@ -28,7 +28,7 @@ class PackagesSource(Settings):
 
 
 class FileSource(Settings):
-    """A JSON Lines file of training rows, in any of the formats of curation/formats.py."""
+    """A JSON Lines file of rows, in any of the formats of curation/formats.py."""
 
     kind: Literal["file"]
     path: Annotated[Path, AfterValidator(below("datasets/sources"))]
@@ -50,6 +50,9 @@ class CurateParams(Settings):
     dev: PositiveInt | None = None
     sealed: PositiveInt | None = None
     seed: NonNegativeInt = 0
+    # Sources (file names) whose rows are corrections: they are for training only, with all their
+    # twins, and replace the rows that ask the same.
+    corrections: tuple[str, ...] = ()
 
 
 class ValidateParams(Settings):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from curation.curate import clean, draw, lot, side, split, thinned, unrepeated
+from curation.curate import clean, corrected, draw, lot, side, split, thinned, unrepeated
 from curation.params import CurateParams
 from curation.twins import families
 from registry.records import Message, Row, Split
@@ -24,7 +24,7 @@ def groups(rows: Iterable[Row]) -> set[str]:
 
 
 def dealt(rows: list[Row], params: CurateParams, similarity: float = 0.8) -> dict[Split, list[Row]]:
-    lots, grouped = draw(rows, families(rows, similarity), params.seed)
+    lots, grouped = draw(rows, families(rows, similarity), params)
     return split(grouped, lots, params)
 
 
@@ -113,3 +113,22 @@ def test_another_seed_deals_anew() -> None:
 def test_no_more_rows_are_taken_than_asked() -> None:
     parts = dealt(many(400), CurateParams(train=7, dev=5, sealed=3))
     assert [len(parts[part]) for part in Split] == [7, 5, 3]
+
+
+def test_a_correction_replaces_what_asks_the_same_and_trains_with_its_twins() -> None:
+    params = CurateParams(corrections=("corrections.jsonl",))
+    for i in range(40):
+        old, twin = row(f"q{i}", "a bad answer", group=f"g{i}"), row(f"t{i}", group=f"g{i}")
+        new = row(f"q{i}", "a good answer", group=f"g{i}").model_copy(
+            update={"id": "new", "source": "corrections.jsonl"}
+        )
+        kept = corrected([old, twin, new], params.corrections)
+        assert kept == [twin, new]
+        assert groups(dealt(kept, params)[Split.TRAIN]) == {f"g{i}"}
+
+
+def test_corrections_come_first_so_that_no_limit_cuts_them_off() -> None:
+    params = CurateParams(max_per_group=1, corrections=("corrections.jsonl",))
+    new = row("new", group="g").model_copy(update={"source": "corrections.jsonl"})
+    rows = [*(row(f"q{i}", group="g") for i in range(9)), new]
+    assert list(thinned(rows, params)) == [new]

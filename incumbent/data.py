@@ -1,0 +1,28 @@
+"""`incumbent data`: rows in and out of the project."""
+
+from pathlib import Path
+
+from evaluation.iteration import bad, correction, negative
+from evaluation.material import examples
+from incumbent.output import console
+from registry.errors import InputError
+from registry.records import write_records
+
+
+def export_bad_answers(to: Path, count: int) -> None:
+    """Write the bad dev answers as rows to correct and as preference pairs.
+
+    Raises InputError when a file is there already: somebody may have corrected it.
+    """
+    paths = to / "corrections.jsonl", to / "negatives.jsonl"
+    for path in paths:
+        if path.exists():
+            raise InputError("is there already, and may hold somebody's corrections", file=path)
+    found = bad(examples(), count)
+    write_records(paths[0], [correction(why, example) for why, example in found])
+    pairs = [negative(example) for _, example in found]
+    write_records(paths[1], [pair for pair in pairs if pair.chosen != pair.rejected])
+    regressed = sum(why == "regressed" for why, _ in found)
+    console.print(f"{len(found)} dev items, {regressed} of them worse than the champion's")
+    console.print(f"correct each completion in {paths[0]}", soft_wrap=True)
+    console.print("then see datasets/sources/README.md for the second round")
