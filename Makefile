@@ -29,7 +29,7 @@ install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml requirements/constraints.txt requirements/embedded.txt
 	$(PYTHON) -m venv $(VENV)
-	pip install --quiet --constraint requirements/constraints.txt --editable ".[dev]"
+	pip install --quiet --constraint requirements/constraints.txt --editable ".[dev,lm-eval]"
 	pip install --quiet --no-deps --requirement requirements/embedded.txt
 	touch $@
 

@@ -17,13 +17,13 @@ from registry.records import Message, Row, Split, write_records
 def main() -> None:
     params = load(CurateParams, "curation.curate")
     raw = Row.read_lines(RAW)
-    if unknown := sorted(set(params.corrections) - {row.source for row in raw}):
+    if unknown := sorted(set(params.train_only) - {row.source for row in raw}):
         raise InputError(
             f"no row has the source {unknown[0]!r}",
             file="params.yaml",
-            field="curation.curate.corrections",
+            field="curation.curate.train_only",
         )
-    distinct = list(unrepeated(corrected(map(clean, raw), params.corrections)))
+    distinct = list(unrepeated(corrected(map(clean, raw), params.train_only)))
     lots, grouped = draw(distinct, families(distinct, params.similarity), params)
     kept = list(thinned(grouped, params))
     parts = split(kept, lots, params)
@@ -51,11 +51,11 @@ def cleaned(messages: Iterable[Message]) -> tuple[Message, ...]:
     )
 
 
-def corrected(rows: Iterable[Row], corrections: Collection[str]) -> list[Row]:
-    """Drop the rows that ask what a correction asks too."""
+def corrected(rows: Iterable[Row], train_only: Collection[str]) -> list[Row]:
+    """Drop the rows that ask what a row for training only asks too: it is their correction."""
     known = list(rows)
-    asked = {row.prompt_text for row in known if row.source in corrections}
-    return [r for r in known if r.source in corrections or r.prompt_text not in asked]
+    asked = {row.prompt_text for row in known if row.source in train_only}
+    return [r for r in known if r.source in train_only or r.prompt_text not in asked]
 
 
 def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
@@ -69,10 +69,10 @@ def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:
-    """Pass on at most max_per_group rows of a group: corrections, then as the seed alone decides."""
+    """Pass on at most max_per_group rows of a group: those for training only, then by lots."""
     taken: Counter[str] = Counter()
     for row in sorted(
-        rows, key=lambda row: (row.source not in params.corrections, lot(params.seed, row.id))
+        rows, key=lambda row: (row.source not in params.train_only, lot(params.seed, row.id))
     ):
         taken[row.group] += 1
         if params.max_per_group is None or taken[row.group] <= params.max_per_group:
@@ -85,12 +85,12 @@ def draw(
     """The lot of each family, and the rows with their family as group.
 
     A family has the highest lot of its groups. So as the data grow and families merge, a row keeps
-    its side or moves towards training: what a champion was trained on never becomes its exam. A
-    correction takes its family to training.
+    its side or moves towards training: what a champion was trained on never becomes its exam. A row
+    for training only takes its family there.
     """
     lots: dict[str, float] = {}
     for row, family in zip(rows, families, strict=True):
-        own = 1.0 if row.source in params.corrections else lot(params.seed, row.group)
+        own = 1.0 if row.source in params.train_only else lot(params.seed, row.group)
         lots[family] = max(lots.get(family, 0.0), own)
     pairs = zip(rows, families, strict=True)
     return lots, [row.model_copy(update={"group": family}) for row, family in pairs]

@@ -15,7 +15,8 @@ Fields = dict[str, Any]
 def read_rows(path: Path) -> Iterator[Row]:
     """Yield the rows of a JSON Lines file. Raises InputError naming file, line and field.
 
-    A field "about" is for people and is left aside. A row without an id gets one from its text, so that equal rows have equal ids.
+    A field "about" is for people and is left aside. A row without an id gets one from its text, so
+    that equal rows have equal ids.
     """
     seen: dict[str, tuple[int, Row]] = {}
     for number, line in enumerate(read_input(path).splitlines(), start=1):

@@ -50,9 +50,9 @@ class CurateParams(Settings):
     dev: PositiveInt | None = None
     sealed: PositiveInt | None = None
     seed: NonNegativeInt = 0
-    # Sources (file names) whose rows are corrections: they are for training only, with all their
-    # twins, and replace the rows that ask the same.
-    corrections: tuple[str, ...] = ()
+    # Sources (file names) whose rows are for training only, with all their twins. They come first,
+    # and replace the rows that ask the same.
+    train_only: tuple[str, ...] = ()
 
 
 class ValidateParams(Settings):

@@ -1,28 +1,24 @@
-"""Stage `compare`: from score tables and policy to evidence, metrics and a report."""
+"""Stage `compare`: from score tables and policy to evidence, metrics, a plot and a report."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from evaluation.answers import SIDES, Answer, answers_of
-from evaluation.decision import rule, unqualified
-from evaluation.evidence import weigh
+from evaluation.answers import Answer, answers_of
+from evaluation.decision import rule
+from evaluation.evidence import PREFERENCE, weigh
+from evaluation.grounds import unqualified
+from evaluation.material import material
 from evaluation.policy import Policy
-from evaluation.report import Example, report
+from evaluation.report import report
+from evaluation.score_table import read_scores, scored
 from registry.errors import run_stage
 from registry.files import write_bytes
-from registry.layout import CALIBRATION, CHAMPION, EVIDENCE, METRICS, REPORT, SCORES, rows_of
+from registry.layout import CALIBRATION, DIFFERENCES, EVIDENCE, METRICS, REPORT
 from registry.params import load
-from registry.records import (
-    Calibration,
-    Evidence,
-    ItemScore,
-    MetricEvidence,
-    Opponent,
-    Row,
-    ScorePins,
-    ScoreTable,
-    Split,
-)
+from registry.records import Calibration, Evidence, ItemScore, MetricEvidence, Split, Usage
+
+SYSTEMS = ("champion", "challenger", "reference", "few-shot")
 
 
 def main() -> None:
@@ -31,36 +27,36 @@ def main() -> None:
         read_scores(Split.SEALED),
         policy,
         dev=read_scores(Split.DEV),
+        general=read_scores("general"),
+        reference=read_scores("reference") if scored("reference") else None,
+        few_shot=read_scores("few-shot") if scored("few-shot") else None,
         calibration=Calibration.read(CALIBRATION),
-        tokens={side: mean_tokens(side) for side in SIDES},
+        usage={s: usage(s) for s in SYSTEMS if answers_of(s, Split.SEALED).exists()},
     )
     opening = None if unqualified(evidence, policy) else 1
     decision = rule(evidence, policy, opening)
     evidence.write(EVIDENCE)
     write_bytes(METRICS, json.dumps(metrics(evidence, opening), indent=2).encode() + b"\n")
-    page = report(evidence, decision, policy, Opponent.read(CHAMPION), examples())
-    write_bytes(REPORT, page.encode())
+    write_bytes(DIFFERENCES, differences(read_scores(Split.DEV).items, policy.gating).encode())
+    write_bytes(REPORT, report(evidence, decision, policy, material()).encode())
     print(f"{decision}")
     print(
         "this is the verdict of a first opening; `incumbent submit` asks the registry which it is"
     )
 
 
-def read_scores(part: Split) -> ScoreTable:
-    return ScoreTable(
-        pins=ScorePins.read(SCORES / f"{part}.pins.json"),
-        items=ItemScore.read_lines(SCORES / f"{part}.jsonl"),
+def usage(system: str) -> Usage:
+    answers = Answer.read_lines(answers_of(system, Split.SEALED))
+    return Usage(
+        prompt=sum(answer.prompt_tokens for answer in answers) / len(answers),
+        answer=sum(answer.tokens for answer in answers) / len(answers),
     )
-
-
-def mean_tokens(side: str) -> float:
-    answers = Answer.read_lines(answers_of(side, Split.SEALED))
-    return sum(answer.tokens for answer in answers) / len(answers)
 
 
 def metrics(evidence: Evidence, opening: int | None) -> dict[str, Any]:
     """What `dvc metrics diff` prints; nothing of an exam that stays closed."""
     parts = {"dev": evidence.dev} | ({"sealed": evidence.sealed} if opening else {})
+    parts |= {f"general, {name}": measured for name, measured in evidence.general.items()}
     return {
         part: {name: cells(found) for name, found in measured.items()}
         for part, measured in parts.items()
@@ -72,22 +68,24 @@ def cells(found: MetricEvidence) -> dict[str, float]:
     return {side: mean for side, mean in sides.items() if mean is not None} | {"diff": found.diff}
 
 
-def examples() -> list[Example]:
-    """The dev items, which everybody may look at, side by side."""
-    answers = {
-        side: {a.item: a.text for a in Answer.read_lines(answers_of(side, Split.DEV))}
-        for side in SIDES
-    }
-    scores = {item.item: item for item in read_scores(Split.DEV).items}
-    return [
-        Example(
-            row=row,
-            champion=answers["champion"][row.id],
-            challenger=answers["challenger"][row.id],
-            scores=scores[row.id],
-        )
-        for row in Row.read_lines(rows_of(Split.DEV))
-    ]
+def differences(items: Sequence[ItemScore], gating: Sequence[str]) -> str:
+    """What `dvc plots` draws: every gating metric's dev differences, each from worst to best."""
+    columns = []
+    for metric in gating:
+        found = [difference(item, metric) for item in items]
+        columns.append(sorted(value for value in found if value is not None))
+    lines = ["\t".join(("share", *gating))]
+    for i in range(min(map(len, columns))):
+        share = (i + 0.5) / len(columns[0])
+        lines.append("\t".join(f"{value:.6f}" for value in (share, *(c[i] for c in columns))))
+    return "\n".join(lines) + "\n"
+
+
+def difference(item: ItemScore, metric: str) -> float | None:
+    """Challenger − champion; of a preference, what it is above one half; None where unjudged."""
+    if metric == PREFERENCE:
+        return None if item.preference is None else item.preference - 0.5
+    return item.challenger[metric] - item.champion[metric]
 
 
 if __name__ == "__main__":

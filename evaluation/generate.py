@@ -1,63 +1,78 @@
-"""Stage `generate`: champion and challenger answer the same items, each answer made once."""
+"""Stage `generate`: every system answers the same items, each answer made once."""
 
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from evaluation.answers import EVALUATED, Model, Respondent, System, answers_of
-from evaluation.params import Decoding
-from registry.canonical import digest_file
+from evaluation.answers import Respondent, answers_of
+from evaluation.general import SUITE, read_suite
+from evaluation.params import Decoding, FewShot
+from evaluation.systems import registered, respondent
 from registry.errors import run_stage
-from registry.files import home, staged_folder
+from registry.files import staged_folder
 from registry.layout import ADAPTER, ADAPTER_FILES, ANSWERS, BASE, CHAMPION, rows_of
-from registry.models import pinned_folder
 from registry.params import load
-from registry.records import Adapter, Digest, ModelPin, Opponent, Row, write_records
-from registry.store import Registry
+from registry.records import Adapter, ModelPin, Opponent, Row, Split, write_records
+
+Parts = Mapping[str, Sequence[Row]]
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """A system, and the rows that it answers, by part of the evaluation."""
+
+    respondent: Respondent
+    parts: Parts
 
 
 def main() -> None:
-    decoding = load(Decoding, "evaluation.decoding")
-    base = ModelPin.read(BASE)
-    opponent = Opponent.read(CHAMPION)
-    champion = respondent(base, opponent.adapter, champion_files(opponent), decoding)
-    made = Adapter.read(ADAPTER).files
-    challenger = respondent(base, made, ADAPTER_FILES, decoding)
     with staged_folder(ANSWERS) as draft:
-        for part in EVALUATED:
-            rows = Row.read_lines(rows_of(part))
-            answers = champion.answers(rows, f"{opponent.label}, {part}")
-            write_records(draft / answers_of("champion", part).name, answers)
-            answers = challenger.answers(rows, f"challenger, {part}")
-            write_records(draft / answers_of("challenger", part).name, answers)
+        for name, sitting in sittings().items():
+            for part, rows in sitting.parts.items():
+                answers = sitting.respondent.answers(rows, f"{name}, {part}")
+                write_records(draft / answers_of(name, part).name, answers)
 
 
-def respondent(
-    base: ModelPin, adapter: Digest | None, files: Path | None, decoding: Decoding
-) -> Respondent:
-    """Make a system ready to answer; its weights are read when an answer is not cached."""
+def sittings() -> dict[str, Sitting]:
+    """Who answers what: champion and challenger all parts, the others the sealed one.
 
-    def load_model() -> Model:
-        # Imported here so that a run whose answers are all cached does not wait for torch.
-        from evaluation.model import AnsweringModel
+    The fixed reference sits where it is another than the champion, the base with a few-shot prompt
+    where params.yaml asks for it.
+    """
+    base, opponent = ModelPin.read(BASE), Opponent.read(CHAMPION)
+    decoding, few_shot = load(Decoding, "evaluation.decoding"), load(FewShot, "evaluation.few_shot")
+    parts: dict[str, Sequence[Row]] = {
+        part: Row.read_lines(rows_of(part)) for part in (Split.DEV, Split.SEALED)
+    }
+    sealed: Parts = {Split.SEALED: parts[Split.SEALED]}
+    parts["general"] = [item.row for item in read_suite(SUITE)]
+    made = Adapter.read(ADAPTER).files
+    seats = {
+        "champion": Sitting(registered(base, opponent.adapter, decoding), parts),
+        "challenger": Sitting(respondent(base, made, ADAPTER_FILES, decoding), parts),
+    }
+    if opponent.reference:
+        seats["reference"] = Sitting(registered(base, opponent.reference, decoding), sealed)
+    if few_shot.shots:
+        asked: Parts = {Split.SEALED: prompted(sealed[Split.SEALED], few_shot.shots)}
+        seats["few-shot"] = Sitting(respondent(base, None, None, decoding), asked)
+    return seats
 
-        return AnsweringModel(pinned_folder(base, "base"), files, decoding)
 
-    system = System(
-        base=base.digest,
-        adapter=adapter,
-        decoding=decoding.digest,
-        code=digest_file(Path(__file__).with_name("model.py")),
-    )
-    return Respondent(system, decoding.batch_size, load_model)
+def seconds() -> dict[str, float | None]:
+    """The seconds that an answer to the sealed part took each system, where they are known."""
+    taken = {}
+    for name, sitting in sittings().items():
+        rows = sitting.parts[Split.SEALED]
+        total = sitting.respondent.seconds(rows)
+        taken[name] = None if total is None else total / len(rows)
+    return taken
 
 
-def champion_files(opponent: Opponent) -> Path | None:
-    """The champion's adapter, checked out of the registry; None for the bare base."""
-    if opponent.adapter is None:
-        return None
-    with Registry.here() as registry:
-        return registry.artifacts.check_out(
-            opponent.adapter, home() / "adapters" / opponent.adapter
-        )
+def prompted(rows: Sequence[Row], shots: int) -> list[Row]:
+    """The rows, each asked after the same first training rows with their answers."""
+    train = Row.read_lines(rows_of(Split.TRAIN))[:shots]
+    shown = tuple(message for row in train for message in (*row.prompt, *row.completion))
+    return [row.model_copy(update={"prompt": shown + row.prompt}) for row in rows]
 
 
 if __name__ == "__main__":

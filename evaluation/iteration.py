@@ -1,4 +1,4 @@
-"""The next round of data: which dev answers are bad, as rows to correct and as negative examples."""
+"""The next round of data: bad dev answers, as rows to correct and as negative examples."""
 
 from collections.abc import Sequence
 

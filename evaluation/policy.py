@@ -7,6 +7,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 from registry.params import Settings
 
 Probability = float
+NEITHER_IS_BETTER = {"words", "characters"}
 LESS_IS_BETTER = {"perplexity": "reference_logprob", "refusal": "answered", "empty": "answered"}
 
 
@@ -39,6 +40,8 @@ class Policy(Settings):
         if self.kind == "guarded" and "preference" not in self.gating:
             raise ValueError("policy 'guarded' needs 'preference' among the gating metrics")
         for metric in self.gating:
+            if metric in NEITHER_IS_BETTER:
+                raise ValueError(f"more {metric!r} are neither better nor worse: they cannot gate")
             if metric in LESS_IS_BETTER:
                 better = LESS_IS_BETTER[metric]
                 raise ValueError(f"less {metric!r} is better, so gate on {better!r} instead")

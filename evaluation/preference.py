@@ -1,54 +1,38 @@
-"""Which of two answers is preferred: one interface, whoever judges."""
+"""Which of two answers is preferred: the sources of preference, and the one that is configured."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
-import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from evaluation.ballots import preferences, read_ballots
+from evaluation.contest import Contest, Judge, Judgement
+from evaluation.judge import LlmJudge
+from evaluation.params import PreferenceParams
 
-BATCH = 32
-
-
-class Judge(Protocol):
-    def prefer(
-        self, prompts: Sequence[str], champion: Sequence[str], challenger: Sequence[str]
-    ) -> list[float | None]:
-        """The chance, per item, that the challenger's answer is preferred; None: unjudged."""
-        ...
+__all__ = ["Ballots", "Contest", "Judge", "Judgement", "judge_of"]
 
 
-class RewardModel:
-    """A sequence classifier with one output, trained by stage `reward`."""
+class Ballots:
+    """People: the mean of their blind ballots on an item; an item without ballots is unjudged."""
 
-    def __init__(self, folder: Path) -> None:
-        # What is too long loses the beginning of its prompt, not the answer that is judged.
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, truncation_side="left")
-        self.model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    source = "ballots"
 
-    def prefer(
-        self, prompts: Sequence[str], champion: Sequence[str], challenger: Sequence[str]
-    ) -> list[float | None]:
-        """Bradley–Terry: the logistic function of the difference of rewards."""
-        gap = self.rewards(prompts, challenger) - self.rewards(prompts, champion)
-        chances: list[float | None] = torch.sigmoid(gap.double()).tolist()
-        return chances
+    def __init__(self, path: Path, champion: str, challenger: str) -> None:
+        self.chances = preferences(read_ballots(path), champion, challenger)
 
-    @torch.inference_mode()
-    def rewards(self, prompts: Sequence[str], answers: Sequence[str]) -> torch.Tensor:
-        """Rewards [n] of the answers. Each is scored in a batch fixed by the order given."""
-        texts = [
-            exchange(p, a, self.tokenizer.sep_token) for p, a in zip(prompts, answers, strict=True)
-        ]
-        rewards = []
-        for i in range(0, len(texts), BATCH):
-            inputs = self.tokenizer(
-                texts[i : i + BATCH], padding=True, truncation=True, return_tensors="pt"
-            )
-            rewards.append(self.model(**inputs).logits[:, 0])
-        return torch.cat(rewards)
+    def prefer(self, contests: Sequence[Contest]) -> list[Judgement]:
+        return [Judgement(chance=self.chances.get(contest.item)) for contest in contests]
 
 
-def exchange(prompt: str, answer: str, separator: str) -> str:
-    """A prompt and its answer as one text, as the reward model is trained on."""
-    return f"{prompt}{separator}{answer}"
+def judge_of(params: PreferenceParams, folder: Path, champion: str, challenger: str) -> Judge:
+    """The configured source; folder is what stage `reward` left, the names are those in ballots.
+
+    Raises InputError for ballots that cannot be read.
+    """
+    if params.source == "judge" and params.judge:
+        return LlmJudge(params.judge)
+    if params.source == "ballots" and params.ballots:
+        return Ballots(params.ballots, champion, challenger)
+    # Imported here so that the other sources do not wait for torch.
+    from evaluation.reward_model import RewardModel
+
+    return RewardModel(folder)

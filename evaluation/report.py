@@ -1,39 +1,23 @@
-"""The comparison as a page: verdict on top, then intervals, slices and dev answers side by side."""
+"""The comparison as a page: the verdict on top, then what it rests on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from evaluation.cost import costs, saving
+from evaluation.evidence import PREFERENCE
+from evaluation.grounds import reach
+from evaluation.material import Example, Material
+from evaluation.params import Prices
 from evaluation.policy import Policy
-from evaluation.statistics import bounds
 from registry.pages import render
-from registry.records import (
-    Decision,
-    Evidence,
-    ItemScore,
-    MetricEvidence,
-    Opponent,
-    Record,
-    Row,
-)
+from registry.records import Decision, Evidence, ItemScore, Measured, MetricEvidence
 
 TEMPLATE = Path(__file__).parent / "templates" / "comparison.html"
-Measured = dict[str, MetricEvidence]
 SHOWN = 12  # examples at each end: the most improved and the most regressed
-
-
-class Example(Record):
-    row: Row
-    champion: str
-    challenger: str
-    scores: ItemScore
-
-    @property
-    def gain(self) -> float:
-        """Mean gain over the metrics, to sort by."""
-        sides = self.scores
-        gains = [sides.challenger[name] - sides.champion[name] for name in sides.champion]
-        return sum(gains) / len(gains)
+BINS = 21  # of a histogram; odd, so that the middle one holds what did not change
 
 
 @dataclass(frozen=True)
@@ -41,56 +25,117 @@ class Line:
     """One interval of the forest plot, in units of its metric."""
 
     label: str
-    n: int
-    diff: float
+    found: MetricEvidence
     lower: float
     upper: float
 
-    def place(self, value: float, reach: float) -> float:
-        """Where a value stands on an axis from −reach to +reach, in percent."""
-        return 50 + 50 * max(-1.0, min(1.0, value / reach))
+
+@dataclass(frozen=True)
+class Forest:
+    """One metric's intervals, over all items and in each slice, on an axis from −end to +end."""
+
+    metric: str
+    lines: Sequence[Line]
+    end: float
+
+    def place(self, value: float) -> float:
+        """Where a value stands on the axis, in percent."""
+        return 50 + 50 * max(-1.0, min(1.0, value / self.end))
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How one metric's item differences spread, from −end to +end."""
+
+    metric: str
+    found: MetricEvidence
+    counts: Sequence[int]
+    end: float
 
 
 def report(
     evidence: Evidence,
     decision: Decision,
     policy: Policy,
-    opponent: Opponent,
-    examples: Sequence[Example],
+    material: Material,
+    *,
+    seconds: Mapping[str, float | None] | None = None,
+    prices: Prices | None = None,
 ) -> str:
-    """The whole comparison as one self-contained HTML page."""
+    """The whole comparison as one self-contained HTML page.
+
+    `seconds` are those that each system takes for an answer, where they were measured. A sealed
+    exam that was not opened is not shown.
+    """
     alpha = decision.alpha or policy.alpha
     opened = decision.opening is not None
+    part = "sealed" if opened else "dev"
     measured = evidence.sealed if opened else evidence.dev
     slices = evidence.slices if opened else {}
-    forest = {metric: lines(measured, slices, metric, alpha) for metric in measured}
-    ordered = sorted(examples, key=lambda example: (example.gain, example.row.id))
+    names = sorted(measured, key=lambda name: (name not in policy.gating, name))
+    found = {cost.system: cost for cost in costs(evidence.usage, seconds or {}, prices or Prices())}
+    ordered = sorted(material.examples, key=lambda example: (example.gain, example.row.id))
     return render(
         TEMPLATE,
         evidence=evidence,
-        measured=measured,
         decision=decision,
         policy=policy,
-        opponent=opponent,
+        opponent=material.opponent,
         alpha=alpha,
-        forest=forest,
-        reach=max((reach(line) for group in forest.values() for line in group), default=0) or 1.0,
-        regressed=[example for example in ordered if example.gain < 0][:SHOWN],
-        improved=[example for example in reversed(ordered) if example.gain > 0][:SHOWN],
+        part=part,
+        forests=[forest(name, measured, slices, alpha) for name in names],
+        histograms=[
+            histogram(name, material.items[part], measured[name])
+            for name in names
+            if name in policy.gating
+        ],
+        others=others(evidence, alpha, opened=opened),
+        costs=list(found.values()),
+        saving=saving(found),
+        flags=material.flags[part],
+        regressed=shown([example for example in ordered if example.gain < 0]),
+        improved=shown([example for example in reversed(ordered) if example.gain > 0]),
     )
 
 
-def lines(measured: Measured, slices: dict[str, Measured], metric: str, alpha: float) -> list[Line]:
-    """The metric's interval over all items, then in each slice that has one."""
-    parts = {"all items": measured} | slices
-    measuring = {label: found[metric] for label, found in parts.items() if metric in found}
-    return [line(label, found, alpha) for label, found in measuring.items()]
+def shown(examples: Sequence[Example]) -> Sequence[Example]:
+    return examples[:SHOWN]
+
+
+def forest(metric: str, whole: Measured, slices: Mapping[str, Measured], alpha: float) -> Forest:
+    parts = {metric: whole} | dict(slices)
+    lines = [line(label, m[metric], alpha) for label, m in parts.items() if metric in m]
+    ends = [abs(value) for one in lines for value in (one.lower, one.upper)]
+    return Forest(metric=metric, lines=lines, end=max(ends) or 1.0)
 
 
 def line(label: str, found: MetricEvidence, alpha: float) -> Line:
-    lower, upper = bounds(found.diff, found.se, found.df, alpha)
-    return Line(label=label, n=found.n, diff=found.diff, lower=lower, upper=upper)
+    lower, upper = reach(found, alpha)
+    return Line(label=label, found=found, lower=lower, upper=upper)
 
 
-def reach(line: Line) -> float:
-    return max(abs(line.lower), abs(line.upper))
+def others(evidence: Evidence, alpha: float, *, opened: bool) -> dict[str, list[Line]]:
+    """The comparisons beside the main one, by what they are."""
+    general = [
+        line(f"{name}, {metric}", found, alpha)
+        for name, measured in evidence.general.items()
+        for metric, found in measured.items()
+    ]
+    found = {"General ability": general}
+    if opened:
+        for title, measured in (
+            ("Against the fixed reference", evidence.reference),
+            ("Against the base with a few-shot prompt", evidence.few_shot),
+        ):
+            found[title] = [line(metric, m, alpha) for metric, m in measured.items()]
+    return {title: lines for title, lines in found.items() if lines}
+
+
+def histogram(metric: str, items: Sequence[ItemScore], found: MetricEvidence) -> Histogram:
+    if metric == PREFERENCE:
+        values = [item.preference - 0.5 for item in items if item.preference is not None]
+    else:
+        values = [item.challenger[metric] - item.champion[metric] for item in items]
+    end = float(np.abs(values).max(initial=0)) or 1.0
+    counts, _ = np.histogram(values, bins=BINS, range=(-end, end))
+    return Histogram(metric=metric, found=found, counts=counts.tolist(), end=end)

@@ -1,89 +1,141 @@
-"""Stage `score`: every answer gets its scores; out come two score tables, dev and sealed."""
+"""Stage `score`: every answer gets its scores; out come score tables, one for each comparison."""
 
 from collections.abc import Mapping, Sequence
 
-import evaluate
-
-from evaluation.answers import EVALUATED, SIDES, Answer, answers_of
-from evaluation.metrics.rouge import Rouge
-from evaluation.metrics.semantic import SemanticSimilarity
-from evaluation.params import Decoding, ScoringParams
-from evaluation.preference import Judge, RewardModel
+from evaluation.answers import Answer, answers_of
+from evaluation.general import CORRECT, SUITE, correct, read_suite
+from evaluation.params import Decoding, PreferenceParams, ScoringParams
+from evaluation.preference import Contest, Judge, judge_of
+from evaluation.scorers import Scorer, Scores, load_scorers, score, scorers_digest
 from registry.canonical import digest_folder, digest_json
 from registry.errors import run_stage
 from registry.files import staged_folder
-from registry.layout import ADAPTER, BASE, CHAMPION, EMBEDDER, REWARD, SCORES, rows_of
+from registry.layout import (
+    ADAPTER,
+    BASE,
+    CHAMPION,
+    EMBEDDER,
+    EXAM,
+    REWARD,
+    SCORES,
+    rows_of,
+)
 from registry.models import pinned_folder
 from registry.params import load
 from registry.records import (
     Adapter,
+    Exam,
+    Flags,
     ItemScore,
     ModelPin,
     Opponent,
     Row,
     ScorePins,
+    Split,
+    short,
     write_records,
 )
-
-Scores = dict[str, list[float]]
 
 
 def main() -> None:
     params = load(ScoringParams, "evaluation.scoring")
+    preference = load(PreferenceParams, "evaluation.preference")
     embedder = ModelPin.read(EMBEDDER)
-    folder = pinned_folder(embedder, "embedder")
-    metrics = [Rouge(stem=params.stem), SemanticSimilarity(folder)]
-    judge = RewardModel(REWARD)
-    scorers = digest_json([params.digest, embedder.digest, digest_folder(REWARD)])
+    scorers = load_scorers(params, pinned_folder(embedder, "embedder"))
+    judge = judge_of(preference, REWARD, champion_name(), short(Adapter.read(ADAPTER).files))
+    measured_with = [scorers_digest(params), embedder.digest, preference.digest]
+    pinned = digest_json([*measured_with, digest_folder(REWARD)])
     with staged_folder(SCORES) as draft:
-        for part in EVALUATED:
+        for part in (Split.DEV, Split.SEALED):
             rows = Row.read_lines(rows_of(part))
-            sides = {side: Answer.read_lines(answers_of(side, part)) for side in SIDES}
-            write_records(draft / f"{part}.jsonl", score_table(rows, sides, metrics, judge))
-            pins(rows, scorers).write(draft / f"{part}.pins.json")
-            print(f"scored {len(rows)} {part} items")
+            table, flags = compared(rows, part, "champion", scorers, judge)
+            write_records(draft / f"{part}.jsonl", table)
+            flags.write(draft / f"{part}.flags.json")
+            exam = exam_of(rows)
+            pins(exam, pinned).write(draft / f"{part}.pins.json")
+            print(f"scored {len(rows)} {part} items{flags}")
+        exam.write(draft / EXAM.name)
+        for other in ("reference", "few-shot"):
+            if answers_of(other, Split.SEALED).exists():
+                table, _ = compared(rows, Split.SEALED, other, scorers)
+                write_records(draft / f"{other}.jsonl", table)
+        write_records(draft / "general.jsonl", general_ability())
 
 
-def score_table(
+def champion_name() -> str:
+    """What ballots call the champion."""
+    adapter = Opponent.read(CHAMPION).adapter
+    return short(adapter) if adapter else "base"
+
+
+def compared(
     rows: Sequence[Row],
-    sides: Mapping[str, Sequence[Answer]],
-    metrics: Sequence[evaluate.Metric],
-    judge: Judge,
-) -> list[ItemScore]:
-    scores = {side: score(rows, answers, metrics) for side, answers in sides.items()}
-    preferences = judge.prefer(
-        [row.prompt_text for row in rows],
-        [answer.text for answer in sides["champion"]],
-        [answer.text for answer in sides["challenger"]],
-    )
-    return [
-        ItemScore(
-            item=row.id,
-            cluster=row.group,
-            slices=tuple(f"{key}={value}" for key, value in sorted(row.slices.items())),
-            champion={name: values[i] for name, values in scores["champion"].items()},
-            challenger={name: values[i] for name, values in scores["challenger"].items()},
-            preference=preferences[i],
-        )
-        for i, row in enumerate(rows)
+    part: str,
+    opponent: str,
+    scorers: Sequence[Scorer],
+    judge: Judge | None = None,
+) -> tuple[list[ItemScore], Flags]:
+    """The challenger's scores on a part beside an opponent's, and what is odd about the items."""
+    sides = {
+        side: Answer.read_lines(answers_of(system, part))
+        for side, system in (("champion", opponent), ("challenger", "challenger"))
+    }
+    scores = {side: score(scorers, rows, answers) for side, answers in sides.items()}
+    preferences = preferred(rows, sides, judge) if judge else [None] * len(rows)
+    table = [item_score(row, i, scores, preferences[i]) for i, row in enumerate(rows)]
+    return table, Flags.joined(side.flags for side in scores.values())
+
+
+def preferred(
+    rows: Sequence[Row], sides: Mapping[str, Sequence[Answer]], judge: Judge
+) -> list[float | None]:
+    contests = [
+        Contest(item=row.id, prompt=row.prompt_text, champion=a.text, challenger=b.text)
+        for row, a, b in zip(rows, sides["champion"], sides["challenger"], strict=True)
     ]
+    return [judgement.chance for judgement in judge.prefer(contests)]
 
 
-def score(
-    rows: Sequence[Row], answers: Sequence[Answer], metrics: Sequence[evaluate.Metric]
-) -> Scores:
-    """Per-item values of every metric: {name: [n]}."""
-    texts = [answer.text for answer in answers]
-    references = [row.completion_text for row in rows]
-    scores: Scores = {}
-    for metric in metrics:
-        scores |= metric.compute(predictions=texts, references=references)
-    return scores
+def item_score(
+    row: Row, i: int, scores: Mapping[str, Scores], preference: float | None = None
+) -> ItemScore:
+    return ItemScore(
+        item=row.id,
+        cluster=row.group,
+        slices=tuple(f"{key}={value}" for key, value in sorted(row.slices.items())),
+        champion={name: values[i] for name, values in scores["champion"].values.items()},
+        challenger={name: values[i] for name, values in scores["challenger"].values.items()},
+        preference=preference,
+    )
 
 
-def pins(rows: Sequence[Row], scorers: str) -> ScorePins:
+def general_ability() -> list[ItemScore]:
+    """Whether each side answered the items of the general-ability suite correctly."""
+    suite = read_suite(SUITE)
+    scores = {
+        side: Scores(
+            values={
+                CORRECT: tuple(
+                    correct(item, answer.text)
+                    for item, answer in zip(
+                        suite, Answer.read_lines(answers_of(side, "general")), strict=True
+                    )
+                )
+            }
+        )
+        for side in ("champion", "challenger")
+    }
+    return [item_score(item.row, i, scores) for i, item in enumerate(suite)]
+
+
+def exam_of(rows: Sequence[Row]) -> Exam:
+    """The exam as the registry counts looks at it: whatever of an item changes makes it another."""
+    return Exam(items=tuple(sorted(digest_json([r.prompt_text, r.completion_text]) for r in rows)))
+
+
+def pins(exam: Exam, scorers: str) -> ScorePins:
     return ScorePins(
-        eval_set=digest_json([[row.id, row.prompt_text, row.completion_text] for row in rows]),
+        eval_set=exam.digest,
         base=ModelPin.read(BASE).weights,
         champion=Opponent.read(CHAMPION).adapter,
         challenger=Adapter.read(ADAPTER).files,

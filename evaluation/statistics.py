@@ -72,7 +72,7 @@ def bootstrap_interval(sums: Array, sizes: Array, level: float = 0.9) -> tuple[f
     rng = np.random.default_rng(seed)
     if len(sums) > MOST_UNITS:
         group = rng.permutation(len(sums)) % MOST_UNITS
-        sums, sizes = np.bincount(group, weights=sums), np.bincount(group, weights=sizes)
+        sums, sizes = (np.bincount(group, weights=w).astype(np.float64) for w in (sums, sizes))
     block = max(1, BLOCK // len(sums))  # resamples at a time, to bound the memory
     means = np.concatenate(
         [

@@ -6,7 +6,7 @@ from typing import Any
 from evaluation.decision import rule
 from evaluation.evidence import PREFERENCE, weigh
 from evaluation.grounds import reach
-from evaluation.policy import LESS_IS_BETTER, Policy
+from evaluation.policy import LESS_IS_BETTER, NEITHER_IS_BETTER, Policy
 from evaluation.score_table import read_score_table
 from incumbent.comparison import print_measured, print_verdict
 from incumbent.output import EXIT_CODES, console, print_json
@@ -52,7 +52,8 @@ def default_policy(items: tuple[ItemScore, ...]) -> Policy:
     there = [*items[0].champion, *([PREFERENCE] if judged else [])]
     if set(Policy().gating) <= set(there):
         return Policy()
-    return Policy(gating=tuple(metric for metric in there if metric not in LESS_IS_BETTER))
+    cannot = LESS_IS_BETTER.keys() | NEITHER_IS_BETTER
+    return Policy(gating=tuple(metric for metric in there if metric not in cannot))
 
 
 def print_slices(evidence: Evidence, decision: Decision) -> None:

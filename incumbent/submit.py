@@ -2,32 +2,31 @@
 
 from pathlib import Path
 
-from rich.text import Text
-
-from evaluation.compare import examples
-from evaluation.decision import rule, unqualified
+from evaluation.decision import rule
+from evaluation.generate import seconds
+from evaluation.grounds import unqualified
+from evaluation.material import material
+from evaluation.params import Prices
 from evaluation.policy import Policy
 from evaluation.report import report
-from incumbent.output import coloured, console, print_json, print_table
+from incumbent.comparison import print_measured, print_verdict
+from incumbent.output import EXIT_CODES, console, print_json
 from registry.errors import InputError
 from registry.files import home, write_bytes
-from registry.layout import ADAPTER, ADAPTER_FILES, DATASET, EVIDENCE, GATE_REPORT
+from registry.layout import ADAPTER, ADAPTER_FILES, DATASET, EVIDENCE, EXAM, GATE_REPORT
 from registry.params import load
 from registry.records import (
     Adapter,
     AdapterVersion,
-    Bound,
     DatasetVersion,
     Decision,
     Evidence,
+    Exam,
     GateReport,
-    MetricEvidence,
     Opponent,
     Verdict,
 )
 from registry.store import Registry
-
-EXIT_CODES = {Verdict.PROMOTE: 0, Verdict.HOLD: 10, Verdict.REJECT: 11}
 
 
 def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
@@ -43,11 +42,11 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
         version = registry.submit(adapter, ADAPTER_FILES, reason, *lineage())
         decision = decide(registry, version, evidence, policy)
         page = home() / "reports" / f"{version.family}-v{version.number}.html"
-        write_bytes(page, report(evidence, decision, policy, opponent, examples()).encode())
+        write_bytes(page, comparison(evidence, decision, policy).encode())
         fallen = registry.rolled_back(version.number)
         promoted = promote and decision.verdict is Verdict.PROMOTE and not fallen
         if promoted:
-            registry.promote(version.number, reason)
+            registry.promote(version.number, reason, by="policy")
     if as_json:
         print_json(
             {
@@ -59,6 +58,12 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
         print_comparison(evidence, decision, opponent)
         print_outcome(version, decision, page, promoted=promoted, seated=seated, fallen=fallen)
     return EXIT_CODES[decision.verdict]
+
+
+def comparison(evidence: Evidence, decision: Decision, policy: Policy) -> str:
+    """The report, with the time that the answers took: a stage's outputs may not hold that."""
+    prices = load(Prices, "evaluation.prices")
+    return report(evidence, decision, policy, material(), seconds=seconds(), prices=prices)
 
 
 def refuse_stale(evidence: Evidence, policy: Policy, adapter: Adapter, opponent: Opponent) -> None:
@@ -80,10 +85,11 @@ def decide(
     registry: Registry, version: AdapterVersion, evidence: Evidence, policy: Policy
 ) -> Decision:
     """Open the exam if the challenger qualified for it, decide, and keep the decision."""
-    opening = None
+    decision = rule(evidence, policy, opening=None)
     if evidence.pins and not unqualified(evidence, policy):
-        opening = registry.open_exam(evidence.pins, version.number)
-    decision = rule(evidence, policy, opening)
+        exam = Exam.read(EXAM)
+        opening = registry.open_exam(evidence.pins, exam, version.number, policy.alpha)
+        decision = rule(evidence, policy, opening.number, opening.budget)
     registry.record_decision(version.number, decision, evidence, policy)
     return decision
 
@@ -95,39 +101,7 @@ def print_comparison(evidence: Evidence, decision: Decision, opponent: Opponent)
     console.print(
         f"\nchallenger against {opponent.label}, {'sealed' if opened else 'dev'} eval set"
     )
-    columns = (
-        "metric",
-        ">champion",
-        ">challenger",
-        ">difference",
-        ">interval",
-        ">items",
-        "verdict",
-    )
-    bounds = decision.bounds
-    print_table(columns, (cells(name, m, bounds.get(name)) for name, m in measured.items()))
-
-
-def cells(metric: str, found: MetricEvidence, bound: Bound | None) -> tuple[str | Text, ...]:
-    return (
-        metric,
-        number(found.champion_mean),
-        number(found.challenger_mean),
-        f"{found.diff:+.3f}",
-        f"{bound.lower:+.3f} … {bound.upper:+.3f}" if bound else "",
-        str(found.n),
-        standing(bound) if bound else "",
-    )
-
-
-def number(mean: float | None) -> str:
-    return "" if mean is None else f"{mean:.3f}"
-
-
-def standing(bound: Bound) -> Text:
-    if bound.won:
-        return Text("better", "green")
-    return Text("worse", "red") if bound.upper < 0 else Text("undecided", "yellow")
+    print_measured(measured, decision.bounds)
 
 
 def print_outcome(
@@ -140,12 +114,7 @@ def print_outcome(
     fallen: bool,
 ) -> None:
     console.print()
-    share = f" (opening {decision.opening}, alpha {decision.alpha:.4f})" if decision.alpha else ""
-    console.print(Text.assemble(f"{version.label}: ", coloured(decision.verdict.value), share))
-    for reason in decision.reasons:
-        console.print(f"  {reason}")
-    if decision.needed:
-        console.print(f"  about {decision.needed} more eval items would settle it")
+    print_verdict(decision, f"{version.label}: ")
     if seated:
         console.print(f"{version.label} is the champion already; nothing changed")
     elif fallen:

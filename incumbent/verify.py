@@ -14,10 +14,8 @@ def verify_decisions() -> None:
     """Print what does not hold, and exit with 1; or say how much does."""
     with Registry.here() as registry:
         decided = registry.history(kind="decide")
-        problems = []
-        for event in decided:
-            if problem := replayed(registry, str(event.detail["decision"])):
-                problems.append(f"v{event.version}, event {event.seq}: {problem}")
+        found = [(event, replayed(registry, str(event.detail["decision"]))) for event in decided]
+    problems = [f"v{e.version}, event {e.seq}: {problem}" for e, problem in found if problem]
     for problem in problems:
         console.print(problem, soft_wrap=True)
     if problems:

@@ -19,8 +19,10 @@ REWARD = Path("outputs/reward")
 CALIBRATION = Path("outputs/calibration.json")
 ANSWERS = Path("outputs/answers")
 SCORES = Path("outputs/scores")
+EXAM = Path("outputs/scores/exam.json")
 EVIDENCE = Path("outputs/evidence.json")
 METRICS = Path("outputs/metrics.json")
+DIFFERENCES = Path("outputs/differences.tsv")
 REPORT = Path("outputs/report.html")
 
 

@@ -18,7 +18,14 @@ SECTIONS: Sections = {
     "embedder": {},
     "curation": {"collect": {}, "curate": {}, "validate": {}},
     "training": {},
-    "evaluation": {"decoding": {}, "scoring": {}, "reward": {}, "policy": {}},
+    "evaluation": {
+        "decoding": {},
+        "few_shot": {},
+        "prices": {},
+        "scoring": {},
+        "preference": {},
+        "policy": {},
+    },
     "registry": {},
 }
 

@@ -116,19 +116,19 @@ def test_no_more_rows_are_taken_than_asked() -> None:
 
 
 def test_a_correction_replaces_what_asks_the_same_and_trains_with_its_twins() -> None:
-    params = CurateParams(corrections=("corrections.jsonl",))
+    params = CurateParams(train_only=("corrections.jsonl",))
     for i in range(40):
         old, twin = row(f"q{i}", "a bad answer", group=f"g{i}"), row(f"t{i}", group=f"g{i}")
         new = row(f"q{i}", "a good answer", group=f"g{i}").model_copy(
             update={"id": "new", "source": "corrections.jsonl"}
         )
-        kept = corrected([old, twin, new], params.corrections)
+        kept = corrected([old, twin, new], params.train_only)
         assert kept == [twin, new]
         assert groups(dealt(kept, params)[Split.TRAIN]) == {f"g{i}"}
 
 
 def test_corrections_come_first_so_that_no_limit_cuts_them_off() -> None:
-    params = CurateParams(max_per_group=1, corrections=("corrections.jsonl",))
+    params = CurateParams(max_per_group=1, train_only=("corrections.jsonl",))
     new = row("new", group="g").model_copy(update={"source": "corrections.jsonl"})
     rows = [*(row(f"q{i}", group="g") for i in range(9)), new]
     assert list(thinned(rows, params)) == [new]

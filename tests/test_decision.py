@@ -375,6 +375,7 @@ def test_ballots_are_judged_by_an_e_value_that_may_be_looked_at_any_time() -> No
     ("policy", "complaint"),
     [
         ({"gating": ["perplexity"]}, "gate on 'reference_logprob' instead"),
+        ({"gating": ["words"]}, "neither better nor worse"),
         ({"kind": "guarded", "gating": ["rougeL"]}, "needs 'preference'"),
         ({"margins": {"bleu": 0.1}}, "'bleu', which is no gating metric"),
         (

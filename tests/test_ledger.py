@@ -1,4 +1,4 @@
-"""What the looks at one exam may spend, and that equal challengers are not promoted by many looks."""
+"""What the looks at one exam may spend, and what a promotion earns."""
 
 import pytest
 

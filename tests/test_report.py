@@ -1,19 +1,36 @@
 """The page shows whatever there is to show, and nothing of an exam that stays closed."""
 
+import pytest
+
+from evaluation.cost import Cost, costs, saving
 from evaluation.decision import rule
 from evaluation.evidence import weigh
+from evaluation.material import Example, Material, differing
+from evaluation.params import Prices
 from evaluation.policy import Policy
-from evaluation.report import report
-from registry.records import Evidence, Opponent, ScoreTable
-from tests.test_decision import BETTER, EQUAL, table
+from evaluation.report import histogram, report
+from registry.records import Evidence, Flags, Opponent, Row, ScoreTable, Usage
+from tests.test_decision import BETTER, EQUAL, general, table
+
+SOME = table(EQUAL)
 
 
-def page(evidence: Evidence, opening: int | None) -> str:
-    return report(evidence, rule(evidence, Policy(), opening), Policy(), Opponent(), [])
+def page(evidence: Evidence, opening: int | None, **options: object) -> str:
+    decision = rule(evidence, Policy(), opening)
+    return report(evidence, decision, Policy(), material(), **options)  # type: ignore[arg-type]
+
+
+def material(*examples: Example) -> Material:
+    return Material(
+        opponent=Opponent(),
+        items={"dev": SOME.items, "sealed": SOME.items},
+        flags={"dev": Flags(), "sealed": Flags(items={"truncated": ("i1",)})},
+        examples=examples,
+    )
 
 
 def evidence_on(sealed: ScoreTable, dev: ScoreTable) -> Evidence:
-    return weigh(sealed, Policy(), dev=dev)
+    return weigh(sealed, Policy(), dev=dev, general=general(0.05))
 
 
 def test_answers_that_are_all_equal_still_make_a_page() -> None:
@@ -28,3 +45,49 @@ def test_a_closed_exam_is_not_shown() -> None:
     assert "+0.100" not in closed
     assert "Sealed eval set" in opened
     assert "+0.100" in opened
+
+
+def test_the_page_loads_nothing_and_warns_of_what_is_odd() -> None:
+    shown = page(evidence_on(table(BETTER), table(BETTER)), opening=1)
+    assert not any(word in shown for word in ("src=", "href=", "@import", "url("))
+    assert "truncated: 1 item" in shown
+    assert "General ability" in shown
+
+
+def test_a_histogram_counts_every_item_and_has_nothing_in_the_middle_but_what_is_equal() -> None:
+    scores = table(BETTER, n=40)
+    found = weigh(scores, Policy()).sealed["rougeL"]
+    chart = histogram("rougeL", scores.items, found)
+    assert sum(chart.counts) == 40
+    assert (found.wins, found.losses) == (40, 0) or found.wins + found.losses <= 40
+    assert chart.end == pytest.approx(0.2)
+
+
+def test_the_words_that_differ_are_marked() -> None:
+    before, after = differing(["Return", "the", "mean", "value"], ["Return", "a", "mean"])
+    assert [word for word, only_here in before if only_here] == ["the", "value"]
+    assert [word for word, only_here in after if only_here] == ["a"]
+
+
+def test_examples_are_shown_side_by_side_and_escaped() -> None:
+    row = Row.of("What does <b>x</b> do?", "It adds.", group="g", source="test")
+    example = Example(row=row, champion="It subs.", challenger="It adds.", scores=SOME.items[0])
+    evidence = evidence_on(table(BETTER), table(BETTER))
+    shown = report(evidence, rule(evidence, Policy(), 1), Policy(), material(example))
+    assert "&lt;b&gt;x&lt;/b&gt;" in shown
+    assert "<mark>subs.</mark>" in shown
+
+
+def test_a_shorter_prompt_saves_tokens_time_and_money() -> None:
+    usage = {"challenger": Usage(prompt=40, answer=10), "few-shot": Usage(prompt=140, answer=10)}
+    found = costs(usage, {"challenger": 0.2, "few-shot": 0.4}, Prices(prompt=1, answer=2))
+    assert found[0] == Cost("challenger", 40, 10, 0.2, pytest.approx(0.06))
+    assert saving({cost.system: cost for cost in found}) == "+67% tokens, +50% time, +62% money"
+
+
+def test_what_was_not_measured_is_not_claimed() -> None:
+    usage = {"challenger": Usage(prompt=40, answer=10), "few-shot": Usage(prompt=90, answer=10)}
+    found = costs(usage, {}, Prices(hour=2))
+    assert [cost.money for cost in found] == [None, None]
+    assert saving({cost.system: cost for cost in found}) == "+50% tokens"
+    assert saving({"challenger": found[0]}) is None

@@ -1,1 +1,1 @@
-"""Metrics as `evaluate` modules, each with a value for every item."""
+"""Scorers: `evaluate` metrics, each with a value for every item; a file is a scorer."""

@@ -1,60 +1,62 @@
-"""ROUGE as an `evaluate` metric with a value for every item, for every script."""
+"""ROUGE for every script."""
 
-import unicodedata
+from functools import cache
 from typing import Any
 
-import datasets
-import evaluate
 import regex
 from nltk.stem.porter import PorterStemmer
 from rouge_score.rouge_scorer import RougeScorer
 
-# A character of a script that is written without spaces, or a run of letters, marks and digits.
-TOKEN = regex.compile(
-    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*"
-    r"|[[\p{L}\p{M}\p{N}]--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]+",
-    regex.V1,
+from evaluation.metrics.per_item import PerItem, Values
+from evaluation.metrics.words import NO_WORDS, wordless, words
+
+TYPES = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
+# A full stop, with the quotes and brackets that close after it. Where a script has spaces, one must
+# follow, and no small letter after it: "e.g. this" goes on.
+SENTENCE_END = regex.compile(
+    r"[.!?…][\p{Pe}\p{Pf}\"']*\s+(?!\p{Ll})|[。！？।॥؟۔][\p{Pe}\p{Pf}\"']*"
 )
-TYPES = ["rouge1", "rougeL"]
 
 
 class UnicodeTokenizer:
     """Splits any script into words; on ASCII it agrees with rouge-score's own tokenizer."""
 
     def __init__(self, stem: bool) -> None:
-        self.stemmer = PorterStemmer() if stem else None
+        # Texts repeat their words, and a stem takes far longer than a look-up.
+        self.stem = cache(PorterStemmer().stem) if stem else None
 
     def tokenize(self, text: str) -> list[str]:
-        words: list[str] = TOKEN.findall(unicodedata.normalize("NFC", text).lower())
-        if self.stemmer is None:
-            return words
-        return [self.stemmer.stem(word) if len(word) > 3 else word for word in words]
+        found = words(text)
+        if self.stem is None:
+            return found
+        return [self.stem(word) if len(word) > 3 else word for word in found]
 
 
-class Rouge(evaluate.Metric):
-    """F-measures of ROUGE-1 and ROUGE-L (Lin 2004), one value an item.
+class Rouge(PerItem):
+    """F-measures of ROUGE-1, ROUGE-2, ROUGE-L and its summary-level form ROUGE-Lsum (Lin 2004).
 
-    compute(predictions=texts, references=texts) -> {"rouge1": [n], "rougeL": [n]}.
-    With `stem`, English words are compared by their Porter stems. A pair in which either side has
-    no token scores 0.
+    With `stem`, English words are compared by their Porter stems. ROUGE-Lsum compares line by line,
+    as rouge-score does, so it equals ROUGE-L on texts of one line; with `sentences` a line ends
+    after every sentence too. A pair in which either side has no token scores 0.
     """
 
-    def __init__(self, stem: bool = True, **options: Any) -> None:
+    description = "ROUGE F-measures per item, with a tokenizer for every script."
+    citation = "Lin (2004). ROUGE: A Package for Automatic Evaluation of Summaries."
+
+    def __init__(self, stem: bool = True, sentences: bool = False, **options: Any) -> None:
         self.stem = stem
+        self.sentences = sentences
         super().__init__(**options)
 
-    def _info(self) -> evaluate.MetricInfo:
-        text = datasets.Value("string")
-        return evaluate.MetricInfo(
-            description="ROUGE-1 and ROUGE-L F-measures per item, with a Unicode-aware tokenizer.",
-            citation="Lin (2004). ROUGE: A Package for Automatic Evaluation of Summaries.",
-            features=datasets.Features({"predictions": text, "references": text}),
-        )
-
-    def _compute(self, predictions: list[str], references: list[str]) -> dict[str, list[float]]:
+    def _compute(self, predictions: list[str], references: list[str]) -> Values:
+        self.flags = {NO_WORDS: wordless(references)}
         scorer = RougeScorer(TYPES, tokenizer=UnicodeTokenizer(self.stem))
         scores = [
-            scorer.score(reference, prediction)
+            scorer.score(self.lines(reference), self.lines(prediction))
             for reference, prediction in zip(references, predictions, strict=True)
         ]
         return {name: [score[name].fmeasure for score in scores] for name in TYPES}
+
+    def lines(self, text: str) -> str:
+        """The text, a sentence a line where that is asked for; its words stay as they are."""
+        return SENTENCE_END.sub(r"\g<0>\n", text) if self.sentences else text

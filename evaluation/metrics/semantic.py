@@ -1,36 +1,60 @@
-"""Semantic similarity as an `evaluate` metric with a value for every item."""
+"""Semantic similarity: how near two texts lie in the space of a sentence embedder."""
 
+import math
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import datasets
-import evaluate
+import numpy as np
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
+from evaluation.metrics.per_item import PerItem, Values
 
-class SemanticSimilarity(evaluate.Metric):
+
+class SemanticSimilarity(PerItem):
     """Cosine of the sentence embeddings of prediction and reference (Reimers & Gurevych 2019).
 
-    compute(predictions=texts, references=texts) -> {"semantic": [n]}, each in [-1, 1].
-    `embedder` is the local folder of a sentence-transformers model.
+    compute -> {"semantic": [n]}, in [-1, 1] up to the last bit. `embedder` is the local folder of a
+    sentence-transformers model. Texts longer than it reads are cut there, and flagged.
     """
+
+    description = "Cosine similarity of sentence embeddings per item."
+    citation = "Reimers and Gurevych (2019). Sentence-BERT."
 
     def __init__(self, embedder: Path, **options: Any) -> None:
         self.embedder = embedder
+        self.vectors: dict[str, NDArray[np.float32]] = {}
         super().__init__(**options)
 
-    def _info(self) -> evaluate.MetricInfo:
-        text = datasets.Value("string")
-        return evaluate.MetricInfo(
-            description="Cosine similarity of sentence embeddings per item.",
-            citation="Reimers and Gurevych (2019). Sentence-BERT.",
-            features=datasets.Features({"predictions": text, "references": text}),
-        )
+    @cached_property
+    def model(self) -> Any:
+        return SentenceTransformer(str(self.embedder))
 
-    def _compute(self, predictions: list[str], references: list[str]) -> dict[str, list[float]]:
-        model = SentenceTransformer(str(self.embedder), similarity_fn_name="cosine")
-        similarity = model.similarity_pairwise(
-            model.encode(predictions, show_progress_bar=False),
-            model.encode(references, show_progress_bar=False),
-        )
-        return {"semantic": similarity.tolist()}
+    def _compute(self, predictions: list[str], references: list[str]) -> Values:
+        self.flags = {
+            "answer longer than the embedder reads": self.cut(predictions),
+            "reference longer than the embedder reads": self.cut(references),
+        }
+        pairs = zip(self.embed(predictions), self.embed(references), strict=True)
+        return {"semantic": [float(np.dot(a, b)) for a, b in pairs]}
+
+    def embed(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Unit vectors. A text is embedded once, so that equal answers score equally to the bit.
+
+        What shares a batch with a text can change the last bit of its vector.
+        """
+        new = [text for text in dict.fromkeys(texts) if text not in self.vectors]
+        if new:
+            options = {"normalize_embeddings": True, "show_progress_bar": False}
+            self.vectors |= dict(zip(new, self.model.encode(new, **options), strict=True))
+        return [self.vectors[text] for text in texts]
+
+    def cut(self, texts: Sequence[str]) -> list[int]:
+        """The positions of the texts that the embedder does not read to their end."""
+        limit = self.model.max_seq_length
+        if limit is None or math.isinf(limit):  # an embedder that reads to any end
+            return []
+        read = self.model.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]
+        return [i for i, tokens in enumerate(read) if len(tokens) > limit]

@@ -1,0 +1,47 @@
+"""What our scorers share: an `evaluate` metric with a value, and warnings, for every item."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import datasets
+import evaluate
+
+# What a scorer may ask for, one entry an item.
+COLUMNS = {
+    "prompts": "string",
+    "predictions": "string",  # the answers of the system that is scored
+    "references": "string",
+    "prompt_tokens": "int64",
+    "tokens": "int64",  # generated, the end token included
+    "reference_logprobs": "float64",  # mean log-probability of a reference token, in nats
+}
+Values = dict[str, list[float]]
+
+
+class PerItem(evaluate.Metric, ABC):
+    """compute(**columns) -> {name: [n]}, each column a list of n.
+
+    A subclass says what it measures, whose idea that was, and which of COLUMNS it asks for. After
+    compute, `flags` names what is odd and the positions of the items that it is true of.
+    """
+
+    description: ClassVar[str]
+    citation: ClassVar[str]
+    columns: ClassVar[tuple[str, ...]] = ("predictions", "references")
+    file_options: ClassVar[tuple[str, ...]] = ()  # options that name a file which is read
+
+    def __init__(self, **options: Any) -> None:
+        self.flags: dict[str, list[int]] = {}
+        super().__init__(**options)
+
+    def _info(self) -> evaluate.MetricInfo:
+        features = {name: datasets.Value(COLUMNS[name]) for name in self.columns}
+        return evaluate.MetricInfo(
+            description=self.description,
+            citation=self.citation,
+            features=datasets.Features(features),
+        )
+
+    # Abstract, so that `evaluate.load` of a file takes the scorer in it and not this class.
+    @abstractmethod
+    def _compute(self, *args: Any, **columns: Any) -> Values: ...

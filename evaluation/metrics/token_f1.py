@@ -1,0 +1,55 @@
+"""Token F1 and exact match, for short answers: classification, extraction, questions."""
+
+import string
+import unicodedata
+from collections import Counter
+
+import regex
+
+from evaluation.metrics.per_item import PerItem, Values
+from evaluation.metrics.words import NO_WORDS, UNSPACED
+
+PUNCTUATION = regex.compile(rf"[\p{{P}}{regex.escape(string.punctuation)}]")
+ARTICLE = regex.compile(r"\b(a|an|the)\b")
+CHARACTER_OF_UNSPACED = regex.compile(rf"([{UNSPACED}]\p{{M}}*)")
+
+
+class TokenF1(PerItem):
+    """F1 of the tokens that prediction and reference share, and whether they are equal.
+
+    compute -> {"token_f1": [n], "exact_match": [n]}, each in [0, 1]. Both are taken after SQuAD's
+    normalisation: lower case, no punctuation, no English articles; scripts without spaces are
+    split into characters, as in MLQA. Without tokens on a side, F1 says whether both have none.
+    """
+
+    description = "Token F1 and exact match per item, normalised as in SQuAD, for every script."
+    citation = (
+        "Rajpurkar et al. (2016). SQuAD; Rajpurkar et al. (2018). SQuAD 2.0; "
+        "Lewis et al. (2020). MLQA."
+    )
+
+    def _compute(self, predictions: list[str], references: list[str]) -> Values:
+        pairs = [
+            (normalised(prediction), normalised(reference))
+            for prediction, reference in zip(predictions, references, strict=True)
+        ]
+        self.flags = {NO_WORDS: [i for i, (_, reference) in enumerate(pairs) if not reference]}
+        return {
+            "token_f1": [f1(prediction, reference) for prediction, reference in pairs],
+            "exact_match": [float(prediction == reference) for prediction, reference in pairs],
+        }
+
+
+def normalised(text: str) -> list[str]:
+    """The tokens that count. Compatibility forms are one: "１２" is "12", "ﬁ" is "fi"."""
+    plain = PUNCTUATION.sub("", unicodedata.normalize("NFKC", text).casefold())
+    spaced: str = CHARACTER_OF_UNSPACED.sub(r" \1 ", ARTICLE.sub(" ", plain))
+    return spaced.split()
+
+
+def f1(prediction: list[str], reference: list[str]) -> float:
+    """Harmonic mean of precision and recall of the reference's tokens, as often as they occur."""
+    if not prediction or not reference:
+        return float(prediction == reference)
+    shared = (Counter(prediction) & Counter(reference)).total()
+    return 2 * shared / (len(prediction) + len(reference))

@@ -1,0 +1,44 @@
+"""Systems that can be asked: the base model, bare or with an adapter on it."""
+
+from pathlib import Path
+
+from evaluation.answers import Model, Respondent, System
+from evaluation.params import Decoding
+from registry.canonical import digest_file
+from registry.files import home
+from registry.models import pinned_folder
+from registry.records import Digest, ModelPin
+from registry.store import Registry
+
+
+def registered(base: ModelPin, adapter: Digest | None, decoding: Decoding) -> Respondent:
+    """The bare base, or an adapter on it that is checked out of the registry."""
+    return respondent(base, adapter, checked_out(adapter), decoding)
+
+
+def checked_out(adapter: Digest | None) -> Path | None:
+    """The folder of an adapter of the registry; None for the bare base."""
+    if adapter is None:
+        return None
+    with Registry.here() as registry:
+        return registry.artifacts.check_out(adapter, home() / "adapters" / adapter)
+
+
+def respondent(
+    base: ModelPin, adapter: Digest | None, files: Path | None, decoding: Decoding
+) -> Respondent:
+    """Make a system ready to answer; its weights are read when an answer is not cached."""
+
+    def load_model() -> Model:
+        # Imported here so that a run whose answers are all cached does not wait for torch.
+        from evaluation.model import AnsweringModel
+
+        return AnsweringModel(pinned_folder(base, "base"), files, decoding)
+
+    system = System(
+        base=base.digest,
+        adapter=adapter,
+        decoding=decoding.digest,
+        code=digest_file(Path(__file__).with_name("model.py")),
+    )
+    return Respondent(system, decoding.batch_size, load_model)
