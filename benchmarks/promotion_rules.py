@@ -25,7 +25,7 @@ from evaluation.decision import decide, rule
 from evaluation.grounds import unqualified
 from evaluation.policy import Policy
 from evaluation.statistics import p_above
-from registry.ledger import Look, next_opening
+from registry.ledger import Looks, next_opening
 from registry.records import Evidence, ItemScore, MetricEvidence, ScoreTable, Verdict
 
 Array = NDArray[np.float64]
@@ -101,7 +101,7 @@ class Exam:
 
     sealed: Array
     dev: Array
-    ledger: list[Look] = field(default_factory=list)
+    ledger: list[Looks] = field(default_factory=list)
     champions: int = 0  # before this one, at this exam
     # True effect of each challenger that was held, by how far it was from winning.
     held: dict[float, tuple[float, ...]] = field(default_factory=dict)
@@ -159,10 +159,9 @@ def by_policy(policy: Policy, night: Night, exam: Exam) -> bool:
     judged = evidence.model_copy(update=sealed)
     decision = rule(judged, policy, opening.number, opening.budget)
     promoted = decision.verdict is Verdict.PROMOTE
-    alpha = opening.level(policy.alpha)
-    exam.ledger.append(
-        Look(champion=champion, opening=opening.number, alpha=alpha, promoted=promoted)
-    )
+    spent = 0.0 if promoted else opening.level(policy.alpha)
+    look = Looks(champion=champion, count=1, promoted=int(promoted), spent=spent)
+    exam.ledger.append(look)
     if decision.verdict is Verdict.HOLD:
         exam.held[max(found.p for found in sealed["sealed"].values())] = tuple(night.effect)
     return promoted

@@ -8,7 +8,7 @@ from registry.canonical import digest_file
 from registry.files import home
 from registry.models import pinned_folder
 from registry.records import Digest, ModelPin
-from registry.store import Registry
+from registry.reader import Reader
 
 
 def registered(base: ModelPin, adapter: Digest | None, decoding: Decoding) -> Respondent:
@@ -20,7 +20,7 @@ def checked_out(adapter: Digest | None) -> Path | None:
     """The folder of an adapter of the registry; None for the bare base."""
     if adapter is None:
         return None
-    with Registry.here() as registry:
+    with Reader.here() as registry:
         return registry.artifacts.check_out(adapter, home() / "adapters" / adapter)
 
 

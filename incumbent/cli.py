@@ -101,6 +101,18 @@ def submit(
     raise typer.Exit(code if exit_verdict else 0)
 
 
+@app.command("import-adapter")
+def import_adapter(
+    folder: Annotated[Path, typer.Argument(help="A LoRA adapter's folder, made by anybody.")],
+    reason: Reason,
+    json: Json = False,
+) -> None:
+    """Check a stranger's adapter to the last byte, and register it as the next version."""
+    from incumbent.intake import import_adapter as take_in
+
+    take_in(folder, reason=reason, as_json=json)
+
+
 @app.command()
 def rechallenge(
     number: Number,

@@ -1,31 +1,30 @@
 """The artifact store: every file under the digest of its bytes, hashed again at each reading."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from registry.canonical import canonical_json, digest_bytes, digest_file, digest_folder
+from registry.blobs import Blobs
+from registry.canonical import canonical_json, digest_bytes, digest_folder
 from registry.errors import IncumbentError
-from registry.files import staged_folder, write_bytes
+from registry.files import staged_folder
 from registry.records import Digest, Record, short
 
 R = TypeVar("R", bound=Record)
 
 
 class Artifacts:
-    """A folder of blobs. A stored folder is a blob too: the map from file names to digests."""
+    """Blobs by digest. A stored folder is a blob too: the map from file names to digests."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def path(self, digest: Digest) -> Path:
-        return self.root / digest[:2] / digest
+    def __init__(self, blobs: Blobs) -> None:
+        self.blobs = blobs
 
     def put(self, data: bytes) -> Digest:
         """Store bytes; storing them again heals a copy that was damaged."""
         digest = digest_bytes(data)
-        if not (self.path(digest).exists() and digest_file(self.path(digest)) == digest):
-            write_bytes(self.path(digest), data)
+        if self.blobs.read(digest) != data:
+            self.blobs.write(digest, data)
         return digest
 
     def put_record(self, record: Record) -> Digest:
@@ -39,23 +38,30 @@ class Artifacts:
 
     def get(self, digest: Digest) -> bytes:
         """Read a blob. Raises IncumbentError when it is missing or its bytes have changed."""
-        try:
-            data = self.path(digest).read_bytes()
-        except FileNotFoundError:
-            raise IncumbentError(f"artifact {short(digest)} is missing from {self.root}") from None
+        data = self.blobs.read(digest)
+        if data is None:
+            place = self.blobs.location
+            raise IncumbentError(f"artifact {short(digest)} is missing from {place}")
         if digest_bytes(data) != digest:
             raise IncumbentError(
-                f"artifact {short(digest)} in {self.root} is damaged: its bytes no longer have "
-                "its digest; restore it from a backup"
+                f"artifact {short(digest)} in {self.blobs.location} is damaged: its bytes no "
+                "longer have its digest; restore it from a backup"
             )
         return data
 
     def get_record(self, model: type[R], digest: Digest) -> R:
-        return model.parse(self.get(digest), self.path(digest))
+        return model.parse(self.get(digest), Path(self.blobs.location, digest))
 
     def manifest(self, digest: Digest) -> dict[str, Digest]:
+        """The files of a stored folder, by their names in it."""
         files: dict[str, Digest] = json.loads(self.get(digest))
         return files
+
+    def incomplete(self, digest: Digest) -> bool:
+        """Whether something of a stored folder is not there."""
+        if self.blobs.read(digest) is None:
+            return True
+        return not all(self.blobs.exists(blob) for blob in self.manifest(digest).values())
 
     def verify_folder(self, digest: Digest) -> None:
         """Hash a stored folder's files again. Raises IncumbentError at the first bad one."""
@@ -71,3 +77,7 @@ class Artifacts:
                 (draft / name).parent.mkdir(parents=True, exist_ok=True)
                 (draft / name).write_bytes(self.get(blob))
         return target
+
+    def digests(self) -> Iterator[Digest]:
+        """The digest of everything that is stored."""
+        return self.blobs.names()

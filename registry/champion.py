@@ -7,12 +7,12 @@ its bytes change.
 from registry.errors import InputError, run_stage
 from registry.layout import ADAPTER, CHAMPION
 from registry.records import Adapter
-from registry.store import Registry
+from registry.reader import Reader
 
 
 def main() -> None:
     challenger = Adapter.read(ADAPTER)
-    with Registry.here() as registry:
+    with Reader.here() as registry:
         opponent = registry.opponent(challenger.files)
         champion = registry.champion()
     if opponent.base and opponent.base != challenger.base.weights:

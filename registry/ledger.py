@@ -8,13 +8,13 @@ from registry.records import Digest, Record
 LEAST = 0.001  # of alpha: too little to promote anything, enough to compute a bound with
 
 
-class Look(Record):
-    """One pair before one exam. The same pair again is the same look."""
+class Looks(Record):
+    """All looks at an exam against one champion. The same pair again is the same look."""
 
     champion: Digest | None  # None: the bare base
-    opening: int  # which look of this champion's it is
-    alpha: float  # at which it was judged
-    promoted: bool  # whether its challenger took the seat, and was not rolled back
+    count: int
+    promoted: int  # how many came to a promotion that was not rolled back
+    spent: float  # the levels of all others
 
 
 class Opening(Record):
@@ -33,7 +33,7 @@ def alpha_at(budget: float, opening: int) -> float:
     return 6 * budget / (pi * opening) ** 2
 
 
-def next_opening(looks: Sequence[Look], champion: Digest | None, alpha: float) -> Opening:
+def next_opening(looks: Sequence[Looks], champion: Digest | None, alpha: float) -> Opening:
     """Where the next look stands, after all earlier ones at this exam.
 
     A champion's looks share a budget. The first champion's is alpha, so that equal challengers are
@@ -42,8 +42,8 @@ def next_opening(looks: Sequence[Look], champion: Digest | None, alpha: float) -
     Stine 2008, J. R. Stat. Soc. B 70), by which E[false promotions] ≤ alpha · (E[promotions] + 1).
     When a rollback takes back what was spent already, next to nothing is left: the exam is spent.
     """
-    before = [look for look in looks if look.champion != champion]
-    earned = alpha * (1 + sum(look.promoted for look in before))
-    spent = sum(look.alpha for look in before if not look.promoted)
-    budget = max(earned - spent, LEAST * alpha)
-    return Opening(number=len(looks) - len(before) + 1, budget=budget)
+    others = [look for look in looks if look.champion != champion]
+    earned = alpha * (1 + sum(look.promoted for look in others))
+    budget = max(earned - sum(look.spent for look in others), LEAST * alpha)
+    own = sum(look.count for look in looks if look.champion == champion)
+    return Opening(number=own + 1, budget=budget)

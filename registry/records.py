@@ -512,8 +512,8 @@ class Ballot(Record):
 # --- history ------------------------------------------------------------------------------------
 
 
-EventKind = Literal["submit", "open", "decide", "promote", "rollback"]
-Detail = dict[str, str | int | None]
+EventKind = Literal["submit", "open", "decide", "promote", "rollback", "reject", "alias", "delete"]
+Detail = dict[str, str | int | tuple[str, ...] | None]
 
 
 class Event(Record):

@@ -1,22 +1,15 @@
-"""The registry: versions of adapters, who holds the seat, and an unbroken history of both."""
+"""The registry: nothing takes the seat without evidence, and nothing is ever lost."""
 
-import getpass
-import os
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
 
-from pydantic import Field
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from registry.artifacts import Artifacts
+from registry import looks
+from registry.chain import append, tip
+from registry.database import writing
 from registry.errors import IncumbentError, InputError
-from registry.files import home
-from registry.ledger import Look, Opening, next_opening
-from registry.params import Settings, load
+from registry.ledger import Opening, next_opening
+from registry.reader import Reader
 from registry.records import (
     Adapter,
     AdapterVersion,
@@ -27,162 +20,20 @@ from registry.records import (
     EventKind,
     Evidence,
     Exam,
-    Opponent,
     Record,
     ScorePins,
     Verdict,
     short,
 )
-from registry.tables import aliases, connect, events, openings, versions, writing
-
-CHAMPION = "champion"
-FRESH_SHARE = 0.5  # an exam that shares more of its items with an earlier one is not fresh
-GENESIS = "0" * 64  # what the first event names as the one before it
-R = TypeVar("R", bound=Record)
+from registry.state import CHAMPION
+from registry.tables import aliases, versions
 
 
-class RegistryParams(Settings):
-    """Adapters of one family compete for one seat."""
+class Registry(Reader):
+    """One family's part of the registry, to read and to change. Use it as a context manager.
 
-    family: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def current_actor() -> str:
-    """Whose name stands in the history: $INCUMBENT_ACTOR, or the user of this process."""
-    if actor := os.environ.get("INCUMBENT_ACTOR"):
-        return actor
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user often has no name
-        return f"uid {os.getuid()}"
-
-
-def look_key(pins: ScorePins) -> dict[str, str]:
-    return {
-        "eval_set": pins.eval_set,
-        "champion": pins.champion or "",
-        "challenger": pins.challenger,
-    }
-
-
-def matching(key: dict[str, str]) -> list[ColumnElement[bool]]:
-    return [openings.c[name] == value for name, value in key.items()]
-
-
-class Registry:
-    """One family's part of the registry. Use it as a context manager."""
-
-    def __init__(
-        self,
-        root: Path,
-        family: str,
-        *,
-        actor: str | None = None,
-        clock: Callable[[], datetime] = utc_now,
-    ) -> None:
-        self.engine = connect(root / "registry.db")
-        self.artifacts = Artifacts(root / "artifacts")
-        self.family = family
-        self.actor = actor or current_actor()
-        self.clock = clock
-
-    @classmethod
-    def here(cls) -> Self:
-        """The registry of the project in the current folder."""
-        return cls(home() / "registry", load(RegistryParams, "registry").family)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.engine.dispose()
-
-    # --- reading --------------------------------------------------------------------------------
-
-    def versions(self) -> list[AdapterVersion]:
-        """All versions of the family, oldest first."""
-        query = select(versions.c.record).where(versions.c.family == self.family)
-        return self._read(AdapterVersion, query.order_by(versions.c.number))
-
-    def version(self, number: int) -> AdapterVersion:
-        """One version. Raises InputError when none has that number."""
-        query = select(versions.c.record).where(
-            versions.c.family == self.family, versions.c.number == number
-        )
-        for found in self._read(AdapterVersion, query):
-            return found
-        raise InputError(f"{self.family} has no version {number}; see `incumbent versions`")
-
-    def champion(self) -> AdapterVersion | None:
-        with self.engine.connect() as connection:
-            number = self._seat(connection)
-        return self.version(number) if number else None
-
-    def history(self, number: int | None = None, kind: EventKind | None = None) -> list[Event]:
-        """The family's events, oldest first; of one version or of one kind when asked."""
-        query = select(events.c.record).where(events.c.family == self.family)
-        if number is not None:
-            query = query.where(events.c.number == number)
-        if kind is not None:
-            query = query.where(events.c.kind == kind)
-        return self._read(Event, query.order_by(events.c.seq))
-
-    def decision(self, number: int) -> Decision | None:
-        """The newest decision on a version."""
-        decided = self.history(number, "decide")
-        if not decided:
-            return None
-        return self.artifacts.get_record(Decision, str(decided[-1].detail["decision"]))
-
-    def rolled_back(self, number: int) -> bool:
-        """Whether a version lost the seat by a rollback, and was not decided on anew since."""
-        lost = [
-            event.seq for event in self.history(kind="rollback") if event.detail["from"] == number
-        ]
-        decided = [event.seq for event in self.history(number, "decide")]
-        return bool(lost) and max(decided, default=0) < lost[-1]
-
-    def opponent(self, challenger: Digest) -> Opponent:
-        """Whom a challenger has to beat: the champion, or whom it beat if it holds the seat itself.
-
-        So the evidence that a champion won on is still what it is after the promotion.
-        """
-        champion, past = self.champion(), self.history()
-        if champion and champion.adapter.files == challenger:
-            won = self.history(champion.number, "promote")[-1]
-            past = past[: past.index(won)]
-            beaten = won.detail["from"]
-            champion = self.version(int(beaten)) if beaten else None
-        if champion is None:
-            return Opponent()
-        adapter = champion.adapter
-        reference = self._reference(past)
-        return Opponent(
-            adapter=adapter.files,
-            base=adapter.base.weights,
-            version=champion.number,
-            reference=None if reference == adapter.files else reference,
-        )
-
-    def _reference(self, past: Sequence[Event]) -> Digest | None:
-        """What the regression budget counts from: the last champion that a person approved, by
-        promoting it by hand or by rolling back to it; else the first champion.
-        """
-        seated = [event for event in past if event.kind in ("promote", "rollback")]
-        approved = [e for e in seated if e.kind == "rollback" or e.detail.get("by") == "person"]
-        chosen = (approved or seated[:1])[-1:]
-        return self.version(chosen[0].version).adapter.files if chosen else None
-
-    # --- writing --------------------------------------------------------------------------------
+    Every change is one transaction that holds the writers' lock, and ends with an event.
+    """
 
     def submit(
         self, adapter: Adapter, folder: Path, reason: str, *lineage: Record
@@ -190,24 +41,29 @@ class Registry:
         """Store an adapter, and the records that it came from, under the next number.
 
         The same adapter again is the same version. Raises InputError when the folder's bytes are
-        not those that the adapter's record names.
+        not those that the adapter's record names, IncumbentError for an adapter that was deleted.
         """
-        stored = self.artifacts.put_folder(folder)
-        if stored != adapter.files:
-            problem = f"holds adapter {short(stored)}, its record says {short(adapter.files)}"
+        self.roles.require("submit", self.actor)
+        stored_as = self.artifacts.put_folder(folder)
+        if stored_as != adapter.files:
+            problem = f"holds adapter {short(stored_as)}, its record says {short(adapter.files)}"
             raise InputError(f"{problem}: run `dvc repro`", file=folder)
-        for record in lineage:
-            self.artifacts.put_record(record)
         with writing(self.engine) as connection:
-            query = select(versions.c.record).where(
+            query = select(versions.c.record, versions.c.deleted).where(
                 versions.c.family == self.family, versions.c.adapter == adapter.files
             )
-            if known := connection.execute(query).scalar():
-                return AdapterVersion.model_validate_json(known)
-            query = select(func.max(versions.c.number)).where(versions.c.family == self.family)
+            if known := connection.execute(query).first():
+                version = AdapterVersion.model_validate_json(known.record)
+                if known.deleted:
+                    raise IncumbentError(f"this adapter was {version.label}, which was deleted")
+                return version
+            last = select(func.max(versions.c.number)).where(versions.c.family == self.family)
+            if self.artifacts.incomplete(adapter.files):  # garbage was collected since
+                self.artifacts.put_folder(folder)
+            records = tuple(self.artifacts.put_record(record) for record in lineage)
             version = AdapterVersion(
                 family=self.family,
-                number=(connection.execute(query).scalar() or 0) + 1,
+                number=(connection.execute(last).scalar() or 0) + 1,
                 adapter=adapter,
                 actor=self.actor,
                 at=self._now(),
@@ -217,9 +73,15 @@ class Registry:
                 "number": version.number,
                 "adapter": adapter.files,
                 "record": version.canonical().decode(),
+                "deleted": False,
             }
             connection.execute(insert(versions).values(row))
-            detail: Detail = {"adapter": adapter.files, "dataset": adapter.dataset}
+            detail: Detail = {
+                "version": version.digest,
+                "adapter": adapter.files,
+                "dataset": adapter.dataset,
+                "records": records,
+            }
             self._append(connection, "submit", version.number, detail, reason)
         return version
 
@@ -232,45 +94,22 @@ class Registry:
         """
         if exam.digest != pins.eval_set:
             raise InputError("the scores are not about the exam that is given: run `dvc repro`")
-        self.artifacts.put_record(exam)
-        pair = look_key(pins)
         with writing(self.engine) as connection:
-            query = select(openings.c.opening, openings.c.budget).where(*matching(pair))
-            if known := connection.execute(query).first():
-                return Opening(number=known.opening, budget=known.budget)
-            opening = next_opening(self._looks(connection, exam), pins.champion, alpha)
-            level = opening.level(alpha)
-            row = {"opening": opening.number, "budget": opening.budget, "alpha": level}
-            connection.execute(insert(openings).values(pair | row))
+            if known := looks.known(connection, pins):
+                return known
+            self.artifacts.put_record(exam)
+            before = looks.looks(connection, self.artifacts, exam)
+            opening = next_opening(before, pins.champion, alpha)
+            looks.record(connection, pins, opening, alpha)
             detail: Detail = pins.model_dump() | {"opening": opening.number}
             reason = f"opening {opening.number} of the exam"
             self._append(connection, "open", number, detail, reason)
         return opening
 
-    def _looks(self, connection: Connection, exam: Exam) -> list[Look]:
-        """All looks at this exam, and at those that it shares most items with."""
-        found = connection.execute(select(openings)).mappings().all()
-        kin = {
-            eval_set: exam.shared(self.artifacts.get_record(Exam, eval_set)) > FRESH_SHARE
-            for eval_set in {row["eval_set"] for row in found}
-        }
-        return [
-            Look(
-                champion=row["champion"] or None,
-                opening=row["opening"],
-                alpha=row["alpha"],
-                promoted=row["promoted"],
-            )
-            for row in found
-            if kin[row["eval_set"]]
-        ]
-
     def record_decision(
         self, number: int, decision: Decision, evidence: Evidence, policy: Record
     ) -> None:
         """Keep a decision and all that is needed to make it again. The newest one counts."""
-        for record in (evidence, policy, decision):
-            self.artifacts.put_record(record)
         detail: Detail = {
             "decision": decision.digest,
             "evidence": evidence.digest,
@@ -278,80 +117,163 @@ class Registry:
             "verdict": decision.verdict.value,
         }
         with writing(self.engine) as connection:
+            for record in (evidence, policy, decision):
+                self.artifacts.put_record(record)
             newest = self._newest(connection, "decide", number)
             if newest is None or newest.detail != detail:
                 self._append(connection, "decide", number, detail, decision.reasons[0])
 
-    def promote(self, number: int, reason: str, *, by: str = "person") -> AdapterVersion:
+    def promote(
+        self, number: int, reason: str, *, by: str = "person", force: bool = False
+    ) -> AdapterVersion:
         """Give the seat to a version whose newest decision says PROMOTE against the champion.
 
         `by` is "person" for somebody who looked, "policy" for a program that followed the verdict.
+        `force` does without a decision, and marks the version for ever.
 
         One transaction: it reads the seat, compares, swaps and writes the event, or does nothing.
         Promoting the champion again changes nothing. Raises IncumbentError when the evidence does
         not fit.
         """
+        self.roles.require("promote", self.actor)
         version = self.version(number)
+        self._refuse_deleted(version)
         self.artifacts.verify_folder(version.adapter.files)
         with writing(self.engine) as connection:
-            seat = self._seat(connection)
+            seat = self._alias(connection, CHAMPION)
             if seat == number:
                 return version
-            decided = self._newest(connection, "decide", number)
-            if decided is None:
-                raise IncumbentError(
-                    f"{version.label} was never decided on: run `incumbent submit`"
-                )
-            if self.rolled_back(number):
-                raise IncumbentError(
-                    f"{version.label} was rolled back; evidence from before that does not bring it "
-                    f"back, `incumbent rollback --to {number}` does"
-                )
-            decision = self.artifacts.get_record(Decision, str(decided.detail["decision"]))
-            self._check(version, decision, seat)
+            decision = None if force else self._winning(connection, version, seat)
             detail: Detail = {
                 "from": seat,
                 "by": by,
+                "forced": int(force),
                 "adapter": version.adapter.files,
                 "base": version.adapter.base.weights,
                 "dataset": version.adapter.dataset,
-                "evidence": decision.evidence,
-                "decision": decision.digest,
+                "evidence": decision.evidence if decision else None,
+                "decision": decision.digest if decision else None,
             }
-            self._move(connection, "promote", version, detail, reason)
-            self._note(connection, decision, promoted=True)
+            self._move(connection, CHAMPION, number)
+            self._append(connection, "promote", number, detail, reason)
+            if decision:
+                looks.note(connection, decision, promoted=True)
         return version
 
-    def rollback(self, reason: str, to: int | None = None) -> AdapterVersion:
+    def rollback(
+        self, reason: str, to: int | None = None, *, expected: int | None = None
+    ) -> AdapterVersion:
         """Give the seat back: to the champion that the present one displaced, or to version `to`.
 
         The old adapter's bytes are checked before anything moves. Raises InputError when there is
-        no earlier champion, or `to` never was one.
+        no earlier champion, or `to` never was one; IncumbentError when the seat is no longer held
+        by version `expected`.
         """
+        self.roles.require("promote", self.actor)
         with writing(self.engine) as connection:
-            seat = self._seat(connection)
+            seat = self._alias(connection, CHAMPION)
+            if expected is not None and seat != expected:
+                raise IncumbentError(f"version {seat} holds the seat, not {expected}: look again")
             promoted = self._newest(connection, "promote", seat) if seat else None
             target = to or (promoted.detail["from"] if promoted else None)
             if target is None:
                 raise InputError(f"{self.family} has no earlier champion to roll back to")
-            version = self.version(int(target))
+            version = self.version(int(str(target)))
             if self._newest(connection, "promote", version.number) is None:
                 raise InputError(f"{version.label} never was champion")
+            self._refuse_deleted(version)
             self.artifacts.verify_folder(version.adapter.files)
             if version.number != seat:
-                self._move(connection, "rollback", version, {"from": seat}, reason)
-            if version.number != seat and promoted:
-                lost = self.artifacts.get_record(Decision, str(promoted.detail["decision"]))
-                self._note(connection, lost, promoted=False)
+                self._move(connection, CHAMPION, version.number)
+                self._append(connection, "rollback", version.number, {"from": seat}, reason)
+                if promoted and promoted.detail["decision"]:
+                    lost = self.artifacts.get_record(Decision, str(promoted.detail["decision"]))
+                    looks.note(connection, lost, promoted=False)
+        return version
+
+    def reject(self, number: int, reason: str) -> AdapterVersion:
+        """A person's no: the version cannot be promoted any more, but by force."""
+        self.roles.require("promote", self.actor)
+        version = self.version(number)
+        with writing(self.engine) as connection:
+            if self._alias(connection, CHAMPION) == number:
+                raise InputError(f"{version.label} is the champion: roll it back instead")
+            if self._newest(connection, "reject", number) is None:
+                self._append(connection, "reject", number, {}, reason)
+        return version
+
+    def point(self, name: str, number: int | None, reason: str, *, expected: int | None) -> None:
+        """Let an alias name a version, or with None nothing; `expected` is what it names now.
+
+        Raises InputError for the seat, which only a promotion or a rollback moves, and
+        IncumbentError when the alias names something else than expected.
+        """
+        self.roles.require("promote", self.actor)
+        if name == CHAMPION:
+            raise InputError("the seat moves by `incumbent promote` and `incumbent rollback` only")
+        if number is not None:
+            self._refuse_deleted(self.version(number))
+        with writing(self.engine) as connection:
+            held = self._alias(connection, name)
+            if held != expected:
+                raise IncumbentError(f"alias {name} names {held}, not {expected}: look again")
+            if number == held:
+                return
+            self._move(connection, name, number)
+            about = number if number is not None else held
+            detail: Detail = {"name": name, "from": held, "removed": int(number is None)}
+            self._append(connection, "alias", int(str(about)), detail, reason)
+
+    def delete(self, number: int, reason: str) -> AdapterVersion:
+        """Leave a tombstone: the record and its lineage stay, its files may be collected.
+
+        Raises InputError for a version that an alias names.
+        """
+        self.roles.require("promote", self.actor)
+        version = self.version(number)
+        with writing(self.engine) as connection:
+            query = select(aliases.c.name).where(
+                aliases.c.family == self.family, aliases.c.number == number
+            )
+            if name := connection.execute(query).scalar():
+                raise InputError(f"{version.label} is the {name}: move the alias first")
+            gone = update(versions).where(
+                versions.c.family == self.family,
+                versions.c.number == number,
+                versions.c.deleted.is_(False),
+            )
+            if connection.execute(gone.values(deleted=True)).rowcount > 0:
+                detail: Detail = {"adapter": version.adapter.files}
+                self._append(connection, "delete", number, detail, reason)
         return version
 
     # --- one level down -------------------------------------------------------------------------
 
-    def _check(self, version: AdapterVersion, decision: Decision, seat: int | None) -> None:
-        """Raise IncumbentError unless this decision lets this version take this seat."""
+    def _winning(
+        self, connection: Connection, version: AdapterVersion, seat: int | None
+    ) -> Decision:
+        """The decision that lets this version take this seat. Raises IncumbentError without one."""
+        decided = self._newest(connection, "decide", version.number)
+        if decided is None:
+            raise IncumbentError(f"{version.label} was never decided on: run `incumbent submit`")
+        if rejected := self._newest(connection, "reject", version.number):
+            raise IncumbentError(
+                f"{version.label} was rejected by {rejected.actor}: {rejected.reason}"
+            )
+        if self._fallen(connection, version.number):
+            raise IncumbentError(
+                f"{version.label} was rolled back; evidence from before that does not bring it "
+                f"back, `incumbent rollback --to {version.number}` does"
+            )
+        decision = self.artifacts.get_record(Decision, str(decided.detail["decision"]))
+        champion = self.version(seat).adapter.files if seat else None
+        self._check(version, decision, champion)
+        return decision
+
+    def _check(self, version: AdapterVersion, decision: Decision, champion: Digest | None) -> None:
+        """Raise IncumbentError unless the decision is about this version against this champion."""
         if decision.verdict is not Verdict.PROMOTE:
             raise IncumbentError(f"{version.label} may not be promoted: {decision}")
-        champion = self.version(seat).adapter.files if seat else None
         pins = decision.pins
         if pins is None or pins.challenger != version.adapter.files:
             raise IncumbentError(f"the decision on {version.label} is about another adapter")
@@ -362,52 +284,29 @@ class Registry:
                 f"{version.label} was compared with adapter {short(pins.champion)}, but the "
                 f"champion is {short(champion)} now: run `dvc repro` and `incumbent submit` again"
             )
+        # Its evidence must still be there whole, or nobody could make the decision again.
+        self.artifacts.get(decision.evidence)
 
-    def _move(
-        self,
-        connection: Connection,
-        kind: EventKind,
-        version: AdapterVersion,
-        detail: Detail,
-        reason: str,
-    ) -> None:
-        seat = {"family": self.family, "name": CHAMPION, "number": version.number}
-        statement = upsert(aliases).values(seat)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["family", "name"], set_={"number": version.number}
-            )
-        )
-        self._append(connection, kind, version.number, detail, reason)
+    def _refuse_deleted(self, version: AdapterVersion) -> None:
+        if self.deleted(version.number):
+            raise InputError(f"{version.label} was deleted")
 
-    def _note(self, connection: Connection, decision: Decision, *, promoted: bool) -> None:
-        """Keep in the ledger whether the look of a decision came to a promotion that holds."""
-        if decision.pins:
-            look = update(openings).where(*matching(look_key(decision.pins)))
-            connection.execute(look.values(promoted=promoted))
-
-    def _seat(self, connection: Connection) -> int | None:
-        query = select(aliases.c.number).where(
-            aliases.c.family == self.family, aliases.c.name == CHAMPION
-        )
-        return connection.execute(query).scalar()
-
-    def _newest(self, connection: Connection, kind: EventKind, number: int) -> Event | None:
-        query = select(events.c.record).where(
-            events.c.family == self.family, events.c.kind == kind, events.c.number == number
-        )
-        found = connection.execute(query.order_by(events.c.seq.desc()).limit(1)).scalar()
-        return Event.model_validate_json(found) if found else None
+    def _move(self, connection: Connection, name: str, number: int | None) -> None:
+        """Let an alias name a version, or nothing, inside the caller's transaction."""
+        own = (aliases.c.family == self.family) & (aliases.c.name == name)
+        if number is None:
+            connection.execute(delete(aliases).where(own))
+        elif not connection.execute(update(aliases).where(own).values(number=number)).rowcount:
+            row = {"family": self.family, "name": name, "number": number}
+            connection.execute(insert(aliases).values(row))
 
     def _append(
         self, connection: Connection, kind: EventKind, number: int, detail: Detail, reason: str
     ) -> None:
         """Add one event to the chain, inside the caller's transaction."""
-        last = connection.execute(
-            select(events.c.seq, events.c.digest).order_by(events.c.seq.desc()).limit(1)
-        ).first()
+        seq, previous = tip(connection)
         event = Event(
-            seq=last.seq + 1 if last else 1,
+            seq=seq + 1,
             kind=kind,
             family=self.family,
             version=number,
@@ -415,22 +314,9 @@ class Registry:
             actor=self.actor,
             reason=reason,
             at=self._now(),
-            previous=last.digest if last else GENESIS,
+            previous=previous,
         )
-        row = {
-            "seq": event.seq,
-            "family": event.family,
-            "number": event.version,
-            "kind": event.kind,
-            "record": event.canonical().decode(),
-            "digest": event.digest,
-        }
-        connection.execute(insert(events).values(row))
-
-    def _read(self, model: type[R], query: Select[str]) -> list[R]:
-        with self.engine.connect() as connection:
-            rows = connection.execute(query).scalars().all()
-        return [model.model_validate_json(row) for row in rows]
+        append(connection, event)
 
     def _now(self) -> str:
         return self.clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,29 +1,18 @@
-"""The registry's tables, and connections to them that survive a crash at any instruction."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+"""The registry's tables: what a migration makes, and what the code reads and writes."""
 
 from sqlalchemy import (
     Boolean,
     Column,
-    Connection,
-    Engine,
     Float,
     ForeignKeyConstraint,
+    Index,
     Integer,
     MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
-    create_engine,
-    event,
-    inspect,
 )
-
-BUSY_SECONDS = 30
 
 metadata = MetaData()
 
@@ -34,6 +23,7 @@ versions = Table(
     Column("number", Integer, primary_key=True),
     Column("adapter", String(64), nullable=False),  # digest of its files
     Column("record", Text, nullable=False),  # AdapterVersion, canonical JSON
+    Column("deleted", Boolean, nullable=False, default=False),  # a tombstone keeps the record
     UniqueConstraint("family", "adapter"),
 )
 
@@ -63,39 +53,11 @@ events = Table(
     "events",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("family", String(63), nullable=False, index=True),
+    Column("family", String(63), nullable=False),
     Column("number", Integer, nullable=False),
     Column("kind", String(16), nullable=False),
     Column("record", Text, nullable=False),  # Event, canonical JSON
     Column("digest", String(64), nullable=False, unique=True),
+    Index("ix_events_kind", "family", "kind", "seq"),
+    Index("ix_events_number", "family", "number", "kind", "seq"),
 )
-
-
-def connect(path: Path) -> Engine:
-    """Open the SQLite database at path, making it and its tables when they are missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
-    event.listen(engine, "connect", configure)
-    if not inspect(engine).has_table(events.name):
-        with writing(engine) as connection:  # of two first users, one makes the tables
-            metadata.create_all(connection)
-    return engine
-
-
-def configure(connection: Any, _record: object) -> None:
-    """A committed transaction is on the disk; readers and a writer do not wait for each other."""
-    connection.isolation_level = None  # transactions begin where `writing` says, not before
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-@contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction that holds the write lock from its first statement on.
-
-    What it reads is what it changes: no other writer can come between.
-    """
-    with engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        yield connection
-        connection.commit()

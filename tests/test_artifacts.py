@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from registry.artifacts import Artifacts
+from registry.blobs import LocalBlobs
 from registry.canonical import digest_folder
 from registry.errors import IncumbentError
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Artifacts:
-    return Artifacts(tmp_path / "store")
+    return Artifacts(LocalBlobs(tmp_path / "store"))
 
 
 def folder(path: Path) -> Path:
@@ -41,7 +42,7 @@ def test_a_spoilt_copy_is_checked_out_again(store: Artifacts, tmp_path: Path) ->
 
 def test_a_flipped_byte_is_refused(store: Artifacts, tmp_path: Path) -> None:
     digest = store.put_folder(folder(tmp_path / "source"))
-    store.path(store.manifest(digest)["sub/b"]).write_text("3")
+    store.blobs.path(store.manifest(digest)["sub/b"]).write_text("3")
     with pytest.raises(IncumbentError, match="damaged"):
         store.verify_folder(digest)
     with pytest.raises(IncumbentError, match="damaged"):
@@ -51,7 +52,7 @@ def test_a_flipped_byte_is_refused(store: Artifacts, tmp_path: Path) -> None:
 
 def test_storing_again_heals_a_damaged_copy(store: Artifacts) -> None:
     digest = store.put(b"data")
-    store.path(digest).write_bytes(b"spoilt")
+    store.blobs.path(digest).write_bytes(b"spoilt")
     assert store.get(store.put(b"data")) == b"data"
 
 

@@ -15,7 +15,7 @@ from evaluation.policy import Policy
 from registry import layout
 from registry.models import ModelChoice
 from registry.params import Settings, load
-from registry.store import RegistryParams
+from registry.place import RegistryParams
 from tests.conftest import ROOT
 from training.params import TrainingParams
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from registry.ledger import LEAST, Look, Opening, alpha_at, next_opening
+from registry.ledger import LEAST, Looks, Opening, alpha_at, next_opening
 
 
-def look(champion: str | None, opening: int, alpha: float, *, promoted: bool = False) -> Look:
-    return Look(champion=champion, opening=opening, alpha=alpha, promoted=promoted)
+def looks(champion: str | None, count: int, spent: float, promoted: int = 0) -> Looks:
+    return Looks(champion=champion, count=count, promoted=promoted, spent=spent)
 
 
 def test_the_shares_of_a_budget_sum_to_it() -> None:
@@ -15,32 +15,30 @@ def test_the_shares_of_a_budget_sum_to_it() -> None:
 
 
 def test_one_champions_looks_share_its_budget() -> None:
-    looks = [look(None, 1, 0.03), look(None, 2, 0.0076)]
     assert next_opening([], None, 0.05) == Opening(number=1, budget=0.05)
-    assert next_opening(looks, None, 0.05) == Opening(number=3, budget=0.05)
+    before = [looks(None, count=2, spent=0.0376)]
+    assert next_opening(before, None, 0.05) == Opening(number=3, budget=0.05)
 
 
 def test_a_promotion_earns_alpha_and_failed_looks_stay_paid_for() -> None:
-    looks = [look(None, 1, 0.03), look(None, 2, 0.0076, promoted=True)]
-    opening = next_opening(looks, "a", 0.05)
+    opening = next_opening([looks(None, count=2, spent=0.03, promoted=1)], "a", 0.05)
     assert opening.number == 1
     assert opening.budget == pytest.approx(2 * 0.05 - 0.03)
 
 
 def test_all_looks_together_never_spend_more_than_promotions_have_earned() -> None:
-    looks: list[Look] = []
+    before: list[Looks] = []
     for champion in map(str, range(6)):
-        for k in range(1, 9):
-            opening = next_opening(looks, champion, 0.05)
-            alpha = alpha_at(opening.budget, opening.number)
-            looks.append(look(champion, opening.number, alpha, promoted=k == 8))
-            earned = 0.05 * (1 + sum(one.promoted for one in looks))
-            assert sum(one.alpha for one in looks if not one.promoted) < earned
+        failed = 0.0
+        for k in range(1, 8):
+            own = [looks(champion, count=k - 1, spent=failed)]
+            failed += next_opening([*before, *own], champion, 0.05).level(0.05)
+        before.append(looks(champion, count=8, spent=failed, promoted=1))
+        assert sum(look.spent for look in before) < 0.05 * (1 + len(before))
 
 
 def test_a_budget_that_a_rollback_took_back_promotes_nothing() -> None:
-    looks = [look("b", k, 0.05) for k in (1, 2)]
-    opening = next_opening(looks, "a", 0.05)
+    opening = next_opening([looks("b", count=2, spent=0.1)], "a", 0.05)
     assert opening.budget == LEAST * 0.05
     assert opening.level(0.05) < 1e-4
 

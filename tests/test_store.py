@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from registry.chain import GENESIS
 from registry.errors import IncumbentError, InputError
 from registry.ledger import Opening, alpha_at
 from registry.records import Adapter, AdapterVersion, Exam, Opponent, Verdict
-from registry.store import GENESIS, Registry
+from registry.store import Registry
 from tests.conftest import decision_on, evidence_of
 
 Make = Callable[[str], tuple[Adapter, Path]]
@@ -115,7 +116,7 @@ def test_a_damaged_adapter_is_not_promoted(registry: Registry, make_adapter: Mak
     version = submit(registry, make_adapter, "a")
     decide(registry, version, Verdict.PROMOTE)
     files = registry.artifacts.manifest(version.adapter.files)
-    registry.artifacts.path(files["adapter_model.safetensors"]).write_bytes(b"flipped")
+    registry.artifacts.blobs.path(files["adapter_model.safetensors"]).write_bytes(b"flipped")
     with pytest.raises(IncumbentError, match="damaged"):
         registry.promote(version.number, "please")
     assert registry.champion() is None
@@ -174,7 +175,7 @@ def test_rollback_to_a_damaged_adapter_leaves_the_champion(
 ) -> None:
     first, second = (win(registry, make_adapter, name) for name in "ab")
     files = registry.artifacts.manifest(first.adapter.files)
-    registry.artifacts.path(files["adapter_config.json"]).unlink()
+    registry.artifacts.blobs.path(files["adapter_config.json"]).unlink()
     with pytest.raises(IncumbentError, match="missing"):
         registry.rollback("worse in use")
     assert registry.champion() == second
@@ -277,9 +278,11 @@ def test_many_first_users_find_one_registry(tmp_path: Path) -> None:
         assert list(pool.map(open_new_registry, [tmp_path / "new"] * 6)) == [0] * 6
 
 
-def test_families_do_not_see_each_other(registry: Registry, make_adapter: Make) -> None:
+def test_families_do_not_see_each_other(
+    registry: Registry, make_adapter: Make, tmp_path: Path
+) -> None:
     win(registry, make_adapter, "a")
-    with Registry(registry.artifacts.root.parent, "other") as other:
+    with Registry(tmp_path / "registry", "other") as other:
         assert other.champion() is None
         assert other.versions() == []
         assert submit(other, make_adapter, "a").number == 1

@@ -1,0 +1,42 @@
+"""Artifacts that nothing names any more."""
+
+from sqlalchemy import Connection, select
+
+from registry.artifacts import Artifacts
+from registry.database import writing
+from registry.records import AdapterVersion, Digest, Event
+from registry.store import Registry
+from registry.tables import events, versions
+
+
+def collect(registry: Registry, *, dry_run: bool = True) -> list[Digest]:
+    """The artifacts that no version and no event needs; deletes them unless it is a dry run.
+
+    The writers' lock is held meanwhile: whoever stores artifacts looks under that lock whether they
+    are still there.
+    """
+    if not dry_run:
+        registry.roles.require("promote", registry.actor)
+    with writing(registry.engine) as connection:
+        garbage = sorted(set(registry.artifacts.digests()) - named(connection, registry.artifacts))
+        for digest in [] if dry_run else garbage:
+            registry.artifacts.blobs.delete(digest)
+    return garbage
+
+
+def named(connection: Connection, artifacts: Artifacts) -> set[Digest]:
+    """Every artifact that a version of any family, or an event, needs.
+
+    The files of a deleted version are not needed; its records are its lineage, and stay.
+    """
+    found: set[Digest] = set()
+    query = select(versions.c.record).where(versions.c.deleted.is_(False))
+    for record in connection.execute(query).scalars():
+        files = AdapterVersion.model_validate_json(record).adapter.files
+        found |= {files, *artifacts.manifest(files).values()}
+    for record in connection.execute(select(events.c.record)).scalars():
+        detail = Event.model_validate_json(record).detail
+        for key, value in detail.items():
+            if key != "adapter":
+                found |= set(value) if isinstance(value, tuple) else {str(value)}
+    return found

@@ -1,0 +1,223 @@
+"""Reading the registry: versions, who holds the seat, and the history of both."""
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sqlalchemy import Connection, Select, select
+
+from registry.artifacts import Artifacts
+from registry.blobs import open_blobs
+from registry.database import connect
+from registry.errors import InputError
+from registry.files import home
+from registry.params import load
+from registry.place import RegistryParams, current_actor
+from registry.records import (
+    AdapterVersion,
+    Decision,
+    Digest,
+    Event,
+    EventKind,
+    Opponent,
+    Record,
+)
+from registry.roles import Roles
+from registry.state import CHAMPION, State, fold
+from registry.tables import aliases, events, versions
+
+R = TypeVar("R", bound=Record)
+
+
+class Reader:
+    """What can be asked of one family's part of the registry. Use it as a context manager.
+
+    `root` is the folder of an SQLite registry; `database` and `artifacts` are URLs of other places.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        family: str,
+        *,
+        database: str | None = None,
+        artifacts: str | None = None,
+        actor: str | None = None,
+        roles: Roles | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.engine = connect(database or f"sqlite:///{root / 'registry.db'}")
+        self.artifacts = Artifacts(open_blobs(artifacts or str(root / "artifacts")))
+        self.family = family
+        self.actor = actor or current_actor()
+        self.roles = roles or Roles()
+        self.clock = clock
+
+    @classmethod
+    def here(cls) -> Self:
+        """The registry of the project in the current folder."""
+        params = load(RegistryParams, "registry")
+        return cls(
+            home() / "registry",
+            params.family,
+            database=os.environ.get("INCUMBENT_DATABASE") or params.database,
+            artifacts=params.artifacts,
+            roles=Roles.here(params.roles),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.engine.dispose()
+
+    def versions(
+        self, *, after: int = 0, limit: int | None = None, with_deleted: bool = False
+    ) -> list[AdapterVersion]:
+        """Versions of the family, oldest first, with numbers above `after`."""
+        query = self._own().where(versions.c.number > after)
+        if not with_deleted:
+            query = query.where(versions.c.deleted.is_(False))
+        return self._read(AdapterVersion, query.order_by(versions.c.number).limit(limit))
+
+    def newest(self, limit: int = 1) -> list[AdapterVersion]:
+        """The last versions that were not deleted, newest first."""
+        query = self._own().where(versions.c.deleted.is_(False))
+        return self._read(AdapterVersion, query.order_by(versions.c.number.desc()).limit(limit))
+
+    def version(self, number: int) -> AdapterVersion:
+        """One version, also a deleted one. Raises InputError when none has that number."""
+        for found in self._read(AdapterVersion, self._own().where(versions.c.number == number)):
+            return found
+        raise InputError(f"{self.family} has no version {number}; see `incumbent versions`")
+
+    def deleted(self, number: int) -> bool:
+        query = select(versions.c.deleted).where(
+            versions.c.family == self.family, versions.c.number == number
+        )
+        with self.engine.connect() as connection:
+            return bool(connection.execute(query).scalar())
+
+    def champion(self) -> AdapterVersion | None:
+        """Who holds the seat. One query."""
+        seat = (
+            select(versions.c.record)
+            .join(
+                aliases,
+                (aliases.c.family == versions.c.family) & (aliases.c.number == versions.c.number),
+            )
+            .where(aliases.c.family == self.family, aliases.c.name == CHAMPION)
+        )
+        return next(iter(self._read(AdapterVersion, seat)), None)
+
+    def aliases(self) -> dict[str, int]:
+        query = select(aliases.c.name, aliases.c.number).where(aliases.c.family == self.family)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.order_by(aliases.c.name)).all()
+        return {row.name: row.number for row in rows}
+
+    def history(self, number: int | None = None, kind: EventKind | None = None) -> list[Event]:
+        """The family's events, oldest first; of one version or of one kind when asked."""
+        return self._read(Event, self._events(number, kind).order_by(events.c.seq))
+
+    def state(self, at: str | None = None) -> State:
+        """What the events up to a moment make of the family, whatever the other tables say."""
+        return fold(self.history(), until=at)
+
+    def decision(self, number: int) -> Decision | None:
+        """The newest decision on a version."""
+        with self.engine.connect() as connection:
+            decided = self._newest(connection, "decide", number)
+        if decided is None:
+            return None
+        return self.artifacts.get_record(Decision, str(decided.detail["decision"]))
+
+    def rolled_back(self, number: int) -> bool:
+        """Whether a version lost the seat by a rollback, and was not decided on anew since."""
+        with self.engine.connect() as connection:
+            return self._fallen(connection, number)
+
+    def opponent(self, challenger: Digest) -> Opponent:
+        """Whom a challenger has to beat: the champion, or whom it beat if it holds the seat itself.
+
+        So the evidence that a champion won on is still what it is after the promotion.
+        """
+        champion, until = self.champion(), None
+        if champion and champion.adapter.files == challenger:
+            with self.engine.connect() as connection:
+                won = self._newest(connection, "promote", champion.number)
+            assert won is not None, "the champion was promoted"
+            beaten, until = won.detail["from"], won.seq
+            champion = self.version(int(str(beaten))) if beaten else None
+        if champion is None:
+            return Opponent()
+        adapter = champion.adapter
+        reference = self._reference(until)
+        return Opponent(
+            adapter=adapter.files,
+            base=adapter.base.weights,
+            version=champion.number,
+            reference=None if reference == adapter.files else reference,
+        )
+
+    # --- one level down -------------------------------------------------------------------------
+
+    def _reference(self, until: int | None) -> Digest | None:
+        """What the regression budget counts from: the last champion that a person approved, by
+        promoting it by hand or by rolling back to it; else the first champion. Before event until.
+        """
+        seated = self._events(None, None).where(events.c.kind.in_(("promote", "rollback")))
+        if until is not None:
+            seated = seated.where(events.c.seq < until)
+        chosen = None
+        for event in self._read(Event, seated.order_by(events.c.seq.desc())):
+            chosen = event  # the first champion, if nobody approved one since
+            if event.kind == "rollback" or event.detail["by"] == "person":
+                break
+        return self.version(chosen.version).adapter.files if chosen else None
+
+    def _fallen(self, connection: Connection, number: int) -> bool:
+        query = self._events(None, "rollback").order_by(events.c.seq.desc())
+        lost = next(
+            (
+                event.seq
+                for event in map(Event.model_validate_json, connection.execute(query).scalars())
+                if event.detail["from"] == number
+            ),
+            None,
+        )
+        decided = self._newest(connection, "decide", number)
+        return lost is not None and (decided is None or decided.seq < lost)
+
+    def _alias(self, connection: Connection, name: str) -> int | None:
+        query = select(aliases.c.number).where(
+            aliases.c.family == self.family, aliases.c.name == name
+        )
+        return connection.execute(query).scalar()
+
+    def _newest(self, connection: Connection, kind: EventKind, number: int) -> Event | None:
+        query = self._events(number, kind).order_by(events.c.seq.desc()).limit(1)
+        found = connection.execute(query).scalar()
+        return Event.model_validate_json(found) if found else None
+
+    def _own(self) -> Select[str]:
+        return select(versions.c.record).where(versions.c.family == self.family)
+
+    def _events(self, number: int | None, kind: EventKind | None) -> Select[str]:
+        query = select(events.c.record).where(events.c.family == self.family)
+        if number is not None:
+            query = query.where(events.c.number == number)
+        return query if kind is None else query.where(events.c.kind == kind)
+
+    def _read(self, model: type[R], query: Select[str]) -> list[R]:
+        with self.engine.connect() as connection:
+            rows: Sequence[str] = connection.execute(query).scalars().all()
+        return [model.model_validate_json(row) for row in rows]
