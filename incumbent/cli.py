@@ -27,6 +27,7 @@ Number = Annotated[int, typer.Argument(min=1, help="The version's number.")]
 Promote = Annotated[
     bool, typer.Option("--promote", help="Give it the seat if the verdict is PROMOTE.")
 ]
+Required = Annotated[str, typer.Option("--reason", help="Why; it stands in the history.")]
 Reason = Annotated[str, typer.Option(help="Why; it stands in the history.")]
 
 
@@ -129,11 +130,11 @@ def rechallenge(
 
 
 @app.command()
-def verify() -> None:
-    """Make every stored decision again from its evidence; it must come out the same."""
-    from incumbent.verify import verify_decisions
+def verify(json: Json = False) -> None:
+    """Check the whole registry: events, tables, artifacts, and every decision made again."""
+    from incumbent.verify import verify_registry
 
-    verify_decisions()
+    verify_registry(json)
 
 
 @data.command("export")
@@ -182,11 +183,59 @@ def show(number: Number, json: Json = False) -> None:
 
 
 @app.command()
-def promote(number: Number, reason: Reason = "promoted by hand") -> None:
+def promote(
+    number: Number,
+    reason: Annotated[str | None, typer.Option(help="Why; it stands in the history.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Without a verdict; needs a reason, marked for ever.")
+    ] = False,
+) -> None:
     """Give the seat to a version whose decision says PROMOTE."""
     from incumbent.seat import promote_version
 
-    promote_version(number, reason)
+    promote_version(number, reason, force=force)
+
+
+@app.command()
+def reject(number: Number, reason: Required) -> None:
+    """Say no to a version, whatever its verdict: it cannot be promoted any more."""
+    from incumbent.seat import reject_version
+
+    reject_version(number, reason)
+
+
+@app.command()
+def alias(
+    name: Annotated[str, typer.Argument(help="Such as staging; `champion` is the seat.")],
+    to: Annotated[int | None, typer.Option(min=1, help="A version; nothing if left out.")] = None,
+    expect: Annotated[
+        int | None, typer.Option(min=1, help="What it names now; nothing if left out.")
+    ] = None,
+    reason: Reason = "moved by hand",
+) -> None:
+    """Let a name stand for a version, if it still names what you expect."""
+    from incumbent.seat import point_alias
+
+    point_alias(name, to, expect, reason)
+
+
+@app.command()
+def delete(number: Number, reason: Required) -> None:
+    """Delete a version that no alias names; a tombstone keeps its record and lineage."""
+    from incumbent.seat import delete_version
+
+    delete_version(number, reason)
+
+
+@app.command()
+def gc(
+    delete: Annotated[bool, typer.Option("--delete", help="Delete; else only tell.")] = False,
+    json: Json = False,
+) -> None:
+    """Find artifacts that no version and no event names any more."""
+    from incumbent.seat import collect_garbage
+
+    collect_garbage(delete=delete, as_json=json)
 
 
 @app.command()
@@ -203,11 +252,16 @@ def rollback(
 
 
 @app.command()
-def history(json: Json = False) -> None:
+def history(
+    at: Annotated[
+        str | None, typer.Option(help="A date or time: which version each alias named then.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Everything that happened to the family, oldest first."""
     from incumbent.history import print_history
 
-    print_history(json)
+    print_history(json, at)
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ from rich.text import Text
 
 from incumbent.output import print_json, print_table
 from registry.errors import IncumbentError
-from registry.files import home
 from registry.models import Kind, ModelChoice, locate
 from registry.params import load
 from registry.store import Registry
@@ -97,6 +96,7 @@ def model(kind: Kind) -> Finding:
 def registry() -> Finding:
     try:
         with Registry.here() as opened:
-            return Finding("registry", True, f"in {home()}, versions: {len(opened.versions())}")
+            database = opened.engine.url.render_as_string()  # without its password
+            return Finding("registry", True, f"{database}, versions: {len(opened.versions())}")
     except IncumbentError as error:
         return Finding("registry", False, str(error))

@@ -9,7 +9,7 @@ from registry.store import Registry
 def print_status(as_json: bool) -> None:
     with Registry.here() as registry:
         champion = registry.champion()
-        newest = next(reversed(registry.versions()), None)
+        newest = next(iter(registry.newest()), None)
         decision = registry.decision(newest.number) if newest else None
         openings = len(registry.history(kind="open"))
     if as_json:

@@ -1,26 +1,40 @@
-"""`incumbent verify`: whether every stored decision follows from its evidence, byte for byte."""
+"""`incumbent verify`: chain, tables, artifacts, and every decision made again, byte for byte."""
 
 import sys
+from collections.abc import Iterator
 
 from evaluation.decision import rule
 from evaluation.policy import Policy
-from incumbent.output import console
+from incumbent.output import console, print_json
+from registry.audit import problems
 from registry.errors import IncumbentError
-from registry.records import Decision, Evidence
+from registry.records import Decision, Event, Evidence
 from registry.store import Registry
 
 
-def verify_decisions() -> None:
+def verify_registry(as_json: bool) -> None:
     """Print what does not hold, and exit with 1; or say how much does."""
     with Registry.here() as registry:
-        decided = registry.history(kind="decide")
-        found = [(event, replayed(registry, str(event.detail["decision"]))) for event in decided]
-    problems = [f"v{e.version}, event {e.seq}: {problem}" for e, problem in found if problem]
-    for problem in problems:
-        console.print(problem, soft_wrap=True)
-    if problems:
+        found = list(problems(registry))
+        decided = registry.history(kind="decide") if not found else []
+        found += changed_decisions(registry, decided)
+        events, versions = len(registry.history()), len(registry.versions())
+    if as_json:
+        print_json({"problems": found, "events": events, "versions": versions})
+    else:
+        for problem in found:
+            console.print(problem, soft_wrap=True)
+    if found:
         sys.exit(1)
-    console.print(f"{len(decided)} decisions made again from their evidence: the same bytes")
+    if not as_json:
+        console.print(f"{events} events in an unbroken chain, {versions} versions whole")
+        console.print(f"{len(decided)} decisions made again from their evidence: the same bytes")
+
+
+def changed_decisions(registry: Registry, decided: list[Event]) -> Iterator[str]:
+    for event in decided:
+        if problem := replayed(registry, str(event.detail["decision"])):
+            yield f"v{event.version}, event {event.seq}: {problem}"
 
 
 def replayed(registry: Registry, digest: str) -> str | None:

@@ -109,6 +109,10 @@ def test_show_tells_a_versions_story(
         (("rollback",), 2, "test has no earlier champion"),
         (("submit",), 2, "outputs/adapter.json: No such file"),
         (("versions", "--jsn"), 2, "No such option"),
+        (("promote", "1", "--force"), 2, "a forced promotion needs a --reason"),
+        (("history", "--at", "last week"), 2, "'last week' is no date or time"),
+        (("alias", "champion", "--to", "1"), 2, "the seat moves by `incumbent promote`"),
+        (("reject", "1"), 2, "Missing option '--reason'"),
     ],
 )
 def test_bad_usage_says_what_is_wrong(
@@ -138,3 +142,79 @@ def test_doctor_names_what_is_there(
     findings = {finding["what"]: finding for finding in json.loads(capsys.readouterr().out)}
     assert findings["torch"]["ok"]
     assert findings["embedder model"]["ok"]
+
+
+def out(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out
+
+
+def test_a_rejected_version_is_promoted_by_force_only_and_marked_for_ever(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "reject", "1", "--reason", "impolite") == 0
+    assert run(monkeypatch, "promote", "1") == 1
+    assert "was rejected by tester: impolite" in capsys.readouterr().err
+    assert run(monkeypatch, "promote", "1", "--force", "--reason", "the chairman wants it") == 0
+    assert "by force and marked so" in out(capsys)
+    with Registry.here() as registry:
+        assert registry.state().forced == {1}
+
+
+def test_the_history_knows_who_held_the_seat_when(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "promote", "1")
+    out(capsys)
+    assert run(monkeypatch, "history", "--at", "2020-01-01") == 0
+    assert "no alias named a version" in out(capsys)
+    assert run(monkeypatch, "history", "--at", "2999-01-01T00:00+02:00", "--json") == 0
+    assert json.loads(out(capsys))["champion"]["number"] == 1
+
+
+def test_an_alias_moves_only_from_where_it_is_expected(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "alias", "staging", "--to", "1") == 0
+    assert run(monkeypatch, "alias", "staging", "--to", "1") == 1
+    assert "alias staging names 1, not None: look again" in capsys.readouterr().err
+    assert run(monkeypatch, "alias", "staging", "--expect", "1") == 0
+    assert "staging names nothing" in out(capsys)
+
+
+def test_what_an_alias_names_is_not_deleted_and_the_rest_leaves_a_tombstone(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "alias", "staging", "--to", "1")
+    assert run(monkeypatch, "delete", "1", "--reason", "old") == 2
+    assert "is the staging: move the alias first" in capsys.readouterr().err
+    run(monkeypatch, "alias", "staging", "--expect", "1")
+    assert run(monkeypatch, "gc", "--json") == 0
+    assert run(monkeypatch, "delete", "1", "--reason", "old") == 0
+    out(capsys)
+    assert run(monkeypatch, "versions", "--json") == 0
+    assert json.loads(out(capsys)) == []
+    assert run(monkeypatch, "gc") == 0
+    assert out(capsys).startswith("3 artifacts that nothing names")  # two files and their map
+    assert run(monkeypatch, "gc", "--delete") == 0
+    assert run(monkeypatch, "verify") == 1  # the test's evidence is no real one
+    assert run(monkeypatch, "promote", "1", "--force", "--reason", "x") == 2
+    assert "was deleted" in capsys.readouterr().err
+
+
+def test_verify_finds_what_was_changed_behind_the_registrys_back(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Registry.here() as registry, registry.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE events SET record = replace(record, 'made', 'mode')")
+    assert run(monkeypatch, "verify", "--json") == 1
+    assert "event 1 was changed" in json.loads(out(capsys))["problems"][0]
+
+
+def test_only_those_who_may_promote_do(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("roles.yaml").write_text("promote: [risk-officer]\n")
+    monkeypatch.setenv("INCUMBENT_ROLES", "roles.yaml")
+    for verb in (("promote", "1"), ("rollback",), ("reject", "1", "--reason", "no")):
+        assert run(monkeypatch, *verb) == 1
+        assert "tester may not promote: that is for risk-officer" in capsys.readouterr().err
