@@ -4,7 +4,7 @@ from pathlib import Path
 
 from evaluation.answers import Model, Respondent, System
 from evaluation.params import Decoding
-from registry.canonical import digest_file
+from registry.canonical import digest_files
 from registry.files import home
 from registry.models import pinned_folder
 from registry.records import Digest, ModelPin
@@ -39,6 +39,6 @@ def respondent(
         base=base.digest,
         adapter=adapter,
         decoding=decoding.digest,
-        code=digest_file(Path(__file__).with_name("model.py")),
+        code=digest_files(Path(__file__).parent, ["model.py", "reading.py"]),
     )
     return Respondent(system, decoding.batch_size, load_model)

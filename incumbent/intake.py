@@ -39,7 +39,8 @@ def summary(version: AdapterVersion, origin: Origin, new: bool) -> dict[str, Any
 
 def print_intake(version: AdapterVersion, origin: Origin, new: bool) -> None:
     console.print(f"{version.label}: {version.adapter}", soft_wrap=True)
-    console.print(f"made for {origin.declared_base or 'a base that it does not name'}, it says")
+    console.print(str(origin), soft_wrap=True)
+    console.print(f"its config names {origin.declared_base or 'no base'}", soft_wrap=True)
     farthest = sorted(origin.norms, key=lambda norm: (-norm.ratio, norm.module))
     print_table(("module", ">update", ">weight", ">ratio", ""), map(line, farthest[:SHOWN]))
     if len(farthest) > SHOWN:

@@ -1,6 +1,7 @@
 """Where artifacts lie: a local folder, or any object store that fsspec knows."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -24,9 +25,10 @@ class Blobs(Protocol):
 
 def open_blobs(location: str) -> Blobs:
     """A local path, or a URL such as s3://bucket/folder. Raises InputError for neither."""
-    if "://" not in location:
+    scheme, mark, path = location.partition("://")
+    if not mark:
         return LocalBlobs(Path(location))
-    return RemoteBlobs(location)
+    return LocalBlobs(Path(path)) if scheme in ("file", "local") else RemoteBlobs(location)
 
 
 class LocalBlobs:
@@ -84,41 +86,42 @@ class RemoteBlobs:
         return f"{self.root}/{name[:2]}/{name}"
 
     def read(self, name: str) -> bytes | None:
-        try:
-            data: bytes = self.files.cat_file(self.path(name))
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self.failed("read", error) from None
-        return data
+        with self.told("read"):
+            try:
+                data: bytes = self.files.cat_file(self.path(name))
+            except FileNotFoundError:
+                return None
+            return data
 
     def exists(self, name: str) -> bool:
-        return bool(self.files.exists(self.path(name)))
+        with self.told("found"):
+            return bool(self.files.exists(self.path(name)))
 
     def write(self, name: str, data: bytes) -> None:
-        try:
+        with self.told("written"):
             self.files.makedirs(self.path(name).rpartition("/")[0], exist_ok=True)
             self.files.pipe_file(self.path(name), data)
-        except OSError as error:
-            raise self.failed("written", error) from None
 
     def delete(self, name: str) -> None:
-        try:
+        with self.told("deleted"), suppress(FileNotFoundError):
             self.files.rm_file(self.path(name))
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise self.failed("deleted", error) from None
 
     def names(self) -> Iterator[str]:
-        try:
-            found = self.files.find(self.root)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise self.failed("listed", error) from None
+        with self.told("listed"):
+            try:
+                found = self.files.find(self.root)
+            except FileNotFoundError:
+                return
         yield from (path.rpartition("/")[2] for path in found)
 
-    def failed(self, what: str, error: OSError) -> IncumbentError:
-        problem = f"an artifact in {self.location} could not be {what}, and nothing was changed"
-        return IncumbentError(f"{problem}: {error}")
+    @contextmanager
+    def told(self, what: str) -> Iterator[None]:
+        """Turn what goes wrong in a store into an IncumbentError.
+
+        Every kind of store raises exceptions of its own, and they have nothing else in common.
+        """
+        try:
+            yield
+        except Exception as error:
+            problem = f"an artifact in {self.location} could not be {what}, and nothing was changed"
+            raise IncumbentError(f"{problem}: {error}") from error

@@ -38,12 +38,17 @@ def connect(url: str) -> Engine:
 
 
 def engine_of(url: str) -> Engine:
+    """The engine alone; it never waits for a free connection of its own.
+
+    Whoever holds the writers' lock also reads on a second connection: it must get one however many
+    threads wait for the lock.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(parsed, pool_pre_ping=True, max_overflow=-1)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1)
     event.listen(engine, "connect", configure)
     return engine
 

@@ -6,9 +6,18 @@ from pathlib import Path
 
 from pydantic import Field
 
-from registry.params import Settings
+from registry.params import PARAMS, Settings
+from registry.records import Record
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"  # of a family or an alias
+
+
+class Keys(Record):
+    """Whose signatures count, and in whose name to sign: files with EC keys in PEM."""
+
+    public: tuple[Path, ...] = ()
+    private: Path | None = None
+    required: bool = False  # no promotion, export or deployment without a signature that holds
 
 
 class RegistryParams(Settings):
@@ -20,6 +29,19 @@ class RegistryParams(Settings):
     database: str | None = None
     artifacts: str | None = None
     roles: Path | None = None  # YAML: {submit, vote, promote: [names]}
+    public_keys: tuple[Path, ...] = ()  # signatures are held against these, as far as there are any
+    require_signature: bool = False  # refuse to promote, export or deploy what nobody signed
+
+    @property
+    def keys(self) -> Keys:
+        """With the private key that $INCUMBENT_SIGNING_KEY names, which no file of ours holds."""
+        project = PARAMS.resolve().parent  # where params.yaml is a link, its keys are at its end
+        private = os.environ.get("INCUMBENT_SIGNING_KEY")
+        return Keys(
+            public=tuple(project / key for key in self.public_keys),
+            private=Path(private) if private else None,
+            required=self.require_signature,
+        )
 
 
 def current_actor() -> str:

@@ -15,7 +15,7 @@ from registry.database import connect
 from registry.errors import InputError
 from registry.files import home
 from registry.params import load
-from registry.place import RegistryParams, current_actor
+from registry.place import Keys, RegistryParams, current_actor
 from registry.records import (
     AdapterVersion,
     Decision,
@@ -47,6 +47,7 @@ class Reader:
         artifacts: str | None = None,
         actor: str | None = None,
         roles: Roles | None = None,
+        keys: Keys | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.engine = connect(database or f"sqlite:///{root / 'registry.db'}")
@@ -54,6 +55,7 @@ class Reader:
         self.family = family
         self.actor = actor or current_actor()
         self.roles = roles or Roles()
+        self.keys = keys or Keys()
         self.clock = clock
 
     @classmethod
@@ -66,6 +68,7 @@ class Reader:
             database=os.environ.get("INCUMBENT_DATABASE") or params.database,
             artifacts=params.artifacts,
             roles=Roles.here(params.roles),
+            keys=params.keys,
         )
 
     def __enter__(self) -> Self:

@@ -512,7 +512,9 @@ class Ballot(Record):
 # --- history ------------------------------------------------------------------------------------
 
 
-EventKind = Literal["submit", "open", "decide", "promote", "rollback", "reject", "alias", "delete"]
+EventKind = Literal[
+    "submit", "sign", "open", "decide", "promote", "rollback", "reject", "alias", "delete"
+]
 Detail = dict[str, str | int | tuple[str, ...] | None]
 
 

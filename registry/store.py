@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from registry import looks
+from registry import looks, signing
 from registry.chain import append, tip
 from registry.database import writing
 from registry.errors import IncumbentError, InputError
@@ -83,7 +83,34 @@ class Registry(Reader):
                 "records": records,
             }
             self._append(connection, "submit", version.number, detail, reason)
+        self._sign_where_keyed(version.number)
         return version
+
+    def sign(self, number: int, key: Path, reason: str) -> signing.Statement:
+        """Sign a version with a private key, as it stands on its newest decision."""
+        version = self.version(number)
+        self._refuse_deleted(version)
+        statement = signing.Statement.about(version, self.decision(number))
+        bundle = signing.sign(self.artifacts, statement, key)
+        self.add_signature(number, statement, bundle, reason)
+        return statement
+
+    def add_signature(
+        self, number: int, statement: signing.Statement, bundle: bytes, reason: str
+    ) -> None:
+        """Keep a signature, maybe made elsewhere. The newest one counts, and whoever promotes,
+        exports or deploys the version checks it. Raises InputError for a bundle without a key.
+        """
+        self.roles.require("submit", self.actor)
+        self.version(number)
+        key = signing.key_hint(bundle)
+        with writing(self.engine) as connection:
+            detail: Detail = {
+                "statement": self.artifacts.put_record(statement),
+                "signature": self.artifacts.put(bundle),
+                "key": key,
+            }
+            self._append(connection, "sign", number, detail, reason)
 
     def open_exam(self, pins: ScorePins, exam: Exam, number: int, alpha: float) -> Opening:
         """Which look at the exam this pair is, `alpha` being the policy's; registry/ledger.py says
@@ -122,6 +149,7 @@ class Registry(Reader):
             newest = self._newest(connection, "decide", number)
             if newest is None or newest.detail != detail:
                 self._append(connection, "decide", number, detail, decision.reasons[0])
+        self._sign_where_keyed(number)
 
     def promote(
         self, number: int, reason: str, *, by: str = "person", force: bool = False
@@ -139,11 +167,13 @@ class Registry(Reader):
         version = self.version(number)
         self._refuse_deleted(version)
         self.artifacts.verify_folder(version.adapter.files)
+        signed = signing.verified(self, version)
         with writing(self.engine) as connection:
             seat = self._alias(connection, CHAMPION)
             if seat == number:
                 return version
             decision = None if force else self._winning(connection, version, seat)
+            signing.refuse_stale(signed, version, decision or self.decision(number), self.keys)
             detail: Detail = {
                 "from": seat,
                 "by": by,
@@ -183,6 +213,7 @@ class Registry(Reader):
                 raise InputError(f"{version.label} never was champion")
             self._refuse_deleted(version)
             self.artifacts.verify_folder(version.adapter.files)
+            signing.check_signature(self, version)
             if version.number != seat:
                 self._move(connection, CHAMPION, version.number)
                 self._append(connection, "rollback", version.number, {"from": seat}, reason)
@@ -248,6 +279,16 @@ class Registry(Reader):
         return version
 
     # --- one level down -------------------------------------------------------------------------
+
+    def _sign_where_keyed(self, number: int) -> None:
+        """Sign a version whose newest signature does not say what it is now."""
+        if self.keys.private is None or self.deleted(number):
+            return
+        statement = signing.Statement.about(self.version(number), self.decision(number))
+        newest = signing.newest_signature(self, number)
+        if newest is None or newest.detail["statement"] != statement.digest:
+            reason = "signed on submission" if statement.decision is None else "signed as decided"
+            self.sign(number, self.keys.private, reason)
 
     def _winning(
         self, connection: Connection, version: AdapterVersion, seat: int | None

@@ -1,0 +1,102 @@
+"""A registry anywhere, and the small true story that tests tell in it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+from registry.canonical import digest_folder
+from registry.records import (
+    Adapter,
+    AdapterVersion,
+    DatasetVersion,
+    Decision,
+    Evidence,
+    ModelPin,
+    ScorePins,
+    Split,
+    Verdict,
+)
+from registry.store import Registry
+
+BASE = ModelPin(
+    model="m", name="a-base", revision="r", weights="b" * 64, config="c" * 64, chat_template=None
+)
+DATASET = DatasetVersion(rows="d" * 64, splits={Split.TRAIN: 1}, sources=("s",), contract="c" * 64)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Place(NamedTuple):
+    """Where a registry is: a folder, or URLs of its database and its artifacts."""
+
+    root: Path
+    database: str | None = None
+    artifacts: str | None = None
+
+    def open(self, clock: Callable[[], datetime] = lambda: START) -> Registry:
+        return Registry(
+            self.root,
+            "test",
+            database=self.database,
+            artifacts=self.artifacts,
+            actor="tester",
+            clock=clock,
+        )
+
+
+def ticking() -> Callable[[], datetime]:
+    """A clock that ticks once a second from the first of January 2026."""
+    ticks = count()
+    return lambda: START + timedelta(seconds=next(ticks))
+
+
+def made(name: str, folder: Path) -> tuple[Adapter, Path]:
+    """An adapter's folder below another one; its bytes are a function of its name."""
+    files = folder / f"adapter-{name}"
+    files.mkdir(parents=True, exist_ok=True)
+    (files / "adapter_model.safetensors").write_bytes(name.encode() * 100)
+    (files / "adapter_config.json").write_text("{}")
+    adapter = Adapter(
+        files=digest_folder(files), base=BASE, recipe="c" * 64, dataset=DATASET.digest
+    )
+    return adapter, files
+
+
+def submit(registry: Registry, name: str, folder: Path) -> AdapterVersion:
+    adapter, files = made(name, folder)
+    return registry.submit(adapter, files, f"made {name}", DATASET)
+
+
+def decide(
+    registry: Registry, version: AdapterVersion, verdict: Verdict = Verdict.PROMOTE
+) -> AdapterVersion:
+    """Keep a decision on a version against whoever holds the seat; returns the version."""
+    champion = registry.champion()
+    pins = ScorePins(
+        eval_set="e" * 64,
+        base=BASE.weights,
+        champion=champion.adapter.files if champion else None,
+        challenger=version.adapter.files,
+        decoding="f" * 64,
+        scorers="a" * 64,
+    )
+    evidence = Evidence(pins=pins, policy=pins.digest, dev={}, sealed={}, slices={})
+    decision = Decision(
+        verdict=verdict,
+        reasons=("because",),
+        opening=1,
+        alpha=0.03,
+        bounds={},
+        needed=None,
+        pins=pins,
+        evidence=evidence.digest,
+        policy=pins.digest,
+    )
+    registry.record_decision(version.number, decision, evidence, pins)
+    return version
+
+
+def win(registry: Registry, name: str, folder: Path) -> AdapterVersion:
+    version = decide(registry, submit(registry, name, folder))
+    return registry.promote(version.number, f"{name} won")
