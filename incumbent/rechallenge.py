@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from incumbent.output import console
 from incumbent.submit import submit_challenger
 from registry.errors import IncumbentError, InputError
 from registry.files import home
@@ -35,8 +34,8 @@ def rechallenge(number: int, *, promote: bool, reason: str, as_json: bool) -> in
         folder = workplace(registry, version)
     os.environ["INCUMBENT_HOME"] = str(home().resolve())
     for stage in STAGES:
-        console.print(f"{version.label}: {stage}", style="dim")
-        # A stage's own messages are for people; with --json, standard output is for programs.
+        # Progress is for people; with --json, standard output is for programs.
+        print(f"{version.label}: {stage}", file=sys.stderr)
         done = subprocess.run([sys.executable, "-m", stage], cwd=folder, stdout=sys.stderr)
         if done.returncode:
             raise IncumbentError(f"{stage} failed: see its message above")

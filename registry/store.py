@@ -1,14 +1,16 @@
 """The registry: nothing takes the seat without evidence, and nothing is ever lost."""
 
+import re
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from registry import looks, signing
+from registry import intact, looks, signing
 from registry.chain import append, tip
 from registry.database import writing
 from registry.errors import IncumbentError, InputError
 from registry.ledger import Opening, next_opening
+from registry.place import NAME
 from registry.reader import Reader
 from registry.records import (
     Adapter,
@@ -165,11 +167,13 @@ class Registry(Reader):
         """
         self.roles.require("promote", self.actor)
         version = self.version(number)
-        self._refuse_deleted(version)
         self.artifacts.verify_folder(version.adapter.files)
         signed = signing.verified(self, version)
         with writing(self.engine) as connection:
+            self._refuse_deleted(version)
             seat = self._alias(connection, CHAMPION)
+            intact.refuse_moved(connection, self.family, seat)
+            intact.refuse_changed(connection, version)
             if seat == number:
                 return version
             decision = None if force else self._winning(connection, version, seat)
@@ -202,6 +206,7 @@ class Registry(Reader):
         self.roles.require("promote", self.actor)
         with writing(self.engine) as connection:
             seat = self._alias(connection, CHAMPION)
+            intact.refuse_moved(connection, self.family, seat)
             if expected is not None and seat != expected:
                 raise IncumbentError(f"version {seat} holds the seat, not {expected}: look again")
             promoted = self._newest(connection, "promote", seat) if seat else None
@@ -212,6 +217,7 @@ class Registry(Reader):
             if self._newest(connection, "promote", version.number) is None:
                 raise InputError(f"{version.label} never was champion")
             self._refuse_deleted(version)
+            intact.refuse_changed(connection, version)
             self.artifacts.verify_folder(version.adapter.files)
             signing.check_signature(self, version)
             if version.number != seat:
@@ -240,11 +246,13 @@ class Registry(Reader):
         IncumbentError when the alias names something else than expected.
         """
         self.roles.require("promote", self.actor)
+        if not re.match(NAME, name):
+            raise InputError(f"an alias is [a-z0-9-], at most 63 characters, and {name!r} is none")
         if name == CHAMPION:
             raise InputError("the seat moves by `incumbent promote` and `incumbent rollback` only")
-        if number is not None:
-            self._refuse_deleted(self.version(number))
         with writing(self.engine) as connection:
+            if number is not None:
+                self._refuse_deleted(self.version(number))
             held = self._alias(connection, name)
             if held != expected:
                 raise IncumbentError(f"alias {name} names {held}, not {expected}: look again")

@@ -112,6 +112,7 @@ def test_show_tells_a_versions_story(
         (("promote", "1", "--force"), 2, "a forced promotion needs a --reason"),
         (("history", "--at", "last week"), 2, "'last week' is no date or time"),
         (("alias", "champion", "--to", "1"), 2, "the seat moves by `incumbent promote`"),
+        (("alias", "../x", "--to", "1"), 2, "an alias is [a-z0-9-]"),
         (("reject", "1"), 2, "Missing option '--reason'"),
     ],
 )

@@ -28,10 +28,11 @@ FEW: dict[str, Any] = {
     "training": {"rows": 40, "batch_size": 2, "learning_rate": 0.002},
     "evaluation": {
         "decoding": {"max_new_tokens": 24},
-        "scoring": {"stem": True},
-        "reward": {"rows": 24},
+        "few_shot": {"shots": 1},
+        "scoring": {"metrics": ["rouge", "semantic", "perplexity", "refusal"]},
+        "preference": {"reward": {"rows": 24}},
         # What is shown here is the loop, on too few items to be sure of anything.
-        "policy": {"gating": ["rougeL"], "alpha": 0.49},
+        "policy": {"gating": ["rougeL"], "alpha": 0.49, "qualify": 0.5, "general_margin": 1},
     },
     "registry": {"family": "test"},
 }
@@ -48,6 +49,8 @@ class Project:
             if (ROOT / name).is_file() and not name.startswith("tests/") and name != "dvc.lock":
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
+        for suite in (folder / "datasets" / "general").glob("*.jsonl"):
+            suite.write_text("".join(suite.read_text().splitlines(keepends=True)[:4]))
         (folder / ".incumbent" / "models").mkdir(parents=True)
         (folder / ".incumbent" / "models" / base_model.name).symlink_to(base_model)
         self.set_params(FEW)
@@ -107,11 +110,32 @@ def project(tmp_path_factory: pytest.TempPathFactory, base_model: Path) -> Proje
 def test_the_evidence_speaks_of_both_parts_and_every_metric(project: Project) -> None:
     evidence = Evidence.read(project.folder / "outputs/evidence.json")
     for part, n in ((evidence.dev, 8), (evidence.sealed, 24)):
-        assert part.keys() == {"rouge1", "rougeL", "semantic", "preference"}
+        assert part.keys() == {
+            *("rouge1", "rouge2", "rougeL", "rougeLsum", "semantic", "preference"),
+            *("reference_logprob", "perplexity", "refusal", "empty", "answered"),
+        }
         assert {metric.n for metric in part.values()} == {n}
     assert evidence.calibration is not None
     assert evidence.calibration.n > 0
-    assert json.loads(project.read("outputs/metrics.json")).keys() == {"dev", "sealed"}
+    assert evidence.general["all items"]["correct"].n == 12
+    assert evidence.usage.keys() == {"champion", "challenger", "few-shot"}
+    assert evidence.usage["few-shot"].prompt > evidence.usage["champion"].prompt
+    assert {"dev", "sealed"} < json.loads(project.read("outputs/metrics.json")).keys()
+
+
+def test_the_decision_is_made_again_byte_for_byte(project: Project) -> None:
+    verified = project.run("incumbent", "verify")
+    assert verified.returncode == 0, verified.stdout
+    assert "1 decisions made again from their evidence: the same bytes" in verified.stdout
+
+
+def test_bad_dev_answers_come_out_for_correction(project: Project) -> None:
+    exported = project.run("incumbent", "data", "export", "--to", "round2", "--worst", "5")
+    assert exported.returncode == 0, exported.stdout
+    assert len(project.read("round2/corrections.jsonl").splitlines()) == 5
+    again = project.run("incumbent", "data", "export", "--to", "round2")
+    assert again.returncode == 2
+    assert "may hold somebody's corrections" in again.stdout
 
 
 def test_the_report_is_one_file_that_loads_nothing(project: Project) -> None:
@@ -185,8 +209,22 @@ def test_an_interrupted_training_is_run_again(project: Project) -> None:
     assert list((project.folder / "outputs").glob(".*-*")) == []  # no draft is left behind
     output = project.repro()
     assert "train" in stages_run(output)
+    assert project.run("incumbent", "submit").returncode == 0  # version 2
     project.set_params(FEW)
     assert "train" not in stages_run(project.repro())
+
+
+def test_a_version_that_is_there_already_sits_the_exam_again(project: Project) -> None:
+    before = project.read("outputs/evidence.json")
+    again = project.run("incumbent", "rechallenge", "2", "--json")
+    assert again.returncode == 0, again.stdout
+    printed = json.loads(again.stdout[again.stdout.index('{\n  "version"') :])
+    assert printed["version"]["number"] == 2
+    assert printed["decision"]["pins"]["challenger"] == printed["version"]["adapter"]["files"]
+    assert project.read("outputs/evidence.json") == before
+    seated = project.run("incumbent", "rechallenge", "1")
+    assert seated.returncode == 2
+    assert "test v1 is the champion: it has nobody to challenge" in seated.stdout
 
 
 def test_a_run_from_scratch_gives_the_same_bytes(
