@@ -7,8 +7,8 @@ from evaluation.params import Decoding
 from registry.canonical import digest_files
 from registry.files import home
 from registry.models import pinned_folder
-from registry.records import Digest, ModelPin
 from registry.reader import Reader
+from registry.records import Digest, ModelPin
 
 
 def registered(base: ModelPin, adapter: Digest | None, decoding: Decoding) -> Respondent:

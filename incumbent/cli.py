@@ -175,11 +175,64 @@ def versions(json: Json = False) -> None:
 
 
 @app.command()
-def show(number: Number, json: Json = False) -> None:
+def show(
+    number: Number,
+    card: Annotated[bool, typer.Option("--card", help="Print its model card instead.")] = False,
+    json: Json = False,
+) -> None:
     """Show one version: its lineage, its evidence and the decision on it."""
-    from incumbent.versions import print_version
+    from incumbent.show import print_card, print_version
 
-    print_version(number, json)
+    if card:
+        print_card(number)
+    else:
+        print_version(number, json)
+
+
+@app.command()
+def why(number: Number, json: Json = False) -> None:
+    """Say in a paragraph why a version was or was not promoted."""
+    from incumbent.why import print_why
+
+    print_why(number, json)
+
+
+@app.command()
+def export(
+    number: Number,
+    to: Annotated[Path, typer.Option(help="A folder that is new or empty.")],
+    merged: Annotated[
+        bool, typer.Option("--merged", help="The base with the adapter merged into it.")
+    ] = False,
+) -> None:
+    """Write a version to a folder that PEFT and vLLM load, with its card and evidence."""
+    from incumbent.export import export_version
+
+    export_version(number, to, merged=merged)
+
+
+@app.command()
+def sign(
+    number: Number,
+    key: Annotated[
+        Path | None, typer.Option(help="A private key; $INCUMBENT_SIGNING_KEY if left out.")
+    ] = None,
+    reason: Reason = "signed by hand",
+) -> None:
+    """Sign a version, its data and the decision on it; needs the signing extra."""
+    from incumbent.signing import sign_version
+
+    sign_version(number, key, reason)
+
+
+@app.command()
+def keygen(
+    file: Annotated[Path, typer.Argument(help="Where the private key goes; FILE.pub is public.")],
+) -> None:
+    """Make a pair of keys to sign versions with."""
+    from incumbent.signing import generate_keys
+
+    generate_keys(file)
 
 
 @app.command()

@@ -1,9 +1,12 @@
 """The chain of events: each names the digest of the one before, so none can be changed or lost."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
+from registry.canonical import digest_bytes
+from registry.errors import IncumbentError
 from registry.records import Digest, Event
 from registry.tables import events
 
@@ -19,38 +22,60 @@ def tip(connection: Connection) -> tuple[int, Digest]:
 
 def append(connection: Connection, event: Event) -> None:
     """Write an event that was made from the tip, inside the caller's transaction."""
-    row = {
+    row = beside(event) | {"record": event.canonical().decode(), "digest": event.digest}
+    connection.execute(insert(events).values(row))
+
+
+def beside(event: Event) -> dict[str, Any]:
+    """What stands beside an event's record, so that it can be found."""
+    return {
         "seq": event.seq,
         "family": event.family,
         "number": event.version,
         "kind": event.kind,
-        "record": event.canonical().decode(),
-        "digest": event.digest,
     }
-    connection.execute(insert(events).values(row))
 
 
-def stored(connection: Connection) -> Iterator[tuple[str, Digest]]:
-    """Every event as it is stored, with the digest that stands beside it, oldest first."""
-    query = select(events.c.record, events.c.digest).order_by(events.c.seq)
-    for row in connection.execution_options(yield_per=1000).execute(query):
-        yield row.record, row.digest
+def event_of(row: Row[Any]) -> Event:
+    """The event of a whole row. Raises IncumbentError unless all of it is as it was written."""
+    if digest_bytes(row.record.encode()) != row.digest:
+        raise changed(row, "its bytes no longer have its digest")
+    try:
+        event = Event.model_validate_json(row.record)
+    except ValueError:
+        raise changed(row, "it cannot be read") from None
+    columns = row._mapping
+    for name, value in beside(event).items():
+        if columns[name] != value:
+            raise changed(row, f"its {name} is {value!r}, beside it stands {columns[name]!r}")
+    return event
 
 
-def broken_links(rows: Iterable[tuple[str, Digest]]) -> Iterator[str]:
+def changed(row: Row[Any], how: str) -> IncumbentError:
+    return IncumbentError(f"event {row.seq} was changed: {how}; `incumbent verify` tells more")
+
+
+def events_of(connection: Connection, family: str, number: int) -> list[Event]:
+    """Everything that happened to a version, oldest first. Raises IncumbentError as event_of."""
+    query = select(events).where(events.c.family == family, events.c.number == number)
+    return [event_of(row) for row in connection.execute(query.order_by(events.c.seq))]
+
+
+def stored(connection: Connection) -> Iterator[Row[Any]]:
+    """Every event's whole row, oldest first."""
+    query = select(events).order_by(events.c.seq)
+    yield from connection.execution_options(yield_per=1000).execute(query)
+
+
+def broken_links(rows: Iterable[Row[Any]]) -> Iterator[str]:
     """What is wrong with a chain: numbers that are missing, events that were changed."""
     seq, previous = 0, GENESIS
-    for record, digest in rows:
+    for row in rows:
+        if row.seq != seq + 1:
+            yield f"after event {seq} comes event {row.seq}"
         try:
-            event = Event.model_validate_json(record)
-        except ValueError:
-            yield f"event after {seq} cannot be read"
-            seq, previous = seq + 1, digest
-            continue
-        if event.seq != seq + 1:
-            yield f"after event {seq} comes event {event.seq}"
-        if event.digest != digest or event.canonical().decode() != record:
-            yield f"event {event.seq} was changed: its bytes no longer have its digest"
-        if event.previous != previous:
-            yield f"event {event.seq} does not follow from the event before it"
-        seq, previous = event.seq, digest
+            if event_of(row).previous != previous:
+                yield f"event {row.seq} does not follow from the event before it"
+        except IncumbentError as error:
+            yield str(error)
+        seq, previous = row.seq, row.digest

@@ -6,8 +6,8 @@ its bytes change.
 
 from registry.errors import InputError, run_stage
 from registry.layout import ADAPTER, CHAMPION
-from registry.records import Adapter
 from registry.reader import Reader
+from registry.records import Adapter
 
 
 def main() -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from pydantic import ValidationError
 from sqlalchemy import Connection, Select, select
 
 from registry.artifacts import Artifacts
 from registry.blobs import open_blobs
+from registry.chain import event_of
 from registry.database import connect
-from registry.errors import InputError
+from registry.errors import IncumbentError, InputError
 from registry.files import home
 from registry.params import load
 from registry.place import Keys, RegistryParams, current_actor
@@ -208,8 +210,8 @@ class Reader:
 
     def _newest(self, connection: Connection, kind: EventKind, number: int) -> Event | None:
         query = self._events(number, kind).order_by(events.c.seq.desc()).limit(1)
-        found = connection.execute(query).scalar()
-        return Event.model_validate_json(found) if found else None
+        found = connection.execute(query.with_only_columns(events)).first()
+        return event_of(found) if found else None
 
     def _own(self) -> Select[str]:
         return select(versions.c.record).where(versions.c.family == self.family)
@@ -223,4 +225,10 @@ class Reader:
     def _read(self, model: type[R], query: Select[str]) -> list[R]:
         with self.engine.connect() as connection:
             rows: Sequence[str] = connection.execute(query).scalars().all()
-        return [model.model_validate_json(row) for row in rows]
+        try:
+            return [model.model_validate_json(row) for row in rows]
+        except ValidationError:
+            raise IncumbentError(
+                f"a record in the registry's database is none: {model.__name__}; "
+                "`incumbent verify` tells which"
+            ) from None

@@ -12,6 +12,7 @@ from registry.records import (
     AdapterVersion,
     DatasetVersion,
     Decision,
+    Digest,
     Evidence,
     ModelPin,
     ScorePins,
@@ -54,9 +55,10 @@ def ticking() -> Callable[[], datetime]:
 def made(name: str, folder: Path) -> tuple[Adapter, Path]:
     """An adapter's folder below another one; its bytes are a function of its name."""
     files = folder / f"adapter-{name}"
-    files.mkdir(parents=True, exist_ok=True)
-    (files / "adapter_model.safetensors").write_bytes(name.encode() * 100)
-    (files / "adapter_config.json").write_text("{}")
+    if not files.exists():
+        files.mkdir(parents=True)
+        (files / "adapter_model.safetensors").write_bytes(name.encode() * 100)
+        (files / "adapter_config.json").write_text("{}")
     adapter = Adapter(
         files=digest_folder(files), base=BASE, recipe="c" * 64, dataset=DATASET.digest
     )
@@ -68,19 +70,24 @@ def submit(registry: Registry, name: str, folder: Path) -> AdapterVersion:
     return registry.submit(adapter, files, f"made {name}", DATASET)
 
 
-def decide(
-    registry: Registry, version: AdapterVersion, verdict: Verdict = Verdict.PROMOTE
-) -> AdapterVersion:
-    """Keep a decision on a version against whoever holds the seat; returns the version."""
-    champion = registry.champion()
-    pins = ScorePins(
-        eval_set="e" * 64,
+def pins_of(
+    version: AdapterVersion, champion: AdapterVersion | None, exam: Digest = "e" * 64
+) -> ScorePins:
+    return ScorePins(
+        eval_set=exam,
         base=BASE.weights,
         champion=champion.adapter.files if champion else None,
         challenger=version.adapter.files,
         decoding="f" * 64,
         scorers="a" * 64,
     )
+
+
+def decide(
+    registry: Registry, version: AdapterVersion, verdict: Verdict = Verdict.PROMOTE
+) -> AdapterVersion:
+    """Keep a decision on a version against whoever holds the seat; returns the version."""
+    pins = pins_of(version, registry.champion())
     evidence = Evidence(pins=pins, policy=pins.digest, dev={}, sealed={}, slices={})
     decision = Decision(
         verdict=verdict,

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import NoReturn
@@ -62,6 +62,20 @@ def postgresql(postgresql_server: str) -> Iterator[str]:
     url = copy_of(postgresql_server, "template1")
     yield url
     drop(url)
+
+
+@pytest.fixture
+def copy_database() -> Iterator[Callable[[str], str]]:
+    """Make a copy of a PostgreSQL database that nobody is connected to: from URL to URL."""
+    made: list[str] = []
+
+    def copy(url: str) -> str:
+        made.append(copy_of(url, str(make_url(url).database)))
+        return made[-1]
+
+    yield copy
+    for url in made:
+        drop(url)
 
 
 def copy_of(url: str, template: str) -> str:

@@ -13,17 +13,17 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
 from registry.audit import problems
+from registry.blobs import LocalBlobs
 from registry.database import writing
 from registry.errors import IncumbentError
 from registry.records import AdapterVersion, Event
 from registry.store import Registry
 from tests.conftest import ROOT
 from tests.killed import CHANGES, prepare
-from tests.places import Place, decide, submit, win
-from tests.servers import copy_of, drop
+from tests.places import Place, decide, made, submit, win
 
 pytest_plugins = ["tests.servers"]
 
@@ -106,18 +106,14 @@ def test_sigkill_at_a_hundred_steps_leaves_the_old_state_or_the_new_one(
 @pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_sigkill_on_postgresql_leaves_the_old_state_or_the_new_one(
-    change: str, tmp_path: Path, postgresql: str
+    change: str, tmp_path: Path, postgresql: str, copy_database: Callable[[str], str]
 ) -> None:
     template = Place(tmp_path / "template", postgresql)
     prepare(template, change, tmp_path)
-    name = make_url(postgresql).database
-    assert name is not None
-    copies = [Place(tmp_path / f"copy-{i}", copy_of(postgresql, name)) for i in range(22)]
+    copies = [Place(tmp_path / f"copy-{i}", copy_database(postgresql)) for i in range(22)]
     for place in copies:
         shutil.copytree(template.root, place.root)
     kill_and_check(change, template, copies, tmp_path)
-    for place in copies:
-        drop(str(place.database))
 
 
 # --- processes that race ------------------------------------------------------------------------
@@ -140,7 +136,31 @@ def take_the_seat(place: Place, number: int) -> int:
     raise AssertionError("never got the seat")
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+class Interrupted(LocalBlobs):
+    """A folder of artifacts whose first reading something else comes in between."""
+
+    def __init__(self, root: Path, meanwhile: Callable[[], object]) -> None:
+        super().__init__(root)
+        self.meanwhile = [meanwhile]
+
+    def read(self, name: str) -> bytes | None:
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return super().read(name)
+
+
+def test_a_version_that_is_deleted_while_it_is_promoted_is_not_promoted(tmp_path: Path) -> None:
+    place = Place(tmp_path / "registry")
+    with place.open() as registry, place.open() as other:
+        decide(registry, submit(registry, "first", tmp_path))
+        root = place.root / "artifacts"
+        registry.artifacts.blobs = Interrupted(root, lambda: other.delete(1, "not needed"))
+        with pytest.raises(IncumbentError, match="was deleted"):
+            registry.promote(1, "please")
+        assert other.champion() is None
+
+
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def test_of_eight_processes_one_wins_each_seat_and_no_event_is_lost(
     engine: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -227,12 +247,12 @@ def change_with_small_files(change: str, place: Place, folder: Path) -> str:
 def test_a_quota_that_is_used_up_changes_nothing_and_says_so(change: str, tmp_path: Path) -> None:
     place = Place(tmp_path / "registry")
     prepare(place, change, tmp_path)
-    submit_from = tmp_path / "elsewhere"
+    made("second", tmp_path)  # while it is allowed
     with (
         unchanged(place),
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
     ):
-        said = pool.submit(change_with_small_files, change, place, submit_from).result()
+        said = pool.submit(change_with_small_files, change, place, tmp_path).result()
     assert "nothing was changed" in said
 
 
@@ -292,7 +312,6 @@ FLIPS = {
     "the alias is gone": "DELETE FROM aliases",
     "a letter of a version": "UPDATE versions SET record = replace(record, 'tester', 'Tester')",
     "a version that is no JSON": "UPDATE versions SET record = replace(record, '{', '[')",
-    "the adapter beside a version": "UPDATE versions SET adapter = number",
     "a tombstone": "UPDATE versions SET deleted = TRUE WHERE number = 2",
     "a letter of an event": "UPDATE events SET record = replace(record, 'because', 'becauze')",
     "an event that is no JSON": f"UPDATE events SET record = '' WHERE {DECIDED}",
@@ -313,6 +332,21 @@ def test_a_changed_row_is_found_and_nothing_is_promoted_on_it(
     with pytest.raises(IncumbentError):
         registry.promote(2, "please")
     assert registry.history(kind="promote")[-1].version == 1
+
+
+def test_a_version_beside_another_adapter_is_found(contested: Callable[[str], Registry]) -> None:
+    registry = contested("UPDATE versions SET adapter = 'another' WHERE number = 2")
+    assert list(problems(registry)) == ["version 2 stands beside another adapter than its own"]
+
+
+def test_a_no_that_was_changed_into_something_else_is_still_no(
+    contested: Callable[[str], Registry],
+) -> None:
+    registry = contested("UPDATE aliases SET name = name")
+    registry.reject(2, "harmful")
+    contested("UPDATE events SET kind = 'open' WHERE kind = 'reject'")
+    with pytest.raises(IncumbentError, match=r"event \d+ was changed: its kind is 'reject'"):
+        registry.promote(2, "please")
 
 
 def flip_a_byte(path: Path) -> None:

@@ -1,0 +1,81 @@
+"""`incumbent export`: a version in a folder that other programs load, with its card and evidence."""
+
+import tempfile
+from pathlib import Path
+
+from incumbent.output import console
+from registry.artifacts import Artifacts
+from registry.card import card
+from registry.errors import InputError
+from registry.files import staged_folder
+from registry.lineage import Lineage, trace
+from registry.models import pinned_folder
+from registry.reader import Reader
+from registry.records import AdapterVersion
+from registry.signing import SIGNATURE, STATEMENT, check_signature, newest_signature
+
+CARD = "README.md"
+
+
+def export_version(number: int, to: Path, *, merged: bool) -> None:
+    """The folder appears whole or not at all, and every byte in it was checked.
+
+    Raises InputError for a folder that holds something, and for a deleted version; IncumbentError
+    where the signature or a byte is not as it must be.
+    """
+    to = to.absolute()
+    refuse_occupied(to)
+    with Reader.here() as registry:
+        lineage = trace(registry, number)
+        if lineage.deleted:
+            raise InputError(f"{lineage.version.label} was deleted")
+        check_signature(registry, lineage.version)
+        try:
+            with staged_folder(to) as draft:
+                if merged:
+                    write_merged(registry.artifacts, lineage.version, draft)
+                else:
+                    write_adapter(registry, lineage.version, draft)
+                write_papers(registry.artifacts, lineage, draft, merged=merged)
+        except OSError as error:
+            raise InputError(error.strerror or "cannot be written", file=to) from None
+    what = "merged into its base" if merged else "as an adapter"
+    console.print(f"{lineage.version.label}, {what}, is in {to}", soft_wrap=True)
+
+
+def refuse_occupied(to: Path) -> None:
+    if to.exists() and not to.is_dir():
+        raise InputError("is no folder", file=to)
+    if to.is_dir() and any(to.iterdir()):
+        raise InputError("is not empty: name a new folder", file=to)
+
+
+def write_adapter(registry: Reader, version: AdapterVersion, draft: Path) -> None:
+    """The adapter's files as they were submitted, and what was signed about them."""
+    artifacts = registry.artifacts
+    for name, blob in artifacts.manifest(version.adapter.files).items():
+        (draft / name).parent.mkdir(parents=True, exist_ok=True)
+        (draft / name).write_bytes(artifacts.get(blob))
+    if signed := newest_signature(registry, version.number):
+        # With the newline that every record's file ends with, and that was signed.
+        statement = artifacts.get(str(signed.detail["statement"])) + b"\n"
+        (draft / STATEMENT).write_bytes(statement)
+        (draft / SIGNATURE).write_bytes(artifacts.get(str(signed.detail["signature"])))
+
+
+def write_merged(artifacts: Artifacts, version: AdapterVersion, draft: Path) -> None:
+    """The base's weights with the adapter in them; the adapter's signature is not about those."""
+    from training.export import merge  # torch, which an export of the adapter does without
+
+    base = pinned_folder(version.adapter.base, "base")
+    with tempfile.TemporaryDirectory(prefix="incumbent-export-") as place:
+        merge(base, artifacts.check_out(version.adapter.files, Path(place, "adapter")), draft)
+
+
+def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, *, merged: bool) -> None:
+    """The card, and what is needed to make the decision again."""
+    (draft / CARD).write_text(card(lineage, merged=merged))
+    if lineage.decision and lineage.evidence:
+        lineage.decision.write(draft / "decision.json")
+        lineage.evidence.write(draft / "evidence.json")
+        (draft / "policy.json").write_bytes(artifacts.get(lineage.decision.policy) + b"\n")

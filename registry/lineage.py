@@ -1,0 +1,135 @@
+"""Where a version comes from and what became of it, gathered from the registry's records."""
+
+import json
+from typing import Any
+
+from registry.canonical import digest_bytes
+from registry.origin import Origin
+from registry.reader import Reader
+from registry.records import (
+    AdapterVersion,
+    DatasetVersion,
+    Decision,
+    Digest,
+    Event,
+    Evidence,
+    GateReport,
+    Measured,
+    Opponent,
+    Record,
+)
+
+RECIPE = "recipe.json"  # in the folder of an adapter that training here has made
+
+
+class Lineage(Record):
+    """The chain from an adapter to its rows, and all that was found and done about it."""
+
+    version: AdapterVersion
+    deleted: bool
+    aliases: tuple[str, ...]  # that name it now
+    dataset: DatasetVersion | None  # None: imported, the data are not known
+    origin: Origin | None  # None: trained here
+    gate: GateReport | None
+    recipe: dict[str, str]  # its settings, as they were in params.yaml; empty where not known
+    parent: str | None  # label of the version that training started from
+    opponent: Opponent | None  # whom the newest decision is about
+    decision: Decision | None
+    evidence: Evidence | None
+    gating: tuple[str, ...]  # the metrics that decided
+    history: tuple[Event, ...]
+
+    @property
+    def opened(self) -> bool:
+        """Whether the sealed exam was opened: else nothing of it may be shown."""
+        return self.decision is not None and self.decision.opening is not None
+
+    @property
+    def sealed(self) -> Measured:
+        return self.evidence.sealed if self.evidence and self.opened else {}
+
+    @property
+    def slices(self) -> dict[str, Measured]:
+        return self.evidence.slices if self.evidence and self.opened else {}
+
+
+def trace(reader: Reader, number: int) -> Lineage:
+    """Gather a version's lineage. Raises InputError when there is no such version, IncumbentError
+    when one of its records is missing or damaged.
+    """
+    version = reader.version(number)
+    history = tuple(reader.history(number))
+    deleted = reader.deleted(number)
+    decision = reader.decision(number)
+    data = json.loads(reader.artifacts.get(version.adapter.dataset))
+    imported = data.get("kind") == "imported"
+    return Lineage(
+        version=version,
+        deleted=deleted,
+        aliases=tuple(name for name, n in reader.aliases().items() if n == number),
+        dataset=None if imported else DatasetVersion.model_validate(data),
+        origin=Origin.model_validate(data) if imported else None,
+        gate=gate_report(reader, history),
+        recipe={} if deleted else settings(reader, version),
+        parent=label_of(reader, version.adapter.parent),
+        opponent=opponent(reader, decision),
+        decision=decision,
+        evidence=reader.artifacts.get_record(Evidence, decision.evidence) if decision else None,
+        gating=gating(reader, decision) if decision else (),
+        history=history,
+    )
+
+
+def gate_report(reader: Reader, history: tuple[Event, ...]) -> GateReport | None:
+    """The report of the data's checks, which is among the records that were submitted."""
+    records = next((e.detail["records"] for e in history if e.kind == "submit"), ())
+    for digest in records if isinstance(records, tuple) else ():
+        if "checks" in json.loads(reader.artifacts.get(digest)):
+            return reader.artifacts.get_record(GateReport, digest)
+    return None
+
+
+def settings(reader: Reader, version: AdapterVersion) -> dict[str, str]:
+    """The recipe's settings, if the file in the adapter's folder is the recipe that was pinned."""
+    blob = reader.artifacts.manifest(version.adapter.files).get(RECIPE)
+    data = reader.artifacts.get(blob).rstrip(b"\n") if blob else b""
+    if digest_bytes(data) != version.adapter.recipe:
+        return {}
+    params: dict[str, Any] = json.loads(data).get("params", {})
+    return {name: json.dumps(value, ensure_ascii=False) for name, value in sorted(params.items())}
+
+
+def label_of(reader: Reader, adapter: Digest | None) -> str | None:
+    """The label of the version that an adapter is, or of what is left of its digest."""
+    if adapter is None:
+        return None
+    known = (v.label for v in reader.versions(with_deleted=True) if v.adapter.files == adapter)
+    return next(known, f"adapter {adapter}, no version of {reader.family}")
+
+
+def opponent(reader: Reader, decision: Decision | None) -> Opponent | None:
+    """Whom a decision compared the version with: by number, if it is of this family."""
+    if decision is None or decision.pins is None:
+        return None
+    champion = decision.pins.champion
+    numbers = (
+        v.number
+        for v in reader.versions(with_deleted=True)
+        if champion is not None and v.adapter.files == champion
+    )
+    return Opponent(adapter=champion, version=next(numbers, None))
+
+
+def gating(reader: Reader, decision: Decision) -> tuple[str, ...]:
+    """The metrics that gate under the decision's policy, whose model is evaluation's own."""
+    policy = json.loads(reader.artifacts.get(decision.policy))
+    return tuple(policy.get("gating", ()))
+
+
+def name_of(opponent: Opponent | None) -> str:
+    """The opponent in words; another family's adapter by its digest."""
+    if opponent is None:
+        return "an unknown opponent"
+    if opponent.adapter and opponent.version is None:
+        return f"adapter {opponent.adapter}"
+    return f"v{opponent.version}" if opponent.version else "the bare base"

@@ -1,0 +1,23 @@
+"""A base model with an adapter merged into its weights, for programs that know no adapters."""
+
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from registry.errors import IncumbentError
+
+
+def merge(base: Path, adapter: Path, target: Path) -> None:
+    """Write the merged model in bfloat16, as safetensors, with tokenizer and configuration.
+
+    W + s·B·A is added up in float32 and rounded once. Raises IncumbentError when it is not finite.
+    """
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    try:
+        merged = PeftModel.from_pretrained(model, adapter).merge_and_unload(safe_merge=True)
+    except ValueError as error:
+        raise IncumbentError(f"the adapter cannot be merged: {error}") from None
+    merged.to(torch.bfloat16).save_pretrained(target)
+    AutoTokenizer.from_pretrained(base).save_pretrained(target)
