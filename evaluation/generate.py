@@ -69,9 +69,10 @@ def seconds() -> dict[str, float | None]:
 
 
 def prompted(rows: Sequence[Row], shots: int) -> list[Row]:
-    """The rows, each asked after the same first training rows with their answers."""
-    train = Row.read_lines(rows_of(Split.TRAIN))[:shots]
-    shown = tuple(message for row in train for message in (*row.prompt, *row.completion))
+    """The rows, each asked after the first training rows of their sources, with their answers."""
+    sources = {row.source for row in rows}
+    train = [row for row in Row.read_lines(rows_of(Split.TRAIN)) if row.source in sources]
+    shown = tuple(message for row in train[:shots] for message in (*row.prompt, *row.completion))
     return [row.model_copy(update={"prompt": shown + row.prompt}) for row in rows]
 
 

@@ -9,13 +9,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+
+from tests.databases import copy_of
 
 NUMBERS = count(1)  # so that every test has a database and a bucket of its own
 
@@ -57,44 +58,9 @@ def postgresql_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgresql(postgresql_server: str) -> Iterator[str]:
+def postgresql(postgresql_server: str) -> str:
     """The URL of an empty database."""
-    url = copy_of(postgresql_server, "template1")
-    yield url
-    drop(url)
-
-
-@pytest.fixture
-def copy_database() -> Iterator[Callable[[str], str]]:
-    """Make a copy of a PostgreSQL database that nobody is connected to: from URL to URL."""
-    made: list[str] = []
-
-    def copy(url: str) -> str:
-        made.append(copy_of(url, str(make_url(url).database)))
-        return made[-1]
-
-    yield copy
-    for url in made:
-        drop(url)
-
-
-def copy_of(url: str, template: str) -> str:
-    """Make a database on the server of a URL, a copy of another one; returns the new URL."""
-    name = f"test_{next(NUMBERS)}"
-    administer(url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    return make_url(url).set(database=name).render_as_string(hide_password=False)
-
-
-def drop(url: str) -> None:
-    administer(url, f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
-
-
-def administer(url: str, command: str) -> None:
-    """Run one command outside any transaction, as making a database asks for."""
-    engine = create_engine(make_url(url).set(database="postgres"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(command))
-    engine.dispose()
+    return copy_of(postgresql_server, "template1")
 
 
 @pytest.fixture(scope="session")

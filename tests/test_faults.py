@@ -22,6 +22,7 @@ from registry.errors import IncumbentError
 from registry.records import AdapterVersion, Event
 from registry.store import Registry
 from tests.conftest import ROOT
+from tests.databases import copy_of
 from tests.killed import CHANGES, prepare
 from tests.places import Place, decide, made, submit, win
 
@@ -106,11 +107,11 @@ def test_sigkill_at_a_hundred_steps_leaves_the_old_state_or_the_new_one(
 @pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_sigkill_on_postgresql_leaves_the_old_state_or_the_new_one(
-    change: str, tmp_path: Path, postgresql: str, copy_database: Callable[[str], str]
+    change: str, tmp_path: Path, postgresql: str
 ) -> None:
     template = Place(tmp_path / "template", postgresql)
     prepare(template, change, tmp_path)
-    copies = [Place(tmp_path / f"copy-{i}", copy_database(postgresql)) for i in range(22)]
+    copies = [Place(tmp_path / f"copy-{i}", copy_of(postgresql)) for i in range(22)]
     for place in copies:
         shutil.copytree(template.root, place.root)
     kill_and_check(change, template, copies, tmp_path)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from incumbent.signing import sign_version
 from registry.errors import IncumbentError, InputError
 from registry.files import home
 from registry.params import load
@@ -277,6 +278,21 @@ def test_what_is_no_key_is_told(strict: Registry, make_adapter: Make, tmp_path: 
     refused(strict, version, "bad: is no public key in PEM")
     strict.keys = strict.keys.model_copy(update={"public": ()})
     refused(strict, version, r"params.yaml: registry.public_keys: a signature is required")
+
+
+def test_signing_by_hand_needs_a_key_by_option_or_environment(
+    make_adapter: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    public = make_keys(tmp_path / "key")
+    Path("params.yaml").write_text(f"registry: {{family: test, public_keys: [{public}]}}")
+    with Registry.here() as registry:
+        version = submit(registry, make_adapter, "a")
+    with pytest.raises(InputError, match="--key: name a private key"):
+        sign_version(1, None, "vouched")
+    sign_version(1, tmp_path / "key", "vouched")
+    assert "test v1 is signed before any decision" in capsys.readouterr().out
+    with Registry.here() as registry:
+        assert check_signature(registry, version) == Statement.about(version, None)
 
 
 def test_the_settings_name_public_keys_and_the_environment_the_private_one(

@@ -1,4 +1,4 @@
-"""Two interleaved clients of one registry, held step by step against a model of it in plain Python."""
+"""Two interleaved clients of one registry, each step held against a model in plain Python."""
 
 import shutil
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from registry.garbage import collect
 from registry.records import Exam, Verdict
 from registry.state import CHAMPION, State
 from registry.store import Registry
+from tests.databases import copy_of
 from tests.places import Place, decide, made, pins_of, submit, ticking
 
 pytest_plugins = ["tests.servers"]
@@ -198,7 +199,7 @@ class TwoClients(RuleBasedStateMachine):
     @filled
     @rule(client=clients, pick=picks)
     def win(self, client: int, pick: int) -> None:
-        """A decision and the promotion that it allows, which pure chance seldom strings together."""
+        """A decision and the promotion that it allows: chance alone seldom puts them together."""
         self.decide(client, pick, Verdict.PROMOTE)
         self.promote(client, pick, False)
 
@@ -312,13 +313,11 @@ def test_two_clients_of_sqlite_see_what_a_model_says_for_long(
 
 
 @pytest.mark.slow
-def test_two_clients_of_postgresql_see_what_a_model_says(
-    postgresql: str, copy_database: Callable[[str], str], tmp_path: Path
-) -> None:
+def test_two_clients_of_postgresql_see_what_a_model_says(postgresql: str, tmp_path: Path) -> None:
     Place(tmp_path / "template", postgresql).open().engine.dispose()
     numbers = count()
 
     def new_place() -> Place:
-        return Place(tmp_path / f"registry-{next(numbers)}", copy_database(postgresql))
+        return Place(tmp_path / f"registry-{next(numbers)}", copy_of(postgresql))
 
     explore(new_place, tmp_path, examples=20, steps=30)
