@@ -39,7 +39,8 @@ def decide_on_scores(
     if as_json:
         print_json(as_object(evidence, decision))
     else:
-        print_measured(evidence.sealed, decision.bounds)
+        gating = {m: b for m, b in decision.bounds.items() if m in policy.gating}
+        print_measured(evidence.sealed, gating)
         print_slices(evidence, decision)
         console.print(f"\npolicy {policy.kind} on {', '.join(policy.gating)}")
         print_verdict(decision)

@@ -55,7 +55,7 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
             }
         )
     else:
-        print_comparison(evidence, decision, opponent)
+        print_comparison(evidence, decision, policy, opponent)
         print_outcome(version, decision, page, promoted=promoted, seated=seated, fallen=fallen)
     return EXIT_CODES[decision.verdict]
 
@@ -94,14 +94,16 @@ def decide(
     return decision
 
 
-def print_comparison(evidence: Evidence, decision: Decision, opponent: Opponent) -> None:
-    """The table of the sealed exam, or of the dev part when the exam stayed closed."""
+def print_comparison(
+    evidence: Evidence, decision: Decision, policy: Policy, opponent: Opponent
+) -> None:
+    """The gating metrics on the sealed exam, or on the dev part when the exam stayed closed."""
     opened = decision.opening is not None
     measured = evidence.sealed if opened else evidence.dev
     console.print(
         f"\nchallenger against {opponent.label}, {'sealed' if opened else 'dev'} eval set"
     )
-    print_measured(measured, decision.bounds)
+    print_measured({m: measured[m] for m in policy.gating if m in measured}, decision.bounds)
 
 
 def print_outcome(

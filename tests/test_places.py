@@ -123,7 +123,7 @@ def test_a_newer_schema_on_postgresql_is_refused_and_left_alone(postgresql: str)
     engine = connect(postgresql)
     with writing(engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(IncumbentError, match="schema is 9999.* install a newer one"):
+    with pytest.raises(IncumbentError, match=r"schema is 9999.* install a newer one"):
         connect(postgresql)
     with engine.connect() as connection:
         assert database.revision(connection) == "9999"
