@@ -46,9 +46,11 @@ def saving(found: Mapping[str, Cost]) -> str | None:
     ours, theirs = found.get("challenger"), found.get("few-shot")
     if ours is None or theirs is None:
         return None
-    parts = [("tokens", ours.prompt + ours.answer, theirs.prompt + theirs.answer)]
+    parts = [("fewer", "tokens", ours.prompt + ours.answer, theirs.prompt + theirs.answer)]
     if ours.seconds is not None and theirs.seconds:
-        parts.append(("time", ours.seconds, theirs.seconds))
+        parts.append(("less", "time", ours.seconds, theirs.seconds))
     if ours.money is not None and theirs.money:
-        parts.append(("money", ours.money, theirs.money))
-    return ", ".join(f"{1 - a / b:+.0%} {name}" for name, a, b in parts)
+        parts.append(("less", "money", ours.money, theirs.money))
+    return ", ".join(
+        f"{abs(1 - a / b):.0%} {less if a <= b else 'more'} {name}" for less, name, a, b in parts
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.cost import costs, saving
-from evaluation.evidence import PREFERENCE
+from evaluation.evidence import ALL_ITEMS, PREFERENCE
 from evaluation.grounds import reach
 from evaluation.material import Example, Material
 from evaluation.params import Prices
@@ -28,6 +28,7 @@ class Line:
     found: MetricEvidence
     lower: float
     upper: float
+    judged: bool  # whether more is better, so that a colour may say so
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,15 @@ def report(
         opponent=material.opponent,
         alpha=alpha,
         part=part,
-        forests=[forest(name, measured, slices, alpha) for name in names],
+        forests=[
+            forest(name, measured, slices, alpha, judged=name in policy.gating) for name in names
+        ],
         histograms=[
             histogram(name, material.items[part], measured[name])
             for name in names
             if name in policy.gating
         ],
-        others=others(evidence, alpha, opened=opened),
+        others=others(evidence, policy, alpha, opened=opened),
         costs=list(found.values()),
         saving=saving(found),
         flags=material.flags[part],
@@ -102,24 +105,28 @@ def shown(examples: Sequence[Example]) -> Sequence[Example]:
     return examples[:SHOWN]
 
 
-def forest(metric: str, whole: Measured, slices: Mapping[str, Measured], alpha: float) -> Forest:
+def forest(
+    metric: str, whole: Measured, slices: Mapping[str, Measured], alpha: float, *, judged: bool
+) -> Forest:
     parts = {metric: whole} | dict(slices)
-    lines = [line(label, m[metric], alpha) for label, m in parts.items() if metric in m]
+    lines = [line(label, m[metric], alpha, judged) for label, m in parts.items() if metric in m]
     ends = [abs(value) for one in lines for value in (one.lower, one.upper)]
     return Forest(metric=metric, lines=lines, end=max(ends) or 1.0)
 
 
-def line(label: str, found: MetricEvidence, alpha: float) -> Line:
+def line(label: str, found: MetricEvidence, alpha: float, judged: bool = True) -> Line:
     lower, upper = reach(found, alpha)
-    return Line(label=label, found=found, lower=lower, upper=upper)
+    return Line(label=label, found=found, lower=lower, upper=upper, judged=judged)
 
 
-def others(evidence: Evidence, alpha: float, *, opened: bool) -> dict[str, list[Line]]:
+def others(
+    evidence: Evidence, policy: Policy, alpha: float, *, opened: bool
+) -> dict[str, list[Line]]:
     """The comparisons beside the main one, by what they are."""
     general = [
         line(f"{name}, {metric}", found, alpha)
-        for name, measured in evidence.general.items()
-        for metric, found in measured.items()
+        for name in sorted(evidence.general, key=lambda name: (name != ALL_ITEMS, name))
+        for metric, found in evidence.general[name].items()
     ]
     found = {"General ability": general}
     if opened:
@@ -127,7 +134,7 @@ def others(evidence: Evidence, alpha: float, *, opened: bool) -> dict[str, list[
             ("Against the fixed reference", evidence.reference),
             ("Against the base with a few-shot prompt", evidence.few_shot),
         ):
-            found[title] = [line(metric, m, alpha) for metric, m in measured.items()]
+            found[title] = [line(m, measured[m], alpha) for m in policy.gating if m in measured]
     return {title: lines for title, lines in found.items() if lines}
 
 

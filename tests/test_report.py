@@ -82,12 +82,15 @@ def test_a_shorter_prompt_saves_tokens_time_and_money() -> None:
     usage = {"challenger": Usage(prompt=40, answer=10), "few-shot": Usage(prompt=140, answer=10)}
     found = costs(usage, {"challenger": 0.2, "few-shot": 0.4}, Prices(prompt=1, answer=2))
     assert found[0] == Cost("challenger", 40, 10, 0.2, pytest.approx(0.06))
-    assert saving({cost.system: cost for cost in found}) == "+67% tokens, +50% time, +62% money"
+    assert (
+        saving({cost.system: cost for cost in found})
+        == "67% fewer tokens, 50% less time, 62% less money"
+    )
 
 
 def test_what_was_not_measured_is_not_claimed() -> None:
     usage = {"challenger": Usage(prompt=40, answer=10), "few-shot": Usage(prompt=90, answer=10)}
     found = costs(usage, {}, Prices(hour=2))
     assert [cost.money for cost in found] == [None, None]
-    assert saving({cost.system: cost for cost in found}) == "+50% tokens"
+    assert saving({cost.system: cost for cost in found}) == "50% fewer tokens"
     assert saving({"challenger": found[0]}) is None
