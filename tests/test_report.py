@@ -10,7 +10,7 @@ from evaluation.params import Prices
 from evaluation.policy import Policy
 from evaluation.report import histogram, report
 from registry.records import Evidence, Flags, Opponent, Row, ScoreTable, Usage
-from tests.test_decision import BETTER, EQUAL, general, table
+from tests.test_decision import BETTER, EQUAL, calibration, general, table
 
 SOME = table(EQUAL)
 
@@ -94,3 +94,13 @@ def test_what_was_not_measured_is_not_claimed() -> None:
     assert [cost.money for cost in found] == [None, None]
     assert saving({cost.system: cost for cost in found}) == "50% fewer tokens"
     assert saving({"challenger": found[0]}) is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_calibration_shows_what_is_known_of_it(known: bool) -> None:
+    unknown = {} if known else dict.fromkeys(("longer_accuracy", "shorter_accuracy", "kappa"))
+    source = calibration(source="ballots", **unknown)
+    evidence = weigh(table(BETTER), Policy(), dev=table(BETTER), calibration=source)
+    shown = page(evidence, opening=1)
+    assert "Ballots, tried on 200 held-out pairs" in shown
+    assert ("60.0 %" in shown) == known
