@@ -1,4 +1,4 @@
-"""MLflow's side of benchmarks/registry.py, for an interpreter that has MLflow 3 and nothing of ours.
+"""MLflow's side of benchmarks/registry_cost.py: it runs where MLflow 3 is, and nothing of ours.
 
 python benchmarks/registry_mlflow.py FOLDER SIZE RUNS PAGE BYTES
 

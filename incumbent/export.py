@@ -1,4 +1,4 @@
-"""`incumbent export`: a version in a folder that other programs load, with its card and evidence."""
+"""`incumbent export`: a version in a folder that other programs load, and its papers."""
 
 import tempfile
 from pathlib import Path

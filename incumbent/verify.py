@@ -9,6 +9,7 @@ from incumbent.output import console, print_json
 from registry.audit import problems
 from registry.errors import IncumbentError
 from registry.records import Decision, Event, Evidence
+from registry.signing import verified
 from registry.store import Registry
 
 
@@ -18,6 +19,7 @@ def verify_registry(as_json: bool) -> None:
         found = list(problems(registry))
         decided = registry.history(kind="decide") if not found else []
         found += changed_decisions(registry, decided)
+        found += forged_signatures(registry)
         events, versions = len(registry.history()), len(registry.versions())
     if as_json:
         print_json({"problems": found, "events": events, "versions": versions})
@@ -29,6 +31,14 @@ def verify_registry(as_json: bool) -> None:
     if not as_json:
         console.print(f"{events} events in an unbroken chain, {versions} versions whole")
         console.print(f"{len(decided)} decisions made again from their evidence: the same bytes")
+
+
+def forged_signatures(registry: Registry) -> Iterator[str]:
+    for version in registry.versions():
+        try:
+            verified(registry, version)
+        except IncumbentError as error:
+            yield f"v{version.number}: {error}"
 
 
 def changed_decisions(registry: Registry, decided: list[Event]) -> Iterator[str]:

@@ -62,8 +62,8 @@ def seat(registry: Reader, version: AdapterVersion) -> Iterator[str]:
         )
     elif gained.detail["forced"]:
         yield (
-            f"{gained.actor} forced it into the seat of {before} on {day(gained)}, without a verdict, "
-            f"which stays marked for ever: {cited(gained.reason)}"
+            f"{gained.actor} forced it into the seat of {before} on {day(gained)}, without a "
+            f"verdict, which stays marked for ever: {cited(gained.reason)}"
         )
     elif gained.detail["by"] == "policy":
         yield (

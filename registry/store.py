@@ -167,6 +167,7 @@ class Registry(Reader):
         """
         self.roles.require("promote", self.actor)
         version = self.version(number)
+        self._refuse_deleted(version)  # now for a plain message, and below since it may be deleted
         self.artifacts.verify_folder(version.adapter.files)
         signed = signing.verified(self, version)
         with writing(self.engine) as connection:

@@ -278,10 +278,13 @@ def read_only(folder: Path) -> Iterator[None]:
 def test_a_read_only_store_changes_nothing_and_says_so(change: str, tmp_path: Path) -> None:
     place = Place(tmp_path / "registry")
     prepare(place, change, tmp_path)
-    with unchanged(place), read_only(place.root):
-        with pytest.raises(IncumbentError, match=r"cannot open|nothing was changed"):
-            with place.open() as registry:
-                CHANGES[change](registry, tmp_path)
+    with (
+        unchanged(place),
+        read_only(place.root),
+        pytest.raises(IncumbentError, match=r"cannot open|nothing was changed"),
+        place.open() as registry,
+    ):
+        CHANGES[change](registry, tmp_path)
 
 
 # --- bytes that change --------------------------------------------------------------------------
