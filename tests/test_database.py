@@ -35,7 +35,7 @@ def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> No
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     with writing(connect(url(tmp_path))) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(IncumbentError, match="schema is 9999.* install a newer one"):
+    with pytest.raises(IncumbentError, match=r"schema is 9999.* install a newer one"):
         connect(url(tmp_path))
     with database.engine_of(url(tmp_path)).connect() as connection:
         assert database.revision(connection) == "9999"
