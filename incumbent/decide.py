@@ -29,7 +29,7 @@ def decide_on_scores(
     Raises InputError naming file, line and field.
     """
     table = read_score_table(scores)
-    policy = load(Policy, path=policy_file) if policy_file else default_policy(table.items)
+    policy = load(Policy, path=policy_file) if policy_file else default_policy(scores, table.items)
     suite, fixed = (read_score_table(path) if path else None for path in (general, reference))
     try:
         evidence = weigh(table, policy, general=suite, reference=fixed)
@@ -47,14 +47,20 @@ def decide_on_scores(
     return EXIT_CODES[decision.verdict]
 
 
-def default_policy(items: tuple[ItemScore, ...]) -> Policy:
-    """The default policy where the table has its metrics, else one by which all it has must win."""
+def default_policy(scores: Path, items: tuple[ItemScore, ...]) -> Policy:
+    """The default policy where the table has its metrics, else one by which all it has must win.
+
+    Raises InputError for a table that has nothing to win in.
+    """
     judged = any(item.preference is not None for item in items)
     there = [*items[0].champion, *([PREFERENCE] if judged else [])]
     if set(Policy().gating) <= set(there):
         return Policy()
     cannot = LESS_IS_BETTER.keys() | NEITHER_IS_BETTER
-    return Policy(gating=tuple(metric for metric in there if metric not in cannot))
+    gating = tuple(metric for metric in there if metric not in cannot)
+    if not gating:
+        raise InputError("no metric of it is one in which more is better", file=scores)
+    return Policy(gating=gating)
 
 
 def print_slices(evidence: Evidence, decision: Decision) -> None:

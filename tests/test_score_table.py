@@ -114,6 +114,13 @@ def test_without_a_preference_all_metrics_must_win(tmp_path: Path) -> None:
     assert "policy strict on rougeL, semantic\n" in shown
 
 
+def test_a_table_with_nothing_to_win_in_is_refused(tmp_path: Path) -> None:
+    sides = {"champion": {"perplexity": 9.0}, "challenger": {"perplexity": 8.0}}
+    failed = run(write(tmp_path / "scores.jsonl", [{"item": "a"} | sides]))
+    assert isinstance(failed.exception, InputError)
+    assert "no metric of it is one in which more is better" in str(failed.exception)
+
+
 @pytest.mark.parametrize(
     ("gain", "verdict", "code"), [(0.1, "PROMOTE", 0), (0.0, "HOLD", 10), (-0.1, "REJECT", 11)]
 )
