@@ -6,7 +6,7 @@ from typing import Any
 
 from evaluation.answers import Answer, answers_of
 from evaluation.decision import rule
-from evaluation.evidence import PREFERENCE, weigh
+from evaluation.evidence import differences, weigh
 from evaluation.grounds import unqualified
 from evaluation.material import material
 from evaluation.policy import Policy
@@ -37,8 +37,9 @@ def main() -> None:
     decision = rule(evidence, policy, opening)
     evidence.write(EVIDENCE)
     write_bytes(METRICS, json.dumps(metrics(evidence, opening), indent=2).encode() + b"\n")
-    write_bytes(DIFFERENCES, differences(read_scores(Split.DEV).items, policy.gating).encode())
-    write_bytes(REPORT, report(evidence, decision, policy, material()).encode())
+    shown = material()
+    write_bytes(DIFFERENCES, quantiles(shown.items[Split.DEV], policy.gating).encode())
+    write_bytes(REPORT, report(evidence, decision, policy, shown).encode())
     print(f"{decision}")
     print(
         "this is the verdict of a first opening; `incumbent submit` asks the registry which it is"
@@ -68,24 +69,14 @@ def cells(found: MetricEvidence) -> dict[str, float]:
     return {side: mean for side, mean in sides.items() if mean is not None} | {"diff": found.diff}
 
 
-def differences(items: Sequence[ItemScore], gating: Sequence[str]) -> str:
+def quantiles(items: Sequence[ItemScore], gating: Sequence[str]) -> str:
     """What `dvc plots` draws: every gating metric's dev differences, each from worst to best."""
-    columns = []
-    for metric in gating:
-        found = [difference(item, metric) for item in items]
-        columns.append(sorted(value for value in found if value is not None))
+    columns = [sorted(differences(items, metric).tolist()) for metric in gating]
     lines = ["\t".join(("share", *gating))]
     for i in range(min(map(len, columns))):
         share = (i + 0.5) / len(columns[0])
         lines.append("\t".join(f"{value:.6f}" for value in (share, *(c[i] for c in columns))))
     return "\n".join(lines) + "\n"
-
-
-def difference(item: ItemScore, metric: str) -> float | None:
-    """Challenger − champion; of a preference, what it is above one half; None where unjudged."""
-    if metric == PREFERENCE:
-        return None if item.preference is None else item.preference - 0.5
-    return item.challenger[metric] - item.champion[metric]
 
 
 if __name__ == "__main__":

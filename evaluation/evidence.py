@@ -39,12 +39,15 @@ def weigh(
     """
     for table in (sealed, dev) if dev else (sealed,):
         refuse(table, policy)
+    slices = sliced(sealed, policy)
+    if missing := sorted(policy.critical_slices.keys() - slices.keys()):
+        raise InputError(f"the policy's critical slice {missing[0]!r} has no item")
     return Evidence(
         pins=sealed.pins,
         policy=policy.digest,
         dev=measure(dev.items, policy) if dev else {},
         sealed=measure(sealed.items, policy),
-        slices=sliced(sealed, policy),
+        slices=slices,
         general=whole_and_sliced(general, policy) if general else {},
         reference=measure(reference.items, policy) if reference else {},
         few_shot=measure(few_shot.items, policy) if few_shot else {},
@@ -68,20 +71,16 @@ def refuse(table: ScoreTable, policy: Policy) -> None:
 
 
 def sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
-    """Evidence on each slice; raises InputError for a critical one that has no item."""
-    names = sorted({name for item in table.items for name in item.slices})
-    if missing := sorted(policy.critical_slices.keys() - set(names)):
-        raise InputError(f"the policy's critical slice {missing[0]!r} has no item")
-    inside: dict[str, list[ItemScore]] = {name: [] for name in names}
+    """Evidence on each slice, by name."""
+    inside: dict[str, list[ItemScore]] = {}
     for item in table.items:
         for name in item.slices:
-            inside[name].append(item)
-    return {name: measure(items, policy) for name, items in inside.items()}
+            inside.setdefault(name, []).append(item)
+    return {name: measure(inside[name], policy) for name in sorted(inside)}
 
 
 def whole_and_sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
-    slices = sliced(table, policy.model_copy(update={"critical_slices": {}}))
-    return {ALL_ITEMS: measure(table.items, policy)} | slices
+    return {ALL_ITEMS: measure(table.items, policy)} | sliced(table, policy)
 
 
 def measure(items: Sequence[ItemScore], policy: Policy) -> Measured:
@@ -94,12 +93,18 @@ def measure(items: Sequence[ItemScore], policy: Policy) -> Measured:
         for name in sorted(set.intersection(*(set(item.champion) for item in items)))
     }
     judged = [item for item in items if item.preference is not None]
-    preferred = np.array([item.preference for item in judged], dtype=np.float64) - 0.5
+    preferred = differences(judged, PREFERENCE)
     measured[PREFERENCE] = summarise(judged, preferred, policy, PREFERENCE, len(items))
     return {name: found for name, found in measured.items() if found is not None}
 
 
 def differences(items: Sequence[ItemScore], metric: str) -> Array:
+    """Challenger − champion on each item [n]; of a preference, what it is above one half, items
+    without one left out.
+    """
+    if metric == PREFERENCE:
+        judged = [item.preference for item in items if item.preference is not None]
+        return np.array(judged, dtype=np.float64) - 0.5
     return np.array([item.challenger[metric] - item.champion[metric] for item in items])
 
 

@@ -56,20 +56,22 @@ class Material(Record):
 def material() -> Material:
     """Read what the stages before left."""
     parts = (Split.DEV, Split.SEALED)
+    items: dict[str, tuple[ItemScore, ...]] = {part: read_scores(part).items for part in parts}
     return Material(
         opponent=Opponent.read(CHAMPION),
-        items={part: read_scores(part).items for part in parts},
+        items=items,
         flags={part: Flags.read(SCORES / f"{part}.flags.json") for part in parts},
-        examples=examples(),
+        examples=examples(items[Split.DEV]),
     )
 
 
-def examples() -> tuple[Example, ...]:
+def examples(dev: Sequence[ItemScore]) -> tuple[Example, ...]:
+    """The dev items with what both sides answered."""
     answers = {
         side: {a.item: a.text for a in Answer.read_lines(answers_of(side, Split.DEV))}
         for side in ("champion", "challenger")
     }
-    scores = {item.item: item for item in read_scores(Split.DEV).items}
+    scores = {item.item: item for item in dev}
     return tuple(
         Example(
             row=row,

@@ -8,8 +8,6 @@ from evaluation.contest import Contest, Judge, Judgement
 from evaluation.judge import LlmJudge
 from evaluation.params import PreferenceParams
 
-__all__ = ["Ballots", "Contest", "Judge", "Judgement", "judge_of"]
-
 
 class Ballots:
     """People: the mean of their blind ballots on an item; an item without ballots is unjudged."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.cost import costs, saving
-from evaluation.evidence import ALL_ITEMS, PREFERENCE
+from evaluation.evidence import ALL_ITEMS, differences
 from evaluation.grounds import reach
 from evaluation.material import Example, Material
 from evaluation.params import Prices
@@ -139,10 +139,7 @@ def others(
 
 
 def histogram(metric: str, items: Sequence[ItemScore], found: MetricEvidence) -> Histogram:
-    if metric == PREFERENCE:
-        values = [item.preference - 0.5 for item in items if item.preference is not None]
-    else:
-        values = [item.challenger[metric] - item.champion[metric] for item in items]
+    values = differences(items, metric)
     end = float(np.abs(values).max(initial=0)) or 1.0
     counts, _ = np.histogram(values, bins=BINS, range=(-end, end))
     return Histogram(metric=metric, found=found, counts=counts.tolist(), end=end)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from evaluation.answers import Answer, answers_of
+from evaluation.contest import Contest, Judge
 from evaluation.general import CORRECT, SUITE, correct, read_suite
 from evaluation.params import Decoding, PreferenceParams, ScoringParams
-from evaluation.preference import Contest, Judge, judge_of
+from evaluation.preference import judge_of
 from evaluation.scorers import Scorer, Scores, load_scorers, score, scorers_digest
 from registry.canonical import digest_folder, digest_json
 from registry.errors import run_stage

@@ -27,7 +27,6 @@ Number = Annotated[int, typer.Argument(min=1, help="The version's number.")]
 Promote = Annotated[
     bool, typer.Option("--promote", help="Give it the seat if the verdict is PROMOTE.")
 ]
-Required = Annotated[str, typer.Option("--reason", help="Why; it stands in the history.")]
 Reason = Annotated[str, typer.Option(help="Why; it stands in the history.")]
 
 
@@ -250,7 +249,7 @@ def promote(
 
 
 @app.command()
-def reject(number: Number, reason: Required) -> None:
+def reject(number: Number, reason: Reason) -> None:
     """Say no to a version, whatever its verdict: it cannot be promoted any more."""
     from incumbent.seat import reject_version
 
@@ -273,7 +272,7 @@ def alias(
 
 
 @app.command()
-def delete(number: Number, reason: Required) -> None:
+def delete(number: Number, reason: Reason) -> None:
     """Delete a version that no alias names; a tombstone keeps its record and lineage."""
     from incumbent.seat import delete_version
 

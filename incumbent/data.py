@@ -4,9 +4,10 @@ from pathlib import Path
 
 from evaluation.iteration import bad, correction, negative
 from evaluation.material import examples
+from evaluation.score_table import read_scores
 from incumbent.output import console
 from registry.errors import InputError
-from registry.records import write_records
+from registry.records import Split, write_records
 
 
 def export_bad_answers(to: Path, count: int) -> None:
@@ -18,7 +19,7 @@ def export_bad_answers(to: Path, count: int) -> None:
     for path in paths:
         if path.exists():
             raise InputError("is there already, and may hold somebody's corrections", file=path)
-    found = bad(examples(), count)
+    found = bad(examples(read_scores(Split.DEV).items), count)
     write_records(paths[0], [correction(why, example) for why, example in found])
     pairs = [negative(example) for _, example in found]
     write_records(paths[1], [pair for pair in pairs if pair.chosen != pair.rejected])

@@ -12,7 +12,7 @@ from registry.lineage import Lineage, trace
 from registry.models import pinned_folder
 from registry.reader import Reader
 from registry.records import AdapterVersion
-from registry.signing import SIGNATURE, STATEMENT, check_signature, newest_signature
+from registry.signing import SIGNATURE, STATEMENT, check_signature
 
 CARD = "README.md"
 
@@ -53,10 +53,8 @@ def refuse_occupied(to: Path) -> None:
 def write_adapter(registry: Reader, version: AdapterVersion, draft: Path) -> None:
     """The adapter's files as they were submitted, and what was signed about them."""
     artifacts = registry.artifacts
-    for name, blob in artifacts.manifest(version.adapter.files).items():
-        (draft / name).parent.mkdir(parents=True, exist_ok=True)
-        (draft / name).write_bytes(artifacts.get(blob))
-    if signed := newest_signature(registry, version.number):
+    artifacts.copy(version.adapter.files, draft)
+    if signed := registry.newest_event(version.number, "sign"):
         # With the newline that every record's file ends with, and that was signed.
         statement = artifacts.get(str(signed.detail["statement"])) + b"\n"
         (draft / STATEMENT).write_bytes(statement)

@@ -18,9 +18,8 @@ def import_adapter(folder: Path, *, reason: str, as_json: bool) -> None:
     """Nothing is stored unless all of it is sound. Raises InputError naming what is not."""
     pin = ModelPin.read(BASE)
     with admitted(folder, pin, pinned_folder(pin, "base")) as found, Registry.here() as registry:
-        known = {version.adapter.files for version in registry.versions()}
+        new = registry.version_of(found.adapter.files) is None
         version = registry.submit(found.adapter, found.folder, reason, found.origin)
-        new = version.adapter.files not in known
         origin = found.origin
     if as_json:
         print_json(summary(version, origin, new))

@@ -45,7 +45,7 @@ def standing(registry: Reader, version: AdapterVersion) -> Iterator[str]:
         )
     else:
         yield f"{version.label} was champion until v{lost.version} took the seat on {day(lost)}."
-    if deleted := newest(registry, version, "delete"):
+    if deleted := registry.newest_event(version.number, "delete"):
         yield f"{deleted.actor} deleted it on {day(deleted)}: {cited(deleted.reason)}"
 
 
@@ -79,7 +79,10 @@ def seat(registry: Reader, version: AdapterVersion) -> Iterator[str]:
 
 def verdict(registry: Reader, version: AdapterVersion) -> Iterator[str]:
     """What the newest decision says and why, and a person's no."""
-    decided, decision = newest(registry, version, "decide"), registry.decision(version.number)
+    decided, decision = (
+        registry.newest_event(version.number, "decide"),
+        registry.decision(version.number),
+    )
     if decided is None or decision is None:
         yield f"It was submitted by {version.actor} on {version.at[:10]}, and never decided on."
     elif decision.opening is None:
@@ -95,7 +98,7 @@ def verdict(registry: Reader, version: AdapterVersion) -> Iterator[str]:
         )
     if decision and decision.needed:
         yield f"About {decision.needed} more eval items would settle it."
-    if rejected := newest(registry, version, "reject"):
+    if rejected := registry.newest_event(version.number, "reject"):
         yield f"{rejected.actor} rejected it on {day(rejected)}: {cited(rejected.reason)}"
 
 
@@ -103,7 +106,11 @@ def outlook(registry: Reader, version: AdapterVersion) -> Iterator[str]:
     """What would bring a version to the seat that is not in it and could be."""
     number, champion = version.number, registry.champion()
     decision = registry.decision(number)
-    if champion == version or registry.deleted(number) or newest(registry, version, "reject"):
+    if (
+        champion == version
+        or registry.deleted(number)
+        or registry.newest_event(version.number, "reject")
+    ):
         return
     if registry.rolled_back(number):
         yield f"`incumbent rollback --to {number}` would bring it back."
@@ -130,11 +137,6 @@ def tenure(registry: Reader, number: int) -> tuple[Event | None, Event | None]:
         elif gained and lost is None:
             lost = event
     return gained, lost
-
-
-def newest(registry: Reader, version: AdapterVersion, kind: str) -> Event | None:
-    events = (e for e in reversed(registry.history(version.number)) if e.kind == kind)
-    return next(events, None)
 
 
 def reasons(decision: Decision) -> str:

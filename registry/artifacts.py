@@ -73,10 +73,14 @@ class Artifacts:
         if target.is_dir() and digest_folder(target) == digest:
             return target
         with staged_folder(target) as draft:
-            for name, blob in self.manifest(digest).items():
-                (draft / name).parent.mkdir(parents=True, exist_ok=True)
-                (draft / name).write_bytes(self.get(blob))
+            self.copy(digest, draft)
         return target
+
+    def copy(self, digest: Digest, folder: Path) -> None:
+        """Write a stored folder's files into a folder."""
+        for name, blob in self.manifest(digest).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(self.get(blob))
 
     def digests(self) -> Iterator[Digest]:
         """The digest of everything that is stored."""

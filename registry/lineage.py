@@ -103,8 +103,8 @@ def label_of(reader: Reader, adapter: Digest | None) -> str | None:
     """The label of the version that an adapter is, or of what is left of its digest."""
     if adapter is None:
         return None
-    known = (v.label for v in reader.versions(with_deleted=True) if v.adapter.files == adapter)
-    return next(known, f"adapter {adapter}, no version of {reader.family}")
+    known = reader.version_of(adapter)
+    return known.label if known else f"adapter {adapter}, no version of {reader.family}"
 
 
 def opponent(reader: Reader, decision: Decision | None) -> Opponent | None:
@@ -112,12 +112,8 @@ def opponent(reader: Reader, decision: Decision | None) -> Opponent | None:
     if decision is None or decision.pins is None:
         return None
     champion = decision.pins.champion
-    numbers = (
-        v.number
-        for v in reader.versions(with_deleted=True)
-        if champion is not None and v.adapter.files == champion
-    )
-    return Opponent(adapter=champion, version=next(numbers, None))
+    known = reader.version_of(champion) if champion else None
+    return Opponent(adapter=champion, version=known.number if known else None)
 
 
 def gating(reader: Reader, decision: Decision) -> tuple[str, ...]:

@@ -104,6 +104,12 @@ class Reader:
             return found
         raise InputError(f"{self.family} has no version {number}; see `incumbent versions`")
 
+    def version_of(self, adapter: Digest) -> AdapterVersion | None:
+        """The version that an adapter is in this family, also a deleted one."""
+        return next(
+            iter(self._read(AdapterVersion, self._own().where(versions.c.adapter == adapter))), None
+        )
+
     def deleted(self, number: int) -> bool:
         query = select(versions.c.deleted).where(
             versions.c.family == self.family, versions.c.number == number
@@ -133,14 +139,18 @@ class Reader:
         """The family's events, oldest first; of one version or of one kind when asked."""
         return self._read(Event, self._events(number, kind).order_by(events.c.seq))
 
+    def newest_event(self, number: int, kind: EventKind) -> Event | None:
+        """The last event of a kind about a version. Raises IncumbentError if it was changed."""
+        with self.engine.connect() as connection:
+            return self._newest(connection, kind, number)
+
     def state(self, at: str | None = None) -> State:
         """What the events up to a moment make of the family, whatever the other tables say."""
         return fold(self.history(), until=at)
 
     def decision(self, number: int) -> Decision | None:
         """The newest decision on a version."""
-        with self.engine.connect() as connection:
-            decided = self._newest(connection, "decide", number)
+        decided = self.newest_event(number, "decide")
         if decided is None:
             return None
         return self.artifacts.get_record(Decision, str(decided.detail["decision"]))
@@ -157,8 +167,7 @@ class Reader:
         """
         champion, until = self.champion(), None
         if champion and champion.adapter.files == challenger:
-            with self.engine.connect() as connection:
-                won = self._newest(connection, "promote", champion.number)
+            won = self.newest_event(champion.number, "promote")
             assert won is not None, "the champion was promoted"
             beaten, until = won.detail["from"], won.seq
             champion = self.version(int(str(beaten))) if beaten else None

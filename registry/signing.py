@@ -17,7 +17,7 @@ from registry.artifacts import Artifacts
 from registry.errors import IncumbentError, InputError
 from registry.place import Keys
 from registry.reader import Reader
-from registry.records import AdapterVersion, Decision, Digest, Event, Record
+from registry.records import AdapterVersion, Decision, Digest, Record
 from registry.signing_keys import MISSING, public_digest
 
 STATEMENT, SIGNATURE = "statement.json", "model.sig"
@@ -102,7 +102,7 @@ def verified(reader: Reader, version: AdapterVersion) -> Statement | None:
     if keys.required and not keys.public:
         problem = "a signature is required, and no public key to check it with is named"
         raise InputError(problem, file="params.yaml", field="registry.public_keys")
-    event = newest_signature(reader, version.number)
+    event = reader.newest_event(version.number, "sign")
     if event is None or not keys.public:
         return None
     statement = reader.artifacts.get_record(Statement, str(event.detail["statement"]))
@@ -111,10 +111,6 @@ def verified(reader: Reader, version: AdapterVersion) -> Statement | None:
     with laid_out(reader.artifacts, statement) as folder:
         refuse_forged(folder, bundle, version, keys)
     return statement
-
-
-def newest_signature(reader: Reader, number: int) -> Event | None:
-    return next(reversed(reader.history(number, "sign")), None)
 
 
 def refuse_forged(folder: Path, bundle: bytes, version: AdapterVersion, keys: Keys) -> None:

@@ -294,7 +294,7 @@ class Registry(Reader):
         if self.keys.private is None or self.deleted(number):
             return
         statement = signing.Statement.about(self.version(number), self.decision(number))
-        newest = signing.newest_signature(self, number)
+        newest = self.newest_event(number, "sign")
         if newest is None or newest.detail["statement"] != statement.digest:
             reason = "signed on submission" if statement.decision is None else "signed as decided"
             self.sign(number, self.keys.private, reason)

@@ -1,5 +1,7 @@
 """A fake home for every test, and makers of small true records."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,6 +62,21 @@ def make_adapter(tmp_path: Path) -> Callable[[str], tuple[Adapter, Path]]:
         return Adapter(files=files, base=BASE, recipe="c" * 64, dataset="d" * 64), folder
 
     return make
+
+
+def printed_in_other_processes(code: str) -> set[str]:
+    """What a program prints in two processes with two hash seeds: one text, if all is well."""
+    environment = {"PYTHONPATH": str(ROOT), "HOME": str(Path.home())}
+    return {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
 
 
 def evidence_of(challenger: str, champion: str | None, eval_set: str = "e" * 64) -> Evidence:

@@ -11,19 +11,14 @@ from registry.records import (
     Adapter,
     AdapterVersion,
     DatasetVersion,
-    Decision,
     Digest,
     Evidence,
-    ModelPin,
-    ScorePins,
     Split,
     Verdict,
 )
 from registry.store import Registry
+from tests.conftest import BASE, decision_on, evidence_of
 
-BASE = ModelPin(
-    model="m", name="a-base", revision="r", weights="b" * 64, config="c" * 64, chat_template=None
-)
 DATASET = DatasetVersion(rows="d" * 64, splits={Split.TRAIN: 1}, sources=("s",), contract="c" * 64)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -70,37 +65,21 @@ def submit(registry: Registry, name: str, folder: Path) -> AdapterVersion:
     return registry.submit(adapter, files, f"made {name}", DATASET)
 
 
-def pins_of(
-    version: AdapterVersion, champion: AdapterVersion | None, exam: Digest = "e" * 64
-) -> ScorePins:
-    return ScorePins(
-        eval_set=exam,
-        base=BASE.weights,
-        champion=champion.adapter.files if champion else None,
-        challenger=version.adapter.files,
-        decoding="f" * 64,
-        scorers="a" * 64,
-    )
+def evidence_on(registry: Registry, version: AdapterVersion, exam: Digest = "e" * 64) -> Evidence:
+    """Evidence on a version against whoever holds the seat now."""
+    champion = registry.champion()
+    return evidence_of(version.adapter.files, champion.adapter.files if champion else None, exam)
 
 
 def decide(
     registry: Registry, version: AdapterVersion, verdict: Verdict = Verdict.PROMOTE
 ) -> AdapterVersion:
     """Keep a decision on a version against whoever holds the seat; returns the version."""
-    pins = pins_of(version, registry.champion())
-    evidence = Evidence(pins=pins, policy=pins.digest, dev={}, sealed={}, slices={})
-    decision = Decision(
-        verdict=verdict,
-        reasons=("because",),
-        opening=1,
-        alpha=0.03,
-        bounds={},
-        needed=None,
-        pins=pins,
-        evidence=evidence.digest,
-        policy=pins.digest,
-    )
-    registry.record_decision(version.number, decision, evidence, pins)
+    evidence = evidence_on(registry, version)
+    assert evidence.pins is not None
+    policy = evidence.pins  # any record will do
+    decision = decision_on(evidence, verdict).model_copy(update={"policy": policy.digest})
+    registry.record_decision(version.number, decision, evidence, policy)
     return version
 
 

@@ -17,7 +17,7 @@ from evaluation.scorers import COLUMNS, Scores, load_scorers, score, scorers_dig
 from registry.errors import IncumbentError, InputError
 from registry.params import load
 from registry.records import Row
-from tests.conftest import ROOT
+from tests.conftest import ROOT, printed_in_other_processes
 
 EMBEDDER = Path("no-embedder")  # only `semantic` reads it
 
@@ -279,17 +279,7 @@ def test_the_digest_is_equal_in_another_process_with_another_hash_seed() -> None
         "metrics = ['length', {'metric': 'rouge', 'options': {'stem': True, 'sentences': True}}]\n"
         "print(scorers_digest(ScoringParams.model_validate({'metrics': metrics})))\n"
     )
-    found = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT), "HOME": str(Path.home())},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(found) == 1
+    assert len(printed_in_other_processes(code)) == 1
 
 
 def test_importing_scorers_loads_nothing_heavy() -> None:

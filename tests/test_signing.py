@@ -13,7 +13,7 @@ from registry.files import home
 from registry.params import load
 from registry.place import Keys, RegistryParams
 from registry.records import Adapter, AdapterVersion, Verdict
-from registry.signing import Statement, check_signature, newest_signature, sign
+from registry.signing import Statement, check_signature, sign
 from registry.signing_keys import make_keys
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of
@@ -67,7 +67,7 @@ def attach(registry: Registry, number: int, statement: Statement, bundle: bytes)
 
 
 def stored(registry: Registry, number: int) -> tuple[Statement, bytes]:
-    event = newest_signature(registry, number)
+    event = registry.newest_event(number, "sign")
     assert event
     artifacts = registry.artifacts
     statement = artifacts.get_record(Statement, str(event.detail["statement"]))

@@ -25,7 +25,7 @@ from registry.records import Exam, Verdict
 from registry.state import CHAMPION, State
 from registry.store import Registry
 from tests.databases import copy_of
-from tests.places import Place, decide, made, pins_of, submit, ticking
+from tests.places import Place, decide, evidence_on, made, submit, ticking
 
 pytest_plugins = ["tests.servers"]
 
@@ -185,7 +185,8 @@ class TwoClients(RuleBasedStateMachine):
     def open(self, client: int, pick: int, exam: int) -> None:
         registry, number = self.clients[client], self.number(pick)
         sheet = EXAMS[exam]
-        pins = pins_of(registry.version(number), registry.champion(), sheet.digest)
+        pins = evidence_on(registry, registry.version(number), sheet.digest).pins
+        assert pins is not None
         opening = registry.open_exam(pins, sheet, number, alpha=0.05)
         assert opening.number == self.model.open(exam, number)
 

@@ -1,8 +1,5 @@
 """Known values, and properties that every interval must have."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +15,7 @@ from evaluation.statistics import (
     p_below,
     paired,
 )
-from tests.conftest import ROOT
+from tests.conftest import printed_in_other_processes
 
 values = st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=3, max_size=40)
 
@@ -83,18 +80,7 @@ def test_the_bootstrap_is_the_same_in_another_process_with_another_hash_seed() -
         "import numpy as np; from evaluation.statistics import paired;"
         "print(repr(paired(np.arange(9) / 7, list('aabbccdde'))))"
     )
-    seen = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            env={"PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(seen) == 1
+    assert len(printed_in_other_processes(code)) == 1
 
 
 def test_p_values_and_bounds_are_two_sides_of_one_test() -> None:
