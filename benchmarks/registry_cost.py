@@ -3,8 +3,9 @@
 python benchmarks/registry_cost.py [--sizes 100 1000 10000] [--runs 20] [--mlflow-python PYTHON]
 
 Every version in the registry was decided on, and every tenth was promoted. The times are medians,
-taken in turn at each size, so that a busy machine slows all of them alike. MLflow's side runs with
-the interpreter that is given, at the second size; registry_mlflow.py says what is compared.
+taken in turn at each size, so that a busy machine slows all of them alike. MLflow's side takes its
+turns too, with the interpreter that is given and at the second size; registry_mlflow.py says what
+is compared.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sqlalchemy import insert
@@ -23,6 +24,8 @@ from sqlalchemy import insert
 from registry.canonical import digest_folder, digest_json
 from registry.chain import GENESIS, beside
 from registry.database import writing
+from registry.files import sync
+from registry.listing import newest
 from registry.records import (
     Adapter,
     AdapterVersion,
@@ -35,6 +38,7 @@ from registry.records import (
     ScorePins,
     Verdict,
 )
+from registry.seat import COUNTS_FROM
 from registry.state import CHAMPION
 from registry.store import Registry
 from registry.tables import aliases, events, versions
@@ -44,12 +48,13 @@ LARGE = 10_000_000  # bytes of an adapter of a small model
 BASE = ModelPin(
     model="m", name="base", revision="r", weights="b" * 64, config="c" * 64, chat_template=None
 )
-COMPARED = {  # our verb and MLflow's, with what is asked of the ratio
-    "submit, 10 MB": 2,
-    "promote": 2,
-    "champion": 5,
-    "first page": 5,
-    "last page": 5,
+COMPARED = {  # MLflow's verb and ours, with what is asked of the ratio
+    "submit, 10 MB": ("submit, 10 MB", 2),
+    "submit, 10 MB, synced": ("submit, 10 MB", 2),
+    "promote": ("promote", 2),
+    "champion": ("champion", 5),
+    "first page": ("first page", 5),
+    "last page": ("last page", 5),
 }
 
 
@@ -64,12 +69,13 @@ def main() -> None:
         registries = {
             size: stack.enter_context(filled(root / str(size), size)) for size in options.sizes
         }
-        times = measure(registries, root, options.runs)
+        size = options.sizes[min(1, len(options.sizes) - 1)]
+        python = options.mlflow_python
+        theirs = stack.enter_context(mlflow(python, root, size)) if python else None
+        times, beside = measure(registries, root, options.runs, theirs)
         print_growth(times, options.sizes)
-        if options.mlflow_python:
-            size = options.sizes[min(1, len(options.sizes) - 1)]
-            theirs = measure_mlflow(options.mlflow_python, root, size, options.runs)
-            print_beside_mlflow(times, theirs, size)
+        if theirs:
+            print_beside_mlflow(times[size], beside, size)
 
 
 # --- a registry that is in use ------------------------------------------------------------------
@@ -77,9 +83,11 @@ def main() -> None:
 
 def filled(root: Path, size: int) -> Registry:
     """A registry of that many versions. Their adapters are not there: nothing that is timed reads
-    them.
+    them; but for the folders of two digits, which all are there by then.
     """
     registry = Registry(root, FAMILY, actor="benchmark")
+    for number in range(256):
+        (root / "artifacts" / f"{number:02x}").mkdir(parents=True)
     told = list(history(size))
     submitted = [version for _, version in told if version]
     rows = [
@@ -138,27 +146,35 @@ def history(size: int) -> Iterator[tuple[Event, AdapterVersion | None]]:
         yield event("decide", number, decided | {"verdict": "PROMOTE"}), None
         if number % 10 == 1:
             seated: Detail = {"from": seat, "by": "policy", "forced": 0, "base": BASE.weights}
-            yield event("promote", number, seated | names | {"decision": None}), None
+            seated |= {"decision": None, COUNTS_FROM: 1}
+            yield event("promote", number, seated | names), None
             seat = number
 
 
 # --- our side -----------------------------------------------------------------------------------
 
-Times = dict[int, dict[str, float]]  # median seconds by size and verb
+Times = dict[str, float]  # seconds by verb
 
 
-def measure(registries: dict[int, Registry], root: Path, runs: int) -> Times:
-    taken: dict[int, dict[str, list[float]]] = {size: {} for size in registries}
+def measure(
+    registries: dict[int, Registry], root: Path, runs: int, theirs: Callable[[], Times] | None
+) -> tuple[dict[int, Times], Times]:
+    """Our medians by size, and MLflow's where it is measured beside ours."""
+    taken: dict[int, list[Times]] = {size: [] for size in registries}
+    beside: list[Times] = []
     for run in range(runs + 1):
         for size, registry in registries.items():
-            for verb, act in acts(registry, root / f"adapter-{size}-{run}", size):
-                seconds = timed(act)
-                if run:  # the first run fills the caches
-                    taken[size].setdefault(verb, []).append(seconds)
-    return {
-        size: {verb: statistics.median(times) for verb, times in verbs.items()}
-        for size, verbs in taken.items()
-    }
+            verbs = acts(registry, root / f"adapter-{size}-{run}", size)
+            taken[size].append({verb: timed(act) for verb, act in verbs})
+        if theirs:
+            beside.append(theirs())
+    return {size: medians(several) for size, several in taken.items()}, medians(beside)
+
+
+def medians(runs: list[Times]) -> Times:
+    """Without the first run, which fills the caches."""
+    verbs = runs[0] if runs else {}
+    return {verb: statistics.median(run[verb] for run in runs[1:]) for verb in verbs}
 
 
 def acts(registry: Registry, folder: Path, size: int) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -172,6 +188,8 @@ def acts(registry: Registry, folder: Path, size: int) -> Iterator[tuple[str, Cal
     yield "first page", lambda: registry.versions(limit=PAGE)
     yield "last page", lambda: registry.newest(PAGE)
     yield "last page by number", lambda: registry.versions(after=size - PAGE, limit=PAGE)
+    yield "listed with verdicts", lambda: newest(registry, PAGE)
+    yield "whom to beat", lambda: registry.opponent("0" * 64)
 
 
 def timed(act: Callable[[], object]) -> float:
@@ -181,10 +199,14 @@ def timed(act: Callable[[], object]) -> float:
 
 
 def made(folder: Path, length: int) -> tuple[Adapter, Path]:
-    """A new adapter's folder, whose weights are that many random bytes."""
+    """A new adapter's folder, whose weights are that many random bytes, on the disk as training
+    leaves it.
+    """
     folder.mkdir(parents=True)
     (folder / "adapter_model.safetensors").write_bytes(os.urandom(length))
     (folder / "adapter_config.json").write_text("{}")
+    for path in (*folder.iterdir(), folder):
+        sync(path)
     files = digest_folder(folder)
     return Adapter(files=files, base=BASE, recipe="c" * 64, dataset="d" * 64), folder
 
@@ -219,28 +241,36 @@ def decide(registry: Registry, version: AdapterVersion) -> int:
 # --- MLflow's side, and the tables --------------------------------------------------------------
 
 
-def measure_mlflow(python: Path, root: Path, size: int, runs: int) -> dict[str, float]:
-    """MLflow's medians, in seconds by our verbs."""
+@contextmanager
+def mlflow(python: Path, root: Path, size: int) -> Iterator[Callable[[], Times]]:
+    """What makes one run of MLflow's in a process of its own."""
     script = Path(__file__).with_name("registry_mlflow.py")
-    numbers = [str(number) for number in (size, runs, PAGE, LARGE)]
-    done = subprocess.run(
-        [python, script, root / "mlflow", *numbers], check=True, stdout=subprocess.PIPE, text=True
-    )
-    times: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return times
+    command = [*map(str, (python, script, root / "mlflow", size, PAGE, LARGE))]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        assert process.stdin and process.stdout
+        ask, answers = process.stdin, process.stdout
+
+        def run() -> Times:
+            ask.write("\n")
+            times: Times = json.loads(answers.readline())
+            return times
+
+        yield run
 
 
-def print_growth(times: Times, sizes: list[int]) -> None:
+def print_growth(times: dict[int, Times], sizes: list[int]) -> None:
     print(f"{'median ms at':22}" + "".join(f"{size:>10}" for size in sizes) + "     ratio")
     for verb in times[sizes[0]]:
         row = [times[size][verb] * 1000 for size in sizes]
         print(f"{verb:22}" + "".join(f"{ms:>10.2f}" for ms in row) + f"{row[-1] / row[0]:>10.2f}")
 
 
-def print_beside_mlflow(times: Times, theirs: dict[str, float], size: int) -> None:
+def print_beside_mlflow(times: Times, theirs: Times, size: int) -> None:
     print(f"\n{f'median ms at {size}':22}{'incumbent':>10}{'MLflow':>10}{'times':>10}{'asked':>10}")
-    for verb, asked in COMPARED.items():
-        ours, other = times[size][verb] * 1000, theirs[verb] * 1000
+    for verb, (own, asked) in COMPARED.items():
+        ours, other = times[own] * 1000, theirs[verb] * 1000
         print(f"{verb:22}{ours:>10.2f}{other:>10.2f}{other / ours:>10.1f}{asked:>10}")
 
 

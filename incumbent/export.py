@@ -12,7 +12,8 @@ from registry.lineage import Lineage, trace
 from registry.models import pinned_folder
 from registry.reader import Reader
 from registry.records import AdapterVersion
-from registry.signing import SIGNATURE, STATEMENT, check_signature
+from registry.release import release
+from registry.signing import SIGNATURE, STATEMENT
 
 CARD = "README.md"
 
@@ -21,15 +22,13 @@ def export_version(number: int, to: Path, *, merged: bool) -> None:
     """The folder appears whole or not at all, and every byte in it was checked.
 
     Raises InputError for a folder that holds something, and for a deleted version; IncumbentError
-    where the signature or a byte is not as it must be.
+    where the signature, a row, an event or a byte is not as it must be.
     """
     to = to.absolute()
     refuse_occupied(to)
     with Reader.here() as registry:
+        release(registry, number)
         lineage = trace(registry, number)
-        if lineage.deleted:
-            raise InputError(f"{lineage.version.label} was deleted")
-        check_signature(registry, lineage.version)
         try:
             with staged_folder(to) as draft:
                 if merged:

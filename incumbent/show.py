@@ -10,6 +10,7 @@ from registry.card import card
 from registry.lineage import Lineage, name_of, trace
 from registry.reader import Reader
 from registry.records import Decision, Event, Record
+from registry.state import CHAMPION
 
 Fact = tuple[str, str | Text]
 
@@ -42,9 +43,9 @@ def dumped(lineage: Lineage) -> dict[str, Any]:
     def plain(record: Record | None) -> Any:
         return record.model_dump(mode="json") if record else None
 
-    seat = lineage.version.number if "champion" in lineage.aliases else None
+    verdict = lineage.decision.verdict if lineage.decision else None
     signed = newest(lineage, "sign")
-    return summary(lineage.version, lineage.decision, seat) | {
+    return summary(lineage.version, verdict, CHAMPION in lineage.aliases) | {
         "deleted": lineage.deleted,
         "aliases": lineage.aliases,
         "dataset": plain(lineage.dataset),

@@ -5,38 +5,39 @@ from typing import Any
 from rich.text import Text
 
 from incumbent.output import coloured, console, print_json, print_table
-from registry.records import AdapterVersion, Decision, short
-from registry.store import Registry
+from registry.listing import Entry, newest
+from registry.reader import Reader
+from registry.records import AdapterVersion, Verdict, short
 
 
-def print_versions(as_json: bool) -> None:
-    with Registry.here() as registry:
-        champion = registry.champion()
-        found = [(version, registry.decision(version.number)) for version in registry.versions()]
-    seat = champion.number if champion else None
+def print_versions(as_json: bool, *, limit: int | None = None, before: int | None = None) -> None:
+    """The newest `limit` versions with numbers below `before`, oldest first."""
+    with Reader.here() as registry:
+        found = newest(registry, limit, before)
     if as_json:
-        print_json([summary(version, decision, seat) for version, decision in found])
+        print_json([summary(entry.version, entry.verdict, entry.champion) for entry in found])
     elif not found:
-        console.print("no versions yet: run `dvc repro`, then `incumbent submit`")
+        console.print("no versions: run `dvc repro`, then `incumbent submit`")
     else:
         columns = (">version", "verdict", "", "adapter", "dataset", "submitted", "by")
-        print_table(columns, (line(version, decision, seat) for version, decision in found))
+        print_table(columns, map(line, found))
+        if len(found) == limit and found[0].version.number > 1:
+            console.print(f"earlier ones: --before {found[0].version.number}")
 
 
-def summary(version: AdapterVersion, decision: Decision | None, seat: int | None) -> dict[str, Any]:
+def summary(version: AdapterVersion, verdict: Verdict | None, champion: bool) -> dict[str, Any]:
     return version.model_dump(mode="json") | {
-        "verdict": decision.verdict.value if decision else None,
-        "champion": version.number == seat,
+        "verdict": verdict.value if verdict else None,
+        "champion": champion,
     }
 
 
-def line(
-    version: AdapterVersion, decision: Decision | None, seat: int | None
-) -> tuple[str | Text, ...]:
+def line(entry: Entry) -> tuple[str | Text, ...]:
+    version = entry.version
     return (
         f"v{version.number}",
-        coloured(decision.verdict.value) if decision else "undecided",
-        "champion" if version.number == seat else "",
+        coloured(entry.verdict.value) if entry.verdict else "undecided",
+        "champion" if entry.champion else "",
         short(version.adapter.files),
         short(version.adapter.dataset),
         version.at[:16].replace("T", " "),

@@ -33,7 +33,7 @@ def why(registry: Reader, number: int) -> str:
 
 def standing(registry: Reader, version: AdapterVersion) -> Iterator[str]:
     """Whether it holds the seat, and if not, since when and by whose hand."""
-    gained, lost = tenure(registry, version.number)
+    gained, lost = registry.tenure(version.number)
     if gained is None:
         yield f"{version.label} was never promoted."
     elif lost is None:
@@ -51,7 +51,7 @@ def standing(registry: Reader, version: AdapterVersion) -> Iterator[str]:
 
 def seat(registry: Reader, version: AdapterVersion) -> Iterator[str]:
     """How it came to the seat, the last time that it did."""
-    gained, _ = tenure(registry, version.number)
+    gained, _ = registry.tenure(version.number)
     if gained is None:
         return
     before = f"v{gained.detail['from']}" if gained.detail["from"] else "the bare base"
@@ -125,18 +125,6 @@ def outlook(registry: Reader, version: AdapterVersion) -> Iterator[str]:
 
 
 # --- one level down -----------------------------------------------------------------------------
-
-
-def tenure(registry: Reader, number: int) -> tuple[Event | None, Event | None]:
-    """The events by which a version last gained the seat, and lost it again."""
-    moves = registry.history(kind="promote") + registry.history(kind="rollback")
-    gained = lost = None
-    for event in sorted(moves, key=lambda event: event.seq):
-        if event.version == number:
-            gained, lost = event, None
-        elif gained and lost is None:
-            lost = event
-    return gained, lost
 
 
 def reasons(decision: Decision) -> str:

@@ -1,16 +1,19 @@
 """Whether the registry is what its events say, byte for byte."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, func, select
 
 from registry.canonical import digest_bytes
-from registry.chain import broken_links, stored
+from registry.chain import broken_links, event_of, stored
 from registry.errors import IncumbentError
+from registry.looks_audit import changed_looks
 from registry.records import AdapterVersion, Digest, Event
 from registry.state import State, fold
 from registry.store import Registry
-from registry.tables import versions
+from registry.tables import events, versions
 
 # What an event names that is kept for ever; only the files of a version go when it is deleted.
 KEPT = (
@@ -22,21 +25,55 @@ KEPT = (
     "evidence",
     "policy",
     "decision",
+    "reference",
 )
 
 
 def problems(registry: Registry) -> Iterator[str]:
-    """All that does not hold: the chain, the tables against it, and the artifacts' bytes."""
+    """All that does not hold in the whole database, whichever family it is about: the chain, the
+    tables against it, and the artifacts' bytes.
+    """
     with registry.engine.connect() as connection:
         broken = list(broken_links(stored(connection)))
+        history = list(unchanged(stored(connection)))
     yield from broken
-    try:
-        history = registry.history()
-    except IncumbentError:
-        return  # an event that cannot be read has been told of
+    for family in registry.families():
+        own = [event for event in history if event.family == family.family]
+        yield from problems_of(family, own)
+    yield from damaged_looks(registry, history)
+
+
+def counted(registry: Registry) -> tuple[int, int]:
+    """How many events there are, and versions that were not deleted, in all families."""
+    living = select(func.count()).select_from(versions).where(versions.c.deleted.is_(False))
+    with registry.engine.connect() as connection:
+        all_events = connection.execute(select(func.count()).select_from(events)).scalar_one()
+        return all_events, connection.execute(living).scalar_one()
+
+
+def damaged_looks(registry: Registry, history: list[Event]) -> list[str]:
+    with registry.engine.connect() as connection:
+        try:
+            return list(changed_looks(connection, registry.artifacts, history))
+        except IncumbentError:
+            return []  # a decision that cannot be read, which has been told of
+
+
+def unchanged(rows: Iterable[Row[Any]]) -> Iterator[Event]:
+    """The events that are as they were written; the others have been told of."""
+    for row in rows:
+        with suppress(IncumbentError):
+            yield event_of(row)
+
+
+def problems_of(registry: Registry, history: list[Event]) -> Iterator[str]:
+    """What does not hold in one family."""
     state = fold(history)
     if state.aliases != registry.aliases():
-        yield f"the events say {state.aliases}, the aliases are {registry.aliases()}"
+        yield (
+            f"the events of {registry.family} say {state.aliases}, the aliases are "
+            f"{registry.aliases()}"
+        )
     with registry.engine.connect() as connection:
         changed = list(changed_versions(connection, registry.family, state))
     yield from changed
@@ -50,13 +87,13 @@ def changed_versions(connection: Connection, family: str, state: State) -> Itera
     query = select(versions).where(versions.c.family == family)
     rows = {row.number: row for row in connection.execute(query)}
     for number in sorted(state.versions.keys() | rows.keys()):
-        row = rows.get(number)
+        row, label = rows.get(number), f"{family} v{number}"
         if row is None or digest_bytes(row.record.encode()) != state.versions.get(number):
-            yield f"version {number} is not what was submitted"
+            yield f"{label} is not what was submitted"
         elif AdapterVersion.model_validate_json(row.record).adapter.files != row.adapter:
-            yield f"version {number} stands beside another adapter than its own"
+            yield f"{label} stands beside another adapter than its own"
         elif row.deleted != (number in state.deleted):
-            yield f"version {number} was deleted or not, and the events say the contrary"
+            yield f"{label} was deleted or not, and the events say the contrary"
 
 
 def damaged_records(registry: Registry, history: list[Event]) -> Iterator[str]:
@@ -69,7 +106,7 @@ def damaged_records(registry: Registry, history: list[Event]) -> Iterator[str]:
                 try:
                     registry.artifacts.get(digest)
                 except IncumbentError as error:
-                    yield f"version {event.version}, event {event.seq}: {error}"
+                    yield f"{event.family} v{event.version}, event {event.seq}: {error}"
 
 
 def kept(event: Event) -> Iterator[Digest]:
@@ -87,4 +124,4 @@ def damaged_files(registry: Registry, version: AdapterVersion) -> Iterator[str]:
     try:
         registry.artifacts.verify_folder(version.adapter.files)
     except IncumbentError as error:
-        yield f"version {version.number}: {error}"
+        yield f"{version.label}: {error}"

@@ -3,7 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def staged_folder(target: Path) -> Iterator[Path]:
 
 def write_bytes(target: Path, data: bytes) -> None:
     """Write a file so that a reader or a crash sees the old bytes or the new ones."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -42,10 +43,29 @@ def write_bytes(target: Path, data: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         Path(name).chmod(0o644)
-        Path(name).replace(target)
-        sync(target.parent)
+        rename_all({Path(name): target})
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def rename_all(renames: Mapping[Path, Path]) -> None:
+    """Give files that are synced their names, and sync each folder once.
+
+    All at the same time: a file system writes its journal once for all who wait for it.
+    """
+    for draft, target in renames.items():
+        make_folder(target.parent)
+        draft.replace(target)
+    with ThreadPoolExecutor() as disk:
+        list(disk.map(sync, {target.parent for target in renames.values()}))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, so that a crash does not take them away again."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
 
 
 def write_lines(target: Path, lines: Iterable[bytes]) -> None:

@@ -1,5 +1,7 @@
 """Artifacts that nothing names any more."""
 
+from datetime import timedelta
+
 from sqlalchemy import Connection, select
 
 from registry.artifacts import Artifacts
@@ -8,19 +10,23 @@ from registry.records import AdapterVersion, Digest, Event
 from registry.store import Registry
 from registry.tables import events, versions
 
+DRAFTS_LIVE = timedelta(days=1)  # no file takes longer to store
+
 
 def collect(registry: Registry, *, dry_run: bool = True) -> list[Digest]:
     """The artifacts that no version and no event needs; deletes them unless it is a dry run.
 
     The writers' lock is held meanwhile: whoever stores artifacts looks under that lock whether they
-    are still there.
+    are still there. Drafts are not under it; those that are a day old, whose writer died, go too.
     """
     if not dry_run:
         registry.roles.require("promote", registry.actor)
     with writing(registry.engine) as connection:
         garbage = sorted(set(registry.artifacts.digests()) - named(connection, registry.artifacts))
-        for digest in [] if dry_run else garbage:
-            registry.artifacts.blobs.delete(digest)
+        if not dry_run:
+            for digest in garbage:
+                registry.artifacts.blobs.delete(digest)
+            registry.artifacts.blobs.sweep(before=registry.clock() - DRAFTS_LIVE)
     return garbage
 
 

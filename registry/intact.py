@@ -4,14 +4,12 @@
 of the seat, or one use of a version, reads.
 """
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from registry.chain import event_of, events_of
+from registry.chain import events_of
 from registry.errors import IncumbentError
-from registry.records import AdapterVersion, EventKind
-from registry.tables import events
-
-MOVES: tuple[EventKind, ...] = ("promote", "rollback")
+from registry.records import AdapterVersion
+from registry.seat import last_move
 
 
 def refuse_changed(connection: Connection, version: AdapterVersion) -> None:
@@ -28,13 +26,8 @@ def refuse_changed(connection: Connection, version: AdapterVersion) -> None:
 
 def refuse_moved(connection: Connection, family: str, seat: int | None) -> None:
     """Raise IncumbentError unless the events too say that this version holds the seat."""
-    moves = []
-    for kind in MOVES:  # one kind at a time is one step in the index
-        query = select(events).where(events.c.family == family, events.c.kind == kind)
-        newest = connection.execute(query.order_by(events.c.seq.desc()).limit(1)).first()
-        if newest:
-            moves.append(event_of(newest))
-    told = max(moves, key=lambda event: event.seq).version if moves else None
+    moved = last_move(connection, family)
+    told = moved.version if moved else None
     if told != seat:
         raise IncumbentError(
             f"version {seat} has the seat, but the events gave it to version {told}; "

@@ -4,13 +4,14 @@ from sqlalchemy import ColumnElement, Connection, case, func, insert, select, up
 
 from registry.artifacts import Artifacts
 from registry.ledger import Looks, Opening
-from registry.records import Decision, Exam, ScorePins
+from registry.records import Decision, Detail, Exam, ScorePins
 from registry.tables import openings
 
 FRESH_SHARE = 0.5  # an exam that shares more of its items with an earlier one is not fresh
 
 
 def key(pins: ScorePins) -> dict[str, str]:
+    """Which row is about these pins."""
     return {
         "eval_set": pins.eval_set,
         "champion": pins.champion or "",
@@ -39,6 +40,15 @@ def note(connection: Connection, decision: Decision, *, promoted: bool) -> None:
     if decision.pins:
         look = update(openings).where(*matching(decision.pins))
         connection.execute(look.values(promoted=promoted))
+
+
+def told(opening: Opening, alpha: float) -> Detail:
+    """What an event says of a look; details have no floats, and repr gives them back to the bit."""
+    return {
+        "opening": opening.number,
+        "budget": repr(opening.budget),
+        "alpha": repr(opening.level(alpha)),
+    }
 
 
 def looks(connection: Connection, artifacts: Artifacts, exam: Exam) -> list[Looks]:

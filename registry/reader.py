@@ -2,17 +2,18 @@
 
 import os
 from collections.abc import Callable, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, select, union
 
+from registry import seat
 from registry.artifacts import Artifacts
 from registry.blobs import open_blobs
-from registry.chain import event_of
 from registry.database import connect
 from registry.errors import IncumbentError, InputError
 from registry.files import home
@@ -73,6 +74,13 @@ class Reader:
             keys=params.keys,
         )
 
+    def families(self) -> list[Self]:
+        """The same registry, once for each family that is in it."""
+        found = union(*(select(table.c.family) for table in (versions, aliases, events)))
+        with self.engine.connect() as connection:
+            names = connection.execute(found).scalars().all()
+        return [self._of(family) for family in sorted(names)]
+
     def __enter__(self) -> Self:
         return self
 
@@ -119,7 +127,7 @@ class Reader:
 
     def champion(self) -> AdapterVersion | None:
         """Who holds the seat. One query."""
-        seat = (
+        query = (
             select(versions.c.record)
             .join(
                 aliases,
@@ -127,7 +135,7 @@ class Reader:
             )
             .where(aliases.c.family == self.family, aliases.c.name == CHAMPION)
         )
-        return next(iter(self._read(AdapterVersion, seat)), None)
+        return next(iter(self._read(AdapterVersion, query)), None)
 
     def aliases(self) -> dict[str, int]:
         query = select(aliases.c.name, aliases.c.number).where(aliases.c.family == self.family)
@@ -160,6 +168,11 @@ class Reader:
         with self.engine.connect() as connection:
             return self._fallen(connection, number)
 
+    def tenure(self, number: int) -> tuple[Event | None, Event | None]:
+        """The events by which a version last gained the seat, and lost it again."""
+        with self.engine.connect() as connection:
+            return seat.tenure(connection, self.family, number)
+
     def opponent(self, challenger: Digest) -> Opponent:
         """Whom a challenger has to beat: the champion, or whom it beat if it holds the seat itself.
 
@@ -184,32 +197,21 @@ class Reader:
 
     # --- one level down -------------------------------------------------------------------------
 
+    def _of(self, family: str) -> Self:
+        """This very registry, but about another family."""
+        other = copy(self)
+        other.family = family
+        return other
+
     def _reference(self, until: int | None) -> Digest | None:
-        """What the regression budget counts from: the last champion that a person approved, by
-        promoting it by hand or by rolling back to it; else the first champion. Before event until.
-        """
-        seated = self._events(None, None).where(events.c.kind.in_(("promote", "rollback")))
-        if until is not None:
-            seated = seated.where(events.c.seq < until)
-        chosen = None
-        for event in self._read(Event, seated.order_by(events.c.seq.desc())):
-            chosen = event  # the first champion, if nobody approved one since
-            if event.kind == "rollback" or event.detail["by"] == "person":
-                break
-        return self.version(chosen.version).adapter.files if chosen else None
+        """The adapter that the regression budget counts from, before event until."""
+        with self.engine.connect() as connection:
+            chosen = seat.reference(connection, self.family, until)
+        return self.version(chosen).adapter.files if chosen else None
 
     def _fallen(self, connection: Connection, number: int) -> bool:
-        query = self._events(None, "rollback").order_by(events.c.seq.desc())
-        lost = next(
-            (
-                event.seq
-                for event in map(Event.model_validate_json, connection.execute(query).scalars())
-                if event.detail["from"] == number
-            ),
-            None,
-        )
         decided = self._newest(connection, "decide", number)
-        return lost is not None and (decided is None or decided.seq < lost)
+        return seat.fallen(connection, self.family, number, decided.seq if decided else 0)
 
     def _alias(self, connection: Connection, name: str) -> int | None:
         query = select(aliases.c.number).where(
@@ -218,9 +220,8 @@ class Reader:
         return connection.execute(query).scalar()
 
     def _newest(self, connection: Connection, kind: EventKind, number: int) -> Event | None:
-        query = self._events(number, kind).order_by(events.c.seq.desc()).limit(1)
-        found = connection.execute(query.with_only_columns(events)).first()
-        return event_of(found) if found else None
+        own = events.c.number == number
+        return seat.first(connection, self.family, kind, own, newest=True)
 
     def _own(self) -> Select[str]:
         return select(versions.c.record).where(versions.c.family == self.family)
@@ -234,10 +235,15 @@ class Reader:
     def _read(self, model: type[R], query: Select[str]) -> list[R]:
         with self.engine.connect() as connection:
             rows: Sequence[str] = connection.execute(query).scalars().all()
-        try:
-            return [model.model_validate_json(row) for row in rows]
-        except ValidationError:
-            raise IncumbentError(
-                f"a record in the registry's database is none: {model.__name__}; "
-                "`incumbent verify` tells which"
-            ) from None
+        return [parsed(model, row) for row in rows]
+
+
+def parsed(model: type[R], row: str) -> R:
+    """A row's record. Raises IncumbentError when it is none."""
+    try:
+        return model.model_validate_json(row)
+    except ValidationError:
+        raise IncumbentError(
+            f"a record in the registry's database is none: {model.__name__}; "
+            "`incumbent verify` tells which"
+        ) from None

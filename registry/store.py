@@ -27,6 +27,8 @@ from registry.records import (
     Verdict,
     short,
 )
+from registry.release import release
+from registry.seat import COUNTS_FROM, reference
 from registry.state import CHAMPION
 from registry.tables import aliases, versions
 
@@ -46,10 +48,7 @@ class Registry(Reader):
         not those that the adapter's record names, IncumbentError for an adapter that was deleted.
         """
         self.roles.require("submit", self.actor)
-        stored_as = self.artifacts.put_folder(folder)
-        if stored_as != adapter.files:
-            problem = f"holds adapter {short(stored_as)}, its record says {short(adapter.files)}"
-            raise InputError(f"{problem}: run `dvc repro`", file=folder)
+        self.artifacts.put_folder(folder, adapter.files)
         with writing(self.engine) as connection:
             query = select(versions.c.record, versions.c.deleted).where(
                 versions.c.family == self.family, versions.c.adapter == adapter.files
@@ -61,7 +60,7 @@ class Registry(Reader):
                 return version
             last = select(func.max(versions.c.number)).where(versions.c.family == self.family)
             if self.artifacts.incomplete(adapter.files):  # garbage was collected since
-                self.artifacts.put_folder(folder)
+                self.artifacts.put_folder(folder, adapter.files)
             records = tuple(self.artifacts.put_record(record) for record in lineage)
             version = AdapterVersion(
                 family=self.family,
@@ -130,7 +129,7 @@ class Registry(Reader):
             before = looks.looks(connection, self.artifacts, exam)
             opening = next_opening(before, pins.champion, alpha)
             looks.record(connection, pins, opening, alpha)
-            detail: Detail = pins.model_dump() | {"opening": opening.number}
+            detail: Detail = pins.model_dump() | looks.told(opening, alpha)
             reason = f"opening {opening.number} of the exam"
             self._append(connection, "open", number, detail, reason)
         return opening
@@ -183,6 +182,7 @@ class Registry(Reader):
                 "from": seat,
                 "by": by,
                 "forced": int(force),
+                COUNTS_FROM: self._counts_from(connection, number, by),
                 "adapter": version.adapter.files,
                 "base": version.adapter.base.weights,
                 "dataset": version.adapter.dataset,
@@ -217,10 +217,7 @@ class Registry(Reader):
             version = self.version(int(str(target)))
             if self._newest(connection, "promote", version.number) is None:
                 raise InputError(f"{version.label} never was champion")
-            self._refuse_deleted(version)
-            intact.refuse_changed(connection, version)
-            self.artifacts.verify_folder(version.adapter.files)
-            signing.check_signature(self, version)
+            version = release(self, version.number)
             if version.number != seat:
                 self._move(connection, CHAMPION, version.number)
                 self._append(connection, "rollback", version.number, {"from": seat}, reason)
@@ -263,6 +260,16 @@ class Registry(Reader):
             about = number if number is not None else held
             detail: Detail = {"name": name, "from": held, "removed": int(number is None)}
             self._append(connection, "alias", int(str(about)), detail, reason)
+
+    def watch(self, number: int, reference: bytes, first: str, reason: str) -> Event:
+        """Keep the traffic that a version is held against from a day on; the first one stays."""
+        self.roles.require("submit", self.actor)
+        with writing(self.engine) as connection:
+            if known := self._newest(connection, "watch", number):
+                return known
+            self._refuse_deleted(self.version(number))
+            detail: Detail = {"reference": self.artifacts.put(reference), "first": first}
+            return self._append(connection, "watch", number, detail, reason)
 
     def delete(self, number: int, reason: str) -> AdapterVersion:
         """Leave a tombstone: the record and its lineage stay, its files may be collected.
@@ -320,6 +327,12 @@ class Registry(Reader):
         self._check(version, decision, champion)
         return decision
 
+    def _counts_from(self, connection: Connection, number: int, by: str) -> int:
+        """The version that the regression budget counts from once this one has the seat."""
+        if by == "person":
+            return number
+        return reference(connection, self.family) or number
+
     def _check(self, version: AdapterVersion, decision: Decision, champion: Digest | None) -> None:
         """Raise IncumbentError unless the decision is about this version against this champion."""
         if decision.verdict is not Verdict.PROMOTE:
@@ -352,7 +365,7 @@ class Registry(Reader):
 
     def _append(
         self, connection: Connection, kind: EventKind, number: int, detail: Detail, reason: str
-    ) -> None:
+    ) -> Event:
         """Add one event to the chain, inside the caller's transaction."""
         seq, previous = tip(connection)
         event = Event(
@@ -367,6 +380,7 @@ class Registry(Reader):
             previous=previous,
         )
         append(connection, event)
+        return event
 
     def _now(self) -> str:
         return self.clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from incumbent.export import export_version
 from incumbent.show import dumped
@@ -95,6 +96,37 @@ def test_a_deleted_version_is_not_exported(make_adapter: Make) -> None:
     with Registry.here() as registry:
         registry.delete(1, "old")
     with pytest.raises(InputError, match="test v1 was deleted"):
+        export_version(1, Path("out"), merged=False)
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE versions SET record = replace(record, 'tester', 'Tester')",
+        "UPDATE events SET record = replace(record, 'because', 'becauze')",
+        "UPDATE events SET number = 2 WHERE kind = 'submit'",
+        "DELETE FROM events WHERE kind = 'submit'",
+    ],
+)
+def test_a_version_whose_row_or_events_were_changed_is_not_exported(
+    tampering: str, make_adapter: Make
+) -> None:
+    decided(make_adapter)
+    with Registry.here() as registry, registry.engine.begin() as connection:
+        assert connection.execute(text(tampering)).rowcount > 0
+    before = names(Path())
+    with pytest.raises(IncumbentError, match="`incumbent verify` tells more"):
+        export_version(1, Path("out"), merged=False)
+    assert names(Path()) == before
+
+
+def test_a_tombstone_that_was_taken_away_does_not_let_a_version_out(make_adapter: Make) -> None:
+    decided(make_adapter)
+    with Registry.here() as registry:
+        registry.delete(1, "harmful")
+        with registry.engine.begin() as connection:
+            connection.execute(text("UPDATE versions SET deleted = FALSE"))
+    with pytest.raises(IncumbentError, match="test v1 was deleted"):
         export_version(1, Path("out"), merged=False)
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from registry.audit import problems
 from registry.blobs import LocalBlobs
 from registry.database import writing
 from registry.errors import IncumbentError
+from registry.garbage import collect
 from registry.records import AdapterVersion, Event
 from registry.store import Registry
 from tests.conftest import ROOT
@@ -115,6 +117,32 @@ def test_sigkill_on_postgresql_leaves_the_old_state_or_the_new_one(
     for place in copies:
         shutil.copytree(template.root, place.root)
     kill_and_check(change, template, copies, tmp_path)
+
+
+def drafts_in(place: Place) -> list[Path]:
+    return list((place.root / "artifacts").rglob(".*"))
+
+
+@traceable
+def test_drafts_that_a_killed_submit_left_go_with_the_garbage_when_they_are_a_day_old(
+    tmp_path: Path,
+) -> None:
+    template = Place(tmp_path / "template")
+    prepare(template, "submit", tmp_path)
+    copies = [Place(tmp_path / f"copy-{i}") for i in range(42)]
+    for place in copies:
+        shutil.copytree(template.root, place.root)
+    kill("submit", copies)
+    left = [place for place in copies if drafts_in(place)]
+    assert left
+    for place in left:
+        written = max(draft.stat().st_mtime for draft in drafts_in(place))
+        for hours, stay in ((23, True), (25, False)):
+            now = datetime.fromtimestamp(written, UTC) + timedelta(hours=hours)
+            with place.open(lambda now=now: now) as registry:
+                collect(registry, dry_run=False)
+                assert list(problems(registry)) == []
+            assert bool(drafts_in(place)) == stay
 
 
 # --- processes that race ------------------------------------------------------------------------
@@ -340,7 +368,7 @@ def test_a_changed_row_is_found_and_nothing_is_promoted_on_it(
 
 def test_a_version_beside_another_adapter_is_found(contested: Callable[[str], Registry]) -> None:
     registry = contested("UPDATE versions SET adapter = 'another' WHERE number = 2")
-    assert list(problems(registry)) == ["version 2 stands beside another adapter than its own"]
+    assert list(problems(registry)) == ["test v2 stands beside another adapter than its own"]
 
 
 def test_a_no_that_was_changed_into_something_else_is_still_no(

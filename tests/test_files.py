@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.files import staged_folder, write_bytes
+from registry.files import rename_all, staged_folder, write_bytes
 
 
 def test_a_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
@@ -37,3 +37,13 @@ def test_a_failed_write_leaves_the_old_bytes(tmp_path: Path) -> None:
         write_bytes(tmp_path / "file", "not bytes")  # type: ignore[arg-type]
     assert (tmp_path / "file").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_of_many_files_each_gets_its_name_in_a_folder_that_may_be_new(tmp_path: Path) -> None:
+    drafts = [tmp_path / name for name in "ab"]
+    targets = [tmp_path / "new" / "er" / "a", tmp_path / "b2"]
+    for draft in drafts:
+        draft.write_text(draft.name)
+    rename_all(dict(zip(drafts, targets, strict=True)))
+    assert [target.read_text() for target in targets] == ["a", "b"]
+    assert not any(draft.exists() for draft in drafts)

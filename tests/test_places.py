@@ -99,7 +99,7 @@ def test_a_damaged_artifact_is_found_anywhere(place: Place, tmp_path: Path) -> N
         weights = registry.artifacts.manifest(first.adapter.files)["adapter_model.safetensors"]
         registry.artifacts.blobs.write(weights, b"b" + b"a" * 99)
         (problem,) = problems(registry)
-        assert "version 1: artifact" in problem
+        assert "test v1: artifact" in problem
         assert "is damaged" in problem
 
 

@@ -260,6 +260,11 @@ class TwoClients(RuleBasedStateMachine):
         assert registry.aliases() == self.model.aliases
         champion = registry.champion()
         assert (champion and champion.number) == self.model.seat
+        assert {number for number in numbers if registry.rolled_back(number)} == self.model.fallen
+        if champion:
+            gained, lost = registry.tenure(champion.number)
+            assert gained and gained.version == champion.number
+            assert lost is None
 
     def check_events(self, state: State) -> None:
         assert list(state.versions) == list(range(1, len(self.model.names) + 1))

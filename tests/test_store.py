@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from registry import seat
 from registry.chain import GENESIS
 from registry.errors import IncumbentError, InputError
 from registry.ledger import Opening, alpha_at
@@ -245,6 +246,14 @@ def test_scores_about_another_exam_open_nothing(registry: Registry) -> None:
     assert registry.history(kind="open") == []
 
 
+@pytest.fixture(params=["told", "looked up"])
+def reference_known(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Promotions say what the regression budget counts from; older ones did not."""
+    if request.param == "looked up":
+        monkeypatch.setattr(seat, "COUNTS_FROM", "a name that no promotion has")
+
+
+@pytest.mark.usefixtures("reference_known")
 def test_the_reference_is_the_first_champion_or_what_a_person_approved_last(
     registry: Registry, make_adapter: Make
 ) -> None:
@@ -255,6 +264,34 @@ def test_the_reference_is_the_first_champion_or_what_a_person_approved_last(
     assert registry.opponent("9" * 64).reference is None  # the champion itself
     win(registry, make_adapter, "e", by="policy")
     assert registry.opponent("9" * 64).reference == approved.adapter.files
+    registry.rollback("a person's choice", to=third.number)
+    win(registry, make_adapter, "f", by="policy")
+    assert registry.opponent("9" * 64).reference == third.adapter.files
+
+
+@pytest.mark.usefixtures("reference_known")
+def test_a_reason_that_speaks_of_a_person_is_no_approval(
+    registry: Registry, make_adapter: Make
+) -> None:
+    first = win(registry, make_adapter, "a", by="policy")
+    win(registry, make_adapter, '"by":"person"', by="policy")
+    assert registry.opponent("9" * 64).reference == first.adapter.files
+
+
+def test_a_version_that_fell_twice_has_fallen_until_it_is_decided_on_anew(
+    registry: Registry, make_adapter: Make
+) -> None:
+    _, second = (win(registry, make_adapter, name) for name in "ab")
+    for number in (1, second.number, 1):
+        registry.rollback("to and fro", to=number)
+    assert registry.rolled_back(second.number)
+    win(registry, make_adapter, "c")
+    assert registry.rolled_back(second.number)
+    decide(registry, second, Verdict.PROMOTE)
+    assert not registry.rolled_back(second.number)
+    registry.promote(second.number, "it won again")
+    win(registry, make_adapter, "d")
+    assert not registry.rolled_back(second.number)
 
 
 def test_the_history_is_a_chain(registry: Registry, make_adapter: Make) -> None:
