@@ -13,7 +13,7 @@ from registry.errors import IncumbentError, InputError
 
 BUSY_SECONDS = 30
 WRITERS_LOCK = 0x1C0B  # PostgreSQL's advisory lock that all writers of a registry take
-HEAD = "0001"  # the newest migration; a test keeps it true
+HEAD = "0002"  # the newest migration; a test keeps it true
 
 
 def connect(url: str) -> Engine:
@@ -94,8 +94,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
     What it reads is what it changes: no other writer can come between. Raises IncumbentError when
     the database cannot be written to; nothing of the transaction is kept then.
     """
-    with engine.connect() as connection:
-        try:
+    try:
+        with engine.connect() as connection:
             if engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
@@ -103,9 +103,19 @@ def writing(engine: Engine) -> Iterator[Connection]:
                 connection.execute(lock, {"key": WRITERS_LOCK})
             yield connection
             connection.commit()
-        except DBAPIError as error:
-            raise IncumbentError(
-                f"the registry could not be written, and nothing was changed: {error.orig}"
-            ) from error
-        except SQLAlchemyError as error:
-            raise IncumbentError(f"the registry's database failed: {error}") from error
+    except DBAPIError as error:
+        raise IncumbentError(
+            f"the registry could not be written, and nothing was changed: {error.orig}"
+        ) from error
+    except SQLAlchemyError as error:
+        raise IncumbentError(f"the registry's database failed: {error}") from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection to read on. Raises IncumbentError when the database cannot be read."""
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise IncumbentError(f"the registry could not be read: {error.orig}") from error

@@ -26,6 +26,7 @@ SECTIONS: Sections = {
         "preference": {},
         "policy": {},
     },
+    "monitoring": {"traffic": {}, "drift": {}, "trigger": {}, "schedule": {}, "notices": {}},
     "registry": {},
 }
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from math import sqrt
 from pathlib import Path
@@ -509,11 +509,162 @@ class Ballot(Record):
         return f"{self.reviewer} on {self.item}: {self.winner or self.choice.replace('_', ' ')}"
 
 
+# --- traffic ------------------------------------------------------------------------------------
+
+
+class Feedback(Record):
+    """What a user made of one answer."""
+
+    rating: Literal[-1, 0, 1]
+    correction: str | None = None  # the answer that the user would have liked
+
+
+class Traffic(Record):
+    """One request to the served model, and its answer. Fields that others add are left aside."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str = Field(min_length=1)
+    at: Annotated[str, AfterValidator(moment)]
+    user: str | None = None  # or a conversation: what is not independent within itself
+    prompt: str | tuple[Message, ...]
+    response: str
+    adapter: str | None = None  # its digest, or the version's name; None: the bare base
+    feedback: Feedback | None = None
+    latency_ms: float | None = None
+
+    @property
+    def prompt_text(self) -> str:
+        if isinstance(self.prompt, str):
+            return self.prompt
+        return "\n".join(message.content for message in self.prompt)
+
+    @property
+    def time(self) -> datetime:
+        return datetime.fromisoformat(self.at.upper()).astimezone(UTC)
+
+    def __str__(self) -> str:
+        return f"{self.at}  {self.user or 'somebody'}: {self.prompt_text[:60]}"
+
+
+# --- drift --------------------------------------------------------------------------------------
+
+
+class DriftVerdict(StrEnum):
+    DRIFT = "drift"
+    NO_DRIFT = "no_drift"
+    INSUFFICIENT = "insufficient"
+
+
+class SignalReading(Record):
+    """What one signal says of the last nights, pooled, against the reference."""
+
+    signal: str
+    nights: int  # pooled, the last of them tonight
+    n: int  # units: a user's rows of a night count once
+    reference_n: int
+    p: float  # of data like these when nothing has changed
+    level: float  # that p must not exceed: this test's share of the false-alarm budget
+    effect: float  # the share of traffic that moved, at least
+    verdict: DriftVerdict
+
+    @property
+    def evidence(self) -> float:
+        """1 or more is an alarm, where the effect matters."""
+        return self.level / self.p
+
+    def __str__(self) -> str:
+        return f"{self.signal} over {self.nights} nights: p {self.p:.2g}, moved {self.effect:.1%}"
+
+
+class Topic(Record):
+    """A cluster of prompts, and its share of the traffic, in the reference and now."""
+
+    name: str  # its typical words
+    new: bool  # whether the reference lacks it
+    before: float
+    now: float
+    z: float  # of the difference, in standard errors
+    exemplars: tuple[str, ...]  # prompts, the most typical first
+    perplexity: float | None = None  # the champion's, on its prompts
+    rating: float | None = None  # the mean feedback
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.before:.1%} -> {self.now:.1%}"
+
+
+class Watch(StrEnum):
+    """How far a suspicion has come; it takes several nights to grow, and several to fade."""
+
+    OK = "ok"
+    WATCH = "watch"
+    CONFIRMED = "confirmed"
+    ACT = "act"
+
+
+class Action(StrEnum):
+    """What a night did about what it found."""
+
+    NONE = "none"
+    LABEL = "label"  # a queue of rows to label was written
+    RETRAIN = "retrain"
+    REFUSED = "refused"  # drift is confirmed, and something speaks against a retrain
+
+
+class Outcome(StrEnum):
+    """What became of a retrain."""
+
+    PROMOTED = "promoted"
+    REVIEW = "review"  # it won, and a person decides
+    LOST = "lost"  # HOLD or REJECT
+    FAILED = "failed"
+
+
+class Night(Record):
+    """One night's verdict, what followed from it, and why."""
+
+    family: str
+    date: str  # the UTC day of the traffic
+    champion: int | None  # the version that was watched; None: the bare base
+    reference: Digest | None  # the frozen traffic that it was held against
+    traffic: Digest | None  # of the day's partition; None: there is none
+    rows: int
+    units: int  # users, each counted once
+    set_aside: dict[str, int]  # corrupt lines by reason
+    verdict: DriftVerdict
+    readings: tuple[SignalReading, ...]
+    topics: tuple[Topic, ...]
+    exemplars: tuple[str, ...]
+    new_words: tuple[str, ...]
+    state: Watch
+    action: Action
+    reasons: tuple[str, ...]
+    outcome: Outcome | None = None
+    challenger: int | None = None  # the version that the retrain made
+
+    @property
+    def evidence(self) -> float:
+        """Of the strongest signal whose effect matters; 1 or more is an alarm."""
+        return max((reading.evidence for reading in self.readings if reading.effect > 0), default=0)
+
+    def __str__(self) -> str:
+        return f"{self.date}: {self.verdict}, {self.state}; {self.reasons[0]}"
+
+
 # --- history ------------------------------------------------------------------------------------
 
 
 EventKind = Literal[
-    "submit", "sign", "open", "decide", "promote", "rollback", "reject", "alias", "delete"
+    "submit",
+    "sign",
+    "open",
+    "decide",
+    "promote",
+    "rollback",
+    "reject",
+    "alias",
+    "delete",
+    "watch",
 ]
 Detail = dict[str, str | int | tuple[str, ...] | None]
 

@@ -61,3 +61,44 @@ events = Table(
     Index("ix_events_kind", "family", "kind", "seq"),
     Index("ix_events_number", "family", "number", "kind", "seq"),
 )
+
+# What is done once for each date, such as a night's check. Times are RFC 3339, UTC.
+runs = Table(
+    "runs",
+    metadata,
+    Column("job", String(127), primary_key=True),  # and its family
+    Column("date", String(10), primary_key=True),  # logical, ISO 8601
+    Column("state", String(16), nullable=False),
+    Column("holder", String(255), nullable=False),  # who has it, or had it last
+    Column("fence", Integer, nullable=False),  # grows with each claim
+    Column("attempts", Integer, nullable=False),
+    Column("since", String(24), nullable=False),  # nobody else may claim it from here …
+    Column("until", String(24), nullable=False),  # … to there: a lease, or the wait for a retry
+    Column("started", String(24), nullable=False),  # the newest attempt
+    Column("ended", String(24)),
+    Column("record", Text),  # what it made, canonical JSON or words
+    Column("problem", Text),  # why the newest attempt made nothing
+)
+
+# Which schedulers live, and what they will do next.
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("holder", String(255), primary_key=True),
+    Column("record", Text, nullable=False),  # Heartbeat, canonical JSON
+)
+
+# What people are to be told, until they were told.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(255), nullable=False, unique=True),
+    Column("record", Text, nullable=False),  # Notice, canonical JSON
+    Column("created", String(24), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_try", String(24)),  # None: given up
+    Column("delivered", Text, nullable=False),  # to which destinations, a word each
+    Column("sent_at", String(24)),  # when all of them had it
+    Index("ix_outbox_sent_at", "sent_at"),
+)

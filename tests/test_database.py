@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -30,6 +31,20 @@ def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> No
     with connect(url(tmp_path)).connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, metadata) == []
+
+
+def test_an_older_schema_is_brought_up_to_date_and_keeps_its_rows(tmp_path: Path) -> None:
+    engine = database.engine_of(url(tmp_path))
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "registry" / "migrations"))
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO versions VALUES ('f', 1, 'a', '{}', FALSE)"))
+        connection.execute(text("INSERT INTO aliases VALUES ('f', 'champion', 1)"))
+    with connect(url(tmp_path)).connect() as connection:
+        assert database.revision(connection) == HEAD
+        assert connection.execute(text("SELECT number FROM aliases")).scalar() == 1
 
 
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
