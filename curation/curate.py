@@ -69,11 +69,16 @@ def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:
-    """Pass on at most max_per_group rows of a group: those for training only, then by lots."""
+    """Pass on at most max_per_group rows of a group: those for training only, then the sources
+    that come first, then by lots.
+    """
     taken: Counter[str] = Counter()
-    for row in sorted(
-        rows, key=lambda row: (row.source not in params.train_only, lot(params.seed, row.id))
-    ):
+
+    def rank(row: Row) -> tuple[bool, bool, float]:
+        source, own = row.source, lot(params.seed, row.id)
+        return source not in params.train_only, source not in params.first, own
+
+    for row in sorted(rows, key=rank):
         taken[row.group] += 1
         if params.max_per_group is None or taken[row.group] <= params.max_per_group:
             yield row

@@ -53,6 +53,9 @@ class CurateParams(Settings):
     # Sources (file names) whose rows are for training only, with all their twins. They come first,
     # and replace the rows that ask the same.
     train_only: tuple[str, ...] = ()
+    # Sources whose rows are taken first of each part, such as what was labelled since: where the
+    # number of rows is limited, the older ones are replayed beside them.
+    first: tuple[str, ...] = ()
 
 
 class ValidateParams(Settings):

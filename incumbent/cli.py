@@ -1,6 +1,7 @@
 """The `incumbent` command. A verb imports what it needs when it runs, so that --help is quick."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,9 @@ app = typer.Typer(
 
 data = typer.Typer(no_args_is_help=True, help="Rows in and out.")
 app.add_typer(data, name="data")
+
+drift = typer.Typer(no_args_is_help=True, help="Whether prompts are still what they were.")
+app.add_typer(drift, name="drift")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 ExitVerdict = Annotated[
@@ -165,12 +169,75 @@ def suites(
     run_suites(tasks, to=to, include=include, limit=limit, metric=metric)
 
 
+@drift.command("check")
+def check_drift(
+    reference: Annotated[Path, typer.Option(help="Prompts as they were: JSON Lines.")],
+    current: Annotated[Path, typer.Option(help="Prompts as they are now: JSON Lines.")],
+    text_field: Annotated[str, typer.Option(help="The field with a row's prompt.")] = "prompt",
+    block_field: Annotated[
+        str | None, typer.Option(help="A field such as user: one of its values has one voice.")
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(help="The chance of a false alarm, over all signals.")
+    ] = 0.01,
+    seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 0,
+    json: Json = False,
+    exit_verdict: Annotated[
+        bool,
+        typer.Option("--exit-verdict", help="Exit with 0: no drift, 10: insufficient, 11: drift."),
+    ] = False,
+) -> None:
+    """Compare two files of anybody's prompts; needs no project."""
+    from incumbent.drift import check_drift as compare_files
+
+    code = compare_files(
+        reference,
+        current,
+        text_field=text_field,
+        block_field=block_field,
+        alpha=alpha,
+        seed=seed,
+        as_json=json,
+    )
+    raise typer.Exit(code if exit_verdict else 0)
+
+
 @app.command()
-def versions(json: Json = False) -> None:
+def nightly(
+    date: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The day whose traffic is looked at; yesterday."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run one night: check the day's traffic for drift, and do what follows; once for each date."""
+    from incumbent.nightly import run_night
+
+    run_night(date.date() if date else None, as_json=json)
+
+
+@app.command()
+def scheduler(
+    once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
+) -> None:
+    """Run every night at its time, catch up on missed ones, and verify the registry weekly."""
+    from incumbent.nightly import run_scheduler
+
+    run_scheduler(once=once)
+
+
+@app.command()
+def versions(
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest ones.")] = 50,
+    before: Annotated[
+        int | None, typer.Option(min=2, help="Only versions below this number: an earlier page.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """List the family's versions, with their verdicts."""
     from incumbent.versions import print_versions
 
-    print_versions(json)
+    print_versions(json, limit=limit, before=before)
 
 
 @app.command()

@@ -8,8 +8,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-EXIT_CODES = {"PROMOTE": 0, "HOLD": 10, "REJECT": 11}
-COLOURS = {"PROMOTE": "bold green", "HOLD": "bold yellow", "REJECT": "bold red"}
+EXIT_CODES = {
+    "PROMOTE": 0,
+    "HOLD": 10,
+    "REJECT": 11,
+    "no_drift": 0,
+    "insufficient": 10,
+    "drift": 11,
+}
+STYLES = {0: "bold green", 10: "bold yellow", 11: "bold red"}
 
 console = Console(highlight=False, markup=False)  # texts of users stay as they are
 
@@ -30,4 +37,4 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
 
 
 def coloured(verdict: str) -> Text:
-    return Text(verdict, COLOURS[verdict])
+    return Text(verdict.replace("_", " "), STYLES[EXIT_CODES[verdict]])

@@ -12,6 +12,9 @@ import yaml
 from curation.params import CollectParams, CurateParams, ValidateParams
 from evaluation.params import Decoding, FewShot, PreferenceParams, Prices, ScoringParams
 from evaluation.policy import Policy
+from monitoring.notices import NoticeParams
+from monitoring.params import DriftParams, TrafficParams, TriggerParams
+from monitoring.scheduler import ScheduleParams
 from registry import layout
 from registry.models import ModelChoice
 from registry.params import Settings, load
@@ -19,7 +22,7 @@ from registry.place import RegistryParams
 from tests.conftest import ROOT
 from training.params import TrainingParams
 
-PACKAGES = ("curation", "evaluation", "incumbent", "registry", "training")
+PACKAGES = ("curation", "evaluation", "incumbent", "monitoring", "registry", "training")
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_bytes())["stages"]
 
 
@@ -84,6 +87,11 @@ def test_every_output_is_where_the_layout_says() -> None:
         (FewShot, "evaluation.few_shot"),
         (Prices, "evaluation.prices"),
         (Policy, "evaluation.policy"),
+        (TrafficParams, "monitoring.traffic"),
+        (DriftParams, "monitoring.drift"),
+        (TriggerParams, "monitoring.trigger"),
+        (ScheduleParams, "monitoring.schedule"),
+        (NoticeParams, "monitoring.notices"),
         (RegistryParams, "registry"),
     ],
 )

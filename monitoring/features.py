@@ -1,0 +1,71 @@
+"""Traffic rows as the signals see them."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+
+from monitoring.embeddings import Embeddings
+from monitoring.permutation import Floats, Ints
+from monitoring.signals.signal import Batch
+from monitoring.surprise import surprise
+from registry.artifacts import Artifacts
+from registry.records import AdapterVersion, Row, Traffic
+
+UNRATED = float("nan")
+
+
+def batch_of(
+    rows: Sequence[Traffic],
+    embeddings: Embeddings,
+    champion: AdapterVersion,
+    artifacts: Artifacts,
+    perplexity_rows: int,
+) -> Batch:
+    """Embed prompts and answers, and let the champion read some of the prompts."""
+    prompts = [row.prompt_text for row in rows]
+    responses = [row.response for row in rows]
+    return Batch(
+        prompts=prompts,
+        vectors=embeddings.encode(prompts),
+        responses=responses,
+        response_vectors=embeddings.encode(responses),
+        ratings=ratings_of(rows),
+        surprise=some_read(prompts, champion, artifacts, perplexity_rows),
+    )
+
+
+def ratings_of(rows: Sequence[Traffic]) -> Floats:
+    return np.array([row.feedback.rating if row.feedback else UNRATED for row in rows], np.float32)
+
+
+def some_read(
+    prompts: Sequence[str], champion: AdapterVersion, artifacts: Artifacts, most: int
+) -> Floats | None:
+    """The champion's surprise at so many prompts, spread evenly; NaN for the others [n]."""
+    if not most or not prompts:
+        return None
+    read = np.unique(np.linspace(0, len(prompts) - 1, min(most, len(prompts))).astype(int))
+    values = np.full(len(prompts), np.nan, np.float32)
+    values[read] = surprise(champion, artifacts, [prompts[i] for i in read.tolist()])
+    return values
+
+
+def blocks_of(rows: Sequence[Traffic]) -> list[str]:
+    """What is not independent within itself: a user's rows of one day."""
+    return [f"{row.time.date()}\0{row.user or row.id}" for row in rows]
+
+
+def weekdays_of(rows: Sequence[Traffic]) -> Ints:
+    """Monday is 0."""
+    return np.array([row.time.weekday() for row in rows], np.int64)
+
+
+def as_traffic(row: Row, day: date) -> Traffic:
+    """A training example as if it had been asked on a day, for a reference without traffic."""
+    return Traffic(
+        id=row.id,
+        at=f"{day}T12:00:00Z",
+        prompt=row.prompt,
+        response=row.completion_text,
+    )

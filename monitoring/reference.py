@@ -1,0 +1,108 @@
+"""The traffic that a champion is held against: frozen once, and stored as plain arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from monitoring.arrays import Arrays, from_bytes, to_bytes
+from monitoring.permutation import Ints
+from monitoring.signals import SIGNALS
+from monitoring.signals.signal import Batch, Signal
+from monitoring.signals.topics import Topics
+from monitoring.units import Units
+from monitoring.words import counts_of, typical_words
+
+MOST_INDEX = 4_000  # blocks: every prompt is compared with all of the index
+SIGNAL, UNITS = "signal.", "units."  # what the names of arrays begin with
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One half, the index, has fitted the signals; nights are compared with the other half.
+
+    Nothing that a signal learnt has seen the other half or any night: given the index, a row of the
+    other half and a row of an unchanged night are alike, whichever function is taken of them.
+    """
+
+    signals: tuple[Signal, ...]
+    units: Units  # of the other half
+    topic_names: tuple[str, ...]  # by the words that are typical of them
+    seasonal: bool  # whether strata are weekdays and hours, or one for all
+
+    @classmethod
+    def freeze(
+        cls,
+        batch: Batch,
+        blocks: Sequence[str],
+        strata: Ints,
+        *,
+        rng: np.random.Generator,
+        seasonal: bool = False,
+    ) -> Self:
+        """Split the blocks at random in two; strata [rows] are ignored unless seasonal."""
+        _, own = np.unique(np.array(blocks), return_inverse=True)
+        count = own.max() + 1
+        index = rng.permutation(count)[own] < min(count // 2, MOST_INDEX)
+        fitted = (kind.fit(batch.taken(index), rng) for kind in SIGNALS)
+        signals = tuple(signal for signal in fitted if signal is not None)
+        other = ~index
+        kept = [block for block, there in zip(blocks, other, strict=True) if there]
+        strata = strata[other] if seasonal else np.zeros(len(kept), np.int64)
+        return cls(
+            signals=signals,
+            units=Units.of(batch.taken(other), signals, kept, strata),
+            topic_names=topic_names(signals, batch),
+            seasonal=seasonal,
+        )
+
+    def to_bytes(self) -> bytes:
+        """As one file of arrays; equal references have equal bytes."""
+        arrays: Arrays = {
+            f"{SIGNAL}{signal.name}.{key}": array
+            for signal in self.signals
+            for key, array in vars(signal).items()
+        }
+        arrays |= {f"{UNITS}{name}": columns for name, columns in self.units.columns.items()}
+        arrays |= {
+            "strata": self.units.strata,
+            "topics": np.array(self.topic_names, dtype=np.str_),
+            "seasonal": np.array(self.seasonal),
+        }
+        return to_bytes(arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        arrays = from_bytes(data)
+        fitted = [(kind, below(f"{SIGNAL}{kind.name}.", arrays)) for kind in SIGNALS]
+        return cls(
+            signals=tuple(kind(**own) for kind, own in fitted if own),
+            units=Units(below(UNITS, arrays), arrays["strata"]),
+            topic_names=tuple(arrays["topics"].tolist()),
+            seasonal=bool(arrays["seasonal"]),
+        )
+
+
+def below(prefix: str, arrays: Arrays) -> Arrays:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def topic_names(signals: Sequence[Signal], batch: Batch) -> tuple[str, ...]:
+    """Of the reference's topics; numbers where there are no words to call them by."""
+    topics = next((signal for signal in signals if isinstance(signal, Topics)), None)
+    if topics is None:
+        return ()
+    numbers = tuple(f"topic {number + 1}" for number in range(topics.count - 1))
+    if batch.prompts is None:
+        return numbers
+    texts = np.array(batch.prompts, dtype=object)
+    labels, counts = topics.labels(batch), counts_of(batch.prompts)
+    return tuple(
+        ", ".join(typical_words(texts[labels == i].tolist(), counts, len(batch))) or number
+        for i, number in enumerate(numbers)
+    )

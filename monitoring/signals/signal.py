@@ -1,0 +1,96 @@
+"""What a signal is: a few numbers for every row, fixed before tonight's rows were seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.permutation import Direction, Floats
+
+NEIGHBOURS = 5
+ROWS = 2048  # compared with the index at a time
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows as the signals see them; what none of the rows has is None, what one lacks is NaN."""
+
+    prompts: Sequence[str] | None = None
+    vectors: Floats | None = None  # of the prompts [n, d]
+    responses: Sequence[str] | None = None
+    response_vectors: Floats | None = None  # [n, d]
+    ratings: Floats | None = None  # −1, 0 or 1 [n]
+    surprise: Floats | None = None  # the champion's nats a token on each prompt [n]
+
+    def __len__(self) -> int:
+        columns = (self.prompts, self.vectors, self.ratings, self.surprise)
+        return next((len(column) for column in columns if column is not None), 0)
+
+    def taken(self, there: NDArray[np.bool_]) -> Self:
+        """Some of the rows; there [n]."""
+        rows = np.flatnonzero(there)
+
+        def some(column: Any) -> Any:
+            if column is None or isinstance(column, np.ndarray):
+                return None if column is None else column[rows]
+            return [column[i] for i in rows]
+
+        return type(self)(**{name: some(column) for name, column in vars(self).items()})
+
+
+class Signal(Protocol):
+    """A frozen function of a row, fitted to one half of the reference.
+
+    Its fields are arrays, so that it can be stored as they are. A row's columns depend on that row
+    alone, so sums of them can be merged, and random choices of rows have a known distribution.
+    """
+
+    name: ClassVar[str]
+    direction: ClassVar[Direction]  # "up": one column, where more is worse
+    weight: ClassVar[int]  # its share of the false-alarm budget, beside the others'
+    shares: ClassVar[bool]  # whether the columns say which one of several kinds a row is
+
+    @classmethod
+    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
+        """None where the rows lack what the signal looks at."""
+        ...
+
+    def columns(self, batch: Batch) -> Floats:
+        """[n, columns]; a row of NaN where a row has nothing to look at."""
+        ...
+
+
+def one_hot(labels: NDArray[np.int64], count: int) -> Floats:
+    """[n, count], with a 1 in each row."""
+    columns = np.zeros((len(labels), count), np.float32)
+    columns[np.arange(len(labels)), labels] = 1
+    return columns
+
+
+def nearest(
+    vectors: Floats, index: Floats, k: int, *, without_itself: bool = False
+) -> tuple[NDArray[np.int64], Floats]:
+    """Of each vector the k nearest of the index, and how far they are [n, k], in no order.
+
+    Euclidean, which orders normalised vectors as their cosine does. Memory is bounded by the index.
+    """
+    k = min(k, len(index) - without_itself)
+    lengths = (index**2).sum(1)
+    near, far = [], []
+    for start in range(0, len(vectors), ROWS):
+        rows = vectors[start : start + ROWS]
+        squares = (rows**2).sum(1)[:, None] + lengths - 2 * rows @ index.T
+        if without_itself:
+            squares[np.arange(len(rows)), start + np.arange(len(rows))] = np.inf
+        chosen = np.argpartition(squares, k - 1, axis=1)[:, :k]
+        near.append(chosen)
+        far.append(np.sqrt(np.maximum(np.take_along_axis(squares, chosen, axis=1), 0)))
+    return np.concatenate(near), np.concatenate(far)
+
+
+def distance(vectors: Floats, index: Floats, *, without_itself: bool = False) -> Floats:
+    """The mean distance to the 5 nearest vectors of the index [n]."""
+    mean: Floats = nearest(vectors, index, NEIGHBOURS, without_itself=without_itself)[1].mean(1)
+    return mean

@@ -1,0 +1,67 @@
+"""What a night works with: the registry, the traffic, and the settings."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Self
+
+from monitoring.embeddings import Embeddings
+from monitoring.features import batch_of
+from monitoring.params import DriftParams, TrafficParams, TriggerParams
+from monitoring.sample import Sample
+from monitoring.signals.signal import Batch
+from monitoring.traffic import TrafficStore
+from registry.files import home
+from registry.models import ModelChoice, pin
+from registry.params import load
+from registry.records import AdapterVersion, Traffic
+from registry.store import Registry
+
+
+@dataclass(frozen=True)
+class Site:
+    registry: Registry
+    traffic: TrafficStore
+    embeddings: Embeddings
+    keep_days: int
+    drift: DriftParams
+    trigger: TriggerParams
+
+    @classmethod
+    def here(cls, registry: Registry) -> Self:
+        """The project in the current folder."""
+        traffic = load(TrafficParams, "monitoring.traffic")
+        state = home() / "monitoring"
+        return cls(
+            registry=registry,
+            traffic=TrafficStore(
+                traffic.folder, redact=traffic.redact, quarantine=state / "quarantine"
+            ),
+            embeddings=Embeddings(
+                pin(load(ModelChoice, "embedder"), "embedder"), state / "embeddings.db"
+            ),
+            keep_days=traffic.keep_days,
+            drift=load(DriftParams, "monitoring.drift"),
+            trigger=load(TriggerParams, "monitoring.trigger"),
+        )
+
+    def sample(self, days: Iterable[date], limit: int) -> tuple[Sample, dict[str, int]]:
+        """A sample of the users of some days, and what was set aside, by reason."""
+        sample = Sample(limit, self.drift.seed)
+        set_aside: dict[str, int] = {}
+        for day in days:
+            reading = self.traffic.read(day)
+            for rows in reading:
+                sample.update(rows)
+            for reason, count in reading.set_aside.items():
+                set_aside[reason] = set_aside.get(reason, 0) + count
+        return sample, set_aside
+
+    def batch(self, rows: Sequence[Traffic], champion: AdapterVersion) -> Batch:
+        return batch_of(
+            rows,
+            self.embeddings,
+            champion,
+            self.registry.artifacts,
+            self.drift.perplexity_rows,
+        )

@@ -1,0 +1,234 @@
+"""Whole nights: real traffic files, a real embedder, a real registry, and what follows."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from incumbent.nightly import nightly_job
+from monitoring.embeddings import Embeddings
+from monitoring.history import nights_before
+from monitoring.night import check
+from monitoring.pages import page_path
+from monitoring.params import DriftParams, TriggerParams
+from monitoring.scheduler import ScheduleParams, Scheduler
+from monitoring.site import Site
+from monitoring.traffic import TrafficStore
+from registry.files import home
+from registry.models import ModelChoice, pin
+from registry.records import Action, Adapter, DriftVerdict, Feedback, Night, Traffic, Watch
+from registry.runs import runs_of
+from registry.store import Registry
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+START = date(2026, 3, 2)
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+OLD = (
+    ("how do I {} my {}", ("block", "renew", "find", "order"), ("card", "cheque book", "PIN")),
+    ("what is the {} for a {}", ("fee", "rate", "limit"), ("loan", "transfer", "mortgage")),
+    ("why was my {} {}", ("payment", "transfer", "salary"), ("late", "refused", "returned")),
+)
+NEW = (("which {} should I {}", ("crypto coin", "token", "NFT"), ("buy", "mine", "stake")),)
+EMBEDDER = pin(ModelChoice(), "embedder")
+
+Make = Callable[[str], tuple[Adapter, Path]]
+
+
+def asked(random: Random, new: bool) -> str:
+    form, first, second = random.choice(NEW if new else OLD)
+    return form.format(random.choice(first), random.choice(second)) + random.choice(
+        ("", " now", "?")
+    )
+
+
+def day_of(number: int, *, new_share: float = 0.0, rows: int = 150) -> list[Traffic]:
+    """A day of requests; of those about what is new, the users write the answer."""
+    random, day = Random(number), START + timedelta(days=number)
+    found = []
+    for i in range(rows):
+        new = random.random() < new_share
+        feedback = Feedback(rating=-1, correction=f"answer {day} {i}") if new else None
+        found.append(
+            Traffic(
+                id=f"{day}-{i}",
+                at=f"{day}T{i % 24:02}:00:00Z",
+                prompt=asked(random, new),
+                response="as you like",
+                feedback=feedback,
+            )
+        )
+    return found
+
+
+def site_of(registry: Registry, labels: int = 10_000) -> Site:
+    state = home() / "monitoring"
+    return Site(
+        registry=registry,
+        traffic=TrafficStore(Path("traffic"), redact=False, quarantine=state / "quarantine"),
+        # Shared by the tests of this file: what they ask is much the same.
+        embeddings=Embeddings(EMBEDDER, ROOT / ".incumbent" / "tests" / "embeddings.db"),
+        keep_days=90,
+        drift=DriftParams(perplexity_rows=0, minimum_reference=200),
+        trigger=TriggerParams(minimum_labels=labels, queue=Path("queue.json")),
+    )
+
+
+@pytest.fixture
+def site(tmp_path: Path, make_adapter: Make) -> Iterator[Site]:
+    """A champion, and three days of traffic before its first night."""
+    with Registry(home() / "registry", "bank", clock=lambda: NOW) as registry:
+        version = registry.submit(*make_adapter("a"), "test")
+        registry.promote(version.number, "test", force=True)
+        made = site_of(registry)
+        for number in range(3):
+            made.traffic.append(day_of(number))
+        yield made
+
+
+def run(site: Site, number: int, traffic: list[Traffic] | None = None) -> Night:
+    """A day's traffic, and its night."""
+    day = START + timedelta(days=number)
+    site.traffic.append(day_of(number) if traffic is None else traffic)
+    job = nightly_job(site, ScheduleParams())
+    scheduler = Scheduler(ScheduleParams(), [job], site.registry.engine, clock=lambda: NOW)
+    assert scheduler.run(job, day, insist=True), runs_of(site.registry.engine, job.name)
+    return nights_before(site.registry.engine, "bank", day + timedelta(days=1))[-1]
+
+
+def test_quiet_nights_are_quiet_and_a_drift_ends_in_a_queue_where_labels_are_missing(
+    site: Site,
+) -> None:
+    quiet = [run(site, number) for number in (3, 4)]
+    assert {(n.verdict, n.state) for n in quiet} == {(DriftVerdict.NO_DRIFT, Watch.OK)}
+    first, second = (run(site, number, day_of(number, new_share=0.3)) for number in (5, 6))
+    assert (first.verdict, first.state) == (DriftVerdict.DRIFT, Watch.WATCH)
+    assert (second.state, second.action) == (Watch.CONFIRMED, Action.LABEL)
+    assert any("coin" in text or "token" in text or "nft" in text for text in told(second))
+    queue = json.loads(site.trigger.queue.read_bytes())
+    assert all("which" in task["data"]["prompt"] for task in queue[:5])
+    assert "drift" in page_path(START + timedelta(days=6)).read_text().lower()
+
+
+def told(night: Night) -> list[str]:
+    return [text.lower() for topic in night.topics for text in (topic.name, *topic.exemplars)]
+
+
+def test_the_same_date_again_does_nothing(site: Site) -> None:
+    before = run(site, 3)
+    events = site.registry.history()
+    job = nightly_job(site, ScheduleParams())
+    scheduler = Scheduler(ScheduleParams(), [job], site.registry.engine, clock=lambda: NOW)
+    assert not scheduler.run(job, START + timedelta(days=3), insist=True)
+    assert nights_before(site.registry.engine, "bank", date(2026, 4, 1)) == (before,)
+    assert site.registry.history() == events
+
+
+def test_a_verdict_is_a_function_of_the_traffic_and_the_reference(site: Site) -> None:
+    night = run(site, 3)
+    again = check(site, START + timedelta(days=3))
+    assert again == night
+
+
+def test_the_reference_is_kept_in_the_registry_beside_its_champion(site: Site) -> None:
+    night = run(site, 3)
+    event = site.registry.newest_event(1, "watch")
+    assert event is not None and event.detail["reference"] == night.reference
+    assert "450 rows of traffic" in event.reason
+    assert run(site, 4).reference == night.reference
+
+
+def test_a_day_without_traffic_is_not_enough_to_say_anything(site: Site) -> None:
+    night = run(site, 3, [])
+    assert (night.verdict, night.state) == (DriftVerdict.INSUFFICIENT, Watch.OK)
+    assert night.reasons == ("there is no traffic of that day",)
+
+
+def test_ten_rows_are_not_enough_to_say_anything(site: Site) -> None:
+    assert run(site, 3, day_of(3, rows=10)).verdict is DriftVerdict.INSUFFICIENT
+
+
+def test_too_little_traffic_before_makes_no_reference(tmp_path: Path, make_adapter: Make) -> None:
+    with Registry(home() / "registry", "bank", clock=lambda: NOW) as registry:
+        registry.promote(registry.submit(*make_adapter("a"), "t").number, "t", force=True)
+        site = site_of(registry)
+        site.traffic.append(day_of(0, rows=50))
+        assert run(site, 1).reasons == ("the reference needs 150 more rows of traffic",)
+
+
+def test_without_a_champion_there_is_nothing_to_watch() -> None:
+    with Registry(home() / "registry", "bank", clock=lambda: NOW) as registry:
+        night = run(site_of(registry), 3)
+    assert (night.champion, night.verdict) == (None, DriftVerdict.INSUFFICIENT)
+
+
+def test_corrupt_lines_are_counted_and_the_rest_is_used(site: Site) -> None:
+    path = Path("traffic") / str(START + timedelta(days=3)) / "more.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"id": "x"\nnot json\n')
+    night = run(site, 3)
+    assert night.set_aside == {"not JSON": 2}
+    assert night.rows == 150
+
+
+def test_a_retrain_goes_on_from_the_verdict_that_it_follows_from(site: Site) -> None:
+    """The first attempt keeps its check and fails in the pipeline; the second one goes on."""
+    site = dataclasses.replace(site, trigger=TriggerParams(minimum_labels=20, confirm_nights=1))
+    day = START + timedelta(days=5)
+    site.traffic.append(day_of(5, new_share=0.4))
+    job = nightly_job(site, ScheduleParams())
+    scheduler = Scheduler(ScheduleParams(), [job], site.registry.engine, clock=lambda: NOW)
+    for attempt in (1, 2):
+        assert not scheduler.run(job, day, insist=True)
+        (failed,) = runs_of(site.registry.engine, job.name)
+        assert (failed.attempts, failed.state) == (attempt, "waiting")
+        assert "`dvc --wait-for-lock repro` failed" in (failed.problem or "")
+    (night,) = nights_before(site.registry.engine, "bank", date(2026, 4, 1))
+    assert (night.state, night.action) == (Watch.ACT, Action.RETRAIN)
+    lines = Path("datasets/sources/labelled.jsonl").read_text().splitlines()
+    assert len(lines) == len(set(lines)) > 20
+
+
+def test_a_night_that_is_killed_anywhere_is_done_once_when_it_is_run_again(site: Site) -> None:
+    """SIGKILL at growing delays; each run goes on from what the one before it left."""
+    site.traffic.append(day_of(3))
+    site.registry.engine.dispose()
+    code = "from tests.test_night import in_another_process; in_another_process()"
+    kills = 0
+    for delay in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
+        try:
+            process.wait(delay)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+            process.wait()
+    assert kills
+    subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True
+    )
+    (night,) = nights_before(site.registry.engine, "bank", date(2026, 4, 1))
+    assert night.verdict is DriftVerdict.NO_DRIFT
+    assert len(site.registry.history(kind="watch")) == 1
+
+
+def in_another_process() -> None:
+    """Runs the fourth day's night, whoever was at it before: its lease has run out."""
+    later = NOW
+    with Registry(home() / "registry", "bank", clock=lambda: later) as registry:
+        job = nightly_job(site_of(registry), ScheduleParams())
+        for known in runs_of(registry.engine, job.name):
+            later = datetime.fromisoformat(known.until)
+        scheduler = Scheduler(ScheduleParams(), [job], registry.engine, clock=lambda: later)
+        scheduler.run(job, START + timedelta(days=3), insist=True)
