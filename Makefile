@@ -7,11 +7,14 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
-.PHONY: run test test-fast lint install constraints clean
+.PHONY: run demo test test-fast lint install constraints clean
 
 run: install
 	dvc --wait-for-lock repro
 	incumbent submit --promote
+
+demo: install
+	python examples/demo.py
 
 test: lint
 	pytest
