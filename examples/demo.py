@@ -38,38 +38,17 @@ A_DAY = 150  # requests
 NEW_SHARE = 0.6  # of the traffic when it has drifted
 CORRECTED = 0.9  # of the answers about what is new
 
-PARAMS: dict[str, Any] = {
-    "base": {"model": "embedded"},
-    "embedder": {"model": "embedded"},
-    "curation": {
-        "collect": {
-            "sources": [
-                {"kind": "python-api", "packages": list(OLD)},
-                {"kind": "file", "path": "datasets/sources/rehearsal.jsonl"},
-                {"kind": "file", "path": "datasets/sources/labelled.jsonl"},
-            ]
-        },
-        "curate": {
-            "max_per_group": 2,
-            "dev": 60,
-            "sealed": 100,
-            "train_only": ["rehearsal.jsonl"],
-            "first": ["labelled.jsonl"],
-        },
-        "validate": {"contract": "datasets/contracts/sft.yaml"},
-    },
-    "training": {"rows": 320, "batch_size": 2, "learning_rate": 0.0008},
-    "evaluation": {
-        "decoding": {"max_new_tokens": 32},
-        "few_shot": {"shots": 0},
-        "preference": {"reward": {"rows": 120, "epochs": 1}},
-        # Between two tuned models a reward model that knows style hardly tells anything.
-        "policy": {"gating": ["rougeL", "semantic"], "general_margin": 0.3},
-    },
-    "monitoring": {
-        "drift": {"reference_rows": 450, "perplexity_rows": 60},
-        "trigger": {"minimum_labels": 180},
-    },
+# What differs from the project's own params.yaml, by section.
+SMALLER: dict[str, dict[str, Any]] = {
+    "curation.curate": {"dev": 60, "sealed": 100},
+    "training": {"rows": 320},
+    "evaluation.decoding": {"max_new_tokens": 32},
+    "evaluation.few_shot": {"shots": 0},
+    "evaluation.preference.reward": {"rows": 120},
+    # Between two tuned models, a reward model that knows a style hardly tells anything.
+    "evaluation.policy": {"gating": ["rougeL", "semantic"], "general_margin": 0.3},
+    "monitoring.drift": {"reference_rows": 450, "perplexity_rows": 60},
+    "monitoring.trigger": {"minimum_labels": 180},
     "registry": {"family": "demo"},
 }
 
@@ -118,7 +97,7 @@ def make_project() -> None:
         if name and (ROOT / name).is_file() and name != "dvc.lock":
             (PLACE / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, PLACE / name)
-    (PLACE / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    (PLACE / "params.yaml").write_text(yaml.safe_dump(smaller_params()))
     models = PLACE / ".incumbent" / "models"
     models.mkdir(parents=True)
     if (converted := ROOT / embedded_base()).is_dir():
@@ -127,6 +106,16 @@ def make_project() -> None:
     author = ("-c", "user.name=demo", "-c", "user.email=demo@localhost")
     for arguments in (("init", "-q"), ("add", "-A"), (*author, "commit", "-qm", "demo")):
         subprocess.run(["git", *arguments], check=True)
+
+
+def smaller_params() -> dict[str, Any]:
+    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_bytes())
+    for section, changes in SMALLER.items():
+        node = params
+        for step in section.split("."):
+            node = node[step]
+        node |= changes
+    return params
 
 
 class Users:

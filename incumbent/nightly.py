@@ -1,5 +1,6 @@
 """`incumbent nightly` and `incumbent scheduler`: one night, or every night."""
 
+import logging
 from datetime import UTC, date, datetime, timedelta
 
 from incumbent.output import console, print_json
@@ -11,7 +12,7 @@ from monitoring.night_text import line
 from monitoring.notices import NoticeParams, deliver
 from monitoring.pages import page_path
 from monitoring.scheduler import ScheduleParams, Scheduler
-from monitoring.service import log_to_stderr, serve
+from monitoring.service import serve
 from monitoring.site import Site
 from registry.audit import problems
 from registry.errors import IncumbentError, InputError
@@ -23,7 +24,7 @@ from registry.store import Registry
 
 def run_night(day: date | None, *, as_json: bool) -> None:
     """Run one night, unless it is done; the same date twice does nothing twice."""
-    log_to_stderr()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     schedule = load(ScheduleParams, "monitoring.schedule")
     with Registry.here() as registry:
         day = day or registry.clock().date() - timedelta(days=1)

@@ -32,12 +32,14 @@ def night_readings(
     for window, share in shares(params.windows).items():
         if window > 1 and len(nights) <= shorter(window, params.windows):
             return  # it would be the shorter window again
-        pooled = Units.joined(nights[-window:])
+        pooled, against = (
+            units.by_stretch(window) for units in (Units.joined(nights[-window:]), reference)
+        )
         yield from readings(
             signals,
             # More than this adds nothing: the reference's own chance dominates.
-            pooled.some(4 * len(reference), rng),
-            reference,
+            pooled.some(4 * len(against), rng),
+            against,
             shared_out(budget * float(share), signals),
             nights=min(window, len(nights)),
             minimum_units=params.minimum_units,

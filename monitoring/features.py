@@ -51,9 +51,14 @@ def some_read(
     return values
 
 
-def blocks_of(rows: Sequence[Traffic]) -> list[str]:
-    """What is not independent within itself: a user's rows of one day."""
-    return [f"{row.time.date()}\0{row.user or row.id}" for row in rows]
+def users_of(rows: Sequence[Traffic]) -> list[str]:
+    """Whose rows they are: one without a user is by somebody who does not come back."""
+    return [row.user or f"\0{row.id}" for row in rows]
+
+
+def days_of(rows: Sequence[Traffic]) -> Ints:
+    """UTC days, counted from the first day of the year 1."""
+    return np.array([row.time.toordinal() for row in rows], np.int64)
 
 
 def weekdays_of(rows: Sequence[Traffic]) -> Ints:

@@ -4,11 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 
-from monitoring.features import as_traffic, blocks_of, weekdays_of
+from monitoring.arrays import from_bytes, to_bytes
+from monitoring.features import as_traffic, days_of, users_of, weekdays_of
 from monitoring.reference import Reference
+from monitoring.signals.signal import Batch
 from monitoring.site import Site
 from monitoring.units import Units
 from registry.files import home, write_bytes
@@ -24,21 +27,24 @@ class Frozen:
     digest: Digest
     first: date
 
-    def units(self, rows: Sequence[Traffic], site: Site, champion: AdapterVersion) -> Units:
-        """Of one day's sampled rows."""
+    def units(self, rows: Sequence[Traffic], batch: Batch) -> Units:
+        """Of sampled rows, and what the signals see of them."""
         strata = weekdays_of(rows) if self.reference.seasonal else np.zeros(len(rows), np.int64)
-        batch = site.batch(rows, champion)
-        return Units.of(batch, self.reference.signals, blocks_of(rows), strata)
+        return Units.of(batch, self.reference.signals, users_of(rows), strata, days_of(rows))
+
+    def keep(self, day: date, units: Units) -> None:
+        """Keep a day's units for the windows of the nights that follow."""
+        write_bytes(self.place(day), to_bytes(units.arrays()))
 
     def units_of(self, day: date, site: Site, champion: AdapterVersion) -> Units:
-        """A day's units, made once and kept; made again when they are not there any more."""
-        path = home() / "monitoring" / "units" / self.digest[:16] / f"{day}.npz"
-        if path.exists():
-            return Units.from_bytes(path.read_bytes())
-        sample, _ = site.sample([day], site.drift.sample)
-        units = self.units(sample.finish(), site, champion)
-        write_bytes(path, units.to_bytes())
-        return units
+        """An earlier day's units; made again where they are not kept any more."""
+        if not self.place(day).exists():
+            rows = site.sample([day], site.drift.sample)[0].finish()
+            self.keep(day, self.units(rows, site.batch(rows, champion)))
+        return Units.of_arrays(from_bytes(self.place(day).read_bytes()))
+
+    def place(self, day: date) -> Path:
+        return home() / "monitoring" / "units" / self.digest[:16] / f"{day}.npz"
 
 
 def frozen(
@@ -65,8 +71,9 @@ def frozen(
 def freeze(site: Site, champion: AdapterVersion, rows: Sequence[Traffic], source: str) -> Reference:
     return Reference.freeze(
         site.batch(rows, champion),
-        blocks_of(rows),
+        users_of(rows),
         weekdays_of(rows),
+        days_of(rows),
         rng=np.random.default_rng(site.drift.seed),
         seasonal=source == "traffic" and seasonal(rows, site),
     )
@@ -74,8 +81,8 @@ def freeze(site: Site, champion: AdapterVersion, rows: Sequence[Traffic], source
 
 def seasonal(rows: Sequence[Traffic], site: Site) -> bool:
     """Whether every weekday has users enough, in each half of the reference."""
-    weekdays = dict(zip(blocks_of(rows), weekdays_of(rows).tolist(), strict=True))
-    users = Counter(weekdays.values())
+    nights = set(zip(users_of(rows), days_of(rows).tolist(), weekdays_of(rows), strict=True))
+    users = Counter(weekday for _, _, weekday in nights)
     enough = all(users[weekday] >= 2 * site.drift.minimum_units for weekday in range(7))
     return site.drift.season == "weekday" and enough
 

@@ -65,6 +65,7 @@ def check(site: Site, day: date) -> Night:
     if not rows:
         return silent(site, day, champion, "there is no traffic of that day")
     batch = site.batch(rows, champion)
+    held.keep(day, held.units(rows, batch))
     readings = tuple(read(site, champion, held, day))
     verdict = overall(readings)
     found = attribute(held.reference, batch)

@@ -11,7 +11,7 @@ from monitoring.permutation import Ints
 from monitoring.signals import SIGNALS
 from monitoring.signals.signal import Batch, Signal
 from monitoring.signals.topics import Topics
-from monitoring.units import Units
+from monitoring.units import Units, grouped
 from monitoring.words import counts_of, typical_words
 
 MOST_INDEX = 4_000  # blocks: every prompt is compared with all of the index
@@ -35,24 +35,27 @@ class Reference:
     def freeze(
         cls,
         batch: Batch,
-        blocks: Sequence[str],
+        users: Sequence[str],
         strata: Ints,
+        days: Ints | None = None,
         *,
         rng: np.random.Generator,
         seasonal: bool = False,
     ) -> Self:
-        """Split the blocks at random in two; strata [rows] are ignored unless seasonal."""
-        _, own = np.unique(np.array(blocks), return_inverse=True)
-        count = own.max() + 1
+        """Split the users' days at random in two; strata [rows] are ignored unless seasonal."""
+        numbers = np.unique(np.array(users), return_inverse=True)[1]
+        days = np.zeros(len(users), np.int64) if days is None else days
+        first, own = grouped(numbers, days)
+        count = len(first)
         index = rng.permutation(count)[own] < min(count // 2, MOST_INDEX)
         fitted = (kind.fit(batch.taken(index), rng) for kind in SIGNALS)
         signals = tuple(signal for signal in fitted if signal is not None)
         other = ~index
-        kept = [block for block, there in zip(blocks, other, strict=True) if there]
+        kept = [user for user, there in zip(users, other, strict=True) if there]
         strata = strata[other] if seasonal else np.zeros(len(kept), np.int64)
         return cls(
             signals=signals,
-            units=Units.of(batch.taken(other), signals, kept, strata),
+            units=Units.of(batch.taken(other), signals, kept, strata, days[other]),
             topic_names=topic_names(signals, batch),
             seasonal=seasonal,
         )
@@ -64,9 +67,8 @@ class Reference:
             for signal in self.signals
             for key, array in vars(signal).items()
         }
-        arrays |= {f"{UNITS}{name}": columns for name, columns in self.units.columns.items()}
+        arrays |= {f"{UNITS}{name}": array for name, array in self.units.arrays().items()}
         arrays |= {
-            "strata": self.units.strata,
             "topics": np.array(self.topic_names, dtype=np.str_),
             "seasonal": np.array(self.seasonal),
         }
@@ -78,7 +80,7 @@ class Reference:
         fitted = [(kind, below(f"{SIGNAL}{kind.name}.", arrays)) for kind in SIGNALS]
         return cls(
             signals=tuple(kind(**own) for kind, own in fitted if own),
-            units=Units(below(UNITS, arrays), arrays["strata"]),
+            units=Units.of_arrays(below(UNITS, arrays)),
             topic_names=tuple(arrays["topics"].tolist()),
             seasonal=bool(arrays["seasonal"]),
         )
