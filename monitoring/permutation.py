@@ -99,18 +99,21 @@ def statistic(sums: NDArray[np.float64], direction: Direction) -> NDArray[np.flo
     return sums[..., 0] if direction == "up" else (sums**2).sum(-1)
 
 
-def p_value(pool: Pool, direction: Direction, *, level: float, rng: np.random.Generator) -> float:
+def p_value(
+    pool: Pool, direction: Direction, *, level: float | None, rng: np.random.Generator
+) -> float:
     """How likely units like these are where nothing has changed; small is odd.
 
     Counted over random choices, sequentially (Besag & Clifford 1991, Biometrika 78: 301), with
     enough of them to tell whether it is below `level`. A value far above the level comes from
-    the normal approximation: it cannot matter, and counting it would cost most of the time.
+    the normal approximation: it cannot matter, and counting it would cost most of the time. Without
+    a level nothing matters.
     """
     if not pool.parts:
         return 1.0
     observed = float(statistic(pool.sums, direction))
     approximate = approximate_p(pool, observed, direction)
-    if approximate > max(FAR, 10 * level):
+    if level is None or approximate > max(FAR, 10 * level):
         return approximate
     most = ceil(4 / level)
     seen = drawn = 0

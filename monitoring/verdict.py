@@ -65,8 +65,6 @@ def read(
     enough = min(len(now), len(before)) >= minimum_units
     p, effect, verdict = 1.0, 0.0, DriftVerdict.INSUFFICIENT
     if enough:
-        pool = Pool.of(now, before, strata, reference_strata)
-        p = p_value(pool, signal.direction, level=level, rng=rng)
         effect = moved_share(
             now,
             before,
@@ -75,7 +73,11 @@ def read(
             direction=signal.direction,
             shares=signal.shares,
         )
-        drifted = p <= level and effect >= minimum_effect
+        matters = effect >= minimum_effect
+        pool = Pool.of(now, before, strata, reference_strata)
+        # Where the effect is too small, no p makes it drift, and counting costs seconds.
+        p = p_value(pool, signal.direction, level=level if matters else None, rng=rng)
+        drifted = matters and p <= level
         verdict = DriftVerdict.DRIFT if drifted else DriftVerdict.NO_DRIFT
     return SignalReading(
         signal=signal.name,

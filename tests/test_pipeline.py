@@ -6,13 +6,15 @@ import shutil
 import signal
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from registry.records import Evidence
+from curation.python_api import read_package
+from registry.records import Evidence, Row
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -234,3 +236,54 @@ def test_a_run_from_scratch_gives_the_same_bytes(
     other.repro()
     for name in ("outputs/adapter.json", "outputs/evidence.json", "outputs/metrics.json"):
         assert other.read(name) == project.read(name)
+
+
+def test_a_confirmed_drift_trains_a_challenger_on_what_users_wrote(project: Project) -> None:
+    """Three days about numpy, then one about scikit-learn whose answers users corrected."""
+    labelled = {"kind": "file", "path": "datasets/sources/labelled.jsonl"}
+    params = deepcopy(FEW)
+    params["curation"]["collect"]["sources"].append(labelled)
+    params["curation"]["curate"]["first"] = ["labelled.jsonl"]
+    params["monitoring"] = {
+        "drift": {"minimum_reference": 150, "minimum_units": 40, "perplexity_rows": 20},
+        "trigger": {"confirm_nights": 1, "minimum_labels": 30},
+    }
+    project.set_params(params)
+    log_days(project, list(read_package("numpy")), list(read_package("sklearn")))
+    before = versions(project)
+    done = project.run("incumbent", "nightly", "--date", "2026-03-05", "--json")
+    assert done.returncode == 0, done.stdout
+    night = json.loads(done.stdout[done.stdout.index("\n{\n") :])
+    assert (night["verdict"], night["action"]) == ("drift", "retrain"), night["reasons"]
+    assert night["outcome"] in ("promoted", "lost")
+    assert night["challenger"] == len(before) + 1 == len(versions(project))
+    evidence = Evidence.read(project.folder / "outputs" / "evidence.json")
+    assert "drift=2026-03-05" in evidence.slices
+    again = project.run("incumbent", "nightly", "--date", "2026-03-05", "--json")
+    assert json.loads(again.stdout) == night
+    assert len(versions(project)) == night["challenger"]
+
+
+def versions(project: Project) -> list[Any]:
+    found: list[Any] = json.loads(project.run("incumbent", "versions", "--json").stdout)
+    return found
+
+
+def log_days(project: Project, old: list[Row], new: list[Row]) -> None:
+    for day, rows in enumerate((old[:80], old[80:160], old[160:240], new[:80]), start=2):
+        folder = project.folder / "datasets" / "traffic" / f"2026-03-0{day}"
+        folder.mkdir(parents=True)
+        lines = [asked(row, day, number, row in new) for number, row in enumerate(rows)]
+        (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def asked(row: Row, day: int, number: int, corrected: bool) -> dict[str, Any]:
+    line = {
+        "id": f"{day}-{number}",
+        "at": f"2026-03-0{day}T10:00:00Z",
+        "prompt": row.prompt_text,
+        "response": "It does something.",
+    }
+    return line | (
+        {"feedback": {"rating": -1, "correction": row.completion_text}} if corrected else {}
+    )
