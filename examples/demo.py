@@ -4,6 +4,7 @@
 answers and real training, on fewer rows than `make run`: it shows the loop, not the best scores.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -23,9 +24,20 @@ from curation.python_api import read_package
 from evaluation.params import Decoding
 from evaluation.systems import registered
 from monitoring.site import Site
+from registry.files import home
+from registry.layout import EVIDENCE
 from registry.models import embedded_base
 from registry.params import load
-from registry.records import DriftVerdict, Feedback, Night, Outcome, Row, Traffic
+from registry.records import (
+    Decision,
+    DriftVerdict,
+    Evidence,
+    Feedback,
+    Night,
+    Outcome,
+    Row,
+    Traffic,
+)
 from registry.store import Registry
 
 ROOT = Path(__file__).parents[1]
@@ -77,6 +89,7 @@ def main() -> None:
     nights = [users.night(next(days), new_share=NEW_SHARE) for _ in range(DRIFTED)]
     expect(any(night.verdict is DriftVerdict.DRIFT for night in nights), "an alarm")
     expect(nights[-1].outcome is Outcome.PROMOTED, "a retrain whose challenger won")
+    show_slices()
     command("incumbent", "why", str(nights[-1].challenger))
 
     chapter(f"{AFTER} nights with the new kind of traffic, and the new champion")
@@ -85,6 +98,25 @@ def main() -> None:
         expect(night.verdict is DriftVerdict.NO_DRIFT, "no alarm")
     command("incumbent", "status")
     chapter(f"Done in {(monotonic() - began) / 60:.0f} minutes; the project is in {PLACE}")
+
+
+def show_slices() -> None:
+    """How the winner does on what is new, and on each of the old packages."""
+    evidence = Evidence.read(EVIDENCE)
+    for name, measured in evidence.slices.items():
+        found = measured["rougeL"]
+        console.print(f"{name:24} {found.n:4} items  ROUGE-L {found.diff:+.3f}")
+        if name.startswith("drift="):
+            expect(found.diff > 0, "better on the drifted slice")
+    reasons = Decision.model_validate(submitted()["decision"], strict=False).reasons
+    expect(not any("worse" in reason for reason in reasons), "no old slice clearly lost")
+
+
+def submitted() -> dict[str, Any]:
+    """What the retrain's `incumbent submit --json` said."""
+    (answer,) = sorted(home().glob("monitoring/*-retrain-*.json"))
+    found: dict[str, Any] = json.loads(answer.read_bytes())
+    return found
 
 
 def make_project() -> None:
@@ -150,7 +182,7 @@ class Users:
             Traffic(
                 id=f"{day}-{number}",
                 at=f"{day}T{number * 24 // A_DAY:02}:00:00Z",
-                user=f"user-{self.random.randrange(100)}",
+                user=f"user-{self.random.randrange(1_000)}",
                 prompt=row.prompt,
                 response=answer.text,
                 adapter=champion.adapter.files,

@@ -151,6 +151,16 @@ def export_data(
     export_bad_answers(to, worst)
 
 
+@data.command("labels")
+def add_labels(
+    export: Annotated[Path, typer.Argument(help="Label Studio's JSON export of the queue.")],
+) -> None:
+    """Add what people wrote for the labelling queue to the rows that the next retrain learns."""
+    from incumbent.data import add_answers
+
+    add_answers(export)
+
+
 @app.command()
 def suites(
     tasks: Annotated[list[str], typer.Argument(help="Tasks or groups, by lm-eval's names.")],

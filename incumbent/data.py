@@ -6,6 +6,7 @@ from evaluation.iteration import bad, correction, negative
 from evaluation.material import examples
 from evaluation.score_table import read_scores
 from incumbent.output import console
+from monitoring.labels import LABELLED, add_rows, read_answers
 from registry.errors import InputError
 from registry.records import Split, write_records
 
@@ -27,3 +28,10 @@ def export_bad_answers(to: Path, count: int) -> None:
     console.print(f"{len(found)} dev items, {regressed} of them worse than the champion's")
     console.print(f"correct each completion in {paths[0]}", soft_wrap=True)
     console.print("then see datasets/sources/README.md for the second round")
+
+
+def add_answers(export: Path) -> None:
+    """Add the answers of a Label Studio export to the labelled rows."""
+    answers = read_answers(export)
+    added = add_rows(answers, LABELLED)
+    console.print(f"{added} of {len(answers)} answers are new in {LABELLED}")

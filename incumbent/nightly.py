@@ -38,7 +38,7 @@ def run_night(day: date | None, *, as_json: bool) -> None:
         print_json(night.model_dump(mode="json"))
     else:
         console.print(line(night), soft_wrap=True)
-        console.print(f"report: {page_path(day)}", soft_wrap=True)
+        console.print(f"report: {page_path(night.family, day)}", soft_wrap=True)
 
 
 def finished(registry: Registry, job: str, day: date) -> Night:

@@ -5,7 +5,6 @@ from rich.text import Text
 from incumbent.output import coloured, console, print_json
 from monitoring.history import night_of, nightly_of
 from registry.heartbeats import living
-from registry.records import Night
 from registry.runs import runs_of
 from registry.store import Registry
 
@@ -16,7 +15,9 @@ def print_status(as_json: bool) -> None:
         newest = next(iter(registry.newest()), None)
         decision = registry.decision(newest.number) if newest else None
         openings = len(registry.history(kind="open"))
-        night = newest_night(registry)
+        runs = runs_of(registry.engine, nightly_of(registry.family), limit=8)
+        night = next((night for run in runs if (night := night_of(run))), None)
+        unfinished = [run for run in runs if night_of(run) is None]
         schedulers = living(registry.engine)
     if as_json:
         print_json(
@@ -27,6 +28,7 @@ def print_status(as_json: bool) -> None:
                 "decision": decision.model_dump(mode="json") if decision else None,
                 "openings": openings,
                 "night": night.model_dump(mode="json") if night else None,
+                "unfinished": [run.model_dump(mode="json") for run in unfinished],
                 "schedulers": [scheduler.model_dump(mode="json") for scheduler in schedulers],
             }
         )
@@ -42,13 +44,9 @@ def print_status(as_json: bool) -> None:
     console.print(f"openings  {openings} of the sealed exam so far")
     if night:
         console.print(f"night     {night}", soft_wrap=True)
+    for run in unfinished:
+        console.print(f"unended   {run}", soft_wrap=True)
     for scheduler in schedulers:
         console.print(f"watched   by {scheduler}", soft_wrap=True)
     if newest is None:
         console.print("next      dvc repro && incumbent submit --promote")
-
-
-def newest_night(registry: Registry) -> Night | None:
-    """The newest night that came to its end."""
-    runs = runs_of(registry.engine, nightly_of(registry.family), limit=8)
-    return next((night for run in runs if (night := night_of(run))), None)

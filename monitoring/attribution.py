@@ -11,7 +11,7 @@ from monitoring.reference import Reference
 from monitoring.signals.signal import Batch
 from monitoring.signals.topics import Topics
 from monitoring.signals.vocabulary import Vocabulary
-from monitoring.words import counts_of, typical_words, words_of
+from monitoring.words import beginning, counts_of, typical_words, words_of
 from registry.records import Record, Topic
 
 CLEAR = 3.0  # standard errors by which a topic's share must differ to be told of
@@ -48,7 +48,7 @@ def attribute(reference: Reference, batch: Batch) -> Attribution:
             name = reference.topic_names[topic]
             told.append(describe(batch, there, name, float(before[topic]), z))
         elif z > 0:
-            told += new_topics(batch, there, float(before[topic]), z)
+            told += new_topics(batch, there, float(before[topic]), m)
     told.sort(key=lambda topic: -abs(topic.now - topic.before))
     told = sorted(told[:MOST_TOPICS], key=lambda topic: topic.before - topic.now)
     grown = [topic for topic in told if topic.now > topic.before]
@@ -62,7 +62,7 @@ def attribute(reference: Reference, batch: Batch) -> Attribution:
 
 def shares_before(reference: Reference, topics: Topics) -> tuple[Floats, int]:
     """Each topic's share of the reference, and of how many units."""
-    columns, _ = reference.units.having(topics.name)
+    columns = reference.units.columns[topics.name]
     return columns.mean(0), len(columns)
 
 
@@ -73,7 +73,7 @@ def difference(now: float, before: float, n: int, m: int) -> float:
     return (now - before) / se if se else 0.0
 
 
-def new_topics(batch: Batch, there: NDArray[np.bool_], before: float, z: float) -> list[Topic]:
+def new_topics(batch: Batch, there: NDArray[np.bool_], before: float, m: int) -> list[Topic]:
     """What belongs to no topic of the reference, told apart by k-means where it is enough."""
     assert batch.vectors is not None
     from sklearn.cluster import KMeans  # takes a second, which --help should not wait for
@@ -85,6 +85,7 @@ def new_topics(batch: Batch, there: NDArray[np.bool_], before: float, z: float) 
     for part in range(count):
         own = np.zeros(len(batch), bool)
         own[rows[parts == part]] = True
+        z = difference(float(own.mean()), before / count, len(batch), m)
         found.append(describe(batch, own, None, before / count, z))
     return found
 
@@ -120,7 +121,9 @@ def typical(batch: Batch, there: NDArray[np.bool_]) -> tuple[str, ...]:
         return ()
     middle = batch.vectors[rows].mean(0)
     ordered = rows[np.argsort(((batch.vectors[rows] - middle) ** 2).sum(1), kind="stable")]
-    texts = (batch.prompts[row] if batch.prompts else f"row {row}" for row in ordered.tolist())
+    texts = (
+        beginning(batch.prompts[row]) if batch.prompts else f"row {row}" for row in ordered.tolist()
+    )
     return tuple(dict.fromkeys(texts))[:EXEMPLARS]
 
 

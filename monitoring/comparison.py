@@ -14,7 +14,7 @@ from monitoring.embeddings import Embeddings
 from monitoring.permutation import Floats, Ints
 from monitoring.reference import MOST_INDEX, Reference
 from monitoring.signals.signal import Batch
-from monitoring.units import Units
+from monitoring.units import numbered
 from monitoring.verdict import overall, readings, shared_out
 from registry.errors import InputError
 from registry.models import ModelChoice, pin
@@ -54,8 +54,8 @@ def compare(
     embeddings [n, d] and [m, d].
 
     blocks names what is not independent within itself, such as users: of current's rows, or a pair
-    of sequences for reference's and current's. One block has one voice. Raises InputError for
-    input that cannot be compared.
+    of sequences for reference's and current's. One block has one voice: one of its rows, chosen at
+    random, is looked at. Raises InputError for input that cannot be compared.
     """
     if not 0 < alpha < 1:
         raise InputError(f"alpha is a chance between 0 and 1, not {alpha}")
@@ -67,7 +67,7 @@ def compare(
     before, before_blocks = some(reference, before_blocks, MOST_UNITS + MOST_INDEX, rng)
     now, now_blocks = some(current, now_blocks, MOST_UNITS, rng)
     frozen = Reference.freeze(before, before_blocks, one(len(before)), rng=rng)
-    units = Units.of(now, frozen.signals, now_blocks, one(len(now)))
+    units = frozen.units_of(now, now_blocks, one(len(now)))
     found = readings(
         frozen.signals,
         units,
@@ -93,8 +93,8 @@ def refuse_unlike(reference: Prompts, current: Prompts) -> None:
     arrays = [side for side in (reference, current) if isinstance(side, np.ndarray)]
     if len(arrays) == 1:
         raise InputError("texts cannot be compared with embeddings: give two of a kind")
-    if any(array.ndim != 2 for array in arrays):
-        raise InputError("embeddings are two arrays [n, d]")
+    if any(array.ndim != 2 or not array.shape[1] for array in arrays):
+        raise InputError("embeddings are two arrays [n, d], d at least 1")
     if arrays and arrays[0].shape[1] != arrays[1].shape[1]:
         sizes = " and ".join(str(array.shape[1]) for array in arrays)
         raise InputError(f"embeddings of {sizes} numbers cannot be compared")
@@ -111,35 +111,33 @@ def blocks_of(
 
 
 def pair_of(blocks: Blocks | tuple[Blocks, Blocks] | None, m: int, n: int) -> tuple[Blocks, Blocks]:
-    match blocks:
-        case None:
-            return own_blocks(m), own_blocks(n)
-        case (before, now) if not (isinstance(before, str) or isinstance(now, str)):
-            return before, now
-        case _:
-            return own_blocks(m), [str(block) for block in blocks]
-
-
-def own_blocks(count: int) -> Blocks:
-    return [str(i) for i in range(count)]
+    before = [f"before {row}" for row in range(m)]
+    if blocks is None:
+        return before, [f"now {row}" for row in range(n)]
+    if isinstance(blocks, tuple) and len(blocks) == 2 and not isinstance(blocks[0], str):
+        return blocks[0], blocks[1]
+    return before, [f"of {block}" for block in blocks]
 
 
 def some(
     prompts: Prompts, blocks: Blocks, limit: int, rng: np.random.Generator
 ) -> tuple[Batch, Blocks]:
-    """The rows of a random choice of blocks, all when they are no more than the limit."""
-    _, own = np.unique(np.array(blocks), return_inverse=True)
-    there = rng.permutation(own.max() + 1)[own] < limit
-    kept = [block for block, chosen in zip(blocks, there, strict=True) if chosen]
+    """One row, chosen at random, of each block; of so many blocks at most."""
+    order = rng.permutation(len(blocks))
+    first = np.unique(numbered(map(str, blocks))[order], return_index=True)[1]
+    rows = np.sort(rng.permutation(order[first])[:limit])
+    kept = [str(blocks[row]) for row in rows.tolist()]
     if isinstance(prompts, np.ndarray):
-        return Batch(vectors=finite(prompts[there])), kept
-    return embedded([text for text, chosen in zip(prompts, there, strict=True) if chosen]), kept
+        return Batch(vectors=finite(prompts[rows])), kept
+    return embedded([prompts[row] for row in rows.tolist()]), kept
 
 
 def finite(vectors: NDArray[np.floating[Any]]) -> Floats:
-    if not np.isfinite(vectors).all():
-        raise InputError("the embeddings hold values that are not finite")
-    return vectors.astype(np.float32)
+    with np.errstate(over="ignore"):  # told of in the next line
+        found = vectors.astype(np.float32)
+    if not np.isfinite(found).all():
+        raise InputError("the embeddings hold values that are no finite float32 numbers")
+    return found
 
 
 def embedded(texts: list[str]) -> Batch:

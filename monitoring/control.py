@@ -32,14 +32,12 @@ def night_readings(
     for window, share in shares(params.windows).items():
         if window > 1 and len(nights) <= shorter(window, params.windows):
             return  # it would be the shorter window again
-        pooled, against = (
-            units.by_stretch(window) for units in (Units.joined(nights[-window:]), reference)
-        )
+        pooled = Units.joined(nights[-window:])
         yield from readings(
             signals,
             # More than this adds nothing: the reference's own chance dominates.
-            pooled.some(4 * len(against), rng),
-            against,
+            pooled.some(4 * len(reference), rng),
+            reference,
             shared_out(budget * float(share), signals),
             nights=min(window, len(nights)),
             minimum_units=params.minimum_units,

@@ -53,14 +53,16 @@ def due(
 ) -> tuple[date, ...]:
     """The logical dates that fired within `catch_up` of now and are not settled, oldest first.
 
-    A line that fires more than once a day makes its date due once, from the first time on.
+    A line that fires more than once a day makes its date due once, from the first time on. A date
+    waits until it is over in UTC too: in a time zone that is ahead, the line fires before that.
     """
     dates: set[date] = set()
     for fired in cron.after(now - catch_up):
         if fired > now:
             break
         dates.add(cron.date(fired))
-    return tuple(sorted(dates.difference(settled)))
+    over = {day for day in dates if day < now.astimezone(UTC).date()}
+    return tuple(sorted(over.difference(settled)))
 
 
 def zone_of(name: str) -> ZoneInfo:

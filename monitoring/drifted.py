@@ -15,7 +15,7 @@ from monitoring.frozen import Frozen
 from monitoring.labels import labelled
 from monitoring.signals.feedback import Feedback
 from monitoring.signals.perplexity import Perplexity
-from monitoring.signals.signal import Batch
+from monitoring.signals.signal import Batch, distance
 from monitoring.signals.topics import Topics
 from monitoring.site import Site
 from registry.records import AdapterVersion, Traffic
@@ -41,9 +41,10 @@ class Drifted:
         return np.isin(topics.labels(batch), self.found.grown)
 
     def rows(self, since: date, day: date) -> list[Traffic]:
-        """The sampled rows on those topics since the drift began."""
+        """One row of each user and day since then: on those topics, or all where none grew."""
         sample, _ = self.site.sample(self.days(since, day), self.site.drift.sample)
-        return self.on_topic(sample.finish())
+        rows = sample.finish()
+        return self.on_topic(rows) if self.found.grown else rows
 
     def labelled(self, since: date, day: date) -> list[Traffic]:
         """Every row since then whose user wrote the right answer, on whatever topic."""
@@ -53,6 +54,15 @@ class Drifted:
             for rows in self.site.traffic.read(one)
             for row in labelled(rows)
         ]
+
+    def strangest_first(self, rows: Sequence[Traffic]) -> list[Traffic]:
+        """In the order of their distance to what the reference knows."""
+        topics = self.signal(Topics)
+        if topics is None or not rows:
+            return list(rows)
+        vectors = self.site.embeddings.encode([row.prompt_text for row in rows])
+        order = np.argsort(-distance(vectors, topics.index), kind="stable")
+        return [rows[i] for i in order.tolist()]
 
     def harm(self, rows: Sequence[Traffic]) -> str | None:
         """How it shows that the champion is worse on these rows than it was; None: it does not."""
@@ -65,8 +75,6 @@ class Drifted:
         return [d for d in self.site.traffic.days() if first <= d <= day]
 
     def on_topic(self, rows: Sequence[Traffic]) -> list[Traffic]:
-        if not rows or not self.found.grown:
-            return []
         vectors = self.site.embeddings.encode([row.prompt_text for row in rows])
         there = self.of(Batch(vectors=vectors))
         return [row for row, is_there in zip(rows, there, strict=True) if is_there]

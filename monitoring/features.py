@@ -22,17 +22,26 @@ def batch_of(
     artifacts: Artifacts,
     perplexity_rows: int,
 ) -> Batch:
-    """Embed prompts and answers, and let the champion read some of the prompts."""
+    """Embed prompts and answers, and let the champion read some of the prompts.
+
+    Answers and ratings of another system's answers are left out: they say nothing of the champion.
+    """
     prompts = [row.prompt_text for row in rows]
-    responses = [row.response for row in rows]
+    own = np.array([row.adapter in (None, *names_of(champion)) for row in rows], bool)
+    answers = embeddings.encode([row.response for row in rows])
     return Batch(
         prompts=prompts,
         vectors=embeddings.encode(prompts),
-        responses=responses,
-        response_vectors=embeddings.encode(responses),
-        ratings=ratings_of(rows),
+        responses=[row.response for row in rows],
+        response_vectors=np.where(own[:, None], answers, np.float32(np.nan)),
+        ratings=np.where(own, ratings_of(rows), np.float32(np.nan)),
         surprise=some_read(prompts, champion, artifacts, perplexity_rows),
     )
+
+
+def names_of(champion: AdapterVersion) -> tuple[str, str]:
+    """What a gateway may call it in its log."""
+    return champion.adapter.files, champion.label
 
 
 def ratings_of(rows: Sequence[Traffic]) -> Floats:
@@ -56,11 +65,6 @@ def users_of(rows: Sequence[Traffic]) -> list[str]:
     return [row.user or f"\0{row.id}" for row in rows]
 
 
-def days_of(rows: Sequence[Traffic]) -> Ints:
-    """UTC days, counted from the first day of the year 1."""
-    return np.array([row.time.toordinal() for row in rows], np.int64)
-
-
 def weekdays_of(rows: Sequence[Traffic]) -> Ints:
     """Monday is 0."""
     return np.array([row.time.weekday() for row in rows], np.int64)
@@ -73,4 +77,5 @@ def as_traffic(row: Row, day: date) -> Traffic:
         at=f"{day}T12:00:00Z",
         prompt=row.prompt,
         response=row.completion_text,
+        adapter="dataset",
     )

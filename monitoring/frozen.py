@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from monitoring.arrays import from_bytes, to_bytes
-from monitoring.features import as_traffic, days_of, users_of, weekdays_of
+from monitoring.features import as_traffic, users_of, weekdays_of
 from monitoring.reference import Reference
+from monitoring.sample import Sample
 from monitoring.signals.signal import Batch
 from monitoring.site import Site
 from monitoring.units import Units
@@ -29,22 +30,22 @@ class Frozen:
 
     def units(self, rows: Sequence[Traffic], batch: Batch) -> Units:
         """Of sampled rows, and what the signals see of them."""
-        strata = weekdays_of(rows) if self.reference.seasonal else np.zeros(len(rows), np.int64)
-        return Units.of(batch, self.reference.signals, users_of(rows), strata, days_of(rows))
+        return self.reference.units_of(batch, users_of(rows), weekdays_of(rows))
 
-    def keep(self, day: date, units: Units) -> None:
+    def keep(self, day: date, units: Units, site: Site) -> None:
         """Keep a day's units for the windows of the nights that follow."""
-        write_bytes(self.place(day), to_bytes(units.arrays()))
+        write_bytes(self.place(day, site), to_bytes(units.arrays()))
 
     def units_of(self, day: date, site: Site, champion: AdapterVersion) -> Units:
-        """An earlier day's units; made again where they are not kept any more."""
-        if not self.place(day).exists():
+        """An earlier day's units; made again where they are not kept under these settings."""
+        if not self.place(day, site).exists():
             rows = site.sample([day], site.drift.sample)[0].finish()
-            self.keep(day, self.units(rows, site.batch(rows, champion)))
-        return Units.of_arrays(from_bytes(self.place(day).read_bytes()))
+            self.keep(day, self.units(rows, site.batch(rows, champion)), site)
+        return Units.of_arrays(from_bytes(self.place(day, site).read_bytes()))
 
-    def place(self, day: date) -> Path:
-        return home() / "monitoring" / "units" / self.digest[:16] / f"{day}.npz"
+    def place(self, day: date, site: Site) -> Path:
+        folder = f"{self.digest[:16]}-{site.drift.digest[:8]}"
+        return home() / "monitoring" / "units" / folder / f"{day}.npz"
 
 
 def frozen(
@@ -55,14 +56,15 @@ def frozen(
     nights are those before `day`, oldest first.
     """
     event = site.registry.newest_event(champion.number, "watch")
-    if event is None:
+    embedder = site.embeddings.pin.digest
+    if event is None or event.detail["embedder"] != embedder:
         rows, source = reference_rows(site, day, nights)
         if len(rows) < site.drift.minimum_reference:
             missing = site.drift.minimum_reference - len(rows)
-            return f"the reference needs {missing} more rows of traffic"
+            return f"the reference needs {missing} more rows of traffic, each of another user"
         data = freeze(site, champion, rows, source).to_bytes()
         reason = f"{len(rows)} rows of {source} before {day}"
-        event = site.registry.watch(champion.number, data, day.isoformat(), reason)
+        event = site.registry.watch(champion.number, data, day.isoformat(), embedder, reason)
     digest = str(event.detail["reference"])
     first = date.fromisoformat(str(event.detail["first"]))
     return Frozen(Reference.from_bytes(site.registry.artifacts.get(digest)), digest, first)
@@ -73,17 +75,15 @@ def freeze(site: Site, champion: AdapterVersion, rows: Sequence[Traffic], source
         site.batch(rows, champion),
         users_of(rows),
         weekdays_of(rows),
-        days_of(rows),
         rng=np.random.default_rng(site.drift.seed),
         seasonal=source == "traffic" and seasonal(rows, site),
     )
 
 
 def seasonal(rows: Sequence[Traffic], site: Site) -> bool:
-    """Whether every weekday has users enough, in each half of the reference."""
-    nights = set(zip(users_of(rows), days_of(rows).tolist(), weekdays_of(rows), strict=True))
-    users = Counter(weekday for _, _, weekday in nights)
-    enough = all(users[weekday] >= 2 * site.drift.minimum_units for weekday in range(7))
+    """Whether every weekday has users enough for both halves, chance in the split allowed for."""
+    users = Counter(weekdays_of(rows).tolist())
+    enough = all(users[weekday] >= 3 * site.drift.minimum_units for weekday in range(7))
     return site.drift.season == "weekday" and enough
 
 
@@ -125,4 +125,6 @@ def dataset(day: date, limit: int) -> list[Traffic]:
     """The rows that the champion was tuned and examined on, as if they had been asked."""
     parts = [rows_of(part) for part in Split if rows_of(part).exists()]
     rows = [row for part in parts for row in Row.read_lines(part)]
-    return [as_traffic(row, day) for row in rows[:limit]]
+    sample = Sample(limit)
+    sample.update(as_traffic(row, day) for row in rows)
+    return sample.finish()

@@ -35,9 +35,10 @@ def check_of(engine: Engine, family: str, day: date) -> Night | None:
 
 def keep_check(engine: Engine, claim: Claim, night: Night, now: datetime) -> None:
     """Keep a night's verdict. Raises LostLeaseError when the night is somebody else's now."""
+    with writing(engine) as connection:
+        runs.guard(connection, claim)
     own = runs.claim(engine, check_job(night.family), claim.date, claim.holder, now, AT_ONCE)
-    if own is None:
-        return
+    assert own is not None, "there was no check, and the night is ours"
     with writing(engine) as connection:
         runs.guard(connection, claim)
         runs.finish(connection, own, now, night.canonical().decode())

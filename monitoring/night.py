@@ -1,7 +1,8 @@
 """One night: look at the day's traffic, say whether it has drifted, and do what follows."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import takewhile
 from threading import Event
 
 import numpy as np
@@ -13,12 +14,13 @@ from monitoring.frozen import Frozen, began, frozen
 from monitoring.history import check_of, in_flight, keep_check, nights_before
 from monitoring.job import Outcome as Done
 from monitoring.job import Work
-from monitoring.labels import LABELLED, add_labelled, write_queue
-from monitoring.pages import keep_map, write_page
+from monitoring.labels import LABELLED, add_labelled, labelled, write_queue
+from monitoring.pages import forget_pages, keep_map, write_page
 from monitoring.retrain import retrain
 from monitoring.site import Site
 from monitoring.verdict import overall
 from monitoring.watch import Facts, Step, step
+from registry.errors import IncumbentError
 from registry.outbox import Notice
 from registry.records import (
     Action,
@@ -26,7 +28,9 @@ from registry.records import (
     DriftVerdict,
     Night,
     Outcome,
+    Row,
     SignalReading,
+    Traffic,
     Verdict,
     Watch,
 )
@@ -38,6 +42,7 @@ def nightly(site: Site) -> Work:
 
     def work(claim: Claim, stop: Event) -> Done:
         registry = site.registry
+        refuse_unfinished(claim.date, registry.clock())
         night = check_of(registry.engine, registry.family, claim.date)
         if night is None:
             night = check(site, claim.date)
@@ -45,10 +50,22 @@ def nightly(site: Site) -> Work:
         if night.action is Action.RETRAIN:
             night = retrained(site, night, stop)
         write_page(night, nights_before(registry.engine, registry.family, claim.date))
-        site.traffic.expire(site.keep_days, claim.date)
+        forget(site, claim.date)
         return Done(night, tuple(notices(night)))
 
     return work
+
+
+def forget(site: Site, day: date) -> None:
+    """Delete what is older than the retention: traffic, and what shows users' prompts."""
+    site.traffic.expire(site.keep_days, day)
+    forget_pages(site.registry.family, day - timedelta(days=site.keep_days))
+
+
+def refuse_unfinished(day: date, now: datetime) -> None:
+    """Raise IncumbentError for a UTC day that is not over, as in a time zone that is ahead."""
+    if day >= now.astimezone(UTC).date():
+        raise IncumbentError(f"{day} is not over yet in UTC: a night looks at a whole day")
 
 
 def check(site: Site, day: date) -> Night:
@@ -60,19 +77,20 @@ def check(site: Site, day: date) -> Night:
     held = frozen(site, champion, day, before)
     if isinstance(held, str):
         return silent(site, day, champion, held)
+    if day < held.first:
+        return silent(site, day, champion, f"the reference was frozen for nights from {held.first}")
     sample, set_aside = site.sample([day], site.drift.sample)
     rows = sample.finish()
     if not rows:
-        return silent(site, day, champion, "there is no traffic of that day")
+        return silent(site, day, champion, "there is no traffic of that day", set_aside)
     batch = site.batch(rows, champion)
-    held.keep(day, held.units(rows, batch))
-    readings = tuple(read(site, champion, held, day))
+    held.keep(day, held.units(rows, batch), site)
+    own = reign(before, held)
+    readings = tuple(read(site, champion, held, day, own))
     verdict = overall(readings)
     found = attribute(held.reference, batch)
-    drifted = Drifted(site, held, found, champion)
-    own = [night for night in before if night.reference == held.digest]
-    taken = follow(site, day, verdict, own, before, drifted)
-    keep_map(day, held.reference, batch, found.topics)
+    taken = follow(site, day, verdict, own, before, Drifted(site, held, found, champion))
+    keep_map(site.registry.family, day, held.reference, batch, found.topics)
     return Night(
         family=site.registry.family,
         date=day.isoformat(),
@@ -89,11 +107,21 @@ def check(site: Site, day: date) -> Night:
     )
 
 
-def read(site: Site, champion: AdapterVersion, held: Frozen, day: date) -> Iterator[SignalReading]:
+def reign(before: Sequence[Night], held: Frozen) -> list[Night]:
+    """The nights since this reference was taken up, without those that came to no verdict.
+
+    A champion that was rolled back to has the reference of its first reign, not those nights.
+    """
+    own = takewhile(lambda night: night.reference in (held.digest, None), reversed(before))
+    return [night for night in reversed(list(own)) if night.reference]
+
+
+def read(
+    site: Site, champion: AdapterVersion, held: Frozen, day: date, own: Sequence[Night]
+) -> Iterator[SignalReading]:
     """Every signal over every window of the nights up to this one."""
-    longest = max(site.drift.windows)
-    days = [d for d in site.traffic.days() if held.first <= d <= day][-longest:]
-    units = [held.units_of(d, site, champion) for d in days]
+    days = [date.fromisoformat(night.date) for night in own][1 - max(site.drift.windows) :]
+    units = [held.units_of(one, site, champion) for one in (*days, day)]
     rng = np.random.default_rng([site.drift.seed, day.toordinal()])
     return night_readings(held.reference.signals, units, held.reference.units, site.drift, rng)
 
@@ -107,31 +135,49 @@ def follow(
     drifted: Drifted,
 ) -> Step:
     """Decide what to do, and lay out what it needs: rows to train on, or a queue to label."""
-    suspect = verdict is DriftVerdict.DRIFT or (own and own[-1].state is not Watch.OK)
-    since = began(own) or day
-    rows = drifted.rows(since, day) if suspect else []
-    labelled = [row for row in rows if row.feedback and row.feedback.correction]
+    since = max(began(own) or day, after_retrain(before) or day)
+    rows = drifted.rows(since, day) if verdict is DriftVerdict.DRIFT else []
+    answered = answered_of(rows)
     facts = Facts(
-        labels=len(labelled),
+        labels=len(answered),
         harm=drifted.harm(rows),
         in_flight=in_flight(site.registry.engine, site.registry.family, day),
     )
     taken = step(verdict, day, own, before, facts, site.trigger)
+    ids = frozenset(row.id for row in answered)
     if taken.action is Action.RETRAIN:
-        ids = frozenset(row.id for row in labelled)
         added = add_labelled(drifted.labelled(since, day), ids, since.isoformat(), LABELLED)
         taken = said(taken, f"{added} rows are new in {LABELLED}")
     if taken.action is Action.LABEL:
-        write_queue([row for row in rows if row not in labelled], site.trigger.queue)
+        missing = [row for row in rows if row.id not in ids]
+        write_queue(drifted.strangest_first(missing), site.trigger.queue)
         taken = said(taken, f"what to label is in {site.trigger.queue}")
     return taken
+
+
+def answered_of(rows: Sequence[Traffic]) -> list[Traffic]:
+    """Those whose right answer is known: the user wrote it, or somebody did for the queue."""
+    known = {row.prompt_text for row in Row.read_lines(LABELLED)} if LABELLED.exists() else set()
+    return [row for row in rows if labelled([row]) or row.prompt_text in known]
+
+
+def after_retrain(before: Sequence[Night]) -> date | None:
+    """The day after the last retrain: what was labelled until then, it has seen."""
+    retrains = [night for night in before if night.action is Action.RETRAIN]
+    return date.fromisoformat(retrains[-1].date) + timedelta(days=1) if retrains else None
 
 
 def said(taken: Step, more: str) -> Step:
     return taken.model_copy(update={"reasons": (*taken.reasons, more)})
 
 
-def silent(site: Site, day: date, champion: AdapterVersion | None, why: str) -> Night:
+def silent(
+    site: Site,
+    day: date,
+    champion: AdapterVersion | None,
+    why: str,
+    set_aside: dict[str, int] | None = None,
+) -> Night:
     """A night that can say nothing: its state is that of the night before."""
     before = nights_before(site.registry.engine, site.registry.family, day)
     return Night(
@@ -142,7 +188,7 @@ def silent(site: Site, day: date, champion: AdapterVersion | None, why: str) -> 
         traffic=None,
         rows=0,
         units=0,
-        set_aside={},
+        set_aside=set_aside or {},
         verdict=DriftVerdict.INSUFFICIENT,
         readings=(),
         topics=(),
@@ -158,13 +204,15 @@ def retrained(site: Site, night: Night, stop: Event) -> Night:
     """Train a challenger, and let the decision say what becomes of it."""
     promote = site.trigger.promote == "policy"
     limit = timedelta(hours=site.trigger.retrain_hours)
-    made = retrain(stop, limit=limit, promote=promote, name=night.date)
+    made = retrain(stop, limit=limit, promote=promote, family=night.family, day=night.date)
     champion = site.registry.champion()
     seated = champion is not None and champion.number == made.version
     outcome = Outcome.LOST
-    if made.verdict is Verdict.PROMOTE:
-        outcome = Outcome.PROMOTED if seated else Outcome.REVIEW
     told = f"version {made.version}: {made.decision}"
+    if made.version == night.champion:
+        told = f"nothing new was trained: is {LABELLED} among curation.collect.sources?"
+    elif made.verdict is Verdict.PROMOTE:
+        outcome = Outcome.PROMOTED if seated else Outcome.REVIEW
     return night.model_copy(
         update={"outcome": outcome, "challenger": made.version, "reasons": (*night.reasons, told)}
     )

@@ -25,20 +25,22 @@ class DriftParams(Settings):
     minimum_units: int = Field(default=50, ge=10)  # users of a window; fewer say nothing
     minimum_effect: float = Field(default=0.02, ge=0, lt=1)  # the share of traffic that must move
     # Where the reference comes from when a champion takes the seat: the traffic before that, the
-    # dataset that it was tuned on, or the traffic if there is enough of it.
+    # dataset that it was tuned on, or the dataset if there was no traffic at all.
     reference: Literal["auto", "traffic", "dataset"] = "auto"
-    reference_rows: int = Field(default=4_000, ge=200)  # the latest ones, whole days
+    reference_rows: int = Field(default=4_000, ge=200)  # the latest ones, one of a user's day
     minimum_reference: int = Field(default=400, ge=100)
     # Compare a weekday with the same weekday, where the reference has enough of each.
     season: Literal["weekday", "none"] = "weekday"
     sample: int = Field(default=10_000, ge=100)  # users of a night whose prompts are looked at
     perplexity_rows: int = Field(default=200, ge=0)  # read by the champion each night; 0: none
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
-    def windows_grow(self) -> Self:
+    def windows_grow_and_halves_are_large_enough(self) -> Self:
         if list(self.windows) != sorted(set(self.windows)) or self.windows[:1] != (1,):
             raise ValueError("windows must grow, from 1 on")
+        if self.minimum_reference < 2 * self.minimum_units:
+            raise ValueError("minimum_reference must be at least twice minimum_units")
         return self
 
 

@@ -5,7 +5,7 @@ reference's are exchangeable within each stratum (weekday, hour), every choice o
 among all is equally likely, whatever their distribution.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Literal
@@ -34,13 +34,23 @@ class Pool:
 
     parts: tuple[Floats, ...]  # of each stratum: its units [n, columns], tonight's first
     tonight: tuple[int, ...]  # how many of a stratum's units are tonight's
+    spread: NDArray[np.float64]  # of each column's sum, where 1 is that of independent units
 
     @classmethod
-    def of(cls, current: Floats, reference: Floats, strata: Ints, reference_strata: Ints) -> "Pool":
+    def of(
+        cls,
+        current: Floats,
+        reference: Floats,
+        strata: Ints,
+        reference_strata: Ints,
+        users: tuple[Ints, Ints] | None = None,
+    ) -> "Pool":
         """current [n, columns], reference [m, columns]; strata of tonight's units that the
         reference lacks are left out, since there is nothing to compare them with.
+
+        users [n] and [m] tell which units are one user's.
         """
-        parts, sizes = [], []
+        parts, sizes, owners = [], [], []
         variance = np.zeros(current.shape[1])
         for stratum in np.intersect1d(strata, reference_strata):
             own, other = current[strata == stratum], reference[reference_strata == stratum]
@@ -51,16 +61,20 @@ class Pool:
             variance += n * (units - n) / (units * max(units - 1, 1)) * squares
             parts.append(part)
             sizes.append(n)
+            if users:
+                there = users[0][strata == stratum], users[1][reference_strata == stratum]
+                owners.append(np.concatenate(there))
         scale = np.sqrt(np.where(variance > 1e-9, variance, np.inf)).astype(np.float32)
         scaled = tuple((part / scale).astype(np.float32) for part in parts)
-        return cls(scaled, tuple(sizes))
+        spread = spread_by_users(scaled, sizes, owners) if users else np.ones(len(variance))
+        return cls(scaled, tuple(sizes), spread)
 
     @property
     def sums(self) -> NDArray[np.float64]:
         """The columns' sums over tonight's units, in standard deviations [columns]."""
         pairs = zip(self.parts, self.tonight, strict=True)
         total: NDArray[np.float64] = sum(p[:n].sum(0, dtype=np.float64) for p, n in pairs)
-        return total
+        return total / self.spread
 
     @property
     def correlation(self) -> NDArray[np.float64]:
@@ -83,6 +97,31 @@ class Pool:
             yield total
 
 
+def spread_by_users(
+    parts: Sequence[Floats], tonight: Sequence[int], owners: Sequence[Ints]
+) -> NDArray[np.float64]:
+    """How much wider each column's sum spreads than for independent units: 1 or more [columns].
+
+    The root of the design effect: of the squares of what each user adds to the sum, over the
+    squares of what each unit adds (the cluster-robust variance of Liang & Zeger 1986, Biometrika
+    73: 13). A user who comes back brings the same tastes each time.
+    """
+    weighed = [
+        part * (np.where(np.arange(len(part)) < n, 1.0, 0.0) - n / len(part))[:, None]
+        for part, n in zip(parts, tonight, strict=True)
+    ]
+    _, user = np.unique(np.concatenate(owners), return_inverse=True)
+    if not parts or len(user) == user.max() + 1:
+        return np.ones(parts[0].shape[1])
+    rows = np.concatenate(weighed)
+    order = np.argsort(user, kind="stable")
+    starts = np.searchsorted(user[order], np.arange(user.max() + 1))
+    clustered = (np.add.reduceat(rows[order], starts, axis=0) ** 2).sum(0)
+    alone = (rows**2).sum(0)
+    spread: NDArray[np.float64] = np.sqrt(clustered / np.where(alone > 0, alone, 1))
+    return np.maximum(spread, 1)
+
+
 def chosen_sums(part: Floats, n: int, draws: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Column sums over n units of a stratum, drawn without replacement [draws, columns]."""
     fewer = min(n, len(part) - n)  # the columns sum to 0: the others' sum is as good
@@ -100,22 +139,22 @@ def statistic(sums: NDArray[np.float64], direction: Direction) -> NDArray[np.flo
 
 
 def p_value(
-    pool: Pool, direction: Direction, *, level: float | None, rng: np.random.Generator
+    pool: Pool, direction: Direction, *, level: float, matters: bool, rng: np.random.Generator
 ) -> float:
     """How likely units like these are where nothing has changed; small is odd.
 
     Counted over random choices, sequentially (Besag & Clifford 1991, Biometrika 78: 301), with
     enough of them to tell whether it is below `level`. A value far above the level comes from
-    the normal approximation: it cannot matter, and counting it would cost most of the time. Without
-    a level nothing matters.
+    the normal approximation, as does every one when nothing `matters`: counting it would cost most
+    of the time. No value is below the least that could be counted.
     """
     if not pool.parts:
         return 1.0
     observed = float(statistic(pool.sums, direction))
     approximate = approximate_p(pool, observed, direction)
-    if level is None or approximate > max(FAR, 10 * level):
-        return approximate
     most = ceil(4 / level)
+    if not matters or approximate > max(FAR, 10 * level):
+        return max(approximate, 1 / (most + 1))
     seen = drawn = 0
     for sums in pool.draws(most, rng):
         extreme = np.flatnonzero(statistic(sums, direction) >= observed * (1 - TIE))

@@ -11,9 +11,8 @@ from monitoring.permutation import Floats
 from monitoring.reference import Reference
 from monitoring.signals.signal import Batch
 from monitoring.signals.topics import Topics
+from monitoring.words import beginning
 from registry.records import Record, Topic
-
-LONGEST = 200  # characters of a prompt that a point shows
 
 Mask = NDArray[np.bool_]
 
@@ -106,7 +105,3 @@ def plane(vectors: Floats) -> NDArray[np.float64]:
         along = centred @ component * np.sign(component[np.abs(component).argmax()])
         found[:, axis] = (along - along.min()) / max(np.ptp(along), 1e-12)
     return found
-
-
-def beginning(text: str) -> str:
-    return text if len(text) <= LONGEST else text[:LONGEST] + "…"

@@ -11,25 +11,27 @@ from monitoring.permutation import Ints
 from monitoring.signals import SIGNALS
 from monitoring.signals.signal import Batch, Signal
 from monitoring.signals.topics import Topics
-from monitoring.units import Units, grouped
+from monitoring.units import Units, numbered
 from monitoring.words import counts_of, typical_words
 
-MOST_INDEX = 4_000  # blocks: every prompt is compared with all of the index
+MOST_INDEX = 4_000  # users: every prompt is compared with all of the index
 SIGNAL, UNITS = "signal.", "units."  # what the names of arrays begin with
 
 
 @dataclass(frozen=True)
 class Reference:
-    """One half, the index, has fitted the signals; nights are compared with the other half.
+    """One half of the users, the index, has fitted the signals; nights are compared with the other.
 
-    Nothing that a signal learnt has seen the other half or any night: given the index, a row of the
-    other half and a row of an unchanged night are alike, whichever function is taken of them.
+    Nothing that a signal learnt has seen the other half, or a night of users who are not in the
+    index: given the index, a row of either is alike, whichever function is taken of it. So the
+    users of the index are left out of nights, whose rows would lie near their own.
     """
 
     signals: tuple[Signal, ...]
+    index_users: Ints
     units: Units  # of the other half
     topic_names: tuple[str, ...]  # by the words that are typical of them
-    seasonal: bool  # whether strata are weekdays and hours, or one for all
+    seasonal: bool  # whether strata are weekdays, or one for all
 
     @classmethod
     def freeze(
@@ -37,28 +39,28 @@ class Reference:
         batch: Batch,
         users: Sequence[str],
         strata: Ints,
-        days: Ints | None = None,
         *,
         rng: np.random.Generator,
         seasonal: bool = False,
     ) -> Self:
-        """Split the users' days at random in two; strata [rows] are ignored unless seasonal."""
-        numbers = np.unique(np.array(users), return_inverse=True)[1]
-        days = np.zeros(len(users), np.int64) if days is None else days
-        first, own = grouped(numbers, days)
-        count = len(first)
-        index = rng.permutation(count)[own] < min(count // 2, MOST_INDEX)
-        fitted = (kind.fit(batch.taken(index), rng) for kind in SIGNALS)
+        """Split the users at random in two; strata [rows] are ignored unless seasonal."""
+        numbers, own = np.unique(numbered(users), return_inverse=True)
+        index = rng.permutation(len(numbers)) < min(len(numbers) // 2, MOST_INDEX)
+        fitted = (kind.fit(batch.taken(index[own]), rng) for kind in SIGNALS)
         signals = tuple(signal for signal in fitted if signal is not None)
-        other = ~index
-        kept = [user for user, there in zip(users, other, strict=True) if there]
-        strata = strata[other] if seasonal else np.zeros(len(kept), np.int64)
+        strata = strata if seasonal else np.zeros(len(own), np.int64)
         return cls(
             signals=signals,
-            units=Units.of(batch.taken(other), signals, kept, strata, days[other]),
+            index_users=numbers[index],
+            units=Units.of(batch, signals, users, strata).without(numbers[index]),
             topic_names=topic_names(signals, batch),
             seasonal=seasonal,
         )
+
+    def units_of(self, batch: Batch, users: Sequence[str], strata: Ints) -> Units:
+        """Rows to compare with; of users who are not in the index."""
+        strata = strata if self.seasonal else np.zeros(len(users), np.int64)
+        return Units.of(batch, self.signals, users, strata).without(self.index_users)
 
     def to_bytes(self) -> bytes:
         """As one file of arrays; equal references have equal bytes."""
@@ -69,6 +71,7 @@ class Reference:
         }
         arrays |= {f"{UNITS}{name}": array for name, array in self.units.arrays().items()}
         arrays |= {
+            "index users": self.index_users,
             "topics": np.array(self.topic_names, dtype=np.str_),
             "seasonal": np.array(self.seasonal),
         }
@@ -80,6 +83,7 @@ class Reference:
         fitted = [(kind, below(f"{SIGNAL}{kind.name}.", arrays)) for kind in SIGNALS]
         return cls(
             signals=tuple(kind(**own) for kind, own in fitted if own),
+            index_users=arrays["index users"],
             units=Units.of_arrays(below(UNITS, arrays)),
             topic_names=tuple(arrays["topics"].tolist()),
             seasonal=bool(arrays["seasonal"]),

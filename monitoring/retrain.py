@@ -44,21 +44,30 @@ class Result(Record):
     decision: Decision
 
 
-def retrain(stop: Event, *, limit: timedelta, promote: bool, name: str) -> Result:
-    """Run `dvc repro`, then `incumbent submit`, logged in `.incumbent/monitoring/retrain-NAME.log`.
+def retrain(stop: Event, *, limit: timedelta, promote: bool, family: str, day: str) -> Result:
+    """Run `dvc repro`, then `incumbent submit`, logged below `.incumbent/monitoring/`.
 
     What an earlier attempt left running is ended first. Raises StoppedError when told to stop, and
     IncumbentError, with the end of the log, when a step fails or takes too long.
     """
-    end_leftover()
-    output = home() / "monitoring" / f"retrain-{name}.log"
+    group = group_file(family)
+    end_leftover(group)
+    output = home() / "monitoring" / f"{family}-retrain-{day}.log"
     deadline = monotonic() + limit.total_seconds()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path}
-    run(["dvc", "--wait-for-lock", "repro"], output, environment, stop, deadline)
-    submit = ["incumbent", "submit", "--json", "--reason", f"retrain after the drift of {name}"]
+    run(["dvc", "--wait-for-lock", "repro"], output, group, environment, stop, deadline)
+    submit = ["incumbent", "submit", "--json", "--reason", f"retrain after the drift of {day}"]
     answer = output.with_suffix(".json")
-    run([*submit, *(["--promote"] if promote else [])], output, environment, stop, deadline, answer)
+    run(
+        [*submit, *(["--promote"] if promote else [])],
+        output,
+        group,
+        environment,
+        stop,
+        deadline,
+        answer,
+    )
     found = json.loads(answer.read_bytes())
     decision = Decision.model_validate(found["decision"], strict=False)
     return Result(version=found["version"]["number"], verdict=decision.verdict, decision=decision)
@@ -67,6 +76,7 @@ def retrain(stop: Event, *, limit: timedelta, promote: bool, name: str) -> Resul
 def run(
     command: Sequence[str],
     path: Path,
+    group: Path,
     environment: dict[str, str],
     stop: Event,
     deadline: float,
@@ -85,7 +95,7 @@ def run(
             stderr=output,
             start_new_session=True,
         )
-        write_bytes(group_file(), group_of(process.pid).canonical())
+        write_bytes(group, group_of(process.pid).canonical())
         try:
             while process.poll() is None and not stop.wait(POLL):
                 stages.tell()
@@ -94,7 +104,7 @@ def run(
         finally:
             end_group(process.pid, process.poll)
             stages.tell()
-            group_file().unlink(missing_ok=True)
+            group.unlink(missing_ok=True)
     if stop.is_set():
         raise StoppedError(f"{told} was told to stop")
     if process.returncode:
@@ -112,17 +122,16 @@ class Stages:
     def tell(self) -> None:
         with self.path.open("rb") as stream:
             stream.seek(self.read)
-            lines = stream.read().splitlines(keepends=True)
-        for line in lines:
-            if line.endswith(b"\n"):  # the rest is not written yet
-                self.read += len(line)
-                if line.startswith(BEGINS):
-                    log.info("retrain: %s", line.decode(errors="replace").strip())
+            written = stream.read()
+        whole = written[: written.rfind(b"\n") + 1]
+        self.read += len(whole)
+        for line in whole.splitlines():  # also at what a progress bar writes
+            if line.startswith(BEGINS):
+                log.info("retrain: %s", line.decode(errors="replace").strip())
 
 
-def end_leftover() -> None:
+def end_leftover(path: Path) -> None:
     """End what a killed process was at, if it is on this machine and still runs."""
-    path = group_file()
     if path.exists():
         group = Group.parse(path.read_bytes(), path)
         if group == group_of(group.pid):
@@ -158,5 +167,6 @@ def started(pid: int) -> str:
     return stat.rpartition(")")[2].split()[19]
 
 
-def group_file() -> Path:
-    return home() / "monitoring" / "retrain-group.json"
+def group_file(family: str) -> Path:
+    """Where the process group of a family's retrain is noted while it runs."""
+    return home() / "monitoring" / f"{family}-retrain.json"

@@ -1,73 +1,60 @@
-"""A random choice of users, and their rows, out of a stream of any length in bounded memory."""
+"""One row of each user of a day, of users chosen at random, in bounded memory."""
 
 from collections.abc import Iterable
 from hashlib import blake2b
 from heapq import nsmallest
-from typing import TypeVar
 
 from registry.records import Traffic
 
-V = TypeVar("V")
-
-ROWS_OF_ONE = 50  # rows kept of a user at most: more would not change a mean much
-
 
 class Sample:
-    """The users with the smallest hashes (a bottom-k sketch: Cohen & Kaplan 2007, PODC).
+    """The users with the smallest hashes (a bottom-k sketch: Cohen & Kaplan 2007, PODC), and of
+    each user's rows the one with the smallest hash.
 
-    Which users they are depends on their names and the seed alone, so samples of parts of a stream
-    merge into the sample of the whole, in any order. A row without a user is a user of its own.
+    Which they are depends on names and the seed alone, so samples of parts of a stream merge into
+    the sample of the whole, in any order. A row without a user is a user of its own, and a user is
+    another one on another day.
     """
 
     def __init__(self, limit: int, seed: int = 0) -> None:
         self.limit = limit
-        self.seed = seed
+        self.key = seed.to_bytes(8, "big")
         self.rows = 0  # seen, whether kept or not
-        self.users: dict[str, dict[str, Traffic]] = {}  # rows by id
+        self.users: dict[int, tuple[int, Traffic]] = {}  # hash -> the row's hash, and the row
         self.bound = 1 << 64  # hashes from here on are not kept
 
     def update(self, rows: Iterable[Traffic]) -> None:
         for row in rows:
             self.rows += 1
-            user = row.user or f"\0{row.id}"
-            if user in self.users or self.hash(user) < self.bound:
-                own = self.users.setdefault(user, {})
-                own[row.id] = row
-                if len(own) > 2 * ROWS_OF_ONE:
-                    self.users[user] = self.fewest(own, ROWS_OF_ONE)
-        if len(self.users) > 2 * self.limit:
-            self.prune()
+            user = self.hash(f"{row.at[:10]}\0{row.user}" if row.user else f"\0{row.id}")
+            if user < self.bound:
+                self.keep(user, (self.hash(row.id), row))
+        self.prune()
 
     def merge(self, other: "Sample") -> None:
         """Take in a sample of other rows with the same limit and seed."""
-        assert (self.limit, self.seed) == (other.limit, other.seed), "samples of one kind merge"
+        assert (self.limit, self.key) == (other.limit, other.key), "samples of one kind merge"
         self.rows += other.rows
         self.bound = min(self.bound, other.bound)
-        for user, rows in other.users.items():
-            self.users[user] = self.users.get(user, {}) | rows
+        for user, row in other.users.items():
+            self.keep(user, row)
         self.prune()
 
     def finish(self) -> list[Traffic]:
-        """The kept users' rows, in the order of user and id."""
-        self.prune()
-        return [
-            row
-            for user in sorted(self.users)
-            for _, row in sorted(self.fewest(self.users[user], ROWS_OF_ONE).items())
-        ]
+        """The chosen rows, by the users' hashes: in an order that says nothing."""
+        return [row for _, (_, row) in sorted(self.users.items())]
+
+    def keep(self, user: int, row: tuple[int, Traffic]) -> None:
+        known = self.users.get(user)
+        if known is None or row[0] < known[0]:
+            self.users[user] = row
 
     def prune(self) -> None:
-        self.users = self.fewest(self.users, self.limit)
-        if len(self.users) == self.limit:
-            self.bound = min(self.bound, 1 + max(map(self.hash, self.users)))
-        kept = {user for user in self.users if self.hash(user) < self.bound}
-        self.users = {user: self.users[user] for user in sorted(kept)}
-
-    def fewest(self, values: dict[str, V], limit: int) -> dict[str, V]:
-        if len(values) <= limit:
-            return values
-        return {key: values[key] for key in nsmallest(limit, values, key=self.hash)}
+        if len(self.users) > self.limit:
+            kept = nsmallest(self.limit, self.users)
+            self.users = {user: self.users[user] for user in kept}
+            self.bound = kept[-1] + 1
 
     def hash(self, name: str) -> int:
-        digest = blake2b(name.encode(), digest_size=8, key=self.seed.to_bytes(8, "big")).digest()
+        digest = blake2b(name.encode(), digest_size=8, key=self.key).digest()
         return int.from_bytes(digest, "big")

@@ -12,6 +12,7 @@ from registry.files import home, write_bytes
 from registry.models import pinned_folder
 from registry.records import AdapterVersion, Message, Record, Row
 
+READ = 2_000  # characters of a prompt: longer ones would need more memory than they tell
 CHUNK = 64  # prompts read between two writes of the cache
 
 
@@ -29,6 +30,7 @@ def surprise(version: AdapterVersion, artifacts: Artifacts, prompts: Sequence[st
     """
     cache = home() / "monitoring" / "surprise" / f"{key_of(version)}.json"
     known = dict(Surprises.read(cache).nats) if cache.exists() else {}
+    prompts = [prompt[:READ] for prompt in prompts]
     keys = [digest_bytes(prompt.encode()) for prompt in prompts]
     missing = {k: p for k, p in zip(keys, prompts, strict=True) if k not in known}
     if missing:

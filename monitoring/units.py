@@ -1,4 +1,4 @@
-"""What is counted once: a user's rows of one stretch of nights, as one mean."""
+"""What is counted once: one row of a user's day, as the signals see it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,49 +6,38 @@ from hashlib import blake2b
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from monitoring.arrays import Arrays
 from monitoring.permutation import Floats, Ints
 from monitoring.signals.signal import Batch, Signal
 
 OWN = "of "  # what the names of arrays that are no signal's columns begin with
-PLACE = ("strata", "users", "days")
+PLACE = ("strata", "users")
 NOBODY = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
 class Units:
-    """Columns of each signal, for units that are taken to be independent.
+    """Columns of each signal, for rows of which no two are one user's on one day.
 
-    One voice each: a user who asks the same a hundred times weighs as much as one who asks once, so
-    that one noisy client is not drift. A unit without a value in a signal has NaN there.
+    One voice each: a user who asks the same a hundred times weighs as much as one who asks once,
+    so that one noisy client is not drift. A unit without a value in a signal has NaN there.
     """
 
     columns: Mapping[str, Floats]  # by signal [n, columns]
     strata: Ints  # [n]
     users: Ints = field(default_factory=lambda: NOBODY)  # [n]; empty: no two are one user's
-    days: Ints = field(default_factory=lambda: NOBODY)  # [n] with users, counted in days
 
     def __len__(self) -> int:
         return len(self.strata)
 
     @classmethod
     def of(
-        cls,
-        batch: Batch,
-        signals: Iterable[Signal],
-        users: Sequence[str],
-        strata: Ints,
-        days: Ints | None = None,
+        cls, batch: Batch, signals: Iterable[Signal], users: Sequence[str], strata: Ints
     ) -> Self:
-        """Average a batch's rows over those of one user, day and stratum; all three [rows]."""
-        names, numbers = np.unique(np.array(users), return_inverse=True)
-        days = np.zeros(len(users), np.int64) if days is None else days
-        first, unit = grouped(numbers, days, strata)
-        columns = {s.name: averaged(s.columns(batch), unit, len(first)) for s in signals}
-        hashes = np.array([hash_of(name) for name in names.tolist()], np.int64)
-        return cls(columns, strata[first], hashes[numbers[first]], days[first])
+        """Of a batch's rows; users and strata [rows]."""
+        columns = {signal.name: signal.columns(batch) for signal in signals}
+        return cls(columns, strata, numbered(users))
 
     @classmethod
     def joined(cls, several: Sequence["Units"]) -> Self:
@@ -58,23 +47,26 @@ class Units:
             *(np.concatenate([getattr(units, name) for units in several]) for name in PLACE),
         )
 
-    def by_stretch(self, nights: int) -> "Units":
-        """Average a user's units over stretches of so many nights, the last one ending last.
+    def taken(self, rows: Ints) -> "Units":
+        columns = {name: columns[rows] for name, columns in self.columns.items()}
+        return Units(columns, self.strata[rows], self.users[rows] if len(self.users) else NOBODY)
 
-        A user who comes back on each of 28 nights brings the same tastes each time: over a window
-        of 28 nights that is one unit, not 28. Against it stand the reference's users, averaged
-        over stretches as long.
-        """
-        if nights == 1 or not len(self.users):
+    def some(self, limit: int, rng: np.random.Generator) -> "Units":
+        """A random choice of them, all when they are no more than the limit."""
+        if len(self) <= limit:
             return self
-        stretch = (self.days.max() - self.days) // nights
-        first, unit = grouped(self.users, stretch, self.strata)
-        return Units(
-            {name: averaged(rows, unit, len(first)) for name, rows in self.columns.items()},
-            self.strata[first],
-            self.users[first],
-            self.days[first],
-        )
+        return self.taken(np.sort(rng.choice(len(self), limit, replace=False)))
+
+    def without(self, users: Ints) -> "Units":
+        """Those of other users."""
+        return self.taken(np.flatnonzero(~np.isin(self.users, users)))
+
+    def having(self, signal: str) -> "Units":
+        """Those that have a value in a signal."""
+        return self.taken(np.flatnonzero(~np.isnan(self.columns[signal]).any(1)))
+
+    def within(self, strata: Ints) -> "Units":
+        return self.taken(np.flatnonzero(np.isin(self.strata, strata)))
 
     def arrays(self) -> Arrays:
         """All that they are, by names that no signal has."""
@@ -85,41 +77,12 @@ class Units:
         columns = {name: rows for name, rows in arrays.items() if not name.startswith(OWN)}
         return cls(columns, *(arrays[OWN + name] for name in PLACE))
 
-    def some(self, limit: int, rng: np.random.Generator) -> "Units":
-        """A random choice of them, all when they are no more than the limit."""
-        if len(self) <= limit:
-            return self
-        kept = np.sort(rng.choice(len(self), limit, replace=False))
-        columns = {name: columns[kept] for name, columns in self.columns.items()}
-        known = kept if len(self.users) else NOBODY
-        return Units(columns, self.strata[kept], self.users[known], self.days[known])
 
-    def having(self, signal: str) -> tuple[Floats, Ints]:
-        """The units that have a value: their columns [n, columns] and strata [n]."""
-        columns = self.columns[signal]
-        there = ~np.isnan(columns).any(1)
-        return columns[there], self.strata[there]
+def numbered(names: Iterable[str]) -> Ints:
+    """Who is who, without the names: units are kept, and names are personal data [n]."""
+    return np.fromiter(map(number_of, names), np.int64)
 
 
-def grouped(*keys: Ints) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Of rows that are alike in all keys, the first one's place, and the group of each row [n]."""
-    _, first, group = np.unique(np.stack(keys), axis=1, return_index=True, return_inverse=True)
-    return first, group.ravel()
-
-
-def hash_of(name: str) -> int:
-    """Who is who, without the name: units are kept, and names are personal data."""
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
-
-
-def averaged(columns: Floats, unit: NDArray[np.intp], count: int) -> Floats:
-    """The mean over each unit's rows that have a value; NaN where none has [count, columns]."""
-    there = ~np.isnan(columns).any(1)
-    order = np.argsort(unit[there], kind="stable")
-    own, rows = unit[there][order], columns[there][order]
-    found, starts, sizes = np.unique(own, return_index=True, return_counts=True)
-    means = np.full((count, columns.shape[1]), np.nan, np.float32)
-    if len(found):
-        sums = np.add.reduceat(rows.astype(np.float64), starts, axis=0)
-        means[found] = sums / sizes[:, None]
-    return means
+def number_of(name: str) -> int:
+    digest = blake2b(name.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

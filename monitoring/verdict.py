@@ -58,25 +58,17 @@ def read(
     rng: np.random.Generator,
 ) -> SignalReading:
     """Drift is both: p at most the level, and an effect that matters."""
-    now, strata = current.having(signal.name)
-    before, reference_strata = reference.having(signal.name)
-    comparable = np.isin(strata, reference_strata)
-    now, strata = now[comparable], strata[comparable]
-    enough = min(len(now), len(before)) >= minimum_units
+    now, before = current.having(signal.name), reference.having(signal.name)
+    now, before = now.within(before.strata), before.within(now.strata)
     p, effect, verdict = 1.0, 0.0, DriftVerdict.INSUFFICIENT
-    if enough:
-        effect = moved_share(
-            now,
-            before,
-            strata,
-            reference_strata,
-            direction=signal.direction,
-            shares=signal.shares,
-        )
+    if min(len(now), len(before)) >= minimum_units:
+        columns = now.columns[signal.name], before.columns[signal.name]
+        strata = now.strata, before.strata
+        effect = moved_share(*columns, *strata, direction=signal.direction, shares=signal.shares)
         matters = effect >= minimum_effect
-        pool = Pool.of(now, before, strata, reference_strata)
-        # Where the effect is too small, no p makes it drift, and counting costs seconds.
-        p = p_value(pool, signal.direction, level=level if matters else None, rng=rng)
+        known = (now.users, before.users) if len(now.users) and len(before.users) else None
+        pool = Pool.of(*columns, *strata, known)
+        p = p_value(pool, signal.direction, level=level, matters=matters, rng=rng)
         drifted = matters and p <= level
         verdict = DriftVerdict.DRIFT if drifted else DriftVerdict.NO_DRIFT
     return SignalReading(

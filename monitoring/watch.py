@@ -37,9 +37,9 @@ def step(
     reference; both oldest first.
     """
     state, why = moved(verdict, own, params)
-    if state is not Watch.CONFIRMED:
+    if state is not Watch.CONFIRMED or verdict is not DriftVerdict.DRIFT:
         return Step(state=state, action=Action.NONE, reasons=(why,))
-    if refusals := tuple(against(day, all_nights, facts, params)):
+    if refusals := tuple(against(day, own, all_nights, facts, params)):
         return Step(state=state, action=Action.REFUSED, reasons=(why, *refusals))
     harm = facts.harm or "nothing shows yet that the champion is worse there"
     if facts.labels < params.minimum_labels:
@@ -81,10 +81,16 @@ def streak(verdict: DriftVerdict, own: Sequence[Night]) -> int:
 
 
 def against(
-    day: date, all_nights: Sequence[Night], facts: Facts, params: TriggerParams
+    day: date,
+    own: Sequence[Night],
+    all_nights: Sequence[Night],
+    facts: Facts,
+    params: TriggerParams,
 ) -> list[str]:
     """What speaks against a retrain tonight; nothing when it is empty."""
     found = []
+    if waiting := [night for night in own if night.outcome is Outcome.REVIEW]:
+        found.append(f"version {waiting[-1].challenger} won, and waits for a person to promote it")
     if facts.in_flight:
         found.append(f"another retrain is in flight: {facts.in_flight}")
     retrains = [n for n in all_nights if n.action is Action.RETRAIN and n.date < str(day)]

@@ -1,4 +1,4 @@
-"""The words of prompts, and which of them are typical of some."""
+"""The words of prompts, which of them are typical of some, and what people are shown."""
 
 import re
 from collections import Counter
@@ -7,11 +7,13 @@ from math import log, sqrt
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 TYPICAL = 3
+SHOWN = 200  # characters of a prompt
+LONGEST = 40  # letters of a word: what is longer is none
 
 
 def words_of(text: str) -> list[str]:
     """Its words in lower case: runs of letters of any script."""
-    return WORD.findall(text.lower())
+    return [word[:LONGEST] for word in WORD.findall(text.lower())]
 
 
 def counts_of(texts: Iterable[str]) -> Counter[str]:
@@ -36,3 +38,9 @@ def typical_words(own: Sequence[str], everywhere: Counter[str], texts: int) -> t
         (-score, word) for word, score in scores.items() if score > 0 and len(word) > 2
     )
     return tuple(word for _, word in ordered[:TYPICAL])
+
+
+def beginning(text: str) -> str:
+    """What people are shown of a prompt: its first characters, those that control nothing."""
+    shown = "".join(char if char.isprintable() else " " for char in text[:SHOWN])
+    return shown if len(text) <= SHOWN else shown + "…"

@@ -570,8 +570,9 @@ class SignalReading(Record):
 
     @property
     def evidence(self) -> float:
-        """1 or more is an alarm, where the effect matters."""
-        return self.level / self.p
+        """1 or more is an alarm; where the effect is too small to matter, it stays below."""
+        found = self.level / self.p
+        return found if self.verdict is DriftVerdict.DRIFT else min(found, 0.99)
 
     def __str__(self) -> str:
         return f"{self.signal} over {self.nights} nights: p {self.p:.2g}, moved {self.effect:.1%}"
@@ -644,8 +645,8 @@ class Night(Record):
 
     @property
     def evidence(self) -> float:
-        """Of the strongest signal whose effect matters; 1 or more is an alarm."""
-        return max((reading.evidence for reading in self.readings if reading.effect > 0), default=0)
+        """Of the strongest signal; 1 or more is an alarm."""
+        return max((reading.evidence for reading in self.readings), default=0)
 
     def __str__(self) -> str:
         return f"{self.date}: {self.verdict}, {self.state}; {self.reasons[0]}"

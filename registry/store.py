@@ -261,14 +261,24 @@ class Registry(Reader):
             detail: Detail = {"name": name, "from": held, "removed": int(number is None)}
             self._append(connection, "alias", int(str(about)), detail, reason)
 
-    def watch(self, number: int, reference: bytes, first: str, reason: str) -> Event:
-        """Keep the traffic that a version is held against from a day on; the first one stays."""
+    def watch(
+        self, number: int, reference: bytes, first: str, embedder: Digest, reason: str
+    ) -> Event:
+        """Keep the traffic that a version is held against from a day on.
+
+        The first one stays, unless it was seen by another embedder.
+        """
         self.roles.require("submit", self.actor)
         with writing(self.engine) as connection:
-            if known := self._newest(connection, "watch", number):
+            known = self._newest(connection, "watch", number)
+            if known and known.detail["embedder"] == embedder:
                 return known
             self._refuse_deleted(self.version(number))
-            detail: Detail = {"reference": self.artifacts.put(reference), "first": first}
+            detail: Detail = {
+                "reference": self.artifacts.put(reference),
+                "first": first,
+                "embedder": embedder,
+            }
             return self._append(connection, "watch", number, detail, reason)
 
     def delete(self, number: int, reason: str) -> AdapterVersion:

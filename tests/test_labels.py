@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
-from monitoring.labels import add_labelled, write_queue
+import pytest
+
+from monitoring.labels import add_labelled, add_rows, read_answers, write_queue
+from registry.errors import InputError
 from registry.records import Feedback, Message, Row, Traffic
 
 PATH = Path("labelled.jsonl")
@@ -55,3 +58,23 @@ def test_the_queue_is_what_label_studio_imports() -> None:
     tasks = json.loads(Path("queue.json").read_bytes())
     assert [task["data"]["prompt"] for task in tasks] == ["what is a?", "what is b?"]
     assert set(tasks[0]) == {"data", "meta"}
+
+
+def test_what_people_wrote_for_the_queue_comes_back_as_rows() -> None:
+    """As Label Studio exports it: the task, and an annotation with a text area."""
+    write_queue([asked("a"), asked("b"), asked("c")], Path("queue.json"))
+    tasks = json.loads(Path("queue.json").read_bytes())
+    written = {"value": {"text": ["an a"]}, "from_name": "answer", "type": "textarea"}
+    tasks[0] |= {"id": 1, "annotations": [{"id": 7, "result": [written]}]}
+    skipped = {"was_cancelled": True, "result": [written]}
+    tasks[1] |= {"id": 2, "annotations": [skipped, {"result": []}]}
+    Path("export.json").write_text(json.dumps(tasks))
+    (row,) = read_answers(Path("export.json"))
+    assert (row.prompt_text, row.completion_text) == ("what is a?", "an a")
+    assert [add_rows([row], PATH), add_rows([row], PATH)] == [1, 0]
+
+
+def test_an_export_that_is_none_is_refused_with_its_place() -> None:
+    Path("export.json").write_text('[{"data": {}}]')
+    with pytest.raises(InputError, match=r"export.json: 0.data.prompt: Field required"):
+        read_answers(Path("export.json"))

@@ -41,6 +41,7 @@ OLD = (
 NEW = (("which {} should I {}", ("crypto coin", "token", "NFT"), ("buy", "mine", "stake")),)
 EMBEDDER = pin(ModelChoice(), "embedder")
 
+DRIFT = DriftVerdict.DRIFT
 Make = Callable[[str], tuple[Adapter, Path]]
 
 
@@ -52,12 +53,12 @@ def asked(random: Random, new: bool) -> str:
 
 
 def day_of(number: int, *, new_share: float = 0.0, rows: int = 150) -> list[Traffic]:
-    """A day of requests; of those about what is new, the users write the answer."""
+    """A day of requests; of those about what is new, half of the users write the answer."""
     random, day = Random(number), START + timedelta(days=number)
     found = []
     for i in range(rows):
         new = random.random() < new_share
-        feedback = Feedback(rating=-1, correction=f"answer {day} {i}") if new else None
+        feedback = Feedback(rating=-1, correction=f"answer {day} {i}") if new and i % 2 else None
         found.append(
             Traffic(
                 id=f"{day}-{i}",
@@ -115,8 +116,8 @@ def test_quiet_nights_are_quiet_and_a_drift_ends_in_a_queue_where_labels_are_mis
     assert (second.state, second.action) == (Watch.CONFIRMED, Action.LABEL)
     assert any("coin" in text or "token" in text or "nft" in text for text in told(second))
     queue = json.loads(site.trigger.queue.read_bytes())
-    assert all("which" in task["data"]["prompt"] for task in queue[:5])
-    assert "drift" in page_path(START + timedelta(days=6)).read_text().lower()
+    assert all("which" in task["data"]["prompt"] for task in queue[:10])
+    assert "drift" in page_path("bank", START + timedelta(days=6)).read_text().lower()
 
 
 def told(night: Night) -> list[str]:
@@ -162,7 +163,7 @@ def test_too_little_traffic_before_makes_no_reference(tmp_path: Path, make_adapt
         registry.promote(registry.submit(*make_adapter("a"), "t").number, "t", force=True)
         site = site_of(registry)
         site.traffic.append(day_of(0, rows=50))
-        assert run(site, 1).reasons == ("the reference needs 150 more rows of traffic",)
+        assert "the reference needs 150 more rows of traffic" in run(site, 1).reasons[0]
 
 
 def test_without_a_champion_there_is_nothing_to_watch() -> None:
@@ -178,6 +179,44 @@ def test_corrupt_lines_are_counted_and_the_rest_is_used(site: Site) -> None:
     night = run(site, 3)
     assert night.set_aside == {"not JSON": 2}
     assert night.rows == 150
+
+
+def test_a_day_of_corrupt_lines_alone_is_set_aside_and_the_next_night_is_as_good(
+    site: Site,
+) -> None:
+    path = Path("traffic") / str(START + timedelta(days=3)) / "log.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("not json\n")
+    night = run(site, 3, [])
+    assert (night.verdict, night.set_aside) == (DriftVerdict.INSUFFICIENT, {"not JSON": 1})
+    assert run(site, 4).verdict is DriftVerdict.NO_DRIFT
+
+
+def test_a_night_before_the_reference_was_frozen_says_nothing(site: Site) -> None:
+    run(site, 4)
+    assert "the reference was frozen for nights from 2026-03-06" in run(site, 3).reasons[0]
+
+
+def test_answers_of_another_adapter_say_nothing_of_the_champion(site: Site) -> None:
+    """All of them are bad, and in other words; they were another adapter's."""
+    rated = Feedback(rating=1)
+    for number in range(6, 9):
+        site.traffic.append(row.model_copy(update={"feedback": rated}) for row in day_of(number))
+    assert run(site, 9).verdict is DriftVerdict.NO_DRIFT
+    bad = {"response": "no", "adapter": "other", "feedback": Feedback(rating=-1)}
+    assert run(site, 10, [r.model_copy(update=bad) for r in day_of(10)]).verdict is not DRIFT
+    own = bad | {"adapter": "bank v1"}
+    assert run(site, 11, [r.model_copy(update=own) for r in day_of(11)]).verdict is DRIFT
+
+
+def test_another_embedder_freezes_the_reference_anew(site: Site) -> None:
+    first = run(site, 3)
+    other = EMBEDDER.model_copy(update={"revision": "another"})
+    changed = dataclasses.replace(site, embeddings=Embeddings(other, site.embeddings.cache))
+    second = run(changed, 4)
+    assert second.verdict is DriftVerdict.NO_DRIFT
+    assert len(site.registry.history(kind="watch")) == 2
+    assert first.reference != second.reference
 
 
 def test_a_retrain_goes_on_from_the_verdict_that_it_follows_from(site: Site) -> None:

@@ -11,11 +11,11 @@ import pytest
 
 from monitoring import retrain
 from monitoring.job import StoppedError
-from monitoring.retrain import end_leftover, group_file, group_of, run
+from monitoring.retrain import end_leftover, group_of, run
 from registry.errors import IncumbentError
 from registry.files import write_bytes
 
-LOG = Path("log")
+LOG, GROUP = Path("log"), Path("group.json")
 # A step whose child outlives it, unless the whole group is ended.
 FAMILY = """
 import subprocess, sys, time
@@ -30,7 +30,7 @@ def step(code: str, *, seconds: float = 30, stop: Event | None = None, answer: s
     deadline = monotonic() + seconds
     command = [sys.executable, "-c", code]
     target = Path(answer) if answer else None
-    run(command, LOG, dict(os.environ), stop or Event(), deadline, target)
+    run(command, LOG, GROUP, dict(os.environ), stop or Event(), deadline, target)
 
 
 def alive(pid: int) -> bool:
@@ -72,7 +72,7 @@ def test_a_step_that_is_told_to_stop_is_ended_with_its_children() -> None:
     with pytest.raises(StoppedError, match="was told to stop"):
         step(FAMILY, stop=stop)
     assert not alive(child())
-    assert not group_file().exists()
+    assert not GROUP.exists()
 
 
 def test_what_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,8 +87,8 @@ def test_what_a_killed_scheduler_left_running_is_ended_first() -> None:
     code = (
         "import os; from pathlib import Path; from threading import Event;"
         "from monitoring.retrain import run; from time import monotonic;"
-        f"run([{sys.executable!r}, '-c', {FAMILY!r}], Path('log'), dict(os.environ), Event(),"
-        " monotonic() + 60)"
+        f"run([{sys.executable!r}, '-c', {FAMILY!r}], Path('log'), Path('group.json'),"
+        " dict(os.environ), Event(), monotonic() + 60)"
     )
     pid = os.spawnve(
         os.P_NOWAIT,
@@ -102,15 +102,15 @@ def test_what_a_killed_scheduler_left_running_is_ended_first() -> None:
     os.kill(pid, 9)
     os.waitpid(pid, 0)
     assert alive(child())
-    end_leftover()
+    end_leftover(GROUP)
     assert not alive(child())
 
 
 def test_another_process_that_has_the_number_now_is_left_alone() -> None:
     own = group_of(os.getpid()).model_copy(update={"started": "1"})
-    write_bytes(group_file(), own.canonical())
-    end_leftover()
-    assert not group_file().exists()
+    write_bytes(GROUP, own.canonical())
+    end_leftover(GROUP)
+    assert not GROUP.exists()
 
 
 def test_the_stages_are_told_of_as_they_begin(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,20 +3,20 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.sample import ROWS_OF_ONE, Sample
+from monitoring.sample import Sample
 from registry.records import Traffic
 
 
-def row(number: int, user: str | None = None) -> Traffic:
-    return Traffic(id=f"r{number}", at="2026-03-01T00:00:00Z", user=user, prompt="p", response="r")
+def row(number: int, user: str | None = None, day: str = "2026-03-01") -> Traffic:
+    return Traffic(id=f"r{number}", at=f"{day}T00:00:00Z", user=user, prompt="p", response="r")
 
 
 def names(sample: Sample) -> list[str]:
     return [row.id for row in sample.finish()]
 
 
-def of(rows: list[Traffic], limit: int = 10) -> Sample:
-    sample = Sample(limit)
+def of(rows: list[Traffic], limit: int = 10, seed: int = 0) -> Sample:
+    sample = Sample(limit, seed)
     sample.update(rows)
     return sample
 
@@ -31,24 +31,27 @@ def test_samples_of_parts_merge_into_the_sample_of_the_whole(users: list[int], c
 
 
 def test_memory_is_bounded_by_the_limit() -> None:
-    sample = of([row(i) for i in range(1_000)], limit=10)
-    assert len(sample.users) <= 20
-    assert len(sample.finish()) == 10
+    sample = Sample(10)
+    for start in range(0, 1_000, 100):
+        sample.update(row(start + i) for i in range(100))
+        assert len(sample.users) == 10
+    assert (sample.rows, len(sample.finish())) == (1_000, 10)
 
 
-def test_a_busy_user_keeps_a_bounded_number_of_rows_and_one_place() -> None:
+def test_a_busy_user_has_one_row_a_day() -> None:
     rows = [row(i, "robot") for i in range(1_000)] + [row(1_000 + i) for i in range(5)]
-    kept = of(rows).finish()
-    assert len(kept) == ROWS_OF_ONE + 5
+    assert len(of(rows).finish()) == 6
+    assert len(of([*rows, row(2_000, "robot", "2026-03-02")]).finish()) == 7
+
+
+def test_every_row_of_a_user_is_as_likely_as_another() -> None:
+    rows = [row(i, "robot") for i in range(10)]
+    chosen = [int(names(of(rows, seed=seed))[0][1:]) for seed in range(200)]
+    assert 3.5 < sum(chosen) / len(chosen) < 5.5  # five standard errors around 4.5
 
 
 def test_every_user_is_as_likely_as_another() -> None:
-    chosen = [int(row.id[1:]) for seed in range(50) for row in self_seeded(seed)]
+    rows = [row(i) for i in range(100)]
+    chosen = [int(name[1:]) for seed in range(50) for name in names(of(rows, seed=seed))]
     first_half = sum(number < 50 for number in chosen) / len(chosen)
     assert 0.42 < first_half < 0.58  # five standard errors around a half
-
-
-def self_seeded(seed: int) -> list[Traffic]:
-    sample = Sample(10, seed)
-    sample.update(row(i) for i in range(100))
-    return sample.finish()

@@ -66,7 +66,8 @@ def story(
         ((D, D), Watch.ACT, Action.RETRAIN),
         ((D, LITTLE, D), Watch.ACT, Action.RETRAIN),
         ((D, LITTLE, LITTLE), Watch.WATCH, Action.NONE),
-        ((D, D, N, N), Watch.CONFIRMED, Action.REFUSED),
+        ((D, D, N, N), Watch.CONFIRMED, Action.NONE),
+        ((D, D, LITTLE), Watch.CONFIRMED, Action.NONE),
         ((D, D, N, N, N), Watch.OK, Action.NONE),
         ((D, D, N, D), Watch.CONFIRMED, Action.REFUSED),
     ],
@@ -110,6 +111,12 @@ def test_after_a_challenger_that_won_the_cooldown_is_the_plain_one() -> None:
         if night.action is Action.RETRAIN
     ]
     assert days == [1, 8, 15]
+
+
+def test_while_a_winner_waits_for_a_person_nothing_is_trained() -> None:
+    nights = story([D] * 20, outcome=Outcome.REVIEW)
+    assert sum(night.action is Action.RETRAIN for night in nights) == 1
+    assert "waits for a person to promote it" in nights[-1].reasons[1]
 
 
 def test_the_monthly_budget_is_kept() -> None:

@@ -28,7 +28,8 @@ class PromptEmbeddings:
         if index.vectors is None:
             return None
         mean = np.asarray(index.vectors.mean(0), np.float32)
-        return cls(mean, principal(index.vectors - mean, DIRECTIONS))
+        directions = principal(index.vectors - mean, DIRECTIONS)
+        return cls(mean, directions) if directions.size else None
 
     def columns(self, batch: Batch) -> Floats:
         assert batch.vectors is not None

@@ -33,9 +33,15 @@ class Response:
     def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
         if index.vectors is None or index.response_vectors is None:
             return None
+        answered = np.isfinite(index.response_vectors).all(axis=1)
+        if answered.sum() <= NEIGHBOURS:
+            return None
+        index = index.taken(np.asarray(answered))
+        assert index.vectors is not None
         answers = described(index)
         near, _ = nearest(index.vectors, index.vectors, NEIGHBOURS, without_itself=True)
-        return cls(index.vectors, answers, principal(answers - answers[near].mean(1), DIRECTIONS))
+        directions = principal(answers - answers[near].mean(1), DIRECTIONS)
+        return cls(index.vectors, answers, directions) if directions.size else None
 
     def columns(self, batch: Batch) -> Floats:
         assert batch.vectors is not None

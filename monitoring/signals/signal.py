@@ -20,7 +20,7 @@ class Batch:
     prompts: Sequence[str] | None = None
     vectors: Floats | None = None  # of the prompts [n, d]
     responses: Sequence[str] | None = None
-    response_vectors: Floats | None = None  # [n, d]
+    response_vectors: Floats | None = None  # [n, d]; NaN where the answer is another system's
     ratings: Floats | None = None  # −1, 0 or 1 [n]
     surprise: Floats | None = None  # the champion's nats a token on each prompt [n]
 
@@ -79,7 +79,7 @@ def nearest(
     k = min(k, len(index) - without_itself)
     lengths = (index**2).sum(1)
     near, far = [], []
-    for start in range(0, len(vectors), ROWS):
+    for start in range(0, max(len(vectors), 1), ROWS):
         rows = vectors[start : start + ROWS]
         squares = (rows**2).sum(1)[:, None] + lengths - 2 * rows @ index.T
         if without_itself:
