@@ -79,8 +79,13 @@ def test_what_is_settled_is_not_due() -> None:
 
 
 def test_the_date_is_the_day_before_where_the_line_is_read() -> None:
-    assert due_at("2026-03-09T17:00:00Z", "0 1 * * *", "Asia/Tokyo", 1) == days(9)
+    assert due_at("2026-03-10T00:00:00Z", "0 1 * * *", "Asia/Tokyo", 1) == days(9)
     assert due_at("2026-03-10T07:00:00Z", "0 23 * * *", "America/Los_Angeles", 1) == days(8)
+
+
+def test_a_date_waits_until_it_is_over_in_utc_where_traffic_is_kept() -> None:
+    """In Tokyo it is one o'clock on the 10th when the line fires, and still the 9th in UTC."""
+    assert due_at("2026-03-09T17:00:00Z", "0 1 * * *", "Asia/Tokyo", 1) == []
 
 
 @pytest.mark.parametrize(
