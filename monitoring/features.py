@@ -10,7 +10,7 @@ from monitoring.permutation import Floats, Ints
 from monitoring.signals.signal import Batch
 from monitoring.surprise import surprise
 from registry.artifacts import Artifacts
-from registry.records import AdapterVersion, Row, Traffic
+from registry.records import AdapterVersion, Row, Traffic, short
 
 UNRATED = float("nan")
 
@@ -27,7 +27,7 @@ def batch_of(
     Answers and ratings of another system's answers are left out: they say nothing of the champion.
     """
     prompts = [row.prompt_text for row in rows]
-    own = np.array([row.adapter in (None, *names_of(champion)) for row in rows], bool)
+    own = np.array([answered_by(champion, row.adapter) for row in rows], bool)
     answers = embeddings.encode([row.response for row in rows])
     return Batch(
         prompts=prompts,
@@ -39,9 +39,14 @@ def batch_of(
     )
 
 
-def names_of(champion: AdapterVersion) -> tuple[str, str]:
-    """What a gateway may call it in its log."""
-    return champion.adapter.files, champion.label
+def answered_by(champion: AdapterVersion, adapter: str | None) -> bool:
+    """Whether a log's word for an adapter means the champion: its digest or the first digits of it,
+    its label, or none, where a log speaks of one adapter only.
+    """
+    if adapter is None or adapter == champion.label:
+        return True
+    digest = champion.adapter.files
+    return digest.startswith(adapter) and len(adapter) >= len(short(digest))
 
 
 def ratings_of(rows: Sequence[Traffic]) -> Floats:
