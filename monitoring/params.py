@@ -19,7 +19,9 @@ class TrafficParams(Settings):
 class DriftParams(Settings):
     """Section `monitoring.drift`."""
 
-    false_alarms_per_year: float = Field(default=1.0, gt=0)  # at most, over all signals and nights
+    # At most, in expectation, over all signals and nights. An unlucky reference has its false
+    # alarms together: half of what one can bear leaves room for that.
+    false_alarms_per_year: float = Field(default=0.5, gt=0)
     # Nights that are pooled, the last of them tonight: many find what is slow, one what is sudden.
     windows: tuple[int, ...] = (1, 2, 7, 28)
     minimum_units: int = Field(default=50, ge=10)  # users of a window; fewer say nothing

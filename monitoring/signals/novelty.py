@@ -16,7 +16,7 @@ class Novelty:
     """The mean distance to the 5 nearest prompts, as far as it exceeds what is usual.
 
     A few strange prompts hardly move a mean distance; the part above the reference's 90 % point
-    they move by twice as many standard errors.
+    they do.
     """
 
     index: Floats  # [m, d]

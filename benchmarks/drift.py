@@ -1,0 +1,472 @@
+"""How often the nightly drift check is wrong, and how soon it sees what has changed.
+
+    python benchmarks/drift.py [--clinc data_full.json] [--only MEASURE…] [--results FILE]
+    python benchmarks/drift.py --jsonl FILE [--text-field T] [--label-field L] [--out-label OUT]
+
+Without a file: prompts of the sample task, with torch and transformers as what is out of scope. A
+simulated year freezes a new reference of 2,000 rows and checks 365 nights, all nine signals on. All
+rows are drawn with replacement, the reference's and the nights': else a year would use up the rows
+that there are, and the rest of them would differ from the reference, which long windows would see.
+An alarm is a night of drift after one without. Each simulation has a seed of its own; with a file
+for results, a run that was cut off goes on where it stopped.
+"""
+
+import argparse
+import json
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+from scipy.stats import norm, t
+from tqdm import tqdm
+
+from curation.python_api import read_package
+from monitoring.comparison import compare
+from monitoring.control import night_readings
+from monitoring.embeddings import Embeddings
+from monitoring.params import DriftParams
+from monitoring.permutation import Floats, Ints
+from monitoring.reference import Reference
+from monitoring.signals.signal import Batch
+from monitoring.units import Units
+from registry.errors import InputError, run_stage
+from registry.files import home
+from registry.models import ModelChoice, pin
+from registry.records import DriftVerdict, read_input
+
+PARAMS = DriftParams()
+REFERENCE = 2_000
+WEEK, MONTH, YEAR = 7, 28, 365  # days
+CHANGED_ROWS = 500  # a night
+CALM = 10  # nights before a change
+PATIENCE = 30  # nights after it
+REFERENCES, SINGLE_NIGHTS = 4, 25  # of each kind, beside Evidently
+PHRASES = (
+    "could you please tell me, {}",
+    "hi there, i was wondering: {}",
+    "i have a quick question for you. {}",
+    "{} thanks a lot for your help",
+)
+
+CHANGES, COMPARISON = "changes", "comparison"  # what can be measured, beside YEARS
+
+Generator = np.random.Generator
+Outcome = dict[str, Any]
+Simulated = Callable[[str, int, Callable[[Generator], Outcome]], list[Outcome]]
+
+
+def main() -> None:
+    given = arguments()
+    name, pairs = labelled(given)
+    rows = Rows.of(pairs, given.out_label)
+    print(f"{len(rows.inside)} prompts of {len(rows.labels)} labels, {len(rows.outside)} others")
+    simulated = partial(simulations, given.results, name)
+    years = {name: kind for name, kind in YEARS.items() if name in given.only}
+    if years:
+        print_false_alarms(rows, years, simulated, given.years)
+    if CHANGES in given.only:
+        print_nights_until_alarm(rows, simulated, given.runs)
+    if COMPARISON in given.only:
+        print_comparisons(rows)
+    if given.other_python:
+        print_beside_evidently(rows, given.other_python)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--clinc", type=Path)
+    source.add_argument("--jsonl", type=Path)
+    parser.add_argument("--text-field", default="prompt")
+    parser.add_argument("--label-field", default="label")
+    parser.add_argument("--out-label", default="oos", help="of rows that are out of scope")
+    measures = (*YEARS, CHANGES, COMPARISON)
+    parser.add_argument("--only", nargs="+", choices=measures, default=measures, metavar="MEASURE")
+    parser.add_argument("--years", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--results", type=Path, help="keeps each simulation's outcome")
+    parser.add_argument("--other-python", type=Path, help="an interpreter that has Evidently")
+    return parser.parse_args()
+
+
+# --- prompts with labels -------------------------------------------------------------------------
+
+
+def labelled(given: argparse.Namespace) -> tuple[str, list[tuple[str, str]]]:
+    """The data's name, and (text, label) of each row."""
+    if given.clinc:
+        parts = json.loads(read_input(given.clinc))
+        return "clinc", [(text, label) for part in parts.values() for text, label in part]
+    if given.jsonl:
+        return given.jsonl.name, list(read_lines(given.jsonl, given.text_field, given.label_field))
+    return "sample", [*sample_task(given.out_label)]
+
+
+def read_lines(path: Path, text: str, label: str) -> Iterable[tuple[str, str]]:
+    for number, line in enumerate(read_input(path).splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            yield str(row[text]), str(row[label])
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(
+                f"no row with a text and a label: {error}", file=path, line=number
+            ) from None
+
+
+def sample_task(out_label: str) -> Iterable[tuple[str, str]]:
+    """Prompts about Python APIs by the module that they are in."""
+    for package in ("numpy", "pandas", "scipy", "sklearn", "torch", "transformers"):
+        for row in read_package(package):
+            name = row.prompt_text.rpartition("\n")[2].partition("(")[0]
+            module = ".".join(name.split(".")[:2])
+            yield row.prompt_text, out_label if package in ("torch", "transformers") else module
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What nights are drawn from: each row a prompt, with all that a night knows of it."""
+
+    batch: Batch  # those inside by label, those outside, then those inside in other words
+    labels: tuple[Ints, ...]  # the rows inside of each label
+    outside: Ints
+
+    @classmethod
+    def of(cls, labelled: Iterable[tuple[str, str]], out_label: str) -> "Rows":
+        ordered = sorted(labelled, key=lambda row: (row[1] == out_label, row[1]))
+        names = np.array([label for _, label in ordered])
+        labels = [np.flatnonzero(names == label) for label in np.unique(names)]
+        outside = np.flatnonzero(names == out_label)
+        inside = len(ordered) - len(outside)
+        texts = [text for text, _ in ordered]
+        reworded = [PHRASES[i % len(PHRASES)].format(texts[i]) for i in range(inside)]
+        answers = answered(labels, len(texts), inside)
+        batch = completed([*texts, *reworded], answers)
+        return cls(batch, tuple(own for own in labels if own[0] < inside), outside)
+
+    @property
+    def inside(self) -> Ints:
+        return np.concatenate(self.labels)
+
+    def picked(self, rows: Ints) -> Batch:
+        """A batch of these rows, which may be the same ones several times."""
+
+        def own(column: Any) -> Any:
+            return column[rows] if isinstance(column, np.ndarray) else [column[i] for i in rows]
+
+        return Batch(**{name: own(column) for name, column in vars(self.batch).items()})
+
+
+def answered(labels: Sequence[Ints], count: int, inside: int) -> Ints:
+    """For each row, the row whose prompt stands for its answer: one of the same label. A prompt in
+    other words has the answer of the first."""
+    rng = np.random.default_rng(0)
+    answers = np.empty(count, np.int64)
+    for own in labels:
+        answers[own] = rng.choice(own, len(own))
+    return np.concatenate([answers, answers[:inside]])
+
+
+def completed(texts: list[str], answers: Ints) -> Batch:
+    """What prompts alone do not tell is made up: answers, a rating of some, a surprise of all."""
+    cache = home() / "benchmarks" / "embeddings.db"
+    vectors = Embeddings(pin(ModelChoice(), "embedder"), cache).encode(texts)
+    rng = np.random.default_rng(0)
+    ratings = rng.choice([-1, 0, 1, np.nan], len(texts), p=[0.05, 0.1, 0.15, 0.7])
+    return Batch(
+        prompts=texts,
+        vectors=vectors,
+        responses=[texts[i] for i in answers],
+        response_vectors=vectors[answers],
+        ratings=ratings.astype(np.float32),
+        surprise=(1 + rng.pareto(2.5, len(texts))).astype(np.float32),  # a heavy tail
+    )
+
+
+# --- a watched reference -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A frozen reference, and what each of its signals says of the rows that nights may have.
+
+    A fitted signal is a fixed function of a row, so it is asked once for each.
+    """
+
+    reference: Reference
+    columns: Mapping[str, Floats]
+
+    @classmethod
+    def over(
+        cls, rows: Rows, frozen: Ints, nightly: Ints, rng: Generator, strata: Ints | None = None
+    ) -> "Watch":
+        """Freeze some rows, each a user's; nightly is 0, 1, … up to the last row of any night."""
+        users = [str(i) for i in range(len(frozen))]
+        reference = Reference.freeze(
+            rows.picked(frozen),
+            users,
+            np.zeros(len(frozen), np.int64) if strata is None else strata,
+            rng=rng,
+            seasonal=strata is not None,
+        )
+        batch = rows.picked(nightly)
+        return cls(reference, {s.name: s.columns(batch) for s in reference.signals})
+
+    def night(self, rows: Ints, stratum: int = 0) -> Units:
+        """One night's rows, each a user's."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Units(columns, np.full(len(rows), stratum))
+
+    def night_of(self, rows: Ints, users: Ints) -> Units:
+        """One day's rows [n], some of them one user's [n]: of each user one row."""
+        own, first = np.unique(users, return_index=True)
+        columns = {name: column[rows[first]] for name, column in self.columns.items()}
+        return Units(columns, np.zeros(len(own), np.int64), own)
+
+    def drifted(self, nights: Sequence[Units], rng: Generator) -> list[str]:
+        """The signals, each with its window, that say drift on the last night."""
+        found = night_readings(self.reference.signals, nights, self.reference.units, PARAMS, rng)
+        return [f"{r.signal} {r.nights}" for r in found if r.verdict is DriftVerdict.DRIFT]
+
+
+# --- years in which nothing changes --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Year:
+    """What the nights of a year are like; they are like the reference throughout."""
+
+    rows: int = 200
+    repeated: Literal["", "one", "nightly"] = ""  # a user asks one query in a tenth of the rows
+    by_user: bool = False  # whether those rows say that they are one user's
+    weekly: bool = False  # at weekends, half of the labels are three times as frequent
+    seasonal: bool = False
+
+
+YEARS = {
+    "200 rows": Year(),
+    "2,000 rows": Year(rows=2_000),
+    "one user's query": Year(repeated="one", by_user=True),
+    "one user's query, another each night": Year(repeated="nightly", by_user=True),
+    "the same, users unknown": Year(repeated="nightly"),
+    "weekdays and weekends, in season": Year(weekly=True, seasonal=True),
+    "weekdays and weekends, one stratum": Year(weekly=True),
+}
+
+
+def simulated_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
+    """Its alarms, and how often each signal said drift over each window."""
+    decks = weekly_decks(rows, rng) if kind.weekly else [rows.inside] * WEEK
+    days = np.arange(REFERENCE) * MONTH // REFERENCE % WEEK
+    frozen = np.array([rng.choice(decks[day]) for day in days])
+    watch = Watch.over(rows, frozen, rows.inside, rng, days if kind.seasonal else None)
+    query = rng.choice(rows.inside)
+    nights: list[Units] = []
+    alarms, before, told = 0, False, list[str]()
+    for day in range(YEAR):
+        drawn = rng.choice(decks[day % WEEK], kind.rows)
+        if kind.repeated:
+            query = rng.choice(rows.inside) if kind.repeated == "nightly" else query
+            drawn[: kind.rows // 10] = query
+        if kind.by_user:
+            users = day * kind.rows + np.arange(kind.rows)
+            users[: kind.rows // 10] = -1
+            tonight = watch.night_of(drawn, users)
+        else:
+            tonight = watch.night(drawn, day % WEEK if kind.seasonal else 0)
+        nights = [*nights, tonight][-MONTH:]
+        found = watch.drifted(nights, rng)
+        alarms += bool(found) and not before
+        before = bool(found)
+        told += found
+    return {"alarms": alarms, "told": told}
+
+
+def weekly_decks(rows: Rows, rng: Generator) -> list[Ints]:
+    """What each day's rows are drawn from, evenly."""
+    favoured = half_of(rows.labels, rng)
+    weekend = np.concatenate([rows.inside, favoured, favoured])
+    return [rows.inside] * 5 + [weekend] * 2
+
+
+def half_of(labels: Sequence[Ints], rng: Generator) -> Ints:
+    """The rows of half of the labels."""
+    return np.concatenate([labels[i] for i in rng.permutation(len(labels))[: len(labels) // 2]])
+
+
+def print_false_alarms(
+    rows: Rows, years: Mapping[str, Year], simulated: Simulated, count: int
+) -> None:
+    """The bound is one-sided, by Student's t over the years."""
+    print(f"\n{'false alarms a year':<38}years   mean  at most  without  most often by")
+    for name, kind in years.items():
+        outcomes = simulated(name, count, partial(simulated_year, rows, kind))
+        alarms = np.array([outcome["alarms"] for outcome in outcomes])
+        at_most = alarms.mean() + t.ppf(0.95, count - 1) * alarms.std(ddof=1) / count**0.5
+        figures = f"{count:>5}{alarms.mean():>7.2f}{at_most:>9.2f}{(alarms == 0).mean():>9.0%}"
+        print(f"{name:<38}{figures}  {most_often(outcome['told'] for outcome in outcomes)}")
+
+
+def most_often(told: Iterable[Iterable[str]]) -> str:
+    """The signals, each with its window, that said drift most often."""
+    counts = Counter(name for names in told for name in names)
+    return ", ".join(f"{name} ×{count}" for name, count in counts.most_common(3))
+
+
+# --- nights until a change is seen ---------------------------------------------------------------
+
+
+Night = Callable[[int], Ints]  # so many rows of a night
+
+
+def changes(rows: Rows, rng: Generator) -> dict[str, Night]:
+    """Each kind of changed traffic; which labels it is about is drawn anew."""
+
+    def out_of_scope(share: float) -> Night:
+        def night(n: int) -> Ints:
+            strange = round(share * n)
+            inside = rng.choice(rows.inside, n - strange)
+            return np.concatenate([inside, rng.choice(rows.outside, strange)])
+
+        return night
+
+    def evenly(deck: Ints) -> Night:
+        return lambda n: rng.choice(deck, n)
+
+    kept = rng.permutation(len(rows.labels))[: len(rows.labels) * 2 // 3]
+    reworded = np.arange(len(rows.inside)) + len(rows.inside) + len(rows.outside)
+    doses = (0.02, 0.05, 0.1, 0.2) if len(rows.outside) else ()
+    return {
+        **{f"{share:.0%} out of scope": out_of_scope(share) for share in doses},
+        "two thirds of the labels": evenly(np.concatenate([rows.labels[i] for i in kept])),
+        "half of the labels doubled": evenly(
+            np.concatenate([rows.inside, half_of(rows.labels, rng)])
+        ),
+        "all in other words": evenly(reworded),
+    }
+
+
+def nights_until_alarm(rows: Rows, rng: Generator) -> Outcome:
+    """Nights of each change until the first that says drift, 31 where none of 30 does."""
+    every = np.arange(len(rows.batch))
+    watch = Watch.over(rows, rng.choice(rows.inside, REFERENCE), every, rng)
+    calm = [watch.night(rng.choice(rows.inside, CHANGED_ROWS)) for _ in range(CALM)]
+    return {
+        name: first_alarm(watch, calm, night, rng) for name, night in changes(rows, rng).items()
+    }
+
+
+def first_alarm(watch: Watch, calm: Sequence[Units], night: Night, rng: Generator) -> Outcome:
+    nights = list(calm)
+    for count in range(1, PATIENCE + 1):
+        nights = [*nights, watch.night(night(CHANGED_ROWS))][-MONTH:]
+        if found := watch.drifted(nights, rng):
+            return {"nights": count, "told": found}
+    return {"nights": PATIENCE + 1, "told": []}
+
+
+def print_nights_until_alarm(rows: Rows, simulated: Simulated, count: int) -> None:
+    outcomes = simulated(CHANGES, count, partial(nights_until_alarm, rows))
+    within = (1, 2, 3, 5, 10, 20, PATIENCE)
+    print(f"\n{'alarm within … nights':<30}" + "".join(f"{limit:>6}" for limit in within))
+    for change in outcomes[0]:
+        nights = np.array([outcome[change]["nights"] for outcome in outcomes])
+        shares = "".join(f"{(nights <= limit).mean():>6.0%}" for limit in within)
+        told = most_often(outcome[change]["told"] for outcome in outcomes)
+        print(f"{change:<30}{shares}  {told}")
+
+
+# --- one comparison ------------------------------------------------------------------------------
+
+
+def print_comparisons(rows: Rows) -> None:
+    """`monitoring.compare` on embeddings, each pair once; AUC 0.51: in 51 of 100 pairs of rows
+    tonight's is the larger, here along one of 16 directions.
+    """
+    rng = np.random.default_rng(0)
+    vectors, shuffled = cast(Floats, rows.batch.vectors), rng.permutation(rows.inside)
+    before, now = vectors[shuffled[:REFERENCE]], vectors[shuffled[REFERENCE:][:CHANGED_ROWS]]
+    strange = np.concatenate(
+        [now[CHANGED_ROWS // 10 :], vectors[rows.outside[: CHANGED_ROWS // 10]]]
+    )
+    million = rng.normal(size=(2, 1_000_000, 16)).astype(np.float32)
+    million[1, :, 0] += 2**0.5 * norm.ppf(0.51)
+    pairs = {
+        "2,000 rows and 500 unchanged": (before, now),
+        "2,000 rows and 500, 10% out of scope": (before, strange),
+        "2,000 rows and themselves": (before, before),
+        "2,000 rows and ten": (before, now[:10]),
+        "a million rows each, AUC 0.51": (million[0], million[1]),
+    }
+    print(f"\n{'one comparison':<40}seconds  verdict")
+    for name, (reference, current) in pairs.items():
+        start = time.perf_counter()
+        found = compare(reference, current)
+        print(f"{name:<40}{time.perf_counter() - start:>7.2f}  {found.verdict}")
+
+
+# --- beside Evidently ----------------------------------------------------------------------------
+
+
+def print_beside_evidently(rows: Rows, python: Path) -> None:
+    """Single nights, ours tested at their share of the yearly budget."""
+    rng, ours, pairs = np.random.default_rng(0), dict[str, list[bool]](), list[str]()
+    texts = np.array(rows.batch.prompts, dtype=object)
+    for _ in range(REFERENCES):
+        frozen = rng.choice(rows.inside, REFERENCE)
+        watch = Watch.over(rows, frozen, np.arange(len(rows.inside) + len(rows.outside)), rng)
+        for name, drawn, users in single_nights(rows, rng):
+            drifted = watch.drifted([watch.night_of(drawn, users)], rng)
+            ours.setdefault(name, []).append(bool(drifted))
+            pairs.append(json.dumps([texts[frozen].tolist(), texts[drawn].tolist()]))
+    script = Path(__file__).with_name("drift_evidently.py")
+    run = [str(python), "-W", "ignore", str(script)]
+    told = subprocess.run(run, input="\n".join(pairs), capture_output=True, text=True, check=True)
+    theirs = np.array([json.loads(line) for line in told.stdout.splitlines()])
+    by_name = theirs.reshape(REFERENCES, -1, len(ours)).mean((0, 1))
+    print(f"\n{'single nights that are drift':<30}{'incumbent':>10}{'Evidently':>10}")
+    for (name, own), other in zip(ours.items(), by_name, strict=True):
+        print(f"{name:<30}{np.mean(own):>10.0%}{other:>10.0%}")
+
+
+def single_nights(rows: Rows, rng: Generator) -> Iterator[tuple[str, Ints, Ints]]:
+    """Each kind of night in turn: its rows, and whose they are."""
+    changed, own = changes(rows, rng), np.arange(CHANGED_ROWS)
+    repeated = np.maximum(own, CHANGED_ROWS // 10)
+    for _ in range(SINGLE_NIGHTS):
+        calm = rng.choice(rows.inside, CHANGED_ROWS)
+        yield "nothing changed", calm, own
+        yield "one user repeats a query", calm[repeated], repeated
+        for name in ("10% out of scope", "20% out of scope"):
+            yield name, changed[name](CHANGED_ROWS), own
+
+
+# --- simulations that can be cut off -------------------------------------------------------------
+
+
+def simulations(
+    results: Path | None,
+    data: str,
+    name: str,
+    count: int,
+    simulate: Callable[[Generator], Outcome],
+) -> list[Outcome]:
+    """The outcomes of so many simulations; those that the file has are not run again."""
+    lines = results.read_text().splitlines() if results and results.exists() else []
+    done = {tuple(key): outcome for *key, outcome in map(json.loads, lines)}
+    keys = [(data, name, number) for number in range(count)]
+    for key in tqdm([key for key in keys if key not in done], desc=name, leave=False):
+        done[key] = simulate(np.random.default_rng([*f"{data} {name}".encode(), key[-1]]))
+        if results:
+            with results.open("a") as stream:
+                print(json.dumps([*key, done[key]]), file=stream)
+    return [done[key] for key in keys]
+
+
+if __name__ == "__main__":
+    run_stage(main)
