@@ -60,7 +60,7 @@ SMALLER: dict[str, dict[str, Any]] = {
     # Between two tuned models, a reward model that knows a style hardly tells anything.
     "evaluation.policy": {"gating": ["rougeL", "semantic"], "general_margin": 0.3},
     "monitoring.drift": {"reference_rows": 450, "perplexity_rows": 60},
-    "monitoring.trigger": {"minimum_labels": 180},
+    "monitoring.trigger": {"minimum_labels": 120},
     "registry": {"family": "demo"},
 }
 

@@ -135,7 +135,7 @@ def follow(
     drifted: Drifted,
 ) -> Step:
     """Decide what to do, and lay out what it needs: rows to train on, or a queue to label."""
-    since = max(began(own) or day, after_retrain(before) or day)
+    since = max(began(own) or day, after_retrain(before) or date.min)
     rows = drifted.rows(since, day) if verdict is DriftVerdict.DRIFT else []
     answered = answered_of(rows)
     facts = Facts(

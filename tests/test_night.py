@@ -114,6 +114,9 @@ def test_quiet_nights_are_quiet_and_a_drift_ends_in_a_queue_where_labels_are_mis
     first, second = (run(site, number, day_of(number, new_share=0.3)) for number in (5, 6))
     assert (first.verdict, first.state) == (DriftVerdict.DRIFT, Watch.WATCH)
     assert (second.state, second.action) == (Watch.CONFIRMED, Action.LABEL)
+    corrected = [r for number in (5, 6) for r in day_of(number, new_share=0.3) if r.feedback]
+    told_labels = next(reason for reason in second.reasons if "labelled rows" in reason)
+    assert int(told_labels.split()[0]) > 0.8 * len(corrected)  # of both nights
     assert any("coin" in text or "token" in text or "nft" in text for text in told(second))
     queue = json.loads(site.trigger.queue.read_bytes())
     assert all("which" in task["data"]["prompt"] for task in queue[:10])
