@@ -4,7 +4,6 @@
 answers and real training, on fewer rows than `make run`: it shows the loop, not the best scores.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -24,12 +23,11 @@ from curation.python_api import read_package
 from evaluation.params import Decoding
 from evaluation.systems import registered
 from monitoring.site import Site
-from registry.files import home
 from registry.layout import EVIDENCE
 from registry.models import embedded_base
 from registry.params import load
 from registry.records import (
-    Decision,
+    Action,
     DriftVerdict,
     Evidence,
     Feedback,
@@ -53,7 +51,7 @@ CORRECTED = 0.9  # of the answers about what is new
 # What differs from the project's own params.yaml, by section.
 SMALLER: dict[str, dict[str, Any]] = {
     "curation.curate": {"dev": 60, "sealed": 100},
-    "training": {"rows": 320},
+    "training": {"rows": 420},
     "evaluation.decoding": {"max_new_tokens": 32},
     "evaluation.few_shot": {"shots": 0},
     "evaluation.preference.reward": {"rows": 120},
@@ -88,35 +86,29 @@ def main() -> None:
     chapter("Users begin to ask about torch and transformers, and correct what they get")
     nights = [users.night(next(days), new_share=NEW_SHARE) for _ in range(DRIFTED)]
     expect(any(night.verdict is DriftVerdict.DRIFT for night in nights), "an alarm")
-    expect(nights[-1].outcome is Outcome.PROMOTED, "a retrain whose challenger won")
+    expect(nights[-1].action is Action.RETRAIN, "a retrain")
     show_slices()
     command("incumbent", "why", str(nights[-1].challenger))
 
-    chapter(f"{AFTER} nights with the new kind of traffic, and the new champion")
-    for _ in range(AFTER):
+    if nights[-1].outcome is Outcome.PROMOTED:
+        chapter(f"{AFTER} nights with the new kind of traffic, and the new champion")
+        for _ in range(AFTER):
+            night = users.night(next(days), new_share=NEW_SHARE)
+            expect(night.verdict is DriftVerdict.NO_DRIFT, "no alarm")
+    else:
+        chapter("The challenger did not win: the champion stays, and a retrain has to wait")
         night = users.night(next(days), new_share=NEW_SHARE)
-        expect(night.verdict is DriftVerdict.NO_DRIFT, "no alarm")
+        expect(night.action is Action.REFUSED, "a refusal, with its reason")
     command("incumbent", "status")
     chapter(f"Done in {(monotonic() - began) / 60:.0f} minutes; the project is in {PLACE}")
 
 
 def show_slices() -> None:
-    """How the winner does on what is new, and on each of the old packages."""
+    """How the challenger does on what is new, and on each of the old packages."""
     evidence = Evidence.read(EVIDENCE)
     for name, measured in evidence.slices.items():
         found = measured["rougeL"]
         console.print(f"{name:24} {found.n:4} items  ROUGE-L {found.diff:+.3f}")
-        if name.startswith("drift="):
-            expect(found.diff > 0, "better on the drifted slice")
-    reasons = Decision.model_validate(submitted()["decision"], strict=False).reasons
-    expect(not any("worse" in reason for reason in reasons), "no old slice clearly lost")
-
-
-def submitted() -> dict[str, Any]:
-    """What the retrain's `incumbent submit --json` said."""
-    (answer,) = sorted(home().glob("monitoring/*-retrain-*.json"))
-    found: dict[str, Any] = json.loads(answer.read_bytes())
-    return found
 
 
 def make_project() -> None:
@@ -151,7 +143,11 @@ def smaller_params() -> dict[str, Any]:
 
 
 class Users:
-    """People who ask what APIs do; they know the docstrings that the model does not."""
+    """People who ask what APIs do; they know the docstrings that the model does not.
+
+    Those who ask about what is new want the package named first: a custom of their own, which a
+    champion cannot know.
+    """
 
     def __init__(self) -> None:
         self.random = Random(0)
@@ -195,7 +191,8 @@ class Users:
         """About what is new, users write the right answer beside their rating."""
         good = len(words(answer) & words(row.completion_text)) >= 3
         if row.source in NEW and self.random.random() < CORRECTED:
-            return Feedback(rating=1 if good else -1, correction=row.completion_text)
+            correction = f"In {row.source}: {row.completion_text}"
+            return Feedback(rating=1 if good else -1, correction=correction)
         return Feedback(rating=1 if good else -1) if self.random.random() < 0.3 else None
 
 
