@@ -12,6 +12,9 @@ SETTINGS = {
     "TOKENIZERS_PARALLELISM": "false",
     "GX_ANALYTICS_ENABLED": "false",
     "DVC_NO_ANALYTICS": "1",
+    # torch's threads wait for one another asleep. Spinning, as they do unasked, they make a step
+    # take many times as long as soon as another process wants the same cores.
+    "OMP_WAIT_POLICY": "PASSIVE",
 }
 CHOSEN_BY_USER = frozenset(SETTINGS.keys() & os.environ.keys())
 
