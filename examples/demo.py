@@ -47,11 +47,12 @@ BEFORE, QUIET, DRIFTED, AFTER = 3, 3, 3, 2  # days of traffic
 A_DAY = 150  # requests
 NEW_SHARE = 0.6  # of the traffic when it has drifted
 CORRECTED = 0.9  # of the answers about what is new
+REHEARSED = 80  # general questions, of which `make run` rehearses all
 
 # What differs from the project's own params.yaml, by section.
 SMALLER: dict[str, dict[str, Any]] = {
     "curation.curate": {"dev": 60, "sealed": 100},
-    "training": {"rows": 420},
+    "training": {"rows": 440},
     "evaluation.decoding": {"max_new_tokens": 32},
     "evaluation.few_shot": {"shots": 0},
     "evaluation.preference.reward": {"rows": 120},
@@ -122,6 +123,8 @@ def make_project() -> None:
             (PLACE / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, PLACE / name)
     (PLACE / "params.yaml").write_text(yaml.safe_dump(smaller_params()))
+    rehearsal = PLACE / "datasets" / "sources" / "rehearsal.jsonl"
+    rehearsal.write_text("".join(rehearsal.read_text().splitlines(keepends=True)[:REHEARSED]))
     models = PLACE / ".incumbent" / "models"
     models.mkdir(parents=True)
     if (converted := ROOT / embedded_base()).is_dir():
