@@ -1,7 +1,7 @@
 """`incumbent nightly` and `incumbent scheduler`: one night, or every night."""
 
 import logging
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from incumbent.output import console, print_json
 from monitoring.cron import Cron
@@ -18,7 +18,7 @@ from registry.audit import problems
 from registry.errors import IncumbentError, InputError
 from registry.params import load
 from registry.records import Night
-from registry.runs import Claim, Run, runs_of
+from registry.runs import Claim, Run, runs_of, stamp
 from registry.store import Registry
 
 
@@ -80,6 +80,6 @@ def verify_job(registry: Registry, schedule: ScheduleParams) -> Job:
     def work(claim: Claim, stop: object) -> Outcome:
         if found := list(problems(registry)):
             raise IncumbentError(f"the registry is not what its events say: {'; '.join(found)}")
-        return Outcome(f"verified at {datetime.now(UTC).isoformat(timespec='seconds')}")
+        return Outcome(f"verified at {stamp(registry.clock())}")
 
     return Job(f"verify {registry.family}", Cron(schedule.verify, schedule.timezone), work)

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Engine
 
 from registry import runs
-from registry.database import writing
+from registry.database import reading, writing
 from registry.records import Action, Night, Outcome
 from registry.runs import Claim, Run, RunState
 
@@ -29,8 +29,9 @@ def check_job(family: str) -> str:
 
 def check_of(engine: Engine, family: str, day: date) -> Night | None:
     """The verdict that a night has come to already."""
-    known = {run.date: run for run in runs.runs_of(engine, check_job(family), REMEMBERED)}
-    return night_of(known[day]) if day in known else None
+    with reading(engine) as connection:
+        run = runs.find(connection, check_job(family), day)
+    return night_of(run) if run else None
 
 
 def keep_check(engine: Engine, claim: Claim, night: Night, now: datetime) -> None:

@@ -71,8 +71,8 @@ def add_labelled(rows: Iterable[Traffic], drifted: frozenset[str], since: str, p
     Those whose ids are in `drifted` get the slice drift=since. The file appears whole or not at
     all, and the same rows again change nothing.
     """
-    slices = ({DRIFT: since} if row.id in drifted else {} for row in labelled(rows))
-    return add_rows(map(as_row, labelled(rows), slices), path)
+    found = [as_row(r, {DRIFT: since} if r.id in drifted else {}) for r in labelled(rows)]
+    return add_rows(found, path)
 
 
 def as_row(traffic: Traffic, slices: dict[str, str]) -> Row:

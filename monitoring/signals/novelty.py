@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from monitoring.permutation import Direction, Floats
-from monitoring.signals.signal import Batch, distance
+from monitoring.signals.signal import Batch, distance, usual_distance
 
 FAR = 0.9  # the quantile of the reference's own distances above which one counts
 
@@ -31,8 +31,7 @@ class Novelty:
     def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
         if index.vectors is None:
             return None
-        usual = distance(index.vectors, index.vectors, without_itself=True)
-        return cls(index.vectors, np.quantile(usual, [FAR]).astype(np.float32))
+        return cls(index.vectors, usual_distance(index.vectors, FAR))
 
     def columns(self, batch: Batch) -> Floats:
         assert batch.vectors is not None

@@ -90,6 +90,12 @@ def nearest(
     return np.concatenate(near), np.concatenate(far)
 
 
+def usual_distance(index: Floats, quantile: float) -> Floats:
+    """What so large a share of the index's own distances lies below [1]."""
+    usual = distance(index, index, without_itself=True)
+    return np.quantile(usual, [quantile]).astype(np.float32)
+
+
 def distance(vectors: Floats, index: Floats, *, without_itself: bool = False) -> Floats:
     """The mean distance to the 5 nearest vectors of the index [n]."""
     mean: Floats = nearest(vectors, index, NEIGHBOURS, without_itself=without_itself)[1].mean(1)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.permutation import Direction, Floats
-from monitoring.signals.signal import Batch, distance, one_hot
+from monitoring.signals.signal import Batch, distance, one_hot, usual_distance
 
 MOST = 128
 NEW = 0.99  # the quantile of the reference's own distances above which a prompt has no topic
@@ -38,11 +38,10 @@ class Topics:
 
         count = max(2, min(MOST, len(index) // 10))
         means = KMeans(count, n_init=1, random_state=int(rng.integers(2**31))).fit(index.vectors)
-        usual = distance(index.vectors, index.vectors, without_itself=True)
         return cls(
             index.vectors,
             means.cluster_centers_.astype(np.float32),
-            np.quantile(usual, [NEW]).astype(np.float32),
+            usual_distance(index.vectors, NEW),
         )
 
     @property
