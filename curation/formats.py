@@ -7,7 +7,7 @@ from typing import Any
 
 from registry.canonical import digest_json
 from registry.errors import InputError
-from registry.records import Row, read_input
+from registry.records import Row, read_input, read_object
 
 Fields = dict[str, Any]
 
@@ -31,12 +31,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def read_row(line: bytes, path: Path, number: int) -> Row:
-    try:
-        fields = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"not JSON: {error}", file=path, line=number) from None
-    if not isinstance(fields, dict):
-        raise InputError("a row must be a JSON object", file=path, line=number)
+    fields = read_object(line, path, number)
     fields.pop("about", None)
     for key, convert in SHAPES.items():
         if key in fields:

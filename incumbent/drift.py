@@ -1,6 +1,5 @@
 """`incumbent drift check`: one comparison of two files of prompts, without a project."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from rich.text import Text
 
 from incumbent.output import EXIT_CODES, coloured, console, print_json, print_table
 from registry.errors import InputError
-from registry.records import Message, Topic, read_input
+from registry.records import Message, Topic, read_input, read_object
 
 if TYPE_CHECKING:
     from monitoring.comparison import Comparison
@@ -56,23 +55,13 @@ def read(path: Path, text_field: str, block_field: str | None) -> Prompts:
     found = Prompts([], [])
     for number, line in enumerate(read_input(path).splitlines(), start=1):
         if line.strip():
-            row = fields_of(line, path, number)
+            row = read_object(line, path, number)
             found.texts.append(text_of(row, text_field, path, number))
             block = row.get(block_field) if block_field else None
             found.blocks.append(f"row {number}" if block is None else f"block {block}")
     if not found.texts:
         raise InputError("holds no rows", file=path)
     return found
-
-
-def fields_of(line: bytes, path: Path, number: int) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"not JSON: {error}", file=path, line=number) from None
-    if not isinstance(row, dict):
-        raise InputError("a row must be a JSON object", file=path, line=number)
-    return row
 
 
 def text_of(row: dict[str, Any], field: str, path: Path, number: int) -> str:

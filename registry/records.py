@@ -1,12 +1,13 @@
 """The nouns that cross from one package to another: frozen, typed, each with a digest."""
 
+import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import sqrt
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -67,6 +68,17 @@ def read_input(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(error.strerror or "cannot be read", file=path) from None
+
+
+def read_object(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    """The JSON object on one line of a file. Raises InputError naming file and line."""
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"not JSON: {error}", file=path, line=number) from None
+    if not isinstance(fields, dict):
+        raise InputError("a row must be a JSON object", file=path, line=number)
+    return fields
 
 
 def invalid(error: ValidationError, path: Path, line: int | None = None) -> InputError:
