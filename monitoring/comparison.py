@@ -11,7 +11,7 @@ from pydantic import Field
 
 from monitoring.attribution import attribute
 from monitoring.embeddings import Embeddings
-from monitoring.permutation import Floats, Ints
+from monitoring.permutation import Floats
 from monitoring.reference import MOST_INDEX, Reference
 from monitoring.signals.signal import Batch
 from monitoring.units import numbered
@@ -66,8 +66,8 @@ def compare(
         return Comparison(verdict=DriftVerdict.INSUFFICIENT, alpha=alpha)
     before, before_blocks = some(reference, before_blocks, MOST_UNITS + MOST_INDEX, rng)
     now, now_blocks = some(current, now_blocks, MOST_UNITS, rng)
-    frozen = Reference.freeze(before, before_blocks, one(len(before)), rng=rng)
-    units = frozen.units_of(now, now_blocks, one(len(now)))
+    frozen = Reference.freeze(before, before_blocks, always(len(before)), rng=rng)
+    units = frozen.units_of(now, now_blocks, always(len(now)))
     found = readings(
         frozen.signals,
         units,
@@ -152,6 +152,6 @@ def embedded(texts: list[str]) -> Batch:
         return Batch(prompts=texts, vectors=embeddings.encode(texts))
 
 
-def one(count: int) -> Ints:
-    """One stratum for all."""
-    return np.zeros(count, np.int64)
+def always(count: int) -> Floats:
+    """When prompts were asked is not compared: all at once [n]."""
+    return np.zeros(count, np.float32)

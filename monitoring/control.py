@@ -26,8 +26,14 @@ def night_readings(
     reference: Units,
     params: DriftParams,
     rng: np.random.Generator,
+    *,
+    among: Sequence[Signal] | None = None,
 ) -> Iterator[SignalReading]:
-    """Yield what each signal says over each window of nights, of which tonight is the last."""
+    """Yield what each signal says over each window of nights, of which tonight is the last.
+
+    among are all the signals that share the budget, where some are read apart: they have another
+    reference.
+    """
     budget = params.false_alarms_per_year / NIGHTS
     for window, share in shares(params.windows).items():
         if window > 1 and len(nights) <= shorter(window, params.windows):
@@ -38,7 +44,7 @@ def night_readings(
             # More than this adds nothing: the reference's own chance dominates.
             pooled.some(4 * len(reference), rng),
             reference,
-            shared_out(budget * float(share), signals),
+            shared_out(budget * float(share), among or signals),
             nights=min(window, len(nights)),
             minimum_units=params.minimum_units,
             minimum_effect=params.minimum_effect,

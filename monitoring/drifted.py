@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monitoring.attribution import Attribution
 from monitoring.features import ratings_of
-from monitoring.frozen import Frozen
+from monitoring.frozen import Held
 from monitoring.labels import labelled
 from monitoring.signals.feedback import Feedback
 from monitoring.signals.perplexity import Perplexity
@@ -29,7 +29,7 @@ LONGEST = timedelta(days=28)  # what is older than that is no news
 @dataclass(frozen=True)
 class Drifted:
     site: Site
-    held: Frozen
+    held: Held
     found: Attribution
     champion: AdapterVersion
 
@@ -105,4 +105,4 @@ class Drifted:
         )
 
     def signal(self, kind: type[T]) -> T | None:
-        return next((s for s in self.held.reference.signals if isinstance(s, kind)), None)
+        return next((s for s in self.held.signals if isinstance(s, kind)), None)

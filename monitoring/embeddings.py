@@ -19,9 +19,12 @@ from registry.records import ModelPin
 
 CHUNK = 1_000  # texts of one query, and of one transaction: what an interrupted run can lose
 BUSY_SECONDS = 60
-SCHEMA = """CREATE TABLE IF NOT EXISTS vectors (
-    model BLOB NOT NULL, text BLOB NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (model, text)
+TODAY = "CAST(julianday('now') AS INTEGER)"
+SCHEMA = f"""CREATE TABLE IF NOT EXISTS embedded (
+    model BLOB NOT NULL, text BLOB NOT NULL, vector BLOB NOT NULL,
+    day INTEGER NOT NULL DEFAULT ({TODAY}), PRIMARY KEY (model, text)
 )"""
+INSERT = "INSERT OR IGNORE INTO embedded (model, text, vector) VALUES (?, ?, ?)"
 
 STORED = np.dtype("<f2")
 Floats = NDArray[np.float32]
@@ -52,6 +55,11 @@ class Embeddings:
         with self._open() as connection:
             self._fill(connection, self._missing(connection, texts, keys))
             return self._read(connection, keys)
+
+    def expire(self, keep_days: int) -> None:
+        """Delete what was embedded over keep_days ago: in use or not, and made again if it is."""
+        with self._open() as connection, connection:
+            connection.execute(f"DELETE FROM embedded WHERE day < {TODAY} - ?", (keep_days,))
 
     @cached_property
     def model(self) -> Any:
@@ -87,7 +95,7 @@ class Embeddings:
                     for (key, _), vector in zip(part, vectors, strict=True)
                 ]
                 with connection:
-                    connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
+                    connection.executemany(INSERT, rows)
                 bar.update(len(part))
 
     def _embed(self, texts: list[str]) -> NDArray[np.float16]:
@@ -114,7 +122,7 @@ class Embeddings:
         self, connection: sqlite3.Connection, columns: str, keys: list[bytes]
     ) -> sqlite3.Cursor:
         marks = ",".join("?" * len(keys))
-        query = f"SELECT {columns} FROM vectors WHERE model = ? AND text IN ({marks})"
+        query = f"SELECT {columns} FROM embedded WHERE model = ? AND text IN ({marks})"
         return connection.execute(query, (self.model_key, *keys))
 
     @contextmanager

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitoring.embeddings import Embeddings
+from monitoring.judge import Judge
 from monitoring.permutation import Floats, Ints
 from monitoring.signals.signal import Batch
 from monitoring.surprise import surprise
@@ -20,9 +22,13 @@ def batch_of(
     embeddings: Embeddings,
     champion: AdapterVersion,
     artifacts: Artifacts,
-    perplexity_rows: int,
+    *,
+    perplexity_rows: int = 0,
+    judge: Judge | None = None,
+    judged_rows: int = 0,
 ) -> Batch:
-    """Embed prompts and answers, and let the champion read some of the prompts.
+    """Embed prompts and answers, let the champion read some of the prompts, and a judge some of its
+    answers.
 
     Answers and ratings of another system's answers are left out: they say nothing of the champion.
     """
@@ -36,6 +42,7 @@ def batch_of(
         response_vectors=np.where(own[:, None], answers, np.float32(np.nan)),
         ratings=np.where(own, ratings_of(rows), np.float32(np.nan)),
         surprise=some_read(prompts, champion, artifacts, perplexity_rows),
+        scores=some_judged(rows, own, judge, judged_rows),
     )
 
 
@@ -59,10 +66,29 @@ def some_read(
     """The champion's surprise at so many prompts, spread evenly; NaN for the others [n]."""
     if not most or not prompts:
         return None
-    read = np.unique(np.linspace(0, len(prompts) - 1, min(most, len(prompts))).astype(int))
+    read = evenly(np.arange(len(prompts)), most)
     values = np.full(len(prompts), np.nan, np.float32)
     values[read] = surprise(champion, artifacts, [prompts[i] for i in read.tolist()])
     return values
+
+
+def some_judged(
+    rows: Sequence[Traffic], own: NDArray[np.bool_], judge: Judge | None, most: int
+) -> Floats | None:
+    """The rewards of so many of the champion's own answers; NaN for the others [n]."""
+    judged = evenly(np.flatnonzero(own), most)
+    if judge is None or not len(judged):
+        return None
+    values = np.full(len(rows), np.nan, np.float32)
+    values[judged] = judge.rewards([rows[i] for i in judged.tolist()])
+    return values
+
+
+def evenly(numbers: Ints, most: int) -> Ints:
+    """So many of them, from all over."""
+    places = np.linspace(0, len(numbers) - 1, min(most, len(numbers))).astype(int)
+    found: Ints = numbers[places]
+    return found
 
 
 def users_of(rows: Sequence[Traffic]) -> list[str]:
@@ -70,9 +96,11 @@ def users_of(rows: Sequence[Traffic]) -> list[str]:
     return [row.user or f"\0{row.id}" for row in rows]
 
 
-def weekdays_of(rows: Sequence[Traffic]) -> Ints:
-    """Monday is 0."""
-    return np.array([row.time.weekday() for row in rows], np.int64)
+def times_of(rows: Sequence[Traffic]) -> Floats:
+    """Hours since Monday, 0:00 UTC [n]."""
+    times = (row.time for row in rows)
+    hours = [24 * t.weekday() + t.hour + t.minute / 60 + t.second / 3600 for t in times]
+    return np.array(hours, np.float32)
 
 
 def as_traffic(row: Row, day: date) -> Traffic:

@@ -1,6 +1,9 @@
-"""A champion's reference, frozen once and kept in the registry, and the nights held against it."""
+"""A champion's references, frozen once and kept in the registry, and the nights held against them.
 
-from collections import Counter
+One is of prompts, of the traffic before the champion's first night. One is of answers, as soon as
+there are enough of the champion's own.
+"""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,15 +12,21 @@ from pathlib import Path
 import numpy as np
 
 from monitoring.arrays import from_bytes, to_bytes
-from monitoring.features import as_traffic, users_of, weekdays_of
+from monitoring.features import times_of, users_of
+from monitoring.judge import Judge, trained_judge
 from monitoring.reference import Reference
-from monitoring.sample import Sample
-from monitoring.signals.signal import Batch
+from monitoring.reference_rows import answer_rows, prompt_rows
+from monitoring.season import ALWAYS, Season
+from monitoring.signals import ANSWER_SIGNALS, PROMPT_SIGNALS, Kinds
+from monitoring.signals.signal import Batch, Signal
 from monitoring.site import Site
 from monitoring.units import Units
 from registry.files import home, write_bytes
-from registry.layout import rows_of
-from registry.records import AdapterVersion, Digest, Night, Row, Split, Traffic, Watch
+from registry.records import AdapterVersion, Digest, Event, EventKind, Night, Traffic
+
+PROMPTS: EventKind = "watch"
+ANSWERS: EventKind = "watch-answers"
+NIGHTS = 10  # a reference has as many rows read and judged as so many nights
 
 
 @dataclass(frozen=True)
@@ -27,104 +36,142 @@ class Frozen:
     reference: Reference
     digest: Digest
     first: date
+    judge: Judge | None  # that its answers were judged with
 
-    def units(self, rows: Sequence[Traffic], batch: Batch) -> Units:
-        """Of sampled rows, and what the signals see of them."""
-        return self.reference.units_of(batch, users_of(rows), weekdays_of(rows))
-
-    def keep(self, day: date, units: Units, site: Site) -> None:
-        """Keep a day's units for the windows of the nights that follow."""
+    def keep(self, day: date, rows: Sequence[Traffic], batch: Batch, site: Site) -> None:
+        """Keep a day's units, of sampled rows, for the windows of the nights that follow."""
+        units = self.reference.units_of(batch, users_of(rows), times_of(rows))
         write_bytes(self.place(day, site), to_bytes(units.arrays()))
 
     def units_of(self, day: date, site: Site, champion: AdapterVersion) -> Units:
-        """An earlier day's units; made again where they are not kept under these settings."""
-        if not self.place(day, site).exists():
+        """A day's units; made again where they are not kept under these settings, or where rows
+        came after they were."""
+        place = self.place(day, site)
+        if not place.exists():
             rows = site.sample([day], site.drift.sample)[0].finish()
-            self.keep(day, self.units(rows, site.batch(rows, champion)), site)
-        return Units.of_arrays(from_bytes(self.place(day, site).read_bytes()))
+            self.keep(day, rows, site.batch(rows, champion, judge=self.judge), site)
+        return Units.of_arrays(from_bytes(place.read_bytes()))
 
     def place(self, day: date, site: Site) -> Path:
         folder = f"{self.digest[:16]}-{site.drift.digest[:8]}"
-        return home() / "monitoring" / "units" / folder / f"{day}.npz"
+        return home() / "monitoring" / "units" / folder / f"{day}-{site.traffic.stamp(day)}.npz"
 
 
-def frozen(
+@dataclass(frozen=True)
+class Held:
+    """What a champion is held against."""
+
+    prompts: Frozen
+    answers: Frozen | None  # None: there are too few of them yet
+
+    @property
+    def all(self) -> tuple[Frozen, ...]:
+        return (self.prompts, self.answers) if self.answers else (self.prompts,)
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        return tuple(signal for frozen in self.all for signal in frozen.reference.signals)
+
+    @property
+    def judge(self) -> Judge | None:
+        return self.answers.judge if self.answers else None
+
+
+def held_against(
     site: Site, champion: AdapterVersion, day: date, nights: Sequence[Night]
-) -> Frozen | str:
-    """The champion's reference; frozen now if it has none. Words when there is too little for one.
+) -> Held | str:
+    """The champion's references; frozen now where it has none. Words when there is too little.
 
     nights are those before `day`, oldest first.
     """
-    event = site.registry.newest_event(champion.number, "watch")
-    embedder = site.embeddings.pin.digest
-    if event is None or event.detail["embedder"] != embedder:
-        rows, source = reference_rows(site, day, nights)
-        if len(rows) < site.drift.minimum_reference:
-            missing = site.drift.minimum_reference - len(rows)
-            return f"the reference needs {missing} more rows of traffic, each of another user"
-        data = freeze(site, champion, rows, source).to_bytes()
-        reason = f"{len(rows)} rows of {source} before {day}"
-        event = site.registry.watch(champion.number, data, day.isoformat(), embedder, reason)
-    digest = str(event.detail["reference"])
-    first = date.fromisoformat(str(event.detail["first"]))
-    return Frozen(Reference.from_bytes(site.registry.artifacts.get(digest)), digest, first)
+    prompts = known(site, champion, PROMPTS) or freeze_prompts(site, champion, day, nights)
+    if isinstance(prompts, str):
+        return prompts
+    answers = known(site, champion, ANSWERS) or freeze_answers(site, champion, day)
+    return Held(prompts, answers)
 
 
-def freeze(site: Site, champion: AdapterVersion, rows: Sequence[Traffic], source: str) -> Reference:
-    return Reference.freeze(
-        site.batch(rows, champion),
-        users_of(rows),
-        weekdays_of(rows),
-        rng=np.random.default_rng(site.drift.seed),
-        seasonal=source == "traffic" and seasonal(rows, site),
+def known(site: Site, champion: AdapterVersion, kind: EventKind) -> Frozen | None:
+    """The reference that a champion has; not one that was seen by another embedder."""
+    event = site.registry.newest_event(champion.number, kind)
+    if event is None or event.detail["embedder"] != site.embeddings.pin.digest:
+        return None
+    return frozen(site, event)
+
+
+def frozen(site: Site, event: Event) -> Frozen:
+    artifacts, digest = site.registry.artifacts, str(event.detail["reference"])
+    judge = event.detail.get("judge")
+    folder = isinstance(judge, tuple) and artifacts.check_out(
+        judge[0], home() / "judges" / judge[0]
+    )
+    return Frozen(
+        reference=Reference.from_bytes(artifacts.get(digest)),
+        digest=digest,
+        first=date.fromisoformat(str(event.detail["first"])),
+        judge=Judge(folder) if folder else None,
     )
 
 
-def seasonal(rows: Sequence[Traffic], site: Site) -> bool:
-    """Whether every weekday has users enough for both halves, chance in the split allowed for."""
-    users = Counter(weekdays_of(rows).tolist())
-    enough = all(users[weekday] >= 3 * site.drift.minimum_units for weekday in range(7))
-    return site.drift.season == "weekday" and enough
+def freeze_prompts(
+    site: Site, champion: AdapterVersion, day: date, nights: Sequence[Night]
+) -> Frozen | str:
+    rows, source = prompt_rows(site, day, nights)
+    if len(rows) < site.drift.minimum_reference:
+        missing = site.drift.minimum_reference - len(rows)
+        return f"the reference needs {missing} more rows of traffic, each of another user"
+    season = season_of(rows, site) if source == "traffic" else ALWAYS
+    batch = site.batch(rows, champion, nights=NIGHTS)
+    reference = fitted(site, rows, batch, season, PROMPT_SIGNALS)
+    return kept(site, champion, PROMPTS, day, reference, f"{len(rows)} rows of {source}")
 
 
-def reference_rows(site: Site, day: date, nights: Sequence[Night]) -> tuple[list[Traffic], str]:
-    """The rows for a new reference, and what they are: "traffic" or "dataset".
-
-    Of traffic the latest days before `day`; after a drift only those since it began, or the new
-    champion would be held against what is gone.
-    """
-    since = began(nights)
-    days = [d for d in site.traffic.days() if d < day and (since is None or d >= since)]
-    mode = site.drift.reference
-    if mode == "dataset" or (mode == "auto" and not days):
-        return dataset(day, site.drift.reference_rows), "dataset"
-    return latest(site, days), "traffic"
+def freeze_answers(site: Site, champion: AdapterVersion, day: date) -> Frozen | None:
+    rows = answer_rows(site, champion, day)
+    if not rows:
+        return None
+    judge = trained_judge() if site.drift.judge_rows else None
+    batch = site.batch(rows, champion, nights=NIGHTS, judge=judge, read=False)
+    reference = fitted(site, rows, batch, season_of(rows, site), ANSWER_SIGNALS)
+    return kept(site, champion, ANSWERS, day, reference, f"{len(rows)} answers", judge)
 
 
-def latest(site: Site, days: Sequence[date]) -> list[Traffic]:
-    """Whole days, the latest first, until there are rows enough; then a sample of them."""
-    sample, _ = site.sample([], site.drift.reference_rows)
-    for day in reversed(days):
-        sample.merge(site.sample([day], site.drift.reference_rows)[0])
-        if sample.rows >= site.drift.reference_rows:
-            break
-    return sample.finish()
+def fitted(
+    site: Site, rows: Sequence[Traffic], batch: Batch, season: Season, kinds: Kinds
+) -> Reference:
+    rng = np.random.default_rng(site.drift.seed)
+    times = times_of(rows)
+    return Reference.freeze(batch, users_of(rows), times, rng=rng, season=season, kinds=kinds)
 
 
-def began(nights: Sequence[Night]) -> date | None:
-    """When the drift began that is not over; None when there is none."""
-    first = None
-    for night in reversed(nights):
-        if night.state is Watch.OK:
-            break
-        first = date.fromisoformat(night.date)
-    return first
+def kept(
+    site: Site,
+    champion: AdapterVersion,
+    kind: EventKind,
+    day: date,
+    reference: Reference,
+    what: str,
+    judge: Judge | None = None,
+) -> Frozen:
+    """The reference as the registry has it from now on."""
+    event = site.registry.watch(
+        champion.number,
+        kind,
+        reference.to_bytes(),
+        first=day.isoformat(),
+        embedder=site.embeddings.pin.digest,
+        judge=judge.folder if judge else None,
+        reason=f"{what} before {day}",
+    )
+    return frozen(site, event)
 
 
-def dataset(day: date, limit: int) -> list[Traffic]:
-    """The rows that the champion was tuned and examined on, as if they had been asked."""
-    parts = [rows_of(part) for part in Split if rows_of(part).exists()]
-    rows = [row for part in parts for row in Row.read_lines(part)]
-    sample = Sample(limit)
-    sample.update(as_traffic(row, day) for row in rows)
-    return sample.finish()
+def forget_units(before: date) -> None:
+    """Delete the units of days before one."""
+    for path in (home() / "monitoring" / "units").glob("*/????-??-??-*.npz"):
+        if path.name < before.isoformat():
+            path.unlink(missing_ok=True)
+
+
+def season_of(rows: Sequence[Traffic], site: Site) -> Season:
+    return Season.fit(times_of(rows), site.drift.season, site.drift.minimum_units)

@@ -10,12 +10,13 @@ import numpy as np
 from monitoring.attribution import attribute
 from monitoring.control import night_readings
 from monitoring.drifted import Drifted
-from monitoring.frozen import Frozen, began, frozen
+from monitoring.frozen import Held, forget_units, held_against
 from monitoring.history import check_of, in_flight, keep_check, nights_before
 from monitoring.job import Outcome as Done
 from monitoring.job import Work
 from monitoring.labels import LABELLED, add_labelled, labelled, write_queue
 from monitoring.pages import forget_pages, keep_map, write_page
+from monitoring.reference_rows import began
 from monitoring.retrain import retrain
 from monitoring.site import Site
 from monitoring.verdict import overall
@@ -57,9 +58,12 @@ def nightly(site: Site) -> Work:
 
 
 def forget(site: Site, day: date) -> None:
-    """Delete what is older than the retention: traffic, and what shows users' prompts."""
+    """Delete what is older than the retention: traffic, and what was made of it."""
+    before = day - timedelta(days=site.keep_days)
     site.traffic.expire(site.keep_days, day)
-    forget_pages(site.registry.family, day - timedelta(days=site.keep_days))
+    site.embeddings.expire(site.keep_days)
+    forget_units(before)
+    forget_pages(site.registry.family, before)
 
 
 def refuse_unfinished(day: date, now: datetime) -> None:
@@ -74,31 +78,34 @@ def check(site: Site, day: date) -> Night:
     champion = site.registry.champion()
     if champion is None:
         return silent(site, day, None, "nobody holds the seat: there is no champion to watch")
-    held = frozen(site, champion, day, before)
+    held = held_against(site, champion, day, before)
     if isinstance(held, str):
         return silent(site, day, champion, held)
-    if day < held.first:
-        return silent(site, day, champion, f"the reference was frozen for nights from {held.first}")
+    if day < (first := held.prompts.first):
+        return silent(site, day, champion, f"the reference was frozen for nights from {first}")
     sample, set_aside = site.sample([day], site.drift.sample)
     rows = sample.finish()
     if not rows:
         return silent(site, day, champion, "there is no traffic of that day", set_aside)
-    batch = site.batch(rows, champion)
-    held.keep(day, held.units(rows, batch), site)
+    batch = site.batch(rows, champion, judge=held.judge)
+    for frozen in held.all:
+        frozen.keep(day, rows, batch, site)
     own = reign(before, held)
     readings = tuple(read(site, champion, held, day, own))
     verdict = overall(readings)
-    found = attribute(held.reference, batch)
+    found = attribute(held.prompts.reference, batch)
     taken = follow(site, day, verdict, own, before, Drifted(site, held, found, champion))
-    keep_map(site.registry.family, day, held.reference, batch, found.topics)
+    keep_map(site.registry.family, day, held.prompts.reference, batch, found.topics)
     return Night(
         family=site.registry.family,
         date=day.isoformat(),
         champion=champion.number,
-        reference=held.digest,
+        reference=held.prompts.digest,
+        answers=held.answers.digest if held.answers else None,
         traffic=site.traffic.digest(day),
-        rows=sample.rows,
+        rows=sample.tally.rows,
         units=len(sample.users),
+        tally=sample.tally.finish(),
         set_aside=set_aside,
         verdict=verdict,
         readings=readings,
@@ -107,23 +114,26 @@ def check(site: Site, day: date) -> Night:
     )
 
 
-def reign(before: Sequence[Night], held: Frozen) -> list[Night]:
+def reign(before: Sequence[Night], held: Held) -> list[Night]:
     """The nights since this reference was taken up, without those that came to no verdict.
 
     A champion that was rolled back to has the reference of its first reign, not those nights.
     """
-    own = takewhile(lambda night: night.reference in (held.digest, None), reversed(before))
+    own = takewhile(lambda night: night.reference in (held.prompts.digest, None), reversed(before))
     return [night for night in reversed(list(own)) if night.reference]
 
 
 def read(
-    site: Site, champion: AdapterVersion, held: Frozen, day: date, own: Sequence[Night]
+    site: Site, champion: AdapterVersion, held: Held, day: date, own: Sequence[Night]
 ) -> Iterator[SignalReading]:
     """Every signal over every window of the nights up to this one."""
-    days = [date.fromisoformat(night.date) for night in own][1 - max(site.drift.windows) :]
-    units = [held.units_of(one, site, champion) for one in (*days, day)]
     rng = np.random.default_rng([site.drift.seed, day.toordinal()])
-    return night_readings(held.reference.signals, units, held.reference.units, site.drift, rng)
+    days = [date.fromisoformat(night.date) for night in own]
+    for frozen in held.all:
+        later = [one for one in days if one >= frozen.first][1 - max(site.drift.windows) :]
+        units = [frozen.units_of(one, site, champion) for one in (*later, day)]
+        signals, reference = frozen.reference.signals, frozen.reference.units
+        yield from night_readings(signals, units, reference, site.drift, rng, among=held.signals)
 
 
 def follow(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
-from registry.records import Action, DriftVerdict, Night, Outcome, SignalReading, Topic
+from registry.records import Action, DayTally, DriftVerdict, Night, Outcome, SignalReading, Topic
 
 VERDICTS = {
     DriftVerdict.DRIFT: "DRIFT",
@@ -106,6 +106,17 @@ def told_reading(reading: SignalReading) -> str:
 
 def told_topic(topic: Topic) -> str:
     return f"{topic.name}{' (new)' if topic.new else ''}: {topic.before:.1%} -> {topic.now:.1%}"
+
+
+def told_day(tally: DayTally) -> str:
+    """What its users thought of the answers, and how long they took."""
+    rated = tally.better + tally.neutral + tally.worse
+    parts = [f"{tally.better:,} rated +1, {tally.neutral:,} 0 and {tally.worse:,} −1"] * bool(rated)
+    parts += [f"{tally.corrected:,} corrected"] * bool(tally.corrected)
+    parts += [plural(tally.empty, "empty answer")] * bool(tally.empty)
+    if tally.median_ms is not None:
+        parts.append(f"latency {tally.median_ms:,.0f} ms, for 95 % at most {tally.p95_ms:,.0f} ms")
+    return "; ".join(parts) or "Nobody rated an answer."
 
 
 def plural(count: int, noun: str) -> str:

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from monitoring.season import Cut
 from registry.params import Settings
 
 
@@ -31,10 +32,11 @@ class DriftParams(Settings):
     reference: Literal["auto", "traffic", "dataset"] = "auto"
     reference_rows: int = Field(default=4_000, ge=200)  # the latest ones, one of a user's day
     minimum_reference: int = Field(default=400, ge=100)
-    # Compare a weekday with the same weekday, where the reference has enough of each.
-    season: Literal["weekday", "none"] = "weekday"
+    # Compare a weekday, and a part of the day, with the same one, where the reference has enough.
+    season: Cut = "hour"
     sample: int = Field(default=10_000, ge=100)  # users of a night whose prompts are looked at
     perplexity_rows: int = Field(default=200, ge=0)  # read by the champion each night; 0: none
+    judge_rows: int = Field(default=300, ge=0)  # answers that the reward model judges; 0: none
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")

@@ -7,8 +7,9 @@ from typing import Self
 import numpy as np
 
 from monitoring.arrays import Arrays, from_bytes, to_bytes
-from monitoring.permutation import Ints
-from monitoring.signals import SIGNALS
+from monitoring.permutation import Floats, Ints
+from monitoring.season import ALWAYS, Season
+from monitoring.signals import SIGNALS, Kinds
 from monitoring.signals.signal import Batch, Signal
 from monitoring.signals.topics import Topics
 from monitoring.units import Units, numbered
@@ -31,35 +32,36 @@ class Reference:
     index_users: Ints
     units: Units  # of the other half
     topic_names: tuple[str, ...]  # by the words that are typical of them
-    seasonal: bool  # whether strata are weekdays, or one for all
+    season: Season  # which rows are compared with which
 
     @classmethod
     def freeze(
         cls,
         batch: Batch,
         users: Sequence[str],
-        strata: Ints,
+        times: Floats,
         *,
         rng: np.random.Generator,
-        seasonal: bool = False,
+        season: Season = ALWAYS,
+        kinds: Kinds = SIGNALS,
     ) -> Self:
-        """Split the users at random in two; strata [rows] are ignored unless seasonal."""
+        """Split the users at random in two; times [rows] are as Season.strata takes them."""
         numbers, own = np.unique(numbered(users), return_inverse=True)
         index = rng.permutation(len(numbers)) < min(len(numbers) // 2, MOST_INDEX)
-        fitted = (kind.fit(batch.taken(index[own]), rng) for kind in SIGNALS)
+        fitted = (kind.fit(batch.taken(index[own]), rng) for kind in kinds)
         signals = tuple(signal for signal in fitted if signal is not None)
-        strata = strata if seasonal else np.zeros(len(own), np.int64)
+        units = Units.of(batch, signals, users, season.strata(times))
         return cls(
             signals=signals,
             index_users=numbers[index],
-            units=Units.of(batch, signals, users, strata).without(numbers[index]),
+            units=units.without(numbers[index]),
             topic_names=topic_names(signals, batch),
-            seasonal=seasonal,
+            season=season,
         )
 
-    def units_of(self, batch: Batch, users: Sequence[str], strata: Ints) -> Units:
+    def units_of(self, batch: Batch, users: Sequence[str], times: Floats) -> Units:
         """Rows to compare with; of users who are not in the index."""
-        strata = strata if self.seasonal else np.zeros(len(users), np.int64)
+        strata = self.season.strata(times)
         return Units.of(batch, self.signals, users, strata).without(self.index_users)
 
     def to_bytes(self) -> bytes:
@@ -73,7 +75,8 @@ class Reference:
         arrays |= {
             "index users": self.index_users,
             "topics": np.array(self.topic_names, dtype=np.str_),
-            "seasonal": np.array(self.seasonal),
+            "weekly": np.array(self.season.weekly),
+            "hours": np.array(self.season.hours),
         }
         return to_bytes(arrays)
 
@@ -86,7 +89,7 @@ class Reference:
             index_users=arrays["index users"],
             units=Units.of_arrays(below(UNITS, arrays)),
             topic_names=tuple(arrays["topics"].tolist()),
-            seasonal=bool(arrays["seasonal"]),
+            season=Season(bool(arrays["weekly"]), tuple(arrays["hours"].tolist())),
         )
 
 

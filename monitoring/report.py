@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from monitoring.charts import HIGHEST, LOWEST, Frame, of_signal, overall, steps
-from monitoring.night_text import VERDICTS, done, duty, plural, strongest, watched
+from monitoring.night_text import VERDICTS, done, duty, plural, strongest, told_day, watched
 from monitoring.prompt_map import Kind, Map
 from registry.pages import render
 from registry.records import Night, Watch
@@ -25,6 +25,7 @@ def page(night: Night, history: Sequence[Night], places: Map | None) -> str:
         duty=duty(night),
         done=done,
         plural=plural,
+        told_day=told_day,
         powers=range(LOWEST, HIGHEST + 1),
         states=list(Watch),
         overall=overall(nights, wide),

@@ -1,9 +1,10 @@
 """One row of each user of a day, of users chosen at random, in bounded memory."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from hashlib import blake2b
 from heapq import nsmallest
 
+from monitoring.tally import Tally
 from registry.records import Traffic
 
 
@@ -19,13 +20,13 @@ class Sample:
     def __init__(self, limit: int, seed: int = 0) -> None:
         self.limit = limit
         self.key = seed.to_bytes(8, "big")
-        self.rows = 0  # seen, whether kept or not
+        self.tally = Tally()  # of every row, whether kept or not
         self.users: dict[int, tuple[int, Traffic]] = {}  # hash -> the row's hash, and the row
         self.bound = 1 << 64  # hashes from here on are not kept
 
-    def update(self, rows: Iterable[Traffic]) -> None:
+    def update(self, rows: Collection[Traffic]) -> None:
+        self.tally.update(rows)
         for row in rows:
-            self.rows += 1
             user = self.hash(f"{row.at[:10]}\0{row.user}" if row.user else f"\0{row.id}")
             if user < self.bound:
                 self.keep(user, (self.hash(row.id), row))
@@ -34,7 +35,7 @@ class Sample:
     def merge(self, other: "Sample") -> None:
         """Take in a sample of other rows with the same limit and seed."""
         assert (self.limit, self.key) == (other.limit, other.key), "samples of one kind merge"
-        self.rows += other.rows
+        self.tally.merge(other.tally)
         self.bound = min(self.bound, other.bound)
         for user, row in other.users.items():
             self.keep(user, row)

@@ -1,12 +1,13 @@
 """What a night works with: the registry, the traffic, and the settings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Self
 
 from monitoring.embeddings import Embeddings
 from monitoring.features import batch_of
+from monitoring.judge import Judge
 from monitoring.params import DriftParams, TrafficParams, TriggerParams
 from monitoring.sample import Sample
 from monitoring.signals.signal import Batch
@@ -45,23 +46,40 @@ class Site:
             trigger=load(TriggerParams, "monitoring.trigger"),
         )
 
-    def sample(self, days: Iterable[date], limit: int) -> tuple[Sample, dict[str, int]]:
+    def sample(
+        self,
+        days: Iterable[date],
+        limit: int,
+        of_these: Callable[[list[Traffic]], list[Traffic]] = list,
+    ) -> tuple[Sample, dict[str, int]]:
         """A sample of the users of some days, and what was set aside, by reason."""
         sample = Sample(limit, self.drift.seed)
         set_aside: dict[str, int] = {}
         for day in days:
             reading = self.traffic.read(day)
             for rows in reading:
-                sample.update(rows)
+                sample.update(of_these(rows))
             for reason, count in reading.set_aside.items():
                 set_aside[reason] = set_aside.get(reason, 0) + count
         return sample, set_aside
 
-    def batch(self, rows: Sequence[Traffic], champion: AdapterVersion) -> Batch:
+    def batch(
+        self,
+        rows: Sequence[Traffic],
+        champion: AdapterVersion,
+        *,
+        judge: Judge | None = None,
+        nights: int = 1,
+        read: bool = True,
+    ) -> Batch:
+        """Rows as the signals see them; as many of them read by the champion, and judged, as in so
+        many nights."""
         return batch_of(
             rows,
             self.embeddings,
             champion,
             self.registry.artifacts,
-            self.drift.perplexity_rows,
+            perplexity_rows=nights * self.drift.perplexity_rows if read else 0,
+            judge=judge,
+            judged_rows=nights * self.drift.judge_rows,
         )

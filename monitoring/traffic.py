@@ -11,7 +11,7 @@ from pydantic_core import PydanticSerializationError
 
 from monitoring.partition import READERS, Reading
 from monitoring.redaction import redact
-from registry.canonical import digest_bytes, digest_files
+from registry.canonical import digest_bytes, digest_files, digest_json
 from registry.errors import IncumbentError, InputError
 from registry.records import Digest, Traffic
 
@@ -62,6 +62,10 @@ class TrafficStore:
     def digest(self, day: date) -> Digest:
         """One digest over the names and bytes of a partition's files."""
         return digest_files(self.root / str(day), [path.name for path in self._files(day)])
+
+    def stamp(self, day: date) -> str:
+        """Other words as soon as a partition's files have other sizes: they are appended to."""
+        return digest_json({p.name: p.stat().st_size for p in self._files(day)})[:8]
 
     def days(self) -> list[date]:
         """The days that have traffic, oldest first."""

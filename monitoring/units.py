@@ -62,8 +62,10 @@ class Units:
         return self.taken(np.flatnonzero(~np.isin(self.users, users)))
 
     def having(self, signal: str) -> "Units":
-        """Those that have a value in a signal."""
-        return self.taken(np.flatnonzero(~np.isnan(self.columns[signal]).any(1)))
+        """Those that have a value in a signal, as that signal alone sees them."""
+        columns = self.columns[signal]
+        one = Units({signal: columns}, self.strata, self.users)
+        return one.taken(np.flatnonzero(~np.isnan(columns).any(1)))
 
     def within(self, strata: Ints) -> "Units":
         return self.taken(np.flatnonzero(np.isin(self.strata, strata)))

@@ -26,6 +26,7 @@ KEPT = (
     "policy",
     "decision",
     "reference",
+    "judge",
 )
 
 

@@ -559,6 +559,19 @@ class Traffic(Record):
         return f"{self.at}  {self.user or 'somebody'}: {self.prompt_text[:60]}"
 
 
+class DayTally(Record):
+    """What all of a day's rows were like, counted one by one."""
+
+    hours: tuple[int, ...]  # rows in each hour of the day, UTC [24]
+    worse: int  # ratings of −1
+    neutral: int
+    better: int
+    corrected: int  # rows with the answer that the user would have liked
+    empty: int  # answers without a word
+    median_ms: float | None  # latency; None: no row tells it
+    p95_ms: float | None
+
+
 # --- drift --------------------------------------------------------------------------------------
 
 
@@ -639,10 +652,12 @@ class Night(Record):
     family: str
     date: str  # the UTC day of the traffic
     champion: int | None  # the version that was watched; None: the bare base
-    reference: Digest | None  # the frozen traffic that it was held against
+    reference: Digest | None  # the frozen traffic that its prompts were held against
+    answers: Digest | None = None  # the same for its answers; None: there were too few before
     traffic: Digest | None  # of the day's partition; None: there is none
     rows: int
     units: int  # users, each counted once
+    tally: DayTally | None = None
     set_aside: dict[str, int]  # corrupt lines by reason
     verdict: DriftVerdict
     readings: tuple[SignalReading, ...]
@@ -678,6 +693,7 @@ EventKind = Literal[
     "alias",
     "delete",
     "watch",
+    "watch-answers",
 ]
 Detail = dict[str, str | int | tuple[str, ...] | None]
 

@@ -262,15 +262,24 @@ class Registry(Reader):
             self._append(connection, "alias", int(str(about)), detail, reason)
 
     def watch(
-        self, number: int, reference: bytes, first: str, embedder: Digest, reason: str
+        self,
+        number: int,
+        kind: EventKind,
+        reference: bytes,
+        *,
+        first: str,
+        embedder: Digest,
+        judge: Path | None,
+        reason: str,
     ) -> Event:
-        """Keep the traffic that a version is held against from a day on.
+        """Keep the traffic that a version is held against from a day on, and the folder of the
+        model that judged its answers.
 
-        The first one stays, unless it was seen by another embedder.
+        Of each kind the first one stays, unless it was seen by another embedder.
         """
         self.roles.require("submit", self.actor)
         with writing(self.engine) as connection:
-            known = self._newest(connection, "watch", number)
+            known = self._newest(connection, kind, number)
             if known and known.detail["embedder"] == embedder:
                 return known
             self._refuse_deleted(self.version(number))
@@ -278,8 +287,9 @@ class Registry(Reader):
                 "reference": self.artifacts.put(reference),
                 "first": first,
                 "embedder": embedder,
+                "judge": self._kept_folder(judge) if judge else None,
             }
-            return self._append(connection, "watch", number, detail, reason)
+            return self._append(connection, kind, number, detail, reason)
 
     def delete(self, number: int, reason: str) -> AdapterVersion:
         """Leave a tombstone: the record and its lineage stay, its files may be collected.
@@ -359,6 +369,11 @@ class Registry(Reader):
             )
         # Its evidence must still be there whole, or nobody could make the decision again.
         self.artifacts.get(decision.evidence)
+
+    def _kept_folder(self, folder: Path) -> tuple[Digest, ...]:
+        """Store a folder: its digest, and those of its files, which are no garbage then."""
+        digest = self.artifacts.take_folder(folder)
+        return (digest, *sorted(self.artifacts.manifest(digest).values()))
 
     def _refuse_deleted(self, version: AdapterVersion) -> None:
         if self.deleted(version.number):

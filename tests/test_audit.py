@@ -8,6 +8,8 @@ from sqlalchemy import text
 
 from incumbent.verify import verify_registry
 from registry.audit import problems
+from registry.canonical import digest_bytes
+from registry.garbage import collect
 from registry.records import AdapterVersion, Exam, Verdict
 from registry.store import Registry
 from tests.conftest import decision_on
@@ -109,6 +111,23 @@ def test_a_damaged_byte_of_another_familys_adapter_is_found(
     blob.write_text("{ }")
     (told,) = problems(registry)
     assert told.startswith("other v1: artifact")
+
+
+def test_the_judge_of_a_reference_is_no_garbage_and_its_damage_is_found(
+    looked: Registry, tmp_path: Path
+) -> None:
+    judge = tmp_path / "judge"
+    judge.mkdir()
+    (judge / "model.safetensors").write_bytes(b"weights")
+    pins = {"first": "2026-01-01", "embedder": "e" * 64, "judge": judge, "reason": "answers"}
+    event = looked.watch(1, "watch-answers", b"reference", **pins)
+    kept = event.detail["judge"]
+    assert isinstance(kept, tuple)
+    assert not {*kept, event.detail["reference"]} & set(collect(looked))
+    assert list(problems(looked)) == []
+    looked.artifacts.blobs.path(digest_bytes(b"weights")).write_bytes(b"others")
+    (told,) = problems(looked)
+    assert "is damaged" in told
 
 
 @pytest.mark.parametrize("table", ["events", "versions"])

@@ -7,11 +7,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom, hypergeom, norm
 
-from monitoring.comparison import MINIMUM_EFFECT, MINIMUM_UNITS, compare
+from monitoring.comparison import MINIMUM_EFFECT, MINIMUM_UNITS, always, compare
 from monitoring.control import NIGHTS, night_readings
 from monitoring.params import DriftParams
 from monitoring.permutation import Floats, Ints, Pool, p_value
 from monitoring.reference import Reference
+from monitoring.season import ALWAYS, Cut, Season
 from monitoring.signals.feedback import Feedback
 from monitoring.signals.signal import Batch, one_hot
 from monitoring.units import Units
@@ -74,16 +75,15 @@ def test_choices_as_extreme_as_tonight_count_whichever_side_is_the_smaller(
     assert found == pytest.approx(hypergeom(1000, rare, n).sf(rare - 1), rel=0.5)
 
 
-def frozen(rows: Floats, strata: Ints | None = None) -> Reference:
-    rng, seasonal = np.random.default_rng(4), strata is not None
-    within = one(len(rows)) if strata is None else strata
-    return Reference.freeze(Batch(vectors=rows), own(len(rows)), within, rng=rng, seasonal=seasonal)
+def frozen(rows: Floats, times: Floats | None = None, season: Season = ALWAYS) -> Reference:
+    rng, times = np.random.default_rng(4), always(len(rows)) if times is None else times
+    return Reference.freeze(Batch(vectors=rows), own(len(rows)), times, rng=rng, season=season)
 
 
-def night(reference: Reference, rows: Floats, *, day: int = 0, stratum: int = 0) -> Units:
-    """Units of users who come once."""
+def night(reference: Reference, rows: Floats, *, day: int = 0, hours: float = 0) -> Units:
+    """Units of users who come once, all at one time: so many hours since Monday."""
     users = [f"{day} {i}" for i in range(len(rows))]
-    return reference.units_of(Batch(vectors=rows), users, np.full(len(rows), stratum))
+    return reference.units_of(Batch(vectors=rows), users, np.full(len(rows), hours))
 
 
 def verdict(reference: Reference, nights: list[Units], params: DriftParams) -> DriftVerdict:
@@ -92,17 +92,34 @@ def verdict(reference: Reference, nights: list[Units], params: DriftParams) -> D
 
 
 @pytest.mark.parametrize(
-    ("seasonal", "expected"), [(True, DriftVerdict.NO_DRIFT), (False, DriftVerdict.DRIFT)]
+    ("cut", "expected"), [("weekday", DriftVerdict.NO_DRIFT), ("none", DriftVerdict.DRIFT)]
 )
 def test_a_weekend_like_other_weekends_is_drift_only_to_one_who_does_not_know_the_week(
-    seasonal: bool, expected: DriftVerdict
+    cut: Cut, expected: DriftVerdict
 ) -> None:
     rng = np.random.default_rng(6)
-    days = np.arange(7 * 300) // 300
+    times = 24 * (np.arange(7 * 300, dtype=np.float32) // 300)
     week = [prompts(300, rng, WEEKEND if day >= 5 else EVEN) for day in range(7)]
-    reference = frozen(np.concatenate(week), days if seasonal else None)
-    saturday = night(reference, prompts(300, rng, WEEKEND), stratum=5 if seasonal else 0)
+    reference = frozen(np.concatenate(week), times, Season.fit(times, cut, 50))
+    saturday = night(reference, prompts(300, rng, WEEKEND), hours=5 * 24)
     assert verdict(reference, [saturday], DriftParams()) is expected
+
+
+@pytest.mark.parametrize(
+    ("cut", "expected"), [("hour", DriftVerdict.NO_DRIFT), ("none", DriftVerdict.DRIFT)]
+)
+def test_a_day_whose_morning_is_missing_is_drift_only_to_one_who_does_not_know_the_hours(
+    cut: Cut, expected: DriftVerdict
+) -> None:
+    """In the evening other things are asked than in the morning, every day."""
+    rng = np.random.default_rng(17)
+    times = np.arange(2400, dtype=np.float32) % 24
+    evening = times >= 12
+    mornings = prompts(2400, rng, WEEKEND[::-1])
+    asked = np.where(evening[:, None], prompts(2400, rng, WEEKEND), mornings)
+    reference = frozen(asked, times, Season.fit(times, cut, 50))
+    half = night(reference, prompts(600, rng, WEEKEND), hours=20)
+    assert verdict(reference, [half], DriftParams()) is expected
 
 
 def test_a_user_who_repeats_a_query_has_one_voice() -> None:
@@ -166,7 +183,7 @@ def test_users_of_the_index_are_left_out_of_nights() -> None:
     """Their rows would lie near their own, which those of the other half do not."""
     reference = frozen(prompts(400, np.random.default_rng(13)))
     rows = prompts(400, np.random.default_rng(16))
-    again = reference.units_of(Batch(vectors=rows), own(400), one(400))
+    again = reference.units_of(Batch(vectors=rows), own(400), always(400))
     assert len(again) == 200
     assert set(again.users) == set(reference.units.users)
 

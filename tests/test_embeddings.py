@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import pytest
@@ -64,6 +65,18 @@ def test_a_text_is_embedded_once_and_the_longest_first(cache: Path) -> None:
     made.encode(["a", "ccc", "a", "bb"])
     made.encode(["bb", "dd", "a"])
     assert toy.read == ["ccc", "bb", "a", "dd"]
+
+
+def test_what_was_embedded_long_ago_is_deleted_and_made_again_when_it_comes_again(
+    cache: Path,
+) -> None:
+    made = embeddings(cache, Toy())
+    before = made.encode(["old", "new"])
+    with sqlite3.connect(cache) as connection:
+        connection.execute("UPDATE embedded SET day = day - 91 WHERE rowid = 1")
+    made.expire(keep_days=90)
+    assert rows_in(cache) == 1
+    assert (embeddings(cache, Toy()).encode(["old", "new"]) == before).all()
 
 
 def test_a_known_text_has_the_same_bits_and_needs_no_model(cache: Path) -> None:
@@ -157,8 +170,9 @@ def test_processes_share_one_cache(cache: Path) -> None:
 
 def test_a_killed_process_leaves_whole_chunks(cache: Path) -> None:
     process = started(encode_for_ever, cache)
+    deadline = monotonic() + 60
     while process.is_alive() and rows_in(cache) < 3 * CHUNK:
-        pass
+        assert monotonic() < deadline, "it should have embedded something by now"
     process.kill()
     process.join()
     embeddings(cache, Toy()).encode(["after"])
@@ -171,7 +185,7 @@ def test_a_killed_process_leaves_whole_chunks(cache: Path) -> None:
 def rows_in(cache: Path) -> int:
     try:
         with sqlite3.connect(f"file:{cache}?mode=ro", uri=True) as connection:
-            return int(connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
+            return int(connection.execute("SELECT count(*) FROM embedded").fetchone()[0])
     except sqlite3.OperationalError:  # not yet made
         return 0
 

@@ -4,8 +4,9 @@ from datetime import date
 
 import numpy as np
 
-from monitoring.frozen import began
 from monitoring.reference import Reference
+from monitoring.reference_rows import began
+from monitoring.season import Season
 from monitoring.signals.signal import Batch
 from registry.records import Watch
 from tests.test_watch import D, N, story
@@ -17,9 +18,8 @@ def reference(seasonal: bool = False) -> Reference:
     prompts = [" ".join(rng.choice(words, 5)) for _ in range(300)]
     vectors = rng.normal(size=(300, 8)).astype(np.float32)
     batch = Batch(prompts=prompts, vectors=vectors, ratings=np.ones(300, np.float32))
-    return Reference.freeze(
-        batch, [str(i) for i in range(300)], np.arange(300) % 7, rng=rng, seasonal=seasonal
-    )
+    users, times = [str(i) for i in range(300)], np.arange(300, dtype=np.float32) % 7 * 24
+    return Reference.freeze(batch, users, times, rng=rng, season=Season(weekly=seasonal))
 
 
 def test_a_reference_reads_back_as_it_was_and_equal_ones_have_equal_bytes() -> None:
@@ -27,7 +27,7 @@ def test_a_reference_reads_back_as_it_was_and_equal_ones_have_equal_bytes() -> N
     assert data == reference(seasonal=True).to_bytes()
     again = Reference.from_bytes(data)
     assert again.to_bytes() == data
-    assert again.seasonal
+    assert again.season == Season(weekly=True)
     assert [s.name for s in again.signals] == [s.name for s in reference().signals]
 
 

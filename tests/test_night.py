@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,10 +13,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from incumbent.nightly import nightly_job
 from monitoring.embeddings import Embeddings
 from monitoring.history import nights_before
+from monitoring.judge import Judge
 from monitoring.night import check
 from monitoring.pages import page_path
 from monitoring.params import DriftParams, TriggerParams
@@ -23,11 +27,23 @@ from monitoring.scheduler import ScheduleParams, Scheduler
 from monitoring.site import Site
 from monitoring.traffic import TrafficStore
 from registry.files import home
-from registry.models import ModelChoice, pin
-from registry.records import Action, Adapter, DriftVerdict, Feedback, Night, Traffic, Watch
+from registry.garbage import collect
+from registry.layout import CALIBRATION, REWARD
+from registry.models import ModelChoice, locate, pin
+from registry.records import (
+    Action,
+    Adapter,
+    Calibration,
+    DriftVerdict,
+    Feedback,
+    Night,
+    Traffic,
+    Watch,
+)
 from registry.runs import runs_of
 from registry.store import Registry
 from tests.conftest import ROOT
+from tests.test_calibration import GOOD
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +81,7 @@ def day_of(number: int, *, new_share: float = 0.0, rows: int = 150) -> list[Traf
                 at=f"{day}T{i % 24:02}:00:00Z",
                 prompt=asked(random, new),
                 response="as you like",
+                adapter="bank v1",
                 feedback=feedback,
             )
         )
@@ -210,6 +227,76 @@ def test_answers_of_another_adapter_say_nothing_of_the_champion(site: Site) -> N
     assert run(site, 10, [r.model_copy(update=bad) for r in day_of(10)]).verdict is not DRIFT
     own = bad | {"adapter": "bank v1"}
     assert run(site, 11, [r.model_copy(update=own) for r in day_of(11)]).verdict is DRIFT
+
+
+def test_a_new_champions_own_answers_are_watched_as_soon_as_there_is_a_week_of_them(
+    site: Site, make_adapter: Make
+) -> None:
+    for number in range(3, 8):
+        night = run(site, number)
+    assert night.answers is not None
+    champion = site.registry.submit(*make_adapter("b"), "test")
+    site.registry.promote(champion.number, "test", force=True)
+    good = {"response": "gladly", "adapter": champion.label, "feedback": Feedback(rating=1)}
+    new = [run(site, n, changed(day_of(n), good)) for n in range(8, 16)]
+    assert [bool(night.answers) for night in new] == [False] * 7 + [True]
+    assert {night.verdict for night in new} == {DriftVerdict.NO_DRIFT}
+    worse = good | {"feedback": Feedback(rating=-1)}
+    drifted = {
+        r.signal for r in run(site, 16, changed(day_of(16), worse)).readings if r.p < r.level
+    }
+    assert drifted == {"feedback"}
+
+
+def changed(rows: list[Traffic], update: dict[str, object]) -> list[Traffic]:
+    return [row.model_copy(update=update) for row in rows]
+
+
+def test_answers_that_the_kept_judge_likes_less_are_drift(site: Site) -> None:
+    """The pipeline's reward model may be another one by then, or gone."""
+    make_reward_model()
+    liked, disliked = most_and_least_liked()
+    days = [changed(day_of(number), liked) for number in range(3, 12)]
+    nights = [run(site, number, day) for number, day in enumerate(days, start=3)]
+    assert verdict_of("judge", nights[-1]) is DriftVerdict.NO_DRIFT
+    shutil.rmtree(REWARD)
+    shutil.rmtree(home() / "judges")
+    collect(site.registry, dry_run=False)
+    worse = run(site, 12, changed(day_of(12), disliked))
+    assert verdict_of("judge", worse) is DRIFT
+
+
+def make_reward_model() -> None:
+    """The embedder with a head that nobody trained: what it likes is no better than chance."""
+    torch.manual_seed(0)
+    folder = locate(ModelChoice(), "embedder")
+    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1)
+    for part in (model, AutoTokenizer.from_pretrained(folder)):
+        part.save_pretrained(REWARD)
+    Calibration(**GOOD).write(CALIBRATION)
+
+
+def most_and_least_liked() -> tuple[dict[str, object], dict[str, object]]:
+    answers = ("Of course, I will.", "no", "Please ask at any branch of ours.", "42")
+    rows, judge = day_of(0), Judge(REWARD)
+    updates: list[dict[str, object]] = [{"response": answer} for answer in answers]
+    liked = sorted(updates, key=lambda update: judge.rewards(changed(rows, update)).mean())
+    return liked[-1], liked[0]
+
+
+def verdict_of(signal: str, night: Night) -> DriftVerdict:
+    return next(r.verdict for r in night.readings if (r.signal, r.nights) == (signal, 1))
+
+
+def test_rows_that_come_after_their_night_count_in_the_windows_of_later_ones(site: Site) -> None:
+    def users_of_two_nights(night: Night) -> int:
+        return next(r.n for r in night.readings if (r.signal, r.nights) == ("novelty", 2))
+
+    run(site, 3)
+    in_time = users_of_two_nights(run(site, 4))
+    late = [r.model_copy(update={"id": f"late {r.id}"}) for r in day_of(4)]
+    site.traffic.append(late)
+    assert users_of_two_nights(run(site, 5)) == in_time + len(late)
 
 
 def test_another_embedder_freezes_the_reference_anew(site: Site) -> None:

@@ -14,7 +14,16 @@ from monitoring.reference import Reference
 from monitoring.report import page, signals
 from monitoring.signals.signal import Batch
 from monitoring.words import SHOWN, beginning
-from registry.records import Action, DriftVerdict, Night, Outcome, SignalReading, Topic, Watch
+from registry.records import (
+    Action,
+    DayTally,
+    DriftVerdict,
+    Night,
+    Outcome,
+    SignalReading,
+    Topic,
+    Watch,
+)
 
 DRIFT, NO_DRIFT, INSUFFICIENT = DriftVerdict
 HOSTILE = "</title></svg><script>alert(1)</script><img src=x onerror=alert(1)>\"'&\u202e"
@@ -102,7 +111,27 @@ def frame(nights: Sequence[Night]) -> Frame:
     return Frame.around(nights, width=100, height=50)
 
 
+TALLY = DayTally(
+    hours=(*range(23), 1_500),
+    worse=4,
+    neutral=1,
+    better=20,
+    corrected=3,
+    empty=1,
+    median_ms=420.0,
+    p95_ms=1_300.0,
+)
+
+
 # --- the page -----------------------------------------------------------------------------------
+
+
+def test_the_day_is_told_in_counts_and_by_its_hours() -> None:
+    outline = Outline(page(night(tally=TALLY), [], None))
+    assert outline.tags.count("rect") >= 24
+    assert "23:00: 1,500 rows" in outline.words
+    told = "20 rated +1, 1 0 and 4 −1; 3 corrected; 1 empty answer; latency 420 ms"
+    assert told in outline.words
 
 
 def test_the_verdict_and_what_to_do_come_before_all_else() -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from monitoring.comparison import always
 from monitoring.control import night_readings
 from monitoring.params import DriftParams
 from monitoring.permutation import Ints, Pool
@@ -72,10 +73,9 @@ def test_people_who_come_back_every_night_with_tastes_of_their_own_are_no_drift(
     for _ in range(8):
         tastes = rng.integers(0, 40, (120, 3))
         before = people(rng, tastes, range(28), 60)
-        zeros = np.zeros(len(before[1]), np.int64)
-        reference = Reference.freeze(*before, zeros, rng=rng)
+        reference = Reference.freeze(*before, always(len(before[1])), rng=rng)
         nights = [
-            reference.units_of(*people(rng, tastes, range(1), 60), zeros[:60]) for _ in range(28)
+            reference.units_of(*people(rng, tastes, range(1), 60), always(60)) for _ in range(28)
         ]
         found = night_readings(reference.signals, nights, reference.units, params, rng)
         alarms += any(reading.p <= 10 * reading.level for reading in found)

@@ -2,6 +2,7 @@
 
 from monitoring.signals.embeddings import PromptEmbeddings
 from monitoring.signals.feedback import Feedback
+from monitoring.signals.judged import Judged
 from monitoring.signals.length import Length
 from monitoring.signals.novelty import Novelty
 from monitoring.signals.perplexity import Perplexity
@@ -11,14 +12,10 @@ from monitoring.signals.signal import Signal
 from monitoring.signals.topics import Topics
 from monitoring.signals.vocabulary import Vocabulary
 
-SIGNALS: tuple[type[Signal], ...] = (
-    Novelty,
-    Topics,
-    PromptEmbeddings,
-    Vocabulary,
-    Length,
-    Script,
-    Response,
-    Perplexity,
-    Feedback,
-)
+Kinds = tuple[type[Signal], ...]
+
+# Of what users ask, whoever answered.
+PROMPT_SIGNALS: Kinds = (Novelty, Topics, PromptEmbeddings, Vocabulary, Length, Script, Perplexity)
+# Of what the champion answered, for which a reference needs answers of its own.
+ANSWER_SIGNALS: Kinds = (Response, Feedback, Judged)
+SIGNALS = (*PROMPT_SIGNALS, *ANSWER_SIGNALS)

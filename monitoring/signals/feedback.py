@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from monitoring.permutation import Direction, Floats
-from monitoring.signals.signal import Batch
+from monitoring.signals.signal import Batch, one_column, usual_value
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,8 @@ class Feedback:
 
     @classmethod
     def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
-        if index.ratings is None or np.isnan(index.ratings).all():
-            return None
-        return cls(np.array([np.nanmean(index.ratings)], np.float32))
+        usual = usual_value(index.ratings)
+        return None if usual is None else cls(usual)
 
     def columns(self, batch: Batch) -> Floats:
-        if batch.ratings is None:
-            return np.full((len(batch), 1), np.nan, np.float32)
-        return -batch.ratings[:, None]
+        return -one_column(batch.ratings, len(batch))

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from monitoring.permutation import Direction, Floats
-from monitoring.signals.signal import Batch
+from monitoring.signals.signal import Batch, one_column, usual_value
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,8 @@ class Perplexity:
 
     @classmethod
     def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
-        if index.surprise is None or np.isnan(index.surprise).all():
-            return None
-        return cls(np.array([np.nanmean(index.surprise)], np.float32))
+        usual = usual_value(index.surprise)
+        return None if usual is None else cls(usual)
 
     def columns(self, batch: Batch) -> Floats:
-        if batch.surprise is None:
-            return np.full((len(batch), 1), np.nan, np.float32)
-        return batch.surprise[:, None]
+        return one_column(batch.surprise, len(batch))

@@ -23,9 +23,10 @@ class Batch:
     response_vectors: Floats | None = None  # [n, d]; NaN where the answer is another system's
     ratings: Floats | None = None  # −1, 0 or 1 [n]
     surprise: Floats | None = None  # the champion's nats a token on each prompt [n]
+    scores: Floats | None = None  # a judge's, of the answers: more is better [n]
 
     def __len__(self) -> int:
-        columns = (self.prompts, self.vectors, self.ratings, self.surprise)
+        columns = (self.prompts, self.vectors, self.ratings, self.surprise, self.scores)
         return next((len(column) for column in columns if column is not None), 0)
 
     def taken(self, there: NDArray[np.bool_]) -> Self:
@@ -60,6 +61,18 @@ class Signal(Protocol):
     def columns(self, batch: Batch) -> Floats:
         """[n, columns]; a row of NaN where a row has nothing to look at."""
         ...
+
+
+def one_column(values: Floats | None, count: int) -> Floats:
+    """[n, 1], for a signal that is one number of a row; NaN where nothing is known."""
+    return np.full((count, 1), np.nan, np.float32) if values is None else values[:, None]
+
+
+def usual_value(values: Floats | None) -> Floats | None:
+    """The mean of what is known [1]; None where nothing is."""
+    if values is None or np.isnan(values).all():
+        return None
+    return np.array([np.nanmean(values)], np.float32)
 
 
 def one_hot(labels: NDArray[np.int64], count: int) -> Floats:
