@@ -4,7 +4,7 @@
     python benchmarks/drift.py --jsonl FILE [--text-field T] [--label-field L] [--out-label OUT]
 
 Without a file: prompts of the sample task, with torch and transformers as what is out of scope. A
-simulated year freezes a new reference of 2,000 rows and checks 365 nights, all nine signals on. All
+simulated year freezes a new reference of 2,000 rows and checks 365 nights, all ten signals on. All
 rows are drawn with replacement, the reference's and the nights': else a year would use up the rows
 that there are, and the rest of them would differ from the reference, which long windows would see.
 An alarm is a night of drift after one without. Each simulation has a seed of its own; with a file
@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from subprocess import PIPE
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -33,8 +35,9 @@ from monitoring.embeddings import Embeddings
 from monitoring.params import DriftParams
 from monitoring.permutation import Floats, Ints
 from monitoring.reference import Reference
+from monitoring.season import ALWAYS, Season
 from monitoring.signals.signal import Batch
-from monitoring.units import Units
+from monitoring.units import Units, numbered
 from registry.errors import InputError, run_stage
 from registry.files import home
 from registry.models import ModelChoice, pin
@@ -46,7 +49,8 @@ WEEK, MONTH, YEAR = 7, 28, 365  # days
 CHANGED_ROWS = 500  # a night
 CALM = 10  # nights before a change
 PATIENCE = 30  # nights after it
-REFERENCES, SINGLE_NIGHTS = 4, 25  # of each kind, beside Evidently
+REFERENCES, SINGLE_NIGHTS = 4, 25  # of each kind, beside other tools
+OTHERS = ("evidently", "alibi")
 PHRASES = (
     "could you please tell me, {}",
     "hi there, i was wondering: {}",
@@ -74,8 +78,9 @@ def main() -> None:
         print_nights_until_alarm(rows, simulated, given.runs)
     if COMPARISON in given.only:
         print_comparisons(rows)
-    if given.other_python:
-        print_beside_evidently(rows, given.other_python)
+    others = {tool: python for tool in OTHERS if (python := getattr(given, tool))}
+    if others:
+        print_beside_others(rows, others)
 
 
 def arguments() -> argparse.Namespace:
@@ -91,7 +96,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--years", type=int, default=100)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--results", type=Path, help="keeps each simulation's outcome")
-    parser.add_argument("--other-python", type=Path, help="an interpreter that has Evidently")
+    for tool in OTHERS:
+        parser.add_argument(f"--{tool}", type=Path, help="an interpreter that has it")
     return parser.parse_args()
 
 
@@ -173,7 +179,8 @@ def answered(labels: Sequence[Ints], count: int, inside: int) -> Ints:
 
 
 def completed(texts: list[str], answers: Ints) -> Batch:
-    """What prompts alone do not tell is made up: answers, a rating of some, a surprise of all."""
+    """What prompts alone do not tell is made up: answers, a rating of some, a surprise and a
+    judge's score of all."""
     cache = home() / "benchmarks" / "embeddings.db"
     vectors = Embeddings(pin(ModelChoice(), "embedder"), cache).encode(texts)
     rng = np.random.default_rng(0)
@@ -185,7 +192,29 @@ def completed(texts: list[str], answers: Ints) -> Batch:
         response_vectors=vectors[answers],
         ratings=ratings.astype(np.float32),
         surprise=(1 + rng.pareto(2.5, len(texts))).astype(np.float32),  # a heavy tail
+        scores=rng.normal(size=len(texts)).astype(np.float32),
     )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Rows that were asked, whose they are, and when, in hours since a Monday [n]."""
+
+    rows: Ints
+    users: Ints
+    times: Floats
+
+    @classmethod
+    def on(cls, day: int, rows: Ints, users: Ints | None = None) -> "Asked":
+        """On one day; users who are not named are of that day alone."""
+        strangers = (day + MONTH) * 1_000_000 + np.arange(len(rows))
+        hours = np.full(len(rows), day % WEEK * 24, np.float32)
+        return cls(rows, strangers if users is None else users, hours)
+
+    @classmethod
+    def joined(cls, days: Iterable["Asked"]) -> "Asked":
+        parts = [(day.rows, day.users, day.times) for day in days]
+        return cls(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 # --- a watched reference -------------------------------------------------------------------------
@@ -203,30 +232,21 @@ class Watch:
 
     @classmethod
     def over(
-        cls, rows: Rows, frozen: Ints, nightly: Ints, rng: Generator, strata: Ints | None = None
+        cls, rows: Rows, frozen: "Asked", nightly: Ints, rng: Generator, season: Season = ALWAYS
     ) -> "Watch":
-        """Freeze some rows, each a user's; nightly is 0, 1, … up to the last row of any night."""
-        users = [str(i) for i in range(len(frozen))]
-        reference = Reference.freeze(
-            rows.picked(frozen),
-            users,
-            np.zeros(len(frozen), np.int64) if strata is None else strata,
-            rng=rng,
-            seasonal=strata is not None,
-        )
-        batch = rows.picked(nightly)
-        return cls(reference, {s.name: s.columns(batch) for s in reference.signals})
+        """Freeze some rows; nightly is 0, 1, … up to the last row of any night."""
+        users = [str(user) for user in frozen.users.tolist()]
+        batch, nights = rows.picked(frozen.rows), rows.picked(nightly)
+        reference = Reference.freeze(batch, users, frozen.times, rng=rng, season=season)
+        return cls(reference, {s.name: s.columns(nights) for s in reference.signals})
 
-    def night(self, rows: Ints, stratum: int = 0) -> Units:
-        """One night's rows, each a user's."""
-        columns = {name: column[rows] for name, column in self.columns.items()}
-        return Units(columns, np.full(len(rows), stratum))
-
-    def night_of(self, rows: Ints, users: Ints) -> Units:
-        """One day's rows [n], some of them one user's [n]: of each user one row."""
-        own, first = np.unique(users, return_index=True)
-        columns = {name: column[rows[first]] for name, column in self.columns.items()}
-        return Units(columns, np.zeros(len(own), np.int64), own)
+    def night(self, asked: "Asked") -> Units:
+        """One night's units: of each user one row, which a night chooses at random."""
+        _, first = np.unique(asked.users, return_index=True)
+        users = numbered(str(user) for user in asked.users[first].tolist())
+        columns = {name: column[asked.rows[first]] for name, column in self.columns.items()}
+        strata = self.reference.season.strata(asked.times[first])
+        return Units(columns, strata, users).without(self.reference.index_users)
 
     def drifted(self, nights: Sequence[Units], rng: Generator) -> list[str]:
         """The signals, each with its window, that say drift on the last night."""
@@ -244,6 +264,8 @@ class Year:
     rows: int = 200
     repeated: Literal["", "one", "nightly"] = ""  # a user asks one query in a tenth of the rows
     by_user: bool = False  # whether those rows say that they are one user's
+    people: int = 0  # who come back, each with three labels of their own; 0: all are strangers
+    replaced: float = 0.0  # the share of the people whose place another one takes each day
     weekly: bool = False  # at weekends, half of the labels are three times as frequent
     seasonal: bool = False
 
@@ -253,7 +275,8 @@ YEARS = {
     "2,000 rows": Year(rows=2_000),
     "one user's query": Year(repeated="one", by_user=True),
     "one user's query, another each night": Year(repeated="nightly", by_user=True),
-    "the same, users unknown": Year(repeated="nightly"),
+    "1,000 users who come back": Year(people=1_000),
+    "the same, one in 100 replaced a day": Year(people=1_000, replaced=0.01),
     "weekdays and weekends, in season": Year(weekly=True, seasonal=True),
     "weekdays and weekends, one stratum": Year(weekly=True),
 }
@@ -261,30 +284,65 @@ YEARS = {
 
 def simulated_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
     """Its alarms, and how often each signal said drift over each window."""
-    decks = weekly_decks(rows, rng) if kind.weekly else [rows.inside] * WEEK
-    days = np.arange(REFERENCE) * MONTH // REFERENCE % WEEK
-    frozen = np.array([rng.choice(decks[day]) for day in days])
-    watch = Watch.over(rows, frozen, rows.inside, rng, days if kind.seasonal else None)
-    query = rng.choice(rows.inside)
+    asked = people(rows, kind, rng) if kind.people else strangers(rows, kind, rng)
+    frozen = Asked.joined(asked(day - MONTH, a_day) for day, a_day in enumerate(evenly(REFERENCE)))
+    watch = Watch.over(rows, frozen, rows.inside, rng, Season(weekly=kind.seasonal))
+    repeated = repeating(rows, kind, rng)
     nights: list[Units] = []
     alarms, before, told = 0, False, list[str]()
     for day in range(YEAR):
-        drawn = rng.choice(decks[day % WEEK], kind.rows)
-        if kind.repeated:
-            query = rng.choice(rows.inside) if kind.repeated == "nightly" else query
-            drawn[: kind.rows // 10] = query
-        if kind.by_user:
-            users = day * kind.rows + np.arange(kind.rows)
-            users[: kind.rows // 10] = -1
-            tonight = watch.night_of(drawn, users)
-        else:
-            tonight = watch.night(drawn, day % WEEK if kind.seasonal else 0)
-        nights = [*nights, tonight][-MONTH:]
+        nights = [*nights, watch.night(repeated(asked(day, kind.rows)))][-MONTH:]
         found = watch.drifted(nights, rng)
         alarms += bool(found) and not before
         before = bool(found)
         told += found
     return {"alarms": alarms, "told": told}
+
+
+def evenly(count: int) -> list[int]:
+    """So many rows over the days of a month."""
+    return np.diff(np.arange(MONTH + 1) * count // MONTH).tolist()
+
+
+Traffic = Callable[[int, int], Asked]  # of a day so many rows
+
+
+def strangers(rows: Rows, kind: Year, rng: Generator) -> Traffic:
+    decks = weekly_decks(rows, rng) if kind.weekly else [rows.inside] * WEEK
+    return lambda day, count: Asked.on(day, rng.choice(decks[day % WEEK], count))
+
+
+def people(rows: Rows, kind: Year, rng: Generator) -> Traffic:
+    """Each day some of the same people, each about labels of their own; called day by day."""
+    tastes = rng.integers(len(rows.labels), size=(kind.people, 3))
+    names = np.arange(kind.people)
+
+    def asked(day: int, count: int) -> Asked:
+        leaving = np.flatnonzero(rng.random(kind.people) < kind.replaced)
+        tastes[leaving] = rng.integers(len(rows.labels), size=(len(leaving), 3))
+        names[leaving] = names.max() + 1 + np.arange(len(leaving))
+        who = rng.choice(kind.people, count, replace=False)
+        labels = tastes[who, rng.integers(3, size=count)]
+        drawn = np.array([rng.choice(rows.labels[label]) for label in labels])
+        return Asked.on(day, drawn, names[who])
+
+    return asked
+
+
+def repeating(rows: Rows, kind: Year, rng: Generator) -> Callable[[Asked], Asked]:
+    """What becomes of a night's rows where a user repeats a query in a tenth of them."""
+    query = rng.choice(rows.inside)
+
+    def repeated(asked: Asked) -> Asked:
+        nonlocal query
+        if not kind.repeated:
+            return asked
+        query = rng.choice(rows.inside) if kind.repeated == "nightly" else query
+        tenth = np.arange(len(asked.rows)) < len(asked.rows) // 10
+        users = np.where(tenth, -1, asked.users) if kind.by_user else asked.users
+        return Asked(np.where(tenth, query, asked.rows), users, asked.times)
+
+    return repeated
 
 
 def weekly_decks(rows: Rows, rng: Generator) -> list[Ints]:
@@ -354,8 +412,10 @@ def changes(rows: Rows, rng: Generator) -> dict[str, Night]:
 def nights_until_alarm(rows: Rows, rng: Generator) -> Outcome:
     """Nights of each change until the first that says drift, 31 where none of 30 does."""
     every = np.arange(len(rows.batch))
-    watch = Watch.over(rows, rng.choice(rows.inside, REFERENCE), every, rng)
-    calm = [watch.night(rng.choice(rows.inside, CHANGED_ROWS)) for _ in range(CALM)]
+    watch = Watch.over(rows, Asked.on(-1, rng.choice(rows.inside, REFERENCE)), every, rng)
+    calm = [
+        watch.night(Asked.on(day, rng.choice(rows.inside, CHANGED_ROWS))) for day in range(CALM)
+    ]
     return {
         name: first_alarm(watch, calm, night, rng) for name, night in changes(rows, rng).items()
     }
@@ -364,7 +424,7 @@ def nights_until_alarm(rows: Rows, rng: Generator) -> Outcome:
 def first_alarm(watch: Watch, calm: Sequence[Units], night: Night, rng: Generator) -> Outcome:
     nights = list(calm)
     for count in range(1, PATIENCE + 1):
-        nights = [*nights, watch.night(night(CHANGED_ROWS))][-MONTH:]
+        nights = [*nights, watch.night(Asked.on(CALM + count, night(CHANGED_ROWS)))][-MONTH:]
         if found := watch.drifted(nights, rng):
             return {"nights": count, "told": found}
     return {"nights": PATIENCE + 1, "told": []}
@@ -410,28 +470,41 @@ def print_comparisons(rows: Rows) -> None:
         print(f"{name:<40}{time.perf_counter() - start:>7.2f}  {found.verdict}")
 
 
-# --- beside Evidently ----------------------------------------------------------------------------
+# --- beside other tools --------------------------------------------------------------------------
 
 
-def print_beside_evidently(rows: Rows, python: Path) -> None:
-    """Single nights, ours tested at their share of the yearly budget."""
-    rng, ours, pairs = np.random.default_rng(0), dict[str, list[bool]](), list[str]()
-    texts = np.array(rows.batch.prompts, dtype=object)
+def print_beside_others(rows: Rows, others: Mapping[str, Path]) -> None:
+    """Single nights, ours tested at their share of the yearly budget, the others at what they are
+    set to by default. Each is a script beside this one, and an interpreter that has the tool.
+    """
+    rng, found = np.random.default_rng(0), {"incumbent": list[bool]()}
+    names, pairs = list[str](), list[str]()
     for _ in range(REFERENCES):
         frozen = rng.choice(rows.inside, REFERENCE)
-        watch = Watch.over(rows, frozen, np.arange(len(rows.inside) + len(rows.outside)), rng)
+        every = np.arange(len(rows.inside) + len(rows.outside))
+        watch = Watch.over(rows, Asked.on(-1, frozen), every, rng)
         for name, drawn, users in single_nights(rows, rng):
-            drifted = watch.drifted([watch.night_of(drawn, users)], rng)
-            ours.setdefault(name, []).append(bool(drifted))
-            pairs.append(json.dumps([texts[frozen].tolist(), texts[drawn].tolist()]))
-    script = Path(__file__).with_name("drift_evidently.py")
-    run = [str(python), "-W", "ignore", str(script)]
-    told = subprocess.run(run, input="\n".join(pairs), capture_output=True, text=True, check=True)
-    theirs = np.array([json.loads(line) for line in told.stdout.splitlines()])
-    by_name = theirs.reshape(REFERENCES, -1, len(ours)).mean((0, 1))
-    print(f"\n{'single nights that are drift':<30}{'incumbent':>10}{'Evidently':>10}")
-    for (name, own), other in zip(ours.items(), by_name, strict=True):
-        print(f"{name:<30}{np.mean(own):>10.0%}{other:>10.0%}")
+            drifted = watch.drifted([watch.night(Asked.on(0, drawn, users))], rng)
+            found["incumbent"].append(bool(drifted))
+            names.append(name)
+            pairs.append(json.dumps([frozen.tolist(), drawn.tolist()]))
+    with TemporaryDirectory() as folder:
+        Path(folder, "texts.json").write_text(json.dumps(rows.batch.prompts))
+        np.save(Path(folder, "vectors.npy"), cast(Floats, rows.batch.vectors))
+        for tool, python in others.items():
+            found[tool] = told_by(tool, python, folder, pairs)
+    print(f"\n{'single nights that are drift':<30}" + "".join(f"{tool:>12}" for tool in found))
+    for name in dict.fromkeys(names):
+        own = [other == name for other in names]
+        shares = (np.mean(np.array(drifted)[own]) for drifted in found.values())
+        print(f"{name:<30}" + "".join(f"{share:>12.0%}" for share in shares))
+
+
+def told_by(tool: str, python: Path, folder: str, pairs: Sequence[str]) -> list[bool]:
+    script = Path(__file__).with_name(f"drift_{tool}.py")
+    run = [str(python), "-W", "ignore", str(script), folder]
+    told = subprocess.run(run, input="\n".join(pairs), stdout=PIPE, text=True, check=True)
+    return [json.loads(line) for line in told.stdout.splitlines()]
 
 
 def single_nights(rows: Rows, rng: Generator) -> Iterator[tuple[str, Ints, Ints]]:
