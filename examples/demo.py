@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from math import hypot
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -88,10 +89,12 @@ def main() -> None:
     nights = [users.night(next(days), new_share=NEW_SHARE) for _ in range(DRIFTED)]
     expect(any(night.verdict is DriftVerdict.DRIFT for night in nights), "an alarm")
     expect(nights[-1].action is Action.RETRAIN, "a retrain")
-    show_slices()
+    new, old = shown("drift="), shown("package=")
     command("incumbent", "why", str(nights[-1].challenger))
 
     if nights[-1].outcome is Outcome.PROMOTED:
+        expect(new > 2, "a challenger that is clearly better on what is new")
+        expect(old > -2, "and not clearly worse on the old packages")
         chapter(f"{AFTER} nights with the new kind of traffic, and the new champion")
         for _ in range(AFTER):
             night = users.night(next(days), new_share=NEW_SHARE)
@@ -104,12 +107,24 @@ def main() -> None:
     chapter(f"Done in {(monotonic() - began) / 60:.0f} minutes; the project is in {PLACE}")
 
 
-def show_slices() -> None:
-    """How the challenger does on what is new, and on each of the old packages."""
-    evidence = Evidence.read(EVIDENCE)
-    for name, measured in evidence.slices.items():
-        found = measured["rougeL"]
-        console.print(f"{name:24} {found.n:4} items  ROUGE-L {found.diff:+.3f}")
+def shown(slices: str) -> float:
+    """Show how the challenger does on some slices, each and together; their difference together,
+    in standard errors.
+    """
+    found = Evidence.read(EVIDENCE).slices.items()
+    own = {name: measured["rougeL"] for name, measured in found if name.startswith(slices)}
+    for name, one in own.items():
+        show_difference(name, one.n, one.diff, one.se)
+    n = sum(one.n for one in own.values())
+    diff = sum(one.n * one.diff for one in own.values()) / n
+    se = hypot(*(one.n * one.se for one in own.values())) / n
+    if len(own) > 1:
+        show_difference("all of these", n, diff, se)
+    return diff / se
+
+
+def show_difference(name: str, n: int, diff: float, se: float) -> None:
+    console.print(f"{name:24} {n:4} items  ROUGE-L {diff:+.3f}, standard error {se:.3f}")
 
 
 def make_project() -> None:
