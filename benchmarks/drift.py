@@ -4,7 +4,8 @@
     python benchmarks/drift.py --jsonl FILE [--text-field T] [--label-field L] [--out-label OUT]
 
 Without a file: prompts of the sample task, with torch and transformers as what is out of scope. A
-simulated year freezes a new reference of 2,000 rows and checks 365 nights, all ten signals on. All
+simulated year freezes a new reference of 2,000 rows, in season of as many as the default, and
+checks 365 nights, all ten signals on. All
 rows are drawn with replacement, the reference's and the nights': else a year would use up the rows
 that there are, and the rest of them would differ from the reference, which long windows would see.
 An alarm is a night of drift after one without. Each simulation has a seed of its own; with a file
@@ -58,7 +59,8 @@ PHRASES = (
     "{} thanks a lot for your help",
 )
 
-CHANGES, COMPARISON = "changes", "comparison"  # what can be measured, beside YEARS
+# What can be measured, beside YEARS.
+CHANGES, IN_SEASON, COMPARISON = "changes", "changes, in season", "comparison"
 
 Generator = np.random.Generator
 Outcome = dict[str, Any]
@@ -74,8 +76,9 @@ def main() -> None:
     years = {name: kind for name, kind in YEARS.items() if name in given.only}
     if years:
         print_false_alarms(rows, years, simulated, given.years)
-    if CHANGES in given.only:
-        print_nights_until_alarm(rows, simulated, given.runs)
+    for name in (CHANGES, IN_SEASON):
+        if name in given.only:
+            print_nights_until_alarm(rows, name, simulated, given.runs)
     if COMPARISON in given.only:
         print_comparisons(rows)
     others = {tool: python for tool in OTHERS if (python := getattr(given, tool))}
@@ -91,7 +94,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--text-field", default="prompt")
     parser.add_argument("--label-field", default="label")
     parser.add_argument("--out-label", default="oos", help="of rows that are out of scope")
-    measures = (*YEARS, CHANGES, COMPARISON)
+    measures = (*YEARS, CHANGES, IN_SEASON, COMPARISON)
     parser.add_argument("--only", nargs="+", choices=measures, default=measures, metavar="MEASURE")
     parser.add_argument("--years", type=int, default=100)
     parser.add_argument("--runs", type=int, default=100)
@@ -206,10 +209,11 @@ class Asked:
 
     @classmethod
     def on(cls, day: int, rows: Ints, users: Ints | None = None) -> "Asked":
-        """On one day; users who are not named are of that day alone."""
-        strangers = (day + MONTH) * 1_000_000 + np.arange(len(rows))
-        hours = np.full(len(rows), day % WEEK * 24, np.float32)
-        return cls(rows, strangers if users is None else users, hours)
+        """All over one day; users who are not named are of that day alone."""
+        numbers = np.arange(len(rows))
+        times = 24 * (day % WEEK + numbers / max(len(rows), 1))
+        strangers = (day + MONTH) * 1_000_000 + numbers
+        return cls(rows, strangers if users is None else users, times.astype(np.float32))
 
     @classmethod
     def joined(cls, days: Iterable["Asked"]) -> "Asked":
@@ -232,9 +236,11 @@ class Watch:
 
     @classmethod
     def over(
-        cls, rows: Rows, frozen: "Asked", nightly: Ints, rng: Generator, season: Season = ALWAYS
+        cls, rows: Rows, frozen: "Asked", nightly: Ints, rng: Generator, *, seasonal: bool = False
     ) -> "Watch":
         """Freeze some rows; nightly is 0, 1, … up to the last row of any night."""
+        least = PARAMS.minimum_units
+        season = Season.fit(frozen.times, PARAMS.season, least) if seasonal else ALWAYS
         users = [str(user) for user in frozen.users.tolist()]
         batch, nights = rows.picked(frozen.rows), rows.picked(nightly)
         reference = Reference.freeze(batch, users, frozen.times, rng=rng, season=season)
@@ -285,8 +291,8 @@ YEARS = {
 def simulated_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
     """Its alarms, and how often each signal said drift over each window."""
     asked = people(rows, kind, rng) if kind.people else strangers(rows, kind, rng)
-    frozen = Asked.joined(asked(day - MONTH, a_day) for day, a_day in enumerate(evenly(REFERENCE)))
-    watch = Watch.over(rows, frozen, rows.inside, rng, Season(weekly=kind.seasonal))
+    count = PARAMS.reference_rows if kind.seasonal else REFERENCE
+    watch = Watch.over(rows, a_month(asked, count), rows.inside, rng, seasonal=kind.seasonal)
     repeated = repeating(rows, kind, rng)
     nights: list[Units] = []
     alarms, before, told = 0, False, list[str]()
@@ -299,12 +305,13 @@ def simulated_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
     return {"alarms": alarms, "told": told}
 
 
-def evenly(count: int) -> list[int]:
-    """So many rows over the days of a month."""
-    return np.diff(np.arange(MONTH + 1) * count // MONTH).tolist()
-
-
 Traffic = Callable[[int, int], Asked]  # of a day so many rows
+
+
+def a_month(asked: Traffic, count: int) -> Asked:
+    """So many rows of a reference, evenly over the days before the first night."""
+    counts = np.diff(np.arange(MONTH + 1) * count // MONTH).tolist()
+    return Asked.joined(asked(day - MONTH, a_day) for day, a_day in enumerate(counts))
 
 
 def strangers(rows: Rows, kind: Year, rng: Generator) -> Traffic:
@@ -409,13 +416,12 @@ def changes(rows: Rows, rng: Generator) -> dict[str, Night]:
     }
 
 
-def nights_until_alarm(rows: Rows, rng: Generator) -> Outcome:
+def nights_until_alarm(rows: Rows, seasonal: bool, rng: Generator) -> Outcome:
     """Nights of each change until the first that says drift, 31 where none of 30 does."""
-    every = np.arange(len(rows.batch))
-    watch = Watch.over(rows, Asked.on(-1, rng.choice(rows.inside, REFERENCE)), every, rng)
-    calm = [
-        watch.night(Asked.on(day, rng.choice(rows.inside, CHANGED_ROWS))) for day in range(CALM)
-    ]
+    every, asked = np.arange(len(rows.batch)), strangers(rows, Year(), rng)
+    count = PARAMS.reference_rows if seasonal else REFERENCE
+    watch = Watch.over(rows, a_month(asked, count), every, rng, seasonal=seasonal)
+    calm = [watch.night(asked(day, CHANGED_ROWS)) for day in range(CALM)]
     return {
         name: first_alarm(watch, calm, night, rng) for name, night in changes(rows, rng).items()
     }
@@ -424,21 +430,22 @@ def nights_until_alarm(rows: Rows, rng: Generator) -> Outcome:
 def first_alarm(watch: Watch, calm: Sequence[Units], night: Night, rng: Generator) -> Outcome:
     nights = list(calm)
     for count in range(1, PATIENCE + 1):
-        nights = [*nights, watch.night(Asked.on(CALM + count, night(CHANGED_ROWS)))][-MONTH:]
+        tonight = rng.permutation(night(CHANGED_ROWS))  # what is new at any time of the day
+        nights = [*nights, watch.night(Asked.on(CALM + count, tonight))][-MONTH:]
         if found := watch.drifted(nights, rng):
             return {"nights": count, "told": found}
     return {"nights": PATIENCE + 1, "told": []}
 
 
-def print_nights_until_alarm(rows: Rows, simulated: Simulated, count: int) -> None:
-    outcomes = simulated(CHANGES, count, partial(nights_until_alarm, rows))
+def print_nights_until_alarm(rows: Rows, name: str, simulated: Simulated, count: int) -> None:
+    outcomes = simulated(name, count, partial(nights_until_alarm, rows, name == IN_SEASON))
     within = (1, 2, 3, 5, 10, 20, PATIENCE)
-    print(f"\n{'alarm within … nights':<30}" + "".join(f"{limit:>6}" for limit in within))
+    print(f"\n{f'{name}: alarm within … nights':<42}" + "".join(f"{limit:>6}" for limit in within))
     for change in outcomes[0]:
         nights = np.array([outcome[change]["nights"] for outcome in outcomes])
         shares = "".join(f"{(nights <= limit).mean():>6.0%}" for limit in within)
         told = most_often(outcome[change]["told"] for outcome in outcomes)
-        print(f"{change:<30}{shares}  {told}")
+        print(f"{change:<42}{shares}  {told}")
 
 
 # --- one comparison ------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ from math import exp, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.permutation import Floats
+from monitoring.effect import like_weights
+from monitoring.permutation import Floats, Ints
 from monitoring.reference import Reference
 from monitoring.signals.signal import Batch
 from monitoring.signals.topics import Topics
@@ -28,13 +29,17 @@ class Attribution(Record):
     grown: tuple[int, ...] = ()  # the numbers of the topics that grew, as Topics.labels has them
 
 
-def attribute(reference: Reference, batch: Batch) -> Attribution:
-    """Name the topics that grew, appeared or shrank, with prompts to look at."""
+def attribute(reference: Reference, batch: Batch, times: Floats) -> Attribution:
+    """Name the topics that grew, appeared or shrank, with prompts to look at.
+
+    times [n] of the batch's rows, as Season.strata takes them: a Saturday is held against
+    Saturdays.
+    """
     topics = next((s for s in reference.signals if isinstance(s, Topics)), None)
     if topics is None or not len(batch):
         return Attribution()
     labels = topics.labels(batch)
-    before, m = shares_before(reference, topics)
+    before, m = shares_before(reference, topics, reference.season.strata(times))
     told: list[Topic] = []
     numbers = []
     for topic in range(topics.count):
@@ -60,20 +65,27 @@ def attribute(reference: Reference, batch: Batch) -> Attribution:
     )
 
 
-def shares_before(reference: Reference, topics: Topics) -> tuple[Floats, int]:
-    """Each topic's share of the reference, and of how many units."""
-    columns = reference.units.columns[topics.name]
-    return columns.mean(0), len(columns)
+def shares_before(
+    reference: Reference, topics: Topics, strata: Ints
+) -> tuple[NDArray[np.float64], float]:
+    """Each topic's share of the reference, its strata weighted as tonight's, and of how many units
+    that is worth. All weigh alike where it has none of tonight's strata.
+    """
+    units = reference.units
+    weights = like_weights(strata, units.strata)
+    weights = weights if weights.any() else np.ones(len(units))
+    weights = weights / weights.sum()
+    return weights @ units.columns[topics.name], 1 / float((weights**2).sum())
 
 
-def difference(now: float, before: float, n: int, m: int) -> float:
+def difference(now: float, before: float, n: int, m: float) -> float:
     """Of two shares, in standard errors of the pooled share."""
     pooled = (now * n + before * m) / (n + m)
     se = sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     return (now - before) / se if se else 0.0
 
 
-def new_topics(batch: Batch, there: NDArray[np.bool_], before: float, m: int) -> list[Topic]:
+def new_topics(batch: Batch, there: NDArray[np.bool_], before: float, m: float) -> list[Topic]:
     """What belongs to no topic of the reference, told apart by k-means where it is enough."""
     assert batch.vectors is not None
     from sklearn.cluster import KMeans  # takes a second, which --help should not wait for

@@ -78,7 +78,7 @@ def compare(
         minimum_effect=MINIMUM_EFFECT,
         rng=rng,
     )
-    about = attribute(frozen, now)
+    about = attribute(frozen, now, always(len(now)))
     return Comparison(
         verdict=overall(found),
         alpha=alpha,

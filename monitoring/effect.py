@@ -54,7 +54,7 @@ def like_weights(strata: Ints, reference_strata: Ints) -> Weights:
     weights = np.zeros(len(reference_strata))
     for stratum in np.unique(strata):
         there = reference_strata == stratum
-        weights[there] = (strata == stratum).mean() / there.sum()
+        weights[there] = (strata == stratum).mean() / max(there.sum(), 1)
     return weights
 
 

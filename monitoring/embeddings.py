@@ -53,8 +53,13 @@ class Embeddings:
             return self.encode([""])[:0]  # which has the right d
         keys = [key_of(text) for text in texts]
         with self._open() as connection:
-            self._fill(connection, self._missing(connection, texts, keys))
-            return self._read(connection, keys)
+            while True:
+                connection.execute("BEGIN")  # what is there now can be read, whoever deletes it
+                missing = self._missing(connection, texts, keys)
+                if not missing:
+                    return self._read(connection, keys)
+                connection.rollback()
+                self._fill(connection, missing)
 
     def expire(self, keep_days: int) -> None:
         """Delete what was embedded over keep_days ago: in use or not, and made again if it is."""

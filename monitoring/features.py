@@ -1,6 +1,6 @@
 """Traffic rows as the signals see them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import numpy as np
@@ -23,6 +23,7 @@ def batch_of(
     champion: AdapterVersion,
     artifacts: Artifacts,
     *,
+    answers: bool = True,
     perplexity_rows: int = 0,
     judge: Judge | None = None,
     judged_rows: int = 0,
@@ -32,18 +33,31 @@ def batch_of(
 
     Answers and ratings of another system's answers are left out: they say nothing of the champion.
     """
-    prompts = [row.prompt_text for row in rows]
+    prompts, responses = [row.prompt_text for row in rows], [row.response for row in rows]
     own = np.array([answered_by(champion, row.adapter) for row in rows], bool)
-    answers = embeddings.encode([row.response for row in rows])
+
+    def read(some: list[int]) -> Floats:
+        return surprise(champion, artifacts, [prompts[i] for i in some])
+
+    def judged(some: list[int]) -> Floats:
+        assert judge is not None
+        return judge.rewards([rows[i] for i in some])
+
+    every, most_judged = np.arange(len(rows)), judged_rows if judge else 0
     return Batch(
         prompts=prompts,
         vectors=embeddings.encode(prompts),
-        responses=[row.response for row in rows],
-        response_vectors=np.where(own[:, None], answers, np.float32(np.nan)),
-        ratings=np.where(own, ratings_of(rows), np.float32(np.nan)),
-        surprise=some_read(prompts, champion, artifacts, perplexity_rows),
-        scores=some_judged(rows, own, judge, judged_rows),
+        responses=responses if answers else None,
+        response_vectors=only(own[:, None], embeddings.encode(responses)) if answers else None,
+        ratings=only(own, ratings_of(rows)),
+        surprise=of_some(every, perplexity_rows, len(rows), read),
+        scores=of_some(np.flatnonzero(own), most_judged, len(rows), judged),
     )
+
+
+def only(there: NDArray[np.bool_], values: Floats) -> Floats:
+    """The values that are there, NaN for the others."""
+    return np.where(there, values, np.float32(np.nan))
 
 
 def answered_by(champion: AdapterVersion, adapter: str | None) -> bool:
@@ -60,35 +74,16 @@ def ratings_of(rows: Sequence[Traffic]) -> Floats:
     return np.array([row.feedback.rating if row.feedback else UNRATED for row in rows], np.float32)
 
 
-def some_read(
-    prompts: Sequence[str], champion: AdapterVersion, artifacts: Artifacts, most: int
+def of_some(
+    rows: Ints, most: int, count: int, values_of: Callable[[list[int]], Floats]
 ) -> Floats | None:
-    """The champion's surprise at so many prompts, spread evenly; NaN for the others [n]."""
-    if not most or not prompts:
+    """Values of so many of these rows, from all over; NaN for all others [count]."""
+    places = np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)
+    if not len(places):
         return None
-    read = evenly(np.arange(len(prompts)), most)
-    values = np.full(len(prompts), np.nan, np.float32)
-    values[read] = surprise(champion, artifacts, [prompts[i] for i in read.tolist()])
+    values, chosen = np.full(count, np.nan, np.float32), rows[places]
+    values[chosen] = values_of(chosen.tolist())
     return values
-
-
-def some_judged(
-    rows: Sequence[Traffic], own: NDArray[np.bool_], judge: Judge | None, most: int
-) -> Floats | None:
-    """The rewards of so many of the champion's own answers; NaN for the others [n]."""
-    judged = evenly(np.flatnonzero(own), most)
-    if judge is None or not len(judged):
-        return None
-    values = np.full(len(rows), np.nan, np.float32)
-    values[judged] = judge.rewards([rows[i] for i in judged.tolist()])
-    return values
-
-
-def evenly(numbers: Ints, most: int) -> Ints:
-    """So many of them, from all over."""
-    places = np.linspace(0, len(numbers) - 1, min(most, len(numbers))).astype(int)
-    found: Ints = numbers[places]
-    return found
 
 
 def users_of(rows: Sequence[Traffic]) -> list[str]:

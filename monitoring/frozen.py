@@ -21,12 +21,13 @@ from monitoring.signals import ANSWER_SIGNALS, PROMPT_SIGNALS, Kinds
 from monitoring.signals.signal import Batch, Signal
 from monitoring.site import Site
 from monitoring.units import Units
+from registry.artifacts import Artifacts
 from registry.files import home, write_bytes
-from registry.records import AdapterVersion, Digest, Event, EventKind, Night, Traffic
+from registry.records import AdapterVersion, Digest, Event, Night, Traffic, WatchKind
 
-PROMPTS: EventKind = "watch"
-ANSWERS: EventKind = "watch-answers"
-NIGHTS = 10  # a reference has as many rows read and judged as so many nights
+PROMPTS: WatchKind = "watch"
+ANSWERS: WatchKind = "watch-answers"
+READ = 10  # nights: a reference has as many rows read and judged as so many of them
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,10 @@ class Frozen:
     first: date
     judge: Judge | None  # that its answers were judged with
 
-    def keep(self, day: date, rows: Sequence[Traffic], batch: Batch, site: Site) -> None:
+    def keep(self, place: Path, rows: Sequence[Traffic], batch: Batch) -> None:
         """Keep a day's units, of sampled rows, for the windows of the nights that follow."""
         units = self.reference.units_of(batch, users_of(rows), times_of(rows))
-        write_bytes(self.place(day, site), to_bytes(units.arrays()))
+        write_bytes(place, to_bytes(units.arrays()))
 
     def units_of(self, day: date, site: Site, champion: AdapterVersion) -> Units:
         """A day's units; made again where they are not kept under these settings, or where rows
@@ -49,10 +50,11 @@ class Frozen:
         place = self.place(day, site)
         if not place.exists():
             rows = site.sample([day], site.drift.sample)[0].finish()
-            self.keep(day, rows, site.batch(rows, champion, judge=self.judge), site)
+            self.keep(place, rows, site.batch(rows, champion, judge=self.judge))
         return Units.of_arrays(from_bytes(place.read_bytes()))
 
     def place(self, day: date, site: Site) -> Path:
+        """Where the units of a day's rows are kept, of those that are there at this moment."""
         folder = f"{self.digest[:16]}-{site.drift.digest[:8]}"
         return home() / "monitoring" / "units" / folder / f"{day}-{site.traffic.stamp(day)}.npz"
 
@@ -87,30 +89,34 @@ def held_against(
     prompts = known(site, champion, PROMPTS) or freeze_prompts(site, champion, day, nights)
     if isinstance(prompts, str):
         return prompts
+    if day < prompts.first:
+        return f"the reference was frozen for nights from {prompts.first}"
     answers = known(site, champion, ANSWERS) or freeze_answers(site, champion, day)
-    return Held(prompts, answers)
+    # A night that is done late may be part of the answers that were frozen after it.
+    return Held(prompts, answers if answers and answers.first <= day else None)
 
 
-def known(site: Site, champion: AdapterVersion, kind: EventKind) -> Frozen | None:
+def known(site: Site, champion: AdapterVersion, kind: WatchKind) -> Frozen | None:
     """The reference that a champion has; not one that was seen by another embedder."""
     event = site.registry.newest_event(champion.number, kind)
     if event is None or event.detail["embedder"] != site.embeddings.pin.digest:
         return None
-    return frozen(site, event)
+    return of_event(site, event)
 
 
-def frozen(site: Site, event: Event) -> Frozen:
+def of_event(site: Site, event: Event) -> Frozen:
     artifacts, digest = site.registry.artifacts, str(event.detail["reference"])
     judge = event.detail.get("judge")
-    folder = isinstance(judge, tuple) and artifacts.check_out(
-        judge[0], home() / "judges" / judge[0]
-    )
     return Frozen(
         reference=Reference.from_bytes(artifacts.get(digest)),
         digest=digest,
         first=date.fromisoformat(str(event.detail["first"])),
-        judge=Judge(folder) if folder else None,
+        judge=kept_judge(artifacts, judge[0]) if isinstance(judge, tuple) else None,
     )
+
+
+def kept_judge(artifacts: Artifacts, digest: Digest) -> Judge:
+    return Judge(artifacts.check_out(digest, home() / "judges" / digest))
 
 
 def freeze_prompts(
@@ -121,7 +127,7 @@ def freeze_prompts(
         missing = site.drift.minimum_reference - len(rows)
         return f"the reference needs {missing} more rows of traffic, each of another user"
     season = season_of(rows, site) if source == "traffic" else ALWAYS
-    batch = site.batch(rows, champion, nights=NIGHTS)
+    batch = site.batch(rows, champion, nights=READ, answers=False)
     reference = fitted(site, rows, batch, season, PROMPT_SIGNALS)
     return kept(site, champion, PROMPTS, day, reference, f"{len(rows)} rows of {source}")
 
@@ -131,7 +137,7 @@ def freeze_answers(site: Site, champion: AdapterVersion, day: date) -> Frozen | 
     if not rows:
         return None
     judge = trained_judge() if site.drift.judge_rows else None
-    batch = site.batch(rows, champion, nights=NIGHTS, judge=judge, read=False)
+    batch = site.batch(rows, champion, nights=READ, judge=judge, perplexity=False)
     reference = fitted(site, rows, batch, season_of(rows, site), ANSWER_SIGNALS)
     return kept(site, champion, ANSWERS, day, reference, f"{len(rows)} answers", judge)
 
@@ -147,7 +153,7 @@ def fitted(
 def kept(
     site: Site,
     champion: AdapterVersion,
-    kind: EventKind,
+    kind: WatchKind,
     day: date,
     reference: Reference,
     what: str,
@@ -163,7 +169,7 @@ def kept(
         judge=judge.folder if judge else None,
         reason=f"{what} before {day}",
     )
-    return frozen(site, event)
+    return of_event(site, event)
 
 
 def forget_units(before: date) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from monitoring.attribution import attribute
 from monitoring.control import night_readings
 from monitoring.drifted import Drifted
+from monitoring.features import times_of
 from monitoring.frozen import Held, forget_units, held_against
 from monitoring.history import check_of, in_flight, keep_check, nights_before
 from monitoring.job import Outcome as Done
@@ -81,19 +82,19 @@ def check(site: Site, day: date) -> Night:
     held = held_against(site, champion, day, before)
     if isinstance(held, str):
         return silent(site, day, champion, held)
-    if day < (first := held.prompts.first):
-        return silent(site, day, champion, f"the reference was frozen for nights from {first}")
+    # Before the traffic is read: what comes meanwhile is not part of it.
+    traffic, places = site.traffic.digest(day), [frozen.place(day, site) for frozen in held.all]
     sample, set_aside = site.sample([day], site.drift.sample)
     rows = sample.finish()
     if not rows:
         return silent(site, day, champion, "there is no traffic of that day", set_aside)
-    batch = site.batch(rows, champion, judge=held.judge)
-    for frozen in held.all:
-        frozen.keep(day, rows, batch, site)
+    batch = site.batch(rows, champion, judge=held.judge, answers=held.answers is not None)
+    for frozen, place in zip(held.all, places, strict=True):
+        frozen.keep(place, rows, batch)
     own = reign(before, held)
     readings = tuple(read(site, champion, held, day, own))
     verdict = overall(readings)
-    found = attribute(held.prompts.reference, batch)
+    found = attribute(held.prompts.reference, batch, times_of(rows))
     taken = follow(site, day, verdict, own, before, Drifted(site, held, found, champion))
     keep_map(site.registry.family, day, held.prompts.reference, batch, found.topics)
     return Night(
@@ -102,7 +103,7 @@ def check(site: Site, day: date) -> Night:
         champion=champion.number,
         reference=held.prompts.digest,
         answers=held.answers.digest if held.answers else None,
-        traffic=site.traffic.digest(day),
+        traffic=traffic,
         rows=sample.tally.rows,
         units=len(sample.users),
         tally=sample.tally.finish(),

@@ -30,7 +30,7 @@ class DriftParams(Settings):
     # Where the reference comes from when a champion takes the seat: the traffic before that, the
     # dataset that it was tuned on, or the dataset if there was no traffic at all.
     reference: Literal["auto", "traffic", "dataset"] = "auto"
-    reference_rows: int = Field(default=4_000, ge=200)  # the latest ones, one of a user's day
+    reference_rows: int = Field(default=10_000, ge=200)  # a sample, one of a user's day
     minimum_reference: int = Field(default=400, ge=100)
     # Compare a weekday, and a part of the day, with the same one, where the reference has enough.
     season: Cut = "hour"

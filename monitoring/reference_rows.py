@@ -10,53 +10,46 @@ from registry.layout import rows_of
 from registry.records import AdapterVersion, Night, Row, Split, Traffic, Watch
 
 WEEK = 7  # days of its answers make a reference of a champion
-LOOK = 2 * WEEK  # so many days back at the most
+ANSWERS, PROMPTS = 2 * WEEK, 4 * WEEK  # so many days back at the most: each weekday as often
 
 
 def prompt_rows(site: Site, day: date, nights: Sequence[Night]) -> tuple[list[Traffic], str]:
-    """The rows for a reference of prompts, and what they are: "traffic" or "dataset".
+    """A sample of rows for a reference of prompts, and what they are: "traffic" or "dataset".
 
-    Of traffic the latest days before `day`; after a drift only those since it began, or the new
-    champion would be held against what is gone. nights are those before `day`, oldest first.
+    Of traffic the last four weeks before `day`; after a drift only the days since it began, or the
+    new champion would be held against what is gone. nights are those before `day`, oldest first.
     """
     since = began(nights)
     days = [d for d in site.traffic.days() if d < day and (since is None or d >= since)]
     mode = site.drift.reference
     if mode == "dataset" or (mode == "auto" and not days):
         return dataset(day, site.drift.reference_rows), "dataset"
-    return latest(site, days), "traffic"
-
-
-def latest(site: Site, days: Sequence[date]) -> list[Traffic]:
-    """Whole days, the latest first, until there are rows enough; then a sample of them."""
-    sample, _ = site.sample([], site.drift.reference_rows)
-    for day in reversed(days):
-        sample.merge(site.sample([day], site.drift.reference_rows)[0])
-        if sample.tally.rows >= site.drift.reference_rows:
-            break
-    return sample.finish()
+    return site.sample(days[-PROMPTS:], site.drift.reference_rows)[0].finish(), "traffic"
 
 
 def answer_rows(site: Site, champion: AdapterVersion, day: date) -> list[Traffic]:
-    """The champion's own answers before `day`, the latest ones; none while they are too few.
+    """A sample of the champion's own answers before `day`; none before there is a week of them.
 
-    Enough are a week of them, or as many as a reference takes: it is frozen for good, and one
-    day is like no other.
+    The reference is frozen for good, and a weekday is not like another. Answers of nobody that is
+    named are the champion's from the day after it took the seat.
     """
+    gained, _ = site.registry.tenure(champion.number)
 
     def own(rows: list[Traffic]) -> list[Traffic]:
-        return [row for row in rows if answered_by(champion, row.adapter)]
+        return [
+            row
+            for row in rows
+            if answered_by(champion, row.adapter)
+            and (row.adapter or (gained and row.at[:10] > gained.at[:10]))
+        ]
 
-    most, days = site.drift.reference_rows, 0
-    sample, _ = site.sample([], most)
-    for one in reversed([d for d in site.traffic.days() if d < day][-LOOK:]):
-        of_day, _ = site.sample([one], most, own)
+    sample, days = Sample(site.drift.reference_rows, site.drift.seed), 0
+    for one in [d for d in site.traffic.days() if d < day][-ANSWERS:]:
+        of_day, _ = site.sample([one], site.drift.reference_rows, own)
         sample.merge(of_day)
         days += of_day.tally.rows > 0
-        if sample.tally.rows >= most or days == WEEK:
-            found = sample.finish()
-            return found if len(found) >= site.drift.minimum_reference else []
-    return []
+    rows = sample.finish() if days >= WEEK else []
+    return rows if len(rows) >= site.drift.minimum_reference else []
 
 
 def began(nights: Sequence[Night]) -> date | None:

@@ -70,16 +70,19 @@ class Site:
         *,
         judge: Judge | None = None,
         nights: int = 1,
-        read: bool = True,
+        answers: bool = True,
+        perplexity: bool = True,
     ) -> Batch:
-        """Rows as the signals see them; as many of them read by the champion, and judged, as in so
-        many nights."""
+        """Rows as the signals see them, answers and perplexity where they are asked for; as many
+        are read by the champion, and judged, as in so many nights.
+        """
         return batch_of(
             rows,
             self.embeddings,
             champion,
             self.registry.artifacts,
-            perplexity_rows=nights * self.drift.perplexity_rows if read else 0,
+            answers=answers,
+            perplexity_rows=nights * self.drift.perplexity_rows if perplexity else 0,
             judge=judge,
             judged_rows=nights * self.drift.judge_rows,
         )

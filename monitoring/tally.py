@@ -7,6 +7,7 @@ from math import exp, log
 from registry.records import DayTally, Traffic
 
 HOURS = 24
+LONGEST = 1e9  # ms; what is longer counts as that
 STEP = 0.05  # of a latency's logarithm: quantiles are within 2.5 %
 
 
@@ -31,7 +32,7 @@ class Tally:
                 self.ratings[row.feedback.rating] += 1
                 self.corrected += bool(row.feedback.correction)
             if row.latency_ms and row.latency_ms > 0:
-                self.latencies[round(log(row.latency_ms) / STEP)] += 1
+                self.latencies[round(log(min(row.latency_ms, LONGEST)) / STEP)] += 1
 
     def merge(self, other: "Tally") -> None:
         for name, count in vars(other).items():

@@ -75,6 +75,10 @@ class Artifacts:
         files: dict[str, Digest] = json.loads(self.get(digest))
         return files
 
+    def all_of(self, digest: Digest) -> tuple[Digest, ...]:
+        """A stored folder and its files: an event that names them all keeps them from deletion."""
+        return (digest, *sorted(self.manifest(digest).values()))
+
     def incomplete(self, digest: Digest) -> bool:
         """Whether something of a stored folder is not there."""
         if not self.blobs.exists(digest):

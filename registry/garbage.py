@@ -38,8 +38,7 @@ def named(connection: Connection, artifacts: Artifacts) -> set[Digest]:
     found: set[Digest] = set()
     query = select(versions.c.record).where(versions.c.deleted.is_(False))
     for record in connection.execute(query).scalars():
-        files = AdapterVersion.model_validate_json(record).adapter.files
-        found |= {files, *artifacts.manifest(files).values()}
+        found.update(artifacts.all_of(AdapterVersion.model_validate_json(record).adapter.files))
     for record in connection.execute(select(events.c.record)).scalars():
         detail = Event.model_validate_json(record).detail
         for key, value in detail.items():

@@ -541,7 +541,7 @@ class Traffic(Record):
     user: str | None = None  # or a conversation: what is not independent within itself
     prompt: str | tuple[Message, ...]
     response: str
-    adapter: str | None = None  # its digest, or the version's name; None: the bare base
+    adapter: str | None = None  # its digest, or the version's name; None: who held the seat
     feedback: Feedback | None = None
     latency_ms: float | None = None
 
@@ -695,6 +695,7 @@ EventKind = Literal[
     "watch",
     "watch-answers",
 ]
+WatchKind = Literal["watch", "watch-answers"]
 Detail = dict[str, str | int | tuple[str, ...] | None]
 
 

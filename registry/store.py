@@ -25,6 +25,7 @@ from registry.records import (
     Record,
     ScorePins,
     Verdict,
+    WatchKind,
     short,
 )
 from registry.release import release
@@ -264,7 +265,7 @@ class Registry(Reader):
     def watch(
         self,
         number: int,
-        kind: EventKind,
+        kind: WatchKind,
         reference: bytes,
         *,
         first: str,
@@ -278,16 +279,21 @@ class Registry(Reader):
         Of each kind the first one stays, unless it was seen by another embedder.
         """
         self.roles.require("submit", self.actor)
+        folder = self.artifacts.take_folder(judge) if judge else None
         with writing(self.engine) as connection:
             known = self._newest(connection, kind, number)
             if known and known.detail["embedder"] == embedder:
                 return known
             self._refuse_deleted(self.version(number))
+            if (
+                judge and folder and self.artifacts.incomplete(folder)
+            ):  # garbage was collected since
+                self.artifacts.put_folder(judge, folder)
             detail: Detail = {
                 "reference": self.artifacts.put(reference),
                 "first": first,
                 "embedder": embedder,
-                "judge": self._kept_folder(judge) if judge else None,
+                "judge": self.artifacts.all_of(folder) if folder else None,
             }
             return self._append(connection, kind, number, detail, reason)
 
@@ -369,11 +375,6 @@ class Registry(Reader):
             )
         # Its evidence must still be there whole, or nobody could make the decision again.
         self.artifacts.get(decision.evidence)
-
-    def _kept_folder(self, folder: Path) -> tuple[Digest, ...]:
-        """Store a folder: its digest, and those of its files, which are no garbage then."""
-        digest = self.artifacts.take_folder(folder)
-        return (digest, *sorted(self.artifacts.manifest(digest).values()))
 
     def _refuse_deleted(self, version: AdapterVersion) -> None:
         if self.deleted(version.number):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitoring.embeddings import CHUNK, Embeddings
+from monitoring.embeddings import CHUNK, Embeddings, key_of
 from registry.canonical import digest_bytes
 from registry.errors import IncumbentError
 from registry.models import ModelChoice, locate, pin
@@ -77,6 +77,18 @@ def test_what_was_embedded_long_ago_is_deleted_and_made_again_when_it_comes_agai
     made.expire(keep_days=90)
     assert rows_in(cache) == 1
     assert (embeddings(cache, Toy()).encode(["old", "new"]) == before).all()
+
+
+def test_what_is_deleted_while_other_texts_are_embedded_is_made_again(cache: Path) -> None:
+    class Meanwhile(Toy):
+        def encode(self, texts: Sequence[str], **options: object) -> NDArray[np.float32]:
+            with sqlite3.connect(cache) as connection:
+                connection.execute("DELETE FROM embedded WHERE text = ?", (key_of("known"),))
+            return super().encode(texts, **options)
+
+    before = embeddings(cache, Toy()).encode(["known"])
+    found = embeddings(cache, Meanwhile()).encode(["new", "known"])
+    assert (found[1] == before[0]).all()
 
 
 def test_a_known_text_has_the_same_bits_and_needs_no_model(cache: Path) -> None:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -23,6 +23,7 @@ from monitoring.judge import Judge
 from monitoring.night import check
 from monitoring.pages import page_path
 from monitoring.params import DriftParams, TriggerParams
+from monitoring.permutation import Floats
 from monitoring.scheduler import ScheduleParams, Scheduler
 from monitoring.site import Site
 from monitoring.traffic import TrafficStore
@@ -288,15 +289,66 @@ def verdict_of(signal: str, night: Night) -> DriftVerdict:
     return next(r.verdict for r in night.readings if (r.signal, r.nights) == (signal, 1))
 
 
-def test_rows_that_come_after_their_night_count_in_the_windows_of_later_ones(site: Site) -> None:
-    def users_of_two_nights(night: Night) -> int:
-        return next(r.n for r in night.readings if (r.signal, r.nights) == ("novelty", 2))
+def test_answers_of_nobody_that_is_named_are_not_the_new_champions(site: Site) -> None:
+    """They were given before it took the seat."""
+    unnamed = [changed(day_of(number), {"adapter": None}) for number in range(3, 12)]
+    nights = [run(site, number, rows) for number, rows in enumerate(unnamed, start=3)]
+    assert {night.answers for night in nights} == {None}
 
+
+def test_a_night_that_is_done_late_is_not_held_against_answers_of_its_own_day(site: Site) -> None:
+    for number in (3, 4):
+        run(site, number)
+    site.traffic.append(day_of(5))
+    in_time = [run(site, number) for number in (6, 7)]
+    late = run(site, 5, [])
+    assert [bool(night.answers) for night in (*in_time, late)] == [False, True, False]
+    assert late.verdict is DriftVerdict.NO_DRIFT
+
+
+def users_of_two_nights(night: Night) -> int:
+    return next(r.n for r in night.readings if (r.signal, r.nights) == ("novelty", 2))
+
+
+def late(number: int) -> list[Traffic]:
+    return [row.model_copy(update={"id": f"late {row.id}"}) for row in day_of(number)]
+
+
+def test_rows_that_come_after_their_night_count_in_the_windows_of_later_ones(site: Site) -> None:
     run(site, 3)
     in_time = users_of_two_nights(run(site, 4))
-    late = [r.model_copy(update={"id": f"late {r.id}"}) for r in day_of(4)]
-    site.traffic.append(late)
-    assert users_of_two_nights(run(site, 5)) == in_time + len(late)
+    site.traffic.append(late(4))
+    assert users_of_two_nights(run(site, 5)) == in_time + len(late(4))
+
+
+def test_rows_that_come_while_their_night_is_at_work_are_not_lost(site: Site) -> None:
+    before = run(site, 3).units
+    meanwhile = Meanwhile(site.embeddings, lambda: site.traffic.append(late(4)))
+    night = run(dataclasses.replace(site, embeddings=meanwhile), 4)
+    assert users_of_two_nights(night) == before + night.units + len(late(4))
+
+
+class Meanwhile(Embeddings):
+    """Embeddings that are made while something else happens, once."""
+
+    def __init__(self, embeddings: Embeddings, happens: Callable[[], None]) -> None:
+        super().__init__(embeddings.pin, embeddings.cache)
+        self.happens = [happens]
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        while self.happens:
+            self.happens.pop()()
+        return super().encode(texts)
+
+
+def test_what_was_made_of_traffic_is_deleted_with_it(site: Site) -> None:
+    run(site, 3)
+    units = [*(home() / "monitoring" / "units").glob("*/*.npz")]
+    assert len(units) == 1
+    run(dataclasses.replace(site, keep_days=1), 5)
+    assert [*(home() / "monitoring" / "units").glob("*/*.npz")] != units
+    assert not units[0].exists()
+    assert site.traffic.days() == [START + timedelta(days=number) for number in (4, 5)][1:]
 
 
 def test_another_embedder_freezes_the_reference_anew(site: Site) -> None:

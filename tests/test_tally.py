@@ -37,6 +37,11 @@ def test_quantiles_of_latency_are_within_their_step() -> None:
     assert found.p95_ms == pytest.approx(950, rel=0.026)
 
 
+def test_a_latency_beyond_all_bounds_counts_as_very_long() -> None:
+    found = of([row(latency_ms=1.7e308)]).finish()
+    assert found.median_ms == pytest.approx(1e9, rel=0.03)
+
+
 @pytest.mark.parametrize("unknown", [None, 0.0, -1.0])
 def test_without_latencies_there_are_no_quantiles(unknown: float | None) -> None:
     found = of([row(latency_ms=unknown)]).finish()
