@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from math import hypot
 from pathlib import Path
 from random import Random
@@ -21,14 +22,17 @@ from rich.console import Console
 from rich.rule import Rule
 
 from curation.python_api import read_package
+from evaluation.answers import Respondent
 from evaluation.params import Decoding
 from evaluation.systems import registered
+from monitoring.history import nights_before
 from monitoring.site import Site
 from registry.layout import EVIDENCE
 from registry.models import embedded_base
 from registry.params import load
 from registry.records import (
     Action,
+    AdapterVersion,
     DriftVerdict,
     Evidence,
     Feedback,
@@ -56,7 +60,7 @@ SMALLER: dict[str, dict[str, Any]] = {
     "training": {"rows": 440},
     "evaluation.decoding": {"max_new_tokens": 32},
     "evaluation.few_shot": {"shots": 0},
-    "evaluation.preference.reward": {"rows": 120},
+    "evaluation.preference.reward": {"rows": 60},
     # Between two tuned models, a reward model that knows a style hardly tells anything.
     "evaluation.policy": {"gating": ["rougeL", "semantic"], "general_margin": 0.3},
     "monitoring.drift": {"reference_rows": 450, "perplexity_rows": 60},
@@ -176,8 +180,8 @@ class Users:
         """A day of requests, and the night after it."""
         self.ask(day, new_share=new_share)
         command("incumbent", "nightly", "--date", str(day))
-        told = subprocess.check_output(["incumbent", "nightly", "--date", str(day), "--json"])
-        return Night.model_validate_json(told)
+        with Registry.here() as registry:
+            return nights_before(registry.engine, registry.family, day + timedelta(days=1))[-1]
 
     def ask(self, day: date, *, new_share: float) -> None:
         """Requests of one day, answered by the champion, and what users make of the answers."""
@@ -188,10 +192,7 @@ class Users:
         rows = [
             next(self.new if self.random.random() < new_share else self.old) for _ in range(A_DAY)
         ]
-        system = registered(
-            champion.adapter.base, champion.adapter.files, load(Decoding, "evaluation.decoding")
-        )
-        answers = system.answers(rows, f"{day}: {A_DAY} requests")
+        answers = served(champion).answers(rows, f"{day}: {A_DAY} requests")
         site.traffic.append(
             Traffic(
                 id=f"{day}-{number}",
@@ -212,6 +213,13 @@ class Users:
             correction = f"In {row.source}: {row.completion_text}"
             return Feedback(rating=1 if good else -1, correction=correction)
         return Feedback(rating=1 if good else -1) if self.random.random() < 0.3 else None
+
+
+@lru_cache(maxsize=1)
+def served(champion: AdapterVersion) -> Respondent:
+    """The champion with its model, which is loaded once for all days that it serves."""
+    adapter, decoding = champion.adapter, load(Decoding, "evaluation.decoding")
+    return registered(adapter.base, adapter.files, decoding)
 
 
 def rows_of(packages: Sequence[str]) -> list[Row]:
