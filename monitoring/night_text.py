@@ -110,8 +110,9 @@ def told_topic(topic: Topic) -> str:
 
 def told_day(tally: DayTally) -> str:
     """What its users thought of the answers, and how long they took."""
-    rated = tally.better + tally.neutral + tally.worse
-    parts = [f"{tally.better:,} rated +1, {tally.neutral:,} 0 and {tally.worse:,} −1"] * bool(rated)
+    ratings = {"up": tally.better, "neutral": tally.neutral, "down": tally.worse}
+    rated = ", ".join(f"{count:,} {kind}" for kind, count in ratings.items() if count)
+    parts = [f"ratings: {rated}"] * bool(rated)
     parts += [f"{tally.corrected:,} corrected"] * bool(tally.corrected)
     parts += [plural(tally.empty, "empty answer")] * bool(tally.empty)
     if tally.median_ms is not None:

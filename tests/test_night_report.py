@@ -130,7 +130,7 @@ def test_the_day_is_told_in_counts_and_by_its_hours() -> None:
     outline = Outline(page(night(tally=TALLY), [], None))
     assert outline.tags.count("rect") >= 24
     assert "23:00: 1,500 rows" in outline.words
-    told = "20 rated +1, 1 0 and 4 −1; 3 corrected; 1 empty answer; latency 420 ms"
+    told = "ratings: 20 up, 1 neutral, 4 down; 3 corrected; 1 empty answer; latency 420 ms"
     assert told in outline.words
 
 
