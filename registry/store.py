@@ -285,9 +285,8 @@ class Registry(Reader):
             if known and known.detail["embedder"] == embedder:
                 return known
             self._refuse_deleted(self.version(number))
-            if (
-                judge and folder and self.artifacts.incomplete(folder)
-            ):  # garbage was collected since
+            # Garbage may have been collected since.
+            if judge and folder and self.artifacts.incomplete(folder):
                 self.artifacts.put_folder(judge, folder)
             detail: Detail = {
                 "reference": self.artifacts.put(reference),
