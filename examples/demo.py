@@ -20,15 +20,16 @@ from typing import Any
 import yaml
 from rich.console import Console
 from rich.rule import Rule
+from tqdm import tqdm
 
 from curation.python_api import read_package
-from evaluation.answers import Respondent
+from evaluation.model import AnsweringModel
 from evaluation.params import Decoding
-from evaluation.systems import registered
+from evaluation.systems import checked_out
 from monitoring.history import nights_before
 from monitoring.site import Site
 from registry.layout import EVIDENCE
-from registry.models import embedded_base
+from registry.models import embedded_base, pinned_folder
 from registry.params import load
 from registry.records import (
     Action,
@@ -52,12 +53,13 @@ BEFORE, QUIET, DRIFTED, AFTER = 3, 3, 3, 2  # days of traffic
 A_DAY = 150  # requests
 NEW_SHARE = 0.6  # of the traffic when it has drifted
 CORRECTED = 0.9  # of the answers about what is new
-REHEARSED = 80  # general questions, of which `make run` rehearses all
+# Of which `make run` takes all: general questions that are rehearsed, and of each suite.
+REHEARSED, GENERAL = 80, 20
 
 # What differs from the project's own params.yaml, by section.
 SMALLER: dict[str, dict[str, Any]] = {
     "curation.curate": {"dev": 60, "sealed": 100},
-    "training": {"rows": 440},
+    "training": {"rows": 420},
     "evaluation.decoding": {"max_new_tokens": 32},
     "evaluation.few_shot": {"shots": 0},
     "evaluation.preference.reward": {"rows": 60},
@@ -142,8 +144,9 @@ def make_project() -> None:
             (PLACE / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, PLACE / name)
     (PLACE / "params.yaml").write_text(yaml.safe_dump(smaller_params()))
-    rehearsal = PLACE / "datasets" / "sources" / "rehearsal.jsonl"
-    rehearsal.write_text("".join(rehearsal.read_text().splitlines(keepends=True)[:REHEARSED]))
+    shorten(PLACE / "datasets" / "sources" / "rehearsal.jsonl", REHEARSED)
+    for suite in (PLACE / "datasets" / "general").glob("*.jsonl"):
+        shorten(suite, GENERAL)
     models = PLACE / ".incumbent" / "models"
     models.mkdir(parents=True)
     if (converted := ROOT / embedded_base()).is_dir():
@@ -152,6 +155,10 @@ def make_project() -> None:
     author = ("-c", "user.name=demo", "-c", "user.email=demo@localhost")
     for arguments in (("init", "-q"), ("add", "-A"), (*author, "commit", "-qm", "demo")):
         subprocess.run(["git", *arguments], check=True)
+
+
+def shorten(path: Path, lines: int) -> None:
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:lines]))
 
 
 def smaller_params() -> dict[str, Any]:
@@ -192,18 +199,20 @@ class Users:
         rows = [
             next(self.new if self.random.random() < new_share else self.old) for _ in range(A_DAY)
         ]
-        answers = served(champion).answers(rows, f"{day}: {A_DAY} requests")
+        label = f"{day}: {A_DAY} requests"
+        told = tqdm(served(champion).answer(rows), desc=label, total=A_DAY, unit="answer")
+        answers = {answer.item: answer.text for answer in told}
         site.traffic.append(
             Traffic(
                 id=f"{day}-{number}",
                 at=f"{day}T{number * 24 // A_DAY:02}:00:00Z",
                 user=f"user-{self.random.randrange(1_000)}",
                 prompt=row.prompt,
-                response=answer.text,
+                response=answers[row.id],
                 adapter=champion.adapter.files,
-                feedback=self.feedback(row, answer.text),
+                feedback=self.feedback(row, answers[row.id]),
             )
-            for number, (row, answer) in enumerate(zip(rows, answers, strict=True))
+            for number, row in enumerate(rows)
         )
 
     def feedback(self, row: Row, answer: str) -> Feedback | None:
@@ -216,10 +225,10 @@ class Users:
 
 
 @lru_cache(maxsize=1)
-def served(champion: AdapterVersion) -> Respondent:
-    """The champion with its model, which is loaded once for all days that it serves."""
-    adapter, decoding = champion.adapter, load(Decoding, "evaluation.decoding")
-    return registered(adapter.base, adapter.files, decoding)
+def served(champion: AdapterVersion) -> AnsweringModel:
+    """The champion's model, which is loaded once for all days that it serves."""
+    base, files = pinned_folder(champion.adapter.base, "base"), checked_out(champion.adapter.files)
+    return AnsweringModel(base, files, load(Decoding, "evaluation.decoding"))
 
 
 def rows_of(packages: Sequence[str]) -> list[Row]:
