@@ -50,7 +50,7 @@ WEEK, MONTH, YEAR = 7, 28, 365  # days
 CHANGED_ROWS = 500  # a night
 CALM = 10  # nights before a change
 PATIENCE = 30  # nights after it
-REFERENCES, SINGLE_NIGHTS = 4, 25  # of each kind, beside other tools
+REFERENCES = 4  # beside other tools
 OTHERS = ("evidently", "alibi")
 PHRASES = (
     "could you please tell me, {}",
@@ -83,7 +83,7 @@ def main() -> None:
         print_comparisons(rows)
     others = {tool: python for tool in OTHERS if (python := getattr(given, tool))}
     if others:
-        print_beside_others(rows, others)
+        print_beside_others(rows, others, given.nights // REFERENCES)
 
 
 def arguments() -> argparse.Namespace:
@@ -99,6 +99,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--years", type=int, default=100)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--results", type=Path, help="keeps each simulation's outcome")
+    parser.add_argument("--nights", type=int, default=100, help="of each kind, beside others")
     for tool in OTHERS:
         parser.add_argument(f"--{tool}", type=Path, help="an interpreter that has it")
     return parser.parse_args()
@@ -480,7 +481,7 @@ def print_comparisons(rows: Rows) -> None:
 # --- beside other tools --------------------------------------------------------------------------
 
 
-def print_beside_others(rows: Rows, others: Mapping[str, Path]) -> None:
+def print_beside_others(rows: Rows, others: Mapping[str, Path], nights: int) -> None:
     """Single nights, ours tested at their share of the yearly budget, the others at what they are
     set to by default. Each is a script beside this one, and an interpreter that has the tool.
     """
@@ -490,7 +491,7 @@ def print_beside_others(rows: Rows, others: Mapping[str, Path]) -> None:
         frozen = rng.choice(rows.inside, REFERENCE)
         every = np.arange(len(rows.inside) + len(rows.outside))
         watch = Watch.over(rows, Asked.on(-1, frozen), every, rng)
-        for name, drawn, users in single_nights(rows, rng):
+        for name, drawn, users in single_nights(rows, nights, rng):
             drifted = watch.drifted([watch.night(Asked.on(0, drawn, users))], rng)
             found["incumbent"].append(bool(drifted))
             names.append(name)
@@ -514,11 +515,11 @@ def told_by(tool: str, python: Path, folder: str, pairs: Sequence[str]) -> list[
     return [json.loads(line) for line in told.stdout.splitlines()]
 
 
-def single_nights(rows: Rows, rng: Generator) -> Iterator[tuple[str, Ints, Ints]]:
+def single_nights(rows: Rows, count: int, rng: Generator) -> Iterator[tuple[str, Ints, Ints]]:
     """Each kind of night in turn: its rows, and whose they are."""
     changed, own = changes(rows, rng), np.arange(CHANGED_ROWS)
     repeated = np.maximum(own, CHANGED_ROWS // 10)
-    for _ in range(SINGLE_NIGHTS):
+    for _ in range(count):
         calm = rng.choice(rows.inside, CHANGED_ROWS)
         yield "nothing changed", calm, own
         yield "one user repeats a query", calm[repeated], repeated
