@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom, hypergeom, norm
 
+from monitoring.attribution import attribute
 from monitoring.comparison import MINIMUM_EFFECT, MINIMUM_UNITS, always, compare
 from monitoring.control import NIGHTS, night_readings
 from monitoring.params import DriftParams
@@ -103,6 +104,19 @@ def test_a_weekend_like_other_weekends_is_drift_only_to_one_who_does_not_know_th
     reference = frozen(np.concatenate(week), times, Season.fit(times, cut, 50))
     saturday = night(reference, prompts(300, rng, WEEKEND), hours=5 * 24)
     assert verdict(reference, [saturday], DriftParams()) is expected
+
+
+def test_topics_of_a_saturday_are_held_against_those_of_saturdays() -> None:
+    rng = np.random.default_rng(18)
+    times = 24 * (np.arange(7 * 600, dtype=np.float32) // 600)
+    week = [prompts(600, rng, WEEKEND if day >= 5 else WEEKEND[::-1]) for day in range(7)]
+    saturday = Batch(vectors=prompts(600, rng, WEEKEND))
+    told = {
+        cut: attribute(frozen(np.concatenate(week), times, season), saturday, times[-1200:-600])
+        for cut, season in (("weekday", Season(weekly=True)), ("none", ALWAYS))
+    }
+    assert len(told["weekday"].topics) <= 1  # one in hundreds differs by three standard errors
+    assert len(told["none"].topics) > 3
 
 
 @pytest.mark.parametrize(
