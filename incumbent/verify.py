@@ -65,6 +65,6 @@ def replayed(registry: Registry, digest: str) -> str | None:
         again = rule(evidence, policy, stored.opening, stored.budget)
     except IncumbentError as error:
         return str(error)
-    if again.canonical() != stored.canonical():
+    if again.digest != digest:
         return f"the evidence gives {again}, the registry holds {stored}"
     return None

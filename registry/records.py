@@ -27,6 +27,11 @@ from registry.files import write_bytes, write_lines
 Digest = str  # SHA-256, 64 hex digits
 
 
+# Of a field that records did not have from the start: without a value it is left out of the bytes,
+# so that what was stored before keeps its digest.
+LATER = Field(exclude_if=lambda value: value is None)
+
+
 class Record(BaseModel):
     """A frozen value with canonical bytes; unknown fields, NaN and infinity are refused."""
 
@@ -218,6 +223,23 @@ class ModelPin(Record):
         return f"{self.name} (weights {short(self.weights)})"
 
 
+Precision = Literal["float32", "bfloat16", "float16"]
+Quantization = Literal["nf4", "int8", "none"]
+
+
+class Numerics(Record):
+    """How a model's numbers are computed; answers under different ones are never compared."""
+
+    precision: Precision
+    quantization: Quantization = "none"
+    dequantized: bool = False  # whether the quantised weights were turned back once, in memory
+    processor: str  # its kind: maker and vector instructions, or the GPU's name
+
+    def __str__(self) -> str:
+        quantized = "" if self.quantization == "none" else f", {self.quantization}"
+        return f"{self.precision}{quantized} on {self.processor}"
+
+
 class Adapter(Record):
     """What one training run made, before the registry gives it a number."""
 
@@ -226,6 +248,7 @@ class Adapter(Record):
     recipe: Digest
     dataset: Digest
     parent: Digest | None = None  # the adapter that training started from
+    numerics: Annotated[Numerics | None, LATER] = None  # of the training; None: made elsewhere
 
     def __str__(self) -> str:
         return f"adapter {short(self.files)} on {self.base.name}"
@@ -303,6 +326,8 @@ class ScorePins(Record):
     challenger: Digest
     decoding: Digest
     scorers: Digest
+    # Of the answers, in words; None: scores of a time or a program that did not tell.
+    numerics: Annotated[str | None, LATER] = None
 
 
 class ScoreTable(Record):

@@ -1,0 +1,82 @@
+"""Make a small registry with the code at hand, to be opened by all later code.
+
+    python -m tests.registries.make NAME
+
+Writes tests/registries/NAME: two promotions, a HOLD and a rollback, on score tables of its own, so
+that every decision can be made again. A registry that is committed is never made anew.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.decision import rule
+from evaluation.evidence import weigh
+from evaluation.policy import Policy
+from evaluation.score_table import ScoreTable
+from registry.records import AdapterVersion, Exam, ItemScore, ScorePins, Verdict
+from registry.store import Registry
+from tests.conftest import BASE
+from tests.places import DATASET, Place, made, ticking
+
+ROOT = Path(__file__).parent
+POLICY = Policy(gating=("rougeL", "semantic"))
+EXAM = Exam(items=tuple(f"item {i}" for i in range(80)))
+
+
+def main() -> None:
+    (name,) = sys.argv[1:]
+    (ROOT / name).mkdir()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Place(ROOT / name).open(ticking()) as registry,
+    ):
+        for adapter, gain in (("first", 0.1), ("second", 0.1), ("third", 0.02)):
+            judged(registry, adapter, gain, Path(folder))
+        registry.rollback("worse in use")
+
+
+def judged(registry: Registry, name: str, gain: float, folder: Path) -> AdapterVersion:
+    """Submit an adapter that is better by `gain`, decide, and promote it if it won."""
+    adapter, files = made(name, folder)
+    champion = registry.champion()
+    pins = ScorePins(
+        eval_set=EXAM.digest,
+        base=BASE.weights,
+        champion=champion.adapter.files if champion else None,
+        challenger=adapter.files,
+        decoding="f" * 64,
+        scorers="a" * 64,
+    )
+    version = registry.submit(adapter, files, f"made {name}", DATASET)
+    tables = {part: ScoreTable(pins=pins, items=items(gain, part)) for part in (40, 80)}
+    evidence = weigh(tables[80], POLICY, dev=tables[40])
+    look = registry.open_exam(pins, EXAM, version.number, POLICY.alpha)
+    decision = rule(evidence, POLICY, look.number, look.budget)
+    registry.record_decision(version.number, decision, evidence, POLICY)
+    if decision.verdict is Verdict.PROMOTE:
+        registry.promote(version.number, f"{name} won", by="policy")
+    return version
+
+
+def items(gain: float, count: int) -> tuple[ItemScore, ...]:
+    """Scores of both sides, and a preference that follows them; in slices of two kinds."""
+    rng = np.random.default_rng(count)
+    before = rng.uniform(0.2, 0.6, (count, 2)).round(4)
+    after = (before + gain + rng.normal(0, 0.1, (count, 2))).round(4)
+    return tuple(
+        ItemScore(
+            item=f"item {i}",
+            slices=(f"kind={'even' if i % 2 == 0 else 'odd'}",),
+            champion=dict(zip(("rougeL", "semantic"), map(float, before[i]), strict=True)),
+            challenger=dict(zip(("rougeL", "semantic"), map(float, after[i]), strict=True)),
+            preference=0.5 + 0.5 * float(np.sign(after[i, 0] - before[i, 0])),
+        )
+        for i in range(count)
+    )
+
+
+if __name__ == "__main__":
+    main()
