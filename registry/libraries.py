@@ -1,8 +1,11 @@
-"""How the libraries below us are to behave: quiet, offline, and sending nothing home."""
+"""How the libraries below us are to behave: quiet, offline, sending nothing home, and fast."""
 
 import logging
 import os
 import warnings
+from functools import cache
+
+from registry.processor import settle_processor
 
 # Read by the libraries when they are imported. A user's own setting wins.
 SETTINGS = {
@@ -12,20 +15,25 @@ SETTINGS = {
     "TOKENIZERS_PARALLELISM": "false",
     "GX_ANALYTICS_ENABLED": "false",
     "DVC_NO_ANALYTICS": "1",
-    # torch's threads wait for one another asleep. Spinning, as they do unasked, they make a step
-    # take many times as long as soon as another process wants the same cores.
-    "OMP_WAIT_POLICY": "PASSIVE",
 }
 CHOSEN_BY_USER = frozenset(SETTINGS.keys() & os.environ.keys())
 
 
+@cache
 def settle() -> None:
     """Settle everything, before the first heavy import; packages call it in their __init__."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    settle_processor()
     # Told at every import on CPUs with AVX512-BF16: that a kernel could not be downloaded.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
+
+
+def set_mixed_precision(precision: str) -> None:
+    """Tell accelerate, whose own variable would else put autocast into a float32 run."""
+    names = {"bfloat16": "bf16", "float16": "fp16", "float32": "no"}
+    os.environ["ACCELERATE_MIXED_PRECISION"] = names[precision]
 
 
 def allow_downloads() -> None:
