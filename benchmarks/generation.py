@@ -28,9 +28,10 @@ from evaluation.model import AnsweringModel
 from evaluation.params import Decoding
 from registry.files import home, staged_folder
 from registry.models import ModelChoice, embedded_base, pin
-from registry.records import Row
+from registry.records import Precision, Row
 from training.base import convert_embedded
 from training.params import TrainingParams
+from training.precision import numerics_here
 from training.train import Recipe, make_trainer, save_adapter
 
 DECODING = Decoding(max_new_tokens=128, batch_size=16)
@@ -54,8 +55,9 @@ def main() -> None:
     if not base.is_dir():
         convert_embedded(base)
     adapter = trained_adapter(base, rows[:TRAINED])
-    model, asked = AnsweringModel(base, adapter, DECODING), rows[-ASKED:]
-    plain = PlainLoop(base, adapter)
+    precision = numerics_here().precision
+    model, asked = AnsweringModel(base, adapter, DECODING, precision), rows[-ASKED:]
+    plain = PlainLoop(base, adapter, precision)
     print(f"\n{'plain loop':>10} {'here':>8}  tokens/s")
     ratios = []
     for _ in range(given.repetitions):
@@ -99,16 +101,18 @@ def trained_adapter(base: Path, rows: list[Row]) -> Path:
     folder = home() / "benchmarks" / "generation-adapter"
     if not folder.is_dir():
         with staged_folder(folder) as draft, tempfile.TemporaryDirectory() as curve:
-            trainer = make_trainer(tuple(rows), base, RECIPE, Path(curve))
+            here = numerics_here()
+            trainer = make_trainer(tuple(rows), base, RECIPE, here, Path(curve))
             trainer.train()
             pinned = pin(ModelChoice(model=str(base)), "base")
-            save_adapter(trainer.model, Recipe(base=pinned, rows="", params=RECIPE), draft)
+            recipe = Recipe(base=pinned, rows="", params=RECIPE, numerics=here)
+            save_adapter(trainer.model, recipe, draft)
     return folder
 
 
 def answer(model: AnsweringModel, rows: list[Row], clock: Clock) -> tuple[Found, float]:
     """What stage `generate` does in a home without answers; with its tokens per second."""
-    system = System(base="", adapter=None, decoding="", code="")
+    system = System(base="", adapter=None, decoding="", numerics=numerics_here(), code="")
     respondent = Respondent(system, DECODING.batch_size, lambda: model, clock)
     with tempfile.TemporaryDirectory() as empty:
         os.environ["INCUMBENT_HOME"] = empty
@@ -120,9 +124,10 @@ def answer(model: AnsweringModel, rows: list[Row], clock: Clock) -> tuple[Found,
 class PlainLoop:
     """What one writes first, with the library's defaults throughout."""
 
-    def __init__(self, base: Path, adapter: Path) -> None:
+    def __init__(self, base: Path, adapter: Path, precision: Precision) -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(base, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16, device_map="auto")
+        dtype = getattr(torch, precision)
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, device_map="auto")
         self.model = PeftModel.from_pretrained(model, adapter).eval()
 
     def answer(self, rows: list[Row], clock: Clock) -> tuple[Found, float]:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from registry.canonical import digest_bytes, digest_json
 from registry.files import home, write_lines
 from registry.layout import ANSWERS
-from registry.records import Digest, Record, Row
+from registry.records import Digest, Numerics, Record, Row
 
 LIBRARIES = ("torch", "transformers", "peft")
 FORMAT = 2  # of the cache's files
@@ -34,6 +34,7 @@ class System(Record):
     base: Digest  # of its pin: weights, configuration, tokenizer, chat template
     adapter: Digest | None  # None: the bare base
     decoding: Digest
+    numerics: Numerics
     code: Digest  # of the modules that make answers
     libraries: tuple[str, ...] = tuple(f"{name} {version(name)}" for name in LIBRARIES)
 

@@ -9,9 +9,25 @@ from evaluation.params import Decoding, FewShot
 from evaluation.systems import registered, respondent
 from registry.errors import run_stage
 from registry.files import staged_folder
-from registry.layout import ADAPTER, ADAPTER_FILES, ANSWERS, BASE, CHAMPION, rows_of
+from registry.layout import (
+    ADAPTER,
+    ADAPTER_FILES,
+    ANSWERS,
+    BASE,
+    CHAMPION,
+    NUMERICS,
+    rows_of,
+)
 from registry.params import load
-from registry.records import Adapter, ModelPin, Opponent, Row, Split, write_records
+from registry.records import (
+    Adapter,
+    ModelPin,
+    Numerics,
+    Opponent,
+    Row,
+    Split,
+    write_records,
+)
 
 Parts = Mapping[str, Sequence[Row]]
 
@@ -39,6 +55,7 @@ def sittings() -> dict[str, Sitting]:
     where params.yaml asks for it.
     """
     base, opponent = ModelPin.read(BASE), Opponent.read(CHAMPION)
+    numerics = Numerics.read(NUMERICS)
     decoding, few_shot = load(Decoding, "evaluation.decoding"), load(FewShot, "evaluation.few_shot")
     parts: dict[str, Sequence[Row]] = {
         part: Row.read_lines(rows_of(part)) for part in (Split.DEV, Split.SEALED)
@@ -47,14 +64,15 @@ def sittings() -> dict[str, Sitting]:
     parts["general"] = [item.row for item in read_suite(SUITE)]
     made = Adapter.read(ADAPTER).files
     seats = {
-        "champion": Sitting(registered(base, opponent.adapter, decoding), parts),
-        "challenger": Sitting(respondent(base, made, ADAPTER_FILES, decoding), parts),
+        "champion": Sitting(registered(base, opponent.adapter, decoding, numerics), parts),
+        "challenger": Sitting(respondent(base, made, ADAPTER_FILES, decoding, numerics), parts),
     }
     if opponent.reference:
-        seats["reference"] = Sitting(registered(base, opponent.reference, decoding), sealed)
+        reference = registered(base, opponent.reference, decoding, numerics)
+        seats["reference"] = Sitting(reference, sealed)
     if few_shot.shots:
         asked: Parts = {Split.SEALED: prompted(sealed[Split.SEALED], few_shot.shots)}
-        seats["few-shot"] = Sitting(respondent(base, None, None, decoding), asked)
+        seats["few-shot"] = Sitting(respondent(base, None, None, decoding, numerics), asked)
     return seats
 
 

@@ -21,7 +21,7 @@ from evaluation.answers import Answer
 from evaluation.params import Decoding
 from evaluation.reading import Memory, Reader, Tokens
 from registry.errors import InputError
-from registry.records import Message, Row
+from registry.records import Message, Precision, Row
 
 
 @dataclass
@@ -35,21 +35,26 @@ class Draft:
 
 
 class AnsweringModel:
-    """Loads in bfloat16 from local folders; adapter None means the bare base.
+    """Loads from local folders; adapter None means the bare base.
 
-    An adapter is not merged, and computes in the type that it was saved in, as in training.
+    An adapter is not merged, and computes in the same precision as its base.
     """
 
-    def __init__(self, base: Path, adapter: Path | None, decoding: Decoding) -> None:
+    def __init__(
+        self, base: Path, adapter: Path | None, decoding: Decoding, precision: Precision
+    ) -> None:
         self.decoding = decoding
         self.tokenizer = AutoTokenizer.from_pretrained(base)
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16, device_map="auto")
+        dtype = getattr(torch, precision)
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, device_map="auto")
         ends = model.generation_config.eos_token_id
         self.ends = frozenset(ends if isinstance(ends, list) else [ends])
         positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self.context = positions or inf  # tokens of a prompt and its answer, at most
         if adapter:
-            model = PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False)
+            model = PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False).to(
+                dtype
+            )
         self.reader = Reader(model.eval())
 
     @torch.inference_mode()

@@ -12,7 +12,7 @@ from pydantic import Field, PositiveInt
 
 from registry.canonical import digest_json
 from registry.errors import IncumbentError, InputError
-from registry.records import Digest, ItemScore, Record
+from registry.records import Digest, ItemScore, Precision, Record
 
 
 class Suites(Record):
@@ -34,8 +34,10 @@ class Sample(Record):
     metrics: dict[str, float]  # those of which more is better
 
 
-def ask(base: Path, adapter: Path | None, suites: Suites) -> tuple[Sample, ...]:
-    """Run the tasks on the base model, bare or with an adapter, in bfloat16 as answers are made.
+def ask(
+    base: Path, adapter: Path | None, suites: Suites, precision: Precision
+) -> tuple[Sample, ...]:
+    """Run the tasks on the base model, bare or with an adapter.
 
     Raises InputError for tasks that lm-eval does not know or cannot load.
     """
@@ -50,7 +52,7 @@ def ask(base: Path, adapter: Path | None, suites: Suites) -> tuple[Sample, ...]:
     model = HFLM(
         str(base),
         peft=str(adapter) if adapter else None,
-        dtype="bfloat16",
+        dtype=precision,
         device="cuda" if torch.cuda.is_available() else "cpu",
         batch_size=suites.batch_size,
     )

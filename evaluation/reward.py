@@ -15,10 +15,10 @@ from evaluation.preference import judge_of
 from evaluation.systems import respondent
 from registry.errors import InputError, run_stage
 from registry.files import staged_folder
-from registry.layout import BASE, CALIBRATION, EMBEDDER, REWARD, rows_of
+from registry.layout import BASE, CALIBRATION, EMBEDDER, NUMERICS, REWARD, rows_of
 from registry.models import pinned_folder
 from registry.params import PARAMS, load
-from registry.records import Calibration, ModelPin, Record, Row, Split
+from registry.records import Calibration, ModelPin, Numerics, Record, Row, Split
 
 
 class Source(Record):
@@ -50,7 +50,8 @@ def train(params: RewardParams, folder: Path) -> None:
     given = read_pairs()
     further = allowed(given, [*exams, *held_out])
     made = pairs(learnt, own_answers(learnt))
-    train_reward([*made, *further], starting_point(params), params, folder)
+    precision = Numerics.read(NUMERICS).precision
+    train_reward([*made, *further], starting_point(params), params, precision, folder)
     print(
         f"learnt from {len(made)} pairs of training rows and {len(further)} from {PREFERENCES}/ "
         f"({len(given) - len(further)} left out, whose prompt is examined or whose answers are one)"
@@ -71,7 +72,8 @@ def parts(params: RewardParams) -> tuple[list[Row], list[Row]]:
 
 def own_answers(rows: Sequence[Row]) -> dict[str, str]:
     """What the bare base answers, by row."""
-    bare = respondent(ModelPin.read(BASE), None, None, load(Decoding, "evaluation.decoding"))
+    decoding = load(Decoding, "evaluation.decoding")
+    bare = respondent(ModelPin.read(BASE), None, None, decoding, Numerics.read(NUMERICS))
     return {answer.item: answer.text for answer in bare.answers(rows, "bare base, training rows")}
 
 

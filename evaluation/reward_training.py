@@ -14,10 +14,17 @@ from trl import RewardConfig, RewardTrainer
 from evaluation.calibration import Pair
 from evaluation.params import Lora, RewardParams
 from evaluation.reward_model import exchange, separator_of
+from registry.libraries import set_mixed_precision
+from registry.records import Precision
 
 
-def train_reward(pairs: Sequence[Pair], base: Path, params: RewardParams, folder: Path) -> None:
-    """Fine-tune a model into a reward model: safetensors, JSON, and no pickle."""
+def train_reward(
+    pairs: Sequence[Pair], base: Path, params: RewardParams, precision: Precision, folder: Path
+) -> None:
+    """Fine-tune a model into a reward model: safetensors, JSON, and no pickle.
+
+    In another precision than float32 it is mixed: the weights stay in float32.
+    """
     tokenizer = AutoTokenizer.from_pretrained(base, model_max_length=params.max_length)
     tokenizer.eos_token = tokenizer.eos_token or tokenizer.sep_token  # TRL ends texts with it
     torch.manual_seed(params.seed)  # the new head's weights are drawn here
@@ -34,7 +41,7 @@ def train_reward(pairs: Sequence[Pair], base: Path, params: RewardParams, folder
     ]
     trainer = RewardTrainer(
         model=model,
-        args=reward_config(params),
+        args=reward_config(params, precision),
         train_dataset=Dataset.from_list(texts),
         processing_class=tokenizer,
         peft_config=lora_config(params.lora) if params.lora else None,
@@ -64,7 +71,8 @@ class BarOnly(ProgressCallback):
         pass
 
 
-def reward_config(params: RewardParams) -> RewardConfig:
+def reward_config(params: RewardParams, precision: Precision) -> RewardConfig:
+    set_mixed_precision(precision)
     return RewardConfig(
         output_dir=tempfile.gettempdir(),  # nothing is saved there: save_strategy is "no"
         num_train_epochs=params.epochs,
@@ -73,7 +81,8 @@ def reward_config(params: RewardParams) -> RewardConfig:
         max_length=params.max_length,
         warmup_steps=0.1,
         gradient_checkpointing=False,
-        bf16=False,
+        bf16=precision == "bfloat16",
+        fp16=precision == "float16",
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=params.seed,

@@ -17,6 +17,7 @@ from registry.layout import (
     CHAMPION,
     EMBEDDER,
     EXAM,
+    NUMERICS,
     REWARD,
     SCORES,
     rows_of,
@@ -29,6 +30,7 @@ from registry.records import (
     Flags,
     ItemScore,
     ModelPin,
+    Numerics,
     Opponent,
     Row,
     ScorePins,
@@ -142,6 +144,7 @@ def pins(exam: Exam, scorers: str) -> ScorePins:
         challenger=Adapter.read(ADAPTER).files,
         decoding=load(Decoding, "evaluation.decoding").digest,
         scorers=scorers,
+        numerics=str(Numerics.read(NUMERICS)),
     )
 
 

@@ -8,12 +8,14 @@ from registry.canonical import digest_files
 from registry.files import home
 from registry.models import pinned_folder
 from registry.reader import Reader
-from registry.records import Digest, ModelPin
+from registry.records import Digest, ModelPin, Numerics
 
 
-def registered(base: ModelPin, adapter: Digest | None, decoding: Decoding) -> Respondent:
+def registered(
+    base: ModelPin, adapter: Digest | None, decoding: Decoding, numerics: Numerics
+) -> Respondent:
     """The bare base, or an adapter on it that is checked out of the registry."""
-    return respondent(base, adapter, checked_out(adapter), decoding)
+    return respondent(base, adapter, checked_out(adapter), decoding, numerics)
 
 
 def checked_out(adapter: Digest | None) -> Path | None:
@@ -25,7 +27,11 @@ def checked_out(adapter: Digest | None) -> Path | None:
 
 
 def respondent(
-    base: ModelPin, adapter: Digest | None, files: Path | None, decoding: Decoding
+    base: ModelPin,
+    adapter: Digest | None,
+    files: Path | None,
+    decoding: Decoding,
+    numerics: Numerics,
 ) -> Respondent:
     """Make a system ready to answer; its weights are read when an answer is not cached."""
 
@@ -33,12 +39,13 @@ def respondent(
         # Imported here so that a run whose answers are all cached does not wait for torch.
         from evaluation.model import AnsweringModel
 
-        return AnsweringModel(pinned_folder(base, "base"), files, decoding)
+        return AnsweringModel(pinned_folder(base, "base"), files, decoding, numerics.precision)
 
     system = System(
         base=base.digest,
         adapter=adapter,
         decoding=decoding.digest,
+        numerics=numerics,
         code=digest_files(Path(__file__).parent, ["model.py", "reading.py"]),
     )
     return Respondent(system, decoding.batch_size, load_model)

@@ -43,6 +43,7 @@ from registry.records import (
     Traffic,
 )
 from registry.store import Registry
+from training.precision import numerics_here
 
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / ".incumbent" / "demo"
@@ -228,7 +229,8 @@ class Users:
 def served(champion: AdapterVersion) -> AnsweringModel:
     """The champion's model, which is loaded once for all days that it serves."""
     base, files = pinned_folder(champion.adapter.base, "base"), checked_out(champion.adapter.files)
-    return AnsweringModel(base, files, load(Decoding, "evaluation.decoding"))
+    decoding = load(Decoding, "evaluation.decoding")
+    return AnsweringModel(base, files, decoding, numerics_here().precision)
 
 
 def rows_of(packages: Sequence[str]) -> list[Row]:

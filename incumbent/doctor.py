@@ -11,11 +11,14 @@ from pathlib import Path
 
 from rich.text import Text
 
+from incumbent.estimate import minutes_of_a_run
 from incumbent.output import print_json, print_table
 from registry.errors import IncumbentError
-from registry.models import Kind, ModelChoice, locate
+from registry.models import BaseChoice, Kind, ModelChoice, locate
 from registry.params import load
+from registry.processor import told
 from registry.store import Registry
+from training.precision import Machine, numerics, slowness, this_machine
 
 PACKAGES = (
     "torch",
@@ -61,6 +64,7 @@ def findings() -> Iterator[Finding]:
     for package in PACKAGES:
         yield installed(package)
     yield accelerator()
+    yield from speed()
     yield model("base")
     yield model("embedder")
     yield registry()
@@ -84,9 +88,36 @@ def accelerator() -> Finding:
     return Finding("accelerator", True, "none: training and answering run on the processor")
 
 
+def speed() -> Iterator[Finding]:
+    """In which precision and with which threads models will be computed, why, and how long."""
+    yield Finding("threads", True, told())
+    try:
+        machine, choice = this_machine(), load(BaseChoice, "base")
+        chosen = numerics(choice.precision, machine)
+        yield Finding("precision", True, f"{chosen}: {reason(choice.precision, machine)}")
+        if warning := slowness(chosen, machine):
+            yield Finding("precision", True, f"warning: {warning}")
+        if minutes := minutes_of_a_run(machine, chosen.precision):
+            yield Finding("first run", True, f"about {minutes:.0f} minutes after installation")
+    except IncumbentError as error:
+        yield Finding("precision", False, str(error))
+    except ImportError:
+        return  # which has been told of
+
+
+def reason(wanted: str, machine: Machine) -> str:
+    if wanted != "auto":
+        return "set in params.yaml"
+    if machine.gpu:
+        return "the best that this GPU can do"
+    times = ", ".join(f"{p} {seconds * 1e3:.1f} ms" for p, seconds in machine.seconds.items())
+    return f"the fastest here in a measurement ({times})"
+
+
 def model(kind: Kind) -> Finding:
     try:
-        folder = locate(load(ModelChoice, kind), kind)
+        choice = load(BaseChoice if kind == "base" else ModelChoice, kind)
+        folder = locate(ModelChoice(model=choice.model, revision=choice.revision), kind)
     except IncumbentError as error:
         return Finding(f"{kind} model", False, str(error))
     ready = str(folder) if folder.is_dir() else "will be converted by `dvc repro`, once"

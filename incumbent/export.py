@@ -62,11 +62,14 @@ def write_adapter(registry: Reader, version: AdapterVersion, draft: Path) -> Non
 
 def write_merged(artifacts: Artifacts, version: AdapterVersion, draft: Path) -> None:
     """The base's weights with the adapter in them; the adapter's signature is not about those."""
-    from training.export import merge  # torch, which an export of the adapter does without
+    # Imported here because an export of the adapter does without torch.
+    from training.export import merge
+    from training.precision import numerics_here
 
     base = pinned_folder(version.adapter.base, "base")
     with tempfile.TemporaryDirectory(prefix="incumbent-export-") as place:
-        merge(base, artifacts.check_out(version.adapter.files, Path(place, "adapter")), draft)
+        adapter = artifacts.check_out(version.adapter.files, Path(place, "adapter"))
+        merge(base, adapter, draft, numerics_here().precision)
 
 
 def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, *, merged: bool) -> None:

@@ -14,9 +14,15 @@ from registry.layout import ADAPTER, ADAPTER_FILES, BASE
 from registry.records import AdapterVersion, ModelPin
 from registry.store import Registry
 
-STAGES = ("registry.champion", "evaluation.generate", "evaluation.score", "evaluation.compare")
+STAGES = (
+    "training.base",
+    "registry.champion",
+    "evaluation.generate",
+    "evaluation.score",
+    "evaluation.compare",
+)
 SHARED = ("params.yaml", "datasets")
-INPUTS = ("base.json", "embedder.json", "reward", "calibration.json", "dataset.json", "gate")
+INPUTS = ("reward", "calibration.json", "dataset.json", "gate")
 
 
 def rechallenge(number: int, *, promote: bool, reason: str, as_json: bool) -> int:

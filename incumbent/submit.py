@@ -40,6 +40,10 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
         champion = registry.champion()
         seated = champion is not None and champion.adapter.files == adapter.files
         version = registry.submit(adapter, ADAPTER_FILES, reason, *lineage())
+        kept = registry.decision(version.number) if seated else None
+        if kept and measured_elsewhere(kept, evidence):
+            print_kept(version, kept, evidence, as_json=as_json)
+            return EXIT_CODES[kept.verdict]
         decision = decide(registry, version, evidence, policy)
         page = home() / "reports" / f"{version.family}-v{version.number}.html"
         write_bytes(page, comparison(evidence, decision, policy).encode())
@@ -48,12 +52,7 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
         if promoted:
             registry.promote(version.number, reason, by="policy")
     if as_json:
-        print_json(
-            {
-                "version": version.model_dump(mode="json"),
-                "decision": decision.model_dump(mode="json"),
-            }
-        )
+        print_as_json(version, decision)
     else:
         print_comparison(evidence, decision, policy, opponent)
         print_outcome(version, decision, page, promoted=promoted, seated=seated, fallen=fallen)
@@ -77,6 +76,14 @@ def refuse_stale(evidence: Evidence, policy: Policy, adapter: Adapter, opponent:
         )
 
 
+def measured_elsewhere(decision: Decision, evidence: Evidence) -> bool:
+    """Whether the evidence is about answers of another kind of machine: what a champion won on
+    stays what it is.
+    """
+    won, now = decision.pins, evidence.pins
+    return won is not None and now is not None and won.numerics != now.numerics
+
+
 def lineage() -> tuple[DatasetVersion, GateReport]:
     return DatasetVersion.read(DATASET), GateReport.read(GATE_REPORT)
 
@@ -92,6 +99,28 @@ def decide(
         decision = rule(evidence, policy, opening.number, opening.budget)
     registry.record_decision(version.number, decision, evidence, policy)
     return decision
+
+
+def print_as_json(version: AdapterVersion, decision: Decision) -> None:
+    print_json(
+        {"version": version.model_dump(mode="json"), "decision": decision.model_dump(mode="json")}
+    )
+
+
+def print_kept(
+    version: AdapterVersion, decision: Decision, evidence: Evidence, *, as_json: bool
+) -> None:
+    """Say that a champion stays one where the pipeline has answered anew on another machine."""
+    if as_json:
+        print_as_json(version, decision)
+        return
+    assert decision.pins and evidence.pins, "they differ in their numerics"
+    console.print(f"{version.label} is the champion already; nothing changed", soft_wrap=True)
+    console.print(
+        f"it won on answers in {decision.pins.numerics or 'unknown numerics'}, those of the last "
+        f"`dvc repro` are in {evidence.pins.numerics}",
+        soft_wrap=True,
+    )
 
 
 def print_comparison(

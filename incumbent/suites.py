@@ -13,6 +13,7 @@ from registry.libraries import allow_downloads
 from registry.models import pinned_folder
 from registry.params import load
 from registry.records import Adapter, ItemScore, ModelPin, Opponent, write_records
+from training.precision import numerics_here
 
 COLUMNS = ("task", "metric", ">items", ">champion", ">challenger", ">difference")
 
@@ -32,9 +33,9 @@ def run_suites(
         batch_size=load(Decoding, "evaluation.decoding").batch_size,
         chat=base.chat_template is not None,
     )
-    folder = pinned_folder(base, "base")
-    champion = ask(folder, checked_out(opponent.adapter), suites)
-    table = paired(champion, ask(folder, ADAPTER_FILES, suites), metric)
+    folder, precision = pinned_folder(base, "base"), numerics_here().precision
+    champion = ask(folder, checked_out(opponent.adapter), suites, precision)
+    table = paired(champion, ask(folder, ADAPTER_FILES, suites, precision), metric)
     write_records(to, table)
     print_table(COLUMNS, [means(name, list(items)) for name, items in groupby(table, task)])
     console.print(

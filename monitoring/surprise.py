@@ -10,7 +10,8 @@ from registry.artifacts import Artifacts
 from registry.canonical import digest_bytes, digest_json
 from registry.files import home, write_bytes
 from registry.models import pinned_folder
-from registry.records import AdapterVersion, Message, Record, Row
+from registry.records import AdapterVersion, Message, Numerics, Precision, Record, Row
+from training.precision import numerics_here
 
 READ = 2_000  # characters of a prompt: longer ones would need more memory than they tell
 CHUNK = 64  # prompts read between two writes of the cache
@@ -28,13 +29,14 @@ def surprise(version: AdapterVersion, artifacts: Artifacts, prompts: Sequence[st
     NaN where a prompt is longer than the model's context. Each prompt is read once by each
     adapter: what was read is kept.
     """
-    cache = home() / "monitoring" / "surprise" / f"{key_of(version)}.json"
+    numerics = numerics_here()
+    cache = home() / "monitoring" / "surprise" / f"{key_of(version, numerics)}.json"
     known = dict(Surprises.read(cache).nats) if cache.exists() else {}
     prompts = [prompt[:READ] for prompt in prompts]
     keys = [digest_bytes(prompt.encode()) for prompt in prompts]
     missing = {k: p for k, p in zip(keys, prompts, strict=True) if k not in known}
     if missing:
-        reader = PromptReader(version, artifacts)
+        reader = PromptReader(version, artifacts, numerics.precision)
         pairs = sorted(missing.items(), key=lambda pair: -len(pair[1]))
         for start in range(0, len(pairs), CHUNK):
             part = pairs[start : start + CHUNK]
@@ -45,14 +47,15 @@ def surprise(version: AdapterVersion, artifacts: Artifacts, prompts: Sequence[st
     return np.array([np.nan if v is None else v for v in values], np.float32)
 
 
-def key_of(version: AdapterVersion) -> str:
-    return digest_json([version.adapter.files, version.adapter.base.digest])[:16]
+def key_of(version: AdapterVersion, numerics: Numerics) -> str:
+    pins = [version.adapter.files, version.adapter.base.digest, numerics.digest]
+    return digest_json(pins)[:16]
 
 
 class PromptReader:
     """A base model with an adapter on it, that reads prompts as users' turns of its template."""
 
-    def __init__(self, version: AdapterVersion, artifacts: Artifacts) -> None:
+    def __init__(self, version: AdapterVersion, artifacts: Artifacts, precision: Precision) -> None:
         # Imported here because a night whose prompts were all read need not wait for torch.
         from evaluation.model import AnsweringModel
         from evaluation.params import Decoding
@@ -60,7 +63,8 @@ class PromptReader:
         base = pinned_folder(version.adapter.base, "base")
         files = version.adapter.files
         adapter = artifacts.check_out(files, home() / "adapters" / files)
-        self.model = AnsweringModel(base, adapter, Decoding(max_new_tokens=1, batch_size=16))
+        decoding = Decoding(max_new_tokens=1, batch_size=16)
+        self.model = AnsweringModel(base, adapter, decoding, precision)
 
     def nats(self, prompts: Sequence[str]) -> list[float | None]:
         """Of each prompt as the completion of an empty turn, so that it alone is scored."""

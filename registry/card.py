@@ -36,6 +36,7 @@ def card(lineage: Lineage, *, merged: bool = False) -> str:
         TEMPLATE,
         lineage=lineage,
         base=base,
+        precision=precision(lineage),
         merged=merged,
         decision=lineage.decision,
         opponent=name_of(lineage.opponent),
@@ -47,6 +48,12 @@ def card(lineage: Lineage, *, merged: bool = False) -> str:
         pins=pins(lineage),
         front_matter=Markup(front_matter(lineage, stated, merged=merged)),
     )
+
+
+def precision(lineage: Lineage) -> str:
+    """In which the adapter was trained, as far as its record tells."""
+    numerics = lineage.version.adapter.numerics
+    return numerics.precision if numerics else "bfloat16"
 
 
 def standing(lineage: Lineage) -> str:

@@ -10,7 +10,7 @@ from registry.canonical import digest_bytes, digest_files
 from registry.errors import IncumbentError, InputError
 from registry.files import home
 from registry.params import Settings
-from registry.records import ModelPin
+from registry.records import ModelPin, Precision
 
 EMBEDDED = "embedded"
 Kind = Literal["base", "embedder"]
@@ -28,6 +28,14 @@ class ModelChoice(Settings):
 
     model: str = EMBEDDED
     revision: str | None = None
+
+
+class BaseChoice(ModelChoice):
+    """The base model, and the precision in which it and its adapters are computed with."""
+
+    # auto: what this machine is fastest in, of bfloat16 and float32 on a processor (measured once)
+    # and of what a GPU can do.
+    precision: Literal["auto"] | Precision = "auto"
 
 
 def pin(choice: ModelChoice, kind: Kind) -> ModelPin:

@@ -1,5 +1,6 @@
 """A fake home for every test, and makers of small true records."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,11 +11,13 @@ import pytest
 
 from registry.canonical import digest_folder
 from registry.models import embedded_base
+from registry.processor import CAPS
 from registry.records import (
     Adapter,
     Decision,
     Evidence,
     ModelPin,
+    Numerics,
     ScorePins,
     Verdict,
 )
@@ -25,6 +28,14 @@ ROOT = Path(__file__).parents[1]
 BASE = ModelPin(
     model="m", name="a-base", revision="r", weights="b" * 64, config="c" * 64, chat_template=None
 )
+
+
+NUMERICS = Numerics(precision="float32", processor="a processor")
+
+
+def caps() -> dict[str, str]:
+    """The variables by which this machine is to pass for an older one, for processes of tests."""
+    return {name: os.environ[name] for name in CAPS if name in os.environ}
 
 
 @pytest.fixture(autouse=True)

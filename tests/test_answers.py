@@ -9,8 +9,9 @@ import pytest
 from evaluation.answers import BATCHES, Answer, Respondent, System
 from registry.files import home
 from registry.records import Row
+from tests.conftest import NUMERICS
 
-SYSTEM = System(base="b" * 64, adapter=None, decoding="d" * 64, code="c" * 64)
+SYSTEM = System(base="b" * 64, adapter=None, decoding="d" * 64, numerics=NUMERICS, code="c" * 64)
 
 
 def rows(size: int) -> list[Row]:
@@ -114,13 +115,20 @@ def test_a_harmed_file_is_made_anew(harm: Callable[[bytes], bytes]) -> None:
     assert 0 < len(again.asked) < 20
 
 
-def test_another_system_prompt_or_completion_is_asked_anew() -> None:
+def test_another_system_processor_prompt_or_completion_is_asked_anew() -> None:
     asked = rows(3)
     respondent(Echo()).answers(asked, "test")
     other_end = [row.model_copy(update={"completion": row.prompt}) for row in asked]
     other_start = [row.model_copy(update={"prompt": row.completion}) for row in asked]
     tuned = SYSTEM.model_copy(update={"adapter": "a" * 64})
-    for system, changed in [(SYSTEM, other_end), (SYSTEM, other_start), (tuned, asked)]:
+    elsewhere = NUMERICS.model_copy(update={"processor": "another processor"})
+    moved = SYSTEM.model_copy(update={"numerics": elsewhere})
+    for system, changed in [
+        (SYSTEM, other_end),
+        (SYSTEM, other_start),
+        (tuned, asked),
+        (moved, asked),
+    ]:
         model = Echo()
         respondent(model, system).answers(changed, "test")
         assert len(model.asked) == 3

@@ -193,6 +193,8 @@ def test_exports_load_in_peft_and_transformers_and_answer_alike(
     with Registry.here() as registry:
         registry.submit(adapter, folder, "made", DATASET)
     export_version(1, Path("out"), merged=False)
+    with Path("params.yaml").open("a") as params:
+        params.write("base: {precision: bfloat16}\n")
     export_version(1, Path("whole"), merged=True)
 
     tokenizer = AutoTokenizer.from_pretrained("whole")

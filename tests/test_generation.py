@@ -15,6 +15,7 @@ from evaluation.model import AnsweringModel
 from evaluation.params import Decoding
 from registry.errors import InputError
 from registry.records import Message, Row
+from tests.conftest import NUMERICS
 
 pytestmark = pytest.mark.slow
 
@@ -50,9 +51,7 @@ def alone(model: AnsweringModel, row: Row) -> list[int]:
 
 def exact(base: Path, adapter: Path | None) -> AnsweringModel:
     """A model in float32, in which no two tokens are so near that a batch's shape decides."""
-    model = AnsweringModel(base, adapter, DECODING)
-    model.reader.model.float()
-    return model
+    return AnsweringModel(base, adapter, DECODING, "float32")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +73,7 @@ def with_two_ends(base_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def adapter(base_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LoRA adapter that disturbs every layer a little."""
     torch.manual_seed(0)
-    base = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.bfloat16)
+    base = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
     config = LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear", r=4, lora_alpha=1)
     model = get_peft_model(base, config)
     for name, weight in model.named_parameters():
@@ -197,11 +196,11 @@ class Interrupted:
 def test_an_interrupted_run_gives_the_bytes_of_one_that_was_not(
     with_two_ends: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    system = System(base="b", adapter="a", decoding="d", code="c")
+    system = System(base="b", adapter="a", decoding="d", numerics=NUMERICS, code="c")
     decoding = Decoding(max_new_tokens=24, batch_size=2)
 
     def load() -> AnsweringModel:
-        return AnsweringModel(with_two_ends, adapter, decoding)
+        return AnsweringModel(with_two_ends, adapter, decoding, "float32")
 
     once = load()
     with pytest.raises(KeyboardInterrupt):

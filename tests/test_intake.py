@@ -25,6 +25,7 @@ from registry.params import load
 from registry.place import RegistryParams
 from registry.records import ModelPin
 from registry.store import Registry
+from tests.conftest import NUMERICS
 from tests.hostile import (
     ALL,
     CONFIG,
@@ -348,19 +349,20 @@ def test_an_adapter_of_peft_is_admitted_and_peft_loads_it_from_the_registry(
     pinned.write(Path("outputs/base.json"))
     params = TrainingParams(r=4)
     torch.manual_seed(0)
-    base = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.bfloat16)
+    base = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
     model = get_peft_model(base, lora_config(params))
     for name, weight in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.01)
     Path("adapter").mkdir()
-    save_adapter(model, Recipe(base=pinned, rows="1" * 64, params=params), Path("adapter"))
+    recipe = Recipe(base=pinned, rows="1" * 64, params=params, numerics=NUMERICS)
+    save_adapter(model, recipe, Path("adapter"))
     ids = torch.arange(100, 120).unsqueeze(0)
     model.eval()
     with torch.inference_mode():
         expected = model(input_ids=ids).logits
     take_in(Path("adapter"))
-    fresh = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.bfloat16)
+    fresh = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
     loaded = PeftModel.from_pretrained(fresh, stored()).eval()
     with torch.inference_mode():
         assert torch.equal(loaded(input_ids=ids).logits, expected)

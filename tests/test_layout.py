@@ -16,7 +16,7 @@ from monitoring.notices import NoticeParams
 from monitoring.params import DriftParams, TrafficParams, TriggerParams
 from monitoring.scheduler import ScheduleParams
 from registry import layout
-from registry.models import ModelChoice
+from registry.models import BaseChoice, ModelChoice
 from registry.params import Settings, load
 from registry.place import RegistryParams
 from tests.conftest import ROOT
@@ -75,7 +75,7 @@ def test_every_output_is_where_the_layout_says() -> None:
 @pytest.mark.parametrize(
     ("model", "section"),
     [
-        (ModelChoice, "base"),
+        (BaseChoice, "base"),
         (ModelChoice, "embedder"),
         (CollectParams, "curation.collect"),
         (CurateParams, "curation.curate"),

@@ -15,7 +15,8 @@ import yaml
 
 from curation.python_api import read_package
 from registry.records import Evidence, Row
-from tests.conftest import ROOT
+from tests.conftest import ROOT, caps
+from training.precision import Machine
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +72,7 @@ class Project:
             "HOME": os.environ["HOME"],
             "DVC_NO_ANALYTICS": "1",
             "INCUMBENT_ACTOR": "tester",
-        }
+        } | caps()
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -227,6 +228,30 @@ def test_a_version_that_is_there_already_sits_the_exam_again(project: Project) -
     seated = project.run("incumbent", "rechallenge", "1")
     assert seated.returncode == 2
     assert "test v1 is the champion: it has nobody to challenge" in seated.stdout
+
+
+def test_another_kind_of_machine_answers_anew_trains_nothing_and_moves_no_seat(
+    project: Project,
+) -> None:
+    evidence = project.read("outputs/evidence.json")
+    (measured,) = (project.folder / ".incumbent" / "machines").iterdir()
+    here = Machine.read(measured)
+    here.model_copy(update={"processor": "another kind"}).write(measured)
+    ran = stages_run(project.repro())
+    assert {"base", "generate", "score", "compare"} <= set(ran)
+    assert "train" not in ran
+    submitted = project.run("incumbent", "submit", "--promote")
+    assert submitted.returncode == 0, submitted.stdout
+    assert "test v1 is the champion already; nothing changed" in submitted.stdout
+    assert f"on {here.processor}, those of the last" in submitted.stdout
+    again = project.run("incumbent", "rechallenge", "2", "--json")
+    assert again.returncode == 0, again.stdout
+    printed = json.loads(again.stdout[again.stdout.index('{\n  "version"') :])
+    assert printed["decision"]["pins"]["numerics"].endswith("on another kind")
+    assert project.run("incumbent", "verify").returncode == 0
+    here.write(measured)
+    project.repro()
+    assert project.read("outputs/evidence.json") == evidence
 
 
 def test_a_run_from_scratch_gives_the_same_bytes(

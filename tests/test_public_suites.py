@@ -116,7 +116,7 @@ def test_where_lm_eval_is_missing_the_error_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "lm_eval", None)
     with pytest.raises(InputError, match=r"pip install 'incumbent\[lm-eval\]'"):
-        ask(Path("base"), None, Suites(tasks=("arc_easy",)))
+        ask(Path("base"), None, Suites(tasks=("arc_easy",)), "float32")
 
 
 # --- with lm-eval itself -------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def outputs(base_model: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.bfloat16)
+    model = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
     noise = LoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "down_proj"])
     noise.init_lora_weights = False
     get_peft_model(model, noise).save_pretrained(ADAPTER_FILES)

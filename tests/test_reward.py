@@ -20,6 +20,7 @@ from registry.layout import BASE, CALIBRATION, REWARD, rows_of
 from registry.models import ModelChoice, embedded_base, locate, pin
 from registry.params import load
 from registry.records import Calibration, Row, Split, write_records
+from tests.conftest import NUMERICS
 from tests.judge_server import Asked, Reply, judge_server
 
 
@@ -123,6 +124,7 @@ def project(base_model: Path) -> None:
     embedded_base().symlink_to(base_model)
     pin(ModelChoice(), "base").write(BASE)
     pin(ModelChoice(), "embedder").write(BASE.with_name("embedder.json"))
+    NUMERICS.write(BASE.with_name("numerics.json"))
     made = rows(24)
     write_records(rows_of(Split.TRAIN), made[:16])
     write_records(rows_of(Split.DEV), made[16:20])
@@ -170,7 +172,7 @@ def trained(tmp_path: Path) -> Callable[[str, Lora | None], Path]:
         folder = tmp_path / name
         rate = 2e-3 if lora else 5e-4
         params = RewardParams(lora=lora, learning_rate=rate, batch_size=4, epochs=3)
-        train_reward(TRAINED, locate(ModelChoice(), "embedder"), params, folder)
+        train_reward(TRAINED, locate(ModelChoice(), "embedder"), params, "float32", folder)
         return folder
 
     return train

@@ -1,29 +1,33 @@
 """What QLoRA must hold here: loss on answers alone, honest gradients, equal bytes, no pickle."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import bitsandbytes as bnb
 import pytest
 import torch
 from peft import PeftModel, get_peft_model
 from safetensors.torch import load_file
+from torch.nn.functional import cosine_similarity
+from torch.testing import assert_close
 from trl import SFTTrainer
 
 from registry.canonical import digest_folder
 from registry.errors import InputError
 from registry.models import ModelChoice, pin
-from registry.records import Adapter, DatasetVersion, Row, Split, write_records
-from tests.conftest import ROOT
-from training.model import load_quantized, lora_config
+from registry.records import Adapter, DatasetVersion, Numerics, Row, Split, write_records
+from tests.conftest import NUMERICS, ROOT, caps
+from training.model import load_base, lora_config, set_adapter_precision
 from training.params import TrainingParams
-from training.train import make_trainer
+from training.train import make_trainer, trained_with
 
 pytestmark = pytest.mark.slow
 
-PARAMS = TrainingParams(r=4, batch_size=2, epochs=1)
+PARAMS = TrainingParams(r=4, batch_size=2, epochs=1, dequantize_once=False)
 
 
 def rows(count: int = 4) -> tuple[Row, ...]:
@@ -35,7 +39,7 @@ def rows(count: int = 4) -> tuple[Row, ...]:
 
 @pytest.fixture
 def trainer(base_model: Path, tmp_path: Path) -> SFTTrainer:
-    return make_trainer(rows(), base_model, PARAMS, tmp_path / "curve")
+    return make_trainer(rows(), base_model, PARAMS, NUMERICS, tmp_path / "curve")
 
 
 def test_the_loss_is_on_the_completion_and_its_end_alone(trainer: SFTTrainer) -> None:
@@ -57,31 +61,103 @@ def test_only_the_adapter_is_trainable_and_the_base_is_in_four_bits(trainer: SFT
     assert all(m.weight.quant_state.nested for m in quantised)
 
 
-def gradients(model: PeftModel, ids: torch.Tensor) -> list[torch.Tensor]:
+def with_adapter(base: Path, numerics: Numerics, **changed: Any) -> PeftModel:
+    """The base as a recipe loads it, with the adapter that the seed gives, which does something."""
+    params = PARAMS.model_copy(update={"dropout": 0.0} | changed)
+    torch.manual_seed(0)
+    model = get_peft_model(load_base(base, params, numerics), lora_config(params))
+    set_adapter_precision(model, numerics)
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.01)
+    return model
+
+
+def gradients(model: PeftModel) -> torch.Tensor:
+    """Of all trainable weights, as one row."""
+    ids = torch.arange(100, 120).unsqueeze(0)
     model.train()
     model.zero_grad()
     model(input_ids=ids, labels=ids).loss.backward()
-    return [p.grad.clone() for p in model.parameters() if p.grad is not None]
+    return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
 
 def test_an_eval_pass_leaves_later_gradients_as_they_were(base_model: Path) -> None:
-    torch.manual_seed(0)
-    config = lora_config(PARAMS.model_copy(update={"dropout": 0.0}))
-    model = get_peft_model(load_quantized(base_model), config)
-    ids = torch.arange(100, 120).unsqueeze(0)
-    before = gradients(model, ids)
+    bf16 = NUMERICS.model_copy(update={"precision": "bfloat16"})  # what the repacking is about
+    model = with_adapter(base_model, bf16)
+    before = gradients(model)
     model.eval()
     with torch.inference_mode():
-        model(input_ids=ids)
-    after = gradients(model, ids)
-    assert before
-    assert all(torch.equal(b, a) for b, a in zip(before, after, strict=True))
+        model(input_ids=torch.arange(100, 120).unsqueeze(0))
+    assert before.numel()
+    assert torch.equal(gradients(model), before)
+
+
+def test_weights_that_were_dequantised_once_give_the_same_gradients(base_model: Path) -> None:
+    packed = with_adapter(base_model, NUMERICS)
+    once = with_adapter(base_model, NUMERICS, dequantize_once=True)
+    assert trained_with(packed, PARAMS, NUMERICS).dequantized is False
+    assert trained_with(once, PARAMS, NUMERICS).dequantized is True
+    assert not any(isinstance(module, bnb.nn.Linear4bit) for module in once.modules())
+    assert_close(gradients(once), gradients(packed), rtol=1e-4, atol=1e-6)
+    plain = gradients(with_adapter(base_model, NUMERICS, quantization="none"))
+    assert cosine_similarity(gradients(once), plain, dim=0) < 0.999  # four bits are seen
+
+
+@pytest.mark.parametrize("quantization", ["int8", "none"])
+def test_other_quantisations_train_too(quantization: str, base_model: Path, tmp_path: Path) -> None:
+    params = TrainingParams(r=4, batch_size=2, quantization=quantization)
+    trainer = make_trainer(rows(), base_model, params, NUMERICS, tmp_path / "curve")
+    trainer.train()
+    learnt = [p for name, p in trainer.model.named_parameters() if "lora_B" in name]
+    assert any(weight.count_nonzero() for weight in learnt)
+    assert trained_with(trainer.model, params, NUMERICS).quantization == quantization
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_setting_and_no_variable_decides_the_precision(precision: str) -> None:
+    """In a process of its own: accelerate keeps what it once was told."""
+    code = f"""
+import torch
+from accelerate import Accelerator
+from training.params import TrainingParams
+from training.train import sft_config
+config = sft_config(TrainingParams(), {precision!r}, 4)
+print(config.mixed_precision, Accelerator(cpu=True).mixed_precision)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "ACCELERATE_MIXED_PRECISION": "fp16"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = {"float32": "no", "bfloat16": "bf16"}[precision]
+    assert done.stdout.split() == [expected, expected]
+
+
+def test_the_adapter_is_trained_in_the_precision_of_the_run(trainer: SFTTrainer) -> None:
+    trainable = [p for p in trainer.model.parameters() if p.requires_grad]
+    assert {p.dtype for p in trainable} == {torch.float32}
+
+
+def test_where_bitsandbytes_has_no_backend_the_setting_that_helps_is_named(
+    monkeypatch: pytest.MonkeyPatch, base_model: Path
+) -> None:
+    def none_for_this_platform(*_: object, **__: object) -> None:
+        raise RuntimeError("no backend for this platform")
+
+    monkeypatch.setattr(bnb.functional, "quantize_4bit", none_for_this_platform)
+    with pytest.raises(
+        InputError, match=r"training\.quantization: .*no backend.*none does without"
+    ):
+        load_base(base_model, PARAMS, NUMERICS)
 
 
 def test_a_row_that_would_be_cut_is_refused_by_name(base_model: Path, tmp_path: Path) -> None:
     params = PARAMS.model_copy(update={"max_length": 30})
     with pytest.raises(InputError, match=r"train\.jsonl: completion: row .* has \d+ tokens"):
-        make_trainer(rows(), base_model, params, tmp_path / "curve")
+        make_trainer(rows(), base_model, params, NUMERICS, tmp_path / "curve")
 
 
 @pytest.fixture
@@ -97,7 +173,8 @@ def project(base_model: Path) -> None:
 def train(hash_seed: str) -> str:
     subprocess.run(
         [sys.executable, "-m", "training.train"],
-        env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+        | caps(),
         check=True,
     )
     return digest_folder(Path("outputs/adapter"))
@@ -106,13 +183,16 @@ def train(hash_seed: str) -> str:
 def test_a_repository_without_a_commit_is_told_what_to_do(base_model: Path, tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q"], check=True)
     with pytest.raises(InputError, match="commit the project once"):
-        make_trainer(rows(), base_model, PARAMS, tmp_path / "curve")
+        make_trainer(rows(), base_model, PARAMS, NUMERICS, tmp_path / "curve")
 
 
 def test_equal_inputs_give_equal_bytes_and_nothing_but_safetensors_and_json(project: None) -> None:
     first = train(hash_seed="1")
     assert train(hash_seed="2") == first
-    assert Adapter.read(Path("outputs/adapter.json")).files == first
+    card = Adapter.read(Path("outputs/adapter.json"))
+    assert card.files == first
+    assert card.numerics is not None
+    assert (card.numerics.quantization, card.numerics.dequantized) == ("nf4", True)
     assert sorted(path.name for path in Path("outputs/adapter").iterdir()) == [
         "adapter_config.json",
         "adapter_model.safetensors",

@@ -1,24 +1,33 @@
-"""Stage `base`: find base model and embedder, convert the embedded base once, and pin both."""
+"""Stage `base`: find base model and embedder, convert the embedded base once, pin both, and say in
+which precision this machine answers.
+"""
 
+import sys
 from pathlib import Path
 
 from registry.errors import run_stage
 from registry.files import staged_folder
-from registry.layout import BASE, EMBEDDER
+from registry.layout import BASE, EMBEDDER, NUMERICS
 from registry.libraries import allow_downloads
-from registry.models import EMBEDDED, ModelChoice, embedded_base, package_folder, pin
+from registry.models import EMBEDDED, BaseChoice, ModelChoice, embedded_base, package_folder, pin
 from registry.params import load
+from training.precision import numerics, slowness, this_machine
 
 
 def main() -> None:
     allow_downloads()  # the one stage that may ask the Hub; the others find what it fetched
-    choice = load(ModelChoice, "base")
+    choice = load(BaseChoice, "base")
     if choice.model == EMBEDDED and not embedded_base().is_dir():
         convert_embedded(embedded_base())
     base, embedder = pin(choice, "base"), pin(load(ModelChoice, "embedder"), "embedder")
     base.write(BASE)
     embedder.write(EMBEDDER)
-    print(f"base model: {base}; embedder: {embedder}")
+    machine = this_machine()
+    answering = numerics(choice.precision, machine)
+    answering.write(NUMERICS)
+    print(f"base model: {base}; embedder: {embedder}; {answering}")
+    if warning := slowness(answering, machine):
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def convert_embedded(target: Path) -> None:

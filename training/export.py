@@ -7,10 +7,11 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from registry.errors import IncumbentError
+from registry.records import Precision
 
 
-def merge(base: Path, adapter: Path, target: Path) -> None:
-    """Write the merged model in bfloat16, as safetensors, with tokenizer and configuration.
+def merge(base: Path, adapter: Path, target: Path, precision: Precision) -> None:
+    """Write the merged model in a precision, as safetensors, with tokenizer and configuration.
 
     W + s·B·A is added up in float32 and rounded once. Raises IncumbentError when it is not finite.
     """
@@ -19,5 +20,5 @@ def merge(base: Path, adapter: Path, target: Path) -> None:
         merged = PeftModel.from_pretrained(model, adapter).merge_and_unload(safe_merge=True)
     except ValueError as error:
         raise IncumbentError(f"the adapter cannot be merged: {error}") from None
-    merged.to(torch.bfloat16).save_pretrained(target)
+    merged.to(getattr(torch, precision)).save_pretrained(target)
     AutoTokenizer.from_pretrained(base).save_pretrained(target)

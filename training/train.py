@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import bitsandbytes as bnb
 import torch
 from datasets import Dataset
 from dvclive import Live
@@ -18,19 +19,31 @@ from registry.canonical import canonical_json, digest_file, digest_folder
 from registry.errors import IncumbentError, InputError, run_stage
 from registry.files import staged_folder, write_bytes
 from registry.layout import ADAPTER, ADAPTER_FILES, BASE, DATASET, LEARNING_CURVE, rows_of
+from registry.libraries import set_mixed_precision
 from registry.models import pinned_folder
 from registry.params import load
-from registry.records import Adapter, DatasetVersion, ModelPin, Record, Row, Split
-from training.model import load_quantized, lora_config
+from registry.records import (
+    Adapter,
+    DatasetVersion,
+    ModelPin,
+    Numerics,
+    Precision,
+    Record,
+    Row,
+    Split,
+)
+from training.model import load_base, lora_config, set_adapter_precision
 from training.params import TrainingParams
+from training.precision import numerics_here, this_machine
 
 
 class Recipe(Record):
-    """Everything that decides an adapter's bytes, on one kind of machine."""
+    """Everything that decides an adapter's bytes."""
 
     base: ModelPin
     rows: str  # digest of the training rows' file
     params: TrainingParams
+    numerics: Numerics
 
 
 def main() -> None:
@@ -38,34 +51,66 @@ def main() -> None:
     base = ModelPin.read(BASE)
     dataset = DatasetVersion.read(DATASET)
     rows = Row.read_lines(rows_of(Split.TRAIN))[: params.rows]
-    recipe = Recipe(base=base, rows=digest_file(rows_of(Split.TRAIN)), params=params)
+    here = numerics_here()
     with staged_folder(ADAPTER_FILES) as draft, staged_folder(LEARNING_CURVE) as curve:
-        trainer = make_trainer(rows, pinned_folder(base, "base"), params, curve)
+        trainer = make_trainer(rows, pinned_folder(base, "base"), params, here, curve)
+        numerics = trained_with(trainer.model, params, here)
+        recipe = Recipe(
+            base=base, rows=digest_file(rows_of(Split.TRAIN)), params=params, numerics=numerics
+        )
+        print(f"training: {plan(trainer, numerics)}", flush=True)
         trainer.train()
         save_adapter(trainer.model, recipe, draft)
     card = Adapter(
-        files=digest_folder(ADAPTER_FILES), base=base, recipe=recipe.digest, dataset=dataset.digest
+        files=digest_folder(ADAPTER_FILES),
+        base=base,
+        recipe=recipe.digest,
+        dataset=dataset.digest,
+        numerics=numerics,
     )
     card.write(ADAPTER)
     print(f"trained {card}")
 
 
 def make_trainer(
-    rows: tuple[Row, ...], base: Path, params: TrainingParams, curve: Path
+    rows: tuple[Row, ...], base: Path, params: TrainingParams, numerics: Numerics, curve: Path
 ) -> SFTTrainer:
+    """A trainer of a fresh adapter; `numerics` gives the precision that it computes in."""
     tokenizer = AutoTokenizer.from_pretrained(base)
     refuse_long_rows(rows, tokenizer, params.max_length)
     trainer = SFTTrainer(
-        model=load_quantized(base),
-        args=sft_config(params, len(rows)),
+        model=load_base(base, params, numerics),
+        args=sft_config(params, numerics.precision, len(rows)),
         train_dataset=Dataset.from_list([turns(row) for row in rows]),
         processing_class=tokenizer,
         peft_config=lora_config(params),
         callbacks=[LearningCurve(curve)],
     )
+    set_adapter_precision(trainer.model, numerics)
     trainer.remove_callback(ProgressCallback)
     trainer.add_callback(ProgressWithLoss())
     return trainer
+
+
+def plan(trainer: SFTTrainer, numerics: Numerics) -> str:
+    """What the run is about to do, and how long that takes where the machine was measured."""
+    epochs = trainer.args.num_train_epochs
+    tokens = round(epochs * sum(len(row["input_ids"]) for row in trainer.train_dataset))
+    weights = trainer.model.num_parameters()
+    minutes = this_machine().minutes(numerics.precision, weights, tokens, passes=2)
+    about = f", about {max(1, round(minutes))} min" if minutes else ""
+    return f"{tokens:,} tokens in {epochs:g} epochs, {numerics}{about}"
+
+
+def trained_with(model: PeftModel, params: TrainingParams, here: Numerics) -> Numerics:
+    """The numerics of a training run, from what its base has become."""
+    packed = any(isinstance(module, bnb.nn.Linear4bit) for module in model.modules())
+    return here.model_copy(
+        update={
+            "quantization": params.quantization,
+            "dequantized": params.quantization == "nf4" and not packed,
+        }
+    )
 
 
 def turns(row: Row) -> dict[str, list[dict[str, str]]]:
@@ -85,7 +130,8 @@ def refuse_long_rows(rows: tuple[Row, ...], tokenizer: PreTrainedTokenizerBase, 
             raise InputError(problem, file=rows_of(Split.TRAIN), field="completion")
 
 
-def sft_config(params: TrainingParams, rows: int) -> SFTConfig:
+def sft_config(params: TrainingParams, precision: Precision, rows: int) -> SFTConfig:
+    set_mixed_precision(precision)
     steps = rows * params.epochs / (params.batch_size * params.gradient_accumulation)
     return SFTConfig(
         output_dir=tempfile.gettempdir(),  # nothing is saved there: save_strategy is "no"
@@ -99,7 +145,8 @@ def sft_config(params: TrainingParams, rows: int) -> SFTConfig:
         lr_scheduler_type="cosine",
         warmup_steps=round(params.warmup_share * steps),
         gradient_checkpointing=params.gradient_checkpointing,
-        bf16=True,
+        bf16=precision == "bfloat16",
+        fp16=precision == "float16",
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=params.seed,

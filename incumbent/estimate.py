@@ -1,0 +1,60 @@
+"""How long the pipeline will take on this machine, roughly: told before anything runs."""
+
+from curation.params import CurateParams
+from evaluation.general import SUITE, read_suite
+from evaluation.params import Decoding, FewShot, PreferenceParams
+from registry.layout import rows_of
+from registry.models import EMBEDDED, BaseChoice, ModelChoice, locate
+from registry.params import load
+from registry.records import Precision, Split
+from training.params import TrainingParams
+from training.precision import Machine
+
+EMBEDDED_WEIGHTS = 134_515_008  # of the model that comes with the project
+ROW = 80  # tokens of a training row, and of a prompt
+REST = 3.0  # minutes of all that neither trains nor answers
+
+
+def minutes_of_a_run(machine: Machine, precision: Precision) -> float | None:
+    """Of a first run with the project's settings; None on a GPU, and where the number of rows is
+    neither set nor known yet.
+    """
+    params = load(TrainingParams, "training")
+    trained, dev, sealed = (rows_in(part) for part in Split)
+    if params.rows:
+        trained = min(trained or params.rows, params.rows)
+    if not (trained and dev and sealed):
+        return None
+    weights = weights_of_base()
+    read = round(trained * ROW * params.epochs)
+    training = machine.minutes(precision, weights, read, passes=2)
+    answering = machine.minutes(precision, weights, answered(dev, sealed), passes=1)
+    return None if training is None or answering is None else training + answering + REST
+
+
+def rows_in(part: Split) -> int | None:
+    """How many rows a part has, or will at most have."""
+    file = rows_of(part)
+    if file.exists():
+        return len(file.read_bytes().splitlines())
+    params = load(CurateParams, "curation.curate")
+    return {Split.TRAIN: params.train, Split.DEV: params.dev, Split.SEALED: params.sealed}[part]
+
+
+def answered(dev: int, sealed: int) -> int:
+    """Tokens of all answers and of their prompts: both sides', the few-shot system's, and the bare
+    base's to the rows that the reward model learns from.
+    """
+    preference = load(PreferenceParams, "evaluation.preference")
+    answers = 2 * (dev + sealed + len(read_suite(SUITE))) + preference.reward.rows
+    if load(FewShot, "evaluation.few_shot").shots:
+        answers += sealed
+    return answers * (ROW + load(Decoding, "evaluation.decoding").max_new_tokens)
+
+
+def weights_of_base() -> int:
+    """How many weights the base has, taking its files to have two bytes for each."""
+    choice = load(BaseChoice, "base")
+    folder = locate(ModelChoice(model=choice.model, revision=choice.revision), "base")
+    files = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    return files // 2 or (EMBEDDED_WEIGHTS if choice.model == EMBEDDED else 0)
