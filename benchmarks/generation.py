@@ -31,7 +31,7 @@ from registry.models import ModelChoice, embedded_base, pin
 from registry.records import Precision, Row
 from training.base import convert_embedded
 from training.params import TrainingParams
-from training.precision import numerics_here
+from training.precision import choose_numerics
 from training.train import Recipe, make_trainer, save_adapter
 
 DECODING = Decoding(max_new_tokens=128, batch_size=16)
@@ -55,7 +55,7 @@ def main() -> None:
     if not base.is_dir():
         convert_embedded(base)
     adapter = trained_adapter(base, rows[:TRAINED])
-    precision = numerics_here().precision
+    precision = choose_numerics().precision
     model, asked = AnsweringModel(base, adapter, DECODING, precision), rows[-ASKED:]
     plain = PlainLoop(base, adapter, precision)
     print(f"\n{'plain loop':>10} {'here':>8}  tokens/s")
@@ -101,7 +101,7 @@ def trained_adapter(base: Path, rows: list[Row]) -> Path:
     folder = home() / "benchmarks" / "generation-adapter"
     if not folder.is_dir():
         with staged_folder(folder) as draft, tempfile.TemporaryDirectory() as curve:
-            here = numerics_here()
+            here = choose_numerics()
             trainer = make_trainer(tuple(rows), base, RECIPE, here, Path(curve))
             trainer.train()
             pinned = pin(ModelChoice(model=str(base)), "base")
@@ -112,7 +112,7 @@ def trained_adapter(base: Path, rows: list[Row]) -> Path:
 
 def answer(model: AnsweringModel, rows: list[Row], clock: Clock) -> tuple[Found, float]:
     """What stage `generate` does in a home without answers; with its tokens per second."""
-    system = System(base="", adapter=None, decoding="", numerics=numerics_here(), code="")
+    system = System(base="", adapter=None, decoding="", numerics=choose_numerics(), code="")
     respondent = Respondent(system, DECODING.batch_size, lambda: model, clock)
     with tempfile.TemporaryDirectory() as empty:
         os.environ["INCUMBENT_HOME"] = empty

@@ -23,10 +23,10 @@ from time import perf_counter, process_time
 
 from curation.python_api import read_package
 from registry.models import ModelChoice, embedded_base, locate
-from registry.processor import OURS
+from registry.processor import CHOICES
 from registry.records import Precision, Row
 from training.base import convert_embedded
-from training.precision import numerics, this_machine
+from training.precision import measure_machine, numerics
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 WARM_UP = 2  # steps that are not counted
@@ -35,7 +35,7 @@ Cost = tuple[float, float]  # seconds of the processor, and of the clock
 # Variables of the environment that take the place of our own choice.
 SETTINGS: dict[str, dict[str, str]] = {
     "as chosen": {},
-    "memory not kept": {"MALLOC_TOP_PAD_": "131072"},
+    "memory not kept": {"LD_PRELOAD": ""},  # empty: it changes nothing but our choice
     "one thread": {"OMP_NUM_THREADS": "1"},
     "asleep (PASSIVE)": {"OMP_WAIT_POLICY": "PASSIVE"},
     "spin 1,000": {"GOMP_SPINCOUNT": "1000"},
@@ -56,7 +56,7 @@ def main() -> None:
         return
     if not embedded_base().is_dir():
         convert_embedded(embedded_base())
-    machine = this_machine()
+    machine = measure_machine()
     print(f"{machine.processor}: auto chooses {machine.fastest}")
     if given.threads:
         compare_settings(machine.fastest)
@@ -66,6 +66,8 @@ def main() -> None:
         costs = {precision: measured(work, precision, {}) for precision in PRECISIONS}
         for precision, (processor, seconds) in costs.items():
             print(f"{work:<24} {precision:<9} {processor:>11.3f} {seconds:>8.3f}")
+        if machine.fastest not in costs:
+            continue
         ratio = costs[machine.fastest][0] / min(processor for processor, _ in costs.values())
         print(f"{'':<24} auto takes {ratio:.2f} times the least\n", flush=True)
 
@@ -89,8 +91,8 @@ def measured(
     launcher: Sequence[str] = (sys.executable,),
 ) -> Cost:
     """The cost in a process of its own."""
-    ours = os.environ.get(OURS, "").split()
-    environment = {k: v for k, v in os.environ.items() if k not in (*ours, OURS)} | setting
+    ours = (CHOICES, "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    environment = {k: v for k, v in os.environ.items() if k not in ours} | setting
     done = subprocess.run(
         [*launcher, __file__, "--measure", work, precision],
         env=environment,
@@ -141,7 +143,7 @@ def training(precision: Precision) -> Cost:
     batch = 2 // int(os.environ.get("WORLD_SIZE", "1"))
     clock, params = Clock(), TrainingParams(batch_size=batch)
     with tempfile.TemporaryDirectory() as curve:
-        here = numerics(precision, this_machine())
+        here = numerics(precision, measure_machine())
         trainer = make_trainer(rows(24), embedded_base(), params, here, Path(curve))
         trainer.add_callback(clock)
         trainer.train()

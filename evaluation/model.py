@@ -20,8 +20,30 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from evaluation.answers import Answer
 from evaluation.params import Decoding
 from evaluation.reading import Memory, Reader, Tokens
-from registry.errors import InputError
-from registry.records import Message, Precision, Row
+from registry.errors import IncumbentError, InputError
+from registry.layout import NUMERICS
+from registry.processor import processor_kind
+from registry.records import Message, Numerics, Precision, Row
+
+
+def refuse_other_machine(numerics: Numerics) -> None:
+    """Raise IncumbentError where answers made here would pass for another machine's."""
+    here = torch.cuda.get_device_name() if torch.cuda.is_available() else processor_kind()
+    if numerics.processor != here:
+        raise IncumbentError(
+            f"{NUMERICS} is of another kind of machine, {numerics.processor}, and this is {here}: "
+            "run `dvc repro`"
+        )
+
+
+def cast_adapter(model: PeftModel, dtype: torch.dtype) -> None:
+    """Let an adapter compute in the precision of its base, whatever it was saved in.
+
+    Of its weights alone: a base without an adapter keeps its buffers in float32, and so must this.
+    """
+    for name, weight in model.named_parameters():
+        if "lora_" in name:
+            weight.data = weight.data.to(dtype)
 
 
 @dataclass
@@ -46,15 +68,15 @@ class AnsweringModel:
         self.decoding = decoding
         self.tokenizer = AutoTokenizer.from_pretrained(base)
         dtype = getattr(torch, precision)
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, device_map="auto")
+        device = "auto" if torch.cuda.is_available() else "cpu"
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, device_map=device)
         ends = model.generation_config.eos_token_id
         self.ends = frozenset(ends if isinstance(ends, list) else [ends])
         positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self.context = positions or inf  # tokens of a prompt and its answer, at most
         if adapter:
-            model = PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False).to(
-                dtype
-            )
+            model = PeftModel.from_pretrained(model, adapter)
+            cast_adapter(model, dtype)
         self.reader = Reader(model.eval())
 
     @torch.inference_mode()

@@ -48,6 +48,8 @@ def ask(
     from lm_eval import simple_evaluate
     from lm_eval.models.huggingface import HFLM
 
+    from evaluation.model import cast_adapter
+
     tasks = load_tasks(suites)
     model = HFLM(
         str(base),
@@ -56,6 +58,8 @@ def ask(
         device="cuda" if torch.cuda.is_available() else "cpu",
         batch_size=suites.batch_size,
     )
+    if adapter:
+        cast_adapter(model.model, getattr(torch, precision))
     results = simple_evaluate(
         model, tasks=tasks, limit=suites.limit, bootstrap_iters=0, apply_chat_template=suites.chat
     )

@@ -14,7 +14,7 @@ from trl import RewardConfig, RewardTrainer
 from evaluation.calibration import Pair
 from evaluation.params import Lora, RewardParams
 from evaluation.reward_model import exchange, separator_of
-from registry.libraries import set_mixed_precision
+from registry.libraries import mix_precision
 from registry.records import Precision
 
 
@@ -72,7 +72,6 @@ class BarOnly(ProgressCallback):
 
 
 def reward_config(params: RewardParams, precision: Precision) -> RewardConfig:
-    set_mixed_precision(precision)
     return RewardConfig(
         output_dir=tempfile.gettempdir(),  # nothing is saved there: save_strategy is "no"
         num_train_epochs=params.epochs,
@@ -81,8 +80,7 @@ def reward_config(params: RewardParams, precision: Precision) -> RewardConfig:
         max_length=params.max_length,
         warmup_steps=0.1,
         gradient_checkpointing=False,
-        bf16=precision == "bfloat16",
-        fp16=precision == "float16",
+        **mix_precision(precision),
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=params.seed,

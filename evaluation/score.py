@@ -144,7 +144,7 @@ def pins(exam: Exam, scorers: str) -> ScorePins:
         challenger=Adapter.read(ADAPTER).files,
         decoding=load(Decoding, "evaluation.decoding").digest,
         scorers=scorers,
-        numerics=str(Numerics.read(NUMERICS)),
+        numerics=Numerics.read(NUMERICS),
     )
 
 

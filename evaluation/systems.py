@@ -37,8 +37,9 @@ def respondent(
 
     def load_model() -> Model:
         # Imported here so that a run whose answers are all cached does not wait for torch.
-        from evaluation.model import AnsweringModel
+        from evaluation.model import AnsweringModel, refuse_other_machine
 
+        refuse_other_machine(numerics)
         return AnsweringModel(pinned_folder(base, "base"), files, decoding, numerics.precision)
 
     system = System(

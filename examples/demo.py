@@ -43,7 +43,7 @@ from registry.records import (
     Traffic,
 )
 from registry.store import Registry
-from training.precision import numerics_here
+from training.precision import choose_numerics
 
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / ".incumbent" / "demo"
@@ -230,7 +230,7 @@ def served(champion: AdapterVersion) -> AnsweringModel:
     """The champion's model, which is loaded once for all days that it serves."""
     base, files = pinned_folder(champion.adapter.base, "base"), checked_out(champion.adapter.files)
     decoding = load(Decoding, "evaluation.decoding")
-    return AnsweringModel(base, files, decoding, numerics_here().precision)
+    return AnsweringModel(base, files, decoding, choose_numerics().precision)
 
 
 def rows_of(packages: Sequence[str]) -> list[Row]:

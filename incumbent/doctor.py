@@ -5,6 +5,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,9 +17,9 @@ from incumbent.output import print_json, print_table
 from registry.errors import IncumbentError
 from registry.models import BaseChoice, Kind, ModelChoice, locate
 from registry.params import load
-from registry.processor import told
+from registry.processor import describe_threads
 from registry.store import Registry
-from training.precision import Machine, numerics, slowness, this_machine
+from training.precision import Machine, measure_machine, numerics, slowness
 
 PACKAGES = (
     "torch",
@@ -90,19 +91,21 @@ def accelerator() -> Finding:
 
 def speed() -> Iterator[Finding]:
     """In which precision and with which threads models will be computed, why, and how long."""
-    yield Finding("threads", True, told())
+    yield Finding("threads", True, describe_threads())
     try:
-        machine, choice = this_machine(), load(BaseChoice, "base")
+        machine, choice = measure_machine(), load(BaseChoice, "base")
         chosen = numerics(choice.precision, machine)
         yield Finding("precision", True, f"{chosen}: {reason(choice.precision, machine)}")
         if warning := slowness(chosen, machine):
             yield Finding("precision", True, f"warning: {warning}")
-        if minutes := minutes_of_a_run(machine, chosen.precision):
-            yield Finding("first run", True, f"about {minutes:.0f} minutes after installation")
     except IncumbentError as error:
         yield Finding("precision", False, str(error))
+        return
     except ImportError:
         return  # which has been told of
+    with suppress(IncumbentError):  # of a model or of data that are not there, which others tell
+        if minutes := minutes_of_a_run(machine, chosen.precision):
+            yield Finding("first run", True, f"about {minutes:.0f} minutes after installation")
 
 
 def reason(wanted: str, machine: Machine) -> str:

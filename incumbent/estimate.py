@@ -12,24 +12,24 @@ from training.precision import Machine
 
 EMBEDDED_WEIGHTS = 134_515_008  # of the model that comes with the project
 ROW = 80  # tokens of a training row, and of a prompt
-REST = 3.0  # minutes of all that neither trains nor answers
+OTHER_STAGES = 3.0  # minutes of all that neither trains nor answers
 
 
 def minutes_of_a_run(machine: Machine, precision: Precision) -> float | None:
-    """Of a first run with the project's settings; None on a GPU, and where the number of rows is
-    neither set nor known yet.
+    """Of a first run with the project's settings; None on a GPU, and where the number of rows or of
+    weights is not known yet.
     """
     params = load(TrainingParams, "training")
     trained, dev, sealed = (rows_in(part) for part in Split)
     if params.rows:
         trained = min(trained or params.rows, params.rows)
-    if not (trained and dev and sealed):
-        return None
     weights = weights_of_base()
+    if not (trained and dev and sealed and weights):
+        return None
     read = round(trained * ROW * params.epochs)
     training = machine.minutes(precision, weights, read, passes=2)
     answering = machine.minutes(precision, weights, answered(dev, sealed), passes=1)
-    return None if training is None or answering is None else training + answering + REST
+    return None if training is None or answering is None else training + answering + OTHER_STAGES
 
 
 def rows_in(part: Split) -> int | None:

@@ -64,12 +64,12 @@ def write_merged(artifacts: Artifacts, version: AdapterVersion, draft: Path) -> 
     """The base's weights with the adapter in them; the adapter's signature is not about those."""
     # Imported here because an export of the adapter does without torch.
     from training.export import merge
-    from training.precision import numerics_here
+    from training.precision import choose_numerics
 
     base = pinned_folder(version.adapter.base, "base")
     with tempfile.TemporaryDirectory(prefix="incumbent-export-") as place:
         adapter = artifacts.check_out(version.adapter.files, Path(place, "adapter"))
-        merge(base, adapter, draft, numerics_here().precision)
+        merge(base, adapter, draft, choose_numerics().precision)
 
 
 def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, *, merged: bool) -> None:

@@ -70,6 +70,7 @@ def adapter_facts(lineage: Lineage) -> list[Fact]:
         ("base weights", adapter.base.weights),
         ("chat template", adapter.base.chat_template or "none"),
         ("trained from", lineage.parent or "the base, without an earlier adapter"),
+        ("trained in", str(adapter.numerics or "not recorded")),
         ("recipe", adapter.recipe),
         ("", ", ".join(settings) or "settings not stored"),
     ]
@@ -92,6 +93,7 @@ def data_facts(lineage: Lineage) -> list[Fact]:
 def decision_facts(lineage: Lineage, decision: Decision) -> list[Fact]:
     opening = f"opening {decision.opening}" if decision.opening else "stayed closed"
     calibration = lineage.evidence.calibration if lineage.evidence else None
+    answered = decision.pins.numerics if decision.pins else None
     return [
         ("verdict", coloured(decision.verdict.value)),
         ("against", name_of(lineage.opponent)),
@@ -99,6 +101,7 @@ def decision_facts(lineage: Lineage, decision: Decision) -> list[Fact]:
         ("decision", decision.digest),
         ("evidence", decision.evidence),
         ("policy", decision.policy),
+        ("answered in", str(answered or "not recorded")),
         ("sealed exam", opening),
         ("preference", str(calibration) if calibration else "not measured"),
     ]

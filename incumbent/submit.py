@@ -40,10 +40,10 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
         champion = registry.champion()
         seated = champion is not None and champion.adapter.files == adapter.files
         version = registry.submit(adapter, ADAPTER_FILES, reason, *lineage())
-        kept = registry.decision(version.number) if seated else None
-        if kept and measured_elsewhere(kept, evidence):
-            print_kept(version, kept, evidence, as_json=as_json)
-            return EXIT_CODES[kept.verdict]
+        decided = registry.decision(version.number)
+        if decided and answered_on_another_machine(decided, evidence):
+            print_kept(version, decided, evidence, seated=seated, as_json=as_json)
+            return EXIT_CODES[decided.verdict]
         decision = decide(registry, version, evidence, policy)
         page = home() / "reports" / f"{version.family}-v{version.number}.html"
         write_bytes(page, comparison(evidence, decision, policy).encode())
@@ -76,12 +76,19 @@ def refuse_stale(evidence: Evidence, policy: Policy, adapter: Adapter, opponent:
         )
 
 
-def measured_elsewhere(decision: Decision, evidence: Evidence) -> bool:
-    """Whether the evidence is about answers of another kind of machine: what a champion won on
-    stays what it is.
+def answered_on_another_machine(decision: Decision, evidence: Evidence) -> bool:
+    """Whether the pair was decided on at this very exam, by answers under other numerics.
+
+    The decision stays, won or lost: else moving to another machine would be a second try, and free.
     """
-    won, now = decision.pins, evidence.pins
-    return won is not None and now is not None and won.numerics != now.numerics
+    then, now = decision.pins, evidence.pins
+    if then is None or now is None or then.numerics == now.numerics:
+        return False
+    return (then.eval_set, then.champion, then.challenger) == (
+        now.eval_set,
+        now.champion,
+        now.challenger,
+    )
 
 
 def lineage() -> tuple[DatasetVersion, GateReport]:
@@ -108,17 +115,20 @@ def print_as_json(version: AdapterVersion, decision: Decision) -> None:
 
 
 def print_kept(
-    version: AdapterVersion, decision: Decision, evidence: Evidence, *, as_json: bool
+    version: AdapterVersion, decision: Decision, evidence: Evidence, *, seated: bool, as_json: bool
 ) -> None:
-    """Say that a champion stays one where the pipeline has answered anew on another machine."""
+    """Say that a decision stays, though the pipeline has answered anew on another machine."""
     if as_json:
         print_as_json(version, decision)
         return
     assert decision.pins and evidence.pins, "they differ in their numerics"
-    console.print(f"{version.label} is the champion already; nothing changed", soft_wrap=True)
+    console.print()
+    print_verdict(decision, f"{version.label}: ")
+    if seated:
+        console.print(f"{version.label} is the champion already; nothing changed")
     console.print(
-        f"it won on answers in {decision.pins.numerics or 'unknown numerics'}, those of the last "
-        f"`dvc repro` are in {evidence.pins.numerics}",
+        f"the decision rests on answers in {decision.pins.numerics or 'unrecorded numerics'}; the "
+        f"last `dvc repro` answered in {evidence.pins.numerics}: the decision stays",
         soft_wrap=True,
     )
 

@@ -13,7 +13,7 @@ from registry.libraries import allow_downloads
 from registry.models import pinned_folder
 from registry.params import load
 from registry.records import Adapter, ItemScore, ModelPin, Opponent, write_records
-from training.precision import numerics_here
+from training.precision import choose_numerics
 
 COLUMNS = ("task", "metric", ">items", ">champion", ">challenger", ">difference")
 
@@ -33,7 +33,7 @@ def run_suites(
         batch_size=load(Decoding, "evaluation.decoding").batch_size,
         chat=base.chat_template is not None,
     )
-    folder, precision = pinned_folder(base, "base"), numerics_here().precision
+    folder, precision = pinned_folder(base, "base"), choose_numerics().precision
     champion = ask(folder, checked_out(opponent.adapter), suites, precision)
     table = paired(champion, ask(folder, ADAPTER_FILES, suites, precision), metric)
     write_records(to, table)

@@ -11,7 +11,7 @@ from registry.canonical import digest_bytes, digest_json
 from registry.files import home, write_bytes
 from registry.models import pinned_folder
 from registry.records import AdapterVersion, Message, Numerics, Precision, Record, Row
-from training.precision import numerics_here
+from training.precision import choose_numerics
 
 READ = 2_000  # characters of a prompt: longer ones would need more memory than they tell
 CHUNK = 64  # prompts read between two writes of the cache
@@ -29,7 +29,7 @@ def surprise(version: AdapterVersion, artifacts: Artifacts, prompts: Sequence[st
     NaN where a prompt is longer than the model's context. Each prompt is read once by each
     adapter: what was read is kept.
     """
-    numerics = numerics_here()
+    numerics = choose_numerics()
     cache = home() / "monitoring" / "surprise" / f"{key_of(version, numerics)}.json"
     known = dict(Surprises.read(cache).nats) if cache.exists() else {}
     prompts = [prompt[:READ] for prompt in prompts]

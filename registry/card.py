@@ -233,6 +233,8 @@ def pins(lineage: Lineage) -> dict[str, Markup]:
     }
     if lineage.dataset:
         rows |= {"rows": code(lineage.dataset.rows), "contract": code(lineage.dataset.contract)}
+    if adapter.numerics:
+        rows["trained in"] = str(adapter.numerics)
     rows["trained from"] = lineage.parent or "the base, without an earlier adapter"
     if decision:
         rows |= {
@@ -240,5 +242,7 @@ def pins(lineage: Lineage) -> dict[str, Markup]:
             "policy": code(decision.policy),
             "decision": code(decision.digest),
         }
+        if decision.pins and decision.pins.numerics:
+            rows["answered in"] = str(decision.pins.numerics)
     rows["submitted"] = f"{version.at} by {version.actor}"
     return {name: text(value) for name, value in rows.items()}

@@ -30,10 +30,14 @@ def settle() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
 
 
-def set_mixed_precision(precision: str) -> None:
-    """Tell accelerate, whose own variable would else put autocast into a float32 run."""
+def mix_precision(precision: str) -> dict[str, bool]:
+    """What a trainer's configuration is told of a precision: arguments for it.
+
+    Accelerate's own variable is set too: else it puts autocast into a float32 run.
+    """
     names = {"bfloat16": "bf16", "float16": "fp16", "float32": "no"}
     os.environ["ACCELERATE_MIXED_PRECISION"] = names[precision]
+    return {"bf16": precision == "bfloat16", "fp16": precision == "float16"}
 
 
 def allow_downloads() -> None:

@@ -42,6 +42,12 @@ def note(connection: Connection, decision: Decision, *, promoted: bool) -> None:
         connection.execute(look.values(promoted=promoted))
 
 
+def pinned(pins: ScorePins) -> Detail:
+    """What an event says of the pins: of numerics, whose fields details cannot hold, the digest."""
+    numerics: Detail = {"numerics": pins.numerics.digest} if pins.numerics else {}
+    return pins.model_dump(exclude={"numerics"}) | numerics
+
+
 def told(opening: Opening, alpha: float) -> Detail:
     """What an event says of a look; details have no floats, and repr gives them back to the bit."""
     return {

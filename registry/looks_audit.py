@@ -36,7 +36,7 @@ class Told:
                 self.settle(self.won_by.get(lost), promoted=False)
 
     def open(self, event: Event) -> None:
-        pins = {name: event.detail.get(name) for name in ScorePins.model_fields}
+        pins = {name: event.detail[name] for name in ScorePins.model_fields if name != "numerics"}
         levels = {name: float(str(event.detail[name])) for name in LEVELS if name in event.detail}
         opening = {"opening": event.detail["opening"], "promoted": False}
         self.rows[look_of(ScorePins.model_validate(pins))] = opening | levels

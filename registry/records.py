@@ -232,12 +232,13 @@ class Numerics(Record):
 
     precision: Precision
     quantization: Quantization = "none"
-    dequantized: bool = False  # whether the quantised weights were turned back once, in memory
+    dequantized: bool = False  # once, when they were loaded
     processor: str  # its kind: maker and vector instructions, or the GPU's name
 
     def __str__(self) -> str:
         quantized = "" if self.quantization == "none" else f", {self.quantization}"
-        return f"{self.precision}{quantized} on {self.processor}"
+        once = " dequantised once" if self.dequantized else ""
+        return f"{self.precision}{quantized}{once} on {self.processor}"
 
 
 class Adapter(Record):
@@ -248,7 +249,7 @@ class Adapter(Record):
     recipe: Digest
     dataset: Digest
     parent: Digest | None = None  # the adapter that training started from
-    numerics: Annotated[Numerics | None, LATER] = None  # of the training; None: made elsewhere
+    numerics: Annotated[Numerics | None, LATER] = None  # of the training; None: not recorded
 
     def __str__(self) -> str:
         return f"adapter {short(self.files)} on {self.base.name}"
@@ -326,8 +327,7 @@ class ScorePins(Record):
     challenger: Digest
     decoding: Digest
     scorers: Digest
-    # Of the answers, in words; None: scores of a time or a program that did not tell.
-    numerics: Annotated[str | None, LATER] = None
+    numerics: Annotated[Numerics | None, LATER] = None  # of the answers; None: not recorded
 
 
 class ScoreTable(Record):

@@ -130,7 +130,7 @@ class Registry(Reader):
             before = looks.looks(connection, self.artifacts, exam)
             opening = next_opening(before, pins.champion, alpha)
             looks.record(connection, pins, opening, alpha)
-            detail: Detail = pins.model_dump() | looks.told(opening, alpha)
+            detail = looks.pinned(pins) | looks.told(opening, alpha)
             reason = f"opening {opening.number} of the exam"
             self._append(connection, "open", number, detail, reason)
         return opening

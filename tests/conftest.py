@@ -117,6 +117,32 @@ def decision_on(evidence: Evidence, verdict: Verdict) -> Decision:
 
 
 @pytest.fixture(scope="session")
+def tiny_base(base_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three narrow layers with random weights, and the tokenizer of the embedded base."""
+    # Imported here so that the fast tests do not wait for torch.
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    tokenizer = AutoTokenizer.from_pretrained(base_model)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=3,  # of fewer, PEFT lists the layers one by one
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        tie_word_embeddings=True,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def base_model() -> Path:
     """The embedded base model, converted once for all tests and kept beside the project's own."""
     target = ROOT / ".incumbent" / "models" / embedded_base().name

@@ -11,10 +11,10 @@ from torch.nn.functional import log_softmax
 from transformers import AutoModelForCausalLM, AutoTokenizer, MistralConfig, MistralForCausalLM
 
 from evaluation.answers import Answer, Respondent, System
-from evaluation.model import AnsweringModel
+from evaluation.model import AnsweringModel, refuse_other_machine
 from evaluation.params import Decoding
-from registry.errors import InputError
-from registry.records import Message, Row
+from registry.errors import IncumbentError, InputError
+from registry.records import Message, Precision, Row
 from tests.conftest import NUMERICS
 
 pytestmark = pytest.mark.slow
@@ -173,6 +173,27 @@ def test_a_model_with_a_sliding_window_answers_as_its_rows_would_alone(
     for row in ROWS:
         tokens = alone(sliding, row)
         assert found[row.id].text == sliding.tokenizer.decode(tokens).strip()
+
+
+@pytest.mark.parametrize("saved", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_adapter_of_any_precision_computes_as_its_base_does(
+    saved: torch.dtype, precision: Precision, tiny_base: Path, tmp_path: Path
+) -> None:
+    config = LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear", r=4)
+    tuned = get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_base), config)
+    tuned.to(saved).save_pretrained(tmp_path / "adapter")
+    bare = AnsweringModel(tiny_base, None, DECODING, precision).reader.model
+    model = AnsweringModel(tiny_base, tmp_path / "adapter", DECODING, precision)
+    assert {p.dtype for p in model.reader.model.parameters()} == {getattr(torch, precision)}
+    buffers = [[b.dtype for b in m.buffers()] for m in (bare, model.reader.model)]
+    assert buffers[0] == buffers[1] != []
+    assert len(list(model.answer(ROWS[:2]))) == 2
+
+
+def test_answers_under_another_machines_name_are_refused() -> None:
+    with pytest.raises(IncumbentError, match=r"another kind of machine, a processor, .*dvc repro"):
+        refuse_other_machine(NUMERICS)
 
 
 class Interrupted:

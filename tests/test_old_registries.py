@@ -49,7 +49,7 @@ def test_the_next_challenger_is_pinned_with_its_numerics(place: Place, tmp_path:
         assert registry.version(version.number).adapter.numerics == NUMERICS
         evidence = evidence_on(registry, version)
         assert evidence.pins is not None
-        pins = evidence.pins.model_copy(update={"numerics": str(NUMERICS)})
+        pins = evidence.pins.model_copy(update={"numerics": NUMERICS})
         looked = pins.model_copy(update={"eval_set": make.EXAM.digest})
         registry.open_exam(looked, make.EXAM, version.number, alpha=0.05)
         evidence = evidence.model_copy(update={"pins": pins})

@@ -14,9 +14,8 @@ import pytest
 import yaml
 
 from curation.python_api import read_package
-from registry.records import Evidence, Row
+from registry.records import Evidence, Numerics, Row
 from tests.conftest import ROOT, caps
-from training.precision import Machine
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +54,9 @@ class Project:
         for suite in (folder / "datasets" / "general").glob("*.jsonl"):
             suite.write_text("".join(suite.read_text().splitlines(keepends=True)[:4]))
         (folder / ".incumbent" / "models").mkdir(parents=True)
+        # All projects go by one measurement of this machine.
+        (ROOT / ".incumbent" / "machines").mkdir(exist_ok=True)
+        (folder / ".incumbent" / "machines").symlink_to(ROOT / ".incumbent" / "machines")
         (folder / ".incumbent" / "models" / base_model.name).symlink_to(base_model)
         self.set_params(FEW)
         author = ["-c", "user.name=tester", "-c", "user.email=tester@localhost"]
@@ -231,25 +233,35 @@ def test_a_version_that_is_there_already_sits_the_exam_again(project: Project) -
 
 
 def test_another_kind_of_machine_answers_anew_trains_nothing_and_moves_no_seat(
-    project: Project,
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evidence = project.read("outputs/evidence.json")
-    (measured,) = (project.folder / ".incumbent" / "machines").iterdir()
-    here = Machine.read(measured)
-    here.model_copy(update={"processor": "another kind"}).write(measured)
+    here = Numerics.read(project.folder / "outputs" / "numerics.json")
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")  # under another name, if not another one
     ran = stages_run(project.repro())
     assert {"base", "generate", "score", "compare"} <= set(ran)
     assert "train" not in ran
+    there = Numerics.read(project.folder / "outputs" / "numerics.json")
+    assert there.processor != here.processor
     submitted = project.run("incumbent", "submit", "--promote")
     assert submitted.returncode == 0, submitted.stdout
     assert "test v1 is the champion already; nothing changed" in submitted.stdout
-    assert f"on {here.processor}, those of the last" in submitted.stdout
-    again = project.run("incumbent", "rechallenge", "2", "--json")
+    assert f"{here}; the last `dvc repro` answered in {there}" in submitted.stdout
+    again = project.run("incumbent", "rechallenge", "2")
     assert again.returncode == 0, again.stdout
-    printed = json.loads(again.stdout[again.stdout.index('{\n  "version"') :])
-    assert printed["decision"]["pins"]["numerics"].endswith("on another kind")
+    assert f"the last `dvc repro` answered in {there}: the decision stays" in again.stdout
+    # The next challenger is compared with a champion that was answered there.
+    project.set_params(FEW | {"training": FEW["training"] | {"rows": 8}})
+    project.repro()
+    new = project.run("incumbent", "submit", "--json")
+    assert new.returncode == 0, new.stdout
+    decided = json.loads(new.stdout)
+    assert decided["version"]["number"] == 3
+    assert decided["version"]["adapter"]["numerics"]["processor"] == there.processor
+    assert Numerics.model_validate(decided["decision"]["pins"]["numerics"]) == there
     assert project.run("incumbent", "verify").returncode == 0
-    here.write(measured)
+    monkeypatch.delenv("ATEN_CPU_CAPABILITY")
+    project.set_params(FEW)
     project.repro()
     assert project.read("outputs/evidence.json") == evidence
 

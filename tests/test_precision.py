@@ -2,19 +2,31 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from registry import processor
 from registry.errors import InputError
 from registry.models import BaseChoice
 from registry.params import load
-from registry.processor import OURS, vectors
+from registry.processor import CHOICES, described, processor_kind
 from registry.records import Numerics
 from tests.conftest import ROOT
-from training.precision import Machine, key, numerics, numerics_here, slowness, this_machine
+from training import precision
+from training.precision import (
+    Machine,
+    choose_numerics,
+    fingerprint,
+    look_at_machine,
+    measure_machine,
+    numerics,
+    slowness,
+)
 
 OLD = Machine(
     processor="old", gpu=False, seconds={"float32": 0.01, "bfloat16": 0.2}, fastest="float32"
@@ -62,20 +74,26 @@ def test_a_machine_is_measured_once_and_another_one_beside_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Path("params.yaml").write_text("")
-    OLD.write(Path("home/machines") / f"{key()[:16]}.json")
-    assert this_machine() == OLD
-    assert str(numerics_here()) == "float32 on old"
-    here = key()
+    OLD.write(Path("home/machines") / f"{fingerprint()[:16]}.json")
+    assert measure_machine() == OLD
+    assert str(choose_numerics()) == "float32 on old"
+    here = fingerprint()
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX")
-    assert key() != here
+    assert fingerprint() != here
 
 
-def test_the_fastest_is_the_one_that_took_least() -> None:
-    machine = this_machine()
-    assert machine == this_machine()
-    if not machine.gpu:
-        assert machine.seconds[machine.fastest] == min(machine.seconds.values())
-        assert machine.seconds.keys() == {"float32", "bfloat16"}
+@pytest.mark.parametrize(("bfloat16", "fastest"), [(0.1, "bfloat16"), (0.3, "float32")])
+def test_the_fastest_is_the_one_that_took_least(
+    bfloat16: float, fastest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = {torch.float32: 0.2, torch.bfloat16: bfloat16}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(precision, "time_products", lambda dtype: taken[dtype])
+    assert look_at_machine().fastest == fastest
+
+
+def test_products_of_every_shape_take_time() -> None:
+    assert all(precision.time_products(dtype) > 0 for dtype in (torch.float32, torch.bfloat16))
 
 
 def test_twice_the_tokens_take_twice_the_minutes() -> None:
@@ -85,27 +103,60 @@ def test_twice_the_tokens_take_twice_the_minutes() -> None:
     assert GPU.minutes("bfloat16", 10**8, 10**5, passes=2) is None
 
 
-FLAGS = {"sse2", "avx2", "avx512f", "avx512_bf16"}
+@pytest.mark.parametrize(
+    ("cpuinfo", "found"),
+    [
+        (
+            "vendor_id\t: AuthenticAMD\nflags\t\t: sse2 avx2 avx512f avx512_bf16\n",
+            "AMD .*AVX512-BF16",
+        ),
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: sse2 avx2\n", "AMD .* AVX2"),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: avx2 avx512f amx_bf16\n", "Intel .* AMX"),
+        ("Features\t: fp asimd sve\n", r"\w+ SVE"),
+        ("", r"\w+ \w+"),
+    ],
+)
+def test_a_processor_is_described_by_maker_and_widest_instructions(
+    cpuinfo: str, found: str
+) -> None:
+    assert re.fullmatch(found, described(cpuinfo))
+
+
+def test_a_processor_that_passes_for_an_older_one_is_another_kind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = processor_kind()
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "an older one")
+    assert processor_kind() != here
+    assert "ATEN_CPU_CAPABILITY=an older one" in processor_kind()
 
 
 @pytest.mark.parametrize(
-    ("flags", "caps", "found"),
+    ("files", "expected"),
     [
-        (FLAGS, {}, "AVX512-BF16"),
-        (FLAGS | {"amx_bf16"}, {}, "AMX"),
-        (FLAGS, {"ATEN_CPU_CAPABILITY": "avx2"}, "AVX2"),
-        (FLAGS, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}, "AVX512"),
-        ({"sse2", "avx2"}, {}, "AVX2"),
-        ({"sse2"}, {"ATEN_CPU_CAPABILITY": "default"}, ""),
-        ({"asimd"}, {}, ""),
+        ({"cpu.max": "50000 100000", "memory.max": "1048576"}, (1, 1 << 20)),
+        ({"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "100000"}, (1, None)),
+        ({"cpu.max": "max 100000", "memory.max": "max"}, (None, None)),
+        ({"cpu/cpu.cfs_quota_us": "-1"}, (None, None)),
     ],
 )
-def test_a_kind_of_processor_is_named_by_the_instructions_that_may_be_used(
-    flags: set[str], caps: dict[str, str], found: str, monkeypatch: pytest.MonkeyPatch
+def test_a_containers_share_counts(
+    files: dict[str, str],
+    expected: tuple[int | None, int | None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in caps.items():
-        monkeypatch.setenv(name, value)
-    assert vectors(flags) == found
+    whole = processor.cores(), processor.memory()
+    monkeypatch.setattr(processor, "CGROUP", tmp_path)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = processor.cores(), processor.memory()
+    if expected == (None, None):
+        assert found >= whole
+    else:
+        assert found[0] == expected[0]
+        assert expected[1] is None or found[1] == expected[1]
 
 
 def settled(**given: str) -> dict[str, str]:
@@ -116,7 +167,7 @@ from registry.libraries import settle
 settle()
 print(json.dumps(dict(os.environ)))
 """
-    names = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", OURS)
+    names = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", CHOICES)
     plain = {name: value for name, value in os.environ.items() if name not in names}
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -137,11 +188,11 @@ def test_all_cores_compute_and_wait_one_way_or_the_other() -> None:
 
 def test_a_users_own_variables_win() -> None:
     found = settled(OMP_NUM_THREADS="3", OMP_WAIT_POLICY="ACTIVE")
-    assert found == {"OMP_NUM_THREADS": "3", "OMP_WAIT_POLICY": "ACTIVE", OURS: ""}
+    assert found == {"OMP_NUM_THREADS": "3", "OMP_WAIT_POLICY": "ACTIVE", CHOICES: ""}
 
 
 def test_a_child_chooses_anew_what_its_parent_chose() -> None:
-    parent = {"OMP_NUM_THREADS": "99", "GOMP_SPINCOUNT": "7", OURS: "OMP_NUM_THREADS"}
-    found = settled(**parent)
+    parent = {"OMP_NUM_THREADS": "99", "GOMP_SPINCOUNT": "7"}
+    found = settled(**parent, **{CHOICES: "OMP_NUM_THREADS=99 GOMP_SPINCOUNT=3000"})
     assert found["OMP_NUM_THREADS"] != "99"
-    assert found["GOMP_SPINCOUNT"] == "7"
+    assert found["GOMP_SPINCOUNT"] == "7"  # a user has changed it since

@@ -10,7 +10,7 @@ from typing import Any
 import bitsandbytes as bnb
 import pytest
 import torch
-from peft import PeftModel, get_peft_model
+from peft import PeftModel
 from safetensors.torch import load_file
 from torch.nn.functional import cosine_similarity
 from torch.testing import assert_close
@@ -21,7 +21,8 @@ from registry.errors import InputError
 from registry.models import ModelChoice, pin
 from registry.records import Adapter, DatasetVersion, Numerics, Row, Split, write_records
 from tests.conftest import NUMERICS, ROOT, caps
-from training.model import load_base, lora_config, set_adapter_precision
+from training.base import refuse_quantized
+from training.model import add_adapter, load_base
 from training.params import TrainingParams
 from training.train import make_trainer, trained_with
 
@@ -38,8 +39,8 @@ def rows(count: int = 4) -> tuple[Row, ...]:
 
 
 @pytest.fixture
-def trainer(base_model: Path, tmp_path: Path) -> SFTTrainer:
-    return make_trainer(rows(), base_model, PARAMS, NUMERICS, tmp_path / "curve")
+def trainer(tiny_base: Path, tmp_path: Path) -> SFTTrainer:
+    return make_trainer(rows(), tiny_base, PARAMS, NUMERICS, tmp_path / "curve")
 
 
 def test_the_loss_is_on_the_completion_and_its_end_alone(trainer: SFTTrainer) -> None:
@@ -56,17 +57,15 @@ def test_only_the_adapter_is_trainable_and_the_base_is_in_four_bits(trainer: SFT
     assert trainable
     assert all("lora_" in name for name in trainable)
     quantised = [m for m in trainer.model.modules() if isinstance(m, bnb.nn.Linear4bit)]
-    assert len(quantised) == 30 * 7
+    assert len(quantised) == 3 * 7
     assert all(m.weight.quant_type == "nf4" for m in quantised)
     assert all(m.weight.quant_state.nested for m in quantised)
 
 
 def with_adapter(base: Path, numerics: Numerics, **changed: Any) -> PeftModel:
-    """The base as a recipe loads it, with the adapter that the seed gives, which does something."""
+    """A fresh adapter on the base as a recipe loads it; it does something already."""
     params = PARAMS.model_copy(update={"dropout": 0.0} | changed)
-    torch.manual_seed(0)
-    model = get_peft_model(load_base(base, params, numerics), lora_config(params))
-    set_adapter_precision(model, numerics)
+    model = add_adapter(load_base(base, params, numerics), params, numerics)
     for name, weight in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.01)
@@ -82,32 +81,34 @@ def gradients(model: PeftModel) -> torch.Tensor:
     return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
 
-def test_an_eval_pass_leaves_later_gradients_as_they_were(base_model: Path) -> None:
+def test_an_eval_pass_leaves_later_gradients_as_they_were(tiny_base: Path) -> None:
     bf16 = NUMERICS.model_copy(update={"precision": "bfloat16"})  # what the repacking is about
-    model = with_adapter(base_model, bf16)
+    model = with_adapter(tiny_base, bf16)
+    packed = [m for m in model.modules() if isinstance(m, bnb.nn.Linear4bit)]
+    assert packed
+    assert not any(module.support_avx512bf16_for_cpu for module in packed)
     before = gradients(model)
     model.eval()
     with torch.inference_mode():
         model(input_ids=torch.arange(100, 120).unsqueeze(0))
-    assert before.numel()
     assert torch.equal(gradients(model), before)
 
 
-def test_weights_that_were_dequantised_once_give_the_same_gradients(base_model: Path) -> None:
-    packed = with_adapter(base_model, NUMERICS)
-    once = with_adapter(base_model, NUMERICS, dequantize_once=True)
+def test_weights_that_were_dequantised_once_give_the_same_gradients(tiny_base: Path) -> None:
+    packed = with_adapter(tiny_base, NUMERICS)
+    once = with_adapter(tiny_base, NUMERICS, dequantize_once=True)
     assert trained_with(packed, PARAMS, NUMERICS).dequantized is False
     assert trained_with(once, PARAMS, NUMERICS).dequantized is True
     assert not any(isinstance(module, bnb.nn.Linear4bit) for module in once.modules())
     assert_close(gradients(once), gradients(packed), rtol=1e-4, atol=1e-6)
-    plain = gradients(with_adapter(base_model, NUMERICS, quantization="none"))
+    plain = gradients(with_adapter(tiny_base, NUMERICS, quantization="none"))
     assert cosine_similarity(gradients(once), plain, dim=0) < 0.999  # four bits are seen
 
 
 @pytest.mark.parametrize("quantization", ["int8", "none"])
-def test_other_quantisations_train_too(quantization: str, base_model: Path, tmp_path: Path) -> None:
+def test_other_quantisations_train_too(quantization: str, tiny_base: Path, tmp_path: Path) -> None:
     params = TrainingParams(r=4, batch_size=2, quantization=quantization)
-    trainer = make_trainer(rows(), base_model, params, NUMERICS, tmp_path / "curve")
+    trainer = make_trainer(rows(), tiny_base, params, NUMERICS, tmp_path / "curve")
     trainer.train()
     learnt = [p for name, p in trainer.model.named_parameters() if "lora_B" in name]
     assert any(weight.count_nonzero() for weight in learnt)
@@ -136,13 +137,30 @@ print(config.mixed_precision, Accelerator(cpu=True).mixed_precision)
     assert done.stdout.split() == [expected, expected]
 
 
-def test_the_adapter_is_trained_in_the_precision_of_the_run(trainer: SFTTrainer) -> None:
-    trainable = [p for p in trainer.model.parameters() if p.requires_grad]
-    assert {p.dtype for p in trainable} == {torch.float32}
+def adapter_of(trainer: SFTTrainer) -> dict[str, torch.Tensor]:
+    return {name: p for name, p in trainer.model.named_parameters() if p.requires_grad}
+
+
+def test_an_adapter_starts_alike_on_packed_and_on_dequantised_weights(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    packed, once = (
+        adapter_of(make_trainer(rows(), tiny_base, params, NUMERICS, tmp_path / "curve"))
+        for params in (PARAMS, PARAMS.model_copy(update={"dequantize_once": True}))
+    )
+    assert {weight.dtype for weight in packed.values()} == {torch.float32}
+    assert all(torch.equal(once[name], weight) for name, weight in packed.items())
+
+
+def test_a_base_that_is_quantised_already_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"quantization_config": {"quant_method": "gptq"}}))
+    with pytest.raises(InputError, match=r"config\.json: base\.model: is quantised already"):
+        refuse_quantized(tmp_path)
 
 
 def test_where_bitsandbytes_has_no_backend_the_setting_that_helps_is_named(
-    monkeypatch: pytest.MonkeyPatch, base_model: Path
+    monkeypatch: pytest.MonkeyPatch, tiny_base: Path
 ) -> None:
     def none_for_this_platform(*_: object, **__: object) -> None:
         raise RuntimeError("no backend for this platform")
@@ -151,20 +169,20 @@ def test_where_bitsandbytes_has_no_backend_the_setting_that_helps_is_named(
     with pytest.raises(
         InputError, match=r"training\.quantization: .*no backend.*none does without"
     ):
-        load_base(base_model, PARAMS, NUMERICS)
+        load_base(tiny_base, PARAMS, NUMERICS)
 
 
-def test_a_row_that_would_be_cut_is_refused_by_name(base_model: Path, tmp_path: Path) -> None:
+def test_a_row_that_would_be_cut_is_refused_by_name(tiny_base: Path, tmp_path: Path) -> None:
     params = PARAMS.model_copy(update={"max_length": 30})
     with pytest.raises(InputError, match=r"train\.jsonl: completion: row .* has \d+ tokens"):
-        make_trainer(rows(), base_model, params, NUMERICS, tmp_path / "curve")
+        make_trainer(rows(), tiny_base, params, NUMERICS, tmp_path / "curve")
 
 
 @pytest.fixture
-def project(base_model: Path) -> None:
+def project(tiny_base: Path) -> None:
     """The inputs of stage `train`, in the current folder."""
     Path("params.yaml").write_text("training: {r: 4, batch_size: 2}\n")
-    pin(ModelChoice(model=str(base_model)), "base").write(Path("outputs/base.json"))
+    pin(ModelChoice(model=str(tiny_base)), "base").write(Path("outputs/base.json"))
     dataset = DatasetVersion(rows="1" * 64, splits={}, sources=(), contract="2" * 64)
     dataset.write(Path("outputs/dataset.json"))
     write_records(Path("datasets/curated") / f"{Split.TRAIN}.jsonl", rows(8))
@@ -180,10 +198,10 @@ def train(hash_seed: str) -> str:
     return digest_folder(Path("outputs/adapter"))
 
 
-def test_a_repository_without_a_commit_is_told_what_to_do(base_model: Path, tmp_path: Path) -> None:
+def test_a_repository_without_a_commit_is_told_what_to_do(tiny_base: Path, tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q"], check=True)
     with pytest.raises(InputError, match="commit the project once"):
-        make_trainer(rows(), base_model, PARAMS, NUMERICS, tmp_path / "curve")
+        make_trainer(rows(), tiny_base, PARAMS, NUMERICS, tmp_path / "curve")
 
 
 def test_equal_inputs_give_equal_bytes_and_nothing_but_safetensors_and_json(project: None) -> None:

@@ -2,16 +2,25 @@
 which precision this machine answers.
 """
 
+import json
 import sys
 from pathlib import Path
 
-from registry.errors import run_stage
+from registry.errors import InputError, run_stage
 from registry.files import staged_folder
 from registry.layout import BASE, EMBEDDER, NUMERICS
 from registry.libraries import allow_downloads
-from registry.models import EMBEDDED, BaseChoice, ModelChoice, embedded_base, package_folder, pin
+from registry.models import (
+    EMBEDDED,
+    BaseChoice,
+    ModelChoice,
+    embedded_base,
+    locate,
+    package_folder,
+    pin,
+)
 from registry.params import load
-from training.precision import numerics, slowness, this_machine
+from training.precision import measure_machine, numerics, slowness
 
 
 def main() -> None:
@@ -19,15 +28,28 @@ def main() -> None:
     choice = load(BaseChoice, "base")
     if choice.model == EMBEDDED and not embedded_base().is_dir():
         convert_embedded(embedded_base())
+    refuse_quantized(locate(choice, "base"))
     base, embedder = pin(choice, "base"), pin(load(ModelChoice, "embedder"), "embedder")
     base.write(BASE)
     embedder.write(EMBEDDER)
-    machine = this_machine()
+    machine = measure_machine()
     answering = numerics(choice.precision, machine)
     answering.write(NUMERICS)
     print(f"base model: {base}; embedder: {embedder}; {answering}")
     if warning := slowness(answering, machine):
         print(f"warning: {warning}", file=sys.stderr)
+
+
+def refuse_quantized(folder: Path) -> None:
+    """Raise InputError for a base whose files are quantised: we quantise, and say so on record."""
+    config = folder / "config.json"
+    if config.is_file() and "quantization_config" in json.loads(config.read_bytes()):
+        raise InputError(
+            "is quantised already: name the model that it was made from, and how to quantise it in "
+            "training.quantization",
+            file=config,
+            field="base.model",
+        )
 
 
 def convert_embedded(target: Path) -> None:

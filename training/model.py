@@ -1,16 +1,16 @@
 """The base model, quantised as the recipe says, and the LoRA adapter that goes on it."""
 
-import os
 from pathlib import Path
 
 import bitsandbytes as bnb
 import torch
-from peft import LoraConfig, PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
 from registry.errors import InputError
 from registry.params import PARAMS
-from registry.records import Numerics
+from registry.processor import memory
+from registry.records import Numerics, Quantization
 from training.params import TrainingParams
 
 MEMORY_SHARE = 0.25  # of all memory, that weights may take which were dequantised once
@@ -25,22 +25,31 @@ def load_base(folder: Path, params: TrainingParams, numerics: Numerics) -> PreTr
     dtype = getattr(torch, numerics.precision)
     if params.quantization == "none":
         return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    refuse_missing_backend(params.quantization)
     config = quantization_config(params, dtype)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, quantization_config=config)
+    if to_be_dequantized(model, params, dtype):
+        return model.dequantize()
+    keep_weights_in_place(model)
+    return model
+
+
+def refuse_missing_backend(quantization: Quantization) -> None:
+    """Raise InputError where bitsandbytes cannot quantise, tried on a few weights."""
+    few = torch.ones(64, 64, device="cuda" if torch.cuda.is_available() else "cpu")
+    quantize = {
+        "nf4": bnb.functional.quantize_4bit,
+        "int8": bnb.functional.int8_vectorwise_quant,
+    }[quantization]
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, quantization_config=config
-        )
+        quantize(few.half() if quantization == "int8" else few)
     except (ImportError, NotImplementedError, RuntimeError) as error:
         raise InputError(
-            f"bitsandbytes cannot quantise to {params.quantization} on this machine: {error}; "
+            f"bitsandbytes cannot quantise to {quantization} on this machine: {error}; "
             "quantization: none does without it",
             file=PARAMS,
             field="training.quantization",
         ) from None
-    if to_be_dequantized(model, params, dtype):
-        return dequantized(model)
-    keep_weights_in_place(model)
-    return model
 
 
 def quantization_config(params: TrainingParams, dtype: torch.dtype) -> BitsAndBytesConfig:
@@ -62,21 +71,14 @@ def to_be_dequantized(model: PreTrainedModel, params: TrainingParams, dtype: tor
         return params.dequantize_once
     layers = [module for module in model.modules() if isinstance(module, bnb.nn.Linear4bit)]
     weights = sum(layer.in_features * layer.out_features for layer in layers) * dtype.itemsize
-    return bool(weights <= MEMORY_SHARE * all_memory())
+    return bool(weights <= MEMORY_SHARE * device_memory())
 
 
-def all_memory() -> int:
+def device_memory() -> int:
     """Bytes that the device has, whoever uses them now: so equal machines choose alike."""
     if torch.cuda.is_available():
         return int(torch.cuda.get_device_properties(0).total_memory)
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def dequantized(model: PreTrainedModel) -> PreTrainedModel:
-    """The model with plain linear layers, whose weights are what NF4 made of them."""
-    model = model.dequantize()
-    model.is_loaded_in_4bit = False  # else TRL takes it for one that is still packed
-    return model
+    return memory()
 
 
 def keep_weights_in_place(model: torch.nn.Module) -> None:
@@ -101,13 +103,18 @@ def lora_config(params: TrainingParams) -> LoraConfig:
     )
 
 
-def set_adapter_precision(model: PeftModel, numerics: Numerics) -> None:
-    """Train the adapter in the precision of the run; TRL wants bfloat16 on any quantised base.
+def add_adapter(base: PreTrainedModel, params: TrainingParams, numerics: Numerics) -> PeftModel:
+    """Put a fresh adapter on a base, in the precision of the run.
 
     In float16 it is float32: loss scaling needs gradients that it can unscale.
     """
+    torch.manual_seed(params.seed)
+    model = get_peft_model(base, lora_config(params))
+    # TRL would round the adapter on a quantised base to bfloat16, whatever the run computes in.
+    base.is_loaded_in_4bit = base.is_loaded_in_8bit = False
     float16 = numerics.precision == "float16"
     dtype = torch.float32 if float16 else getattr(torch, numerics.precision)
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(dtype)
+    return model

@@ -12,7 +12,7 @@ from registry.errors import InputError
 from registry.files import home
 from registry.models import BaseChoice
 from registry.params import PARAMS, load
-from registry.processor import CAPS, kind
+from registry.processor import processor_kind
 from registry.records import Numerics, Precision, Record
 
 if TYPE_CHECKING:
@@ -22,16 +22,17 @@ if TYPE_CHECKING:
 # for each answer of a batch.
 SHAPES = ((96, 576, 1536), (16, 576, 1536))
 OPERATIONS = sum(3 * 2 * rows * inputs * outputs for rows, inputs, outputs in SHAPES)
-REST = 1e-11  # seconds a weight and token, measured in the sample task
 REPETITIONS = 5
-ENOUGH = 0.05  # seconds
-MUCH = 10  # times slower: worth a warning
+ENOUGH_SECONDS = 0.1
+OTHER_WORK = 1e-11  # seconds a weight and token that no product takes; measured in the sample task
+SLOW = 10  # times slower than another precision: worth a warning
+GPUS = ("nvidia[0-9]*", "dxg", "kfd")  # in /dev: Linux, Windows' subsystem for it, AMD
 
 
 class Machine(Record):
     """What was found out about a machine."""
 
-    processor: str  # its kind
+    processor: str  # its kind, or the GPU's name
     gpu: bool
     seconds: dict[Precision, float]  # of the timed products; empty for a GPU
     fastest: Precision
@@ -40,35 +41,35 @@ class Machine(Record):
         """Roughly, of reading tokens with a model of so many weights; None for a GPU.
 
         `passes` is 1 forward, and 2 with the way back to an adapter. A pass takes two operations a
-        weight and token in products, and memory for all the rest.
+        weight and token.
         """
         if precision not in self.seconds:
             return None
-        a_product = self.seconds[precision] / OPERATIONS
-        return weights * tokens * passes * (2 * a_product + REST) / 60
+        an_operation = self.seconds[precision] / OPERATIONS
+        return weights * tokens * passes * (2 * an_operation + OTHER_WORK) / 60
 
 
-def numerics_here() -> Numerics:
+def choose_numerics() -> Numerics:
     """How models answer on this machine, under the project's settings. Raises InputError."""
-    return numerics(load(BaseChoice, "base").precision, this_machine())
+    return numerics(load(BaseChoice, "base").precision, measure_machine())
 
 
 def numerics(wanted: str, machine: Machine) -> Numerics:
     """The setting's precision, or the machine's fastest. Raises InputError where it has none."""
-    precision: Precision = machine.fastest if wanted == "auto" else wanted  # type: ignore[assignment]
+    precision = machine.fastest if wanted == "auto" else wanted
     if precision == "float16" and not machine.gpu:
         raise InputError(
             "float16 needs a GPU: choose auto, bfloat16 or float32",
             file=PARAMS,
             field="base.precision",
         )
-    return Numerics(precision=precision, processor=machine.processor)
+    return Numerics.model_validate({"precision": precision, "processor": machine.processor})
 
 
 def slowness(chosen: Numerics, machine: Machine) -> str | None:
     """A warning where another precision would be many times faster; None where none is."""
     taken, best = (machine.seconds.get(p) for p in (chosen.precision, machine.fastest))
-    if not taken or not best or taken < MUCH * best:
+    if not taken or not best or taken < SLOW * best:
         return None
     return (
         f"base.precision: {chosen.precision} is {taken / best:.0f} times slower than "
@@ -76,19 +77,19 @@ def slowness(chosen: Numerics, machine: Machine) -> str | None:
     )
 
 
-def this_machine() -> Machine:
-    """What was measured before, or now, in some 100 ms."""
-    path = home() / "machines" / f"{key()[:16]}.json"
+def measure_machine() -> Machine:
+    """What was measured before on a machine like this, or now, in some 100 ms where it is fast."""
+    path = home() / "machines" / f"{fingerprint()[:16]}.json"
     if not path.is_file():
         look_at_machine().write(path)
     return Machine.read(path)
 
 
-def key() -> str:
+def fingerprint() -> str:
     """What a measurement is about; told without torch, which takes seconds to load."""
-    gpus = sorted(path.name for path in Path("/dev").glob("nvidia[0-9]*"))
-    named = {name: os.environ.get(name) for name in (*CAPS, "CUDA_VISIBLE_DEVICES")}
-    return digest_json([kind(), processor_name(), gpus, named, version("torch")])
+    gpus = sorted(path.name for pattern in GPUS for path in Path("/dev").glob(pattern))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return digest_json([processor_kind(), processor_name(), gpus, visible, version("torch")])
 
 
 def processor_name() -> str:
@@ -109,19 +110,19 @@ def look_at_machine() -> Machine:
         fastest: Precision = "bfloat16" if bf16 else "float16" if capable >= (5, 3) else "float32"
         return Machine(processor=name, gpu=True, seconds={}, fastest=fastest)
     seconds: dict[Precision, float] = {
-        "float32": seconds_of_products(torch.float32),
-        "bfloat16": seconds_of_products(torch.bfloat16),
+        "float32": time_products(torch.float32),
+        "bfloat16": time_products(torch.bfloat16),
     }
     fastest = min(seconds, key=lambda precision: seconds[precision])
-    return Machine(processor=kind(), gpu=False, seconds=seconds, fastest=fastest)
+    return Machine(processor=processor_kind(), gpu=False, seconds=seconds, fastest=fastest)
 
 
-def seconds_of_products(dtype: "torch.dtype") -> float:
-    """The products of linear layers, forward and backward.
+def time_products(dtype: "torch.dtype") -> float:
+    """Seconds of the products of linear layers, forward and backward.
 
     The layouts matter: a processor can be fast forward and slow backward.
     """
-    return sum(best(products(*shape, dtype)) for shape in SHAPES)
+    return sum(time_best(products(*shape, dtype)) for shape in SHAPES)
 
 
 def products(rows: int, inputs: int, outputs: int, dtype: "torch.dtype") -> Callable[[], object]:
@@ -133,11 +134,11 @@ def products(rows: int, inputs: int, outputs: int, dtype: "torch.dtype") -> Call
     return lambda: (x @ weight.T, gradient @ weight, gradient.T @ x)
 
 
-def best(action: Callable[[], object]) -> float:
+def time_best(action: Callable[[], object]) -> float:
     """Seconds of the fastest of a few repetitions; of one alone where that is slow."""
     action()  # the first one also chooses and compiles kernels
     times: list[float] = []
-    while len(times) < REPETITIONS and sum(times) < ENOUGH:
+    while len(times) < REPETITIONS and sum(times) < ENOUGH_SECONDS:
         start = perf_counter()
         action()
         times.append(perf_counter() - start)

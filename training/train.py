@@ -19,7 +19,7 @@ from registry.canonical import canonical_json, digest_file, digest_folder
 from registry.errors import IncumbentError, InputError, run_stage
 from registry.files import staged_folder, write_bytes
 from registry.layout import ADAPTER, ADAPTER_FILES, BASE, DATASET, LEARNING_CURVE, rows_of
-from registry.libraries import set_mixed_precision
+from registry.libraries import mix_precision
 from registry.models import pinned_folder
 from registry.params import load
 from registry.records import (
@@ -32,9 +32,9 @@ from registry.records import (
     Row,
     Split,
 )
-from training.model import load_base, lora_config, set_adapter_precision
+from training.model import add_adapter, load_base
 from training.params import TrainingParams
-from training.precision import numerics_here, this_machine
+from training.precision import choose_numerics, measure_machine
 
 
 class Recipe(Record):
@@ -51,7 +51,7 @@ def main() -> None:
     base = ModelPin.read(BASE)
     dataset = DatasetVersion.read(DATASET)
     rows = Row.read_lines(rows_of(Split.TRAIN))[: params.rows]
-    here = numerics_here()
+    here = choose_numerics()
     with staged_folder(ADAPTER_FILES) as draft, staged_folder(LEARNING_CURVE) as curve:
         trainer = make_trainer(rows, pinned_folder(base, "base"), params, here, curve)
         numerics = trained_with(trainer.model, params, here)
@@ -79,14 +79,12 @@ def make_trainer(
     tokenizer = AutoTokenizer.from_pretrained(base)
     refuse_long_rows(rows, tokenizer, params.max_length)
     trainer = SFTTrainer(
-        model=load_base(base, params, numerics),
+        model=add_adapter(load_base(base, params, numerics), params, numerics),
         args=sft_config(params, numerics.precision, len(rows)),
         train_dataset=Dataset.from_list([turns(row) for row in rows]),
         processing_class=tokenizer,
-        peft_config=lora_config(params),
         callbacks=[LearningCurve(curve)],
     )
-    set_adapter_precision(trainer.model, numerics)
     trainer.remove_callback(ProgressCallback)
     trainer.add_callback(ProgressWithLoss())
     return trainer
@@ -97,8 +95,8 @@ def plan(trainer: SFTTrainer, numerics: Numerics) -> str:
     epochs = trainer.args.num_train_epochs
     tokens = round(epochs * sum(len(row["input_ids"]) for row in trainer.train_dataset))
     weights = trainer.model.num_parameters()
-    minutes = this_machine().minutes(numerics.precision, weights, tokens, passes=2)
-    about = f", about {max(1, round(minutes))} min" if minutes else ""
+    minutes = measure_machine().minutes(numerics.precision, weights, tokens, passes=2)
+    about = f", about {minutes:.0f} min" if minutes and minutes >= 1 else ""
     return f"{tokens:,} tokens in {epochs:g} epochs, {numerics}{about}"
 
 
@@ -131,9 +129,8 @@ def refuse_long_rows(rows: tuple[Row, ...], tokenizer: PreTrainedTokenizerBase, 
 
 
 def sft_config(params: TrainingParams, precision: Precision, rows: int) -> SFTConfig:
-    set_mixed_precision(precision)
     steps = rows * params.epochs / (params.batch_size * params.gradient_accumulation)
-    return SFTConfig(
+    config = SFTConfig(
         output_dir=tempfile.gettempdir(),  # nothing is saved there: save_strategy is "no"
         completion_only_loss=True,
         max_length=params.max_length,
@@ -145,8 +142,7 @@ def sft_config(params: TrainingParams, precision: Precision, rows: int) -> SFTCo
         lr_scheduler_type="cosine",
         warmup_steps=round(params.warmup_share * steps),
         gradient_checkpointing=params.gradient_checkpointing,
-        bf16=precision == "bfloat16",
-        fp16=precision == "float16",
+        **mix_precision(precision),
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=params.seed,
@@ -155,6 +151,8 @@ def sft_config(params: TrainingParams, precision: Precision, rows: int) -> SFTCo
         save_strategy="no",
         report_to="none",
     )
+    config._n_gpu = min(config.n_gpu, 1)  # more would split a batch among them, unasked
+    return config
 
 
 class LearningCurve(TrainerCallback):
