@@ -35,7 +35,7 @@ class BaseChoice(ModelChoice):
 
     # auto: what this machine is fastest in, of bfloat16 and float32 on a processor (measured once)
     # and of what a GPU can do.
-    precision: Literal["auto"] | Precision = "auto"
+    precision: Literal["auto", Precision] = "auto"
 
 
 def pin(choice: ModelChoice, kind: Kind) -> ModelPin:

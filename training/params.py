@@ -16,7 +16,7 @@ class TrainingParams(Settings):
     quantization: Quantization = "nf4"
     # Whether NF4 weights are turned back once, in memory, and not at every product: the same
     # forward pass, sooner. auto: where they take at most a quarter of the memory.
-    dequantize_once: Literal["auto"] | bool = "auto"
+    dequantize_once: Literal["auto", True, False] = "auto"
     dropout: float = Field(default=0.05, ge=0, lt=1)
     learning_rate: PositiveFloat = 5e-4
     epochs: PositiveFloat = 1

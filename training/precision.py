@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
+from math import inf
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -11,7 +13,7 @@ from registry.canonical import digest_json
 from registry.errors import InputError
 from registry.files import home
 from registry.models import BaseChoice
-from registry.params import PARAMS, load
+from registry.params import PARAMS, load, parse, place
 from registry.processor import processor_kind
 from registry.records import Numerics, Precision, Record
 
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 # for each answer of a batch.
 SHAPES = ((96, 576, 1536), (16, 576, 1536))
 OPERATIONS = sum(3 * 2 * rows * inputs * outputs for rows, inputs, outputs in SHAPES)
-REPETITIONS = 5
-ENOUGH_SECONDS = 0.1
+ROUNDS = 15
+ENOUGH_SECONDS = 0.3
 OTHER_WORK = 1e-11  # seconds a weight and token that no product takes; measured in the sample task
 SLOW = 10  # times slower than another precision: worth a warning
 GPUS = ("nvidia[0-9]*", "dxg", "kfd")  # in /dev: Linux, Windows' subsystem for it, AMD
@@ -58,11 +60,9 @@ def numerics(wanted: str, machine: Machine) -> Numerics:
     """The setting's precision, or the machine's fastest. Raises InputError where it has none."""
     precision = machine.fastest if wanted == "auto" else wanted
     if precision == "float16" and not machine.gpu:
-        raise InputError(
-            "float16 needs a GPU: choose auto, bfloat16 or float32",
-            file=PARAMS,
-            field="base.precision",
-        )
+        line, _ = place(parse(PARAMS), ["base", "precision"]) if PARAMS.exists() else (None, [])
+        problem = "float16 needs a GPU: choose auto, bfloat16 or float32"
+        raise InputError(problem, file=PARAMS, line=line, field="base.precision")
     return Numerics.model_validate({"precision": precision, "processor": machine.processor})
 
 
@@ -109,37 +109,47 @@ def look_at_machine() -> Machine:
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         fastest: Precision = "bfloat16" if bf16 else "float16" if capable >= (5, 3) else "float32"
         return Machine(processor=name, gpu=True, seconds={}, fastest=fastest)
-    seconds: dict[Precision, float] = {
-        "float32": time_products(torch.float32),
-        "bfloat16": time_products(torch.bfloat16),
-    }
+    seconds = time_products({"float32": torch.float32, "bfloat16": torch.bfloat16})
     fastest = min(seconds, key=lambda precision: seconds[precision])
     return Machine(processor=processor_kind(), gpu=False, seconds=seconds, fastest=fastest)
 
 
-def time_products(dtype: "torch.dtype") -> float:
-    """Seconds of the products of linear layers, forward and backward.
+def time_products(dtypes: "dict[Precision, torch.dtype]") -> dict[Precision, float]:
+    """Seconds of the products of linear layers, forward and backward, in each precision.
 
-    The layouts matter: a processor can be fast forward and slow backward.
+    The layouts matter: a processor can be fast forward and slow backward. The least of several
+    rounds, in which the precisions take turns, so that a burst of other work hits none alone.
     """
-    return sum(time_best(products(*shape, dtype)) for shape in SHAPES)
+    made = {precision: products(dtype) for precision, dtype in dtypes.items()}
+    least = {precision: [inf] * len(some) for precision, some in made.items()}
+    start = perf_counter()
+    for number in range(ROUNDS):
+        for precision, some in made.items():
+            times = [time_once(product) for product in some]
+            if number:  # the first round also chooses and compiles kernels
+                least[precision] = list(map(min, times, least[precision]))
+        if number and perf_counter() - start > ENOUGH_SECONDS:
+            break
+    return {precision: sum(times) for precision, times in least.items()}
 
 
-def products(rows: int, inputs: int, outputs: int, dtype: "torch.dtype") -> Callable[[], object]:
+def products(dtype: "torch.dtype") -> list[Callable[[], object]]:
     import torch  # as in look_at_machine
 
-    x = torch.ones(rows, inputs, dtype=dtype)
-    weight = torch.ones(outputs, inputs, dtype=dtype)
-    gradient = torch.ones(rows, outputs, dtype=dtype)
-    return lambda: (x @ weight.T, gradient @ weight, gradient.T @ x)
+    made: list[Callable[[], object]] = []
+    for rows, inputs, outputs in SHAPES:
+        x = torch.ones(rows, inputs, dtype=dtype)
+        weight = torch.ones(outputs, inputs, dtype=dtype)
+        gradient = torch.ones(rows, outputs, dtype=dtype)
+        made += [
+            partial(torch.matmul, x, weight.T),
+            partial(torch.matmul, gradient, weight),
+            partial(torch.matmul, gradient.T, x),
+        ]
+    return made
 
 
-def time_best(action: Callable[[], object]) -> float:
-    """Seconds of the fastest of a few repetitions; of one alone where that is slow."""
-    action()  # the first one also chooses and compiles kernels
-    times: list[float] = []
-    while len(times) < REPETITIONS and sum(times) < ENOUGH_SECONDS:
-        start = perf_counter()
-        action()
-        times.append(perf_counter() - start)
-    return min(times)
+def time_once(action: Callable[[], object]) -> float:
+    start = perf_counter()
+    action()
+    return perf_counter() - start
