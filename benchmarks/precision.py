@@ -154,12 +154,13 @@ def training(precision: Precision) -> Cost:
 
 def answers(precision: Precision) -> Cost:
     """A token of the base's answers to 16 prompts, side by side."""
+    from evaluation.answers import Answer
     from evaluation.model import AnsweringModel
     from evaluation.params import Decoding
 
     model = AnsweringModel(embedded_base(), None, Decoding(), precision)
     list(model.answer(rows(2)))
-    found = []
+    found: list[Answer] = []
     processor, seconds = timed(lambda: found.extend(model.answer(rows(16))), 1)
     tokens = sum(answer.tokens for answer in found)
     return processor / tokens, seconds / tokens

@@ -12,6 +12,9 @@ from training.precision import Machine
 
 EMBEDDED_WEIGHTS = 134_515_008  # of the model that comes with the project
 ROW = 80  # tokens of a training row, and of a prompt
+# Of the tokens of prompts and answers: most answers end before their limit, and what prompts have
+# in common is read once.
+COMPUTED = 0.5
 OTHER_STAGES = 3.0  # minutes of all that neither trains nor answers
 
 
@@ -49,7 +52,8 @@ def answered(dev: int, sealed: int) -> int:
     answers = 2 * (dev + sealed + len(read_suite(SUITE))) + preference.reward.rows
     if load(FewShot, "evaluation.few_shot").shots:
         answers += sealed
-    return answers * (ROW + load(Decoding, "evaluation.decoding").max_new_tokens)
+    limit = load(Decoding, "evaluation.decoding").max_new_tokens
+    return round(COMPUTED * answers * (ROW + limit))
 
 
 def weights_of_base() -> int:
