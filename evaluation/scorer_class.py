@@ -78,7 +78,7 @@ def instance(choice: MetricChoice, at: int, embedder: Path) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         raise misfit(at, first["msg"], "options", *map(str, first["loc"])) from None
-    for file in files(choice, kind):
+    for file in named_files(choice, kind):
         require_declared(file)
     return made
 
@@ -93,13 +93,15 @@ def options_of(kind: type[Any]) -> list[str]:
 
 
 def files(choice: MetricChoice, kind: type[Any]) -> list[Path]:
-    """The files that decide what a scorer gives: a user's own code, and those that options name.
-
-    Which options name one, a class says in `file_options`.
-    """
-    named = [name for name in getattr(kind, "file_options", ()) if choice.options.get(name)]
+    """The files that decide what a scorer gives: a user's own code, and those that options name."""
     code = [] if choice.metric in BUILT_IN else [Path(inspect.getfile(kind))]
-    return code + [Path(str(choice.options[name])) for name in named]
+    return code + named_files(choice, kind)
+
+
+def named_files(choice: MetricChoice, kind: type[Any]) -> list[Path]:
+    """The files that options name; which options do, a class says in `file_options`."""
+    named = [name for name in getattr(kind, "file_options", ()) if choice.options.get(name)]
+    return [Path(str(choice.options[name])) for name in named]
 
 
 def require_declared(file: Path) -> None:

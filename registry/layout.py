@@ -4,6 +4,7 @@ from pathlib import Path
 
 from registry.records import Split
 
+CODE = Path("outputs/code")
 RAW = Path("datasets/raw/rows.jsonl")
 CURATED = Path("datasets/curated")
 GATE_REPORT = Path("outputs/gate/report.json")

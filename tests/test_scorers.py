@@ -236,15 +236,22 @@ def test_answers_to_other_items_are_refused() -> None:
 PIPELINE = "stages:\n  score:\n    cmd: python\n    deps:\n      - evaluation\n"
 
 
-def test_a_file_that_dvc_does_not_watch_is_refused(mine: Path) -> None:
+def test_a_file_that_dvc_does_not_watch_is_refused() -> None:
+    Path("schema.json").write_text("{}")
+    choice = chosen("    - {metric: json, options: {schema: schema.json}}")
+    Path("dvc.yaml").write_text(PIPELINE)
+    missing = r"^dvc\.yaml:5: stages\.score\.deps: add `- schema\.json`: stage score reads it"
+    with pytest.raises(InputError, match=missing):
+        load_scorers(choice, EMBEDDER)
+    for dep in ("schema.json", "schema.json:\n          hash: md5"):
+        Path("dvc.yaml").write_text(f"{PIPELINE}      - {dep}\n")
+        assert load_scorers(choice, EMBEDDER)
+
+
+def test_code_of_ones_own_needs_no_declaration(mine: Path) -> None:
     mine.write_text(module("{'a': [1, 2, 3]}"))
     Path("dvc.yaml").write_text(PIPELINE)
-    missing = r"^dvc\.yaml:5: stages\.score\.deps: add `- mine\.py`: stage score reads it"
-    with pytest.raises(InputError, match=missing):
-        load_scorers(chosen("    - mine:Mine"), EMBEDDER)
-    for dep in ("mine.py", "mine.py:\n          hash: md5"):
-        Path("dvc.yaml").write_text(f"{PIPELINE}      - {dep}\n")
-        assert scored("    - mine:Mine").values == {"a": (1.0, 2.0, 3.0)}
+    assert scored("    - mine:Mine").values == {"a": (1.0, 2.0, 3.0)}
 
 
 def test_a_folder_declares_what_is_in_it() -> None:

@@ -1,0 +1,169 @@
+"""Stage `code`: of each stage, the files of code that it runs, each by its digest.
+
+A stage depends on its one file here, so an edit reruns what it touches and nothing else.
+"""
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import grimp
+import yaml
+
+from evaluation.params import ScoringParams
+from evaluation.scorer_class import BUILT_IN
+from registry.canonical import digest_file
+from registry.errors import run_stage
+from registry.files import home
+from registry.layout import CODE
+from registry.params import load
+from registry.records import Digest, Record, read_input
+
+PIPELINE = Path("dvc.yaml")
+PACKAGES = ("curation", "evaluation", "incumbent", "monitoring", "registry", "training")
+PYTHON_M = "python -m "
+SCORES = "evaluation.score"  # the stage that runs a user's code too
+
+
+class Code(Record):
+    """Files by the name that people know them by: from the folder that Python imports them from."""
+
+    files: dict[str, Digest]
+
+
+def main() -> None:
+    graph = Imports()
+    for stage, module in stages().items():
+        path = CODE / f"{stage}.json"
+        code = code_of(module, graph)
+        if path.is_file() and (changed := differing(Code.read(path), code)):
+            print(f"{stage} will run again: {', '.join(changed)} changed")
+        code.write(path)
+
+
+def stages() -> dict[str, str]:
+    """The module that each stage of the pipeline runs."""
+    found = yaml.safe_load(read_input(PIPELINE))["stages"]
+    commands = {name: str(stage.get("cmd", "")) for name, stage in found.items()}
+    modules = {
+        name: command.removeprefix(PYTHON_M).split()[0]
+        for name, command in commands.items()
+        if command.startswith(PYTHON_M)
+    }
+    return {name: module for name, module in modules.items() if module != __spec__.name}
+
+
+def differing(old: Code, new: Code) -> list[str]:
+    """The files that changed, came or went."""
+    return [
+        name
+        for name in sorted(old.files.keys() | new.files.keys())
+        if old.files.get(name) != new.files.get(name)
+    ]
+
+
+def code_of(module: str, imports: "Imports") -> Code:
+    """All code that a stage runs: what its module imports, scorers, and the templates they name."""
+    files = imports.of([module, *(scorers() if module == SCORES else ())])
+    files |= templates(files.values())
+    return Code(files={name: digest_file(path) for name, path in sorted(files.items())})
+
+
+def scorers() -> list[str]:
+    """The modules of the scorers that params.yaml names, ours and a user's."""
+    chosen = (choice.metric for choice in load(ScoringParams, "evaluation.scoring").metrics)
+    return [BUILT_IN.get(metric, metric).partition(":")[0] for metric in chosen]
+
+
+def templates(modules: Iterable[Path]) -> dict[str, Path]:
+    """Templates of our packages that these modules name, or that another such template names."""
+    there = {
+        path.relative_to(folder.parent).as_posix(): path
+        for folder in map(folder_of, PACKAGES)
+        for path in folder.rglob("templates/*")
+    }
+    found: dict[str, Path] = {}
+    unread = list(modules)
+    while unread:
+        text = unread.pop().read_text()
+        new = {n: p for n, p in there.items() if n not in found and f'"{p.name}"' in text}
+        found |= new
+        unread += new.values()
+    return found
+
+
+def folder_of(package: str) -> Path:
+    spec = find_spec(package)
+    assert spec and spec.origin, "our packages are installed together"
+    return Path(spec.origin).parent
+
+
+class Imports:
+    """Which files a module runs: through our packages by import graph, through a user's by eye."""
+
+    def __init__(self) -> None:
+        cache = str(home() / "imports")
+        self.graph = grimp.build_graph(
+            *PACKAGES, exclude_type_checking_imports=True, cache_dir=cache
+        )
+
+    def of(self, modules: Iterable[str]) -> dict[str, Path]:
+        """Of these modules and all that they import, the packages above them included."""
+        files: dict[str, Path] = {}
+        unseen = set(modules)
+        seen: set[str] = set()
+        while unseen:
+            module = unseen.pop()
+            seen.add(module)
+            path = file_of(module)
+            if path is None:
+                continue  # a library's
+            files[name_of(module, path)] = path
+            imported = set(self.imported(module, path))
+            unseen |= (imported | {module.rpartition(".")[0]} - {""}) - seen
+        return files
+
+    def imported(self, module: str, path: Path) -> Iterator[str]:
+        if module in self.graph.modules:
+            yield from self.graph.find_modules_directly_imported_by(module)
+            return
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                base = node.module or ""
+                if node.level:
+                    parts = module.split(".")[: -node.level]
+                    base = ".".join([*parts, *filter(None, [base])])
+                yield base
+                yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def file_of(module: str) -> Path | None:
+    """The file of a module of ours or of the user's project, which is not imported for that; None
+    for a library's, and for a name that is no module.
+    """
+    top, *inner = module.split(".")
+    spec = find_spec(top) if top.isidentifier() else None
+    if spec is None or spec.origin is None or not spec.has_location:
+        return None
+    path = Path(spec.origin)
+    own = path.is_relative_to(Path.cwd()) and not path.is_relative_to(sys.prefix)
+    if not own and top not in PACKAGES:
+        return None
+    if inner:
+        folder = path.parent.joinpath(*inner)
+        path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+    return path if path.is_file() else None
+
+
+def name_of(module: str, path: Path) -> str:
+    """Such as training/train.py, wherever the package lies."""
+    parts = module.split(".")
+    return "/".join([*parts, path.name] if path.name == "__init__.py" else [*parts[:-1], path.name])
+
+
+if __name__ == "__main__":
+    run_stage(main)
