@@ -45,6 +45,7 @@ class Project:
 
     def __init__(self, folder: Path, base_model: Path) -> None:
         self.folder = folder
+        self.machine: dict[str, str] = {}  # variables by which it passes for another one
         tracked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
         names = subprocess.run(tracked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         for name in names.splitlines():
@@ -74,7 +75,9 @@ class Project:
             "HOME": os.environ["HOME"],
             "DVC_NO_ANALYTICS": "1",
             "INCUMBENT_ACTOR": "tester",
-        } | caps()
+            **caps(),
+            **self.machine,
+        }
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -155,7 +158,7 @@ def test_the_challenger_that_is_the_champion_is_no_error_and_no_new_version(
     evidence = project.read("outputs/evidence.json")
     output = project.repro()
     assert "the challenger is the champion, test v1" in output
-    assert stages_run(output) == ["base", "champion"]
+    assert stages_run(output) == ["code", "base", "champion"]
     assert project.read("outputs/evidence.json") == evidence
     again = project.run("incumbent", "submit", "--promote")
     assert again.returncode == 0
@@ -168,10 +171,23 @@ def test_a_margin_reruns_the_comparison_and_nothing_before_it(project: Project) 
     policy = FEW["evaluation"]["policy"] | {"margins": {"rougeL": 0.9}}
     project.set_params(FEW | {"evaluation": FEW["evaluation"] | {"policy": policy}})
     output = project.repro()
-    assert stages_run(output) == ["base", "champion", "compare"]
+    assert stages_run(output) == ["code", "base", "champion", "compare"]
     assert "must exceed +0.900" in output
     project.set_params(FEW)
     project.repro()
+
+
+def test_an_edit_of_code_touches_the_stages_that_run_it(project: Project) -> None:
+    edited = project.folder / "training" / "model.py"
+    before = edited.read_text()
+    edited.write_text(f"{before}\n# edited\n")
+    told = project.run("dvc", "repro", "--single-item", "code").stdout
+    assert "train will run again: training/model.py changed" in told
+    status = json.loads(project.run("dvc", "status", "--json").stdout)
+    touched = {stage for stage, changes in status.items() if "outputs/code" in str(changes)}
+    assert touched == {"train"}
+    edited.write_text(before)
+    assert stages_run(project.repro()) == ["code", "base", "champion"]
 
 
 def test_a_broken_dataset_stops_before_training(project: Project) -> None:
@@ -233,11 +249,12 @@ def test_a_version_that_is_there_already_sits_the_exam_again(project: Project) -
 
 
 def test_another_kind_of_machine_answers_anew_trains_nothing_and_moves_no_seat(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    project: Project,
 ) -> None:
     evidence = project.read("outputs/evidence.json")
     here = Numerics.read(project.folder / "outputs" / "numerics.json")
-    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")  # under another name, if not another one
+    capped = os.environ.get("ATEN_CPU_CAPABILITY") == "avx2"
+    project.machine = {"ATEN_CPU_CAPABILITY": "default" if capped else "avx2"}
     ran = stages_run(project.repro())
     assert {"base", "generate", "score", "compare"} <= set(ran)
     assert "train" not in ran
@@ -260,7 +277,7 @@ def test_another_kind_of_machine_answers_anew_trains_nothing_and_moves_no_seat(
     assert decided["version"]["adapter"]["numerics"]["processor"] == there.processor
     assert Numerics.model_validate(decided["decision"]["pins"]["numerics"]) == there
     assert project.run("incumbent", "verify").returncode == 0
-    monkeypatch.delenv("ATEN_CPU_CAPABILITY")
+    project.machine = {}
     project.set_params(FEW)
     project.repro()
     assert project.read("outputs/evidence.json") == evidence

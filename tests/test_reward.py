@@ -16,12 +16,12 @@ from evaluation.params import Lora, PreferenceParams, RewardParams
 from evaluation.preference import judge_of
 from registry.canonical import digest_folder
 from registry.errors import InputError
-from registry.layout import BASE, CALIBRATION, REWARD, rows_of
+from registry.layout import BASE, CALIBRATION, NUMERICS, REWARD, rows_of
 from registry.models import ModelChoice, embedded_base, locate, pin
 from registry.params import load
 from registry.records import Calibration, Row, Split, write_records
-from tests.conftest import NUMERICS
 from tests.judge_server import Asked, Reply, judge_server
+from training.precision import measure_machine, numerics
 
 
 def rows(count: int, per_group: int = 1) -> list[Row]:
@@ -124,7 +124,7 @@ def project(base_model: Path) -> None:
     embedded_base().symlink_to(base_model)
     pin(ModelChoice(), "base").write(BASE)
     pin(ModelChoice(), "embedder").write(BASE.with_name("embedder.json"))
-    NUMERICS.write(BASE.with_name("numerics.json"))
+    numerics("float32", measure_machine()).write(NUMERICS)
     made = rows(24)
     write_records(rows_of(Split.TRAIN), made[:16])
     write_records(rows_of(Split.DEV), made[16:20])
