@@ -120,7 +120,7 @@ def reason(wanted: str, machine: Machine) -> str:
 def model(kind: Kind) -> Finding:
     try:
         choice = load(BaseChoice if kind == "base" else ModelChoice, kind)
-        folder = locate(ModelChoice(model=choice.model, revision=choice.revision), kind)
+        folder = locate(choice, kind)
     except IncumbentError as error:
         return Finding(f"{kind} model", False, str(error))
     ready = str(folder) if folder.is_dir() else "will be converted by `dvc repro`, once"

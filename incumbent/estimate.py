@@ -4,7 +4,7 @@ from curation.params import CurateParams
 from evaluation.general import SUITE, read_suite
 from evaluation.params import Decoding, FewShot, PreferenceParams
 from registry.layout import rows_of
-from registry.models import EMBEDDED, BaseChoice, ModelChoice, locate
+from registry.models import EMBEDDED, BaseChoice, locate
 from registry.params import load
 from registry.records import Precision, Split
 from training.params import TrainingParams
@@ -59,6 +59,6 @@ def answered(dev: int, sealed: int) -> int:
 def weights_of_base() -> int:
     """How many weights the base has, taking its files to have two bytes for each."""
     choice = load(BaseChoice, "base")
-    folder = locate(ModelChoice(model=choice.model, revision=choice.revision), "base")
+    folder = locate(choice, "base")
     files = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     return files // 2 or (EMBEDDED_WEIGHTS if choice.model == EMBEDDED else 0)

@@ -157,6 +157,8 @@ def test_a_base_that_is_quantised_already_is_refused(tmp_path: Path) -> None:
     config.write_text(json.dumps({"quantization_config": {"quant_method": "gptq"}}))
     with pytest.raises(InputError, match=r"config\.json: base\.model: is quantised already"):
         refuse_quantized(tmp_path)
+    config.write_text(json.dumps({"quantization_config": None}))  # says that it is not
+    refuse_quantized(tmp_path)
 
 
 def test_where_bitsandbytes_has_no_backend_the_setting_that_helps_is_named(

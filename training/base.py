@@ -43,7 +43,7 @@ def main() -> None:
 def refuse_quantized(folder: Path) -> None:
     """Raise InputError for a base whose files are quantised: we quantise, and say so on record."""
     config = folder / "config.json"
-    if config.is_file() and "quantization_config" in json.loads(config.read_bytes()):
+    if config.is_file() and json.loads(config.read_bytes()).get("quantization_config"):
         raise InputError(
             "is quantised already: name the model that it was made from, and how to quantise it in "
             "training.quantization",
