@@ -29,20 +29,22 @@ import numpy as np
 from scipy.stats import norm, t
 from tqdm import tqdm
 
-from curation.python_api import read_package
-from monitoring.comparison import compare
-from monitoring.control import night_readings
-from monitoring.embeddings import Embeddings
-from monitoring.params import DriftParams
-from monitoring.permutation import Floats, Ints
-from monitoring.reference import Reference
-from monitoring.season import ALWAYS, Season
+from curation.sources.python_api import read_package
+from monitoring.drift.alarm_budget import night_readings
+from monitoring.drift.compare_sets import compare
+from monitoring.drift.reference import Reference
+from monitoring.drift.season import ALWAYS, Season
+from monitoring.drift.user_days import Units, numbered
+from monitoring.features.embedding_cache import Embeddings
+from monitoring.monitoring_settings import DriftParams
+from monitoring.signals.array_types import Floats, Ints
 from monitoring.signals.signal import Batch
-from monitoring.units import Units, numbered
-from registry.errors import InputError, run_stage
-from registry.files import home
-from registry.models import ModelChoice, pin
-from registry.records import DriftVerdict, read_input
+from project.errors import InputError
+from project.files import home
+from project.model_pins import ModelChoice, pin
+from project.records.drift import DriftVerdict
+from project.records.record import read_input
+from project.stage import run_stage
 
 PARAMS = DriftParams()
 REFERENCE = 2_000

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from curation.python_api import read_package
-from monitoring.embeddings import Embeddings
-from registry.models import ModelChoice, pin
+from curation.sources.python_api import read_package
+from monitoring.features.embedding_cache import Embeddings
+from project.model_pins import ModelChoice, pin
 
 BATCH_SIZE = 32  # the library's default
 

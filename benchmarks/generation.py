@@ -22,17 +22,18 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from curation.python_api import read_package
-from evaluation.answers import Respondent, System
-from evaluation.model import AnsweringModel
-from evaluation.params import Decoding
-from registry.files import home, staged_folder
-from registry.models import ModelChoice, embedded_base, pin
-from registry.records import Precision, Row
+from curation.sources.python_api import read_package
+from evaluation.evaluation_settings import Decoding
+from evaluation.generation.answering_model import AnsweringModel
+from evaluation.generation.answers import Respondent, System
+from project.files import home, staged_folder
+from project.model_pins import ModelChoice, embedded_base, pin
+from project.records.adapters import Precision
+from project.records.data import Row
 from training.base import convert_embedded
-from training.params import TrainingParams
 from training.precision import choose_numerics
 from training.train import Recipe, make_trainer, save_adapter
+from training.training_settings import TrainingParams
 
 DECODING = Decoding(max_new_tokens=128, batch_size=16)
 RECIPE = TrainingParams(batch_size=2, learning_rate=0.0015)

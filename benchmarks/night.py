@@ -17,11 +17,11 @@ from random import Random
 
 import yaml
 
-from monitoring.embeddings import Embeddings
-from registry.canonical import digest_folder
-from registry.files import home
-from registry.models import ModelChoice, pin
-from registry.records import Adapter
+from monitoring.features.embedding_cache import Embeddings
+from project.canonical import digest_folder
+from project.files import home
+from project.model_pins import ModelChoice, pin
+from project.records.adapters import Adapter
 from registry.store import Registry
 
 FIRST = date(2026, 3, 2)  # the reference; then a small night, which freezes it, and the large one

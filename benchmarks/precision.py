@@ -21,10 +21,11 @@ from itertools import pairwise
 from pathlib import Path
 from time import perf_counter, process_time
 
-from curation.python_api import read_package
-from registry.models import ModelChoice, embedded_base, locate
-from registry.processor import CHOICES
-from registry.records import Precision, Row
+from curation.sources.python_api import read_package
+from project.model_pins import ModelChoice, embedded_base, locate
+from project.processor import CHOICES
+from project.records.adapters import Precision
+from project.records.data import Row
 from training.base import convert_embedded
 from training.precision import measure_machine, numerics
 
@@ -130,8 +131,8 @@ def training(precision: Precision) -> Cost:
     """A step of two rows, one in each process where there are two (DDP over gloo)."""
     from transformers import TrainerCallback
 
-    from training.params import TrainingParams
     from training.train import make_trainer
+    from training.training_settings import TrainingParams
 
     class Clock(TrainerCallback):
         def __init__(self) -> None:
@@ -154,9 +155,9 @@ def training(precision: Precision) -> Cost:
 
 def answers(precision: Precision) -> Cost:
     """A token of the base's answers to 16 prompts, side by side."""
-    from evaluation.answers import Answer
-    from evaluation.model import AnsweringModel
-    from evaluation.params import Decoding
+    from evaluation.evaluation_settings import Decoding
+    from evaluation.generation.answering_model import AnsweringModel
+    from evaluation.generation.answers import Answer
 
     model = AnsweringModel(embedded_base(), None, Decoding(), precision)
     list(model.answer(rows(2)))
@@ -168,8 +169,8 @@ def answers(precision: Precision) -> Cost:
 
 def perplexity(precision: Precision) -> Cost:
     """Of a row's completion."""
-    from evaluation.model import AnsweringModel
-    from evaluation.params import Decoding
+    from evaluation.evaluation_settings import Decoding
+    from evaluation.generation.answering_model import AnsweringModel
 
     model = AnsweringModel(embedded_base(), None, Decoding(), precision)
     model.reference_logprobs(rows(2))
@@ -178,9 +179,9 @@ def perplexity(precision: Precision) -> Cost:
 
 def reward(precision: Precision) -> Cost:
     """An epoch of 48 pairs."""
-    from evaluation.calibration import Pair
-    from evaluation.params import RewardParams
-    from evaluation.reward_training import train_reward
+    from evaluation.evaluation_settings import RewardParams
+    from evaluation.preference.calibration import Pair
+    from evaluation.preference.reward_training import train_reward
 
     some = rows(49)
     pairs = [

@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from evaluation.decision import decide, rule
-from evaluation.grounds import unqualified
-from evaluation.policy import Policy
-from evaluation.statistics import p_above
-from registry.ledger import Looks, next_opening
-from registry.records import Evidence, ItemScore, MetricEvidence, ScoreTable, Verdict
+from evaluation.decision.policy import Policy
+from evaluation.decision.policy_checks import unqualified
+from evaluation.decision.rule import decide, rule
+from evaluation.decision.statistics import p_above
+from project.records.scores import Evidence, ItemScore, MetricEvidence, ScoreTable, Verdict
+from registry.alpha_ledger.spending import Looks, next_opening
 
 Array = NDArray[np.float64]
 

@@ -21,27 +21,18 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
-from registry.canonical import digest_folder, digest_json
-from registry.chain import GENESIS, beside
-from registry.database import writing
-from registry.files import sync
-from registry.listing import newest
-from registry.records import (
-    Adapter,
-    AdapterVersion,
-    Decision,
-    Detail,
-    Event,
-    EventKind,
-    Evidence,
-    ModelPin,
-    ScorePins,
-    Verdict,
-)
-from registry.seat import COUNTS_FROM
+from project.canonical import digest_folder, digest_json
+from project.files import sync
+from project.records.adapters import Adapter, AdapterVersion, ModelPin
+from project.records.events import Detail, Event, EventKind
+from project.records.scores import Decision, Evidence, ScorePins, Verdict
 from registry.state import CHAMPION
+from registry.storage.database import writing
+from registry.storage.event_chain import GENESIS, beside
+from registry.storage.tables import aliases, events, versions
 from registry.store import Registry
-from registry.tables import aliases, events, versions
+from registry.tenure import COUNTS_FROM
+from registry.version_list import newest
 
 FAMILY, PAGE, AT = "benchmark", 50, "2026-01-01T00:00:00.000Z"
 LARGE = 10_000_000  # bytes of an adapter of a small model

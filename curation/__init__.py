@@ -1,5 +1,5 @@
 """Rows in, gated dataset out."""
 
-from registry.libraries import settle
+from project.libraries import settle
 
 settle()

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
-from curation.formats import read_rows
-from curation.params import CollectParams, FileSource, Source
-from curation.python_api import read_package
-from registry.errors import InputError, run_stage
-from registry.layout import RAW
-from registry.params import load
-from registry.records import Row, write_records
+from curation.curation_settings import CollectParams, FileSource, Source
+from curation.sources.python_api import read_package
+from curation.sources.row_formats import read_rows
+from project.errors import InputError
+from project.paths import RAW
+from project.records.data import Row
+from project.records.record import write_records
+from project.settings import load
+from project.stage import run_stage
 
 
 def main() -> None:

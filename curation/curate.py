@@ -4,14 +4,16 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from curation.params import CurateParams
-from curation.twins import families
-from registry.canonical import digest_json
-from registry.errors import InputError, run_stage
-from registry.files import staged_folder
-from registry.layout import CURATED, RAW
-from registry.params import load
-from registry.records import Message, Row, Split, write_records
+from curation.curation_settings import CurateParams
+from project.canonical import digest_json
+from project.errors import InputError
+from project.files import staged_folder
+from project.near_duplicates import families
+from project.paths import CURATED, RAW
+from project.records.data import Message, Row, Split
+from project.records.record import write_records
+from project.settings import load
+from project.stage import run_stage
 
 
 def main() -> None:

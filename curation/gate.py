@@ -4,9 +4,10 @@ from pathlib import Path
 
 import yaml
 
-from registry.errors import IncumbentError, run_stage
-from registry.layout import DATASET, GATE_PAGE, GATE_REPORT, rows_of
-from registry.records import DatasetVersion, GateReport, Row, Severity, Split
+from project.errors import IncumbentError
+from project.paths import DATASET, GATE_PAGE, GATE_REPORT, rows_of
+from project.records.data import DatasetVersion, GateReport, Row, Severity, Split
+from project.stage import run_stage
 
 LOCK = Path("dvc.lock")
 

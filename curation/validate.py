@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from curation.contract import Contract, check
-from curation.features import feature_table
-from curation.params import ValidateParams
-from registry.canonical import digest_folder
-from registry.errors import run_stage
-from registry.files import staged_folder
-from registry.layout import CURATED, GATE_PAGE, GATE_REPORT, rows_of
-from registry.pages import render
-from registry.params import load
-from registry.records import GateReport, Row, Split
+from curation.checks.contract import Contract, check
+from curation.checks.row_columns import feature_table
+from curation.curation_settings import ValidateParams
+from project.canonical import digest_folder
+from project.files import staged_folder
+from project.html import render
+from project.paths import CURATED, GATE_PAGE, GATE_REPORT, rows_of
+from project.records.data import GateReport, Row, Split
+from project.settings import load
+from project.stage import run_stage
 
 TEMPLATE = Path(__file__).parent / "templates" / "gate.html"
 

@@ -3,20 +3,20 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from registry.libraries import settle
+from project.libraries import settle
 
 if TYPE_CHECKING:
-    from evaluation.decision import decide as decide
-    from evaluation.policy import Policy as Policy
-    from evaluation.score_table import read_score_table as read_score_table
+    from evaluation.decision.policy import Policy as Policy
+    from evaluation.decision.rule import decide as decide
+    from evaluation.scoring.score_table import read_score_table as read_score_table
 
 settle()
 
 # Looked up when asked for: a stage that decides nothing should not wait for, nor depend on, them.
 PUBLIC = {
-    "decide": "evaluation.decision",
-    "Policy": "evaluation.policy",
-    "read_score_table": "evaluation.score_table",
+    "decide": "evaluation.decision.rule",
+    "Policy": "evaluation.decision.policy",
+    "read_score_table": "evaluation.scoring.score_table",
 }
 
 

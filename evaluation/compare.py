@@ -4,19 +4,20 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from evaluation.answers import Answer, answers_of
-from evaluation.decision import rule
-from evaluation.evidence import differences, weigh
-from evaluation.grounds import unqualified
-from evaluation.material import material
-from evaluation.policy import Policy
-from evaluation.report import report
-from evaluation.score_table import read_scores, scored
-from registry.errors import run_stage
-from registry.files import write_bytes
-from registry.layout import CALIBRATION, DIFFERENCES, EVIDENCE, METRICS, REPORT
-from registry.params import load
-from registry.records import Calibration, Evidence, ItemScore, MetricEvidence, Split, Usage
+from evaluation.decision.evidence import differences, weigh
+from evaluation.decision.policy import Policy
+from evaluation.decision.policy_checks import unqualified
+from evaluation.decision.rule import rule
+from evaluation.generation.answers import Answer, answers_of
+from evaluation.report.report_data import material
+from evaluation.report.report_page import report
+from evaluation.scoring.score_table import read_scores, scored
+from project.files import write_bytes
+from project.paths import CALIBRATION, DIFFERENCES, EVIDENCE, METRICS, REPORT
+from project.records.data import Split
+from project.records.scores import Calibration, Evidence, ItemScore, MetricEvidence, Usage
+from project.settings import load
+from project.stage import run_stage
 
 SYSTEMS = ("champion", "challenger", "reference", "few-shot")
 

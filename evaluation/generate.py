@@ -3,31 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluation.answers import Respondent, answers_of
-from evaluation.general import SUITE, read_suite
-from evaluation.params import Decoding, FewShot
-from evaluation.systems import registered, respondent
-from registry.errors import run_stage
-from registry.files import staged_folder
-from registry.layout import (
-    ADAPTER,
-    ADAPTER_FILES,
-    ANSWERS,
-    BASE,
-    CHAMPION,
-    NUMERICS,
-    rows_of,
-)
-from registry.params import load
-from registry.records import (
-    Adapter,
-    ModelPin,
-    Numerics,
-    Opponent,
-    Row,
-    Split,
-    write_records,
-)
+from evaluation.evaluation_settings import Decoding, FewShot
+from evaluation.general_ability.suite import SUITE, read_suite
+from evaluation.generation.answers import Respondent, answers_of
+from evaluation.generation.systems import registered, respondent
+from project.files import staged_folder
+from project.paths import ADAPTER, ADAPTER_FILES, ANSWERS, BASE, CHAMPION, NUMERICS, rows_of
+from project.records.adapters import Adapter, ModelPin, Numerics, Opponent
+from project.records.data import Row, Split
+from project.records.record import write_records
+from project.settings import load
+from project.stage import run_stage
 
 Parts = Mapping[str, Sequence[Row]]
 

@@ -7,18 +7,22 @@ as a judge is calibrated on the same held-out pairs, people's ballots against on
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.ballots import read_ballots
-from evaluation.calibration import calibrate, calibrate_reviewers
-from evaluation.pairs import PREFERENCES, allowed, pairs, part, read_pairs
-from evaluation.params import Decoding, PreferenceParams, RewardParams
-from evaluation.preference import judge_of
-from evaluation.systems import respondent
-from registry.errors import InputError, run_stage
-from registry.files import staged_folder
-from registry.layout import BASE, CALIBRATION, EMBEDDER, NUMERICS, REWARD, rows_of
-from registry.models import pinned_folder
-from registry.params import PARAMS, load
-from registry.records import Calibration, ModelPin, Numerics, Record, Row, Split
+from evaluation.evaluation_settings import Decoding, PreferenceParams, RewardParams
+from evaluation.generation.systems import respondent
+from evaluation.preference.ballot_files import read_ballots
+from evaluation.preference.calibration import calibrate, calibrate_reviewers
+from evaluation.preference.preference_pairs import PREFERENCES, allowed, pairs, part, read_pairs
+from evaluation.preference.preference_sources import judge_of
+from project.errors import InputError
+from project.files import staged_folder
+from project.model_pins import pinned_folder
+from project.paths import BASE, CALIBRATION, EMBEDDER, NUMERICS, REWARD, rows_of
+from project.records.adapters import ModelPin, Numerics
+from project.records.data import Row, Split
+from project.records.record import Record
+from project.records.scores import Calibration
+from project.settings import PARAMS, load
+from project.stage import run_stage
 
 
 class Source(Record):
@@ -43,7 +47,7 @@ def main() -> None:
 def train(params: RewardParams, folder: Path) -> None:
     """Train the reward model on the training rows' pairs and on those of datasets/preferences."""
     # Imported here so that the other sources do not wait for torch and TRL.
-    from evaluation.reward_training import train_reward
+    from evaluation.preference.reward_training import train_reward
 
     learnt, held_out = parts(params)
     exams = [row for split in (Split.DEV, Split.SEALED) for row in Row.read_lines(rows_of(split))]

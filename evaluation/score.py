@@ -2,42 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 
-from evaluation.answers import Answer, answers_of
-from evaluation.contest import Contest, Judge
-from evaluation.general import CORRECT, SUITE, correct, read_suite
-from evaluation.params import Decoding, PreferenceParams, ScoringParams
-from evaluation.preference import judge_of
-from evaluation.scorers import Scorer, Scores, load_scorers, score, scorers_digest
-from registry.canonical import digest_folder, digest_json
-from registry.errors import run_stage
-from registry.files import staged_folder
-from registry.layout import (
-    ADAPTER,
-    BASE,
-    CHAMPION,
-    EMBEDDER,
-    EXAM,
-    NUMERICS,
-    REWARD,
-    SCORES,
-    rows_of,
-)
-from registry.models import pinned_folder
-from registry.params import load
-from registry.records import (
-    Adapter,
-    Exam,
-    Flags,
-    ItemScore,
-    ModelPin,
-    Numerics,
-    Opponent,
-    Row,
-    ScorePins,
-    Split,
-    short,
-    write_records,
-)
+from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
+from evaluation.general_ability.suite import CORRECT, SUITE, correct, read_suite
+from evaluation.generation.answers import Answer, answers_of
+from evaluation.preference.comparison import Contest, Judge
+from evaluation.preference.preference_sources import judge_of
+from evaluation.scoring.scorers import Scorer, Scores, load_scorers, score, scorers_digest
+from project.canonical import digest_folder, digest_json
+from project.files import staged_folder
+from project.model_pins import pinned_folder
+from project.paths import ADAPTER, BASE, CHAMPION, EMBEDDER, EXAM, NUMERICS, REWARD, SCORES, rows_of
+from project.records.adapters import Adapter, ModelPin, Numerics, Opponent
+from project.records.data import Row, Split
+from project.records.record import short, write_records
+from project.records.scores import Exam, Flags, ItemScore, ScorePins
+from project.settings import load
+from project.stage import run_stage
 
 
 def main() -> None:

@@ -22,26 +22,20 @@ from rich.console import Console
 from rich.rule import Rule
 from tqdm import tqdm
 
-from curation.python_api import read_package
-from evaluation.model import AnsweringModel
-from evaluation.params import Decoding
-from evaluation.systems import checked_out
-from monitoring.history import nights_before
-from monitoring.site import Site
-from registry.layout import EVIDENCE
-from registry.models import embedded_base, pinned_folder
-from registry.params import load
-from registry.records import (
-    Action,
-    AdapterVersion,
-    DriftVerdict,
-    Evidence,
-    Feedback,
-    Night,
-    Outcome,
-    Row,
-    Traffic,
-)
+from curation.sources.python_api import read_package
+from evaluation.evaluation_settings import Decoding
+from evaluation.generation.answering_model import AnsweringModel
+from evaluation.generation.systems import checked_out
+from monitoring.night_context import Site
+from monitoring.night_history import nights_before
+from project.model_pins import embedded_base, pinned_folder
+from project.paths import EVIDENCE
+from project.records.adapters import AdapterVersion
+from project.records.data import Row
+from project.records.drift import Action, DriftVerdict, Night, Outcome
+from project.records.scores import Evidence
+from project.records.traffic import Feedback, Traffic
+from project.settings import load
 from registry.store import Registry
 from training.precision import choose_numerics
 

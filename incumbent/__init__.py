@@ -1,5 +1,5 @@
 """The `incumbent` command: thin verbs over the other packages."""
 
-from registry.libraries import settle
+from project.libraries import settle
 
 settle()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from registry.errors import IncumbentError
+from project.errors import IncumbentError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,7 +37,7 @@ Reason = Annotated[str, typer.Option(help="Why; it stands in the history.")]
 @app.command()
 def status(json: Json = False) -> None:
     """Where things stand: champion, newest challenger, openings of the exam."""
-    from incumbent.status import print_status
+    from incumbent.verbs.status import print_status
 
     print_status(json)
 
@@ -45,7 +45,7 @@ def status(json: Json = False) -> None:
 @app.command()
 def doctor(json: Json = False) -> None:
     """What this machine can do, and what it lacks."""
-    from incumbent.doctor import print_diagnosis
+    from incumbent.verbs.doctor import print_diagnosis
 
     print_diagnosis(json)
 
@@ -67,7 +67,7 @@ def decide(
     exit_verdict: ExitVerdict = False,
 ) -> None:
     """A verdict from anybody's score table; needs no project."""
-    from incumbent.decide import decide_on_scores
+    from incumbent.verbs.decide import decide_on_scores
 
     code = decide_on_scores(
         scores,
@@ -86,7 +86,7 @@ def ballots(
     json: Json = False,
 ) -> None:
     """Who agrees and which version people prefer, from anybody's ballots; needs no project."""
-    from incumbent.ballots import count_ballots
+    from incumbent.verbs.count_ballots import count_ballots
 
     count_ballots(file, as_json=json)
 
@@ -99,7 +99,7 @@ def submit(
     exit_verdict: ExitVerdict = False,
 ) -> None:
     """Register the pipeline's challenger and decide on its evidence."""
-    from incumbent.submit import submit_challenger
+    from incumbent.verbs.submit import submit_challenger
 
     code = submit_challenger(promote=promote, reason=reason, as_json=json)
     raise typer.Exit(code if exit_verdict else 0)
@@ -112,7 +112,7 @@ def import_adapter(
     json: Json = False,
 ) -> None:
     """Check a stranger's adapter to the last byte, and register it as the next version."""
-    from incumbent.intake import import_adapter as take_in
+    from incumbent.verbs.import_adapter import import_adapter as take_in
 
     take_in(folder, reason=reason, as_json=json)
 
@@ -126,7 +126,7 @@ def rechallenge(
     exit_verdict: ExitVerdict = False,
 ) -> None:
     """Let a version that was held sit the exam again, after fresh items came."""
-    from incumbent.rechallenge import rechallenge as sit_again
+    from incumbent.verbs.reevaluate import rechallenge as sit_again
 
     code = sit_again(number, promote=promote, reason=reason, as_json=json)
     raise typer.Exit(code if exit_verdict else 0)
@@ -135,7 +135,7 @@ def rechallenge(
 @app.command()
 def verify(json: Json = False) -> None:
     """Check the whole registry: events, tables, artifacts, and every decision made again."""
-    from incumbent.verify import verify_registry
+    from incumbent.verbs.verify import verify_registry
 
     verify_registry(json)
 
@@ -146,7 +146,7 @@ def export_data(
     worst: Annotated[int, typer.Option(min=1, help="How many dev items.")] = 150,
 ) -> None:
     """The dev answers that are worst or got worse, to correct and to learn from."""
-    from incumbent.data import export_bad_answers
+    from incumbent.verbs.data_rows import export_bad_answers
 
     export_bad_answers(to, worst)
 
@@ -156,7 +156,7 @@ def add_labels(
     export: Annotated[Path, typer.Argument(help="Label Studio's JSON export of the queue.")],
 ) -> None:
     """Add what people wrote for the labelling queue to the rows that the next retrain learns."""
-    from incumbent.data import add_answers
+    from incumbent.verbs.data_rows import add_answers
 
     add_answers(export)
 
@@ -174,7 +174,7 @@ def suites(
     ] = None,
 ) -> None:
     """Run public suites on champion and challenger; needs the lm-eval extra."""
-    from incumbent.suites import run_suites
+    from incumbent.verbs.suites import run_suites
 
     run_suites(tasks, to=to, include=include, limit=limit, metric=metric)
 
@@ -198,7 +198,7 @@ def check_drift(
     ] = False,
 ) -> None:
     """Compare two files of anybody's prompts; needs no project."""
-    from incumbent.drift import check_drift as compare_files
+    from incumbent.verbs.check_drift import check_drift as compare_files
 
     code = compare_files(
         reference,
@@ -221,7 +221,7 @@ def nightly(
     json: Json = False,
 ) -> None:
     """Run one night: check the day's traffic for drift, and do what follows; once for each date."""
-    from incumbent.nightly import run_night
+    from incumbent.verbs.nightly import run_night
 
     run_night(date.date() if date else None, as_json=json)
 
@@ -231,7 +231,7 @@ def scheduler(
     once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
 ) -> None:
     """Run every night at its time, catch up on missed ones, and verify the registry weekly."""
-    from incumbent.nightly import run_scheduler
+    from incumbent.verbs.nightly import run_scheduler
 
     run_scheduler(once=once)
 
@@ -245,7 +245,7 @@ def versions(
     json: Json = False,
 ) -> None:
     """List the family's versions, with their verdicts."""
-    from incumbent.versions import print_versions
+    from incumbent.verbs.versions import print_versions
 
     print_versions(json, limit=limit, before=before)
 
@@ -257,7 +257,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one version: its lineage, its evidence and the decision on it."""
-    from incumbent.show import print_card, print_version
+    from incumbent.verbs.show import print_card, print_version
 
     if card:
         print_card(number)
@@ -268,7 +268,7 @@ def show(
 @app.command()
 def why(number: Number, json: Json = False) -> None:
     """Say in a paragraph why a version was or was not promoted."""
-    from incumbent.why import print_why
+    from incumbent.verbs.why import print_why
 
     print_why(number, json)
 
@@ -282,7 +282,7 @@ def export(
     ] = False,
 ) -> None:
     """Write a version to a folder that PEFT and vLLM load, with its card and evidence."""
-    from incumbent.export import export_version
+    from incumbent.verbs.export import export_version
 
     export_version(number, to, merged=merged)
 
@@ -296,7 +296,7 @@ def sign(
     reason: Reason = "signed by hand",
 ) -> None:
     """Sign a version, its data and the decision on it; needs the signing extra."""
-    from incumbent.signing import sign_version
+    from incumbent.verbs.sign import sign_version
 
     sign_version(number, key, reason)
 
@@ -306,7 +306,7 @@ def keygen(
     file: Annotated[Path, typer.Argument(help="Where the private key goes; FILE.pub is public.")],
 ) -> None:
     """Make a pair of keys to sign versions with."""
-    from incumbent.signing import generate_keys
+    from incumbent.verbs.sign import generate_keys
 
     generate_keys(file)
 
@@ -320,7 +320,7 @@ def promote(
     ] = False,
 ) -> None:
     """Give the seat to a version whose decision says PROMOTE."""
-    from incumbent.seat import promote_version
+    from incumbent.verbs.promote import promote_version
 
     promote_version(number, reason, force=force)
 
@@ -328,7 +328,7 @@ def promote(
 @app.command()
 def reject(number: Number, reason: Reason) -> None:
     """Say no to a version, whatever its verdict: it cannot be promoted any more."""
-    from incumbent.seat import reject_version
+    from incumbent.verbs.promote import reject_version
 
     reject_version(number, reason)
 
@@ -343,7 +343,7 @@ def alias(
     reason: Reason = "moved by hand",
 ) -> None:
     """Let a name stand for a version, if it still names what you expect."""
-    from incumbent.seat import point_alias
+    from incumbent.verbs.promote import point_alias
 
     point_alias(name, to, expect, reason)
 
@@ -351,7 +351,7 @@ def alias(
 @app.command()
 def delete(number: Number, reason: Reason) -> None:
     """Delete a version that no alias names; a tombstone keeps its record and lineage."""
-    from incumbent.seat import delete_version
+    from incumbent.verbs.promote import delete_version
 
     delete_version(number, reason)
 
@@ -362,7 +362,7 @@ def gc(
     json: Json = False,
 ) -> None:
     """Find artifacts that no version and no event names any more."""
-    from incumbent.seat import collect_garbage
+    from incumbent.verbs.promote import collect_garbage
 
     collect_garbage(delete=delete, as_json=json)
 
@@ -375,7 +375,7 @@ def rollback(
     reason: Reason = "rolled back by hand",
 ) -> None:
     """Give the seat back to an earlier champion."""
-    from incumbent.seat import roll_back
+    from incumbent.verbs.promote import roll_back
 
     roll_back(to, reason)
 
@@ -388,7 +388,7 @@ def history(
     json: Json = False,
 ) -> None:
     """Everything that happened to the family, oldest first."""
-    from incumbent.history import print_history
+    from incumbent.verbs.history import print_history
 
     print_history(json, at)
 

@@ -12,17 +12,17 @@ from pathlib import Path
 import grimp
 import yaml
 
-from evaluation.params import ScoringParams
-from evaluation.scorer_class import BUILT_IN
-from registry.canonical import digest_file
-from registry.errors import run_stage
-from registry.files import home
-from registry.layout import CODE
-from registry.params import load
-from registry.records import Digest, Record, read_input
+from evaluation.evaluation_settings import ScoringParams
+from evaluation.scoring.scorer_class import BUILT_IN
+from project.canonical import digest_file
+from project.files import home
+from project.paths import CODE
+from project.records.record import Digest, Record, read_input
+from project.settings import load
+from project.stage import run_stage
 
 PIPELINE = Path("dvc.yaml")
-PACKAGES = ("curation", "evaluation", "incumbent", "monitoring", "registry", "training")
+PACKAGES = ("curation", "evaluation", "incumbent", "monitoring", "project", "registry", "training")
 PYTHON_M = "python -m "
 SCORES = "evaluation.score"  # the stage that runs a user's code too
 

@@ -1,14 +1,15 @@
 """How long the pipeline will take on this machine, roughly: told before anything runs."""
 
-from curation.params import CurateParams
-from evaluation.general import SUITE, read_suite
-from evaluation.params import Decoding, FewShot, PreferenceParams
-from registry.layout import rows_of
-from registry.models import EMBEDDED, BaseChoice, locate
-from registry.params import load
-from registry.records import Precision, Split
-from training.params import TrainingParams
+from curation.curation_settings import CurateParams
+from evaluation.evaluation_settings import Decoding, FewShot, PreferenceParams
+from evaluation.general_ability.suite import SUITE, read_suite
+from project.model_pins import EMBEDDED, BaseChoice, locate
+from project.paths import rows_of
+from project.records.adapters import Precision
+from project.records.data import Split
+from project.settings import load
 from training.precision import Machine
+from training.training_settings import TrainingParams
 
 EMBEDDED_WEIGHTS = 134_515_008  # of the model that comes with the project
 ROW = 80  # tokens of a training row, and of a prompt

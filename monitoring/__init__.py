@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from registry.libraries import settle
+from project.libraries import settle
 
 if TYPE_CHECKING:
-    from monitoring.comparison import compare as compare
+    from monitoring.drift.compare_sets import compare as compare
 
 settle()
 
@@ -15,6 +15,6 @@ def __getattr__(name: str) -> Any:
     does not."""
     if name != "compare":
         raise AttributeError(f"module 'monitoring' has no attribute {name!r}")
-    from monitoring.comparison import compare
+    from monitoring.drift.compare_sets import compare
 
     return compare

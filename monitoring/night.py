@@ -7,36 +7,29 @@ from threading import Event
 
 import numpy as np
 
-from monitoring.attribution import attribute
-from monitoring.control import night_readings
-from monitoring.drifted import Drifted
-from monitoring.features import times_of
-from monitoring.frozen import Held, forget_units, held_against
-from monitoring.history import check_of, in_flight, keep_check, nights_before
-from monitoring.job import Outcome as Done
-from monitoring.job import Work
-from monitoring.labels import LABELLED, add_labelled, labelled, write_queue
-from monitoring.pages import forget_pages, keep_map, write_page
-from monitoring.reference_rows import began
-from monitoring.retrain import retrain
-from monitoring.site import Site
-from monitoring.verdict import overall
-from monitoring.watch import Facts, Step, step
-from registry.errors import IncumbentError
-from registry.outbox import Notice
-from registry.records import (
-    Action,
-    AdapterVersion,
-    DriftVerdict,
-    Night,
-    Outcome,
-    Row,
-    SignalReading,
-    Traffic,
-    Verdict,
-    Watch,
-)
-from registry.runs import Claim
+from monitoring.drift.alarm_budget import night_readings
+from monitoring.drift.reference_rows import began
+from monitoring.drift.reference_store import Held, forget_units, held_against
+from monitoring.drift.signal_tests import overall
+from monitoring.drift.topic_attribution import attribute
+from monitoring.features.signal_inputs import times_of
+from monitoring.night_context import Site
+from monitoring.night_history import check_of, in_flight, keep_check, nights_before
+from monitoring.report.night_page import forget_pages, keep_map, write_page
+from monitoring.scheduling.job import Outcome as Done
+from monitoring.scheduling.job import Work
+from monitoring.trigger.drifted_rows import Drifted
+from monitoring.trigger.labels import LABELLED, add_labelled, labelled, write_queue
+from monitoring.trigger.retrain import retrain
+from monitoring.trigger.state_machine import Facts, Step, step
+from project.errors import IncumbentError
+from project.records.adapters import AdapterVersion
+from project.records.data import Row
+from project.records.drift import Action, DriftVerdict, Night, Outcome, SignalReading, Watch
+from project.records.scores import Verdict
+from project.records.traffic import Traffic
+from registry.jobs.outbox import Notice
+from registry.jobs.runs import Claim
 
 
 def nightly(site: Site) -> Work:

@@ -6,14 +6,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from registry.canonical import digest_bytes
-from registry.chain import broken_links, event_of, stored
-from registry.errors import IncumbentError
-from registry.looks_audit import changed_looks
-from registry.records import AdapterVersion, Digest, Event
+from project.canonical import digest_bytes
+from project.errors import IncumbentError
+from project.records.adapters import AdapterVersion
+from project.records.events import Event
+from project.records.record import Digest
+from registry.alpha_ledger.looks_audit import changed_looks
 from registry.state import State, fold
+from registry.storage.event_chain import broken_links, event_of, stored
+from registry.storage.tables import events, versions
 from registry.store import Registry
-from registry.tables import events, versions
 
 # What an event names that is kept for ever; only the files of a version go when it is deleted.
 KEPT = (

@@ -4,10 +4,11 @@ The registry is shared state, so this stage always runs; the stages after it run
 its bytes change.
 """
 
-from registry.errors import InputError, run_stage
-from registry.layout import ADAPTER, CHAMPION
+from project.errors import InputError
+from project.paths import ADAPTER, CHAMPION
+from project.records.adapters import Adapter
+from project.stage import run_stage
 from registry.reader import Reader
-from registry.records import Adapter
 
 
 def main() -> None:

@@ -4,11 +4,13 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, select
 
-from registry.artifacts import Artifacts
-from registry.database import writing
-from registry.records import AdapterVersion, Digest, Event
+from project.records.adapters import AdapterVersion
+from project.records.events import Event
+from project.records.record import Digest
+from registry.artifacts.artifact_store import Artifacts
+from registry.storage.database import writing
+from registry.storage.tables import events, versions
 from registry.store import Registry
-from registry.tables import events, versions
 
 DRAFTS_LIVE = timedelta(days=1)  # no file takes longer to store
 

@@ -3,21 +3,14 @@
 import json
 from typing import Any
 
-from registry.canonical import digest_bytes
-from registry.origin import Origin
+from project.canonical import digest_bytes
+from project.records.adapters import AdapterVersion, Opponent
+from project.records.data import DatasetVersion, GateReport
+from project.records.events import Event
+from project.records.record import Digest, Record
+from project.records.scores import Decision, Evidence, Measured
+from registry.adapter_import.origin import Origin
 from registry.reader import Reader
-from registry.records import (
-    AdapterVersion,
-    DatasetVersion,
-    Decision,
-    Digest,
-    Event,
-    Evidence,
-    GateReport,
-    Measured,
-    Opponent,
-    Record,
-)
 
 RECIPE = "recipe.json"  # in the folder of an adapter that training here has made
 

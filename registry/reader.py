@@ -11,26 +11,21 @@ from typing import Self, TypeVar
 from pydantic import ValidationError
 from sqlalchemy import Connection, Select, select, union
 
-from registry import seat
-from registry.artifacts import Artifacts
-from registry.blobs import open_blobs
-from registry.database import connect
-from registry.errors import IncumbentError, InputError
-from registry.files import home
-from registry.params import load
-from registry.place import Keys, RegistryParams, current_actor
-from registry.records import (
-    AdapterVersion,
-    Decision,
-    Digest,
-    Event,
-    EventKind,
-    Opponent,
-    Record,
-)
+from project.errors import IncumbentError, InputError
+from project.files import home
+from project.records.adapters import AdapterVersion, Opponent
+from project.records.events import Event, EventKind
+from project.records.record import Digest, Record
+from project.records.scores import Decision
+from project.settings import load
+from registry import tenure
+from registry.artifacts.artifact_store import Artifacts
+from registry.artifacts.blobs import open_blobs
+from registry.registry_settings import Keys, RegistryParams, current_actor
 from registry.roles import Roles
 from registry.state import CHAMPION, State, fold
-from registry.tables import aliases, events, versions
+from registry.storage.database import connect
+from registry.storage.tables import aliases, events, versions
 
 R = TypeVar("R", bound=Record)
 
@@ -171,7 +166,7 @@ class Reader:
     def tenure(self, number: int) -> tuple[Event | None, Event | None]:
         """The events by which a version last gained the seat, and lost it again."""
         with self.engine.connect() as connection:
-            return seat.tenure(connection, self.family, number)
+            return tenure.tenure(connection, self.family, number)
 
     def opponent(self, challenger: Digest) -> Opponent:
         """Whom a challenger has to beat: the champion, or whom it beat if it holds the seat itself.
@@ -206,12 +201,12 @@ class Reader:
     def _reference(self, until: int | None) -> Digest | None:
         """The adapter that the regression budget counts from, before event until."""
         with self.engine.connect() as connection:
-            chosen = seat.reference(connection, self.family, until)
+            chosen = tenure.reference(connection, self.family, until)
         return self.version(chosen).adapter.files if chosen else None
 
     def _fallen(self, connection: Connection, number: int) -> bool:
         decided = self._newest(connection, "decide", number)
-        return seat.fallen(connection, self.family, number, decided.seq if decided else 0)
+        return tenure.fallen(connection, self.family, number, decided.seq if decided else 0)
 
     def _alias(self, connection: Connection, name: str) -> int | None:
         query = select(aliases.c.number).where(
@@ -221,7 +216,7 @@ class Reader:
 
     def _newest(self, connection: Connection, kind: EventKind, number: int) -> Event | None:
         own = events.c.number == number
-        return seat.first(connection, self.family, kind, own, newest=True)
+        return tenure.first(connection, self.family, kind, own, newest=True)
 
     def _own(self) -> Select[str]:
         return select(versions.c.record).where(versions.c.family == self.family)

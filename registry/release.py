@@ -1,10 +1,20 @@
-"""What every use of a version asks first: may this one leave the registry?"""
+"""What is asked before a version is used or the seat moves: is it still what the events say?
 
-from registry.errors import InputError
-from registry.intact import refuse_changed
+`registry/audit.py` checks everything and takes its time; these are the few rows that one change
+of the champion, or one use of a version, reads.
+"""
+
+from sqlalchemy import Connection, select
+
+from project.canonical import digest_bytes
+from project.errors import IncumbentError, InputError
+from project.records.adapters import AdapterVersion
+from project.records.record import Digest
 from registry.reader import Reader
-from registry.records import AdapterVersion
-from registry.signing import check_signature
+from registry.signing.signatures import check_signature
+from registry.storage.event_chain import events_of
+from registry.storage.tables import versions
+from registry.tenure import last_move
 
 
 def release(reader: Reader, number: int) -> AdapterVersion:
@@ -22,3 +32,34 @@ def release(reader: Reader, number: int) -> AdapterVersion:
     check_signature(reader, version)
     reader.artifacts.verify_folder(version.adapter.files)
     return version
+
+
+def refuse_changed(connection: Connection, version: AdapterVersion) -> None:
+    """Raise IncumbentError unless a version, and every event about it, is as it was written."""
+    own = events_of(connection, version.family, version.number)
+    submitted = [event.detail["version"] for event in own if event.kind == "submit"]
+    if submitted != [stored_digest(connection, version)]:
+        raise IncumbentError(
+            f"{version.label} is not what was submitted; `incumbent verify` tells more"
+        )
+    if any(event.kind == "delete" for event in own):
+        raise IncumbentError(f"{version.label} was deleted")
+
+
+def stored_digest(connection: Connection, version: AdapterVersion) -> Digest:
+    """Of a version's record as it is stored, whatever today's code would write."""
+    query = select(versions.c.record).where(
+        versions.c.family == version.family, versions.c.number == version.number
+    )
+    return digest_bytes(connection.execute(query).scalar_one().encode())
+
+
+def refuse_moved(connection: Connection, family: str, seat: int | None) -> None:
+    """Raise IncumbentError unless the events too say that this version holds the seat."""
+    moved = last_move(connection, family)
+    told = moved.version if moved else None
+    if told != seat:
+        raise IncumbentError(
+            f"version {seat} has the seat, but the events gave it to version {told}; "
+            "`incumbent verify` tells more"
+        )

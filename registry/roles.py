@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from registry.errors import IncumbentError
-from registry.params import Settings, load
+from project.errors import IncumbentError
+from project.settings import Settings, load
 
 Duty = Literal["submit", "vote", "promote"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from registry.records import Event
+from project.records.events import Event
 
 CHAMPION = "champion"
 

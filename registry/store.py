@@ -5,33 +5,22 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from registry import intact, looks, signing
-from registry.chain import append, tip
-from registry.database import writing
-from registry.errors import IncumbentError, InputError
-from registry.ledger import Opening, next_opening
-from registry.place import NAME
+from project.errors import IncumbentError, InputError
+from project.records.adapters import Adapter, AdapterVersion
+from project.records.events import Detail, Event, EventKind, WatchKind
+from project.records.record import Digest, Record, short
+from project.records.scores import Decision, Evidence, Exam, ScorePins, Verdict
+from registry.alpha_ledger import looks
+from registry.alpha_ledger.spending import Opening, next_opening
 from registry.reader import Reader
-from registry.records import (
-    Adapter,
-    AdapterVersion,
-    Decision,
-    Detail,
-    Digest,
-    Event,
-    EventKind,
-    Evidence,
-    Exam,
-    Record,
-    ScorePins,
-    Verdict,
-    WatchKind,
-    short,
-)
-from registry.release import release
-from registry.seat import COUNTS_FROM, reference
+from registry.registry_settings import NAME
+from registry.release import refuse_changed, refuse_moved, release
+from registry.signing import signatures
 from registry.state import CHAMPION
-from registry.tables import aliases, versions
+from registry.storage.database import writing
+from registry.storage.event_chain import append, tip
+from registry.storage.tables import aliases, versions
+from registry.tenure import COUNTS_FROM, reference
 
 
 class Registry(Reader):
@@ -88,24 +77,24 @@ class Registry(Reader):
         self._sign_where_keyed(version.number)
         return version
 
-    def sign(self, number: int, key: Path, reason: str) -> signing.Statement:
+    def sign(self, number: int, key: Path, reason: str) -> signatures.Statement:
         """Sign a version with a private key, as it stands on its newest decision."""
         version = self.version(number)
         self._refuse_deleted(version)
-        statement = signing.Statement.about(version, self.decision(number))
-        bundle = signing.sign(self.artifacts, statement, key)
+        statement = signatures.Statement.about(version, self.decision(number))
+        bundle = signatures.sign(self.artifacts, statement, key)
         self.add_signature(number, statement, bundle, reason)
         return statement
 
     def add_signature(
-        self, number: int, statement: signing.Statement, bundle: bytes, reason: str
+        self, number: int, statement: signatures.Statement, bundle: bytes, reason: str
     ) -> None:
         """Keep a signature, maybe made elsewhere. The newest one counts, and whoever promotes,
         exports or deploys the version checks it. Raises InputError for a bundle without a key.
         """
         self.roles.require("submit", self.actor)
         self.version(number)
-        key = signing.key_hint(bundle)
+        key = signatures.key_hint(bundle)
         with writing(self.engine) as connection:
             detail: Detail = {
                 "statement": self.artifacts.put_record(statement),
@@ -115,8 +104,8 @@ class Registry(Reader):
             self._append(connection, "sign", number, detail, reason)
 
     def open_exam(self, pins: ScorePins, exam: Exam, number: int, alpha: float) -> Opening:
-        """Which look at the exam this pair is, `alpha` being the policy's; registry/ledger.py says
-        what follows. The same pair again is the same look.
+        """Which look at the exam this pair is, `alpha` being the policy's;
+        registry/alpha_ledger/spending.py says what follows. The same pair again is the same look.
 
         Looks count over all exams that share most items with this one: some new rows do not make a
         fresh exam. Raises InputError when the scores are about another exam.
@@ -169,16 +158,16 @@ class Registry(Reader):
         version = self.version(number)
         self._refuse_deleted(version)  # now for a plain message, and below since it may be deleted
         self.artifacts.verify_folder(version.adapter.files)
-        signed = signing.verified(self, version)
+        signed = signatures.verified(self, version)
         with writing(self.engine) as connection:
             self._refuse_deleted(version)
             seat = self._alias(connection, CHAMPION)
-            intact.refuse_moved(connection, self.family, seat)
-            intact.refuse_changed(connection, version)
+            refuse_moved(connection, self.family, seat)
+            refuse_changed(connection, version)
             if seat == number:
                 return version
             decision = None if force else self._winning(connection, version, seat)
-            signing.refuse_stale(signed, version, decision or self.decision(number), self.keys)
+            signatures.refuse_stale(signed, version, decision or self.decision(number), self.keys)
             detail: Detail = {
                 "from": seat,
                 "by": by,
@@ -208,7 +197,7 @@ class Registry(Reader):
         self.roles.require("promote", self.actor)
         with writing(self.engine) as connection:
             seat = self._alias(connection, CHAMPION)
-            intact.refuse_moved(connection, self.family, seat)
+            refuse_moved(connection, self.family, seat)
             if expected is not None and seat != expected:
                 raise IncumbentError(f"version {seat} holds the seat, not {expected}: look again")
             promoted = self._newest(connection, "promote", seat) if seat else None
@@ -325,7 +314,7 @@ class Registry(Reader):
         """Sign a version whose newest signature does not say what it is now."""
         if self.keys.private is None or self.deleted(number):
             return
-        statement = signing.Statement.about(self.version(number), self.decision(number))
+        statement = signatures.Statement.about(self.version(number), self.decision(number))
         newest = self.newest_event(number, "sign")
         if newest is None or newest.detail["statement"] != statement.digest:
             reason = "signed on submission" if statement.decision is None else "signed as decided"

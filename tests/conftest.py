@@ -9,18 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from registry.canonical import digest_folder
-from registry.models import embedded_base
-from registry.processor import CAPS
-from registry.records import (
-    Adapter,
-    Decision,
-    Evidence,
-    ModelPin,
-    Numerics,
-    ScorePins,
-    Verdict,
-)
+from project.canonical import digest_folder
+from project.model_pins import embedded_base
+from project.processor import CAPS
+from project.records.adapters import Adapter, ModelPin, Numerics
+from project.records.scores import Decision, Evidence, ScorePins, Verdict
 from registry.store import Registry
 from training.base import convert_embedded
 

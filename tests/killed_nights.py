@@ -8,10 +8,10 @@ import json
 import sys
 from threading import Event
 
-from monitoring.job import Outcome
-from registry.database import connect
-from registry.outbox import Notice
-from registry.runs import Claim
+from monitoring.scheduling.job import Outcome
+from registry.jobs.outbox import Notice
+from registry.jobs.runs import Claim
+from registry.storage.database import connect
 from tests.killed import traced
 from tests.scheduling import Clock, job, scheduler_of
 

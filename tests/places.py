@@ -6,16 +6,11 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from registry.canonical import digest_folder
-from registry.records import (
-    Adapter,
-    AdapterVersion,
-    DatasetVersion,
-    Digest,
-    Evidence,
-    Split,
-    Verdict,
-)
+from project.canonical import digest_folder
+from project.records.adapters import Adapter, AdapterVersion
+from project.records.data import DatasetVersion, Split
+from project.records.record import Digest
+from project.records.scores import Evidence, Verdict
 from registry.store import Registry
 from tests.conftest import BASE, decision_on, evidence_of
 

@@ -15,13 +15,14 @@ from typing import IO
 
 from sqlalchemy import Engine
 
-from monitoring import service
-from monitoring.cron import Cron
-from monitoring.job import Job, Outcome, StoppedError, Work
-from monitoring.notices import NoticeParams
-from monitoring.scheduler import ScheduleParams, Scheduler
-from registry.database import connect
-from registry.runs import Claim
+from monitoring.scheduling import service
+from monitoring.scheduling.cron import Cron
+from monitoring.scheduling.job import Job, Outcome, StoppedError, Work
+from monitoring.scheduling.notice_settings import NoticeParams
+from monitoring.scheduling.schedule_settings import ScheduleParams
+from monitoring.scheduling.scheduler import Scheduler
+from registry.jobs.runs import Claim
+from registry.storage.database import connect
 from tests.conftest import ROOT
 
 NAME = "nightly"

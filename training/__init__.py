@@ -1,5 +1,5 @@
 """Recipe in, adapter out."""
 
-from registry.libraries import settle
+from project.libraries import settle
 
 settle()

@@ -6,11 +6,10 @@ import json
 import sys
 from pathlib import Path
 
-from registry.errors import InputError, run_stage
-from registry.files import staged_folder
-from registry.layout import BASE, EMBEDDER, NUMERICS
-from registry.libraries import allow_downloads
-from registry.models import (
+from project.errors import InputError
+from project.files import staged_folder
+from project.libraries import allow_downloads
+from project.model_pins import (
     EMBEDDED,
     BaseChoice,
     ModelChoice,
@@ -19,7 +18,9 @@ from registry.models import (
     package_folder,
     pin,
 )
-from registry.params import load
+from project.paths import BASE, EMBEDDER, NUMERICS
+from project.settings import load
+from project.stage import run_stage
 from training.precision import measure_machine, numerics, slowness
 
 

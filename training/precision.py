@@ -9,13 +9,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from registry.canonical import digest_json
-from registry.errors import InputError
-from registry.files import home
-from registry.models import BaseChoice
-from registry.params import PARAMS, load, parse, place
-from registry.processor import processor_kind
-from registry.records import Numerics, Precision, Record
+from project.canonical import digest_json
+from project.errors import InputError
+from project.files import home
+from project.model_pins import BaseChoice
+from project.processor import processor_kind
+from project.records.adapters import Numerics, Precision
+from project.records.record import Record
+from project.settings import PARAMS, load, parse, place
 
 if TYPE_CHECKING:
     import torch

@@ -15,26 +15,20 @@ from scmrepo.exceptions import SCMError
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, ProgressCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from registry.canonical import canonical_json, digest_file, digest_folder
-from registry.errors import IncumbentError, InputError, run_stage
-from registry.files import staged_folder, write_bytes
-from registry.layout import ADAPTER, ADAPTER_FILES, BASE, DATASET, LEARNING_CURVE, rows_of
-from registry.libraries import mix_precision
-from registry.models import pinned_folder
-from registry.params import load
-from registry.records import (
-    Adapter,
-    DatasetVersion,
-    ModelPin,
-    Numerics,
-    Precision,
-    Record,
-    Row,
-    Split,
-)
-from training.model import add_adapter, load_base
-from training.params import TrainingParams
+from project.canonical import canonical_json, digest_file, digest_folder
+from project.errors import IncumbentError, InputError
+from project.files import staged_folder, write_bytes
+from project.libraries import mix_precision
+from project.model_pins import pinned_folder
+from project.paths import ADAPTER, ADAPTER_FILES, BASE, DATASET, LEARNING_CURVE, rows_of
+from project.records.adapters import Adapter, ModelPin, Numerics, Precision
+from project.records.data import DatasetVersion, Row, Split
+from project.records.record import Record
+from project.settings import load
+from project.stage import run_stage
+from training.lora_model import add_adapter, load_base
 from training.precision import choose_numerics, measure_machine
+from training.training_settings import TrainingParams
 
 
 class Recipe(Record):

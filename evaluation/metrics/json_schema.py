@@ -11,8 +11,8 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from evaluation.metrics.per_item import PerItem, Values
-from registry.errors import InputError
-from registry.records import read_input
+from project.errors import InputError
+from project.records.record import read_input
 
 
 class JsonSchema(PerItem):

@@ -8,7 +8,7 @@ from nltk.stem.porter import PorterStemmer
 from rouge_score.rouge_scorer import RougeScorer
 
 from evaluation.metrics.per_item import PerItem, Values
-from evaluation.metrics.words import NO_WORDS, wordless, words
+from evaluation.metrics.unicode_words import NO_WORDS, wordless, words
 
 TYPES = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
 # A full stop, with the quotes and brackets that close after it. Where a script has spaces, one must

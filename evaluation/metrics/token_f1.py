@@ -7,7 +7,7 @@ from collections import Counter
 import regex
 
 from evaluation.metrics.per_item import PerItem, Values
-from evaluation.metrics.words import NO_WORDS, UNSPACED
+from evaluation.metrics.unicode_words import NO_WORDS, UNSPACED
 
 PUNCTUATION = regex.compile(rf"[\p{{P}}{regex.escape(string.punctuation)}]")
 ARTICLE = regex.compile(r"\b(a|an|the)\b")

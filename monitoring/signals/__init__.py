@@ -1,11 +1,11 @@
 """The signals: each one a file, and a line here."""
 
-from monitoring.signals.embeddings import PromptEmbeddings
 from monitoring.signals.feedback import Feedback
 from monitoring.signals.judged import Judged
-from monitoring.signals.length import Length
 from monitoring.signals.novelty import Novelty
-from monitoring.signals.perplexity import Perplexity
+from monitoring.signals.prompt_embeddings import PromptEmbeddings
+from monitoring.signals.prompt_length import Length
+from monitoring.signals.prompt_perplexity import Perplexity
 from monitoring.signals.response import Response
 from monitoring.signals.script import Script
 from monitoring.signals.signal import Signal

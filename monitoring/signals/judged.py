@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from monitoring.permutation import Direction, Floats
+from monitoring.signals.array_types import Direction, Floats
 from monitoring.signals.signal import Batch, one_column, usual_value
 
 

@@ -5,8 +5,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from monitoring.permutation import Direction, Floats
-from monitoring.signals.embeddings import principal
+from monitoring.signals.array_types import Direction, Floats
+from monitoring.signals.prompt_embeddings import principal
 from monitoring.signals.signal import NEIGHBOURS, Batch, nearest
 
 DIRECTIONS = 8

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.permutation import Direction, Floats
+from monitoring.signals.array_types import Direction, Floats
 
 NEIGHBOURS = 5
 ROWS = 2048  # compared with the index at a time

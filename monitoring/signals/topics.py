@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.permutation import Direction, Floats
+from monitoring.signals.array_types import Direction, Floats
 from monitoring.signals.signal import Batch, distance, one_hot, usual_distance
 
 MOST = 128

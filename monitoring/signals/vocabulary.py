@@ -9,9 +9,9 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.permutation import Direction, Floats
+from monitoring.signals.array_types import Direction, Floats
+from monitoring.signals.prompt_words import words_of
 from monitoring.signals.signal import Batch
-from monitoring.words import words_of
 
 
 @dataclass(frozen=True)

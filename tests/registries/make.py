@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.decision import rule
-from evaluation.evidence import weigh
-from evaluation.policy import Policy
-from evaluation.score_table import ScoreTable
-from registry.records import AdapterVersion, Exam, ItemScore, ScorePins, Verdict
+from evaluation.decision.evidence import weigh
+from evaluation.decision.policy import Policy
+from evaluation.decision.rule import rule
+from evaluation.scoring.score_table import ScoreTable
+from project.records.adapters import AdapterVersion
+from project.records.scores import Exam, ItemScore, ScorePins, Verdict
 from registry.store import Registry
 from tests.conftest import BASE
 from tests.places import DATASET, Place, made, ticking

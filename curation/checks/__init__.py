@@ -1,0 +1,1 @@
+"""What a contract may ask of the rows."""

@@ -1,0 +1,62 @@
+"""What the curation stages may be told."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
+
+from project.settings import Settings
+
+
+def below(folder: str) -> Callable[[Path], Path]:
+    """Refuse a path outside a folder that dvc.yaml declares: DVC would not see its file change."""
+
+    def check(path: Path) -> Path:
+        if path.is_absolute() or ".." in path.parts or Path(folder) not in path.parents:
+            raise ValueError(f"must be a path below {folder}/, where DVC watches for changes")
+        return path
+
+    return check
+
+
+class PackagesSource(Settings):
+    """The sample task: one-line API summaries out of installed Python packages."""
+
+    kind: Literal["python-api"]
+    packages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], ...] = Field(min_length=1)
+
+
+class FileSource(Settings):
+    """A JSON Lines file of rows, in any of the formats of curation/sources/row_formats.py."""
+
+    kind: Literal["file"]
+    path: Annotated[Path, AfterValidator(below("datasets/sources"))]
+
+
+Source = Annotated[PackagesSource | FileSource, Field(discriminator="kind")]
+
+
+class CollectParams(Settings):
+    sources: tuple[Source, ...] = Field(min_length=1)
+
+
+class CurateParams(Settings):
+    max_per_group: PositiveInt | None = None  # rows kept of one family of twins; null: all
+    similarity: float = Field(default=0.8, gt=0, le=1)  # word overlap from which answers are twins
+    dev_share: float = Field(default=0.15, gt=0, lt=1)  # of the groups
+    sealed_share: float = Field(default=0.25, gt=0, lt=1)
+    train: PositiveInt | None = None  # rows taken of each part; null: all
+    dev: PositiveInt | None = None
+    sealed: PositiveInt | None = None
+    seed: NonNegativeInt = 0
+    # Sources (file names) whose rows are for training only, with all their twins. They come first,
+    # and replace the rows that ask the same.
+    train_only: tuple[str, ...] = ()
+    # Sources whose rows are taken first of each part, such as what was labelled since: where the
+    # number of rows is limited, the older ones are replayed beside them.
+    first: tuple[str, ...] = ()
+
+
+class ValidateParams(Settings):
+    contract: Annotated[Path, AfterValidator(below("datasets/contracts"))]

@@ -1,0 +1,94 @@
+"""Rows of a JSON Lines file, whichever of the usual shapes they come in."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from project.canonical import digest_json
+from project.errors import InputError
+from project.records.data import Row
+from project.records.record import read_input, read_object
+
+Fields = dict[str, Any]
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a JSON Lines file. Raises InputError naming file, line and field.
+
+    A field "about" is for people and is left aside. A row without an id gets one from its text, so
+    that equal rows have equal ids.
+    """
+    seen: dict[str, tuple[int, Row]] = {}
+    for number, line in enumerate(read_input(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        row = read_row(line, path, number)
+        first, same = seen.setdefault(row.id, (number, row))
+        if same != row:
+            problem = f"{row.id!r} is another row's on line {first}"
+            raise InputError(problem, file=path, line=number, field="id")
+        yield row
+
+
+def read_row(line: bytes, path: Path, number: int) -> Row:
+    fields = read_object(line, path, number)
+    fields.pop("about", None)
+    for key, convert in SHAPES.items():
+        if key in fields:
+            try:
+                data = json.dumps(complete(convert(fields), path)).encode()
+            except (KeyError, TypeError, IndexError, ValueError) as error:
+                problem = f"not a row in the {key!r} shape: {error}"
+                raise InputError(problem, file=path, line=number, field=key) from None
+            return Row.parse(data, path, number)
+    shapes = ", ".join(repr(key) for key in SHAPES)
+    raise InputError(f"a row needs one of the fields {shapes}", file=path, line=number)
+
+
+def complete(fields: Fields, path: Path) -> Fields:
+    """Fill in what a canonical row must have and an import may leave out."""
+    text = [fields["prompt"], fields["completion"]]
+    defaults = {"id": digest_json(text)[:16], "source": path.name}
+    fields = defaults | fields
+    return {"group": fields["id"]} | fields
+
+
+def from_instruction(fields: Fields) -> Fields:
+    """{instruction, input?, output}, as Alpaca has it."""
+    rest = without(fields, "instruction", "input", "output")
+    prompt = "\n\n".join(part for part in (fields["instruction"], fields.get("input")) if part)
+    return rest | {
+        "prompt": turn("user", prompt),
+        "completion": turn("assistant", fields["output"]),
+    }
+
+
+def from_messages(fields: Fields) -> Fields:
+    """{messages}: the last one is the completion, all before it are the prompt."""
+    messages = fields["messages"]
+    return without(fields, "messages") | {"prompt": messages[:-1], "completion": [messages[-1]]}
+
+
+def from_prompt(fields: Fields) -> Fields:
+    """{prompt, completion}, each a text or a list of messages: the canonical row."""
+    prompt, completion = fields["prompt"], fields["completion"]
+    return fields | {
+        "prompt": turn("user", prompt) if isinstance(prompt, str) else prompt,
+        "completion": turn("assistant", completion) if isinstance(completion, str) else completion,
+    }
+
+
+SHAPES: dict[str, Callable[[Fields], Fields]] = {
+    "instruction": from_instruction,
+    "messages": from_messages,
+    "prompt": from_prompt,
+}
+
+
+def turn(role: str, content: str) -> list[Fields]:
+    return [{"role": role, "content": content}]
+
+
+def without(fields: Fields, *keys: str) -> Fields:
+    return {key: value for key, value in fields.items() if key not in keys}

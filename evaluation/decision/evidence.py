@@ -1,0 +1,143 @@
+"""From score tables to evidence: what each metric says, overall and per slice."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from evaluation.decision.policy import Policy
+from evaluation.decision.statistics import Array, p_above, paired
+from project.errors import InputError
+from project.records.scores import (
+    Calibration,
+    Evidence,
+    ItemScore,
+    Measured,
+    MetricEvidence,
+    ScoreTable,
+    Usage,
+)
+
+PREFERENCE = "preference"
+ALL_ITEMS = "all items"
+
+
+def weigh(
+    sealed: ScoreTable,
+    policy: Policy,
+    *,
+    dev: ScoreTable | None = None,
+    general: ScoreTable | None = None,
+    reference: ScoreTable | None = None,
+    few_shot: ScoreTable | None = None,
+    calibration: Calibration | None = None,
+    usage: Mapping[str, Usage] | None = None,
+) -> Evidence:
+    """Summarise the scores. Raises InputError where a comparison would mean nothing.
+
+    In `reference` and `few_shot` another system stands in the champion's place: the fixed
+    reference of the regression budget, and the base model with a few-shot prompt.
+    """
+    for table in (sealed, dev) if dev else (sealed,):
+        refuse(table, policy)
+    slices = sliced(sealed, policy)
+    if missing := sorted(policy.critical_slices.keys() - slices.keys()):
+        raise InputError(f"the policy's critical slice {missing[0]!r} has no item")
+    return Evidence(
+        pins=sealed.pins,
+        policy=policy.digest,
+        dev=measure(dev.items, policy) if dev else {},
+        sealed=measure(sealed.items, policy),
+        slices=slices,
+        general=whole_and_sliced(general, policy) if general else {},
+        reference=measure(reference.items, policy) if reference else {},
+        few_shot=measure(few_shot.items, policy) if few_shot else {},
+        calibration=calibration,
+        usage=dict(usage or {}),
+    )
+
+
+def refuse(table: ScoreTable, policy: Policy) -> None:
+    """Raise InputError for a table on which a comparison under this policy would mean nothing."""
+    if not table.items:
+        raise InputError("the score table is empty")
+    if table.pins and table.pins.champion == table.pins.challenger:
+        raise InputError("champion and challenger are one adapter: there is nothing to compare")
+    for metric in policy.gating:
+        if metric == PREFERENCE:
+            if all(item.preference is None for item in table.items):
+                raise InputError("the policy needs a preference, and no item was judged")
+        elif missing := [i.item for i in table.items if metric not in i.champion]:
+            raise InputError(f"item {missing[0]!r} lacks the gating metric {metric!r}")
+
+
+def sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
+    """Evidence on each slice, by name."""
+    inside: dict[str, list[ItemScore]] = {}
+    for item in table.items:
+        for name in item.slices:
+            inside.setdefault(name, []).append(item)
+    return {name: measure(inside[name], policy) for name in sorted(inside)}
+
+
+def whole_and_sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
+    return {ALL_ITEMS: measure(table.items, policy)} | sliced(table, policy)
+
+
+def measure(items: Sequence[ItemScore], policy: Policy) -> Measured:
+    """Evidence on every metric that all items have, and on preference where items were judged.
+
+    Fewer than two clusters carry no error and so no evidence: such a metric is left out.
+    """
+    measured = {
+        name: summarise(items, differences(items, name), policy, name)
+        for name in sorted(set.intersection(*(set(item.champion) for item in items)))
+    }
+    judged = [item for item in items if item.preference is not None]
+    preferred = differences(judged, PREFERENCE)
+    measured[PREFERENCE] = summarise(judged, preferred, policy, PREFERENCE, len(items))
+    return {name: found for name, found in measured.items() if found is not None}
+
+
+def differences(items: Sequence[ItemScore], metric: str) -> Array:
+    """Challenger − champion on each item [n]; of a preference, what it is above one half, items
+    without one left out.
+    """
+    if metric == PREFERENCE:
+        judged = [item.preference for item in items if item.preference is not None]
+        return np.array(judged, dtype=np.float64) - 0.5
+    return np.array([item.challenger[metric] - item.champion[metric] for item in items])
+
+
+def summarise(
+    items: Sequence[ItemScore],
+    values: Array,
+    policy: Policy,
+    metric: str,
+    total: int | None = None,
+) -> MetricEvidence | None:
+    clusters = [item.item if item.cluster is None else item.cluster for item in items]
+    if len(set(clusters)) < 2:
+        return None
+    found = paired(values, clusters)
+    sides = (None, None) if metric == PREFERENCE else means(items, metric)
+    return MetricEvidence(
+        n=found.n,
+        clusters=found.clusters,
+        unjudged=(total or found.n) - found.n,
+        champion_mean=sides[0],
+        challenger_mean=sides[1],
+        diff=found.diff,
+        sd=found.sd,
+        se=found.se,
+        df=found.df,
+        wins=int((values > 0).sum()),
+        losses=int((values < 0).sum()),
+        p=p_above(found.diff, found.se, found.df, policy.threshold(metric)),
+        bootstrap=found.bootstrap,
+    )
+
+
+def means(items: Sequence[ItemScore], metric: str) -> tuple[float, float]:
+    champion = float(np.mean([item.champion[metric] for item in items]))
+    challenger = float(np.mean([item.challenger[metric] for item in items]))
+    return champion, challenger

@@ -1,0 +1,101 @@
+"""The decision: a pure function of evidence, policy and which opening of the exam this is."""
+
+from evaluation.decision.evidence import weigh
+from evaluation.decision.policy import Policy
+from evaluation.decision.policy_checks import Case, objections, open_questions, signed, unqualified
+from evaluation.decision.statistics import bounds, items_needed
+from project.records.scores import Bound, Decision, Evidence, ScoreTable, Verdict
+from registry.alpha_ledger.spending import Opening
+
+
+def decide(
+    scores: ScoreTable,
+    policy: Policy,
+    opening: int = 1,
+    *,
+    general: ScoreTable | None = None,
+    reference: ScoreTable | None = None,
+) -> Decision:
+    """The verdict on a score table at the k-th opening of its exam. Raises InputError.
+
+    `general` scores a general-ability suite, and `reference` the same items with the fixed
+    reference in the champion's place; without them nothing is asked of either.
+    """
+    return rule(weigh(scores, policy, general=general, reference=reference), policy, opening)
+
+
+def rule(
+    evidence: Evidence, policy: Policy, opening: int | None, budget: float | None = None
+) -> Decision:
+    """The verdict on evidence, at the level of the k-th opening out of a budget (see the ledger).
+
+    Opening None: the sealed exam stays closed, because the challenger did not qualify on dev.
+    Budget None: the policy's alpha. No opening is judged at more than that, whatever was earned.
+    REJECT when a metric, a floor or a slice speaks clearly against the challenger; PROMOTE when
+    every gating metric's lower bound is above its threshold (an intersection–union test, Berger
+    1982, so no correction across metrics) and nothing else is in doubt; HOLD otherwise.
+    """
+    if opening is None:
+        reasons = unqualified(evidence, policy) or ["the sealed exam was not opened"]
+        return sentence(Case(evidence, policy), Verdict.HOLD, reasons)
+    look = Opening(number=opening, budget=policy.alpha if budget is None else budget)
+    case = Case(evidence, policy, look, look.level(policy.alpha))
+    against, doubts = list(objections(case)), list(open_questions(case))
+    if against:
+        return sentence(case, Verdict.REJECT, against + doubts)
+    if doubts:
+        return sentence(case, Verdict.HOLD, doubts, further_items(case))
+    return sentence(case, Verdict.PROMOTE, victories(case))
+
+
+def victories(case: Case) -> list[str]:
+    """By how much each gating metric won, or did not lose more than a guarded policy allows."""
+    reasons = []
+    for metric in case.policy.gating:
+        diff = case.evidence.sealed[metric].diff
+        word = "is better" if diff > 0 else "differs"
+        reasons.append(f"{metric} {word} by {signed(diff)}, at least {signed(case.lower(metric))}")
+    return reasons
+
+
+def further_items(case: Case) -> int | None:
+    """How many more items would find the policy's `effect` in every metric that is undecided.
+
+    None where no number of items would: the exam is spent, or all that is in doubt is not a mean.
+    """
+    policy, needed = case.policy, []
+    if case.spent:
+        return None
+    for metric in policy.gating:
+        if metric in case.evidence.sealed and not case.won(metric):
+            found = case.evidence.sealed[metric]
+            design = found.n * (found.se / found.sd) ** 2 if found.sd else 1.0
+            effect = policy.effect - policy.threshold(metric)
+            if effect <= 0:
+                return None  # such an effect would not win however often it is measured
+            asked = (found.sd, effect, case.alpha, policy.power, len(policy.gating), design)
+            needed.append(max(0, items_needed(*asked) - found.n))
+    return max(needed, default=None)
+
+
+def sentence(
+    case: Case, verdict: Verdict, reasons: list[str], needed: int | None = None
+) -> Decision:
+    return Decision(
+        verdict=verdict,
+        reasons=tuple(reasons),
+        opening=case.opening.number if case.opening else None,
+        budget=case.opening.budget if case.opening else None,
+        alpha=case.alpha if case.opening else None,
+        bounds={m: bound(case, m) for m in case.evidence.sealed} if case.opening else {},
+        needed=needed,
+        pins=case.evidence.pins,
+        evidence=case.evidence.digest,
+        policy=case.policy.digest,
+    )
+
+
+def bound(case: Case, metric: str) -> Bound:
+    found = case.evidence.sealed[metric]
+    lower, upper = bounds(found.diff, found.se, found.df, case.alpha)
+    return Bound(lower=lower, upper=upper, won=case.won(metric))

@@ -1,0 +1,139 @@
+"""Paired differences with cluster-robust errors: what is known of a mean, and how well."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, exp, inf, log
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special, stats
+
+from project.canonical import digest_json
+
+Array = NDArray[np.float64]
+RESAMPLES = 1000
+BLOCK = 1_000_000
+MOST_UNITS = 5_000  # that the bootstrap draws from
+LARGEST_EXPONENT = 709  # of e, in a double
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Mean of n item differences in C clusters, with its standard error."""
+
+    n: int
+    clusters: int
+    diff: float
+    sd: float
+    se: float
+    bootstrap: tuple[float, float]
+
+    @property
+    def df(self) -> int:
+        """Degrees of freedom of the t distribution that the mean is judged by."""
+        return self.clusters - 1
+
+
+def paired(differences: Array, clusters: Sequence[str]) -> Paired:
+    """Summarise differences [n], items of one cluster being dependent.
+
+    SE² = C/(C−1) · Σ_c (Σ_{i∈c} (d_i − d̄))² / n²: Liang & Zeger 1986 for a mean, with the usual
+    small-sample factor. Raises ValueError with fewer than two clusters.
+    """
+    _, index = np.unique(np.asarray(clusters), return_inverse=True)
+    n, count = len(differences), int(index.max(initial=-1)) + 1
+    if count < 2:
+        raise ValueError(f"{n} items in {count} clusters: at least two clusters are needed")
+    mean = float(differences.mean())
+    sums = np.bincount(index, weights=differences - mean)
+    sizes = np.bincount(index).astype(np.float64)
+    return Paired(
+        n=n,
+        clusters=count,
+        diff=mean,
+        sd=float(differences.std(ddof=1)),
+        se=rounding_to_zero(float(np.sqrt(count / (count - 1) * np.square(sums).sum()) / n)),
+        bootstrap=bootstrap_interval(sums + mean * sizes, sizes),
+    )
+
+
+def rounding_to_zero(se: float) -> float:
+    """Equal differences have a standard error of 0, whatever floating point makes of them."""
+    return se if se > 1e-12 else 0.0
+
+
+def bootstrap_interval(sums: Array, sizes: Array, level: float = 0.9) -> tuple[float, float]:
+    """Percentile interval of the mean when whole clusters are drawn again with replacement.
+
+    The seed is a function of the data, so that equal scores give equal intervals. Of very many
+    clusters, random groups are drawn instead: the error of that is far under the interval's own.
+    """
+    seed = int(digest_json([sums.tolist(), sizes.tolist()])[:16], 16)
+    rng = np.random.default_rng(seed)
+    if len(sums) > MOST_UNITS:
+        group = rng.permutation(len(sums)) % MOST_UNITS
+        sums, sizes = (np.bincount(group, weights=w).astype(np.float64) for w in (sums, sizes))
+    block = max(1, BLOCK // len(sums))  # resamples at a time, to bound the memory
+    means = np.concatenate(
+        [
+            sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+            for start in range(0, RESAMPLES, block)
+            for drawn in [rng.integers(len(sums), size=(min(block, RESAMPLES - start), len(sums)))]
+        ]
+    )
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def p_above(diff: float, se: float, df: int, threshold: float) -> float:
+    """One-sided p of the hypothesis that the true difference is at most threshold."""
+    if se == 0:
+        return 1.0  # equal differences say nothing about how much they could have differed
+    return float(stats.t.sf((diff - threshold) / se, df))
+
+
+def p_below(diff: float, se: float, df: int, threshold: float) -> float:
+    """One-sided p of the hypothesis that the true difference is at least threshold."""
+    return p_above(-diff, se, df, -threshold)
+
+
+def bounds(diff: float, se: float, df: int, alpha: float) -> tuple[float, float]:
+    """Lower and upper one-sided (1 − alpha) confidence bounds."""
+    reach = float(stats.t.isf(alpha, df)) * se
+    return diff - reach, diff + reach
+
+
+def e_value(wins: int, losses: int) -> float:
+    """Evidence that wins are likelier than losses, valid whenever one looks and stops.
+
+    E = 2^{n+1} · B(w+1, l+1) · (1 − I_{1/2}(w+1, l+1)) with n = w + l: the likelihood ratio of a
+    win probability drawn evenly from (1/2, 1) against 1/2, a martingale under the null. By Ville's
+    inequality the chance that it ever reaches 1/α is at most α. Infinite beyond the float range.
+    """
+    log_ratio = (
+        (wins + losses + 1) * log(2)
+        + special.betaln(wins + 1, losses + 1)
+        + stats.beta.logsf(0.5, wins + 1, losses + 1)
+    )
+    return exp(log_ratio) if log_ratio < LARGEST_EXPONENT else inf
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's (1979) step-down adjustment of p-values, in the order given."""
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = highest
+    return adjusted
+
+
+def items_needed(
+    sd: float, effect: float, alpha: float, power: float, metrics: int = 1, design: float = 1.0
+) -> int:
+    """Items that find a true `effect` in all of `metrics` metrics with the given power.
+
+    n = (z₁₋α + z₁₋β/G)² σ² / Δ², times the design effect (Kish 1965) of clustered items.
+    """
+    z = stats.norm.isf(alpha) + stats.norm.isf((1 - power) / metrics)
+    return ceil(design * (z * sd / effect) ** 2) if sd > 0 else 0

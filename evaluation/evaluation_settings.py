@@ -1,0 +1,138 @@
+"""What the evaluation stages may be told; the policy of promotion stands in policy.py."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    JsonValue,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from project.settings import Settings
+
+
+class Decoding(Settings):
+    """How both sides answer: greedy, so that an answer is a function of model and prompt."""
+
+    max_new_tokens: PositiveInt = 48
+    batch_size: PositiveInt = 16
+
+
+class FewShot(Settings):
+    """The third system, for comparison: the base model with examples in its prompt."""
+
+    shots: NonNegativeInt = 0  # training rows shown before each question; 0: no such system
+
+
+class Prices(Settings):
+    """What an answer costs, for the report; in any one currency."""
+
+    prompt: NonNegativeFloat = 0  # per million prompt tokens
+    answer: NonNegativeFloat = 0  # per million generated tokens
+    hour: NonNegativeFloat = 0  # per hour that the machine generates
+
+
+class MetricChoice(Settings):
+    """A scorer: one of evaluation.scorer_class.BUILT_IN, or a user's own as `module:Class`.
+
+    In params.yaml a bare name means the scorer without options.
+    """
+
+    metric: str = Field(min_length=1)
+    # Arguments of the scorer's constructor.
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def bare_name(cls, value: object) -> object:
+        return {"metric": value} if isinstance(value, str) else value
+
+
+class ScoringParams(Settings):
+    """What every answer is measured by; a policy may gate on any of it that more is better in."""
+
+    metrics: tuple[MetricChoice, ...] = Field(
+        default=tuple(
+            MetricChoice(metric=name) for name in ("rouge", "semantic", "refusal", "length")
+        ),
+        min_length=1,
+    )
+
+
+class Lora(Settings):
+    """Low-rank adapters on every linear layer, merged into the weights after training."""
+
+    r: PositiveInt = 8
+    alpha: PositiveFloat = 16
+
+
+class RewardParams(Settings):
+    """The reward model: a classifier on an encoder or decoder, trained on preference pairs."""
+
+    # "embedder", which is pinned, or a folder of safetensors, whose changes DVC does not see.
+    model: str = Field(default="embedder", min_length=1)
+    lora: Lora | None = None  # null: all weights are trained
+    rows: PositiveInt = 240  # training rows that pairs are made from, two a row; the last ones
+    held_out_share: float = Field(default=0.25, gt=0, lt=1)  # of these rows, for calibration
+    epochs: PositiveFloat = 2
+    batch_size: PositiveInt = 16
+    learning_rate: PositiveFloat = 1e-4
+    max_length: PositiveInt = 256
+    seed: NonNegativeInt = 0
+
+
+def server_url(url: str) -> str:
+    """Refuse what is no address, and one that holds a secret: params.yaml is no place for it."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be the base URL of a server, such as http://127.0.0.1:8000/v1")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must hold no user, password, query or fragment; see key_variable")
+    return url.rstrip("/")
+
+
+class JudgeParams(Settings):
+    """A language model as a judge, behind any OpenAI-compatible server."""
+
+    url: Annotated[str, AfterValidator(server_url)]  # up to and with /v1
+    model: str = Field(min_length=1)
+    # The name of the environment variable that holds the key; null: the server asks for none.
+    key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*$")
+    timeout_s: PositiveFloat = 60  # without a byte from the server
+    retries: NonNegativeInt = 5  # after the first try, at 1, 2, 4, … s or when the server says
+    concurrency: PositiveInt = 4  # questions asked at a time
+    temperature: NonNegativeFloat | None = 0  # null: not sent, for a model that refuses it
+    max_tokens: PositiveInt | None = 512  # of an answer; null: not sent
+    unparsed_cap: float = Field(default=0.1, ge=0, le=1)  # share of answers without a verdict
+
+
+def below_ballots(path: Path) -> Path:
+    """Refuse a path outside the folder that dvc.yaml declares: DVC would not see a new ballot."""
+    folder = Path("datasets/ballots")
+    if path.is_absolute() or ".." in path.parts or folder not in path.parents:
+        raise ValueError(f"must be a path below {folder}/, where DVC watches for changes")
+    return path
+
+
+class PreferenceParams(Settings):
+    """Who says which of two answers is better. All are calibrated, as far as they can be."""
+
+    source: Literal["reward", "judge", "ballots"] = "reward"
+    reward: RewardParams = RewardParams()  # its rows and held_out_share calibrate a judge too
+    judge: JudgeParams | None = None
+    ballots: Annotated[Path, AfterValidator(below_ballots)] | None = None  # JSON Lines
+
+    @model_validator(mode="after")
+    def the_source_is_described(self) -> Self:
+        if self.source == "judge" and self.judge is None:
+            raise ValueError("source 'judge' needs a section 'judge' with url and model")
+        if self.source == "ballots" and self.ballots is None:
+            raise ValueError("source 'ballots' needs 'ballots', a file below datasets/ballots/")
+        return self

@@ -1,0 +1,1 @@
+"""Whether fine-tuning made a model forget what it could do before."""

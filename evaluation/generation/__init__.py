@@ -1,0 +1,1 @@
+"""Answers of a contestant to eval items."""

@@ -1,0 +1,207 @@
+"""A base model, with an adapter on it or bare, that answers prompts greedily, many side by side.
+
+A row that has ended gives its place in the batch to one that waits, so that none is computed until
+the batch's longest answer ends (iteration-level scheduling: Yu et al. 2022, "Orca", OSDI). What all
+prompts begin with is read once.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from evaluation.evaluation_settings import Decoding
+from evaluation.generation.answers import Answer
+from evaluation.generation.batch_reader import Memory, Reader, Tokens
+from project.errors import IncumbentError, InputError
+from project.paths import NUMERICS
+from project.processor import processor_kind
+from project.records.adapters import Numerics, Precision
+from project.records.data import Message, Row
+
+
+def refuse_other_machine(numerics: Numerics) -> None:
+    """Raise IncumbentError where answers made here would pass for another machine's."""
+    here = torch.cuda.get_device_name() if torch.cuda.is_available() else processor_kind()
+    if numerics.processor != here:
+        raise IncumbentError(
+            f"{NUMERICS} is of another kind of machine, {numerics.processor}, and this is {here}: "
+            "run `dvc repro`"
+        )
+
+
+def cast_adapter(model: PeftModel, dtype: torch.dtype) -> None:
+    """Let an adapter compute in the precision of its base, whatever it was saved in.
+
+    Of its weights alone: a base without an adapter keeps its buffers in float32, and so must this.
+    """
+    for name, weight in model.named_parameters():
+        if "lora_" in name:
+            weight.data = weight.data.to(dtype)
+
+
+@dataclass
+class Draft:
+    """An answer in the making."""
+
+    row: Row
+    prompt: Tokens
+    tokens: Tokens = field(default_factory=list)
+    ended: bool = False
+
+
+class AnsweringModel:
+    """Loads from local folders; adapter None means the bare base.
+
+    An adapter is not merged, and computes in the same precision as its base.
+    """
+
+    def __init__(
+        self, base: Path, adapter: Path | None, decoding: Decoding, precision: Precision
+    ) -> None:
+        self.decoding = decoding
+        self.tokenizer = AutoTokenizer.from_pretrained(base)
+        dtype = getattr(torch, precision)
+        device = "auto" if torch.cuda.is_available() else "cpu"
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, device_map=device)
+        ends = model.generation_config.eos_token_id
+        self.ends = frozenset(ends if isinstance(ends, list) else [ends])
+        positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self.context = positions or inf  # tokens of a prompt and its answer, at most
+        if adapter:
+            model = PeftModel.from_pretrained(model, adapter)
+            cast_adapter(model, dtype)
+        self.reader = Reader(model.eval())
+
+    @torch.inference_mode()
+    def answer(self, rows: Sequence[Row]) -> Iterator[Answer]:
+        """Yield each row's answer when it ends: at an end token, or at max_new_tokens.
+
+        Greedy: sampling settings and penalties that come with the model are left aside. Raises
+        InputError for a prompt that leaves no room for an answer in the model's context.
+        """
+        for draft in Batch(self, [Draft(row, self.prompt(row)) for row in rows]).run():
+            yield Answer(
+                item=draft.row.id,
+                text=self.tokenizer.decode(draft.tokens, skip_special_tokens=True).strip(),
+                tokens=len(draft.tokens),
+                prompt_tokens=len(draft.prompt),
+            )
+
+    @torch.inference_mode()
+    def reference_logprobs(self, rows: Sequence[Row]) -> list[float | None]:
+        """Of each row's completion given its prompt: the mean log-probability of a token, in nats.
+
+        The end token counts. None where the chat template does not put the completion behind the
+        prompt as it stands, or where both together exceed the model's context.
+        """
+        prompts = [self.prompt(row) for row in rows]
+        pairs = [(p, self.completion(row, p)) for row, p in zip(rows, prompts, strict=True)]
+        prefix = self.reader.shared(prompts)
+        order = [i for i, (_, completion) in enumerate(pairs) if completion]
+        order.sort(key=lambda i: -len(pairs[i][0] + pairs[i][1]))
+        means: dict[int, float] = {}
+        for start in range(0, len(order), self.decoding.batch_size):
+            chosen = order[start : start + self.decoding.batch_size]
+            found = self.mean_logprobs([pairs[i] for i in chosen], prefix)
+            means.update(zip(chosen, found, strict=True))
+        return [means.get(i) for i in range(len(rows))]
+
+    def mean_logprobs(self, pairs: Sequence[tuple[Tokens, Tokens]], prefix: Memory) -> list[float]:
+        """Of each pair's second part given its first, all read in one forward pass."""
+        longest = max(len(completion) for _, completion in pairs)
+        texts = [prompt + completion for prompt, completion in pairs]
+        _, logits = self.reader.read_after(prefix, texts, keep=longest + 1)
+        return [
+            -cross_entropy(
+                scores[-len(c) - 1 : -1].float(), torch.tensor(c, device=scores.device)
+            ).item()
+            for scores, (_, c) in zip(logits, pairs, strict=True)
+        ]
+
+    def prompt(self, row: Row) -> Tokens:
+        """The prompt's tokens; raises InputError when an answer to them exceeds the context."""
+        tokens = self.tokens(row.prompt, add_generation_prompt=True)
+        if len(tokens) + self.decoding.max_new_tokens > self.context:
+            raise InputError(
+                f"{row} has a prompt of {len(tokens)} tokens: with "
+                f"evaluation.decoding.max_new_tokens ({self.decoding.max_new_tokens}) more than "
+                f"the model's context ({self.context})",
+                field="prompt",
+            )
+        return tokens
+
+    def completion(self, row: Row, prompt: Tokens) -> Tokens:
+        """The completion's tokens up to its last end token; none when they cannot be told."""
+        whole = self.tokens((*row.prompt, *row.completion))
+        ends = [i + 1 for i, token in enumerate(whole) if token in self.ends and i >= len(prompt)]
+        whole = whole[: ends[-1]] if ends else whole
+        follows = whole[: len(prompt)] == prompt and len(whole) <= self.context
+        return whole[len(prompt) :] if follows else []
+
+    def tokens(self, messages: Sequence[Message], *, add_generation_prompt: bool = False) -> Tokens:
+        encoded = self.tokenizer.apply_chat_template(
+            [message.model_dump() for message in messages],
+            add_generation_prompt=add_generation_prompt,
+            return_dict=True,
+        )
+        return list(encoded["input_ids"])
+
+    def extend(self, drafts: Sequence[Draft], logits: Tensor) -> None:
+        """Give each draft that has not ended its likeliest next token; logits [drafts, 1, …]."""
+        for draft, token in zip(drafts, logits[:, -1].argmax(-1).tolist(), strict=True):
+            if not draft.ended:
+                draft.tokens.append(token)
+                full = len(draft.tokens) == self.decoding.max_new_tokens
+                draft.ended = full or token in self.ends
+
+
+class Batch:
+    """Drafts that grow side by side by a token a step, and drafts that wait for a place."""
+
+    def __init__(self, model: AnsweringModel, drafts: Sequence[Draft]) -> None:
+        self.model = model
+        self.reader = model.reader
+        self.waiting = deque(sorted(drafts, key=lambda draft: (-len(draft.prompt), draft.row.id)))
+        self.prefix = self.reader.shared([draft.prompt for draft in drafts])
+        self.drafts: list[Draft] = []
+        self.memory = self.reader.unread(0)
+
+    def run(self) -> Iterator[Draft]:
+        """Yield each draft when it ends."""
+        while self.waiting or self.drafts:
+            grown = self.regroup() if self.worth_regrouping() else self.step()
+            yield from (draft for draft in grown if draft.ended)
+
+    def worth_regrouping(self) -> bool:
+        """Whether a quarter has ended: to copy the memory and to read prompts costs some steps."""
+        ended = sum(draft.ended for draft in self.drafts)
+        return ended * (4 if self.reader.can_regroup else 1) >= len(self.drafts)
+
+    def regroup(self) -> list[Draft]:
+        """Drop what has ended and let waiting drafts in; returns these, with their first token."""
+        alive = [i for i, draft in enumerate(self.drafts) if not draft.ended]
+        room = self.model.decoding.batch_size - len(alive)
+        new = [self.waiting.popleft() for _ in range(min(room, len(self.waiting)))]
+        if alive:
+            self.memory = self.memory.rows(alive)
+        if new:
+            memory, logits = self.reader.read_after(self.prefix, [draft.prompt for draft in new])
+            self.memory = self.memory.above(memory) if alive else memory
+            self.model.extend(new, logits)
+        self.drafts = [self.drafts[i] for i in alive] + new
+        return new
+
+    def step(self) -> list[Draft]:
+        """Add a token to each draft that has not ended; returns these."""
+        alive = [draft for draft in self.drafts if not draft.ended]
+        logits = self.reader.read(self.memory, [draft.tokens[-1:] for draft in self.drafts])
+        self.model.extend(self.drafts, logits)
+        return alive

@@ -1,0 +1,147 @@
+"""Answers of a model to eval items: made in units that rows alone decide, cached, resumable."""
+
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Never, Protocol
+
+from tqdm import tqdm
+
+from project.canonical import digest_bytes, digest_json
+from project.files import home, write_lines
+from project.paths import ANSWERS
+from project.records.adapters import Numerics
+from project.records.data import Row
+from project.records.record import Digest, Record
+
+LIBRARIES = ("torch", "transformers", "peft")
+FORMAT = 2  # of the cache's files
+BATCHES = 4  # in a unit: more keep a batch full for longer, fewer lose less at an interruption
+
+
+class Answer(Record):
+    item: str
+    text: str
+    tokens: int  # generated, the end token included
+    prompt_tokens: int
+    # Of the row's own completion under this system: the mean log-probability of a token, in nats,
+    # the end token included; None where the system cannot read it.
+    reference_logprob: float | None = None
+
+
+class System(Record):
+    """All that decides an answer besides the prompt."""
+
+    base: Digest  # of its pin: weights, configuration, tokenizer, chat template
+    adapter: Digest | None  # None: the bare base
+    decoding: Digest
+    numerics: Numerics
+    code: Digest  # of the modules that make answers
+    libraries: tuple[str, ...] = tuple(f"{name} {version(name)}" for name in LIBRARIES)
+
+
+class Unit(Record):
+    """Rows answered together: what the cache keeps, whole or not at all."""
+
+    answers: tuple[Answer, ...]
+    seconds: float  # that generation took, the scoring of references aside
+
+
+class Model(Protocol):
+    def answer(self, rows: Sequence[Row]) -> Iterator[Answer]: ...
+
+    def reference_logprobs(self, rows: Sequence[Row]) -> list[float | None]: ...
+
+
+class Respondent:
+    """A system that answers; its model is loaded when a first answer is not in the cache."""
+
+    def __init__(
+        self,
+        system: System,
+        batch_size: int,
+        load: Callable[[], Model],
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        self.system = system
+        self.batch_size = batch_size
+        self.load = load
+        self.clock = clock
+        self.model: Model | None = None
+
+    def answers(self, rows: Sequence[Row], label: str) -> list[Answer]:
+        """Answer every row, in the order of rows.
+
+        Units are fixed by the rows alone and cached whole: what shares a batch can change the
+        last bit of a logit, so an interrupted run that goes on gives the answers of one that was
+        not interrupted.
+        """
+        found: dict[str, Answer] = {}
+        with tqdm(total=len(rows), desc=label, unit="answer") as bar:
+            for unit_rows in self.units(rows):
+                unit = self.cached(unit_rows)
+                if unit is None:
+                    unit = self.make(unit_rows, bar)
+                else:
+                    bar.update(len(unit_rows))
+                found |= {answer.item: answer for answer in unit.answers}
+        return [found[row.id] for row in rows]
+
+    def seconds(self, rows: Sequence[Row]) -> float | None:
+        """How long these rows' answers took when they were made; None if any is not cached."""
+        units = [self.cached(unit_rows) for unit_rows in self.units(rows)]
+        seconds = [unit.seconds for unit in units if unit]
+        return sum(seconds) if len(seconds) == len(units) else None
+
+    def units(self, rows: Sequence[Row]) -> list[Sequence[Row]]:
+        """Rows with prompts of like length, the longest first: what does not fit fails early."""
+        ordered = sorted(rows, key=lambda row: (-len(row.prompt_text), row.id))
+        size = BATCHES * self.batch_size
+        return [ordered[i : i + size] for i in range(0, len(ordered), size)]
+
+    def cached(self, rows: Sequence[Row]) -> Unit | None:
+        """A unit made before; None also when its file is not as it was written."""
+        path = cache_path(self.system, rows)
+        if not path.exists():
+            return None
+        digest, _, body = path.read_bytes().rstrip(b"\n").partition(b"\n")
+        return Unit.parse(body, path) if digest == digest_bytes(body).encode() else None
+
+    def make(self, rows: Sequence[Row], bar: "tqdm[Never]") -> Unit:
+        """Generate, score the rows' own completions, keep both."""
+        self.model = self.model or self.load()
+        start, answers = self.clock(), []
+        for answer in self.model.answer(rows):
+            answers.append(answer)
+            bar.set_postfix_str(speed(answers, self.clock() - start), refresh=False)
+            bar.update()
+        seconds = self.clock() - start
+        scored = zip(rows, self.model.reference_logprobs(rows), strict=True)
+        logprobs = {row.id: logprob for row, logprob in scored}
+        unit = Unit(
+            answers=tuple(
+                answer.model_copy(update={"reference_logprob": logprobs[answer.item]})
+                for answer in answers
+            ),
+            seconds=seconds,
+        )
+        body = unit.canonical()
+        write_lines(cache_path(self.system, rows), [digest_bytes(body).encode(), body])
+        return unit
+
+
+def speed(answers: Sequence[Answer], seconds: float) -> str:
+    tokens = sum(answer.tokens for answer in answers)
+    return f"{tokens / seconds:.0f} tokens/s" if seconds else ""
+
+
+def answers_of(system: str, part: str) -> Path:
+    """Where stage `generate` leaves one system's answers to one part."""
+    return ANSWERS / f"{system}-{part}.jsonl"
+
+
+def cache_path(system: System, rows: Sequence[Row]) -> Path:
+    asked = [row.model_dump(mode="json", include={"id", "prompt", "completion"}) for row in rows]
+    key = digest_json({"format": FORMAT, "rows": asked})
+    return home() / "answers" / system.digest[:16] / f"{key}.jsonl"

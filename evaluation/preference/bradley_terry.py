@@ -1,0 +1,179 @@
+"""How strong versions are, from choices between two at a time: Bradley–Terry on the Elo scale."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse, special
+
+from project.canonical import digest_json
+from project.records.ballots import Ballot
+from project.records.record import Record
+
+Array = NDArray[np.float64]
+Relation = NDArray[np.bool_]  # [..., V, V]: true where the first version stands in it to the second
+MEAN = 1000
+POINTS = 400 / log(10)  # of rating, to one unit of natural log odds
+LEVEL = 0.95
+RESAMPLES = 1000
+BLOCK = 1_000_000
+SHORT_STEP = 1e-6  # in log odds; Newton's steps square their errors, so it is the last
+ROUNDING = 1e-6  # of a rating
+
+
+class Rating(Record):
+    """A version's strength: 400 points more than another are odds of ten to one."""
+
+    version: str
+    rating: float  # the mean of its group is 1000
+    interval: tuple[float, float] | None  # central 95 %; None where nothing tells it
+    ballots: int
+    group: int  # versions of different groups never met, not even by way of others
+    bounded: bool  # else no finite ratings fit, and each pair that met was given a drawn ballot
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The ballots of a group of V versions that are connected by those who met."""
+
+    versions: tuple[str, ...]
+    items: int
+    wins: sparse.csr_array  # [items, V·V]: of the first version over the second, ties as halves
+
+    def matrices(self, weights: Array) -> Array:
+        """Wins [R, V, V] when the items count with weights [R, items]."""
+        size = len(self.versions)
+        return np.asarray(weights @ self.wins).reshape(-1, size, size)
+
+
+def rate(ballots: Sequence[Ballot]) -> tuple[Rating, ...]:
+    """Maximum-likelihood ratings, best first within each group that is connected.
+
+    Ties and both bad are half a win each. Where no finite ratings fit, because some versions
+    never lost to the others (Ford 1957), every pair that met is given one drawn ballot, which
+    makes them finite, and there is no interval: what was never seen cannot be resampled.
+    """
+    return tuple(
+        rating
+        for number, group in enumerate(groups(ballots), start=1)
+        for rating in rate_group(tally([b for b in ballots if b.left in group]), number)
+    )
+
+
+def groups(ballots: Iterable[Ballot]) -> list[set[str]]:
+    """The versions that met, directly or by way of others; the groups by their first names."""
+    pairs = {ballot.pair for ballot in ballots}
+    versions = sorted({version for pair in pairs for version in pair})
+    met = np.array([[tuple(sorted((a, b))) in pairs for b in versions] for a in versions], bool)
+    found = {tuple(np.flatnonzero(row)) for row in reachable(met)} if versions else set()
+    return [{versions[i] for i in group} for group in sorted(found)]
+
+
+def tally(ballots: Sequence[Ballot]) -> Tally:
+    versions = sorted({version for ballot in ballots for version in ballot.pair})
+    items = sorted({ballot.item for ballot in ballots})
+    place = {version: i for i, version in enumerate(versions)}
+    row = {item: i for i, item in enumerate(items)}
+    wins = []
+    for ballot in ballots:
+        a, b = (place[version] for version in ballot.pair)
+        for i, j, winner in ((a, b, ballot.pair[0]), (b, a, ballot.pair[1])):
+            won = 0.5 if ballot.winner is None else float(ballot.winner == winner)
+            wins.append((won, row[ballot.item], i * len(versions) + j))
+    values, rows, cells = zip(*wins, strict=True)
+    shape = (len(items), len(versions) ** 2)
+    return Tally(tuple(versions), len(items), sparse.csr_array((values, (rows, cells)), shape))
+
+
+def rate_group(group: Tally, number: int) -> list[Rating]:
+    """The ratings of one group, best first."""
+    (wins,) = group.matrices(np.ones((1, group.items)))
+    met = wins + wins.T
+    bounded = bool(is_bounded(wins > 0))
+    (ratings,) = fit(wins[None], met > 0)
+    told = intervals(group, met > 0) if bounded else [None] * len(group.versions)
+    found = [
+        Rating(
+            version=version,
+            rating=float(ratings[i]),
+            interval=told[i],
+            ballots=int(met[i].sum()),
+            group=number,
+            bounded=bounded,
+        )
+        for i, version in enumerate(group.versions)
+    ]
+    return sorted(found, key=lambda rating: (-rating.rating, rating.version))
+
+
+def intervals(group: Tally, met: Relation) -> list[tuple[float, float] | None]:
+    """Percentile intervals [V] of the ratings when whole items are drawn again with replacement.
+
+    Whole items, as the ballots on one item are dependent. The seed is a function of the data, so
+    that equal ballots in any order give equal intervals. None where items that are all alike leave
+    nothing to resample.
+    """
+    wins = group.wins
+    data = [wins.data.tolist(), wins.indices.tolist(), wins.indptr.tolist()]
+    rng = np.random.default_rng(int(digest_json(data)[:16], 16))
+    block = max(1, BLOCK // max(group.items, met.size))  # resamples at a time, to bound the memory
+    drawn = [
+        fit(group.matrices(drawn_counts(rng, min(block, RESAMPLES - start), group.items)), met)
+        for start in range(0, RESAMPLES, block)
+    ]
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(np.concatenate(drawn), [tail, 1 - tail], axis=0)
+    found = zip(low.tolist(), high.tolist(), strict=True)
+    return [(a, b) if b - a > ROUNDING else None for a, b in found]
+
+
+def drawn_counts(rng: np.random.Generator, resamples: int, items: int) -> Array:
+    """How often each item is drawn in each resample, [resamples, items]."""
+    drawn = rng.integers(items, size=(resamples, items))
+    drawn += items * np.arange(resamples)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=resamples * items)
+    return counts.reshape(resamples, items).astype(np.float64)
+
+
+def fit(wins: Array, met: Relation) -> Array:
+    """Ratings [R, V] of the greatest likelihood under wins [R, V, V].
+
+    `met` [V, V] says which versions met; those of a matrix without finite ratings are given half
+    a win each way. Newton's method, no step so long that two versions part by more than one unit
+    of log odds: so every step raises the likelihood (Bach 2010, self-concordant analysis of the
+    logistic loss).
+    """
+    wins = wins + 0.5 * (met & ~is_bounded(wins > 0)[:, None, None])
+    total = wins + wins.swapaxes(1, 2)
+    size = wins.shape[1]
+    odds: Array = np.zeros(wins.shape[:2])
+    longest = 1.0
+    while longest > SHORT_STEP:
+        chance: Array = special.expit(odds[:, :, None] - odds[:, None, :])
+        gradient = (wins - total * chance).sum(axis=2)
+        weight = total * chance * (1 - chance)
+        # Odds are known up to a constant; the last term pins their mean at 0.
+        curvature = weight.sum(axis=2)[:, :, None] * np.eye(size) - weight + 1 / size
+        step = np.linalg.solve(curvature, gradient[:, :, None])[:, :, 0]
+        length = np.ptp(step, axis=1)
+        odds += step / np.maximum(length, 1)[:, None]
+        longest = float(length.max())
+    ratings: Array = MEAN + POINTS * (odds - odds.mean(axis=1, keepdims=True))
+    return ratings
+
+
+def is_bounded(beat: Relation) -> Relation:
+    """Whether finite ratings fit [...]: each version beat each other, if only by way of others."""
+    return np.asarray(reachable(beat).all(axis=(-2, -1)))
+
+
+def reachable(edges: Relation) -> Relation:
+    """Which versions lead to which along the edges [..., V, V], in any number of steps or none."""
+    size = edges.shape[-1]
+    reach = edges | np.eye(size, dtype=bool)
+    for _ in range(size.bit_length()):
+        steps = reach.astype(np.float32)  # matrix products of booleans are slow
+        reach = steps @ steps > 0
+    return reach

@@ -1,0 +1,144 @@
+"""How far a judge can be trusted: held against pairs of which it is known who should win."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from evaluation.preference.agreement import cohen_kappa
+from evaluation.preference.comparison import Contest, Judge, Judgement
+from project.canonical import digest_json
+from project.errors import InputError
+from project.records.ballots import Ballot
+from project.records.record import Record
+from project.records.scores import Calibration
+
+LIKE_LENGTH = 0.15  # two answers are of like length when they differ by less than this share
+TIE = "tie"
+
+
+class Pair(Record):
+    """Two answers to a prompt, of which one is known to be the better."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One judgement beside what is known."""
+
+    said: str  # the side that was preferred, or a tie
+    right: str  # the side that should be
+    first: float | None = None  # how far the answer shown first was preferred
+    longer: float | None = None  # what "pick the longer" is worth here; None: lengths not known
+    like_length: bool = False
+
+    @property
+    def hit(self) -> float:
+        return 0.5 if self.said == TIE else float(self.said == self.right)
+
+
+def calibrate(judge: Judge, pairs: Sequence[Pair]) -> Calibration:
+    """Let a judge choose between the answers of pairs that it has not learnt from.
+
+    Raises InputError when there are none.
+    """
+    if not pairs:
+        raise InputError("there are no held-out pairs to calibrate a judge on")
+    judgements = judge.prefer([contest_of(pair) for pair in pairs])
+    outcomes = [
+        outcome(pair, judgement, judgement.chance)
+        for pair, judgement in zip(pairs, judgements, strict=True)
+        if judgement.chance is not None
+    ]
+    return summary(judge.source, outcomes, unjudged=len(pairs) - len(outcomes))
+
+
+def contest_of(pair: Pair) -> Contest:
+    """The pair as a contest, in which a side is as often right as wrong."""
+    champion, challenger = pair.chosen, pair.rejected
+    if right_side(pair) == "challenger":
+        champion, challenger = challenger, champion
+    return Contest(item=pair.digest, prompt=pair.prompt, champion=champion, challenger=challenger)
+
+
+def right_side(pair: Pair) -> str:
+    """The side of the chosen answer: as good as drawn, and the same in every run."""
+    return "challenger" if int(digest_json(["side", pair.digest]), 16) % 2 else "champion"
+
+
+def outcome(pair: Pair, judgement: Judgement, chance: float) -> Outcome:
+    chosen, rejected = len(pair.chosen), len(pair.rejected)
+    return Outcome(
+        said=TIE if chance == 0.5 else "challenger" if chance > 0.5 else "champion",
+        right=right_side(pair),
+        first=judgement.first,
+        longer=0.5 if chosen == rejected else float(chosen > rejected),
+        like_length=abs(chosen - rejected) < LIKE_LENGTH * max(chosen, rejected),
+    )
+
+
+def calibrate_reviewers(ballots: Iterable[Ballot]) -> Calibration:
+    """Hold each ballot against the majority of the other reviewers' on the same two answers.
+
+    A ballot that no such majority exists for counts as unjudged: nothing is known of it.
+    """
+    together: dict[tuple[str, tuple[str, str]], list[Ballot]] = defaultdict(list)
+    for ballot in ballots:
+        together[ballot.item, ballot.pair].append(ballot)
+    outcomes, unjudged = [], 0
+    for same in together.values():
+        for ballot in same:
+            right = majority(other for other in same if other is not ballot)
+            if right:
+                first = 0.5 if ballot.winner is None else float(ballot.choice == "left")
+                outcomes.append(Outcome(said=side(ballot), right=right, first=first))
+            else:
+                unjudged += 1
+    return summary("ballots", outcomes, unjudged)
+
+
+def majority(ballots: Iterable[Ballot]) -> str | None:
+    """The side with more ballots; None when there are none, or as many for the other side."""
+    sides = [side(ballot) for ballot in ballots]
+    lead = sides.count("first") - sides.count("second")
+    return None if lead == 0 else "first" if lead > 0 else "second"
+
+
+def side(ballot: Ballot) -> str:
+    """Which version won, in the order of their names, wherever their answers stood."""
+    if ballot.winner is None:
+        return TIE
+    return "first" if ballot.winner == ballot.pair[0] else "second"
+
+
+def summary(source: str, outcomes: Sequence[Outcome], unjudged: int) -> Calibration:
+    like = [outcome for outcome in outcomes if outcome.like_length]
+    longer, matched_longer = mean(o.longer for o in outcomes), mean(o.longer for o in like)
+    return Calibration(
+        source=source,
+        n=len(outcomes),
+        unjudged=unjudged,
+        accuracy=mean(o.hit for o in outcomes),
+        kappa=cohen_kappa([o.said for o in outcomes], [o.right for o in outcomes]),
+        first_rate=mean(o.first for o in outcomes),
+        longer_accuracy=longer,
+        shorter_accuracy=opposite(longer),
+        matched_n=len(like),
+        matched_accuracy=mean(o.hit for o in like),
+        matched_longer=matched_longer,
+        matched_shorter=opposite(matched_longer),
+    )
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """The mean of what is known; None when nothing is."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def opposite(accuracy: float | None) -> float | None:
+    """Of the one who always picks the other answer; ties count half for both."""
+    return None if accuracy is None else 1 - accuracy

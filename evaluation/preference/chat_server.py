@@ -1,0 +1,170 @@
+"""Questions to an OpenAI-compatible server: asked again when it is busy, never when it refuses."""
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Self
+
+import httpx2
+
+from evaluation.evaluation_settings import JudgeParams
+from project.errors import IncumbentError, InputError
+from project.records.data import Message
+from project.records.record import Record
+from project.settings import PARAMS
+
+SECTION = "evaluation.preference.judge"
+LONGEST_BACKOFF = 60.0  # seconds between two tries, unless the server asks for more
+LONGEST_WAIT = 600.0  # what a server may ask for; beyond it the run ends and can go on later
+BUSY = {408, 425, 429}  # these and 5xx may pass
+
+
+class Request(Record):
+    """All that decides an answer: its digest is what the answer is kept under."""
+
+    model: str
+    messages: tuple[Message, ...]
+    temperature: float | None
+    max_tokens: int | None
+
+
+class UnavailableError(IncumbentError):
+    """The server gave no answer, but may give one later."""
+
+    def __init__(self, problem: str, wait: float = 0.0) -> None:
+        super().__init__(problem)
+        self.wait = wait  # seconds that the server asks for
+
+
+class ChatServer:
+    """One server and its connections, safe to share between threads."""
+
+    def __init__(self, params: JudgeParams, pause: Callable[[float], object] | None = None) -> None:
+        """Raises InputError when the key's variable is not set. pause waits for some seconds."""
+        self.params = params
+        self.key = key_of(params)
+        self.failure: IncumbentError | None = None  # after which nothing more is asked
+        self.stopped = threading.Event()
+        self.pause = self.stopped.wait if pause is None else pause  # the end of all ends a wait
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        self.client = httpx2.Client(headers=headers, timeout=params.timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        self.client.close()
+
+    def ask(self, request: Request) -> str:
+        """The text of the answer. Raises IncumbentError when the server refuses or stays away.
+
+        From then on it is asked nothing more, and every thread that asks gets the same error.
+        """
+        try:
+            return self.persist(request)
+        except IncumbentError as error:
+            self.failure = self.failure or error
+            self.stopped.set()
+            raise self.failure from None
+
+    def persist(self, request: Request) -> str:
+        """Ask until there is an answer, as often as params allow."""
+        for attempt in range(self.params.retries + 1):
+            if self.stopped.is_set():
+                raise self.failure or UnavailableError("the run was stopped")
+            try:
+                return self.attempt(request)
+            except UnavailableError as error:
+                fault = error
+            if attempt < self.params.retries:
+                self.pause(max(fault.wait, min(2.0**attempt, LONGEST_BACKOFF)))
+        raise IncumbentError(
+            f"{fault}, after {self.params.retries + 1} tries; what was judged is kept, and a new "
+            "run goes on from there"
+        )
+
+    def attempt(self, request: Request) -> str:
+        """Ask once. Raises UnavailableError when it is worth asking again."""
+        url = f"{self.params.url}/chat/completions"
+        try:
+            response = self.client.post(url, json=request.model_dump(exclude_none=True))
+        except httpx2.RequestError as error:
+            raise UnavailableError(
+                f"no answer from {url} ({type(error).__name__}): check that a server runs there, "
+                f"{SECTION}.url and .timeout_s"
+            ) from None
+        said = self.redacted(response.text)
+        code = response.status_code
+        if code in BUSY or code >= 500:
+            raise UnavailableError(
+                f"{url} answered with status {code}: {excerpt(said)}", asked(response)
+            )
+        if code != 200:
+            raise IncumbentError(
+                f"{url} refused with status {code}: {excerpt(said)}; check url, model and "
+                f"key_variable in {SECTION}"
+            )
+        return content(said, url)
+
+    def redacted(self, text: str) -> str:
+        """What the server said without the key, which some repeat in their complaints."""
+        return text.replace(self.key, "[key]") if self.key else text
+
+
+def key_of(params: JudgeParams) -> str | None:
+    """The key, from the environment variable that params name."""
+    if params.key_variable is None:
+        return None
+    key = os.environ.get(params.key_variable, "").strip()
+    if not key:
+        problem = f"the environment variable {params.key_variable!r} is not set"
+        raise InputError(problem, file=PARAMS, field=f"{SECTION}.key_variable")
+    if not (key.isascii() and key.isprintable()):
+        problem = f"the environment variable {params.key_variable!r} holds no key"
+        raise InputError(problem, file=PARAMS, field=f"{SECTION}.key_variable")
+    return key
+
+
+def asked(response: httpx2.Response) -> float:
+    """The seconds of Retry-After (RFC 9110, 10.2.3), a number or a date; 0 where there is none.
+
+    Raises IncumbentError when that is longer than anybody would wait.
+    """
+    value = response.headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(value) if value.isdecimal() else seconds_until(value)
+    except ValueError:
+        return 0.0
+    if seconds > LONGEST_WAIT:
+        raise IncumbentError(
+            f"{response.url} asks to wait for {seconds:.0f} s; what was judged is kept: run it "
+            "again then"
+        )
+    return max(seconds, 0.0)
+
+
+def seconds_until(date: str) -> float:
+    moment = parsedate_to_datetime(date)
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - datetime.now(UTC)).total_seconds()
+
+
+def content(body: str, url: str) -> str:
+    """The text in a chat completion; a model that says nothing says ""."""
+    try:
+        text = json.loads(body)["choices"][0]["message"]["content"] or ""
+        return str(text.encode("utf-8", "replace").decode())  # JSON may hold half a character
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise IncumbentError(
+            f"{url} answers, but with no chat completion: {excerpt(body)}; check {SECTION}.url"
+        ) from None
+
+
+def excerpt(text: str, length: int = 200) -> str:
+    """The end of a text on one line: what a person needs to see of it."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"…{line[-length:]}"

@@ -1,0 +1,145 @@
+"""The comparison as a page: the verdict on top, then what it rests on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.decision.evidence import ALL_ITEMS, differences
+from evaluation.decision.policy import Policy
+from evaluation.decision.policy_checks import reach
+from evaluation.evaluation_settings import Prices
+from evaluation.report.cost import costs, saving
+from evaluation.report.report_data import Example, Material
+from project.html import render
+from project.records.scores import Decision, Evidence, ItemScore, Measured, MetricEvidence
+
+TEMPLATE = Path(__file__).parent / "templates" / "comparison.html"
+SHOWN = 12  # examples at each end: the most improved and the most regressed
+BINS = 21  # of a histogram; odd, so that the middle one holds what did not change
+
+
+@dataclass(frozen=True)
+class Line:
+    """One interval of the forest plot, in units of its metric."""
+
+    label: str
+    found: MetricEvidence
+    lower: float
+    upper: float
+    judged: bool  # whether more is better, so that a colour may say so
+
+
+@dataclass(frozen=True)
+class Forest:
+    """One metric's intervals, over all items and in each slice, on an axis from −end to +end."""
+
+    metric: str
+    lines: Sequence[Line]
+    end: float
+
+    def place(self, value: float) -> float:
+        """Where a value stands on the axis, in percent."""
+        return 50 + 50 * max(-1.0, min(1.0, value / self.end))
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How one metric's item differences spread, from −end to +end."""
+
+    metric: str
+    found: MetricEvidence
+    counts: Sequence[int]
+    end: float
+
+
+def report(
+    evidence: Evidence,
+    decision: Decision,
+    policy: Policy,
+    material: Material,
+    *,
+    seconds: Mapping[str, float | None] | None = None,
+    prices: Prices | None = None,
+) -> str:
+    """The whole comparison as one self-contained HTML page.
+
+    `seconds` are those that each system takes for an answer, where they were measured. A sealed
+    exam that was not opened is not shown.
+    """
+    alpha = decision.alpha or policy.alpha
+    opened = decision.opening is not None
+    part = "sealed" if opened else "dev"
+    measured = evidence.sealed if opened else evidence.dev
+    slices = evidence.slices if opened else {}
+    names = sorted(measured, key=lambda name: (name not in policy.gating, name))
+    found = {cost.system: cost for cost in costs(evidence.usage, seconds or {}, prices or Prices())}
+    ordered = sorted(material.examples, key=lambda example: (example.gain, example.row.id))
+    return render(
+        TEMPLATE,
+        evidence=evidence,
+        decision=decision,
+        policy=policy,
+        opponent=material.opponent,
+        alpha=alpha,
+        part=part,
+        forests=[
+            forest(name, measured, slices, alpha, judged=name in policy.gating) for name in names
+        ],
+        histograms=[
+            histogram(name, material.items[part], measured[name])
+            for name in names
+            if name in policy.gating
+        ],
+        others=others(evidence, policy, alpha, opened=opened),
+        costs=list(found.values()),
+        saving=saving(found),
+        flags=material.flags[part],
+        regressed=shown([example for example in ordered if example.gain < 0]),
+        improved=shown([example for example in reversed(ordered) if example.gain > 0]),
+    )
+
+
+def shown(examples: Sequence[Example]) -> Sequence[Example]:
+    return examples[:SHOWN]
+
+
+def forest(
+    metric: str, whole: Measured, slices: Mapping[str, Measured], alpha: float, *, judged: bool
+) -> Forest:
+    parts = {metric: whole} | dict(slices)
+    lines = [line(label, m[metric], alpha, judged) for label, m in parts.items() if metric in m]
+    ends = [abs(value) for one in lines for value in (one.lower, one.upper)]
+    return Forest(metric=metric, lines=lines, end=max(ends) or 1.0)
+
+
+def line(label: str, found: MetricEvidence, alpha: float, judged: bool = True) -> Line:
+    lower, upper = reach(found, alpha)
+    return Line(label=label, found=found, lower=lower, upper=upper, judged=judged)
+
+
+def others(
+    evidence: Evidence, policy: Policy, alpha: float, *, opened: bool
+) -> dict[str, list[Line]]:
+    """The comparisons beside the main one, by what they are."""
+    general = [
+        line(f"{name}, {metric}", found, alpha)
+        for name in sorted(evidence.general, key=lambda name: (name != ALL_ITEMS, name))
+        for metric, found in evidence.general[name].items()
+    ]
+    found = {"General ability": general}
+    if opened:
+        for title, measured in (
+            ("Against the fixed reference", evidence.reference),
+            ("Against the base with a few-shot prompt", evidence.few_shot),
+        ):
+            found[title] = [line(m, measured[m], alpha) for m in policy.gating if m in measured]
+    return {title: lines for title, lines in found.items() if lines}
+
+
+def histogram(metric: str, items: Sequence[ItemScore], found: MetricEvidence) -> Histogram:
+    values = differences(items, metric)
+    end = float(np.abs(values).max(initial=0)) or 1.0
+    counts, _ = np.histogram(values, bins=BINS, range=(-end, end))
+    return Histogram(metric=metric, found=found, counts=counts.tolist(), end=end)

@@ -1,0 +1,45 @@
+"""Score tables as files: JSON Lines, one item a line, whoever made them."""
+
+from pathlib import Path
+
+from project.errors import InputError
+from project.paths import SCORES
+from project.records.record import read_input
+from project.records.scores import ItemScore, ScorePins, ScoreTable
+
+
+def read_score_table(path: Path, pins: ScorePins | None = None) -> ScoreTable:
+    """Read a score table. Raises InputError naming file, line and field.
+
+    Every item must be there once and have the metrics that the first one has, on both sides.
+    """
+    items: list[ItemScore] = []
+    seen: dict[str, int] = {}
+    for number, line in enumerate(read_input(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        item = ItemScore.parse(line, path, number)
+        if (first := seen.setdefault(item.item, number)) != number:
+            problem = f"{item.item!r} is on line {first} already"
+            raise InputError(problem, file=path, line=number, field="item")
+        if items and (odd := sorted(item.champion.keys() ^ items[0].champion.keys())):
+            whose = "this item" if odd[0] in items[0].champion else "the first item"
+            problem = f"{whose} lacks it: all items must have the same metrics"
+            raise InputError(problem, file=path, line=number, field=odd[0])
+        items.append(item)
+    if not items:
+        raise InputError("the score table is empty", file=path)
+    return ScoreTable(pins=pins, items=tuple(items))
+
+
+def read_scores(comparison: str) -> ScoreTable:
+    """A score table that stage `score` left: dev, sealed, general, reference or few-shot."""
+    pins = SCORES / f"{comparison}.pins.json"
+    return read_score_table(
+        SCORES / f"{comparison}.jsonl", ScorePins.read(pins) if pins.exists() else None
+    )
+
+
+def scored(comparison: str) -> bool:
+    """Whether stage `score` made this comparison."""
+    return (SCORES / f"{comparison}.jsonl").exists()

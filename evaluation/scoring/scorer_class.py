@@ -1,0 +1,125 @@
+"""From a scorer's name in params.yaml to an instance: one of ours, or a user's own class."""
+
+import inspect
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ConfigDict, ValidationError, validate_call
+
+from evaluation.evaluation_settings import MetricChoice
+from project.errors import InputError
+from project.settings import PARAMS, parse, place
+
+# A new scorer is a file and a line here.
+BUILT_IN = {
+    "rouge": "evaluation.metrics.rouge:Rouge",
+    "semantic": "evaluation.metrics.semantic:SemanticSimilarity",
+    "token_f1": "evaluation.metrics.token_f1:TokenF1",
+    "json": "evaluation.metrics.json_schema:JsonSchema",
+    "perplexity": "evaluation.metrics.reference_perplexity:Perplexity",
+    "refusal": "evaluation.metrics.refusal:Refusal",
+    "length": "evaluation.metrics.answer_length:Length",
+}
+PIPELINE = Path("dvc.yaml")
+DEPS = ("stages", "score", "deps")
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def misfit(at: int, problem: str, *steps: str) -> InputError:
+    """An error in the scorer at a position of evaluation.scoring.metrics, with its line."""
+    path = ["evaluation", "scoring", "metrics", str(at), *steps]
+    line, _ = place(parse(PARAMS), path) if PARAMS.exists() else (None, [])
+    return InputError(problem, file=PARAMS, line=line, field=".".join(path))
+
+
+def class_of(choice: MetricChoice, at: int) -> type[Any]:
+    """Import the class that a choice names. Raises InputError where it names none."""
+    import evaluate  # takes seconds and brings torch, which only a run of the stage needs
+
+    name, colon, attribute = BUILT_IN.get(choice.metric, choice.metric).partition(":")
+    if not colon:
+        known = ", ".join(BUILT_IN)
+        problem = f"no scorer {name!r}; there are {known}, or your own as my_module:MyMetric"
+        raise misfit(at, problem)
+    try:
+        found = getattr(import_module(name), attribute, None)
+    except Exception as error:  # a user's module may fail in any way
+        problem = f"{name} does not import: {type(error).__name__}: {error}"
+        raise misfit(at, problem) from error
+    if (
+        not isinstance(found, type)
+        or not issubclass(found, evaluate.Metric)
+        or inspect.isabstract(found)
+    ):
+        raise misfit(at, f"{name} has no class {attribute!r} that is an evaluate.Metric")
+    return found
+
+
+def instance(choice: MetricChoice, at: int, embedder: Path) -> Any:
+    """Make the scorer; `embedder` goes to a constructor that has a parameter of that name.
+
+    Raises InputError for an option that the constructor does not know, lacks or cannot use.
+    """
+    kind = class_of(choice, at)
+    known = options_of(kind)
+    given: dict[str, Any] = {"embedder": embedder} if "embedder" in known else {}
+    if unknown := [name for name in choice.options if name not in known or name in given]:
+        there_are = ", ".join(name for name in known if name not in given) or "none"
+        problem = f"{choice.metric} has no option {unknown[0]!r}; there are: {there_are}"
+        raise misfit(at, problem, "options")
+    made = object.__new__(kind)
+    checked = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(kind.__init__)
+    try:
+        checked(made, **choice.options, **given)  # by the constructor's own annotations
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise misfit(at, first["msg"], "options", *map(str, first["loc"])) from None
+    for file in named_files(choice, kind):
+        require_declared(file)
+    return made
+
+
+def options_of(kind: type[Any]) -> list[str]:
+    """The parameters that a scorer's constructor adds to those of every evaluate.Metric."""
+    import evaluate  # imported late, as in class_of
+
+    common = inspect.signature(evaluate.Metric.__init__).parameters
+    own = inspect.signature(kind.__init__).parameters.values()
+    return [p.name for p in own if p.name not in common and p.kind not in VARIADIC]
+
+
+def files(choice: MetricChoice, kind: type[Any]) -> list[Path]:
+    """The files that decide what a scorer gives: a user's own code, and those that options name."""
+    code = [] if choice.metric in BUILT_IN else [Path(inspect.getfile(kind))]
+    return code + named_files(choice, kind)
+
+
+def named_files(choice: MetricChoice, kind: type[Any]) -> list[Path]:
+    """The files that options name; which options do, a class says in `file_options`."""
+    named = [name for name in getattr(kind, "file_options", ()) if choice.options.get(name)]
+    return [Path(str(choice.options[name])) for name in named]
+
+
+def require_declared(file: Path) -> None:
+    """Raise InputError for a file of the project whose changes DVC would not see."""
+    root, file = Path.cwd(), file.resolve()
+    ours = file.is_relative_to(root) and not file.is_relative_to(sys.prefix)
+    if not ours or not PIPELINE.exists():
+        return
+    name = file.relative_to(root)
+    if not any(name.is_relative_to(dep) for dep in declared()):
+        line, _ = place(parse(PIPELINE), list(DEPS))
+        problem = f"add `- {name.as_posix()}`: stage score reads it, and DVC must see it change"
+        raise InputError(problem, file=PIPELINE, line=line, field=".".join(DEPS))
+
+
+def declared() -> list[str]:
+    """The deps of stage `score`; one may stand as a mapping from its path to settings."""
+    node = yaml.safe_load(PIPELINE.read_bytes())
+    for step in DEPS:
+        node = node.get(step) if isinstance(node, Mapping) else None
+    return [next(iter(dep)) if isinstance(dep, Mapping) else str(dep) for dep in node or []]

@@ -1,0 +1,140 @@
+"""The scorers that params.yaml names, and what they give: values and warnings for every item."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation.evaluation_settings import ScoringParams
+from evaluation.generation.answers import Answer
+from evaluation.scoring.scorer_class import class_of, files, instance, misfit
+from project.canonical import digest_file, digest_json
+from project.errors import IncumbentError, InputError
+from project.records.data import Row
+from project.records.record import Digest, Record
+from project.records.scores import Flags
+
+# What a scorer may ask for, by the name that it has among the scorer's features.
+COLUMNS: dict[str, Callable[[Row, Answer], str | int | float | None]] = {
+    "prompts": lambda row, _: row.prompt_text,
+    "predictions": lambda _, answer: answer.text,
+    "references": lambda row, _: row.completion_text,
+    "prompt_tokens": lambda _, answer: answer.prompt_tokens,
+    "tokens": lambda _, answer: answer.tokens,
+    "reference_logprobs": lambda _, answer: answer.reference_logprob,
+}
+
+
+class Scores(Record):
+    """One system's scores: {metric: a value for every item, in their order}, and what is odd."""
+
+    values: dict[str, tuple[float, ...]]
+    flags: Flags = Flags()
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A metric, with the name and the position that it has in params.yaml.
+
+    Its compute takes columns, lists of n, and returns {name: [n]}. Where it has `flags`, {what is
+    odd: positions}, they speak of the items of its last compute.
+    """
+
+    name: str
+    at: int
+    metric: Any  # an evaluate.Metric, which has no types
+    columns: tuple[str, ...]
+
+    def misfit(self, problem: str) -> InputError:
+        return misfit(self.at, f"{self.name} {problem}")
+
+
+def load_scorers(params: ScoringParams, embedder: Path) -> list[Scorer]:
+    """Make the scorers. Raises InputError naming the one that cannot be made, and why.
+
+    `embedder` is the local folder of a sentence-transformers model.
+    """
+    made = []
+    for at, choice in enumerate(params.metrics):
+        metric = instance(choice, at, embedder)
+        metric.keep_in_memory = True  # else the columns go through a file in the user's cache
+        metric.seed = 0  # else a metric that draws is seeded by the process
+        features = metric.features[0] if isinstance(metric.features, list) else metric.features
+        if unknown := [name for name in features if name not in COLUMNS]:
+            problem = f"asks for {unknown[0]!r}; there are {', '.join(COLUMNS)}"
+            raise misfit(at, f"{choice.metric} {problem}")
+        made.append(Scorer(choice.metric, at, metric, tuple(features)))
+    return made
+
+
+def scorers_digest(params: ScoringParams) -> Digest:
+    """Of all that decides the scores but our own code and the embedder, which others pin.
+
+    A user's own scorer counts by the bytes of the file that its class stands in.
+    """
+    return digest_json(
+        [
+            [choice.model_dump(), [digest_file(file) for file in files(choice, kind)]]
+            for choice, kind in ((c, class_of(c, at)) for at, c in enumerate(params.metrics))
+        ]
+    )
+
+
+def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answer]) -> Scores:
+    """Score the answers to the rows, in the order of rows.
+
+    Raises InputError for a scorer that does not give a finite number for every item.
+    """
+    items = [row.id for row in rows]
+    if items != [answer.item for answer in answers]:
+        raise IncumbentError("the answers are to other items than these: run `dvc repro`")
+    values: dict[str, list[float]] = {}
+    flags: list[Flags] = []
+    for scorer in scorers:
+        found = computed(scorer, rows, answers)
+        if twice := sorted(values.keys() & found.keys()):
+            raise scorer.misfit(f"gives {twice[0]!r}, and so does a scorer before it")
+        values |= {name: numbers(scorer, name, given, items) for name, given in found.items()}
+        flags.append(flagged(scorer, items))
+    return Scores.model_validate({"values": values, "flags": Flags.joined(flags)})
+
+
+def flagged(scorer: Scorer, items: Sequence[str]) -> Flags:
+    odd = getattr(scorer.metric, "flags", {})
+    return Flags(items={what: tuple(items[i] for i in odd[what]) for what in odd if odd[what]})
+
+
+def computed(
+    scorer: Scorer, rows: Sequence[Row], answers: Sequence[Answer]
+) -> Mapping[str, object]:
+    """What the scorer gives by name, whatever it is."""
+    columns = {}
+    for name in scorer.columns:
+        columns[name] = [COLUMNS[name](row, a) for row, a in zip(rows, answers, strict=True)]
+        if None in columns[name]:
+            item = rows[columns[name].index(None)].id
+            problem = f"asks for {name}, and item {item!r} has none: leave {scorer.name} out"
+            raise scorer.misfit(problem)
+    found = scorer.metric.compute(**columns)
+    if not (isinstance(found, Mapping) and found and all(isinstance(name, str) for name in found)):
+        raise scorer.misfit(f"gives {found!r:.60} where {{name: a value for every item}} is due")
+    if "preference" in found:  # evidence would show the judge's in its place
+        raise scorer.misfit("gives 'preference', which is a name for the judgement of both sides")
+    return found
+
+
+def numbers(scorer: Scorer, name: str, given: Any, items: Sequence[str]) -> list[float]:
+    """The values of one metric as numbers."""
+    values = given.tolist() if hasattr(given, "tolist") else given  # of an array or a tensor
+    if not isinstance(values, list | tuple):
+        raise scorer.misfit(f"gives {values!r:.60} for {name!r}, not a value for every item")
+    if len(values) != len(items):
+        raise scorer.misfit(f"gives {len(values)} values of {name!r} for {len(items)} items")
+    for item, value in zip(items, values, strict=True):
+        if not isinstance(value, Real | np.bool_) or not math.isfinite(value):
+            raise scorer.misfit(f"gives {value!r:.60} for {name!r} of item {item!r}, no number")
+    return [float(value) for value in values]

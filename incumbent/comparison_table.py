@@ -1,0 +1,54 @@
+"""How a comparison prints: a line for each metric, then the verdict with its reasons."""
+
+from collections.abc import Mapping
+
+from rich.text import Text
+
+from incumbent.output import coloured, console, print_table
+from project.records.scores import Bound, Decision, Measured, MetricEvidence
+
+COLUMNS = (
+    "metric",
+    ">champion",
+    ">challenger",
+    ">difference",
+    ">interval",
+    ">items",
+    "verdict",
+)
+
+
+def print_measured(measured: Measured, bounds: Mapping[str, Bound]) -> None:
+    print_table(COLUMNS, (cells(name, m, bounds.get(name)) for name, m in measured.items()))
+
+
+def cells(metric: str, found: MetricEvidence, bound: Bound | None) -> tuple[str | Text, ...]:
+    return (
+        metric,
+        number(found.champion_mean),
+        number(found.challenger_mean),
+        f"{found.diff:+.3f}",
+        f"{bound.lower:+.3f} … {bound.upper:+.3f}" if bound else "",
+        str(found.n),
+        standing(bound) if bound else "",
+    )
+
+
+def number(mean: float | None) -> str:
+    return "" if mean is None else f"{mean:.3f}"
+
+
+def standing(bound: Bound) -> Text:
+    if bound.won:
+        return Text("better", "green")
+    return Text("worse", "red") if bound.upper < 0 else Text("undecided", "yellow")
+
+
+def print_verdict(decision: Decision, subject: str = "") -> None:
+    """The verdict, why, and how many items are missing."""
+    share = f" (opening {decision.opening}, alpha {decision.alpha:.4f})" if decision.alpha else ""
+    console.print(Text.assemble(subject, coloured(decision.verdict.value), share))
+    for reason in decision.reasons:
+        console.print(f"  {reason}")
+    if decision.needed:
+        console.print(f"  about {decision.needed} more eval items would settle it")

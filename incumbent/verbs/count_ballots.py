@@ -1,0 +1,192 @@
+"""`incumbent ballots`: which version people prefer, whether that is enough, and who agrees."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from evaluation.preference.agreement import Agreement, Consensus
+from evaluation.preference.ballot_count import Count, PairResult, Sides, count
+from evaluation.preference.ballot_files import read_ballots
+from evaluation.preference.bradley_terry import Rating
+from incumbent.output import console, print_json, print_table
+
+ALPHA = 0.05
+ENOUGH = 1 / ALPHA  # of an e-value
+ALL = 2 * ENOUGH  # for each pair, where the ballots chose which of its two claims is made
+SHOWN = 10  # pairs of reviewers; --json has them all
+
+
+def count_ballots(path: Path, *, as_json: bool) -> None:
+    """Print what the ballots of a file say. Raises InputError naming file, line and field.
+
+    The keys of the JSON are the fields of Count, its records as they are declared, and
+    `conclusions`: the sentences of the text, as a list.
+    """
+    found = count(read_ballots(path))
+    if as_json:
+        sentences = [*on_ratings(found), *on_pairs(found), *on_reviewers(found), *on_sides(found)]
+        print_json(found.model_dump(mode="json") | {"conclusions": sentences})
+    else:
+        print_count(found)
+
+
+def print_count(found: Count) -> None:
+    console.print(
+        f"ballots: {found.ballots:,}, reviewers: {found.reviewers:,}, items: {found.items:,}"
+    )
+    console.print("\nratings, Elo scale", style="bold")
+    print_ratings(found.ratings)
+    print_sentences(on_ratings(found))
+    console.print("\npairs of versions, by the majority on each item", style="bold")
+    print_pairs(found.pairs)
+    print_sentences(on_pairs(found))
+    console.print("\nreviewers", style="bold")
+    if found.agreements:
+        print_agreements(found.agreements)
+    print_sentences([*on_reviewers(found), *on_sides(found)])
+
+
+def print_sentences(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        console.print(sentence)
+
+
+def print_ratings(ratings: Sequence[Rating]) -> None:
+    several = len({rating.group for rating in ratings}) > 1
+    columns = ("version", ">rating", ">95% interval", ">ballots", *([">group"] if several else []))
+    print_table(columns, (rating_cells(rating)[: len(columns)] for rating in ratings))
+
+
+def rating_cells(rating: Rating) -> tuple[str, ...]:
+    interval = "{:.0f} … {:.0f}".format(*rating.interval) if rating.interval else "unknown"
+    return (
+        rating.version,
+        f"{rating.rating:.0f}",
+        interval,
+        f"{rating.ballots:,}",
+        str(rating.group),
+    )
+
+
+def print_pairs(pairs: Sequence[PairResult]) -> None:
+    columns = ("pair", ">won", ">lost", ">tied", ">win rate", ">p", ">E", "")
+    print_table(columns, (pair_cells(pair) for pair in pairs))
+
+
+def pair_cells(pair: PairResult) -> tuple[str | Text, ...]:
+    gap = " " if len(pair.first + pair.second) < 15 else "\n"  # to fit eighty columns
+    return (
+        f"{pair.first}{gap}over {pair.second}",
+        f"{pair.wins:,}",
+        f"{pair.losses:,}",
+        f"{pair.ties:,}",
+        f"{pair.win_rate:.1%}",
+        f"{pair.p:.3f}" if pair.p >= 0.001 else "<0.001",
+        e_text(pair.e_value),
+        Text("preferred", "green") if is_enough(pair) else Text("undecided", "yellow"),
+    )
+
+
+def print_agreements(found: Sequence[Agreement]) -> None:
+    """All pairs of reviewers, or those of many who agree least."""
+    least = sorted(found, key=lambda pair: 1 if pair.kappa is None else pair.kappa)
+    shown = found if len(found) <= SHOWN else least[:SHOWN]
+    columns = ("pair", ">comparisons", ">same choice", ">kappa")
+    print_table(columns, (agreement_cells(pair) for pair in shown))
+    if more := len(found) - len(shown):
+        console.print(f"and {more:,} pairs that agree more; --json has them all")
+
+
+def agreement_cells(pair: Agreement) -> tuple[str, ...]:
+    return f"{pair.first}, {pair.second}", f"{pair.n:,}", f"{pair.same:,}", kappa_text(pair)
+
+
+def on_ratings(found: Count) -> list[str]:
+    """What the ratings cannot say."""
+    sentences = []
+    if found.ratings[-1].group > 1:
+        sentences.append("versions of different groups never met: their ratings do not compare")
+    if unbounded := [rating.version for rating in found.ratings if not rating.bounded]:
+        sentences.append(
+            f"no finite ratings fit {', '.join(unbounded)}, as some never lost to the others: "
+            "each pair that met was given one drawn ballot more"
+        )
+    return sentences
+
+
+def on_pairs(found: Count) -> list[str]:
+    """Which preferences there is enough evidence for, and how much would be enough for all."""
+    pairs = found.pairs
+    if len(pairs) == 1:
+        return [one_pair(pairs[0])]
+    enough = sum(is_enough(pair) for pair in pairs)
+    return [
+        f"{enough} of {len(pairs)} pairs: E ≥ {ENOUGH:g}, enough at alpha {ALPHA} for what was to "
+        f"be shown from the start; to claim whatever comes out, ask E ≥ {ALL * len(pairs):,g}"
+    ]
+
+
+def one_pair(pair: PairResult) -> str:
+    e = e_text(pair.e_value)
+    if pair.wins == pair.losses:
+        return f"neither {pair.first} nor {pair.second} is preferred: {pair.wins} items each"
+    if is_enough(pair):
+        given = "" if pair.e_value >= ALL else " if that was to be shown from the start"
+        return (
+            f"{pair.first} is preferred to {pair.second}: E = {e} ≥ {ENOUGH:g}, "
+            f"enough at alpha {ALPHA}{given}"
+        )
+    return (
+        f"{pair.first} is ahead of {pair.second}, but E = {e} < {ENOUGH:g}: "
+        f"not enough at alpha {ALPHA}"
+    )
+
+
+def on_reviewers(found: Count) -> list[str]:
+    """Whether the reviewers agree."""
+    consensus = found.consensus
+    if not consensus.n:
+        return ["no comparison was judged twice: whether reviewers agree is unknown"]
+    on = f"on {consensus.n:,} comparisons that were judged twice or more"
+    if consensus.kappa is None:
+        return [f"all made the same choice {on}: Fleiss' kappa is undefined"]
+    kappa = f"Fleiss' kappa {kappa_text(consensus)} {on}"
+    if consensus.se is None:
+        return [kappa]
+    beyond = consensus.kappa > 2 * consensus.se
+    return [f"reviewers {'agree beyond' if beyond else 'may agree by'} chance: {kappa}"]
+
+
+def on_sides(found: Count) -> list[str]:
+    """Whether reviewers favour a side, where that can be told from favouring a version."""
+    return [side_sentence(found.sides)] if found.sides else []
+
+
+def side_sentence(sides: Sides) -> str:
+    low, high = sides.interval
+    left = (
+        f"the left won {sides.left_share:.0%} of {sides.decided:,} decided ballots "
+        f"(95% interval {low:.0%} … {high:.0%})"
+    )
+    if abs(sides.better_left - 0.5) > sides.decided**-0.5:  # two standard errors
+        placed = f"the better rated version stood there in {sides.better_left:.0%}"
+        return f"{left}; but {placed}: shuffle the sides to tell a habit from a preference"
+    return f"{left}: {'no side is' if low <= 0.5 <= high else 'a side is'} favoured"
+
+
+def is_enough(pair: PairResult) -> bool:
+    return pair.e_value >= ENOUGH
+
+
+def kappa_text(found: Agreement | Consensus) -> str:
+    if found.kappa is None:
+        return "undefined"
+    return f"{found.kappa:z.2f}" + (f" ± {found.se:.2f}" if found.se is not None else "")
+
+
+def e_text(value: float) -> str:
+    """An e-value in at most six signs."""
+    if value < 100:
+        return f"{value:.2f}"
+    return f"{value:,.0f}" if value < 100_000 else f"{value:.0e}"

@@ -1,0 +1,38 @@
+"""`incumbent data`: rows in and out of the project."""
+
+from pathlib import Path
+
+from evaluation.report.corrections_export import bad, correction, negative
+from evaluation.report.report_data import examples
+from evaluation.scoring.score_table import read_scores
+from incumbent.output import console
+from monitoring.trigger.labels import LABELLED, add_rows, read_answers
+from project.errors import InputError
+from project.records.data import Split
+from project.records.record import write_records
+
+
+def export_bad_answers(to: Path, count: int) -> None:
+    """Write the bad dev answers as rows to correct and as preference pairs.
+
+    Raises InputError when a file is there already: somebody may have corrected it.
+    """
+    paths = to / "corrections.jsonl", to / "negatives.jsonl"
+    for path in paths:
+        if path.exists():
+            raise InputError("is there already, and may hold somebody's corrections", file=path)
+    found = bad(examples(read_scores(Split.DEV).items), count)
+    write_records(paths[0], [correction(why, example) for why, example in found])
+    pairs = [negative(example) for _, example in found]
+    write_records(paths[1], [pair for pair in pairs if pair.chosen != pair.rejected])
+    regressed = sum(why == "regressed" for why, _ in found)
+    console.print(f"{len(found)} dev items, {regressed} of them worse than the champion's")
+    console.print(f"correct each completion in {paths[0]}", soft_wrap=True)
+    console.print("then see datasets/sources/README.md for the second round")
+
+
+def add_answers(export: Path) -> None:
+    """Add the answers of a Label Studio export to the labelled rows."""
+    answers = read_answers(export)
+    added = add_rows(answers, LABELLED)
+    console.print(f"{added} of {len(answers)} answers are new in {LABELLED}")

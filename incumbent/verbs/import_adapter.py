@@ -1,0 +1,59 @@
+"""`incumbent import-adapter`: a stranger's adapter becomes a version that still has to win."""
+
+from pathlib import Path
+from typing import Any
+
+from incumbent.output import console, print_json, print_table
+from project.model_pins import pinned_folder
+from project.paths import BASE
+from project.records.adapters import AdapterVersion, ModelPin
+from registry.adapter_import.adapter_folder import admitted
+from registry.adapter_import.origin import ModuleNorm, Origin
+from registry.store import Registry
+
+SHOWN = 10  # modules in the table: those that are moved farthest
+
+
+def import_adapter(folder: Path, *, reason: str, as_json: bool) -> None:
+    """Nothing is stored unless all of it is sound. Raises InputError naming what is not."""
+    pin = ModelPin.read(BASE)
+    with admitted(folder, pin, pinned_folder(pin, "base")) as found, Registry.here() as registry:
+        new = registry.version_of(found.adapter.files) is None
+        version = registry.submit(found.adapter, found.folder, reason, found.origin)
+        origin = found.origin
+    if as_json:
+        print_json(summary(version, origin, new))
+    else:
+        print_intake(version, origin, new)
+
+
+def summary(version: AdapterVersion, origin: Origin, new: bool) -> dict[str, Any]:
+    return {
+        "version": version.model_dump(mode="json"),
+        "new": new,
+        "origin": origin.model_dump(mode="json"),
+        "absurd": [norm.module for norm in origin.absurd],
+    }
+
+
+def print_intake(version: AdapterVersion, origin: Origin, new: bool) -> None:
+    console.print(f"{version.label}: {version.adapter}", soft_wrap=True)
+    console.print(str(origin), soft_wrap=True)
+    console.print(f"its config names {origin.declared_base or 'no base'}", soft_wrap=True)
+    farthest = sorted(origin.norms, key=lambda norm: (-norm.ratio, norm.module))
+    print_table(("module", ">update", ">weight", ">ratio", ""), map(line, farthest[:SHOWN]))
+    if len(farthest) > SHOWN:
+        console.print(f"… and {len(farthest) - SHOWN} modules that are moved less")
+    if origin.absurd:
+        console.print(
+            f"{len(origin.absurd)} updates are larger than the weights that they change",
+            style="bold yellow",
+        )
+    if not new:
+        console.print(f"{version.label} was registered before; nothing changed")
+    console.print(f"to let it sit the exam: incumbent rechallenge {version.number}")
+
+
+def line(norm: ModuleNorm) -> tuple[str, ...]:
+    numbers = (f"{value:.4g}" for value in (norm.update, norm.weight, norm.ratio))
+    return (norm.module, *numbers, "absurd" if norm.absurd else "")

@@ -1,0 +1,88 @@
+"""`incumbent nightly` and `incumbent scheduler`: one night, or every night."""
+
+import logging
+from datetime import date, timedelta
+
+from incumbent.output import console, print_json
+from monitoring.night import nightly
+from monitoring.night_context import Site
+from monitoring.night_history import night_of, nightly_of
+from monitoring.report.night_page import page_path
+from monitoring.report.night_text import line
+from monitoring.scheduling.cron import Cron
+from monitoring.scheduling.job import Figures, Job, Outcome
+from monitoring.scheduling.notice_delivery import deliver
+from monitoring.scheduling.notice_settings import NoticeParams
+from monitoring.scheduling.schedule_settings import ScheduleParams
+from monitoring.scheduling.scheduler import Scheduler
+from monitoring.scheduling.service import serve
+from project.errors import IncumbentError, InputError
+from project.records.drift import Night
+from project.settings import load
+from project.times import stamp
+from registry.audit import problems
+from registry.jobs.runs import Claim, Run, runs_of
+from registry.store import Registry
+
+
+def run_night(day: date | None, *, as_json: bool) -> None:
+    """Run one night, unless it is done; the same date twice does nothing twice."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    schedule = load(ScheduleParams, "monitoring.schedule")
+    with Registry.here() as registry:
+        day = day or registry.clock().date() - timedelta(days=1)
+        if day >= registry.clock().date():
+            raise InputError(f"{day} is not over yet (in UTC): a night looks at a whole day")
+        job = nightly_job(Site.here(registry), schedule)
+        Scheduler(schedule, [job], registry.engine, clock=registry.clock).run(job, day, insist=True)
+        night = finished(registry, job.name, day)
+        deliver(registry.engine, load(NoticeParams, "monitoring.notices"), registry.clock)
+    if as_json:
+        print_json(night.model_dump(mode="json"))
+    else:
+        console.print(line(night), soft_wrap=True)
+        console.print(f"report: {page_path(night.family, day)}", soft_wrap=True)
+
+
+def finished(registry: Registry, job: str, day: date) -> Night:
+    """Raises IncumbentError for a night that did not come to its end, with its problem."""
+    run = next((run for run in runs_of(registry.engine, job) if run.date == day), None)
+    if run and (night := night_of(run)):
+        return night
+    problem = run.problem or f"{run.holder} is at it" if run else "it was not begun"
+    raise IncumbentError(f"the night of {day} is not done: {problem}")
+
+
+def run_scheduler(*, once: bool) -> None:
+    """Run every night, and verify the registry, until it is asked to end."""
+    schedule = load(ScheduleParams, "monitoring.schedule")
+    with Registry.here() as registry:
+        jobs = (nightly_job(Site.here(registry), schedule), verify_job(registry, schedule))
+        notices = load(NoticeParams, "monitoring.notices")
+        serve(schedule, jobs, registry.engine, notices, clock=registry.clock, once=once)
+
+
+def nightly_job(site: Site, schedule: ScheduleParams) -> Job:
+    name = nightly_of(site.registry.family)
+    return Job(name, Cron(schedule.nightly, schedule.timezone), nightly(site), figures)
+
+
+def figures(run: Run) -> Figures | None:
+    """What /metrics shows of a night."""
+    if (night := night_of(run)) is None:
+        return None
+    return Figures(
+        verdict=night.verdict.value,
+        evidence=night.evidence,
+        threshold=1.0,
+        retrain=night.outcome.value if night.outcome else None,
+    )
+
+
+def verify_job(registry: Registry, schedule: ScheduleParams) -> Job:
+    def work(claim: Claim, stop: object) -> Outcome:
+        if found := list(problems(registry)):
+            raise IncumbentError(f"the registry is not what its events say: {'; '.join(found)}")
+        return Outcome(f"verified at {stamp(registry.clock())}")
+
+    return Job(f"verify {registry.family}", Cron(schedule.verify, schedule.timezone), work)

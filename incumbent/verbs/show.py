@@ -1,0 +1,120 @@
+"""`incumbent show`: the chain from an adapter to its rows, and all that was done about it."""
+
+from typing import Any
+
+from rich.text import Text
+
+from incumbent.output import coloured, console, print_json, print_table
+from incumbent.verbs.versions import summary
+from project.records.events import Event
+from project.records.record import Record
+from project.records.scores import Decision
+from registry.lineage import Lineage, name_of, trace
+from registry.model_card.card import card
+from registry.reader import Reader
+from registry.state import CHAMPION
+
+Fact = tuple[str, str | Text]
+
+
+def print_card(number: int) -> None:
+    with Reader.here() as registry:
+        print(card(trace(registry, number)), end="")
+
+
+def print_version(number: int, as_json: bool) -> None:
+    with Reader.here() as registry:
+        lineage = trace(registry, number)
+    if as_json:
+        print_json(dumped(lineage))
+        return
+    marks = [*lineage.aliases, *(["deleted"] if lineage.deleted else [])]
+    console.print(Text.assemble((lineage.version.label, "bold"), *(f" · {m}" for m in marks)))
+    facts = [*adapter_facts(lineage), *data_facts(lineage)]
+    if lineage.decision:
+        facts += decision_facts(lineage, lineage.decision)
+    print_table(("", ""), facts + signature_facts(lineage))
+    console.print("\nhistory")
+    for event in lineage.history:
+        console.print(f"  {event}", soft_wrap=True)
+
+
+def dumped(lineage: Lineage) -> dict[str, Any]:
+    """The version with its verdict, and every record of its lineage beside it."""
+
+    def plain(record: Record | None) -> Any:
+        return record.model_dump(mode="json") if record else None
+
+    verdict = lineage.decision.verdict if lineage.decision else None
+    signed = newest(lineage, "sign")
+    return summary(lineage.version, verdict, CHAMPION in lineage.aliases) | {
+        "deleted": lineage.deleted,
+        "aliases": lineage.aliases,
+        "dataset": plain(lineage.dataset),
+        "origin": plain(lineage.origin),
+        "gate": plain(lineage.gate),
+        "recipe": lineage.recipe,
+        "parent": lineage.parent,
+        "opponent": plain(lineage.opponent),
+        "decision": plain(lineage.decision),
+        "evidence": plain(lineage.evidence),
+        "signature": signed.detail if signed else None,
+        "history": [plain(event) for event in lineage.history],
+    }
+
+
+def adapter_facts(lineage: Lineage) -> list[Fact]:
+    adapter = lineage.version.adapter
+    settings = (f"{name} {value}" for name, value in lineage.recipe.items())
+    return [
+        ("adapter", adapter.files),
+        ("base", f"{adapter.base.name}, revision {adapter.base.revision}"),
+        ("base weights", adapter.base.weights),
+        ("chat template", adapter.base.chat_template or "none"),
+        ("trained from", lineage.parent or "the base, without an earlier adapter"),
+        ("trained in", str(adapter.numerics or "not recorded")),
+        ("recipe", adapter.recipe),
+        ("", ", ".join(settings) or "settings not stored"),
+    ]
+
+
+def data_facts(lineage: Lineage) -> list[Fact]:
+    dataset = lineage.dataset
+    if dataset is None:
+        return [("origin", str(lineage.origin)), ("", lineage.version.adapter.dataset)]
+    return [
+        ("dataset", str(dataset)),
+        ("rows", dataset.rows),
+        ("contract", dataset.contract),
+        ("gate", str(lineage.gate) if lineage.gate else "no report stored"),
+        ("sources", ", ".join(dataset.sources)),
+        ("DVC revision", dataset.dvc_revision or "none"),
+    ]
+
+
+def decision_facts(lineage: Lineage, decision: Decision) -> list[Fact]:
+    opening = f"opening {decision.opening}" if decision.opening else "stayed closed"
+    calibration = lineage.evidence.calibration if lineage.evidence else None
+    answered = decision.pins.numerics if decision.pins else None
+    return [
+        ("verdict", coloured(decision.verdict.value)),
+        ("against", name_of(lineage.opponent)),
+        *(("", reason) for reason in decision.reasons),
+        ("decision", decision.digest),
+        ("evidence", decision.evidence),
+        ("policy", decision.policy),
+        ("answered in", str(answered or "not recorded")),
+        ("sealed exam", opening),
+        ("preference", str(calibration) if calibration else "not measured"),
+    ]
+
+
+def signature_facts(lineage: Lineage) -> list[Fact]:
+    signed = newest(lineage, "sign")
+    if signed is None:
+        return [("signature", "none")]
+    return [("signature", f"by {signed.actor}, {signed.at}"), ("key", str(signed.detail["key"]))]
+
+
+def newest(lineage: Lineage, kind: str) -> Event | None:
+    return next((event for event in reversed(lineage.history) if event.kind == kind), None)

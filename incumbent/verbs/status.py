@@ -1,0 +1,52 @@
+"""`incumbent status`: who holds the seat, and how the newest challenger fares."""
+
+from rich.text import Text
+
+from incumbent.output import coloured, console, print_json
+from monitoring.night_history import night_of, nightly_of
+from registry.jobs.heartbeats import living
+from registry.jobs.runs import runs_of
+from registry.store import Registry
+
+
+def print_status(as_json: bool) -> None:
+    with Registry.here() as registry:
+        champion = registry.champion()
+        newest = next(iter(registry.newest()), None)
+        decision = registry.decision(newest.number) if newest else None
+        openings = len(registry.history(kind="open"))
+        runs = runs_of(registry.engine, nightly_of(registry.family), limit=8)
+        night = next((night for run in runs if (night := night_of(run))), None)
+        unfinished = [run for run in runs if night_of(run) is None]
+        schedulers = living(registry.engine)
+    if as_json:
+        print_json(
+            {
+                "family": registry.family,
+                "champion": champion.model_dump(mode="json") if champion else None,
+                "newest": newest.model_dump(mode="json") if newest else None,
+                "decision": decision.model_dump(mode="json") if decision else None,
+                "openings": openings,
+                "night": night.model_dump(mode="json") if night else None,
+                "unfinished": [run.model_dump(mode="json") for run in unfinished],
+                "schedulers": [scheduler.model_dump(mode="json") for scheduler in schedulers],
+            }
+        )
+        return
+    console.print(f"family    {registry.family}")
+    console.print(f"champion  {champion or 'none yet: the bare base model serves'}", soft_wrap=True)
+    if newest and decision:
+        verdict = coloured(decision.verdict.value)
+        newest_line = Text.assemble(
+            f"newest    {newest.label}: ", verdict, f", {decision.reasons[0]}"
+        )
+        console.print(newest_line, soft_wrap=True)
+    console.print(f"openings  {openings} of the sealed exam so far")
+    if night:
+        console.print(f"night     {night}", soft_wrap=True)
+    for run in unfinished:
+        console.print(f"unended   {run}", soft_wrap=True)
+    for scheduler in schedulers:
+        console.print(f"watched   by {scheduler}", soft_wrap=True)
+    if newest is None:
+        console.print("next      dvc repro && incumbent submit --promote")

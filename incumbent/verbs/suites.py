@@ -1,0 +1,59 @@
+"""`incumbent suites`: public suites on champion and challenger, into a score table."""
+
+from itertools import groupby
+from pathlib import Path
+
+from evaluation.evaluation_settings import Decoding
+from evaluation.general_ability.public_suites import Suites, ask, paired
+from evaluation.generation.systems import checked_out
+from incumbent.output import console, print_table
+from project.errors import InputError
+from project.libraries import allow_downloads
+from project.model_pins import pinned_folder
+from project.paths import ADAPTER, ADAPTER_FILES, BASE, CHAMPION
+from project.records.adapters import Adapter, ModelPin, Opponent
+from project.records.record import write_records
+from project.records.scores import ItemScore
+from project.settings import load
+from training.precision import choose_numerics
+
+COLUMNS = ("task", "metric", ">items", ">champion", ">challenger", ">difference")
+
+
+def run_suites(
+    tasks: list[str], *, to: Path, include: Path | None, limit: int | None, metric: str | None
+) -> None:
+    """Ask both sides, write the score table and print the means of each task."""
+    allow_downloads()  # of a suite's data, which lm-eval fetches from the Hub
+    base, opponent = ModelPin.read(BASE), Opponent.read(CHAMPION)
+    if opponent.adapter == Adapter.read(ADAPTER).files:
+        raise InputError("the challenger is the champion: run `dvc repro` first", file=CHAMPION)
+    suites = Suites(
+        tasks=tuple(tasks),
+        include=include,
+        limit=limit,
+        batch_size=load(Decoding, "evaluation.decoding").batch_size,
+        chat=base.chat_template is not None,
+    )
+    folder, precision = pinned_folder(base, "base"), choose_numerics().precision
+    champion = ask(folder, checked_out(opponent.adapter), suites, precision)
+    table = paired(champion, ask(folder, ADAPTER_FILES, suites, precision), metric)
+    write_records(to, table)
+    print_table(COLUMNS, [means(name, list(items)) for name, items in groupby(table, task)])
+    console.print(
+        f"\n{len(table)} items; to weigh them: incumbent decide --scores {to}", soft_wrap=True
+    )
+
+
+def task(item: ItemScore) -> str:
+    return item.slices[0].removeprefix("suite=")
+
+
+def means(name: str, items: list[ItemScore]) -> tuple[str, ...]:
+    (metric,) = items[0].champion
+    champion, challenger = (
+        sum(scores[metric] for scores in side) / len(items)
+        for side in ([i.champion for i in items], [i.challenger for i in items])
+    )
+    difference = f"{challenger - champion:+.3f}"
+    return (name, metric, str(len(items)), f"{champion:.3f}", f"{challenger:.3f}", difference)

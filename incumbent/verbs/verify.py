@@ -1,0 +1,71 @@
+"""`incumbent verify`: chain, tables, artifacts, and every decision made again, byte for byte."""
+
+import sys
+from collections.abc import Iterator
+
+from evaluation.decision.policy import Policy
+from evaluation.decision.rule import rule
+from incumbent.output import console, print_json
+from project.errors import IncumbentError
+from project.records.events import Event
+from project.records.scores import Decision, Evidence
+from registry.audit import counted, problems
+from registry.signing.signatures import verified
+from registry.store import Registry
+
+
+def verify_registry(as_json: bool) -> None:
+    """Print what does not hold, and exit with 1; or say how much does.
+
+    All families are checked; signatures only those of the project's own, as it knows no other keys.
+    What rests on the tables is looked at where these hold.
+    """
+    with Registry.here() as registry:
+        events, versions = counted(registry)
+        found = list(problems(registry))
+        decided = [] if found else decisions(registry)
+        if not found:
+            found = [*changed_decisions(registry, decided), *forged_signatures(registry)]
+    if as_json:
+        print_json({"problems": found, "events": events, "versions": versions})
+    else:
+        for problem in found:
+            console.print(problem, soft_wrap=True)
+    if found:
+        sys.exit(1)
+    if not as_json:
+        console.print(f"{events} events in an unbroken chain, {versions} versions whole")
+        console.print(f"{len(decided)} decisions made again from their evidence: the same bytes")
+
+
+def decisions(registry: Registry) -> list[Event]:
+    """Every family's."""
+    return [event for family in registry.families() for event in family.history(kind="decide")]
+
+
+def forged_signatures(registry: Registry) -> Iterator[str]:
+    for version in registry.versions():
+        try:
+            verified(registry, version)
+        except IncumbentError as error:
+            yield f"{version.label}: {error}"
+
+
+def changed_decisions(registry: Registry, decided: list[Event]) -> Iterator[str]:
+    for event in decided:
+        if problem := replayed(registry, str(event.detail["decision"])):
+            yield f"{event.family} v{event.version}, event {event.seq}: {problem}"
+
+
+def replayed(registry: Registry, digest: str) -> str | None:
+    """What is wrong with a stored decision; None when it comes out the same."""
+    try:
+        stored = registry.artifacts.get_record(Decision, digest)
+        evidence = registry.artifacts.get_record(Evidence, stored.evidence)
+        policy = registry.artifacts.get_record(Policy, stored.policy)
+        again = rule(evidence, policy, stored.opening, stored.budget)
+    except IncumbentError as error:
+        return str(error)
+    if again.digest != digest:
+        return f"the evidence gives {again}, the registry holds {stored}"
+    return None

@@ -1,0 +1,47 @@
+"""`incumbent versions`: what was submitted, and what came of it."""
+
+from typing import Any
+
+from rich.text import Text
+
+from incumbent.output import coloured, console, print_json, print_table
+from project.records.adapters import AdapterVersion
+from project.records.record import short
+from project.records.scores import Verdict
+from registry.reader import Reader
+from registry.version_list import Entry, newest
+
+
+def print_versions(as_json: bool, *, limit: int | None = None, before: int | None = None) -> None:
+    """The newest `limit` versions with numbers below `before`, oldest first."""
+    with Reader.here() as registry:
+        found = newest(registry, limit, before)
+    if as_json:
+        print_json([summary(entry.version, entry.verdict, entry.champion) for entry in found])
+    elif not found:
+        console.print("no versions: run `dvc repro`, then `incumbent submit`")
+    else:
+        columns = (">version", "verdict", "", "adapter", "dataset", "submitted", "by")
+        print_table(columns, map(line, found))
+        if len(found) == limit and found[0].version.number > 1:
+            console.print(f"earlier ones: --before {found[0].version.number}")
+
+
+def summary(version: AdapterVersion, verdict: Verdict | None, champion: bool) -> dict[str, Any]:
+    return version.model_dump(mode="json") | {
+        "verdict": verdict.value if verdict else None,
+        "champion": champion,
+    }
+
+
+def line(entry: Entry) -> tuple[str | Text, ...]:
+    version = entry.version
+    return (
+        f"v{version.number}",
+        coloured(entry.verdict.value) if entry.verdict else "undecided",
+        "champion" if entry.champion else "",
+        short(version.adapter.files),
+        short(version.adapter.dataset),
+        version.at[:16].replace("T", " "),
+        version.actor,
+    )

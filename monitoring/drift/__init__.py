@@ -1,0 +1,1 @@
+"""Whether traffic differs from a reference: references, tests, and what it is about."""

@@ -1,0 +1,161 @@
+"""What the traffic is about now that it was not about before."""
+
+from collections import Counter
+from math import exp, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.drift.effect_size import like_weights
+from monitoring.drift.reference import Reference
+from monitoring.signals.array_types import Floats, Ints
+from monitoring.signals.prompt_words import beginning, counts_of, typical_words, words_of
+from monitoring.signals.signal import Batch
+from monitoring.signals.topics import Topics
+from monitoring.signals.vocabulary import Vocabulary
+from project.records.drift import Topic
+from project.records.record import Record
+
+CLEAR = 3.0  # standard errors by which a topic's share must differ to be told of
+MOST_TOPICS = 8
+EXEMPLARS = 3  # prompts of a topic
+NEW_TOPICS = 5  # that what belongs to no topic is told apart into, at most
+NEW_WORDS = 10
+
+
+class Attribution(Record):
+    topics: tuple[Topic, ...] = ()  # whose share changed, the one that grew most first
+    exemplars: tuple[str, ...] = ()  # prompts of the topics that grew
+    new_words: tuple[str, ...] = ()  # that the reference lacks, the most frequent first
+    grown: tuple[int, ...] = ()  # the numbers of the topics that grew, as Topics.labels has them
+
+
+def attribute(reference: Reference, batch: Batch, times: Floats) -> Attribution:
+    """Name the topics that grew, appeared or shrank, with prompts to look at.
+
+    times [n] of the batch's rows, as Season.strata takes them: a Saturday is held against
+    Saturdays.
+    """
+    topics = next((s for s in reference.signals if isinstance(s, Topics)), None)
+    if topics is None or not len(batch):
+        return Attribution()
+    labels = topics.labels(batch)
+    before, m = shares_before(reference, topics, reference.season.strata(times))
+    told: list[Topic] = []
+    numbers = []
+    for topic in range(topics.count):
+        there = labels == topic
+        z = difference(there.mean(), before[topic], len(batch), m)
+        if abs(z) < CLEAR:
+            continue
+        if z > 0:
+            numbers.append(topic)
+        if topic < topics.count - 1:
+            name = reference.topic_names[topic]
+            told.append(describe(batch, there, name, float(before[topic]), z))
+        elif z > 0:
+            told += new_topics(batch, there, float(before[topic]), m)
+    told.sort(key=lambda topic: -abs(topic.now - topic.before))
+    told = sorted(told[:MOST_TOPICS], key=lambda topic: topic.before - topic.now)
+    grown = [topic for topic in told if topic.now > topic.before]
+    return Attribution(
+        topics=tuple(told),
+        exemplars=tuple(text for topic in grown for text in topic.exemplars)[: 2 * EXEMPLARS],
+        new_words=new_words(reference, batch),
+        grown=tuple(numbers),
+    )
+
+
+def shares_before(
+    reference: Reference, topics: Topics, strata: Ints
+) -> tuple[NDArray[np.float64], float]:
+    """Each topic's share of the reference, its strata weighted as tonight's, and of how many units
+    that is worth. All weigh alike where it has none of tonight's strata.
+    """
+    units = reference.units
+    weights = like_weights(strata, units.strata)
+    weights = weights if weights.any() else np.ones(len(units))
+    weights = weights / weights.sum()
+    return weights @ units.columns[topics.name], 1 / float((weights**2).sum())
+
+
+def difference(now: float, before: float, n: int, m: float) -> float:
+    """Of two shares, in standard errors of the pooled share."""
+    pooled = (now * n + before * m) / (n + m)
+    se = sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+    return (now - before) / se if se else 0.0
+
+
+def new_topics(batch: Batch, there: NDArray[np.bool_], before: float, m: float) -> list[Topic]:
+    """What belongs to no topic of the reference, told apart by k-means where it is enough."""
+    assert batch.vectors is not None
+    from sklearn.cluster import KMeans  # takes a second, which --help should not wait for
+
+    rows = np.flatnonzero(there)
+    count = max(1, min(NEW_TOPICS, len(rows) // 10))
+    parts = KMeans(count, n_init=3, random_state=0).fit_predict(batch.vectors[rows])
+    found = []
+    for part in range(count):
+        own = np.zeros(len(batch), bool)
+        own[rows[parts == part]] = True
+        z = difference(float(own.mean()), before / count, len(batch), m)
+        found.append(describe(batch, own, None, before / count, z))
+    return found
+
+
+def describe(
+    batch: Batch, there: NDArray[np.bool_], name: str | None, before: float, z: float
+) -> Topic:
+    """A topic as tonight's rows show it; a name of None is made of their words."""
+    return Topic(
+        name=name or named(batch, there),
+        new=name is None,
+        before=before,
+        now=float(there.mean()),
+        z=z,
+        exemplars=typical(batch, there),
+        perplexity=mean_exp(batch.surprise, there),
+        rating=mean_of(batch.ratings, there),
+    )
+
+
+def named(batch: Batch, there: NDArray[np.bool_]) -> str:
+    if batch.prompts is None:
+        return "new"
+    own = [text for text, is_own in zip(batch.prompts, there, strict=True) if is_own]
+    return ", ".join(typical_words(own, counts_of(batch.prompts), len(batch))) or "new"
+
+
+def typical(batch: Batch, there: NDArray[np.bool_]) -> tuple[str, ...]:
+    """The prompts nearest to the topic's middle; of embeddings alone, their row numbers."""
+    assert batch.vectors is not None
+    rows = np.flatnonzero(there)
+    if not len(rows):
+        return ()
+    middle = batch.vectors[rows].mean(0)
+    ordered = rows[np.argsort(((batch.vectors[rows] - middle) ** 2).sum(1), kind="stable")]
+    texts = (
+        beginning(batch.prompts[row]) if batch.prompts else f"row {row}" for row in ordered.tolist()
+    )
+    return tuple(dict.fromkeys(texts))[:EXEMPLARS]
+
+
+def mean_of(values: Floats | None, there: NDArray[np.bool_]) -> float | None:
+    own = np.array([]) if values is None else values[there & ~np.isnan(values)]
+    return float(own.mean()) if len(own) else None
+
+
+def mean_exp(values: Floats | None, there: NDArray[np.bool_]) -> float | None:
+    mean = mean_of(values, there)
+    return None if mean is None else exp(min(mean, 50.0))
+
+
+def new_words(reference: Reference, batch: Batch) -> tuple[str, ...]:
+    """Words that at least two prompts have and the reference does not."""
+    known = next((s for s in reference.signals if isinstance(s, Vocabulary)), None)
+    if known is None or batch.prompts is None:
+        return ()
+    there = set(known.words.tolist())
+    counts = Counter(word for text in batch.prompts for word in set(words_of(text)) - there)
+    frequent = sorted((-count, word) for word, count in counts.items() if count > 1)
+    return tuple(word for _, word in frequent[:NEW_WORDS])

@@ -1,0 +1,90 @@
+"""What is counted once: one row of a user's day, as the signals see it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Self
+
+import numpy as np
+
+from monitoring.drift.array_bytes import Arrays
+from monitoring.signals.array_types import Floats, Ints
+from monitoring.signals.signal import Batch, Signal
+
+OWN = "of "  # what the names of arrays that are no signal's columns begin with
+PLACE = ("strata", "users")
+NOBODY = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Units:
+    """Columns of each signal, for rows of which no two are one user's on one day.
+
+    One voice each: a user who asks the same a hundred times weighs as much as one who asks once,
+    so that one noisy client is not drift. A unit without a value in a signal has NaN there.
+    """
+
+    columns: Mapping[str, Floats]  # by signal [n, columns]
+    strata: Ints  # [n]
+    users: Ints = field(default_factory=lambda: NOBODY)  # [n]; empty: no two are one user's
+
+    def __len__(self) -> int:
+        return len(self.strata)
+
+    @classmethod
+    def of(
+        cls, batch: Batch, signals: Iterable[Signal], users: Sequence[str], strata: Ints
+    ) -> Self:
+        """Of a batch's rows; users and strata [rows]."""
+        columns = {signal.name: signal.columns(batch) for signal in signals}
+        return cls(columns, strata, numbered(users))
+
+    @classmethod
+    def joined(cls, several: Sequence["Units"]) -> Self:
+        names = several[0].columns
+        return cls(
+            {name: np.concatenate([units.columns[name] for units in several]) for name in names},
+            *(np.concatenate([getattr(units, name) for units in several]) for name in PLACE),
+        )
+
+    def taken(self, rows: Ints) -> "Units":
+        columns = {name: columns[rows] for name, columns in self.columns.items()}
+        return Units(columns, self.strata[rows], self.users[rows] if len(self.users) else NOBODY)
+
+    def some(self, limit: int, rng: np.random.Generator) -> "Units":
+        """A random choice of them, all when they are no more than the limit."""
+        if len(self) <= limit:
+            return self
+        return self.taken(np.sort(rng.choice(len(self), limit, replace=False)))
+
+    def without(self, users: Ints) -> "Units":
+        """Those of other users."""
+        return self.taken(np.flatnonzero(~np.isin(self.users, users)))
+
+    def having(self, signal: str) -> "Units":
+        """Those that have a value in a signal, as that signal alone sees them."""
+        columns = self.columns[signal]
+        one = Units({signal: columns}, self.strata, self.users)
+        return one.taken(np.flatnonzero(~np.isnan(columns).any(1)))
+
+    def within(self, strata: Ints) -> "Units":
+        return self.taken(np.flatnonzero(np.isin(self.strata, strata)))
+
+    def arrays(self) -> Arrays:
+        """All that they are, by names that no signal has."""
+        return {OWN + name: getattr(self, name) for name in PLACE} | dict(self.columns)
+
+    @classmethod
+    def of_arrays(cls, arrays: Arrays) -> Self:
+        columns = {name: rows for name, rows in arrays.items() if not name.startswith(OWN)}
+        return cls(columns, *(arrays[OWN + name] for name in PLACE))
+
+
+def numbered(names: Iterable[str]) -> Ints:
+    """Who is who, without the names: units are kept, and names are personal data [n]."""
+    return np.fromiter(map(number_of, names), np.int64)
+
+
+def number_of(name: str) -> int:
+    digest = blake2b(name.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

@@ -1,0 +1,1 @@
+"""Traffic rows as the signals see them."""

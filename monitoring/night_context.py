@@ -1,0 +1,89 @@
+"""What a night works with: the registry, the traffic, and the settings."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Self
+
+from monitoring.features.answer_judge import Judge
+from monitoring.features.embedding_cache import Embeddings
+from monitoring.features.signal_inputs import batch_of
+from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
+from monitoring.signals.signal import Batch
+from monitoring.traffic.traffic_store import TrafficStore
+from monitoring.traffic.user_sample import Sample
+from project.files import home
+from project.model_pins import ModelChoice, pin
+from project.records.adapters import AdapterVersion
+from project.records.traffic import Traffic
+from project.settings import load
+from registry.store import Registry
+
+
+@dataclass(frozen=True)
+class Site:
+    registry: Registry
+    traffic: TrafficStore
+    embeddings: Embeddings
+    keep_days: int
+    drift: DriftParams
+    trigger: TriggerParams
+
+    @classmethod
+    def here(cls, registry: Registry) -> Self:
+        """The project in the current folder."""
+        traffic = load(TrafficParams, "monitoring.traffic")
+        state = home() / "monitoring"
+        return cls(
+            registry=registry,
+            traffic=TrafficStore(
+                traffic.folder, redact=traffic.redact, quarantine=state / "quarantine"
+            ),
+            embeddings=Embeddings(
+                pin(load(ModelChoice, "embedder"), "embedder"), state / "embeddings.db"
+            ),
+            keep_days=traffic.keep_days,
+            drift=load(DriftParams, "monitoring.drift"),
+            trigger=load(TriggerParams, "monitoring.trigger"),
+        )
+
+    def sample(
+        self,
+        days: Iterable[date],
+        limit: int,
+        of_these: Callable[[list[Traffic]], list[Traffic]] = list,
+    ) -> tuple[Sample, dict[str, int]]:
+        """A sample of the users of some days, and what was set aside, by reason."""
+        sample = Sample(limit, self.drift.seed)
+        set_aside: dict[str, int] = {}
+        for day in days:
+            reading = self.traffic.read(day)
+            for rows in reading:
+                sample.update(of_these(rows))
+            for reason, count in reading.set_aside.items():
+                set_aside[reason] = set_aside.get(reason, 0) + count
+        return sample, set_aside
+
+    def batch(
+        self,
+        rows: Sequence[Traffic],
+        champion: AdapterVersion,
+        *,
+        judge: Judge | None = None,
+        nights: int = 1,
+        answers: bool = True,
+        perplexity: bool = True,
+    ) -> Batch:
+        """Rows as the signals see them, answers and perplexity where they are asked for; as many
+        are read by the champion, and judged, as in so many nights.
+        """
+        return batch_of(
+            rows,
+            self.embeddings,
+            champion,
+            self.registry.artifacts,
+            answers=answers,
+            perplexity_rows=nights * self.drift.perplexity_rows if perplexity else 0,
+            judge=judge,
+            judged_rows=nights * self.drift.judge_rows,
+        )

@@ -1,0 +1,79 @@
+"""The nights so far, as the registry keeps them.
+
+A night is kept twice: its check, as soon as the verdict is there, and its end, with what a retrain
+came to. So a retrain that was interrupted goes on from the verdict that it follows from, even when
+the challenger has taken the seat already.
+"""
+
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Engine
+
+from project.records.drift import Action, Night, Outcome
+from registry.jobs import runs
+from registry.jobs.runs import Claim, Run, RunState
+from registry.storage.database import reading, writing
+
+REMEMBERED = 400  # nights
+AT_ONCE = timedelta(0)  # a check is guarded by its night's lease and needs none of its own
+
+
+def nightly_of(family: str) -> str:
+    """The name of the nightly job: a registry may serve several families."""
+    return f"nightly {family}"
+
+
+def check_job(family: str) -> str:
+    return f"check {family}"
+
+
+def check_of(engine: Engine, family: str, day: date) -> Night | None:
+    """The verdict that a night has come to already."""
+    with reading(engine) as connection:
+        run = runs.find(connection, check_job(family), day)
+    return night_of(run) if run else None
+
+
+def keep_check(engine: Engine, claim: Claim, night: Night, now: datetime) -> None:
+    """Keep a night's verdict. Raises LostLeaseError when the night is somebody else's now."""
+    with writing(engine) as connection:
+        runs.guard(connection, claim)
+    own = runs.claim(engine, check_job(night.family), claim.date, claim.holder, now, AT_ONCE)
+    assert own is not None, "there was no check, and the night is ours"
+    with writing(engine) as connection:
+        runs.guard(connection, claim)
+        runs.finish(connection, own, now, night.canonical().decode())
+
+
+def nights_before(engine: Engine, family: str, day: date) -> tuple[Night, ...]:
+    """Every night before a day that has a verdict, oldest first, with its end if it has one."""
+    ends = {run.date: run for run in runs.runs_of(engine, nightly_of(family), REMEMBERED)}
+    return tuple(
+        ended(night, ends.get(run.date))
+        for run in reversed(runs.runs_of(engine, check_job(family), REMEMBERED))
+        if run.date < day and (night := night_of(run))
+    )
+
+
+def ended(night: Night, end: Run | None) -> Night:
+    if end is None:
+        return night
+    if end.state is RunState.FAILED and night.action is Action.RETRAIN:
+        return night.model_copy(update={"outcome": Outcome.FAILED})
+    return night_of(end) or night
+
+
+def night_of(run: Run) -> Night | None:
+    """What a finished run made; None for one that is not at its end."""
+    if run.state is not RunState.FINISHED or run.record is None:
+        return None
+    return Night.model_validate_json(run.record)
+
+
+def in_flight(engine: Engine, family: str, day: date) -> str | None:
+    """Another night whose retrain is not at its end; None when there is none."""
+    for other in sorted(runs.begun(engine, nightly_of(family)) - {day}):
+        check = check_of(engine, family, other)
+        if check and check.action is Action.RETRAIN:
+            return f"that of {other}"
+    return None

@@ -1,0 +1,1 @@
+"""A night as a page and as words."""

@@ -1,0 +1,125 @@
+"""A night in words: what it found, what followed from it, and what a person must do."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.text import Text
+
+from project.records.drift import Action, DriftVerdict, Night, Outcome, SignalReading, Topic
+from project.records.traffic import DayTally
+
+VERDICTS = {
+    DriftVerdict.DRIFT: "DRIFT",
+    DriftVerdict.NO_DRIFT: "NO DRIFT",
+    DriftVerdict.INSUFFICIENT: "NOT ENOUGH DATA",
+}
+COLOURS = {
+    DriftVerdict.DRIFT: "bold red",
+    DriftVerdict.NO_DRIFT: "bold green",
+    DriftVerdict.INSUFFICIENT: "bold yellow",
+}
+SHOWN = 3  # signals, and topics
+
+
+def line(night: Night) -> Text:
+    """A few lines for the terminal: the verdict and why, what speaks for it, what was done."""
+    verdict = (VERDICTS[night.verdict], COLOURS[night.verdict])
+    head = Text.assemble(f"{night.date}  ", verdict, f"  {watched(night)}, state {night.state}")
+    return Text("\n").join([head, *(Text(f"  {told}") for told in details(night))])
+
+
+def details(night: Night) -> Iterator[str]:
+    yield from night.reasons
+    for reading in strongest(night.readings)[:SHOWN]:
+        yield f"evidence  {told_reading(reading)}"
+    for topic in night.topics[:SHOWN]:
+        yield f"topic     {told_topic(topic)}"
+    yield f"done      {done(night)}"
+    yield f"to do     {duty(night)}"
+
+
+def watched(night: Night) -> str:
+    """Whose traffic it is."""
+    return f"{night.family} {f'v{night.champion}' if night.champion else '(the bare base)'}"
+
+
+def done(night: Night) -> str:
+    """What was done about it, in one phrase."""
+    challenger = f", v{night.challenger}" if night.challenger else ""
+    became = f": {night.outcome}{challenger}" if night.outcome else challenger
+    return {
+        Action.NONE: "nothing",
+        Action.LABEL: "a queue of prompts to label was written",
+        Action.RETRAIN: "a retrain",
+        Action.REFUSED: "a retrain was refused",
+    }[night.action] + became
+
+
+def duty(night: Night) -> str:
+    """What a person must do, or that there is nothing to do."""
+    number = night.challenger or "V"
+    if night.outcome is not None:
+        return {
+            Outcome.PROMOTED: "Nothing: the challenger won, and holds the seat.",
+            Outcome.REVIEW: "The challenger won and waits for a person: "
+            f"`incumbent promote {number}` or `incumbent reject {number}`.",
+            Outcome.LOST: f"Nothing: the champion stays; `incumbent why {number}` says why.",
+            Outcome.FAILED: "Mend what made the retrain fail; the reasons name it.",
+        }[night.outcome]
+    if night.action is not Action.NONE:
+        return {
+            Action.LABEL: "Label the prompts of the queue: a retrain has too few without them.",
+            Action.RETRAIN: "Nothing: a retrain was started.",
+            Action.REFUSED: "See the reasons: they say what stands in the way of a retrain.",
+        }[night.action]
+    if not night.rows:
+        return "See whether the gateway logs traffic: there is none of this day."
+    return {
+        DriftVerdict.DRIFT: "Nothing yet: drift must last before something is done about it.",
+        DriftVerdict.NO_DRIFT: "Nothing.",
+        DriftVerdict.INSUFFICIENT: "Nothing: there was too little traffic to tell.",
+    }[night.verdict]
+
+
+def strongest(readings: Iterable[SignalReading]) -> list[SignalReading]:
+    """Of each signal that could say something its strongest reading, the strongest first.
+
+    Two alarms are told apart by their effect alone: the draws behind a p-value stop soon after
+    it is clear that it is below the level, so how far below means little.
+    """
+    found: dict[str, SignalReading] = {}
+    told = [r for r in readings if r.verdict is not DriftVerdict.INSUFFICIENT]
+    for reading in sorted(told, key=strength, reverse=True):
+        found.setdefault(reading.signal, reading)
+    return list(found.values())
+
+
+def strength(reading: SignalReading) -> tuple[bool, float, float]:
+    drifted = reading.verdict is DriftVerdict.DRIFT
+    return drifted, min(reading.evidence, 1.0), reading.effect
+
+
+def told_reading(reading: SignalReading) -> str:
+    return (
+        f"{reading.signal} over {plural(reading.nights, 'night')}: {reading.evidence:.2g} "
+        f"(1 is an alarm), {reading.effect:.1%} of traffic moved"
+    )
+
+
+def told_topic(topic: Topic) -> str:
+    return f"{topic.name}{' (new)' if topic.new else ''}: {topic.before:.1%} -> {topic.now:.1%}"
+
+
+def told_day(tally: DayTally) -> str:
+    """What its users thought of the answers, and how long they took."""
+    ratings = {"up": tally.better, "neutral": tally.neutral, "down": tally.worse}
+    rated = ", ".join(f"{count:,} {kind}" for kind, count in ratings.items() if count)
+    parts = [f"ratings: {rated}"] * bool(rated)
+    parts += [f"{tally.corrected:,} corrected"] * bool(tally.corrected)
+    parts += [plural(tally.empty, "empty answer")] * bool(tally.empty)
+    if tally.median_ms is not None:
+        parts.append(f"latency {tally.median_ms:,.0f} ms, for 95 % at most {tally.p95_ms:,.0f} ms")
+    return "; ".join(parts) or "Nobody rated an answer."
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

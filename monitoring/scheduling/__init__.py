@@ -1,0 +1,1 @@
+"""Jobs for dates, each done once, and notices about them."""

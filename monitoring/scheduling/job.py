@@ -1,0 +1,84 @@
+"""What a scheduler does for a date, and what comes of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Event
+
+from sqlalchemy import Connection
+
+from monitoring.scheduling.cron import Cron
+from project.errors import IncumbentError
+from project.records.record import Record
+from registry.jobs import runs
+from registry.jobs.outbox import Notice, put
+from registry.jobs.runs import Claim, Run
+
+ATTEMPTS = 5  # at one date; then people are told, and only a person starts it again
+FIRST_WAIT = timedelta(minutes=5)  # before the second attempt; then four times as long each time
+
+
+class StoppedError(IncumbentError):
+    """A job that was told to stop did, before its end."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run made: kept as its record, in one transaction with the notices about it."""
+
+    record: Record | str
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return self.record if isinstance(self.record, str) else self.record.canonical().decode()
+
+
+class Figures(Record):
+    """What is counted and shown of one finished run; None where it has no such thing."""
+
+    verdict: str  # such as drift, no_drift, insufficient
+    evidence: float | None = None
+    threshold: float | None = None  # for the evidence
+    retrain: str | None = None  # its outcome, such as promoted; None: there was none
+
+
+# Runs a job for the date of a claim. When the event is set it raises StoppedError as soon as it
+# can. What it writes on the way is guarded by the claim (registry.runs.guard) or safe to repeat,
+# for a process that dies is followed by another one that begins anew.
+Work = Callable[[Claim, Event], Outcome]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Work to be done at a cron line's times, once for each date."""
+
+    name: str
+    cron: Cron
+    work: Work
+    figures: Callable[[Run], Figures | None] = lambda _: None  # of a finished run, for /metrics
+
+
+def finish(connection: Connection, claim: Claim, now: datetime, outcome: Outcome) -> None:
+    """Keep what a run made and its notices. Raises LostLeaseError when somebody else has it."""
+    runs.finish(connection, claim, now, outcome.text)
+    for notice in outcome.notices:
+        put(connection, notice, now)
+
+
+def fail(
+    connection: Connection, claim: Claim, now: datetime, error: Exception, wait: timedelta | None
+) -> None:
+    problem = (
+        str(error) if isinstance(error, IncumbentError) else f"{type(error).__name__}: {error}"
+    )
+    runs.fail(connection, claim, now, problem, wait)
+    if wait is None:
+        key = f"{claim.job} {claim.date} given up {claim.fence}"
+        text = f"{claim} failed and was given up: {problem}"
+        put(connection, Notice(key=key, kind="run-failed", text=text), now)
+
+
+def wait_after(attempt: int) -> timedelta | None:
+    """5 min, 20 min, 80 min, 5 h 20 min; None when there were enough attempts."""
+    return FIRST_WAIT * 4.0 ** (attempt - 1) if attempt < ATTEMPTS else None

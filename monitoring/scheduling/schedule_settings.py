@@ -1,0 +1,52 @@
+"""Section `monitoring.schedule`: when the scheduler does what."""
+
+from datetime import timedelta
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+
+from monitoring.scheduling.cron import Cron
+from project.settings import Settings
+
+
+class ScheduleParams(Settings):
+    """When the scheduler does what, and how it does it."""
+
+    # Cron lines: minute, hour, day, month, weekday from Sunday. A run is about the day before.
+    nightly: str = "30 2 * * *"
+    verify: str = "0 4 * * 0"
+    timezone: str = "UTC"  # in which the lines are read, such as Europe/Berlin
+    catch_up_days: int = Field(default=7, ge=1, le=366)  # what was missed longer ago stays undone
+    # After so long another process does what one that died was at. Longer than the registry is
+    # ever away: a run that cannot renew its lease in this time is stopped.
+    lease_minutes: float = Field(default=10, gt=0, le=1440)
+    health: str | None = None  # host:port of /healthz and /metrics; :port is for this machine alone
+
+    @model_validator(mode="after")
+    def they_are_cron_lines_in_a_time_zone(self) -> Self:
+        for line in (self.nightly, self.verify):
+            Cron(line, self.timezone)
+        return self
+
+    @field_validator("health")
+    @classmethod
+    def it_is_an_address(cls, health: str | None) -> str | None:
+        if health is not None:
+            address_of(health)
+        return health
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(minutes=self.lease_minutes)
+
+    @property
+    def catch_up(self) -> timedelta:
+        return timedelta(days=self.catch_up_days)
+
+
+def address_of(health: str) -> tuple[str, int]:
+    """Host and port. Raises ValueError."""
+    host, colon, port = health.rpartition(":")
+    if not (colon and port.isascii() and port.isdecimal() and int(port) < 2**16):
+        raise ValueError(f"{health!r} is no host:port, such as 127.0.0.1:9464")
+    return host.strip("[]") or "127.0.0.1", int(port)

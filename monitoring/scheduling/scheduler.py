@@ -1,0 +1,191 @@
+"""Jobs for dates, each done once: what is due is claimed, run under a lease, and finished.
+
+The claims are the registry's (registry/jobs/runs.py), so any number of schedulers may share one,
+and each may die at any moment. What makes it tick is in monitoring/scheduling/service.py.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from itertools import count, islice
+from secrets import token_hex
+from threading import Event
+
+from sqlalchemy import Connection, Engine
+
+from monitoring.scheduling.cron import due
+from monitoring.scheduling.job import ATTEMPTS, Job, Outcome, StoppedError, fail, finish, wait_after
+from monitoring.scheduling.lease import held
+from monitoring.scheduling.schedule_settings import ScheduleParams
+from project.errors import IncumbentError
+from project.times import stamp
+from registry.jobs import heartbeats, runs
+from registry.jobs.runs import Claim, LostLeaseError
+from registry.storage.database import writing
+
+LONGEST_PAUSE = 30.0  # seconds between two tries to write to a database that is away
+
+log = logging.getLogger(__name__)
+
+
+class Scheduler:
+    """Does what is due. `stop` and `beat` may be called while `tick` runs in another thread."""
+
+    def __init__(
+        self,
+        params: ScheduleParams,
+        jobs: Sequence[Job],
+        engine: Engine,
+        *,
+        clock: Callable[[], datetime],
+        pause: Callable[[float], object] | None = None,
+    ) -> None:
+        """pause waits for some seconds, by default or until the stop."""
+        self.params = params
+        self.jobs = jobs
+        self.engine = engine
+        self.clock = clock
+        self.stopping = Event()
+        self.pause = self.stopping.wait if pause is None else pause
+        self.holder = f"{socket.gethostname()}:{os.getpid()}:{token_hex(4)}"
+        self.claim: Claim | None = None  # what it is at
+        self.stop_claim = Event()
+
+    def tick(self) -> None:
+        """Run all that is due. What fails is recorded and logged, and a later tick tries again."""
+        for job in self.jobs:
+            try:
+                self.catch_up(job)
+            except IncumbentError as error:
+                log.error("%s: %s", job.name, error)
+
+    def catch_up(self, job: Job) -> None:
+        """Run a job for each date that it is due for or was begun for, oldest first.
+
+        A later date waits until the earlier one is finished or given up, by whomever: what a night
+        concludes rests on the nights before.
+        """
+        now, reach = self.clock(), self.params.catch_up
+        settled = runs.settled(self.engine, job.name, job.cron.date(now - reach))
+        begun = runs.begun(self.engine, job.name)  # also when it is out of reach by now
+        for missing in sorted({*due(job.cron, now, settled, reach), *begun}):
+            if not self.run(job, missing):
+                return
+
+    def run(self, job: Job, date: date, *, insist: bool = False) -> bool:
+        """Run a job for one date; whether that is finished or given up now.
+
+        False when it is not for this process to run now, was stopped or has to wait for a retry.
+        A person may insist on a date that waits or was given up.
+        """
+        if self.stopping.is_set():
+            return False
+        lease = self.params.lease
+        claim = runs.claim(
+            self.engine, job.name, date, self.holder, self.clock(), lease, insist=insist
+        )
+        if claim is None:
+            return False
+        log.info("%s: begins", claim, extra=about(claim))
+        try:
+            with self.doing(claim) as stop:
+                return self.settle(claim, self.attempt(job, claim, stop))
+        except LostLeaseError as error:
+            log.error("%s", error, extra=about(claim))
+            return False
+
+    def stop(self) -> None:
+        """Begin nothing more, and tell the run that is on."""
+        self.stopping.set()
+        self.stop_claim.set()
+
+    def beat(self) -> None:
+        """Leave a sign of life, with what comes next."""
+        now = self.clock()
+        coming = [(stamp(at), job.name) for job in self.jobs for at in first(job.cron.after(now))]
+        at, name = min(coming, default=(None, None))
+        heartbeat = heartbeats.Heartbeat(
+            holder=self.holder,
+            at=stamp(now),
+            doing=str(self.claim) if self.claim else None,
+            next_job=name,
+            next_at=at,
+        )
+        heartbeats.beat(self.engine, heartbeat)
+
+    # --- one level down -------------------------------------------------------------------------
+
+    @contextmanager
+    def doing(self, claim: Claim) -> Iterator[Event]:
+        """Hold a claim until the block ends; yields what tells its run to stop."""
+        self.claim, self.stop_claim = claim, Event()
+        if self.stopping.is_set():  # since before the event was there to be set
+            self.stop_claim.set()
+        try:
+            with held(self.engine, claim, self.clock, self.params.lease, self.stop_claim):
+                yield self.stop_claim
+        finally:
+            self.claim = None
+
+    def attempt(self, job: Job, claim: Claim, stop: Event) -> Outcome | Exception:
+        """What a job makes, or what it fails with."""
+        if claim.attempt > ATTEMPTS:
+            return IncumbentError("the process died in each attempt")
+        try:
+            return job.work(claim, stop)
+        except KeyboardInterrupt:
+            self.stop()
+            return StoppedError("interrupted")
+        except Exception as error:  # whatever it is, it is recorded and the next night comes
+            return error
+
+    def settle(self, claim: Claim, result: Outcome | Exception) -> bool:
+        """Keep what came of a claim; whether its date is finished or given up now.
+
+        Raises LostLeaseError when somebody else has it.
+        """
+        now = self.clock()
+        if isinstance(result, Outcome):
+            self.persist(lambda connection: finish(connection, claim, now, result))
+            log.info("%s: finished", claim, extra=about(claim))
+            return True
+        if isinstance(result, StoppedError):
+            self.persist(lambda connection: runs.release(connection, claim, now))
+            log.info("%s: stopped before its end", claim, extra=about(claim))
+            return False
+        wait = wait_after(claim.attempt)
+        unforeseen = None if isinstance(result, IncumbentError) else result
+        again = f"again in {wait}" if wait else "given up"
+        log.error("%s: %s; %s", claim, result, again, exc_info=unforeseen, extra=about(claim))
+        self.persist(lambda connection: fail(connection, claim, now, result, wait))
+        return wait is None
+
+    def persist(self, change: Callable[[Connection], None]) -> None:
+        """Write what must not be lost: a database that is away is waited for, until the stop.
+
+        Raises LostLeaseError when somebody else has the claim, and IncumbentError after the stop.
+        """
+        for tried in count():
+            try:
+                with writing(self.engine) as connection:
+                    change(connection)
+                return
+            except LostLeaseError:
+                raise
+            except IncumbentError as error:
+                if self.stopping.is_set():
+                    raise
+                log.warning("%s; it is tried again", error)
+            self.pause(min(2.0**tried, LONGEST_PAUSE))
+
+
+def first(moments: Iterator[datetime]) -> list[datetime]:
+    return list(islice(moments, 1))
+
+
+def about(claim: Claim) -> dict[str, object]:
+    """What a log line says beside its message."""
+    return claim.model_dump(mode="json", include={"job", "date", "attempt"})

@@ -1,0 +1,29 @@
+"""How much the champion itself is surprised by the prompts."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from monitoring.signals.array_types import Direction, Floats
+from monitoring.signals.signal import Batch, one_column, usual_value
+
+
+@dataclass(frozen=True)
+class Perplexity:
+    """The mean negative log-probability of a prompt's tokens: log perplexity, in nats."""
+
+    usual: Floats  # [1], the reference's mean, for reports
+
+    name: ClassVar[str] = "perplexity"
+    direction: ClassVar[Direction] = "up"
+    weight: ClassVar[int] = 2
+    shares: ClassVar[bool] = False
+
+    @classmethod
+    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
+        usual = usual_value(index.surprise)
+        return None if usual is None else cls(usual)
+
+    def columns(self, batch: Batch) -> Floats:
+        return one_column(batch.surprise, len(batch))

@@ -1,0 +1,1 @@
+"""The traffic log: written, redacted, read day by day, sampled."""

@@ -1,0 +1,188 @@
+"""One day of traffic, read in bounded memory: good rows in batches, corrupt ones set aside."""
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import pyarrow as pa
+from pyarrow.parquet import ParquetFile
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from project.errors import IncumbentError
+from project.files import sync
+from project.records.record import Record
+from project.records.traffic import Traffic
+
+BATCH = 1_000  # rows
+LONGEST = 1 << 20  # bytes of a line; with BATCH it bounds the memory
+KEPT = 2_000  # characters of a corrupt line that the quarantine shows
+
+
+class SetAside(Record):
+    """A line of a partition that is no traffic, and why."""
+
+    file: str
+    line: int | None  # from 1, of a Parquet file the row; None: the file's rest
+    reason: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line or ''} {self.reason}"
+
+
+class Line(NamedTuple):
+    number: int | None
+    json: bytes
+    problem: str | None = None  # what is known to be wrong with it before it is parsed
+
+
+class CorruptError(ValueError):
+    """Why a line is set aside."""
+
+
+class Reading:
+    """The rows of one day, to be iterated in batches of at most BATCH.
+
+    At the end of an iteration `set_aside` counts by reason what was corrupt, and the quarantine
+    lists it; another iteration gives the same again. Left early, it leaves the quarantine as it
+    was. Rows come in the order of files and lines, and of two with one id the first one counts:
+    beside a batch the ids are held, some 150 bytes a row.
+    """
+
+    def __init__(
+        self, day: date, files: list[Path], quarantine: Path, clean: Callable[[str], str]
+    ) -> None:
+        self.day = day
+        self.files = files
+        self.quarantine = quarantine
+        self.clean = clean
+        self.set_aside: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[list[Traffic]]:
+        self.set_aside.clear()
+        seen: set[str] = set()
+        batch: list[Traffic] = []
+        with streamed(self.quarantine) as quarantine:
+            for file, line in self._lines():
+                try:
+                    row = parse(line, self.day)
+                    if row.id in seen:
+                        raise CorruptError("repeated id")
+                except CorruptError as reason:
+                    quarantine.write(self._describe(file, line, str(reason)).canonical() + b"\n")
+                    self.set_aside[str(reason)] += 1
+                    continue
+                seen.add(row.id)
+                batch.append(row)
+                if len(batch) == BATCH:
+                    yield batch
+                    batch = []
+            if batch:
+                yield batch
+
+    def _lines(self) -> Iterator[tuple[Path, Line]]:
+        for file in self.files:
+            for line in READERS[file.suffix](file):
+                yield file, line
+
+    def _describe(self, file: Path, line: Line, reason: str) -> SetAside:
+        text = self.clean(line.json.decode(errors="replace").rstrip("\r\n"))
+        return SetAside(file=file.name, line=line.number, reason=reason, text=text[:KEPT])
+
+
+def parse(line: Line, day: date) -> Traffic:
+    """Raises CorruptError, whose reasons are few enough to be counted: they name the field."""
+    if line.problem:
+        raise CorruptError(line.problem)
+    try:
+        row = Traffic.model_validate_json(line.json)
+    except ValidationError as error:
+        raise CorruptError(reason(error, line.json)) from None
+    try:
+        if row.time.date() == day:
+            return row
+    except OverflowError:  # a time of the year 1 or 9999 that UTC has not
+        raise CorruptError("bad at") from None
+    raise CorruptError("another day")
+
+
+def reason(error: ValidationError, data: bytes) -> str:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    first = error.errors(include_url=False)[0]
+    if not first["loc"]:
+        return "not JSON" if first["type"] == "json_invalid" else "not an object"
+    missing = first["type"] == "missing" and len(first["loc"]) == 1
+    return f"{'no' if missing else 'bad'} {first['loc'][0]}"
+
+
+def json_lines(path: Path) -> Iterator[Line]:
+    number = 0
+    try:
+        with path.open("rb") as stream:
+            while data := stream.readline(LONGEST):
+                number += 1
+                if len(data) == LONGEST and not data.endswith(b"\n"):
+                    skip_line(stream)
+                    yield Line(number, data, "too long")
+                elif not data.isspace():
+                    yield Line(number, data)
+    except OSError as error:
+        yield Line(None, str(error).encode(), "unreadable file")
+
+
+def skip_line(stream: BinaryIO) -> None:
+    while (data := stream.readline(LONGEST)) and not data.endswith(b"\n"):
+        pass
+
+
+def parquet_rows(path: Path) -> Iterator[Line]:
+    """Each row as a JSON line, so that one parser judges them all: a timestamp with a time zone is
+    RFC 3339 then, and one without is none.
+    """
+    number = 0
+    try:
+        with ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=BATCH):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield Line(number, to_json(row, fallback=str))
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        yield Line(None, f"after row {number}: {error}".encode(), "unreadable file")
+
+
+READERS: dict[str, Callable[[Path], Iterator[Line]]] = {
+    ".jsonl": json_lines,
+    ".parquet": parquet_rows,
+}
+
+
+@contextmanager
+def streamed(target: Path) -> Iterator[BinaryIO]:
+    """Yield a stream whose bytes become the file when the block ends; without any there is none."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+        with ExitStack() as stack:
+            stack.callback(Path(name).unlink, missing_ok=True)
+            with os.fdopen(handle, "wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+                written = stream.tell()
+            if written:
+                Path(name).replace(target)
+            else:
+                target.unlink(missing_ok=True)
+        sync(target.parent)
+    except OSError as error:
+        problem = f"{target} cannot be written: {error.strerror}"
+        raise IncumbentError(f"{problem}; read the day again when it can") from None

@@ -1,0 +1,1 @@
+"""What follows from drift: the state machine, labels, the retrain."""

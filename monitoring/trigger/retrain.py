@@ -1,0 +1,173 @@
+"""A retrain: the pipeline and the submission, each in a process group of its own."""
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from time import monotonic
+
+from monitoring.scheduling.job import StoppedError
+from project.errors import IncumbentError
+from project.files import home, write_bytes
+from project.records.record import Record
+from project.records.scores import Decision, Verdict
+
+GRACE = 30.0  # seconds between SIGTERM and SIGKILL
+LAST = 5.0  # seconds for the kernel to end what was killed
+POLL = 0.2  # seconds
+TAIL = 2_000  # bytes of the log that an error shows
+BEGINS = b"Running stage '"
+
+log = logging.getLogger(__name__)
+
+
+class Group(Record):
+    """A process group that was started on a machine, so that a successor can end it."""
+
+    host: str
+    pid: int
+    started: str  # the process's start time as the kernel has it: a pid is used again
+
+
+class Result(Record):
+    """What became of a challenger."""
+
+    version: int
+    verdict: Verdict
+    decision: Decision
+
+
+def retrain(stop: Event, *, limit: timedelta, promote: bool, family: str, day: str) -> Result:
+    """Run `dvc repro`, then `incumbent submit`, logged below `.incumbent/monitoring/`.
+
+    What an earlier attempt left running is ended first. Raises StoppedError when told to stop, and
+    IncumbentError, with the end of the log, when a step fails or takes too long.
+    """
+    group = group_file(family)
+    end_leftover(group)
+    output = home() / "monitoring" / f"{family}-retrain-{day}.log"
+    deadline = monotonic() + limit.total_seconds()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
+    run(["dvc", "--wait-for-lock", "repro"], output, group, environment, stop, deadline)
+    submit = ["incumbent", "submit", "--json", "--reason", f"retrain after the drift of {day}"]
+    answer = output.with_suffix(".json")
+    run(
+        [*submit, *(["--promote"] if promote else [])],
+        output,
+        group,
+        environment,
+        stop,
+        deadline,
+        answer,
+    )
+    found = json.loads(answer.read_bytes())
+    decision = Decision.model_validate(found["decision"], strict=False)
+    return Result(version=found["version"]["number"], verdict=decision.verdict, decision=decision)
+
+
+def run(
+    command: Sequence[str],
+    path: Path,
+    group: Path,
+    environment: dict[str, str],
+    stop: Event,
+    deadline: float,
+    answer: Path | None = None,
+) -> None:
+    """Run one step to its end; its output goes to a log, or stdout to `answer`."""
+    told = f"`{' '.join(command)}`"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as output, (answer or path).open("wb" if answer else "ab") as printed:
+        stages = Stages(path)
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=output,
+            start_new_session=True,
+        )
+        write_bytes(group, group_of(process.pid).canonical())
+        try:
+            while process.poll() is None and not stop.wait(POLL):
+                stages.tell()
+                if monotonic() > deadline:
+                    raise IncumbentError(f"{told} took too long and was ended: {path}")
+        finally:
+            end_group(process.pid, process.poll)
+            stages.tell()
+            group.unlink(missing_ok=True)
+    if stop.is_set():
+        raise StoppedError(f"{told} was told to stop")
+    if process.returncode:
+        tail = path.read_bytes()[-TAIL:].decode(errors="replace").strip()
+        raise IncumbentError(f"{told} failed; the end of {path}:\n{tail}")
+
+
+class Stages:
+    """Tells of each stage that DVC begins, from what it appends to a log."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.read = path.stat().st_size
+
+    def tell(self) -> None:
+        with self.path.open("rb") as stream:
+            stream.seek(self.read)
+            written = stream.read()
+        whole = written[: written.rfind(b"\n") + 1]
+        self.read += len(whole)
+        for line in whole.splitlines():  # also at what a progress bar writes
+            if line.startswith(BEGINS):
+                log.info("retrain: %s", line.decode(errors="replace").strip())
+
+
+def end_leftover(path: Path) -> None:
+    """End what a killed process was at, if it is on this machine and still runs."""
+    if path.exists():
+        group = Group.parse(path.read_bytes(), path)
+        if group == group_of(group.pid):
+            end_group(group.pid)
+        path.unlink(missing_ok=True)
+
+
+def end_group(pid: int, reap: Callable[[], object] = lambda: None) -> None:
+    """SIGTERM to all of a process group, and SIGKILL to those that do not mind it in time.
+
+    reap lets the leader go where it is a child of ours: as a zombie it would count as one left.
+    """
+    for number, seconds in ((signal.SIGTERM, GRACE), (signal.SIGKILL, LAST)):
+        deadline = monotonic() + seconds
+        with suppress(ProcessLookupError):
+            os.killpg(pid, number)
+            while monotonic() < deadline:
+                reap()
+                os.killpg(pid, 0)  # raises when nobody is left
+                Event().wait(POLL)
+
+
+def group_of(pid: int) -> Group:
+    return Group(host=socket.gethostname(), pid=pid, started=started(pid))
+
+
+def started(pid: int) -> str:
+    """Of a process, in ticks since the machine's start; "" where there is none or no /proc."""
+    try:
+        stat = Path("/proc", str(pid), "stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]
+
+
+def group_file(family: str) -> Path:
+    """Where the process group of a family's retrain is noted while it runs."""
+    return home() / "monitoring" / f"{family}-retrain.json"

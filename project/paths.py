@@ -1,0 +1,33 @@
+"""Where each stage of dvc.yaml leaves its output, relative to the project's root."""
+
+from pathlib import Path
+
+from project.records.data import Split
+
+CODE = Path("outputs/code")
+RAW = Path("datasets/raw/rows.jsonl")
+CURATED = Path("datasets/curated")
+GATE_REPORT = Path("outputs/gate/report.json")
+GATE_PAGE = Path("outputs/gate/report.html")
+DATASET = Path("outputs/dataset.json")
+BASE = Path("outputs/base.json")
+EMBEDDER = Path("outputs/embedder.json")
+NUMERICS = Path("outputs/numerics.json")
+ADAPTER = Path("outputs/adapter.json")
+ADAPTER_FILES = Path("outputs/adapter")
+LEARNING_CURVE = Path("outputs/training")
+CHAMPION = Path("outputs/champion.json")
+REWARD = Path("outputs/reward")
+CALIBRATION = Path("outputs/calibration.json")
+ANSWERS = Path("outputs/answers")
+SCORES = Path("outputs/scores")
+EXAM = Path("outputs/scores/exam.json")
+EVIDENCE = Path("outputs/evidence.json")
+METRICS = Path("outputs/metrics.json")
+DIFFERENCES = Path("outputs/differences.tsv")
+REPORT = Path("outputs/report.html")
+
+
+def rows_of(part: Split) -> Path:
+    """The curated rows of one part."""
+    return CURATED / f"{part}.jsonl"

@@ -1,0 +1,1 @@
+"""The nouns that cross from one package to another: frozen, typed, each with a digest."""

@@ -1,0 +1,85 @@
+"""Base models, adapters and their versions, and the numerics that they are computed in."""
+
+from typing import Annotated, Literal
+
+from project.records.record import LATER, Digest, Record, short
+
+
+class ModelPin(Record):
+    """A base model or embedder, held fast by a digest of its weights."""
+
+    model: str  # what the user named: "embedded", a Hub id or a path
+    name: str  # what it is
+    revision: str | None
+    weights: Digest
+    config: Digest  # of every other file that decides what it answers: config and tokenizer
+    chat_template: Digest | None
+
+    def __str__(self) -> str:
+        return f"{self.name} (weights {short(self.weights)})"
+
+
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+Quantization = Literal["nf4", "int8", "none"]
+
+
+class Numerics(Record):
+    """How a model's numbers are computed; answers under different ones are never compared."""
+
+    precision: Precision
+    quantization: Quantization = "none"
+    dequantized: bool = False  # once, when they were loaded
+    processor: str  # its kind: maker and vector instructions, or the GPU's name
+
+    def __str__(self) -> str:
+        quantized = "" if self.quantization == "none" else f", {self.quantization}"
+        once = " dequantised once" if self.dequantized else ""
+        return f"{self.precision}{quantized}{once} on {self.processor}"
+
+
+class Adapter(Record):
+    """What one training run made, before the registry gives it a number."""
+
+    files: Digest  # of the adapter's folder
+    base: ModelPin
+    recipe: Digest
+    dataset: Digest
+    parent: Digest | None = None  # the adapter that training started from
+    numerics: Annotated[Numerics | None, LATER] = None  # of the training; None: not recorded
+
+    def __str__(self) -> str:
+        return f"adapter {short(self.files)} on {self.base.name}"
+
+
+class AdapterVersion(Record):
+    family: str
+    number: int
+    adapter: Adapter
+    actor: str
+    at: str  # RFC 3339, UTC
+
+    @property
+    def label(self) -> str:
+        return f"{self.family} v{self.number}"
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.adapter}, submitted {self.at} by {self.actor}"
+
+
+class Opponent(Record):
+    """Whom the challenger has to beat: a champion version, or the bare base model."""
+
+    adapter: Digest | None = None  # None: the bare base
+    base: Digest | None = None  # weights of the base that the champion was trained on
+    version: int | None = None
+    # The adapter that the regression budget counts from, where it is not the champion itself.
+    reference: Digest | None = None
+
+    @property
+    def label(self) -> str:
+        return f"champion v{self.version}" if self.version else "bare base"
+
+    def __str__(self) -> str:
+        return f"{self.label} (adapter {short(self.adapter)})"

@@ -1,0 +1,110 @@
+"""What a night found in the traffic, and what followed."""
+
+from enum import StrEnum
+
+from project.records.record import Digest, Record
+from project.records.traffic import DayTally
+
+
+class DriftVerdict(StrEnum):
+    DRIFT = "drift"
+    NO_DRIFT = "no_drift"
+    INSUFFICIENT = "insufficient"
+
+
+class SignalReading(Record):
+    """What one signal says of the last nights, pooled, against the reference."""
+
+    signal: str
+    nights: int  # pooled, the last of them tonight
+    n: int  # units: a user's rows of a night count once
+    reference_n: int
+    p: float  # of data like these when nothing has changed
+    level: float  # that p must not exceed: this test's share of the false-alarm budget
+    effect: float  # the share of traffic that moved, at least
+    verdict: DriftVerdict
+
+    @property
+    def evidence(self) -> float:
+        """1 or more is an alarm; where the effect is too small to matter, it stays below."""
+        found = self.level / self.p
+        return found if self.verdict is DriftVerdict.DRIFT else min(found, 0.99)
+
+    def __str__(self) -> str:
+        return f"{self.signal} over {self.nights} nights: p {self.p:.2g}, moved {self.effect:.1%}"
+
+
+class Topic(Record):
+    """A cluster of prompts, and its share of the traffic, in the reference and now."""
+
+    name: str  # its typical words
+    new: bool  # whether the reference lacks it
+    before: float
+    now: float
+    z: float  # of the difference, in standard errors
+    exemplars: tuple[str, ...]  # prompts, the most typical first
+    perplexity: float | None = None  # the champion's, on its prompts
+    rating: float | None = None  # the mean feedback
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.before:.1%} -> {self.now:.1%}"
+
+
+class Watch(StrEnum):
+    """How far a suspicion has come; it takes several nights to grow, and several to fade."""
+
+    OK = "ok"
+    WATCH = "watch"
+    CONFIRMED = "confirmed"
+    ACT = "act"
+
+
+class Action(StrEnum):
+    """What a night did about what it found."""
+
+    NONE = "none"
+    LABEL = "label"  # a queue of rows to label was written
+    RETRAIN = "retrain"
+    REFUSED = "refused"  # drift is confirmed, and something speaks against a retrain
+
+
+class Outcome(StrEnum):
+    """What became of a retrain."""
+
+    PROMOTED = "promoted"
+    REVIEW = "review"  # it won, and a person decides
+    LOST = "lost"  # HOLD or REJECT
+    FAILED = "failed"
+
+
+class Night(Record):
+    """One night's verdict, what followed from it, and why."""
+
+    family: str
+    date: str  # the UTC day of the traffic
+    champion: int | None  # the version that was watched; None: the bare base
+    reference: Digest | None  # the frozen traffic that its prompts were held against
+    answers: Digest | None = None  # the same for its answers; None: there were too few before
+    traffic: Digest | None  # of the day's partition; None: there is none
+    rows: int
+    units: int  # users, each counted once
+    tally: DayTally | None = None
+    set_aside: dict[str, int]  # corrupt lines by reason
+    verdict: DriftVerdict
+    readings: tuple[SignalReading, ...]
+    topics: tuple[Topic, ...]
+    exemplars: tuple[str, ...]
+    new_words: tuple[str, ...]
+    state: Watch
+    action: Action
+    reasons: tuple[str, ...]
+    outcome: Outcome | None = None
+    challenger: int | None = None  # the version that the retrain made
+
+    @property
+    def evidence(self) -> float:
+        """Of the strongest signal; 1 or more is an alarm."""
+        return max((reading.evidence for reading in self.readings), default=0)
+
+    def __str__(self) -> str:
+        return f"{self.date}: {self.verdict}, {self.state}; {self.reasons[0]}"

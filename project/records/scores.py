@@ -1,0 +1,222 @@
+"""Scores, the evidence that they sum up to, and the decision that rests on it."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from math import sqrt
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from project.records.adapters import Numerics
+from project.records.record import LATER, Digest, Record, short
+
+
+class ItemScore(Record):
+    """One eval item's scores; preference is the chance that the challenger is preferred."""
+
+    item: str = Field(min_length=1)
+    cluster: str | None = None
+    slices: tuple[str, ...] = ()
+    champion: dict[str, float]
+    challenger: dict[str, float]
+    preference: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def both_sides_have_the_same_metrics(self) -> Self:
+        odd = sorted(self.champion.keys() ^ self.challenger.keys())
+        if odd:
+            raise ValueError(f"metric {odd[0]!r} is on one side only")
+        return self
+
+
+class Exam(Record):
+    """The items of an eval set, each by the digest of all that is asked and expected."""
+
+    items: tuple[Digest, ...]
+
+    def shared(self, other: "Exam") -> float:
+        """The share of this exam's items that another one has too."""
+        return len(set(self.items) & set(other.items)) / len(self.items)
+
+
+class ScorePins(Record):
+    """What the scores were measured with; two sides are comparable only under equal pins."""
+
+    eval_set: Digest  # of its Exam
+    base: Digest
+    champion: Digest | None  # adapter digest; None: the bare base
+    challenger: Digest
+    decoding: Digest
+    scorers: Digest
+    numerics: Annotated[Numerics | None, LATER] = None  # of the answers; None: not recorded
+
+
+class ScoreTable(Record):
+    pins: ScorePins | None  # None: a table that another program made
+    items: tuple[ItemScore, ...]
+
+    def __str__(self) -> str:
+        return f"{len(self.items)} items scored"
+
+
+class Flags(Record):
+    """What is odd about some items, and about which: {"truncated": ids}."""
+
+    items: dict[str, tuple[str, ...]] = Field(default={})
+
+    @classmethod
+    def joined(cls, several: Iterable["Flags"]) -> Self:
+        found: dict[str, set[str]] = {}
+        for flags in several:
+            for what, items in flags.items.items():
+                found.setdefault(what, set()).update(items)
+        return cls(items={what: tuple(sorted(items)) for what, items in sorted(found.items())})
+
+    def __str__(self) -> str:
+        return "".join(f"; {what}: {len(items)}" for what, items in self.items.items())
+
+
+class MetricEvidence(Record):
+    """A paired difference, challenger − champion, with its cluster-robust standard error."""
+
+    n: int
+    clusters: int
+    unjudged: int  # items without a preference, left out of n
+    champion_mean: float | None  # None for a preference, which has no two sides
+    challenger_mean: float | None
+    diff: float
+    sd: float  # of the item differences
+    se: float
+    df: int
+    wins: int  # items on which the challenger is better
+    losses: int
+    p: float  # one-sided, of "not better than the margin asks"
+    bootstrap: tuple[float, float]  # central 90 % interval of the cluster bootstrap
+
+
+class Calibration(Record):
+    """How well a source of preference agrees with pairs that it was not trained on.
+
+    Ties count half in every accuracy. What could not be measured is None: so are the lengths for
+    ballots, whose reviewers are held against one another.
+    """
+
+    source: str
+    n: int = Field(ge=0)  # pairs judged
+    unjudged: int = Field(ge=0)
+    accuracy: float | None  # None: no pair was judged
+    kappa: float | None  # Cohen's, with a tie as a label of its own
+    first_rate: float | None  # how often the answer shown first was preferred, a tie counting half
+    longer_accuracy: float | None  # what "pick the longer" reaches on the same pairs
+    shorter_accuracy: float | None
+    matched_n: int = Field(ge=0)  # judged pairs of nearly equal length
+    matched_accuracy: float | None
+    matched_longer: float | None
+    matched_shorter: float | None
+
+    @property
+    def advisory(self) -> str | None:
+        """Why no promotion may rest on the source; None when it beats length and chance."""
+        if self.accuracy is None:
+            return f"no held-out pair tells how good {self.source} is"
+        if self.longer_accuracy is None:
+            return self.beaten_by_chance(self.accuracy, self.n, "held-out pairs")
+        if self.matched_accuracy is None:
+            return f"no held-out pair of like length tells what {self.source} goes by"
+        return self.beaten_by_length or self.beaten_by_chance(
+            self.matched_accuracy, self.matched_n, "pairs of like length"
+        )
+
+    @property
+    def beaten_by_length(self) -> str | None:
+        for pairs, accuracy, longer, shorter in (
+            ("held-out pairs", self.accuracy, self.longer_accuracy, self.shorter_accuracy),
+            (
+                "those of like length",
+                self.matched_accuracy,
+                self.matched_longer,
+                self.matched_shorter,
+            ),
+        ):
+            for name, rival in (("longer", longer), ("shorter", shorter)):
+                if accuracy is not None and rival is not None and accuracy <= rival:
+                    return (
+                        f"{self.source} is right on {accuracy:.0%} of the {pairs}, picking the "
+                        f"{name} answer on {rival:.0%}"
+                    )
+        return None
+
+    def beaten_by_chance(self, p: float, n: int, pairs: str) -> str | None:
+        """By Wilson's (1927) one-sided 95 % lower bound of an accuracy p on n pairs."""
+        z = 1.6448536269514722  # the 95 % point of the normal distribution
+        centre, spread = p + z**2 / (2 * n), z * sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)
+        lower = (centre - spread) / (1 + z**2 / n)
+        if lower > 0.5:
+            return None
+        return (
+            f"{self.source} is right on {p:.0%} of {n} {pairs}, where a coin may be as good: 95 % "
+            f"sure is only {lower:.0%}"
+        )
+
+    def __str__(self) -> str:
+        if self.accuracy is None:
+            return f"{self.source}: not calibrated"
+        return f"{self.source}: {self.accuracy:.0%} of {self.n} held-out pairs"
+
+
+Measured = dict[str, MetricEvidence]  # by metric
+
+
+class Usage(Record):
+    """What a system's answers to the sealed part cost, in mean tokens an answer."""
+
+    prompt: float
+    answer: float
+
+
+class Evidence(Record):
+    """All that a decision rests on; what was not measured is empty."""
+
+    pins: ScorePins | None
+    policy: Digest  # under which it was weighed
+    dev: Measured
+    sealed: Measured
+    slices: dict[str, Measured]  # of the sealed part
+    general: dict[str, Measured] = Field(default={})  # general ability: all items, then each slice
+    reference: Measured = Field(default={})  # against the fixed reference, sealed
+    few_shot: Measured = Field(default={})  # against the base with a few-shot prompt, sealed
+    calibration: Calibration | None = None
+    usage: dict[str, Usage] = Field(default={})  # by system
+
+    def __str__(self) -> str:
+        return f"evidence {short(self.digest)}: {len(self.sealed)} metrics"
+
+
+class Verdict(StrEnum):
+    PROMOTE = "PROMOTE"
+    HOLD = "HOLD"
+    REJECT = "REJECT"
+
+
+class Bound(Record):
+    """One-sided (1−alpha) bounds of a mean difference."""
+
+    lower: float
+    upper: float
+    won: bool
+
+
+class Decision(Record):
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    opening: int | None  # None: the challenger did not qualify, the sealed exam stayed closed
+    budget: float | None = None  # of alpha, for all openings of this champion's exam
+    alpha: float | None  # at which this opening was judged
+    bounds: dict[str, Bound]
+    needed: int | None  # further items that would settle a HOLD
+    pins: ScorePins | None
+    evidence: Digest
+    policy: Digest
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.reasons[0]}"

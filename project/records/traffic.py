@@ -1,0 +1,58 @@
+"""Requests to the served model, and what a day of them was like."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from project.records.data import Message
+from project.records.record import Record
+from project.times import moment
+
+
+class Feedback(Record):
+    """What a user made of one answer."""
+
+    rating: Literal[-1, 0, 1]
+    correction: str | None = None  # the answer that the user would have liked
+
+
+class Traffic(Record):
+    """One request to the served model, and its answer. Fields that others add are left aside."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str = Field(min_length=1)
+    at: Annotated[str, AfterValidator(moment)]
+    user: str | None = None  # or a conversation: what is not independent within itself
+    prompt: str | tuple[Message, ...]
+    response: str
+    adapter: str | None = None  # its digest, or the version's name; None: who held the seat
+    feedback: Feedback | None = None
+    latency_ms: float | None = None
+
+    @property
+    def prompt_text(self) -> str:
+        if isinstance(self.prompt, str):
+            return self.prompt
+        return "\n".join(message.content for message in self.prompt)
+
+    @property
+    def time(self) -> datetime:
+        return datetime.fromisoformat(self.at.upper()).astimezone(UTC)
+
+    def __str__(self) -> str:
+        return f"{self.at}  {self.user or 'somebody'}: {self.prompt_text[:60]}"
+
+
+class DayTally(Record):
+    """What all of a day's rows were like, counted one by one."""
+
+    hours: tuple[int, ...]  # rows in each hour of the day, UTC [24]
+    worse: int  # ratings of −1
+    neutral: int
+    better: int
+    corrected: int  # rows with the answer that the user would have liked
+    empty: int  # answers without a word
+    median_ms: float | None  # latency; None: no row tells it
+    p95_ms: float | None

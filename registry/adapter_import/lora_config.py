@@ -1,0 +1,154 @@
+"""A stranger's adapter_config.json: plain LoRA is taken from it, and everything else is refused."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from project.canonical import canonical_json
+from project.errors import InputError
+from project.records.adapters import ModelPin
+from project.records.record import Record, invalid
+from registry.adapter_import.untrusted_json import quoted, strict_json
+
+MAX_RANK = 512
+MAX_ALPHA = 4096
+MAX_TARGETS = 4096
+ALL_LINEAR = "all-linear"  # peft's word for every linear module but the head
+
+# Settings of peft's LoraConfig that must be off, and what each does when it is on.
+MUST_BE_OFF = {
+    "alora_invocation_tokens": "is activated LoRA, another method than plain LoRA",
+    "alpha_pattern": "gives single modules another scale; a pattern is not run here",
+    "arrow_config": "routes between several adapters",
+    "auto_mapping": "lets the file choose the code that is imported",
+    "bias": "trains biases, which are no LoRA weights",
+    "corda_config": "starts from changed weights of the base",
+    "ensure_weight_tying": "trains tied embeddings, which are no LoRA weights",
+    "eva_config": "starts from changed weights",
+    "exclude_modules": "is a second list of modules: name those with weights in target_modules",
+    "fan_in_fan_out": "is for modules that store their weight the other way round",
+    "kasa_config": "is KaSA, another method than plain LoRA",
+    "layer_replication": "builds another model out of the base's layers",
+    "layers_pattern": "is a pattern, which is not run here: name whole modules in target_modules",
+    "layers_to_transform": "picks layers by number: name whole modules in target_modules",
+    "loftq_config": "replaces the weights of the base",
+    "lora_bias": "adds biases, which are no LoRA weights",
+    "lora_ga_config": "starts from changed weights of the base",
+    "megatron_config": "builds modules with Megatron",
+    "modules_to_save": "brings whole modules, which are no LoRA weights",
+    "monteclora_config": "is MonteCLoRA, another method than plain LoRA",
+    "rank_pattern": "gives single modules another rank; a pattern is not run here",
+    "target_parameters": "targets parameters that are no linear modules",
+    "trainable_token_indices": "trains embeddings, which are no LoRA weights",
+    "use_bdlora": "is BD-LoRA, another method than plain LoRA",
+    "use_dora": "is DoRA, another method than plain LoRA",
+    "use_qalora": "is QA-LoRA, another method than plain LoRA",
+    "velora_config": "is VeLoRA, another method than plain LoRA",
+}
+OFF: tuple[Any, ...] = (None, False, "none", [], {})
+# How training started, where the base stayed as it was; it means nothing once weights are there.
+HARMLESS_STARTS: tuple[Any, ...] = (None, True, False, "gaussian")
+# These say nothing about what the adapter computes, or are about a setting that must be off.
+IGNORED = frozenset(
+    {"inference_mode", "megatron_core", "peft_version", "qalora_group_size", "revision"}
+)
+
+Target = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$", max_length=256)]
+
+
+class LoraSettings(Record, strict=True):
+    """What is taken from the file, by the names of peft's LoraConfig."""
+
+    peft_type: Literal["LORA"]
+    task_type: Literal["CAUSAL_LM"]
+    r: int = Field(ge=1, le=MAX_RANK)
+    lora_alpha: float = Field(gt=0, le=MAX_ALPHA)
+    lora_dropout: float = Field(default=0.0, ge=0, lt=1)
+    use_rslora: bool = False
+    # None: every linear module. JSON has lists where a frozen record has tuples.
+    target_modules: tuple[Target, ...] | None = Field(
+        strict=False, min_length=1, max_length=MAX_TARGETS
+    )
+    base_model_name_or_path: str | None = None  # told, never followed
+
+    @property
+    def scale(self) -> float:
+        """What B·A is multiplied with.
+
+        Hu et al. 2021, arXiv 2106.09685; rank-stabilised: Kalajdzievski 2023, arXiv 2312.03732.
+        """
+        return self.lora_alpha / (math.sqrt(self.r) if self.use_rslora else self.r)
+
+
+def read_config(data: bytes, place: Path) -> LoraSettings:
+    """Parse and check. Raises InputError naming `place`, what the user knows the file by, and key.
+
+    A key that is refused for what it does is told before one with a bad value.
+    """
+    config = strict_json(data, place)
+    if not isinstance(config, dict):
+        raise InputError("is no JSON object", file=place)
+    for key in sorted(config):
+        refuse_setting(key, config[key], place)
+    taken = {key: value for key, value in config.items() if key in LoraSettings.model_fields}
+    taken["target_modules"] = targets_of(config.get("target_modules"), place)
+    try:
+        return LoraSettings.model_validate(taken)
+    except ValidationError as error:
+        raise invalid(error, place) from None
+
+
+def refuse_setting(key: str, value: Any, place: Path) -> None:
+    """Raise InputError for a setting that nobody knows, or that is more than plain LoRA."""
+    if key in LoraSettings.model_fields or key in IGNORED:
+        return
+    if key == "init_lora_weights":
+        if value not in HARMLESS_STARTS:
+            problem = f"{quoted(value)} starts from changed weights of the base"
+            raise InputError(problem, file=place, field=key)
+    elif key not in MUST_BE_OFF:
+        raise InputError("is no setting of plain LoRA: remove it", file=place, field=quoted(key))
+    elif value not in OFF:
+        raise InputError(f"{quoted(value)} {MUST_BE_OFF[key]}", file=place, field=key)
+
+
+def targets_of(value: Any, place: Path) -> Any:
+    """The list as it is, for the record to check; None for every linear module."""
+    if value is None:
+        problem = "is missing: name the modules that have weights"
+        raise InputError(problem, file=place, field="target_modules")
+    if isinstance(value, str):
+        if value.lower() == ALL_LINEAR:
+            return None
+        problem = f"{quoted(value)} is a pattern, which is not run here: list the modules"
+        raise InputError(problem, file=place, field="target_modules")
+    return value
+
+
+def sane_config(settings: LoraSettings, targets: tuple[str, ...], base: ModelPin) -> bytes:
+    """The adapter_config.json that is stored: canonical, on the pinned base, with all else off."""
+    alpha = settings.lora_alpha
+    return canonical_json(
+        {
+            "alpha_pattern": {},
+            "auto_mapping": None,
+            "base_model_name_or_path": base.name,
+            "bias": "none",
+            "fan_in_fan_out": False,
+            "inference_mode": True,
+            "init_lora_weights": True,
+            "lora_alpha": int(alpha) if alpha.is_integer() else alpha,
+            "lora_dropout": settings.lora_dropout,
+            "modules_to_save": None,
+            "peft_type": settings.peft_type,
+            "r": settings.r,
+            "rank_pattern": {},
+            "revision": None,
+            "target_modules": targets,
+            "task_type": settings.task_type,
+            "use_dora": False,
+            "use_rslora": settings.use_rslora,
+        }
+    )

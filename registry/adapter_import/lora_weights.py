@@ -1,0 +1,176 @@
+"""A stranger's LoRA weights held against the base model: names, shapes, values and norms."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from project.errors import InputError
+from project.records.record import Record, read_input
+from registry.adapter_import.lora_config import LoraSettings
+from registry.adapter_import.origin import ModuleNorm
+from registry.adapter_import.safetensors_header import LENGTH, WIDTHS, Tensor
+from registry.adapter_import.untrusted_json import quoted
+
+KEY = re.compile(r"base_model\.model\.([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)\.lora_([AB])\.weight")
+STORED = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}  # numpy has no bfloat16
+BLOCK = 1 << 20  # values that are looked at together
+
+
+class Pair(Record):
+    """A module's update is B·A: A has shape [rank, inputs], B has [outputs, rank]."""
+
+    a: Tensor
+    b: Tensor
+
+
+def linear_modules(base: Path) -> dict[str, Tensor]:
+    """The weights, [outputs, inputs], of the base's linear modules, embeddings and head left out.
+
+    The base is pinned by digest, so its headers are trusted. What has the vocabulary on one side
+    is an embedding or the head; learnt positions go by their name.
+    """
+    vocabulary = json.loads(read_input(base / "config.json")).get("vocab_size")
+    found: dict[str, Tensor] = {}
+    for file in sorted(base.glob("*.safetensors")):
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(LENGTH), "little")
+            header = json.loads(stream.read(length))
+        header.pop("__metadata__", None)
+        for name, entry in header.items():
+            module, _, kind = name.rpartition(".")
+            shape, (begin, end) = tuple(entry["shape"]), entry["data_offsets"]
+            matrix = kind == "weight" and len(shape) == 2 and entry["dtype"] in WIDTHS
+            if matrix and shape[0] != vocabulary and not re.search(r"embed|\bwpe$", module):
+                start = LENGTH + length
+                found[module] = Tensor(
+                    file=file,
+                    dtype=entry["dtype"],
+                    shape=shape,
+                    begin=start + begin,
+                    end=start + end,
+                )
+    return found
+
+
+def read_pairs(
+    tensors: dict[str, Tensor], settings: LoraSettings, linears: dict[str, Tensor], place: Path
+) -> dict[str, Pair]:
+    """The adapter's pairs by module. Raises InputError unless each fits its module and the rank."""
+    halves: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in sorted(tensors.items()):
+        match = KEY.fullmatch(name)
+        if match is None:
+            problem = "is no lora_A or lora_B weight of a module"
+            raise InputError(problem, file=place, field=quoted(name))
+        module, half = match.groups()
+        if module not in linears:
+            problem = f"the base has no linear module {quoted(module)}"
+            raise InputError(problem, file=place, field=quoted(name))
+        outputs, inputs = linears[module].shape
+        wanted = (settings.r, inputs) if half == "A" else (outputs, settings.r)
+        if tensor.shape != wanted:
+            problem = f"has shape {list(tensor.shape)}; rank and base ask for {list(wanted)}"
+            raise InputError(problem, file=place, field=quoted(name))
+        halves.setdefault(module, {})[half] = tensor
+    for module, found in halves.items():
+        if found.keys() != {"A", "B"}:
+            problem = f"has lora_{min(found)} without its other half"
+            raise InputError(problem, file=place, field=module)
+    return {module: Pair(a=found["A"], b=found["B"]) for module, found in halves.items()}
+
+
+def resolve_targets(
+    settings: LoraSettings, modules: set[str], linears: dict[str, Tensor], place: Path
+) -> tuple[str, ...]:
+    """The list of target modules, which must name exactly the modules that have weights.
+
+    A name means every module that it ends, as peft has it. Raises InputError.
+    """
+    declared = settings.target_modules or {module.rpartition(".")[2] for module in linears}
+    targets = set(declared)
+    named = {module: targets & set(endings(module)) for module in linears}
+    field = "target_modules"
+    for target in sorted(targets - set().union(*named.values())):
+        raise InputError(f"the base has no linear module {target!r}", file=place, field=field)
+    wanted = {module for module, names in named.items() if names}
+    for module in sorted(wanted - modules):
+        raise InputError(f"names {module}, which has no weights", file=place, field=field)
+    for module in sorted(modules - wanted):
+        raise InputError(f"leaves out {module}, which has weights", file=place, field=field)
+    return tuple(sorted(targets))
+
+
+def endings(module: str) -> Iterator[str]:
+    """`a.b.c`, `b.c` and `c`."""
+    parts = module.split(".")
+    return (".".join(parts[i:]) for i in range(len(parts)))
+
+
+def blocks(tensor: Tensor) -> Iterator[NDArray[np.floating]]:
+    """A tensor's values in runs of BLOCK, from a memory map; BF16 as the F32 of the same bits."""
+    count = (tensor.end - tensor.begin) // WIDTHS[tensor.dtype]
+    stored = np.memmap(
+        tensor.file, STORED[tensor.dtype], mode="r", offset=tensor.begin, shape=(count,)
+    )
+    for start in range(0, count, BLOCK):
+        block = stored[start : start + BLOCK]
+        if tensor.dtype == "BF16":
+            yield (block.astype("<u4") << np.uint32(16)).view("<f4")
+        else:
+            yield block
+
+
+def refuse_values(pairs: dict[str, Pair], place: Path) -> None:
+    """Raise InputError for a value that is not finite, and when all updates are zero."""
+    moved = False
+    for module, pair in pairs.items():
+        for half, tensor in (("A", pair.a), ("B", pair.b)):
+            field = f"{module}.lora_{half}"
+            for number, block in enumerate(blocks(tensor)):
+                if not (finite := np.isfinite(block)).all():
+                    index = number * BLOCK + int(finite.argmin())
+                    problem = f"value {index} is {block[finite.argmin()]}: not finite"
+                    raise InputError(problem, file=place, field=field)
+                moved |= half == "B" and bool(block.any())
+    if not moved:
+        raise InputError("changes nothing: every lora_B is zero", file=place)
+
+
+def norms(pairs: dict[str, Pair], linears: dict[str, Tensor], scale: float) -> list[ModuleNorm]:
+    """How far each module is moved, beside its weight, in order of the modules' names.
+
+    ‖B·A‖² = tr(BᵀB · A·Aᵀ) for the Frobenius norm, so B·A itself is never made.
+    """
+    return [
+        ModuleNorm(
+            module=module,
+            update=six_digits(scale * product_norm(pair)),
+            weight=six_digits(norm(linears[module])),
+        )
+        for module, pair in sorted(pairs.items())
+    ]
+
+
+def product_norm(pair: Pair) -> float:
+    a, b = matrix(pair.a), matrix(pair.b)
+    return float(np.sqrt(max(np.sum((b.T @ b) * (a @ a.T)), 0.0)))
+
+
+def matrix(tensor: Tensor) -> NDArray[np.float64]:
+    return np.concatenate([block.astype(np.float64) for block in blocks(tensor)]).reshape(
+        tensor.shape
+    )
+
+
+def norm(tensor: Tensor) -> float:
+    """The Frobenius norm, in bounded memory."""
+    return float(np.sqrt(sum(np.sum(np.square(b, dtype=np.float64)) for b in blocks(tensor))))
+
+
+def six_digits(value: float) -> float:
+    """As much as does not depend on the order in which a machine adds."""
+    return float(f"{value:.6g}")

@@ -1,0 +1,85 @@
+"""The rows of the ledger: every look at an exam, and what came of it."""
+
+from sqlalchemy import ColumnElement, Connection, case, func, insert, select, update
+
+from project.records.events import Detail
+from project.records.scores import Decision, Exam, ScorePins
+from registry.alpha_ledger.spending import Looks, Opening
+from registry.artifacts.artifact_store import Artifacts
+from registry.storage.tables import openings
+
+FRESH_SHARE = 0.5  # an exam that shares more of its items with an earlier one is not fresh
+
+
+def key(pins: ScorePins) -> dict[str, str]:
+    """Which row is about these pins."""
+    return {
+        "eval_set": pins.eval_set,
+        "champion": pins.champion or "",
+        "challenger": pins.challenger,
+    }
+
+
+def matching(pins: ScorePins) -> list[ColumnElement[bool]]:
+    return [openings.c[name] == value for name, value in key(pins).items()]
+
+
+def known(connection: Connection, pins: ScorePins) -> Opening | None:
+    """The look that this pair has had at this exam already."""
+    query = select(openings.c.opening, openings.c.budget).where(*matching(pins))
+    row = connection.execute(query).first()
+    return Opening(number=row.opening, budget=row.budget) if row else None
+
+
+def record(connection: Connection, pins: ScorePins, opening: Opening, alpha: float) -> None:
+    level = {"opening": opening.number, "budget": opening.budget, "alpha": opening.level(alpha)}
+    connection.execute(insert(openings).values(key(pins) | level | {"promoted": False}))
+
+
+def note(connection: Connection, decision: Decision, *, promoted: bool) -> None:
+    """Keep whether the look of a decision came to a promotion that holds."""
+    if decision.pins:
+        look = update(openings).where(*matching(decision.pins))
+        connection.execute(look.values(promoted=promoted))
+
+
+def pinned(pins: ScorePins) -> Detail:
+    """What an event says of the pins: of numerics, whose fields details cannot hold, the digest."""
+    numerics: Detail = {"numerics": pins.numerics.digest} if pins.numerics else {}
+    return pins.model_dump(exclude={"numerics"}) | numerics
+
+
+def told(opening: Opening, alpha: float) -> Detail:
+    """What an event says of a look; details have no floats, and repr gives them back to the bit."""
+    return {
+        "opening": opening.number,
+        "budget": repr(opening.budget),
+        "alpha": repr(opening.level(alpha)),
+    }
+
+
+def looks(connection: Connection, artifacts: Artifacts, exam: Exam) -> list[Looks]:
+    """All looks at this exam and at those that it shares most items with, by champion."""
+    spent = case((openings.c.promoted, 0.0), else_=openings.c.alpha)
+    query = select(
+        openings.c.eval_set,
+        openings.c.champion,
+        func.count().label("count"),
+        func.sum(case((openings.c.promoted, 1), else_=0)).label("promoted"),
+        func.sum(spent).label("spent"),
+    ).group_by(openings.c.eval_set, openings.c.champion)
+    found = connection.execute(query).all()
+    kin = {
+        eval_set: exam.shared(artifacts.get_record(Exam, eval_set)) > FRESH_SHARE
+        for eval_set in {row.eval_set for row in found}
+    }
+    return [
+        Looks(
+            champion=row.champion or None,
+            count=row[2],
+            promoted=row.promoted,
+            spent=row.spent,
+        )
+        for row in found
+        if kin[row.eval_set]
+    ]

@@ -1,0 +1,49 @@
+"""The ledger of looks at an exam: how much of alpha each may spend, and what a promotion earns."""
+
+from collections.abc import Sequence
+from math import pi
+
+from project.records.record import Digest, Record
+
+LEAST = 0.001  # of alpha: too little to promote anything, enough to compute a bound with
+
+
+class Looks(Record):
+    """All looks at an exam against one champion. The same pair again is the same look."""
+
+    champion: Digest | None  # None: the bare base
+    count: int
+    promoted: int  # how many came to a promotion that was not rolled back
+    spent: float  # the levels of all others
+
+
+class Opening(Record):
+    """The place of a look: the k-th of its champion's, out of a budget for all of them."""
+
+    number: int
+    budget: float
+
+    def level(self, alpha: float) -> float:
+        """At what level the look is judged: never at more than alpha, whatever was earned."""
+        return min(alpha, alpha_at(self.budget, self.number))
+
+
+def alpha_at(budget: float, opening: int) -> float:
+    """The k-th look's share: 6·budget/(π²k²), which sums to the budget over all k."""
+    return 6 * budget / (pi * opening) ** 2
+
+
+def next_opening(looks: Sequence[Looks], champion: Digest | None, alpha: float) -> Opening:
+    """Where the next look stands, after all earlier ones at this exam.
+
+    A champion's looks share a budget. The first champion's is alpha, so that equal challengers are
+    ever promoted with a probability of at most alpha. A promotion is a new null hypothesis and
+    earns alpha anew, while the looks that failed before stay paid for: alpha-investing (Foster &
+    Stine 2008, J. R. Stat. Soc. B 70), by which E[false promotions] ≤ alpha · (E[promotions] + 1).
+    When a rollback takes back what was spent already, next to nothing is left: the exam is spent.
+    """
+    others = [look for look in looks if look.champion != champion]
+    earned = alpha * (1 + sum(look.promoted for look in others))
+    budget = max(earned - sum(look.spent for look in others), LEAST * alpha)
+    own = sum(look.count for look in looks if look.champion == champion)
+    return Opening(number=own + 1, budget=budget)

@@ -1,0 +1,1 @@
+"""Files by the digest of their bytes."""

@@ -1,0 +1,1 @@
+"""What is done once for each date, by whom, and who is told."""

@@ -1,0 +1,120 @@
+"""What people are to be told, kept until they were told.
+
+A notice is written in the same transaction as what it tells of, so that neither is without the
+other. It may reach its reader twice, when a process dies between sending and marking; it carries a
+key by which the reader can tell. It is never lost.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import Field
+from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+
+from project.records.record import Record
+from project.times import moment_of, stamp
+from registry.storage.database import reading, writing
+from registry.storage.tables import outbox
+
+LONGEST_WAIT = timedelta(hours=6)  # for the next try; what lies further away is a clock set back
+
+
+class Notice(Record):
+    """What happened, for people; the same key is the same notice."""
+
+    key: str = Field(pattern=r"^[!-~]([ -~]{0,198}[!-~])?$")  # also a header's value
+    kind: str = Field(pattern=r"^[a-z][a-z-]{0,62}$")
+    text: str = Field(min_length=1)
+    detail: dict[str, str | int | float | bool | None] = Field(default={})
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text}"
+
+
+class Letter(Record):
+    """A notice on its way."""
+
+    id: int
+    notice: Notice
+    attempt: int  # counted from 1
+    delivered: tuple[str, ...]  # the destinations that have it
+
+
+def put(connection: Connection, notice: Notice, now: datetime) -> None:
+    """Keep a notice to be sent, inside the caller's transaction; one with a known key is dropped.
+
+    The connection comes from `writing`, so nobody else can put the key in between.
+    """
+    known = select(outbox.c.id).where(outbox.c.key == notice.key)
+    if connection.execute(known).first():
+        return
+    row = {
+        "key": notice.key,
+        "record": notice.canonical().decode(),
+        "created": stamp(now),
+        "attempts": 0,
+        "next_try": stamp(now),
+        "delivered": "",
+    }
+    connection.execute(insert(outbox).values(row))
+
+
+def take(engine: Engine, now: datetime, hold: timedelta) -> Letter | None:
+    """The oldest notice that is due, which nobody else takes for a while; None: none is due."""
+    waiting = select(outbox).where(outbox.c.sent_at.is_(None), outbox.c.next_try.is_not(None))
+    with reading(engine) as connection:  # most of the time there is nothing to lock for
+        if not any(due(row, now) for row in connection.execute(waiting)):
+            return None
+    with writing(engine) as connection:
+        rows = connection.execute(waiting.order_by(outbox.c.id)).all()
+        row = next((row for row in rows if due(row, now)), None)
+        if row is None:
+            return None
+        taken = {"attempts": row.attempts + 1, "next_try": stamp(now + hold)}
+        connection.execute(update(outbox).where(outbox.c.id == row.id).values(taken))
+    return Letter(
+        id=row.id,
+        notice=Notice.model_validate_json(row.record),
+        attempt=row.attempts + 1,
+        delivered=tuple(row.delivered.split()),
+    )
+
+
+def due(row: Row[Any], now: datetime) -> bool:
+    return not now < moment_of(row.next_try) <= now + LONGEST_WAIT
+
+
+def mark(engine: Engine, letter: Letter, delivered: tuple[str, ...]) -> None:
+    """Keep which destinations have a notice, right after the last of them got it."""
+    change(engine, letter, delivered=" ".join(delivered))
+
+
+def close(engine: Engine, letter: Letter, now: datetime) -> None:
+    """All destinations have the notice."""
+    change(engine, letter, sent_at=stamp(now))
+
+
+def postpone(engine: Engine, letter: Letter, now: datetime, wait: timedelta | None) -> None:
+    """Try again later; None: give up, until `revive`."""
+    change(engine, letter, next_try=None if wait is None else stamp(now + wait))
+
+
+def revive(engine: Engine, now: datetime) -> int:
+    """Try again what was given up; returns how many notices that are."""
+    given_up = update(outbox).where(outbox.c.sent_at.is_(None), outbox.c.next_try.is_(None))
+    with writing(engine) as connection:
+        again = given_up.values(next_try=stamp(now), attempts=0)
+        return connection.execute(again).rowcount
+
+
+def depth(engine: Engine) -> tuple[int, int]:
+    """How many notices wait to be sent, and how many were given up."""
+    counts = select(func.count(outbox.c.next_try), func.count()).where(outbox.c.sent_at.is_(None))
+    with reading(engine) as connection:
+        waiting, unsent = connection.execute(counts).one()
+    return waiting, unsent - waiting
+
+
+def change(engine: Engine, letter: Letter, **values: object) -> None:
+    with writing(engine) as connection:
+        connection.execute(update(outbox).where(outbox.c.id == letter.id).values(values))

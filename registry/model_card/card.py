@@ -1,0 +1,250 @@
+"""A version's model card: a README.md for people and for the Hugging Face Hub, from the records."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from markupsafe import Markup
+
+from project.model_pins import EMBEDDED
+from project.records.adapters import ModelPin
+from project.records.record import Record
+from project.records.scores import Measured, MetricEvidence
+from registry.lineage import Lineage, name_of
+from registry.model_card.licence import licence
+from registry.model_card.markdown import code, one_line, render_markdown, text
+
+TEMPLATE = Path(__file__).parent / "templates" / "card.md"
+PREFERENCE = "preference"
+
+
+class Line(Record):
+    """A row of a table of scores, as it is printed."""
+
+    label: str
+    champion: str
+    challenger: str
+    difference: str
+    interval: str
+    n: int
+
+
+def card(lineage: Lineage, *, merged: bool = False) -> str:
+    """The whole README.md. Equal records give equal bytes."""
+    base = lineage.version.adapter.base
+    stated = licence(base)
+    return render_markdown(
+        TEMPLATE,
+        lineage=lineage,
+        base=base,
+        precision=precision(lineage),
+        merged=merged,
+        decision=lineage.decision,
+        opponent=name_of(lineage.opponent),
+        standing=standing(lineage),
+        tables=tables(lineage),
+        limitations=list(limitations(lineage)),
+        checks=checks(lineage),
+        licence=stated,
+        pins=pins(lineage),
+        front_matter=Markup(front_matter(lineage, stated, merged=merged)),
+    )
+
+
+def precision(lineage: Lineage) -> str:
+    """In which the adapter was trained, as far as its record tells."""
+    numerics = lineage.version.adapter.numerics
+    return numerics.precision if numerics else "bfloat16"
+
+
+def standing(lineage: Lineage) -> str:
+    """What the version is to its family today."""
+    names = [f"the {name}" for name in lineage.aliases]
+    return " and ".join(names) if names else "which no alias names"
+
+
+# --- front matter -------------------------------------------------------------------------------
+
+
+def front_matter(lineage: Lineage, stated: str | None, *, merged: bool) -> str:
+    """The YAML that the Hub reads: https://huggingface.co/docs/hub/model-cards."""
+    base = lineage.version.adapter.base
+    fields: dict[str, Any] = {
+        "library_name": "transformers" if merged else "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["incumbent", "lora"],
+    }
+    if hub_name := on_the_hub(base):
+        fields["base_model"] = one_line(hub_name)
+        fields["base_model_relation"] = "finetune" if merged else "adapter"
+    if stated:
+        fields["license"] = one_line(stated)
+    if found := list(results(lineage)):
+        fields["model-index"] = [{"name": lineage.version.label, "results": found}]
+    width = 1 << 20  # a value is one line: none can end the front matter
+    return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=width).rstrip()
+
+
+def on_the_hub(base: ModelPin) -> str | None:
+    """The Hub's name of a base that came from there; a local folder has none."""
+    return base.name if base.model == EMBEDDED or base.revision else None
+
+
+def results(lineage: Lineage) -> Iterator[dict[str, Any]]:
+    """This version's own scores, in the Hub's form; a preference as the share that prefers it."""
+    for title, measured in parts(lineage).items():
+        metrics = [
+            {"type": name, "name": name, "value": round(own_score(found), 4)}
+            for name, found in ((one_line(metric), found) for metric, found in measured.items())
+        ]
+        family = lineage.version.family
+        yield {
+            "task": {"type": "text-generation"},
+            "dataset": {"name": f"{family}: {one_line(title)}", "type": family},
+            "metrics": metrics,
+        }
+
+
+def own_score(found: MetricEvidence) -> float:
+    return 0.5 + found.diff if found.challenger_mean is None else found.challenger_mean
+
+
+# --- scores -------------------------------------------------------------------------------------
+
+
+def parts(lineage: Lineage) -> dict[str, Measured]:
+    """What was measured against the opponent and may be shown; the empty left out."""
+    evidence = lineage.evidence
+    if evidence is None:
+        return {}
+    general = evidence.general
+    found = {"Sealed eval set": lineage.sealed, "Dev eval set": evidence.dev} | {
+        f"General ability, {name}": measured for name, measured in general.items()
+    }
+    return {title: measured for title, measured in found.items() if measured}
+
+
+def tables(lineage: Lineage) -> dict[str, list[Line]]:
+    """The scores by part, then the slices of the gating metrics."""
+    found = {
+        title: [line(metric, m) for metric, m in ordered(measured, lineage.gating)]
+        for title, measured in parts(lineage).items()
+    }
+    slices = [
+        line(f"{name}: {metric}", m)
+        for name, measured in lineage.slices.items()
+        for metric, m in ordered(measured, lineage.gating)
+        if metric in lineage.gating
+    ]
+    return found | ({"Slices of the sealed eval set": slices} if slices else {})
+
+
+def ordered(measured: Measured, gating: tuple[str, ...]) -> list[tuple[str, MetricEvidence]]:
+    """The gating metrics first."""
+    return sorted(measured.items(), key=lambda pair: (pair[0] not in gating, pair[0]))
+
+
+def line(label: str, found: MetricEvidence) -> Line:
+    lower, upper = found.bootstrap
+    return Line(
+        label=label,
+        champion=mean(found.champion_mean),
+        challenger=mean(found.challenger_mean),
+        difference=f"{found.diff:+.3f}",
+        interval=f"{lower:+.3f} … {upper:+.3f}",
+        n=found.n,
+    )
+
+
+def mean(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+# --- what to beware of --------------------------------------------------------------------------
+
+
+def limitations(lineage: Lineage) -> Iterator[str]:
+    """What the measurements say against the version, and what nobody measured."""
+    if lineage.evidence is None:
+        yield "Nothing was measured."
+    elif not lineage.opened:
+        yield "It was measured on the dev part alone, which everybody may look at and tune on."
+    if lineage.evidence:
+        slices = [(name, m) for name, m in each(lineage.slices) if m in lineage.gating]
+        yield from lost(lineage, lineage.slices, slices, "the slices")
+        general = lineage.evidence.general
+        yield from lost(lineage, general, list(each(general)), "general ability")
+        if not general:
+            yield "General ability was not measured: what it forgot is not known."
+        calibration = lineage.evidence.calibration
+        if calibration and (advisory := calibration.advisory):
+            yield f"The preference is advisory only: {advisory}."
+    if lineage.origin:
+        yield "The data and the recipe are not known: the adapter was made elsewhere."
+        for norm in lineage.origin.absurd:
+            yield f"The update of {norm}."
+    if lineage.gate and (failed := [check for check in lineage.gate.checks if not check.passed]):
+        yield from (f"The data failed a check: {check}." for check in failed)
+
+
+def each(groups: Mapping[str, Measured]) -> Iterator[tuple[str, str]]:
+    return ((name, metric) for name, measured in groups.items() for metric in sorted(measured))
+
+
+def lost(
+    lineage: Lineage,
+    groups: Mapping[str, Measured],
+    chosen: Sequence[tuple[str, str]],
+    what: str,
+) -> Iterator[str]:
+    """Every chosen group and metric whose whole interval is below zero, or that there is none."""
+    worse = [(name, m) for name, m in chosen if groups[name][m].bootstrap[1] < 0]
+    for name, metric in worse:
+        found = groups[name][metric]
+        yield (
+            f"In {what}, {name}, it is worse than {name_of(lineage.opponent)}: {metric} by "
+            f"{-found.diff:.3f} on {found.n} items."
+        )
+    if chosen and not worse:
+        yield f"In {what} nothing is clearly worse: no interval lies below zero."
+
+
+def checks(lineage: Lineage) -> str:
+    """How the data's checks came out, in a sentence."""
+    if lineage.gate is None:
+        return "No report of checks is stored."
+    return f"Of {lineage.gate.row_count} rows, {lineage.gate}."
+
+
+# --- lineage ------------------------------------------------------------------------------------
+
+
+def pins(lineage: Lineage) -> dict[str, Markup]:
+    """Everything that the version rests on, by digest."""
+    version, decision = lineage.version, lineage.decision
+    adapter, base = version.adapter, version.adapter.base
+    rows: dict[str, object] = {
+        "adapter": code(adapter.files),
+        "base model": Markup(f"{text(base.name)}, revision {text(base.revision or 'none')}"),
+        "base weights": code(base.weights),
+        "base configuration": code(base.config),
+        "chat template": code(base.chat_template) if base.chat_template else "none",
+        "recipe": code(adapter.recipe),
+        "dataset" if lineage.dataset else "record of the import": code(adapter.dataset),
+    }
+    if lineage.dataset:
+        rows |= {"rows": code(lineage.dataset.rows), "contract": code(lineage.dataset.contract)}
+    if adapter.numerics:
+        rows["trained in"] = str(adapter.numerics)
+    rows["trained from"] = lineage.parent or "the base, without an earlier adapter"
+    if decision:
+        rows |= {
+            "evidence": code(decision.evidence),
+            "policy": code(decision.policy),
+            "decision": code(decision.digest),
+        }
+        if decision.pins and decision.pins.numerics:
+            rows["answered in"] = str(decision.pins.numerics)
+    rows["submitted"] = f"{version.at} by {version.actor}"
+    return {name: text(value) for name, value in rows.items()}

@@ -1,0 +1,54 @@
+"""Where the registry is, and in whose name it is written."""
+
+import getpass
+import os
+from pathlib import Path
+
+from pydantic import Field
+
+from project.records.record import Record
+from project.settings import PARAMS, Settings
+
+NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"  # of a family or an alias
+
+
+class Keys(Record):
+    """Whose signatures count, and in whose name to sign: files with EC keys in PEM."""
+
+    public: tuple[Path, ...] = ()
+    private: Path | None = None
+    required: bool = False  # no promotion, export or deployment without a signature that holds
+
+
+class RegistryParams(Settings):
+    """Adapters of one family compete for one seat."""
+
+    family: str = Field(default="default", pattern=NAME)
+    # SQLAlchemy and fsspec URLs; null: SQLite and a folder in the home of all state. An address
+    # with a password belongs in $INCUMBENT_DATABASE.
+    database: str | None = None
+    artifacts: str | None = None
+    roles: Path | None = None  # YAML: {submit, vote, promote: [names]}
+    public_keys: tuple[Path, ...] = ()  # signatures are held against these, as far as there are any
+    require_signature: bool = False  # refuse to promote, export or deploy what nobody signed
+
+    @property
+    def keys(self) -> Keys:
+        """With the private key that $INCUMBENT_SIGNING_KEY names, which no file of ours holds."""
+        project = PARAMS.resolve().parent  # where params.yaml is a link, its keys are at its end
+        private = os.environ.get("INCUMBENT_SIGNING_KEY")
+        return Keys(
+            public=tuple(project / key for key in self.public_keys),
+            private=Path(private) if private else None,
+            required=self.require_signature,
+        )
+
+
+def current_actor() -> str:
+    """Whose name stands in the history: $INCUMBENT_ACTOR, or the user of this process."""
+    if actor := os.environ.get("INCUMBENT_ACTOR"):
+        return actor
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user often has no name
+        return f"uid {os.getuid()}"

@@ -1,0 +1,1 @@
+"""Signatures of versions, and the keys that make them."""

@@ -1,0 +1,121 @@
+"""Connections to the registry's database, SQLite or PostgreSQL, that survive a crash anywhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from project.errors import IncumbentError, InputError
+
+BUSY_SECONDS = 30
+WRITERS_LOCK = 0x1C0B  # PostgreSQL's advisory lock that all writers of a registry take
+HEAD = "0002"  # the newest migration; a test keeps it true
+
+
+def connect(url: str) -> Engine:
+    """Open the database and bring its schema up to date.
+
+    Raises InputError for a URL that is none or a database that cannot be reached, IncumbentError
+    for a schema that is newer than this program.
+    """
+    try:
+        engine = engine_of(url)
+        with engine.connect() as connection:
+            found = revision(connection)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise InputError(f"the registry's database is no such URL: {error}") from None
+    except DBAPIError as error:
+        raise InputError(f"cannot open the registry's database: {error.orig}") from None
+    except OSError as error:
+        raise InputError(f"cannot open the registry's database: {error}") from None
+    if found != HEAD:
+        migrate(engine)
+    return engine
+
+
+def engine_of(url: str) -> Engine:
+    """The engine alone; it never waits for a free connection of its own.
+
+    Whoever holds the writers' lock also reads on a second connection: it must get one however many
+    threads wait for the lock.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True, max_overflow=-1)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1)
+    event.listen(engine, "connect", configure)
+    return engine
+
+
+def configure(connection: Any, _record: object) -> None:
+    """A committed transaction is on the disk; readers and a writer do not wait for each other."""
+    connection.isolation_level = None  # transactions begin where `writing` says, not before
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def revision(connection: Connection) -> str | None:
+    """The migration that the schema is at; None for an empty database."""
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema up to date, in one transaction; of two first users, one does it."""
+    # Imported here because a schema is seldom old, and start-up should not wait for Alembic.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError:
+            raise IncumbentError(
+                f"the registry's schema is {revision(connection)}, which this version of Incumbent "
+                f"does not know (it knows up to {HEAD}): install a newer one"
+            ) from None
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that holds the write lock from its first statement on.
+
+    What it reads is what it changes: no other writer can come between. Raises IncumbentError when
+    the database cannot be written to; nothing of the transaction is kept then.
+    """
+    try:
+        with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                lock = text("SELECT pg_advisory_xact_lock(:key)")
+                connection.execute(lock, {"key": WRITERS_LOCK})
+            yield connection
+            connection.commit()
+    except DBAPIError as error:
+        raise IncumbentError(
+            f"the registry could not be written, and nothing was changed: {error.orig}"
+        ) from error
+    except SQLAlchemyError as error:
+        raise IncumbentError(f"the registry's database failed: {error}") from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection to read on. Raises IncumbentError when the database cannot be read."""
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise IncumbentError(f"the registry could not be read: {error.orig}") from error

@@ -1,0 +1,80 @@
+"""How versions came to the seat and lost it: each question takes a few steps in the index."""
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from project.records.events import Event, EventKind
+from registry.storage.event_chain import event_of
+from registry.storage.tables import events
+
+MOVES: tuple[EventKind, ...] = ("promote", "rollback")
+COUNTS_FROM = "counts_from"  # in a promotion's detail
+# As it stands in a promotion's record; a reason that says so has its quotes escaped there.
+BY_PERSON = events.c.record.contains('"by":"person"')
+
+Where = ColumnElement[bool]
+
+
+def last_move(connection: Connection, family: str, *where: Where) -> Event | None:
+    """The newest event that gave the seat to somebody. Raises IncumbentError if it was changed."""
+    newest = [first(connection, family, kind, *where, newest=True) for kind in MOVES]
+    return max(filter(None, newest), key=lambda event: event.seq, default=None)
+
+
+def move_after(connection: Connection, family: str, seq: int) -> Event | None:
+    """The event that gave the seat to the next one."""
+    later = events.c.seq > seq
+    oldest = [first(connection, family, kind, later, newest=False) for kind in MOVES]
+    return min(filter(None, oldest), key=lambda event: event.seq, default=None)
+
+
+def tenure(
+    connection: Connection, family: str, number: int, *where: Where
+) -> tuple[Event | None, Event | None]:
+    """The events by which a version last gained the seat, and lost it again."""
+    gained = last_move(connection, family, events.c.number == number, *where)
+    return gained, move_after(connection, family, gained.seq) if gained else None
+
+
+def fallen(connection: Connection, family: str, number: int, since: int) -> bool:
+    """Whether a rollback took the seat from a version after event `since`."""
+    gained, lost = tenure(connection, family, number)
+    while gained and (lost is None or lost.seq > since):
+        if lost and lost.kind == "rollback":
+            return True
+        gained, lost = tenure(connection, family, number, events.c.seq < gained.seq)
+    return False
+
+
+def reference(connection: Connection, family: str, until: int | None = None) -> int | None:
+    """The version that the regression budget counts from, before event until.
+
+    It is the last champion that a person approved, by promoting it by hand or by rolling back to
+    it; else the first champion.
+    """
+    earlier = [] if until is None else [events.c.seq < until]
+    move = last_move(connection, family, *earlier)
+    if move is None or move.kind == "rollback":
+        return move.version if move else None
+    if COUNTS_FROM in move.detail:
+        return int(str(move.detail[COUNTS_FROM]))
+    return looked_up(connection, family, earlier).version
+
+
+def looked_up(connection: Connection, family: str, earlier: list[Where]) -> Event:
+    """The same, past every promotion since, for those that do not say yet what it counts from."""
+    by_hand = first(connection, family, "promote", BY_PERSON, *earlier, newest=True)
+    back = first(connection, family, "rollback", *earlier, newest=True)
+    beginning = first(connection, family, "promote", *earlier, newest=False)
+    approved = max(filter(None, (by_hand, back)), key=lambda event: event.seq, default=beginning)
+    assert approved is not None, "a seat that was moved was promoted to"
+    return approved
+
+
+def first(
+    connection: Connection, family: str, kind: EventKind, *where: Where, newest: bool
+) -> Event | None:
+    """The newest or the oldest event of a kind: one kind at a time is one step in the index."""
+    query = select(events).where(events.c.family == family, events.c.kind == kind, *where)
+    ordered = query.order_by(events.c.seq.desc() if newest else events.c.seq)
+    row = connection.execute(ordered.limit(1)).first()
+    return event_of(row) if row else None

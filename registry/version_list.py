@@ -1,0 +1,62 @@
+"""The family's versions a page at a time, with what came of each."""
+
+from sqlalchemy import and_, func, select
+
+from project.records.adapters import AdapterVersion
+from project.records.record import Record
+from project.records.scores import Verdict
+from registry.reader import Reader, parsed
+from registry.state import CHAMPION
+from registry.storage.event_chain import event_of
+from registry.storage.tables import aliases, events, versions
+
+
+class Entry(Record):
+    """One version, the newest verdict on it, and whether it holds the seat."""
+
+    version: AdapterVersion
+    verdict: Verdict | None
+    champion: bool
+
+
+def newest(reader: Reader, limit: int | None = None, before: int | None = None) -> list[Entry]:
+    """The newest `limit` versions that were not deleted, oldest first; with numbers below `before`.
+
+    One query. Raises IncumbentError for a version or a decision that was changed.
+    """
+    own = events.alias()
+    newest_decision = (
+        select(func.max(own.c.seq))
+        .where(
+            own.c.family == versions.c.family,
+            own.c.number == versions.c.number,
+            own.c.kind == "decide",
+        )
+        .correlate(versions)
+        .scalar_subquery()
+    )
+    seat = and_(
+        aliases.c.family == versions.c.family,
+        aliases.c.number == versions.c.number,
+        aliases.c.name == CHAMPION,
+    )
+    query = (
+        select(versions.c.record.label("version"), aliases.c.name.label("seat"), events)
+        .select_from(versions)
+        .outerjoin(events, events.c.seq == newest_decision)
+        .outerjoin(aliases, seat)
+        .where(versions.c.family == reader.family, versions.c.deleted.is_(False))
+    )
+    if before is not None:
+        query = query.where(versions.c.number < before)
+    query = query.order_by(versions.c.number.desc()).limit(limit)
+    with reader.engine.connect() as connection:
+        rows = connection.execute(query).all()
+    return [
+        Entry(
+            version=parsed(AdapterVersion, row.version),
+            verdict=Verdict(str(event_of(row).detail["verdict"])) if row.seq else None,
+            champion=row.seat is not None,
+        )
+        for row in reversed(rows)
+    ]

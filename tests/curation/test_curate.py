@@ -1,0 +1,134 @@
+"""Curation keeps twins together and every row on its side."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pytest
+
+from curation.curate import clean, corrected, draw, lot, side, split, thinned, unrepeated
+from curation.curation_settings import CurateParams
+from project.near_duplicates import families
+from project.records.data import Message, Row, Split
+
+
+def row(prompt: str, completion: str = "an answer", group: str | None = None) -> Row:
+    return Row.of(prompt, completion, group=group or prompt, source="test")
+
+
+def many(count: int) -> list[Row]:
+    return [row(f"question {i}", f"answer {i}") for i in range(count)]
+
+
+def groups(rows: Iterable[Row]) -> set[str]:
+    return {row.group for row in rows}
+
+
+def dealt(rows: list[Row], params: CurateParams, similarity: float = 0.8) -> dict[Split, list[Row]]:
+    lots, grouped = draw(rows, families(rows, similarity), params)
+    return split(grouped, lots, params)
+
+
+def test_text_is_composed_and_stripped() -> None:
+    (message,) = clean(row("q", "  Cafe\u0301 \n")).completion
+    assert message == Message(role="assistant", content="Caf\u00e9")
+
+
+def test_only_the_first_of_equal_rows_is_kept() -> None:
+    assert list(unrepeated([row("q"), row("q"), row("q", "other")])) == [
+        row("q"),
+        row("q", "other"),
+    ]
+
+
+def test_answers_in_nearly_the_same_words_share_a_group() -> None:
+    rows = [
+        row("a", "Return the mean of the values along an axis."),
+        row("b", "Return the mean of values along the axis."),
+        row("c", "Compute a singular value decomposition of a matrix."),
+    ]
+    assert families(rows, similarity=0.7) == ["a", "a", "c"]
+
+
+def test_being_a_twin_is_transitive_through_names_and_words() -> None:
+    rows = [
+        row("1", "one two three four five", group="x"),
+        row("2", "one two three four five", group="y"),
+        row("3", "six seven eight nine ten", group="y"),
+    ]
+    assert set(families(rows, similarity=0.9)) == {"x"}
+
+
+def test_short_answers_are_no_twins() -> None:
+    assert families([row("a", "yes"), row("b", "yes")], similarity=0.5) == ["a", "b"]
+
+
+def test_a_group_is_thinned_to_its_limit() -> None:
+    rows = [row(f"q{i}", group="one") for i in range(9)]
+    assert len(list(thinned(rows, CurateParams(max_per_group=2)))) == 2
+    assert len(list(thinned(rows, CurateParams(max_per_group=None)))) == 9
+
+
+def test_no_group_stands_on_two_sides() -> None:
+    rows = [row(f"q{i}", group=f"g{i % 50}") for i in range(500)]
+    parts = dealt(rows, CurateParams())
+    sides = Counter(group for rows in parts.values() for group in groups(rows))
+    assert set(sides.values()) == {1}
+
+
+def test_the_shares_are_about_what_was_asked() -> None:
+    parts = dealt(many(2000), CurateParams(dev_share=0.1, sealed_share=0.3))
+    assert len(parts[Split.DEV]) == pytest.approx(200, abs=50)
+    assert len(parts[Split.SEALED]) == pytest.approx(600, abs=90)
+
+
+def test_answers_without_a_word_are_no_twins() -> None:
+    assert families([row("a", "?!"), row("b", "?!")], similarity=0.5) == ["a", "b"]
+
+
+def test_a_new_twin_never_moves_a_trained_row_into_the_exam() -> None:
+    params = CurateParams()
+    order = [Split.TRAIN, Split.DEV, Split.SEALED]
+    moved = 0
+    for i in range(60):
+        rows = [row(f"q{i}", f"one two three four five six {i}", group=f"g{i}")]
+        twin = row(f"t{i}", f"one two three four five six {i}", group=f"a{i}")
+        before = side(lot(params.seed, f"g{i}"), params)
+        (after,) = (part for part, found in dealt([*rows, twin], params).items() if found)
+        assert order.index(after) <= order.index(before)
+        moved += after != before
+    assert moved > 0
+
+
+def test_a_row_keeps_its_side_when_data_are_added() -> None:
+    before = dealt(many(200), CurateParams())
+    after = dealt(many(400), CurateParams())
+    for part in Split:
+        assert {row.id for row in before[part]} <= {row.id for row in after[part]}
+
+
+def test_another_seed_deals_anew() -> None:
+    assert dealt(many(200), CurateParams(seed=0)) != dealt(many(200), CurateParams(seed=1))
+
+
+def test_no_more_rows_are_taken_than_asked() -> None:
+    parts = dealt(many(400), CurateParams(train=7, dev=5, sealed=3))
+    assert [len(parts[part]) for part in Split] == [7, 5, 3]
+
+
+def test_a_correction_replaces_what_asks_the_same_and_trains_with_its_twins() -> None:
+    params = CurateParams(train_only=("corrections.jsonl",))
+    for i in range(40):
+        old, twin = row(f"q{i}", "a bad answer", group=f"g{i}"), row(f"t{i}", group=f"g{i}")
+        new = row(f"q{i}", "a good answer", group=f"g{i}").model_copy(
+            update={"id": "new", "source": "corrections.jsonl"}
+        )
+        kept = corrected([old, twin, new], params.train_only)
+        assert kept == [twin, new]
+        assert groups(dealt(kept, params)[Split.TRAIN]) == {f"g{i}"}
+
+
+def test_corrections_come_first_so_that_no_limit_cuts_them_off() -> None:
+    params = CurateParams(max_per_group=1, train_only=("corrections.jsonl",))
+    new = row("new", group="g").model_copy(update={"source": "corrections.jsonl"})
+    rows = [*(row(f"q{i}", group="g") for i in range(9)), new]
+    assert list(thinned(rows, params)) == [new]

@@ -1,0 +1,191 @@
+"""The gate names the check, the count and the rows, and stops on what is critical."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from curation.checks.contract import Contract, check
+from curation.checks.row_columns import feature_table, luhn, personal_data
+from project.errors import InputError
+from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split
+from project.records.record import write_records
+from project.settings import load
+from tests.conftest import ROOT
+
+CONTRACT = ROOT / "datasets" / "contracts" / "sft.yaml"
+
+
+def row(name: str, completion: str = "A plain answer of six words.", **about: str) -> Row:
+    fields = {"group": name, "source": "test"} | about
+    return Row.of(f"What is {name}?", f"{completion} ({name})" if completion else "", **fields)
+
+
+def good_parts() -> dict[Split, list[Row]]:
+    return {part: [row(f"{part}-{i}") for i in range(20)] for part in Split}
+
+
+def outcome(parts: dict[Split, list[Row]]) -> dict[str, Check]:
+    return {c.name: c for c in check(feature_table(parts), load(Contract, path=CONTRACT))}
+
+
+def test_good_rows_pass_every_check() -> None:
+    assert [c for c in outcome(good_parts()).values() if not c.passed] == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "name"),
+    [
+        (row("x", ""), "no completion is empty"),
+        (row("x", "Write to jane.doe@bank.example for this."), "no personal data"),
+        (row("x", "The card is 4111 1111 1111 1111 as of now."), "no personal data"),
+        (row("x", group="sealed-0"), "no group stands on two sides of the split"),
+        (
+            row("sealed-0", "Another answer of quite some words.", group="x"),
+            "no evaluation prompt is trained on",
+        ),
+    ],
+)
+def test_a_critical_fault_is_found_and_its_row_named(bad: Row, name: str) -> None:
+    parts = good_parts()
+    parts[Split.TRAIN].append(bad)
+    found = outcome(parts)[name]
+    assert not found.passed
+    assert found.severity is Severity.CRITICAL
+    assert bad.id in found.failing_rows
+
+
+def test_a_part_that_is_missing_is_critical() -> None:
+    found = outcome(good_parts() | {Split.DEV: []})["all three parts are there"]
+    assert not found.passed
+    assert found.severity is Severity.CRITICAL
+
+
+def test_a_chatbots_phrases_are_a_warning() -> None:
+    parts = good_parts()
+    parts[Split.TRAIN].append(row("x", "Sure, here is what you asked for."))
+    found = outcome(parts)["completions do not open with a chatbot's phrases"]
+    assert (found.passed, found.severity) == (False, Severity.WARNING)
+
+
+def test_every_failing_row_is_listed_however_many() -> None:
+    parts = good_parts()
+    parts[Split.TRAIN] += [row(f"x{i}", "") for i in range(300)]
+    assert len(outcome(parts)["no completion is empty"].failing_rows) == 300
+
+
+def test_a_check_that_crashes_is_told_from_one_that_fails() -> None:
+    Path("c.yaml").write_text(
+        "name: c\nchecks:\n  - name: n\n    severity: critical\n"
+        "    expectation: expect_column_values_to_be_unique\n"
+        "    arguments: {column: no_such_column}\n"
+    )
+    (found,) = check(feature_table(good_parts()), load(Contract, path=Path("c.yaml")))
+    assert not found.passed
+    assert found.crashed is not None
+    assert "no_such_column" in found.crashed
+
+
+CHECK = (
+    "  - name: {name}\n    severity: critical\n    expectation: {expectation}\n"
+    "    arguments: {arguments}\n"
+)
+UNIQUE = {"expectation": "expect_column_values_to_be_unique", "arguments": "{column: id}"}
+
+
+@pytest.mark.parametrize(
+    ("checks", "complaint"),
+    [
+        (
+            [UNIQUE | {"name": "n", "expectation": "expect_the_best"}],
+            r"c\.yaml:5: checks\.0\.expectation: .*'expect_the_best'",
+        ),
+        (
+            [UNIQUE | {"name": "n", "arguments": "{colunm: id}"}],
+            r"(?s)c\.yaml:3: checks\.0: .*colunm",
+        ),
+        (
+            [UNIQUE | {"name": "n"}, UNIQUE | {"name": "n", "arguments": "{column: group}"}],
+            r"c\.yaml:3: checks: .*check 'n' repeats check 'n'",
+        ),
+        (
+            [UNIQUE | {"name": "n"}, UNIQUE | {"name": "m"}],
+            r"c\.yaml:3: checks: .*check 'm' repeats check 'n'",
+        ),
+    ],
+)
+def test_a_contract_that_cannot_be_checked_is_refused_with_its_line(
+    checks: list[dict[str, str]], complaint: str
+) -> None:
+    text = "name: c\nchecks:\n" + "".join(CHECK.format(**check) for check in checks)
+    Path("c.yaml").write_text(text)
+    with pytest.raises(InputError, match=complaint):
+        load(Contract, path=Path("c.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("call +49 30 1234 5678 now", "phone number"),
+        ("to DE89 3704 0044 0532 0130 00 please", "IBAN"),
+        ("4111-1111-1111-1111", "card number"),
+        ("4111-1111-1111-1112", "none"),
+        ("version 3.14.159 of 2026-11-24", "none"),
+    ],
+)
+def test_personal_data_are_told_from_other_numbers(text: str, kind: str) -> None:
+    assert personal_data(text) == kind
+
+
+def test_luhn_knows_its_textbook_number() -> None:
+    assert luhn("79927398713")
+    assert not luhn("79927398714")
+
+
+@pytest.fixture
+def stage() -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Run a stage as dvc would, in the current folder."""
+    contract = Path("datasets/contracts/sft.yaml")
+    contract.parent.mkdir(parents=True)
+    shutil.copy(CONTRACT, contract)
+    Path("params.yaml").write_text(f"curation:\n  validate:\n    contract: {contract}\n")
+
+    def run(module: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", module]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def write_parts(parts: dict[Split, list[Row]]) -> None:
+    for part, rows in parts.items():
+        write_records(Path(f"datasets/curated/{part}.jsonl"), rows)
+
+
+def test_validate_reports_and_the_gate_stops(
+    stage: Callable[[str], subprocess.CompletedProcess[str]],
+) -> None:
+    bad = [row(f"bad{i}", "") for i in range(7)]
+    write_parts(good_parts() | {Split.TRAIN: bad})
+    assert stage("curation.validate").returncode == 0
+    assert "SHUT" in Path("outputs/gate/report.html").read_text()
+    stopped = stage("curation.gate")
+    assert stopped.returncode == 1
+    assert "no completion is empty (critical): 7 of 47 rows fail" in stopped.stderr
+    assert bad[0].id in stopped.stderr
+    assert not Path("outputs/dataset.json").exists()
+
+
+def test_an_open_gate_pins_the_dataset(
+    stage: Callable[[str], subprocess.CompletedProcess[str]],
+) -> None:
+    write_parts(good_parts())
+    for module in ("curation.validate", "curation.gate"):
+        assert stage(module).returncode == 0
+    dataset = DatasetVersion.read(Path("outputs/dataset.json"))
+    report = GateReport.read(Path("outputs/gate/report.json"))
+    assert dataset.splits == {Split.TRAIN: 20, Split.DEV: 20, Split.SEALED: 20}
+    assert dataset.rows == report.dataset_rows

@@ -1,0 +1,378 @@
+"""The decision as a table: which evidence earns which verdict, and in which words."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evaluation.decision.evidence import weigh
+from evaluation.decision.policy import Policy
+from evaluation.decision.policy_checks import unqualified
+from evaluation.decision.rule import decide, rule
+from project.errors import InputError
+from project.records.scores import Calibration, ItemScore, ScoreTable, Verdict
+from registry.alpha_ledger.spending import alpha_at
+from tests.conftest import evidence_of, printed_in_other_processes
+
+Gains = dict[str, float]
+EQUAL: Gains = {"rougeL": 0.0, "semantic": 0.0, "preference": 0.0}
+BETTER: Gains = {"rougeL": 0.1, "semantic": 0.1, "preference": 0.2}
+
+
+def item(name: str, gains: Gains, **about: Any) -> ItemScore:
+    metrics = {metric: gain for metric, gain in gains.items() if metric != "preference"}
+    return ItemScore(
+        item=name,
+        champion=dict.fromkeys(metrics, 0.4),
+        challenger={metric: 0.4 + gain for metric, gain in metrics.items()},
+        preference=0.5 + gains["preference"] if "preference" in gains else None,
+        **about,
+    )
+
+
+def table(gains: Gains, n: int = 60, noise: float = 0.1, **about: Any) -> ScoreTable:
+    """n items whose gains spread evenly about their mean, whatever the seed of anything."""
+    spread = (noise * np.linspace(-1, 1, n)).tolist()
+    items = [
+        item(f"i{i}", {metric: gain + s for metric, gain in gains.items()}, **about)
+        for i, s in enumerate(spread)
+    ]
+    return ScoreTable(pins=evidence_of("1" * 64, None).pins, items=tuple(items))
+
+
+def joined(*tables: ScoreTable) -> ScoreTable:
+    items = [i for t in tables for i in t.items]
+    named = [i.model_copy(update={"item": f"{n}"}) for n, i in enumerate(items)]
+    return ScoreTable(pins=tables[0].pins, items=tuple(named))
+
+
+@pytest.mark.parametrize(
+    ("gains", "policy", "verdict", "reason"),
+    [
+        (BETTER, {}, Verdict.PROMOTE, "rougeL is better by +0.100, at least"),
+        (EQUAL, {}, Verdict.HOLD, "rougeL differs by +0.000, but may be as low as"),
+        (BETTER | {"semantic": 0.0}, {}, Verdict.HOLD, "semantic differs by +0.000"),
+        (BETTER | {"semantic": -0.1}, {}, Verdict.REJECT, "semantic is clearly worse: -0.100"),
+        (BETTER | {"preference": -0.2}, {}, Verdict.REJECT, "preference is clearly worse"),
+        (BETTER, {"margins": {"rougeL": 0.2}}, Verdict.HOLD, "it must exceed +0.200"),
+        (BETTER, {"floors": {"rougeL": 0.6}}, Verdict.REJECT, "rougeL is 0.500, under the floor"),
+        (BETTER, {"gating": ["rougeL"]}, Verdict.PROMOTE, "rougeL is better"),
+        (BETTER | {"rougeL": 0.0}, {"gating": ["semantic"]}, Verdict.PROMOTE, "semantic is better"),
+        (
+            BETTER | {"rougeL": -0.01},
+            {"kind": "guarded", "margins": {"rougeL": 0.05}},
+            Verdict.PROMOTE,
+            "rougeL differs by -0.010, at least",
+        ),
+        (
+            BETTER | {"rougeL": -0.04},
+            {"kind": "guarded", "margins": {"rougeL": 0.05}},
+            Verdict.HOLD,
+            "it must exceed -0.050",
+        ),
+        (
+            BETTER | {"rougeL": -0.1},
+            {"kind": "guarded", "margins": {"rougeL": 0.05}},
+            Verdict.REJECT,
+            "rougeL is clearly worse",
+        ),
+        (
+            EQUAL | {"rougeL": 0.1},
+            {"kind": "guarded", "margins": {"rougeL": 0.05, "semantic": 0.05}},
+            Verdict.HOLD,
+            "preference differs by +0.000",
+        ),
+    ],
+)
+def test_verdicts(gains: Gains, policy: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    decision = decide(table(gains), Policy.model_validate(policy))
+    assert decision.verdict is verdict
+    assert reason in decision.reasons[0]
+
+
+def test_an_opening_later_needs_more() -> None:
+    gains = dict.fromkeys(EQUAL, 0.02)
+    early, late = (decide(table(gains), Policy(), opening) for opening in (1, 20))
+    assert (early.verdict, late.verdict) == (Verdict.PROMOTE, Verdict.HOLD)
+    assert late.alpha == alpha_at(0.05, 20)
+
+
+def test_a_budget_that_was_earned_allows_more_but_never_more_than_alpha() -> None:
+    evidence = weigh(table(BETTER), Policy())
+    levels = [rule(evidence, Policy(), 1, budget).alpha for budget in (None, 0.06, 0.5)]
+    assert levels == [alpha_at(0.05, 1), alpha_at(0.06, 1), 0.05]
+
+
+def test_a_spent_exam_promotes_nobody() -> None:
+    decision = decide(table(BETTER), Policy(), opening=60)
+    assert decision.verdict is Verdict.HOLD
+    assert decision.reasons[0].startswith("the exam is spent")
+    assert decision.needed is None
+
+
+def test_a_hold_says_how_many_items_would_settle_it() -> None:
+    decision = decide(table(EQUAL), Policy(effect=0.01))
+    assert decision.needed is not None
+    assert decision.needed > 0
+    assert decide(table(BETTER), Policy()).needed is None
+
+
+def test_a_slice_that_clearly_lost_is_a_veto() -> None:
+    scores = joined(
+        table(BETTER, n=160, slices=("topic=cards",)),
+        table(EQUAL | {"rougeL": -0.2}, n=40, slices=("topic=loans",)),
+    )
+    decision = decide(scores, Policy())
+    assert decision.verdict is Verdict.REJECT
+    assert decision.reasons[0].startswith("slice topic=loans is clearly worse in rougeL: -0.200")
+
+
+@pytest.mark.parametrize(
+    ("n", "gain", "reason"),
+    [
+        (10, 0.1, "critical slice topic=loans has 10 items for rougeL, and needs 30"),
+        (40, -0.02, "critical slice topic=loans may have lost more than 0.05 in rougeL"),
+    ],
+)
+def test_a_critical_slice_needs_items_and_must_not_lose(n: int, gain: float, reason: str) -> None:
+    scores = joined(
+        table(BETTER, n=160, slices=("topic=cards",)),
+        table(BETTER | {"rougeL": gain}, n=n, noise=0.2, slices=("topic=loans",)),
+    )
+    decision = decide(scores, Policy(critical_slices={"topic=loans": 30}))
+    assert decision.verdict is Verdict.HOLD
+    assert decision.reasons[0].startswith(reason)
+
+
+def test_a_critical_slice_has_a_tolerance_and_an_end_to_it() -> None:
+    def verdict(loss: float) -> Verdict:
+        scores = joined(
+            table(BETTER, n=160, slices=("topic=cards",)),
+            table(BETTER | {"rougeL": -loss}, n=400, noise=0.02, slices=("topic=loans",)),
+        )
+        policy = Policy(critical_slices={"topic=loans": 30}, gating=("semantic", "rougeL"))
+        return decide(scores, policy).verdict
+
+    assert verdict(0.01) is Verdict.PROMOTE
+    assert verdict(0.1) is Verdict.REJECT
+
+
+def test_a_slice_of_two_equal_losses_is_no_veto() -> None:
+    scores = joined(
+        table(BETTER, n=120), table(BETTER | {"rougeL": -0.25}, n=2, noise=0.0, slices=("s=tiny",))
+    )
+    assert decide(scores, Policy()).verdict is Verdict.PROMOTE
+
+
+def test_equal_gains_on_every_item_are_no_measurement() -> None:
+    decision = decide(table(BETTER, n=2, noise=0.0), Policy())
+    assert decision.verdict is Verdict.HOLD
+    assert "rougeL differs by +0.100 on every item" in decision.reasons[0]
+
+
+def test_a_gating_metric_that_dev_lacks_does_not_qualify() -> None:
+    evidence = weigh(table(BETTER), Policy(), dev=table(BETTER))
+    evidence = evidence.model_copy(update={"dev": {"rougeL": evidence.dev["rougeL"]}})
+    assert unqualified(evidence, Policy())[0] == (
+        "did not qualify: semantic was not measured on the dev part"
+    )
+
+
+def test_clusters_widen_the_interval() -> None:
+    scores = table(BETTER, noise=0.25)
+    clustered = ScoreTable(
+        pins=scores.pins,
+        items=tuple(
+            i.model_copy(update={"cluster": f"c{n // 10}"}) for n, i in enumerate(scores.items)
+        ),
+    )
+    narrow, wide = (decide(s, Policy()).bounds["rougeL"] for s in (scores, clustered))
+    assert wide.lower < narrow.lower
+
+
+def test_unjudged_items_are_left_out_and_counted() -> None:
+    scores = joined(table(BETTER), table({"rougeL": 0.1, "semantic": 0.1}, n=5))
+    preference = weigh(scores, Policy()).sealed["preference"]
+    assert (preference.n, preference.unjudged) == (60, 5)
+
+
+def test_a_challenger_must_qualify_on_dev_before_the_exam_is_opened() -> None:
+    evidence = weigh(table(BETTER), Policy(), dev=table(BETTER | {"semantic": -0.01}))
+    assert unqualified(evidence, Policy())[0].startswith("did not qualify: semantic differs by")
+    decision = rule(evidence, Policy(), opening=None)
+    assert (decision.verdict, decision.opening, decision.bounds) == (Verdict.HOLD, None, {})
+
+
+@pytest.mark.parametrize(
+    ("scores", "policy", "complaint"),
+    [
+        (ScoreTable(pins=None, items=()), Policy(), "the score table is empty"),
+        (
+            table({"semantic": 0.1, "preference": 0.1}),
+            Policy(),
+            "item 'i0' lacks the gating metric 'rougeL'",
+        ),
+        (table({"rougeL": 0.1, "semantic": 0.1}), Policy(), "no item was judged"),
+        (
+            table(BETTER),
+            Policy(critical_slices={"topic=loans": 5}),
+            "critical slice 'topic=loans' has no item",
+        ),
+        (table(BETTER), Policy(floors={"bleu": 0.1}), "names 'bleu', which was not scored"),
+        (
+            ScoreTable(pins=evidence_of("1" * 64, "1" * 64).pins, items=table(BETTER).items),
+            Policy(),
+            "are one adapter",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    scores: ScoreTable, policy: Policy, complaint: str
+) -> None:
+    with pytest.raises(InputError, match=complaint):
+        decide(scores, policy)
+
+
+def test_a_metric_on_one_side_only_is_refused() -> None:
+    with pytest.raises(ValueError, match="'bleu' is on one side only"):
+        ItemScore(item="i", champion={"bleu": 0.1}, challenger={})
+
+
+def test_nan_is_refused() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        ItemScore(item="i", champion={"rougeL": float("nan")}, challenger={"rougeL": 0.1})
+
+
+def test_equal_scores_give_equal_bytes_in_another_process_with_another_hash_seed() -> None:
+    code = (
+        "from evaluation import decide; from evaluation.decision.policy import Policy;"
+        "from tests.evaluation.test_decision import BETTER, table;"
+        "print(decide(table(BETTER, slices=('a=1', 'b=2')), Policy()).canonical().decode())"
+    )
+    here = decide(table(BETTER, slices=("a=1", "b=2")), Policy()).canonical().decode()
+    assert printed_in_other_processes(code) == {here + "\n"}
+
+
+# --- what must not have got worse ----------------------------------------------------------------
+
+
+def general(loss: float, n: int = 200) -> ScoreTable:
+    """A suite of right and wrong answers, of which the challenger has lost a share."""
+    lost = round(loss * n)
+    items = [
+        ItemScore(item=f"g{i}", champion={"correct": 1.0}, challenger={"correct": float(i >= lost)})
+        for i in range(n)
+    ]
+    return ScoreTable(pins=None, items=tuple(items))
+
+
+@pytest.mark.parametrize(
+    ("loss", "verdict", "reason"),
+    [
+        (0.0, Verdict.PROMOTE, "rougeL is better"),
+        (0.05, Verdict.PROMOTE, "rougeL is better"),
+        (0.09, Verdict.HOLD, "general ability may have lost more than 0.1 in correct: -0.090"),
+        (0.25, Verdict.REJECT, "general ability is clearly worse in correct: -0.250 on 200 items"),
+    ],
+)
+def test_a_promotion_may_not_trade_away_general_ability(
+    loss: float, verdict: Verdict, reason: str
+) -> None:
+    decision = decide(table(BETTER), Policy(), general=general(loss))
+    assert decision.verdict is verdict
+    assert decision.reasons[0].startswith(reason)
+
+
+def test_small_tolerated_losses_do_not_add_up() -> None:
+    policy = Policy(kind="guarded", margins={"rougeL": 0.05, "semantic": 0.05})
+    tonight = EQUAL | {"rougeL": -0.02, "preference": 0.2}
+    since_reference = EQUAL | {"rougeL": -0.08}
+    assert decide(table(tonight), policy).verdict is Verdict.PROMOTE
+    decision = decide(table(tonight), policy, reference=table(since_reference))
+    assert decision.verdict is Verdict.REJECT
+    assert decision.reasons[0] == (
+        "quality since the reference is clearly worse in rougeL: -0.080 on 60 items"
+    )
+
+
+# --- the preference and its source ---------------------------------------------------------------
+
+
+def calibration(**about: Any) -> Calibration:
+    good = {
+        "source": "reward model",
+        "n": 200,
+        "unjudged": 0,
+        "accuracy": 0.9,
+        "kappa": 0.8,
+        "first_rate": None,
+        "longer_accuracy": 0.6,
+        "shorter_accuracy": 0.4,
+        "matched_n": 80,
+        "matched_accuracy": 0.85,
+        "matched_longer": 0.5,
+        "matched_shorter": 0.5,
+    }
+    return Calibration.model_validate(good | about)
+
+
+def test_a_source_that_judges_by_length_cannot_carry_a_promotion() -> None:
+    poor = calibration(accuracy=0.6, longer_accuracy=0.7)
+    evidence = weigh(table(BETTER), Policy(), dev=table(BETTER), calibration=poor)
+    decision = rule(evidence, Policy(), opening=1)
+    assert decision.verdict is Verdict.HOLD
+    assert decision.reasons[0].startswith("the preference is advisory only: ")
+    assert "advisory only" in unqualified(evidence, Policy())[0]  # so no opening is spent on it
+    without = Policy(gating=("rougeL", "semantic"))
+    assert rule(evidence, without, opening=1).verdict is Verdict.PROMOTE
+
+
+def test_a_good_source_can() -> None:
+    evidence = weigh(table(BETTER), Policy(), dev=table(BETTER), calibration=calibration())
+    assert unqualified(evidence, Policy()) == []
+    assert rule(evidence, Policy(), opening=1).verdict is Verdict.PROMOTE
+
+
+def test_too_many_unjudged_items_hold() -> None:
+    scores = joined(table(BETTER), table({"rougeL": 0.1, "semantic": 0.1}, n=10))
+    decision = decide(scores, Policy())
+    assert decision.verdict is Verdict.HOLD
+    assert decision.reasons[0] == "10 of 70 items have no preference, and the policy allows 10%"
+
+
+def ballots(wins: int, losses: int, ties: int = 5) -> ScoreTable:
+    choices = [1.0] * wins + [0.0] * losses + [0.5] * ties
+    items = table(BETTER, n=len(choices)).items
+    pairs = zip(items, choices, strict=True)
+    voted = tuple(item.model_copy(update={"preference": choice}) for item, choice in pairs)
+    return ScoreTable(pins=None, items=voted)
+
+
+def test_ballots_are_judged_by_an_e_value_that_may_be_looked_at_any_time() -> None:
+    policy = Policy(preference_test="e-value")
+    assert decide(ballots(8, 0), policy).verdict is Verdict.PROMOTE  # E = 56.9
+    decision = decide(ballots(7, 0), policy)  # E = 31.9, under 1/0.0304
+    assert decision.verdict is Verdict.HOLD
+    assert decision.reasons[0] == (
+        "preference: 7 wins and 0 losses are evidence of E = 31.9, and 32.9 is needed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "complaint"),
+    [
+        ({"gating": ["perplexity"]}, "gate on 'reference_logprob' instead"),
+        ({"gating": ["words"]}, "neither better nor worse"),
+        ({"kind": "guarded", "gating": ["rougeL"]}, "needs 'preference'"),
+        ({"margins": {"bleu": 0.1}}, "'bleu', which is no gating metric"),
+        (
+            {"preference_test": "e-value", "margins": {"preference": 0.1}},
+            "an e-value knows no margin",
+        ),
+    ],
+)
+def test_a_policy_that_contradicts_itself_is_refused(
+    policy: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Policy.model_validate(policy)

@@ -1,0 +1,108 @@
+"""The page shows whatever there is to show, and nothing of an exam that stays closed."""
+
+import pytest
+
+from evaluation.decision.evidence import weigh
+from evaluation.decision.policy import Policy
+from evaluation.decision.rule import rule
+from evaluation.evaluation_settings import Prices
+from evaluation.report.cost import Cost, costs, saving
+from evaluation.report.report_data import Example, Material, differing
+from evaluation.report.report_page import histogram, report
+from project.records.adapters import Opponent
+from project.records.data import Row
+from project.records.scores import Evidence, Flags, ScoreTable, Usage
+from tests.evaluation.test_decision import BETTER, EQUAL, calibration, general, table
+
+SOME = table(EQUAL)
+
+
+def page(evidence: Evidence, opening: int | None, **options: object) -> str:
+    decision = rule(evidence, Policy(), opening)
+    return report(evidence, decision, Policy(), material(), **options)  # type: ignore[arg-type]
+
+
+def material(*examples: Example) -> Material:
+    return Material(
+        opponent=Opponent(),
+        items={"dev": SOME.items, "sealed": SOME.items},
+        flags={"dev": Flags(), "sealed": Flags(items={"truncated": ("i1",)})},
+        examples=examples,
+    )
+
+
+def evidence_on(sealed: ScoreTable, dev: ScoreTable) -> Evidence:
+    return weigh(sealed, Policy(), dev=dev, general=general(0.05))
+
+
+def test_answers_that_are_all_equal_still_make_a_page() -> None:
+    nothing = table(EQUAL, noise=0.0)
+    assert "HOLD" in page(evidence_on(nothing, nothing), opening=1)
+
+
+def test_a_closed_exam_is_not_shown() -> None:
+    evidence = evidence_on(sealed=table(BETTER, n=61), dev=table(EQUAL, n=59))
+    closed, opened = page(evidence, opening=None), page(evidence, opening=1)
+    assert "Dev eval set" in closed
+    assert "+0.100" not in closed
+    assert "Sealed eval set" in opened
+    assert "+0.100" in opened
+
+
+def test_the_page_loads_nothing_and_warns_of_what_is_odd() -> None:
+    shown = page(evidence_on(table(BETTER), table(BETTER)), opening=1)
+    assert not any(word in shown for word in ("src=", "href=", "@import", "url("))
+    assert "truncated: 1 item" in shown
+    assert "General ability" in shown
+
+
+def test_a_histogram_counts_every_item_and_has_nothing_in_the_middle_but_what_is_equal() -> None:
+    scores = table(BETTER, n=40)
+    found = weigh(scores, Policy()).sealed["rougeL"]
+    chart = histogram("rougeL", scores.items, found)
+    assert sum(chart.counts) == 40
+    assert (found.wins, found.losses) == (40, 0) or found.wins + found.losses <= 40
+    assert chart.end == pytest.approx(0.2)
+
+
+def test_the_words_that_differ_are_marked() -> None:
+    before, after = differing(["Return", "the", "mean", "value"], ["Return", "a", "mean"])
+    assert [word for word, only_here in before if only_here] == ["the", "value"]
+    assert [word for word, only_here in after if only_here] == ["a"]
+
+
+def test_examples_are_shown_side_by_side_and_escaped() -> None:
+    row = Row.of("What does <b>x</b> do?", "It adds.", group="g", source="test")
+    example = Example(row=row, champion="It subs.", challenger="It adds.", scores=SOME.items[0])
+    evidence = evidence_on(table(BETTER), table(BETTER))
+    shown = report(evidence, rule(evidence, Policy(), 1), Policy(), material(example))
+    assert "&lt;b&gt;x&lt;/b&gt;" in shown
+    assert "<mark>subs.</mark>" in shown
+
+
+def test_a_shorter_prompt_saves_tokens_time_and_money() -> None:
+    usage = {"challenger": Usage(prompt=40, answer=10), "few-shot": Usage(prompt=140, answer=10)}
+    found = costs(usage, {"challenger": 0.2, "few-shot": 0.4}, Prices(prompt=1, answer=2))
+    assert found[0] == Cost("challenger", 40, 10, 0.2, pytest.approx(0.06))
+    assert (
+        saving({cost.system: cost for cost in found})
+        == "67% fewer tokens, 50% less time, 62% less money"
+    )
+
+
+def test_what_was_not_measured_is_not_claimed() -> None:
+    usage = {"challenger": Usage(prompt=40, answer=10), "few-shot": Usage(prompt=90, answer=10)}
+    found = costs(usage, {}, Prices(hour=2))
+    assert [cost.money for cost in found] == [None, None]
+    assert saving({cost.system: cost for cost in found}) == "50% fewer tokens"
+    assert saving({"challenger": found[0]}) is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_calibration_shows_what_is_known_of_it(known: bool) -> None:
+    unknown = {} if known else dict.fromkeys(("longer_accuracy", "shorter_accuracy", "kappa"))
+    source = calibration(source="ballots", **unknown)
+    evidence = weigh(table(BETTER), Policy(), dev=table(BETTER), calibration=source)
+    shown = page(evidence, opening=1)
+    assert "Ballots, tried on 200 held-out pairs" in shown
+    assert ("60.0 %" in shown) == known

@@ -1,0 +1,195 @@
+"""Preference pairs, what is learnt from them, and what is held out to judge the judge."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from evaluation import reward
+from evaluation.evaluation_settings import Lora, PreferenceParams, RewardParams
+from evaluation.preference.calibration import Pair
+from evaluation.preference.comparison import Contest
+from evaluation.preference.preference_pairs import allowed, other_answer, pairs, part, read_pairs
+from evaluation.preference.preference_sources import judge_of
+from project.canonical import digest_folder
+from project.errors import InputError
+from project.model_pins import ModelChoice, embedded_base, locate, pin
+from project.paths import BASE, CALIBRATION, NUMERICS, REWARD, rows_of
+from project.records.data import Row, Split
+from project.records.record import write_records
+from project.records.scores import Calibration
+from project.settings import load
+from tests.judge_server import Asked, Reply, judge_server
+from training.precision import measure_machine, numerics
+
+
+def rows(count: int, per_group: int = 1) -> list[Row]:
+    return [
+        Row.of(f"q{i}", f"answer {i}" + "!" * i, group=f"g{i // per_group}", source="test")
+        for i in range(count)
+    ]
+
+
+def test_no_group_is_on_both_sides() -> None:
+    learnt, held_out = part(rows(20, per_group=3), share=0.25)
+    assert learnt and held_out
+    assert {row.group for row in learnt}.isdisjoint(row.group for row in held_out)
+
+
+@pytest.mark.parametrize("count", [0, 2, 3])
+def test_too_few_rows_are_refused(count: int) -> None:
+    with pytest.raises(InputError, match=r"train\.jsonl: .*too few"):
+        part(rows(count), share=0.25)
+
+
+def test_each_row_gives_a_pair_against_the_base_and_one_against_another_expert() -> None:
+    few = rows(3)
+    made = pairs(few, {row.id: "the base's answer" for row in few})
+    assert len(made) == 6
+    assert [pair.rejected for pair in made[:2]] == ["the base's answer", few[1].completion_text]
+
+
+def test_a_base_that_answers_like_the_expert_gives_no_pair() -> None:
+    few = rows(3)
+    assert len(pairs(few, {row.id: row.completion_text for row in few})) == 3
+
+
+def test_the_other_answer_is_the_nearest_in_length_of_another_group() -> None:
+    few = rows(6, per_group=2)
+    assert other_answer(few[1], few) == few[2].completion_text
+
+
+def pair(prompt: str, chosen: str = "good", rejected: str = "bad") -> Pair:
+    return Pair(prompt=prompt, chosen=chosen, rejected=rejected)
+
+
+def test_the_pairs_of_all_files_are_read_in_their_order(tmp_path: Path) -> None:
+    write_records(tmp_path / "b.jsonl", [pair("third")])
+    write_records(tmp_path / "a.jsonl", [pair("first"), pair("second")])
+    (tmp_path / "README.md").write_text("no pairs")
+    assert [found.prompt for found in read_pairs(tmp_path)] == ["first", "second", "third"]
+    assert read_pairs(tmp_path / "missing") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ('{"prompt": "q", "chosen": "a"}', "rejected: Field required"),
+        ('{"prompt": "q", "chosen": "a", "rejected": 1}', "rejected: Input should be"),
+        ("{", "Invalid JSON"),
+    ],
+)
+def test_a_line_that_is_no_pair_is_named(tmp_path: Path, line: str, complaint: str) -> None:
+    (tmp_path / "mine.jsonl").write_bytes(pair("fine").canonical() + f"\n{line}\n".encode())
+    with pytest.raises(InputError, match=rf"mine\.jsonl:2: {complaint}"):
+        read_pairs(tmp_path)
+
+
+def test_no_pair_asks_what_an_exam_asks_or_teaches_nothing() -> None:
+    exam = [Row.of("What is  two\nand two?", "four", group="g", source="test")]
+    given = [pair("what is TWO and two? "), pair("Another?", "same", "same"), pair("Who?")]
+    assert allowed(given, exam) == [given[2]]
+
+
+def test_a_starting_point_without_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^params\.yaml: evaluation\.preference\.reward\.model: "):
+        reward.starting_point(RewardParams(model=str(tmp_path)))
+
+
+def set_preference(**preference: Any) -> None:
+    Path("params.yaml").write_text(yaml.safe_dump({"evaluation": {"preference": preference}}))
+
+
+def test_ballots_need_no_model(capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path("datasets/ballots/ballots.jsonl")
+    path.parent.mkdir(parents=True)
+    ballot = {"left": "base", "right": "new", "choice": "right", "at": "2026-01-31T12:00:00Z"}
+    cast = [ballot | {"item": f"i{i}", "reviewer": name} for i in range(9) for name in ("a", "b")]
+    path.write_text("\n".join(map(json.dumps, cast)))
+    set_preference(source="ballots", ballots=str(path))
+    reward.main()
+    assert [file.name for file in REWARD.iterdir()] == ["source.json"]
+    assert Calibration.read(CALIBRATION).accuracy == 1
+    assert capsys.readouterr().out == "preference by ballots: 100% of 18 held-out pairs\n"
+    judge = judge_of(load(PreferenceParams, "evaluation.preference"), REWARD, "base", "new")
+    contests = [Contest(item=i, prompt="", champion="", challenger="") for i in ("i3", "i99")]
+    assert [judgement.chance for judgement in judge.prefer(contests)] == [1, None]
+
+
+@pytest.fixture
+def project(base_model: Path) -> None:
+    """Pinned models and rows of which every second one stands in an exam."""
+    embedded_base().parent.mkdir(parents=True)
+    embedded_base().symlink_to(base_model)
+    pin(ModelChoice(), "base").write(BASE)
+    pin(ModelChoice(), "embedder").write(BASE.with_name("embedder.json"))
+    numerics("float32", measure_machine()).write(NUMERICS)
+    made = rows(24)
+    write_records(rows_of(Split.TRAIN), made[:16])
+    write_records(rows_of(Split.DEV), made[16:20])
+    write_records(rows_of(Split.SEALED), made[20:])
+
+
+@pytest.mark.slow
+def test_a_language_model_is_calibrated_on_the_held_out_pairs(project: None) -> None:
+    def likes_experts(asked: Asked) -> Reply:
+        expected = asked.material["REQUEST"].replace("q", "answer ")
+        return Reply(f"VERDICT: {'A' if asked.material['ANSWER A'].startswith(expected) else 'B'}")
+
+    with judge_server(likes_experts) as server:
+        set_preference(source="judge", judge={"url": server.url, "model": "m"})
+        reward.main()
+    found = Calibration.read(CALIBRATION)
+    assert (found.source, found.n, found.unjudged) == ("LLM judge m", 8, 0)
+    assert (found.accuracy, found.first_rate) == (1.0, 0.5)
+    assert [file.name for file in REWARD.iterdir()] == ["source.json"]
+
+
+@pytest.mark.slow
+def test_the_reward_model_learns_from_files_too_but_from_no_exam(
+    project: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [pair("q0"), pair("q17"), pair("q23"), pair("something else")]
+    write_records(Path("datasets/preferences/mine.jsonl"), given)
+    set_preference(reward={"epochs": 1})
+    reward.main()
+    told = capsys.readouterr().out
+    assert "24 pairs of training rows and 1 from datasets/preferences/ (3 left out" in told
+    assert Calibration.read(CALIBRATION).n == 8
+
+
+TRAINED = [pair(f"How is item {i}?", f"It is good, item {i}.", f"Bad {i}.") for i in range(16)]
+FRESH = [Contest(item="i", prompt="How is it?", champion="Bad.", challenger="It is good.")]
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Callable[[str, Lora | None], Path]:
+    def train(name: str, lora: Lora | None) -> Path:
+        # Imported here so that the fast tests do not wait for TRL.
+        from evaluation.preference.reward_training import train_reward
+
+        folder = tmp_path / name
+        rate = 2e-3 if lora else 5e-4
+        params = RewardParams(lora=lora, learning_rate=rate, batch_size=4, epochs=3)
+        train_reward(TRAINED, locate(ModelChoice(), "embedder"), params, "float32", folder)
+        return folder
+
+    return train
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lora", [None, Lora()])
+def test_a_reward_model_learns_saves_no_pickle_and_repeats(
+    trained: Callable[[str, Lora | None], Path], lora: Lora | None
+) -> None:
+    folder = trained("one", lora)
+    judgement, *_ = judge_of(PreferenceParams(), folder, "a", "b").prefer(FRESH)
+    assert judgement.chance is not None
+    assert judgement.chance > 0.9
+    assert judgement.first is None
+    assert {file.suffix for file in folder.iterdir()} <= {".json", ".safetensors", ".txt"}
+    assert not list(folder.glob("adapter*"))
+    assert digest_folder(trained("two", lora)) == digest_folder(folder)

@@ -1,0 +1,133 @@
+"""Known values, and properties that every interval must have."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from evaluation.decision.statistics import (
+    bounds,
+    e_value,
+    holm,
+    items_needed,
+    p_above,
+    p_below,
+    paired,
+)
+from tests.conftest import printed_in_other_processes
+
+values = st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=3, max_size=40)
+
+
+def own_clusters(count: int) -> list[str]:
+    return [str(i) for i in range(count)]
+
+
+@given(values)
+def test_without_clusters_it_is_the_paired_t_test(differences: list[float]) -> None:
+    found = paired(np.array(differences), own_clusters(len(differences)))
+    assert found.se == pytest.approx(stats.sem(differences), abs=1e-12)
+    assert found.df == len(differences) - 1
+
+
+def test_clusters_by_hand() -> None:
+    # Mean 0.25; cluster sums of residuals −0.5, 0, 0.5; SE² = 3/2 · 0.5 / 16.
+    found = paired(np.array([0.0, 0.0, 0.25, 0.75]), ["a", "a", "b", "c"])
+    assert found.se == pytest.approx((1.5 * 0.5 / 16) ** 0.5)
+    assert (found.n, found.clusters, found.df) == (4, 3, 2)
+
+
+@given(values)
+def test_copies_of_an_item_add_no_certainty(differences: list[float]) -> None:
+    once = paired(np.array(differences), own_clusters(len(differences)))
+    twice = paired(np.array(differences * 2), own_clusters(len(differences)) * 2)
+    assert twice.se == pytest.approx(once.se, abs=1e-12)
+    assert twice.df == once.df
+
+
+def test_one_cluster_is_too_few() -> None:
+    with pytest.raises(ValueError, match="at least two clusters"):
+        paired(np.array([0.1, 0.2]), ["a", "a"])
+
+
+def test_the_interval_covers_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    clusters = [str(i // 5) for i in range(200)]
+    misses = 0
+    for _ in range(1000):
+        common = np.repeat(rng.normal(0, 0.1, 40), 5)
+        found = paired(common + rng.normal(0, 0.1, 200), clusters)
+        lower, _ = bounds(found.diff, found.se, found.df, 0.05)
+        misses += lower > 0
+    assert misses / 1000 == pytest.approx(0.05, abs=0.02)
+
+
+def test_the_bootstrap_agrees_with_the_normal_interval() -> None:
+    differences = np.random.default_rng(1).normal(0.1, 0.2, 400)
+    found = paired(differences, own_clusters(400))
+    assert found.bootstrap == pytest.approx(bounds(found.diff, found.se, 399, 0.05), abs=0.004)
+
+
+def test_the_bootstrap_of_very_many_clusters_agrees_too() -> None:
+    differences = np.random.default_rng(1).normal(0.1, 0.2, 40_000)
+    found = paired(differences, own_clusters(40_000))
+    assert found.bootstrap == pytest.approx(bounds(found.diff, found.se, 39_999, 0.05), abs=4e-4)
+
+
+def test_the_bootstrap_is_the_same_in_another_process_with_another_hash_seed() -> None:
+    code = (
+        "import numpy as np; from evaluation.decision.statistics import paired;"
+        "print(repr(paired(np.arange(9) / 7, list('aabbccdde'))))"
+    )
+    assert len(printed_in_other_processes(code)) == 1
+
+
+def test_p_values_and_bounds_are_two_sides_of_one_test() -> None:
+    lower, upper = bounds(0.1, 0.05, 30, 0.05)
+    assert p_above(0.1, 0.05, 30, lower) == pytest.approx(0.05)
+    assert p_below(0.1, 0.05, 30, upper) == pytest.approx(0.05)
+
+
+def test_differences_without_spread_say_nothing() -> None:
+    assert paired(np.array([0.1, 0.1, 0.1]), own_clusters(3)).se == 0.0
+    assert p_above(0.1, 0.0, 5, 0.0) == 1.0
+    assert p_below(-0.1, 0.0, 5, 0.0) == 1.0
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([]) == []
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(("metrics", "needed"), [(1, 348), (3, 557)])
+def test_items_needed_known_values(metrics: int, needed: int) -> None:
+    assert items_needed(0.15, 0.02, alpha=0.05, power=0.8, metrics=metrics) == needed
+
+
+def test_a_design_effect_of_two_needs_twice_the_items() -> None:
+    once, twice = (items_needed(0.15, 0.02, 0.05, 0.8, design=d) for d in (1.0, 2.0))
+    assert twice == pytest.approx(2 * once, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("wins", "losses", "known"), [(6, 0, 18.14), (7, 0, 31.88), (10, 2, 9.44), (60, 40, 1.78)]
+)
+def test_e_values_known_values(wins: int, losses: int, known: float) -> None:
+    assert e_value(wins, losses) == pytest.approx(known, abs=0.006)
+
+
+def test_no_ballot_is_no_evidence_and_very_many_do_not_overflow() -> None:
+    assert e_value(0, 0) == pytest.approx(1.0)
+    assert e_value(10_000, 0) == float("inf")
+    assert e_value(0, 10_000) < 1e-3
+
+
+def test_a_coin_rarely_ever_reaches_the_threshold_however_often_one_looks() -> None:
+    rng = np.random.default_rng(2)
+    fooled = 0
+    for _ in range(400):
+        wins = np.cumsum(rng.integers(2, size=100))
+        fooled += any(e_value(int(w), i - int(w)) >= 20 for i, w in enumerate(wins, start=1))
+    assert fooled / 400 <= 0.05

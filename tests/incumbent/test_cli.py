@@ -1,0 +1,223 @@
+"""The command: quick help, plain errors, JSON for programs."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from incumbent.cli import main
+from project.records.adapters import Adapter
+from project.records.data import DatasetVersion
+from project.records.scores import Verdict
+from registry.store import Registry
+from tests.conftest import decision_on, evidence_of
+
+Make = Callable[[str], tuple[Adapter, Path]]
+
+
+@pytest.fixture(autouse=True)
+def project() -> None:
+    Path("params.yaml").write_text("registry:\n  family: test\n")
+
+
+@pytest.fixture
+def winner(make_adapter: Make) -> Registry:
+    """The project's registry, with one version that may be promoted."""
+    adapter, folder = make_adapter("a")
+    dataset = DatasetVersion(rows="1" * 64, splits={}, sources=("s",), contract="2" * 64)
+    with Registry.here() as registry:
+        adapter = adapter.model_copy(update={"dataset": dataset.digest})
+        version = registry.submit(adapter, folder, "made", dataset)
+        evidence = evidence_of(adapter.files, None)
+        decision = decision_on(evidence, Verdict.PROMOTE)
+        registry.record_decision(version.number, decision, evidence, evidence)
+        return registry
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run the command in this process; returns its exit code."""
+    monkeypatch.setattr(sys, "argv", ["incumbent", *arguments])
+    try:
+        main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['incumbent', '--help']\n"
+        "from incumbent.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'transformers', 'pandas', 'numpy', 'sqlalchemy', 'pydantic'}\n"
+        "print('heavy:', sorted(heavy & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "An adapter holds the seat only while it wins." in done.stdout
+    assert done.stdout.endswith("heavy: []\n")
+
+
+def test_the_seat_changes_hands_and_the_history_tells(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "promote", "1", "--reason", "it won") == 0
+    assert run(monkeypatch, "history", "--json") == 0
+    *_, printed = capsys.readouterr().out.partition("is the champion\n")
+    events = json.loads(printed)
+    assert [event["kind"] for event in events] == ["submit", "decide", "promote"]
+    assert (events[-1]["actor"], events[-1]["reason"]) == ("tester", "it won")
+
+
+@pytest.mark.parametrize("verb", ["status", "versions", "history"])
+def test_an_empty_registry_is_no_error(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, verb) == 0
+    assert "dvc repro" in capsys.readouterr().out
+    assert run(monkeypatch, verb, "--json") == 0
+    json.loads(capsys.readouterr().out)
+
+
+def test_a_reason_is_printed_as_it_was_given(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "promote", "1", "--reason", "fix [/bug] in [topic=loans]")
+    assert run(monkeypatch, "history") == 0
+    assert run(monkeypatch, "show", "1") == 0
+    assert capsys.readouterr().out.count("fix [/bug] in [topic=loans]") == 2
+
+
+def test_show_tells_a_versions_story(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "show", "1") == 0
+    text = capsys.readouterr().out
+    assert all(part in text for part in ("test v1", "a-base", "PROMOTE", "bare base", "because"))
+    assert run(monkeypatch, "show", "1", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["decision"]["verdict"] == "PROMOTE"
+    assert {"adapter", "dataset", "evidence", "history"} <= shown.keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (("show", "7"), 2, "test has no version 7; see `incumbent versions`"),
+        (("promote", "7"), 2, "test has no version 7"),
+        (("rollback",), 2, "test has no earlier champion"),
+        (("submit",), 2, "outputs/adapter.json: No such file"),
+        (("versions", "--jsn"), 2, "No such option"),
+        (("promote", "1", "--force"), 2, "a forced promotion needs a --reason"),
+        (("history", "--at", "last week"), 2, "'last week' is no date or time"),
+        (("alias", "champion", "--to", "1"), 2, "the seat moves by `incumbent promote`"),
+        (("alias", "../x", "--to", "1"), 2, "an alias is [a-z0-9-]"),
+        (("reject", "1"), 2, "Missing option '--reason'"),
+    ],
+)
+def test_bad_usage_says_what_is_wrong(
+    arguments: tuple[str, ...],
+    code: int,
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(monkeypatch, *arguments) == code
+    assert complaint in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_project_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("params.yaml").unlink()
+    assert run(monkeypatch, "status") == 2
+    assert "params.yaml: No such file" in capsys.readouterr().err
+    assert not Path("home").exists()
+
+
+def test_doctor_names_what_is_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "doctor", "--json") == 0
+    findings = {finding["what"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert findings["torch"]["ok"]
+    assert findings["embedder model"]["ok"]
+
+
+def out(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out
+
+
+def test_a_rejected_version_is_promoted_by_force_only_and_marked_for_ever(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "reject", "1", "--reason", "impolite") == 0
+    assert run(monkeypatch, "promote", "1") == 1
+    assert "was rejected by tester: impolite" in capsys.readouterr().err
+    assert run(monkeypatch, "promote", "1", "--force", "--reason", "the chairman wants it") == 0
+    assert "by force and marked so" in out(capsys)
+    with Registry.here() as registry:
+        assert registry.state().forced == {1}
+
+
+def test_the_history_knows_who_held_the_seat_when(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "promote", "1")
+    out(capsys)
+    assert run(monkeypatch, "history", "--at", "2020-01-01") == 0
+    assert "no alias named a version" in out(capsys)
+    assert run(monkeypatch, "history", "--at", "2999-01-01T00:00+02:00", "--json") == 0
+    assert json.loads(out(capsys))["champion"]["number"] == 1
+
+
+def test_an_alias_moves_only_from_where_it_is_expected(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "alias", "staging", "--to", "1") == 0
+    assert run(monkeypatch, "alias", "staging", "--to", "1") == 1
+    assert "alias staging names 1, not None: look again" in capsys.readouterr().err
+    assert run(monkeypatch, "alias", "staging", "--expect", "1") == 0
+    assert "staging names nothing" in out(capsys)
+
+
+def test_what_an_alias_names_is_not_deleted_and_the_rest_leaves_a_tombstone(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "alias", "staging", "--to", "1")
+    assert run(monkeypatch, "delete", "1", "--reason", "old") == 2
+    assert "is the staging: move the alias first" in capsys.readouterr().err
+    run(monkeypatch, "alias", "staging", "--expect", "1")
+    assert run(monkeypatch, "gc", "--json") == 0
+    assert run(monkeypatch, "delete", "1", "--reason", "old") == 0
+    out(capsys)
+    assert run(monkeypatch, "versions", "--json") == 0
+    assert json.loads(out(capsys)) == []
+    assert run(monkeypatch, "gc") == 0
+    assert out(capsys).startswith("3 artifacts that nothing names")  # two files and their map
+    assert run(monkeypatch, "gc", "--delete") == 0
+    assert run(monkeypatch, "verify") == 1  # the test's evidence is no real one
+    assert run(monkeypatch, "promote", "1", "--force", "--reason", "x") == 2
+    assert "was deleted" in capsys.readouterr().err
+
+
+def test_verify_finds_what_was_changed_behind_the_registrys_back(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Registry.here() as registry, registry.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE events SET record = replace(record, 'made', 'mode')")
+    assert run(monkeypatch, "verify", "--json") == 1
+    assert "event 1 was changed" in json.loads(out(capsys))["problems"][0]
+
+
+def test_only_those_who_may_promote_do(
+    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("roles.yaml").write_text("promote: [risk-officer]\n")
+    monkeypatch.setenv("INCUMBENT_ROLES", "roles.yaml")
+    for verb in (("promote", "1"), ("rollback",), ("reject", "1", "--reason", "no")):
+        assert run(monkeypatch, *verb) == 1
+        assert "tester may not promote: that is for risk-officer" in capsys.readouterr().err

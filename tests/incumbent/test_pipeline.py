@@ -1,0 +1,345 @@
+"""The whole loop on a handful of rows: real pipeline, real model, real registry."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from curation.sources.python_api import read_package
+from project.records.adapters import Numerics
+from project.records.data import Row
+from project.records.scores import Evidence
+from tests.conftest import ROOT, caps
+
+pytestmark = pytest.mark.slow
+
+FEW: dict[str, Any] = {
+    "base": {"model": "embedded"},
+    "embedder": {"model": "embedded"},
+    "curation": {
+        "collect": {"sources": [{"kind": "python-api", "packages": ["numpy"]}]},
+        "curate": {"max_per_group": 2, "dev": 8, "sealed": 24},
+        "validate": {"contract": "datasets/contracts/sft.yaml"},
+    },
+    "training": {"rows": 40, "batch_size": 2, "learning_rate": 0.002},
+    "evaluation": {
+        "decoding": {"max_new_tokens": 24},
+        "few_shot": {"shots": 1},
+        "scoring": {"metrics": ["rouge", "semantic", "perplexity", "refusal"]},
+        "preference": {"reward": {"rows": 24}},
+        # What is shown here is the loop, on too few items to be sure of anything.
+        "policy": {"gating": ["rougeL"], "alpha": 0.49, "qualify": 0.5, "general_margin": 1},
+    },
+    "registry": {"family": "test"},
+}
+
+
+class Project:
+    """A copy of this project in a folder of its own, with the converted model at hand."""
+
+    def __init__(self, folder: Path, base_model: Path) -> None:
+        self.folder = folder
+        self.machine: dict[str, str] = {}  # variables by which it passes for another one
+        tracked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(tracked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for name in names.splitlines():
+            if (ROOT / name).is_file() and not name.startswith("tests/") and name != "dvc.lock":
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        for suite in (folder / "datasets" / "general").glob("*.jsonl"):
+            suite.write_text("".join(suite.read_text().splitlines(keepends=True)[:4]))
+        (folder / ".incumbent" / "models").mkdir(parents=True)
+        # All projects go by one measurement of this machine.
+        (ROOT / ".incumbent" / "machines").mkdir(exist_ok=True)
+        (folder / ".incumbent" / "machines").symlink_to(ROOT / ".incumbent" / "machines")
+        (folder / ".incumbent" / "models" / base_model.name).symlink_to(base_model)
+        self.set_params(FEW)
+        author = ["-c", "user.name=tester", "-c", "user.email=tester@localhost"]
+        for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "start"]):
+            subprocess.run(["git", *command], cwd=folder, check=True)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(params))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {
+            "PATH": path,
+            "HOME": os.environ["HOME"],
+            "DVC_NO_ANALYTICS": "1",
+            "INCUMBENT_ACTOR": "tester",
+            **caps(),
+            **self.machine,
+        }
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def repro(self) -> str:
+        done = self.run("dvc", "repro")
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def read(self, name: str) -> bytes:
+        return (self.folder / name).read_bytes()
+
+
+def stages_run(output: str) -> list[str]:
+    lines = (line for line in output.splitlines() if line.startswith("Running stage '"))
+    return [line.split("'")[1] for line in lines]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, base_model: Path) -> Project:
+    """A project whose first challenger was trained, submitted and promoted."""
+    made = Project(tmp_path_factory.mktemp("project"), base_model)
+    made.repro()
+    submitted = made.run("incumbent", "submit", "--promote")
+    assert submitted.returncode == 0, submitted.stdout
+    assert "test v1 is the champion now" in submitted.stdout
+    return made
+
+
+def test_the_evidence_speaks_of_both_parts_and_every_metric(project: Project) -> None:
+    evidence = Evidence.read(project.folder / "outputs/evidence.json")
+    for part, n in ((evidence.dev, 8), (evidence.sealed, 24)):
+        assert part.keys() == {
+            *("rouge1", "rouge2", "rougeL", "rougeLsum", "semantic", "preference"),
+            *("reference_logprob", "perplexity", "refusal", "empty", "answered"),
+        }
+        assert {metric.n for metric in part.values()} == {n}
+    assert evidence.calibration is not None
+    assert evidence.calibration.n > 0
+    assert evidence.general["all items"]["correct"].n == 12
+    assert evidence.usage.keys() == {"champion", "challenger", "few-shot"}
+    assert evidence.usage["few-shot"].prompt > evidence.usage["champion"].prompt
+    assert {"dev", "sealed"} < json.loads(project.read("outputs/metrics.json")).keys()
+
+
+def test_the_decision_is_made_again_byte_for_byte(project: Project) -> None:
+    verified = project.run("incumbent", "verify")
+    assert verified.returncode == 0, verified.stdout
+    assert "1 decisions made again from their evidence: the same bytes" in verified.stdout
+
+
+def test_bad_dev_answers_come_out_for_correction(project: Project) -> None:
+    exported = project.run("incumbent", "data", "export", "--to", "round2", "--worst", "5")
+    assert exported.returncode == 0, exported.stdout
+    assert len(project.read("round2/corrections.jsonl").splitlines()) == 5
+    again = project.run("incumbent", "data", "export", "--to", "round2")
+    assert again.returncode == 2
+    assert "may hold somebody's corrections" in again.stdout
+
+
+def test_the_report_is_one_file_that_loads_nothing(project: Project) -> None:
+    page = project.read(".incumbent/reports/test-v1.html").decode()
+    assert "PROMOTE" in page
+    assert not any(word in page for word in ("src=", "href=", "@import", "url("))
+
+
+def test_the_challenger_that_is_the_champion_is_no_error_and_no_new_version(
+    project: Project,
+) -> None:
+    evidence = project.read("outputs/evidence.json")
+    output = project.repro()
+    assert "the challenger is the champion, test v1" in output
+    assert stages_run(output) == ["code", "base", "champion"]
+    assert project.read("outputs/evidence.json") == evidence
+    again = project.run("incumbent", "submit", "--promote")
+    assert again.returncode == 0
+    assert "test v1 is the champion already; nothing changed" in again.stdout
+    versions = project.run("incumbent", "versions", "--json")
+    assert [version["number"] for version in json.loads(versions.stdout)] == [1]
+
+
+def test_a_margin_reruns_the_comparison_and_nothing_before_it(project: Project) -> None:
+    policy = FEW["evaluation"]["policy"] | {"margins": {"rougeL": 0.9}}
+    project.set_params(FEW | {"evaluation": FEW["evaluation"] | {"policy": policy}})
+    output = project.repro()
+    assert stages_run(output) == ["code", "base", "champion", "compare"]
+    assert "must exceed +0.900" in output
+    project.set_params(FEW)
+    project.repro()
+
+
+def test_an_edit_of_code_touches_the_stages_that_run_it(project: Project) -> None:
+    edited = project.folder / "training" / "model.py"
+    before = edited.read_text()
+    edited.write_text(f"{before}\n# edited\n")
+    told = project.run("dvc", "repro", "--single-item", "code").stdout
+    assert "train will run again: training/lora_model.py changed" in told
+    status = json.loads(project.run("dvc", "status", "--json").stdout)
+    touched = {stage for stage, changes in status.items() if "outputs/code" in str(changes)}
+    assert touched == {"train"}
+    edited.write_text(before)
+    assert stages_run(project.repro()) == ["code", "base", "champion"]
+
+
+def test_a_broken_dataset_stops_before_training(project: Project) -> None:
+    row = {"instruction": "Who wrote?", "output": "Write to jane.doe@bank.example about it."}
+    (project.folder / "datasets/sources/letters.jsonl").write_text(json.dumps(row))
+    sources = [*FEW["curation"]["collect"]["sources"]]
+    sources.append({"kind": "file", "path": "datasets/sources/letters.jsonl"})
+    project.set_params(FEW | {"curation": FEW["curation"] | {"collect": {"sources": sources}}})
+    failed = project.run("dvc", "repro")
+    assert failed.returncode != 0
+    assert "no personal data (critical): 1 of " in failed.stdout
+    assert "train" not in stages_run(failed.stdout)
+    (project.folder / "datasets/sources/letters.jsonl").unlink()
+    project.set_params(FEW)
+    project.repro()
+
+
+def test_an_interrupted_training_is_run_again(project: Project) -> None:
+    project.set_params(FEW | {"training": FEW["training"] | {"seed": 1}})
+    with subprocess.Popen(
+        ["dvc", "repro"],
+        cwd=project.folder,
+        env=project.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        # A background job of a shell is started with SIGINT ignored; a person's dvc is not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as running:
+        assert running.stdout is not None
+        seen = b""
+        while b"loss=" not in seen:  # the progress bar of training, after its first step
+            chunk = os.read(running.stdout.fileno(), 4096)
+            assert chunk, seen.decode()
+            seen += chunk
+        os.killpg(running.pid, signal.SIGINT)
+        rest = running.stdout.read()
+    assert running.returncode != 0
+    assert b"interrupted: nothing half-written is kept" in rest
+    assert list((project.folder / "outputs").glob(".*-*")) == []  # no draft is left behind
+    output = project.repro()
+    assert "train" in stages_run(output)
+    assert project.run("incumbent", "submit").returncode == 0  # version 2
+    project.set_params(FEW)
+    assert "train" not in stages_run(project.repro())
+
+
+def test_a_version_that_is_there_already_sits_the_exam_again(project: Project) -> None:
+    before = project.read("outputs/evidence.json")
+    again = project.run("incumbent", "rechallenge", "2", "--json")
+    assert again.returncode == 0, again.stdout
+    printed = json.loads(again.stdout[again.stdout.index('{\n  "version"') :])
+    assert printed["version"]["number"] == 2
+    assert printed["decision"]["pins"]["challenger"] == printed["version"]["adapter"]["files"]
+    assert project.read("outputs/evidence.json") == before
+    seated = project.run("incumbent", "rechallenge", "1")
+    assert seated.returncode == 2
+    assert "test v1 is the champion: it has nobody to challenge" in seated.stdout
+
+
+def test_another_kind_of_machine_answers_anew_trains_nothing_and_moves_no_seat(
+    project: Project,
+) -> None:
+    evidence = project.read("outputs/evidence.json")
+    here = Numerics.read(project.folder / "outputs" / "numerics.json")
+    capped = os.environ.get("ATEN_CPU_CAPABILITY") == "avx2"
+    project.machine = {"ATEN_CPU_CAPABILITY": "default" if capped else "avx2"}
+    ran = stages_run(project.repro())
+    assert {"base", "generate", "score", "compare"} <= set(ran)
+    assert "train" not in ran
+    there = Numerics.read(project.folder / "outputs" / "numerics.json")
+    assert there.processor != here.processor
+    submitted = project.run("incumbent", "submit", "--promote")
+    assert submitted.returncode == 0, submitted.stdout
+    assert "test v1 is the champion already; nothing changed" in submitted.stdout
+    assert f"{here}; the last `dvc repro` answered in {there}" in submitted.stdout
+    again = project.run("incumbent", "rechallenge", "2")
+    assert again.returncode == 0, again.stdout
+    assert f"the last `dvc repro` answered in {there}: the decision stays" in again.stdout
+    # The next challenger is compared with a champion that was answered there.
+    project.set_params(FEW | {"training": FEW["training"] | {"rows": 8}})
+    project.repro()
+    new = project.run("incumbent", "submit", "--json")
+    assert new.returncode == 0, new.stdout
+    decided = json.loads(new.stdout)
+    assert decided["version"]["number"] == 3
+    assert decided["version"]["adapter"]["numerics"]["processor"] == there.processor
+    assert Numerics.model_validate(decided["decision"]["pins"]["numerics"]) == there
+    assert project.run("incumbent", "verify").returncode == 0
+    project.machine = {}
+    project.set_params(FEW)
+    project.repro()
+    assert project.read("outputs/evidence.json") == evidence
+
+
+def test_a_run_from_scratch_gives_the_same_bytes(
+    project: Project, tmp_path: Path, base_model: Path
+) -> None:
+    other = Project(tmp_path / "other", base_model)
+    other.repro()
+    for name in ("outputs/adapter.json", "outputs/evidence.json", "outputs/metrics.json"):
+        assert other.read(name) == project.read(name)
+
+
+def test_a_confirmed_drift_trains_a_challenger_on_what_users_wrote(project: Project) -> None:
+    """Three days about numpy, then one about scikit-learn whose answers users corrected."""
+    labelled = {"kind": "file", "path": "datasets/sources/labelled.jsonl"}
+    params = deepcopy(FEW)
+    params["curation"]["collect"]["sources"].append(labelled)
+    params["curation"]["curate"]["first"] = ["labelled.jsonl"]
+    params["monitoring"] = {
+        "drift": {"minimum_reference": 150, "minimum_units": 40, "perplexity_rows": 20},
+        "trigger": {"confirm_nights": 1, "minimum_labels": 30},
+    }
+    project.set_params(params)
+    log_days(project, list(read_package("numpy")), list(read_package("sklearn")))
+    before = versions(project)
+    done = project.run("incumbent", "nightly", "--date", "2026-03-05", "--json")
+    assert done.returncode == 0, done.stdout
+    night = json.loads(done.stdout[done.stdout.index("\n{\n") :])
+    assert (night["verdict"], night["action"]) == ("drift", "retrain"), night["reasons"]
+    assert night["outcome"] in ("promoted", "lost")
+    assert night["challenger"] == len(before) + 1 == len(versions(project))
+    evidence = Evidence.read(project.folder / "outputs" / "evidence.json")
+    assert "drift=2026-03-05" in evidence.slices
+    again = project.run("incumbent", "nightly", "--date", "2026-03-05", "--json")
+    assert json.loads(again.stdout) == night
+    assert len(versions(project)) == night["challenger"]
+
+
+def versions(project: Project) -> list[Any]:
+    found: list[Any] = json.loads(project.run("incumbent", "versions", "--json").stdout)
+    return found
+
+
+def log_days(project: Project, old: list[Row], new: list[Row]) -> None:
+    for day, rows in enumerate((old[:80], old[80:160], old[160:240], new[:80]), start=2):
+        folder = project.folder / "datasets" / "traffic" / f"2026-03-0{day}"
+        folder.mkdir(parents=True)
+        lines = [asked(row, day, number, row in new) for number, row in enumerate(rows)]
+        (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def asked(row: Row, day: int, number: int, corrected: bool) -> dict[str, Any]:
+    line = {
+        "id": f"{day}-{number}",
+        "at": f"2026-03-0{day}T10:00:00Z",
+        "prompt": row.prompt_text,
+        "response": "It does something.",
+    }
+    return line | (
+        {"feedback": {"rating": -1, "correction": row.completion_text}} if corrected else {}
+    )

@@ -1,0 +1,116 @@
+"""Which code a stage runs: all of it and no more, a user's scorers among it."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from incumbent.code import Code, Imports, code_of, differing, stages
+from project.errors import InputError
+from project.paths import CODE
+from tests.conftest import ROOT
+
+
+@pytest.fixture(autouse=True)
+def pipeline() -> None:
+    """The project's own pipeline, in an empty folder."""
+    Path("dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
+    Path("params.yaml").write_text("")
+
+
+def run_stage() -> dict[str, Code]:
+    runpy.run_module("incumbent.code", run_name="__main__")
+    return {path.stem: Code.read(path) for path in CODE.iterdir()}
+
+
+def stages_with(file: str) -> set[str]:
+    imports = Imports()
+    return {name for name, module in stages().items() if file in code_of(module, imports).files}
+
+
+def test_every_stage_but_this_one_has_a_file_that_holds_its_module() -> None:
+    codes = run_stage()
+    assert codes.keys() == stages().keys()
+    assert "code" not in codes
+    for stage, module in stages().items():
+        assert f"{module.replace('.', '/')}.py" in codes[stage].files
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("training/lora_model.py", {"train"}),
+        ("training/precision.py", {"base", "train"}),
+        ("curation/sources/row_formats.py", {"collect"}),
+        ("evaluation/report/report_page.py", {"compare"}),
+        ("evaluation/generation/batch_reader.py", {"reward", "generate"}),
+        ("evaluation/report/templates/comparison.html", {"compare"}),
+        ("project/templates/page.html", {"validate", "compare"}),
+        ("registry/storage/tables.py", {"champion", "generate", "reward"}),
+        ("monitoring/night.py", set()),
+        ("incumbent/cli.py", set()),
+    ],
+)
+def test_an_edit_touches_the_stages_that_run_the_file(file: str, expected: set[str]) -> None:
+    assert stages_with(file) == expected
+
+
+def test_packages_above_a_module_run_too_and_types_alone_do_not() -> None:
+    files = code_of("evaluation.generate", Imports()).files
+    assert "evaluation/__init__.py" in files
+    assert "evaluation/decision/rule.py" not in files  # evaluation names it for type checkers only
+
+
+def test_only_the_scorers_that_are_chosen_count() -> None:
+    assert stages_with("evaluation/metrics/rouge.py") == {"score"}
+    assert stages_with("evaluation/metrics/token_f1.py") == set()
+    Path("params.yaml").write_text("evaluation: {scoring: {metrics: [token_f1]}}\n")
+    assert stages_with("evaluation/metrics/rouge.py") == set()
+    assert stages_with("evaluation/metrics/token_f1.py") == {"score"}
+
+
+def test_a_users_scorer_counts_with_what_it_imports_of_the_project(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(Path.cwd())
+    Path("params.yaml").write_text("evaluation: {scoring: {metrics: ['bank.polite:Polite']}}\n")
+    Path("bank").mkdir()
+    Path("bank/__init__.py").write_text("raise RuntimeError('imported')")
+    Path("bank/polite.py").write_text(
+        "import json, numpy as np\n"
+        "from evaluation.metrics.per_item import PerItem\n"
+        "from . import words\n"
+        "from phrases import GREETINGS\n"
+    )
+    Path("bank/words.py").write_text("")
+    Path("bank/unused.py").write_text("")
+    Path("phrases.py").write_text("GREETINGS = ()")
+    files = code_of("evaluation.score", Imports()).files
+    own = {name for name in files if not name.startswith(("evaluation/", "project/"))}
+    assert own == {"bank/__init__.py", "bank/polite.py", "bank/words.py", "phrases.py"}
+    assert "evaluation/metrics/per_item.py" in files
+    assert "bank/polite.py" not in code_of("evaluation.generate", Imports()).files
+
+
+def test_what_changed_is_told_by_stage_and_file(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("params.yaml").write_text("evaluation: {scoring: {metrics: [rouge]}}\n")
+    first = run_stage()
+    assert capsys.readouterr().out == ""
+    assert run_stage() == first
+    assert capsys.readouterr().out == ""
+    Path("params.yaml").write_text("evaluation: {scoring: {metrics: [rouge, length]}}\n")
+    run_stage()
+    told = "score will run again: evaluation/metrics/answer_length.py changed\n"
+    assert capsys.readouterr().out == told
+
+
+def test_files_that_came_went_or_changed_differ() -> None:
+    old = Code(files={"same": "1", "changed": "1", "gone": "1"})
+    new = Code(files={"same": "1", "changed": "2", "new": "1"})
+    assert differing(old, new) == ["changed", "gone", "new"]
+
+
+def test_without_a_pipeline_it_is_told() -> None:
+    Path("dvc.yaml").unlink()
+    with pytest.raises(InputError, match=r"dvc\.yaml: No such file"):
+        stages()

@@ -1,0 +1,220 @@
+"""A text is embedded once, and its vector is the same from then on."""
+
+import multiprocessing
+import sqlite3
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from monitoring.features.embedding_cache import CHUNK, Embeddings, key_of
+from project.canonical import digest_bytes
+from project.errors import IncumbentError
+from project.model_pins import ModelChoice, locate, pin
+from tests.conftest import BASE
+
+D = 8
+TEXTS = [f"{'very ' * (i % 7)}short text {i}" for i in range(2 * CHUNK + 10)]
+
+
+class Toy:
+    """An embedder whose vectors are drawn with the text as their seed; it notes what it reads."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def encode(self, texts: Sequence[str], **_options: object) -> NDArray[np.float32]:
+        self.read += texts
+        seeds = [int(digest_bytes(text.encode())[:8], 16) for text in texts]
+        vectors = np.array([np.random.default_rng(seed).normal(size=D) for seed in seeds])
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+class Absent:
+    def encode(self, texts: Sequence[str], **_options: object) -> NDArray[np.float32]:
+        raise AssertionError(f"nothing should be new, but {texts[:3]} are")
+
+
+def embeddings(cache: Path, model: object) -> Embeddings:
+    made = Embeddings(BASE, cache)
+    made.model = model
+    return made
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "embeddings.db"
+
+
+def test_vectors_come_in_the_order_of_texts_and_have_length_one(cache: Path) -> None:
+    texts = ["b", "a", "b", "", "a longer one"]
+    vectors = embeddings(cache, Toy()).encode(texts)
+    assert (vectors.shape, vectors.dtype) == ((5, D), np.float32)
+    np.testing.assert_allclose(vectors, Toy().encode(texts), atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    assert (vectors[0] == vectors[2]).all()
+
+
+def test_a_text_is_embedded_once_and_the_longest_first(cache: Path) -> None:
+    toy = Toy()
+    made = embeddings(cache, toy)
+    made.encode(["a", "ccc", "a", "bb"])
+    made.encode(["bb", "dd", "a"])
+    assert toy.read == ["ccc", "bb", "a", "dd"]
+
+
+def test_what_was_embedded_long_ago_is_deleted_and_made_again_when_it_comes_again(
+    cache: Path,
+) -> None:
+    made = embeddings(cache, Toy())
+    before = made.encode(["old", "new"])
+    with sqlite3.connect(cache) as connection:
+        connection.execute("UPDATE embedded SET day = day - 91 WHERE rowid = 1")
+    made.expire(keep_days=90)
+    assert rows_in(cache) == 1
+    assert (embeddings(cache, Toy()).encode(["old", "new"]) == before).all()
+
+
+def test_what_is_deleted_while_other_texts_are_embedded_is_made_again(cache: Path) -> None:
+    class Meanwhile(Toy):
+        def encode(self, texts: Sequence[str], **options: object) -> NDArray[np.float32]:
+            with sqlite3.connect(cache) as connection:
+                connection.execute("DELETE FROM embedded WHERE text = ?", (key_of("known"),))
+            return super().encode(texts, **options)
+
+    before = embeddings(cache, Toy()).encode(["known"])
+    found = embeddings(cache, Meanwhile()).encode(["new", "known"])
+    assert (found[1] == before[0]).all()
+
+
+def test_a_known_text_has_the_same_bits_and_needs_no_model(cache: Path) -> None:
+    new = embeddings(cache, Toy()).encode(TEXTS)
+    known = embeddings(cache, Absent()).encode(TEXTS[::-1])
+    assert (known[::-1] == new).all()
+
+
+def test_no_texts_are_a_matrix_of_the_right_width(cache: Path) -> None:
+    assert embeddings(cache, Toy()).encode([]).shape == (0, D)
+
+
+def test_another_model_does_not_get_this_ones_vectors(cache: Path) -> None:
+    embeddings(cache, Toy()).encode(["a"])
+    for changed in ({"weights": "0" * 64}, {"config": "0" * 64}):
+        other, toy = Embeddings(BASE.model_copy(update=changed), cache), Toy()
+        other.model = toy
+        other.encode(["a"])
+        assert toy.read == ["a"]
+
+
+def test_the_same_model_from_another_place_gets_them(cache: Path) -> None:
+    embeddings(cache, Toy()).encode(["a"])
+    moved = Embeddings(BASE.model_copy(update={"model": "elsewhere", "revision": None}), cache)
+    moved.model = Absent()
+    assert moved.encode(["a"]).shape == (1, D)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(cache: Path) -> None:
+    class Interrupted(Toy):
+        def encode(self, texts: Sequence[str], **_options: object) -> NDArray[np.float32]:
+            if self.read:
+                raise KeyboardInterrupt
+            return super().encode(texts)
+
+    first, second = Interrupted(), Toy()
+    with pytest.raises(KeyboardInterrupt):
+        embeddings(cache, first).encode(TEXTS)
+    embeddings(cache, second).encode(TEXTS)
+    assert len(first.read) == CHUNK
+    assert sorted(first.read + second.read) == sorted(TEXTS)
+
+
+def test_an_embedder_that_makes_no_numbers_is_refused(cache: Path) -> None:
+    class Broken(Toy):
+        def encode(self, texts: Sequence[str], **_options: object) -> NDArray[np.float32]:
+            return np.full((len(texts), D), np.nan, dtype=np.float32)
+
+    with pytest.raises(IncumbentError, match="not finite: choose another"):
+        embeddings(cache, Broken()).encode(["a"])
+    assert embeddings(cache, Toy()).encode(["a"]).shape == (1, D)
+
+
+def test_a_damaged_cache_says_that_it_may_be_deleted(cache: Path) -> None:
+    cache.parent.mkdir()
+    cache.write_bytes(b"no database" * 1000)
+    with pytest.raises(IncumbentError, match="if it is damaged, delete it"):
+        embeddings(cache, Toy()).encode(["a"])
+
+
+def test_a_cache_that_cannot_be_made_says_where_it_should_be(cache: Path) -> None:
+    cache.parent.write_text("a file where the folder should be")
+    with pytest.raises(IncumbentError, match="unable to open database file"):
+        embeddings(cache, Toy()).encode(["a"])
+
+
+def started(action: Callable[..., None], *arguments: object) -> multiprocessing.Process:
+    process = multiprocessing.get_context("fork").Process(target=action, args=arguments)
+    process.start()
+    return process
+
+
+def encode_part(cache: Path, start: int) -> None:
+    embeddings(cache, Toy()).encode(TEXTS[start : start + CHUNK])
+
+
+def encode_for_ever(cache: Path) -> None:
+    for i in count():
+        embeddings(cache, Toy()).encode([f"{i} {j}" for j in range(CHUNK)])
+
+
+def test_processes_share_one_cache(cache: Path) -> None:
+    processes = [started(encode_part, cache, start) for start in (0, 0, CHUNK // 2, CHUNK, CHUNK)]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 5
+    known = TEXTS[: 2 * CHUNK]
+    vectors = embeddings(cache, Absent()).encode(known)
+    np.testing.assert_allclose(vectors, Toy().encode(known), atol=1e-3)
+
+
+def test_a_killed_process_leaves_whole_chunks(cache: Path) -> None:
+    process = started(encode_for_ever, cache)
+    deadline = monotonic() + 60
+    while process.is_alive() and rows_in(cache) < 3 * CHUNK:
+        assert monotonic() < deadline, "it should have embedded something by now"
+    process.kill()
+    process.join()
+    embeddings(cache, Toy()).encode(["after"])
+    assert rows_in(cache) % CHUNK == 1
+    known = [f"0 {j}" for j in range(CHUNK)]
+    vectors = embeddings(cache, Absent()).encode(known)
+    np.testing.assert_allclose(vectors, Toy().encode(known), atol=1e-3)
+
+
+def rows_in(cache: Path) -> int:
+    try:
+        with sqlite3.connect(f"file:{cache}?mode=ro", uri=True) as connection:
+            return int(connection.execute("SELECT count(*) FROM embedded").fetchone()[0])
+    except sqlite3.OperationalError:  # not yet made
+        return 0
+
+
+@pytest.mark.slow
+def test_the_pinned_embedders_vectors_are_its_own(cache: Path) -> None:
+    # Imported here because only this test needs the model.
+    from sentence_transformers import SentenceTransformer
+
+    choice = ModelChoice()
+    texts = ["Sort an array.", "", "Wie spät ist es?", "word " * 2000, "Sort an array."]
+    made = Embeddings(pin(choice, "embedder"), cache).encode(texts)
+    plain = SentenceTransformer(str(locate(choice, "embedder"))).encode(texts)
+    np.testing.assert_allclose(np.sum(made * plain, axis=1), 1, atol=1e-4)
+
+
+def test_an_embedder_that_changed_since_it_was_pinned_is_refused(cache: Path) -> None:
+    changed = pin(ModelChoice(), "embedder").model_copy(update={"weights": "0" * 64})
+    with pytest.raises(IncumbentError, match="changed since they were pinned"):
+        Embeddings(changed, cache).encode(["a"])

@@ -1,0 +1,410 @@
+"""Whole nights: real traffic files, a real embedder, a real registry, and what follows."""
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from incumbent.verbs.nightly import nightly_job
+from monitoring.features.answer_judge import Judge
+from monitoring.features.embedding_cache import Embeddings
+from monitoring.monitoring_settings import DriftParams, TriggerParams
+from monitoring.night import check
+from monitoring.night_context import Site
+from monitoring.night_history import nights_before
+from monitoring.report.night_page import page_path
+from monitoring.scheduling.schedule_settings import ScheduleParams
+from monitoring.scheduling.scheduler import Scheduler
+from monitoring.signals.array_types import Floats
+from monitoring.traffic.traffic_store import TrafficStore
+from project.files import home
+from project.model_pins import ModelChoice, locate, pin
+from project.paths import CALIBRATION, REWARD
+from project.records.adapters import Adapter
+from project.records.drift import Action, DriftVerdict, Night, Watch
+from project.records.scores import Calibration
+from project.records.traffic import Feedback, Traffic
+from registry.garbage import collect
+from registry.jobs.runs import runs_of
+from registry.store import Registry
+from tests.conftest import ROOT
+from tests.evaluation.test_calibration import GOOD
+
+pytestmark = pytest.mark.slow
+
+START = date(2026, 3, 2)
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+OLD = (
+    ("how do I {} my {}", ("block", "renew", "find", "order"), ("card", "cheque book", "PIN")),
+    ("what is the {} for a {}", ("fee", "rate", "limit"), ("loan", "transfer", "mortgage")),
+    ("why was my {} {}", ("payment", "transfer", "salary"), ("late", "refused", "returned")),
+)
+NEW = (("which {} should I {}", ("crypto coin", "token", "NFT"), ("buy", "mine", "stake")),)
+EMBEDDER = pin(ModelChoice(), "embedder")
+
+DRIFT = DriftVerdict.DRIFT
+Make = Callable[[str], tuple[Adapter, Path]]
+
+
+def asked(random: Random, new: bool) -> str:
+    form, first, second = random.choice(NEW if new else OLD)
+    return form.format(random.choice(first), random.choice(second)) + random.choice(
+        ("", " now", "?")
+    )
+
+
+def day_of(number: int, *, new_share: float = 0.0, rows: int = 150) -> list[Traffic]:
+    """A day of requests; of those about what is new, half of the users write the answer."""
+    random, day = Random(number), START + timedelta(days=number)
+    found = []
+    for i in range(rows):
+        new = random.random() < new_share
+        feedback = Feedback(rating=-1, correction=f"answer {day} {i}") if new and i % 2 else None
+        found.append(
+            Traffic(
+                id=f"{day}-{i}",
+                at=f"{day}T{i % 24:02}:00:00Z",
+                prompt=asked(random, new),
+                response="as you like",
+                adapter="bank v1",
+                feedback=feedback,
+            )
+        )
+    return found
+
+
+def site_of(registry: Registry, labels: int = 10_000) -> Site:
+    state = home() / "monitoring"
+    return Site(
+        registry=registry,
+        traffic=TrafficStore(Path("traffic"), redact=False, quarantine=state / "quarantine"),
+        # Shared by the tests of this file: what they ask is much the same.
+        embeddings=Embeddings(EMBEDDER, ROOT / ".incumbent" / "tests" / "embeddings.db"),
+        keep_days=90,
+        drift=DriftParams(perplexity_rows=0, minimum_reference=200),
+        trigger=TriggerParams(minimum_labels=labels, queue=Path("queue.json")),
+    )
+
+
+@pytest.fixture
+def site(tmp_path: Path, make_adapter: Make) -> Iterator[Site]:
+    """A champion, and three days of traffic before its first night."""
+    with Registry(home() / "registry", "bank", clock=lambda: NOW) as registry:
+        version = registry.submit(*make_adapter("a"), "test")
+        registry.promote(version.number, "test", force=True)
+        made = site_of(registry)
+        for number in range(3):
+            made.traffic.append(day_of(number))
+        yield made
+
+
+def run(site: Site, number: int, traffic: list[Traffic] | None = None) -> Night:
+    """A day's traffic, and its night."""
+    day = START + timedelta(days=number)
+    site.traffic.append(day_of(number) if traffic is None else traffic)
+    job = nightly_job(site, ScheduleParams())
+    scheduler = Scheduler(ScheduleParams(), [job], site.registry.engine, clock=lambda: NOW)
+    assert scheduler.run(job, day, insist=True), runs_of(site.registry.engine, job.name)
+    return nights_before(site.registry.engine, "bank", day + timedelta(days=1))[-1]
+
+
+def test_quiet_nights_are_quiet_and_a_drift_ends_in_a_queue_where_labels_are_missing(
+    site: Site,
+) -> None:
+    quiet = [run(site, number) for number in (3, 4)]
+    assert {(n.verdict, n.state) for n in quiet} == {(DriftVerdict.NO_DRIFT, Watch.OK)}
+    first, second = (run(site, number, day_of(number, new_share=0.3)) for number in (5, 6))
+    assert (first.verdict, first.state) == (DriftVerdict.DRIFT, Watch.WATCH)
+    assert (second.state, second.action) == (Watch.CONFIRMED, Action.LABEL)
+    corrected = [r for number in (5, 6) for r in day_of(number, new_share=0.3) if r.feedback]
+    told_labels = next(reason for reason in second.reasons if "labelled rows" in reason)
+    assert int(told_labels.split()[0]) > 0.8 * len(corrected)  # of both nights
+    assert any("coin" in text or "token" in text or "nft" in text for text in told(second))
+    queue = json.loads(site.trigger.queue.read_bytes())
+    assert all("which" in task["data"]["prompt"] for task in queue[:10])
+    assert "drift" in page_path("bank", START + timedelta(days=6)).read_text().lower()
+
+
+def told(night: Night) -> list[str]:
+    return [text.lower() for topic in night.topics for text in (topic.name, *topic.exemplars)]
+
+
+def test_the_same_date_again_does_nothing(site: Site) -> None:
+    before = run(site, 3)
+    events = site.registry.history()
+    job = nightly_job(site, ScheduleParams())
+    scheduler = Scheduler(ScheduleParams(), [job], site.registry.engine, clock=lambda: NOW)
+    assert not scheduler.run(job, START + timedelta(days=3), insist=True)
+    assert nights_before(site.registry.engine, "bank", date(2026, 4, 1)) == (before,)
+    assert site.registry.history() == events
+
+
+def test_a_verdict_is_a_function_of_the_traffic_and_the_reference(site: Site) -> None:
+    night = run(site, 3)
+    again = check(site, START + timedelta(days=3))
+    assert again == night
+
+
+def test_the_reference_is_kept_in_the_registry_beside_its_champion(site: Site) -> None:
+    night = run(site, 3)
+    event = site.registry.newest_event(1, "watch")
+    assert event is not None and event.detail["reference"] == night.reference
+    assert "450 rows of traffic" in event.reason
+    assert run(site, 4).reference == night.reference
+
+
+def test_a_day_without_traffic_is_not_enough_to_say_anything(site: Site) -> None:
+    night = run(site, 3, [])
+    assert (night.verdict, night.state) == (DriftVerdict.INSUFFICIENT, Watch.OK)
+    assert night.reasons == ("there is no traffic of that day",)
+
+
+def test_ten_rows_are_not_enough_to_say_anything(site: Site) -> None:
+    assert run(site, 3, day_of(3, rows=10)).verdict is DriftVerdict.INSUFFICIENT
+
+
+def test_too_little_traffic_before_makes_no_reference(tmp_path: Path, make_adapter: Make) -> None:
+    with Registry(home() / "registry", "bank", clock=lambda: NOW) as registry:
+        registry.promote(registry.submit(*make_adapter("a"), "t").number, "t", force=True)
+        site = site_of(registry)
+        site.traffic.append(day_of(0, rows=50))
+        assert "the reference needs 150 more rows of traffic" in run(site, 1).reasons[0]
+
+
+def test_without_a_champion_there_is_nothing_to_watch() -> None:
+    with Registry(home() / "registry", "bank", clock=lambda: NOW) as registry:
+        night = run(site_of(registry), 3)
+    assert (night.champion, night.verdict) == (None, DriftVerdict.INSUFFICIENT)
+
+
+def test_corrupt_lines_are_counted_and_the_rest_is_used(site: Site) -> None:
+    path = Path("traffic") / str(START + timedelta(days=3)) / "more.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"id": "x"\nnot json\n')
+    night = run(site, 3)
+    assert night.set_aside == {"not JSON": 2}
+    assert night.rows == 150
+
+
+def test_a_day_of_corrupt_lines_alone_is_set_aside_and_the_next_night_is_as_good(
+    site: Site,
+) -> None:
+    path = Path("traffic") / str(START + timedelta(days=3)) / "log.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("not json\n")
+    night = run(site, 3, [])
+    assert (night.verdict, night.set_aside) == (DriftVerdict.INSUFFICIENT, {"not JSON": 1})
+    assert run(site, 4).verdict is DriftVerdict.NO_DRIFT
+
+
+def test_a_night_before_the_reference_was_frozen_says_nothing(site: Site) -> None:
+    run(site, 4)
+    assert "the reference was frozen for nights from 2026-03-06" in run(site, 3).reasons[0]
+
+
+def test_answers_of_another_adapter_say_nothing_of_the_champion(site: Site) -> None:
+    """All of them are bad, and in other words; they were another adapter's."""
+    rated = Feedback(rating=1)
+    for number in range(6, 9):
+        site.traffic.append(row.model_copy(update={"feedback": rated}) for row in day_of(number))
+    assert run(site, 9).verdict is DriftVerdict.NO_DRIFT
+    bad = {"response": "no", "adapter": "other", "feedback": Feedback(rating=-1)}
+    assert run(site, 10, [r.model_copy(update=bad) for r in day_of(10)]).verdict is not DRIFT
+    own = bad | {"adapter": "bank v1"}
+    assert run(site, 11, [r.model_copy(update=own) for r in day_of(11)]).verdict is DRIFT
+
+
+def test_a_new_champions_own_answers_are_watched_as_soon_as_there_is_a_week_of_them(
+    site: Site, make_adapter: Make
+) -> None:
+    for number in range(3, 8):
+        night = run(site, number)
+    assert night.answers is not None
+    champion = site.registry.submit(*make_adapter("b"), "test")
+    site.registry.promote(champion.number, "test", force=True)
+    good = {"response": "gladly", "adapter": champion.label, "feedback": Feedback(rating=1)}
+    new = [run(site, n, changed(day_of(n), good)) for n in range(8, 16)]
+    assert [bool(night.answers) for night in new] == [False] * 7 + [True]
+    assert {night.verdict for night in new} == {DriftVerdict.NO_DRIFT}
+    worse = good | {"feedback": Feedback(rating=-1)}
+    drifted = {
+        r.signal for r in run(site, 16, changed(day_of(16), worse)).readings if r.p < r.level
+    }
+    assert drifted == {"feedback"}
+
+
+def changed(rows: list[Traffic], update: dict[str, object]) -> list[Traffic]:
+    return [row.model_copy(update=update) for row in rows]
+
+
+def test_answers_that_the_kept_judge_likes_less_are_drift(site: Site) -> None:
+    """The pipeline's reward model may be another one by then, or gone."""
+    make_reward_model()
+    liked, disliked = most_and_least_liked()
+    days = [changed(day_of(number), liked) for number in range(3, 12)]
+    nights = [run(site, number, day) for number, day in enumerate(days, start=3)]
+    assert verdict_of("judge", nights[-1]) is DriftVerdict.NO_DRIFT
+    shutil.rmtree(REWARD)
+    shutil.rmtree(home() / "judges")
+    collect(site.registry, dry_run=False)
+    worse = run(site, 12, changed(day_of(12), disliked))
+    assert verdict_of("judge", worse) is DRIFT
+
+
+def make_reward_model() -> None:
+    """The embedder with a head that nobody trained: what it likes is no better than chance."""
+    torch.manual_seed(0)
+    folder = locate(ModelChoice(), "embedder")
+    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1)
+    for part in (model, AutoTokenizer.from_pretrained(folder)):
+        part.save_pretrained(REWARD)
+    Calibration(**GOOD).write(CALIBRATION)
+
+
+def most_and_least_liked() -> tuple[dict[str, object], dict[str, object]]:
+    answers = ("Of course, I will.", "no", "Please ask at any branch of ours.", "42")
+    rows, judge = day_of(0), Judge(REWARD)
+    updates: list[dict[str, object]] = [{"response": answer} for answer in answers]
+    liked = sorted(updates, key=lambda update: judge.rewards(changed(rows, update)).mean())
+    return liked[-1], liked[0]
+
+
+def verdict_of(signal: str, night: Night) -> DriftVerdict:
+    return next(r.verdict for r in night.readings if (r.signal, r.nights) == (signal, 1))
+
+
+def test_answers_of_nobody_that_is_named_are_not_the_new_champions(site: Site) -> None:
+    """They were given before it took the seat."""
+    unnamed = [changed(day_of(number), {"adapter": None}) for number in range(3, 12)]
+    nights = [run(site, number, rows) for number, rows in enumerate(unnamed, start=3)]
+    assert {night.answers for night in nights} == {None}
+
+
+def test_a_night_that_is_done_late_is_not_held_against_answers_of_its_own_day(site: Site) -> None:
+    for number in (3, 4):
+        run(site, number)
+    site.traffic.append(day_of(5))
+    in_time = [run(site, number) for number in (6, 7)]
+    late = run(site, 5, [])
+    assert [bool(night.answers) for night in (*in_time, late)] == [False, True, False]
+    assert late.verdict is DriftVerdict.NO_DRIFT
+
+
+def users_of_two_nights(night: Night) -> int:
+    return next(r.n for r in night.readings if (r.signal, r.nights) == ("novelty", 2))
+
+
+def late(number: int) -> list[Traffic]:
+    return [row.model_copy(update={"id": f"late {row.id}"}) for row in day_of(number)]
+
+
+def test_rows_that_come_after_their_night_count_in_the_windows_of_later_ones(site: Site) -> None:
+    run(site, 3)
+    in_time = users_of_two_nights(run(site, 4))
+    site.traffic.append(late(4))
+    assert users_of_two_nights(run(site, 5)) == in_time + len(late(4))
+
+
+def test_rows_that_come_while_their_night_is_at_work_are_not_lost(site: Site) -> None:
+    before = run(site, 3).units
+    meanwhile = Meanwhile(site.embeddings, lambda: site.traffic.append(late(4)))
+    night = run(dataclasses.replace(site, embeddings=meanwhile), 4)
+    assert users_of_two_nights(night) == before + night.units + len(late(4))
+
+
+class Meanwhile(Embeddings):
+    """Embeddings that are made while something else happens, once."""
+
+    def __init__(self, embeddings: Embeddings, happens: Callable[[], None]) -> None:
+        super().__init__(embeddings.pin, embeddings.cache)
+        self.happens = [happens]
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        while self.happens:
+            self.happens.pop()()
+        return super().encode(texts)
+
+
+def test_what_was_made_of_traffic_is_deleted_with_it(site: Site) -> None:
+    run(site, 3)
+    units = [*(home() / "monitoring" / "units").glob("*/*.npz")]
+    assert len(units) == 1
+    run(dataclasses.replace(site, keep_days=1), 5)
+    assert [*(home() / "monitoring" / "units").glob("*/*.npz")] != units
+    assert not units[0].exists()
+    assert site.traffic.days() == [START + timedelta(days=number) for number in (4, 5)][1:]
+
+
+def test_another_embedder_freezes_the_reference_anew(site: Site) -> None:
+    first = run(site, 3)
+    other = EMBEDDER.model_copy(update={"revision": "another"})
+    changed = dataclasses.replace(site, embeddings=Embeddings(other, site.embeddings.cache))
+    second = run(changed, 4)
+    assert second.verdict is DriftVerdict.NO_DRIFT
+    assert len(site.registry.history(kind="watch")) == 2
+    assert first.reference != second.reference
+
+
+def test_a_retrain_goes_on_from_the_verdict_that_it_follows_from(site: Site) -> None:
+    """The first attempt keeps its check and fails in the pipeline; the second one goes on."""
+    site = dataclasses.replace(site, trigger=TriggerParams(minimum_labels=20, confirm_nights=1))
+    day = START + timedelta(days=5)
+    site.traffic.append(day_of(5, new_share=0.4))
+    job = nightly_job(site, ScheduleParams())
+    scheduler = Scheduler(ScheduleParams(), [job], site.registry.engine, clock=lambda: NOW)
+    for attempt in (1, 2):
+        assert not scheduler.run(job, day, insist=True)
+        (failed,) = runs_of(site.registry.engine, job.name)
+        assert (failed.attempts, failed.state) == (attempt, "waiting")
+        assert "`dvc --wait-for-lock repro` failed" in (failed.problem or "")
+    (night,) = nights_before(site.registry.engine, "bank", date(2026, 4, 1))
+    assert (night.state, night.action) == (Watch.ACT, Action.RETRAIN)
+    lines = Path("datasets/sources/labelled.jsonl").read_text().splitlines()
+    assert len(lines) == len(set(lines)) > 20
+
+
+def test_a_night_that_is_killed_anywhere_is_done_once_when_it_is_run_again(site: Site) -> None:
+    """SIGKILL at growing delays; each run goes on from what the one before it left."""
+    site.traffic.append(day_of(3))
+    site.registry.engine.dispose()
+    code = "from tests.monitoring.test_night import in_another_process; in_another_process()"
+    kills = 0
+    for delay in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
+        try:
+            process.wait(delay)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+            process.wait()
+    assert kills
+    subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True
+    )
+    (night,) = nights_before(site.registry.engine, "bank", date(2026, 4, 1))
+    assert night.verdict is DriftVerdict.NO_DRIFT
+    assert len(site.registry.history(kind="watch")) == 1
+
+
+def in_another_process() -> None:
+    """Runs the fourth day's night, whoever was at it before: its lease has run out."""
+    later = NOW
+    with Registry(home() / "registry", "bank", clock=lambda: later) as registry:
+        job = nightly_job(site_of(registry), ScheduleParams())
+        for known in runs_of(registry.engine, job.name):
+            later = datetime.fromisoformat(known.until)
+        scheduler = Scheduler(ScheduleParams(), [job], registry.engine, clock=lambda: later)
+        scheduler.run(job, START + timedelta(days=3), insist=True)

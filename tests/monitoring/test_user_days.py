@@ -1,0 +1,83 @@
+"""One voice for each user: on a night, over many nights, and on both sides of a comparison."""
+
+import numpy as np
+
+from monitoring.drift.alarm_budget import night_readings
+from monitoring.drift.compare_sets import always
+from monitoring.drift.permutation import Pool
+from monitoring.drift.reference import Reference
+from monitoring.drift.user_days import Units, numbered
+from monitoring.monitoring_settings import DriftParams
+from monitoring.signals.array_types import Ints
+from monitoring.signals.feedback import Feedback
+from monitoring.signals.signal import Batch
+
+FEEDBACK = Feedback(np.zeros(1, np.float32))
+
+
+def units(ratings: list[float], users: list[str]) -> Units:
+    batch = Batch(ratings=np.array(ratings, np.float32))
+    return Units.of(batch, [FEEDBACK], users, np.zeros(len(users), np.int64))
+
+
+def test_units_read_back_as_they_were() -> None:
+    found = units([1, -1], ["a", "b"])
+    again = Units.of_arrays(found.arrays())
+    assert all(np.array_equal(again.arrays()[name], a) for name, a in found.arrays().items())
+
+
+def test_a_unit_does_not_say_whose_it_is() -> None:
+    assert units([1], ["ann@bank.example"]).users.dtype == np.int64
+
+
+def test_units_without_a_value_are_left_out() -> None:
+    found = units([1, float("nan")], ["a", "b"]).having("feedback")
+    assert found.columns["feedback"].tolist() == [[-1.0]]
+
+
+def spread(now: list[str], before: list[str]) -> float:
+    rng = np.random.default_rng(0)
+    taste = dict.fromkeys(now + before, 0.0) | {name: rng.normal() for name in now + before}
+    sides = [np.array([[taste[name]] for name in side], np.float32) for side in (now, before)]
+    numbers = [numbered(side) for side in (now, before)]
+    zeros = [np.zeros(len(side), np.int64) for side in (now, before)]
+    return float(Pool.of(sides[0], sides[1], *zeros, (numbers[0], numbers[1])).spread[0])
+
+
+def test_the_same_taste_many_times_widens_what_chance_allows() -> None:
+    """Ten times each of 40 people is worth as much as each of them once: √10."""
+    one, many = [f"a{i}" for i in range(40)], [f"b{i}" for i in range(40)]
+    assert spread(one, many) == 1
+    assert 2.7 < spread(one * 10, many * 10) < 3.6
+
+
+def test_people_on_both_sides_cancel_out_and_widen_nothing() -> None:
+    people = [f"a{i}" for i in range(40)]
+    assert spread(people * 5, people * 5) == 1
+
+
+def people(
+    rng: np.random.Generator, tastes: Ints, nights: range, rows: int
+) -> tuple[Batch, list[str]]:
+    """Some of the same people each night, each with a few topics of their own."""
+    who = np.concatenate([rng.choice(len(tastes), rows, replace=False) for _ in nights])
+    topics = tastes[who, rng.integers(0, tastes.shape[1], len(who))]
+    middles = 4 * np.eye(40, dtype=np.float32)
+    vectors = middles[topics] + rng.normal(size=(len(who), 40)).astype(np.float32)
+    return Batch(vectors=vectors), [f"u{i}" for i in who]
+
+
+def test_people_who_come_back_every_night_with_tastes_of_their_own_are_no_drift() -> None:
+    """Counted by the night, three people in four of a window would be there many times over."""
+    rng, params = np.random.default_rng(0), DriftParams()
+    alarms = 0
+    for _ in range(8):
+        tastes = rng.integers(0, 40, (120, 3))
+        before = people(rng, tastes, range(28), 60)
+        reference = Reference.freeze(*before, always(len(before[1])), rng=rng)
+        nights = [
+            reference.units_of(*people(rng, tastes, range(1), 60), always(60)) for _ in range(28)
+        ]
+        found = night_readings(reference.signals, nights, reference.units, params, rng)
+        alarms += any(reading.p <= 10 * reading.level for reading in found)
+    assert alarms <= 1

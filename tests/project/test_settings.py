@@ -1,0 +1,93 @@
+"""Settings are refused with file, line and field."""
+
+from pathlib import Path
+
+import pytest
+
+from curation.curation_settings import CollectParams
+from evaluation.decision.policy import Policy
+from project.errors import InputError
+from project.settings import load
+from training.training_settings import TrainingParams
+
+PARAMS = """\
+training:
+  r: 8
+  epochs: 0
+evaluation:
+  policy:
+    alpah: 0.1
+curation:
+  collect:
+    sources:
+      - kind: python-api
+        packages: []
+"""
+
+
+@pytest.fixture(autouse=True)
+def params() -> None:
+    Path("params.yaml").write_text(PARAMS)
+
+
+def test_a_missing_section_means_the_defaults() -> None:
+    Path("params.yaml").write_text("{}\n")
+    assert load(TrainingParams, "training") == TrainingParams()
+
+
+def test_a_wrong_value_is_named_with_its_line() -> None:
+    with pytest.raises(InputError, match=r"^params\.yaml:3: training\.epochs: .*greater than 0"):
+        load(TrainingParams, "training")
+
+
+def test_an_unknown_key_is_refused_with_its_line() -> None:
+    with pytest.raises(InputError, match=r"^params\.yaml:6: evaluation\.policy\.alpah: Extra"):
+        load(Policy, "evaluation.policy")
+
+
+def test_a_value_deep_in_a_list_is_named_with_its_line() -> None:
+    with pytest.raises(InputError, match=r"^params\.yaml:11: .*sources\.0\.packages: "):
+        load(CollectParams, "curation.collect")
+
+
+def test_a_file_that_is_no_yaml_is_named_with_its_line() -> None:
+    Path("params.yaml").write_text("a: 1\nb: [\n")
+    with pytest.raises(InputError, match=r"^params\.yaml:\d"):
+        load(Policy, "evaluation.policy")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("trainign:\n  r: 8\n", r"^params\.yaml:1: trainign: no such section; there are base, "),
+        ("evaluation:\n  polcy: {}\n", r"^params\.yaml:2: polcy: no such section; .*policy"),
+        ("evaluation: strict\n", r"^params\.yaml:1: must hold sections"),
+        ("hello\n", r"^params\.yaml:1: must hold sections"),
+        ("evaluation: {policy: {alpha: 2026-01-01}}\n", r"^params\.yaml:1: .*alpha"),
+        ("evaluation: {policy: {alpha: !!python/x 1}}\n", r"^params\.yaml:1: could not determine"),
+        ("evaluation: {policy: \x00}\n", r"^params\.yaml: not YAML"),
+    ],
+)
+def test_what_nobody_would_read_is_refused(text: str, complaint: str) -> None:
+    Path("params.yaml").write_text(text)
+    with pytest.raises(InputError, match=complaint):
+        load(Policy, "evaluation.policy")
+
+
+@pytest.mark.parametrize("path", ["rows.jsonl", "/tmp/rows.jsonl", "datasets/sources/../x.jsonl"])
+def test_a_file_that_dvc_does_not_watch_is_refused(path: str) -> None:
+    sources = f"{{sources: [{{kind: file, path: {path}}}]}}"
+    Path("params.yaml").write_text(f"curation: {{collect: {sources}}}\n")
+    with pytest.raises(InputError, match="must be a path below datasets/sources/"):
+        load(CollectParams, "curation.collect")
+
+
+def test_a_missing_file_is_named() -> None:
+    Path("params.yaml").unlink()
+    with pytest.raises(InputError, match=r"^params\.yaml: No such file"):
+        load(Policy, "evaluation.policy")
+
+
+def test_a_margin_for_no_gating_metric_is_refused() -> None:
+    with pytest.raises(ValueError, match="'bleu', which is no gating metric"):
+        Policy(margins={"bleu": 0.1})

@@ -1,0 +1,146 @@
+"""What nobody should have changed is found, whatever table and whichever family it is in."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from incumbent.verbs.verify import verify_registry
+from project.canonical import digest_bytes
+from project.records.adapters import AdapterVersion
+from project.records.scores import Exam, Verdict
+from registry.audit import problems
+from registry.garbage import collect
+from registry.store import Registry
+from tests.conftest import decision_on
+from tests.places import evidence_on, submit, win
+
+EXAM = Exam(items=("one", "two", "three"))
+
+
+def look(registry: Registry, name: str, folder: Path) -> AdapterVersion:
+    """Submit a version, open the exam for it and keep a decision to promote it."""
+    version = submit(registry, name, folder)
+    evidence = evidence_on(registry, version, EXAM.digest)
+    assert evidence.pins is not None
+    registry.open_exam(evidence.pins, EXAM, version.number, alpha=0.05)
+    decision = decision_on(evidence, Verdict.PROMOTE).model_copy(
+        update={"policy": evidence.pins.digest}
+    )
+    registry.record_decision(version.number, decision, evidence, evidence.pins)
+    return version
+
+
+@pytest.fixture
+def looked(registry: Registry, tmp_path: Path) -> Registry:
+    """Three looks: of the champion, of one that was rolled back, and of one that did not win."""
+    registry.promote(look(registry, "first", tmp_path).number, "it won")
+    registry.promote(look(registry, "second", tmp_path).number, "it won")
+    registry.rollback("worse in use")
+    look(registry, "third", tmp_path)
+    return registry
+
+
+def change(registry: Registry, statement: str) -> None:
+    with registry.engine.begin() as connection:
+        assert connection.execute(text(statement)).rowcount > 0
+
+
+def test_a_ledger_that_is_as_it_was_written_has_no_problem(looked: Registry) -> None:
+    assert list(problems(looked)) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "found", "how"),
+    [
+        ("UPDATE openings SET alpha = alpha / 2", 3, "has alpha"),
+        ("UPDATE openings SET budget = budget + 0.05", 3, "has budget"),
+        ("UPDATE openings SET opening = 1 WHERE opening = 2", 1, "has opening 1"),
+        ("UPDATE openings SET promoted = NOT promoted", 3, "has promoted"),
+        ("DELETE FROM openings WHERE opening = 2", 1, "the ledger has it no more"),
+        ("UPDATE openings SET champion = 'x' WHERE opening = 2", 2, "no event tells of it"),
+    ],
+)
+def test_a_look_that_was_changed_is_found(
+    statement: str, found: int, how: str, looked: Registry
+) -> None:
+    change(looked, statement)
+    told = list(problems(looked))
+    assert len(told) == found
+    assert how in " ".join(told)
+
+
+def test_a_promotion_whose_decision_is_gone_is_told_of_once(looked: Registry) -> None:
+    promoted = looked.history(kind="promote")[0].detail["decision"]
+    looked.artifacts.blobs.delete(str(promoted))
+    (told,) = problems(looked)
+    assert "is missing" in told
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("UPDATE versions SET record = replace(record, 'tester', 'x')", "other v1 is not what was"),
+        ("UPDATE versions SET deleted = TRUE", "other v1 was deleted or not"),
+        ("UPDATE aliases SET name = 'shadow'", "the events of other say {'champion': 1}"),
+        ("DELETE FROM events", "after event"),
+        (
+            "INSERT INTO versions SELECT 'third', number, adapter, record, deleted FROM versions",
+            "third v1 is not what was submitted",
+        ),
+    ],
+)
+def test_what_was_changed_in_another_family_is_found(
+    statement: str, told: str, tmp_path: Path, registry: Registry
+) -> None:
+    with Registry(tmp_path / "registry", "other", actor="tester") as other:
+        win(other, "theirs", tmp_path)
+    win(registry, "ours", tmp_path)
+    assert list(problems(registry)) == []
+    change(registry, f"{statement} WHERE family = 'other'")
+    assert any(told in problem for problem in problems(registry))
+
+
+def test_a_damaged_byte_of_another_familys_adapter_is_found(
+    tmp_path: Path, registry: Registry
+) -> None:
+    with Registry(tmp_path / "registry", "other") as other:
+        version = submit(other, "theirs", tmp_path)
+        blobs = other.artifacts.manifest(version.adapter.files)
+        blob = other.artifacts.blobs.path(blobs["adapter_config.json"])
+    blob.write_text("{ }")
+    (told,) = problems(registry)
+    assert told.startswith("other v1: artifact")
+
+
+def test_the_judge_of_a_reference_is_no_garbage_and_its_damage_is_found(
+    looked: Registry, tmp_path: Path
+) -> None:
+    judge = tmp_path / "judge"
+    judge.mkdir()
+    (judge / "model.safetensors").write_bytes(b"weights")
+    pins = {"first": "2026-01-01", "embedder": "e" * 64, "judge": judge, "reason": "answers"}
+    event = looked.watch(1, "watch-answers", b"reference", **pins)
+    kept = event.detail["judge"]
+    assert isinstance(kept, tuple)
+    assert not {*kept, event.detail["reference"]} & set(collect(looked))
+    assert list(problems(looked)) == []
+    looked.artifacts.blobs.path(digest_bytes(b"weights")).write_bytes(b"others")
+    (told,) = problems(looked)
+    assert "is damaged" in told
+
+
+@pytest.mark.parametrize("table", ["events", "versions"])
+def test_verify_tells_of_a_row_that_is_no_json_and_ends(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("params.yaml").write_text("registry:\n  family: test\n")
+    with Registry.here() as registry:
+        submit(registry, "first", tmp_path)
+        change(registry, f"UPDATE {table} SET record = ''")
+    with pytest.raises(SystemExit, match="1"):
+        verify_registry(True)
+    told = json.loads(capsys.readouterr().out)
+    assert told["problems"]
+    assert (told["events"], told["versions"]) == (1, 1)

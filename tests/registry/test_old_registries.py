@@ -1,0 +1,69 @@
+"""A registry that earlier code made opens, verifies and goes on: stored bytes keep their digest."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from incumbent.verbs.verify import changed_decisions, decisions
+from project.records.adapters import Adapter
+from project.records.scores import Verdict
+from registry.audit import problems
+from tests.conftest import BASE, NUMERICS, decision_on
+from tests.places import Place, evidence_on, made
+from tests.registries import make
+
+OLD = sorted(path.name for path in make.ROOT.iterdir() if (path / "registry.db").exists())
+
+
+@pytest.fixture(params=OLD)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    shutil.copytree(make.ROOT / request.param, tmp_path / "old")
+    return Place(tmp_path / "old")
+
+
+def test_there_is_one_from_before_numerics_were_recorded() -> None:
+    assert "before-numerics" in OLD
+
+
+def test_it_verifies_clean_and_every_decision_is_made_again(place: Place) -> None:
+    with place.open() as registry:
+        assert list(problems(registry)) == []
+        decided = decisions(registry)
+        assert len(decided) == 3
+        assert list(changed_decisions(registry, decided)) == []
+
+
+def test_it_rolls_back_and_forth(place: Place) -> None:
+    with place.open() as registry:
+        assert registry.rollback("better after all", to=2).number == 2
+        assert registry.rollback("no", to=1).number == 1
+        assert list(problems(registry)) == []
+
+
+def test_the_next_challenger_is_pinned_with_its_numerics(place: Place, tmp_path: Path) -> None:
+    """The champion was made before there were any; it keeps its record, and its seat can be won."""
+    adapter, files = made("fourth", tmp_path)
+    adapter = adapter.model_copy(update={"numerics": NUMERICS})
+    with place.open() as registry:
+        version = registry.submit(adapter, files, "made on another kind of machine")
+        assert registry.version(version.number).adapter.numerics == NUMERICS
+        evidence = evidence_on(registry, version)
+        assert evidence.pins is not None
+        pins = evidence.pins.model_copy(update={"numerics": NUMERICS})
+        looked = pins.model_copy(update={"eval_set": make.EXAM.digest})
+        registry.open_exam(looked, make.EXAM, version.number, alpha=0.05)
+        evidence = evidence.model_copy(update={"pins": pins})
+        decision = decision_on(evidence, Verdict.PROMOTE)
+        decision = decision.model_copy(update={"policy": pins.digest})
+        registry.record_decision(version.number, decision, evidence, pins)
+        assert registry.promote(version.number, "it won").number == 4
+        assert list(problems(registry)) == []
+
+
+def test_a_record_without_numerics_has_the_bytes_that_it_always_had() -> None:
+    old = Adapter(files="f" * 64, base=BASE, recipe="c" * 64, dataset="d" * 64)
+    assert b"numerics" not in old.canonical()
+    assert Adapter.model_validate_json(old.canonical()).digest == old.digest
+    new = old.model_copy(update={"numerics": NUMERICS})
+    assert Adapter.model_validate_json(new.canonical()) == new

@@ -1,0 +1,329 @@
+"""Two interleaved clients of one registry, each step held against a model in plain Python."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from project.errors import IncumbentError
+from project.records.scores import Exam, Verdict
+from registry.audit import problems
+from registry.garbage import collect
+from registry.state import CHAMPION, State
+from registry.store import Registry
+from tests.databases import copy_of
+from tests.places import Place, decide, evidence_on, made, submit, ticking
+
+pytest_plugins = ["tests.servers"]
+
+NAMES = "abcde"
+EXAMS = [Exam(items=tuple(f"{name}{i}" for i in range(3))) for name in ("spring", "autumn")]
+Numbers = dict[str, int]
+
+
+@dataclass
+class Model:
+    """What the registry should hold, as its documentation has it."""
+
+    names: list[str] = field(default_factory=list)  # version n is the adapter of names[n - 1]
+    aliases: Numbers = field(default_factory=dict)
+    decisions: dict[int, tuple[Verdict, int | None]] = field(default_factory=dict)
+    won_from: dict[int, int | None] = field(default_factory=dict)
+    fallen: set[int] = field(default_factory=set)
+    forced: set[int] = field(default_factory=set)
+    rejected: set[int] = field(default_factory=set)
+    deleted: set[int] = field(default_factory=set)
+    openings: dict[tuple[int, int | None, int], int] = field(default_factory=dict)
+    events: int = 0
+
+    @property
+    def seat(self) -> int | None:
+        return self.aliases.get(CHAMPION)
+
+    def submit(self, name: str) -> int | None:
+        """The number that the adapter gets or has; None where it must be refused."""
+        if name not in self.names:
+            self.names.append(name)
+            self.events += 1
+        number = self.names.index(name) + 1
+        return None if number in self.deleted else number
+
+    def decide(self, number: int, verdict: Verdict) -> None:
+        if self.decisions.get(number) != (verdict, self.seat):
+            self.decisions[number] = (verdict, self.seat)
+            self.fallen.discard(number)
+            self.events += 1
+
+    def open(self, exam: int, number: int) -> int:
+        look = (exam, self.seat, number)
+        if look not in self.openings:
+            earlier = sum(known[:2] == look[:2] for known in self.openings)
+            self.openings[look] = earlier + 1
+            self.events += 1
+        return self.openings[look]
+
+    def promote(self, number: int, force: bool) -> bool:
+        """Promote where that is allowed; returns whether it was."""
+        if self.seat == number:
+            return True
+        won = self.decisions.get(number) == (Verdict.PROMOTE, self.seat)
+        stopped = number in self.rejected | self.fallen
+        if number in self.deleted or not (force or (won and not stopped)):
+            return False
+        if force:
+            self.forced.add(number)
+        self.won_from[number] = self.seat
+        self.aliases[CHAMPION] = number
+        self.events += 1
+        return True
+
+    def rollback(self, to: int | None, expected: int | None) -> bool:
+        target = to or (self.won_from[self.seat] if self.seat else None)
+        if expected not in (None, self.seat) or target is None:
+            return False
+        if target not in self.won_from or target in self.deleted:
+            return False
+        if target != self.seat:
+            if self.seat is not None:
+                self.fallen.add(self.seat)
+            self.aliases[CHAMPION] = target
+            self.events += 1
+        return True
+
+    def reject(self, number: int) -> bool:
+        if self.seat == number:
+            return False
+        if number not in self.rejected:
+            self.rejected.add(number)
+            self.events += 1
+        return True
+
+    def point(self, name: str, number: int | None, expected: int | None) -> bool:
+        held = self.aliases.get(name)
+        if number in self.deleted or held != expected:
+            return False
+        if number is None:
+            self.aliases.pop(name, None)
+        else:
+            self.aliases[name] = number
+        self.events += number != held
+        return True
+
+    def delete(self, number: int) -> bool:
+        if number in self.aliases.values():
+            return False
+        if number not in self.deleted:
+            self.deleted.add(number)
+            self.events += 1
+        return True
+
+
+clients = st.integers(0, 1)
+picks = st.integers(0, len(NAMES) - 1)  # of a version, among those that there are
+maybe = st.none() | picks
+filled = precondition(lambda self: self.model.names)
+
+
+class TwoClients(RuleBasedStateMachine):
+    """Each rule is one client's act. What a client expects is what it saw when it last looked."""
+
+    def __init__(self, place: Place, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        clock = ticking()
+        self.clients = [place.open(clock), place.open(clock)]
+        self.seen: list[Numbers] = [{}, {}]
+        self.model = Model()
+
+    def number(self, pick: int) -> int:
+        return pick % len(self.model.names) + 1
+
+    def agree(self, allowed: bool, act: Callable[[], object]) -> None:
+        """The registry does what the model allowed, and refuses what it did not."""
+        try:
+            act()
+        except IncumbentError as error:
+            assert not allowed, error
+        else:
+            assert allowed
+
+    @rule(client=clients)
+    def look(self, client: int) -> None:
+        self.seen[client] = self.clients[client].aliases()
+
+    @rule(client=clients, name=st.sampled_from(NAMES))
+    def submit(self, client: int, name: str) -> None:
+        number = self.model.submit(name)
+
+        def act() -> None:
+            assert submit(self.clients[client], name, self.folder).number == number
+
+        self.agree(number is not None, act)
+
+    @filled
+    @rule(client=clients, pick=picks, verdict=st.sampled_from(Verdict))
+    def decide(self, client: int, pick: int, verdict: Verdict) -> None:
+        registry, number = self.clients[client], self.number(pick)
+        decide(registry, registry.version(number), verdict)
+        self.model.decide(number, verdict)
+
+    @filled
+    @rule(client=clients, pick=picks, exam=st.integers(0, len(EXAMS) - 1))
+    def open(self, client: int, pick: int, exam: int) -> None:
+        registry, number = self.clients[client], self.number(pick)
+        sheet = EXAMS[exam]
+        pins = evidence_on(registry, registry.version(number), sheet.digest).pins
+        assert pins is not None
+        opening = registry.open_exam(pins, sheet, number, alpha=0.05)
+        assert opening.number == self.model.open(exam, number)
+
+    @filled
+    @rule(client=clients, pick=picks, force=st.sampled_from([False, False, False, True]))
+    def promote(self, client: int, pick: int, force: bool) -> None:
+        number = self.number(pick)
+        promote = partial(self.clients[client].promote, number, "a reason", force=force)
+        self.agree(self.model.promote(number, force), promote)
+
+    @filled
+    @rule(client=clients, pick=picks)
+    def win(self, client: int, pick: int) -> None:
+        """A decision and the promotion that it allows: chance alone seldom puts them together."""
+        self.decide(client, pick, Verdict.PROMOTE)
+        self.promote(client, pick, False)
+
+    @filled
+    @rule(client=clients, pick=maybe, careful=st.booleans())
+    def rollback(self, client: int, pick: int | None, careful: bool) -> None:
+        to = None if pick is None else self.number(pick)
+        expected = self.seen[client].get(CHAMPION) if careful else None
+        allowed = self.model.rollback(to, expected)
+        act = partial(self.clients[client].rollback, "a reason", to=to, expected=expected)
+        self.agree(allowed, act)
+
+    @filled
+    @rule(client=clients, pick=picks)
+    def reject(self, client: int, pick: int) -> None:
+        number = self.number(pick)
+        act = partial(self.clients[client].reject, number, "a reason")
+        self.agree(self.model.reject(number), act)
+
+    @filled
+    @rule(client=clients, name=st.sampled_from(["canary", "shadow"]), pick=maybe)
+    def point(self, client: int, name: str, pick: int | None) -> None:
+        number = None if pick is None else self.number(pick)
+        expected = self.seen[client].get(name)
+        allowed = self.model.point(name, number, expected)
+        act = partial(self.clients[client].point, name, number, "a reason", expected=expected)
+        self.agree(allowed, act)
+
+    @filled
+    @rule(client=clients, pick=picks)
+    def delete(self, client: int, pick: int) -> None:
+        number = self.number(pick)
+        act = partial(self.clients[client].delete, number, "a reason")
+        self.agree(self.model.delete(number), act)
+
+    @rule(client=clients)
+    def collect_garbage(self, client: int) -> None:
+        collect(self.clients[client], dry_run=False)
+        assert collect(self.clients[client]) == []
+
+    @invariant()
+    def both_clients_see_what_the_model_says(self) -> None:
+        for registry in self.clients:
+            self.check_tables(registry)
+            self.check_events(registry.state())
+            assert len(registry.history()) == self.model.events
+            assert list(problems(registry)) == []
+
+    def check_tables(self, registry: Registry) -> None:
+        numbers = dict(enumerate(self.model.names, start=1))
+        assert {
+            version.number: version.adapter.files
+            for version in registry.versions(with_deleted=True)
+        } == {number: made(name, self.folder)[0].files for number, name in numbers.items()}
+        living = {version.number for version in registry.versions()}
+        assert living == numbers.keys() - self.model.deleted
+        assert registry.aliases() == self.model.aliases
+        champion = registry.champion()
+        assert (champion and champion.number) == self.model.seat
+        assert {number for number in numbers if registry.rolled_back(number)} == self.model.fallen
+        if champion:
+            gained, lost = registry.tenure(champion.number)
+            assert gained and gained.version == champion.number
+            assert lost is None
+
+    def check_events(self, state: State) -> None:
+        assert list(state.versions) == list(range(1, len(self.model.names) + 1))
+        assert state.aliases == self.model.aliases
+        assert state.forced == self.model.forced
+        assert state.rejected == self.model.rejected
+        assert state.deleted == self.model.deleted
+
+    def teardown(self) -> None:
+        for registry in self.clients:
+            registry.engine.dispose()
+
+
+def explore(new_place: Callable[[], Place], folder: Path, examples: int, steps: int) -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # the library has no types there
+        lambda: TwoClients(new_place(), folder),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=True,
+            database=None,
+        ),
+    )
+
+
+@pytest.fixture
+def fresh_folder(tmp_path: Path) -> Callable[[], Path]:
+    """Make copies of an empty registry's folder: its tables take longer to make than to copy."""
+    template, numbers = tmp_path / "template", count()
+    Place(template).open().engine.dispose()
+
+    def copy() -> Path:
+        folder = tmp_path / f"registry-{next(numbers)}"
+        shutil.copytree(template, folder)
+        return folder
+
+    return copy
+
+
+def test_two_clients_of_sqlite_see_what_a_model_says(
+    fresh_folder: Callable[[], Path], tmp_path: Path
+) -> None:
+    explore(lambda: Place(fresh_folder()), tmp_path, examples=8, steps=20)
+
+
+@pytest.mark.slow
+def test_two_clients_of_sqlite_see_what_a_model_says_for_long(
+    fresh_folder: Callable[[], Path], tmp_path: Path
+) -> None:
+    explore(lambda: Place(fresh_folder()), tmp_path, examples=60, steps=50)
+
+
+@pytest.mark.slow
+def test_two_clients_of_postgresql_see_what_a_model_says(postgresql: str, tmp_path: Path) -> None:
+    Place(tmp_path / "template", postgresql).open().engine.dispose()
+    numbers = count()
+
+    def new_place() -> Place:
+        return Place(tmp_path / f"registry-{next(numbers)}", copy_of(postgresql))
+
+    explore(new_place, tmp_path, examples=20, steps=30)

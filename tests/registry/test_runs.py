@@ -1,0 +1,260 @@
+"""One date is one run: whoever claims it, whatever the clocks say, it is finished once."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from project.errors import IncumbentError
+from project.times import stamp
+from registry.jobs import runs
+from registry.jobs.heartbeats import Heartbeat, beat, farewell, living
+from registry.jobs.runs import Claim, LostLeaseError, Run, RunState, claim, renew, settled
+from registry.storage.database import connect, writing
+
+pytest_plugins = ["tests.servers"]
+
+DAY = date(2026, 3, 1)
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+LEASE = timedelta(minutes=10)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    postgresql = request.param == "postgresql"
+    url = f"sqlite:///{tmp_path / 'registry.db'}"
+    engine = connect(request.getfixturevalue("postgresql") if postgresql else url)
+    yield engine
+    engine.dispose()
+
+
+def take(engine: Engine, holder: str, now: datetime, *, insist: bool = False) -> Claim | None:
+    return claim(engine, "nightly", DAY, holder, now, LEASE, insist=insist)
+
+
+def taken(engine: Engine, holder: str, now: datetime) -> Claim:
+    claimed = take(engine, holder, now)
+    assert claimed is not None
+    return claimed
+
+
+def finish(engine: Engine, claimed: Claim, now: datetime = NOON, record: str = "done") -> None:
+    with writing(engine) as connection:
+        runs.finish(connection, claimed, now, record)
+
+
+def fail(engine: Engine, claimed: Claim, retry: timedelta | None, now: datetime = NOON) -> None:
+    with writing(engine) as connection:
+        runs.fail(connection, claimed, now, "no luck", retry)
+
+
+def the_run(engine: Engine) -> Run:
+    (run,) = runs.runs_of(engine, "nightly")
+    return run
+
+
+def test_a_date_is_claimed_by_one_holder_at_a_time(engine: Engine) -> None:
+    claimed = taken(engine, "a", NOON)
+    assert (claimed.fence, claimed.attempt) == (1, 1)
+    assert take(engine, "b", NOON + LEASE - MINUTE) is None
+    assert take(engine, "a", NOON + MINUTE) is None, "a process that asks twice is no exception"
+
+
+def test_of_eight_that_claim_at_once_one_gets_the_date(engine: Engine) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda holder: take(engine, holder, NOON), "abcdefgh"))
+    assert len([claimed for claimed in claims if claimed]) == 1
+
+
+def test_other_dates_and_other_jobs_are_free(engine: Engine) -> None:
+    taken(engine, "a", NOON)
+    assert claim(engine, "nightly", DAY + timedelta(days=1), "b", NOON, LEASE)
+    assert claim(engine, "verify", DAY, "b", NOON, LEASE)
+
+
+def test_a_renewed_lease_holds_on(engine: Engine) -> None:
+    claimed = taken(engine, "a", NOON)
+    renew(engine, claimed, NOON + 9 * MINUTE, LEASE)
+    assert take(engine, "b", NOON + 18 * MINUTE) is None
+    assert take(engine, "b", NOON + 19 * MINUTE)
+
+
+def test_who_was_taken_over_from_can_do_nothing_more(engine: Engine) -> None:
+    old = taken(engine, "a", NOON)
+    new = taken(engine, "b", NOON + LEASE)
+    assert (new.fence, new.attempt) == (2, 2)
+    with pytest.raises(LostLeaseError, match=r"no longer a's \(.*running, by b\)"):
+        renew(engine, old, NOON + LEASE, LEASE)
+    with pytest.raises(LostLeaseError):
+        finish(engine, old, record="old")
+    with pytest.raises(LostLeaseError):
+        fail(engine, old, MINUTE)
+    finish(engine, new, record="new")
+    with pytest.raises(LostLeaseError):
+        finish(engine, old, record="old")
+    assert the_run(engine).record == "new"
+
+
+def test_a_lease_that_ran_out_unnoticed_still_lets_its_holder_finish(engine: Engine) -> None:
+    finish(engine, taken(engine, "a", NOON), NOON + HOUR)
+    run = the_run(engine)
+    assert (run.state, run.record, run.seconds) == (RunState.FINISHED, "done", 3600)
+
+
+@pytest.mark.parametrize("jump", [timedelta(), timedelta(days=1), timedelta(days=-1)])
+def test_a_finished_date_is_never_claimed_again(engine: Engine, jump: timedelta) -> None:
+    finish(engine, taken(engine, "a", NOON))
+    assert take(engine, "b", NOON + jump) is None
+    assert take(engine, "b", NOON + jump, insist=True) is None
+
+
+def test_a_lease_from_before_the_clock_was_set_back_is_void(engine: Engine) -> None:
+    old = taken(engine, "a", NOON)
+    assert taken(engine, "b", NOON - timedelta(days=1)).fence == old.fence + 1
+
+
+def test_clocks_that_differ_by_seconds_take_nothing_from_each_other(engine: Engine) -> None:
+    taken(engine, "a", NOON)
+    assert take(engine, "b", NOON - MINUTE) is None
+
+
+def test_a_run_that_failed_waits_for_its_next_attempt(engine: Engine) -> None:
+    fail(engine, taken(engine, "a", NOON), 5 * MINUTE)
+    assert str(the_run(engine)) == "nightly of 2026-03-01: waiting, no luck"
+    assert take(engine, "b", NOON + 4 * MINUTE) is None
+    assert taken(engine, "b", NOON + 5 * MINUTE).attempt == 2
+
+
+def test_a_person_waits_for_no_retry(engine: Engine) -> None:
+    fail(engine, taken(engine, "a", NOON), 5 * MINUTE)
+    assert take(engine, "person", NOON, insist=True)
+    assert take(engine, "another person", NOON, insist=True) is None, "a live lease is respected"
+
+
+def test_what_was_given_up_is_started_again_by_a_person_only(engine: Engine) -> None:
+    fail(engine, taken(engine, "a", NOON), None)
+    assert take(engine, "b", NOON + timedelta(days=3)) is None
+    again = take(engine, "person", NOON, insist=True)
+    assert again is not None
+    assert (again.fence, again.attempt) == (2, 1)
+
+
+def test_a_stopped_run_was_no_attempt_and_is_free_at_once(engine: Engine) -> None:
+    claimed = taken(engine, "a", NOON)
+    with writing(engine) as connection:
+        runs.release(connection, claimed, NOON)
+    assert taken(engine, "b", NOON).attempt == 1
+
+
+def test_a_run_that_succeeds_later_forgets_its_problem(engine: Engine) -> None:
+    fail(engine, taken(engine, "a", NOON), MINUTE)
+    finish(engine, taken(engine, "a", NOON + MINUTE), NOON + MINUTE)
+    assert the_run(engine).problem is None
+
+
+def test_what_a_run_writes_after_it_was_taken_over_is_not_kept(engine: Engine) -> None:
+    old = taken(engine, "a", NOON)
+    with writing(engine) as connection:
+        runs.guard(connection, old)
+    new = taken(engine, "b", NOON + LEASE)
+    with pytest.raises(LostLeaseError), writing(engine) as connection:
+        runs.finish(connection, new, NOON, "written before the guard")
+        runs.guard(connection, old)
+    assert the_run(engine).state is RunState.RUNNING
+
+
+def test_settled_are_the_dates_that_are_finished_or_given_up(engine: Engine) -> None:
+    ends = [lambda c: finish(engine, c), lambda c: fail(engine, c, None), lambda c: None]
+    ends.append(lambda c: fail(engine, c, MINUTE))
+    for number, end in enumerate(ends):
+        claimed = claim(engine, "nightly", DAY + timedelta(days=number), "a", NOON, LEASE)
+        end(claimed)
+    assert settled(engine, "nightly", DAY) == {DAY, DAY + timedelta(days=1)}
+    assert settled(engine, "nightly", DAY + timedelta(days=1)) == {DAY + timedelta(days=1)}
+    assert settled(engine, "verify", DAY) == frozenset()
+
+
+def test_runs_are_listed_newest_first(engine: Engine) -> None:
+    for number in (2, 1, 3):
+        claim(engine, "nightly", date(2026, 3, number), "a", NOON, LEASE)
+    assert [run.date.day for run in runs.runs_of(engine, "nightly", limit=2)] == [3, 2]
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from("ab"),
+        st.sampled_from(["claim", "renew", "finish"]),
+        st.sampled_from([0, 1, 15, -15, 24 * 60, -24 * 60]),  # minutes that the clock jumps by
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=50, deadline=None)  # each has a database of its own on the disk
+@given(STEPS)
+def test_whatever_the_clocks_do_a_date_is_finished_once(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, int]]
+) -> None:
+    engine = connect(f"sqlite:///{tmp_path_factory.mktemp('runs') / 'registry.db'}")
+    now, claims, finished = NOON, {}, []
+    for holder, action, jump in steps:
+        now += jump * MINUTE
+        known = claims.get(holder)
+        if action == "claim":
+            claimed = take(engine, holder, now)
+            assert not (claimed and finished)
+            claims[holder] = claimed or known
+        elif known:
+            newest = max(c.fence for c in claims.values() if c) == known.fence
+            try:
+                if action == "renew":
+                    renew(engine, known, now, LEASE)
+                else:
+                    finish(engine, known, now, holder)
+                    finished.append(holder)
+                assert newest
+            except LostLeaseError:
+                assert finished or not newest
+    assert len(finished) <= 1
+    engine.dispose()
+
+
+# --- signs of life ------------------------------------------------------------------------------
+
+
+def heartbeat(holder: str, at: datetime) -> Heartbeat:
+    return Heartbeat(holder=holder, at=stamp(at), doing=None, next_job="nightly", next_at=None)
+
+
+def test_each_scheduler_is_seen_where_it_was_last(engine: Engine) -> None:
+    beat(engine, heartbeat("a", NOON))
+    beat(engine, heartbeat("b", NOON + MINUTE))
+    beat(engine, heartbeat("a", NOON + 2 * MINUTE))
+    assert [known.holder for known in living(engine)] == ["a", "b"]
+    assert living(engine)[0].age(NOON + HOUR) == 58 * MINUTE
+
+
+def test_who_says_farewell_or_is_silent_for_long_is_seen_no_more(engine: Engine) -> None:
+    for holder in "abc":
+        beat(engine, heartbeat(holder, NOON))
+    farewell(engine, "a")
+    assert [known.holder for known in living(engine)] == ["b", "c"]
+    beat(engine, heartbeat("c", NOON + timedelta(days=2)))
+    assert [known.holder for known in living(engine)] == ["c"]
+
+
+def test_a_database_that_is_away_is_told_of_in_words(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'registry.db'}")
+    engine.dispose()
+    (tmp_path / "registry.db").unlink()
+    (tmp_path / "registry.db").mkdir()
+    with pytest.raises(IncumbentError, match="could not be read"):
+        settled(engine, "nightly", DAY)
+    with pytest.raises(IncumbentError, match="nothing was changed"):
+        take(engine, "a", NOON)

@@ -1,0 +1,326 @@
+"""Nothing takes the seat without evidence that fits, and everything is in the history."""
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import pairwise
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from project.errors import IncumbentError, InputError
+from project.records.adapters import Adapter, AdapterVersion, Opponent
+from project.records.scores import Exam, Verdict
+from registry import tenure
+from registry.alpha_ledger.spending import Opening, alpha_at
+from registry.storage.event_chain import GENESIS
+from registry.store import Registry
+from tests.conftest import decision_on, evidence_of
+
+Make = Callable[[str], tuple[Adapter, Path]]
+
+
+def submit(registry: Registry, make: Make, name: str) -> AdapterVersion:
+    adapter, folder = make(name)
+    return registry.submit(adapter, folder, f"made {name}")
+
+
+def decide(registry: Registry, version: AdapterVersion, verdict: Verdict) -> None:
+    """A decision on a version against whoever holds the seat now."""
+    champion = registry.champion()
+    evidence = evidence_of(version.adapter.files, champion.adapter.files if champion else None)
+    registry.record_decision(version.number, decision_on(evidence, verdict), evidence, evidence)
+
+
+def win(registry: Registry, make: Make, name: str, by: str = "person") -> AdapterVersion:
+    version = submit(registry, make, name)
+    decide(registry, version, Verdict.PROMOTE)
+    return registry.promote(version.number, f"{name} won", by=by)
+
+
+def test_versions_are_numbered_from_one(registry: Registry, make_adapter: Make) -> None:
+    assert [submit(registry, make_adapter, name).number for name in "abc"] == [1, 2, 3]
+    assert [version.number for version in registry.versions()] == [1, 2, 3]
+
+
+def test_the_same_adapter_again_is_the_same_version(registry: Registry, make_adapter: Make) -> None:
+    first = submit(registry, make_adapter, "a")
+    assert submit(registry, make_adapter, "a") == first
+    assert len(registry.history()) == 1
+
+
+def test_an_adapter_whose_bytes_are_not_its_records_is_refused(
+    registry: Registry, make_adapter: Make
+) -> None:
+    adapter, folder = make_adapter("a")
+    (folder / "adapter_config.json").write_text("{ }")
+    with pytest.raises(InputError, match="holds adapter"):
+        registry.submit(adapter, folder, "tampered")
+    assert registry.versions() == []
+
+
+def test_a_version_without_a_decision_is_not_promoted(
+    registry: Registry, make_adapter: Make
+) -> None:
+    version = submit(registry, make_adapter, "a")
+    with pytest.raises(IncumbentError, match="never decided on"):
+        registry.promote(version.number, "please")
+    assert registry.champion() is None
+
+
+@pytest.mark.parametrize("verdict", [Verdict.HOLD, Verdict.REJECT])
+def test_a_version_that_did_not_win_is_not_promoted(
+    registry: Registry, make_adapter: Make, verdict: Verdict
+) -> None:
+    version = submit(registry, make_adapter, "a")
+    decide(registry, version, verdict)
+    with pytest.raises(IncumbentError, match=f"may not be promoted: {verdict}"):
+        registry.promote(version.number, "please")
+
+
+def test_the_newest_decision_counts(registry: Registry, make_adapter: Make) -> None:
+    version = submit(registry, make_adapter, "a")
+    decide(registry, version, Verdict.PROMOTE)
+    decide(registry, version, Verdict.HOLD)
+    with pytest.raises(IncumbentError, match="HOLD"):
+        registry.promote(version.number, "please")
+
+
+def test_a_winner_takes_the_seat(registry: Registry, make_adapter: Make) -> None:
+    version = win(registry, make_adapter, "a")
+    assert registry.champion() == version
+    event = registry.history(kind="promote")[0]
+    assert event.detail["adapter"] == version.adapter.files
+    assert {"base", "dataset", "evidence", "decision", "from"} <= event.detail.keys()
+
+
+def test_promoting_the_champion_again_changes_nothing(
+    registry: Registry, make_adapter: Make
+) -> None:
+    version = win(registry, make_adapter, "a")
+    events = registry.history()
+    registry.promote(version.number, "again")
+    assert registry.history() == events
+
+
+def test_a_decision_against_a_former_champion_does_not_count(
+    registry: Registry, make_adapter: Make
+) -> None:
+    late = submit(registry, make_adapter, "late")
+    decide(registry, late, Verdict.PROMOTE)
+    win(registry, make_adapter, "quick")
+    with pytest.raises(IncumbentError, match="was compared with adapter none"):
+        registry.promote(late.number, "please")
+    assert registry.champion() != late
+
+
+def test_a_damaged_adapter_is_not_promoted(registry: Registry, make_adapter: Make) -> None:
+    version = submit(registry, make_adapter, "a")
+    decide(registry, version, Verdict.PROMOTE)
+    files = registry.artifacts.manifest(version.adapter.files)
+    registry.artifacts.blobs.path(files["adapter_model.safetensors"]).write_bytes(b"flipped")
+    with pytest.raises(IncumbentError, match="damaged"):
+        registry.promote(version.number, "please")
+    assert registry.champion() is None
+
+
+def test_of_many_promotions_against_one_champion_one_wins(
+    registry: Registry, make_adapter: Make
+) -> None:
+    rivals = [submit(registry, make_adapter, name) for name in "abcdefgh"]
+    for rival in rivals:
+        decide(registry, rival, Verdict.PROMOTE)
+
+    def attempt(rival: AdapterVersion) -> bool:
+        try:
+            registry.promote(rival.number, "race")
+        except IncumbentError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, rivals)) == 1
+    assert len(registry.history(kind="promote")) == 1
+
+
+def test_rollback_gives_the_seat_back_step_by_step(registry: Registry, make_adapter: Make) -> None:
+    versions = [win(registry, make_adapter, name) for name in "abc"]
+    assert registry.rollback("worse in use") == versions[1]
+    assert registry.rollback("worse in use") == versions[0]
+    with pytest.raises(InputError, match="no earlier champion"):
+        registry.rollback("further?")
+    assert registry.champion() == versions[0]
+
+
+def test_what_was_rolled_back_does_not_come_back_by_its_old_evidence(
+    registry: Registry, make_adapter: Make
+) -> None:
+    first, second = (win(registry, make_adapter, name) for name in "ab")
+    registry.rollback("harmful in use")
+    with pytest.raises(IncumbentError, match="was rolled back"):
+        registry.promote(second.number, "pipeline run")
+    assert registry.champion() == first
+    assert registry.rollback("it was not the adapter after all", to=second.number) == second
+
+
+def test_rollback_to_one_that_never_was_champion_is_refused(
+    registry: Registry, make_adapter: Make
+) -> None:
+    win(registry, make_adapter, "a")
+    loser = submit(registry, make_adapter, "b")
+    with pytest.raises(InputError, match="never was champion"):
+        registry.rollback("oops", to=loser.number)
+
+
+def test_rollback_to_a_damaged_adapter_leaves_the_champion(
+    registry: Registry, make_adapter: Make
+) -> None:
+    first, second = (win(registry, make_adapter, name) for name in "ab")
+    files = registry.artifacts.manifest(first.adapter.files)
+    registry.artifacts.blobs.path(files["adapter_config.json"]).unlink()
+    with pytest.raises(IncumbentError, match="missing"):
+        registry.rollback("worse in use")
+    assert registry.champion() == second
+
+
+def test_a_challenger_meets_the_champion_and_a_champion_whom_it_beat(
+    registry: Registry, make_adapter: Make
+) -> None:
+    assert registry.opponent("9" * 64) == Opponent()
+    first = win(registry, make_adapter, "a")
+    assert registry.opponent(first.adapter.files) == Opponent()
+    second = win(registry, make_adapter, "b")
+    assert registry.opponent(second.adapter.files).version == 1
+    assert registry.opponent("9" * 64).version == 2
+
+
+def exam(first: int, count: int) -> Exam:
+    return Exam(items=tuple(f"item {i}" for i in range(first, first + count)))
+
+
+def opening(
+    registry: Registry, challenger: str, champion: str | None = None, sheet: Exam | None = None
+) -> Opening:
+    sheet = sheet or exam(0, 10)
+    pins = evidence_of(challenger, champion, sheet.digest).pins
+    assert pins is not None
+    return registry.open_exam(pins, sheet, 1, alpha=0.05)
+
+
+def test_each_new_pair_is_a_new_opening_and_the_same_pair_the_same(registry: Registry) -> None:
+    assert [opening(registry, name).number for name in "1213"] == [1, 2, 1, 3]
+    assert {opening(registry, name).budget for name in "123"} == {0.05}
+
+
+def test_a_few_new_rows_do_not_make_a_fresh_exam(registry: Registry) -> None:
+    assert opening(registry, "1").number == 1
+    assert opening(registry, "2", sheet=exam(1, 10)).number == 2
+    assert opening(registry, "3", sheet=exam(5, 10)).number == 2  # half of it is new to the first
+    assert opening(registry, "4", sheet=exam(100, 10)).number == 1
+
+
+def test_a_promotion_is_a_new_null_hypothesis_and_a_rollback_takes_back_what_it_earned(
+    registry: Registry, make_adapter: Make
+) -> None:
+    first = win(registry, make_adapter, "a")
+    champion = first.adapter.files
+    assert opening(registry, "x", champion) == Opening(number=1, budget=0.05)
+    second = submit(registry, make_adapter, "b")
+    look = opening(registry, second.adapter.files, champion)
+    pins = evidence_of(second.adapter.files, champion, exam(0, 10).digest)
+    registry.record_decision(second.number, decision_on(pins, Verdict.PROMOTE), pins, pins)
+    registry.promote(second.number, "better")
+    assert look.number == 2
+    assert opening(registry, "y", second.adapter.files) == Opening(
+        number=1, budget=0.05 + 0.05 - alpha_at(0.05, 1)
+    )
+    registry.rollback("worse in use")
+    spent = Opening(number=1, budget=0.05 + 0.05 - alpha_at(0.05, 1)).level(0.05)
+    assert opening(registry, "z", champion) == Opening(number=3, budget=0.05 - spent)
+
+
+def test_scores_about_another_exam_open_nothing(registry: Registry) -> None:
+    pins = evidence_of("1" * 64, None, exam(0, 10).digest).pins
+    assert pins is not None
+    with pytest.raises(InputError, match="not about the exam"):
+        registry.open_exam(pins, exam(0, 9), 1, alpha=0.05)
+    assert registry.history(kind="open") == []
+
+
+@pytest.fixture(params=["told", "looked up"])
+def reference_known(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Promotions say what the regression budget counts from; older ones did not."""
+    if request.param == "looked up":
+        monkeypatch.setattr(tenure, "COUNTS_FROM", "a name that no promotion has")
+
+
+@pytest.mark.usefixtures("reference_known")
+def test_the_reference_is_the_first_champion_or_what_a_person_approved_last(
+    registry: Registry, make_adapter: Make
+) -> None:
+    first, *_, third = (win(registry, make_adapter, name, by="policy") for name in "abc")
+    assert registry.opponent("9" * 64).reference == first.adapter.files
+    assert registry.opponent(third.adapter.files).reference == first.adapter.files
+    approved = win(registry, make_adapter, "d", by="person")
+    assert registry.opponent("9" * 64).reference is None  # the champion itself
+    win(registry, make_adapter, "e", by="policy")
+    assert registry.opponent("9" * 64).reference == approved.adapter.files
+    registry.rollback("a person's choice", to=third.number)
+    win(registry, make_adapter, "f", by="policy")
+    assert registry.opponent("9" * 64).reference == third.adapter.files
+
+
+@pytest.mark.usefixtures("reference_known")
+def test_a_reason_that_speaks_of_a_person_is_no_approval(
+    registry: Registry, make_adapter: Make
+) -> None:
+    first = win(registry, make_adapter, "a", by="policy")
+    win(registry, make_adapter, '"by":"person"', by="policy")
+    assert registry.opponent("9" * 64).reference == first.adapter.files
+
+
+def test_a_version_that_fell_twice_has_fallen_until_it_is_decided_on_anew(
+    registry: Registry, make_adapter: Make
+) -> None:
+    _, second = (win(registry, make_adapter, name) for name in "ab")
+    for number in (1, second.number, 1):
+        registry.rollback("to and fro", to=number)
+    assert registry.rolled_back(second.number)
+    win(registry, make_adapter, "c")
+    assert registry.rolled_back(second.number)
+    decide(registry, second, Verdict.PROMOTE)
+    assert not registry.rolled_back(second.number)
+    registry.promote(second.number, "it won again")
+    win(registry, make_adapter, "d")
+    assert not registry.rolled_back(second.number)
+
+
+def test_the_history_is_a_chain(registry: Registry, make_adapter: Make) -> None:
+    for name in "ab":
+        win(registry, make_adapter, name)
+    registry.rollback("worse in use")
+    events = registry.history()
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert events[0].previous == GENESIS
+    for before, after in pairwise(events):
+        assert after.previous == before.digest
+
+
+def open_new_registry(root: Path) -> int:
+    with Registry(root, "test") as registry:
+        return len(registry.versions())
+
+
+def test_many_first_users_find_one_registry(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(6, mp_context=get_context("spawn")) as pool:
+        assert list(pool.map(open_new_registry, [tmp_path / "new"] * 6)) == [0] * 6
+
+
+def test_families_do_not_see_each_other(
+    registry: Registry, make_adapter: Make, tmp_path: Path
+) -> None:
+    win(registry, make_adapter, "a")
+    with Registry(tmp_path / "registry", "other") as other:
+        assert other.champion() is None
+        assert other.versions() == []
+        assert submit(other, make_adapter, "a").number == 1

@@ -1,0 +1,24 @@
+"""A base model with an adapter merged into its weights, for programs that know no adapters."""
+
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from project.errors import IncumbentError
+from project.records.adapters import Precision
+
+
+def merge(base: Path, adapter: Path, target: Path, precision: Precision) -> None:
+    """Write the merged model in a precision, as safetensors, with tokenizer and configuration.
+
+    W + s·B·A is added up in float32 and rounded once. Raises IncumbentError when it is not finite.
+    """
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    try:
+        merged = PeftModel.from_pretrained(model, adapter).merge_and_unload(safe_merge=True)
+    except ValueError as error:
+        raise IncumbentError(f"the adapter cannot be merged: {error}") from None
+    merged.to(getattr(torch, precision)).save_pretrained(target)
+    AutoTokenizer.from_pretrained(base).save_pretrained(target)
