@@ -34,7 +34,7 @@ from monitoring.drift.alarm_budget import night_readings
 from monitoring.drift.compare_sets import compare
 from monitoring.drift.reference import Reference
 from monitoring.drift.season import ALWAYS, Season
-from monitoring.drift.user_days import Units, numbered
+from monitoring.drift.user_days import UserDays, numbered
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.monitoring_settings import DriftParams
 from monitoring.signals.array_types import Floats, Ints
@@ -249,15 +249,15 @@ class Watch:
         reference = Reference.freeze(batch, users, frozen.times, rng=rng, season=season)
         return cls(reference, {s.name: s.columns(nights) for s in reference.signals})
 
-    def night(self, asked: "Asked") -> Units:
+    def night(self, asked: "Asked") -> UserDays:
         """One night's units: of each user one row, which a night chooses at random."""
         _, first = np.unique(asked.users, return_index=True)
         users = numbered(str(user) for user in asked.users[first].tolist())
         columns = {name: column[asked.rows[first]] for name, column in self.columns.items()}
         strata = self.reference.season.strata(asked.times[first])
-        return Units(columns, strata, users).without(self.reference.index_users)
+        return UserDays(columns, strata, users).without(self.reference.index_users)
 
-    def drifted(self, nights: Sequence[Units], rng: Generator) -> list[str]:
+    def drifted(self, nights: Sequence[UserDays], rng: Generator) -> list[str]:
         """The signals, each with its window, that say drift on the last night."""
         found = night_readings(self.reference.signals, nights, self.reference.units, PARAMS, rng)
         return [f"{r.signal} {r.nights}" for r in found if r.verdict is DriftVerdict.DRIFT]
@@ -297,7 +297,7 @@ def simulated_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
     count = PARAMS.reference_rows if kind.seasonal else REFERENCE
     watch = Watch.over(rows, a_month(asked, count), rows.inside, rng, seasonal=kind.seasonal)
     repeated = repeating(rows, kind, rng)
-    nights: list[Units] = []
+    nights: list[UserDays] = []
     alarms, before, told = 0, False, list[str]()
     for day in range(YEAR):
         nights = [*nights, watch.night(repeated(asked(day, kind.rows)))][-MONTH:]
@@ -430,7 +430,7 @@ def nights_until_alarm(rows: Rows, seasonal: bool, rng: Generator) -> Outcome:
     }
 
 
-def first_alarm(watch: Watch, calm: Sequence[Units], night: Night, rng: Generator) -> Outcome:
+def first_alarm(watch: Watch, calm: Sequence[UserDays], night: Night, rng: Generator) -> Outcome:
     nights = list(calm)
     for count in range(1, PATIENCE + 1):
         tonight = rng.permutation(night(CHANGED_ROWS))  # what is new at any time of the day

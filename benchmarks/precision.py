@@ -180,12 +180,14 @@ def perplexity(precision: Precision) -> Cost:
 def reward(precision: Precision) -> Cost:
     """An epoch of 48 pairs."""
     from evaluation.evaluation_settings import RewardParams
-    from evaluation.preference.calibration import Pair
+    from evaluation.preference.calibration import PreferencePair
     from evaluation.preference.reward_training import train_reward
 
     some = rows(49)
     pairs = [
-        Pair(prompt=row.prompt_text, chosen=row.completion_text, rejected=other.completion_text)
+        PreferencePair(
+            prompt=row.prompt_text, chosen=row.completion_text, rejected=other.completion_text
+        )
         for row, other in pairwise(some)
     ]
     base, params = locate(ModelChoice(), "embedder"), RewardParams(epochs=1)

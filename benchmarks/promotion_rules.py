@@ -26,7 +26,7 @@ from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import decide, rule
 from evaluation.decision.statistics import p_above
 from project.records.scores import Evidence, ItemScore, MetricEvidence, ScoreTable, Verdict
-from registry.alpha_ledger.spending import Looks, next_opening
+from registry.alpha_ledger.spending import ChampionLooks, next_look
 
 Array = NDArray[np.float64]
 
@@ -101,7 +101,7 @@ class Exam:
 
     sealed: Array
     dev: Array
-    ledger: list[Looks] = field(default_factory=list)
+    ledger: list[ChampionLooks] = field(default_factory=list)
     champions: int = 0  # before this one, at this exam
     # True effect of each challenger that was held, by how far it was from winning.
     held: dict[float, tuple[float, ...]] = field(default_factory=dict)
@@ -154,13 +154,13 @@ def by_policy(policy: Policy, night: Night, exam: Exam) -> bool:
     if unqualified(evidence, policy):
         return False
     champion = str(exam.champions)
-    opening = next_opening(exam.ledger, champion, policy.alpha)
+    opening = next_look(exam.ledger, champion, policy.alpha)
     sealed = {"sealed": measured(night.on_sealed(exam), policy)}
     judged = evidence.model_copy(update=sealed)
     decision = rule(judged, policy, opening.number, opening.budget)
     promoted = decision.verdict is Verdict.PROMOTE
     spent = 0.0 if promoted else opening.level(policy.alpha)
-    look = Looks(champion=champion, count=1, promoted=int(promoted), spent=spent)
+    look = ChampionLooks(champion=champion, count=1, promoted=int(promoted), spent=spent)
     exam.ledger.append(look)
     if decision.verdict is Verdict.HOLD:
         exam.held[max(found.p for found in sealed["sealed"].values())] = tuple(night.effect)

@@ -8,7 +8,7 @@ from curation.curation_settings import CurateParams
 from project.canonical import digest_json
 from project.errors import InputError
 from project.files import staged_folder
-from project.near_duplicates import families
+from project.near_duplicates import near_duplicate_groups
 from project.paths import CURATED, RAW
 from project.records.data import Message, Row, Split
 from project.records.record import write_records
@@ -26,7 +26,7 @@ def main() -> None:
             field="curation.curate.train_only",
         )
     distinct = list(unrepeated(corrected(map(clean, raw), params.train_only)))
-    lots, grouped = draw(distinct, families(distinct, params.similarity), params)
+    lots, grouped = draw(distinct, near_duplicate_groups(distinct, params.similarity), params)
     kept = list(thinned(grouped, params))
     parts = split(kept, lots, params)
     with staged_folder(CURATED) as draft:
@@ -87,7 +87,7 @@ def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:
 
 
 def draw(
-    rows: Sequence[Row], families: Sequence[str], params: CurateParams
+    rows: Sequence[Row], groups: Sequence[str], params: CurateParams
 ) -> tuple[dict[str, float], list[Row]]:
     """The lot of each family, and the rows with their family as group.
 
@@ -96,10 +96,10 @@ def draw(
     for training only takes its family there.
     """
     lots: dict[str, float] = {}
-    for row, family in zip(rows, families, strict=True):
+    for row, family in zip(rows, groups, strict=True):
         own = 1.0 if row.source in params.train_only else lot(params.seed, row.group)
         lots[family] = max(lots.get(family, 0.0), own)
-    pairs = zip(rows, families, strict=True)
+    pairs = zip(rows, groups, strict=True)
     return lots, [row.model_copy(update={"group": family}) for row, family in pairs]
 
 

@@ -9,7 +9,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
 from evaluation.generation.answers import Answer, answers_of
-from evaluation.report.report_data import material
+from evaluation.report.report_data import read_report_data
 from evaluation.report.report_page import report
 from evaluation.scoring.score_table import read_scores, scored
 from project.files import write_bytes
@@ -38,7 +38,7 @@ def main() -> None:
     decision = rule(evidence, policy, opening)
     evidence.write(EVIDENCE)
     write_bytes(METRICS, json.dumps(metrics(evidence, opening), indent=2).encode() + b"\n")
-    shown = material()
+    shown = read_report_data()
     write_bytes(DIFFERENCES, quantiles(shown.items[Split.DEV], policy.gating).encode())
     write_bytes(REPORT, report(evidence, decision, policy, shown).encode())
     print(f"{decision}")

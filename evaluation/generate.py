@@ -19,7 +19,7 @@ Parts = Mapping[str, Sequence[Row]]
 
 
 @dataclass(frozen=True)
-class Sitting:
+class Assignment:
     """A system, and the rows that it answers, by part of the evaluation."""
 
     respondent: Respondent
@@ -28,13 +28,13 @@ class Sitting:
 
 def main() -> None:
     with staged_folder(ANSWERS) as draft:
-        for name, sitting in sittings().items():
+        for name, sitting in assignments().items():
             for part, rows in sitting.parts.items():
                 answers = sitting.respondent.answers(rows, f"{name}, {part}")
                 write_records(draft / answers_of(name, part).name, answers)
 
 
-def sittings() -> dict[str, Sitting]:
+def assignments() -> dict[str, Assignment]:
     """Who answers what: champion and challenger all parts, the others the sealed one.
 
     The fixed reference sits where it is another than the champion, the base with a few-shot prompt
@@ -50,22 +50,22 @@ def sittings() -> dict[str, Sitting]:
     parts["general"] = [item.row for item in read_suite(SUITE)]
     made = Adapter.read(ADAPTER).files
     seats = {
-        "champion": Sitting(registered(base, opponent.adapter, decoding, numerics), parts),
-        "challenger": Sitting(respondent(base, made, ADAPTER_FILES, decoding, numerics), parts),
+        "champion": Assignment(registered(base, opponent.adapter, decoding, numerics), parts),
+        "challenger": Assignment(respondent(base, made, ADAPTER_FILES, decoding, numerics), parts),
     }
     if opponent.reference:
         reference = registered(base, opponent.reference, decoding, numerics)
-        seats["reference"] = Sitting(reference, sealed)
+        seats["reference"] = Assignment(reference, sealed)
     if few_shot.shots:
         asked: Parts = {Split.SEALED: prompted(sealed[Split.SEALED], few_shot.shots)}
-        seats["few-shot"] = Sitting(respondent(base, None, None, decoding, numerics), asked)
+        seats["few-shot"] = Assignment(respondent(base, None, None, decoding, numerics), asked)
     return seats
 
 
 def seconds() -> dict[str, float | None]:
     """The seconds that an answer to the sealed part took each system, where they are known."""
     taken = {}
-    for name, sitting in sittings().items():
+    for name, sitting in assignments().items():
         rows = sitting.parts[Split.SEALED]
         total = sitting.respondent.seconds(rows)
         taken[name] = None if total is None else total / len(rows)

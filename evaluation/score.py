@@ -5,17 +5,27 @@ from collections.abc import Mapping, Sequence
 from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
 from evaluation.general_ability.suite import CORRECT, SUITE, correct, read_suite
 from evaluation.generation.answers import Answer, answers_of
-from evaluation.preference.comparison import Contest, Judge
+from evaluation.preference.comparison import Comparison, Judge
 from evaluation.preference.preference_sources import judge_of
 from evaluation.scoring.scorers import Scorer, Scores, load_scorers, score, scorers_digest
 from project.canonical import digest_folder, digest_json
 from project.files import staged_folder
 from project.model_pins import pinned_folder
-from project.paths import ADAPTER, BASE, CHAMPION, EMBEDDER, EXAM, NUMERICS, REWARD, SCORES, rows_of
+from project.paths import (
+    ADAPTER,
+    BASE,
+    CHAMPION,
+    EMBEDDER,
+    EVAL_SET,
+    NUMERICS,
+    REWARD,
+    SCORES,
+    rows_of,
+)
 from project.records.adapters import Adapter, ModelPin, Numerics, Opponent
 from project.records.data import Row, Split
 from project.records.record import short, write_records
-from project.records.scores import Exam, Flags, ItemScore, ScorePins
+from project.records.scores import EvalSet, Flags, ItemScore, ScorePins
 from project.settings import load
 from project.stage import run_stage
 
@@ -31,16 +41,16 @@ def main() -> None:
     with staged_folder(SCORES) as draft:
         for part in (Split.DEV, Split.SEALED):
             rows = Row.read_lines(rows_of(part))
-            table, flags = compared(rows, part, "champion", scorers, judge)
+            table, flags = score_both(rows, part, "champion", scorers, judge)
             write_records(draft / f"{part}.jsonl", table)
             flags.write(draft / f"{part}.flags.json")
-            exam = exam_of(rows)
+            exam = eval_set_of(rows)
             pins(exam, pinned).write(draft / f"{part}.pins.json")
             print(f"scored {len(rows)} {part} items{flags}")
-        exam.write(draft / EXAM.name)
+        exam.write(draft / EVAL_SET.name)
         for other in ("reference", "few-shot"):
             if answers_of(other, Split.SEALED).exists():
-                table, _ = compared(rows, Split.SEALED, other, scorers)
+                table, _ = score_both(rows, Split.SEALED, other, scorers)
                 write_records(draft / f"{other}.jsonl", table)
         write_records(draft / "general.jsonl", general_ability())
 
@@ -51,7 +61,7 @@ def champion_name() -> str:
     return short(adapter) if adapter else "base"
 
 
-def compared(
+def score_both(
     rows: Sequence[Row],
     part: str,
     opponent: str,
@@ -64,16 +74,16 @@ def compared(
         for side, system in (("champion", opponent), ("challenger", "challenger"))
     }
     scores = {side: score(scorers, rows, answers) for side, answers in sides.items()}
-    preferences = preferred(rows, sides, judge) if judge else [None] * len(rows)
+    preferences = ask_preference(rows, sides, judge) if judge else [None] * len(rows)
     table = [item_score(row, i, scores, preferences[i]) for i, row in enumerate(rows)]
     return table, Flags.joined(side.flags for side in scores.values())
 
 
-def preferred(
+def ask_preference(
     rows: Sequence[Row], sides: Mapping[str, Sequence[Answer]], judge: Judge
 ) -> list[float | None]:
     contests = [
-        Contest(item=row.id, prompt=row.prompt_text, champion=a.text, challenger=b.text)
+        Comparison(item=row.id, prompt=row.prompt_text, champion=a.text, challenger=b.text)
         for row, a, b in zip(rows, sides["champion"], sides["challenger"], strict=True)
     ]
     return [judgement.chance for judgement in judge.prefer(contests)]
@@ -111,12 +121,14 @@ def general_ability() -> list[ItemScore]:
     return [item_score(item.row, i, scores) for i, item in enumerate(suite)]
 
 
-def exam_of(rows: Sequence[Row]) -> Exam:
+def eval_set_of(rows: Sequence[Row]) -> EvalSet:
     """The exam as the registry counts looks at it: whatever of an item changes makes it another."""
-    return Exam(items=tuple(sorted(digest_json([r.prompt_text, r.completion_text]) for r in rows)))
+    return EvalSet(
+        items=tuple(sorted(digest_json([r.prompt_text, r.completion_text]) for r in rows))
+    )
 
 
-def pins(exam: Exam, scorers: str) -> ScorePins:
+def pins(exam: EvalSet, scorers: str) -> ScorePins:
     return ScorePins(
         eval_set=exam.digest,
         base=ModelPin.read(BASE).weights,

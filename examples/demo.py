@@ -25,14 +25,14 @@ from tqdm import tqdm
 from curation.sources.python_api import read_package
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
-from evaluation.generation.systems import checked_out
-from monitoring.night_context import Site
+from evaluation.generation.systems import check_out_adapter
+from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
 from project.model_pins import embedded_base, pinned_folder
 from project.paths import EVIDENCE
 from project.records.adapters import AdapterVersion
 from project.records.data import Row
-from project.records.drift import Action, DriftVerdict, Night, Outcome
+from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
 from project.records.scores import Evidence
 from project.records.traffic import Feedback, Traffic
 from project.settings import load
@@ -93,7 +93,7 @@ def main() -> None:
     new, old = shown("drift="), shown("package=")
     command("incumbent", "why", str(nights[-1].challenger))
 
-    if nights[-1].outcome is Outcome.PROMOTED:
+    if nights[-1].outcome is RetrainOutcome.PROMOTED:
         expect(new > 2, "a challenger that is clearly better on what is new")
         expect(old > -2, "and not clearly worse on the old packages")
         chapter(f"{AFTER} nights with the new kind of traffic, and the new champion")
@@ -190,14 +190,14 @@ class Users:
         with Registry.here() as registry:
             champion = registry.champion()
             assert champion is not None, "the champion was promoted"
-            site = Site.here(registry)
+            context = NightContext.here(registry)
         rows = [
             next(self.new if self.random.random() < new_share else self.old) for _ in range(A_DAY)
         ]
         label = f"{day}: {A_DAY} requests"
         told = tqdm(served(champion).answer(rows), desc=label, total=A_DAY, unit="answer")
         answers = {answer.item: answer.text for answer in told}
-        site.traffic.append(
+        context.traffic.append(
             Traffic(
                 id=f"{day}-{number}",
                 at=f"{day}T{number * 24 // A_DAY:02}:00:00Z",
@@ -222,7 +222,10 @@ class Users:
 @lru_cache(maxsize=1)
 def served(champion: AdapterVersion) -> AnsweringModel:
     """The champion's model, which is loaded once for all days that it serves."""
-    base, files = pinned_folder(champion.adapter.base, "base"), checked_out(champion.adapter.files)
+    base, files = (
+        pinned_folder(champion.adapter.base, "base"),
+        check_out_adapter(champion.adapter.files),
+    )
     decoding = load(Decoding, "evaluation.decoding")
     return AnsweringModel(base, files, decoding, choose_numerics().precision)
 

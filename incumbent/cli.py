@@ -27,7 +27,7 @@ ExitVerdict = Annotated[
     bool,
     typer.Option("--exit-verdict", help="Exit with 0 for PROMOTE, 10 for HOLD, 11 for REJECT."),
 ]
-Number = Annotated[int, typer.Argument(min=1, help="The version's number.")]
+VersionNumber = Annotated[int, typer.Argument(min=1, help="The version's number.")]
 Promote = Annotated[
     bool, typer.Option("--promote", help="Give it the seat if the verdict is PROMOTE.")
 ]
@@ -119,16 +119,16 @@ def import_adapter(
 
 @app.command()
 def rechallenge(
-    number: Number,
+    number: VersionNumber,
     promote: Promote = False,
     reason: Reason = "sits the exam again",
     json: Json = False,
     exit_verdict: ExitVerdict = False,
 ) -> None:
     """Let a version that was held sit the exam again, after fresh items came."""
-    from incumbent.verbs.reevaluate import rechallenge as sit_again
+    from incumbent.verbs.reevaluate import reevaluate as evaluate_again
 
-    code = sit_again(number, promote=promote, reason=reason, as_json=json)
+    code = evaluate_again(number, promote=promote, reason=reason, as_json=json)
     raise typer.Exit(code if exit_verdict else 0)
 
 
@@ -252,7 +252,7 @@ def versions(
 
 @app.command()
 def show(
-    number: Number,
+    number: VersionNumber,
     card: Annotated[bool, typer.Option("--card", help="Print its model card instead.")] = False,
     json: Json = False,
 ) -> None:
@@ -266,7 +266,7 @@ def show(
 
 
 @app.command()
-def why(number: Number, json: Json = False) -> None:
+def why(number: VersionNumber, json: Json = False) -> None:
     """Say in a paragraph why a version was or was not promoted."""
     from incumbent.verbs.why import print_why
 
@@ -275,7 +275,7 @@ def why(number: Number, json: Json = False) -> None:
 
 @app.command()
 def export(
-    number: Number,
+    number: VersionNumber,
     to: Annotated[Path, typer.Option(help="A folder that is new or empty.")],
     merged: Annotated[
         bool, typer.Option("--merged", help="The base with the adapter merged into it.")
@@ -289,7 +289,7 @@ def export(
 
 @app.command()
 def sign(
-    number: Number,
+    number: VersionNumber,
     key: Annotated[
         Path | None, typer.Option(help="A private key; $INCUMBENT_SIGNING_KEY if left out.")
     ] = None,
@@ -313,7 +313,7 @@ def keygen(
 
 @app.command()
 def promote(
-    number: Number,
+    number: VersionNumber,
     reason: Annotated[str | None, typer.Option(help="Why; it stands in the history.")] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Without a verdict; needs a reason, marked for ever.")
@@ -326,7 +326,7 @@ def promote(
 
 
 @app.command()
-def reject(number: Number, reason: Reason) -> None:
+def reject(number: VersionNumber, reason: Reason) -> None:
     """Say no to a version, whatever its verdict: it cannot be promoted any more."""
     from incumbent.verbs.promote import reject_version
 
@@ -343,15 +343,15 @@ def alias(
     reason: Reason = "moved by hand",
 ) -> None:
     """Let a name stand for a version, if it still names what you expect."""
-    from incumbent.verbs.promote import point_alias
+    from incumbent.verbs.aliases import point_alias
 
     point_alias(name, to, expect, reason)
 
 
 @app.command()
-def delete(number: Number, reason: Reason) -> None:
+def delete(number: VersionNumber, reason: Reason) -> None:
     """Delete a version that no alias names; a tombstone keeps its record and lineage."""
-    from incumbent.verbs.promote import delete_version
+    from incumbent.verbs.aliases import delete_version
 
     delete_version(number, reason)
 
@@ -362,7 +362,7 @@ def gc(
     json: Json = False,
 ) -> None:
     """Find artifacts that no version and no event names any more."""
-    from incumbent.verbs.promote import collect_garbage
+    from incumbent.verbs.aliases import collect_garbage
 
     collect_garbage(delete=delete, as_json=json)
 

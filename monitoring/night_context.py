@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Self
 
-from monitoring.features.answer_judge import Judge
+from monitoring.features.answer_judge import AnswerJudge
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.features.signal_inputs import batch_of
 from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
 from monitoring.signals.signal import Batch
 from monitoring.traffic.traffic_store import TrafficStore
-from monitoring.traffic.user_sample import Sample
+from monitoring.traffic.user_sample import UserSample
 from project.files import home
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import AdapterVersion
@@ -21,7 +21,7 @@ from registry.store import Registry
 
 
 @dataclass(frozen=True)
-class Site:
+class NightContext:
     registry: Registry
     traffic: TrafficStore
     embeddings: Embeddings
@@ -52,9 +52,9 @@ class Site:
         days: Iterable[date],
         limit: int,
         of_these: Callable[[list[Traffic]], list[Traffic]] = list,
-    ) -> tuple[Sample, dict[str, int]]:
+    ) -> tuple[UserSample, dict[str, int]]:
         """A sample of the users of some days, and what was set aside, by reason."""
-        sample = Sample(limit, self.drift.seed)
+        sample = UserSample(limit, self.drift.seed)
         set_aside: dict[str, int] = {}
         for day in days:
             reading = self.traffic.read(day)
@@ -69,7 +69,7 @@ class Site:
         rows: Sequence[Traffic],
         champion: AdapterVersion,
         *,
-        judge: Judge | None = None,
+        judge: AnswerJudge | None = None,
         nights: int = 1,
         answers: bool = True,
         perplexity: bool = True,

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine
 
-from project.records.drift import Action, Night, Outcome
+from project.records.drift import Action, Night, RetrainOutcome
 from registry.jobs import runs
 from registry.jobs.runs import Claim, Run, RunState
 from registry.storage.database import reading, writing
@@ -59,7 +59,7 @@ def ended(night: Night, end: Run | None) -> Night:
     if end is None:
         return night
     if end.state is RunState.FAILED and night.action is Action.RETRAIN:
-        return night.model_copy(update={"outcome": Outcome.FAILED})
+        return night.model_copy(update={"outcome": RetrainOutcome.FAILED})
     return night_of(end) or night
 
 

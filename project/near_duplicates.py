@@ -14,7 +14,7 @@ WORDS = r"(?u)\w+"
 MIN_WORDS = 4
 
 
-def families(rows: Sequence[Row], similarity: float) -> list[str]:
+def near_duplicate_groups(rows: Sequence[Row], similarity: float) -> list[str]:
     """The family of each row: rows of one group, and twins, are of one family.
 
     Two answers are twins from a Jaccard index of their word sets of `similarity` on; being a twin

@@ -8,12 +8,12 @@ from project.errors import InputError
 from project.paths import ADAPTER, CHAMPION
 from project.records.adapters import Adapter
 from project.stage import run_stage
-from registry.reader import Reader
+from registry.reader import RegistryReader
 
 
 def main() -> None:
     challenger = Adapter.read(ADAPTER)
-    with Reader.here() as registry:
+    with RegistryReader.here() as registry:
         opponent = registry.opponent(challenger.files)
         champion = registry.champion()
     if opponent.base and opponent.base != challenger.base.weights:

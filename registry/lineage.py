@@ -10,7 +10,7 @@ from project.records.events import Event
 from project.records.record import Digest, Record
 from project.records.scores import Decision, Evidence, Measured
 from registry.adapter_import.origin import Origin
-from registry.reader import Reader
+from registry.reader import RegistryReader
 
 RECIPE = "recipe.json"  # in the folder of an adapter that training here has made
 
@@ -46,7 +46,7 @@ class Lineage(Record):
         return self.evidence.slices if self.evidence and self.opened else {}
 
 
-def trace(reader: Reader, number: int) -> Lineage:
+def trace(reader: RegistryReader, number: int) -> Lineage:
     """Gather a version's lineage. Raises InputError when there is no such version, IncumbentError
     when one of its records is missing or damaged.
     """
@@ -73,7 +73,7 @@ def trace(reader: Reader, number: int) -> Lineage:
     )
 
 
-def gate_report(reader: Reader, history: tuple[Event, ...]) -> GateReport | None:
+def gate_report(reader: RegistryReader, history: tuple[Event, ...]) -> GateReport | None:
     """The report of the data's checks, which is among the records that were submitted."""
     records = next((e.detail["records"] for e in history if e.kind == "submit"), ())
     for digest in records if isinstance(records, tuple) else ():
@@ -82,7 +82,7 @@ def gate_report(reader: Reader, history: tuple[Event, ...]) -> GateReport | None
     return None
 
 
-def settings(reader: Reader, version: AdapterVersion) -> dict[str, str]:
+def settings(reader: RegistryReader, version: AdapterVersion) -> dict[str, str]:
     """The recipe's settings, if the file in the adapter's folder is the recipe that was pinned."""
     blob = reader.artifacts.manifest(version.adapter.files).get(RECIPE)
     data = reader.artifacts.get(blob).rstrip(b"\n") if blob else b""
@@ -92,7 +92,7 @@ def settings(reader: Reader, version: AdapterVersion) -> dict[str, str]:
     return {name: json.dumps(value, ensure_ascii=False) for name, value in sorted(params.items())}
 
 
-def label_of(reader: Reader, adapter: Digest | None) -> str | None:
+def label_of(reader: RegistryReader, adapter: Digest | None) -> str | None:
     """The label of the version that an adapter is, or of what is left of its digest."""
     if adapter is None:
         return None
@@ -100,7 +100,7 @@ def label_of(reader: Reader, adapter: Digest | None) -> str | None:
     return known.label if known else f"adapter {adapter}, no version of {reader.family}"
 
 
-def opponent(reader: Reader, decision: Decision | None) -> Opponent | None:
+def opponent(reader: RegistryReader, decision: Decision | None) -> Opponent | None:
     """Whom a decision compared the version with: by number, if it is of this family."""
     if decision is None or decision.pins is None:
         return None
@@ -109,7 +109,7 @@ def opponent(reader: Reader, decision: Decision | None) -> Opponent | None:
     return Opponent(adapter=champion, version=known.number if known else None)
 
 
-def gating(reader: Reader, decision: Decision) -> tuple[str, ...]:
+def gating(reader: RegistryReader, decision: Decision) -> tuple[str, ...]:
     """The metrics that gate under the decision's policy, whose model is evaluation's own."""
     policy = json.loads(reader.artifacts.get(decision.policy))
     return tuple(policy.get("gating", ()))

@@ -30,7 +30,7 @@ from registry.storage.tables import aliases, events, versions
 R = TypeVar("R", bound=Record)
 
 
-class Reader:
+class RegistryReader:
     """What can be asked of one family's part of the registry. Use it as a context manager.
 
     `root` is the folder of an SQLite registry; `database` and `artifacts` are URLs of other places.

@@ -10,14 +10,14 @@ from project.canonical import digest_bytes
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
 from project.records.record import Digest
-from registry.reader import Reader
+from registry.reader import RegistryReader
 from registry.signing.signatures import check_signature
 from registry.storage.event_chain import events_of
 from registry.storage.tables import versions
 from registry.tenure import last_move
 
 
-def release(reader: Reader, number: int) -> AdapterVersion:
+def release(reader: RegistryReader, number: int) -> AdapterVersion:
     """A version that may be used as it is: exported, deployed, or given the seat back.
 
     Its row and all events about it are as they were written, its signature is as the settings want

@@ -7,12 +7,12 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from project.errors import IncumbentError, InputError
 from project.records.adapters import Adapter, AdapterVersion
-from project.records.events import Detail, Event, EventKind, WatchKind
+from project.records.events import Detail, Event, EventKind, ReferenceKind
 from project.records.record import Digest, Record, short
-from project.records.scores import Decision, Evidence, Exam, ScorePins, Verdict
+from project.records.scores import Decision, EvalSet, Evidence, ScorePins, Verdict
 from registry.alpha_ledger import looks
-from registry.alpha_ledger.spending import Opening, next_opening
-from registry.reader import Reader
+from registry.alpha_ledger.spending import Look, next_look
+from registry.reader import RegistryReader
 from registry.registry_settings import NAME
 from registry.release import refuse_changed, refuse_moved, release
 from registry.signing import signatures
@@ -23,7 +23,7 @@ from registry.storage.tables import aliases, versions
 from registry.tenure import COUNTS_FROM, reference
 
 
-class Registry(Reader):
+class Registry(RegistryReader):
     """One family's part of the registry, to read and to change. Use it as a context manager.
 
     Every change is one transaction that holds the writers' lock, and ends with an event.
@@ -103,7 +103,7 @@ class Registry(Reader):
             }
             self._append(connection, "sign", number, detail, reason)
 
-    def open_exam(self, pins: ScorePins, exam: Exam, number: int, alpha: float) -> Opening:
+    def open_exam(self, pins: ScorePins, exam: EvalSet, number: int, alpha: float) -> Look:
         """Which look at the exam this pair is, `alpha` being the policy's;
         registry/alpha_ledger/spending.py says what follows. The same pair again is the same look.
 
@@ -113,12 +113,12 @@ class Registry(Reader):
         if exam.digest != pins.eval_set:
             raise InputError("the scores are not about the exam that is given: run `dvc repro`")
         with writing(self.engine) as connection:
-            if known := looks.known(connection, pins):
+            if known := looks.find_look(connection, pins):
                 return known
             self.artifacts.put_record(exam)
-            before = looks.looks(connection, self.artifacts, exam)
-            opening = next_opening(before, pins.champion, alpha)
-            looks.record(connection, pins, opening, alpha)
+            before = looks.looks_at(connection, self.artifacts, exam)
+            opening = next_look(before, pins.champion, alpha)
+            looks.record_look(connection, pins, opening, alpha)
             detail = looks.pinned(pins) | looks.told(opening, alpha)
             reason = f"opening {opening.number} of the exam"
             self._append(connection, "open", number, detail, reason)
@@ -182,7 +182,7 @@ class Registry(Reader):
             self._move(connection, CHAMPION, number)
             self._append(connection, "promote", number, detail, reason)
             if decision:
-                looks.note(connection, decision, promoted=True)
+                looks.note_promotion(connection, decision, promoted=True)
         return version
 
     def rollback(
@@ -213,7 +213,7 @@ class Registry(Reader):
                 self._append(connection, "rollback", version.number, {"from": seat}, reason)
                 if promoted and promoted.detail["decision"]:
                     lost = self.artifacts.get_record(Decision, str(promoted.detail["decision"]))
-                    looks.note(connection, lost, promoted=False)
+                    looks.note_promotion(connection, lost, promoted=False)
         return version
 
     def reject(self, number: int, reason: str) -> AdapterVersion:
@@ -254,7 +254,7 @@ class Registry(Reader):
     def watch(
         self,
         number: int,
-        kind: WatchKind,
+        kind: ReferenceKind,
         reference: bytes,
         *,
         first: str,

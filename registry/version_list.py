@@ -5,7 +5,7 @@ from sqlalchemy import and_, func, select
 from project.records.adapters import AdapterVersion
 from project.records.record import Record
 from project.records.scores import Verdict
-from registry.reader import Reader, parsed
+from registry.reader import RegistryReader, parsed
 from registry.state import CHAMPION
 from registry.storage.event_chain import event_of
 from registry.storage.tables import aliases, events, versions
@@ -19,7 +19,9 @@ class Entry(Record):
     champion: bool
 
 
-def newest(reader: Reader, limit: int | None = None, before: int | None = None) -> list[Entry]:
+def newest(
+    reader: RegistryReader, limit: int | None = None, before: int | None = None
+) -> list[Entry]:
     """The newest `limit` versions that were not deleted, oldest first; with numbers below `before`.
 
     One query. Raises IncumbentError for a version or a decision that was changed.

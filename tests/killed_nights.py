@@ -8,7 +8,7 @@ import json
 import sys
 from threading import Event
 
-from monitoring.scheduling.job import Outcome
+from monitoring.scheduling.job import JobResult
 from registry.jobs.outbox import Notice
 from registry.jobs.runs import Claim
 from registry.storage.database import connect
@@ -18,10 +18,10 @@ from tests.scheduling import Clock, job, scheduler_of
 NOW = "2026-03-10T03:00:00+00:00"
 
 
-def work(claim: Claim, stop: Event) -> Outcome:
+def work(claim: Claim, stop: Event) -> JobResult:
     """Work with a notice of its own for each time that it is done."""
     notice = Notice(key=f"{claim.date}, fence {claim.fence}", kind="night", text="done")
-    return Outcome("done", (notice,))
+    return JobResult("done", (notice,))
 
 
 def tick(database: str, minutes: float = 0) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from monitoring.scheduling import service
 from monitoring.scheduling.cron import Cron
-from monitoring.scheduling.job import Job, Outcome, StoppedError, Work
+from monitoring.scheduling.job import Job, JobResult, StoppedError, Work
 from monitoring.scheduling.notice_settings import NoticeParams
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
@@ -49,9 +49,9 @@ def job(work: Work, line: str = "30 2 * * *", timezone: str = "UTC") -> Job:
 def diary(dates: list[date]) -> Work:
     """Work that only notes its date."""
 
-    def work(claim: Claim, stop: Event) -> Outcome:
+    def work(claim: Claim, stop: Event) -> JobResult:
         dates.append(claim.date)
-        return Outcome(f"done {claim.date}")
+        return JobResult(f"done {claim.date}")
 
     return work
 
@@ -94,9 +94,9 @@ def main(database: str, folder: str, work: str, now: str, health: str | None = N
 def noting(folder: Path) -> Work:
     """Work that leaves a line on the disk: date and process."""
 
-    def work(claim: Claim, stop: Event) -> Outcome:
+    def work(claim: Claim, stop: Event) -> JobResult:
         note(folder, claim)
-        return Outcome("done")
+        return JobResult("done")
 
     return work
 
@@ -104,7 +104,7 @@ def noting(folder: Path) -> Work:
 def hanging(folder: Path) -> Work:
     """Work that ends only when it is told to."""
 
-    def work(claim: Claim, stop: Event) -> Outcome:
+    def work(claim: Claim, stop: Event) -> JobResult:
         note(folder, claim)
         print("begun", flush=True)
         assert stop.wait(LONG)

@@ -2,17 +2,13 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import bitsandbytes as bnb
 import torch
 from datasets import Dataset
-from dvclive import Live
 from peft import PeftModel
-from scmrepo.exceptions import SCMError
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, ProgressCallback, TrainerCallback
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, ProgressCallback
 from trl import SFTConfig, SFTTrainer
 
 from project.canonical import canonical_json, digest_file, digest_folder
@@ -26,6 +22,7 @@ from project.records.data import DatasetVersion, Row, Split
 from project.records.record import Record
 from project.settings import load
 from project.stage import run_stage
+from training.callbacks import LearningCurve, ProgressWithLoss
 from training.lora_model import add_adapter, load_base
 from training.precision import choose_numerics, measure_machine
 from training.training_settings import TrainingParams
@@ -147,35 +144,6 @@ def sft_config(params: TrainingParams, precision: Precision, rows: int) -> SFTCo
     )
     config._n_gpu = min(config.n_gpu, 1)  # more would split a batch among them, unasked
     return config
-
-
-class LearningCurve(TrainerCallback):
-    """Writes loss, learning rate and gradient norm of every step where `dvc plots` looks."""
-
-    def __init__(self, folder: Path) -> None:
-        try:
-            self.live = Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None)
-        except SCMError as error:  # DVCLive wants the revision that HEAD is at
-            raise InputError(f"{error}: commit the project once, then run it again") from None
-
-    def on_log(
-        self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **kwargs: Any
-    ) -> None:
-        self.live.step = state.global_step
-        for name in ("loss", "learning_rate", "grad_norm"):
-            if name in logs:
-                self.live.log_metric(name, logs[name])
-        self.live.make_summary()
-
-
-class ProgressWithLoss(ProgressCallback):
-    """One bar with the loss on it, rather than a line for each step."""
-
-    def on_log(
-        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any
-    ) -> None:
-        if self.training_bar is not None and logs and "loss" in logs:
-            self.training_bar.set_postfix(loss=f"{float(logs['loss']):.2f}")
 
 
 def save_adapter(model: PeftModel, recipe: Recipe, folder: Path) -> None:

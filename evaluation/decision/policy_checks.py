@@ -8,7 +8,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.statistics import bounds, e_value, holm, p_below
 from project.errors import InputError
 from project.records.scores import Evidence, MetricEvidence
-from registry.alpha_ledger.spending import Opening
+from registry.alpha_ledger.spending import Look
 
 LEAST_CLUSTERS = 5  # that a slice must have for a veto
 
@@ -19,7 +19,7 @@ class Case:
 
     evidence: Evidence
     policy: Policy
-    opening: Opening | None = None
+    opening: Look | None = None
     alpha: float = 1.0
 
     @property

@@ -5,7 +5,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import Case, objections, open_questions, signed, unqualified
 from evaluation.decision.statistics import bounds, items_needed
 from project.records.scores import Bound, Decision, Evidence, ScoreTable, Verdict
-from registry.alpha_ledger.spending import Opening
+from registry.alpha_ledger.spending import Look
 
 
 def decide(
@@ -37,15 +37,15 @@ def rule(
     """
     if opening is None:
         reasons = unqualified(evidence, policy) or ["the sealed exam was not opened"]
-        return sentence(Case(evidence, policy), Verdict.HOLD, reasons)
-    look = Opening(number=opening, budget=policy.alpha if budget is None else budget)
+        return decided(Case(evidence, policy), Verdict.HOLD, reasons)
+    look = Look(number=opening, budget=policy.alpha if budget is None else budget)
     case = Case(evidence, policy, look, look.level(policy.alpha))
     against, doubts = list(objections(case)), list(open_questions(case))
     if against:
-        return sentence(case, Verdict.REJECT, against + doubts)
+        return decided(case, Verdict.REJECT, against + doubts)
     if doubts:
-        return sentence(case, Verdict.HOLD, doubts, further_items(case))
-    return sentence(case, Verdict.PROMOTE, victories(case))
+        return decided(case, Verdict.HOLD, doubts, further_items(case))
+    return decided(case, Verdict.PROMOTE, victories(case))
 
 
 def victories(case: Case) -> list[str]:
@@ -78,7 +78,7 @@ def further_items(case: Case) -> int | None:
     return max(needed, default=None)
 
 
-def sentence(
+def decided(
     case: Case, verdict: Verdict, reasons: list[str], needed: int | None = None
 ) -> Decision:
     return Decision(

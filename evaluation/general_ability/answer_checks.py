@@ -125,7 +125,7 @@ class WordCount(Record):
         return self.least <= len(words(answer)) <= self.most
 
 
-class Case(Record):
+class LetterCase(Record):
     kind: Literal["case"]
     case: Literal["upper", "lower"]
 
@@ -180,7 +180,7 @@ AnswerCheck = Annotated[
     | Contains
     | Excludes
     | WordCount
-    | Case
+    | LetterCase
     | Lines
     | JsonObject
     | All,

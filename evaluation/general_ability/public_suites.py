@@ -27,7 +27,7 @@ class Suites(Record):
     chat: bool = True  # whether questions go through the base model's chat template
 
 
-class Sample(Record):
+class SuiteSample(Record):
     """One item of a task as lm-eval scored it."""
 
     item: str
@@ -38,7 +38,7 @@ class Sample(Record):
 
 def ask(
     base: Path, adapter: Path | None, suites: Suites, precision: Precision
-) -> tuple[Sample, ...]:
+) -> tuple[SuiteSample, ...]:
     """Run the tasks on the base model, bare or with an adapter.
 
     Raises InputError for tasks that lm-eval does not know or cannot load.
@@ -100,7 +100,7 @@ def by_document(samples: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]
     return [found[document] for document in sorted(found)]
 
 
-def sample_of(task: str, entries: Sequence[dict[str, Any]], better: set[str]) -> Sample:
+def sample_of(task: str, entries: Sequence[dict[str, Any]], better: set[str]) -> SuiteSample:
     """One document's metrics; lm-eval writes "metric,filter" where a task has named filters."""
     metrics = {
         name if entry["filter"] == "none" else f"{name},{entry['filter']}": float(entry[name])
@@ -112,10 +112,10 @@ def sample_of(task: str, entries: Sequence[dict[str, Any]], better: set[str]) ->
     if odd := [name for name, value in metrics.items() if not isfinite(value)]:
         raise IncumbentError(f"{item}: {odd[0]} is {metrics[odd[0]]}")
     asked = [entries[0][name] for name in ("doc_hash", "prompt_hash", "target_hash")]
-    return Sample(item=item, task=task, asked=digest_json(asked), metrics=metrics)
+    return SuiteSample(item=item, task=task, asked=digest_json(asked), metrics=metrics)
 
 
-def shared_metric(samples: Sequence[Sample], wanted: str | None) -> str:
+def shared_metric(samples: Sequence[SuiteSample], wanted: str | None) -> str:
     """The metric that was wanted, else the first one that all items have. Raises InputError."""
     shared = [m for m in samples[0].metrics if all(m in sample.metrics for sample in samples)]
     if wanted in shared:
@@ -128,7 +128,7 @@ def shared_metric(samples: Sequence[Sample], wanted: str | None) -> str:
 
 
 def paired(
-    champion: Sequence[Sample], challenger: Sequence[Sample], wanted: str | None = None
+    champion: Sequence[SuiteSample], challenger: Sequence[SuiteSample], wanted: str | None = None
 ) -> tuple[ItemScore, ...]:
     """One metric of both sides as a score table; a slice for each task.
 

@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer
-from evaluation.generation.batch_reader import Memory, Reader, Tokens
+from evaluation.generation.batch_reader import BatchReader, Memory, Tokens
 from project.errors import IncumbentError, InputError
 from project.paths import NUMERICS
 from project.processor import processor_kind
@@ -78,7 +78,7 @@ class AnsweringModel:
         if adapter:
             model = PeftModel.from_pretrained(model, adapter)
             cast_adapter(model, dtype)
-        self.reader = Reader(model.eval())
+        self.reader = BatchReader(model.eval())
 
     @torch.inference_mode()
     def answer(self, rows: Sequence[Row]) -> Iterator[Answer]:
@@ -87,7 +87,7 @@ class AnsweringModel:
         Greedy: sampling settings and penalties that come with the model are left aside. Raises
         InputError for a prompt that leaves no room for an answer in the model's context.
         """
-        for draft in Batch(self, [Draft(row, self.prompt(row)) for row in rows]).run():
+        for draft in DecodingBatch(self, [Draft(row, self.prompt(row)) for row in rows]).run():
             yield Answer(
                 item=draft.row.id,
                 text=self.tokenizer.decode(draft.tokens, skip_special_tokens=True).strip(),
@@ -163,7 +163,7 @@ class AnsweringModel:
                 draft.ended = full or token in self.ends
 
 
-class Batch:
+class DecodingBatch:
     """Drafts that grow side by side by a token a step, and drafts that wait for a place."""
 
     def __init__(self, model: AnsweringModel, drafts: Sequence[Draft]) -> None:

@@ -47,7 +47,7 @@ def stack(upper: Tensor, lower: Tensor, columns: int) -> Tensor:
     return torch.cat(parts)
 
 
-class Reader:
+class BatchReader:
     """Reads with a model in eval mode; its memories are of this model alone."""
 
     def __init__(self, model: Any) -> None:

@@ -9,21 +9,21 @@ from project.files import home
 from project.model_pins import pinned_folder
 from project.records.adapters import ModelPin, Numerics
 from project.records.record import Digest
-from registry.reader import Reader
+from registry.reader import RegistryReader
 
 
 def registered(
     base: ModelPin, adapter: Digest | None, decoding: Decoding, numerics: Numerics
 ) -> Respondent:
     """The bare base, or an adapter on it that is checked out of the registry."""
-    return respondent(base, adapter, checked_out(adapter), decoding, numerics)
+    return respondent(base, adapter, check_out_adapter(adapter), decoding, numerics)
 
 
-def checked_out(adapter: Digest | None) -> Path | None:
+def check_out_adapter(adapter: Digest | None) -> Path | None:
     """The folder of an adapter of the registry; None for the bare base."""
     if adapter is None:
         return None
-    with Reader.here() as registry:
+    with RegistryReader.here() as registry:
         return registry.artifacts.check_out(adapter, home() / "adapters" / adapter)
 
 

@@ -6,7 +6,7 @@ from evaluation.metrics.per_item import PerItem, Values
 from evaluation.metrics.unicode_words import words
 
 
-class Length(PerItem):
+class AnswerLength(PerItem):
     """Words and characters of the answer; neither more nor less of them is better.
 
     compute(predictions=texts) -> {"words": [n], "characters": [n]}. In scripts without spaces a

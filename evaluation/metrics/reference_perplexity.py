@@ -5,7 +5,7 @@ import numpy as np
 from evaluation.metrics.per_item import PerItem, Values
 
 
-class Perplexity(PerItem):
+class ReferencePerplexity(PerItem):
     """Mean log-probability of a reference token, in nats, and its perplexity.
 
     compute(reference_logprobs=floats) -> {"reference_logprob": [n], "perplexity": [n]}, where

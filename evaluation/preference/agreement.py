@@ -15,7 +15,7 @@ from project.records.record import Record
 
 CHOICES = ("better", "worse", "tie", "both_bad")  # of a ballot, by the rating of the versions
 GROUPS = 20  # of comparisons, for the jackknife
-Comparison = tuple[str, tuple[str, str]]  # an item, and the two versions on it
+ItemPair = tuple[str, tuple[str, str]]  # an item, and the two versions on it
 
 T = TypeVar("T")
 
@@ -96,14 +96,14 @@ def jackknife_error(
     return error or None
 
 
-def choices(ballots: Iterable[Ballot], rank: Mapping[str, int]) -> dict[Comparison, dict[str, str]]:
+def choices(ballots: Iterable[Ballot], rank: Mapping[str, int]) -> dict[ItemPair, dict[str, str]]:
     """What each reviewer chose in each comparison, whichever side a version stood on; by item.
 
     The label is whether the better or the worse rated version won (rank 0 is the best). With two
     versions that is which one won. With more, the names of versions would not do as labels: each
     comparison admits two of them only, and so reviewers who toss coins would seem to agree.
     """
-    found: dict[Comparison, dict[str, str]] = defaultdict(dict)
+    found: dict[ItemPair, dict[str, str]] = defaultdict(dict)
     for ballot in sorted(ballots, key=lambda ballot: (ballot.item, ballot.pair)):
         better = min(ballot.pair, key=rank.__getitem__)
         won = "better" if ballot.winner == better else "worse"
@@ -112,7 +112,7 @@ def choices(ballots: Iterable[Ballot], rank: Mapping[str, int]) -> dict[Comparis
     return found
 
 
-def agreements(found: Mapping[Comparison, Mapping[str, str]]) -> tuple[Agreement, ...]:
+def agreements(found: Mapping[ItemPair, Mapping[str, str]]) -> tuple[Agreement, ...]:
     """Cohen's kappa of every two reviewers who share a comparison, by their names."""
     common: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for chosen in found.values():
@@ -135,7 +135,7 @@ def kappa_of(labels: Sequence[tuple[str, str]]) -> float | None:
     return cohen_kappa([a for a, _ in labels], [b for _, b in labels])
 
 
-def consensus(found: Mapping[Comparison, Mapping[str, str]]) -> Consensus:
+def consensus(found: Mapping[ItemPair, Mapping[str, str]]) -> Consensus:
     """Fleiss' kappa over all comparisons."""
     tallies = [Counter(chosen.values()) for chosen in found.values()]
     counts = [[tally[choice] for choice in CHOICES] for tally in tallies]

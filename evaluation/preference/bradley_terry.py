@@ -35,7 +35,7 @@ class Rating(Record):
 
 
 @dataclass(frozen=True)
-class Tally:
+class WinCounts:
     """The ballots of a group of V versions that are connected by those who met."""
 
     versions: tuple[str, ...]
@@ -71,7 +71,7 @@ def groups(ballots: Iterable[Ballot]) -> list[set[str]]:
     return [{versions[i] for i in group} for group in sorted(found)]
 
 
-def tally(ballots: Sequence[Ballot]) -> Tally:
+def tally(ballots: Sequence[Ballot]) -> WinCounts:
     versions = sorted({version for ballot in ballots for version in ballot.pair})
     items = sorted({ballot.item for ballot in ballots})
     place = {version: i for i, version in enumerate(versions)}
@@ -84,10 +84,10 @@ def tally(ballots: Sequence[Ballot]) -> Tally:
             wins.append((won, row[ballot.item], i * len(versions) + j))
     values, rows, cells = zip(*wins, strict=True)
     shape = (len(items), len(versions) ** 2)
-    return Tally(tuple(versions), len(items), sparse.csr_array((values, (rows, cells)), shape))
+    return WinCounts(tuple(versions), len(items), sparse.csr_array((values, (rows, cells)), shape))
 
 
-def rate_group(group: Tally, number: int) -> list[Rating]:
+def rate_group(group: WinCounts, number: int) -> list[Rating]:
     """The ratings of one group, best first."""
     (wins,) = group.matrices(np.ones((1, group.items)))
     met = wins + wins.T
@@ -108,7 +108,7 @@ def rate_group(group: Tally, number: int) -> list[Rating]:
     return sorted(found, key=lambda rating: (-rating.rating, rating.version))
 
 
-def intervals(group: Tally, met: Relation) -> list[tuple[float, float] | None]:
+def intervals(group: WinCounts, met: Relation) -> list[tuple[float, float] | None]:
     """Percentile intervals [V] of the ratings when whole items are drawn again with replacement.
 
     Whole items, as the ballots on one item are dependent. The seed is a function of the data, so

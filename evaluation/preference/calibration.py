@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from evaluation.preference.agreement import cohen_kappa
-from evaluation.preference.comparison import Contest, Judge, Judgement
+from evaluation.preference.comparison import Comparison, Judge, Judgement
 from project.canonical import digest_json
 from project.errors import InputError
 from project.records.ballots import Ballot
@@ -17,7 +17,7 @@ LIKE_LENGTH = 0.15  # two answers are of like length when they differ by less th
 TIE = "tie"
 
 
-class Pair(Record):
+class PreferencePair(Record):
     """Two answers to a prompt, of which one is known to be the better."""
 
     prompt: str
@@ -26,7 +26,7 @@ class Pair(Record):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JudgedPair:
     """One judgement beside what is known."""
 
     said: str  # the side that was preferred, or a tie
@@ -40,7 +40,7 @@ class Outcome:
         return 0.5 if self.said == TIE else float(self.said == self.right)
 
 
-def calibrate(judge: Judge, pairs: Sequence[Pair]) -> Calibration:
+def calibrate(judge: Judge, pairs: Sequence[PreferencePair]) -> Calibration:
     """Let a judge choose between the answers of pairs that it has not learnt from.
 
     Raises InputError when there are none.
@@ -56,22 +56,24 @@ def calibrate(judge: Judge, pairs: Sequence[Pair]) -> Calibration:
     return summary(judge.source, outcomes, unjudged=len(pairs) - len(outcomes))
 
 
-def contest_of(pair: Pair) -> Contest:
+def contest_of(pair: PreferencePair) -> Comparison:
     """The pair as a contest, in which a side is as often right as wrong."""
     champion, challenger = pair.chosen, pair.rejected
     if right_side(pair) == "challenger":
         champion, challenger = challenger, champion
-    return Contest(item=pair.digest, prompt=pair.prompt, champion=champion, challenger=challenger)
+    return Comparison(
+        item=pair.digest, prompt=pair.prompt, champion=champion, challenger=challenger
+    )
 
 
-def right_side(pair: Pair) -> str:
+def right_side(pair: PreferencePair) -> str:
     """The side of the chosen answer: as good as drawn, and the same in every run."""
     return "challenger" if int(digest_json(["side", pair.digest]), 16) % 2 else "champion"
 
 
-def outcome(pair: Pair, judgement: Judgement, chance: float) -> Outcome:
+def outcome(pair: PreferencePair, judgement: Judgement, chance: float) -> JudgedPair:
     chosen, rejected = len(pair.chosen), len(pair.rejected)
-    return Outcome(
+    return JudgedPair(
         said=TIE if chance == 0.5 else "challenger" if chance > 0.5 else "champion",
         right=right_side(pair),
         first=judgement.first,
@@ -94,7 +96,7 @@ def calibrate_reviewers(ballots: Iterable[Ballot]) -> Calibration:
             right = majority(other for other in same if other is not ballot)
             if right:
                 first = 0.5 if ballot.winner is None else float(ballot.choice == "left")
-                outcomes.append(Outcome(said=side(ballot), right=right, first=first))
+                outcomes.append(JudgedPair(said=side(ballot), right=right, first=first))
             else:
                 unjudged += 1
     return summary("ballots", outcomes, unjudged)
@@ -114,7 +116,7 @@ def side(ballot: Ballot) -> str:
     return "first" if ballot.winner == ballot.pair[0] else "second"
 
 
-def summary(source: str, outcomes: Sequence[Outcome], unjudged: int) -> Calibration:
+def summary(source: str, outcomes: Sequence[JudgedPair], unjudged: int) -> Calibration:
     like = [outcome for outcome in outcomes if outcome.like_length]
     longer, matched_longer = mean(o.longer for o in outcomes), mean(o.longer for o in like)
     return Calibration(

@@ -8,7 +8,7 @@ from pydantic import Field
 from project.records.record import Record
 
 
-class Contest(Record):
+class Comparison(Record):
     """Two answers to one prompt, by whose they are."""
 
     item: str
@@ -28,6 +28,6 @@ class Judgement(Record):
 class Judge(Protocol):
     source: str  # as people read it
 
-    def prefer(self, contests: Sequence[Contest]) -> list[Judgement]:
+    def prefer(self, contests: Sequence[Comparison]) -> list[Judgement]:
         """One judgement a contest, in their order."""
         ...

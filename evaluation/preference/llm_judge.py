@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from evaluation.evaluation_settings import JudgeParams
 from evaluation.preference.chat_server import SECTION, ChatServer, Request, excerpt
-from evaluation.preference.comparison import Contest, Judgement
+from evaluation.preference.comparison import Comparison, Judgement
 from project.canonical import digest_json
 from project.errors import IncumbentError
 from project.files import home
@@ -44,14 +44,14 @@ class LlmJudge:
         self.pause = pause
         self.source = f"LLM judge {params.model}"
 
-    def prefer(self, contests: Sequence[Contest]) -> list[Judgement]:
+    def prefer(self, contests: Sequence[Comparison]) -> list[Judgement]:
         """Raises IncumbentError when the server fails, or too few of its answers hold a verdict."""
         orders = [self.orders(contest) for contest in contests]
         said = self.answers([request for both in orders for request in both])
         self.refuse_too_much_noise(said)
         return [judgement([verdict(said[order.digest]) for order in both]) for both in orders]
 
-    def orders(self, contest: Contest) -> tuple[Request, ...]:
+    def orders(self, contest: Comparison) -> tuple[Request, ...]:
         """The champion's answer first, then the challenger's; none when they are equal."""
         champion, challenger = contest.champion, contest.challenger
         if champion == challenger:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from evaluation.preference.calibration import Pair
+from evaluation.preference.calibration import PreferencePair
 from project.errors import InputError
 from project.paths import rows_of
 from project.records.data import Row, Split
@@ -26,7 +26,7 @@ def part(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
     return learnt, held_out
 
 
-def pairs(rows: Sequence[Row], own_answers: Mapping[str, str]) -> list[Pair]:
+def pairs(rows: Sequence[Row], own_answers: Mapping[str, str]) -> list[PreferencePair]:
     """Two pairs a row: the expert's answer against the bare base's, and against another row's.
 
     The base's answer teaches what a bad answer sounds like. The other row's is an expert's too, of
@@ -36,7 +36,9 @@ def pairs(rows: Sequence[Row], own_answers: Mapping[str, str]) -> list[Pair]:
     for row in rows:
         for rejected in (own_answers[row.id], other_answer(row, rows)):
             if rejected != row.completion_text:
-                pair = Pair(prompt=row.prompt_text, chosen=row.completion_text, rejected=rejected)
+                pair = PreferencePair(
+                    prompt=row.prompt_text, chosen=row.completion_text, rejected=rejected
+                )
                 made.append(pair)
     return made
 
@@ -52,12 +54,14 @@ def other_answer(row: Row, rows: Sequence[Row]) -> str:
     return nearest.completion_text
 
 
-def read_pairs(folder: Path = PREFERENCES) -> list[Pair]:
+def read_pairs(folder: Path = PREFERENCES) -> list[PreferencePair]:
     """The pairs of all the files, by file name. Raises InputError naming file, line and field."""
-    return [pair for path in sorted(folder.glob("*.jsonl")) for pair in Pair.read_lines(path)]
+    return [
+        pair for path in sorted(folder.glob("*.jsonl")) for pair in PreferencePair.read_lines(path)
+    ]
 
 
-def allowed(pairs: Iterable[Pair], exams: Iterable[Row]) -> list[Pair]:
+def allowed(pairs: Iterable[PreferencePair], exams: Iterable[Row]) -> list[PreferencePair]:
     """The pairs that teach something and whose prompt no item of an exam has.
 
     A judge that has seen the answer to an item would know who wins there. Letter case and white

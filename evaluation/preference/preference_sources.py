@@ -5,7 +5,7 @@ from pathlib import Path
 
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.preference.ballot_files import preferences, read_ballots
-from evaluation.preference.comparison import Contest, Judge, Judgement
+from evaluation.preference.comparison import Comparison, Judge, Judgement
 from evaluation.preference.llm_judge import LlmJudge
 
 
@@ -17,7 +17,7 @@ class Ballots:
     def __init__(self, path: Path, champion: str, challenger: str) -> None:
         self.chances = preferences(read_ballots(path), champion, challenger)
 
-    def prefer(self, contests: Sequence[Contest]) -> list[Judgement]:
+    def prefer(self, contests: Sequence[Comparison]) -> list[Judgement]:
         return [Judgement(chance=self.chances.get(contest.item)) for contest in contests]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from evaluation.preference.comparison import Contest, Judgement
+from evaluation.preference.comparison import Comparison, Judgement
 
 BATCH = 32
 
@@ -21,7 +21,7 @@ class RewardModel:
             folder, dtype=torch.float32, use_safetensors=True
         ).eval()
 
-    def prefer(self, contests: Sequence[Contest]) -> list[Judgement]:
+    def prefer(self, contests: Sequence[Comparison]) -> list[Judgement]:
         """Bradley–Terry: the logistic function of the difference of rewards."""
         if not contests:
             return []

@@ -12,14 +12,18 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Prog
 from trl import RewardConfig, RewardTrainer
 
 from evaluation.evaluation_settings import Lora, RewardParams
-from evaluation.preference.calibration import Pair
+from evaluation.preference.calibration import PreferencePair
 from evaluation.preference.reward_model import exchange, separator_of
 from project.libraries import mix_precision
 from project.records.adapters import Precision
 
 
 def train_reward(
-    pairs: Sequence[Pair], base: Path, params: RewardParams, precision: Precision, folder: Path
+    pairs: Sequence[PreferencePair],
+    base: Path,
+    params: RewardParams,
+    precision: Precision,
+    folder: Path,
 ) -> None:
     """Fine-tune a model into a reward model: safetensors, JSON, and no pickle.
 

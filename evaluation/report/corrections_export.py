@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from evaluation.preference.calibration import Pair
+from evaluation.preference.calibration import PreferencePair
 from evaluation.report.report_data import Example
 from project.records.data import Message
 from project.records.record import Record
 
 
-class Finding(Record):
+class BadAnswer(Record):
     """What a person sees beside the row that is to be corrected."""
 
     why: str
@@ -25,7 +25,7 @@ class Correction(Record):
     completion: tuple[Message, ...]
     slices: dict[str, str]
     group: str
-    about: Finding
+    about: BadAnswer
 
 
 def bad(examples: Sequence[Example], count: int) -> list[tuple[str, Example]]:
@@ -52,7 +52,7 @@ def correction(why: str, example: Example) -> Correction:
         completion=row.completion,
         slices=row.slices,
         group=row.group,
-        about=Finding(
+        about=BadAnswer(
             why=why,
             answer=example.challenger,
             champion=example.champion,
@@ -62,7 +62,9 @@ def correction(why: str, example: Example) -> Correction:
     )
 
 
-def negative(example: Example) -> Pair:
+def negative(example: Example) -> PreferencePair:
     """The bad answer as what a preference model should reject."""
     row = example.row
-    return Pair(prompt=row.prompt_text, chosen=row.completion_text, rejected=example.challenger)
+    return PreferencePair(
+        prompt=row.prompt_text, chosen=row.completion_text, rejected=example.challenger
+    )

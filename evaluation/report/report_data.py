@@ -42,18 +42,18 @@ def mean_over(scores: Mapping[str, float]) -> float:
     return sum(scores[name] for name in names) / len(names)
 
 
-class Material(Record):
+class ReportData(Record):
     opponent: Opponent
     items: dict[str, tuple[ItemScore, ...]]  # of dev and sealed
     flags: dict[str, Flags]
     examples: tuple[Example, ...]  # the dev items, which everybody may look at
 
 
-def material() -> Material:
+def read_report_data() -> ReportData:
     """Read what the stages before left."""
     parts = (Split.DEV, Split.SEALED)
     items: dict[str, tuple[ItemScore, ...]] = {part: read_scores(part).items for part in parts}
-    return Material(
+    return ReportData(
         opponent=Opponent.read(CHAMPION),
         items=items,
         flags={part: Flags.read(SCORES / f"{part}.flags.json") for part in parts},

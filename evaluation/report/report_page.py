@@ -11,7 +11,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import reach
 from evaluation.evaluation_settings import Prices
 from evaluation.report.cost import costs, saving
-from evaluation.report.report_data import Example, Material
+from evaluation.report.report_data import Example, ReportData
 from project.html import render
 from project.records.scores import Decision, Evidence, ItemScore, Measured, MetricEvidence
 
@@ -21,7 +21,7 @@ BINS = 21  # of a histogram; odd, so that the middle one holds what did not chan
 
 
 @dataclass(frozen=True)
-class Line:
+class ForestLine:
     """One interval of the forest plot, in units of its metric."""
 
     label: str
@@ -36,7 +36,7 @@ class Forest:
     """One metric's intervals, over all items and in each slice, on an axis from −end to +end."""
 
     metric: str
-    lines: Sequence[Line]
+    lines: Sequence[ForestLine]
     end: float
 
     def place(self, value: float) -> float:
@@ -58,7 +58,7 @@ def report(
     evidence: Evidence,
     decision: Decision,
     policy: Policy,
-    material: Material,
+    material: ReportData,
     *,
     seconds: Mapping[str, float | None] | None = None,
     prices: Prices | None = None,
@@ -114,14 +114,14 @@ def forest(
     return Forest(metric=metric, lines=lines, end=max(ends) or 1.0)
 
 
-def line(label: str, found: MetricEvidence, alpha: float, judged: bool = True) -> Line:
+def line(label: str, found: MetricEvidence, alpha: float, judged: bool = True) -> ForestLine:
     lower, upper = reach(found, alpha)
-    return Line(label=label, found=found, lower=lower, upper=upper, judged=judged)
+    return ForestLine(label=label, found=found, lower=lower, upper=upper, judged=judged)
 
 
 def others(
     evidence: Evidence, policy: Policy, alpha: float, *, opened: bool
-) -> dict[str, list[Line]]:
+) -> dict[str, list[ForestLine]]:
     """The comparisons beside the main one, by what they are."""
     general = [
         line(f"{name}, {metric}", found, alpha)

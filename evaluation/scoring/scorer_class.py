@@ -20,9 +20,9 @@ BUILT_IN = {
     "semantic": "evaluation.metrics.semantic:SemanticSimilarity",
     "token_f1": "evaluation.metrics.token_f1:TokenF1",
     "json": "evaluation.metrics.json_schema:JsonSchema",
-    "perplexity": "evaluation.metrics.reference_perplexity:Perplexity",
+    "perplexity": "evaluation.metrics.reference_perplexity:ReferencePerplexity",
     "refusal": "evaluation.metrics.refusal:Refusal",
-    "length": "evaluation.metrics.answer_length:Length",
+    "length": "evaluation.metrics.answer_length:AnswerLength",
 }
 PIPELINE = Path("dvc.yaml")
 DEPS = ("stages", "score", "deps")

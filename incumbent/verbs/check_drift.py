@@ -14,7 +14,7 @@ from project.records.drift import Topic
 from project.records.record import read_input, read_object
 
 if TYPE_CHECKING:
-    from monitoring.drift.compare_sets import Comparison
+    from monitoring.drift.compare_sets import DriftResult
 
 MESSAGES = TypeAdapter(list[Message])
 
@@ -84,7 +84,7 @@ def text_of(row: dict[str, Any], field: str, path: Path, number: int) -> str:
     return str(text)
 
 
-def print_found(found: "Comparison", before: Prompts, now: Prompts) -> None:
+def print_found(found: "DriftResult", before: Prompts, now: Prompts) -> None:
     sizes = f"{len(now.texts)} prompts against {len(before.texts)}"
     console.print(Text.assemble(coloured(found.verdict.value), f": {sizes}, alpha {found.alpha:g}"))
     if not found.signals:

@@ -15,7 +15,7 @@ from rich.text import Text
 from incumbent.estimate import minutes_of_a_run
 from incumbent.output import print_json, print_table
 from project.errors import IncumbentError
-from project.model_pins import BaseChoice, Kind, ModelChoice, locate
+from project.model_pins import BaseChoice, ModelChoice, ModelKind, locate
 from project.processor import describe_threads
 from project.settings import load
 from registry.store import Registry
@@ -117,7 +117,7 @@ def reason(wanted: str, machine: Machine) -> str:
     return f"the fastest here in a measurement ({times})"
 
 
-def model(kind: Kind) -> Finding:
+def model(kind: ModelKind) -> Finding:
     try:
         choice = load(BaseChoice if kind == "base" else ModelChoice, kind)
         folder = locate(choice, kind)

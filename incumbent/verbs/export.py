@@ -11,7 +11,7 @@ from project.records.adapters import AdapterVersion
 from registry.artifacts.artifact_store import Artifacts
 from registry.lineage import Lineage, trace
 from registry.model_card.card import card
-from registry.reader import Reader
+from registry.reader import RegistryReader
 from registry.release import release
 from registry.signing.signatures import SIGNATURE, STATEMENT
 
@@ -26,7 +26,7 @@ def export_version(number: int, to: Path, *, merged: bool) -> None:
     """
     to = to.absolute()
     refuse_occupied(to)
-    with Reader.here() as registry:
+    with RegistryReader.here() as registry:
         release(registry, number)
         lineage = trace(registry, number)
         try:
@@ -49,7 +49,7 @@ def refuse_occupied(to: Path) -> None:
         raise InputError("is not empty: name a new folder", file=to)
 
 
-def write_adapter(registry: Reader, version: AdapterVersion, draft: Path) -> None:
+def write_adapter(registry: RegistryReader, version: AdapterVersion, draft: Path) -> None:
     """The adapter's files as they were submitted, and what was signed about them."""
     artifacts = registry.artifacts
     artifacts.copy(version.adapter.files, draft)

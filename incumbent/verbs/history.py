@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from incumbent.output import console, print_json, print_table
 from project.errors import InputError
-from registry.reader import Reader
+from registry.reader import RegistryReader
 
 
 def print_history(as_json: bool, at: str | None) -> None:
@@ -12,7 +12,7 @@ def print_history(as_json: bool, at: str | None) -> None:
     if at is not None:
         print_aliases(moment(at), as_json)
         return
-    with Reader.here() as registry:
+    with RegistryReader.here() as registry:
         events = registry.history()
     if as_json:
         print_json([event.model_dump(mode="json") for event in events])
@@ -23,7 +23,7 @@ def print_history(as_json: bool, at: str | None) -> None:
 
 
 def print_aliases(at: str, as_json: bool) -> None:
-    with Reader.here() as registry:
+    with RegistryReader.here() as registry:
         held = {name: registry.version(n) for name, n in registry.state(at).aliases.items()}
     if as_json:
         print_json({name: version.model_dump(mode="json") for name, version in held.items()})

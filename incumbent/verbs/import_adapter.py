@@ -7,7 +7,7 @@ from incumbent.output import console, print_json, print_table
 from project.model_pins import pinned_folder
 from project.paths import BASE
 from project.records.adapters import AdapterVersion, ModelPin
-from registry.adapter_import.adapter_folder import admitted
+from registry.adapter_import.adapter_folder import admit
 from registry.adapter_import.origin import ModuleNorm, Origin
 from registry.store import Registry
 
@@ -17,7 +17,7 @@ SHOWN = 10  # modules in the table: those that are moved farthest
 def import_adapter(folder: Path, *, reason: str, as_json: bool) -> None:
     """Nothing is stored unless all of it is sound. Raises InputError naming what is not."""
     pin = ModelPin.read(BASE)
-    with admitted(folder, pin, pinned_folder(pin, "base")) as found, Registry.here() as registry:
+    with admit(folder, pin, pinned_folder(pin, "base")) as found, Registry.here() as registry:
         new = registry.version_of(found.adapter.files) is None
         version = registry.submit(found.adapter, found.folder, reason, found.origin)
         origin = found.origin

@@ -5,12 +5,12 @@ from datetime import date, timedelta
 
 from incumbent.output import console, print_json
 from monitoring.night import nightly
-from monitoring.night_context import Site
+from monitoring.night_context import NightContext
 from monitoring.night_history import night_of, nightly_of
 from monitoring.report.night_page import page_path
 from monitoring.report.night_text import line
 from monitoring.scheduling.cron import Cron
-from monitoring.scheduling.job import Figures, Job, Outcome
+from monitoring.scheduling.job import Figures, Job, JobResult
 from monitoring.scheduling.notice_delivery import deliver
 from monitoring.scheduling.notice_settings import NoticeParams
 from monitoring.scheduling.schedule_settings import ScheduleParams
@@ -33,7 +33,7 @@ def run_night(day: date | None, *, as_json: bool) -> None:
         day = day or registry.clock().date() - timedelta(days=1)
         if day >= registry.clock().date():
             raise InputError(f"{day} is not over yet (in UTC): a night looks at a whole day")
-        job = nightly_job(Site.here(registry), schedule)
+        job = nightly_job(NightContext.here(registry), schedule)
         Scheduler(schedule, [job], registry.engine, clock=registry.clock).run(job, day, insist=True)
         night = finished(registry, job.name, day)
         deliver(registry.engine, load(NoticeParams, "monitoring.notices"), registry.clock)
@@ -57,14 +57,14 @@ def run_scheduler(*, once: bool) -> None:
     """Run every night, and verify the registry, until it is asked to end."""
     schedule = load(ScheduleParams, "monitoring.schedule")
     with Registry.here() as registry:
-        jobs = (nightly_job(Site.here(registry), schedule), verify_job(registry, schedule))
+        jobs = (nightly_job(NightContext.here(registry), schedule), verify_job(registry, schedule))
         notices = load(NoticeParams, "monitoring.notices")
         serve(schedule, jobs, registry.engine, notices, clock=registry.clock, once=once)
 
 
-def nightly_job(site: Site, schedule: ScheduleParams) -> Job:
-    name = nightly_of(site.registry.family)
-    return Job(name, Cron(schedule.nightly, schedule.timezone), nightly(site), figures)
+def nightly_job(context: NightContext, schedule: ScheduleParams) -> Job:
+    name = nightly_of(context.registry.family)
+    return Job(name, Cron(schedule.nightly, schedule.timezone), nightly(context), figures)
 
 
 def figures(run: Run) -> Figures | None:
@@ -80,9 +80,9 @@ def figures(run: Run) -> Figures | None:
 
 
 def verify_job(registry: Registry, schedule: ScheduleParams) -> Job:
-    def work(claim: Claim, stop: object) -> Outcome:
+    def work(claim: Claim, stop: object) -> JobResult:
         if found := list(problems(registry)):
             raise IncumbentError(f"the registry is not what its events say: {'; '.join(found)}")
-        return Outcome(f"verified at {stamp(registry.clock())}")
+        return JobResult(f"verified at {stamp(registry.clock())}")
 
     return Job(f"verify {registry.family}", Cron(schedule.verify, schedule.timezone), work)

@@ -25,7 +25,7 @@ SHARED = ("params.yaml", "datasets")
 INPUTS = ("reward", "calibration.json", "dataset.json", "gate")
 
 
-def rechallenge(number: int, *, promote: bool, reason: str, as_json: bool) -> int:
+def reevaluate(number: int, *, promote: bool, reason: str, as_json: bool) -> int:
     """Answer, score and decide anew; returns the verdict's exit code.
 
     The evaluation stages run in a folder of their own, on the project's data and models as the
@@ -37,7 +37,7 @@ def rechallenge(number: int, *, promote: bool, reason: str, as_json: bool) -> in
             raise InputError(f"{version.label} is the champion: it has nobody to challenge")
         if version.adapter.base.weights != ModelPin.read(BASE).weights:
             raise InputError(f"{version.label} stands on another base model than the project's")
-        folder = workplace(registry, version)
+        folder = lay_out(registry, version)
     os.environ["INCUMBENT_HOME"] = str(home().resolve())
     for stage in STAGES:
         # Progress is for people; with --json, standard output is for programs.
@@ -49,7 +49,7 @@ def rechallenge(number: int, *, promote: bool, reason: str, as_json: bool) -> in
         return submit_challenger(promote=promote, reason=reason, as_json=as_json)
 
 
-def workplace(registry: Registry, version: AdapterVersion) -> Path:
+def lay_out(registry: Registry, version: AdapterVersion) -> Path:
     """A folder laid out like the project, with this version's adapter as its challenger."""
     folder = home() / "rechallenge" / version.label.replace(" ", "-")
     shutil.rmtree(folder, ignore_errors=True)

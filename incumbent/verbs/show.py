@@ -11,19 +11,19 @@ from project.records.record import Record
 from project.records.scores import Decision
 from registry.lineage import Lineage, name_of, trace
 from registry.model_card.card import card
-from registry.reader import Reader
+from registry.reader import RegistryReader
 from registry.state import CHAMPION
 
 Fact = tuple[str, str | Text]
 
 
 def print_card(number: int) -> None:
-    with Reader.here() as registry:
+    with RegistryReader.here() as registry:
         print(card(trace(registry, number)), end="")
 
 
 def print_version(number: int, as_json: bool) -> None:
-    with Reader.here() as registry:
+    with RegistryReader.here() as registry:
         lineage = trace(registry, number)
     if as_json:
         print_json(dumped(lineage))

@@ -7,16 +7,16 @@ from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
 from evaluation.evaluation_settings import Prices
 from evaluation.generate import seconds
-from evaluation.report.report_data import material
+from evaluation.report.report_data import read_report_data
 from evaluation.report.report_page import report
 from incumbent.comparison_table import print_measured, print_verdict
 from incumbent.output import EXIT_CODES, console, print_json
 from project.errors import InputError
 from project.files import home, write_bytes
-from project.paths import ADAPTER, ADAPTER_FILES, DATASET, EVIDENCE, EXAM, GATE_REPORT
+from project.paths import ADAPTER, ADAPTER_FILES, DATASET, EVAL_SET, EVIDENCE, GATE_REPORT
 from project.records.adapters import Adapter, AdapterVersion, Opponent
 from project.records.data import DatasetVersion, GateReport
-from project.records.scores import Decision, Evidence, Exam, Verdict
+from project.records.scores import Decision, EvalSet, Evidence, Verdict
 from project.settings import load
 from registry.store import Registry
 
@@ -54,7 +54,7 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
 def comparison(evidence: Evidence, decision: Decision, policy: Policy) -> str:
     """The report, with the time that the answers took: a stage's outputs may not hold that."""
     prices = load(Prices, "evaluation.prices")
-    return report(evidence, decision, policy, material(), seconds=seconds(), prices=prices)
+    return report(evidence, decision, policy, read_report_data(), seconds=seconds(), prices=prices)
 
 
 def refuse_stale(evidence: Evidence, policy: Policy, adapter: Adapter, opponent: Opponent) -> None:
@@ -93,7 +93,7 @@ def decide(
     """Open the exam if the challenger qualified for it, decide, and keep the decision."""
     decision = rule(evidence, policy, opening=None)
     if evidence.pins and not unqualified(evidence, policy):
-        exam = Exam.read(EXAM)
+        exam = EvalSet.read(EVAL_SET)
         opening = registry.open_exam(evidence.pins, exam, version.number, policy.alpha)
         decision = rule(evidence, policy, opening.number, opening.budget)
     registry.record_decision(version.number, decision, evidence, policy)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.general_ability.public_suites import Suites, ask, paired
-from evaluation.generation.systems import checked_out
+from evaluation.generation.systems import check_out_adapter
 from incumbent.output import console, print_table
 from project.errors import InputError
 from project.libraries import allow_downloads
@@ -36,7 +36,7 @@ def run_suites(
         chat=base.chat_template is not None,
     )
     folder, precision = pinned_folder(base, "base"), choose_numerics().precision
-    champion = ask(folder, checked_out(opponent.adapter), suites, precision)
+    champion = ask(folder, check_out_adapter(opponent.adapter), suites, precision)
     table = paired(champion, ask(folder, ADAPTER_FILES, suites, precision), metric)
     write_records(to, table)
     print_table(COLUMNS, [means(name, list(items)) for name, items in groupby(table, task)])

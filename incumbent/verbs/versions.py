@@ -8,13 +8,13 @@ from incumbent.output import coloured, console, print_json, print_table
 from project.records.adapters import AdapterVersion
 from project.records.record import short
 from project.records.scores import Verdict
-from registry.reader import Reader
+from registry.reader import RegistryReader
 from registry.version_list import Entry, newest
 
 
 def print_versions(as_json: bool, *, limit: int | None = None, before: int | None = None) -> None:
     """The newest `limit` versions with numbers below `before`, oldest first."""
-    with Reader.here() as registry:
+    with RegistryReader.here() as registry:
         found = newest(registry, limit, before)
     if as_json:
         print_json([summary(entry.version, entry.verdict, entry.champion) for entry in found])

@@ -7,11 +7,11 @@ from project.records.adapters import AdapterVersion
 from project.records.events import Event
 from project.records.scores import Decision, Verdict
 from registry.lineage import name_of, opponent
-from registry.reader import Reader
+from registry.reader import RegistryReader
 
 
 def print_why(number: int, as_json: bool) -> None:
-    with Reader.here() as registry:
+    with RegistryReader.here() as registry:
         told = why(registry, number)
         label = registry.version(number).label
     if as_json:
@@ -20,7 +20,7 @@ def print_why(number: int, as_json: bool) -> None:
         console.print(told)
 
 
-def why(registry: Reader, number: int) -> str:
+def why(registry: RegistryReader, number: int) -> str:
     """What the version is, how it came to that, and what would change it."""
     version = registry.version(number)
     return " ".join(
@@ -33,7 +33,7 @@ def why(registry: Reader, number: int) -> str:
     )
 
 
-def standing(registry: Reader, version: AdapterVersion) -> Iterator[str]:
+def standing(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
     """Whether it holds the seat, and if not, since when and by whose hand."""
     gained, lost = registry.tenure(version.number)
     if gained is None:
@@ -51,7 +51,7 @@ def standing(registry: Reader, version: AdapterVersion) -> Iterator[str]:
         yield f"{deleted.actor} deleted it on {day(deleted)}: {cited(deleted.reason)}"
 
 
-def seat(registry: Reader, version: AdapterVersion) -> Iterator[str]:
+def seat(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
     """How it came to the seat, the last time that it did."""
     gained, _ = registry.tenure(version.number)
     if gained is None:
@@ -79,7 +79,7 @@ def seat(registry: Reader, version: AdapterVersion) -> Iterator[str]:
         )
 
 
-def verdict(registry: Reader, version: AdapterVersion) -> Iterator[str]:
+def verdict(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
     """What the newest decision says and why, and a person's no."""
     decided, decision = (
         registry.newest_event(version.number, "decide"),
@@ -104,7 +104,7 @@ def verdict(registry: Reader, version: AdapterVersion) -> Iterator[str]:
         yield f"{rejected.actor} rejected it on {day(rejected)}: {cited(rejected.reason)}"
 
 
-def outlook(registry: Reader, version: AdapterVersion) -> Iterator[str]:
+def outlook(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
     """What would bring a version to the seat that is not in it and could be."""
     number, champion = version.number, registry.champion()
     decision = registry.decision(number)

@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from monitoring.drift.signal_tests import readings, shared_out
-from monitoring.drift.user_days import Units
+from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import DriftParams
 from monitoring.signals.signal import Signal
 from project.records.drift import SignalReading
@@ -22,8 +22,8 @@ NIGHTS = 365.25  # a year
 
 def night_readings(
     signals: Sequence[Signal],
-    nights: Sequence[Units],
-    reference: Units,
+    nights: Sequence[UserDays],
+    reference: UserDays,
     params: DriftParams,
     rng: np.random.Generator,
     *,
@@ -38,7 +38,7 @@ def night_readings(
     for window, share in shares(params.windows).items():
         if window > 1 and len(nights) <= shorter(window, params.windows):
             return  # it would be the shorter window again
-        pooled = Units.joined(nights[-window:])
+        pooled = UserDays.joined(nights[-window:])
         yield from readings(
             signals,
             # More than this adds nothing: the reference's own chance dominates.

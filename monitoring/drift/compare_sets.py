@@ -29,7 +29,7 @@ Prompts = Sequence[str] | NDArray[np.floating[Any]]
 Blocks = Sequence[str]
 
 
-class Comparison(Record):
+class DriftResult(Record):
     """Whether two sets of prompts differ, in which signals, and about what."""
 
     verdict: DriftVerdict
@@ -50,7 +50,7 @@ def compare(
     alpha: float = 0.01,
     blocks: Blocks | tuple[Blocks, Blocks] | None = None,
     seed: int = 0,
-) -> Comparison:
+) -> DriftResult:
     """Say whether `current` has drifted from `reference`: two lists of texts, or two arrays of
     embeddings [n, d] and [m, d].
 
@@ -64,7 +64,7 @@ def compare(
     refuse_unlike(reference, current)
     before_blocks, now_blocks = blocks_of(blocks, len(reference), len(current))
     if min(len(set(before_blocks)) // 2, len(set(now_blocks))) < MINIMUM_UNITS:
-        return Comparison(verdict=DriftVerdict.INSUFFICIENT, alpha=alpha)
+        return DriftResult(verdict=DriftVerdict.INSUFFICIENT, alpha=alpha)
     before, before_blocks = some(reference, before_blocks, MOST_UNITS + MOST_INDEX, rng)
     now, now_blocks = some(current, now_blocks, MOST_UNITS, rng)
     frozen = Reference.freeze(before, before_blocks, always(len(before)), rng=rng)
@@ -80,7 +80,7 @@ def compare(
         rng=rng,
     )
     about = attribute(frozen, now, always(len(now)))
-    return Comparison(
+    return DriftResult(
         verdict=overall(found),
         alpha=alpha,
         signals={reading.signal: reading for reading in found},

@@ -8,7 +8,7 @@ import numpy as np
 
 from monitoring.drift.array_bytes import Arrays, from_bytes, to_bytes
 from monitoring.drift.season import ALWAYS, Season
-from monitoring.drift.user_days import Units, numbered
+from monitoring.drift.user_days import UserDays, numbered
 from monitoring.signals import SIGNALS, Kinds
 from monitoring.signals.array_types import Floats, Ints
 from monitoring.signals.prompt_words import counts_of, typical_words
@@ -30,7 +30,7 @@ class Reference:
 
     signals: tuple[Signal, ...]
     index_users: Ints
-    units: Units  # of the other half
+    units: UserDays  # of the other half
     topic_names: tuple[str, ...]  # by the words that are typical of them
     season: Season  # which rows are compared with which
 
@@ -50,7 +50,7 @@ class Reference:
         index = rng.permutation(len(numbers)) < min(len(numbers) // 2, MOST_INDEX)
         fitted = (kind.fit(batch.taken(index[own]), rng) for kind in kinds)
         signals = tuple(signal for signal in fitted if signal is not None)
-        units = Units.of(batch, signals, users, season.strata(times))
+        units = UserDays.of(batch, signals, users, season.strata(times))
         return cls(
             signals=signals,
             index_users=numbers[index],
@@ -59,10 +59,10 @@ class Reference:
             season=season,
         )
 
-    def units_of(self, batch: Batch, users: Sequence[str], times: Floats) -> Units:
+    def units_of(self, batch: Batch, users: Sequence[str], times: Floats) -> UserDays:
         """Rows to compare with; of users who are not in the index."""
         strata = self.season.strata(times)
-        return Units.of(batch, self.signals, users, strata).without(self.index_users)
+        return UserDays.of(batch, self.signals, users, strata).without(self.index_users)
 
     def to_bytes(self) -> bytes:
         """As one file of arrays; equal references have equal bytes."""
@@ -87,7 +87,7 @@ class Reference:
         return cls(
             signals=tuple(kind(**own) for kind, own in fitted if own),
             index_users=arrays["index users"],
-            units=Units.of_arrays(below(UNITS, arrays)),
+            units=UserDays.of_arrays(below(UNITS, arrays)),
             topic_names=tuple(arrays["topics"].tolist()),
             season=Season(bool(arrays["weekly"]), tuple(arrays["hours"].tolist())),
         )

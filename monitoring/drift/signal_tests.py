@@ -6,7 +6,7 @@ import numpy as np
 
 from monitoring.drift.effect_size import moved_share
 from monitoring.drift.permutation import Pool, p_value
-from monitoring.drift.user_days import Units
+from monitoring.drift.user_days import UserDays
 from monitoring.signals.signal import Signal
 from project.records.drift import DriftVerdict, SignalReading
 
@@ -21,8 +21,8 @@ def shared_out(budget: float, signals: Sequence[Signal]) -> dict[str, float]:
 
 def readings(
     signals: Iterable[Signal],
-    current: Units,
-    reference: Units,
+    current: UserDays,
+    reference: UserDays,
     levels: Mapping[str, float],
     *,
     nights: int,
@@ -48,8 +48,8 @@ def readings(
 
 def read(
     signal: Signal,
-    current: Units,
-    reference: Units,
+    current: UserDays,
+    reference: UserDays,
     level: float,
     *,
     nights: int,

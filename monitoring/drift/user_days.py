@@ -17,7 +17,7 @@ NOBODY = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
-class Units:
+class UserDays:
     """Columns of each signal, for rows of which no two are one user's on one day.
 
     One voice each: a user who asks the same a hundred times weighs as much as one who asks once,
@@ -40,34 +40,34 @@ class Units:
         return cls(columns, strata, numbered(users))
 
     @classmethod
-    def joined(cls, several: Sequence["Units"]) -> Self:
+    def joined(cls, several: Sequence["UserDays"]) -> Self:
         names = several[0].columns
         return cls(
             {name: np.concatenate([units.columns[name] for units in several]) for name in names},
             *(np.concatenate([getattr(units, name) for units in several]) for name in PLACE),
         )
 
-    def taken(self, rows: Ints) -> "Units":
+    def taken(self, rows: Ints) -> "UserDays":
         columns = {name: columns[rows] for name, columns in self.columns.items()}
-        return Units(columns, self.strata[rows], self.users[rows] if len(self.users) else NOBODY)
+        return UserDays(columns, self.strata[rows], self.users[rows] if len(self.users) else NOBODY)
 
-    def some(self, limit: int, rng: np.random.Generator) -> "Units":
+    def some(self, limit: int, rng: np.random.Generator) -> "UserDays":
         """A random choice of them, all when they are no more than the limit."""
         if len(self) <= limit:
             return self
         return self.taken(np.sort(rng.choice(len(self), limit, replace=False)))
 
-    def without(self, users: Ints) -> "Units":
+    def without(self, users: Ints) -> "UserDays":
         """Those of other users."""
         return self.taken(np.flatnonzero(~np.isin(self.users, users)))
 
-    def having(self, signal: str) -> "Units":
+    def having(self, signal: str) -> "UserDays":
         """Those that have a value in a signal, as that signal alone sees them."""
         columns = self.columns[signal]
-        one = Units({signal: columns}, self.strata, self.users)
+        one = UserDays({signal: columns}, self.strata, self.users)
         return one.taken(np.flatnonzero(~np.isnan(columns).any(1)))
 
-    def within(self, strata: Ints) -> "Units":
+    def within(self, strata: Ints) -> "UserDays":
         return self.taken(np.flatnonzero(np.isin(self.strata, strata)))
 
     def arrays(self) -> Arrays:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evaluation.preference.reward_model import RewardModel
 
 
-class Judge:
+class AnswerJudge:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
@@ -34,10 +34,10 @@ class Judge:
         return RewardModel(self.folder)
 
 
-def trained_judge() -> Judge | None:
+def trained_judge() -> AnswerJudge | None:
     """The pipeline's reward model; None where there is none, or it does no better than chance and
     length.
     """
     if not CALIBRATION.exists() or not list(REWARD.glob("*.safetensors")):
         return None
-    return None if Calibration.read(CALIBRATION).advisory else Judge(REWARD)
+    return None if Calibration.read(CALIBRATION).advisory else AnswerJudge(REWARD)

@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.features.answer_judge import Judge
+from monitoring.features.answer_judge import AnswerJudge
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.features.prompt_surprise import surprise
 from monitoring.signals.array_types import Floats, Ints
@@ -28,7 +28,7 @@ def batch_of(
     *,
     answers: bool = True,
     perplexity_rows: int = 0,
-    judge: Judge | None = None,
+    judge: AnswerJudge | None = None,
     judged_rows: int = 0,
 ) -> Batch:
     """Embed prompts and answers, let the champion read some of the prompts, and a judge some of its

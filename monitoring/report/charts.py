@@ -8,7 +8,7 @@ from math import log10
 from typing import Self
 
 from monitoring.report.night_text import VERDICTS, done, strongest, told_reading
-from project.records.drift import Action, DriftVerdict, Night, Watch
+from project.records.drift import Action, DriftState, DriftVerdict, Night
 
 LOWEST, HIGHEST = -4, 1  # powers of ten between which evidence is drawn; what is beyond is clipped
 SHORTEST = 14  # days that a chart spans, however few nights there were
@@ -66,7 +66,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Step:
+class StateStep:
     """The state that a night ended in: the higher, the more is suspected."""
 
     x: float
@@ -119,10 +119,10 @@ def series(name: str, nights: Sequence[Night], frame: Frame, evidence: Evidence)
     return Series(name, frame, marks, lines, sum(mark.alarm for mark in marks))
 
 
-def steps(nights: Sequence[Night], frame: Frame) -> list[Step]:
-    states = list(Watch)
+def steps(nights: Sequence[Night], frame: Frame) -> list[StateStep]:
+    states = list(DriftState)
     return [
-        Step(
+        StateStep(
             x=frame.x(night.date),
             level=states.index(night.state) + 1,
             letter=LETTERS[night.action],

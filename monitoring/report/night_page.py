@@ -7,11 +7,11 @@ from pathlib import Path
 from monitoring.drift.reference import Reference
 from monitoring.report.charts import HIGHEST, LOWEST, Frame, of_signal, overall, steps
 from monitoring.report.night_text import VERDICTS, done, duty, plural, strongest, told_day, watched
-from monitoring.report.prompt_map import Kind, Map
+from monitoring.report.prompt_map import Map, PointKind
 from monitoring.signals.signal import Batch
 from project.files import home, write_bytes
 from project.html import render
-from project.records.drift import Night, Topic, Watch
+from project.records.drift import DriftState, Night, Topic
 
 TEMPLATE = Path(__file__).parent / "templates" / "night.html"
 
@@ -31,13 +31,13 @@ def page(night: Night, history: Sequence[Night], places: Map | None) -> str:
         plural=plural,
         told_day=told_day,
         powers=range(LOWEST, HIGHEST + 1),
-        states=list(Watch),
+        states=list(DriftState),
         overall=overall(nights, wide),
         steps=steps(nights, wide),
         signals=[of_signal(name, nights, small) for name in signals(nights)],
         strongest=strongest(night.readings),
         places=places,
-        kinds=Kind,
+        kinds=PointKind,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
-from project.records.drift import Action, DriftVerdict, Night, Outcome, SignalReading, Topic
+from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome, SignalReading, Topic
 from project.records.traffic import DayTally
 
 VERDICTS = {
@@ -59,11 +59,11 @@ def duty(night: Night) -> str:
     number = night.challenger or "V"
     if night.outcome is not None:
         return {
-            Outcome.PROMOTED: "Nothing: the challenger won, and holds the seat.",
-            Outcome.REVIEW: "The challenger won and waits for a person: "
+            RetrainOutcome.PROMOTED: "Nothing: the challenger won, and holds the seat.",
+            RetrainOutcome.REVIEW: "The challenger won and waits for a person: "
             f"`incumbent promote {number}` or `incumbent reject {number}`.",
-            Outcome.LOST: f"Nothing: the champion stays; `incumbent why {number}` says why.",
-            Outcome.FAILED: "Mend what made the retrain fail; the reasons name it.",
+            RetrainOutcome.LOST: f"Nothing: the champion stays; `incumbent why {number}` says why.",
+            RetrainOutcome.FAILED: "Mend what made the retrain fail; the reasons name it.",
         }[night.outcome]
     if night.action is not Action.NONE:
         return {

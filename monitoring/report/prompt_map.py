@@ -18,7 +18,7 @@ from project.records.record import Record
 Mask = NDArray[np.bool_]
 
 
-class Kind(StrEnum):
+class PointKind(StrEnum):
     """Whose a prompt is. What comes last is drawn on top."""
 
     REFERENCE = "reference"
@@ -29,14 +29,14 @@ class Kind(StrEnum):
 class Point(Record):
     x: float  # 0 to 1
     y: float
-    kind: Kind
+    kind: PointKind
     text: str  # the prompt's beginning; "" where it is not known
 
 
 class Map(Record):
     points: tuple[Point, ...]
 
-    def count(self, kind: Kind) -> int:
+    def count(self, kind: PointKind) -> int:
         return sum(point.kind is kind for point in self.points)
 
     @classmethod
@@ -66,7 +66,7 @@ class Map(Record):
         usual, new = np.flatnonzero(~grown), np.flatnonzero(grown)
         chosen = [evenly(np.arange(len(reference)), limit // 3)]
         chosen += [evenly(rows, limit // 3) for rows in (usual, new)]
-        kinds = [kind for kind, rows in zip(Kind, chosen, strict=True) for _ in rows]
+        kinds = [kind for kind, rows in zip(PointKind, chosen, strict=True) for _ in rows]
         own = [beginning(texts[i]) if texts else "" for rows in chosen[1:] for i in rows.tolist()]
         words = [""] * len(chosen[0]) + own
         places = plane(np.concatenate([reference[chosen[0]], *(vectors[r] for r in chosen[1:])]))

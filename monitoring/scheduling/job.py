@@ -23,7 +23,7 @@ class StoppedError(IncumbentError):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobResult:
     """What a run made: kept as its record, in one transaction with the notices about it."""
 
     record: Record | str
@@ -46,7 +46,7 @@ class Figures(Record):
 # Runs a job for the date of a claim. When the event is set it raises StoppedError as soon as it
 # can. What it writes on the way is guarded by the claim (registry.runs.guard) or safe to repeat,
 # for a process that dies is followed by another one that begins anew.
-Work = Callable[[Claim, Event], Outcome]
+Work = Callable[[Claim, Event], JobResult]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Job:
     figures: Callable[[Run], Figures | None] = lambda _: None  # of a finished run, for /metrics
 
 
-def finish(connection: Connection, claim: Claim, now: datetime, outcome: Outcome) -> None:
+def finish(connection: Connection, claim: Claim, now: datetime, outcome: JobResult) -> None:
     """Keep what a run made and its notices. Raises LostLeaseError when somebody else has it."""
     runs.finish(connection, claim, now, outcome.text)
     for notice in outcome.notices:

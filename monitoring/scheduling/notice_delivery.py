@@ -33,7 +33,7 @@ def deliver(engine: Engine, params: NoticeParams, clock: Callable[[], datetime])
     hold = timedelta(seconds=60 + 10 * params.timeout_seconds)  # longer than deliveries take
     sent = 0
     while (letter := outbox.take(engine, clock(), hold)) is not None:
-        if problem := "; ".join(tried(engine, letter, routes)):
+        if problem := "; ".join(try_destinations(engine, letter, routes)):
             wait = wait_after(letter.attempt) if letter.attempt < params.attempts else None
             outbox.postpone(engine, letter, clock(), wait)
             report(letter, problem, wait)
@@ -43,7 +43,7 @@ def deliver(engine: Engine, params: NoticeParams, clock: Callable[[], datetime])
     return sent
 
 
-def tried(engine: Engine, letter: Letter, routes: dict[str, Send]) -> Iterator[str]:
+def try_destinations(engine: Engine, letter: Letter, routes: dict[str, Send]) -> Iterator[str]:
     """Send a notice to the destinations that lack it; what went wrong, in words."""
     delivered = letter.delivered
     for name, send in routes.items():

@@ -17,7 +17,15 @@ from threading import Event
 from sqlalchemy import Connection, Engine
 
 from monitoring.scheduling.cron import due
-from monitoring.scheduling.job import ATTEMPTS, Job, Outcome, StoppedError, fail, finish, wait_after
+from monitoring.scheduling.job import (
+    ATTEMPTS,
+    Job,
+    JobResult,
+    StoppedError,
+    fail,
+    finish,
+    wait_after,
+)
 from monitoring.scheduling.lease import held
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from project.errors import IncumbentError
@@ -130,7 +138,7 @@ class Scheduler:
         finally:
             self.claim = None
 
-    def attempt(self, job: Job, claim: Claim, stop: Event) -> Outcome | Exception:
+    def attempt(self, job: Job, claim: Claim, stop: Event) -> JobResult | Exception:
         """What a job makes, or what it fails with."""
         if claim.attempt > ATTEMPTS:
             return IncumbentError("the process died in each attempt")
@@ -142,13 +150,13 @@ class Scheduler:
         except Exception as error:  # whatever it is, it is recorded and the next night comes
             return error
 
-    def settle(self, claim: Claim, result: Outcome | Exception) -> bool:
+    def settle(self, claim: Claim, result: JobResult | Exception) -> bool:
         """Keep what came of a claim; whether its date is finished or given up now.
 
         Raises LostLeaseError when somebody else has it.
         """
         now = self.clock()
-        if isinstance(result, Outcome):
+        if isinstance(result, JobResult):
             self.persist(lambda connection: finish(connection, claim, now, result))
             log.info("%s: finished", claim, extra=about(claim))
             return True

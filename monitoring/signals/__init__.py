@@ -1,11 +1,11 @@
 """The signals: each one a file, and a line here."""
 
-from monitoring.signals.feedback import Feedback
+from monitoring.signals.feedback import Ratings
 from monitoring.signals.judged import Judged
 from monitoring.signals.novelty import Novelty
 from monitoring.signals.prompt_embeddings import PromptEmbeddings
-from monitoring.signals.prompt_length import Length
-from monitoring.signals.prompt_perplexity import Perplexity
+from monitoring.signals.prompt_length import PromptLength
+from monitoring.signals.prompt_perplexity import PromptPerplexity
 from monitoring.signals.response import Response
 from monitoring.signals.script import Script
 from monitoring.signals.signal import Signal
@@ -15,7 +15,15 @@ from monitoring.signals.vocabulary import Vocabulary
 Kinds = tuple[type[Signal], ...]
 
 # Of what users ask, whoever answered.
-PROMPT_SIGNALS: Kinds = (Novelty, Topics, PromptEmbeddings, Vocabulary, Length, Script, Perplexity)
+PROMPT_SIGNALS: Kinds = (
+    Novelty,
+    Topics,
+    PromptEmbeddings,
+    Vocabulary,
+    PromptLength,
+    Script,
+    PromptPerplexity,
+)
 # Of what the champion answered, for which a reference needs answers of its own.
-ANSWER_SIGNALS: Kinds = (Response, Feedback, Judged)
+ANSWER_SIGNALS: Kinds = (Response, Ratings, Judged)
 SIGNALS = (*PROMPT_SIGNALS, *ANSWER_SIGNALS)

@@ -10,7 +10,7 @@ from monitoring.signals.signal import Batch, one_column, usual_value
 
 
 @dataclass(frozen=True)
-class Feedback:
+class Ratings:
     """The ratings, turned round: up means that users are less pleased."""
 
     usual: Floats  # [1], the reference's mean rating, for reports

@@ -10,7 +10,7 @@ from monitoring.signals.signal import Batch, one_hot
 
 
 @dataclass(frozen=True)
-class Length:
+class PromptLength:
     """Which eighth of the reference's lengths, in words, a prompt's length falls into."""
 
     edges: Floats  # [at most 7]

@@ -10,7 +10,7 @@ from monitoring.signals.signal import Batch, one_column, usual_value
 
 
 @dataclass(frozen=True)
-class Perplexity:
+class PromptPerplexity:
     """The mean negative log-probability of a prompt's tokens: log perplexity, in nats."""
 
     usual: Floats  # [1], the reference's mean, for reports

@@ -36,7 +36,7 @@ class SetAside(Record):
         return f"{self.file}:{self.line or ''} {self.reason}"
 
 
-class Line(NamedTuple):
+class RawLine(NamedTuple):
     number: int | None
     json: bytes
     problem: str | None = None  # what is known to be wrong with it before it is parsed
@@ -86,17 +86,17 @@ class Reading:
             if batch:
                 yield batch
 
-    def _lines(self) -> Iterator[tuple[Path, Line]]:
+    def _lines(self) -> Iterator[tuple[Path, RawLine]]:
         for file in self.files:
             for line in READERS[file.suffix](file):
                 yield file, line
 
-    def _describe(self, file: Path, line: Line, reason: str) -> SetAside:
+    def _describe(self, file: Path, line: RawLine, reason: str) -> SetAside:
         text = self.clean(line.json.decode(errors="replace").rstrip("\r\n"))
         return SetAside(file=file.name, line=line.number, reason=reason, text=text[:KEPT])
 
 
-def parse(line: Line, day: date) -> Traffic:
+def parse(line: RawLine, day: date) -> Traffic:
     """Raises CorruptError, whose reasons are few enough to be counted: they name the field."""
     if line.problem:
         raise CorruptError(line.problem)
@@ -124,7 +124,7 @@ def reason(error: ValidationError, data: bytes) -> str:
     return f"{'no' if missing else 'bad'} {first['loc'][0]}"
 
 
-def json_lines(path: Path) -> Iterator[Line]:
+def json_lines(path: Path) -> Iterator[RawLine]:
     number = 0
     try:
         with path.open("rb") as stream:
@@ -132,11 +132,11 @@ def json_lines(path: Path) -> Iterator[Line]:
                 number += 1
                 if len(data) == LONGEST and not data.endswith(b"\n"):
                     skip_line(stream)
-                    yield Line(number, data, "too long")
+                    yield RawLine(number, data, "too long")
                 elif not data.isspace():
-                    yield Line(number, data)
+                    yield RawLine(number, data)
     except OSError as error:
-        yield Line(None, str(error).encode(), "unreadable file")
+        yield RawLine(None, str(error).encode(), "unreadable file")
 
 
 def skip_line(stream: BinaryIO) -> None:
@@ -144,7 +144,7 @@ def skip_line(stream: BinaryIO) -> None:
         pass
 
 
-def parquet_rows(path: Path) -> Iterator[Line]:
+def parquet_rows(path: Path) -> Iterator[RawLine]:
     """Each row as a JSON line, so that one parser judges them all: a timestamp with a time zone is
     RFC 3339 then, and one without is none.
     """
@@ -154,12 +154,12 @@ def parquet_rows(path: Path) -> Iterator[Line]:
             for batch in file.iter_batches(batch_size=BATCH):
                 for row in batch.to_pylist():
                     number += 1
-                    yield Line(number, to_json(row, fallback=str))
+                    yield RawLine(number, to_json(row, fallback=str))
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        yield Line(None, f"after row {number}: {error}".encode(), "unreadable file")
+        yield RawLine(None, f"after row {number}: {error}".encode(), "unreadable file")
 
 
-READERS: dict[str, Callable[[Path], Iterator[Line]]] = {
+READERS: dict[str, Callable[[Path], Iterator[RawLine]]] = {
     ".jsonl": json_lines,
     ".parquet": parquet_rows,
 }

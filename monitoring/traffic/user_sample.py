@@ -8,7 +8,7 @@ from monitoring.traffic.day_tally import Tally
 from project.records.traffic import Traffic
 
 
-class Sample:
+class UserSample:
     """The users with the smallest hashes (a bottom-k sketch: Cohen & Kaplan 2007, PODC), and of
     each user's rows the one with the smallest hash.
 
@@ -32,7 +32,7 @@ class Sample:
                 self.keep(user, (self.hash(row.id), row))
         self.prune()
 
-    def merge(self, other: "Sample") -> None:
+    def merge(self, other: "UserSample") -> None:
         """Take in a sample of other rows with the same limit and seed."""
         assert (self.limit, self.key) == (other.limit, other.key), "samples of one kind merge"
         self.tally.merge(other.tally)

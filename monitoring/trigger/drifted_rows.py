@@ -9,12 +9,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.drift.reference_store import Held
+from monitoring.drift.reference_store import References
 from monitoring.drift.topic_attribution import Attribution
 from monitoring.features.signal_inputs import ratings_of
-from monitoring.night_context import Site
-from monitoring.signals.feedback import Feedback
-from monitoring.signals.prompt_perplexity import Perplexity
+from monitoring.night_context import NightContext
+from monitoring.signals.feedback import Ratings
+from monitoring.signals.prompt_perplexity import PromptPerplexity
 from monitoring.signals.signal import Batch, distance
 from monitoring.signals.topics import Topics
 from monitoring.trigger.labels import labelled
@@ -28,9 +28,9 @@ LONGEST = timedelta(days=28)  # what is older than that is no news
 
 
 @dataclass(frozen=True)
-class Drifted:
-    site: Site
-    held: Held
+class DriftedRows:
+    context: NightContext
+    references: References
     found: Attribution
     champion: AdapterVersion
 
@@ -43,7 +43,7 @@ class Drifted:
 
     def rows(self, since: date, day: date) -> list[Traffic]:
         """One row of each user and day since then: on those topics, or all where none grew."""
-        sample, _ = self.site.sample(self.days(since, day), self.site.drift.sample)
+        sample, _ = self.context.sample(self.days(since, day), self.context.drift.sample)
         rows = sample.finish()
         return self.on_topic(rows) if self.found.grown else rows
 
@@ -52,7 +52,7 @@ class Drifted:
         return [
             row
             for one in self.days(since, day)
-            for rows in self.site.traffic.read(one)
+            for rows in self.context.traffic.read(one)
             for row in labelled(rows)
         ]
 
@@ -61,7 +61,7 @@ class Drifted:
         topics = self.signal(Topics)
         if topics is None or not rows:
             return list(rows)
-        vectors = self.site.embeddings.encode([row.prompt_text for row in rows])
+        vectors = self.context.embeddings.encode([row.prompt_text for row in rows])
         order = np.argsort(-distance(vectors, topics.index), kind="stable")
         return [rows[i] for i in order.tolist()]
 
@@ -73,37 +73,37 @@ class Drifted:
 
     def days(self, since: date, day: date) -> list[date]:
         first = max(since, day - LONGEST)
-        return [d for d in self.site.traffic.days() if first <= d <= day]
+        return [d for d in self.context.traffic.days() if first <= d <= day]
 
     def on_topic(self, rows: Sequence[Traffic]) -> list[Traffic]:
-        vectors = self.site.embeddings.encode([row.prompt_text for row in rows])
+        vectors = self.context.embeddings.encode([row.prompt_text for row in rows])
         there = self.of(Batch(vectors=vectors))
         return [row for row, is_there in zip(rows, there, strict=True) if is_there]
 
     def rated_worse(self, rows: Sequence[Traffic]) -> str | None:
-        usual, ratings = self.signal(Feedback), ratings_of(rows)
+        usual, ratings = self.signal(Ratings), ratings_of(rows)
         rated = ratings[~np.isnan(ratings)]
         if usual is None or len(rated) < RATED:
             return None
         before, now = float(usual.usual[0]), float(rated.mean())
-        if now > before - self.site.trigger.harm_rating:
+        if now > before - self.context.trigger.harm_rating:
             return None
         return f"the mean rating on the drifted topics is {now:+.2f}, it was {before:+.2f}"
 
     def surprised(self, rows: Sequence[Traffic]) -> str | None:
-        usual = self.signal(Perplexity)
+        usual = self.signal(PromptPerplexity)
         if usual is None or not rows:
             return None
-        read = self.site.batch(rows, self.champion).surprise
+        read = self.context.batch(rows, self.champion).surprise
         nats = np.array([]) if read is None else read[~np.isnan(read)]
         if len(nats) < RATED:
             return None
         before, now = exp(float(usual.usual[0])), exp(min(float(nats.mean()), 50.0))
-        if now < before * self.site.trigger.harm_perplexity:
+        if now < before * self.context.trigger.harm_perplexity:
             return None
         return (
             f"the champion's perplexity on the drifted topics is {now:.0f}, usual is {before:.0f}"
         )
 
     def signal(self, kind: type[T]) -> T | None:
-        return next((s for s in self.held.signals if isinstance(s, kind)), None)
+        return next((s for s in self.references.signals if isinstance(s, kind)), None)

@@ -27,12 +27,12 @@ class Written(Exported):
     text: tuple[str, ...] = ()
 
 
-class Result(Exported):
+class AnnotationResult(Exported):
     value: Written = Written()
 
 
 class Annotation(Exported):
-    result: tuple[Result, ...] = ()
+    result: tuple[AnnotationResult, ...] = ()
     was_cancelled: bool = False
 
 

@@ -37,7 +37,7 @@ class Group(Record):
     started: str  # the process's start time as the kernel has it: a pid is used again
 
 
-class Result(Record):
+class RetrainResult(Record):
     """What became of a challenger."""
 
     version: int
@@ -45,7 +45,9 @@ class Result(Record):
     decision: Decision
 
 
-def retrain(stop: Event, *, limit: timedelta, promote: bool, family: str, day: str) -> Result:
+def retrain(
+    stop: Event, *, limit: timedelta, promote: bool, family: str, day: str
+) -> RetrainResult:
     """Run `dvc repro`, then `incumbent submit`, logged below `.incumbent/monitoring/`.
 
     What an earlier attempt left running is ended first. Raises StoppedError when told to stop, and
@@ -71,7 +73,9 @@ def retrain(stop: Event, *, limit: timedelta, promote: bool, family: str, day: s
     )
     found = json.loads(answer.read_bytes())
     decision = Decision.model_validate(found["decision"], strict=False)
-    return Result(version=found["version"]["number"], verdict=decision.verdict, decision=decision)
+    return RetrainResult(
+        version=found["version"]["number"], verdict=decision.verdict, decision=decision
+    )
 
 
 def run(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from monitoring.monitoring_settings import TriggerParams
-from project.records.drift import Action, DriftVerdict, Night, Outcome, Watch
+from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
 from project.records.record import Record
 
 MONTH = timedelta(days=30)
@@ -19,7 +19,7 @@ class Facts(Record):
 
 
 class Step(Record):
-    state: Watch
+    state: DriftState
     action: Action
     reasons: tuple[str, ...]
 
@@ -38,7 +38,7 @@ def step(
     reference; both oldest first.
     """
     state, why = moved(verdict, own, params)
-    if state is not Watch.CONFIRMED or verdict is not DriftVerdict.DRIFT:
+    if state is not DriftState.CONFIRMED or verdict is not DriftVerdict.DRIFT:
         return Step(state=state, action=Action.NONE, reasons=(why,))
     if refusals := tuple(against(day, own, all_nights, facts, params)):
         return Step(state=state, action=Action.REFUSED, reasons=(why, *refusals))
@@ -47,25 +47,29 @@ def step(
         few = f"{facts.labels} labelled rows on the drifted topics, {params.minimum_labels} needed"
         return Step(state=state, action=Action.LABEL, reasons=(why, harm, few))
     enough = f"{facts.labels} labelled rows on the drifted topics"
-    return Step(state=Watch.ACT, action=Action.RETRAIN, reasons=(why, harm, enough))
+    return Step(state=DriftState.ACT, action=Action.RETRAIN, reasons=(why, harm, enough))
 
 
-def moved(verdict: DriftVerdict, own: Sequence[Night], params: TriggerParams) -> tuple[Watch, str]:
+def moved(
+    verdict: DriftVerdict, own: Sequence[Night], params: TriggerParams
+) -> tuple[DriftState, str]:
     """The state after a night, and why. A night with too little traffic changes nothing."""
-    before = own[-1].state if own else Watch.OK
-    before = Watch.CONFIRMED if before is Watch.ACT else before  # what it led to did not win
+    before = own[-1].state if own else DriftState.OK
+    before = (
+        DriftState.CONFIRMED if before is DriftState.ACT else before
+    )  # what it led to did not win
     run = streak(verdict, own)
     match verdict:
         case DriftVerdict.INSUFFICIENT:
             return before, "too little traffic to say anything"
-        case DriftVerdict.DRIFT if run >= params.confirm_nights or before is Watch.CONFIRMED:
-            return Watch.CONFIRMED, f"drift, {nights(run)} in a row"
+        case DriftVerdict.DRIFT if run >= params.confirm_nights or before is DriftState.CONFIRMED:
+            return DriftState.CONFIRMED, f"drift, {nights(run)} in a row"
         case DriftVerdict.DRIFT:
-            return Watch.WATCH, f"drift for the first of {nights(params.confirm_nights)}"
-        case _ if before is Watch.OK:
-            return Watch.OK, "nothing that matters has changed"
+            return DriftState.WATCH, f"drift for the first of {nights(params.confirm_nights)}"
+        case _ if before is DriftState.OK:
+            return DriftState.OK, "nothing that matters has changed"
         case _ if run >= params.calm_nights:
-            return Watch.OK, f"{nights(run)} in a row without drift"
+            return DriftState.OK, f"{nights(run)} in a row without drift"
         case _:
             return before, f"{nights(run)} without drift of the {params.calm_nights} that end it"
 
@@ -90,7 +94,7 @@ def against(
 ) -> list[str]:
     """What speaks against a retrain tonight; nothing when it is empty."""
     found = []
-    if waiting := [night for night in own if night.outcome is Outcome.REVIEW]:
+    if waiting := [night for night in own if night.outcome is RetrainOutcome.REVIEW]:
         found.append(f"version {waiting[-1].challenger} won, and waits for a person to promote it")
     if facts.in_flight:
         found.append(f"another retrain is in flight: {facts.in_flight}")
@@ -111,7 +115,7 @@ def against(
 def lost_in_a_row(retrains: Sequence[Night]) -> int:
     count = 0
     for night in reversed(retrains):
-        if night.outcome not in (Outcome.LOST, Outcome.FAILED):
+        if night.outcome not in (RetrainOutcome.LOST, RetrainOutcome.FAILED):
             break
         count += 1
     return count

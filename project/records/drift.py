@@ -50,7 +50,7 @@ class Topic(Record):
         return f"{self.name}: {self.before:.1%} -> {self.now:.1%}"
 
 
-class Watch(StrEnum):
+class DriftState(StrEnum):
     """How far a suspicion has come; it takes several nights to grow, and several to fade."""
 
     OK = "ok"
@@ -68,7 +68,7 @@ class Action(StrEnum):
     REFUSED = "refused"  # drift is confirmed, and something speaks against a retrain
 
 
-class Outcome(StrEnum):
+class RetrainOutcome(StrEnum):
     """What became of a retrain."""
 
     PROMOTED = "promoted"
@@ -95,10 +95,10 @@ class Night(Record):
     topics: tuple[Topic, ...]
     exemplars: tuple[str, ...]
     new_words: tuple[str, ...]
-    state: Watch
+    state: DriftState
     action: Action
     reasons: tuple[str, ...]
-    outcome: Outcome | None = None
+    outcome: RetrainOutcome | None = None
     challenger: int | None = None  # the version that the retrain made
 
     @property

@@ -19,7 +19,7 @@ EventKind = Literal[
 ]
 
 
-WatchKind = Literal["watch", "watch-answers"]
+ReferenceKind = Literal["watch", "watch-answers"]
 
 
 Detail = dict[str, str | int | tuple[str, ...] | None]

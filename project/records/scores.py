@@ -29,12 +29,12 @@ class ItemScore(Record):
         return self
 
 
-class Exam(Record):
+class EvalSet(Record):
     """The items of an eval set, each by the digest of all that is asked and expected."""
 
     items: tuple[Digest, ...]
 
-    def shared(self, other: "Exam") -> float:
+    def shared(self, other: "EvalSet") -> float:
         """The share of this exam's items that another one has too."""
         return len(set(self.items) & set(other.items)) / len(self.items)
 

@@ -49,7 +49,7 @@ KINDS = {
 }
 
 
-class Admitted(Record):
+class AdmittedAdapter(Record):
     """An adapter that may be submitted, and the private folder that it is in."""
 
     adapter: Adapter
@@ -58,7 +58,7 @@ class Admitted(Record):
 
 
 @contextmanager
-def admitted(folder: Path, pin: ModelPin, base: Path) -> Iterator[Admitted]:
+def admit(folder: Path, pin: ModelPin, base: Path) -> Iterator[AdmittedAdapter]:
     """Check an adapter's folder against the pinned base, which lies in `base`.
 
     The private folder is gone when the block ends. Raises InputError naming file and key or tensor,
@@ -72,7 +72,7 @@ def admitted(folder: Path, pin: ModelPin, base: Path) -> Iterator[Admitted]:
         adapter = Adapter(
             files=digest_folder(copy), base=pin, recipe=origin.digest, dataset=origin.digest
         )
-        yield Admitted(adapter=adapter, origin=origin, folder=copy)
+        yield AdmittedAdapter(adapter=adapter, origin=origin, folder=copy)
 
 
 # --- files --------------------------------------------------------------------------------------

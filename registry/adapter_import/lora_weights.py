@@ -20,7 +20,7 @@ STORED = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}  # numpy has no bfloat16
 BLOCK = 1 << 20  # values that are looked at together
 
 
-class Pair(Record):
+class LoraPair(Record):
     """A module's update is B·A: A has shape [rank, inputs], B has [outputs, rank]."""
 
     a: Tensor
@@ -58,7 +58,7 @@ def linear_modules(base: Path) -> dict[str, Tensor]:
 
 def read_pairs(
     tensors: dict[str, Tensor], settings: LoraSettings, linears: dict[str, Tensor], place: Path
-) -> dict[str, Pair]:
+) -> dict[str, LoraPair]:
     """The adapter's pairs by module. Raises InputError unless each fits its module and the rank."""
     halves: dict[str, dict[str, Tensor]] = {}
     for name, tensor in sorted(tensors.items()):
@@ -80,7 +80,7 @@ def read_pairs(
         if found.keys() != {"A", "B"}:
             problem = f"has lora_{min(found)} without its other half"
             raise InputError(problem, file=place, field=module)
-    return {module: Pair(a=found["A"], b=found["B"]) for module, found in halves.items()}
+    return {module: LoraPair(a=found["A"], b=found["B"]) for module, found in halves.items()}
 
 
 def resolve_targets(
@@ -124,7 +124,7 @@ def blocks(tensor: Tensor) -> Iterator[NDArray[np.floating]]:
             yield block
 
 
-def refuse_values(pairs: dict[str, Pair], place: Path) -> None:
+def refuse_values(pairs: dict[str, LoraPair], place: Path) -> None:
     """Raise InputError for a value that is not finite, and when all updates are zero."""
     moved = False
     for module, pair in pairs.items():
@@ -140,7 +140,7 @@ def refuse_values(pairs: dict[str, Pair], place: Path) -> None:
         raise InputError("changes nothing: every lora_B is zero", file=place)
 
 
-def norms(pairs: dict[str, Pair], linears: dict[str, Tensor], scale: float) -> list[ModuleNorm]:
+def norms(pairs: dict[str, LoraPair], linears: dict[str, Tensor], scale: float) -> list[ModuleNorm]:
     """How far each module is moved, beside its weight, in order of the modules' names.
 
     ‖B·A‖² = tr(BᵀB · A·Aᵀ) for the Frobenius norm, so B·A itself is never made.
@@ -155,7 +155,7 @@ def norms(pairs: dict[str, Pair], linears: dict[str, Tensor], scale: float) -> l
     ]
 
 
-def product_norm(pair: Pair) -> float:
+def product_norm(pair: LoraPair) -> float:
     a, b = matrix(pair.a), matrix(pair.b)
     return float(np.sqrt(max(np.sum((b.T @ b) * (a @ a.T)), 0.0)))
 

@@ -3,8 +3,8 @@
 from sqlalchemy import ColumnElement, Connection, case, func, insert, select, update
 
 from project.records.events import Detail
-from project.records.scores import Decision, Exam, ScorePins
-from registry.alpha_ledger.spending import Looks, Opening
+from project.records.scores import Decision, EvalSet, ScorePins
+from registry.alpha_ledger.spending import ChampionLooks, Look
 from registry.artifacts.artifact_store import Artifacts
 from registry.storage.tables import openings
 
@@ -24,19 +24,19 @@ def matching(pins: ScorePins) -> list[ColumnElement[bool]]:
     return [openings.c[name] == value for name, value in key(pins).items()]
 
 
-def known(connection: Connection, pins: ScorePins) -> Opening | None:
+def find_look(connection: Connection, pins: ScorePins) -> Look | None:
     """The look that this pair has had at this exam already."""
     query = select(openings.c.opening, openings.c.budget).where(*matching(pins))
     row = connection.execute(query).first()
-    return Opening(number=row.opening, budget=row.budget) if row else None
+    return Look(number=row.opening, budget=row.budget) if row else None
 
 
-def record(connection: Connection, pins: ScorePins, opening: Opening, alpha: float) -> None:
+def record_look(connection: Connection, pins: ScorePins, opening: Look, alpha: float) -> None:
     level = {"opening": opening.number, "budget": opening.budget, "alpha": opening.level(alpha)}
     connection.execute(insert(openings).values(key(pins) | level | {"promoted": False}))
 
 
-def note(connection: Connection, decision: Decision, *, promoted: bool) -> None:
+def note_promotion(connection: Connection, decision: Decision, *, promoted: bool) -> None:
     """Keep whether the look of a decision came to a promotion that holds."""
     if decision.pins:
         look = update(openings).where(*matching(decision.pins))
@@ -49,7 +49,7 @@ def pinned(pins: ScorePins) -> Detail:
     return pins.model_dump(exclude={"numerics"}) | numerics
 
 
-def told(opening: Opening, alpha: float) -> Detail:
+def told(opening: Look, alpha: float) -> Detail:
     """What an event says of a look; details have no floats, and repr gives them back to the bit."""
     return {
         "opening": opening.number,
@@ -58,7 +58,7 @@ def told(opening: Opening, alpha: float) -> Detail:
     }
 
 
-def looks(connection: Connection, artifacts: Artifacts, exam: Exam) -> list[Looks]:
+def looks_at(connection: Connection, artifacts: Artifacts, exam: EvalSet) -> list[ChampionLooks]:
     """All looks at this exam and at those that it shares most items with, by champion."""
     spent = case((openings.c.promoted, 0.0), else_=openings.c.alpha)
     query = select(
@@ -70,11 +70,11 @@ def looks(connection: Connection, artifacts: Artifacts, exam: Exam) -> list[Look
     ).group_by(openings.c.eval_set, openings.c.champion)
     found = connection.execute(query).all()
     kin = {
-        eval_set: exam.shared(artifacts.get_record(Exam, eval_set)) > FRESH_SHARE
+        eval_set: exam.shared(artifacts.get_record(EvalSet, eval_set)) > FRESH_SHARE
         for eval_set in {row.eval_set for row in found}
     }
     return [
-        Looks(
+        ChampionLooks(
             champion=row.champion or None,
             count=row[2],
             promoted=row.promoted,

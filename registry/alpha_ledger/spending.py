@@ -8,7 +8,7 @@ from project.records.record import Digest, Record
 LEAST = 0.001  # of alpha: too little to promote anything, enough to compute a bound with
 
 
-class Looks(Record):
+class ChampionLooks(Record):
     """All looks at an exam against one champion. The same pair again is the same look."""
 
     champion: Digest | None  # None: the bare base
@@ -17,7 +17,7 @@ class Looks(Record):
     spent: float  # the levels of all others
 
 
-class Opening(Record):
+class Look(Record):
     """The place of a look: the k-th of its champion's, out of a budget for all of them."""
 
     number: int
@@ -33,7 +33,7 @@ def alpha_at(budget: float, opening: int) -> float:
     return 6 * budget / (pi * opening) ** 2
 
 
-def next_opening(looks: Sequence[Looks], champion: Digest | None, alpha: float) -> Opening:
+def next_look(looks: Sequence[ChampionLooks], champion: Digest | None, alpha: float) -> Look:
     """Where the next look stands, after all earlier ones at this exam.
 
     A champion's looks share a budget. The first champion's is alpha, so that equal challengers are
@@ -46,4 +46,4 @@ def next_opening(looks: Sequence[Looks], champion: Digest | None, alpha: float) 
     earned = alpha * (1 + sum(look.promoted for look in others))
     budget = max(earned - sum(look.spent for look in others), LEAST * alpha)
     own = sum(look.count for look in looks if look.champion == champion)
-    return Opening(number=own + 1, budget=budget)
+    return Look(number=own + 1, budget=budget)

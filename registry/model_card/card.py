@@ -19,7 +19,7 @@ TEMPLATE = Path(__file__).parent / "templates" / "card.md"
 PREFERENCE = "preference"
 
 
-class Line(Record):
+class ScoreLine(Record):
     """A row of a table of scores, as it is printed."""
 
     label: str
@@ -125,7 +125,7 @@ def parts(lineage: Lineage) -> dict[str, Measured]:
     return {title: measured for title, measured in found.items() if measured}
 
 
-def tables(lineage: Lineage) -> dict[str, list[Line]]:
+def tables(lineage: Lineage) -> dict[str, list[ScoreLine]]:
     """The scores by part, then the slices of the gating metrics."""
     found = {
         title: [line(metric, m) for metric, m in ordered(measured, lineage.gating)]
@@ -145,9 +145,9 @@ def ordered(measured: Measured, gating: tuple[str, ...]) -> list[tuple[str, Metr
     return sorted(measured.items(), key=lambda pair: (pair[0] not in gating, pair[0]))
 
 
-def line(label: str, found: MetricEvidence) -> Line:
+def line(label: str, found: MetricEvidence) -> ScoreLine:
     lower, upper = found.bootstrap
-    return Line(
+    return ScoreLine(
         label=label,
         champion=mean(found.champion_mean),
         challenger=mean(found.challenger_mean),

@@ -18,7 +18,7 @@ from project.records.adapters import AdapterVersion
 from project.records.record import Digest, Record
 from project.records.scores import Decision
 from registry.artifacts.artifact_store import Artifacts
-from registry.reader import Reader
+from registry.reader import RegistryReader
 from registry.registry_settings import Keys
 from registry.signing.signing_keys import MISSING, public_digest
 
@@ -86,7 +86,7 @@ def sign(artifacts: Artifacts, statement: Statement, key: Path) -> bytes:
 # --- verifying ----------------------------------------------------------------------------------
 
 
-def check_signature(reader: Reader, version: AdapterVersion) -> Statement | None:
+def check_signature(reader: RegistryReader, version: AdapterVersion) -> Statement | None:
     """What promotion, export and deployment ask: may this version be used as it is signed?
 
     None without a signature where none is required, and where no public key could check it. Raises
@@ -98,7 +98,7 @@ def check_signature(reader: Reader, version: AdapterVersion) -> Statement | None
     return statement
 
 
-def verified(reader: Reader, version: AdapterVersion) -> Statement | None:
+def verified(reader: RegistryReader, version: AdapterVersion) -> Statement | None:
     """The newest statement that was signed about a version, its signature and files checked."""
     keys = reader.keys
     if keys.required and not keys.public:

@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
-from evaluation.preference.calibration import Pair, calibrate, calibrate_reviewers, contest_of
-from evaluation.preference.comparison import Contest, Judgement
+from evaluation.preference.calibration import (
+    PreferencePair,
+    calibrate,
+    calibrate_reviewers,
+    contest_of,
+)
+from evaluation.preference.comparison import Comparison, Judgement
 from project.errors import InputError
 from project.records.ballots import Ballot
 from project.records.scores import Calibration
@@ -22,10 +27,10 @@ class Opinion:
         self.worth = worth
         self.first = first
 
-    def prefer(self, contests: Sequence[Contest]) -> list[Judgement]:
+    def prefer(self, contests: Sequence[Comparison]) -> list[Judgement]:
         return [self.judge(contest) for contest in contests]
 
-    def judge(self, contest: Contest) -> Judgement:
+    def judge(self, contest: Comparison) -> Judgement:
         a, b = self.worth(contest.champion), self.worth(contest.challenger)
         if a is None or b is None:
             return Judgement(chance=None)
@@ -36,7 +41,7 @@ def exclamations(text: str) -> float:
     return float(text.count("!"))
 
 
-def pairs(count: int) -> list[Pair]:
+def pairs(count: int) -> list[PreferencePair]:
     """The better answer is the longer one in two of four pairs; two of four are of like length."""
     shapes = [
         ("yes, please!", "no"),
@@ -45,7 +50,7 @@ def pairs(count: int) -> list[Pair]:
         ("yes!..", "no...."),
     ]
     return [
-        Pair(prompt=f"question {i}", chosen=shapes[i % 4][0], rejected=shapes[i % 4][1])
+        PreferencePair(prompt=f"question {i}", chosen=shapes[i % 4][0], rejected=shapes[i % 4][1])
         for i in range(count)
     ]
 
@@ -88,7 +93,7 @@ def test_both_sides_are_right_about_as_often_in_the_same_way_in_every_run() -> N
 
 def test_a_judge_that_always_takes_one_side_agrees_by_chance_only() -> None:
     class Loyal(Opinion):
-        def judge(self, contest: Contest) -> Judgement:
+        def judge(self, contest: Comparison) -> Judgement:
             return Judgement(chance=0.0)
 
     found = calibrate(Loyal(exclamations), pairs(200))

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.evaluation_settings import JudgeParams, PreferenceParams
-from evaluation.preference.calibration import Pair, calibrate
-from evaluation.preference.comparison import Contest, Judgement
+from evaluation.preference.calibration import PreferencePair, calibrate
+from evaluation.preference.comparison import Comparison, Judgement
 from evaluation.preference.llm_judge import LlmJudge, question, verdict
 from project.errors import IncumbentError, InputError
 from project.settings import load
@@ -32,8 +32,8 @@ def likes_the_first(asked: Asked) -> Reply:
     return Reply("VERDICT: A")
 
 
-def contest(champion: str, challenger: str, prompt: str = "How are you?") -> Contest:
-    return Contest(item="i", prompt=prompt, champion=champion, challenger=challenger)
+def contest(champion: str, challenger: str, prompt: str = "How are you?") -> Comparison:
+    return Comparison(item="i", prompt=prompt, champion=champion, challenger=challenger)
 
 
 class Pauses(list[float]):
@@ -48,7 +48,7 @@ def judge(url: str, pauses: Pauses | None = None, **params: Any) -> LlmJudge:
     return LlmJudge(JudgeParams(**given), Pauses() if pauses is None else pauses)
 
 
-def judged(behaviour: Behaviour, contests: Sequence[Contest], **params: Any) -> list[Judgement]:
+def judged(behaviour: Behaviour, contests: Sequence[Comparison], **params: Any) -> list[Judgement]:
     with judge_server(behaviour) as server:
         return judge(server.url, **params).prefer(contests)
 
@@ -77,7 +77,9 @@ def test_the_server_is_shown_both_orders_of_the_same_question() -> None:
 
 
 def test_a_judge_that_likes_a_place_says_nothing_and_is_advisory() -> None:
-    pairs = [Pair(prompt="?", chosen=f"good {i}", rejected=f"bad! {i}") for i in range(20)]
+    pairs = [
+        PreferencePair(prompt="?", chosen=f"good {i}", rejected=f"bad! {i}") for i in range(20)
+    ]
     with judge_server(likes_the_first) as server:
         found = calibrate(judge(server.url), pairs)
     assert (found.accuracy, found.first_rate, found.kappa) == (0.5, 1.0, 0.0)

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
-from evaluation.metrics.answer_length import Length
+from evaluation.metrics.answer_length import AnswerLength
 from evaluation.metrics.json_schema import JsonSchema
-from evaluation.metrics.reference_perplexity import Perplexity
+from evaluation.metrics.reference_perplexity import ReferencePerplexity
 from evaluation.metrics.refusal import Refusal
 from evaluation.metrics.rouge import TYPES, Rouge
 from evaluation.metrics.token_f1 import TokenF1
@@ -190,7 +190,7 @@ def test_a_schema_elsewhere_is_refused_and_never_fetched() -> None:
 
 
 def test_perplexity_is_the_exponential_of_the_mean_surprise() -> None:
-    found = Perplexity().compute(reference_logprobs=[0.0, -math.log(8), -2.0])
+    found = ReferencePerplexity().compute(reference_logprobs=[0.0, -math.log(8), -2.0])
     assert found["perplexity"] == pytest.approx([1.0, 8.0, math.e**2])
     assert found["reference_logprob"] == [0.0, -math.log(8), -2.0]
 
@@ -259,7 +259,9 @@ def test_a_user_adds_phrasings_of_another_language() -> None:
 
 
 def test_length_counts_words_and_characters_of_any_script() -> None:
-    found = Length().compute(predictions=["Two words.", "贷款利率", "pre\u0302t", "ऋण की दर", ""])
+    found = AnswerLength().compute(
+        predictions=["Two words.", "贷款利率", "pre\u0302t", "ऋण की दर", ""]
+    )
     assert found == {"words": [2, 4, 1, 3, 0], "characters": [10, 4, 4, 8, 0]}
 
 

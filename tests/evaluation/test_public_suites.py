@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from evaluation.general_ability.public_suites import (
-    Sample,
     Suites,
+    SuiteSample,
     ask,
     by_document,
     load_tasks,
@@ -27,8 +27,8 @@ from project.paths import ADAPTER, ADAPTER_FILES, BASE, CHAMPION
 from project.records.adapters import Adapter, Opponent
 
 
-def sample(item: str, asked: str = "a" * 64, **metrics: float) -> Sample:
-    return Sample(item=item, task=item.split("/")[0], asked=asked, metrics=metrics)
+def sample(item: str, asked: str = "a" * 64, **metrics: float) -> SuiteSample:
+    return SuiteSample(item=item, task=item.split("/")[0], asked=asked, metrics=metrics)
 
 
 def entry(document: int, filter_: str = "none", **metrics: Any) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def test_a_metric_that_some_items_lack_is_refused_with_what_there_is(
 @pytest.mark.parametrize(
     "other", [[sample("a/1", acc=1.0)], [sample("a/0", "b" * 64, acc=1.0)], []]
 )
-def test_sides_that_were_asked_something_else_are_refused(other: list[Sample]) -> None:
+def test_sides_that_were_asked_something_else_are_refused(other: list[SuiteSample]) -> None:
     with pytest.raises(InputError, match="not asked the same"):
         paired([sample("a/0", acc=1.0)], other)
 

@@ -7,7 +7,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from evaluation.evaluation_settings import Prices
 from evaluation.report.cost import Cost, costs, saving
-from evaluation.report.report_data import Example, Material, differing
+from evaluation.report.report_data import Example, ReportData, differing
 from evaluation.report.report_page import histogram, report
 from project.records.adapters import Opponent
 from project.records.data import Row
@@ -22,8 +22,8 @@ def page(evidence: Evidence, opening: int | None, **options: object) -> str:
     return report(evidence, decision, Policy(), material(), **options)  # type: ignore[arg-type]
 
 
-def material(*examples: Example) -> Material:
-    return Material(
+def material(*examples: Example) -> ReportData:
+    return ReportData(
         opponent=Opponent(),
         items={"dev": SOME.items, "sealed": SOME.items},
         flags={"dev": Flags(), "sealed": Flags(items={"truncated": ("i1",)})},

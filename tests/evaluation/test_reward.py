@@ -10,8 +10,8 @@ import yaml
 
 from evaluation import reward
 from evaluation.evaluation_settings import Lora, PreferenceParams, RewardParams
-from evaluation.preference.calibration import Pair
-from evaluation.preference.comparison import Contest
+from evaluation.preference.calibration import PreferencePair
+from evaluation.preference.comparison import Comparison
 from evaluation.preference.preference_pairs import allowed, other_answer, pairs, part, read_pairs
 from evaluation.preference.preference_sources import judge_of
 from project.canonical import digest_folder
@@ -62,8 +62,8 @@ def test_the_other_answer_is_the_nearest_in_length_of_another_group() -> None:
     assert other_answer(few[1], few) == few[2].completion_text
 
 
-def pair(prompt: str, chosen: str = "good", rejected: str = "bad") -> Pair:
-    return Pair(prompt=prompt, chosen=chosen, rejected=rejected)
+def pair(prompt: str, chosen: str = "good", rejected: str = "bad") -> PreferencePair:
+    return PreferencePair(prompt=prompt, chosen=chosen, rejected=rejected)
 
 
 def test_the_pairs_of_all_files_are_read_in_their_order(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_ballots_need_no_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert Calibration.read(CALIBRATION).accuracy == 1
     assert capsys.readouterr().out == "preference by ballots: 100% of 18 held-out pairs\n"
     judge = judge_of(load(PreferenceParams, "evaluation.preference"), REWARD, "base", "new")
-    contests = [Contest(item=i, prompt="", champion="", challenger="") for i in ("i3", "i99")]
+    contests = [Comparison(item=i, prompt="", champion="", challenger="") for i in ("i3", "i99")]
     assert [judgement.chance for judgement in judge.prefer(contests)] == [1, None]
 
 
@@ -162,7 +162,7 @@ def test_the_reward_model_learns_from_files_too_but_from_no_exam(
 
 
 TRAINED = [pair(f"How is item {i}?", f"It is good, item {i}.", f"Bad {i}.") for i in range(16)]
-FRESH = [Contest(item="i", prompt="How is it?", champion="Bad.", challenger="It is good.")]
+FRESH = [Comparison(item="i", prompt="How is it?", champion="Bad.", challenger="It is good.")]
 
 
 @pytest.fixture

@@ -290,8 +290,10 @@ def test_the_digest_is_equal_in_another_process_with_another_hash_seed() -> None
 
 
 def test_importing_scorers_loads_nothing_heavy() -> None:
-    code = "import sys, evaluation.scoring.scorers;"
+    code = (
+        "import sys, evaluation.scoring.scorers;"
         "print(sys.modules.keys() & {'torch', 'evaluate', 'nltk'})"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -14,10 +14,10 @@ from monitoring.drift.reference import Reference
 from monitoring.drift.season import ALWAYS, Season
 from monitoring.drift.signal_tests import overall, read
 from monitoring.drift.topic_attribution import attribute
-from monitoring.drift.user_days import Units
+from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import Cut, DriftParams
 from monitoring.signals.array_types import Floats, Ints
-from monitoring.signals.feedback import Feedback
+from monitoring.signals.feedback import Ratings
 from monitoring.signals.signal import Batch, one_hot
 from project.records.drift import DriftVerdict
 
@@ -25,7 +25,7 @@ TOPICS, WIDTH = 12, 24
 CENTRES = np.random.default_rng(99).normal(size=(TOPICS, WIDTH))
 EVEN = np.full(TOPICS, 1 / TOPICS)
 WEEKEND = np.repeat([1.7 / TOPICS, 0.3 / TOPICS], TOPICS // 2)
-FEEDBACK = Feedback(np.zeros(1, np.float32))
+FEEDBACK = Ratings(np.zeros(1, np.float32))
 
 
 def prompts(n: int, rng: np.random.Generator, mix: NDArray[np.float64] = EVEN) -> Floats:
@@ -82,13 +82,13 @@ def frozen(rows: Floats, times: Floats | None = None, season: Season = ALWAYS) -
     return Reference.freeze(Batch(vectors=rows), own(len(rows)), times, rng=rng, season=season)
 
 
-def night(reference: Reference, rows: Floats, *, day: int = 0, hours: float = 0) -> Units:
+def night(reference: Reference, rows: Floats, *, day: int = 0, hours: float = 0) -> UserDays:
     """Units of users who come once, all at one time: so many hours since Monday."""
     users = [f"{day} {i}" for i in range(len(rows))]
     return reference.units_of(Batch(vectors=rows), users, np.full(len(rows), hours))
 
 
-def verdict(reference: Reference, nights: list[Units], params: DriftParams) -> DriftVerdict:
+def verdict(reference: Reference, nights: list[UserDays], params: DriftParams) -> DriftVerdict:
     rng = np.random.default_rng(5)
     return overall(night_readings(reference.signals, nights, reference.units, params, rng))
 
@@ -153,8 +153,8 @@ def test_a_shift_that_matters_to_nobody_is_no_drift_however_sure_it_is() -> None
     before, now = rng.normal(size=(count, 1)), rng.normal(size=(count, 1)) + shift
     reading = read(
         FEEDBACK,
-        Units({FEEDBACK.name: now.astype(np.float32)}, one(count)),
-        Units({FEEDBACK.name: before.astype(np.float32)}, one(count)),
+        UserDays({FEEDBACK.name: now.astype(np.float32)}, one(count)),
+        UserDays({FEEDBACK.name: before.astype(np.float32)}, one(count)),
         level=0.01,
         nights=1,
         minimum_units=MINIMUM_UNITS,
@@ -226,13 +226,13 @@ def test_nights_can_be_joined_in_any_order() -> None:
     nights = [night(reference, prompts(80, rng), day=day) for day in range(3)]
     for signal in reference.signals:
         pools = [
-            Pool.of(*two(Units.joined(ordered), reference, signal.name))
+            Pool.of(*two(UserDays.joined(ordered), reference, signal.name))
             for ordered in (nights, nights[::-1])
         ]
         assert pools[0].sums == pytest.approx(pools[1].sums, abs=1e-3)
 
 
-def two(units: Units, reference: Reference, signal: str) -> tuple[Floats, Floats, Ints, Ints]:
+def two(units: UserDays, reference: Reference, signal: str) -> tuple[Floats, Floats, Ints, Ints]:
     now, before = units.having(signal), reference.units.having(signal)
     return now.columns[signal], before.columns[signal], now.strata, before.strata
 
@@ -250,7 +250,7 @@ def test_false_alarms_stay_within_their_budget_over_many_references() -> None:
 
 def unchanged_nights(
     rng: np.random.Generator, count: int
-) -> Iterator[tuple[Reference, list[Units]]]:
+) -> Iterator[tuple[Reference, list[UserDays]]]:
     """One reference, and the nights up to each one."""
     reference = frozen(prompts(400, rng))
     nights = []

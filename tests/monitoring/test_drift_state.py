@@ -7,7 +7,7 @@ import pytest
 
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.state_machine import Facts, Step, step
-from project.records.drift import Action, DriftVerdict, Night, Outcome, Watch
+from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
 
 PARAMS = TriggerParams(confirm_nights=2, calm_nights=3, cooldown_days=7, minimum_labels=50)
 FIRST = date(2026, 3, 1)
@@ -42,7 +42,7 @@ def story(
     verdicts: Sequence[DriftVerdict],
     facts: Facts = ENOUGH,
     params: TriggerParams = PARAMS,
-    outcome: Outcome = Outcome.LOST,
+    outcome: RetrainOutcome = RetrainOutcome.LOST,
 ) -> list[Night]:
     """The nights that a row of verdicts makes; every retrain has one outcome."""
     nights: list[Night] = []
@@ -57,23 +57,23 @@ def story(
 @pytest.mark.parametrize(
     ("verdicts", "state", "action"),
     [
-        ((N,), Watch.OK, Action.NONE),
-        ((LITTLE,), Watch.OK, Action.NONE),
-        ((D,), Watch.WATCH, Action.NONE),
-        ((D, N), Watch.WATCH, Action.NONE),
-        ((D, N, D), Watch.WATCH, Action.NONE),
-        ((D, N, N, N), Watch.OK, Action.NONE),
-        ((D, D), Watch.ACT, Action.RETRAIN),
-        ((D, LITTLE, D), Watch.ACT, Action.RETRAIN),
-        ((D, LITTLE, LITTLE), Watch.WATCH, Action.NONE),
-        ((D, D, N, N), Watch.CONFIRMED, Action.NONE),
-        ((D, D, LITTLE), Watch.CONFIRMED, Action.NONE),
-        ((D, D, N, N, N), Watch.OK, Action.NONE),
-        ((D, D, N, D), Watch.CONFIRMED, Action.REFUSED),
+        ((N,), DriftState.OK, Action.NONE),
+        ((LITTLE,), DriftState.OK, Action.NONE),
+        ((D,), DriftState.WATCH, Action.NONE),
+        ((D, N), DriftState.WATCH, Action.NONE),
+        ((D, N, D), DriftState.WATCH, Action.NONE),
+        ((D, N, N, N), DriftState.OK, Action.NONE),
+        ((D, D), DriftState.ACT, Action.RETRAIN),
+        ((D, LITTLE, D), DriftState.ACT, Action.RETRAIN),
+        ((D, LITTLE, LITTLE), DriftState.WATCH, Action.NONE),
+        ((D, D, N, N), DriftState.CONFIRMED, Action.NONE),
+        ((D, D, LITTLE), DriftState.CONFIRMED, Action.NONE),
+        ((D, D, N, N, N), DriftState.OK, Action.NONE),
+        ((D, D, N, D), DriftState.CONFIRMED, Action.REFUSED),
     ],
 )
 def test_a_suspicion_grows_and_fades_over_several_nights(
-    verdicts: tuple[DriftVerdict, ...], state: Watch, action: Action
+    verdicts: tuple[DriftVerdict, ...], state: DriftState, action: Action
 ) -> None:
     last = story(verdicts)[-1]
     assert (last.state, last.action) == (state, action)
@@ -86,7 +86,7 @@ def test_one_night_confirms_where_the_settings_say_so() -> None:
 
 def test_too_few_labels_make_a_queue_and_no_retrain() -> None:
     last = story([D, D], ENOUGH.model_copy(update={"labels": 49}))[-1]
-    assert (last.state, last.action) == (Watch.CONFIRMED, Action.LABEL)
+    assert (last.state, last.action) == (DriftState.CONFIRMED, Action.LABEL)
     assert "49 labelled rows on the drifted topics, 50 needed" in last.reasons
 
 
@@ -107,14 +107,14 @@ def test_the_cooldown_doubles_with_every_challenger_that_lost() -> None:
 def test_after_a_challenger_that_won_the_cooldown_is_the_plain_one() -> None:
     days = [
         n
-        for n, night in enumerate(story([D] * 17, outcome=Outcome.PROMOTED))
+        for n, night in enumerate(story([D] * 17, outcome=RetrainOutcome.PROMOTED))
         if night.action is Action.RETRAIN
     ]
     assert days == [1, 8, 15]
 
 
 def test_while_a_winner_waits_for_a_person_nothing_is_trained() -> None:
-    nights = story([D] * 20, outcome=Outcome.REVIEW)
+    nights = story([D] * 20, outcome=RetrainOutcome.REVIEW)
     assert sum(night.action is Action.RETRAIN for night in nights) == 1
     assert "waits for a person to promote it" in nights[-1].reasons[1]
 

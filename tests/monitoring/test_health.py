@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.health import pages_of, serving
-from monitoring.scheduling.job import Figures, Job, Outcome
+from monitoring.scheduling.job import Figures, Job, JobResult
 from monitoring.scheduling.schedule_settings import ScheduleParams, address_of
 from monitoring.scheduling.scheduler import Scheduler
 from project.errors import InputError
@@ -32,10 +32,10 @@ MADE = {
 }
 
 
-def work(claim: Claim, stop: Event) -> Outcome:
+def work(claim: Claim, stop: Event) -> JobResult:
     notice = Notice(key=f"night {claim.date}", kind="night", text="done")
     clock.forward(minutes=2)
-    return Outcome(MADE[claim.date], (notice,))
+    return JobResult(MADE[claim.date], (notice,))
 
 
 def figures(run: Run) -> Figures:

@@ -17,11 +17,11 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from incumbent.verbs.nightly import nightly_job
-from monitoring.features.answer_judge import Judge
+from monitoring.features.answer_judge import AnswerJudge
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.monitoring_settings import DriftParams, TriggerParams
 from monitoring.night import check
-from monitoring.night_context import Site
+from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
 from monitoring.report.night_page import page_path
 from monitoring.scheduling.schedule_settings import ScheduleParams
@@ -32,7 +32,7 @@ from project.files import home
 from project.model_pins import ModelChoice, locate, pin
 from project.paths import CALIBRATION, REWARD
 from project.records.adapters import Adapter
-from project.records.drift import Action, DriftVerdict, Night, Watch
+from project.records.drift import Action, DriftState, DriftVerdict, Night
 from project.records.scores import Calibration
 from project.records.traffic import Feedback, Traffic
 from registry.garbage import collect
@@ -84,9 +84,9 @@ def day_of(number: int, *, new_share: float = 0.0, rows: int = 150) -> list[Traf
     return found
 
 
-def site_of(registry: Registry, labels: int = 10_000) -> Site:
+def site_of(registry: Registry, labels: int = 10_000) -> NightContext:
     state = home() / "monitoring"
-    return Site(
+    return NightContext(
         registry=registry,
         traffic=TrafficStore(Path("traffic"), redact=False, quarantine=state / "quarantine"),
         # Shared by the tests of this file: what they ask is much the same.
@@ -98,7 +98,7 @@ def site_of(registry: Registry, labels: int = 10_000) -> Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path, make_adapter: Make) -> Iterator[Site]:
+def context(tmp_path: Path, make_adapter: Make) -> Iterator[NightContext]:
     """A champion, and three days of traffic before its first night."""
     with Registry(home() / "registry", "bank", clock=lambda: NOW) as registry:
         version = registry.submit(*make_adapter("a"), "test")
@@ -109,29 +109,29 @@ def site(tmp_path: Path, make_adapter: Make) -> Iterator[Site]:
         yield made
 
 
-def run(site: Site, number: int, traffic: list[Traffic] | None = None) -> Night:
+def run(context: NightContext, number: int, traffic: list[Traffic] | None = None) -> Night:
     """A day's traffic, and its night."""
     day = START + timedelta(days=number)
-    site.traffic.append(day_of(number) if traffic is None else traffic)
-    job = nightly_job(site, ScheduleParams())
-    scheduler = Scheduler(ScheduleParams(), [job], site.registry.engine, clock=lambda: NOW)
-    assert scheduler.run(job, day, insist=True), runs_of(site.registry.engine, job.name)
-    return nights_before(site.registry.engine, "bank", day + timedelta(days=1))[-1]
+    context.traffic.append(day_of(number) if traffic is None else traffic)
+    job = nightly_job(context, ScheduleParams())
+    scheduler = Scheduler(ScheduleParams(), [job], context.registry.engine, clock=lambda: NOW)
+    assert scheduler.run(job, day, insist=True), runs_of(context.registry.engine, job.name)
+    return nights_before(context.registry.engine, "bank", day + timedelta(days=1))[-1]
 
 
 def test_quiet_nights_are_quiet_and_a_drift_ends_in_a_queue_where_labels_are_missing(
-    site: Site,
+    context: NightContext,
 ) -> None:
-    quiet = [run(site, number) for number in (3, 4)]
-    assert {(n.verdict, n.state) for n in quiet} == {(DriftVerdict.NO_DRIFT, Watch.OK)}
-    first, second = (run(site, number, day_of(number, new_share=0.3)) for number in (5, 6))
-    assert (first.verdict, first.state) == (DriftVerdict.DRIFT, Watch.WATCH)
-    assert (second.state, second.action) == (Watch.CONFIRMED, Action.LABEL)
+    quiet = [run(context, number) for number in (3, 4)]
+    assert {(n.verdict, n.state) for n in quiet} == {(DriftVerdict.NO_DRIFT, DriftState.OK)}
+    first, second = (run(context, number, day_of(number, new_share=0.3)) for number in (5, 6))
+    assert (first.verdict, first.state) == (DriftVerdict.DRIFT, DriftState.WATCH)
+    assert (second.state, second.action) == (DriftState.CONFIRMED, Action.LABEL)
     corrected = [r for number in (5, 6) for r in day_of(number, new_share=0.3) if r.feedback]
     told_labels = next(reason for reason in second.reasons if "labelled rows" in reason)
     assert int(told_labels.split()[0]) > 0.8 * len(corrected)  # of both nights
     assert any("coin" in text or "token" in text or "nft" in text for text in told(second))
-    queue = json.loads(site.trigger.queue.read_bytes())
+    queue = json.loads(context.trigger.queue.read_bytes())
     assert all("which" in task["data"]["prompt"] for task in queue[:10])
     assert "drift" in page_path("bank", START + timedelta(days=6)).read_text().lower()
 
@@ -140,46 +140,46 @@ def told(night: Night) -> list[str]:
     return [text.lower() for topic in night.topics for text in (topic.name, *topic.exemplars)]
 
 
-def test_the_same_date_again_does_nothing(site: Site) -> None:
-    before = run(site, 3)
-    events = site.registry.history()
-    job = nightly_job(site, ScheduleParams())
-    scheduler = Scheduler(ScheduleParams(), [job], site.registry.engine, clock=lambda: NOW)
+def test_the_same_date_again_does_nothing(context: NightContext) -> None:
+    before = run(context, 3)
+    events = context.registry.history()
+    job = nightly_job(context, ScheduleParams())
+    scheduler = Scheduler(ScheduleParams(), [job], context.registry.engine, clock=lambda: NOW)
     assert not scheduler.run(job, START + timedelta(days=3), insist=True)
-    assert nights_before(site.registry.engine, "bank", date(2026, 4, 1)) == (before,)
-    assert site.registry.history() == events
+    assert nights_before(context.registry.engine, "bank", date(2026, 4, 1)) == (before,)
+    assert context.registry.history() == events
 
 
-def test_a_verdict_is_a_function_of_the_traffic_and_the_reference(site: Site) -> None:
-    night = run(site, 3)
-    again = check(site, START + timedelta(days=3))
+def test_a_verdict_is_a_function_of_the_traffic_and_the_reference(context: NightContext) -> None:
+    night = run(context, 3)
+    again = check(context, START + timedelta(days=3))
     assert again == night
 
 
-def test_the_reference_is_kept_in_the_registry_beside_its_champion(site: Site) -> None:
-    night = run(site, 3)
-    event = site.registry.newest_event(1, "watch")
+def test_the_reference_is_kept_in_the_registry_beside_its_champion(context: NightContext) -> None:
+    night = run(context, 3)
+    event = context.registry.newest_event(1, "watch")
     assert event is not None and event.detail["reference"] == night.reference
     assert "450 rows of traffic" in event.reason
-    assert run(site, 4).reference == night.reference
+    assert run(context, 4).reference == night.reference
 
 
-def test_a_day_without_traffic_is_not_enough_to_say_anything(site: Site) -> None:
-    night = run(site, 3, [])
-    assert (night.verdict, night.state) == (DriftVerdict.INSUFFICIENT, Watch.OK)
+def test_a_day_without_traffic_is_not_enough_to_say_anything(context: NightContext) -> None:
+    night = run(context, 3, [])
+    assert (night.verdict, night.state) == (DriftVerdict.INSUFFICIENT, DriftState.OK)
     assert night.reasons == ("there is no traffic of that day",)
 
 
-def test_ten_rows_are_not_enough_to_say_anything(site: Site) -> None:
-    assert run(site, 3, day_of(3, rows=10)).verdict is DriftVerdict.INSUFFICIENT
+def test_ten_rows_are_not_enough_to_say_anything(context: NightContext) -> None:
+    assert run(context, 3, day_of(3, rows=10)).verdict is DriftVerdict.INSUFFICIENT
 
 
 def test_too_little_traffic_before_makes_no_reference(tmp_path: Path, make_adapter: Make) -> None:
     with Registry(home() / "registry", "bank", clock=lambda: NOW) as registry:
         registry.promote(registry.submit(*make_adapter("a"), "t").number, "t", force=True)
-        site = site_of(registry)
-        site.traffic.append(day_of(0, rows=50))
-        assert "the reference needs 150 more rows of traffic" in run(site, 1).reasons[0]
+        context = site_of(registry)
+        context.traffic.append(day_of(0, rows=50))
+        assert "the reference needs 150 more rows of traffic" in run(context, 1).reasons[0]
 
 
 def test_without_a_champion_there_is_nothing_to_watch() -> None:
@@ -188,58 +188,58 @@ def test_without_a_champion_there_is_nothing_to_watch() -> None:
     assert (night.champion, night.verdict) == (None, DriftVerdict.INSUFFICIENT)
 
 
-def test_corrupt_lines_are_counted_and_the_rest_is_used(site: Site) -> None:
+def test_corrupt_lines_are_counted_and_the_rest_is_used(context: NightContext) -> None:
     path = Path("traffic") / str(START + timedelta(days=3)) / "more.jsonl"
     path.parent.mkdir(parents=True)
     path.write_text('{"id": "x"\nnot json\n')
-    night = run(site, 3)
+    night = run(context, 3)
     assert night.set_aside == {"not JSON": 2}
     assert night.rows == 150
 
 
 def test_a_day_of_corrupt_lines_alone_is_set_aside_and_the_next_night_is_as_good(
-    site: Site,
+    context: NightContext,
 ) -> None:
     path = Path("traffic") / str(START + timedelta(days=3)) / "log.jsonl"
     path.parent.mkdir(parents=True)
     path.write_text("not json\n")
-    night = run(site, 3, [])
+    night = run(context, 3, [])
     assert (night.verdict, night.set_aside) == (DriftVerdict.INSUFFICIENT, {"not JSON": 1})
-    assert run(site, 4).verdict is DriftVerdict.NO_DRIFT
+    assert run(context, 4).verdict is DriftVerdict.NO_DRIFT
 
 
-def test_a_night_before_the_reference_was_frozen_says_nothing(site: Site) -> None:
-    run(site, 4)
-    assert "the reference was frozen for nights from 2026-03-06" in run(site, 3).reasons[0]
+def test_a_night_before_the_reference_was_frozen_says_nothing(context: NightContext) -> None:
+    run(context, 4)
+    assert "the reference was frozen for nights from 2026-03-06" in run(context, 3).reasons[0]
 
 
-def test_answers_of_another_adapter_say_nothing_of_the_champion(site: Site) -> None:
+def test_answers_of_another_adapter_say_nothing_of_the_champion(context: NightContext) -> None:
     """All of them are bad, and in other words; they were another adapter's."""
     rated = Feedback(rating=1)
     for number in range(6, 9):
-        site.traffic.append(row.model_copy(update={"feedback": rated}) for row in day_of(number))
-    assert run(site, 9).verdict is DriftVerdict.NO_DRIFT
+        context.traffic.append(row.model_copy(update={"feedback": rated}) for row in day_of(number))
+    assert run(context, 9).verdict is DriftVerdict.NO_DRIFT
     bad = {"response": "no", "adapter": "other", "feedback": Feedback(rating=-1)}
-    assert run(site, 10, [r.model_copy(update=bad) for r in day_of(10)]).verdict is not DRIFT
+    assert run(context, 10, [r.model_copy(update=bad) for r in day_of(10)]).verdict is not DRIFT
     own = bad | {"adapter": "bank v1"}
-    assert run(site, 11, [r.model_copy(update=own) for r in day_of(11)]).verdict is DRIFT
+    assert run(context, 11, [r.model_copy(update=own) for r in day_of(11)]).verdict is DRIFT
 
 
 def test_a_new_champions_own_answers_are_watched_as_soon_as_there_is_a_week_of_them(
-    site: Site, make_adapter: Make
+    context: NightContext, make_adapter: Make
 ) -> None:
     for number in range(3, 8):
-        night = run(site, number)
+        night = run(context, number)
     assert night.answers is not None
-    champion = site.registry.submit(*make_adapter("b"), "test")
-    site.registry.promote(champion.number, "test", force=True)
+    champion = context.registry.submit(*make_adapter("b"), "test")
+    context.registry.promote(champion.number, "test", force=True)
     good = {"response": "gladly", "adapter": champion.label, "feedback": Feedback(rating=1)}
-    new = [run(site, n, changed(day_of(n), good)) for n in range(8, 16)]
+    new = [run(context, n, changed(day_of(n), good)) for n in range(8, 16)]
     assert [bool(night.answers) for night in new] == [False] * 7 + [True]
     assert {night.verdict for night in new} == {DriftVerdict.NO_DRIFT}
     worse = good | {"feedback": Feedback(rating=-1)}
     drifted = {
-        r.signal for r in run(site, 16, changed(day_of(16), worse)).readings if r.p < r.level
+        r.signal for r in run(context, 16, changed(day_of(16), worse)).readings if r.p < r.level
     }
     assert drifted == {"feedback"}
 
@@ -248,17 +248,17 @@ def changed(rows: list[Traffic], update: dict[str, object]) -> list[Traffic]:
     return [row.model_copy(update=update) for row in rows]
 
 
-def test_answers_that_the_kept_judge_likes_less_are_drift(site: Site) -> None:
+def test_answers_that_the_kept_judge_likes_less_are_drift(context: NightContext) -> None:
     """The pipeline's reward model may be another one by then, or gone."""
     make_reward_model()
     liked, disliked = most_and_least_liked()
     days = [changed(day_of(number), liked) for number in range(3, 12)]
-    nights = [run(site, number, day) for number, day in enumerate(days, start=3)]
+    nights = [run(context, number, day) for number, day in enumerate(days, start=3)]
     assert verdict_of("judge", nights[-1]) is DriftVerdict.NO_DRIFT
     shutil.rmtree(REWARD)
     shutil.rmtree(home() / "judges")
-    collect(site.registry, dry_run=False)
-    worse = run(site, 12, changed(day_of(12), disliked))
+    collect(context.registry, dry_run=False)
+    worse = run(context, 12, changed(day_of(12), disliked))
     assert verdict_of("judge", worse) is DRIFT
 
 
@@ -274,7 +274,7 @@ def make_reward_model() -> None:
 
 def most_and_least_liked() -> tuple[dict[str, object], dict[str, object]]:
     answers = ("Of course, I will.", "no", "Please ask at any branch of ours.", "42")
-    rows, judge = day_of(0), Judge(REWARD)
+    rows, judge = day_of(0), AnswerJudge(REWARD)
     updates: list[dict[str, object]] = [{"response": answer} for answer in answers]
     liked = sorted(updates, key=lambda update: judge.rewards(changed(rows, update)).mean())
     return liked[-1], liked[0]
@@ -284,19 +284,21 @@ def verdict_of(signal: str, night: Night) -> DriftVerdict:
     return next(r.verdict for r in night.readings if (r.signal, r.nights) == (signal, 1))
 
 
-def test_answers_of_nobody_that_is_named_are_not_the_new_champions(site: Site) -> None:
+def test_answers_of_nobody_that_is_named_are_not_the_new_champions(context: NightContext) -> None:
     """They were given before it took the seat."""
     unnamed = [changed(day_of(number), {"adapter": None}) for number in range(3, 12)]
-    nights = [run(site, number, rows) for number, rows in enumerate(unnamed, start=3)]
+    nights = [run(context, number, rows) for number, rows in enumerate(unnamed, start=3)]
     assert {night.answers for night in nights} == {None}
 
 
-def test_a_night_that_is_done_late_is_not_held_against_answers_of_its_own_day(site: Site) -> None:
+def test_a_night_that_is_done_late_is_not_held_against_answers_of_its_own_day(
+    context: NightContext,
+) -> None:
     for number in (3, 4):
-        run(site, number)
-    site.traffic.append(day_of(5))
-    in_time = [run(site, number) for number in (6, 7)]
-    late = run(site, 5, [])
+        run(context, number)
+    context.traffic.append(day_of(5))
+    in_time = [run(context, number) for number in (6, 7)]
+    late = run(context, 5, [])
     assert [bool(night.answers) for night in (*in_time, late)] == [False, True, False]
     assert late.verdict is DriftVerdict.NO_DRIFT
 
@@ -309,17 +311,19 @@ def late(number: int) -> list[Traffic]:
     return [row.model_copy(update={"id": f"late {row.id}"}) for row in day_of(number)]
 
 
-def test_rows_that_come_after_their_night_count_in_the_windows_of_later_ones(site: Site) -> None:
-    run(site, 3)
-    in_time = users_of_two_nights(run(site, 4))
-    site.traffic.append(late(4))
-    assert users_of_two_nights(run(site, 5)) == in_time + len(late(4))
+def test_rows_that_come_after_their_night_count_in_the_windows_of_later_ones(
+    context: NightContext,
+) -> None:
+    run(context, 3)
+    in_time = users_of_two_nights(run(context, 4))
+    context.traffic.append(late(4))
+    assert users_of_two_nights(run(context, 5)) == in_time + len(late(4))
 
 
-def test_rows_that_come_while_their_night_is_at_work_are_not_lost(site: Site) -> None:
-    before = run(site, 3).units
-    meanwhile = Meanwhile(site.embeddings, lambda: site.traffic.append(late(4)))
-    night = run(dataclasses.replace(site, embeddings=meanwhile), 4)
+def test_rows_that_come_while_their_night_is_at_work_are_not_lost(context: NightContext) -> None:
+    before = run(context, 3).units
+    meanwhile = Meanwhile(context.embeddings, lambda: context.traffic.append(late(4)))
+    night = run(dataclasses.replace(context, embeddings=meanwhile), 4)
     assert users_of_two_nights(night) == before + night.units + len(late(4))
 
 
@@ -336,48 +340,52 @@ class Meanwhile(Embeddings):
         return super().encode(texts)
 
 
-def test_what_was_made_of_traffic_is_deleted_with_it(site: Site) -> None:
-    run(site, 3)
+def test_what_was_made_of_traffic_is_deleted_with_it(context: NightContext) -> None:
+    run(context, 3)
     units = [*(home() / "monitoring" / "units").glob("*/*.npz")]
     assert len(units) == 1
-    run(dataclasses.replace(site, keep_days=1), 5)
+    run(dataclasses.replace(context, keep_days=1), 5)
     assert [*(home() / "monitoring" / "units").glob("*/*.npz")] != units
     assert not units[0].exists()
-    assert site.traffic.days() == [START + timedelta(days=number) for number in (4, 5)][1:]
+    assert context.traffic.days() == [START + timedelta(days=number) for number in (4, 5)][1:]
 
 
-def test_another_embedder_freezes_the_reference_anew(site: Site) -> None:
-    first = run(site, 3)
+def test_another_embedder_freezes_the_reference_anew(context: NightContext) -> None:
+    first = run(context, 3)
     other = EMBEDDER.model_copy(update={"revision": "another"})
-    changed = dataclasses.replace(site, embeddings=Embeddings(other, site.embeddings.cache))
+    changed = dataclasses.replace(context, embeddings=Embeddings(other, context.embeddings.cache))
     second = run(changed, 4)
     assert second.verdict is DriftVerdict.NO_DRIFT
-    assert len(site.registry.history(kind="watch")) == 2
+    assert len(context.registry.history(kind="watch")) == 2
     assert first.reference != second.reference
 
 
-def test_a_retrain_goes_on_from_the_verdict_that_it_follows_from(site: Site) -> None:
+def test_a_retrain_goes_on_from_the_verdict_that_it_follows_from(context: NightContext) -> None:
     """The first attempt keeps its check and fails in the pipeline; the second one goes on."""
-    site = dataclasses.replace(site, trigger=TriggerParams(minimum_labels=20, confirm_nights=1))
+    context = dataclasses.replace(
+        context, trigger=TriggerParams(minimum_labels=20, confirm_nights=1)
+    )
     day = START + timedelta(days=5)
-    site.traffic.append(day_of(5, new_share=0.4))
-    job = nightly_job(site, ScheduleParams())
-    scheduler = Scheduler(ScheduleParams(), [job], site.registry.engine, clock=lambda: NOW)
+    context.traffic.append(day_of(5, new_share=0.4))
+    job = nightly_job(context, ScheduleParams())
+    scheduler = Scheduler(ScheduleParams(), [job], context.registry.engine, clock=lambda: NOW)
     for attempt in (1, 2):
         assert not scheduler.run(job, day, insist=True)
-        (failed,) = runs_of(site.registry.engine, job.name)
+        (failed,) = runs_of(context.registry.engine, job.name)
         assert (failed.attempts, failed.state) == (attempt, "waiting")
         assert "`dvc --wait-for-lock repro` failed" in (failed.problem or "")
-    (night,) = nights_before(site.registry.engine, "bank", date(2026, 4, 1))
-    assert (night.state, night.action) == (Watch.ACT, Action.RETRAIN)
+    (night,) = nights_before(context.registry.engine, "bank", date(2026, 4, 1))
+    assert (night.state, night.action) == (DriftState.ACT, Action.RETRAIN)
     lines = Path("datasets/sources/labelled.jsonl").read_text().splitlines()
     assert len(lines) == len(set(lines)) > 20
 
 
-def test_a_night_that_is_killed_anywhere_is_done_once_when_it_is_run_again(site: Site) -> None:
+def test_a_night_that_is_killed_anywhere_is_done_once_when_it_is_run_again(
+    context: NightContext,
+) -> None:
     """SIGKILL at growing delays; each run goes on from what the one before it left."""
-    site.traffic.append(day_of(3))
-    site.registry.engine.dispose()
+    context.traffic.append(day_of(3))
+    context.registry.engine.dispose()
     code = "from tests.monitoring.test_night import in_another_process; in_another_process()"
     kills = 0
     for delay in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0):
@@ -394,9 +402,9 @@ def test_a_night_that_is_killed_anywhere_is_done_once_when_it_is_run_again(site:
     subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True
     )
-    (night,) = nights_before(site.registry.engine, "bank", date(2026, 4, 1))
+    (night,) = nights_before(context.registry.engine, "bank", date(2026, 4, 1))
     assert night.verdict is DriftVerdict.NO_DRIFT
-    assert len(site.registry.history(kind="watch")) == 1
+    assert len(context.registry.history(kind="watch")) == 1
 
 
 def in_another_process() -> None:

@@ -11,10 +11,18 @@ from monitoring.drift.reference import Reference
 from monitoring.report.charts import Frame, of_signal, overall, steps
 from monitoring.report.night_page import page, signals
 from monitoring.report.night_text import duty, line, strongest
-from monitoring.report.prompt_map import Kind, Map, in_grown, plane
+from monitoring.report.prompt_map import Map, PointKind, in_grown, plane
 from monitoring.signals.prompt_words import SHOWN, beginning
 from monitoring.signals.signal import Batch
-from project.records.drift import Action, DriftVerdict, Night, Outcome, SignalReading, Topic, Watch
+from project.records.drift import (
+    Action,
+    DriftState,
+    DriftVerdict,
+    Night,
+    RetrainOutcome,
+    SignalReading,
+    Topic,
+)
 from project.records.traffic import DayTally
 
 DRIFT, NO_DRIFT, INSUFFICIENT = DriftVerdict
@@ -63,7 +71,7 @@ def night(day: int = 1, verdict: DriftVerdict = NO_DRIFT, **changed: object) -> 
         "topics": (),
         "exemplars": (),
         "new_words": (),
-        "state": Watch.OK,
+        "state": DriftState.OK,
         "action": Action.NONE,
         "reasons": ("because",),
     }
@@ -127,7 +135,7 @@ def test_the_day_is_told_in_counts_and_by_its_hours() -> None:
 
 
 def test_the_verdict_and_what_to_do_come_before_all_else() -> None:
-    won = night(verdict=DRIFT, action=Action.RETRAIN, outcome=Outcome.REVIEW, challenger=4)
+    won = night(verdict=DRIFT, action=Action.RETRAIN, outcome=RetrainOutcome.REVIEW, challenger=4)
     shown = Outline(page(won, [], None)).words
     order = ["DRIFT", "incumbent promote 4", "because", "Evidence", "What was done"]
     places = [shown.index(part, shown.index("Night of 2026-01-01")) for part in order]
@@ -136,15 +144,15 @@ def test_the_verdict_and_what_to_do_come_before_all_else() -> None:
 
 @pytest.mark.parametrize("verdict", DriftVerdict)
 def test_whatever_was_found_and_done_makes_lines_with_a_duty(verdict: DriftVerdict) -> None:
-    for state, action, outcome in product(Watch, Action, [None, *Outcome]):
+    for state, action, outcome in product(DriftState, Action, [None, *RetrainOutcome]):
         one = night(verdict=verdict, state=state, action=action, outcome=outcome)
         assert duty(one) in line(one).plain
 
 
-@pytest.mark.parametrize("state", Watch)
+@pytest.mark.parametrize("state", DriftState)
 @pytest.mark.parametrize("verdict", DriftVerdict)
-def test_every_verdict_and_state_makes_a_page(verdict: DriftVerdict, state: Watch) -> None:
-    one = night(verdict=verdict, state=state, action=list(Action)[list(Watch).index(state)])
+def test_every_verdict_and_state_makes_a_page(verdict: DriftVerdict, state: DriftState) -> None:
+    one = night(verdict=verdict, state=state, action=list(Action)[list(DriftState).index(state)])
     assert f"To do: {duty(one)}" in Outline(page(one, [night(2)], None)).words
 
 
@@ -239,7 +247,7 @@ def test_a_trivial_shift_stays_below_the_line_however_small_its_p() -> None:
 
 
 def test_the_timeline_rises_with_the_state_and_says_what_was_done() -> None:
-    nights = [night(1), night(2, DRIFT, state=Watch.ACT, action=Action.RETRAIN)]
+    nights = [night(1), night(2, DRIFT, state=DriftState.ACT, action=Action.RETRAIN)]
     found = steps(nights, frame(nights))
     assert [(step.level, step.letter) for step in found] == [(1, ""), (4, "R")]
 
@@ -259,9 +267,9 @@ def test_prompts_from_far_away_lie_apart_on_the_map() -> None:
     tonight = np.concatenate([cloud(280, 0, 1), cloud(20, 3, 2)])
     grown = np.arange(300) >= 280
     found = Map.of(cloud(1000, 0, 3), tonight, grown, [f"prompt {i}" for i in range(300)])
-    x = {kind: [point.x for point in found.points if point.kind == kind] for kind in Kind}
-    assert min(x[Kind.GROWN]) > max(x[Kind.TONIGHT] + x[Kind.REFERENCE])
-    assert {point.text for point in found.points if point.kind is Kind.GROWN} == {
+    x = {kind: [point.x for point in found.points if point.kind == kind] for kind in PointKind}
+    assert min(x[PointKind.GROWN]) > max(x[PointKind.TONIGHT] + x[PointKind.REFERENCE])
+    assert {point.text for point in found.points if point.kind is PointKind.GROWN} == {
         f"prompt {i}" for i in range(280, 300)
     }
 
@@ -269,7 +277,7 @@ def test_prompts_from_far_away_lie_apart_on_the_map() -> None:
 def test_the_map_keeps_its_limit_and_texts_short() -> None:
     grown = np.arange(500) < 250
     found = Map.of(cloud(900, 0, 1), cloud(500, 0, 2), grown, ["long " * 100] * 500, limit=60)
-    assert [found.count(kind) for kind in Kind] == [20, 20, 20]
+    assert [found.count(kind) for kind in PointKind] == [20, 20, 20]
     assert max(len(point.text) for point in found.points) == SHOWN + 1
 
 
@@ -302,7 +310,7 @@ def test_a_night_without_embeddings_has_no_map() -> None:
     far = Batch(prompts=texts, vectors=cloud(60, 3, 2))
     found = Map.of_night(reference, far, [NEW])
     assert found is not None
-    assert (found.count(Kind.GROWN), found.count(Kind.TONIGHT)) == (60, 0)
+    assert (found.count(PointKind.GROWN), found.count(PointKind.TONIGHT)) == (60, 0)
 
 
 # --- the terminal -------------------------------------------------------------------------------
@@ -320,9 +328,9 @@ def test_the_lines_tell_verdict_reason_evidence_topics_and_action() -> None:
     one = night(
         verdict=DRIFT,
         topics=(NEW,),
-        state=Watch.ACT,
+        state=DriftState.ACT,
         action=Action.RETRAIN,
-        outcome=Outcome.PROMOTED,
+        outcome=RetrainOutcome.PROMOTED,
         challenger=4,
     )
     assert line(one).plain.splitlines() == [

@@ -8,7 +8,7 @@ from monitoring.drift.reference import Reference
 from monitoring.drift.reference_rows import began
 from monitoring.drift.season import Season
 from monitoring.signals.signal import Batch
-from project.records.drift import Watch
+from project.records.drift import DriftState
 from tests.monitoring.test_drift_state import D, N, story
 
 
@@ -45,4 +45,4 @@ def test_after_a_drift_the_reference_begins_where_the_drift_began() -> None:
     assert began(story([N, N])) is None
     assert began(story([N, D, D])) == date(2026, 3, 2)
     assert began(story([D, N, N, N, D, D])) == date(2026, 3, 5)
-    assert story([D, D])[-1].state is Watch.ACT
+    assert story([D, D])[-1].state is DriftState.ACT

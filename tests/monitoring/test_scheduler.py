@@ -21,7 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine, make_url
 
 from monitoring.scheduling.cron import Cron, due
-from monitoring.scheduling.job import Outcome, StoppedError, Work
+from monitoring.scheduling.job import JobResult, StoppedError, Work
 from monitoring.scheduling.notice_settings import NoticeParams
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
@@ -216,7 +216,7 @@ def broken(times: int, done: list[date]) -> Work:
     """Work that fails so often, and then does well."""
     left = iter(range(times))
 
-    def work(claim: Claim, stop: Event) -> Outcome:
+    def work(claim: Claim, stop: Event) -> JobResult:
         if next(left, None) is not None:
             raise ValueError("out of luck")
         return diary(done)(claim, stop)
@@ -281,7 +281,7 @@ def test_a_notice_is_kept_with_what_it_tells_of(engine: Engine) -> None:
     notice = Notice(key="night 9", kind="drift", text="it drifts")
     scheduler = scheduler_of(
         engine,
-        job(lambda claim, stop: Outcome("drift", (notice,))),
+        job(lambda claim, stop: JobResult("drift", (notice,))),
         Clock("2026-03-10T03:00:00Z"),
         1,
     )
@@ -301,7 +301,7 @@ def test_a_scheduler_that_was_stopped_begins_nothing(engine: Engine) -> None:
 def test_a_run_is_told_to_stop_and_is_free_at_once(engine: Engine) -> None:
     clock, done = Clock("2026-03-10T03:00:00Z"), []
 
-    def work(claim: Claim, stop: Event) -> Outcome:
+    def work(claim: Claim, stop: Event) -> JobResult:
         assert not stop.is_set()
         scheduler.stop()
         assert stop.is_set()
@@ -323,7 +323,7 @@ def test_a_stop_that_comes_just_before_a_run_reaches_it(engine: Engine) -> None:
             scheduler.stop()
         return datetime(2026, 3, 10, 3, tzinfo=UTC)
 
-    def work(claim: Claim, stop: Event) -> Outcome:
+    def work(claim: Claim, stop: Event) -> JobResult:
         assert stop.is_set()
         raise StoppedError("told to")
 
@@ -336,11 +336,11 @@ def test_a_stop_that_comes_just_before_a_run_reaches_it(engine: Engine) -> None:
 def test_who_lost_the_lease_is_told_at_once_and_leaves_nothing(engine: Engine) -> None:
     clock, stopped = Clock("2026-03-10T03:00:00Z"), []
 
-    def work(claimed: Claim, stop: Event) -> Outcome:
+    def work(claimed: Claim, stop: Event) -> JobResult:
         later = clock() + timedelta(days=1)
         assert claim(engine, NAME, claimed.date, "another", later, timedelta(hours=1))
         stopped.append(stop.wait(LONG))
-        return Outcome("too late")
+        return JobResult("too late")
 
     params = ScheduleParams(catch_up_days=1, lease_minutes=0.001)
     Scheduler(params, [job(work)], engine, clock=clock).tick()
@@ -355,7 +355,7 @@ def test_a_run_whose_lease_cannot_be_renewed_in_time_is_stopped_and_free_later(
     clock, stopped = Clock("2026-03-10T03:00:00Z"), []
     there, away = tmp_path / "registry.db", tmp_path / "away.db"
 
-    def work(claimed: Claim, stop: Event) -> Outcome:
+    def work(claimed: Claim, stop: Event) -> JobResult:
         engine.dispose()
         there.rename(away)
         there.mkdir()
@@ -376,9 +376,9 @@ def test_a_run_whose_lease_cannot_be_renewed_in_time_is_stopped_and_free_later(
 def test_the_heartbeat_says_what_is_done_and_what_comes_next(engine: Engine) -> None:
     clock = Clock("2026-03-10T03:00:00Z")
 
-    def work(claim: Claim, stop: Event) -> Outcome:
+    def work(claim: Claim, stop: Event) -> JobResult:
         scheduler.beat()
-        return Outcome(str(living(engine)[0].doing))
+        return JobResult(str(living(engine)[0].doing))
 
     scheduler = scheduler_of(engine, job(work), clock, 1)
     scheduler.tick()
@@ -601,7 +601,7 @@ def test_a_database_that_goes_and_comes_back_costs_no_night(postgresql: str) -> 
     done: list[date] = []
     tried: list[float] = []
 
-    def work(claim: Claim, stop: Event) -> Outcome:
+    def work(claim: Claim, stop: Event) -> JobResult:
         if not done:
             restarted(postgresql, "stop")
         return diary(done)(claim, stop)

@@ -6,23 +6,23 @@ from monitoring.drift.alarm_budget import night_readings
 from monitoring.drift.compare_sets import always
 from monitoring.drift.permutation import Pool
 from monitoring.drift.reference import Reference
-from monitoring.drift.user_days import Units, numbered
+from monitoring.drift.user_days import UserDays, numbered
 from monitoring.monitoring_settings import DriftParams
 from monitoring.signals.array_types import Ints
-from monitoring.signals.feedback import Feedback
+from monitoring.signals.feedback import Ratings
 from monitoring.signals.signal import Batch
 
-FEEDBACK = Feedback(np.zeros(1, np.float32))
+FEEDBACK = Ratings(np.zeros(1, np.float32))
 
 
-def units(ratings: list[float], users: list[str]) -> Units:
+def units(ratings: list[float], users: list[str]) -> UserDays:
     batch = Batch(ratings=np.array(ratings, np.float32))
-    return Units.of(batch, [FEEDBACK], users, np.zeros(len(users), np.int64))
+    return UserDays.of(batch, [FEEDBACK], users, np.zeros(len(users), np.int64))
 
 
 def test_units_read_back_as_they_were() -> None:
     found = units([1, -1], ["a", "b"])
-    again = Units.of_arrays(found.arrays())
+    again = UserDays.of_arrays(found.arrays())
     assert all(np.array_equal(again.arrays()[name], a) for name, a in found.arrays().items())
 
 

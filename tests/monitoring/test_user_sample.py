@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.traffic.user_sample import Sample
+from monitoring.traffic.user_sample import UserSample
 from project.records.traffic import Traffic
 
 
@@ -11,12 +11,12 @@ def row(number: int, user: str | None = None, day: str = "2026-03-01") -> Traffi
     return Traffic(id=f"r{number}", at=f"{day}T00:00:00Z", user=user, prompt="p", response="r")
 
 
-def names(sample: Sample) -> list[str]:
+def names(sample: UserSample) -> list[str]:
     return [row.id for row in sample.finish()]
 
 
-def of(rows: list[Traffic], limit: int = 10, seed: int = 0) -> Sample:
-    sample = Sample(limit, seed)
+def of(rows: list[Traffic], limit: int = 10, seed: int = 0) -> UserSample:
+    sample = UserSample(limit, seed)
     sample.update(rows)
     return sample
 
@@ -31,7 +31,7 @@ def test_samples_of_parts_merge_into_the_sample_of_the_whole(users: list[int], c
 
 
 def test_memory_is_bounded_by_the_limit() -> None:
-    sample = Sample(10)
+    sample = UserSample(10)
     for start in range(0, 1_000, 100):
         sample.update([row(start + i) for i in range(100)])
         assert len(sample.users) == 10

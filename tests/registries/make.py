@@ -17,14 +17,14 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from evaluation.scoring.score_table import ScoreTable
 from project.records.adapters import AdapterVersion
-from project.records.scores import Exam, ItemScore, ScorePins, Verdict
+from project.records.scores import EvalSet, ItemScore, ScorePins, Verdict
 from registry.store import Registry
 from tests.conftest import BASE
 from tests.places import DATASET, Place, made, ticking
 
 ROOT = Path(__file__).parent
 POLICY = Policy(gating=("rougeL", "semantic"))
-EXAM = Exam(items=tuple(f"item {i}" for i in range(80)))
+EXAM = EvalSet(items=tuple(f"item {i}" for i in range(80)))
 
 
 def main() -> None:

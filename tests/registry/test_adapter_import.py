@@ -20,7 +20,7 @@ from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import ModelPin
 from project.settings import load
-from registry.adapter_import.adapter_folder import admitted, copy_file, opened_folder, plain_file
+from registry.adapter_import.adapter_folder import admit, copy_file, opened_folder, plain_file
 from registry.adapter_import.lora_config import IGNORED, MUST_BE_OFF, LoraSettings
 from registry.adapter_import.origin import ModuleNorm, Origin
 from registry.registry_settings import RegistryParams
@@ -179,7 +179,7 @@ def test_whatever_bytes_are_flipped_the_adapter_is_admitted_or_refused_in_words(
         flipped_bytes[place % len(sound)] ^= flip
     (folder / name).write_bytes(flipped_bytes)
     try:
-        with admitted(folder, pinned, base) as found:
+        with admit(folder, pinned, base) as found:
             assert found.adapter.base == pinned
     except InputError as refusal:
         assert str(refusal).startswith(str(folder))

@@ -2,11 +2,11 @@
 
 import pytest
 
-from registry.alpha_ledger.spending import LEAST, Looks, Opening, alpha_at, next_opening
+from registry.alpha_ledger.spending import LEAST, ChampionLooks, Look, alpha_at, next_look
 
 
-def looks(champion: str | None, count: int, spent: float, promoted: int = 0) -> Looks:
-    return Looks(champion=champion, count=count, promoted=promoted, spent=spent)
+def looks(champion: str | None, count: int, spent: float, promoted: int = 0) -> ChampionLooks:
+    return ChampionLooks(champion=champion, count=count, promoted=promoted, spent=spent)
 
 
 def test_the_shares_of_a_budget_sum_to_it() -> None:
@@ -15,33 +15,33 @@ def test_the_shares_of_a_budget_sum_to_it() -> None:
 
 
 def test_one_champions_looks_share_its_budget() -> None:
-    assert next_opening([], None, 0.05) == Opening(number=1, budget=0.05)
+    assert next_look([], None, 0.05) == Look(number=1, budget=0.05)
     before = [looks(None, count=2, spent=0.0376)]
-    assert next_opening(before, None, 0.05) == Opening(number=3, budget=0.05)
+    assert next_look(before, None, 0.05) == Look(number=3, budget=0.05)
 
 
 def test_a_promotion_earns_alpha_and_failed_looks_stay_paid_for() -> None:
-    opening = next_opening([looks(None, count=2, spent=0.03, promoted=1)], "a", 0.05)
+    opening = next_look([looks(None, count=2, spent=0.03, promoted=1)], "a", 0.05)
     assert opening.number == 1
     assert opening.budget == pytest.approx(2 * 0.05 - 0.03)
 
 
 def test_all_looks_together_never_spend_more_than_promotions_have_earned() -> None:
-    before: list[Looks] = []
+    before: list[ChampionLooks] = []
     for champion in map(str, range(6)):
         failed = 0.0
         for k in range(1, 8):
             own = [looks(champion, count=k - 1, spent=failed)]
-            failed += next_opening([*before, *own], champion, 0.05).level(0.05)
+            failed += next_look([*before, *own], champion, 0.05).level(0.05)
         before.append(looks(champion, count=8, spent=failed, promoted=1))
         assert sum(look.spent for look in before) < 0.05 * (1 + len(before))
 
 
 def test_a_budget_that_a_rollback_took_back_promotes_nothing() -> None:
-    opening = next_opening([looks("b", count=2, spent=0.1)], "a", 0.05)
+    opening = next_look([looks("b", count=2, spent=0.1)], "a", 0.05)
     assert opening.budget == LEAST * 0.05
     assert opening.level(0.05) < 1e-4
 
 
 def test_no_look_is_judged_at_more_than_alpha() -> None:
-    assert Opening(number=1, budget=0.5).level(0.05) == 0.05
+    assert Look(number=1, budget=0.5).level(0.05) == 0.05

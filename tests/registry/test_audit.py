@@ -9,14 +9,14 @@ from sqlalchemy import text
 from incumbent.verbs.verify import verify_registry
 from project.canonical import digest_bytes
 from project.records.adapters import AdapterVersion
-from project.records.scores import Exam, Verdict
+from project.records.scores import EvalSet, Verdict
 from registry.audit import problems
 from registry.garbage import collect
 from registry.store import Registry
 from tests.conftest import decision_on
 from tests.places import evidence_on, submit, win
 
-EXAM = Exam(items=("one", "two", "three"))
+EXAM = EvalSet(items=("one", "two", "three"))
 
 
 def look(registry: Registry, name: str, folder: Path) -> AdapterVersion:

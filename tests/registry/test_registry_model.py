@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 from project.errors import IncumbentError
-from project.records.scores import Exam, Verdict
+from project.records.scores import EvalSet, Verdict
 from registry.audit import problems
 from registry.garbage import collect
 from registry.state import CHAMPION, State
@@ -30,7 +30,7 @@ from tests.places import Place, decide, evidence_on, made, submit, ticking
 pytest_plugins = ["tests.servers"]
 
 NAMES = "abcde"
-EXAMS = [Exam(items=tuple(f"{name}{i}" for i in range(3))) for name in ("spring", "autumn")]
+EXAMS = [EvalSet(items=tuple(f"{name}{i}" for i in range(3))) for name in ("spring", "autumn")]
 Numbers = dict[str, int]
 
 

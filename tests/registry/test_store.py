@@ -10,9 +10,9 @@ import pytest
 
 from project.errors import IncumbentError, InputError
 from project.records.adapters import Adapter, AdapterVersion, Opponent
-from project.records.scores import Exam, Verdict
+from project.records.scores import EvalSet, Verdict
 from registry import tenure
-from registry.alpha_ledger.spending import Opening, alpha_at
+from registry.alpha_ledger.spending import Look, alpha_at
 from registry.storage.event_chain import GENESIS
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of
@@ -194,13 +194,13 @@ def test_a_challenger_meets_the_champion_and_a_champion_whom_it_beat(
     assert registry.opponent("9" * 64).version == 2
 
 
-def exam(first: int, count: int) -> Exam:
-    return Exam(items=tuple(f"item {i}" for i in range(first, first + count)))
+def exam(first: int, count: int) -> EvalSet:
+    return EvalSet(items=tuple(f"item {i}" for i in range(first, first + count)))
 
 
 def opening(
-    registry: Registry, challenger: str, champion: str | None = None, sheet: Exam | None = None
-) -> Opening:
+    registry: Registry, challenger: str, champion: str | None = None, sheet: EvalSet | None = None
+) -> Look:
     sheet = sheet or exam(0, 10)
     pins = evidence_of(challenger, champion, sheet.digest).pins
     assert pins is not None
@@ -224,19 +224,19 @@ def test_a_promotion_is_a_new_null_hypothesis_and_a_rollback_takes_back_what_it_
 ) -> None:
     first = win(registry, make_adapter, "a")
     champion = first.adapter.files
-    assert opening(registry, "x", champion) == Opening(number=1, budget=0.05)
+    assert opening(registry, "x", champion) == Look(number=1, budget=0.05)
     second = submit(registry, make_adapter, "b")
     look = opening(registry, second.adapter.files, champion)
     pins = evidence_of(second.adapter.files, champion, exam(0, 10).digest)
     registry.record_decision(second.number, decision_on(pins, Verdict.PROMOTE), pins, pins)
     registry.promote(second.number, "better")
     assert look.number == 2
-    assert opening(registry, "y", second.adapter.files) == Opening(
+    assert opening(registry, "y", second.adapter.files) == Look(
         number=1, budget=0.05 + 0.05 - alpha_at(0.05, 1)
     )
     registry.rollback("worse in use")
-    spent = Opening(number=1, budget=0.05 + 0.05 - alpha_at(0.05, 1)).level(0.05)
-    assert opening(registry, "z", champion) == Opening(number=3, budget=0.05 - spent)
+    spent = Look(number=1, budget=0.05 + 0.05 - alpha_at(0.05, 1)).level(0.05)
+    assert opening(registry, "z", champion) == Look(number=3, budget=0.05 - spent)
 
 
 def test_scores_about_another_exam_open_nothing(registry: Registry) -> None:

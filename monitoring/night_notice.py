@@ -1,0 +1,19 @@
+"""What people are told of a night."""
+
+from collections.abc import Iterator
+
+from project.records.drift import Action, DriftVerdict, Night
+from registry.jobs.outbox import Notice
+
+
+def notices(night: Night) -> Iterator[Notice]:
+    """What people are told: that drift was found, or what was done about it."""
+    if night.action is Action.NONE and night.verdict is not DriftVerdict.DRIFT:
+        return
+    what = night.outcome or night.action
+    yield Notice(
+        key=f"nightly {night.family} {night.date}",
+        kind="drift" if night.action is Action.NONE else what.value,
+        text=f"{night.family}, {night}\n" + "\n".join(night.reasons[1:]),
+        detail={"date": night.date, "verdict": night.verdict, "state": night.state},
+    )
