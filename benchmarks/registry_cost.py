@@ -24,14 +24,13 @@ from sqlalchemy import insert
 from project.canonical import digest_folder, digest_json
 from project.files import sync
 from project.records.adapters import Adapter, AdapterVersion, ModelPin
-from project.records.events import Detail, Event, EventKind
+from project.records.events import DecisionMade, Detail, Event, Promotion, Submission
 from project.records.scores import Decision, Evidence, ScorePins, Verdict
 from registry.state import CHAMPION
 from registry.storage.database import writing
 from registry.storage.event_chain import GENESIS, beside
 from registry.storage.tables import aliases, events, versions
 from registry.store import Registry
-from registry.tenure import COUNTS_FROM
 from registry.version_list import newest
 
 FAMILY, PAGE, AT = "benchmark", 50, "2026-01-01T00:00:00.000Z"
@@ -108,12 +107,12 @@ def history(size: int) -> Iterator[tuple[Event, AdapterVersion | None]]:
     """The events of that many versions, each submission with its version."""
     previous, seat, seq = GENESIS, None, 0
 
-    def event(kind: EventKind, number: int, detail: Detail) -> Event:
+    def event(number: int, detail: Detail) -> Event:
         nonlocal previous, seq
         seq += 1
         made = Event(
             seq=seq,
-            kind=kind,
+            kind=detail.kind,
             family=FAMILY,
             version=number,
             detail=detail,
@@ -131,14 +130,25 @@ def history(size: int) -> Iterator[tuple[Event, AdapterVersion | None]]:
         version = AdapterVersion(
             family=FAMILY, number=number, adapter=adapter, actor="benchmark", at=AT
         )
-        names: Detail = {"adapter": files, "dataset": dataset}
-        yield event("submit", number, names | {"version": version.digest, "records": ()}), version
-        decided: Detail = {"decision": files, "evidence": files, "policy": files}
-        yield event("decide", number, decided | {"verdict": "PROMOTE"}), None
+        submission = Submission(version=version.digest, adapter=files, dataset=dataset, records=())
+        yield event(number, submission), version
+        decided = DecisionMade(
+            decision=files, evidence=files, policy=files, verdict=Verdict.PROMOTE
+        )
+        yield event(number, decided), None
         if number % 10 == 1:
-            seated: Detail = {"from": seat, "by": "policy", "forced": 0, "base": BASE.weights}
-            seated |= {"decision": None, COUNTS_FROM: 1}
-            yield event("promote", number, seated | names), None
+            promotion = Promotion(
+                displaced=seat,
+                by="policy",
+                forced=0,
+                counts_from=1,
+                adapter=files,
+                base=BASE.weights,
+                dataset=dataset,
+                evidence=None,
+                decision=None,
+            )
+            yield event(number, promotion), None
             seat = number
 
 

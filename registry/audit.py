@@ -17,20 +17,6 @@ from registry.storage.event_chain import broken_links, event_of, stored
 from registry.storage.tables import events, versions
 from registry.store import Registry
 
-# What an event names that is kept for ever; only the files of a version go when it is deleted.
-KEPT = (
-    "dataset",
-    "records",
-    "statement",
-    "signature",
-    "eval_set",
-    "evidence",
-    "policy",
-    "decision",
-    "reference",
-    "judge",
-)
-
 
 def problems(registry: Registry) -> Iterator[str]:
     """All that does not hold in the whole database, whichever family it is about: the chain, the
@@ -103,23 +89,13 @@ def damaged_records(registry: Registry, history: list[Event]) -> Iterator[str]:
     """What is wrong with the records that the events name, each told of once."""
     seen: set[Digest] = set()
     for event in history:
-        for digest in kept(event):
+        for digest in event.detail.kept():
             if digest not in seen:
                 seen.add(digest)
                 try:
                     registry.artifacts.get(digest)
                 except IncumbentError as error:
                     yield f"{event.family} v{event.version}, event {event.seq}: {error}"
-
-
-def kept(event: Event) -> Iterator[Digest]:
-    """The artifacts that an event names and that must always be there."""
-    for key in KEPT:
-        value = event.detail.get(key)
-        if isinstance(value, tuple):
-            yield from value
-        elif value is not None:
-            yield str(value)
 
 
 def damaged_files(registry: Registry, version: AdapterVersion) -> Iterator[str]:

@@ -42,8 +42,5 @@ def named(connection: Connection, artifacts: Artifacts) -> set[Digest]:
     for record in connection.execute(query).scalars():
         found.update(artifacts.all_of(AdapterVersion.model_validate_json(record).adapter.files))
     for record in connection.execute(select(events.c.record)).scalars():
-        detail = Event.model_validate_json(record).detail
-        for key, value in detail.items():
-            if key != "adapter":
-                found |= set(value) if isinstance(value, tuple) else {str(value)}
+        found.update(Event.model_validate_json(record).detail.kept())
     return found

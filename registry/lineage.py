@@ -6,7 +6,7 @@ from typing import Any
 from project.canonical import digest_bytes
 from project.records.adapters import AdapterVersion, Opponent
 from project.records.data import DatasetVersion, GateReport
-from project.records.events import Event
+from project.records.events import Event, Submission
 from project.records.record import Digest, Record
 from project.records.scores import Decision, Evidence, Measured
 from registry.adapter_import.origin import Origin
@@ -75,8 +75,8 @@ def trace(reader: RegistryReader, number: int) -> Lineage:
 
 def gate_report(reader: RegistryReader, history: tuple[Event, ...]) -> GateReport | None:
     """The report of the data's checks, which is among the records that were submitted."""
-    records = next((e.detail["records"] for e in history if e.kind == "submit"), ())
-    for digest in records if isinstance(records, tuple) else ():
+    submitted = (e.detail for e in history if isinstance(e.detail, Submission))
+    for digest in next((told.records for told in submitted), ()):
         if "checks" in json.loads(reader.artifacts.get(digest)):
             return reader.artifacts.get_record(GateReport, digest)
     return None

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, select, union
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.records.adapters import AdapterVersion, Opponent
-from project.records.events import Event, EventKind
+from project.records.events import DecisionMade, Event, EventKind, Promotion
 from project.records.record import Digest, Record
 from project.records.scores import Decision
 from project.settings import load
@@ -156,7 +156,7 @@ class RegistryReader:
         decided = self.newest_event(number, "decide")
         if decided is None:
             return None
-        return self.artifacts.get_record(Decision, str(decided.detail["decision"]))
+        return self.artifacts.get_record(Decision, decided.told(DecisionMade).decision)
 
     def rolled_back(self, number: int) -> bool:
         """Whether a version lost the seat by a rollback, and was not decided on anew since."""
@@ -177,8 +177,8 @@ class RegistryReader:
         if champion and champion.adapter.files == challenger:
             won = self.newest_event(champion.number, "promote")
             assert won is not None, "the champion was promoted"
-            beaten, until = won.detail["from"], won.seq
-            champion = self.version(int(str(beaten))) if beaten else None
+            beaten, until = won.told(Promotion).displaced, won.seq
+            champion = self.version(beaten) if beaten else None
         if champion is None:
             return Opponent()
         adapter = champion.adapter

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from project.canonical import digest_bytes
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
+from project.records.events import Submission
 from project.records.record import Digest
 from registry.reader import RegistryReader
 from registry.signing.signatures import check_signature
@@ -37,7 +38,7 @@ def release(reader: RegistryReader, number: int) -> AdapterVersion:
 def refuse_changed(connection: Connection, version: AdapterVersion) -> None:
     """Raise IncumbentError unless a version, and every event about it, is as it was written."""
     own = events_of(connection, version.family, version.number)
-    submitted = [event.detail["version"] for event in own if event.kind == "submit"]
+    submitted = [e.detail.version for e in own if isinstance(e.detail, Submission)]
     if submitted != [stored_digest(connection, version)]:
         raise IncumbentError(
             f"{version.label} is not what was submitted; `incumbent verify` tells more"

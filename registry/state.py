@@ -3,7 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from project.records.events import Event
+from project.records.events import (
+    AliasMove,
+    Deletion,
+    Event,
+    Promotion,
+    Rejection,
+    Rollback,
+    Submission,
+)
 
 CHAMPION = "champion"
 
@@ -19,25 +27,23 @@ class State:
     deleted: set[int] = field(default_factory=set)
 
     def apply(self, event: Event) -> None:
-        match event.kind:
-            case "submit":
-                self.versions[event.version] = str(event.detail["version"])
-            case "promote" | "rollback":
+        match event.detail:
+            case Submission(version=record):
+                self.versions[event.version] = record
+            case Promotion(forced=forced):
                 self.aliases[CHAMPION] = event.version
-                if event.detail.get("forced"):
+                if forced:
                     self.forced.add(event.version)
-            case "alias":
-                self.move(str(event.detail["name"]), event)
-            case "reject":
+            case Rollback():
+                self.aliases[CHAMPION] = event.version
+            case AliasMove(name=name, removed=0):
+                self.aliases[name] = event.version
+            case AliasMove(name=name):
+                self.aliases.pop(name, None)
+            case Rejection():
                 self.rejected.add(event.version)
-            case "delete":
+            case Deletion():
                 self.deleted.add(event.version)
-
-    def move(self, name: str, event: Event) -> None:
-        if event.detail["removed"]:
-            self.aliases.pop(name, None)
-        else:
-            self.aliases[name] = event.version
 
 
 def fold(events: Iterable[Event], until: str | None = None) -> State:

@@ -7,7 +7,21 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from project.errors import IncumbentError, InputError
 from project.records.adapters import Adapter, AdapterVersion
-from project.records.events import Detail, Event, EventKind, ReferenceKind
+from project.records.events import (
+    AliasMove,
+    AnswerReference,
+    DecisionMade,
+    Deletion,
+    Detail,
+    Event,
+    Promotion,
+    PromptReference,
+    ReferenceKind,
+    Rejection,
+    Rollback,
+    Signing,
+    Submission,
+)
 from project.records.record import Digest, Record, short
 from project.records.scores import Decision, EvalSet, Evidence, ScorePins, Verdict
 from registry.alpha_ledger import looks
@@ -20,7 +34,9 @@ from registry.state import CHAMPION
 from registry.storage.database import writing
 from registry.storage.event_chain import append, tip
 from registry.storage.tables import aliases, versions
-from registry.tenure import COUNTS_FROM, reference
+from registry.tenure import reference
+
+REFERENCES = {"watch": PromptReference, "watch-answers": AnswerReference}
 
 
 class Registry(RegistryReader):
@@ -67,13 +83,13 @@ class Registry(RegistryReader):
                 "deleted": False,
             }
             connection.execute(insert(versions).values(row))
-            detail: Detail = {
-                "version": version.digest,
-                "adapter": adapter.files,
-                "dataset": adapter.dataset,
-                "records": records,
-            }
-            self._append(connection, "submit", version.number, detail, reason)
+            submission = Submission(
+                version=version.digest,
+                adapter=adapter.files,
+                dataset=adapter.dataset,
+                records=records,
+            )
+            self._append(connection, version.number, submission, reason)
         self._sign_where_keyed(version.number)
         return version
 
@@ -96,12 +112,12 @@ class Registry(RegistryReader):
         self.version(number)
         key = signatures.key_hint(bundle)
         with writing(self.engine) as connection:
-            detail: Detail = {
-                "statement": self.artifacts.put_record(statement),
-                "signature": self.artifacts.put(bundle),
-                "key": key,
-            }
-            self._append(connection, "sign", number, detail, reason)
+            signing = Signing(
+                statement=self.artifacts.put_record(statement),
+                signature=self.artifacts.put(bundle),
+                key=key,
+            )
+            self._append(connection, number, signing, reason)
 
     def open_exam(self, pins: ScorePins, exam: EvalSet, number: int, alpha: float) -> Look:
         """Which look at the exam this pair is, `alpha` being the policy's;
@@ -119,27 +135,26 @@ class Registry(RegistryReader):
             before = looks.looks_at(connection, self.artifacts, exam)
             opening = next_look(before, pins.champion, alpha)
             looks.record_look(connection, pins, opening, alpha)
-            detail = looks.pinned(pins) | looks.told(opening, alpha)
-            reason = f"opening {opening.number} of the exam"
-            self._append(connection, "open", number, detail, reason)
+            told = looks.told(pins, opening, alpha)
+            self._append(connection, number, told, f"opening {opening.number} of the exam")
         return opening
 
     def record_decision(
         self, number: int, decision: Decision, evidence: Evidence, policy: Record
     ) -> None:
         """Keep a decision and all that is needed to make it again. The newest one counts."""
-        detail: Detail = {
-            "decision": decision.digest,
-            "evidence": evidence.digest,
-            "policy": policy.digest,
-            "verdict": decision.verdict.value,
-        }
+        made = DecisionMade(
+            decision=decision.digest,
+            evidence=evidence.digest,
+            policy=policy.digest,
+            verdict=decision.verdict,
+        )
         with writing(self.engine) as connection:
             for record in (evidence, policy, decision):
                 self.artifacts.put_record(record)
             newest = self._newest(connection, "decide", number)
-            if newest is None or newest.detail != detail:
-                self._append(connection, "decide", number, detail, decision.reasons[0])
+            if newest is None or newest.detail != made:
+                self._append(connection, number, made, decision.reasons[0])
         self._sign_where_keyed(number)
 
     def promote(
@@ -168,19 +183,19 @@ class Registry(RegistryReader):
                 return version
             decision = None if force else self._winning(connection, version, seat)
             signatures.refuse_stale(signed, version, decision or self.decision(number), self.keys)
-            detail: Detail = {
-                "from": seat,
-                "by": by,
-                "forced": int(force),
-                COUNTS_FROM: self._counts_from(connection, number, by),
-                "adapter": version.adapter.files,
-                "base": version.adapter.base.weights,
-                "dataset": version.adapter.dataset,
-                "evidence": decision.evidence if decision else None,
-                "decision": decision.digest if decision else None,
-            }
+            promotion = Promotion(
+                displaced=seat,
+                by=by,
+                forced=int(force),
+                counts_from=self._counts_from(connection, number, by),
+                adapter=version.adapter.files,
+                base=version.adapter.base.weights,
+                dataset=version.adapter.dataset,
+                evidence=decision.evidence if decision else None,
+                decision=decision.digest if decision else None,
+            )
             self._move(connection, CHAMPION, number)
-            self._append(connection, "promote", number, detail, reason)
+            self._append(connection, number, promotion, reason)
             if decision:
                 looks.note_promotion(connection, decision, promoted=True)
         return version
@@ -200,19 +215,20 @@ class Registry(RegistryReader):
             refuse_moved(connection, self.family, seat)
             if expected is not None and seat != expected:
                 raise IncumbentError(f"version {seat} holds the seat, not {expected}: look again")
-            promoted = self._newest(connection, "promote", seat) if seat else None
-            target = to or (promoted.detail["from"] if promoted else None)
+            won = self._newest(connection, "promote", seat) if seat else None
+            promotion = won.told(Promotion) if won else None
+            target = to or (promotion.displaced if promotion else None)
             if target is None:
                 raise InputError(f"{self.family} has no earlier champion to roll back to")
-            version = self.version(int(str(target)))
+            version = self.version(target)
             if self._newest(connection, "promote", version.number) is None:
                 raise InputError(f"{version.label} never was champion")
             version = release(self, version.number)
             if version.number != seat:
                 self._move(connection, CHAMPION, version.number)
-                self._append(connection, "rollback", version.number, {"from": seat}, reason)
-                if promoted and promoted.detail["decision"]:
-                    lost = self.artifacts.get_record(Decision, str(promoted.detail["decision"]))
+                self._append(connection, version.number, Rollback(displaced=seat), reason)
+                if promotion and promotion.decision:
+                    lost = self.artifacts.get_record(Decision, promotion.decision)
                     looks.note_promotion(connection, lost, promoted=False)
         return version
 
@@ -224,7 +240,7 @@ class Registry(RegistryReader):
             if self._alias(connection, CHAMPION) == number:
                 raise InputError(f"{version.label} is the champion: roll it back instead")
             if self._newest(connection, "reject", number) is None:
-                self._append(connection, "reject", number, {}, reason)
+                self._append(connection, number, Rejection(), reason)
         return version
 
     def point(self, name: str, number: int | None, reason: str, *, expected: int | None) -> None:
@@ -248,8 +264,9 @@ class Registry(RegistryReader):
                 return
             self._move(connection, name, number)
             about = number if number is not None else held
-            detail: Detail = {"name": name, "from": held, "removed": int(number is None)}
-            self._append(connection, "alias", int(str(about)), detail, reason)
+            assert about is not None, "an alias that names nothing moves to a version"
+            move = AliasMove(name=name, displaced=held, removed=int(number is None))
+            self._append(connection, about, move, reason)
 
     def watch(
         self,
@@ -271,19 +288,19 @@ class Registry(RegistryReader):
         folder = self.artifacts.take_folder(judge) if judge else None
         with writing(self.engine) as connection:
             known = self._newest(connection, kind, number)
-            if known and known.detail["embedder"] == embedder:
+            if known and known.told(PromptReference).embedder == embedder:
                 return known
             self._refuse_deleted(self.version(number))
             # Garbage may have been collected since.
             if judge and folder and self.artifacts.incomplete(folder):
                 self.artifacts.put_folder(judge, folder)
-            detail: Detail = {
-                "reference": self.artifacts.put(reference),
-                "first": first,
-                "embedder": embedder,
-                "judge": self.artifacts.all_of(folder) if folder else None,
-            }
-            return self._append(connection, kind, number, detail, reason)
+            frozen = REFERENCES[kind](
+                reference=self.artifacts.put(reference),
+                first=first,
+                embedder=embedder,
+                judge=self.artifacts.all_of(folder) if folder else None,
+            )
+            return self._append(connection, number, frozen, reason)
 
     def delete(self, number: int, reason: str) -> AdapterVersion:
         """Leave a tombstone: the record and its lineage stay, its files may be collected.
@@ -304,8 +321,8 @@ class Registry(RegistryReader):
                 versions.c.deleted.is_(False),
             )
             if connection.execute(gone.values(deleted=True)).rowcount > 0:
-                detail: Detail = {"adapter": version.adapter.files}
-                self._append(connection, "delete", number, detail, reason)
+                deletion = Deletion(adapter=version.adapter.files)
+                self._append(connection, number, deletion, reason)
         return version
 
     # --- one level down -------------------------------------------------------------------------
@@ -316,7 +333,7 @@ class Registry(RegistryReader):
             return
         statement = signatures.Statement.about(self.version(number), self.decision(number))
         newest = self.newest_event(number, "sign")
-        if newest is None or newest.detail["statement"] != statement.digest:
+        if newest is None or newest.told(Signing).statement != statement.digest:
             reason = "signed on submission" if statement.decision is None else "signed as decided"
             self.sign(number, self.keys.private, reason)
 
@@ -336,7 +353,7 @@ class Registry(RegistryReader):
                 f"{version.label} was rolled back; evidence from before that does not bring it "
                 f"back, `incumbent rollback --to {version.number}` does"
             )
-        decision = self.artifacts.get_record(Decision, str(decided.detail["decision"]))
+        decision = self.artifacts.get_record(Decision, decided.told(DecisionMade).decision)
         champion = self.version(seat).adapter.files if seat else None
         self._check(version, decision, champion)
         return decision
@@ -377,14 +394,12 @@ class Registry(RegistryReader):
             row = {"family": self.family, "name": name, "number": number}
             connection.execute(insert(aliases).values(row))
 
-    def _append(
-        self, connection: Connection, kind: EventKind, number: int, detail: Detail, reason: str
-    ) -> Event:
+    def _append(self, connection: Connection, number: int, detail: Detail, reason: str) -> Event:
         """Add one event to the chain, inside the caller's transaction."""
         seq, previous = tip(connection)
         event = Event(
             seq=seq + 1,
-            kind=kind,
+            kind=detail.kind,
             family=self.family,
             version=number,
             detail=detail,

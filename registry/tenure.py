@@ -2,12 +2,11 @@
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from project.records.events import Event, EventKind
+from project.records.events import Event, EventKind, Promotion
 from registry.storage.event_chain import event_of
 from registry.storage.tables import events
 
 MOVES: tuple[EventKind, ...] = ("promote", "rollback")
-COUNTS_FROM = "counts_from"  # in a promotion's detail
 # As it stands in a promotion's record; a reason that says so has its quotes escaped there.
 BY_PERSON = events.c.record.contains('"by":"person"')
 
@@ -55,9 +54,7 @@ def reference(connection: Connection, family: str, until: int | None = None) -> 
     move = last_move(connection, family, *earlier)
     if move is None or move.kind == "rollback":
         return move.version if move else None
-    if COUNTS_FROM in move.detail:
-        return int(str(move.detail[COUNTS_FROM]))
-    return looked_up(connection, family, earlier).version
+    return move.told(Promotion).counts_from or looked_up(connection, family, earlier).version
 
 
 def looked_up(connection: Connection, family: str, earlier: list[Where]) -> Event:

@@ -3,6 +3,7 @@
 from sqlalchemy import and_, func, select
 
 from project.records.adapters import AdapterVersion
+from project.records.events import DecisionMade
 from project.records.record import Record
 from project.records.scores import Verdict
 from registry.reader import RegistryReader, parsed
@@ -57,7 +58,7 @@ def newest(
     return [
         Entry(
             version=parsed(AdapterVersion, row.version),
-            verdict=Verdict(str(event_of(row).detail["verdict"])) if row.seq else None,
+            verdict=event_of(row).told(DecisionMade).verdict if row.seq else None,
             champion=row.seat is not None,
         )
         for row in reversed(rows)

@@ -8,6 +8,7 @@ from project.errors import InputError
 from project.files import staged_folder
 from project.model_pins import pinned_folder
 from project.records.adapters import AdapterVersion
+from project.records.events import Signing
 from registry.artifacts.artifact_store import Artifacts
 from registry.lineage import Lineage, trace
 from registry.model_card.card import card
@@ -55,9 +56,9 @@ def write_adapter(registry: RegistryReader, version: AdapterVersion, draft: Path
     artifacts.copy(version.adapter.files, draft)
     if signed := registry.newest_event(version.number, "sign"):
         # With the newline that every record's file ends with, and that was signed.
-        statement = artifacts.get(str(signed.detail["statement"])) + b"\n"
+        statement = artifacts.get(signed.told(Signing).statement) + b"\n"
         (draft / STATEMENT).write_bytes(statement)
-        (draft / SIGNATURE).write_bytes(artifacts.get(str(signed.detail["signature"])))
+        (draft / SIGNATURE).write_bytes(artifacts.get(signed.told(Signing).signature))
 
 
 def write_merged(artifacts: Artifacts, version: AdapterVersion, draft: Path) -> None:

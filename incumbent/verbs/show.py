@@ -6,7 +6,7 @@ from rich.text import Text
 
 from incumbent.output import coloured, console, print_json, print_table
 from incumbent.verbs.versions import summary
-from project.records.events import Event
+from project.records.events import Event, Signing
 from project.records.record import Record
 from project.records.scores import Decision
 from registry.lineage import Lineage, name_of, trace
@@ -58,7 +58,7 @@ def dumped(lineage: Lineage) -> dict[str, Any]:
         "opponent": plain(lineage.opponent),
         "decision": plain(lineage.decision),
         "evidence": plain(lineage.evidence),
-        "signature": signed.detail if signed else None,
+        "signature": plain(signed.detail) if signed else None,
         "history": [plain(event) for event in lineage.history],
     }
 
@@ -113,7 +113,7 @@ def signature_facts(lineage: Lineage) -> list[Fact]:
     signed = newest(lineage, "sign")
     if signed is None:
         return [("signature", "none")]
-    return [("signature", f"by {signed.actor}, {signed.at}"), ("key", str(signed.detail["key"]))]
+    return [("signature", f"by {signed.actor}, {signed.at}"), ("key", signed.told(Signing).key)]
 
 
 def newest(lineage: Lineage, kind: str) -> Event | None:

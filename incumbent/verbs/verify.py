@@ -7,7 +7,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from incumbent.output import console, print_json
 from project.errors import IncumbentError
-from project.records.events import Event
+from project.records.events import DecisionMade, Event
 from project.records.scores import Decision, Evidence
 from registry.audit import counted, problems
 from registry.signing.signatures import verified
@@ -53,7 +53,7 @@ def forged_signatures(registry: Registry) -> Iterator[str]:
 
 def changed_decisions(registry: Registry, decided: list[Event]) -> Iterator[str]:
     for event in decided:
-        if problem := replayed(registry, str(event.detail["decision"])):
+        if problem := replayed(registry, event.told(DecisionMade).decision):
             yield f"{event.family} v{event.version}, event {event.seq}: {problem}"
 
 

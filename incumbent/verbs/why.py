@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from incumbent.output import console, print_json
 from project.records.adapters import AdapterVersion
-from project.records.events import Event
+from project.records.events import Event, Promotion, Rollback
 from project.records.scores import Decision, Verdict
 from registry.lineage import name_of, opponent
 from registry.reader import RegistryReader
@@ -56,27 +56,31 @@ def seat(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
     gained, _ = registry.tenure(version.number)
     if gained is None:
         return
-    before = f"v{gained.detail['from']}" if gained.detail["from"] else "the bare base"
-    if gained.kind == "rollback":
-        yield (
-            f"{gained.actor} gave it the seat back from {before} on {day(gained)}, by a rollback: "
-            f"{cited(gained.reason)}"
-        )
-    elif gained.detail["forced"]:
-        yield (
-            f"{gained.actor} forced it into the seat of {before} on {day(gained)}, without a "
-            f"verdict, which stays marked for ever: {cited(gained.reason)}"
-        )
-    elif gained.detail["by"] == "policy":
-        yield (
-            f"It took the seat from {before} on {day(gained)} by the policy, without a person's "
-            f"approval, in a run of {gained.actor}: {cited(gained.reason)}"
-        )
-    else:
-        yield (
-            f"{gained.actor} promoted it over {before} on {day(gained)}, having looked at it: "
-            f"{cited(gained.reason)}"
-        )
+    match gained.detail:
+        case Rollback(displaced=displaced):
+            yield (
+                f"{gained.actor} gave it the seat back from {label(displaced)} on {day(gained)}, "
+                f"by a rollback: {cited(gained.reason)}"
+            )
+        case Promotion(displaced=displaced, forced=1):
+            yield (
+                f"{gained.actor} forced it into the seat of {label(displaced)} on {day(gained)}, "
+                f"without a verdict, which stays marked for ever: {cited(gained.reason)}"
+            )
+        case Promotion(displaced=displaced, by="policy"):
+            yield (
+                f"It took the seat from {label(displaced)} on {day(gained)} by the policy, without "
+                f"a person's approval, in a run of {gained.actor}: {cited(gained.reason)}"
+            )
+        case Promotion(displaced=displaced):
+            yield (
+                f"{gained.actor} promoted it over {label(displaced)} on {day(gained)}, having "
+                f"looked at it: {cited(gained.reason)}"
+            )
+
+
+def label(displaced: int | None) -> str:
+    return f"v{displaced}" if displaced else "the bare base"
 
 
 def verdict(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:

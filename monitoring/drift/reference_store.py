@@ -24,7 +24,7 @@ from monitoring.signals.signal import Batch, Signal
 from project.files import home, write_bytes
 from project.records.adapters import AdapterVersion
 from project.records.drift import Night
-from project.records.events import Event, ReferenceKind
+from project.records.events import Event, PromptReference, ReferenceKind
 from project.records.record import Digest
 from project.records.traffic import Traffic
 from registry.artifacts.artifact_store import Artifacts
@@ -107,19 +107,18 @@ def find_reference(
 ) -> FrozenReference | None:
     """The reference that a champion has; not one that was seen by another embedder."""
     event = context.registry.newest_event(champion.number, kind)
-    if event is None or event.detail["embedder"] != context.embeddings.pin.digest:
+    if event is None or event.told(PromptReference).embedder != context.embeddings.pin.digest:
         return None
     return of_event(context, event)
 
 
 def of_event(context: NightContext, event: Event) -> FrozenReference:
-    artifacts, digest = context.registry.artifacts, str(event.detail["reference"])
-    judge = event.detail.get("judge")
+    artifacts, told = context.registry.artifacts, event.told(PromptReference)
     return FrozenReference(
-        reference=Reference.from_bytes(artifacts.get(digest)),
-        digest=digest,
-        first=date.fromisoformat(str(event.detail["first"])),
-        judge=load_judge(artifacts, judge[0]) if isinstance(judge, tuple) else None,
+        reference=Reference.from_bytes(artifacts.get(told.reference)),
+        digest=told.reference,
+        first=date.fromisoformat(told.first),
+        judge=load_judge(artifacts, told.judge[0]) if told.judge else None,
     )
 
 

@@ -1,8 +1,19 @@
-"""The registry's history: one event a line."""
+"""The registry's history: one event a line, and for each kind of event what it tells."""
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from project.records.record import Digest, Record
+from pydantic import (
+    AliasChoices,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+)
+
+from project.records.record import LATER, Digest, Record
+from project.records.scores import Verdict
 
 EventKind = Literal[
     "submit",
@@ -17,12 +28,143 @@ EventKind = Literal[
     "watch",
     "watch-answers",
 ]
-
-
 ReferenceKind = Literal["watch", "watch-answers"]
 
+KEPT = "kept"
+# Of an artifact that must be there for as long as the event is: for ever.
+Kept = Annotated[Digest, KEPT]
 
-Detail = dict[str, str | int | tuple[str, ...] | None]
+
+# Stored under a word that Python keeps for itself.
+Displaced = Annotated[
+    int | None,
+    Field(validation_alias=AliasChoices("from", "displaced"), serialization_alias="from"),
+]
+
+
+class Detail(Record):
+    """What an event tells beside who, when and why."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+    kind: ClassVar[EventKind]
+
+    def kept(self) -> Iterator[Digest]:
+        """The artifacts that are kept for ever because this event names them."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if KEPT in field.metadata and value is not None:
+                yield from value if isinstance(value, tuple) else (value,)
+
+
+class Submission(Detail):
+    kind = "submit"
+    version: Digest  # of the version's record, as it is stored
+    adapter: Digest  # its files, which go when the version is deleted
+    dataset: Kept
+    records: Annotated[tuple[Digest, ...], KEPT]  # that it came from
+
+
+class Signing(Detail):
+    kind = "sign"
+    statement: Kept
+    signature: Kept
+    key: str  # which key, for people to find it by
+
+
+class LookTaken(Detail):
+    """A look at a sealed eval set, counted before it was taken."""
+
+    kind = "open"
+    eval_set: Kept
+    base: Digest
+    champion: Digest | None
+    challenger: Digest
+    decoding: Digest
+    scorers: Digest
+    numerics: Annotated[Digest | None, LATER] = None
+    opening: int  # the look's number
+    # Floats as repr has them, which gives them back to the bit.
+    budget: Annotated[str | None, LATER] = None
+    alpha: Annotated[str | None, LATER] = None
+
+
+class DecisionMade(Detail):
+    kind = "decide"
+    decision: Kept
+    evidence: Kept
+    policy: Kept
+    verdict: Verdict
+
+
+class Promotion(Detail):
+    kind = "promote"
+    displaced: Displaced  # the champion until then; None: the bare base
+    by: str  # "person" who looked, or "policy"
+    forced: int  # 1: without a decision
+    # The version that the regression budget counts from.
+    counts_from: Annotated[int | None, LATER] = None
+    adapter: Digest
+    base: Digest
+    dataset: Kept
+    evidence: Annotated[Digest | None, KEPT]
+    decision: Annotated[Digest | None, KEPT]
+
+
+class Rollback(Detail):
+    kind = "rollback"
+    displaced: Displaced
+
+
+class Rejection(Detail):
+    kind = "reject"
+
+
+class AliasMove(Detail):
+    kind = "alias"
+    name: str
+    displaced: Displaced
+    removed: int  # 1: the alias names nothing now
+
+
+class Deletion(Detail):
+    kind = "delete"
+    adapter: Digest
+
+
+class PromptReference(Detail):
+    """The traffic whose prompts a champion's nights are held against."""
+
+    kind: ClassVar[EventKind] = "watch"
+    reference: Kept
+    first: str  # day that is held against it
+    embedder: Digest
+    # The folder of the model that judged the answers, and its files.
+    judge: Annotated[tuple[Digest, ...] | None, KEPT] = None
+
+
+class AnswerReference(PromptReference):
+    """The same for the champion's answers."""
+
+    kind = "watch-answers"
+
+
+DETAILS: dict[EventKind, type[Detail]] = {
+    detail.kind: detail
+    for detail in (
+        Submission,
+        Signing,
+        LookTaken,
+        DecisionMade,
+        Promotion,
+        Rollback,
+        Rejection,
+        AliasMove,
+        Deletion,
+        PromptReference,
+        AnswerReference,
+    )
+}
+D = TypeVar("D", bound=Detail)
 
 
 class Event(Record):
@@ -32,11 +174,22 @@ class Event(Record):
     kind: EventKind
     family: str
     version: int
-    detail: Detail
+    detail: SerializeAsAny[Detail]
     actor: str
     reason: str
     at: str
     previous: Digest
+
+    @field_validator("detail", mode="before")
+    @classmethod
+    def is_of_its_kind(cls, detail: Any, info: ValidationInfo) -> Any:
+        kind = DETAILS.get(info.data.get("kind", ""))
+        return kind.model_validate(detail) if kind else detail
+
+    def told(self, kind: type[D]) -> D:
+        """The detail of an event of that kind."""
+        assert isinstance(self.detail, kind), f"event {self.seq} is a {self.kind}"
+        return self.detail
 
     def __str__(self) -> str:
         return f"{self.at}  {self.kind} v{self.version}  {self.actor}: {self.reason}"

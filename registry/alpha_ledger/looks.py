@@ -1,8 +1,11 @@
 """The rows of the ledger: every look at an exam, and what came of it."""
 
+from typing import NamedTuple, Self
+
 from sqlalchemy import ColumnElement, Connection, case, func, insert, select, update
 
-from project.records.events import Detail
+from project.records.events import LookTaken
+from project.records.record import Digest
 from project.records.scores import Decision, EvalSet, ScorePins
 from registry.alpha_ledger.spending import ChampionLooks, Look
 from registry.artifacts.artifact_store import Artifacts
@@ -11,17 +14,20 @@ from registry.storage.tables import openings
 FRESH_SHARE = 0.5  # an exam that shares more of its items with an earlier one is not fresh
 
 
-def key(pins: ScorePins) -> dict[str, str]:
-    """Which row is about these pins."""
-    return {
-        "eval_set": pins.eval_set,
-        "champion": pins.champion or "",
-        "challenger": pins.challenger,
-    }
+class Pair(NamedTuple):
+    """What a row is about: two adapters at an eval set."""
+
+    eval_set: Digest
+    champion: Digest  # "" for the bare base
+    challenger: Digest
+
+    @classmethod
+    def of(cls, pins: ScorePins | LookTaken) -> Self:
+        return cls(pins.eval_set, pins.champion or "", pins.challenger)
 
 
 def matching(pins: ScorePins) -> list[ColumnElement[bool]]:
-    return [openings.c[name] == value for name, value in key(pins).items()]
+    return [openings.c[name] == value for name, value in Pair.of(pins)._asdict().items()]
 
 
 def find_look(connection: Connection, pins: ScorePins) -> Look | None:
@@ -31,9 +37,11 @@ def find_look(connection: Connection, pins: ScorePins) -> Look | None:
     return Look(number=row.opening, budget=row.budget) if row else None
 
 
-def record_look(connection: Connection, pins: ScorePins, opening: Look, alpha: float) -> None:
-    level = {"opening": opening.number, "budget": opening.budget, "alpha": opening.level(alpha)}
-    connection.execute(insert(openings).values(key(pins) | level | {"promoted": False}))
+def record_look(connection: Connection, pins: ScorePins, look: Look, alpha: float) -> None:
+    level = {"opening": look.number, "budget": look.budget, "alpha": look.level(alpha)}
+    connection.execute(
+        insert(openings).values(Pair.of(pins)._asdict() | level | {"promoted": False})
+    )
 
 
 def note_promotion(connection: Connection, decision: Decision, *, promoted: bool) -> None:
@@ -43,19 +51,15 @@ def note_promotion(connection: Connection, decision: Decision, *, promoted: bool
         connection.execute(look.values(promoted=promoted))
 
 
-def pinned(pins: ScorePins) -> Detail:
-    """What an event says of the pins: of numerics, whose fields details cannot hold, the digest."""
-    numerics: Detail = {"numerics": pins.numerics.digest} if pins.numerics else {}
-    return pins.model_dump(exclude={"numerics"}) | numerics
-
-
-def told(opening: Look, alpha: float) -> Detail:
-    """What an event says of a look; details have no floats, and repr gives them back to the bit."""
-    return {
-        "opening": opening.number,
-        "budget": repr(opening.budget),
-        "alpha": repr(opening.level(alpha)),
-    }
+def told(pins: ScorePins, look: Look, alpha: float) -> LookTaken:
+    """What the history says of a look."""
+    return LookTaken(
+        **pins.model_dump(exclude={"numerics"}),
+        numerics=pins.numerics.digest if pins.numerics else None,
+        opening=look.number,
+        budget=repr(look.budget),
+        alpha=repr(look.level(alpha)),
+    )
 
 
 def looks_at(connection: Connection, artifacts: Artifacts, exam: EvalSet) -> list[ChampionLooks]:

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
+from project.records.events import Signing
 from project.records.record import Digest, Record
 from project.records.scores import Decision
 from registry.artifacts.artifact_store import Artifacts
@@ -107,9 +108,10 @@ def verified(reader: RegistryReader, version: AdapterVersion) -> Statement | Non
     event = reader.newest_event(version.number, "sign")
     if event is None or not keys.public:
         return None
-    statement = reader.artifacts.get_record(Statement, str(event.detail["statement"]))
+    told = event.told(Signing)
+    statement = reader.artifacts.get_record(Statement, told.statement)
     refuse_other(statement, version)
-    bundle = reader.artifacts.get(str(event.detail["signature"]))
+    bundle = reader.artifacts.get(told.signature)
     with laid_out(reader.artifacts, statement) as folder:
         refuse_forged(folder, bundle, version, keys)
     return statement

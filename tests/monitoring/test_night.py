@@ -33,6 +33,7 @@ from project.model_pins import ModelChoice, locate, pin
 from project.paths import CALIBRATION, REWARD
 from project.records.adapters import Adapter
 from project.records.drift import Action, DriftState, DriftVerdict, Night
+from project.records.events import PromptReference
 from project.records.scores import Calibration
 from project.records.traffic import Feedback, Traffic
 from registry.garbage import collect
@@ -159,7 +160,7 @@ def test_a_verdict_is_a_function_of_the_traffic_and_the_reference(context: Night
 def test_the_reference_is_kept_in_the_registry_beside_its_champion(context: NightContext) -> None:
     night = run(context, 3)
     event = context.registry.newest_event(1, "watch")
-    assert event is not None and event.detail["reference"] == night.reference
+    assert event is not None and event.told(PromptReference).reference == night.reference
     assert "450 rows of traffic" in event.reason
     assert run(context, 4).reference == night.reference
 

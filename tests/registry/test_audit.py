@@ -9,6 +9,7 @@ from sqlalchemy import text
 from incumbent.verbs.verify import verify_registry
 from project.canonical import digest_bytes
 from project.records.adapters import AdapterVersion
+from project.records.events import Promotion, PromptReference
 from project.records.scores import EvalSet, Verdict
 from registry.audit import problems
 from registry.garbage import collect
@@ -72,7 +73,7 @@ def test_a_look_that_was_changed_is_found(
 
 
 def test_a_promotion_whose_decision_is_gone_is_told_of_once(looked: Registry) -> None:
-    promoted = looked.history(kind="promote")[0].detail["decision"]
+    promoted = looked.history(kind="promote")[0].told(Promotion).decision
     looked.artifacts.blobs.delete(str(promoted))
     (told,) = problems(looked)
     assert "is missing" in told
@@ -122,9 +123,9 @@ def test_the_judge_of_a_reference_is_no_garbage_and_its_damage_is_found(
     (judge / "model.safetensors").write_bytes(b"weights")
     pins = {"first": "2026-01-01", "embedder": "e" * 64, "judge": judge, "reason": "answers"}
     event = looked.watch(1, "watch-answers", b"reference", **pins)
-    kept = event.detail["judge"]
+    kept = event.told(PromptReference).judge
     assert isinstance(kept, tuple)
-    assert not {*kept, event.detail["reference"]} & set(collect(looked))
+    assert not {*kept, event.told(PromptReference).reference} & set(collect(looked))
     assert list(problems(looked)) == []
     looked.artifacts.blobs.path(digest_bytes(b"weights")).write_bytes(b"others")
     (told,) = problems(looked)

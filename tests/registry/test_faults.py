@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
-from project.records.events import Event
+from project.records.events import DecisionMade, Event, Promotion
 from registry.artifacts.blobs import LocalBlobs
 from registry.audit import problems
 from registry.garbage import collect
@@ -202,7 +202,7 @@ def test_of_eight_processes_one_wins_each_seat_and_no_event_is_lost(
             decisions = sum(pool.map(take_the_seat, [place] * 8, numbers))
         promotions = registry.history(kind="promote")
         seats = [None, *(event.version for event in promotions)]
-        assert [event.detail["from"] for event in promotions] == seats[:-1]
+        assert [event.told(Promotion).displaced for event in promotions] == seats[:-1]
         assert sorted(event.version for event in promotions) == numbers
         assert len(registry.history(kind="decide")) == decisions
         assert len(registry.history()) == 8 + decisions + 8
@@ -404,10 +404,10 @@ def test_a_flipped_byte_in_any_artifact_of_a_version_is_found(tmp_path: Path) ->
 def test_a_promotion_needs_every_byte_that_it_rests_on(tmp_path: Path) -> None:
     with Place(tmp_path / "registry").open() as registry:
         version = decide(registry, submit(registry, "first", tmp_path))
-        decided = registry.history(kind="decide")[0].detail
+        decided = registry.history(kind="decide")[0].told(DecisionMade)
         manifest = registry.artifacts.manifest(version.adapter.files)
         rests_on = [version.adapter.files, *manifest.values()]
-        rests_on += [str(decided[name]) for name in ("decision", "evidence")]
+        rests_on += [decided.decision, decided.evidence]
         for digest in rests_on:
             path = tmp_path / "registry" / "artifacts" / digest[:2] / digest
             whole = path.read_bytes()

@@ -11,6 +11,7 @@ from incumbent.verbs.sign import sign_version
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.records.adapters import Adapter, AdapterVersion
+from project.records.events import Signing
 from project.records.scores import Verdict
 from project.settings import load
 from registry.registry_settings import Keys, RegistryParams
@@ -71,8 +72,8 @@ def stored(registry: Registry, number: int) -> tuple[Statement, bytes]:
     event = registry.newest_event(number, "sign")
     assert event
     artifacts = registry.artifacts
-    statement = artifacts.get_record(Statement, str(event.detail["statement"]))
-    return statement, artifacts.get(str(event.detail["signature"]))
+    statement = artifacts.get_record(Statement, event.told(Signing).statement)
+    return statement, artifacts.get(event.told(Signing).signature)
 
 
 def test_what_is_submitted_with_a_key_is_signed_and_signed_again_when_it_is_decided(

@@ -10,8 +10,8 @@ import pytest
 
 from project.errors import IncumbentError, InputError
 from project.records.adapters import Adapter, AdapterVersion, Opponent
+from project.records.events import Promotion
 from project.records.scores import EvalSet, Verdict
-from registry import tenure
 from registry.alpha_ledger.spending import Look, alpha_at
 from registry.storage.event_chain import GENESIS
 from registry.store import Registry
@@ -90,8 +90,8 @@ def test_a_winner_takes_the_seat(registry: Registry, make_adapter: Make) -> None
     version = win(registry, make_adapter, "a")
     assert registry.champion() == version
     event = registry.history(kind="promote")[0]
-    assert event.detail["adapter"] == version.adapter.files
-    assert {"base", "dataset", "evidence", "decision", "from"} <= event.detail.keys()
+    assert event.told(Promotion).adapter == version.adapter.files
+    assert {"base", "dataset", "evidence", "decision", "from"} <= event.detail.model_dump().keys()
 
 
 def test_promoting_the_champion_again_changes_nothing(
@@ -251,7 +251,7 @@ def test_scores_about_another_exam_open_nothing(registry: Registry) -> None:
 def reference_known(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Promotions say what the regression budget counts from; older ones did not."""
     if request.param == "looked up":
-        monkeypatch.setattr(tenure, "COUNTS_FROM", "a name that no promotion has")
+        monkeypatch.setattr(Registry, "_counts_from", lambda *_: None)
 
 
 @pytest.mark.usefixtures("reference_known")
