@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
-from evaluation.decision.policy import Policy
-from evaluation.decision.rule import rule
+from evaluation.decision.replay import remake
 from incumbent.output import console, print_json
 from project.errors import IncumbentError
 from project.records.events import DecisionMade, Event
@@ -60,12 +60,12 @@ def changed_decisions(registry: Registry, decided: list[Event]) -> Iterator[str]
 def replayed(registry: Registry, digest: str) -> str | None:
     """What is wrong with a stored decision; None when it comes out the same."""
     try:
-        stored = registry.artifacts.get_record(Decision, digest)
+        data = registry.artifacts.get(digest)
+        stored = Decision.parse(data, Path(digest))
         evidence = registry.artifacts.get_record(Evidence, stored.evidence)
-        policy = registry.artifacts.get_record(Policy, stored.policy)
-        again = rule(evidence, policy, stored.opening, stored.budget)
+        again = remake(stored, evidence, registry.artifacts.get(stored.policy))
     except IncumbentError as error:
         return str(error)
-    if again.digest != digest:
+    if again.canonical() != data:
         return f"the evidence gives {again}, the registry holds {stored}"
     return None
