@@ -14,7 +14,7 @@ from project.stage import run_stage
 
 
 def main() -> None:
-    params = load(CollectParams, "curation.collect")
+    params = load(CollectParams)
     rows: dict[str, Row] = {}
     for source in params.sources:
         for row in read_source(source):

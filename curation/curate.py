@@ -17,7 +17,7 @@ from project.stage import run_stage
 
 
 def main() -> None:
-    params = load(CurateParams, "curation.curate")
+    params = load(CurateParams)
     raw = Row.read_lines(RAW)
     if unknown := sorted(set(params.train_only) - {row.source for row in raw}):
         raise InputError(

@@ -10,15 +10,15 @@ from project.files import staged_folder
 from project.html import render
 from project.paths import CURATED, GATE_PAGE, GATE_REPORT, rows_of
 from project.records.data import GateReport, Row, Split
-from project.settings import load
+from project.settings import load, read_settings
 from project.stage import run_stage
 
 TEMPLATE = Path(__file__).parent / "templates" / "gate.html"
 
 
 def main() -> None:
-    params = load(ValidateParams, "curation.validate")
-    contract = load(Contract, path=params.contract)
+    params = load(ValidateParams)
+    contract = read_settings(Contract, params.contract)
     table = feature_table(read_parts())
     report = GateReport(
         dataset_rows=digest_folder(CURATED),

@@ -23,7 +23,7 @@ SYSTEMS = ("champion", "challenger", "reference", "few-shot")
 
 
 def main() -> None:
-    policy = load(Policy, "evaluation.policy")
+    policy = load(Policy)
     evidence = weigh(
         read_scores(Split.SEALED),
         policy,

@@ -42,7 +42,7 @@ def assignments() -> dict[str, Assignment]:
     """
     base, opponent = ModelPin.read(BASE), Opponent.read(CHAMPION)
     numerics = Numerics.read(NUMERICS)
-    decoding, few_shot = load(Decoding, "evaluation.decoding"), load(FewShot, "evaluation.few_shot")
+    decoding, few_shot = load(Decoding), load(FewShot)
     parts: dict[str, Sequence[Row]] = {
         part: Row.read_lines(rows_of(part)) for part in (Split.DEV, Split.SEALED)
     }

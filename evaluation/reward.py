@@ -32,7 +32,7 @@ class Source(Record):
 
 
 def main() -> None:
-    params = load(PreferenceParams, "evaluation.preference")
+    params = load(PreferenceParams)
     with staged_folder(REWARD) as draft:
         Source(source=params.source).write(draft / "source.json")
         if params.source == "reward":
@@ -76,7 +76,7 @@ def parts(params: RewardParams) -> tuple[list[Row], list[Row]]:
 
 def own_answers(rows: Sequence[Row]) -> dict[str, str]:
     """What the bare base answers, by row."""
-    decoding = load(Decoding, "evaluation.decoding")
+    decoding = load(Decoding)
     bare = respondent(ModelPin.read(BASE), None, None, decoding, Numerics.read(NUMERICS))
     return {answer.item: answer.text for answer in bare.answers(rows, "bare base, training rows")}
 

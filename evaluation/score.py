@@ -31,8 +31,8 @@ from project.stage import run_stage
 
 
 def main() -> None:
-    params = load(ScoringParams, "evaluation.scoring")
-    preference = load(PreferenceParams, "evaluation.preference")
+    params = load(ScoringParams)
+    preference = load(PreferenceParams)
     embedder = ModelPin.read(EMBEDDER)
     scorers = load_scorers(params, pinned_folder(embedder, "embedder"))
     judge = judge_of(preference, REWARD, champion_name(), short(Adapter.read(ADAPTER).files))
@@ -134,7 +134,7 @@ def pins(exam: EvalSet, scorers: str) -> ScorePins:
         base=ModelPin.read(BASE).weights,
         champion=Opponent.read(CHAMPION).adapter,
         challenger=Adapter.read(ADAPTER).files,
-        decoding=load(Decoding, "evaluation.decoding").digest,
+        decoding=load(Decoding).digest,
         scorers=scorers,
         numerics=Numerics.read(NUMERICS),
     )

@@ -226,7 +226,7 @@ def served(champion: AdapterVersion) -> AnsweringModel:
         pinned_folder(champion.adapter.base, "base"),
         check_out_adapter(champion.adapter.files),
     )
-    decoding = load(Decoding, "evaluation.decoding")
+    decoding = load(Decoding)
     return AnsweringModel(base, files, decoding, choose_numerics().precision)
 
 

@@ -73,7 +73,7 @@ def code_of(module: str, imports: "Imports") -> Code:
 
 def scorers() -> list[str]:
     """The modules of the scorers that params.yaml names, ours and a user's."""
-    chosen = (choice.metric for choice in load(ScoringParams, "evaluation.scoring").metrics)
+    chosen = (choice.metric for choice in load(ScoringParams).metrics)
     return [BUILT_IN.get(metric, metric).partition(":")[0] for metric in chosen]
 
 

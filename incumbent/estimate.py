@@ -23,7 +23,7 @@ def minutes_of_a_run(machine: Machine, precision: Precision) -> float | None:
     """Of a first run with the project's settings; None on a GPU, and where the number of rows or of
     weights is not known yet.
     """
-    params = load(TrainingParams, "training")
+    params = load(TrainingParams)
     trained, dev, sealed = (rows_in(part) for part in Split)
     if params.rows:
         trained = min(trained or params.rows, params.rows)
@@ -41,7 +41,7 @@ def rows_in(part: Split) -> int | None:
     file = rows_of(part)
     if file.exists():
         return len(file.read_bytes().splitlines())
-    params = load(CurateParams, "curation.curate")
+    params = load(CurateParams)
     return {Split.TRAIN: params.train, Split.DEV: params.dev, Split.SEALED: params.sealed}[part]
 
 
@@ -49,17 +49,17 @@ def answered(dev: int, sealed: int) -> int:
     """Tokens of all answers and of their prompts: both sides', the few-shot system's, and the bare
     base's to the rows that the reward model learns from.
     """
-    preference = load(PreferenceParams, "evaluation.preference")
+    preference = load(PreferenceParams)
     answers = 2 * (dev + sealed + len(read_suite(SUITE))) + preference.reward.rows
-    if load(FewShot, "evaluation.few_shot").shots:
+    if load(FewShot).shots:
         answers += sealed
-    limit = load(Decoding, "evaluation.decoding").max_new_tokens
+    limit = load(Decoding).max_new_tokens
     return round(COMPUTED * answers * (ROW + limit))
 
 
 def weights_of_base() -> int:
     """How many weights the base has, taking its files to have two bytes for each."""
-    choice = load(BaseChoice, "base")
+    choice = load(BaseChoice)
     folder = locate(choice, "base")
     files = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     return files // 2 or (EMBEDDED_WEIGHTS if choice.model == EMBEDDED else 0)

@@ -32,19 +32,17 @@ class NightContext:
     @classmethod
     def here(cls, registry: Registry) -> Self:
         """The project in the current folder."""
-        traffic = load(TrafficParams, "monitoring.traffic")
+        traffic = load(TrafficParams)
         state = home() / "monitoring"
         return cls(
             registry=registry,
             traffic=TrafficStore(
                 traffic.folder, redact=traffic.redact, quarantine=state / "quarantine"
             ),
-            embeddings=Embeddings(
-                pin(load(ModelChoice, "embedder"), "embedder"), state / "embeddings.db"
-            ),
+            embeddings=Embeddings(pin(load(ModelChoice), "embedder"), state / "embeddings.db"),
             keep_days=traffic.keep_days,
-            drift=load(DriftParams, "monitoring.drift"),
-            trigger=load(TriggerParams, "monitoring.trigger"),
+            drift=load(DriftParams),
+            trigger=load(TriggerParams),
         )
 
     def sample(

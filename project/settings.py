@@ -12,22 +12,26 @@ from project.records.record import Record, read_input
 
 PARAMS = Path("params.yaml")
 
-Sections = dict[str, "Sections"]
-SECTIONS: Sections = {
-    "base": {},
-    "embedder": {},
-    "curation": {"collect": {}, "curate": {}, "validate": {}},
-    "training": {},
-    "evaluation": {
-        "decoding": {},
-        "few_shot": {},
-        "prices": {},
-        "scoring": {},
-        "preference": {},
-        "policy": {},
-    },
-    "monitoring": {"traffic": {}, "drift": {}, "trigger": {}, "schedule": {}, "notices": {}},
-    "registry": {},
+# The sections of params.yaml, each with the model that reads it: a new one is a model and a line.
+SECTIONS = {
+    "base": "project.model_pins:BaseChoice",
+    "embedder": "project.model_pins:ModelChoice",
+    "curation.collect": "curation.curation_settings:CollectParams",
+    "curation.curate": "curation.curation_settings:CurateParams",
+    "curation.validate": "curation.curation_settings:ValidateParams",
+    "training": "training.training_settings:TrainingParams",
+    "evaluation.decoding": "evaluation.evaluation_settings:Decoding",
+    "evaluation.few_shot": "evaluation.evaluation_settings:FewShot",
+    "evaluation.prices": "evaluation.evaluation_settings:Prices",
+    "evaluation.scoring": "evaluation.evaluation_settings:ScoringParams",
+    "evaluation.preference": "evaluation.evaluation_settings:PreferenceParams",
+    "evaluation.policy": "evaluation.decision.policy:Policy",
+    "monitoring.traffic": "monitoring.monitoring_settings:TrafficParams",
+    "monitoring.drift": "monitoring.monitoring_settings:DriftParams",
+    "monitoring.trigger": "monitoring.monitoring_settings:TriggerParams",
+    "monitoring.schedule": "monitoring.scheduling.schedule_settings:ScheduleParams",
+    "monitoring.notices": "monitoring.scheduling.notice_settings:NoticeParams",
+    "registry": "registry.registry_settings:RegistryParams",
 }
 
 
@@ -38,41 +42,56 @@ class Settings(Record):
 S = TypeVar("S", bound=Settings)
 
 
-def load(model: type[S], section: str = "", path: Path = PARAMS) -> S:
-    """Read a YAML file, or one dotted section of it; a missing section means the defaults.
+def load(model: type[S], path: Path = PARAMS) -> S:
+    """Read a section of params.yaml; a missing one means the defaults.
 
     Raises InputError naming file, line and field.
     """
-    node = parse(path)
-    steps = section.split(".") if section else []
-    known = SECTIONS
-    for step in steps:
-        refuse_unknown(node, known, path)
-        node, known = (child(node, step) if node else None), known[step]
+    node, read = parse(path), ""
+    for step in section_of(model).split("."):
+        refuse_unknown(node, read, path)
+        node, read = (child(node, step) if node else None), f"{read}{step}."
+    return validated(model, node, path, read)
+
+
+def read_settings(model: type[S], path: Path) -> S:
+    """Read a whole YAML file. Raises InputError naming file, line and field."""
+    return validated(model, parse(path), path)
+
+
+def section_of(model: type[Settings]) -> str:
+    """The name of the section that a model reads."""
+    own = f"{model.__module__}:{model.__qualname__}"
+    return next(section for section, reader in SECTIONS.items() if reader == own)
+
+
+def validated(model: type[S], node: yaml.Node | None, path: Path, prefix: str = "") -> S:
     try:
         value = yaml.SafeLoader("").construct_document(node) if node else None
         return model.model_validate_json(json.dumps({} if value is None else value, default=str))
     except yaml.MarkedYAMLError as error:
-        raise InputError(str(error.problem), file=path, line=place(node, [])[0]) from None
+        raise InputError(str(error.problem), file=path, line=line_of(node, [])[0]) from None
     except ValidationError as error:
         first = error.errors()[0]
-        line, inner = place(node, [str(part) for part in first["loc"]])
-        field = ".".join([*steps, *inner])
+        line, inner = line_of(node, [str(part) for part in first["loc"]])
+        field = f"{prefix}{'.'.join(inner)}".rstrip(".")
         raise InputError(first["msg"], file=path, line=line, field=field) from None
 
 
-def refuse_unknown(node: yaml.Node | None, known: Sections, path: Path) -> None:
+def refuse_unknown(node: yaml.Node | None, prefix: str, path: Path) -> None:
     """Raise InputError for a section that nobody reads: a slip that would mean the defaults."""
     line = node.start_mark.line + 1 if node else None
     if node and not isinstance(node, yaml.MappingNode):
         if node.value:
             raise InputError("must hold sections", file=path, line=line)
         return
+    below = (section.removeprefix(prefix) for section in SECTIONS if section.startswith(prefix))
+    known = list(dict.fromkeys(section.partition(".")[0] for section in below))
     for name, _ in node.value if node else ():
         if name.value not in known:
             problem = f"no such section; there are {', '.join(known)}"
-            place = name.start_mark.line + 1
-            raise InputError(problem, file=path, line=place, field=str(name.value))
+            line = name.start_mark.line + 1
+            raise InputError(problem, file=path, line=line, field=f"{prefix}{name.value}")
 
 
 def parse(path: Path) -> yaml.Node | None:
@@ -94,7 +113,7 @@ def child(node: yaml.Node, key: str) -> yaml.Node | None:
     return None
 
 
-def place(node: yaml.Node | None, steps: list[str]) -> tuple[int | None, list[str]]:
+def line_of(node: yaml.Node | None, steps: list[str]) -> tuple[int | None, list[str]]:
     """The line of the deepest step that the file has, and the steps that name a key.
 
     A step that the file lacks is the last one, a missing key, or pydantic's tag of a union.

@@ -59,7 +59,7 @@ class RegistryReader:
     @classmethod
     def here(cls) -> Self:
         """The registry of the project in the current folder."""
-        params = load(RegistryParams, "registry")
+        params = load(RegistryParams)
         return cls(
             home() / "registry",
             params.family,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from project.errors import IncumbentError
-from project.settings import Settings, load
+from project.settings import Settings, read_settings
 
 Duty = Literal["submit", "vote", "promote"]
 
@@ -22,7 +22,7 @@ class Roles(Settings):
         """The roles of $INCUMBENT_ROLES, or of the file that params.yaml names; else no limits."""
         named = os.environ.get("INCUMBENT_ROLES")
         chosen = Path(named) if named else path
-        return load(cls, path=chosen) if chosen else cls()
+        return read_settings(cls, chosen) if chosen else cls()
 
     def require(self, duty: Duty, actor: str) -> None:
         """Raise IncumbentError unless the actor has the duty."""

@@ -26,13 +26,13 @@ from training.precision import measure_machine, numerics, slowness
 
 def main() -> None:
     allow_downloads()  # the one stage that may ask the Hub; the others find what it fetched
-    choice = load(BaseChoice, "base")
+    choice = load(BaseChoice)
     machine = measure_machine()
     answering = numerics(choice.precision, machine)  # a wrong setting is told before anything else
     if choice.model == EMBEDDED and not embedded_base().is_dir():
         convert_embedded(embedded_base())
     refuse_quantized(locate(choice, "base"))
-    base, embedder = pin(choice, "base"), pin(load(ModelChoice, "embedder"), "embedder")
+    base, embedder = pin(choice, "base"), pin(load(ModelChoice), "embedder")
     base.write(BASE)
     embedder.write(EMBEDDER)
     answering.write(NUMERICS)

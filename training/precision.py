@@ -16,7 +16,7 @@ from project.model_pins import BaseChoice
 from project.processor import processor_kind
 from project.records.adapters import Numerics, Precision
 from project.records.record import Record
-from project.settings import PARAMS, load, parse, place
+from project.settings import PARAMS, line_of, load, parse
 
 if TYPE_CHECKING:
     import torch
@@ -54,14 +54,14 @@ class Machine(Record):
 
 def choose_numerics() -> Numerics:
     """How models answer on this machine, under the project's settings. Raises InputError."""
-    return numerics(load(BaseChoice, "base").precision, measure_machine())
+    return numerics(load(BaseChoice).precision, measure_machine())
 
 
 def numerics(wanted: str, machine: Machine) -> Numerics:
     """The setting's precision, or the machine's fastest. Raises InputError where it has none."""
     precision = machine.fastest if wanted == "auto" else wanted
     if precision == "float16" and not machine.gpu:
-        line, _ = place(parse(PARAMS), ["base", "precision"]) if PARAMS.exists() else (None, [])
+        line, _ = line_of(parse(PARAMS), ["base", "precision"]) if PARAMS.exists() else (None, [])
         problem = "float16 needs a GPU: choose auto, bfloat16 or float32"
         raise InputError(problem, file=PARAMS, line=line, field="base.precision")
     return Numerics.model_validate({"precision": precision, "processor": machine.processor})

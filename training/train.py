@@ -38,7 +38,7 @@ class Recipe(Record):
 
 
 def main() -> None:
-    params = load(TrainingParams, "training")
+    params = load(TrainingParams)
     base = ModelPin.read(BASE)
     dataset = DatasetVersion.read(DATASET)
     rows = Row.read_lines(rows_of(Split.TRAIN))[: params.rows]

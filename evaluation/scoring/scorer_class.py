@@ -12,7 +12,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 
 from evaluation.evaluation_settings import MetricChoice
 from project.errors import InputError
-from project.settings import PARAMS, parse, place
+from project.settings import PARAMS, line_of, parse
 
 # A new scorer is a file and a line here.
 BUILT_IN = {
@@ -32,7 +32,7 @@ VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 def misfit(at: int, problem: str, *steps: str) -> InputError:
     """An error in the scorer at a position of evaluation.scoring.metrics, with its line."""
     path = ["evaluation", "scoring", "metrics", str(at), *steps]
-    line, _ = place(parse(PARAMS), path) if PARAMS.exists() else (None, [])
+    line, _ = line_of(parse(PARAMS), path) if PARAMS.exists() else (None, [])
     return InputError(problem, file=PARAMS, line=line, field=".".join(path))
 
 
@@ -112,7 +112,7 @@ def require_declared(file: Path) -> None:
         return
     name = file.relative_to(root)
     if not any(name.is_relative_to(dep) for dep in declared()):
-        line, _ = place(parse(PIPELINE), list(DEPS))
+        line, _ = line_of(parse(PIPELINE), list(DEPS))
         problem = f"add `- {name.as_posix()}`: stage score reads it, and DVC must see it change"
         raise InputError(problem, file=PIPELINE, line=line, field=".".join(DEPS))
 

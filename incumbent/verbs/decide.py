@@ -12,7 +12,7 @@ from incumbent.comparison_table import print_measured, print_verdict
 from incumbent.output import EXIT_CODES, console, print_json
 from project.errors import InputError
 from project.records.scores import Bound, Decision, Evidence, ItemScore, Measured
-from project.settings import load
+from project.settings import read_settings
 
 
 def decide_on_scores(
@@ -29,7 +29,9 @@ def decide_on_scores(
     Raises InputError naming file, line and field.
     """
     table = read_score_table(scores)
-    policy = load(Policy, path=policy_file) if policy_file else default_policy(scores, table.items)
+    policy = (
+        read_settings(Policy, policy_file) if policy_file else default_policy(scores, table.items)
+    )
     suite, fixed = (read_score_table(path) if path else None for path in (general, reference))
     try:
         evidence = weigh(table, policy, general=suite, reference=fixed)

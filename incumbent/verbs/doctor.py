@@ -93,7 +93,7 @@ def speed() -> Iterator[Finding]:
     """In which precision and with which threads models will be computed, why, and how long."""
     yield Finding("threads", True, describe_threads())
     try:
-        machine, choice = measure_machine(), load(BaseChoice, "base")
+        machine, choice = measure_machine(), load(BaseChoice)
         chosen = numerics(choice.precision, machine)
         yield Finding("precision", True, f"{chosen}: {reason(choice.precision, machine)}")
         if warning := slowness(chosen, machine):
@@ -119,7 +119,7 @@ def reason(wanted: str, machine: Machine) -> str:
 
 def model(kind: ModelKind) -> Finding:
     try:
-        choice = load(BaseChoice if kind == "base" else ModelChoice, kind)
+        choice = load(BaseChoice if kind == "base" else ModelChoice)
         folder = locate(choice, kind)
     except IncumbentError as error:
         return Finding(f"{kind} model", False, str(error))

@@ -28,7 +28,7 @@ from registry.store import Registry
 def run_night(day: date | None, *, as_json: bool) -> None:
     """Run one night, unless it is done; the same date twice does nothing twice."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    schedule = load(ScheduleParams, "monitoring.schedule")
+    schedule = load(ScheduleParams)
     with Registry.here() as registry:
         day = day or registry.clock().date() - timedelta(days=1)
         if day >= registry.clock().date():
@@ -36,7 +36,7 @@ def run_night(day: date | None, *, as_json: bool) -> None:
         job = nightly_job(NightContext.here(registry), schedule)
         Scheduler(schedule, [job], registry.engine, clock=registry.clock).run(job, day, insist=True)
         night = finished(registry, job.name, day)
-        deliver(registry.engine, load(NoticeParams, "monitoring.notices"), registry.clock)
+        deliver(registry.engine, load(NoticeParams), registry.clock)
     if as_json:
         print_json(night.model_dump(mode="json"))
     else:
@@ -55,10 +55,10 @@ def finished(registry: Registry, job: str, day: date) -> Night:
 
 def run_scheduler(*, once: bool) -> None:
     """Run every night, and verify the registry, until it is asked to end."""
-    schedule = load(ScheduleParams, "monitoring.schedule")
+    schedule = load(ScheduleParams)
     with Registry.here() as registry:
         jobs = (nightly_job(NightContext.here(registry), schedule), verify_job(registry, schedule))
-        notices = load(NoticeParams, "monitoring.notices")
+        notices = load(NoticeParams)
         serve(schedule, jobs, registry.engine, notices, clock=registry.clock, once=once)
 
 

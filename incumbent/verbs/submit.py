@@ -25,7 +25,7 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
     """Submit, decide, and promote if asked and won; returns the verdict's exit code."""
     adapter = Adapter.read(ADAPTER)
     evidence = Evidence.read(EVIDENCE)
-    policy = load(Policy, "evaluation.policy")
+    policy = load(Policy)
     with Registry.here() as registry:
         opponent = registry.opponent(adapter.files)
         refuse_stale(evidence, policy, adapter, opponent)
@@ -53,7 +53,7 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
 
 def comparison(evidence: Evidence, decision: Decision, policy: Policy) -> str:
     """The report, with the time that the answers took: a stage's outputs may not hold that."""
-    prices = load(Prices, "evaluation.prices")
+    prices = load(Prices)
     return report(evidence, decision, policy, read_report_data(), seconds=seconds(), prices=prices)
 
 

@@ -32,7 +32,7 @@ def run_suites(
         tasks=tuple(tasks),
         include=include,
         limit=limit,
-        batch_size=load(Decoding, "evaluation.decoding").batch_size,
+        batch_size=load(Decoding).batch_size,
         chat=base.chat_template is not None,
     )
     folder, precision = pinned_folder(base, "base"), choose_numerics().precision

@@ -8,9 +8,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from monitoring.scheduling.webhook import parsed
 from project.errors import InputError
-from project.settings import PARAMS, Settings
+from project.settings import PARAMS, Settings, section_of
 
-SECTION = "monitoring.notices"
 VARIABLE = "INCUMBENT_WEBHOOK"
 
 
@@ -49,4 +48,4 @@ class NoticeParams(Settings):
             return self.allowed(chosen)
         except ValueError as error:
             problem = f"the address in ${VARIABLE} {error}"
-            raise InputError(problem, file=PARAMS, field=SECTION) from None
+            raise InputError(problem, file=PARAMS, field=section_of(NoticeParams)) from None

@@ -13,7 +13,7 @@ from curation.checks.row_columns import feature_table, luhn, personal_data
 from project.errors import InputError
 from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split
 from project.records.record import write_records
-from project.settings import load
+from project.settings import read_settings
 from tests.conftest import ROOT
 
 CONTRACT = ROOT / "datasets" / "contracts" / "sft.yaml"
@@ -29,7 +29,7 @@ def good_parts() -> dict[Split, list[Row]]:
 
 
 def outcome(parts: dict[Split, list[Row]]) -> dict[str, Check]:
-    return {c.name: c for c in check(feature_table(parts), load(Contract, path=CONTRACT))}
+    return {c.name: c for c in check(feature_table(parts), read_settings(Contract, CONTRACT))}
 
 
 def test_good_rows_pass_every_check() -> None:
@@ -83,7 +83,7 @@ def test_a_check_that_crashes_is_told_from_one_that_fails() -> None:
         "    expectation: expect_column_values_to_be_unique\n"
         "    arguments: {column: no_such_column}\n"
     )
-    (found,) = check(feature_table(good_parts()), load(Contract, path=Path("c.yaml")))
+    (found,) = check(feature_table(good_parts()), read_settings(Contract, Path("c.yaml")))
     assert not found.passed
     assert found.crashed is not None
     assert "no_such_column" in found.crashed
@@ -123,7 +123,7 @@ def test_a_contract_that_cannot_be_checked_is_refused_with_its_line(
     text = "name: c\nchecks:\n" + "".join(CHECK.format(**check) for check in checks)
     Path("c.yaml").write_text(text)
     with pytest.raises(InputError, match=complaint):
-        load(Contract, path=Path("c.yaml"))
+        read_settings(Contract, Path("c.yaml"))
 
 
 @pytest.mark.parametrize(

@@ -342,5 +342,5 @@ def test_settings_that_cannot_work_are_refused_without_their_secret(
 ) -> None:
     Path("params.yaml").write_text(f"evaluation:\n  preference: {section}\n")
     with pytest.raises(InputError, match=rf"^params\.yaml:2: .*{complaint}") as caught:
-        load(PreferenceParams, "evaluation.preference")
+        load(PreferenceParams)
     assert "secret" not in str(caught.value)

@@ -114,7 +114,7 @@ def test_ballots_need_no_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert [file.name for file in REWARD.iterdir()] == ["source.json"]
     assert Calibration.read(CALIBRATION).accuracy == 1
     assert capsys.readouterr().out == "preference by ballots: 100% of 18 held-out pairs\n"
-    judge = judge_of(load(PreferenceParams, "evaluation.preference"), REWARD, "base", "new")
+    judge = judge_of(load(PreferenceParams), REWARD, "base", "new")
     contests = [Comparison(item=i, prompt="", champion="", challenger="") for i in ("i3", "i99")]
     assert [judgement.chance for judgement in judge.prefer(contests)] == [1, None]
 

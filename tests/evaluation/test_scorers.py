@@ -43,7 +43,7 @@ ANSWERS = [answer(i, text) for i, text in enumerate(("one two", "four", ""))]
 
 def chosen(metrics: str) -> ScoringParams:
     Path("params.yaml").write_text(f"evaluation:\n  scoring:\n    metrics:\n{metrics}\n")
-    return load(ScoringParams, "evaluation.scoring")
+    return load(ScoringParams)
 
 
 def scored(metrics: str, answers: Sequence[Answer] = ANSWERS) -> Scores:

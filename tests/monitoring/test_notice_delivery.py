@@ -397,7 +397,7 @@ def test_a_wrong_setting_is_refused_without_repeating_an_address(
     params = tmp_path / "params.yaml"
     params.write_text(f"monitoring:\n  notices:\n    {settings}\n")
     with pytest.raises(InputError, match=rf"params.yaml:\d: monitoring.notices.*{complaint}") as e:
-        load(NoticeParams, "monitoring.notices", params)
+        load(NoticeParams, params)
     assert SECRET not in str(e.value)
 
 

@@ -183,7 +183,7 @@ def test_a_wrong_setting_is_refused_by_line(tmp_path: Path, settings: str, compl
     params = tmp_path / "params.yaml"
     params.write_text(f"monitoring:\n  schedule:\n    {settings}\n")
     with pytest.raises(InputError, match=rf"params.yaml:\d: monitoring.schedule.*{complaint}"):
-        load(ScheduleParams, "monitoring.schedule", params)
+        load(ScheduleParams, params)
 
 
 # --- one scheduler ------------------------------------------------------------------------------

@@ -3,31 +3,17 @@
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from curation.curation_settings import CollectParams, CurateParams, ValidateParams
-from evaluation.decision.policy import Policy
-from evaluation.evaluation_settings import (
-    Decoding,
-    FewShot,
-    PreferenceParams,
-    Prices,
-    ScoringParams,
-)
 from incumbent.code import PACKAGES
-from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
-from monitoring.scheduling.notice_settings import NoticeParams
-from monitoring.scheduling.schedule_settings import ScheduleParams
 from project import paths
-from project.model_pins import BaseChoice, ModelChoice
-from project.settings import Settings, load
-from registry.registry_settings import RegistryParams
+from project.settings import SECTIONS, Settings, load, section_of
 from tests.conftest import ROOT
-from training.training_settings import TrainingParams
 
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_bytes())["stages"]
 
@@ -77,28 +63,9 @@ def test_every_output_is_where_the_layout_says() -> None:
         assert any(path == out or path.startswith(f"{out}/") for out in outputs), path
 
 
-@pytest.mark.parametrize(
-    ("model", "section"),
-    [
-        (BaseChoice, "base"),
-        (ModelChoice, "embedder"),
-        (CollectParams, "curation.collect"),
-        (CurateParams, "curation.curate"),
-        (ValidateParams, "curation.validate"),
-        (TrainingParams, "training"),
-        (Decoding, "evaluation.decoding"),
-        (ScoringParams, "evaluation.scoring"),
-        (PreferenceParams, "evaluation.preference"),
-        (FewShot, "evaluation.few_shot"),
-        (Prices, "evaluation.prices"),
-        (Policy, "evaluation.policy"),
-        (TrafficParams, "monitoring.traffic"),
-        (DriftParams, "monitoring.drift"),
-        (TriggerParams, "monitoring.trigger"),
-        (ScheduleParams, "monitoring.schedule"),
-        (NoticeParams, "monitoring.notices"),
-        (RegistryParams, "registry"),
-    ],
-)
-def test_the_projects_own_params_are_valid(model: type[Settings], section: str) -> None:
-    load(model, section, ROOT / "params.yaml")
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_projects_own_params_are_valid(section: str) -> None:
+    module, _, name = SECTIONS[section].partition(":")
+    model: type[Settings] = getattr(import_module(module), name)
+    assert section_of(model) == section
+    load(model, ROOT / "params.yaml")

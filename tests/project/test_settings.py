@@ -32,35 +32,38 @@ def params() -> None:
 
 def test_a_missing_section_means_the_defaults() -> None:
     Path("params.yaml").write_text("{}\n")
-    assert load(TrainingParams, "training") == TrainingParams()
+    assert load(TrainingParams) == TrainingParams()
 
 
 def test_a_wrong_value_is_named_with_its_line() -> None:
     with pytest.raises(InputError, match=r"^params\.yaml:3: training\.epochs: .*greater than 0"):
-        load(TrainingParams, "training")
+        load(TrainingParams)
 
 
 def test_an_unknown_key_is_refused_with_its_line() -> None:
     with pytest.raises(InputError, match=r"^params\.yaml:6: evaluation\.policy\.alpah: Extra"):
-        load(Policy, "evaluation.policy")
+        load(Policy)
 
 
 def test_a_value_deep_in_a_list_is_named_with_its_line() -> None:
     with pytest.raises(InputError, match=r"^params\.yaml:11: .*sources\.0\.packages: "):
-        load(CollectParams, "curation.collect")
+        load(CollectParams)
 
 
 def test_a_file_that_is_no_yaml_is_named_with_its_line() -> None:
     Path("params.yaml").write_text("a: 1\nb: [\n")
     with pytest.raises(InputError, match=r"^params\.yaml:\d"):
-        load(Policy, "evaluation.policy")
+        load(Policy)
 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ("trainign:\n  r: 8\n", r"^params\.yaml:1: trainign: no such section; there are base, "),
-        ("evaluation:\n  polcy: {}\n", r"^params\.yaml:2: polcy: no such section; .*policy"),
+        (
+            "evaluation:\n  polcy: {}\n",
+            r"^params\.yaml:2: evaluation\.polcy: no such section; .*policy",
+        ),
         ("evaluation: strict\n", r"^params\.yaml:1: must hold sections"),
         ("hello\n", r"^params\.yaml:1: must hold sections"),
         ("evaluation: {policy: {alpha: 2026-01-01}}\n", r"^params\.yaml:1: .*alpha"),
@@ -71,7 +74,7 @@ def test_a_file_that_is_no_yaml_is_named_with_its_line() -> None:
 def test_what_nobody_would_read_is_refused(text: str, complaint: str) -> None:
     Path("params.yaml").write_text(text)
     with pytest.raises(InputError, match=complaint):
-        load(Policy, "evaluation.policy")
+        load(Policy)
 
 
 @pytest.mark.parametrize("path", ["rows.jsonl", "/tmp/rows.jsonl", "datasets/sources/../x.jsonl"])
@@ -79,13 +82,13 @@ def test_a_file_that_dvc_does_not_watch_is_refused(path: str) -> None:
     sources = f"{{sources: [{{kind: file, path: {path}}}]}}"
     Path("params.yaml").write_text(f"curation: {{collect: {sources}}}\n")
     with pytest.raises(InputError, match="must be a path below datasets/sources/"):
-        load(CollectParams, "curation.collect")
+        load(CollectParams)
 
 
 def test_a_missing_file_is_named() -> None:
     Path("params.yaml").unlink()
     with pytest.raises(InputError, match=r"^params\.yaml: No such file"):
-        load(Policy, "evaluation.policy")
+        load(Policy)
 
 
 def test_a_margin_for_no_gating_metric_is_refused() -> None:

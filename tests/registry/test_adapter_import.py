@@ -191,7 +191,7 @@ def test_whatever_bytes_are_flipped_the_adapter_is_admitted_or_refused_in_words(
 def test_a_family_is_named_in_plain_letters(family: str) -> None:
     Path("params.yaml").write_text(json.dumps({"registry": {"family": family}}))
     with pytest.raises(InputError, match=r"registry\.family"):
-        load(RegistryParams, "registry")
+        load(RegistryParams)
 
 
 # --- what is admitted ---------------------------------------------------------------------------

@@ -305,7 +305,7 @@ def test_the_settings_name_public_keys_and_the_environment_the_private_one(
     Path("elsewhere").mkdir()
     Path("elsewhere/params.yaml").symlink_to(tmp_path / "params.yaml")
     monkeypatch.chdir("elsewhere")
-    assert load(RegistryParams, "registry").keys == Keys(
+    assert load(RegistryParams).keys == Keys(
         public=(tmp_path / "keys/a.pub",), private=Path("/safe/key"), required=True
     )
     with Registry.here() as registry:
