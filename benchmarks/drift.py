@@ -215,8 +215,8 @@ class Asked:
         """All over one day; users who are not named are of that day alone."""
         numbers = np.arange(len(rows))
         times = 24 * (day % WEEK + numbers / max(len(rows), 1))
-        strangers = (day + MONTH) * 1_000_000 + numbers
-        return cls(rows, strangers if users is None else users, times.astype(np.float32))
+        new_users = (day + MONTH) * 1_000_000 + numbers
+        return cls(rows, new_users if users is None else users, times.astype(np.float32))
 
     @classmethod
     def joined(cls, days: Iterable["Asked"]) -> "Asked":
@@ -273,7 +273,7 @@ class Year:
     rows: int = 200
     repeated: Literal["", "one", "nightly"] = ""  # a user asks one query in a tenth of the rows
     by_user: bool = False  # whether those rows say that they are one user's
-    people: int = 0  # who come back, each with three labels of their own; 0: all are strangers
+    people: int = 0  # who come back, each with three labels of their own; 0: everybody comes once
     replaced: float = 0.0  # the share of the people whose place another one takes each day
     weekly: bool = False  # at weekends, half of the labels are three times as frequent
     seasonal: bool = False
@@ -293,7 +293,7 @@ YEARS = {
 
 def simulated_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
     """Its alarms, and how often each signal said drift over each window."""
-    asked = people(rows, kind, rng) if kind.people else strangers(rows, kind, rng)
+    asked = people(rows, kind, rng) if kind.people else new_users(rows, kind, rng)
     count = PARAMS.reference_rows if kind.seasonal else REFERENCE
     watch = Watch.over(rows, a_month(asked, count), rows.inside, rng, seasonal=kind.seasonal)
     repeated = repeating(rows, kind, rng)
@@ -317,7 +317,7 @@ def a_month(asked: Traffic, count: int) -> Asked:
     return Asked.joined(asked(day - MONTH, a_day) for day, a_day in enumerate(counts))
 
 
-def strangers(rows: Rows, kind: Year, rng: Generator) -> Traffic:
+def new_users(rows: Rows, kind: Year, rng: Generator) -> Traffic:
     decks = weekly_decks(rows, rng) if kind.weekly else [rows.inside] * WEEK
     return lambda day, count: Asked.on(day, rng.choice(decks[day % WEEK], count))
 
@@ -421,7 +421,7 @@ def changes(rows: Rows, rng: Generator) -> dict[str, Night]:
 
 def nights_until_alarm(rows: Rows, seasonal: bool, rng: Generator) -> Outcome:
     """Nights of each change until the first that says drift, 31 where none of 30 does."""
-    every, asked = np.arange(len(rows.batch)), strangers(rows, Year(), rng)
+    every, asked = np.arange(len(rows.batch)), new_users(rows, Year(), rng)
     count = PARAMS.reference_rows if seasonal else REFERENCE
     watch = Watch.over(rows, a_month(asked, count), every, rng, seasonal=seasonal)
     calm = [watch.night(asked(day, CHANGED_ROWS)) for day in range(CALM)]

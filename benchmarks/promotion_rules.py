@@ -8,7 +8,8 @@ champion. Item scores are simulated with the features of real ones: every system
 on each item, which stays with it for as long as it is champion; scores are skewed, some answers are
 equal, a preference is a win, a loss or a tie. Printed first: the standard deviations and
 correlations that the differences then have. Where fresh items come, our policies let the
-challengers that they held since the last promotion sit them first, as `incumbent rechallenge` does.
+challengers that they held since the last promotion be compared on them first, as
+`incumbent reevaluate` does.
 """
 
 import argparse
@@ -39,8 +40,8 @@ GRID = np.linspace(-5, 5, 2001)
 SKEWED = (stats.gamma.ppf(stats.norm.cdf(GRID), 3) - 3) / np.sqrt(3)
 
 NIGHTS = 100
-RETRIES = 3  # held challengers that sit a fresh exam again, the most promising ones
-FRESH = 30  # nights after which there are new exam and dev items, where a scenario asks for it
+RETRIES = 3  # held challengers that are compared on fresh items, the most promising ones
+FRESH = 30  # nights after which there are new sealed and dev items, where a scenario asks for it
 STRICT, GUARDED = Policy(), Policy(kind="guarded", margins={"rougeL": 0.02, "semantic": 0.02})
 
 
@@ -96,13 +97,13 @@ def preference_shift(effect: float) -> float:
 
 
 @dataclass
-class Exam:
+class EvalSets:
     """A champion's luck on the items of the sealed and the dev part, and what happened since."""
 
     sealed: Array
     dev: Array
     ledger: list[ChampionLooks] = field(default_factory=list)
-    champions: int = 0  # before this one, at this exam
+    champions: int = 0  # before this one, on these items
     # True effect of each challenger that was held, by how far it was from winning.
     held: dict[float, tuple[float, ...]] = field(default_factory=dict)
 
@@ -116,11 +117,11 @@ class Night:
     effect: Array
     pairings: tuple[Pairing, Pairing]
 
-    def on_sealed(self, exam: Exam) -> Array:
-        return differences(exam.sealed, self.sealed, self.effect, self.pairings[0])
+    def on_sealed(self, items: EvalSets) -> Array:
+        return differences(items.sealed, self.sealed, self.effect, self.pairings[0])
 
-    def on_dev(self, exam: Exam) -> Array:
-        return differences(exam.dev, self.dev, self.effect, self.pairings[1])
+    def on_dev(self, items: EvalSets) -> Array:
+        return differences(items.dev, self.dev, self.effect, self.pairings[1])
 
 
 def measured(d: Array, policy: Policy) -> dict[str, MetricEvidence]:
@@ -147,31 +148,31 @@ def measured(d: Array, policy: Policy) -> dict[str, MetricEvidence]:
     return found
 
 
-def by_policy(policy: Policy, night: Night, exam: Exam) -> bool:
-    """Our way: qualify on dev, open the exam, decide at the level of this look."""
+def by_policy(policy: Policy, night: Night, items: EvalSets) -> bool:
+    """Our way: qualify on dev, look at the sealed items, decide at the level of this look."""
     parts = {"pins": None, "policy": policy.digest, "slices": {}, "sealed": {}}
-    evidence = Evidence.model_construct(**parts, dev=measured(night.on_dev(exam), policy))
+    evidence = Evidence.model_construct(**parts, dev=measured(night.on_dev(items), policy))
     if unqualified(evidence, policy):
         return False
-    champion = str(exam.champions)
-    opening = next_look(exam.ledger, champion, policy.alpha)
-    sealed = {"sealed": measured(night.on_sealed(exam), policy)}
+    champion = str(items.champions)
+    look = next_look(items.ledger, champion, policy.alpha)
+    sealed = {"sealed": measured(night.on_sealed(items), policy)}
     judged = evidence.model_copy(update=sealed)
-    decision = rule(judged, policy, opening.number, opening.budget)
+    decision = rule(judged, policy, look.number, look.budget)
     promoted = decision.verdict is Verdict.PROMOTE
-    spent = 0.0 if promoted else opening.level(policy.alpha)
-    look = ChampionLooks(champion=champion, count=1, promoted=int(promoted), spent=spent)
-    exam.ledger.append(look)
+    spent = 0.0 if promoted else look.level(policy.alpha)
+    taken = ChampionLooks(champion=champion, count=1, promoted=int(promoted), spent=spent)
+    items.ledger.append(taken)
     if decision.verdict is Verdict.HOLD:
-        exam.held[max(found.p for found in sealed["sealed"].values())] = tuple(night.effect)
+        items.held[max(found.p for found in sealed["sealed"].values())] = tuple(night.effect)
     return promoted
 
 
-def by_means(says: Callable[[Array], bool], night: Night, exam: Exam) -> bool:
-    return says(night.on_sealed(exam).mean(axis=0))
+def by_means(says: Callable[[Array], bool], night: Night, items: EvalSets) -> bool:
+    return says(night.on_sealed(items).mean(axis=0))
 
 
-Rule = Callable[[Night, Exam], bool]
+Rule = Callable[[Night, EvalSets], bool]
 RULES: dict[str, Rule] = {
     "rougeL >=": partial(by_means, lambda means: bool(means[0] >= 0)),
     "all means >": partial(by_means, lambda means: bool((means > 0).all())),
@@ -208,19 +209,19 @@ def replay(seed: int, scenario: Scenario, n: int) -> dict[str, Outcome]:
     """One run of all rules over the same challengers, n sealed and n dev items."""
     rng = np.random.default_rng(seed)
     outcomes = {name: Outcome() for name in RULES}
-    first = Exam(luck(rng, n), luck(rng, n))
-    exams = {name: Exam(first.sealed, first.dev) for name in RULES}
+    first = EvalSets(luck(rng, n), luck(rng, n))
+    sets = {name: EvalSets(first.sealed, first.dev) for name in RULES}
     for number in range(NIGHTS):
         if scenario.fresh and number and number % scenario.fresh == 0:
-            for name, old in exams.items():
-                exams[name] = Exam(luck(rng, n), luck(rng, n))
+            for name, old in sets.items():
+                sets[name] = EvalSets(luck(rng, n), luck(rng, n))
                 for _, effect in sorted(old.held.items())[:RETRIES]:
-                    if sit(name, draw_night(rng, n, np.array(effect)), exams, outcomes):
+                    if meet(name, draw_night(rng, n, np.array(effect)), sets, outcomes):
                         break  # the others were held against another champion
         effect = np.array(scenario.effects[rng.choice(len(scenario.chances), p=scenario.chances)])
         night = draw_night(rng, n, effect)
         for name in RULES:
-            sit(name, night, exams, outcomes)
+            meet(name, night, sets, outcomes)
     return outcomes
 
 
@@ -228,13 +229,13 @@ def draw_night(rng: np.random.Generator, n: int, effect: Array) -> Night:
     return Night(luck(rng, n), luck(rng, n), effect, (Pairing.draw(rng, n), Pairing.draw(rng, n)))
 
 
-def sit(name: str, night: Night, exams: dict[str, Exam], outcomes: dict[str, Outcome]) -> bool:
+def meet(name: str, night: Night, sets: dict[str, EvalSets], outcomes: dict[str, Outcome]) -> bool:
     """One challenger before one rule; a winner is the rule's champion from then on."""
-    if not RULES[name](night, exams[name]):
+    if not RULES[name](night, sets[name]):
         return False
     outcomes[name].quality += float(night.effect.mean())
     outcomes[name].promoted.append(float(night.effect.min()))
-    exams[name] = Exam(night.sealed, night.dev, exams[name].ledger, exams[name].champions + 1)
+    sets[name] = EvalSets(night.sealed, night.dev, sets[name].ledger, sets[name].champions + 1)
     return True
 
 
@@ -325,7 +326,7 @@ def harmed_slice(seed: int, n: int) -> tuple[bool, ...]:
 
 
 def print_single_nights(sizes: Sequence[int], runs: int, processes: int) -> None:
-    print("\nbetter by 0.05 on all three, first opening: nights promoted")
+    print("\nbetter by 0.05 on all three, first look: nights promoted")
     print(f"{'':<8}{'qualified':>12}{'strict':>10}{'and qualified':>15}{'guarded':>10}")
     with ProcessPoolExecutor(processes) as pool:
         for n in sizes:
@@ -333,9 +334,7 @@ def print_single_nights(sizes: Sequence[int], runs: int, processes: int) -> None
             qualified, strict, guarded = found.mean(axis=0)
             both = (found[:, 0] & found[:, 1]).mean()
             print(f"n = {n:<4}{qualified:>12.0%}{strict:>10.0%}{both:>15.0%}{guarded:>10.0%}")
-        print(
-            "\na fifth of the items loses 0.10, the rest gains 0.03: nights promoted, first opening"
-        )
+        print("\na fifth of the items loses 0.10, the rest gains 0.03: nights promoted, first look")
         found = np.array(list(pool.map(partial(harmed_slice, n=500), range(runs), chunksize=5)))
     seeing, blind, means = found.mean(axis=0)
     print(f"n = 500  strict {seeing:.1%}, without slices {blind:.1%}, all means > {means:.1%}")

@@ -78,8 +78,8 @@ def filled(root: Path, size: int) -> Registry:
     registry = Registry(root, FAMILY, actor="benchmark")
     for number in range(256):
         (root / "artifacts" / f"{number:02x}").mkdir(parents=True)
-    told = list(history(size))
-    submitted = [version for _, version in told if version]
+    made_up = list(history(size))
+    submitted = [version for _, version in made_up if version]
     rows = [
         {
             "family": FAMILY,
@@ -92,20 +92,20 @@ def filled(root: Path, size: int) -> Registry:
     ]
     chained = [
         beside(event) | {"record": event.canonical().decode(), "digest": event.digest}
-        for event, _ in told
+        for event, _ in made_up
     ]
-    last = max(event.version for event, _ in told if event.kind == "promote")
+    last = max(event.version for event, _ in made_up if event.kind == "promote")
     with writing(registry.engine) as connection:
         connection.execute(insert(versions), rows)
         connection.execute(insert(events), chained)
-        seat = {"family": FAMILY, "name": CHAMPION, "number": last}
-        connection.execute(insert(aliases).values(seat))
+        alias = {"family": FAMILY, "name": CHAMPION, "number": last}
+        connection.execute(insert(aliases).values(alias))
     return registry
 
 
 def history(size: int) -> Iterator[tuple[Event, AdapterVersion | None]]:
     """The events of that many versions, each submission with its version."""
-    previous, seat, seq = GENESIS, None, 0
+    previous, champion, seq = GENESIS, None, 0
 
     def event(number: int, detail: Detail) -> Event:
         nonlocal previous, seq
@@ -138,7 +138,7 @@ def history(size: int) -> Iterator[tuple[Event, AdapterVersion | None]]:
         yield event(number, decided), None
         if number % 10 == 1:
             promotion = Promotion(
-                displaced=seat,
+                displaced=champion,
                 by="policy",
                 forced=0,
                 counts_from=1,
@@ -149,7 +149,7 @@ def history(size: int) -> Iterator[tuple[Event, AdapterVersion | None]]:
                 decision=None,
             )
             yield event(number, promotion), None
-            seat = number
+            champion = number
 
 
 # --- our side -----------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from project.paths import RAW
 from project.records.data import Row
 from project.records.record import write_records
 from project.settings import load
-from project.stage import run_stage
 
 
 def main() -> None:
@@ -32,7 +31,3 @@ def read_source(source: Source) -> Iterator[Row]:
     else:
         for package in source.packages:
             yield from read_package(package)
-
-
-if __name__ == "__main__":
-    run_stage(main)

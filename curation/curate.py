@@ -13,7 +13,6 @@ from project.paths import CURATED, RAW
 from project.records.data import Message, Row, Split
 from project.records.record import write_records
 from project.settings import load
-from project.stage import run_stage
 
 
 def main() -> None:
@@ -34,8 +33,8 @@ def main() -> None:
             write_records(draft / f"{part}.jsonl", chosen)
     sizes = ", ".join(f"{len(chosen)} {part}" for part, chosen in parts.items())
     print(
-        f"{len(raw)} rows, {len(distinct)} without repeats, {len(kept)} without surplus twins; "
-        f"taken: {sizes}"
+        f"{len(raw)} rows, {len(distinct)} without repeats, {len(kept)} without surplus "
+        f"near-duplicates; taken: {sizes}"
     )
 
 
@@ -92,7 +91,7 @@ def draw(
     """The lot of each family, and the rows with their family as group.
 
     A family has the highest lot of its groups. So as the data grow and families merge, a row keeps
-    its side or moves towards training: what a champion was trained on never becomes its exam. A row
+    its side or moves towards training: what a champion was trained on is never an eval item. A row
     for training only takes its family there.
     """
     lots: dict[str, float] = {}
@@ -124,7 +123,3 @@ def side(lot: float, params: CurateParams) -> Split:
 def lot(seed: int, name: str) -> float:
     """A number in [0, 1) that is a function of seed and name, spread evenly over names."""
     return int(digest_json([seed, name])[:13], 16) / 16**13
-
-
-if __name__ == "__main__":
-    run_stage(main)

@@ -1,4 +1,4 @@
-"""What the curation stages may be told."""
+"""Settings of the curation stages."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -42,16 +42,17 @@ class CollectParams(Settings):
 
 
 class CurateParams(Settings):
-    max_per_group: PositiveInt | None = None  # rows kept of one family of twins; null: all
-    similarity: float = Field(default=0.8, gt=0, le=1)  # word overlap from which answers are twins
+    max_per_group: PositiveInt | None = None  # rows kept of a group of near-duplicates; null: all
+    # Answers whose words overlap this much are near-duplicates.
+    similarity: float = Field(default=0.8, gt=0, le=1)
     dev_share: float = Field(default=0.15, gt=0, lt=1)  # of the groups
     sealed_share: float = Field(default=0.25, gt=0, lt=1)
     train: PositiveInt | None = None  # rows taken of each part; null: all
     dev: PositiveInt | None = None
     sealed: PositiveInt | None = None
     seed: NonNegativeInt = 0
-    # Sources (file names) whose rows are for training only, with all their twins. They come first,
-    # and replace the rows that ask the same.
+    # Sources (file names) whose rows are for training only, with all their near-duplicates. They
+    # come first, and replace the rows that ask the same.
     train_only: tuple[str, ...] = ()
     # Sources whose rows are taken first of each part, such as what was labelled since: where the
     # number of rows is limited, the older ones are replayed beside them.

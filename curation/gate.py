@@ -7,7 +7,6 @@ import yaml
 from project.errors import IncumbentError
 from project.paths import DATASET, GATE_PAGE, GATE_REPORT, rows_of
 from project.records.data import DatasetVersion, GateReport, Row, Severity, Split
-from project.stage import run_stage
 
 LOCK = Path("dvc.lock")
 
@@ -39,7 +38,3 @@ def dvc_revision() -> str | None:
     stages = yaml.safe_load(LOCK.read_bytes())["stages"] if LOCK.exists() else {}
     outputs = stages.get("curate", {}).get("outs", [])
     return next((out["md5"] for out in outputs), None)
-
-
-if __name__ == "__main__":
-    run_stage(main)

@@ -11,7 +11,6 @@ from project.html import render
 from project.paths import CURATED, GATE_PAGE, GATE_REPORT, rows_of
 from project.records.data import GateReport, Row, Split
 from project.settings import load, read_settings
-from project.stage import run_stage
 
 TEMPLATE = Path(__file__).parent / "templates" / "gate.html"
 
@@ -35,7 +34,3 @@ def main() -> None:
 
 def read_parts() -> dict[Split, tuple[Row, ...]]:
     return {part: Row.read_lines(rows_of(part)) for part in Split}
-
-
-if __name__ == "__main__":
-    run_stage(main)

@@ -1,4 +1,4 @@
-"""What the evaluation stages may be told; the policy of promotion stands in policy.py."""
+"""Settings of the evaluation stages; the policy of promotion is in decision/policy.py."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -40,7 +40,7 @@ class Prices(Settings):
 
 
 class MetricChoice(Settings):
-    """A scorer: one of evaluation.scorer_class.BUILT_IN, or a user's own as `module:Class`.
+    """A scorer: one of evaluation.scoring.built_in.SCORERS, or a user's own as `module:Class`.
 
     In params.yaml a bare name means the scorer without options.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from evaluation.evaluation_settings import Decoding, FewShot
 from evaluation.general_ability.suite import SUITE, read_suite
-from evaluation.generation.answers import Respondent, answers_of
+from evaluation.generation.answers import Respondent, Role, answers_of
 from evaluation.generation.systems import registered, respondent
 from project.files import staged_folder
 from project.paths import ADAPTER, ADAPTER_FILES, ANSWERS, BASE, CHAMPION, NUMERICS, rows_of
@@ -13,7 +13,6 @@ from project.records.adapters import Adapter, ModelPin, Numerics, Opponent
 from project.records.data import Row, Split
 from project.records.record import write_records
 from project.settings import load
-from project.stage import run_stage
 
 Parts = Mapping[str, Sequence[Row]]
 
@@ -28,17 +27,17 @@ class Assignment:
 
 def main() -> None:
     with staged_folder(ANSWERS) as draft:
-        for name, sitting in assignments().items():
-            for part, rows in sitting.parts.items():
-                answers = sitting.respondent.answers(rows, f"{name}, {part}")
+        for name, assigned in assignments().items():
+            for part, rows in assigned.parts.items():
+                answers = assigned.respondent.answers(rows, f"{name}, {part}")
                 write_records(draft / answers_of(name, part).name, answers)
 
 
-def assignments() -> dict[str, Assignment]:
+def assignments() -> dict[Role, Assignment]:
     """Who answers what: champion and challenger all parts, the others the sealed one.
 
-    The fixed reference sits where it is another than the champion, the base with a few-shot prompt
-    where params.yaml asks for it.
+    The regression baseline answers where it is another than the champion, the base with a few-shot
+    prompt where params.yaml asks for it.
     """
     base, opponent = ModelPin.read(BASE), Opponent.read(CHAMPION)
     numerics = Numerics.read(NUMERICS)
@@ -49,25 +48,28 @@ def assignments() -> dict[str, Assignment]:
     sealed: Parts = {Split.SEALED: parts[Split.SEALED]}
     parts["general"] = [item.row for item in read_suite(SUITE)]
     made = Adapter.read(ADAPTER).files
-    seats = {
-        "champion": Assignment(registered(base, opponent.adapter, decoding, numerics), parts),
-        "challenger": Assignment(respondent(base, made, ADAPTER_FILES, decoding, numerics), parts),
+    champion = registered(base, opponent.adapter, decoding, numerics)
+    challenger = respondent(base, made, ADAPTER_FILES, decoding, numerics)
+    assigned = {
+        Role.CHAMPION: Assignment(champion, parts),
+        Role.CHALLENGER: Assignment(challenger, parts),
     }
     if opponent.reference:
         reference = registered(base, opponent.reference, decoding, numerics)
-        seats["reference"] = Assignment(reference, sealed)
+        assigned[Role.REFERENCE] = Assignment(reference, sealed)
     if few_shot.shots:
         asked: Parts = {Split.SEALED: prompted(sealed[Split.SEALED], few_shot.shots)}
-        seats["few-shot"] = Assignment(respondent(base, None, None, decoding, numerics), asked)
-    return seats
+        bare = respondent(base, None, None, decoding, numerics)
+        assigned[Role.FEW_SHOT] = Assignment(bare, asked)
+    return assigned
 
 
 def seconds() -> dict[str, float | None]:
     """The seconds that an answer to the sealed part took each system, where they are known."""
-    taken = {}
-    for name, sitting in assignments().items():
-        rows = sitting.parts[Split.SEALED]
-        total = sitting.respondent.seconds(rows)
+    taken: dict[str, float | None] = {}
+    for name, assigned in assignments().items():
+        rows = assigned.parts[Split.SEALED]
+        total = assigned.respondent.seconds(rows)
         taken[name] = None if total is None else total / len(rows)
     return taken
 
@@ -78,7 +80,3 @@ def prompted(rows: Sequence[Row], shots: int) -> list[Row]:
     train = [row for row in Row.read_lines(rows_of(Split.TRAIN)) if row.source in sources]
     shown = tuple(message for row in train[:shots] for message in (*row.prompt, *row.completion))
     return [row.model_copy(update={"prompt": shown + row.prompt}) for row in rows]
-
-
-if __name__ == "__main__":
-    run_stage(main)

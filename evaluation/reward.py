@@ -1,6 +1,6 @@
 """Stage `reward`: make the source of preference ready, and calibrate it on held-out pairs.
 
-Only the reward model has to be trained, on pairs whose prompts stand in no exam. A language model
+Only the reward model has to be trained, on pairs whose prompts are in no eval set. A language model
 as a judge is calibrated on the same held-out pairs, people's ballots against one another.
 """
 
@@ -22,10 +22,9 @@ from project.records.data import Row, Split
 from project.records.record import Record
 from project.records.scores import Calibration
 from project.settings import PARAMS, load
-from project.stage import run_stage
 
 
-class Source(Record):
+class PairSource(Record):
     """What the folder of stage `reward` is for."""
 
     source: str
@@ -34,7 +33,7 @@ class Source(Record):
 def main() -> None:
     params = load(PreferenceParams)
     with staged_folder(REWARD) as draft:
-        Source(source=params.source).write(draft / "source.json")
+        PairSource(source=params.source).write(draft / "source.json")
         if params.source == "reward":
             train(params.reward, draft)
     calibration = calibrated(params)
@@ -50,15 +49,18 @@ def train(params: RewardParams, folder: Path) -> None:
     from evaluation.preference.reward_training import train_reward
 
     learnt, held_out = parts(params)
-    exams = [row for split in (Split.DEV, Split.SEALED) for row in Row.read_lines(rows_of(split))]
+    evaluated = [
+        row for split in (Split.DEV, Split.SEALED) for row in Row.read_lines(rows_of(split))
+    ]
     given = read_pairs()
-    further = allowed(given, [*exams, *held_out])
+    further = allowed(given, [*evaluated, *held_out])
     made = pairs(learnt, own_answers(learnt))
     precision = Numerics.read(NUMERICS).precision
     train_reward([*made, *further], starting_point(params), params, precision, folder)
     print(
         f"learnt from {len(made)} pairs of training rows and {len(further)} from {PREFERENCES}/ "
-        f"({len(given) - len(further)} left out, whose prompt is examined or whose answers are one)"
+        f"({len(given) - len(further)} left out: an eval item has their prompt, or their answers "
+        "are equal)"
     )
 
 
@@ -94,7 +96,3 @@ def starting_point(params: RewardParams) -> Path:
             field="evaluation.preference.reward.model",
         )
     return folder
-
-
-if __name__ == "__main__":
-    run_stage(main)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
 from evaluation.general_ability.suite import CORRECT, SUITE, correct, read_suite
-from evaluation.generation.answers import Answer, answers_of
+from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.preference.comparison import Comparison, Judge
 from evaluation.preference.preference_sources import judge_of
 from evaluation.scoring.scorers import Scorer, Scores, load_scorers, score, scorers_digest
@@ -15,6 +15,7 @@ from project.paths import (
     ADAPTER,
     BASE,
     CHAMPION,
+    DIRECTIONS,
     EMBEDDER,
     EVAL_SET,
     NUMERICS,
@@ -25,9 +26,8 @@ from project.paths import (
 from project.records.adapters import Adapter, ModelPin, Numerics, Opponent
 from project.records.data import Row, Split
 from project.records.record import short, write_records
-from project.records.scores import EvalSet, Flags, ItemScore, ScorePins
+from project.records.scores import Directions, EvalSet, Flags, ItemScore, ScorePins
 from project.settings import load
-from project.stage import run_stage
 
 
 def main() -> None:
@@ -41,18 +41,20 @@ def main() -> None:
     with staged_folder(SCORES) as draft:
         for part in (Split.DEV, Split.SEALED):
             rows = Row.read_lines(rows_of(part))
-            table, flags = score_both(rows, part, "champion", scorers, judge)
+            table, flags = score_both(rows, part, Role.CHAMPION, scorers, judge)
             write_records(draft / f"{part}.jsonl", table)
             flags.write(draft / f"{part}.flags.json")
-            exam = eval_set_of(rows)
-            pins(exam, pinned).write(draft / f"{part}.pins.json")
+            eval_set = eval_set_of(rows)
+            pins(eval_set, pinned).write(draft / f"{part}.pins.json")
             print(f"scored {len(rows)} {part} items{flags}")
-        exam.write(draft / EVAL_SET.name)
-        for other in ("reference", "few-shot"):
+        eval_set.write(draft / EVAL_SET.name)
+        for other in (Role.REFERENCE, Role.FEW_SHOT):
             if answers_of(other, Split.SEALED).exists():
                 table, _ = score_both(rows, Split.SEALED, other, scorers)
                 write_records(draft / f"{other}.jsonl", table)
         write_records(draft / "general.jsonl", general_ability())
+        better = {name: way for scorer in scorers for name, way in scorer.better.items()}
+        Directions(better={**better, CORRECT: "more"}).write(draft / DIRECTIONS.name)
 
 
 def champion_name() -> str:
@@ -64,14 +66,14 @@ def champion_name() -> str:
 def score_both(
     rows: Sequence[Row],
     part: str,
-    opponent: str,
+    opponent: Role,
     scorers: Sequence[Scorer],
     judge: Judge | None = None,
 ) -> tuple[list[ItemScore], Flags]:
     """The challenger's scores on a part beside an opponent's, and what is odd about the items."""
     sides = {
         side: Answer.read_lines(answers_of(system, part))
-        for side, system in (("champion", opponent), ("challenger", "challenger"))
+        for side, system in zip(SIDES, (opponent, Role.CHALLENGER), strict=True)
     }
     scores = {side: score(scorers, rows, answers) for side, answers in sides.items()}
     preferences = ask_preference(rows, sides, judge) if judge else [None] * len(rows)
@@ -80,24 +82,24 @@ def score_both(
 
 
 def ask_preference(
-    rows: Sequence[Row], sides: Mapping[str, Sequence[Answer]], judge: Judge
+    rows: Sequence[Row], sides: Mapping[Role, Sequence[Answer]], judge: Judge
 ) -> list[float | None]:
-    contests = [
+    comparisons = [
         Comparison(item=row.id, prompt=row.prompt_text, champion=a.text, challenger=b.text)
-        for row, a, b in zip(rows, sides["champion"], sides["challenger"], strict=True)
+        for row, a, b in zip(rows, *(sides[role] for role in SIDES), strict=True)
     ]
-    return [judgement.chance for judgement in judge.prefer(contests)]
+    return [judgement.win_probability for judgement in judge.prefer(comparisons)]
 
 
 def item_score(
-    row: Row, i: int, scores: Mapping[str, Scores], preference: float | None = None
+    row: Row, i: int, scores: Mapping[Role, Scores], preference: float | None = None
 ) -> ItemScore:
     return ItemScore(
         item=row.id,
         cluster=row.group,
         slices=tuple(f"{key}={value}" for key, value in sorted(row.slices.items())),
-        champion={name: values[i] for name, values in scores["champion"].values.items()},
-        challenger={name: values[i] for name, values in scores["challenger"].values.items()},
+        champion={name: values[i] for name, values in scores[Role.CHAMPION].values.items()},
+        challenger={name: values[i] for name, values in scores[Role.CHALLENGER].values.items()},
         preference=preference,
     )
 
@@ -116,21 +118,21 @@ def general_ability() -> list[ItemScore]:
                 )
             }
         )
-        for side in ("champion", "challenger")
+        for side in SIDES
     }
     return [item_score(item.row, i, scores) for i, item in enumerate(suite)]
 
 
 def eval_set_of(rows: Sequence[Row]) -> EvalSet:
-    """The exam as the registry counts looks at it: whatever of an item changes makes it another."""
+    """The eval set as the registry counts looks at it: a changed item is another item."""
     return EvalSet(
         items=tuple(sorted(digest_json([r.prompt_text, r.completion_text]) for r in rows))
     )
 
 
-def pins(exam: EvalSet, scorers: str) -> ScorePins:
+def pins(eval_set: EvalSet, scorers: str) -> ScorePins:
     return ScorePins(
-        eval_set=exam.digest,
+        eval_set=eval_set.digest,
         base=ModelPin.read(BASE).weights,
         champion=Opponent.read(CHAMPION).adapter,
         challenger=Adapter.read(ADAPTER).files,
@@ -138,7 +140,3 @@ def pins(exam: EvalSet, scorers: str) -> ScorePins:
         scorers=scorers,
         numerics=Numerics.read(NUMERICS),
     )
-
-
-if __name__ == "__main__":
-    run_stage(main)

@@ -78,7 +78,7 @@ def main() -> None:
 
     users = Users()
     days = (START + timedelta(days=number) for number in range(100))
-    chapter(f"{BEFORE} days of traffic: the reference that its nights are held against")
+    chapter(f"{BEFORE} days of traffic: the reference that later nights are compared with")
     for _ in range(BEFORE):
         users.ask(next(days), new_share=0)
 
@@ -195,8 +195,8 @@ class Users:
             next(self.new if self.random.random() < new_share else self.old) for _ in range(A_DAY)
         ]
         label = f"{day}: {A_DAY} requests"
-        told = tqdm(served(champion).answer(rows), desc=label, total=A_DAY, unit="answer")
-        answers = {answer.item: answer.text for answer in told}
+        answering = tqdm(served(champion).answer(rows), desc=label, total=A_DAY, unit="answer")
+        answers = {answer.item: answer.text for answer in answering}
         context.traffic.append(
             Traffic(
                 id=f"{day}-{number}",

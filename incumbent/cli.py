@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from project.errors import IncumbentError
+from project.extras import name_missing_extras
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,14 +30,32 @@ ExitVerdict = Annotated[
 ]
 VersionNumber = Annotated[int, typer.Argument(min=1, help="The version's number.")]
 Promote = Annotated[
-    bool, typer.Option("--promote", help="Give it the seat if the verdict is PROMOTE.")
+    bool, typer.Option("--promote", help="Make it the champion if the verdict is PROMOTE.")
 ]
-Reason = Annotated[str, typer.Option(help="Why; it stands in the history.")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept in the history.")]
+
+
+def print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"incumbent {version('incumbent')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """What can be asked without a command."""
 
 
 @app.command()
 def status(json: Json = False) -> None:
-    """Where things stand: champion, newest challenger, openings of the exam."""
+    """Where things stand: champion, newest challenger, looks at the sealed eval set."""
     from incumbent.verbs.status import print_status
 
     print_status(json)
@@ -56,12 +75,21 @@ def decide(
     policy: Annotated[
         Path | None, typer.Option(help="A policy as YAML; `strict` if left out.")
     ] = None,
-    opening: Annotated[int, typer.Option(min=1, help="Which look at this exam it is.")] = 1,
+    look: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="The number of this look, a comparison on these items: later ones must show more.",
+        ),
+    ] = 1,
+    opening: Annotated[
+        int | None, typer.Option(min=1, hidden=True, help="The earlier name of --look.")
+    ] = None,
     general: Annotated[
         Path | None, typer.Option(help="A score table of a general-ability suite.")
     ] = None,
     reference: Annotated[
-        Path | None, typer.Option(help="The same items, the fixed reference as champion.")
+        Path | None, typer.Option(help="The same items, with the regression baseline as champion.")
     ] = None,
     json: Json = False,
     exit_verdict: ExitVerdict = False,
@@ -72,7 +100,7 @@ def decide(
     code = decide_on_scores(
         scores,
         policy_file=policy,
-        opening=opening,
+        look=opening or look,
         general=general,
         reference=reference,
         as_json=json,
@@ -111,21 +139,22 @@ def import_adapter(
     reason: Reason,
     json: Json = False,
 ) -> None:
-    """Check a stranger's adapter to the last byte, and register it as the next version."""
+    """Check a third-party adapter byte by byte, and register it as the next version."""
     from incumbent.verbs.import_adapter import import_adapter as take_in
 
     take_in(folder, reason=reason, as_json=json)
 
 
 @app.command()
-def rechallenge(
+@app.command("rechallenge", hidden=True)  # its earlier name
+def reevaluate(
     number: VersionNumber,
     promote: Promote = False,
-    reason: Reason = "sits the exam again",
+    reason: Reason = "evaluated again",
     json: Json = False,
     exit_verdict: ExitVerdict = False,
 ) -> None:
-    """Let a version that was held sit the exam again, after fresh items came."""
+    """Compare a version with the champion anew, such as after fresh eval items came."""
     from incumbent.verbs.reevaluate import reevaluate as evaluate_again
 
     code = evaluate_again(number, promote=promote, reason=reason, as_json=json)
@@ -185,7 +214,8 @@ def check_drift(
     current: Annotated[Path, typer.Option(help="Prompts as they are now: JSON Lines.")],
     text_field: Annotated[str, typer.Option(help="The field with a row's prompt.")] = "prompt",
     block_field: Annotated[
-        str | None, typer.Option(help="A field such as user: one of its values has one voice.")
+        str | None,
+        typer.Option(help="A field such as user: rows with the same value are not independent."),
     ] = None,
     alpha: Annotated[
         float, typer.Option(help="The chance of a false alarm, over all signals.")
@@ -234,6 +264,18 @@ def scheduler(
     from incumbent.verbs.nightly import run_scheduler
 
     run_scheduler(once=once)
+
+
+@app.command()
+def stage(name: Annotated[str, typer.Argument(help="As dvc.yaml has it, such as train.")]) -> None:
+    """Run one stage of the pipeline, as dvc.yaml does."""
+    from incumbent.pipeline import run_stage
+
+    try:
+        run_stage(name)
+    except KeyboardInterrupt:
+        typer.echo("interrupted: nothing half-written is kept; run it again to go on", err=True)
+        raise typer.Exit(130) from None
 
 
 @app.command()
@@ -314,12 +356,12 @@ def keygen(
 @app.command()
 def promote(
     number: VersionNumber,
-    reason: Annotated[str | None, typer.Option(help="Why; it stands in the history.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; it is kept in the history.")] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Without a verdict; needs a reason, marked for ever.")
     ] = False,
 ) -> None:
-    """Give the seat to a version whose decision says PROMOTE."""
+    """Make a version the champion, if its decision says PROMOTE."""
     from incumbent.verbs.promote import promote_version
 
     promote_version(number, reason, force=force)
@@ -335,14 +377,14 @@ def reject(number: VersionNumber, reason: Reason) -> None:
 
 @app.command()
 def alias(
-    name: Annotated[str, typer.Argument(help="Such as staging; `champion` is the seat.")],
+    name: Annotated[str, typer.Argument(help="A name such as staging, but not champion.")],
     to: Annotated[int | None, typer.Option(min=1, help="A version; nothing if left out.")] = None,
     expect: Annotated[
         int | None, typer.Option(min=1, help="What it names now; nothing if left out.")
     ] = None,
     reason: Reason = "moved by hand",
 ) -> None:
-    """Let a name stand for a version, if it still names what you expect."""
+    """Point an alias at a version, if it still names what you expect."""
     from incumbent.verbs.aliases import point_alias
 
     point_alias(name, to, expect, reason)
@@ -358,7 +400,7 @@ def delete(number: VersionNumber, reason: Reason) -> None:
 
 @app.command()
 def gc(
-    delete: Annotated[bool, typer.Option("--delete", help="Delete; else only tell.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete them; else list them.")] = False,
     json: Json = False,
 ) -> None:
     """Find artifacts that no version and no event names any more."""
@@ -374,7 +416,7 @@ def rollback(
     ] = None,
     reason: Reason = "rolled back by hand",
 ) -> None:
-    """Give the seat back to an earlier champion."""
+    """Make an earlier version champion again."""
     from incumbent.verbs.promote import roll_back
 
     roll_back(to, reason)
@@ -396,7 +438,8 @@ def history(
 def main() -> None:
     """Run a command; a known error becomes one line on stderr and its exit code."""
     try:
-        app()
+        with name_missing_extras():
+            app()
     except IncumbentError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

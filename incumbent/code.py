@@ -10,20 +10,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import grimp
-import yaml
 
-from evaluation.evaluation_settings import ScoringParams
-from evaluation.scoring.scorer_class import BUILT_IN
+from evaluation.evaluation_settings import MetricChoice, ScoringParams
+from evaluation.scoring.built_in import SCORERS, read_class
+from incumbent.pipeline import read_pipeline
 from project.canonical import digest_file
 from project.files import home
 from project.paths import CODE
-from project.records.record import Digest, Record, read_input
+from project.records.record import Digest, Record
 from project.settings import load
-from project.stage import run_stage
 
-PIPELINE = Path("dvc.yaml")
 PACKAGES = ("curation", "evaluation", "incumbent", "monitoring", "project", "registry", "training")
-PYTHON_M = "python -m "
 SCORES = "evaluation.score"  # the stage that runs a user's code too
 
 
@@ -44,15 +41,9 @@ def main() -> None:
 
 
 def stages() -> dict[str, str]:
-    """The module that each stage of the pipeline runs."""
-    found = yaml.safe_load(read_input(PIPELINE))["stages"]
-    commands = {name: str(stage.get("cmd", "")) for name, stage in found.items()}
-    modules = {
-        name: command.removeprefix(PYTHON_M).split()[0]
-        for name, command in commands.items()
-        if command.startswith(PYTHON_M)
-    }
-    return {name: module for name, module in modules.items() if module != __spec__.name}
+    """The module that each stage of the pipeline runs, this one left out."""
+    modules = {stage.name: stage.module for stage in read_pipeline() if stage.module}
+    return {name: module for name, module in modules.items() if module != __name__}
 
 
 def differing(old: Code, new: Code) -> list[str]:
@@ -65,16 +56,27 @@ def differing(old: Code, new: Code) -> list[str]:
 
 
 def code_of(module: str, imports: "Imports") -> Code:
-    """All code that a stage runs: what its module imports, scorers, and the templates they name."""
-    files = imports.of([module, *(scorers() if module == SCORES else ())])
+    """All code that a stage runs: what its module imports, scorers, and the files they name."""
+    chosen = load(ScoringParams).metrics if module == SCORES else ()
+    files = imports.of([module, *(class_name(choice)[0] for choice in chosen)])
     files |= templates(files.values())
+    files |= {file.as_posix(): file for choice in chosen for file in named_by(choice)}
     return Code(files={name: digest_file(path) for name, path in sorted(files.items())})
 
 
-def scorers() -> list[str]:
-    """The modules of the scorers that params.yaml names, ours and a user's."""
-    chosen = (choice.metric for choice in load(ScoringParams).metrics)
-    return [BUILT_IN.get(metric, metric).partition(":")[0] for metric in chosen]
+def class_name(choice: MetricChoice) -> tuple[str, str]:
+    """Module and class of a scorer that params.yaml names, ours or a user's."""
+    module, _, name = SCORERS.get(choice.metric, choice.metric).partition(":")
+    return module, name
+
+
+def named_by(choice: MetricChoice) -> list[Path]:
+    """The files that a scorer's options name; which options do, its class says."""
+    module, name = class_name(choice)
+    source = file_of(module)
+    options = getattr(read_class(source, name), "file_options", ()) if source else ()
+    named = (Path(str(choice.options[option])) for option in options if option in choice.options)
+    return [file for file in named if file.is_file()]
 
 
 def templates(modules: Iterable[Path]) -> dict[str, Path]:
@@ -163,7 +165,3 @@ def name_of(module: str, path: Path) -> str:
     """Such as training/train.py, wherever the package lies."""
     parts = module.split(".")
     return "/".join([*parts, path.name] if path.name == "__init__.py" else [*parts[:-1], path.name])
-
-
-if __name__ == "__main__":
-    run_stage(main)

@@ -46,7 +46,7 @@ def standing(bound: Bound) -> Text:
 
 def print_verdict(decision: Decision, subject: str = "") -> None:
     """The verdict, why, and how many items are missing."""
-    share = f" (opening {decision.opening}, alpha {decision.alpha:.4f})" if decision.alpha else ""
+    share = f" (look {decision.opening}, alpha {decision.alpha:.4f})" if decision.alpha else ""
     console.print(Text.assemble(subject, coloured(decision.verdict.value), share))
     for reason in decision.reasons:
         console.print(f"  {reason}")

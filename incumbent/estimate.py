@@ -1,4 +1,4 @@
-"""How long the pipeline will take on this machine, roughly: told before anything runs."""
+"""How long the pipeline will take on this machine, roughly: known before anything runs."""
 
 from curation.curation_settings import CurateParams
 from evaluation.evaluation_settings import Decoding, FewShot, PreferenceParams

@@ -28,7 +28,7 @@ class DriftParams(Settings):
     windows: tuple[int, ...] = (1, 2, 7, 28)
     minimum_units: int = Field(default=50, ge=10)  # users of a window; fewer say nothing
     minimum_effect: float = Field(default=0.02, ge=0, lt=1)  # the share of traffic that must move
-    # Where the reference comes from when a champion takes the seat: the traffic before that, the
+    # Where the reference comes from when a version becomes champion: the traffic before that, the
     # dataset that it was tuned on, or the dataset if there was no traffic at all.
     reference: Literal["auto", "traffic", "dataset"] = "auto"
     reference_rows: int = Field(default=10_000, ge=200)  # a sample, one of a user's day
@@ -62,4 +62,4 @@ class TriggerParams(Settings):
     backoff: float = Field(default=2.0, ge=1)  # times the cooldown after each challenger that lost
     queue: Path = Path("datasets/queue/labels.json")  # what to label, as Label Studio takes it
     retrain_hours: float = Field(default=12.0, gt=0)  # a longer retrain is stopped
-    promote: Literal["policy", "review"] = "policy"  # whether a winner takes the seat by itself
+    promote: Literal["policy", "review"] = "policy"  # whether a winner is promoted by itself

@@ -1,4 +1,4 @@
-"""The nightly job: check the day's traffic, do what follows, tell people."""
+"""The nightly job: check the day's traffic, do what follows, notify people."""
 
 from datetime import UTC, date, datetime, timedelta
 from threading import Event

@@ -68,13 +68,13 @@ def run_retrain(context: NightContext, night: Night, stop: Event) -> Night:
     limit = timedelta(hours=context.trigger.retrain_hours)
     made = retrain(stop, limit=limit, promote=promote, family=night.family, day=night.date)
     champion = context.registry.champion()
-    seated = champion is not None and champion.number == made.version
+    is_champion = champion is not None and champion.number == made.version
     outcome = RetrainOutcome.LOST
-    told = f"version {made.version}: {made.decision}"
+    reason = f"version {made.version}: {made.decision}"
     if made.version == night.champion:
-        told = f"nothing new was trained: is {LABELLED} among curation.collect.sources?"
+        reason = f"nothing new was trained: is {LABELLED} among curation.collect.sources?"
     elif made.verdict is Verdict.PROMOTE:
-        outcome = RetrainOutcome.PROMOTED if seated else RetrainOutcome.REVIEW
+        outcome = RetrainOutcome.PROMOTED if is_champion else RetrainOutcome.REVIEW
     return night.model_copy(
-        update={"outcome": outcome, "challenger": made.version, "reasons": (*night.reasons, told)}
+        update={"outcome": outcome, "challenger": made.version, "reasons": (*night.reasons, reason)}
     )

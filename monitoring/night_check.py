@@ -31,7 +31,7 @@ def check(context: NightContext, day: date) -> Night:
     before = nights_before(context.registry.engine, context.registry.family, day)
     champion = context.registry.champion()
     if champion is None:
-        return silent(context, day, None, "nobody holds the seat: there is no champion to watch")
+        return silent(context, day, None, "there is no champion to watch")
     references = find_or_freeze(context, champion, day, before)
     if isinstance(references, str):
         return silent(context, day, champion, references)

@@ -2,7 +2,7 @@
 
 A night is kept twice: its check, as soon as the verdict is there, and its end, with what a retrain
 came to. So a retrain that was interrupted goes on from the verdict that it follows from, even when
-the challenger has taken the seat already.
+the challenger is the champion already.
 """
 
 from datetime import date, datetime, timedelta

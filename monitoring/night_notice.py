@@ -1,4 +1,4 @@
-"""What people are told of a night."""
+"""What people are notified of about a night."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from registry.jobs.outbox import Notice
 
 
 def notices(night: Night) -> Iterator[Notice]:
-    """What people are told: that drift was found, or what was done about it."""
+    """The notice to people: that drift was found, or what was done about it."""
     if night.action is Action.NONE and night.verdict is not DriftVerdict.DRIFT:
         return
     what = night.outcome or night.action

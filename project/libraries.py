@@ -25,13 +25,13 @@ def settle() -> None:
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     settle_processor()
-    # Told at every import on CPUs with AVX512-BF16: that a kernel could not be downloaded.
+    # Logged at every import on CPUs with AVX512-BF16: that a kernel could not be downloaded.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
 
 
 def mix_precision(precision: str) -> dict[str, bool]:
-    """What a trainer's configuration is told of a precision: arguments for it.
+    """What a trainer's configuration says about a precision: arguments for it.
 
     Accelerate's own variable is set too: else it puts autocast into a float32 run.
     """

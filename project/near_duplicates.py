@@ -1,4 +1,4 @@
-"""Which rows are twins: the same group, or answers in nearly the same words."""
+"""Which rows are near-duplicates: the same group, or answers in nearly the same words."""
 
 import re
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ MIN_WORDS = 4
 
 
 def near_duplicate_groups(rows: Sequence[Row], similarity: float) -> list[str]:
-    """The family of each row: rows of one group, and twins, are of one family.
+    """The family of each row: rows of one group, and near-duplicates, are of one family.
 
-    Two answers are twins from a Jaccard index of their word sets of `similarity` on; being a twin
-    is transitive. Answers of fewer than four words ("yes", a class name) say too little to be
-    twins. A family is called after its alphabetically first group.
+    Two answers are near-duplicates where the Jaccard index of their word sets is at least
+    `similarity`, and so are their near-duplicates. Answers of fewer than four words ("yes", a class
+    name) say too little to count. A family is called after its alphabetically first group.
     """
     groups = np.array([row.group for row in rows])
     _, same_name = np.unique(groups, return_inverse=True)

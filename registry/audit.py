@@ -45,11 +45,11 @@ def damaged_looks(registry: Registry, history: list[Event]) -> list[str]:
         try:
             return list(changed_looks(connection, registry.artifacts, history))
         except IncumbentError:
-            return []  # a decision that cannot be read, which has been told of
+            return []  # a decision that cannot be read, which is reported already
 
 
 def unchanged(rows: Iterable[Row[Any]]) -> Iterator[Event]:
-    """The events that are as they were written; the others have been told of."""
+    """The events that are as they were written; the others are reported already."""
     for row in rows:
         with suppress(IncumbentError):
             yield event_of(row)
@@ -86,7 +86,7 @@ def changed_versions(connection: Connection, family: str, state: State) -> Itera
 
 
 def damaged_records(registry: Registry, history: list[Event]) -> Iterator[str]:
-    """What is wrong with the records that the events name, each told of once."""
+    """What is wrong with the records that the events name, each reported once."""
     seen: set[Digest] = set()
     for event in history:
         for digest in event.detail.kept():

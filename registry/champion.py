@@ -7,7 +7,6 @@ its bytes change.
 from project.errors import InputError
 from project.paths import ADAPTER, CHAMPION
 from project.records.adapters import Adapter
-from project.stage import run_stage
 from registry.reader import RegistryReader
 
 
@@ -15,7 +14,7 @@ def main() -> None:
     challenger = Adapter.read(ADAPTER)
     with RegistryReader.here() as registry:
         opponent = registry.opponent(challenger.files)
-        champion = registry.champion()
+        champion = registry.champion() if registry.is_champion(challenger.files) else None
     if opponent.base and opponent.base != challenger.base.weights:
         raise InputError(
             f"{opponent} stands on another base model than {challenger}: give adapters of this "
@@ -24,11 +23,7 @@ def main() -> None:
             field="registry.family",
         )
     opponent.write(CHAMPION)
-    if champion and champion.adapter.files == challenger.files:
-        print(f"the challenger is the champion, {champion.label}; it won its seat from {opponent}")
+    if champion:
+        print(f"the challenger is the champion, {champion.label}; it won against {opponent}")
     else:
         print(f"the challenger has to beat {opponent}")
-
-
-if __name__ == "__main__":
-    run_stage(main)

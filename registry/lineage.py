@@ -33,17 +33,17 @@ class Lineage(Record):
     history: tuple[Event, ...]
 
     @property
-    def opened(self) -> bool:
-        """Whether the sealed exam was opened: else nothing of it may be shown."""
+    def looked_at_sealed(self) -> bool:
+        """Whether the sealed eval set was looked at: else nothing of it may be shown."""
         return self.decision is not None and self.decision.opening is not None
 
     @property
     def sealed(self) -> Measured:
-        return self.evidence.sealed if self.evidence and self.opened else {}
+        return self.evidence.sealed if self.evidence and self.looked_at_sealed else {}
 
     @property
     def slices(self) -> dict[str, Measured]:
-        return self.evidence.slices if self.evidence and self.opened else {}
+        return self.evidence.slices if self.evidence and self.looked_at_sealed else {}
 
 
 def trace(reader: RegistryReader, number: int) -> Lineage:
@@ -76,7 +76,7 @@ def trace(reader: RegistryReader, number: int) -> Lineage:
 def gate_report(reader: RegistryReader, history: tuple[Event, ...]) -> GateReport | None:
     """The report of the data's checks, which is among the records that were submitted."""
     submitted = (e.detail for e in history if isinstance(e.detail, Submission))
-    for digest in next((told.records for told in submitted), ()):
+    for digest in next((submission.records for submission in submitted), ()):
         if "checks" in json.loads(reader.artifacts.get(digest)):
             return reader.artifacts.get_record(GateReport, digest)
     return None

@@ -1,4 +1,4 @@
-"""Reading the registry: versions, who holds the seat, and the history of both."""
+"""Reading the registry: versions, which of them is champion, and the history of both."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -121,7 +121,7 @@ class RegistryReader:
             return bool(connection.execute(query).scalar())
 
     def champion(self) -> AdapterVersion | None:
-        """Who holds the seat. One query."""
+        """The champion, if there is one yet. One query."""
         query = (
             select(versions.c.record)
             .join(
@@ -131,6 +131,10 @@ class RegistryReader:
             .where(aliases.c.family == self.family, aliases.c.name == CHAMPION)
         )
         return next(iter(self._read(AdapterVersion, query)), None)
+
+    def is_champion(self, adapter: Digest) -> bool:
+        champion = self.champion()
+        return champion is not None and champion.adapter.files == adapter
 
     def aliases(self) -> dict[str, int]:
         query = select(aliases.c.name, aliases.c.number).where(aliases.c.family == self.family)
@@ -145,7 +149,7 @@ class RegistryReader:
     def newest_event(self, number: int, kind: EventKind) -> Event | None:
         """The last event of a kind about a version. Raises IncumbentError if it was changed."""
         with self.engine.connect() as connection:
-            return self._newest(connection, kind, number)
+            return self.newest_on(connection, kind, number)
 
     def state(self, at: str | None = None) -> State:
         """What the events up to a moment make of the family, whatever the other tables say."""
@@ -159,22 +163,22 @@ class RegistryReader:
         return self.artifacts.get_record(Decision, decided.told(DecisionMade).decision)
 
     def rolled_back(self, number: int) -> bool:
-        """Whether a version lost the seat by a rollback, and was not decided on anew since."""
+        """Whether a version was rolled back as champion, and not decided on anew since."""
         with self.engine.connect() as connection:
-            return self._fallen(connection, number)
+            return self.fallen_on(connection, number)
 
     def tenure(self, number: int) -> tuple[Event | None, Event | None]:
-        """The events by which a version last gained the seat, and lost it again."""
+        """The events by which a version last became champion, and ceased to be it."""
         with self.engine.connect() as connection:
             return tenure.tenure(connection, self.family, number)
 
     def opponent(self, challenger: Digest) -> Opponent:
-        """Whom a challenger has to beat: the champion, or whom it beat if it holds the seat itself.
+        """Whom a challenger has to beat: the champion; or, if it is that itself, whom it beat.
 
         So the evidence that a champion won on is still what it is after the promotion.
         """
         champion, until = self.champion(), None
-        if champion and champion.adapter.files == challenger:
+        if champion and self.is_champion(challenger):
             won = self.newest_event(champion.number, "promote")
             assert won is not None, "the champion was promoted"
             beaten, until = won.told(Promotion).displaced, won.seq
@@ -190,6 +194,25 @@ class RegistryReader:
             reference=None if reference == adapter.files else reference,
         )
 
+    # --- on a connection that the caller has, to see what its transaction sees ------------------
+
+    def fallen_on(self, connection: Connection, number: int) -> bool:
+        """As rolled_back."""
+        decided = self.newest_on(connection, "decide", number)
+        return tenure.fallen(connection, self.family, number, decided.seq if decided else 0)
+
+    def alias_on(self, connection: Connection, name: str) -> int | None:
+        """The version that an alias names."""
+        query = select(aliases.c.number).where(
+            aliases.c.family == self.family, aliases.c.name == name
+        )
+        return connection.execute(query).scalar()
+
+    def newest_on(self, connection: Connection, kind: EventKind, number: int) -> Event | None:
+        """As newest_event."""
+        own = events.c.number == number
+        return tenure.first(connection, self.family, kind, own, newest=True)
+
     # --- one level down -------------------------------------------------------------------------
 
     def _of(self, family: str) -> Self:
@@ -199,24 +222,10 @@ class RegistryReader:
         return other
 
     def _reference(self, until: int | None) -> Digest | None:
-        """The adapter that the regression budget counts from, before event until."""
+        """The regression baseline: the adapter that the budget counts from, before event until."""
         with self.engine.connect() as connection:
             chosen = tenure.reference(connection, self.family, until)
         return self.version(chosen).adapter.files if chosen else None
-
-    def _fallen(self, connection: Connection, number: int) -> bool:
-        decided = self._newest(connection, "decide", number)
-        return tenure.fallen(connection, self.family, number, decided.seq if decided else 0)
-
-    def _alias(self, connection: Connection, name: str) -> int | None:
-        query = select(aliases.c.number).where(
-            aliases.c.family == self.family, aliases.c.name == name
-        )
-        return connection.execute(query).scalar()
-
-    def _newest(self, connection: Connection, kind: EventKind, number: int) -> Event | None:
-        own = events.c.number == number
-        return tenure.first(connection, self.family, kind, own, newest=True)
 
     def _own(self) -> Select[str]:
         return select(versions.c.record).where(versions.c.family == self.family)

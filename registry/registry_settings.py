@@ -21,7 +21,7 @@ class Keys(Record):
 
 
 class RegistryParams(Settings):
-    """Adapters of one family compete for one seat."""
+    """Adapters of one family compete to be its one champion."""
 
     family: str = Field(default="default", pattern=NAME)
     # SQLAlchemy and fsspec URLs; null: SQLite and a folder in the home of all state. An address
@@ -29,7 +29,7 @@ class RegistryParams(Settings):
     database: str | None = None
     artifacts: str | None = None
     roles: Path | None = None  # YAML: {submit, vote, promote: [names]}
-    public_keys: tuple[Path, ...] = ()  # signatures are held against these, as far as there are any
+    public_keys: tuple[Path, ...] = ()  # that signatures are checked with, if any
     require_signature: bool = False  # refuse to promote, export or deploy what nobody signed
 
     @property

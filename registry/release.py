@@ -1,4 +1,4 @@
-"""What is asked before a version is used or the seat moves: is it still what the events say?
+"""What is asked before a version is used or the champion changes: is it still what the events say?
 
 `registry/audit.py` checks everything and takes its time; these are the few rows that one change
 of the champion, or one use of a version, reads.
@@ -19,7 +19,7 @@ from registry.tenure import last_move
 
 
 def release(reader: RegistryReader, number: int) -> AdapterVersion:
-    """A version that may be used as it is: exported, deployed, or given the seat back.
+    """A version that may be used as it is: exported, deployed, or made champion again.
 
     Its row and all events about it are as they were written, its signature is as the settings want
     it, and every byte of its adapter is there. Raises InputError for a version that there is not or
@@ -55,12 +55,12 @@ def stored_digest(connection: Connection, version: AdapterVersion) -> Digest:
     return digest_bytes(connection.execute(query).scalar_one().encode())
 
 
-def refuse_moved(connection: Connection, family: str, seat: int | None) -> None:
-    """Raise IncumbentError unless the events too say that this version holds the seat."""
+def refuse_moved(connection: Connection, family: str, champion: int | None) -> None:
+    """Raise IncumbentError unless the events too say that this version is the champion."""
     moved = last_move(connection, family)
-    told = moved.version if moved else None
-    if told != seat:
+    recorded = moved.version if moved else None
+    if recorded != champion:
         raise IncumbentError(
-            f"version {seat} has the seat, but the events gave it to version {told}; "
+            f"the alias says that version {champion} is champion, the events say {recorded}; "
             "`incumbent verify` tells more"
         )

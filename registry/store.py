@@ -1,4 +1,4 @@
-"""The registry: nothing takes the seat without evidence, and nothing is ever lost."""
+"""The registry: nothing becomes champion without evidence, and nothing is ever lost."""
 
 import re
 from pathlib import Path
@@ -119,25 +119,25 @@ class Registry(RegistryReader):
             )
             self._append(connection, number, signing, reason)
 
-    def open_exam(self, pins: ScorePins, exam: EvalSet, number: int, alpha: float) -> Look:
-        """Which look at the exam this pair is, `alpha` being the policy's;
+    def count_look(self, pins: ScorePins, eval_set: EvalSet, number: int, alpha: float) -> Look:
+        """Which look at the sealed eval set this pair is, `alpha` being the policy's;
         registry/alpha_ledger/spending.py says what follows. The same pair again is the same look.
 
-        Looks count over all exams that share most items with this one: some new rows do not make a
-        fresh exam. Raises InputError when the scores are about another exam.
+        Looks count over all eval sets that share most items with this one: some new rows do not
+        make a fresh set. Raises InputError when the scores are of another eval set.
         """
-        if exam.digest != pins.eval_set:
-            raise InputError("the scores are not about the exam that is given: run `dvc repro`")
+        if eval_set.digest != pins.eval_set:
+            raise InputError("the scores are of another eval set than this one: run `dvc repro`")
         with writing(self.engine) as connection:
             if known := looks.find_look(connection, pins):
                 return known
-            self.artifacts.put_record(exam)
-            before = looks.looks_at(connection, self.artifacts, exam)
-            opening = next_look(before, pins.champion, alpha)
-            looks.record_look(connection, pins, opening, alpha)
-            told = looks.told(pins, opening, alpha)
-            self._append(connection, number, told, f"opening {opening.number} of the exam")
-        return opening
+            self.artifacts.put_record(eval_set)
+            before = looks.looks_at(connection, self.artifacts, eval_set)
+            look = next_look(before, pins.champion, alpha)
+            looks.record_look(connection, pins, look, alpha)
+            taken = looks.look_taken(pins, look, alpha)
+            self._append(connection, number, taken, f"look {look.number} at the sealed eval set")
+        return look
 
     def record_decision(
         self, number: int, decision: Decision, evidence: Evidence, policy: Record
@@ -152,7 +152,7 @@ class Registry(RegistryReader):
         with writing(self.engine) as connection:
             for record in (evidence, policy, decision):
                 self.artifacts.put_record(record)
-            newest = self._newest(connection, "decide", number)
+            newest = self.newest_on(connection, "decide", number)
             if newest is None or newest.detail != made:
                 self._append(connection, number, made, decision.reasons[0])
         self._sign_where_keyed(number)
@@ -160,14 +160,14 @@ class Registry(RegistryReader):
     def promote(
         self, number: int, reason: str, *, by: str = "person", force: bool = False
     ) -> AdapterVersion:
-        """Give the seat to a version whose newest decision says PROMOTE against the champion.
+        """Make a version champion whose newest decision says PROMOTE against the present champion.
 
         `by` is "person" for somebody who looked, "policy" for a program that followed the verdict.
         `force` does without a decision, and marks the version for ever.
 
-        One transaction: it reads the seat, compares, swaps and writes the event, or does nothing.
-        Promoting the champion again changes nothing. Raises IncumbentError when the evidence does
-        not fit.
+        One transaction: it reads the champion, compares, swaps and writes the event, or does
+        nothing. Promoting the champion again changes nothing. Raises IncumbentError when the
+        evidence does not fit.
         """
         self.roles.require("promote", self.actor)
         version = self.version(number)
@@ -176,15 +176,15 @@ class Registry(RegistryReader):
         signed = signatures.verified(self, version)
         with writing(self.engine) as connection:
             self._refuse_deleted(version)
-            seat = self._alias(connection, CHAMPION)
-            refuse_moved(connection, self.family, seat)
+            champion = self.alias_on(connection, CHAMPION)
+            refuse_moved(connection, self.family, champion)
             refuse_changed(connection, version)
-            if seat == number:
+            if champion == number:
                 return version
-            decision = None if force else self._winning(connection, version, seat)
+            decision = None if force else self._winning(connection, version, champion)
             signatures.refuse_stale(signed, version, decision or self.decision(number), self.keys)
             promotion = Promotion(
-                displaced=seat,
+                displaced=champion,
                 by=by,
                 forced=int(force),
                 counts_from=self._counts_from(connection, number, by),
@@ -203,30 +203,32 @@ class Registry(RegistryReader):
     def rollback(
         self, reason: str, to: int | None = None, *, expected: int | None = None
     ) -> AdapterVersion:
-        """Give the seat back: to the champion that the present one displaced, or to version `to`.
+        """Make an earlier champion champion again: the one before the present one, or version `to`.
 
         The old adapter's bytes are checked before anything moves. Raises InputError when there is
-        no earlier champion, or `to` never was one; IncumbentError when the seat is no longer held
-        by version `expected`.
+        no earlier champion, or `to` never was one; IncumbentError when version `expected` is no
+        longer the champion.
         """
         self.roles.require("promote", self.actor)
         with writing(self.engine) as connection:
-            seat = self._alias(connection, CHAMPION)
-            refuse_moved(connection, self.family, seat)
-            if expected is not None and seat != expected:
-                raise IncumbentError(f"version {seat} holds the seat, not {expected}: look again")
-            won = self._newest(connection, "promote", seat) if seat else None
+            champion = self.alias_on(connection, CHAMPION)
+            refuse_moved(connection, self.family, champion)
+            if expected is not None and champion != expected:
+                raise IncumbentError(
+                    f"the champion is version {champion} now, not {expected}: nothing was changed"
+                )
+            won = self.newest_on(connection, "promote", champion) if champion else None
             promotion = won.told(Promotion) if won else None
             target = to or (promotion.displaced if promotion else None)
             if target is None:
                 raise InputError(f"{self.family} has no earlier champion to roll back to")
             version = self.version(target)
-            if self._newest(connection, "promote", version.number) is None:
+            if self.newest_on(connection, "promote", version.number) is None:
                 raise InputError(f"{version.label} never was champion")
             version = release(self, version.number)
-            if version.number != seat:
+            if version.number != champion:
                 self._move(connection, CHAMPION, version.number)
-                self._append(connection, version.number, Rollback(displaced=seat), reason)
+                self._append(connection, version.number, Rollback(displaced=champion), reason)
                 if promotion and promotion.decision:
                     lost = self.artifacts.get_record(Decision, promotion.decision)
                     looks.note_promotion(connection, lost, promoted=False)
@@ -237,29 +239,32 @@ class Registry(RegistryReader):
         self.roles.require("promote", self.actor)
         version = self.version(number)
         with writing(self.engine) as connection:
-            if self._alias(connection, CHAMPION) == number:
+            if self.alias_on(connection, CHAMPION) == number:
                 raise InputError(f"{version.label} is the champion: roll it back instead")
-            if self._newest(connection, "reject", number) is None:
+            if self.newest_on(connection, "reject", number) is None:
                 self._append(connection, number, Rejection(), reason)
         return version
 
     def point(self, name: str, number: int | None, reason: str, *, expected: int | None) -> None:
         """Let an alias name a version, or with None nothing; `expected` is what it names now.
 
-        Raises InputError for the seat, which only a promotion or a rollback moves, and
+        Raises InputError for `champion`, which only a promotion or a rollback moves, and
         IncumbentError when the alias names something else than expected.
         """
         self.roles.require("promote", self.actor)
         if not re.match(NAME, name):
             raise InputError(f"an alias is [a-z0-9-], at most 63 characters, and {name!r} is none")
         if name == CHAMPION:
-            raise InputError("the seat moves by `incumbent promote` and `incumbent rollback` only")
+            raise InputError("`incumbent promote` and `rollback` alone change the champion")
         with writing(self.engine) as connection:
             if number is not None:
                 self._refuse_deleted(self.version(number))
-            held = self._alias(connection, name)
+            held = self.alias_on(connection, name)
             if held != expected:
-                raise IncumbentError(f"alias {name} names {held}, not {expected}: look again")
+                raise IncumbentError(
+                    f"alias {name} names {held or 'nothing'} now, not {expected or 'nothing'}: "
+                    "nothing was changed"
+                )
             if number == held:
                 return
             self._move(connection, name, number)
@@ -279,7 +284,7 @@ class Registry(RegistryReader):
         judge: Path | None,
         reason: str,
     ) -> Event:
-        """Keep the traffic that a version is held against from a day on, and the folder of the
+        """Keep the traffic that a version is compared with from a day on, and the folder of the
         model that judged its answers.
 
         Of each kind the first one stays, unless it was seen by another embedder.
@@ -287,7 +292,7 @@ class Registry(RegistryReader):
         self.roles.require("submit", self.actor)
         folder = self.artifacts.take_folder(judge) if judge else None
         with writing(self.engine) as connection:
-            known = self._newest(connection, kind, number)
+            known = self.newest_on(connection, kind, number)
             if known and known.told(PromptReference).embedder == embedder:
                 return known
             self._refuse_deleted(self.version(number))
@@ -338,28 +343,28 @@ class Registry(RegistryReader):
             self.sign(number, self.keys.private, reason)
 
     def _winning(
-        self, connection: Connection, version: AdapterVersion, seat: int | None
+        self, connection: Connection, version: AdapterVersion, champion: int | None
     ) -> Decision:
-        """The decision that lets this version take this seat. Raises IncumbentError without one."""
-        decided = self._newest(connection, "decide", version.number)
+        """The decision by which a version replaces this champion. Raises IncumbentError without."""
+        decided = self.newest_on(connection, "decide", version.number)
         if decided is None:
             raise IncumbentError(f"{version.label} was never decided on: run `incumbent submit`")
-        if rejected := self._newest(connection, "reject", version.number):
+        if rejected := self.newest_on(connection, "reject", version.number):
             raise IncumbentError(
                 f"{version.label} was rejected by {rejected.actor}: {rejected.reason}"
             )
-        if self._fallen(connection, version.number):
+        if self.fallen_on(connection, version.number):
             raise IncumbentError(
                 f"{version.label} was rolled back; evidence from before that does not bring it "
                 f"back, `incumbent rollback --to {version.number}` does"
             )
         decision = self.artifacts.get_record(Decision, decided.told(DecisionMade).decision)
-        champion = self.version(seat).adapter.files if seat else None
-        self._check(version, decision, champion)
+        beaten = self.version(champion).adapter.files if champion else None
+        self._check(version, decision, beaten)
         return decision
 
     def _counts_from(self, connection: Connection, number: int, by: str) -> int:
-        """The version that the regression budget counts from once this one has the seat."""
+        """The regression baseline once this version is champion: what the budget counts from."""
         if by == "person":
             return number
         return reference(connection, self.family) or number

@@ -1,4 +1,4 @@
-"""How versions came to the seat and lost it: each question takes a few steps in the index."""
+"""How versions became champion and ceased to be it: each question takes a few index steps."""
 
 from sqlalchemy import ColumnElement, Connection, select
 
@@ -14,13 +14,13 @@ Where = ColumnElement[bool]
 
 
 def last_move(connection: Connection, family: str, *where: Where) -> Event | None:
-    """The newest event that gave the seat to somebody. Raises IncumbentError if it was changed."""
+    """The newest event that made a version champion. Raises IncumbentError if it was changed."""
     newest = [first(connection, family, kind, *where, newest=True) for kind in MOVES]
     return max(filter(None, newest), key=lambda event: event.seq, default=None)
 
 
 def move_after(connection: Connection, family: str, seq: int) -> Event | None:
-    """The event that gave the seat to the next one."""
+    """The event that made the next version champion."""
     later = events.c.seq > seq
     oldest = [first(connection, family, kind, later, newest=False) for kind in MOVES]
     return min(filter(None, oldest), key=lambda event: event.seq, default=None)
@@ -29,13 +29,13 @@ def move_after(connection: Connection, family: str, seq: int) -> Event | None:
 def tenure(
     connection: Connection, family: str, number: int, *where: Where
 ) -> tuple[Event | None, Event | None]:
-    """The events by which a version last gained the seat, and lost it again."""
+    """The events by which a version last became champion, and ceased to be it."""
     gained = last_move(connection, family, events.c.number == number, *where)
     return gained, move_after(connection, family, gained.seq) if gained else None
 
 
 def fallen(connection: Connection, family: str, number: int, since: int) -> bool:
-    """Whether a rollback took the seat from a version after event `since`."""
+    """Whether a version was rolled back as champion after event `since`."""
     gained, lost = tenure(connection, family, number)
     while gained and (lost is None or lost.seq > since):
         if lost and lost.kind == "rollback":
@@ -45,7 +45,7 @@ def fallen(connection: Connection, family: str, number: int, since: int) -> bool
 
 
 def reference(connection: Connection, family: str, until: int | None = None) -> int | None:
-    """The version that the regression budget counts from, before event until.
+    """The regression baseline, from which the budget counts, before event until.
 
     It is the last champion that a person approved, by promoting it by hand or by rolling back to
     it; else the first champion.
@@ -63,7 +63,7 @@ def looked_up(connection: Connection, family: str, earlier: list[Where]) -> Even
     back = first(connection, family, "rollback", *earlier, newest=True)
     beginning = first(connection, family, "promote", *earlier, newest=False)
     approved = max(filter(None, (by_hand, back)), key=lambda event: event.seq, default=beginning)
-    assert approved is not None, "a seat that was moved was promoted to"
+    assert approved is not None, "the first champion was promoted"
     return approved
 
 

@@ -13,7 +13,7 @@ from registry.storage.tables import aliases, events, versions
 
 
 class Entry(Record):
-    """One version, the newest verdict on it, and whether it holds the seat."""
+    """One version, the newest verdict on it, and whether it is the champion."""
 
     version: AdapterVersion
     verdict: Verdict | None
@@ -38,16 +38,16 @@ def newest(
         .correlate(versions)
         .scalar_subquery()
     )
-    seat = and_(
+    is_champion = and_(
         aliases.c.family == versions.c.family,
         aliases.c.number == versions.c.number,
         aliases.c.name == CHAMPION,
     )
     query = (
-        select(versions.c.record.label("version"), aliases.c.name.label("seat"), events)
+        select(versions.c.record.label("version"), aliases.c.name.label("alias"), events)
         .select_from(versions)
         .outerjoin(events, events.c.seq == newest_decision)
-        .outerjoin(aliases, seat)
+        .outerjoin(aliases, is_champion)
         .where(versions.c.family == reader.family, versions.c.deleted.is_(False))
     )
     if before is not None:
@@ -59,7 +59,7 @@ def newest(
         Entry(
             version=parsed(AdapterVersion, row.version),
             verdict=event_of(row).told(DecisionMade).verdict if row.seq else None,
-            champion=row.seat is not None,
+            champion=row.alias is not None,
         )
         for row in reversed(rows)
     ]

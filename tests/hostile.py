@@ -349,7 +349,7 @@ HEADER = [
     Hostile("a cut file", cut, "after the end of the file"),
 ]
 TENSORS = [
-    Hostile("a foreign key", rename(A, "evil"), "'evil': is no lora_A or lora_B"),
+    Hostile("a key that LoRA has not", rename(A, "evil"), "'evil': is no lora_A or lora_B"),
     Hostile("a key with a path", rename(A, f"../{A}"), r"'\.\./base.*: is no lora_A or"),
     Hostile("a key with an escape", rename(A, "\x1b[2J"), r"'\\x1b\[2J': is no lora_A"),
     Hostile("a named adapter", rename(A, A.replace("weight", "default.weight")), "default.weight'"),

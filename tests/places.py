@@ -60,16 +60,16 @@ def submit(registry: Registry, name: str, folder: Path) -> AdapterVersion:
     return registry.submit(adapter, files, f"made {name}", DATASET)
 
 
-def evidence_on(registry: Registry, version: AdapterVersion, exam: Digest = "e" * 64) -> Evidence:
-    """Evidence on a version against whoever holds the seat now."""
+def evidence_on(registry: Registry, version: AdapterVersion, asked: Digest = "e" * 64) -> Evidence:
+    """Evidence on a version against whoever is champion now."""
     champion = registry.champion()
-    return evidence_of(version.adapter.files, champion.adapter.files if champion else None, exam)
+    return evidence_of(version.adapter.files, champion.adapter.files if champion else None, asked)
 
 
 def decide(
     registry: Registry, version: AdapterVersion, verdict: Verdict = Verdict.PROMOTE
 ) -> AdapterVersion:
-    """Keep a decision on a version against whoever holds the seat; returns the version."""
+    """Keep a decision on a version against whoever is champion; returns the version."""
     evidence = evidence_on(registry, version)
     assert evidence.pins is not None
     policy = evidence.pins  # any record will do

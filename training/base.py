@@ -20,7 +20,6 @@ from project.model_pins import (
 )
 from project.paths import BASE, EMBEDDER, NUMERICS
 from project.settings import load
-from project.stage import run_stage
 from training.precision import measure_machine, numerics, slowness
 
 
@@ -28,7 +27,7 @@ def main() -> None:
     allow_downloads()  # the one stage that may ask the Hub; the others find what it fetched
     choice = load(BaseChoice)
     machine = measure_machine()
-    answering = numerics(choice.precision, machine)  # a wrong setting is told before anything else
+    answering = numerics(choice.precision, machine)  # reports a wrong setting first
     if choice.model == EMBEDDED and not embedded_base().is_dir():
         convert_embedded(embedded_base())
     refuse_quantized(locate(choice, "base"))
@@ -71,7 +70,3 @@ def convert_embedded(target: Path) -> None:
     with staged_folder(target) as draft:
         model.save_pretrained(draft)
         tokenizer.save_pretrained(draft)
-
-
-if __name__ == "__main__":
-    run_stage(main)

@@ -87,7 +87,7 @@ def measure_machine() -> Machine:
 
 
 def fingerprint() -> str:
-    """What a measurement is about; told without torch, which takes seconds to load."""
+    """What a measurement is about; known without torch, which takes seconds to load."""
     gpus = sorted(path.name for pattern in GPUS for path in Path("/dev").glob(pattern))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return digest_json([processor_kind(), processor_name(), gpus, visible, version("torch")])

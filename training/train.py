@@ -21,7 +21,6 @@ from project.records.adapters import Adapter, ModelPin, Numerics, Precision
 from project.records.data import DatasetVersion, Row, Split
 from project.records.record import Record
 from project.settings import load
-from project.stage import run_stage
 from training.callbacks import LearningCurve, ProgressWithLoss
 from training.lora_model import add_adapter, load_base
 from training.precision import choose_numerics, measure_machine
@@ -161,7 +160,3 @@ def save_adapter(model: PeftModel, recipe: Recipe, folder: Path) -> None:
     config["target_modules"] = sorted(config["target_modules"])
     write_bytes(folder / "adapter_config.json", canonical_json(config))
     recipe.write(folder / "recipe.json")
-
-
-if __name__ == "__main__":
-    run_stage(main)

@@ -1,4 +1,4 @@
-"""The recipe: what a training run may be told."""
+"""The recipe: the settings of a training run."""
 
 from typing import Literal
 

@@ -6,8 +6,10 @@ import numpy as np
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.statistics import Array, p_above, paired
+from evaluation.scoring.built_in import better_by_ours
 from project.errors import InputError
 from project.records.scores import (
+    Better,
     Calibration,
     Evidence,
     ItemScore,
@@ -34,8 +36,8 @@ def weigh(
 ) -> Evidence:
     """Summarise the scores. Raises InputError where a comparison would mean nothing.
 
-    In `reference` and `few_shot` another system stands in the champion's place: the fixed
-    reference of the regression budget, and the base model with a few-shot prompt.
+    In `reference` and `few_shot` another system stands in the champion's place: the regression
+    baseline, from which the regression budget counts, and the base model with a few-shot prompt.
     """
     for table in (sealed, dev) if dev else (sealed,):
         refuse(table, policy)
@@ -45,12 +47,12 @@ def weigh(
     return Evidence(
         pins=sealed.pins,
         policy=policy.digest,
-        dev=measure(dev.items, policy) if dev else {},
-        sealed=measure(sealed.items, policy),
+        dev=measure(dev, policy) if dev else {},
+        sealed=measure(sealed, policy),
         slices=slices,
         general=whole_and_sliced(general, policy) if general else {},
-        reference=measure(reference.items, policy) if reference else {},
-        few_shot=measure(few_shot.items, policy) if few_shot else {},
+        reference=measure(reference, policy) if reference else {},
+        few_shot=measure(few_shot, policy) if few_shot else {},
         calibration=calibration,
         usage=dict(usage or {}),
     )
@@ -68,6 +70,31 @@ def refuse(table: ScoreTable, policy: Policy) -> None:
                 raise InputError("the policy needs a preference, and no item was judged")
         elif missing := [i.item for i in table.items if metric not in i.champion]:
             raise InputError(f"item {missing[0]!r} lacks the gating metric {metric!r}")
+        else:
+            refuse_undirected(metric, better_of(table, policy).get(metric))
+
+
+def refuse_undirected(metric: str, better: Better | None) -> None:
+    """Raise InputError for a gating metric of which it is not known what winning means."""
+    if better is None:
+        raise InputError(
+            f"nobody says whether more or less {metric!r} is better, so it cannot gate: name it in "
+            "more_is_better or less_is_better of its scorer's class, or in the policy's `better`"
+        )
+    if better == "neither":
+        raise InputError(f"more {metric!r} are neither better nor worse: they cannot gate")
+
+
+def better_of(table: ScoreTable, policy: Policy) -> dict[str, Better]:
+    """Of each metric which way is better, as its scorer says, else as the policy does.
+
+    In a table that another program made, metrics with the names of ours are as ours, and of all
+    others more is better.
+    """
+    said = policy.better or {}
+    if table.better is not None:
+        return {**said, **table.better}
+    return {**dict.fromkeys(table.items[0].champion, "more"), **better_by_ours(), **said}
 
 
 def sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
@@ -76,51 +103,56 @@ def sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
     for item in table.items:
         for name in item.slices:
             inside.setdefault(name, []).append(item)
-    return {name: measure(inside[name], policy) for name in sorted(inside)}
+    parts = {name: table.model_copy(update={"items": inside[name]}) for name in sorted(inside)}
+    return {name: measure(part, policy) for name, part in parts.items()}
 
 
 def whole_and_sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
-    return {ALL_ITEMS: measure(table.items, policy)} | sliced(table, policy)
+    return {ALL_ITEMS: measure(table, policy)} | sliced(table, policy)
 
 
-def measure(items: Sequence[ItemScore], policy: Policy) -> Measured:
+def measure(table: ScoreTable, policy: Policy) -> Measured:
     """Evidence on every metric that all items have, and on preference where items were judged.
 
     Fewer than two clusters carry no error and so no evidence: such a metric is left out.
     """
+    items, better = table.items, better_of(table, policy)
     measured = {
-        name: summarise(items, differences(items, name), policy, name)
+        name: summarise(items, policy, name, better.get(name))
         for name in sorted(set.intersection(*(set(item.champion) for item in items)))
     }
     judged = [item for item in items if item.preference is not None]
-    preferred = differences(judged, PREFERENCE)
-    measured[PREFERENCE] = summarise(judged, preferred, policy, PREFERENCE, len(items))
+    measured[PREFERENCE] = summarise(judged, policy, PREFERENCE, total=len(items))
     return {name: found for name, found in measured.items() if found is not None}
 
 
-def differences(items: Sequence[ItemScore], metric: str) -> Array:
-    """Challenger − champion on each item [n]; of a preference, what it is above one half, items
-    without one left out.
+def differences(items: Sequence[ItemScore], metric: str, better: Better | None = None) -> Array:
+    """How much better the challenger is on each item [n]: challenger − champion, or the contrary
+    where less is better; of a preference, what it is above one half, items without one left out.
     """
     if metric == PREFERENCE:
         judged = [item.preference for item in items if item.preference is not None]
         return np.array(judged, dtype=np.float64) - 0.5
-    return np.array([item.challenger[metric] - item.champion[metric] for item in items])
+    sign = -1 if better == "less" else 1
+    return sign * np.array([item.challenger[metric] - item.champion[metric] for item in items])
 
 
 def summarise(
     items: Sequence[ItemScore],
-    values: Array,
     policy: Policy,
     metric: str,
+    better: Better | None = None,
+    *,
     total: int | None = None,
 ) -> MetricEvidence | None:
     clusters = [item.item if item.cluster is None else item.cluster for item in items]
     if len(set(clusters)) < 2:
         return None
+    values = differences(items, metric, better)
     found = paired(values, clusters)
     sides = (None, None) if metric == PREFERENCE else means(items, metric)
     return MetricEvidence(
+        better=None if better == "more" else better,
         n=found.n,
         clusters=found.clusters,
         unjudged=(total or found.n) - found.n,

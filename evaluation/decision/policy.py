@@ -1,24 +1,25 @@
 """The policy of promotion: what a challenger must show, and how sure we must be."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from project.records.record import LATER
+from project.records.scores import Better
 from project.settings import Settings
 
 Probability = float
-NEITHER_IS_BETTER = {"words", "characters"}
-LESS_IS_BETTER = {"perplexity": "reference_logprob", "refusal": "answered", "empty": "answered"}
 
 
 class Policy(Settings):
-    """More is better in every gating metric; a preference gates by its mean less one half."""
+    """What a challenger must show. A preference gates by its mean less one half."""
 
     kind: Literal["strict", "guarded"] = "strict"
     gating: tuple[str, ...] = Field(default=("rougeL", "semantic", "preference"), min_length=1)
-    alpha: Probability = Field(default=0.05, gt=0, lt=0.5)  # over all openings of one exam
-    alpha_floor: Probability = Field(default=0.0005, gt=0)  # below it the exam is spent
-    # The level of the one-sided test on dev that lets a challenger sit the sealed exam.
+    alpha: Probability = Field(default=0.05, gt=0, lt=0.5)  # shared by all looks of one champion
+    alpha_floor: Probability = Field(default=0.0005, gt=0)  # below it the sealed set is worn out
+    # A challenger qualifies for a look at the sealed eval set by a one-sided test on dev, at this
+    # level.
     qualify: Probability = Field(default=0.2, gt=0, le=0.5)
     margins: dict[str, NonNegativeFloat] = Field(default_factory=dict)  # 0 where none is named
     # The least mean that the challenger may have, per metric.
@@ -27,11 +28,13 @@ class Policy(Settings):
     critical_slices: dict[str, PositiveInt] = Field(default_factory=dict)
     slice_margin: NonNegativeFloat = 0.05  # a critical slice may lose no more than this
     general_margin: NonNegativeFloat = 0.1  # nor may general ability
-    # All promotions together may lose no more than this against the fixed reference, per metric.
+    # All promotions together may lose no more than this against the regression baseline.
     regression_budget: NonNegativeFloat = 0.05
     # Judge a preference by its mean and error, or by wins and losses at any time (for ballots).
     preference_test: Literal["t", "e-value"] = "t"
     unjudged_cap: float = Field(default=0.1, ge=0, le=1)  # the share that may lack a preference
+    # Of metrics whose scorer does not say it: whether more or less is better.
+    better: Annotated[dict[str, Better] | None, LATER] = None
     effect: PositiveFloat = 0.02  # the smallest difference worth waiting for
     power: Probability = Field(default=0.8, gt=0, lt=1)  # to find it, for items still needed
 
@@ -39,12 +42,6 @@ class Policy(Settings):
     def names_are_consistent(self) -> Self:
         if self.kind == "guarded" and "preference" not in self.gating:
             raise ValueError("policy 'guarded' needs 'preference' among the gating metrics")
-        for metric in self.gating:
-            if metric in NEITHER_IS_BETTER:
-                raise ValueError(f"more {metric!r} are neither better nor worse: they cannot gate")
-            if metric in LESS_IS_BETTER:
-                better = LESS_IS_BETTER[metric]
-                raise ValueError(f"less {metric!r} is better, so gate on {better!r} instead")
         if self.preference_test == "e-value" and self.margins.get("preference"):
             raise ValueError("an e-value knows no margin, and one is given for 'preference'")
         if unknown := sorted(self.margins.keys() - set(self.gating)):
@@ -56,5 +53,5 @@ class Policy(Settings):
 
     def threshold(self, metric: str) -> float:
         """The difference that a gating metric's lower bound must exceed."""
-        tolerant = self.kind == "guarded" and metric != "preference"
-        return -self.margin(metric) if tolerant else self.margin(metric)
+        may_lose = self.kind == "guarded" and metric != "preference"
+        return -self.margin(metric) if may_lose else self.margin(metric)

@@ -1,4 +1,4 @@
-"""The grounds of a verdict: what speaks against a challenger, and what a promotion still lacks."""
+"""The policy checks: what speaks against a challenger, and what a promotion still lacks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,15 +15,16 @@ LEAST_CLUSTERS = 5  # that a slice must have for a veto
 
 @dataclass(frozen=True)
 class Case:
-    """Evidence before the policy, at the level of one opening of the exam."""
+    """Evidence under a policy, at the level of one look at the sealed eval set."""
 
     evidence: Evidence
     policy: Policy
-    opening: Look | None = None
+    look: Look | None = None
     alpha: float = 1.0
 
     @property
-    def spent(self) -> bool:
+    def worn_out(self) -> bool:
+        """Whether so many looks were taken that the next one has next to no alpha left."""
         return self.alpha < self.policy.alpha_floor
 
     def lower(self, metric: str) -> float:
@@ -44,8 +45,8 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Tolerance:
-    """Something that may get worse, but by no more than a margin."""
+class MarginCheck:
+    """One policy check: something may get worse, but by no more than a margin."""
 
     subject: str
     metric: str
@@ -59,10 +60,11 @@ def reach(found: MetricEvidence, alpha: float) -> tuple[float, float]:
 
 
 def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
-    """Why a challenger may not sit the sealed exam; without a dev part there is nothing to fail.
+    """Why a challenger does not qualify for a look at the sealed eval set; empty where it does.
 
-    Every look at the sealed exam makes the next one harder, so none is spent on a challenger that
-    is not clearly enough better on dev, or that could not be promoted whatever the exam says.
+    Every look makes the next one harder, so none is taken for a challenger that is not clearly
+    enough better on dev, or that could not be promoted whatever the sealed items say. Without a
+    dev part there is nothing to fail.
     """
     reasons = [f"did not qualify: {doubt}" for doubt in doubts_on_preference(evidence, policy)]
     for metric in policy.gating if evidence.dev else ():
@@ -73,7 +75,7 @@ def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
             reasons.append(
                 f"did not qualify: {metric} differs by {signed(found.diff)} on the dev part "
                 f"(p = {found.p:.2f}); it must exceed {signed(threshold)} with p under "
-                f"{policy.qualify:g} before the sealed exam is opened"
+                f"{policy.qualify:g} before the sealed eval set is looked at"
             )
     return reasons
 
@@ -89,20 +91,22 @@ def objections(case: Case) -> Iterator[str]:
         scored = case.evidence.sealed.get(metric)
         if scored is None or scored.challenger_mean is None:
             raise InputError(f"the policy's floor names {metric!r}, which was not scored")
-        if scored.challenger_mean < floor:
-            yield f"{metric} is {scored.challenger_mean:.3f}, under the floor of {floor:.3f}"
-    for limit in tolerances(case):
-        if limit.found.se > 0 and reach(limit.found, case.alpha)[1] < -limit.margin:
-            loss = f"{signed(limit.found.diff)} on {limit.found.n} items"
-            yield f"{limit.subject} is clearly worse in {limit.metric}: {loss}"
+        mean, less = scored.challenger_mean, scored.better == "less"
+        if mean > floor if less else mean < floor:
+            beyond = "above the most" if less else "under the least"
+            yield f"{metric} is {mean:.3f}, {beyond} that the policy allows, {floor:.3f}"
+    for check in margin_checks(case):
+        if check.found.se > 0 and reach(check.found, case.alpha)[1] < -check.margin:
+            loss = f"{signed(check.found.diff)} on {check.found.n} items"
+            yield f"{check.subject} is clearly worse in {check.metric}: {loss}"
     yield from harmed_slices(case)
 
 
 def harmed_slices(case: Case) -> Iterator[str]:
     """Slices with a significant loss in a gating metric, Holm-corrected over all of them.
 
-    Critical slices have a tolerance of their own. Slices of very few clusters are left out: their
-    errors are too poorly known for a veto.
+    Critical slices have a check of their own. Slices of very few clusters are left out: their
+    standard errors are known too poorly for a veto.
     """
     cells = [
         (name, metric, found)
@@ -119,27 +123,27 @@ def harmed_slices(case: Case) -> Iterator[str]:
             yield f"slice {name} is clearly worse in {metric}: {loss}"
 
 
-def tolerances(case: Case) -> Iterator[Tolerance]:
+def margin_checks(case: Case) -> Iterator[MarginCheck]:
     """What must be shown not to have lost more than its margin."""
     policy, evidence = case.policy, case.evidence
     for name in policy.critical_slices:
         for metric, found in evidence.slices[name].items():
             if metric in policy.gating:
-                yield Tolerance(f"critical slice {name}", metric, found, policy.slice_margin)
+                yield MarginCheck(f"critical slice {name}", metric, found, policy.slice_margin)
     for metric, found in evidence.general.get(ALL_ITEMS, {}).items():
-        yield Tolerance("general ability", metric, found, policy.general_margin)
+        yield MarginCheck("general ability", metric, found, policy.general_margin)
     for metric, found in evidence.reference.items():
         if metric in policy.gating:
-            subject = "quality since the reference"
-            yield Tolerance(subject, metric, found, policy.regression_budget)
+            subject = "quality since the regression baseline"
+            yield MarginCheck(subject, metric, found, policy.regression_budget)
 
 
 def open_questions(case: Case) -> Iterator[str]:
     """Everything that a promotion still lacks."""
-    if case.spent:
+    if case.worn_out:
         yield (
-            f"the exam is spent: alpha is {case.alpha:.5f}, under the floor of "
-            f"{case.policy.alpha_floor:.5f}; a fresh eval set is due"
+            f"the sealed eval set is worn out by looks: alpha is {case.alpha:.2g}, below the floor "
+            f"of {case.policy.alpha_floor:g}; a fresh eval set is needed"
         )
     for metric in case.policy.gating:
         if metric not in case.evidence.sealed:
@@ -152,11 +156,11 @@ def open_questions(case: Case) -> Iterator[str]:
             measured = case.evidence.slices[name].get(metric)
             if (n := measured.n if measured else 0) < least:
                 yield f"critical slice {name} has {n} items for {metric}, and needs {least}"
-    for limit in tolerances(case):
-        if reach(limit.found, case.alpha)[0] <= -limit.margin:
+    for check in margin_checks(case):
+        if reach(check.found, case.alpha)[0] <= -check.margin:
             yield (
-                f"{limit.subject} may have lost more than {limit.margin:g} in {limit.metric}: "
-                f"{signed(limit.found.diff)} on {limit.found.n} items"
+                f"{check.subject} may have lost more than {check.margin:g} in {check.metric}: "
+                f"{signed(check.found.diff)} on {check.found.n} items"
             )
 
 
@@ -165,14 +169,15 @@ def undecided(case: Case, metric: str, found: MetricEvidence) -> str:
     if case.by_e_value(metric):
         evidence = e_value(found.wins, found.losses)
         return (
-            f"{metric}: {found.wins} wins and {found.losses} losses are evidence of "
-            f"E = {evidence:.3g}, and {1 / case.alpha:.3g} is needed"
+            f"{metric}: {found.wins} wins and {found.losses} losses give an e-value of "
+            f"{evidence:.3g}, and {1 / case.alpha:.3g} is needed"
         )
     if found.se == 0:
-        return f"{metric} differs by {signed(found.diff)} on every item: that is no measurement"
+        alike = f"{metric} differs by {signed(found.diff)} on every item"
+        return f"{alike}: a standard error cannot be estimated from that"
     return (
-        f"{metric} differs by {signed(found.diff)}, but may be as low as "
-        f"{signed(case.lower(metric))}; it must exceed {signed(case.policy.threshold(metric))}"
+        f"{metric} differs by {signed(found.diff)}, with a lower bound of "
+        f"{signed(case.lower(metric))}; that must exceed {signed(case.policy.threshold(metric))}"
     )
 
 
@@ -192,5 +197,5 @@ def doubts_on_preference(evidence: Evidence, policy: Policy) -> Iterator[str]:
 
 
 def signed(difference: float) -> str:
-    """A difference as people read it; what rounds to nothing is +0.000."""
+    """A difference as people read it; what rounds to zero is +0.000."""
     return f"{round(difference, 3) + 0.0:+.3f}"

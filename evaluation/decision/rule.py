@@ -1,4 +1,4 @@
-"""The decision: a pure function of evidence, policy and which opening of the exam this is."""
+"""The decision: a pure function of evidence, policy and which look at the sealed eval set it is."""
 
 from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
@@ -20,30 +20,31 @@ def decide(
     general: ScoreTable | None = None,
     reference: ScoreTable | None = None,
 ) -> Decision:
-    """The verdict on a score table at the k-th opening of its exam. Raises InputError.
+    """The verdict on a score table at the k-th look at its eval set. Raises InputError.
 
-    `general` scores a general-ability suite, and `reference` the same items with the fixed
-    reference in the champion's place; without them nothing is asked of either.
+    `opening` is k. `general` scores a general-ability suite, and `reference` the same items with
+    the regression baseline in the champion's place; without them neither is checked.
     """
     return rule(weigh(scores, policy, general=general, reference=reference), policy, opening)
 
 
 def rule(
-    evidence: Evidence, policy: Policy, opening: int | None, budget: float | None = None
+    evidence: Evidence, policy: Policy, look: int | None, budget: float | None = None
 ) -> Decision:
-    """The verdict on evidence, at the level of the k-th opening out of a budget (see the ledger).
+    """The verdict on evidence, at the level of the k-th look out of a budget of alpha.
 
-    Opening None: the sealed exam stays closed, because the challenger did not qualify on dev.
-    Budget None: the policy's alpha. No opening is judged at more than that, whatever was earned.
+    registry/alpha_ledger/spending.py says how looks share it. Look None: the sealed eval set is not
+    looked at, because the challenger did not qualify on dev. Budget None: the policy's alpha. No
+    look is judged at more than that, whatever promotions have earned.
     REJECT when a metric, a floor or a slice speaks clearly against the challenger; PROMOTE when
     every gating metric's lower bound is above its threshold (an intersection–union test, Berger
     1982, so no correction across metrics) and nothing else is in doubt; HOLD otherwise.
     """
-    if opening is None:
-        reasons = unqualified(evidence, policy) or ["the sealed exam was not opened"]
+    if look is None:
+        reasons = unqualified(evidence, policy) or ["the sealed eval set was not looked at"]
         return decided(Case(evidence, policy), Verdict.HOLD, reasons)
-    look = Look(number=opening, budget=policy.alpha if budget is None else budget)
-    case = Case(evidence, policy, look, look.level(policy.alpha))
+    taken = Look(number=look, budget=policy.alpha if budget is None else budget)
+    case = Case(evidence, policy, taken, taken.level(policy.alpha))
     against, doubts = list(objections(case)), list(open_questions(case))
     if against:
         return decided(case, Verdict.REJECT, against + doubts)
@@ -65,10 +66,10 @@ def victories(case: Case) -> list[str]:
 def further_items(case: Case) -> int | None:
     """How many more items would find the policy's `effect` in every metric that is undecided.
 
-    None where no number of items would: the exam is spent, or all that is in doubt is not a mean.
+    None where no number of items would: the eval set is worn out, or what is in doubt is no mean.
     """
     policy, needed = case.policy, []
-    if case.spent:
+    if case.worn_out:
         return None
     for metric in policy.gating:
         if metric in case.evidence.sealed and not case.won(metric):
@@ -88,10 +89,10 @@ def decided(
     return Decision(
         verdict=verdict,
         reasons=tuple(reasons),
-        opening=case.opening.number if case.opening else None,
-        budget=case.opening.budget if case.opening else None,
-        alpha=case.alpha if case.opening else None,
-        bounds={m: bound(case, m) for m in case.evidence.sealed} if case.opening else {},
+        opening=case.look.number if case.look else None,
+        budget=case.look.budget if case.look else None,
+        alpha=case.alpha if case.look else None,
+        bounds={m: bound(case, m) for m in case.evidence.sealed} if case.look else {},
         needed=needed,
         pins=case.evidence.pins,
         evidence=case.evidence.digest,

@@ -139,7 +139,7 @@ class AnsweringModel:
         return tokens
 
     def completion(self, row: Row, prompt: Tokens) -> Tokens:
-        """The completion's tokens up to its last end token; none when they cannot be told."""
+        """The completion's tokens up to its last end token; none when they cannot be found."""
         whole = self.tokens((*row.prompt, *row.completion))
         ends = [i + 1 for i, token in enumerate(whole) if token in self.ends and i >= len(prompt)]
         whole = whole[: ends[-1]] if ends else whole

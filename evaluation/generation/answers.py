@@ -1,11 +1,13 @@
 """Answers of a model to eval items: made in units that rows alone decide, cached, resumable."""
 
 from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Never, Protocol
 
+from pydantic import Field
 from tqdm import tqdm
 
 from project.canonical import digest_bytes, digest_json
@@ -20,6 +22,18 @@ FORMAT = 2  # of the cache's files
 BATCHES = 4  # in a unit: more keep a batch full for longer, fewer lose less at an interruption
 
 
+class Role(StrEnum):
+    """What a system is in the evaluation; files and figures go by these names."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    REFERENCE = "reference"  # the regression baseline, where it is not the champion
+    FEW_SHOT = "few-shot"  # the bare base, shown examples
+
+
+SIDES = (Role.CHAMPION, Role.CHALLENGER)  # of the comparison that decides
+
+
 class Answer(Record):
     item: str
     text: str
@@ -30,6 +44,11 @@ class Answer(Record):
     reference_logprob: float | None = None
 
 
+def versions() -> tuple[str, ...]:
+    """Of the libraries that make answers; a reader of answers need not have them."""
+    return tuple(f"{name} {version(name)}" for name in LIBRARIES)
+
+
 class System(Record):
     """All that decides an answer besides the prompt."""
 
@@ -38,7 +57,7 @@ class System(Record):
     decoding: Digest
     numerics: Numerics
     code: Digest  # of the modules that make answers
-    libraries: tuple[str, ...] = tuple(f"{name} {version(name)}" for name in LIBRARIES)
+    libraries: tuple[str, ...] = Field(default_factory=versions)
 
 
 class Unit(Record):
@@ -136,7 +155,7 @@ def speed(answers: Sequence[Answer], seconds: float) -> str:
     return f"{tokens / seconds:.0f} tokens/s" if seconds else ""
 
 
-def answers_of(system: str, part: str) -> Path:
+def answers_of(system: Role, part: str) -> Path:
     """Where stage `generate` leaves one system's answers to one part."""
     return ANSWERS / f"{system}-{part}.jsonl"
 

@@ -13,6 +13,7 @@ class AnswerLength(PerItem):
     character is a word; a letter with its accent is one character.
     """
 
+    neither_is_better = ("words", "characters")
     description = "Words and characters per item."
     citation = "Unicode Standard Annex 15, normalisation form C."
     columns = ("predictions",)

@@ -23,6 +23,7 @@ class JsonSchema(PerItem):
     nothing. Words or a code fence around the JSON make it invalid: a program would not read it.
     """
 
+    more_is_better = ("json_valid",)
     description = "Validity against a JSON schema per item."
     citation = "Wright et al. (2022). JSON Schema: A Media Type for Describing JSON Documents."
     columns = ("predictions",)

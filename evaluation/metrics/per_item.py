@@ -6,15 +6,8 @@ from typing import Any, ClassVar
 import datasets
 import evaluate
 
-# What a scorer may ask for, one entry an item.
-COLUMNS = {
-    "prompts": "string",
-    "predictions": "string",  # the answers of the system that is scored
-    "references": "string",
-    "prompt_tokens": "int64",
-    "tokens": "int64",  # generated, the end token included
-    "reference_logprobs": "float64",  # mean log-probability of a reference token, in nats
-}
+from evaluation.scoring.built_in import COLUMNS
+
 Values = dict[str, list[float]]
 
 
@@ -25,6 +18,10 @@ class PerItem(evaluate.Metric, ABC):
     compute, `flags` names what is odd and the positions of the items that it is true of.
     """
 
+    # Every name that compute gives is in one of these; without it a policy cannot gate on it.
+    more_is_better: ClassVar[tuple[str, ...]] = ()
+    less_is_better: ClassVar[tuple[str, ...]] = ()
+    neither_is_better: ClassVar[tuple[str, ...]] = ()
     description: ClassVar[str]
     citation: ClassVar[str]
     columns: ClassVar[tuple[str, ...]] = ("predictions", "references")
@@ -35,7 +32,7 @@ class PerItem(evaluate.Metric, ABC):
         super().__init__(**options)
 
     def _info(self) -> evaluate.MetricInfo:
-        features = {name: datasets.Value(COLUMNS[name]) for name in self.columns}
+        features = {name: datasets.Value(COLUMNS[name].type) for name in self.columns}
         return evaluate.MetricInfo(
             description=self.description,
             citation=self.citation,

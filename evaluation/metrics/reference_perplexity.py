@@ -13,6 +13,8 @@ class ReferencePerplexity(PerItem):
     in the second; gate on the first, whose differences are not ruled by a few hard items.
     """
 
+    more_is_better = ("reference_logprob",)
+    less_is_better = ("perplexity",)
     description = "Log-probability and perplexity of the reference per item."
     citation = (
         "Jelinek, Mercer, Bahl and Baker (1977). "

@@ -49,6 +49,8 @@ class Refusal(PerItem):
     on it, read some matches first. "I don't know" is an answer.
     """
 
+    more_is_better = ("answered",)
+    less_is_better = ("refusal", "empty")
     description = "Refusals and empty answers per item."
     citation = "Zou et al. (2023). Universal and Transferable Adversarial Attacks; its refusals."
     columns = ("predictions",)

@@ -40,6 +40,7 @@ class Rouge(PerItem):
     after every sentence too. A pair in which either side has no token scores 0.
     """
 
+    more_is_better = ("rouge1", "rouge2", "rougeL", "rougeLsum")
     description = "ROUGE F-measures per item, with a tokenizer for every script."
     citation = "Lin (2004). ROUGE: A Package for Automatic Evaluation of Summaries."
 

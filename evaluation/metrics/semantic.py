@@ -20,6 +20,7 @@ class SemanticSimilarity(PerItem):
     sentence-transformers model. Texts longer than it reads are cut there, and flagged.
     """
 
+    more_is_better = ("semantic",)
     description = "Cosine similarity of sentence embeddings per item."
     citation = "Reimers and Gurevych (2019). Sentence-BERT."
 

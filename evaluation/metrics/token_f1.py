@@ -22,6 +22,7 @@ class TokenF1(PerItem):
     split into characters, as in MLQA. Without tokens on a side, F1 says whether both have none.
     """
 
+    more_is_better = ("token_f1", "exact_match")
     description = "Token F1 and exact match per item, normalised as in SQuAD, for every script."
     citation = (
         "Rajpurkar et al. (2016). SQuAD; Rajpurkar et al. (2018). SQuAD 2.0; "

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, special
 
+from evaluation.decision.statistics import Array
 from project.canonical import digest_json
 from project.records.ballots import Ballot
 from project.records.record import Record
 
-Array = NDArray[np.float64]
 Relation = NDArray[np.bool_]  # [..., V, V]: true where the first version stands in it to the second
 MEAN = 1000
 POINTS = 400 / log(10)  # of rating, to one unit of natural log odds
@@ -93,12 +93,12 @@ def rate_group(group: WinCounts, number: int) -> list[Rating]:
     met = wins + wins.T
     bounded = bool(is_bounded(wins > 0))
     (ratings,) = fit(wins[None], met > 0)
-    told = intervals(group, met > 0) if bounded else [None] * len(group.versions)
+    limits = intervals(group, met > 0) if bounded else [None] * len(group.versions)
     found = [
         Rating(
             version=version,
             rating=float(ratings[i]),
-            interval=told[i],
+            interval=limits[i],
             ballots=int(met[i].sum()),
             group=number,
             bounded=bounded,

@@ -1,4 +1,4 @@
-"""How far a judge can be trusted: held against pairs of which it is known who should win."""
+"""How far a judge can be trusted: compared with pairs of which it is known who should win."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -47,17 +47,17 @@ def calibrate(judge: Judge, pairs: Sequence[PreferencePair]) -> Calibration:
     """
     if not pairs:
         raise InputError("there are no held-out pairs to calibrate a judge on")
-    judgements = judge.prefer([contest_of(pair) for pair in pairs])
+    judgements = judge.prefer([comparison_of(pair) for pair in pairs])
     outcomes = [
-        outcome(pair, judgement, judgement.chance)
+        outcome(pair, judgement, judgement.win_probability)
         for pair, judgement in zip(pairs, judgements, strict=True)
-        if judgement.chance is not None
+        if judgement.win_probability is not None
     ]
     return summary(judge.source, outcomes, unjudged=len(pairs) - len(outcomes))
 
 
-def contest_of(pair: PreferencePair) -> Comparison:
-    """The pair as a contest, in which a side is as often right as wrong."""
+def comparison_of(pair: PreferencePair) -> Comparison:
+    """The pair as a comparison, in which a side is as often right as wrong."""
     champion, challenger = pair.chosen, pair.rejected
     if right_side(pair) == "challenger":
         champion, challenger = challenger, champion
@@ -71,10 +71,10 @@ def right_side(pair: PreferencePair) -> str:
     return "challenger" if int(digest_json(["side", pair.digest]), 16) % 2 else "champion"
 
 
-def outcome(pair: PreferencePair, judgement: Judgement, chance: float) -> JudgedPair:
+def outcome(pair: PreferencePair, judgement: Judgement, won: float) -> JudgedPair:
     chosen, rejected = len(pair.chosen), len(pair.rejected)
     return JudgedPair(
-        said=TIE if chance == 0.5 else "challenger" if chance > 0.5 else "champion",
+        said=TIE if won == 0.5 else "challenger" if won > 0.5 else "champion",
         right=right_side(pair),
         first=judgement.first,
         longer=0.5 if chosen == rejected else float(chosen > rejected),

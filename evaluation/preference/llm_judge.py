@@ -36,7 +36,7 @@ class LlmJudge:
 
     That is the mean over the two orders (Zheng et al. 2023, "Judging LLM-as-a-judge", counts a
     tie and a win as a tie; the mean keeps the half that is known). An order without a verdict
-    leaves the contest unjudged. Two equal answers are a tie that nobody is asked about.
+    leaves the comparison unjudged. Two equal answers are a tie that nobody is asked about.
     """
 
     def __init__(self, params: JudgeParams, pause: Callable[[float], object] | None = None) -> None:
@@ -44,20 +44,20 @@ class LlmJudge:
         self.pause = pause
         self.source = f"LLM judge {params.model}"
 
-    def prefer(self, contests: Sequence[Comparison]) -> list[Judgement]:
+    def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
         """Raises IncumbentError when the server fails, or too few of its answers hold a verdict."""
-        orders = [self.orders(contest) for contest in contests]
+        orders = [self.orders(comparison) for comparison in comparisons]
         said = self.answers([request for both in orders for request in both])
         self.refuse_too_much_noise(said)
         return [judgement([verdict(said[order.digest]) for order in both]) for both in orders]
 
-    def orders(self, contest: Comparison) -> tuple[Request, ...]:
+    def orders(self, comparison: Comparison) -> tuple[Request, ...]:
         """The champion's answer first, then the challenger's; none when they are equal."""
-        champion, challenger = contest.champion, contest.challenger
+        champion, challenger = comparison.champion, comparison.challenger
         if champion == challenger:
             return ()
         both = ((champion, challenger), (challenger, champion))
-        return tuple(self.request(contest.prompt, first, second) for first, second in both)
+        return tuple(self.request(comparison.prompt, first, second) for first, second in both)
 
     def request(self, prompt: str, first: str, second: str) -> Request:
         return Request(
@@ -127,12 +127,12 @@ def judgement(worth_to_first: Sequence[float | None]) -> Judgement:
     """Of the verdicts with the champion shown first and with the challenger shown first."""
     known = [worth for worth in worth_to_first if worth is not None]
     if not worth_to_first:
-        return Judgement(chance=0.5)
+        return Judgement(win_probability=0.5)
     if len(known) < len(worth_to_first):
-        return Judgement(chance=None)
+        return Judgement(win_probability=None)
     champion_first, challenger_first = known
     return Judgement(
-        chance=(1 - champion_first + challenger_first) / 2,
+        win_probability=(1 - champion_first + challenger_first) / 2,
         first=(champion_first + challenger_first) / 2,
     )
 

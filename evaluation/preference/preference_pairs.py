@@ -1,4 +1,4 @@
-"""Preference pairs, from training rows and from files; none asks what an exam asks."""
+"""Preference pairs, from training rows and from files; none has an eval item's prompt."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ PREFERENCES = Path("datasets/preferences")  # *.jsonl, each line a Pair
 
 
 def part(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
-    """Hold out the groups of the first rows, whole, so that no twin is on both sides."""
+    """Hold out the groups of the first rows, whole, so that no near-duplicate is on both sides."""
     groups = {row.group for row in rows[: max(1, round(len(rows) * share))]}
     learnt = [row for row in rows if row.group not in groups]
     held_out = [row for row in rows if row.group in groups]
@@ -61,14 +61,14 @@ def read_pairs(folder: Path = PREFERENCES) -> list[PreferencePair]:
     ]
 
 
-def allowed(pairs: Iterable[PreferencePair], exams: Iterable[Row]) -> list[PreferencePair]:
-    """The pairs that teach something and whose prompt no item of an exam has.
+def allowed(pairs: Iterable[PreferencePair], evaluated: Iterable[Row]) -> list[PreferencePair]:
+    """The pairs that teach something and whose prompt no eval item has.
 
     A judge that has seen the answer to an item would know who wins there. Letter case and white
-    space make no other prompt.
+    space make no difference.
     """
-    examined = {plain(row.prompt_text) for row in exams}
-    return [p for p in pairs if p.chosen != p.rejected and plain(p.prompt) not in examined]
+    known = {plain(row.prompt_text) for row in evaluated}
+    return [p for p in pairs if p.chosen != p.rejected and plain(p.prompt) not in known]
 
 
 def plain(prompt: str) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.preference.ballot_files import preferences, read_ballots
 from evaluation.preference.comparison import Comparison, Judge, Judgement
-from evaluation.preference.llm_judge import LlmJudge
 
 
 class Ballots:
@@ -15,10 +14,10 @@ class Ballots:
     source = "ballots"
 
     def __init__(self, path: Path, champion: str, challenger: str) -> None:
-        self.chances = preferences(read_ballots(path), champion, challenger)
+        self.by_item = preferences(read_ballots(path), champion, challenger)
 
-    def prefer(self, contests: Sequence[Comparison]) -> list[Judgement]:
-        return [Judgement(chance=self.chances.get(contest.item)) for contest in contests]
+    def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
+        return [Judgement(win_probability=self.by_item.get(pair.item)) for pair in comparisons]
 
 
 def judge_of(params: PreferenceParams, folder: Path, champion: str, challenger: str) -> Judge:
@@ -27,6 +26,9 @@ def judge_of(params: PreferenceParams, folder: Path, champion: str, challenger: 
     Raises InputError for ballots that cannot be read.
     """
     if params.source == "judge" and params.judge:
+        # Imported here because its HTTP client comes with an extra that ballots do without.
+        from evaluation.preference.llm_judge import LlmJudge
+
         return LlmJudge(params.judge)
     if params.source == "ballots" and params.ballots:
         return Ballots(params.ballots, champion, challenger)

@@ -21,15 +21,15 @@ class RewardModel:
             folder, dtype=torch.float32, use_safetensors=True
         ).eval()
 
-    def prefer(self, contests: Sequence[Comparison]) -> list[Judgement]:
+    def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
         """Bradley–Terry: the logistic function of the difference of rewards."""
-        if not contests:
+        if not comparisons:
             return []
-        prompts = [contest.prompt for contest in contests]
-        challenger = self.rewards(prompts, [contest.challenger for contest in contests])
-        champion = self.rewards(prompts, [contest.champion for contest in contests])
-        chances = torch.sigmoid((challenger - champion).double()).tolist()
-        return [Judgement(chance=chance) for chance in chances]
+        prompts = [comparison.prompt for comparison in comparisons]
+        challenger = self.rewards(prompts, [comparison.challenger for comparison in comparisons])
+        champion = self.rewards(prompts, [comparison.champion for comparison in comparisons])
+        won = torch.sigmoid((challenger - champion).double()).tolist()
+        return [Judgement(win_probability=probability) for probability in won]
 
     @torch.inference_mode()
     def rewards(self, prompts: Sequence[str], answers: Sequence[str]) -> torch.Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evaluation.evaluation_settings import Prices
+from evaluation.generation.answers import Role
 from project.records.scores import Usage
 
 
@@ -43,7 +44,7 @@ def money(used: Usage, seconds: float | None, prices: Prices) -> float | None:
 
 def saving(found: Mapping[str, Cost]) -> str | None:
     """How much cheaper the challenger answers than the base with a few-shot prompt, in words."""
-    ours, theirs = found.get("challenger"), found.get("few-shot")
+    ours, theirs = found.get(Role.CHALLENGER), found.get(Role.FEW_SHOT)
     if ours is None or theirs is None:
         return None
     parts = [("fewer", "tokens", ours.prompt + ours.answer, theirs.prompt + theirs.answer)]

@@ -2,14 +2,18 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
-from evaluation.generation.answers import Answer, answers_of
+from evaluation.decision.evidence import better_of
+from evaluation.decision.policy import Policy
+from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.scoring.score_table import read_scores
 from project.paths import CHAMPION, SCORES, rows_of
 from project.records.adapters import Opponent
 from project.records.data import Row, Split
 from project.records.record import Record
-from project.records.scores import Flags, ItemScore
+from project.records.scores import Better, Flags, ItemScore, ScoreTable
+from project.settings import load
 
 Words = tuple[tuple[str, bool], ...]  # a word, and whether the other answer lacks it
 
@@ -20,26 +24,22 @@ class Example(Record):
     challenger: str
     scores: ItemScore
 
+    better: dict[str, Better]  # the metrics to sort by
+
     @property
     def quality(self) -> float:
-        """The challenger's mean over the metrics to sort by."""
-        return mean_over(self.scores.challenger)
+        """The challenger's mean over the metrics to sort by; more is better."""
+        return mean_over(self.better, self.scores.challenger)
 
     @property
     def gain(self) -> float:
-        """Mean gain over the metrics to sort by."""
-        return self.quality - mean_over(self.scores.champion)
+        """Over the champion, in the mean over the metrics to sort by."""
+        return self.quality - mean_over(self.better, self.scores.champion)
 
     @property
     def marked(self) -> tuple[Words, Words]:
         """Both answers by words, each marked where the other has no such words."""
         return differing(self.champion.split(), self.challenger.split())
-
-
-def mean_over(scores: Mapping[str, float]) -> float:
-    """The mean of ROUGE-L and similarity; of all metrics where these were not measured."""
-    names = [name for name in ("rougeL", "semantic") if name in scores] or list(scores)
-    return sum(scores[name] for name in names) / len(names)
 
 
 class ReportData(Record):
@@ -51,32 +51,40 @@ class ReportData(Record):
 
 def read_report_data() -> ReportData:
     """Read what the stages before left."""
-    parts = (Split.DEV, Split.SEALED)
-    items: dict[str, tuple[ItemScore, ...]] = {part: read_scores(part).items for part in parts}
+    tables = {part: read_scores(part) for part in (Split.DEV, Split.SEALED)}
     return ReportData(
         opponent=Opponent.read(CHAMPION),
-        items=items,
-        flags={part: Flags.read(SCORES / f"{part}.flags.json") for part in parts},
-        examples=examples(items[Split.DEV]),
+        items={part: table.items for part, table in tables.items()},
+        flags={part: Flags.read(SCORES / f"{part}.flags.json") for part in tables},
+        examples=read_examples(tables[Split.DEV], load(Policy)),
     )
 
 
-def examples(dev: Sequence[ItemScore]) -> tuple[Example, ...]:
-    """The dev items with what both sides answered."""
+def read_examples(dev: ScoreTable, policy: Policy) -> tuple[Example, ...]:
+    """The dev items with what both sides answered, to be sorted by the gating metrics."""
     answers = {
         side: {a.item: a.text for a in Answer.read_lines(answers_of(side, Split.DEV))}
-        for side in ("champion", "challenger")
+        for side in SIDES
     }
-    scores = {item.item: item for item in dev}
+    scores = {item.item: item for item in dev.items}
+    known = better_of(dev, policy)
+    better = {name: known[name] for name in policy.gating if name in known} or known
     return tuple(
         Example(
             row=row,
-            champion=answers["champion"][row.id],
-            challenger=answers["challenger"][row.id],
+            champion=answers[Role.CHAMPION][row.id],
+            challenger=answers[Role.CHALLENGER][row.id],
             scores=scores[row.id],
+            better=better,
         )
         for row in Row.read_lines(rows_of(Split.DEV))
     )
+
+
+def mean_over(better: Mapping[str, Better], scores: Mapping[str, float]) -> float:
+    """The mean of some metrics, those in which less is better counted downward."""
+    signs = {"more": 1, "less": -1, "neither": 0}
+    return fmean(signs[way] * scores[name] for name, way in better.items())
 
 
 def differing(a: Sequence[str], b: Sequence[str]) -> tuple[Words, Words]:

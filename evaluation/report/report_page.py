@@ -66,13 +66,13 @@ def report(
     """The whole comparison as one self-contained HTML page.
 
     `seconds` are those that each system takes for an answer, where they were measured. A sealed
-    exam that was not opened is not shown.
+    eval set that was not looked at is not shown.
     """
     alpha = decision.alpha or policy.alpha
-    opened = decision.opening is not None
-    part = "sealed" if opened else "dev"
-    measured = evidence.sealed if opened else evidence.dev
-    slices = evidence.slices if opened else {}
+    looked = decision.opening is not None
+    part = "sealed" if looked else "dev"
+    measured = evidence.sealed if looked else evidence.dev
+    slices = evidence.slices if looked else {}
     names = sorted(measured, key=lambda name: (name not in policy.gating, name))
     found = {cost.system: cost for cost in costs(evidence.usage, seconds or {}, prices or Prices())}
     ordered = sorted(material.examples, key=lambda example: (example.gain, example.row.id))
@@ -92,7 +92,7 @@ def report(
             for name in names
             if name in policy.gating
         ],
-        others=others(evidence, policy, alpha, opened=opened),
+        others=others(evidence, policy, alpha, looked=looked),
         costs=list(found.values()),
         saving=saving(found),
         flags=material.flags[part],
@@ -120,7 +120,7 @@ def line(label: str, found: MetricEvidence, alpha: float, judged: bool = True) -
 
 
 def others(
-    evidence: Evidence, policy: Policy, alpha: float, *, opened: bool
+    evidence: Evidence, policy: Policy, alpha: float, *, looked: bool
 ) -> dict[str, list[ForestLine]]:
     """The comparisons beside the main one, by what they are."""
     general = [
@@ -129,9 +129,9 @@ def others(
         for metric, found in evidence.general[name].items()
     ]
     found = {"General ability": general}
-    if opened:
+    if looked:
         for title, measured in (
-            ("Against the fixed reference", evidence.reference),
+            ("Against the regression baseline", evidence.reference),
             ("Against the base with a few-shot prompt", evidence.few_shot),
         ):
             found[title] = [line(m, measured[m], alpha) for m in policy.gating if m in measured]
@@ -139,7 +139,7 @@ def others(
 
 
 def histogram(metric: str, items: Sequence[ItemScore], found: MetricEvidence) -> Histogram:
-    values = differences(items, metric)
+    values = differences(items, metric, found.better)
     end = float(np.abs(values).max(initial=0)) or 1.0
     counts, _ = np.histogram(values, bins=BINS, range=(-end, end))
     return Histogram(metric=metric, found=found, counts=counts.tolist(), end=end)

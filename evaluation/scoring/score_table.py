@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from project.errors import InputError
-from project.paths import SCORES
+from project.paths import DIRECTIONS, SCORES
 from project.records.record import read_input
-from project.records.scores import ItemScore, ScorePins, ScoreTable
+from project.records.scores import Directions, ItemScore, ScorePins, ScoreTable
 
 
 def read_score_table(path: Path, pins: ScorePins | None = None) -> ScoreTable:
@@ -35,9 +35,10 @@ def read_score_table(path: Path, pins: ScorePins | None = None) -> ScoreTable:
 def read_scores(comparison: str) -> ScoreTable:
     """A score table that stage `score` left: dev, sealed, general, reference or few-shot."""
     pins = SCORES / f"{comparison}.pins.json"
-    return read_score_table(
+    table = read_score_table(
         SCORES / f"{comparison}.jsonl", ScorePins.read(pins) if pins.exists() else None
     )
+    return table.model_copy(update={"better": Directions.read(DIRECTIONS).better})
 
 
 def scored(comparison: str) -> bool:

@@ -1,31 +1,17 @@
 """From a scorer's name in params.yaml to an instance: one of ours, or a user's own class."""
 
 import inspect
-import sys
-from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ConfigDict, ValidationError, validate_call
 
 from evaluation.evaluation_settings import MetricChoice
+from evaluation.scoring.built_in import SCORERS
 from project.errors import InputError
 from project.settings import PARAMS, line_of, parse
 
-# A new scorer is a file and a line here.
-BUILT_IN = {
-    "rouge": "evaluation.metrics.rouge:Rouge",
-    "semantic": "evaluation.metrics.semantic:SemanticSimilarity",
-    "token_f1": "evaluation.metrics.token_f1:TokenF1",
-    "json": "evaluation.metrics.json_schema:JsonSchema",
-    "perplexity": "evaluation.metrics.reference_perplexity:ReferencePerplexity",
-    "refusal": "evaluation.metrics.refusal:Refusal",
-    "length": "evaluation.metrics.answer_length:AnswerLength",
-}
-PIPELINE = Path("dvc.yaml")
-DEPS = ("stages", "score", "deps")
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -40,9 +26,9 @@ def class_of(choice: MetricChoice, at: int) -> type[Any]:
     """Import the class that a choice names. Raises InputError where it names none."""
     import evaluate  # takes seconds and brings torch, which only a run of the stage needs
 
-    name, colon, attribute = BUILT_IN.get(choice.metric, choice.metric).partition(":")
+    name, colon, attribute = SCORERS.get(choice.metric, choice.metric).partition(":")
     if not colon:
-        known = ", ".join(BUILT_IN)
+        known = ", ".join(SCORERS)
         problem = f"no scorer {name!r}; there are {known}, or your own as my_module:MyMetric"
         raise misfit(at, problem)
     try:
@@ -78,8 +64,6 @@ def instance(choice: MetricChoice, at: int, embedder: Path) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         raise misfit(at, first["msg"], "options", *map(str, first["loc"])) from None
-    for file in named_files(choice, kind):
-        require_declared(file)
     return made
 
 
@@ -94,7 +78,7 @@ def options_of(kind: type[Any]) -> list[str]:
 
 def files(choice: MetricChoice, kind: type[Any]) -> list[Path]:
     """The files that decide what a scorer gives: a user's own code, and those that options name."""
-    code = [] if choice.metric in BUILT_IN else [Path(inspect.getfile(kind))]
+    code = [] if choice.metric in SCORERS else [Path(inspect.getfile(kind))]
     return code + named_files(choice, kind)
 
 
@@ -102,24 +86,3 @@ def named_files(choice: MetricChoice, kind: type[Any]) -> list[Path]:
     """The files that options name; which options do, a class says in `file_options`."""
     named = [name for name in getattr(kind, "file_options", ()) if choice.options.get(name)]
     return [Path(str(choice.options[name])) for name in named]
-
-
-def require_declared(file: Path) -> None:
-    """Raise InputError for a file of the project whose changes DVC would not see."""
-    root, file = Path.cwd(), file.resolve()
-    ours = file.is_relative_to(root) and not file.is_relative_to(sys.prefix)
-    if not ours or not PIPELINE.exists():
-        return
-    name = file.relative_to(root)
-    if not any(name.is_relative_to(dep) for dep in declared()):
-        line, _ = line_of(parse(PIPELINE), list(DEPS))
-        problem = f"add `- {name.as_posix()}`: stage score reads it, and DVC must see it change"
-        raise InputError(problem, file=PIPELINE, line=line, field=".".join(DEPS))
-
-
-def declared() -> list[str]:
-    """The deps of stage `score`; one may stand as a mapping from its path to settings."""
-    node = yaml.safe_load(PIPELINE.read_bytes())
-    for step in DEPS:
-        node = node.get(step) if isinstance(node, Mapping) else None
-    return [next(iter(dep)) if isinstance(dep, Mapping) else str(dep) for dep in node or []]

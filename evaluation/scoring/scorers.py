@@ -1,7 +1,7 @@
 """The scorers that params.yaml names, and what they give: values and warnings for every item."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -11,22 +11,13 @@ import numpy as np
 
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer
+from evaluation.scoring.built_in import COLUMNS, better_by
 from evaluation.scoring.scorer_class import class_of, files, instance, misfit
 from project.canonical import digest_file, digest_json
 from project.errors import IncumbentError, InputError
 from project.records.data import Row
 from project.records.record import Digest, Record
-from project.records.scores import Flags
-
-# What a scorer may ask for, by the name that it has among the scorer's features.
-COLUMNS: dict[str, Callable[[Row, Answer], str | int | float | None]] = {
-    "prompts": lambda row, _: row.prompt_text,
-    "predictions": lambda _, answer: answer.text,
-    "references": lambda row, _: row.completion_text,
-    "prompt_tokens": lambda _, answer: answer.prompt_tokens,
-    "tokens": lambda _, answer: answer.tokens,
-    "reference_logprobs": lambda _, answer: answer.reference_logprob,
-}
+from project.records.scores import Better, Flags
 
 
 class Scores(Record):
@@ -48,6 +39,10 @@ class Scorer:
     at: int
     metric: Any  # an evaluate.Metric, which has no types
     columns: tuple[str, ...]
+
+    @property
+    def better(self) -> dict[str, Better]:
+        return better_by(self.metric)
 
     def misfit(self, problem: str) -> InputError:
         return misfit(self.at, f"{self.name} {problem}")
@@ -114,7 +109,7 @@ def computed(
     """What the scorer gives by name, whatever it is."""
     columns = {}
     for name in scorer.columns:
-        columns[name] = [COLUMNS[name](row, a) for row, a in zip(rows, answers, strict=True)]
+        columns[name] = [COLUMNS[name].of(row, a) for row, a in zip(rows, answers, strict=True)]
         if None in columns[name]:
             item = rows[columns[name].index(None)].id
             problem = f"asks for {name}, and item {item!r} has none: leave {scorer.name} out"

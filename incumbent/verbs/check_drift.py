@@ -20,7 +20,7 @@ MESSAGES = TypeAdapter(list[Message])
 
 
 @dataclass(frozen=True)
-class Prompts:
+class PromptFile:
     """One file's prompts, and what each belongs to."""
 
     texts: list[str]
@@ -50,11 +50,11 @@ def check_drift(
     return EXIT_CODES[found.verdict.value]
 
 
-def read(path: Path, text_field: str, block_field: str | None) -> Prompts:
+def read(path: Path, text_field: str, block_field: str | None) -> PromptFile:
     """The prompts of a JSON Lines file, and what each belongs to; by itself where it has no such
     field. A prompt is a text or a list of messages.
     """
-    found = Prompts([], [])
+    found = PromptFile([], [])
     for number, line in enumerate(read_input(path).splitlines(), start=1):
         if line.strip():
             row = read_object(line, path, number)
@@ -84,7 +84,7 @@ def text_of(row: dict[str, Any], field: str, path: Path, number: int) -> str:
     return str(text)
 
 
-def print_found(found: "DriftResult", before: Prompts, now: Prompts) -> None:
+def print_found(found: "DriftResult", before: PromptFile, now: PromptFile) -> None:
     sizes = f"{len(now.texts)} prompts against {len(before.texts)}"
     console.print(Text.assemble(coloured(found.verdict.value), f": {sizes}, alpha {found.alpha:g}"))
     if not found.signals:
@@ -98,11 +98,11 @@ def print_found(found: "DriftResult", before: Prompts, now: Prompts) -> None:
     print_table(("signal", ">p", ">level", ">moved", "verdict"), readings)
     if found.topics:
         console.print()
-        print_table(("topic", ">before", ">now", "such as"), [told(t) for t in found.topics])
+        print_table(("topic", ">before", ">now", "such as"), [topic_cells(t) for t in found.topics])
     if found.new_words:
         console.print(f"\nwords that the reference lacks: {', '.join(found.new_words)}")
 
 
-def told(topic: Topic) -> tuple[str, str, str, str]:
+def topic_cells(topic: Topic) -> tuple[str, str, str, str]:
     name = f"{topic.name} (new)" if topic.new else topic.name
     return name, f"{topic.before:.1%}", f"{topic.now:.1%}", next(iter(topic.exemplars), "")

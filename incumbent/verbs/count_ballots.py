@@ -159,7 +159,7 @@ def on_reviewers(found: Count) -> list[str]:
 
 
 def on_sides(found: Count) -> list[str]:
-    """Whether reviewers favour a side, where that can be told from favouring a version."""
+    """Whether reviewers favour a side, where that differs from favouring a version."""
     return [side_sentence(found.sides)] if found.sides else []
 
 

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+from evaluation.decision.policy import Policy
 from evaluation.report.corrections_export import bad, correction, negative
-from evaluation.report.report_data import examples
+from evaluation.report.report_data import read_examples
 from evaluation.scoring.score_table import read_scores
 from incumbent.output import console
 from monitoring.trigger.labels import LABELLED, add_rows, read_answers
 from project.errors import InputError
 from project.records.data import Split
 from project.records.record import write_records
+from project.settings import load
 
 
 def export_bad_answers(to: Path, count: int) -> None:
@@ -21,7 +23,7 @@ def export_bad_answers(to: Path, count: int) -> None:
     for path in paths:
         if path.exists():
             raise InputError("is there already, and may hold somebody's corrections", file=path)
-    found = bad(examples(read_scores(Split.DEV).items), count)
+    found = bad(read_examples(read_scores(Split.DEV), load(Policy)), count)
     write_records(paths[0], [correction(why, example) for why, example in found])
     pairs = [negative(example) for _, example in found]
     write_records(paths[1], [pair for pair in pairs if pair.chosen != pair.rejected])

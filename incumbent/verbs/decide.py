@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.decision.evidence import PREFERENCE, weigh
-from evaluation.decision.policy import LESS_IS_BETTER, NEITHER_IS_BETTER, Policy
+from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import reach
 from evaluation.decision.rule import rule
+from evaluation.scoring.built_in import better_by_ours
 from evaluation.scoring.score_table import read_score_table
 from incumbent.comparison_table import print_measured, print_verdict
 from incumbent.output import EXIT_CODES, console, print_json
@@ -19,7 +20,7 @@ def decide_on_scores(
     scores: Path,
     *,
     policy_file: Path | None,
-    opening: int,
+    look: int,
     general: Path | None,
     reference: Path | None,
     as_json: bool,
@@ -32,10 +33,10 @@ def decide_on_scores(
     policy = (
         read_settings(Policy, policy_file) if policy_file else default_policy(scores, table.items)
     )
-    suite, fixed = (read_score_table(path) if path else None for path in (general, reference))
+    suite, baseline = (read_score_table(path) if path else None for path in (general, reference))
     try:
-        evidence = weigh(table, policy, general=suite, reference=fixed)
-        decision = rule(evidence, policy, opening)
+        evidence = weigh(table, policy, general=suite, reference=baseline)
+        decision = rule(evidence, policy, look)
     except InputError as error:
         raise InputError(str(error), file=scores) from None
     if as_json:
@@ -58,8 +59,8 @@ def default_policy(scores: Path, items: tuple[ItemScore, ...]) -> Policy:
     there = [*items[0].champion, *([PREFERENCE] if judged else [])]
     if set(Policy().gating) <= set(there):
         return Policy()
-    cannot = LESS_IS_BETTER.keys() | NEITHER_IS_BETTER
-    gating = tuple(metric for metric in there if metric not in cannot)
+    ours = better_by_ours()
+    gating = tuple(metric for metric in there if ours.get(metric, "more") == "more")
     if not gating:
         raise InputError("no metric of it is one in which more is better", file=scores)
     return Policy(gating=gating)
@@ -73,7 +74,7 @@ def print_slices(evidence: Evidence, decision: Decision) -> None:
 
 
 def bounds_of(measured: Measured, alpha: float) -> dict[str, Bound]:
-    """Each metric's bounds, where winning means to be above nothing."""
+    """Each metric's bounds, where winning means to be above zero."""
     bounds = {}
     for metric, found in measured.items():
         lower, upper = reach(found, alpha)
@@ -82,7 +83,7 @@ def bounds_of(measured: Measured, alpha: float) -> dict[str, Bound]:
 
 
 def as_object(evidence: Evidence, decision: Decision) -> dict[str, Any]:
-    """{verdict, alpha, opening, metrics: {name: {n, …, lower, upper, p}}, slices, …}."""
+    """{verdict, alpha, `opening`: the look, metrics: {name: {n, …, lower, upper, p}}, …}."""
     assert decision.alpha is not None
     return {
         "verdict": decision.verdict.value,

@@ -15,13 +15,14 @@ from rich.text import Text
 from incumbent.estimate import minutes_of_a_run
 from incumbent.output import print_json, print_table
 from project.errors import IncumbentError
+from project.extras import name_missing_extras, pip_install
 from project.model_pins import BaseChoice, ModelChoice, ModelKind, locate
 from project.processor import describe_threads
 from project.settings import load
 from registry.store import Registry
 from training.precision import Machine, measure_machine, numerics, slowness
 
-PACKAGES = (
+PACKAGES = (  # of the extra `train`
     "torch",
     "transformers",
     "peft",
@@ -75,7 +76,7 @@ def installed(package: str) -> Finding:
     try:
         return Finding(package, True, version(package))
     except PackageNotFoundError:
-        return Finding(package, False, f"pip install {package}")
+        return Finding(package, False, pip_install("train"))
 
 
 def accelerator() -> Finding:
@@ -102,8 +103,8 @@ def speed() -> Iterator[Finding]:
         yield Finding("precision", False, str(error))
         return
     except ImportError:
-        return  # which has been told of
-    with suppress(IncumbentError):  # of a model or of data that are not there, which others tell
+        return  # which is reported above
+    with suppress(IncumbentError):  # of a model or of data that are not there: others report that
         if minutes := minutes_of_a_run(machine, chosen.precision):
             yield Finding("first run", True, f"about {minutes:.0f} minutes after installation")
 
@@ -120,7 +121,8 @@ def reason(wanted: str, machine: Machine) -> str:
 def model(kind: ModelKind) -> Finding:
     try:
         choice = load(BaseChoice if kind == "base" else ModelChoice)
-        folder = locate(choice, kind)
+        with name_missing_extras():  # which a model of the Hub may need
+            folder = locate(choice, kind)
     except IncumbentError as error:
         return Finding(f"{kind} model", False, str(error))
     ready = str(folder) if folder.is_dir() else "will be converted by `dvc repro`, once"
@@ -129,7 +131,8 @@ def model(kind: ModelKind) -> Finding:
 
 def registry() -> Finding:
     try:
-        with Registry.here() as opened:
+        # Its database, or its store of artifacts, may need an extra.
+        with name_missing_extras(), Registry.here() as opened:
             database = opened.engine.url.render_as_string()  # without its password
             return Finding("registry", True, f"{database}, versions: {len(opened.versions())}")
     except IncumbentError as error:

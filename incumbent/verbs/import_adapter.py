@@ -1,4 +1,4 @@
-"""`incumbent import-adapter`: a stranger's adapter becomes a version that still has to win."""
+"""`incumbent import-adapter`: a third-party adapter becomes a version that still has to win."""
 
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def print_intake(version: AdapterVersion, origin: Origin, new: bool) -> None:
         )
     if not new:
         console.print(f"{version.label} was registered before; nothing changed")
-    console.print(f"to let it sit the exam: incumbent rechallenge {version.number}")
+    console.print(f"to compare it with the champion: incumbent reevaluate {version.number}")
 
 
 def line(norm: ModuleNorm) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ def promote_version(number: int, reason: str | None, *, force: bool) -> None:
 def roll_back(to: int | None, reason: str) -> None:
     with Registry.here() as registry:
         champion = registry.champion()
-        seat = champion.number if champion else None
-        version = registry.rollback(reason, to, expected=seat)
+        expected = champion.number if champion else None
+        version = registry.rollback(reason, to, expected=expected)
     console.print(f"{version.label} is the champion again")
 
 

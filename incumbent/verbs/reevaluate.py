@@ -1,12 +1,14 @@
-"""`incumbent rechallenge`: a version that is there already sits the exam again, as it is today."""
+"""`incumbent reevaluate`: compare a version that is there already with today's champion."""
 
 import contextlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from incumbent.pipeline import Stage, after, read_pipeline
 from incumbent.verbs.submit import submit_challenger
 from project.errors import IncumbentError, InputError
 from project.files import home
@@ -14,15 +16,8 @@ from project.paths import ADAPTER, ADAPTER_FILES, BASE
 from project.records.adapters import AdapterVersion, ModelPin
 from registry.store import Registry
 
-STAGES = (
-    "training.base",
-    "registry.champion",
-    "evaluation.generate",
-    "evaluation.score",
-    "evaluation.compare",
-)
-SHARED = ("params.yaml", "datasets")
-INPUTS = ("reward", "calibration.json", "dataset.json", "gate")
+TRAIN = "train"  # the stage whose outputs the version's own adapter stands for
+CODE = "code"
 
 
 def reevaluate(number: int, *, promote: bool, reason: str, as_json: bool) -> int:
@@ -34,30 +29,40 @@ def reevaluate(number: int, *, promote: bool, reason: str, as_json: bool) -> int
     with Registry.here() as registry:
         version = registry.version(number)
         if registry.champion() == version:
-            raise InputError(f"{version.label} is the champion: it has nobody to challenge")
+            raise InputError(f"{version.label} is the champion: there is no other to compare with")
         if version.adapter.base.weights != ModelPin.read(BASE).weights:
-            raise InputError(f"{version.label} stands on another base model than the project's")
+            raise InputError(f"{version.label} has another base model than the project's")
         folder = lay_out(registry, version)
     os.environ["INCUMBENT_HOME"] = str(home().resolve())
-    for stage in STAGES:
+    for stage in stages_to_run(read_pipeline()):
         # Progress is for people; with --json, standard output is for programs.
-        print(f"{version.label}: {stage}", file=sys.stderr)
-        done = subprocess.run([sys.executable, "-m", stage], cwd=folder, stdout=sys.stderr)
-        if done.returncode:
-            raise IncumbentError(f"{stage} failed: see its message above")
+        print(f"{version.label}: {stage.name}", file=sys.stderr)
+        command = [str(Path(sys.executable).with_name("incumbent")), "stage", stage.name]
+        if subprocess.run(command, cwd=folder, stdout=sys.stderr).returncode:
+            raise IncumbentError(f"{stage.name} failed: see its message above")
     with contextlib.chdir(folder):
         return submit_challenger(promote=promote, reason=reason, as_json=as_json)
 
 
+def stages_to_run(pipeline: Sequence[Stage]) -> list[Stage]:
+    """Those after training, and those that look at what lies outside the project."""
+    later = after(TRAIN, pipeline)
+    return [s for s in pipeline if s in later or (s.always and s.name != CODE)]
+
+
 def lay_out(registry: Registry, version: AdapterVersion) -> Path:
     """A folder laid out like the project, with this version's adapter as its challenger."""
-    folder = home() / "rechallenge" / version.label.replace(" ", "-")
+    folder = home() / "reevaluate" / version.label.replace(" ", "-")
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "outputs").mkdir(parents=True)
-    for name in (*SHARED, *(f"outputs/{name}" for name in INPUTS)):
+    pipeline = read_pipeline()
+    anew = [TRAIN, CODE, *(stage.name for stage in stages_to_run(pipeline))]
+    given = [out for stage in pipeline if stage.name not in anew for out in stage.outs]
+    for name in ("params.yaml", "dvc.yaml", "datasets", *given):
         if not Path(name).exists():
             raise InputError("is not there: run `dvc repro` first", file=name)
-        (folder / name).symlink_to(Path(name).resolve())
+        if not (folder / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).symlink_to(Path(name).resolve())
     registry.artifacts.check_out(version.adapter.files, folder / ADAPTER_FILES)
     version.adapter.write(folder / ADAPTER)
     return folder

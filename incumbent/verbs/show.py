@@ -93,7 +93,7 @@ def data_facts(lineage: Lineage) -> list[Fact]:
 
 
 def decision_facts(lineage: Lineage, decision: Decision) -> list[Fact]:
-    opening = f"opening {decision.opening}" if decision.opening else "stayed closed"
+    look = f"look {decision.opening}" if decision.opening else "not looked at"
     calibration = lineage.evidence.calibration if lineage.evidence else None
     answered = decision.pins.numerics if decision.pins else None
     return [
@@ -104,7 +104,7 @@ def decision_facts(lineage: Lineage, decision: Decision) -> list[Fact]:
         ("evidence", decision.evidence),
         ("policy", decision.policy),
         ("answered in", str(answered or "not recorded")),
-        ("sealed exam", opening),
+        ("sealed eval set", look),
         ("preference", str(calibration) if calibration else "not measured"),
     ]
 

@@ -1,4 +1,4 @@
-"""`incumbent status`: who holds the seat, and how the newest challenger fares."""
+"""`incumbent status`: which version is champion, and how the newest challenger does."""
 
 from rich.text import Text
 
@@ -14,7 +14,7 @@ def print_status(as_json: bool) -> None:
         champion = registry.champion()
         newest = next(iter(registry.newest()), None)
         decision = registry.decision(newest.number) if newest else None
-        openings = len(registry.history(kind="open"))
+        looks = len(registry.history(kind="open"))
         runs = runs_of(registry.engine, nightly_of(registry.family), limit=8)
         night = next((night for run in runs if (night := night_of(run))), None)
         unfinished = [run for run in runs if night_of(run) is None]
@@ -26,7 +26,7 @@ def print_status(as_json: bool) -> None:
                 "champion": champion.model_dump(mode="json") if champion else None,
                 "newest": newest.model_dump(mode="json") if newest else None,
                 "decision": decision.model_dump(mode="json") if decision else None,
-                "openings": openings,
+                "openings": looks,
                 "night": night.model_dump(mode="json") if night else None,
                 "unfinished": [run.model_dump(mode="json") for run in unfinished],
                 "schedulers": [scheduler.model_dump(mode="json") for scheduler in schedulers],
@@ -41,7 +41,7 @@ def print_status(as_json: bool) -> None:
             f"newest    {newest.label}: ", verdict, f", {decision.reasons[0]}"
         )
         console.print(newest_line, soft_wrap=True)
-    console.print(f"openings  {openings} of the sealed exam so far")
+    console.print(f"looks     {looks} at the sealed eval set so far")
     if night:
         console.print(f"night     {night}", soft_wrap=True)
     for run in unfinished:

@@ -29,12 +29,11 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
     with Registry.here() as registry:
         opponent = registry.opponent(adapter.files)
         refuse_stale(evidence, policy, adapter, opponent)
-        champion = registry.champion()
-        seated = champion is not None and champion.adapter.files == adapter.files
+        is_champion = registry.is_champion(adapter.files)
         version = registry.submit(adapter, ADAPTER_FILES, reason, *lineage())
         decided = registry.decision(version.number)
         if decided and answered_on_another_machine(decided, evidence):
-            print_kept(version, decided, evidence, seated=seated, as_json=as_json)
+            print_kept(version, decided, evidence, is_champion=is_champion, as_json=as_json)
             return EXIT_CODES[decided.verdict]
         decision = decide(registry, version, evidence, policy)
         page = home() / "reports" / f"{version.family}-v{version.number}.html"
@@ -47,7 +46,9 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
         print_as_json(version, decision)
     else:
         print_comparison(evidence, decision, policy, opponent)
-        print_outcome(version, decision, page, promoted=promoted, seated=seated, fallen=fallen)
+        print_outcome(
+            version, decision, page, promoted=promoted, is_champion=is_champion, fallen=fallen
+        )
     return EXIT_CODES[decision.verdict]
 
 
@@ -69,7 +70,7 @@ def refuse_stale(evidence: Evidence, policy: Policy, adapter: Adapter, opponent:
 
 
 def answered_on_another_machine(decision: Decision, evidence: Evidence) -> bool:
-    """Whether the pair was decided on at this very exam, by answers under other numerics.
+    """Whether the pair was decided on at this very eval set, by answers under other numerics.
 
     The decision stays, won or lost: else moving to another machine would be a second try, and free.
     """
@@ -90,12 +91,12 @@ def lineage() -> tuple[DatasetVersion, GateReport]:
 def decide(
     registry: Registry, version: AdapterVersion, evidence: Evidence, policy: Policy
 ) -> Decision:
-    """Open the exam if the challenger qualified for it, decide, and keep the decision."""
-    decision = rule(evidence, policy, opening=None)
+    """Count a look if the challenger qualified for one, decide, and keep the decision."""
+    decision = rule(evidence, policy, look=None)
     if evidence.pins and not unqualified(evidence, policy):
-        exam = EvalSet.read(EVAL_SET)
-        opening = registry.open_exam(evidence.pins, exam, version.number, policy.alpha)
-        decision = rule(evidence, policy, opening.number, opening.budget)
+        eval_set = EvalSet.read(EVAL_SET)
+        look = registry.count_look(evidence.pins, eval_set, version.number, policy.alpha)
+        decision = rule(evidence, policy, look.number, look.budget)
     registry.record_decision(version.number, decision, evidence, policy)
     return decision
 
@@ -107,7 +108,12 @@ def print_as_json(version: AdapterVersion, decision: Decision) -> None:
 
 
 def print_kept(
-    version: AdapterVersion, decision: Decision, evidence: Evidence, *, seated: bool, as_json: bool
+    version: AdapterVersion,
+    decision: Decision,
+    evidence: Evidence,
+    *,
+    is_champion: bool,
+    as_json: bool,
 ) -> None:
     """Say that a decision stays, though the pipeline has answered anew on another machine."""
     if as_json:
@@ -116,7 +122,7 @@ def print_kept(
     assert decision.pins and evidence.pins, "they differ in their numerics"
     console.print()
     print_verdict(decision, f"{version.label}: ")
-    if seated:
+    if is_champion:
         console.print(f"{version.label} is the champion already; nothing changed")
     console.print(
         f"the decision rests on answers in {decision.pins.numerics or 'unrecorded numerics'}; the "
@@ -128,11 +134,11 @@ def print_kept(
 def print_comparison(
     evidence: Evidence, decision: Decision, policy: Policy, opponent: Opponent
 ) -> None:
-    """The gating metrics on the sealed exam, or on the dev part when the exam stayed closed."""
-    opened = decision.opening is not None
-    measured = evidence.sealed if opened else evidence.dev
+    """The gating metrics on the sealed eval set, or on dev when it was not looked at."""
+    looked = decision.opening is not None
+    measured = evidence.sealed if looked else evidence.dev
     console.print(
-        f"\nchallenger against {opponent.label}, {'sealed' if opened else 'dev'} eval set"
+        f"\nchallenger against {opponent.label}, {'sealed' if looked else 'dev'} eval set"
     )
     print_measured({m: measured[m] for m in policy.gating if m in measured}, decision.bounds)
 
@@ -143,12 +149,12 @@ def print_outcome(
     page: Path,
     *,
     promoted: bool,
-    seated: bool,
+    is_champion: bool,
     fallen: bool,
 ) -> None:
     console.print()
     print_verdict(decision, f"{version.label}: ")
-    if seated:
+    if is_champion:
         console.print(f"{version.label} is the champion already; nothing changed")
     elif fallen:
         console.print(
@@ -157,5 +163,5 @@ def print_outcome(
     elif promoted:
         console.print(f"{version.label} is the champion now")
     elif decision.verdict is Verdict.PROMOTE:
-        console.print(f"to give it the seat: incumbent promote {version.number}")
+        console.print(f"to make it the champion: incumbent promote {version.number}")
     console.print(f"report: {page}", soft_wrap=True)

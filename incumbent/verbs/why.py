@@ -12,12 +12,12 @@ from registry.reader import RegistryReader
 
 def print_why(number: int, as_json: bool) -> None:
     with RegistryReader.here() as registry:
-        told = why(registry, number)
+        paragraph = why(registry, number)
         label = registry.version(number).label
     if as_json:
-        print_json({"version": label, "why": told})
+        print_json({"version": label, "why": paragraph})
     else:
-        console.print(told)
+        console.print(paragraph)
 
 
 def why(registry: RegistryReader, number: int) -> str:
@@ -26,7 +26,7 @@ def why(registry: RegistryReader, number: int) -> str:
     return " ".join(
         (
             *standing(registry, version),
-            *seat(registry, version),
+            *promotion(registry, version),
             *verdict(registry, version),
             *outlook(registry, version),
         )
@@ -34,7 +34,7 @@ def why(registry: RegistryReader, number: int) -> str:
 
 
 def standing(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
-    """Whether it holds the seat, and if not, since when and by whose hand."""
+    """Whether it is the champion, and if not, since when and by whom."""
     gained, lost = registry.tenure(version.number)
     if gained is None:
         yield f"{version.label} was never promoted."
@@ -46,31 +46,31 @@ def standing(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]
             f"on {day(lost)}: {cited(lost.reason)}"
         )
     else:
-        yield f"{version.label} was champion until v{lost.version} took the seat on {day(lost)}."
+        yield f"{version.label} was champion until v{lost.version} replaced it on {day(lost)}."
     if deleted := registry.newest_event(version.number, "delete"):
         yield f"{deleted.actor} deleted it on {day(deleted)}: {cited(deleted.reason)}"
 
 
-def seat(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
-    """How it came to the seat, the last time that it did."""
+def promotion(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
+    """How it became champion, the last time that it did."""
     gained, _ = registry.tenure(version.number)
     if gained is None:
         return
     match gained.detail:
         case Rollback(displaced=displaced):
             yield (
-                f"{gained.actor} gave it the seat back from {label(displaced)} on {day(gained)}, "
-                f"by a rollback: {cited(gained.reason)}"
+                f"{gained.actor} rolled {label(displaced)} back and made it champion again on "
+                f"{day(gained)}: {cited(gained.reason)}"
             )
         case Promotion(displaced=displaced, forced=1):
             yield (
-                f"{gained.actor} forced it into the seat of {label(displaced)} on {day(gained)}, "
-                f"without a verdict, which stays marked for ever: {cited(gained.reason)}"
+                f"{gained.actor} promoted it over {label(displaced)} by force on {day(gained)}, "
+                f"without a verdict, and it stays marked for that: {cited(gained.reason)}"
             )
         case Promotion(displaced=displaced, by="policy"):
             yield (
-                f"It took the seat from {label(displaced)} on {day(gained)} by the policy, without "
-                f"a person's approval, in a run of {gained.actor}: {cited(gained.reason)}"
+                f"The policy promoted it over {label(displaced)} on {day(gained)}, without a "
+                f"person's approval, in a run of {gained.actor}: {cited(gained.reason)}"
             )
         case Promotion(displaced=displaced):
             yield (
@@ -93,14 +93,14 @@ def verdict(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
         yield f"It was submitted by {version.actor} on {version.at[:10]}, and never decided on."
     elif decision.opening is None:
         yield (
-            "It did not qualify on the dev part, so the sealed exam stayed closed and the decision "
-            f"of {day(decided)} is {decision.verdict.value}: {reasons(decision)}"
+            "It did not qualify on the dev part, so the sealed eval set was not looked at, and the "
+            f"decision of {day(decided)} is {decision.verdict.value}: {reasons(decision)}"
         )
     else:
         against = name_of(opponent(registry, decision))
         yield (
-            f"The decision of {day(decided)} against {against}, at opening {decision.opening} of "
-            f"the exam, is {decision.verdict.value}: {reasons(decision)}"
+            f"The decision of {day(decided)} against {against} (look {decision.opening} at the "
+            f"sealed eval set) is {decision.verdict.value}: {reasons(decision)}"
         )
     if decision and decision.needed:
         yield f"About {decision.needed} more eval items would settle it."
@@ -109,7 +109,7 @@ def verdict(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
 
 
 def outlook(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
-    """What would bring a version to the seat that is not in it and could be."""
+    """What would make a version champion that is not champion and could be."""
     number, champion = version.number, registry.champion()
     decision = registry.decision(number)
     if (
@@ -121,13 +121,14 @@ def outlook(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
     if registry.rolled_back(number):
         yield f"`incumbent rollback --to {number}` would bring it back."
     elif decision is None:
-        yield f"`incumbent rechallenge {number}` lets it sit the exam."
+        opponent = f"v{champion.number}" if champion else "the bare base"
+        yield f"`incumbent reevaluate {number}` compares it with {opponent}."
     elif decision.verdict is Verdict.PROMOTE and decision.pins:
         if decision.pins.champion == (champion.adapter.files if champion else None):
             yield f"Nobody has promoted it yet: `incumbent promote {number}` does."
         else:
-            holder = f"v{champion.number} holds the seat" if champion else "the seat is empty"
-            yield f"But {holder} now: `incumbent rechallenge {number}` compares the two."
+            now = f"v{champion.number} is the champion" if champion else "there is no champion"
+            yield f"But {now} now: `incumbent reevaluate {number}` compares the two."
 
 
 # --- one level down -----------------------------------------------------------------------------

@@ -134,7 +134,7 @@ def some(
 
 
 def finite(vectors: NDArray[np.floating[Any]]) -> Floats:
-    with np.errstate(over="ignore"):  # told of in the next line
+    with np.errstate(over="ignore"):  # checked in the next line
         found = vectors.astype(np.float32)
     if not np.isfinite(found).all():
         raise InputError("the embeddings hold values that are no finite float32 numbers")

@@ -1,4 +1,4 @@
-"""The traffic that a champion is held against: frozen once, and stored as plain arrays."""
+"""The traffic that a champion is compared with: frozen once, and stored as plain arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

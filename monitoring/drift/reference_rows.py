@@ -22,7 +22,7 @@ def prompt_rows(
     """A sample of rows for a reference of prompts, and what they are: "traffic" or "dataset".
 
     Of traffic the last four weeks before `day`; after a drift only the days since it began, or the
-    new champion would be held against what is gone. nights are those before `day`, oldest first.
+    new champion would be compared with what is gone. nights are those before `day`, oldest first.
     """
     since = began(nights)
     days = [d for d in context.traffic.days() if d < day and (since is None or d >= since)]
@@ -36,7 +36,7 @@ def answer_rows(context: NightContext, champion: AdapterVersion, day: date) -> l
     """A sample of the champion's own answers before `day`; none before there is a week of them.
 
     The reference is frozen for good, and a weekday is not like another. Answers of nobody that is
-    named are the champion's from the day after it took the seat.
+    named are the champion's from the day after it became champion.
     """
     gained, _ = context.registry.tenure(champion.number)
 
@@ -68,7 +68,7 @@ def began(nights: Sequence[Night]) -> date | None:
 
 
 def dataset(day: date, limit: int) -> list[Traffic]:
-    """The rows that the champion was tuned and examined on, as if they had been asked."""
+    """The rows that the champion was tuned and evaluated on, as if they had been asked."""
     parts = [rows_of(part) for part in Split if rows_of(part).exists()]
     rows = [row for part in parts for row in Row.read_lines(part)]
     sample = UserSample(limit)

@@ -1,4 +1,4 @@
-"""A champion's references, frozen once and kept in the registry, and the nights held against them.
+"""A champion's references, frozen once and kept in the registry, and the nights compared with them.
 
 One is of prompts, of the traffic before the champion's first night. One is of answers, as soon as
 there are enough of the champion's own.
@@ -36,7 +36,7 @@ READ = 10  # nights: a reference has as many rows read and judged as so many of 
 
 @dataclass(frozen=True)
 class FrozenReference:
-    """A reference, its digest, and the first day that is held against it."""
+    """A reference, its digest, and the first day that is compared with it."""
 
     reference: Reference
     digest: Digest
@@ -65,7 +65,7 @@ class FrozenReference:
 
 @dataclass(frozen=True)
 class References:
-    """What a champion is held against."""
+    """What a champion is compared with."""
 
     prompts: FrozenReference
     answers: FrozenReference | None  # None: there are too few of them yet
@@ -113,12 +113,12 @@ def find_reference(
 
 
 def of_event(context: NightContext, event: Event) -> FrozenReference:
-    artifacts, told = context.registry.artifacts, event.told(PromptReference)
+    artifacts, frozen = context.registry.artifacts, event.told(PromptReference)
     return FrozenReference(
-        reference=Reference.from_bytes(artifacts.get(told.reference)),
-        digest=told.reference,
-        first=date.fromisoformat(told.first),
-        judge=load_judge(artifacts, told.judge[0]) if told.judge else None,
+        reference=Reference.from_bytes(artifacts.get(frozen.reference)),
+        digest=frozen.reference,
+        first=date.fromisoformat(frozen.first),
+        judge=load_judge(artifacts, frozen.judge[0]) if frozen.judge else None,
     )
 
 

@@ -16,10 +16,10 @@ from monitoring.signals.vocabulary import Vocabulary
 from project.records.drift import Topic
 from project.records.record import Record
 
-CLEAR = 3.0  # standard errors by which a topic's share must differ to be told of
+CLEAR = 3.0  # standard errors by which a topic's share must differ to be reported
 MOST_TOPICS = 8
 EXEMPLARS = 3  # prompts of a topic
-NEW_TOPICS = 5  # that what belongs to no topic is told apart into, at most
+NEW_TOPICS = 5  # at most, that are made of the rows which belong to no topic
 NEW_WORDS = 10
 
 
@@ -33,7 +33,7 @@ class Attribution(Record):
 def attribute(reference: Reference, batch: Batch, times: Floats) -> Attribution:
     """Name the topics that grew, appeared or shrank, with prompts to look at.
 
-    times [n] of the batch's rows, as Season.strata takes them: a Saturday is held against
+    times [n] of the batch's rows, as Season.strata takes them: a Saturday is compared with
     Saturdays.
     """
     topics = next((s for s in reference.signals if isinstance(s, Topics)), None)
@@ -41,7 +41,7 @@ def attribute(reference: Reference, batch: Batch, times: Floats) -> Attribution:
         return Attribution()
     labels = topics.labels(batch)
     before, m = shares_before(reference, topics, reference.season.strata(times))
-    told: list[Topic] = []
+    found: list[Topic] = []
     numbers = []
     for topic in range(topics.count):
         there = labels == topic
@@ -52,14 +52,14 @@ def attribute(reference: Reference, batch: Batch, times: Floats) -> Attribution:
             numbers.append(topic)
         if topic < topics.count - 1:
             name = reference.topic_names[topic]
-            told.append(describe(batch, there, name, float(before[topic]), z))
+            found.append(describe(batch, there, name, float(before[topic]), z))
         elif z > 0:
-            told += new_topics(batch, there, float(before[topic]), m)
-    told.sort(key=lambda topic: -abs(topic.now - topic.before))
-    told = sorted(told[:MOST_TOPICS], key=lambda topic: topic.before - topic.now)
-    grown = [topic for topic in told if topic.now > topic.before]
+            found += new_topics(batch, there, float(before[topic]), m)
+    found.sort(key=lambda topic: -abs(topic.now - topic.before))
+    found = sorted(found[:MOST_TOPICS], key=lambda topic: topic.before - topic.now)
+    grown = [topic for topic in found if topic.now > topic.before]
     return Attribution(
-        topics=tuple(told),
+        topics=tuple(found),
         exemplars=tuple(text for topic in grown for text in topic.exemplars)[: 2 * EXEMPLARS],
         new_words=new_words(reference, batch),
         grown=tuple(numbers),
@@ -87,7 +87,7 @@ def difference(now: float, before: float, n: int, m: float) -> float:
 
 
 def new_topics(batch: Batch, there: NDArray[np.bool_], before: float, m: float) -> list[Topic]:
-    """What belongs to no topic of the reference, told apart by k-means where it is enough."""
+    """What belongs to no topic of the reference, split by k-means where there is enough of it."""
     assert batch.vectors is not None
     from sklearn.cluster import KMeans  # takes a second, which --help should not wait for
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from monitoring.signals.array_types import Floats
 from project.canonical import digest_json
 from project.errors import IncumbentError
 from project.model_pins import pinned_folder
@@ -27,7 +28,6 @@ SCHEMA = f"""CREATE TABLE IF NOT EXISTS embedded (
 INSERT = "INSERT OR IGNORE INTO embedded (model, text, vector) VALUES (?, ?, ?)"
 
 STORED = np.dtype("<f2")
-Floats = NDArray[np.float32]
 
 
 class Embeddings:

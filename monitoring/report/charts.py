@@ -7,7 +7,7 @@ from itertools import groupby
 from math import log10
 from typing import Self
 
-from monitoring.report.night_text import VERDICTS, done, strongest, told_reading
+from monitoring.report.night_text import VERDICTS, done, reading_text, strongest
 from project.records.drift import Action, DriftState, DriftVerdict, Night
 
 LOWEST, HIGHEST = -4, 1  # powers of ten between which evidence is drawn; what is beyond is clipped
@@ -51,7 +51,7 @@ class Mark:
     x: float
     y: float
     alarm: bool
-    told: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ class StateStep:
     level: int  # from 1
     letter: str  # of what was done
     tested: bool
-    told: str
+    label: str
 
 
-Evidence = Callable[[Night], tuple[float, bool, str] | None]  # value, whether an alarm, words
+Measure = Callable[[Night], tuple[float, bool, str] | None]  # value, whether an alarm, words
 
 
 def overall(nights: Sequence[Night], frame: Frame) -> Series:
@@ -98,12 +98,12 @@ def of_signal(signal: str, nights: Sequence[Night], frame: Frame) -> Series:
         found = strongest(r for r in night.readings if r.signal == signal)
         if not found:
             return None
-        return found[0].evidence, found[0].verdict is DriftVerdict.DRIFT, told_reading(found[0])
+        return found[0].evidence, found[0].verdict is DriftVerdict.DRIFT, reading_text(found[0])
 
     return series(signal, nights, frame, evidence)
 
 
-def series(name: str, nights: Sequence[Night], frame: Frame, evidence: Evidence) -> Series:
+def series(name: str, nights: Sequence[Night], frame: Frame, evidence: Measure) -> Series:
     marks: list[Mark] = []
     lines: list[str] = []
     values = [(night.date, evidence(night)) for night in nights]
@@ -127,7 +127,7 @@ def steps(nights: Sequence[Night], frame: Frame) -> list[StateStep]:
             level=states.index(night.state) + 1,
             letter=LETTERS[night.action],
             tested=night.verdict is not DriftVerdict.INSUFFICIENT,
-            told=f"{night.date}: {night.state}; done: {done(night)}",
+            label=f"{night.date}: {night.state}; done: {done(night)}",
         )
         for night in nights
     ]

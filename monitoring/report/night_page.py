@@ -6,7 +6,7 @@ from pathlib import Path
 
 from monitoring.drift.reference import Reference
 from monitoring.report.charts import HIGHEST, LOWEST, Frame, of_signal, overall, steps
-from monitoring.report.night_text import VERDICTS, done, duty, plural, strongest, told_day, watched
+from monitoring.report.night_text import VERDICTS, day_text, done, duty, plural, strongest, watched
 from monitoring.report.prompt_map import Map, PointKind
 from monitoring.signals.signal import Batch
 from project.files import home, write_bytes
@@ -29,7 +29,7 @@ def page(night: Night, history: Sequence[Night], places: Map | None) -> str:
         duty=duty(night),
         done=done,
         plural=plural,
-        told_day=told_day,
+        day_text=day_text,
         powers=range(LOWEST, HIGHEST + 1),
         states=list(DriftState),
         overall=overall(nights, wide),

@@ -24,15 +24,15 @@ def line(night: Night) -> Text:
     """A few lines for the terminal: the verdict and why, what speaks for it, what was done."""
     verdict = (VERDICTS[night.verdict], COLOURS[night.verdict])
     head = Text.assemble(f"{night.date}  ", verdict, f"  {watched(night)}, state {night.state}")
-    return Text("\n").join([head, *(Text(f"  {told}") for told in details(night))])
+    return Text("\n").join([head, *(Text(f"  {detail}") for detail in details(night))])
 
 
 def details(night: Night) -> Iterator[str]:
     yield from night.reasons
     for reading in strongest(night.readings)[:SHOWN]:
-        yield f"evidence  {told_reading(reading)}"
+        yield f"evidence  {reading_text(reading)}"
     for topic in night.topics[:SHOWN]:
-        yield f"topic     {told_topic(topic)}"
+        yield f"topic     {topic_text(topic)}"
     yield f"done      {done(night)}"
     yield f"to do     {duty(night)}"
 
@@ -59,7 +59,7 @@ def duty(night: Night) -> str:
     number = night.challenger or "V"
     if night.outcome is not None:
         return {
-            RetrainOutcome.PROMOTED: "Nothing: the challenger won, and holds the seat.",
+            RetrainOutcome.PROMOTED: "Nothing: the challenger won, and is the champion now.",
             RetrainOutcome.REVIEW: "The challenger won and waits for a person: "
             f"`incumbent promote {number}` or `incumbent reject {number}`.",
             RetrainOutcome.LOST: f"Nothing: the champion stays; `incumbent why {number}` says why.",
@@ -83,12 +83,12 @@ def duty(night: Night) -> str:
 def strongest(readings: Iterable[SignalReading]) -> list[SignalReading]:
     """Of each signal that could say something its strongest reading, the strongest first.
 
-    Two alarms are told apart by their effect alone: the draws behind a p-value stop soon after
+    Two alarms are ranked by their effect alone: the draws behind a p-value stop soon after
     it is clear that it is below the level, so how far below means little.
     """
     found: dict[str, SignalReading] = {}
-    told = [r for r in readings if r.verdict is not DriftVerdict.INSUFFICIENT]
-    for reading in sorted(told, key=strength, reverse=True):
+    tested = [r for r in readings if r.verdict is not DriftVerdict.INSUFFICIENT]
+    for reading in sorted(tested, key=strength, reverse=True):
         found.setdefault(reading.signal, reading)
     return list(found.values())
 
@@ -98,18 +98,18 @@ def strength(reading: SignalReading) -> tuple[bool, float, float]:
     return drifted, min(reading.evidence, 1.0), reading.effect
 
 
-def told_reading(reading: SignalReading) -> str:
+def reading_text(reading: SignalReading) -> str:
     return (
         f"{reading.signal} over {plural(reading.nights, 'night')}: {reading.evidence:.2g} "
         f"(1 is an alarm), {reading.effect:.1%} of traffic moved"
     )
 
 
-def told_topic(topic: Topic) -> str:
+def topic_text(topic: Topic) -> str:
     return f"{topic.name}{' (new)' if topic.new else ''}: {topic.before:.1%} -> {topic.now:.1%}"
 
 
-def told_day(tally: DayTally) -> str:
+def day_text(tally: DayTally) -> str:
     """What its users thought of the answers, and how long they took."""
     ratings = {"up": tally.better, "neutral": tally.neutral, "down": tally.worse}
     rated = ", ".join(f"{count:,} {kind}" for kind, count in ratings.items() if count)

@@ -14,12 +14,12 @@ from registry.jobs import runs
 from registry.jobs.outbox import Notice, put
 from registry.jobs.runs import Claim, Run
 
-ATTEMPTS = 5  # at one date; then people are told, and only a person starts it again
+ATTEMPTS = 5  # at one date; then people are notified, and only a person starts it again
 FIRST_WAIT = timedelta(minutes=5)  # before the second attempt; then four times as long each time
 
 
 class StoppedError(IncumbentError):
-    """A job that was told to stop did, before its end."""
+    """A job was asked to stop, and stopped before its end."""
 
 
 @dataclass(frozen=True)

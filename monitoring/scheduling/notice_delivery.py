@@ -79,7 +79,7 @@ def destinations(params: NoticeParams) -> Iterator[tuple[str, Send]]:
 
 
 def to_webhook(notice: Notice, address: httpx2.URL, params: NoticeParams) -> None:
-    # Slack reads <…> as links and calls, and the text may quote what strangers wrote.
+    # Slack reads <…> as links and calls, and the text may quote what users wrote.
     text = notice.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     body = canonical_json(notice.model_dump(mode="json") | {"text": text})
     private, timeout = params.allow_private, params.timeout_seconds

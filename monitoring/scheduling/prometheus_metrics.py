@@ -16,7 +16,7 @@ from registry.jobs.runs import Run, RunState, runs_of
 
 
 class RegistryCollector(Collector):
-    """Reads the registry at each scrape, so that every scheduler tells the same."""
+    """Reads the registry at each scrape, so that every scheduler reports the same."""
 
     def __init__(self, engine: Engine, jobs: Sequence[Job], clock: Callable[[], datetime]) -> None:
         self.engine = engine
@@ -41,7 +41,7 @@ class RegistryCollector(Collector):
         for heartbeat in living(self.engine):
             age.add_metric([heartbeat.holder], heartbeat.age(self.clock()).total_seconds())
         yield age
-        notices = gauge("notices", "Notices that nobody was told of yet.", "state")
+        notices = gauge("notices", "Notices that are not delivered yet.", "state")
         for state, number in zip(("waiting", "given_up"), depth(self.engine), strict=True):
             notices.add_metric([state], number)
         yield notices

@@ -106,7 +106,7 @@ class Scheduler:
             return False
 
     def stop(self) -> None:
-        """Begin nothing more, and tell the run that is on."""
+        """Begin nothing more, and ask the run that is on to stop."""
         self.stopping.set()
         self.stop_claim.set()
 
@@ -128,7 +128,7 @@ class Scheduler:
 
     @contextmanager
     def doing(self, claim: Claim) -> Iterator[Event]:
-        """Hold a claim until the block ends; yields what tells its run to stop."""
+        """Hold a claim until the block ends; yields what asks its run to stop."""
         self.claim, self.stop_claim = claim, Event()
         if self.stopping.is_set():  # since before the event was there to be set
             self.stop_claim.set()

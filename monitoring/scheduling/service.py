@@ -1,4 +1,4 @@
-"""The scheduler as a service: it ticks, tells, shows its health, and ends when it is asked to."""
+"""The scheduler as a service: it ticks, notifies, shows its health, and ends when asked to."""
 
 import json
 import logging
@@ -38,7 +38,7 @@ def serve(
 ) -> None:
     """Do what is due, until SIGTERM or SIGINT, or just once.
 
-    Runs in the main thread, whose signals it handles: a run that is on is told to stop and waited
+    Runs in the main thread, whose signals it handles: a run that is on is asked to stop and waited
     for, and then it returns. Raises InputError for an address that cannot be used.
     """
     notices.url()  # rather now than in the night

@@ -1,6 +1,6 @@
 """Personal data out of a text: what names or reaches a person becomes a label such as `[email]`.
 
-By patterns and checksums alone. A library of phone numbers must be told the country that a text was
+By patterns and checksums alone. A library of phone numbers must know the country that a text was
 written in, and then takes dates and versions for local numbers; one that finds the names of people
 needs a language model.
 """
@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 Found = re.Match[str]
 
-# The text is a stranger's, so every pattern is read in time linear in its length: what repeats is
+# The text is from anybody, so every pattern is read in time linear in its length: what repeats is
 # bounded or possessive, and starts only where a word does.
 EMAIL = re.compile(r"(?<![\w.%+-])[\w.%+-]++@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-])")
 IPV4 = re.compile(

@@ -50,7 +50,7 @@ def retrain(
 ) -> RetrainResult:
     """Run `dvc repro`, then `incumbent submit`, logged below `.incumbent/monitoring/`.
 
-    What an earlier attempt left running is ended first. Raises StoppedError when told to stop, and
+    What an earlier attempt left running is ended first. Raises StoppedError when asked to stop, and
     IncumbentError, with the end of the log, when a step fails or takes too long.
     """
     group = group_file(family)
@@ -88,7 +88,7 @@ def run(
     answer: Path | None = None,
 ) -> None:
     """Run one step to its end; its output goes to a log, or stdout to `answer`."""
-    told = f"`{' '.join(command)}`"
+    called = f"`{' '.join(command)}`"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as output, (answer or path).open("wb" if answer else "ab") as printed:
         stages = Stages(path)
@@ -105,16 +105,16 @@ def run(
             while process.poll() is None and not stop.wait(POLL):
                 stages.tell()
                 if monotonic() > deadline:
-                    raise IncumbentError(f"{told} took too long and was ended: {path}")
+                    raise IncumbentError(f"{called} took too long and was ended: {path}")
         finally:
             end_group(process.pid, process.poll)
             stages.tell()
             group.unlink(missing_ok=True)
     if stop.is_set():
-        raise StoppedError(f"{told} was told to stop")
+        raise StoppedError(f"{called} was stopped before its end")
     if process.returncode:
         tail = path.read_bytes()[-TAIL:].decode(errors="replace").strip()
-        raise IncumbentError(f"{told} failed; the end of {path}:\n{tail}")
+        raise IncumbentError(f"{called} failed; the end of {path}:\n{tail}")
 
 
 class Stages:

@@ -83,7 +83,7 @@ class Night(Record):
     family: str
     date: str  # the UTC day of the traffic
     champion: int | None  # the version that was watched; None: the bare base
-    reference: Digest | None  # the frozen traffic that its prompts were held against
+    reference: Digest | None  # the frozen traffic that its prompts were compared with
     answers: Digest | None = None  # the same for its answers; None: there were too few before
     traffic: Digest | None  # of the day's partition; None: there is none
     rows: int

@@ -3,16 +3,25 @@
 from collections.abc import Iterable
 from enum import StrEnum
 from math import sqrt
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from project.records.adapters import Numerics
 from project.records.record import LATER, Digest, Record, short
 
+# Whether a challenger is better that has more of a metric, or less; `neither` says nothing.
+Better = Literal["more", "less", "neither"]
+
+
+class Directions(Record):
+    """Which way each metric is better, as far as the scorers say."""
+
+    better: dict[str, Better]
+
 
 class ItemScore(Record):
-    """One eval item's scores; preference is the chance that the challenger is preferred."""
+    """One eval item's scores; preference is the challenger's win probability."""
 
     item: str = Field(min_length=1)
     cluster: str | None = None
@@ -35,14 +44,14 @@ class EvalSet(Record):
     items: tuple[Digest, ...]
 
     def shared(self, other: "EvalSet") -> float:
-        """The share of this exam's items that another one has too."""
+        """The share of this set's items that another one has too."""
         return len(set(self.items) & set(other.items)) / len(self.items)
 
 
 class ScorePins(Record):
     """What the scores were measured with; two sides are comparable only under equal pins."""
 
-    eval_set: Digest  # of its Exam
+    eval_set: Digest  # of its EvalSet
     base: Digest
     champion: Digest | None  # adapter digest; None: the bare base
     challenger: Digest
@@ -54,6 +63,7 @@ class ScorePins(Record):
 class ScoreTable(Record):
     pins: ScorePins | None  # None: a table that another program made
     items: tuple[ItemScore, ...]
+    better: dict[str, Better] | None = None  # by metric, as far as the scorers say; None: likewise
 
     def __str__(self) -> str:
         return f"{len(self.items)} items scored"
@@ -77,7 +87,12 @@ class Flags(Record):
 
 
 class MetricEvidence(Record):
-    """A paired difference, challenger − champion, with its cluster-robust standard error."""
+    """How much better the challenger is: a paired difference, its error cluster-robust.
+
+    Challenger − champion; where less is better, champion − challenger.
+    """
+
+    better: Annotated[Better | None, LATER] = None  # None: more
 
     n: int
     clusters: int
@@ -98,7 +113,7 @@ class Calibration(Record):
     """How well a source of preference agrees with pairs that it was not trained on.
 
     Ties count half in every accuracy. What could not be measured is None: so are the lengths for
-    ballots, whose reviewers are held against one another.
+    ballots, whose reviewers are compared with one another.
     """
 
     source: str
@@ -183,7 +198,7 @@ class Evidence(Record):
     sealed: Measured
     slices: dict[str, Measured]  # of the sealed part
     general: dict[str, Measured] = Field(default={})  # general ability: all items, then each slice
-    reference: Measured = Field(default={})  # against the fixed reference, sealed
+    reference: Measured = Field(default={})  # against the regression baseline, sealed
     few_shot: Measured = Field(default={})  # against the base with a few-shot prompt, sealed
     calibration: Calibration | None = None
     usage: dict[str, Usage] = Field(default={})  # by system
@@ -209,9 +224,9 @@ class Bound(Record):
 class Decision(Record):
     verdict: Verdict
     reasons: tuple[str, ...]
-    opening: int | None  # None: the challenger did not qualify, the sealed exam stayed closed
-    budget: float | None = None  # of alpha, for all openings of this champion's exam
-    alpha: float | None  # at which this opening was judged
+    opening: int | None  # which look it was; None: none, as the challenger did not qualify
+    budget: float | None = None  # of alpha, for all looks of this champion
+    alpha: float | None  # at which this look was judged
     bounds: dict[str, Bound]
     needed: int | None  # further items that would settle a HOLD
     pins: ScorePins | None

@@ -27,7 +27,7 @@ class Traffic(Record):
     user: str | None = None  # or a conversation: what is not independent within itself
     prompt: str | tuple[Message, ...]
     response: str
-    adapter: str | None = None  # its digest, or the version's name; None: who held the seat
+    adapter: str | None = None  # its digest, or the version's name; None: the champion's
     feedback: Feedback | None = None
     latency_ms: float | None = None
 

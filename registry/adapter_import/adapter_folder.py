@@ -1,4 +1,4 @@
-"""Intake of an adapter that a stranger made: what is not plain LoRA for the pinned base is refused.
+"""Intake of a third-party adapter: what is not plain LoRA for the pinned base is refused.
 
 The folder is copied into a private one first, and the copy is what is checked and submitted: what
 happens to the original meanwhile changes nothing. An adapter is these files:
@@ -130,7 +130,7 @@ def refuse_name(name: str, folder: Path) -> None:
 def plain_file(folder: int, name: str, place: Path) -> Iterator[int]:
     """A descriptor of a regular file that has one name only and stays as it is meanwhile.
 
-    It is looked at before it is opened, since opening a pipe or a device may do something.
+    It is looked at before it is opened, since to open a pipe or a device may do something.
     """
     try:
         before = os.stat(name, dir_fd=folder, follow_symlinks=False)

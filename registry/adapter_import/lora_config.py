@@ -1,4 +1,4 @@
-"""A stranger's adapter_config.json: plain LoRA is taken from it, and everything else is refused."""
+"""A third-party adapter_config.json: plain LoRA is taken from it, everything else is refused."""
 
 import math
 from pathlib import Path
@@ -71,7 +71,7 @@ class LoraSettings(Record, strict=True):
     target_modules: tuple[Target, ...] | None = Field(
         strict=False, min_length=1, max_length=MAX_TARGETS
     )
-    base_model_name_or_path: str | None = None  # told, never followed
+    base_model_name_or_path: str | None = None  # reported, never followed
 
     @property
     def scale(self) -> float:
@@ -85,7 +85,7 @@ class LoraSettings(Record, strict=True):
 def read_config(data: bytes, place: Path) -> LoraSettings:
     """Parse and check. Raises InputError naming `place`, what the user knows the file by, and key.
 
-    A key that is refused for what it does is told before one with a bad value.
+    A key that is refused for what it does is reported before one with a bad value.
     """
     config = strict_json(data, place)
     if not isinstance(config, dict):

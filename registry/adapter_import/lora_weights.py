@@ -1,4 +1,4 @@
-"""A stranger's LoRA weights held against the base model: names, shapes, values and norms."""
+"""Third-party LoRA weights compared with the base model: names, shapes, values and norms."""
 
 import json
 import re

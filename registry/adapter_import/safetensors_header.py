@@ -1,4 +1,4 @@
-"""The header of a stranger's safetensors file, checked to the last byte before anything is read.
+"""The header of a third-party safetensors file, checked to the last byte before anything is read.
 
 The format: eight bytes of length (little-endian), a JSON object of that length that gives every
 tensor its dtype, shape and place, then the tensors' bytes, with no gap and nothing after them.

@@ -1,4 +1,4 @@
-"""What a stranger wrote: JSON that is read strictly, and text that is quoted before it is shown."""
+"""Third-party input: JSON that is read strictly, and text that is quoted before it is shown."""
 
 import json
 import reprlib
@@ -7,11 +7,11 @@ from typing import Any, NoReturn
 
 from project.errors import InputError
 
-SHOWN = 80  # characters of a stranger's text in a message
+SHOWN = 80  # characters of third-party text in a message
 
 
 def quoted(value: object) -> str:
-    """A stranger's value on one short ASCII line, so that no escape sequence reaches a terminal."""
+    """A third-party value as a short line of ASCII: no escape sequence reaches a terminal."""
     text = ascii(value) if isinstance(value, str) else reprlib.repr(value)  # it may be nested deep
     text = text.encode("ascii", "backslashreplace").decode()
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

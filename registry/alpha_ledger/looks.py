@@ -1,4 +1,4 @@
-"""The rows of the ledger: every look at an exam, and what came of it."""
+"""The rows of the ledger: every look at a sealed eval set, and what came of it."""
 
 from typing import NamedTuple, Self
 
@@ -11,7 +11,7 @@ from registry.alpha_ledger.spending import ChampionLooks, Look
 from registry.artifacts.artifact_store import Artifacts
 from registry.storage.tables import openings
 
-FRESH_SHARE = 0.5  # an exam that shares more of its items with an earlier one is not fresh
+FRESH_SHARE = 0.5  # an eval set that shares more of its items with an earlier one is not fresh
 
 
 class Pair(NamedTuple):
@@ -31,7 +31,7 @@ def matching(pins: ScorePins) -> list[ColumnElement[bool]]:
 
 
 def find_look(connection: Connection, pins: ScorePins) -> Look | None:
-    """The look that this pair has had at this exam already."""
+    """The look that this pair has had at this eval set already."""
     query = select(openings.c.opening, openings.c.budget).where(*matching(pins))
     row = connection.execute(query).first()
     return Look(number=row.opening, budget=row.budget) if row else None
@@ -51,7 +51,7 @@ def note_promotion(connection: Connection, decision: Decision, *, promoted: bool
         connection.execute(look.values(promoted=promoted))
 
 
-def told(pins: ScorePins, look: Look, alpha: float) -> LookTaken:
+def look_taken(pins: ScorePins, look: Look, alpha: float) -> LookTaken:
     """What the history says of a look."""
     return LookTaken(
         **pins.model_dump(exclude={"numerics"}),
@@ -62,8 +62,10 @@ def told(pins: ScorePins, look: Look, alpha: float) -> LookTaken:
     )
 
 
-def looks_at(connection: Connection, artifacts: Artifacts, exam: EvalSet) -> list[ChampionLooks]:
-    """All looks at this exam and at those that it shares most items with, by champion."""
+def looks_at(
+    connection: Connection, artifacts: Artifacts, eval_set: EvalSet
+) -> list[ChampionLooks]:
+    """All looks at this eval set and at those that it shares most items with, by champion."""
     spent = case((openings.c.promoted, 0.0), else_=openings.c.alpha)
     query = select(
         openings.c.eval_set,
@@ -74,8 +76,8 @@ def looks_at(connection: Connection, artifacts: Artifacts, exam: EvalSet) -> lis
     ).group_by(openings.c.eval_set, openings.c.champion)
     found = connection.execute(query).all()
     kin = {
-        eval_set: exam.shared(artifacts.get_record(EvalSet, eval_set)) > FRESH_SHARE
-        for eval_set in {row.eval_set for row in found}
+        digest: eval_set.shared(artifacts.get_record(EvalSet, digest)) > FRESH_SHARE
+        for digest in {row.eval_set for row in found}
     }
     return [
         ChampionLooks(

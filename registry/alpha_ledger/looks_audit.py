@@ -15,7 +15,7 @@ from registry.storage.tables import openings
 
 
 @dataclass
-class ToldLooks:
+class RecordedLooks:
     """The rows as a fold over the events. Raises IncumbentError for a decision that is missing."""
 
     artifacts: Artifacts
@@ -34,7 +34,7 @@ class ToldLooks:
                 self.settle(self.won_by.get((event.family, lost)), promoted=False)
 
     def open(self, look: LookTaken) -> None:
-        """Events tell of the levels since they can be checked."""
+        """Old events do not record the levels: what they lack is not checked."""
         levels = {"budget": look.budget, "alpha": look.alpha}
         self.rows[Pair.of(look)] = {"opening": look.opening, "promoted": False} | {
             name: float(level) for name, level in levels.items() if level is not None
@@ -53,22 +53,22 @@ class ToldLooks:
 def changed_looks(
     connection: Connection, artifacts: Artifacts, history: Iterable[Event]
 ) -> Iterator[str]:
-    """What is wrong with the rows. Raises IncumbentError as ToldLooks does."""
-    told = ToldLooks(artifacts)
+    """What is wrong with the rows. Raises IncumbentError as RecordedLooks does."""
+    recorded = RecordedLooks(artifacts)
     for event in history:
-        told.apply(event)
+        recorded.apply(event)
     found = {
         Pair(row.eval_set, row.champion, row.challenger): row._mapping
         for row in connection.execute(select(openings))
     }
-    for pair in sorted(told.rows.keys() | found.keys()):
+    for pair in sorted(recorded.rows.keys() | found.keys()):
         eval_set, champion, challenger = map(short, pair)
-        what = f"the look at exam {eval_set} of {challenger} against {champion}"
-        if pair not in told.rows:
-            yield f"{what} is in the ledger, and no event tells of it"
+        what = f"the look at eval set {eval_set}, {challenger} against {champion},"
+        if pair not in recorded.rows:
+            yield f"{what} is in the ledger, but no event records it"
         elif pair not in found:
-            yield f"{what} is in the events, and the ledger has it no more"
+            yield f"{what} is in the events, but no longer in the ledger"
         else:
-            for name, value in told.rows[pair].items():
+            for name, value in recorded.rows[pair].items():
                 if found[pair][name] != value:
-                    yield f"{what} has {name} {found[pair][name]}, the events say {value}"
+                    yield f"{what} has {name} {found[pair][name]}, but the events say {value}"

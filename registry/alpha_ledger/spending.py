@@ -1,4 +1,7 @@
-"""The ledger of looks at an exam: how much of alpha each may spend, and what a promotion earns."""
+"""The ledger of looks: how much of alpha each may spend, and what a promotion earns.
+
+A look is one comparison of a challenger with the champion on a sealed eval set.
+"""
 
 from collections.abc import Sequence
 from math import pi
@@ -9,7 +12,7 @@ LEAST = 0.001  # of alpha: too little to promote anything, enough to compute a b
 
 
 class ChampionLooks(Record):
-    """All looks at an exam against one champion. The same pair again is the same look."""
+    """All looks at an eval set against one champion. The same pair again is the same look."""
 
     champion: Digest | None  # None: the bare base
     count: int
@@ -28,19 +31,19 @@ class Look(Record):
         return min(alpha, alpha_at(self.budget, self.number))
 
 
-def alpha_at(budget: float, opening: int) -> float:
+def alpha_at(budget: float, look: int) -> float:
     """The k-th look's share: 6·budget/(π²k²), which sums to the budget over all k."""
-    return 6 * budget / (pi * opening) ** 2
+    return 6 * budget / (pi * look) ** 2
 
 
 def next_look(looks: Sequence[ChampionLooks], champion: Digest | None, alpha: float) -> Look:
-    """Where the next look stands, after all earlier ones at this exam.
+    """Which look the next one is, after all earlier ones at this eval set.
 
     A champion's looks share a budget. The first champion's is alpha, so that equal challengers are
     ever promoted with a probability of at most alpha. A promotion is a new null hypothesis and
     earns alpha anew, while the looks that failed before stay paid for: alpha-investing (Foster &
     Stine 2008, J. R. Stat. Soc. B 70), by which E[false promotions] ≤ alpha · (E[promotions] + 1).
-    When a rollback takes back what was spent already, next to nothing is left: the exam is spent.
+    When a rollback takes back what was spent already, next to nothing is left: the set is worn out.
     """
     others = [look for look in looks if look.champion != champion]
     earned = alpha * (1 + sum(look.promoted for look in others))

@@ -62,14 +62,14 @@ class LocalBlobs:
         return self.root / name[:2] / name
 
     def read(self, name: Digest) -> bytes | None:
-        with told("read", self.location, OSError):
+        with storage_errors("read", self.location, OSError):
             try:
                 return self.path(name).read_bytes()
             except FileNotFoundError:
                 return None
 
     def pieces(self, name: Digest) -> Iterator[bytes] | None:
-        with told("read", self.location, OSError):
+        with storage_errors("read", self.location, OSError):
             try:
                 stream = self.path(name).open("rb")
             except FileNotFoundError:
@@ -77,7 +77,7 @@ class LocalBlobs:
         return self.read_on(stream)
 
     def read_on(self, stream: BinaryIO) -> Iterator[bytes]:
-        with stream, told("read", self.location, OSError):
+        with stream, storage_errors("read", self.location, OSError):
             while piece := stream.read(CHUNK):
                 yield piece
 
@@ -85,12 +85,12 @@ class LocalBlobs:
         return self.path(name).exists()
 
     def write(self, name: Digest, data: bytes) -> None:
-        with told("written", self.location, OSError):
+        with storage_errors("written", self.location, OSError):
             write_bytes(self.path(name), data)
 
     def take(self, files: Sequence[Path]) -> list[Digest]:
         """It is the copies that are hashed, so what is stored is what its name says."""
-        with told("written", self.location, OSError):
+        with storage_errors("written", self.location, OSError):
             make_folder(self.root)
             with (
                 tempfile.TemporaryDirectory(prefix=DRAFT, dir=self.root) as drafts,
@@ -106,14 +106,14 @@ class LocalBlobs:
         return names
 
     def delete(self, name: Digest) -> None:
-        with told("deleted", self.location, OSError):
+        with storage_errors("deleted", self.location, OSError):
             self.path(name).unlink(missing_ok=True)
 
     def names(self) -> Iterator[Digest]:
         yield from (path.name for path in self.root.glob("??/*") if not path.name.startswith("."))
 
     def sweep(self, before: datetime) -> None:
-        with told("deleted", self.location, OSError):
+        with storage_errors("deleted", self.location, OSError):
             for draft in [*self.root.glob(f"{DRAFT}*"), *self.root.glob("??/.*")]:
                 with suppress(FileNotFoundError):  # its writer has ended meanwhile
                     if draft.stat().st_mtime < before.timestamp():
@@ -138,7 +138,7 @@ class RemoteBlobs:
         return f"{self.root}/{name[:2]}/{name}"
 
     def read(self, name: Digest) -> bytes | None:
-        with told("read", self.location, Exception):
+        with storage_errors("read", self.location, Exception):
             try:
                 data: bytes = self.files.cat_file(self.path(name))
             except FileNotFoundError:
@@ -146,7 +146,7 @@ class RemoteBlobs:
             return data
 
     def pieces(self, name: Digest) -> Iterator[bytes] | None:
-        with told("read", self.location, Exception):
+        with storage_errors("read", self.location, Exception):
             try:
                 stream = self.files.open(self.path(name), "rb", block_size=BLOCK)
             except FileNotFoundError:
@@ -154,16 +154,16 @@ class RemoteBlobs:
         return self.read_on(stream)
 
     def read_on(self, stream: Any) -> Iterator[bytes]:
-        with told("read", self.location, Exception), stream:
+        with storage_errors("read", self.location, Exception), stream:
             while piece := stream.read(CHUNK):
                 yield piece
 
     def exists(self, name: Digest) -> bool:
-        with told("found", self.location, Exception):
+        with storage_errors("found", self.location, Exception):
             return bool(self.files.exists(self.path(name)))
 
     def write(self, name: Digest, data: bytes) -> None:
-        with told("written", self.location, Exception):
+        with storage_errors("written", self.location, Exception):
             self.files.pipe_file(self.made(name), data)
 
     def take(self, files: Sequence[Path]) -> list[Digest]:
@@ -172,7 +172,7 @@ class RemoteBlobs:
     def upload(self, file: Path) -> Digest:
         """What has arrived is not read back; that the file is still the same stands for it."""
         name = digest_file(file)
-        with told("written", self.location, Exception):
+        with storage_errors("written", self.location, Exception):
             self.files.put_file(str(file), self.made(name))
         if digest_file(file) != name:
             self.delete(name)
@@ -186,11 +186,11 @@ class RemoteBlobs:
         return path
 
     def delete(self, name: Digest) -> None:
-        with told("deleted", self.location, Exception), suppress(FileNotFoundError):
+        with storage_errors("deleted", self.location, Exception), suppress(FileNotFoundError):
             self.files.rm_file(self.path(name))
 
     def names(self) -> Iterator[Digest]:
-        with told("listed", self.location, Exception):
+        with storage_errors("listed", self.location, Exception):
             try:
                 found = self.files.find(self.root)
             except FileNotFoundError:
@@ -202,7 +202,7 @@ class RemoteBlobs:
 
 
 @contextmanager
-def told(what: str, location: str, kind: type[Exception]) -> Iterator[None]:
+def storage_errors(what: str, location: str, kind: type[Exception]) -> Iterator[None]:
     """Turn what goes wrong in a store into an IncumbentError."""
     try:
         yield

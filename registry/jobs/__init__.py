@@ -1,1 +1,1 @@
-"""What is done once for each date, by whom, and who is told."""
+"""Jobs that are done once for each date, by whom, and who is notified."""

@@ -1,8 +1,8 @@
-"""What people are to be told, kept until they were told.
+"""Notices to people, kept until they are delivered.
 
-A notice is written in the same transaction as what it tells of, so that neither is without the
+A notice is written in the same transaction as what it is about, so that neither is without the
 other. It may reach its reader twice, when a process dies between sending and marking; it carries a
-key by which the reader can tell. It is never lost.
+key by which the reader can see that. It is never lost.
 """
 
 from datetime import datetime, timedelta

@@ -53,7 +53,7 @@ def card(lineage: Lineage, *, merged: bool = False) -> str:
 
 
 def precision(lineage: Lineage) -> str:
-    """In which the adapter was trained, as far as its record tells."""
+    """In which the adapter was trained, as far as its record says."""
     numerics = lineage.version.adapter.numerics
     return numerics.precision if numerics else "bfloat16"
 
@@ -168,7 +168,7 @@ def limitations(lineage: Lineage) -> Iterator[str]:
     """What the measurements say against the version, and what nobody measured."""
     if lineage.evidence is None:
         yield "Nothing was measured."
-    elif not lineage.opened:
+    elif not lineage.looked_at_sealed:
         yield "It was measured on the dev part alone, which everybody may look at and tune on."
     if lineage.evidence:
         slices = [(name, m) for name, m in each(lineage.slices) if m in lineage.gating]

@@ -22,9 +22,11 @@ def licence(base: ModelPin) -> str | None:
 def fetched_card(name: str, revision: str) -> Path | None:
     """Where the card of a Hub model lies if it was fetched; a licence is no reason to fetch it."""
     # Imported here because only users of the Hub pay for it.
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
+    try:
+        from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.errors import HFValidationError
+    except ModuleNotFoundError:  # of the extra `train`, and a card is shown without it
+        return None
     try:
         found = try_to_load_from_cache(name, "README.md", revision=revision)
     except HFValidationError:
@@ -46,8 +48,8 @@ def of_card(card: Path | None) -> str | None:
     """What the front matter of a model card states, as Hugging Face has it."""
     if card is None or not card.is_file():
         return None
-    opening, _, rest = card.read_text(errors="replace").partition("---\n")
-    if opening.strip():
+    before, _, rest = card.read_text(errors="replace").partition("---\n")
+    if before.strip():
         return None
     try:
         found = yaml.safe_load(rest.partition("\n---")[0])

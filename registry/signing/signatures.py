@@ -108,10 +108,10 @@ def verified(reader: RegistryReader, version: AdapterVersion) -> Statement | Non
     event = reader.newest_event(version.number, "sign")
     if event is None or not keys.public:
         return None
-    told = event.told(Signing)
-    statement = reader.artifacts.get_record(Statement, told.statement)
+    signing = event.told(Signing)
+    statement = reader.artifacts.get_record(Statement, signing.statement)
     refuse_other(statement, version)
-    bundle = reader.artifacts.get(told.signature)
+    bundle = reader.artifacts.get(signing.signature)
     with laid_out(reader.artifacts, statement) as folder:
         refuse_forged(folder, bundle, version, keys)
     return statement

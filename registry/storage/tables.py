@@ -36,7 +36,7 @@ aliases = Table(
     ForeignKeyConstraint(["family", "number"], ["versions.family", "versions.number"]),
 )
 
-# Which look at an exam each pair was; the same pair again is the same look.
+# Which look at a sealed eval set each pair was; the same pair again is the same look.
 openings = Table(
     "openings",
     metadata,

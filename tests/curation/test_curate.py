@@ -1,4 +1,4 @@
-"""Curation keeps twins together and every row on its side."""
+"""Curation keeps near-duplicates together and every row on its side."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -91,9 +91,9 @@ def test_a_new_twin_never_moves_a_trained_row_into_the_exam() -> None:
     moved = 0
     for i in range(60):
         rows = [row(f"q{i}", f"one two three four five six {i}", group=f"g{i}")]
-        twin = row(f"t{i}", f"one two three four five six {i}", group=f"a{i}")
+        near = row(f"t{i}", f"one two three four five six {i}", group=f"a{i}")
         before = side(lot(params.seed, f"g{i}"), params)
-        (after,) = (part for part, found in dealt([*rows, twin], params).items() if found)
+        (after,) = (part for part, found in dealt([*rows, near], params).items() if found)
         assert order.index(after) <= order.index(before)
         moved += after != before
     assert moved > 0
@@ -118,12 +118,12 @@ def test_no_more_rows_are_taken_than_asked() -> None:
 def test_a_correction_replaces_what_asks_the_same_and_trains_with_its_twins() -> None:
     params = CurateParams(train_only=("corrections.jsonl",))
     for i in range(40):
-        old, twin = row(f"q{i}", "a bad answer", group=f"g{i}"), row(f"t{i}", group=f"g{i}")
+        old, near = row(f"q{i}", "a bad answer", group=f"g{i}"), row(f"t{i}", group=f"g{i}")
         new = row(f"q{i}", "a good answer", group=f"g{i}").model_copy(
             update={"id": "new", "source": "corrections.jsonl"}
         )
-        kept = corrected([old, twin, new], params.train_only)
-        assert kept == [twin, new]
+        kept = corrected([old, near, new], params.train_only)
+        assert kept == [near, new]
         assert groups(dealt(kept, params)[Split.TRAIN]) == {f"g{i}"}
 
 

@@ -153,8 +153,8 @@ def stage() -> Callable[[str], subprocess.CompletedProcess[str]]:
     shutil.copy(CONTRACT, contract)
     Path("params.yaml").write_text(f"curation:\n  validate:\n    contract: {contract}\n")
 
-    def run(module: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", module]
+    def run(name: str) -> subprocess.CompletedProcess[str]:
+        command = [Path(sys.executable).with_name("incumbent"), "stage", name]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     return run
@@ -170,9 +170,9 @@ def test_validate_reports_and_the_gate_stops(
 ) -> None:
     bad = [row(f"bad{i}", "") for i in range(7)]
     write_parts(good_parts() | {Split.TRAIN: bad})
-    assert stage("curation.validate").returncode == 0
+    assert stage("validate").returncode == 0
     assert "SHUT" in Path("outputs/gate/report.html").read_text()
-    stopped = stage("curation.gate")
+    stopped = stage("gate")
     assert stopped.returncode == 1
     assert "no completion is empty (critical): 7 of 47 rows fail" in stopped.stderr
     assert bad[0].id in stopped.stderr
@@ -183,8 +183,8 @@ def test_an_open_gate_pins_the_dataset(
     stage: Callable[[str], subprocess.CompletedProcess[str]],
 ) -> None:
     write_parts(good_parts())
-    for module in ("curation.validate", "curation.gate"):
-        assert stage(module).returncode == 0
+    for name in ("validate", "gate"):
+        assert stage(name).returncode == 0
     dataset = DatasetVersion.read(Path("outputs/dataset.json"))
     report = GateReport.read(Path("outputs/gate/report.json"))
     assert dataset.splits == {Split.TRAIN: 20, Split.DEV: 20, Split.SEALED: 20}

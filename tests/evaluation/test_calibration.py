@@ -10,7 +10,7 @@ from evaluation.preference.calibration import (
     PreferencePair,
     calibrate,
     calibrate_reviewers,
-    contest_of,
+    comparison_of,
 )
 from evaluation.preference.comparison import Comparison, Judgement
 from project.errors import InputError
@@ -27,14 +27,14 @@ class Opinion:
         self.worth = worth
         self.first = first
 
-    def prefer(self, contests: Sequence[Comparison]) -> list[Judgement]:
-        return [self.judge(contest) for contest in contests]
+    def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
+        return [self.judge(comparison) for comparison in comparisons]
 
-    def judge(self, contest: Comparison) -> Judgement:
-        a, b = self.worth(contest.champion), self.worth(contest.challenger)
+    def judge(self, comparison: Comparison) -> Judgement:
+        a, b = self.worth(comparison.champion), self.worth(comparison.challenger)
         if a is None or b is None:
-            return Judgement(chance=None)
-        return Judgement(chance=0.5 if a == b else 0.9 if b > a else 0.1, first=self.first)
+            return Judgement(win_probability=None)
+        return Judgement(win_probability=0.5 if a == b else 0.9 if b > a else 0.1, first=self.first)
 
 
 def exclamations(text: str) -> float:
@@ -86,15 +86,15 @@ def test_ties_count_half_and_what_is_unjudged_is_left_out() -> None:
 
 def test_both_sides_are_right_about_as_often_in_the_same_way_in_every_run() -> None:
     many = pairs(200)
-    sides = ["!" in contest_of(pair).challenger for pair in many]
+    sides = ["!" in comparison_of(pair).challenger for pair in many]
     assert 70 < sum(sides) < 130
-    assert sides == ["!" in contest_of(pair).challenger for pair in many]
+    assert sides == ["!" in comparison_of(pair).challenger for pair in many]
 
 
 def test_a_judge_that_always_takes_one_side_agrees_by_chance_only() -> None:
     class Loyal(Opinion):
-        def judge(self, contest: Comparison) -> Judgement:
-            return Judgement(chance=0.0)
+        def judge(self, comparison: Comparison) -> Judgement:
+            return Judgement(win_probability=0.0)
 
     found = calibrate(Loyal(exclamations), pairs(200))
     assert found.kappa == 0.0

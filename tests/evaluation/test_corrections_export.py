@@ -17,6 +17,7 @@ def example(name: str, champion: float, challenger: float) -> Example:
         champion=f"{name} by the champion",
         challenger=f"{name} by the challenger",
         scores=ItemScore(item=name, champion={"m": champion}, challenger={"m": challenger}),
+        better={"m": "more"},
     )
 
 

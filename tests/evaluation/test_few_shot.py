@@ -13,12 +13,12 @@ def row(name: str, source: str) -> Row:
 def test_training_rows_of_the_exams_own_sources_are_shown_first_to_last() -> None:
     train = [row("rehearsed", "rehearsal.jsonl"), row("a", "task"), row("b", "task")]
     write_records(rows_of(Split.TRAIN), [*train, row("c", "task")])
-    (asked,) = prompted([row("exam", "task")], shots=2)
+    (asked,) = prompted([row("item", "task")], shots=2)
     assert [(m.role, m.content) for m in asked.prompt] == [
         ("user", "what is a?"),
         ("assistant", "it is a"),
         ("user", "what is b?"),
         ("assistant", "it is b"),
-        ("user", "what is exam?"),
+        ("user", "what is item?"),
     ]
-    assert asked.id == row("exam", "task").id
+    assert asked.id == row("item", "task").id

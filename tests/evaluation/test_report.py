@@ -1,4 +1,4 @@
-"""The page shows whatever there is to show, and nothing of an exam that stays closed."""
+"""The page shows whatever there is to show, and nothing sealed that was not looked at."""
 
 import pytest
 
@@ -17,8 +17,8 @@ from tests.evaluation.test_decision import BETTER, EQUAL, calibration, general, 
 SOME = table(EQUAL)
 
 
-def page(evidence: Evidence, opening: int | None, **options: object) -> str:
-    decision = rule(evidence, Policy(), opening)
+def page(evidence: Evidence, look: int | None, **options: object) -> str:
+    decision = rule(evidence, Policy(), look)
     return report(evidence, decision, Policy(), material(), **options)  # type: ignore[arg-type]
 
 
@@ -37,20 +37,20 @@ def evidence_on(sealed: ScoreTable, dev: ScoreTable) -> Evidence:
 
 def test_answers_that_are_all_equal_still_make_a_page() -> None:
     nothing = table(EQUAL, noise=0.0)
-    assert "HOLD" in page(evidence_on(nothing, nothing), opening=1)
+    assert "HOLD" in page(evidence_on(nothing, nothing), look=1)
 
 
 def test_a_closed_exam_is_not_shown() -> None:
     evidence = evidence_on(sealed=table(BETTER, n=61), dev=table(EQUAL, n=59))
-    closed, opened = page(evidence, opening=None), page(evidence, opening=1)
-    assert "Dev eval set" in closed
-    assert "+0.100" not in closed
-    assert "Sealed eval set" in opened
-    assert "+0.100" in opened
+    unseen, seen = page(evidence, look=None), page(evidence, look=1)
+    assert "Dev eval set" in unseen
+    assert "+0.100" not in unseen
+    assert "Sealed eval set" in seen
+    assert "+0.100" in seen
 
 
 def test_the_page_loads_nothing_and_warns_of_what_is_odd() -> None:
-    shown = page(evidence_on(table(BETTER), table(BETTER)), opening=1)
+    shown = page(evidence_on(table(BETTER), table(BETTER)), look=1)
     assert not any(word in shown for word in ("src=", "href=", "@import", "url("))
     assert "truncated: 1 item" in shown
     assert "General ability" in shown
@@ -73,7 +73,13 @@ def test_the_words_that_differ_are_marked() -> None:
 
 def test_examples_are_shown_side_by_side_and_escaped() -> None:
     row = Row.of("What does <b>x</b> do?", "It adds.", group="g", source="test")
-    example = Example(row=row, champion="It subs.", challenger="It adds.", scores=SOME.items[0])
+    example = Example(
+        row=row,
+        champion="It subs.",
+        challenger="It adds.",
+        scores=SOME.items[0],
+        better={"rougeL": "more"},
+    )
     evidence = evidence_on(table(BETTER), table(BETTER))
     shown = report(evidence, rule(evidence, Policy(), 1), Policy(), material(example))
     assert "&lt;b&gt;x&lt;/b&gt;" in shown
@@ -103,6 +109,6 @@ def test_a_calibration_shows_what_is_known_of_it(known: bool) -> None:
     unknown = {} if known else dict.fromkeys(("longer_accuracy", "shorter_accuracy", "kappa"))
     source = calibration(source="ballots", **unknown)
     evidence = weigh(table(BETTER), Policy(), dev=table(BETTER), calibration=source)
-    shown = page(evidence, opening=1)
+    shown = page(evidence, look=1)
     assert "Ballots, tried on 200 held-out pairs" in shown
     assert ("60.0 %" in shown) == known

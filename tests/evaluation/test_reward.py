@@ -89,9 +89,9 @@ def test_a_line_that_is_no_pair_is_named(tmp_path: Path, line: str, complaint: s
 
 
 def test_no_pair_asks_what_an_exam_asks_or_teaches_nothing() -> None:
-    exam = [Row.of("What is  two\nand two?", "four", group="g", source="test")]
+    evaluated = [Row.of("What is  two\nand two?", "four", group="g", source="test")]
     given = [pair("what is TWO and two? "), pair("Another?", "same", "same"), pair("Who?")]
-    assert allowed(given, exam) == [given[2]]
+    assert allowed(given, evaluated) == [given[2]]
 
 
 def test_a_starting_point_without_weights_is_refused(tmp_path: Path) -> None:
@@ -115,13 +115,13 @@ def test_ballots_need_no_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert Calibration.read(CALIBRATION).accuracy == 1
     assert capsys.readouterr().out == "preference by ballots: 100% of 18 held-out pairs\n"
     judge = judge_of(load(PreferenceParams), REWARD, "base", "new")
-    contests = [Comparison(item=i, prompt="", champion="", challenger="") for i in ("i3", "i99")]
-    assert [judgement.chance for judgement in judge.prefer(contests)] == [1, None]
+    comparisons = [Comparison(item=i, prompt="", champion="", challenger="") for i in ("i3", "i99")]
+    assert [judgement.win_probability for judgement in judge.prefer(comparisons)] == [1, None]
 
 
 @pytest.fixture
 def project(base_model: Path) -> None:
-    """Pinned models and rows of which every second one stands in an exam."""
+    """Pinned models and rows of which every second one is an eval item."""
     embedded_base().parent.mkdir(parents=True)
     embedded_base().symlink_to(base_model)
     pin(ModelChoice(), "base").write(BASE)
@@ -187,8 +187,8 @@ def test_a_reward_model_learns_saves_no_pickle_and_repeats(
 ) -> None:
     folder = trained("one", lora)
     judgement, *_ = judge_of(PreferenceParams(), folder, "a", "b").prefer(FRESH)
-    assert judgement.chance is not None
-    assert judgement.chance > 0.9
+    assert judgement.win_probability is not None
+    assert judgement.win_probability > 0.9
     assert judgement.first is None
     assert {file.suffix for file in folder.iterdir()} <= {".json", ".safetensors", ".txt"}
     assert not list(folder.glob("adapter*"))

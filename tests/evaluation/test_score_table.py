@@ -96,14 +96,14 @@ def test_the_command_and_the_function_say_the_same(tmp_path: Path) -> None:
 def test_the_table_shows_verdict_reasons_and_policy(tmp_path: Path) -> None:
     shown = run(write(tmp_path / "scores.jsonl", lines())).stdout
     assert "policy strict on rougeL, semantic, preference" in shown
-    assert "PROMOTE (opening 1, alpha 0.0304)" in shown
+    assert "PROMOTE (look 1, alpha 0.0304)" in shown
 
 
-def test_a_later_opening_and_a_policy_file_are_heard(tmp_path: Path) -> None:
+def test_a_later_look_and_a_policy_file_count(tmp_path: Path) -> None:
     path = write(tmp_path / "scores.jsonl", lines(gain=0.016))
     policy = tmp_path / "policy.yaml"
     policy.write_text("gating: [rougeL]\n")
-    options = ("--json", "--policy", str(policy), "--opening")
+    options = ("--json", "--policy", str(policy), "--look")
     verdicts = [json.loads(run(path, *options, k).stdout)["verdict"] for k in ("1", "9")]
     assert verdicts == ["PROMOTE", "HOLD"]
 
@@ -146,7 +146,7 @@ def test_general_ability_and_the_reference_can_be_given(tmp_path: Path) -> None:
     assert found["verdict"] == "REJECT"
     assert [reason.partition(" is ")[0] for reason in found["reasons"][:2]] == [
         "general ability",
-        "quality since the reference",
+        "quality since the regression baseline",
     ]
 
 

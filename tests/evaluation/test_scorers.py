@@ -10,10 +10,10 @@ import pytest
 
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer
-from evaluation.metrics.per_item import COLUMNS as TYPES
 from evaluation.metrics.per_item import PerItem
-from evaluation.scoring.scorer_class import BUILT_IN, class_of
-from evaluation.scoring.scorers import COLUMNS, Scores, load_scorers, score, scorers_digest
+from evaluation.scoring.built_in import SCORERS, better_by_ours
+from evaluation.scoring.scorer_class import class_of
+from evaluation.scoring.scorers import Scores, load_scorers, score, scorers_digest
 from project.errors import IncumbentError, InputError
 from project.records.data import Row
 from project.settings import load
@@ -92,7 +92,7 @@ def test_values_come_by_item_and_flags_by_id() -> None:
 
 
 def test_every_file_of_a_scorer_is_in_the_table() -> None:
-    params = ScoringParams.model_validate({"metrics": list(BUILT_IN)})
+    params = ScoringParams.model_validate({"metrics": list(SCORERS)})
     classes = [class_of(choice, at) for at, choice in enumerate(params.metrics)]
     assert all(issubclass(found, PerItem) for found in classes)
     files = {path.stem for path in (ROOT / "evaluation" / "metrics").glob("*.py")}
@@ -100,8 +100,18 @@ def test_every_file_of_a_scorer_is_in_the_table() -> None:
     assert files - named == {"__init__", "per_item", "unicode_words"}
 
 
-def test_our_scorers_know_the_columns_that_there_are() -> None:
-    assert TYPES.keys() == COLUMNS.keys()
+def test_our_scorers_say_which_way_each_of_their_metrics_is_better() -> None:
+    Path("schema.json").write_text("{}")
+    params = "    - {metric: json, options: {schema: schema.json}}"
+    names = [f"    - {name}" for name in SCORERS if name not in ("json", "semantic")]
+    scorers = load_scorers(chosen("\n".join([params, *names])), EMBEDDER)
+    given = score(scorers, [row(0, "loan")], [answer(0, "loans")]).values
+    assert {name for scorer in scorers for name in scorer.better} == given.keys()
+    read = better_by_ours()
+    assert read["semantic"] == "more"
+    assert {name: read[name] for name in given} == {
+        name: way for scorer in scorers for name, way in scorer.better.items()
+    }
 
 
 @pytest.mark.parametrize(("stem", "expected"), [("true", 1.0), ("false", 0.0)])
@@ -231,38 +241,6 @@ def test_an_answer_without_what_a_scorer_asks_for_is_named() -> None:
 def test_answers_to_other_items_are_refused() -> None:
     with pytest.raises(IncumbentError, match="other items"):
         scored("    - length", [ANSWERS[1], ANSWERS[0], ANSWERS[2]])
-
-
-PIPELINE = "stages:\n  score:\n    cmd: python\n    deps:\n      - evaluation\n"
-
-
-def test_a_file_that_dvc_does_not_watch_is_refused() -> None:
-    Path("schema.json").write_text("{}")
-    choice = chosen("    - {metric: json, options: {schema: schema.json}}")
-    Path("dvc.yaml").write_text(PIPELINE)
-    missing = r"^dvc\.yaml:5: stages\.score\.deps: add `- schema\.json`: stage score reads it"
-    with pytest.raises(InputError, match=missing):
-        load_scorers(choice, EMBEDDER)
-    for dep in ("schema.json", "schema.json:\n          hash: md5"):
-        Path("dvc.yaml").write_text(f"{PIPELINE}      - {dep}\n")
-        assert load_scorers(choice, EMBEDDER)
-
-
-def test_code_of_ones_own_needs_no_declaration(mine: Path) -> None:
-    mine.write_text(module("{'a': [1, 2, 3]}"))
-    Path("dvc.yaml").write_text(PIPELINE)
-    assert scored("    - mine:Mine").values == {"a": (1.0, 2.0, 3.0)}
-
-
-def test_a_folder_declares_what_is_in_it() -> None:
-    Path("dvc.yaml").write_text(PIPELINE)
-    for folder in ("evaluation", "elsewhere"):
-        Path(folder).mkdir()
-        Path(folder, "schema.json").write_text("{}")
-    choice = "    - {metric: json, options: {schema: %s/schema.json}}"
-    load_scorers(chosen(choice % "evaluation"), EMBEDDER)
-    with pytest.raises(InputError, match=r"add `- elsewhere/schema\.json`"):
-        load_scorers(chosen(choice % "elsewhere"), EMBEDDER)
 
 
 def test_the_digest_pins_names_options_and_files(mine: Path) -> None:

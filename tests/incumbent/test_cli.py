@@ -61,7 +61,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.endswith("heavy: []\n")
 
 
-def test_the_seat_changes_hands_and_the_history_tells(
+def test_the_champion_changes_and_the_history_says_so(
     winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, "promote", "1", "--reason", "it won") == 0
@@ -113,7 +113,7 @@ def test_show_tells_a_versions_story(
         (("versions", "--jsn"), 2, "No such option"),
         (("promote", "1", "--force"), 2, "a forced promotion needs a --reason"),
         (("history", "--at", "last week"), 2, "'last week' is no date or time"),
-        (("alias", "champion", "--to", "1"), 2, "the seat moves by `incumbent promote`"),
+        (("alias", "champion", "--to", "1"), 2, "`incumbent promote` and `rollback` alone"),
         (("alias", "../x", "--to", "1"), 2, "an alias is [a-z0-9-]"),
         (("reject", "1"), 2, "Missing option '--reason'"),
     ],
@@ -163,7 +163,7 @@ def test_a_rejected_version_is_promoted_by_force_only_and_marked_for_ever(
         assert registry.state().forced == {1}
 
 
-def test_the_history_knows_who_held_the_seat_when(
+def test_the_history_knows_who_was_champion_when(
     winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(monkeypatch, "promote", "1")
@@ -179,7 +179,7 @@ def test_an_alias_moves_only_from_where_it_is_expected(
 ) -> None:
     assert run(monkeypatch, "alias", "staging", "--to", "1") == 0
     assert run(monkeypatch, "alias", "staging", "--to", "1") == 1
-    assert "alias staging names 1, not None: look again" in capsys.readouterr().err
+    assert "alias staging names 1 now, not nothing: nothing was changed" in capsys.readouterr().err
     assert run(monkeypatch, "alias", "staging", "--expect", "1") == 0
     assert "staging names nothing" in out(capsys)
 

@@ -180,7 +180,7 @@ def test_a_margin_reruns_the_comparison_and_nothing_before_it(project: Project) 
 
 
 def test_an_edit_of_code_touches_the_stages_that_run_it(project: Project) -> None:
-    edited = project.folder / "training" / "model.py"
+    edited = project.folder / "training" / "lora_model.py"
     before = edited.read_text()
     edited.write_text(f"{before}\n# edited\n")
     told = project.run("dvc", "repro", "--single-item", "code").stdout
@@ -237,20 +237,20 @@ def test_an_interrupted_training_is_run_again(project: Project) -> None:
     assert "train" not in stages_run(project.repro())
 
 
-def test_a_version_that_is_there_already_sits_the_exam_again(project: Project) -> None:
+def test_a_version_that_is_there_already_is_evaluated_again(project: Project) -> None:
     before = project.read("outputs/evidence.json")
-    again = project.run("incumbent", "rechallenge", "2", "--json")
+    again = project.run("incumbent", "reevaluate", "2", "--json")
     assert again.returncode == 0, again.stdout
     printed = json.loads(again.stdout[again.stdout.index('{\n  "version"') :])
     assert printed["version"]["number"] == 2
     assert printed["decision"]["pins"]["challenger"] == printed["version"]["adapter"]["files"]
     assert project.read("outputs/evidence.json") == before
-    seated = project.run("incumbent", "rechallenge", "1")
-    assert seated.returncode == 2
-    assert "test v1 is the champion: it has nobody to challenge" in seated.stdout
+    champion = project.run("incumbent", "reevaluate", "1")
+    assert champion.returncode == 2
+    assert "test v1 is the champion: there is no other to compare with" in champion.stdout
 
 
-def test_another_kind_of_machine_answers_anew_trains_nothing_and_moves_no_seat(
+def test_another_kind_of_machine_answers_anew_trains_nothing_and_promotes_nobody(
     project: Project,
 ) -> None:
     evidence = project.read("outputs/evidence.json")
@@ -266,7 +266,7 @@ def test_another_kind_of_machine_answers_anew_trains_nothing_and_moves_no_seat(
     assert submitted.returncode == 0, submitted.stdout
     assert "test v1 is the champion already; nothing changed" in submitted.stdout
     assert f"{here}; the last `dvc repro` answered in {there}" in submitted.stdout
-    again = project.run("incumbent", "rechallenge", "2")
+    again = project.run("incumbent", "reevaluate", "2")
     assert again.returncode == 0, again.stdout
     assert f"the last `dvc repro` answered in {there}: the decision stays" in again.stdout
     # The next challenger is compared with a champion that was answered there.

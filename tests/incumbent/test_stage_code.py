@@ -1,10 +1,10 @@
 """Which code a stage runs: all of it and no more, a user's scorers among it."""
 
-import runpy
 from pathlib import Path
 
 import pytest
 
+from incumbent import code
 from incumbent.code import Code, Imports, code_of, differing, stages
 from project.errors import InputError
 from project.paths import CODE
@@ -19,7 +19,7 @@ def pipeline() -> None:
 
 
 def run_stage() -> dict[str, Code]:
-    runpy.run_module("incumbent.code", run_name="__main__")
+    code.main()
     return {path.stem: Code.read(path) for path in CODE.iterdir()}
 
 
@@ -90,6 +90,13 @@ def test_a_users_scorer_counts_with_what_it_imports_of_the_project(
     assert own == {"bank/__init__.py", "bank/polite.py", "bank/words.py", "phrases.py"}
     assert "evaluation/metrics/per_item.py" in files
     assert "bank/polite.py" not in code_of("evaluation.generate", Imports()).files
+
+
+def test_a_file_that_a_scorers_option_names_counts() -> None:
+    Path("schema.json").write_text("{}")
+    choice = "{metric: json, options: {schema: schema.json}}"
+    Path("params.yaml").write_text(f"evaluation: {{scoring: {{metrics: [{choice}]}}}}\n")
+    assert stages_with("schema.json") == {"score"}
 
 
 def test_what_changed_is_told_by_stage_and_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""A paragraph for every way in which a version can come to the seat, miss it or lose it."""
+"""A paragraph for every way in which a version can become champion, fail to, or be replaced."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -119,34 +119,34 @@ def superseded_and_deleted(story: Teller) -> None:
 
 
 WON = (
-    "The decision of 2026-01-01 against the bare base, at opening 1 of the exam, is PROMOTE: "
-    "because."
+    "The decision of 2026-01-01 against the bare base (look 1 at the sealed eval set) is "
+    "PROMOTE: because."
 )
 CASES: list[tuple[Story, int, str]] = [
     (
         only_submitted,
         1,
         "test v1 was never promoted. It was submitted by trainer on 2026-01-01, and never decided "
-        "on. `incumbent rechallenge 1` lets it sit the exam.",
+        "on. `incumbent reevaluate 1` compares it with the bare base.",
     ),
     (
         unqualified,
         1,
-        "test v1 was never promoted. It did not qualify on the dev part, so the sealed exam stayed "
-        "closed and the decision of 2026-01-01 is HOLD: dev rougeL fell by 0.1.",
+        "test v1 was never promoted. It did not qualify on the dev part, so the sealed eval set "
+        "was not looked at, and the decision of 2026-01-01 is HOLD: dev rougeL fell by 0.1.",
     ),
     (
         held,
         1,
-        "test v1 was never promoted. The decision of 2026-01-01 against the bare base, at opening "
-        "1 of the exam, is HOLD: rougeL is in doubt; so is taste. About 140 more eval items would "
-        "settle it.",
+        "test v1 was never promoted. The decision of 2026-01-01 against the bare base (look "
+        "1 at the sealed eval set) is HOLD: rougeL is in doubt; so is taste. About 140 more eval "
+        "items would settle it.",
     ),
     (
         rejected_by_verdict,
         1,
-        "test v1 was never promoted. The decision of 2026-01-01 against the bare base, at opening "
-        "1 of the exam, is REJECT: rougeL fell by 0.2.",
+        "test v1 was never promoted. The decision of 2026-01-01 against the bare base (look "
+        "1 at the sealed eval set) is REJECT: rougeL fell by 0.2.",
     ),
     (
         not_promoted_yet,
@@ -157,7 +157,7 @@ CASES: list[tuple[Story, int, str]] = [
     (
         overtaken,
         1,
-        f"test v1 was never promoted. {WON} But v2 holds the seat now: `incumbent rechallenge 1` "
+        f"test v1 was never promoted. {WON} But v2 is the champion now: `incumbent reevaluate 1` "
         "compares the two.",
     ),
     (
@@ -168,7 +168,7 @@ CASES: list[tuple[Story, int, str]] = [
     (
         promoted_by_policy,
         1,
-        "test v1 is the champion. It took the seat from the bare base on 2026-01-01 by the policy, "
+        "test v1 is the champion. The policy promoted it over the bare base on 2026-01-01, "
         f"without a person's approval, in a run of night shift: a won. {WON}",
     ),
     (
@@ -180,29 +180,29 @@ CASES: list[tuple[Story, int, str]] = [
     (
         forced,
         1,
-        "test v1 is the champion. ann forced it into the seat of the bare base on 2026-01-01, "
-        "without a verdict, which stays marked for ever: the old one is down. It was submitted by "
+        "test v1 is the champion. ann promoted it over the bare base by force on 2026-01-01, "
+        "without a verdict, and it stays marked for that: the old one is down. It was submitted by "
         "trainer on 2026-01-01, and never decided on.",
     ),
     (
         superseded,
         1,
-        "test v1 was champion until v2 took the seat on 2026-01-01. It took the seat from the bare "
-        "base on 2026-01-01 by the policy, without a person's approval, in a run of night shift: "
-        f"a won. {WON} But v2 holds the seat now: `incumbent rechallenge 1` compares the two.",
+        "test v1 was champion until v2 replaced it on 2026-01-01. The policy promoted it over the "
+        "bare base on 2026-01-01, without a person's approval, in a run of night shift: "
+        f"a won. {WON} But v2 is the champion now: `incumbent reevaluate 1` compares the two.",
     ),
     (
         rolled_back,
         2,
-        "test v2 was champion until bob rolled it back to v1 on 2026-01-01: users complain. It "
-        "took the seat from v1 on 2026-01-01 by the policy, without a person's approval, in a run "
-        "of night shift: a won. The decision of 2026-01-01 against v1, at opening 1 of the exam, "
-        "is PROMOTE: because. `incumbent rollback --to 2` would bring it back.",
+        "test v2 was champion until bob rolled it back to v1 on 2026-01-01: users complain. The "
+        "policy promoted it over v1 on 2026-01-01, without a person's approval, in a run "
+        "of night shift: a won. The decision of 2026-01-01 against v1 (look 1 at the sealed "
+        "eval set) is PROMOTE: because. `incumbent rollback --to 2` would bring it back.",
     ),
     (
         brought_back,
         1,
-        "test v1 is the champion. bob gave it the seat back from v2 on 2026-01-01, by a rollback: "
+        "test v1 is the champion. bob rolled v2 back and made it champion again on 2026-01-01: "
         f"users complain. {WON}",
     ),
     (
@@ -214,8 +214,8 @@ CASES: list[tuple[Story, int, str]] = [
     (
         superseded_and_deleted,
         1,
-        "test v1 was champion until v2 took the seat on 2026-01-01. dora deleted it on 2026-01-01: "
-        "old. It took the seat from the bare base on 2026-01-01 by the policy, without a person's "
+        "test v1 was champion until v2 replaced it on 2026-01-01. dora deleted it on 2026-01-01: "
+        "old. The policy promoted it over the bare base on 2026-01-01, without a person's "
         f"approval, in a run of night shift: a won. {WON}",
     ),
 ]

@@ -204,11 +204,11 @@ def test_users_of_the_index_are_left_out_of_nights() -> None:
 
 
 def test_tastes_that_come_back_every_night_look_like_no_changed_mix() -> None:
-    """Counted as if all were strangers, sixty users' tastes of a month nearly always do."""
+    """Counted as if nobody came back, sixty users' tastes of a month nearly always do."""
     rng, times = np.random.default_rng(13), 100
-    known, strangers = ([p_of_a_month(told, rng) for _ in range(times)] for told in (True, False))
+    known, unknown = ([p_of_a_month(told, rng) for _ in range(times)] for told in (True, False))
     assert sum(p <= 0.05 for p in known) <= binom(times, 0.05).ppf(0.999)
-    assert sum(p <= 0.05 for p in strangers) > times / 2
+    assert sum(p <= 0.05 for p in unknown) > times / 2
 
 
 def p_of_a_month(told: bool, rng: np.random.Generator) -> float:

@@ -286,7 +286,7 @@ def verdict_of(signal: str, night: Night) -> DriftVerdict:
 
 
 def test_answers_of_nobody_that_is_named_are_not_the_new_champions(context: NightContext) -> None:
-    """They were given before it took the seat."""
+    """They were given before it became champion."""
     unnamed = [changed(day_of(number), {"adapter": None}) for number in range(3, 12)]
     nights = [run(context, number, rows) for number, rows in enumerate(unnamed, start=3)]
     assert {night.answers for night in nights} == {None}

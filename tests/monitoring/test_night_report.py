@@ -339,5 +339,5 @@ def test_the_lines_tell_verdict_reason_evidence_topics_and_action() -> None:
         "  evidence  novelty over 1 night: 4 (1 is an alarm), 9.0% of traffic moved",
         "  topic     torch, tensor (new): 0.0% -> 9.0%",
         "  done      a retrain: promoted, v4",
-        "  to do     Nothing: the challenger won, and holds the seat.",
+        "  to do     Nothing: the challenger won, and is the champion now.",
     ]

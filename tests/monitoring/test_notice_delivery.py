@@ -175,7 +175,7 @@ def test_a_webhook_gets_slacks_json_our_fields_and_a_key(told: Engine, clock: Cl
     assert received.headers[0]["content-type"] == "application/json"
 
 
-def test_what_strangers_wrote_is_no_link_and_calls_nobody(engine: Engine, clock: Clock) -> None:
+def test_what_users_wrote_is_no_link_and_calls_nobody(engine: Engine, clock: Clock) -> None:
     tell(engine, clock, NOTICE.model_copy(update={"text": "<!channel> & <http://evil|here>"}))
     with receiver() as received:
         deliver(engine, local(received.url), clock)

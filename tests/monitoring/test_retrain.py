@@ -67,10 +67,10 @@ def test_a_step_that_takes_too_long_is_ended_with_its_children() -> None:
     assert not alive(child())
 
 
-def test_a_step_that_is_told_to_stop_is_ended_with_its_children() -> None:
+def test_a_step_that_is_asked_to_stop_is_ended_with_its_children() -> None:
     stop = Event()
     Timer(2, stop.set).start()
-    with pytest.raises(StoppedError, match="was told to stop"):
+    with pytest.raises(StoppedError, match="was stopped before its end"):
         step(FAMILY, stop=stop)
     assert not alive(child())
     assert not GROUP.exists()

@@ -54,7 +54,7 @@ def judged(registry: Registry, name: str, gain: float, folder: Path) -> AdapterV
     version = registry.submit(adapter, files, f"made {name}", DATASET)
     tables = {part: ScoreTable(pins=pins, items=items(gain, part)) for part in (40, 80)}
     evidence = weigh(tables[80], POLICY, dev=tables[40])
-    look = registry.open_exam(pins, EXAM, version.number, POLICY.alpha)
+    look = registry.count_look(pins, EXAM, version.number, POLICY.alpha)
     decision = rule(evidence, POLICY, look.number, look.budget)
     registry.record_decision(version.number, decision, evidence, POLICY)
     if decision.verdict is Verdict.PROMOTE:

@@ -1,4 +1,4 @@
-"""A stranger's adapter is plain LoRA for the pinned base, or nothing of it stays."""
+"""A third-party adapter is plain LoRA for the pinned base, or nothing of it stays."""
 
 import contextlib
 import json
@@ -318,7 +318,7 @@ def test_the_command_takes_a_folder_and_a_reason(
     )
     with contextlib.suppress(SystemExit):
         main()
-    assert "incumbent rechallenge 1" in capsys.readouterr().out
+    assert "incumbent reevaluate 1" in capsys.readouterr().out
     with Registry.here() as registry:
         assert registry.history()[0].reason == "bought"
 

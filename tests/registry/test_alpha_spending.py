@@ -1,4 +1,4 @@
-"""What the looks at one exam may spend, and what a promotion earns."""
+"""What the looks at one eval set may spend, and what a promotion earns."""
 
 import pytest
 
@@ -21,9 +21,9 @@ def test_one_champions_looks_share_its_budget() -> None:
 
 
 def test_a_promotion_earns_alpha_and_failed_looks_stay_paid_for() -> None:
-    opening = next_look([looks(None, count=2, spent=0.03, promoted=1)], "a", 0.05)
-    assert opening.number == 1
-    assert opening.budget == pytest.approx(2 * 0.05 - 0.03)
+    look = next_look([looks(None, count=2, spent=0.03, promoted=1)], "a", 0.05)
+    assert look.number == 1
+    assert look.budget == pytest.approx(2 * 0.05 - 0.03)
 
 
 def test_all_looks_together_never_spend_more_than_promotions_have_earned() -> None:
@@ -38,9 +38,9 @@ def test_all_looks_together_never_spend_more_than_promotions_have_earned() -> No
 
 
 def test_a_budget_that_a_rollback_took_back_promotes_nothing() -> None:
-    opening = next_look([looks("b", count=2, spent=0.1)], "a", 0.05)
-    assert opening.budget == LEAST * 0.05
-    assert opening.level(0.05) < 1e-4
+    look = next_look([looks("b", count=2, spent=0.1)], "a", 0.05)
+    assert look.budget == LEAST * 0.05
+    assert look.level(0.05) < 1e-4
 
 
 def test_no_look_is_judged_at_more_than_alpha() -> None:

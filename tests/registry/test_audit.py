@@ -17,15 +17,15 @@ from registry.store import Registry
 from tests.conftest import decision_on
 from tests.places import evidence_on, submit, win
 
-EXAM = EvalSet(items=("one", "two", "three"))
+EVAL_SET = EvalSet(items=("one", "two", "three"))
 
 
 def look(registry: Registry, name: str, folder: Path) -> AdapterVersion:
-    """Submit a version, open the exam for it and keep a decision to promote it."""
+    """Submit a version, count a look for it and keep a decision to promote it."""
     version = submit(registry, name, folder)
-    evidence = evidence_on(registry, version, EXAM.digest)
+    evidence = evidence_on(registry, version, EVAL_SET.digest)
     assert evidence.pins is not None
-    registry.open_exam(evidence.pins, EXAM, version.number, alpha=0.05)
+    registry.count_look(evidence.pins, EVAL_SET, version.number, alpha=0.05)
     decision = decision_on(evidence, Verdict.PROMOTE).model_copy(
         update={"policy": evidence.pins.digest}
     )
@@ -59,8 +59,8 @@ def test_a_ledger_that_is_as_it_was_written_has_no_problem(looked: Registry) -> 
         ("UPDATE openings SET budget = budget + 0.05", 3, "has budget"),
         ("UPDATE openings SET opening = 1 WHERE opening = 2", 1, "has opening 1"),
         ("UPDATE openings SET promoted = NOT promoted", 3, "has promoted"),
-        ("DELETE FROM openings WHERE opening = 2", 1, "the ledger has it no more"),
-        ("UPDATE openings SET champion = 'x' WHERE opening = 2", 2, "no event tells of it"),
+        ("DELETE FROM openings WHERE opening = 2", 1, "but no longer in the ledger"),
+        ("UPDATE openings SET champion = 'x' WHERE opening = 2", 2, "but no event records it"),
     ],
 )
 def test_a_look_that_was_changed_is_found(

@@ -149,7 +149,7 @@ def test_drafts_that_a_killed_submit_left_go_with_the_garbage_when_they_are_a_da
 # --- processes that race ------------------------------------------------------------------------
 
 
-def take_the_seat(place: Place, number: int) -> int:
+def become_champion(place: Place, number: int) -> int:
     """Decide on a version against the champion and promote it, until it was champion once.
 
     Returns how many decisions it took.
@@ -163,7 +163,7 @@ def take_the_seat(place: Place, number: int) -> int:
                 assert "but the champion is" in str(error)  # another one was quicker
             else:
                 return tried
-    raise AssertionError("never got the seat")
+    raise AssertionError("never became champion")
 
 
 class Interrupted(LocalBlobs):
@@ -191,7 +191,7 @@ def test_a_version_that_is_deleted_while_it_is_promoted_is_not_promoted(tmp_path
 
 
 @pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def test_of_eight_processes_one_wins_each_seat_and_no_event_is_lost(
+def test_of_eight_processes_one_wins_each_promotion_and_no_event_is_lost(
     engine: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     url = request.getfixturevalue("postgresql") if engine == "postgresql" else None
@@ -199,10 +199,10 @@ def test_of_eight_processes_one_wins_each_seat_and_no_event_is_lost(
     with place.open() as registry:
         numbers = [submit(registry, name, tmp_path).number for name in "abcdefgh"]
         with ProcessPoolExecutor(8, mp_context=get_context("spawn")) as pool:
-            decisions = sum(pool.map(take_the_seat, [place] * 8, numbers))
+            decisions = sum(pool.map(become_champion, [place] * 8, numbers))
         promotions = registry.history(kind="promote")
-        seats = [None, *(event.version for event in promotions)]
-        assert [event.told(Promotion).displaced for event in promotions] == seats[:-1]
+        champions = [None, *(event.version for event in promotions)]
+        assert [event.told(Promotion).displaced for event in promotions] == champions[:-1]
         assert sorted(event.version for event in promotions) == numbers
         assert len(registry.history(kind="decide")) == decisions
         assert len(registry.history()) == 8 + decisions + 8
@@ -320,7 +320,7 @@ def test_a_read_only_store_changes_nothing_and_says_so(change: str, tmp_path: Pa
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def contested(
+def with_rival(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[Callable[[str], Registry]]:
     """A registry with a champion and a winner, after some SQL that nobody should have run."""
@@ -358,26 +358,26 @@ FLIPS = {
 
 @pytest.mark.parametrize("flip", FLIPS)
 def test_a_changed_row_is_found_and_nothing_is_promoted_on_it(
-    flip: str, contested: Callable[[str], Registry]
+    flip: str, with_rival: Callable[[str], Registry]
 ) -> None:
-    registry = contested(FLIPS[flip])
+    registry = with_rival(FLIPS[flip])
     assert list(problems(registry))
     with pytest.raises(IncumbentError):
         registry.promote(2, "please")
     assert registry.history(kind="promote")[-1].version == 1
 
 
-def test_a_version_beside_another_adapter_is_found(contested: Callable[[str], Registry]) -> None:
-    registry = contested("UPDATE versions SET adapter = 'another' WHERE number = 2")
+def test_a_version_beside_another_adapter_is_found(with_rival: Callable[[str], Registry]) -> None:
+    registry = with_rival("UPDATE versions SET adapter = 'another' WHERE number = 2")
     assert list(problems(registry)) == ["test v2 stands beside another adapter than its own"]
 
 
 def test_a_no_that_was_changed_into_something_else_is_still_no(
-    contested: Callable[[str], Registry],
+    with_rival: Callable[[str], Registry],
 ) -> None:
-    registry = contested("UPDATE aliases SET name = name")
+    registry = with_rival("UPDATE aliases SET name = name")
     registry.reject(2, "harmful")
-    contested("UPDATE events SET kind = 'open' WHERE kind = 'reject'")
+    with_rival("UPDATE events SET kind = 'open' WHERE kind = 'reject'")
     with pytest.raises(IncumbentError, match=r"event \d+ was changed: its kind is 'reject'"):
         registry.promote(2, "please")
 

@@ -144,7 +144,7 @@ def test_a_card_tells_scores_with_intervals_verdict_data_recipe_and_lineage(
     for line in (
         "# test v1",
         "It is version 1, the champion.",
-        "**PROMOTE** against the bare base, at opening 1 of the",
+        "**PROMOTE** against the bare base (look 1 at the sealed eval",
         "- because",
         "| rougeL | 0.200 | 0.380 | +0.180 | +0.160 … +0.200 | 120 |",
         "| preference | – | – | +0.310 | +0.290 … +0.330 | 120 |",
@@ -173,10 +173,10 @@ def test_a_card_tells_what_was_measured_against_the_version(
     assert "answers are short (warning): 3 %, limit 1 %" in limits
 
 
-def test_an_exam_that_stayed_closed_is_not_told_of(registry: Registry, make_adapter: Make) -> None:
+def test_what_was_not_looked_at_is_not_shown(registry: Registry, make_adapter: Make) -> None:
     version = decided(registry, make_adapter, opening=None, alpha=None, verdict=Verdict.HOLD)
     told = card_of(registry, version)
-    assert "the sealed exam stayed closed" in told
+    assert "the sealed eval set was not looked at" in told
     assert "on the dev part alone" in told
     assert "Dev eval set" in told
     assert "+0.180" not in told and "0.38" not in told and "package=scipy" not in told

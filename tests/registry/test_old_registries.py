@@ -42,7 +42,7 @@ def test_it_rolls_back_and_forth(place: Place) -> None:
 
 
 def test_the_next_challenger_is_pinned_with_its_numerics(place: Place, tmp_path: Path) -> None:
-    """The champion was made before there were any; it keeps its record, and its seat can be won."""
+    """The champion was made before there were any; it keeps its record, and it can be beaten."""
     adapter, files = made("fourth", tmp_path)
     adapter = adapter.model_copy(update={"numerics": NUMERICS})
     with place.open() as registry:
@@ -52,7 +52,7 @@ def test_the_next_challenger_is_pinned_with_its_numerics(place: Place, tmp_path:
         assert evidence.pins is not None
         pins = evidence.pins.model_copy(update={"numerics": NUMERICS})
         looked = pins.model_copy(update={"eval_set": make.EXAM.digest})
-        registry.open_exam(looked, make.EXAM, version.number, alpha=0.05)
+        registry.count_look(looked, make.EXAM, version.number, alpha=0.05)
         evidence = evidence.model_copy(update={"pins": pins})
         decision = decision_on(evidence, Verdict.PROMOTE)
         decision = decision.model_copy(update={"policy": pins.digest})

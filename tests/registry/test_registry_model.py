@@ -30,7 +30,7 @@ from tests.places import Place, decide, evidence_on, made, submit, ticking
 pytest_plugins = ["tests.servers"]
 
 NAMES = "abcde"
-EXAMS = [EvalSet(items=tuple(f"{name}{i}" for i in range(3))) for name in ("spring", "autumn")]
+EVAL_SETS = [EvalSet(items=tuple(f"{name}{i}" for i in range(3))) for name in ("spring", "autumn")]
 Numbers = dict[str, int]
 
 
@@ -46,11 +46,11 @@ class Model:
     forced: set[int] = field(default_factory=set)
     rejected: set[int] = field(default_factory=set)
     deleted: set[int] = field(default_factory=set)
-    openings: dict[tuple[int, int | None, int], int] = field(default_factory=dict)
+    looks: dict[tuple[int, int | None, int], int] = field(default_factory=dict)
     events: int = 0
 
     @property
-    def seat(self) -> int | None:
+    def champion(self) -> int | None:
         return self.aliases.get(CHAMPION)
 
     def submit(self, name: str) -> int | None:
@@ -62,49 +62,49 @@ class Model:
         return None if number in self.deleted else number
 
     def decide(self, number: int, verdict: Verdict) -> None:
-        if self.decisions.get(number) != (verdict, self.seat):
-            self.decisions[number] = (verdict, self.seat)
+        if self.decisions.get(number) != (verdict, self.champion):
+            self.decisions[number] = (verdict, self.champion)
             self.fallen.discard(number)
             self.events += 1
 
-    def open(self, exam: int, number: int) -> int:
-        look = (exam, self.seat, number)
-        if look not in self.openings:
-            earlier = sum(known[:2] == look[:2] for known in self.openings)
-            self.openings[look] = earlier + 1
+    def count_look(self, eval_set: int, number: int) -> int:
+        look = (eval_set, self.champion, number)
+        if look not in self.looks:
+            earlier = sum(known[:2] == look[:2] for known in self.looks)
+            self.looks[look] = earlier + 1
             self.events += 1
-        return self.openings[look]
+        return self.looks[look]
 
     def promote(self, number: int, force: bool) -> bool:
         """Promote where that is allowed; returns whether it was."""
-        if self.seat == number:
+        if self.champion == number:
             return True
-        won = self.decisions.get(number) == (Verdict.PROMOTE, self.seat)
+        won = self.decisions.get(number) == (Verdict.PROMOTE, self.champion)
         stopped = number in self.rejected | self.fallen
         if number in self.deleted or not (force or (won and not stopped)):
             return False
         if force:
             self.forced.add(number)
-        self.won_from[number] = self.seat
+        self.won_from[number] = self.champion
         self.aliases[CHAMPION] = number
         self.events += 1
         return True
 
     def rollback(self, to: int | None, expected: int | None) -> bool:
-        target = to or (self.won_from[self.seat] if self.seat else None)
-        if expected not in (None, self.seat) or target is None:
+        target = to or (self.won_from[self.champion] if self.champion else None)
+        if expected not in (None, self.champion) or target is None:
             return False
         if target not in self.won_from or target in self.deleted:
             return False
-        if target != self.seat:
-            if self.seat is not None:
-                self.fallen.add(self.seat)
+        if target != self.champion:
+            if self.champion is not None:
+                self.fallen.add(self.champion)
             self.aliases[CHAMPION] = target
             self.events += 1
         return True
 
     def reject(self, number: int) -> bool:
-        if self.seat == number:
+        if self.champion == number:
             return False
         if number not in self.rejected:
             self.rejected.add(number)
@@ -181,14 +181,14 @@ class TwoClients(RuleBasedStateMachine):
         self.model.decide(number, verdict)
 
     @filled
-    @rule(client=clients, pick=picks, exam=st.integers(0, len(EXAMS) - 1))
-    def open(self, client: int, pick: int, exam: int) -> None:
+    @rule(client=clients, pick=picks, eval_set=st.integers(0, len(EVAL_SETS) - 1))
+    def count_look(self, client: int, pick: int, eval_set: int) -> None:
         registry, number = self.clients[client], self.number(pick)
-        sheet = EXAMS[exam]
+        sheet = EVAL_SETS[eval_set]
         pins = evidence_on(registry, registry.version(number), sheet.digest).pins
         assert pins is not None
-        opening = registry.open_exam(pins, sheet, number, alpha=0.05)
-        assert opening.number == self.model.open(exam, number)
+        look = registry.count_look(pins, sheet, number, alpha=0.05)
+        assert look.number == self.model.count_look(eval_set, number)
 
     @filled
     @rule(client=clients, pick=picks, force=st.sampled_from([False, False, False, True]))
@@ -259,7 +259,7 @@ class TwoClients(RuleBasedStateMachine):
         assert living == numbers.keys() - self.model.deleted
         assert registry.aliases() == self.model.aliases
         champion = registry.champion()
-        assert (champion and champion.number) == self.model.seat
+        assert (champion and champion.number) == self.model.champion
         assert {number for number in numbers if registry.rolled_back(number)} == self.model.fallen
         if champion:
             gained, lost = registry.tenure(champion.number)

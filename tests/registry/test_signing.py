@@ -58,7 +58,7 @@ def winner(registry: Registry, make: Make, name: str = "a") -> AdapterVersion:
 
 
 def refused(registry: Registry, version: AdapterVersion, complaint: str) -> None:
-    """Whoever promotes hears the complaint, and the seat stays empty."""
+    """Whoever promotes gets the complaint, and there is still no champion."""
     with pytest.raises(IncumbentError, match=complaint):
         registry.promote(version.number, "it won")
     assert registry.champion() is None
@@ -235,7 +235,7 @@ def test_no_file_is_left_out_of_what_is_checked_even_if_the_bundle_says_so(
     refused(strict, version, r"does not hold: .*Extra files found.*statement.json")
 
 
-def test_a_rollback_gives_the_seat_to_nothing_that_is_not_signed(
+def test_a_rollback_goes_to_nothing_that_is_not_signed(
     registry: Registry, keys: Keys, make_adapter: Make
 ) -> None:
     first = winner(registry, make_adapter, "a")

@@ -33,7 +33,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     return Place(tmp_path / "registry", url, artifacts[store])
 
 
-def test_a_winner_takes_the_seat_and_gives_it_back(place: Place, tmp_path: Path) -> None:
+def test_a_winner_becomes_champion_and_is_rolled_back(place: Place, tmp_path: Path) -> None:
     with place.open(ticking()) as registry:
         first, second = (win(registry, name, tmp_path) for name in "ab")
         assert registry.champion() == second

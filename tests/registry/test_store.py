@@ -1,4 +1,4 @@
-"""Nothing takes the seat without evidence that fits, and everything is in the history."""
+"""Nothing becomes champion without evidence that fits, and everything is in the history."""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -26,7 +26,7 @@ def submit(registry: Registry, make: Make, name: str) -> AdapterVersion:
 
 
 def decide(registry: Registry, version: AdapterVersion, verdict: Verdict) -> None:
-    """A decision on a version against whoever holds the seat now."""
+    """A decision on a version against whoever is champion now."""
     champion = registry.champion()
     evidence = evidence_of(version.adapter.files, champion.adapter.files if champion else None)
     registry.record_decision(version.number, decision_on(evidence, verdict), evidence, evidence)
@@ -86,7 +86,7 @@ def test_the_newest_decision_counts(registry: Registry, make_adapter: Make) -> N
         registry.promote(version.number, "please")
 
 
-def test_a_winner_takes_the_seat(registry: Registry, make_adapter: Make) -> None:
+def test_a_winner_becomes_champion(registry: Registry, make_adapter: Make) -> None:
     version = win(registry, make_adapter, "a")
     assert registry.champion() == version
     event = registry.history(kind="promote")[0]
@@ -143,7 +143,7 @@ def test_of_many_promotions_against_one_champion_one_wins(
     assert len(registry.history(kind="promote")) == 1
 
 
-def test_rollback_gives_the_seat_back_step_by_step(registry: Registry, make_adapter: Make) -> None:
+def test_rollback_goes_back_step_by_step(registry: Registry, make_adapter: Make) -> None:
     versions = [win(registry, make_adapter, name) for name in "abc"]
     assert registry.rollback("worse in use") == versions[1]
     assert registry.rollback("worse in use") == versions[0]
@@ -194,29 +194,29 @@ def test_a_challenger_meets_the_champion_and_a_champion_whom_it_beat(
     assert registry.opponent("9" * 64).version == 2
 
 
-def exam(first: int, count: int) -> EvalSet:
+def eval_set(first: int, count: int) -> EvalSet:
     return EvalSet(items=tuple(f"item {i}" for i in range(first, first + count)))
 
 
-def opening(
+def look_at(
     registry: Registry, challenger: str, champion: str | None = None, sheet: EvalSet | None = None
 ) -> Look:
-    sheet = sheet or exam(0, 10)
+    sheet = sheet or eval_set(0, 10)
     pins = evidence_of(challenger, champion, sheet.digest).pins
     assert pins is not None
-    return registry.open_exam(pins, sheet, 1, alpha=0.05)
+    return registry.count_look(pins, sheet, 1, alpha=0.05)
 
 
-def test_each_new_pair_is_a_new_opening_and_the_same_pair_the_same(registry: Registry) -> None:
-    assert [opening(registry, name).number for name in "1213"] == [1, 2, 1, 3]
-    assert {opening(registry, name).budget for name in "123"} == {0.05}
+def test_each_new_pair_is_a_new_look_and_the_same_pair_the_same(registry: Registry) -> None:
+    assert [look_at(registry, name).number for name in "1213"] == [1, 2, 1, 3]
+    assert {look_at(registry, name).budget for name in "123"} == {0.05}
 
 
-def test_a_few_new_rows_do_not_make_a_fresh_exam(registry: Registry) -> None:
-    assert opening(registry, "1").number == 1
-    assert opening(registry, "2", sheet=exam(1, 10)).number == 2
-    assert opening(registry, "3", sheet=exam(5, 10)).number == 2  # half of it is new to the first
-    assert opening(registry, "4", sheet=exam(100, 10)).number == 1
+def test_a_few_new_rows_do_not_make_a_fresh_eval_set(registry: Registry) -> None:
+    assert look_at(registry, "1").number == 1
+    assert look_at(registry, "2", sheet=eval_set(1, 10)).number == 2
+    assert look_at(registry, "3", sheet=eval_set(5, 10)).number == 2  # half is new to the first
+    assert look_at(registry, "4", sheet=eval_set(100, 10)).number == 1
 
 
 def test_a_promotion_is_a_new_null_hypothesis_and_a_rollback_takes_back_what_it_earned(
@@ -224,26 +224,26 @@ def test_a_promotion_is_a_new_null_hypothesis_and_a_rollback_takes_back_what_it_
 ) -> None:
     first = win(registry, make_adapter, "a")
     champion = first.adapter.files
-    assert opening(registry, "x", champion) == Look(number=1, budget=0.05)
+    assert look_at(registry, "x", champion) == Look(number=1, budget=0.05)
     second = submit(registry, make_adapter, "b")
-    look = opening(registry, second.adapter.files, champion)
-    pins = evidence_of(second.adapter.files, champion, exam(0, 10).digest)
+    look = look_at(registry, second.adapter.files, champion)
+    pins = evidence_of(second.adapter.files, champion, eval_set(0, 10).digest)
     registry.record_decision(second.number, decision_on(pins, Verdict.PROMOTE), pins, pins)
     registry.promote(second.number, "better")
     assert look.number == 2
-    assert opening(registry, "y", second.adapter.files) == Look(
+    assert look_at(registry, "y", second.adapter.files) == Look(
         number=1, budget=0.05 + 0.05 - alpha_at(0.05, 1)
     )
     registry.rollback("worse in use")
     spent = Look(number=1, budget=0.05 + 0.05 - alpha_at(0.05, 1)).level(0.05)
-    assert opening(registry, "z", champion) == Look(number=3, budget=0.05 - spent)
+    assert look_at(registry, "z", champion) == Look(number=3, budget=0.05 - spent)
 
 
-def test_scores_about_another_exam_open_nothing(registry: Registry) -> None:
-    pins = evidence_of("1" * 64, None, exam(0, 10).digest).pins
+def test_scores_of_another_eval_set_count_no_look(registry: Registry) -> None:
+    pins = evidence_of("1" * 64, None, eval_set(0, 10).digest).pins
     assert pins is not None
-    with pytest.raises(InputError, match="not about the exam"):
-        registry.open_exam(pins, exam(0, 9), 1, alpha=0.05)
+    with pytest.raises(InputError, match="of another eval set"):
+        registry.count_look(pins, eval_set(0, 9), 1, alpha=0.05)
     assert registry.history(kind="open") == []
 
 

@@ -60,7 +60,7 @@ def test_pages_go_from_the_newest_to_the_first(listed: Registry) -> None:
     assert newest(listed, limit=2, before=1) == []
 
 
-def test_another_alias_is_not_the_seat(listed: Registry) -> None:
+def test_another_alias_is_not_the_champion(listed: Registry) -> None:
     listed.point("canary", 1, "look", expected=None)
     listed.point("shadow", 2, "look", expected=None)
     assert [e.champion for e in newest(listed)] == [True, False, False]

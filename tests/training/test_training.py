@@ -194,7 +194,7 @@ def project(tiny_base: Path) -> None:
 
 def train(hash_seed: str) -> str:
     subprocess.run(
-        [sys.executable, "-m", "training.train"],
+        [Path(sys.executable).with_name("incumbent"), "stage", "train"],
         env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
         | caps(),
         check=True,

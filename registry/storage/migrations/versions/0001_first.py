@@ -1,4 +1,4 @@
-"""The first schema: versions, aliases, looks at exams, and the chain of events.
+"""The first schema: versions, aliases, looks at sealed eval sets, and the chain of events.
 
 A migration spells its tables out: registry/storage/tables.py goes on changing, and it does not.
 """

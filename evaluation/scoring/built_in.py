@@ -1,0 +1,81 @@
+"""What the pipeline can score with: our scorers, and the columns that any scorer may ask for.
+
+A new scorer is a file in `evaluation/metrics/` and a line here; so is a new column.
+"""
+
+import ast
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, NamedTuple
+
+from project.records.data import Row
+from project.records.scores import Better
+
+if TYPE_CHECKING:
+    from evaluation.generation.answers import Answer
+
+SCORERS = {
+    "rouge": "evaluation.metrics.rouge:Rouge",
+    "semantic": "evaluation.metrics.semantic:SemanticSimilarity",
+    "token_f1": "evaluation.metrics.token_f1:TokenF1",
+    "json": "evaluation.metrics.json_schema:JsonSchema",
+    "perplexity": "evaluation.metrics.reference_perplexity:ReferencePerplexity",
+    "refusal": "evaluation.metrics.refusal:Refusal",
+    "length": "evaluation.metrics.answer_length:AnswerLength",
+}
+
+
+class Column(NamedTuple):
+    """One entry an item: its type, as `datasets` names it, and where it comes from."""
+
+    type: str
+    of: "Callable[[Row, Answer], str | int | float | None]"
+
+
+COLUMNS = {
+    "prompts": Column("string", lambda row, _: row.prompt_text),
+    "predictions": Column("string", lambda _, answer: answer.text),
+    "references": Column("string", lambda row, _: row.completion_text),
+    "prompt_tokens": Column("int64", lambda _, answer: answer.prompt_tokens),
+    # Generated, the end token included.
+    "tokens": Column("int64", lambda _, answer: answer.tokens),
+    # Mean log-probability of a reference token, in nats.
+    "reference_logprobs": Column("float64", lambda _, answer: answer.reference_logprob),
+}
+
+
+def better_by(scorer: object) -> dict[str, Better]:
+    """Which way each of its metrics is better, as far as a scorer's class says."""
+    ways: tuple[Better, ...] = ("more", "less", "neither")
+    return {name: way for way in ways for name in getattr(scorer, f"{way}_is_better", ())}
+
+
+@cache
+def better_by_ours() -> dict[str, Better]:
+    """Which way each metric of our scorers is better.
+
+    Read from the files of their classes: importing them takes libraries that not everybody has.
+    """
+    found: dict[str, Better] = {}
+    for scorer in SCORERS.values():
+        module, _, name = scorer.partition(":")
+        spec = find_spec(module)
+        assert spec and spec.origin, "our scorers are installed with us"
+        found |= better_by(read_class(Path(spec.origin), name))
+    return found
+
+
+def read_class(file: Path, name: str) -> SimpleNamespace:
+    """What a class sets to literal values, without importing it; nothing if it is not there."""
+    found = SimpleNamespace()
+    for node in ast.parse(file.read_bytes()).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            for line in node.body:
+                if isinstance(line, ast.Assign):
+                    with suppress(ValueError):  # no literal
+                        setattr(found, ast.unparse(line.targets[0]), ast.literal_eval(line.value))
+    return found

@@ -1,0 +1,60 @@
+"""Which extra of Incumbent brings a library, so that an error can say what to install."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from project.errors import InputError
+
+# Of libraries whose module has another name than their distribution.
+DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+# Such as: psycopg[binary]>=3.2; extra == "postgresql"
+REQUIRED_BY_EXTRA = re.compile(r"([\w.-]+)[^;]*;.*\bextra == ['\"]([\w-]+)['\"]")
+
+
+@contextmanager
+def name_missing_extras() -> Iterator[None]:
+    """Turn a library that is missing into an InputError with the pip command that brings it.
+
+    What no extra brings stays as it is: it is a fault of ours or of the installation.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or (extra := extra_of(error.name)) is None:
+            raise
+        problem = f"this needs {error.name}, which is not installed"
+        raise InputError(f"{problem}: {pip_install(extra)}") from error
+
+
+def pip_install(extra: str) -> str:
+    return f"pip install 'incumbent[{extra}]'"
+
+
+def extra_of(library: str) -> str | None:
+    """The extra that brings a library, by its module or its distribution; None where none does.
+
+    A module inside a library has none: where it is missing, the library itself is there.
+    """
+    return extras().get(normalized(DISTRIBUTIONS.get(library, library)))
+
+
+@cache
+def extras() -> dict[str, str]:
+    """{distribution: the extra that names it}, as Incumbent's own metadata has it."""
+    # Imported here because it takes a while, and a program that lacks nothing never asks.
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        required = requires("incumbent") or ()
+    except PackageNotFoundError:  # run from its source, and not installed
+        return {}
+    found = map(REQUIRED_BY_EXTRA.match, required)
+    brought = {normalized(match[1]): match[2] for match in found if match}
+    return {name: extra for name, extra in brought.items() if name != "incumbent"}
+
+
+def normalized(distribution: str) -> str:
+    """PEP 503, so that lm_eval is lm-eval."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()

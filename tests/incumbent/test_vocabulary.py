@@ -1,0 +1,80 @@
+"""What people read is in their field's words; two old names go on working, unseen."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from incumbent.cli import app
+
+ROOT = Path(__file__).parents[2]
+# The motto, and a name that is stored.
+KEPT = re.compile("An adapter holds the seat only while it wins|`opening`")
+OLD = re.compile(
+    r"\b(?:exams?|examined|seat(?:s|ed)?|openings?|rechalleng\w*|twins?|strangers?|contests?"
+    r"|tolerances?|grounds|fixed reference)\b",
+    re.IGNORECASE,
+)
+PACKAGES = [
+    path.parent for path in sorted(ROOT.glob("*/__init__.py")) if path.parent.name != "tests"
+]
+# What must stay as it was written: rules that made old decisions, stored names, applied migrations.
+FROZEN = ("evaluation/decision/past_rules/", "project/records/events.py", "registry/storage/")
+PAGES = ("README.md", "docs/*.md", "deploy/*.md", "datasets/*/*.md", "[!.]*/**/templates/*.*")
+
+
+def helps(*path: str) -> Iterator[tuple[str, str]]:
+    """The help of a command, and of all below it that `--help` shows."""
+    yield f"incumbent {' '.join(path)}", CliRunner().invoke(app, [*path, "--help"]).stdout
+    command = get_command(app)
+    for name in path:
+        command = command.commands[name]
+    for name, below in getattr(command, "commands", {}).items():
+        if not below.hidden:
+            yield from helps(*path, name)
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """Every page of the documentation, and every template, without what Jinja evaluates."""
+    for pattern in PAGES:
+        for path in ROOT.glob(pattern):
+            yield str(path.relative_to(ROOT)), re.sub(r"\{[{%].*?[%}]\}", "", path.read_text())
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Every string of several words in the code: messages, help, docstrings."""
+    for package in PACKAGES:
+        for path in package.rglob("*.py"):
+            name = str(path.relative_to(ROOT))
+            if not name.startswith(FROZEN):
+                for node in ast.walk(ast.parse(path.read_text())):
+                    if isinstance(node, ast.Constant) and " " in str(node.value):
+                        yield f"{name}:{node.lineno}", str(node.value)
+
+
+@pytest.mark.parametrize("texts", [helps(), pages(), sentences()])
+def test_people_read_their_fields_words(texts: Iterator[tuple[str, str]]) -> None:
+    found = {place: OLD.findall(KEPT.sub("", text)) for place, text in texts}
+    assert len(found) > 10
+    assert {place: words for place, words in found.items() if words} == {}
+
+
+def test_the_old_names_still_work(tmp_path: Path) -> None:
+    scores = tmp_path / "scores.jsonl"
+    side = {"rougeL": 0.5}
+    items = [{"item": f"i{i}", "champion": side, "challenger": side} for i in range(9)]
+    scores.write_text("".join(json.dumps(item) + "\n" for item in items))
+    run = CliRunner().invoke
+    old, new = (
+        run(app, ["decide", "--scores", str(scores), "--json", option, "3"]).stdout
+        for option in ("--opening", "--look")
+    )
+    assert old == new
+    assert json.loads(new)["opening"] == 3
+    helped = [run(app, [verb, "--help"]).stdout for verb in ("rechallenge", "reevaluate")]
+    assert helped[0].replace("rechallenge", "reevaluate").split() == helped[1].split()
