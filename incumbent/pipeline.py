@@ -48,9 +48,9 @@ class Stage(Record):
         return any(Path(dep).is_relative_to(out) for dep in self.deps for out in other.outs)
 
 
-def read_pipeline() -> tuple[Stage, ...]:
+def read_pipeline(path: Path = PIPELINE) -> tuple[Stage, ...]:
     """The stages in the file's order. Raises InputError when there is no dvc.yaml."""
-    found = yaml.safe_load(read_input(PIPELINE))["stages"]
+    found = yaml.safe_load(read_input(path))["stages"]
     return tuple(as_stage(name, fields) for name, fields in found.items())
 
 

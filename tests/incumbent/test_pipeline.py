@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from curation.sources.python_api import read_package
+from incumbent.pipeline import after, read_pipeline
 from project.records.adapters import Numerics
 from project.records.data import Row
 from project.records.scores import Evidence
@@ -180,16 +181,28 @@ def test_a_margin_reruns_the_comparison_and_nothing_before_it(project: Project) 
 
 
 def test_an_edit_of_code_touches_the_stages_that_run_it(project: Project) -> None:
-    edited = project.folder / "training" / "lora_model.py"
-    before = edited.read_text()
-    edited.write_text(f"{before}\n# edited\n")
-    told = project.run("dvc", "repro", "--single-item", "code").stdout
-    assert "train will run again: training/lora_model.py changed" in told
-    status = json.loads(project.run("dvc", "status", "--json").stdout)
-    touched = {stage for stage, changes in status.items() if "outputs/code" in str(changes)}
-    assert touched == {"train"}
-    edited.write_text(before)
+    project.machine = {"PYTHONPATH": str(project.folder)}  # the code that is in the folder
+    for file, expected in (
+        ("training/lora_model.py", {"train"}),
+        ("project/records/drift.py", set()),
+        ("monitoring/night.py", set()),
+    ):
+        edited = project.folder / file
+        before = edited.read_text()
+        edited.write_text(f"{before}\n# edited\n")
+        said = project.run("dvc", "repro", "--single-item", "code").stdout
+        status = json.loads(project.run("dvc", "status", "--json").stdout)
+        assert {s for s, changes in status.items() if "outputs/code" in str(changes)} == expected
+        for stage in expected:
+            assert f"{stage} will run again: {file} changed" in said
+        edited.write_text(before)
+    project.machine = {}
     assert stages_run(project.repro()) == ["code", "base", "champion"]
+
+
+def test_what_follows_training_is_what_reads_its_adapter() -> None:
+    later = [stage.name for stage in after("train", read_pipeline(ROOT / "dvc.yaml"))]
+    assert later == ["champion", "generate", "score", "compare"]
 
 
 def test_a_broken_dataset_stops_before_training(project: Project) -> None:

@@ -6,7 +6,7 @@ decisions again, byte for byte. What it uses of `statistics` is copied here befo
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import pi
+from math import pi, sqrt
 from typing import Literal
 
 from pydantic import Field
@@ -15,7 +15,7 @@ from evaluation.decision.evidence import ALL_ITEMS, PREFERENCE
 from evaluation.decision.statistics import bounds, e_value, holm, items_needed, p_below
 from project.errors import InputError
 from project.records.record import Record
-from project.records.scores import Bound, Decision, Evidence, MetricEvidence, Verdict
+from project.records.scores import Bound, Calibration, Decision, Evidence, MetricEvidence, Verdict
 
 LEAST_CLUSTERS = 5  # that a slice must have for a veto
 
@@ -226,7 +226,7 @@ def doubts_on_preference(evidence: Evidence, policy: Policy) -> Iterator[str]:
     """Why the preference cannot carry a promotion: its source is poor, or too little was judged."""
     if PREFERENCE not in policy.gating:
         return
-    if evidence.calibration and (why := evidence.calibration.advisory):
+    if evidence.calibration and (why := advisory(evidence.calibration)):
         yield f"the preference is advisory only: {why}"
     if found := evidence.sealed.get(PREFERENCE):
         total = found.n + found.unjudged
@@ -235,6 +235,51 @@ def doubts_on_preference(evidence: Evidence, policy: Policy) -> Iterator[str]:
                 f"{found.unjudged} of {total} items have no preference, and the policy allows "
                 f"{policy.unjudged_cap:.0%}"
             )
+
+
+def advisory(source: Calibration) -> str | None:
+    """Why no promotion may rest on the source; None when it beats length and chance."""
+    if source.accuracy is None:
+        return f"no held-out pair tells how good {source.source} is"
+    if source.longer_accuracy is None:
+        return beaten_by_chance(source, source.accuracy, source.n, "held-out pairs")
+    if source.matched_accuracy is None:
+        return f"no held-out pair of like length tells what {source.source} goes by"
+    return beaten_by_length(source) or beaten_by_chance(
+        source, source.matched_accuracy, source.matched_n, "pairs of like length"
+    )
+
+
+def beaten_by_length(source: Calibration) -> str | None:
+    for pairs, accuracy, longer, shorter in (
+        ("held-out pairs", source.accuracy, source.longer_accuracy, source.shorter_accuracy),
+        (
+            "those of like length",
+            source.matched_accuracy,
+            source.matched_longer,
+            source.matched_shorter,
+        ),
+    ):
+        for name, rival in (("longer", longer), ("shorter", shorter)):
+            if accuracy is not None and rival is not None and accuracy <= rival:
+                return (
+                    f"{source.source} is right on {accuracy:.0%} of the {pairs}, picking the "
+                    f"{name} answer on {rival:.0%}"
+                )
+    return None
+
+
+def beaten_by_chance(source: Calibration, p: float, n: int, pairs: str) -> str | None:
+    """By Wilson's (1927) one-sided 95 % lower bound of an accuracy p on n pairs."""
+    z = 1.6448536269514722  # the 95 % point of the normal distribution
+    centre, spread = p + z**2 / (2 * n), z * sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)
+    lower = (centre - spread) / (1 + z**2 / n)
+    if lower > 0.5:
+        return None
+    return (
+        f"{source.source} is right on {p:.0%} of {n} {pairs}, where a coin may be as good: 95 % "
+        f"sure is only {lower:.0%}"
+    )
 
 
 def signed(difference: float) -> str:
