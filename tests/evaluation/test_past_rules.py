@@ -63,7 +63,7 @@ def decisions() -> list[list[object]]:
 
 
 def test_the_first_rule_is_frozen() -> None:
-    assert digest_json(decisions()) == "325052eccb50380c5e9d4ee869702c3e00aab24ef5c219bba1ed2ef14bfec39a"
+    assert digest_json(decisions())[:16] == "325052eccb50380c"
 
 
 def test_it_is_frozen_in_all_of_its_verdicts() -> None:

@@ -3,7 +3,8 @@
     python -m tests.registries.make NAME
 
 Writes tests/registries/NAME: two promotions, a HOLD and a rollback, on score tables of its own, so
-that every decision can be made again. A registry that is committed is never made anew.
+that every decision can be made again; and an event of every kind. A registry that is committed is
+never made anew.
 """
 
 import sys
@@ -15,14 +16,16 @@ import numpy as np
 from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
-from evaluation.scoring.score_table import ScoreTable
 from project.records.adapters import AdapterVersion
-from project.records.scores import EvalSet, ItemScore, ScorePins, Verdict
+from project.records.events import ReferenceKind
+from project.records.scores import EvalSet, ItemScore, ScorePins, ScoreTable, Verdict
+from registry.signing.signing_keys import make_keys
 from registry.store import Registry
 from tests.conftest import BASE
 from tests.places import DATASET, Place, made, ticking
 
 ROOT = Path(__file__).parent
+KINDS: tuple[ReferenceKind, ...] = ("watch", "watch-answers")
 POLICY = Policy(gating=("rougeL", "semantic"))
 EXAM = EvalSet(items=tuple(f"item {i}" for i in range(80)))
 
@@ -37,6 +40,33 @@ def main() -> None:
         for adapter, gain in (("first", 0.1), ("second", 0.1), ("third", 0.02)):
             judged(registry, adapter, gain, Path(folder))
         registry.rollback("worse in use")
+        tell_the_rest(registry, Path(folder))
+
+
+def tell_the_rest(registry: Registry, folder: Path) -> None:
+    """Events of every other kind."""
+    registry.reject(3, "not polite")
+    registry.point("staging", 2, "to try it", expected=None)
+    for kind in KINDS:
+        made("judge", folder)
+        registry.watch(
+            1,
+            kind,
+            b"a reference",
+            first="2026-01-02",
+            embedder="e" * 64,
+            judge=folder / "adapter-judge" if kind == "watch-answers" else None,
+            reason="some rows",
+        )
+    registry.sign(1, make_key(folder), "as it stands")
+    adapter, files = made("fourth", folder)
+    registry.submit(adapter, files, "made fourth", DATASET)
+    registry.delete(4, "made by mistake")
+
+
+def make_key(folder: Path) -> Path:
+    make_keys(folder / "key.pem")
+    return folder / "key.pem"
 
 
 def judged(registry: Registry, name: str, gain: float, folder: Path) -> AdapterVersion:

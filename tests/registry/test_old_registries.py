@@ -7,8 +7,11 @@ import pytest
 
 from incumbent.verbs.verify import changed_decisions, decisions
 from project.records.adapters import Adapter
+from project.records.events import DETAILS
 from project.records.scores import Verdict
 from registry.audit import problems
+from registry.garbage import collect
+from registry.storage.event_chain import stored
 from tests.conftest import BASE, NUMERICS, decision_on
 from tests.places import Place, evidence_on, made
 from tests.registries import make
@@ -22,8 +25,30 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     return Place(tmp_path / "old")
 
 
-def test_there_is_one_from_before_numerics_were_recorded() -> None:
-    assert "before-numerics" in OLD
+def test_there_is_one_of_each_form_that_stored_records_had() -> None:
+    assert OLD == ["before-numerics", "before-typed-events"]
+
+
+def test_events_are_read_as_they_were_written(place: Place) -> None:
+    with place.open() as registry:
+        history = registry.history()
+        with registry.engine.connect() as connection:
+            rows = [row.record for row in stored(connection)]
+    assert [event.canonical().decode() for event in history] == rows
+
+
+@pytest.mark.parametrize("place", ["before-typed-events"], indirect=True)
+def test_one_of_them_has_events_of_every_kind(place: Place) -> None:
+    with place.open() as registry:
+        assert {event.kind for event in registry.history()} == set(DETAILS)
+
+
+def test_what_events_name_for_ever_is_there(place: Place) -> None:
+    with place.open() as registry:
+        kept = {digest for event in registry.history() for digest in event.detail.kept()}
+        assert len(kept) > 8
+        assert kept <= set(registry.artifacts.digests())
+        assert not kept & set(collect(registry))
 
 
 def test_it_verifies_clean_and_every_decision_is_made_again(place: Place) -> None:
@@ -43,7 +68,7 @@ def test_it_rolls_back_and_forth(place: Place) -> None:
 
 def test_the_next_challenger_is_pinned_with_its_numerics(place: Place, tmp_path: Path) -> None:
     """The champion was made before there were any; it keeps its record, and it can be beaten."""
-    adapter, files = made("fourth", tmp_path)
+    adapter, files = made("next", tmp_path)
     adapter = adapter.model_copy(update={"numerics": NUMERICS})
     with place.open() as registry:
         version = registry.submit(adapter, files, "made on another kind of machine")
@@ -57,7 +82,7 @@ def test_the_next_challenger_is_pinned_with_its_numerics(place: Place, tmp_path:
         decision = decision_on(evidence, Verdict.PROMOTE)
         decision = decision.model_copy(update={"policy": pins.digest})
         registry.record_decision(version.number, decision, evidence, pins)
-        assert registry.promote(version.number, "it won").number == 4
+        assert registry.promote(version.number, "it won") == registry.champion()
         assert list(problems(registry)) == []
 
 

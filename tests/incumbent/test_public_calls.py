@@ -1,0 +1,142 @@
+"""What other programs call: no verb, option, JSON key or function of it goes away."""
+
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+import evaluation
+import monitoring
+import registry
+from incumbent.cli import app, main
+from project.records.adapters import Adapter
+from project.records.data import DatasetVersion
+from project.records.scores import Verdict
+from registry.store import Registry
+from tests.conftest import decision_on, evidence_of
+
+VERBS = {
+    "status": "--json",
+    "doctor": "--json",
+    "decide": "--scores --policy --opening --look --general --reference --json --exit-verdict",
+    "ballots": "file --json",
+    "submit": "--promote --reason --json --exit-verdict",
+    "import-adapter": "folder --reason --json",
+    "rechallenge": "number --promote --reason --json --exit-verdict",
+    "reevaluate": "number --promote --reason --json --exit-verdict",
+    "verify": "--json",
+    "suites": "tasks --to --include --limit --metric",
+    "nightly": "--date --json",
+    "scheduler": "--once",
+    "stage": "name",
+    "versions": "--limit --before --json",
+    "show": "number --card --json",
+    "why": "number --json",
+    "export": "number --to --merged",
+    "sign": "number --key --reason",
+    "keygen": "file",
+    "promote": "number --reason --force",
+    "reject": "number --reason",
+    "alias": "name --to --expect --reason",
+    "delete": "number --reason",
+    "gc": "--delete --json",
+    "rollback": "--to --reason",
+    "history": "--at --json",
+    "data export": "--to --worst",
+    "data labels": "export",
+    "drift check": "--reference --current --text-field --block-field --alpha --seed --json "
+    "--exit-verdict",
+}
+VERSION = "family number adapter actor at"
+KEYS = {
+    "status": "family champion newest decision openings night unfinished schedulers",
+    "verify": "problems events versions",
+    "versions": f"{VERSION} verdict champion",
+    "show 1": f"{VERSION} verdict champion deleted aliases dataset origin gate recipe parent "
+    "opponent decision evidence signature history",
+    "why 1": "version why",
+    "gc": "deleted artifacts",
+    "history": "seq kind family version detail actor reason at previous",
+    "decide --scores scores.jsonl": "verdict alpha opening metrics slices general reference needed "
+    "reasons",
+    "ballots ballots.jsonl": "ballots items reviewers ratings pairs agreements consensus sides "
+    "majorities",
+    "drift check --reference prompts.jsonl --current prompts.jsonl": "verdict alpha signals topics "
+    "exemplars new_words",
+}
+READING = (
+    "here families versions newest version version_of deleted champion aliases history "
+    "newest_event state decision rolled_back tenure opponent"
+)
+
+
+def commands(command: Any, *path: str) -> Iterator[tuple[str, set[str]]]:
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, *path, name)
+    if path and not hasattr(command, "commands"):
+        yield " ".join(path), {name for p in command.params for name in (*p.opts, p.name)}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_has_its_options(verb: str) -> None:
+    assert set(VERBS[verb].split()) <= dict(commands(get_command(app)))[verb]
+
+
+@pytest.fixture
+def project(make_adapter: Callable[[str], tuple[Adapter, Path]]) -> None:
+    """A project with a decided version, and files of other programs."""
+    Path("params.yaml").write_text("registry:\n  family: test\n")
+    adapter, folder = make_adapter("a")
+    dataset = DatasetVersion(rows="1" * 64, splits={}, sources=("s",), contract="2" * 64)
+    with Registry.here() as opened:
+        version = opened.submit(
+            adapter.model_copy(update={"dataset": dataset.digest}), folder, "made", dataset
+        )
+        evidence = evidence_of(adapter.files, None)
+        decision = decision_on(evidence, Verdict.PROMOTE)
+        opened.record_decision(version.number, decision, evidence, evidence)
+    items = [
+        {"item": f"i{i}", "champion": {"m": 0.1 * i}, "challenger": {"m": 0.2 * i}} for i in (1, 2)
+    ]
+    ballot = {"item": "i", "reviewer": "r", "left": "v1", "right": "v2", "choice": "left"}
+    write("scores.jsonl", *items)
+    write("ballots.jsonl", ballot | {"at": "2026-01-01T00:00:00Z"})
+    write("prompts.jsonl", {"prompt": "what is a loan?"})
+
+
+def write(name: str, *rows: dict[str, Any]) -> None:
+    Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("call", KEYS)
+def test_json_has_its_keys(
+    call: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["incumbent", *call.split(), "--json"])
+    try:
+        main()
+    except SystemExit as stop:
+        assert call == "verify" or not stop.code  # the version's evidence is no real one
+    printed = json.loads(capsys.readouterr().out)
+    first = printed[0] if isinstance(printed, list) else printed
+    assert set(KEYS[call].split()) <= first.keys()
+
+
+def test_decide_and_compare_take_what_they_took() -> None:
+    decide = inspect.signature(evaluation.decide).parameters
+    assert list(decide) == ["scores", "policy", "opening", "general", "reference"]
+    compare = inspect.signature(monitoring.compare).parameters
+    assert list(compare) == ["reference", "current", "alpha", "blocks", "seed"]
+    assert callable(evaluation.read_score_table)
+    assert evaluation.Policy().kind == "strict"
+
+
+@pytest.mark.parametrize("method", READING.split())
+def test_a_registry_can_be_asked(method: str) -> None:
+    assert callable(getattr(registry.Registry, method))
