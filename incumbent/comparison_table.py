@@ -22,15 +22,21 @@ def print_measured(measured: Measured, bounds: Mapping[str, Bound]) -> None:
     print_table(COLUMNS, (cells(name, m, bounds.get(name)) for name, m in measured.items()))
 
 
+def print_arrow_note(measured: Measured) -> None:
+    """What the arrow in a table means, where there is one."""
+    if any(found.better == "less" for found in measured.values()):
+        console.print("\n↓ less is better: the difference is how much less", style="dim")
+
+
 def cells(metric: str, found: MetricEvidence, bound: Bound | None) -> tuple[str | Text, ...]:
     return (
-        metric,
+        f"{metric} ↓" if found.better == "less" else metric,
         number(found.champion_mean),
         number(found.challenger_mean),
         f"{found.diff:+.3f}",
         f"{bound.lower:+.3f} … {bound.upper:+.3f}" if bound else "",
         str(found.n),
-        standing(bound) if bound else "",
+        standing(bound) if bound and found.better != "neither" else "",
     )
 
 

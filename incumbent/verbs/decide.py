@@ -9,7 +9,7 @@ from evaluation.decision.policy_checks import reach
 from evaluation.decision.rule import rule
 from evaluation.scoring.built_in import better_by_ours
 from evaluation.scoring.score_table import read_score_table
-from incumbent.comparison_table import print_measured, print_verdict
+from incumbent.comparison_table import print_arrow_note, print_measured, print_verdict
 from incumbent.output import EXIT_CODES, console, print_json
 from project.errors import InputError
 from project.records.scores import Bound, Decision, Evidence, ItemScore, Measured
@@ -45,6 +45,7 @@ def decide_on_scores(
         gating = {m: b for m, b in decision.bounds.items() if m in policy.gating}
         print_measured(evidence.sealed, gating)
         print_slices(evidence, decision)
+        print_arrow_note(evidence.sealed)
         console.print(f"\npolicy {policy.kind} on {', '.join(policy.gating)}")
         print_verdict(decision)
     return EXIT_CODES[decision.verdict]

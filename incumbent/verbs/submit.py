@@ -9,7 +9,7 @@ from evaluation.evaluation_settings import Prices
 from evaluation.generate import seconds
 from evaluation.report.report_data import read_report_data
 from evaluation.report.report_page import report
-from incumbent.comparison_table import print_measured, print_verdict
+from incumbent.comparison_table import print_arrow_note, print_measured, print_verdict
 from incumbent.output import EXIT_CODES, console, print_json
 from project.errors import InputError
 from project.files import home, write_bytes
@@ -140,7 +140,9 @@ def print_comparison(
     console.print(
         f"\nchallenger against {opponent.label}, {'sealed' if looked else 'dev'} eval set"
     )
-    print_measured({m: measured[m] for m in policy.gating if m in measured}, decision.bounds)
+    gating = {m: measured[m] for m in policy.gating if m in measured}
+    print_measured(gating, decision.bounds)
+    print_arrow_note(gating)
 
 
 def print_outcome(

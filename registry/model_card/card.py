@@ -148,7 +148,7 @@ def ordered(measured: Measured, gating: tuple[str, ...]) -> list[tuple[str, Metr
 def line(label: str, found: MetricEvidence) -> ScoreLine:
     lower, upper = found.bootstrap
     return ScoreLine(
-        label=label,
+        label=f"{label} (less is better)" if found.better == "less" else label,
         champion=mean(found.champion_mean),
         challenger=mean(found.challenger_mean),
         difference=f"{found.diff:+.3f}",

@@ -1,5 +1,7 @@
 """The page shows whatever there is to show, and nothing sealed that was not looked at."""
 
+import re
+
 import pytest
 
 from evaluation.decision.evidence import weigh
@@ -112,3 +114,11 @@ def test_a_calibration_shows_what_is_known_of_it(known: bool) -> None:
     shown = page(evidence, look=1)
     assert "Ballots, tried on 200 held-out pairs" in shown
     assert ("60.0 %" in shown) == known
+
+
+def test_a_metric_of_which_less_is_better_is_marked() -> None:
+    scores = table(BETTER).model_copy(update={"better": {"rougeL": "less", "semantic": "more"}})
+    evidence = evidence_on(scores, scores)
+    shown = report(evidence, rule(evidence, Policy(), 1), Policy(), material())
+    assert re.search(r"rougeL.{0,40}less is better", shown, re.DOTALL)
+    assert not re.search(r"semantic.{0,40}less is better", shown, re.DOTALL)

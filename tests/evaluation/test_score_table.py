@@ -157,3 +157,14 @@ def test_a_missing_gating_metric_names_the_file(tmp_path: Path) -> None:
     failed = run(path, "--policy", str(policy))
     assert isinstance(failed.exception, InputError)
     assert str(failed.exception).startswith(f"{path}: item 'i0' lacks the gating metric 'bleu'")
+
+
+def test_a_metric_of_which_less_is_better_is_marked(tmp_path: Path) -> None:
+    sides = {"champion": {"toxicity": 0.4}, "challenger": {"toxicity": 0.3}}
+    path = write(tmp_path / "scores.jsonl", [{"item": f"i{i}"} | sides for i in range(9)])
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("gating: [toxicity]\nbetter: {toxicity: less}\n")
+    printed = run(path, "--policy", str(policy)).stdout
+    assert "toxicity ↓" in printed
+    assert "+0.100" in printed
+    assert printed.count("less is better") == 1
