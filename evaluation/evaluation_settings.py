@@ -56,7 +56,7 @@ class MetricChoice(Settings):
 
 
 class ScoringParams(Settings):
-    """What every answer is measured by; a policy may gate on any of it that more is better in."""
+    """What every answer is measured by; a policy may gate on what has a better way, up or down."""
 
     metrics: tuple[MetricChoice, ...] = Field(
         default=tuple(

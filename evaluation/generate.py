@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from evaluation.evaluation_settings import Decoding, FewShot
 from evaluation.general_ability.suite import SUITE, read_suite
 from evaluation.generation.answers import Respondent, Role, answers_of
-from evaluation.generation.systems import registered, respondent
+from evaluation.generation.systems import from_registry, respondent
 from project.files import staged_folder
 from project.paths import ADAPTER, ADAPTER_FILES, ANSWERS, BASE, CHAMPION, NUMERICS, rows_of
 from project.records.adapters import Adapter, ModelPin, Numerics, Opponent
@@ -48,14 +48,14 @@ def assignments() -> dict[Role, Assignment]:
     sealed: Parts = {Split.SEALED: parts[Split.SEALED]}
     parts["general"] = [item.row for item in read_suite(SUITE)]
     made = Adapter.read(ADAPTER).files
-    champion = registered(base, opponent.adapter, decoding, numerics)
+    champion = from_registry(base, opponent.adapter, decoding, numerics)
     challenger = respondent(base, made, ADAPTER_FILES, decoding, numerics)
     assigned = {
         Role.CHAMPION: Assignment(champion, parts),
         Role.CHALLENGER: Assignment(challenger, parts),
     }
     if opponent.reference:
-        reference = registered(base, opponent.reference, decoding, numerics)
+        reference = from_registry(base, opponent.reference, decoding, numerics)
         assigned[Role.REFERENCE] = Assignment(reference, sealed)
     if few_shot.shots:
         asked: Parts = {Split.SEALED: prompted(sealed[Split.SEALED], few_shot.shots)}

@@ -36,7 +36,7 @@ def main() -> None:
         PairSource(source=params.source).write(draft / "source.json")
         if params.source == "reward":
             train(params.reward, draft)
-    calibration = calibrated(params)
+    calibration = calibrate_source(params)
     calibration.write(CALIBRATION)
     print(f"preference by {calibration}")
     if calibration.advisory:
@@ -64,7 +64,7 @@ def train(params: RewardParams, folder: Path) -> None:
     )
 
 
-def calibrated(params: PreferenceParams) -> Calibration:
+def calibrate_source(params: PreferenceParams) -> Calibration:
     if params.source == "ballots" and params.ballots:
         return calibrate_reviewers(read_ballots(params.ballots))
     _, held_out = parts(params.reward)

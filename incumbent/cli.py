@@ -13,6 +13,7 @@ from project.extras import name_missing_extras
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="An adapter holds the seat only while it wins.",
 )

@@ -12,16 +12,14 @@ from pathlib import Path
 import grimp
 
 from evaluation.evaluation_settings import MetricChoice, ScoringParams
-from evaluation.scoring.built_in import SCORERS, read_class
-from incumbent.pipeline import read_pipeline
+from evaluation.scoring.built_in import SCORERS
+from evaluation.scoring.scorer_class import named_files
+from incumbent.pipeline import PACKAGES, module_of, read_pipeline
 from project.canonical import digest_file
 from project.files import home
 from project.paths import CODE
 from project.records.record import Digest, Record
 from project.settings import load
-
-PACKAGES = ("curation", "evaluation", "incumbent", "monitoring", "project", "registry", "training")
-SCORES = "evaluation.score"  # the stage that runs a user's code too
 
 
 class Code(Record):
@@ -57,26 +55,15 @@ def differing(old: Code, new: Code) -> list[str]:
 
 def code_of(module: str, imports: "Imports") -> Code:
     """All code that a stage runs: what its module imports, scorers, and the files they name."""
-    chosen = load(ScoringParams).metrics if module == SCORES else ()
-    files = imports.of([module, *(class_name(choice)[0] for choice in chosen)])
+    chosen = load(ScoringParams).metrics if module == module_of("score") else ()
+    files = imports.of([module, *map(module_of_scorer, chosen)])
     files |= templates(files.values())
-    files |= {file.as_posix(): file for choice in chosen for file in named_by(choice)}
+    files |= {file.as_posix(): file for choice in chosen for file in named_files(choice)}
     return Code(files={name: digest_file(path) for name, path in sorted(files.items())})
 
 
-def class_name(choice: MetricChoice) -> tuple[str, str]:
-    """Module and class of a scorer that params.yaml names, ours or a user's."""
-    module, _, name = SCORERS.get(choice.metric, choice.metric).partition(":")
-    return module, name
-
-
-def named_by(choice: MetricChoice) -> list[Path]:
-    """The files that a scorer's options name; which options do, its class says."""
-    module, name = class_name(choice)
-    source = file_of(module)
-    options = getattr(read_class(source, name), "file_options", ()) if source else ()
-    named = (Path(str(choice.options[option])) for option in options if option in choice.options)
-    return [file for file in named if file.is_file()]
+def module_of_scorer(choice: MetricChoice) -> str:
+    return SCORERS.get(choice.metric, choice.metric).partition(":")[0]
 
 
 def templates(modules: Iterable[Path]) -> dict[str, Path]:

@@ -1,7 +1,10 @@
 """The stages: what each one runs, and how dvc.yaml puts them together."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from importlib import import_module
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +15,32 @@ from project.records.record import Record, read_input
 
 PIPELINE = Path("dvc.yaml")
 COMMAND = "incumbent stage "
-# The module of each stage, whose `main` is what happens.
-STAGES = {
-    "code": "incumbent.code",
-    "collect": "curation.collect",
-    "curate": "curation.curate",
-    "validate": "curation.validate",
-    "gate": "curation.gate",
-    "base": "training.base",
-    "train": "training.train",
-    "champion": "registry.champion",
-    "reward": "evaluation.reward",
-    "generate": "evaluation.generate",
-    "score": "evaluation.score",
-    "compare": "evaluation.compare",
-}
+PACKAGES = ("curation", "evaluation", "incumbent", "monitoring", "project", "registry", "training")
+
+
+class Project:
+    """Finds modules of a user's project where nobody else has found any: it shadows nothing."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, _: object = None) -> Any:
+        return PathFinder.find_spec(name, [str(Path.cwd())]) if path is None else None
 
 
 def run_stage(name: str) -> None:
     """Run a stage in the current folder. Raises InputError for a name that is none."""
-    if name not in STAGES:
-        raise InputError(f"there is no stage {name!r}; there are {', '.join(STAGES)}")
-    import_module(STAGES[name]).main()
+    module = module_of(name)
+    main = getattr(import_module(module), "main", None) if module else None
+    if main is None:
+        known = ", ".join(stage.name for stage in read_pipeline() if stage.module)
+        raise InputError(f"there is no stage {name!r}; {PIPELINE} has {known}")
+    sys.meta_path.append(Project)
+    main()
+
+
+def module_of(stage: str) -> str | None:
+    """The module of a stage: it has the stage's name, and lies at the root of its package."""
+    names = (f"{package}.{stage}" for package in PACKAGES) if stage.isidentifier() else ()
+    return next((name for name in names if find_spec(name)), None)
 
 
 class Stage(Record):
@@ -49,16 +56,20 @@ class Stage(Record):
 
 
 def read_pipeline(path: Path = PIPELINE) -> tuple[Stage, ...]:
-    """The stages in the file's order. Raises InputError when there is no dvc.yaml."""
-    found = yaml.safe_load(read_input(path))["stages"]
-    return tuple(as_stage(name, fields) for name, fields in found.items())
+    """The stages in the file's order. Raises InputError for a file that is no pipeline."""
+    try:
+        found = yaml.safe_load(read_input(path))["stages"]
+        return tuple(as_stage(name, fields) for name, fields in found.items())
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"is no pipeline of DVC's with stages: {error}", file=path) from None
 
 
 def as_stage(name: str, fields: dict[str, Any]) -> Stage:
     command = str(fields.get("cmd", ""))
+    ours = command.startswith(COMMAND)
     return Stage(
         name=name,
-        module=STAGES.get(command.removeprefix(COMMAND)),
+        module=module_of(command.removeprefix(COMMAND)) if ours else None,
         deps=paths(fields.get("deps", ())),
         outs=paths([*fields.get("outs", ()), *fields.get("metrics", ())]),
         always=bool(fields.get("always_changed")),

@@ -80,7 +80,7 @@ def locate(choice: ModelChoice, kind: ModelKind) -> Path:
 
 
 def embedded_base() -> Path:
-    """The folder that `python -m training.base` converts the embedded GGUF into."""
+    """The folder that `incumbent stage base` converts the embedded GGUF into."""
     package_folder("base")
     return home() / "models" / f"smollm2-135m-instruct-{version(EMBEDDED_PACKAGE['base'])}"
 

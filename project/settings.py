@@ -62,7 +62,9 @@ def read_settings(model: type[S], path: Path) -> S:
 def section_of(model: type[Settings]) -> str:
     """The name of the section that a model reads."""
     own = f"{model.__module__}:{model.__qualname__}"
-    return next(section for section, reader in SECTIONS.items() if reader == own)
+    found = [section for section, reader in SECTIONS.items() if reader == own]
+    assert found, f"{own} is no model of a section: SECTIONS lacks it"
+    return found[0]
 
 
 def validated(model: type[S], node: yaml.Node | None, path: Path, prefix: str = "") -> S:

@@ -6,7 +6,7 @@ from typing import Any
 from project.canonical import digest_bytes
 from project.records.adapters import AdapterVersion, Opponent
 from project.records.data import DatasetVersion, GateReport
-from project.records.events import Event, Submission
+from project.records.events import DecisionMade, Event, Submission
 from project.records.record import Digest, Record
 from project.records.scores import Decision, Evidence, Measured
 from registry.adapter_import.origin import Origin
@@ -31,6 +31,12 @@ class Lineage(Record):
     evidence: Evidence | None
     gating: tuple[str, ...]  # the metrics that decided
     history: tuple[Event, ...]
+
+    @property
+    def decision_digest(self) -> Digest | None:
+        """Of the newest decision, as it was stored."""
+        made = [e.detail.decision for e in self.history if isinstance(e.detail, DecisionMade)]
+        return made[-1] if made else None
 
     @property
     def looked_at_sealed(self) -> bool:

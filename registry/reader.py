@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, select, union
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.records.adapters import AdapterVersion, Opponent
-from project.records.events import DecisionMade, Event, EventKind, Promotion
+from project.records.events import DecisionMade, Event, EventKind, Promotion, Submission
 from project.records.record import Digest, Record
 from project.records.scores import Decision
 from project.settings import load
@@ -155,12 +155,21 @@ class RegistryReader:
         """What the events up to a moment make of the family, whatever the other tables say."""
         return fold(self.history(), until=at)
 
+    def submitted(self, number: int) -> Digest:
+        """The digest of a version's record, as it was stored."""
+        event = self.newest_event(number, "submit")
+        assert event is not None, "a version was submitted"
+        return event.told(Submission).version
+
+    def decision_made(self, number: int) -> DecisionMade | None:
+        """What the history says of the newest decision on a version."""
+        event = self.newest_event(number, "decide")
+        return event.told(DecisionMade) if event else None
+
     def decision(self, number: int) -> Decision | None:
         """The newest decision on a version."""
-        decided = self.newest_event(number, "decide")
-        if decided is None:
-            return None
-        return self.artifacts.get_record(Decision, decided.told(DecisionMade).decision)
+        made = self.decision_made(number)
+        return self.artifacts.get_record(Decision, made.decision) if made else None
 
     def rolled_back(self, number: int) -> bool:
         """Whether a version was rolled back as champion, and not decided on anew since."""
@@ -178,7 +187,7 @@ class RegistryReader:
         So the evidence that a champion won on is still what it is after the promotion.
         """
         champion, until = self.champion(), None
-        if champion and self.is_champion(challenger):
+        if champion and champion.adapter.files == challenger:
             won = self.newest_event(champion.number, "promote")
             assert won is not None, "the champion was promoted"
             beaten, until = won.told(Promotion).displaced, won.seq

@@ -24,6 +24,7 @@ from project.records.events import (
 )
 from project.records.record import Digest, Record, short
 from project.records.scores import Decision, EvalSet, Evidence, ScorePins, Verdict
+from project.times import stamp
 from registry.alpha_ledger import looks
 from registry.alpha_ledger.spending import Look, next_look
 from registry.reader import RegistryReader
@@ -35,8 +36,6 @@ from registry.storage.database import writing
 from registry.storage.event_chain import append, tip
 from registry.storage.tables import aliases, versions
 from registry.tenure import reference
-
-REFERENCES = {"watch": PromptReference, "watch-answers": AnswerReference}
 
 
 class Registry(RegistryReader):
@@ -97,7 +96,8 @@ class Registry(RegistryReader):
         """Sign a version with a private key, as it stands on its newest decision."""
         version = self.version(number)
         self._refuse_deleted(version)
-        statement = signatures.Statement.about(version, self.decision(number))
+        made = self.decision_made(number)
+        statement = signatures.Statement.about(version, self.submitted(number), made)
         bundle = signatures.sign(self.artifacts, statement, key)
         self.add_signature(number, statement, bundle, reason)
         return statement
@@ -182,7 +182,8 @@ class Registry(RegistryReader):
             if champion == number:
                 return version
             decision = None if force else self._winning(connection, version, champion)
-            signatures.refuse_stale(signed, version, decision or self.decision(number), self.keys)
+            made, record = self.decision_made(number), self.submitted(number)
+            signatures.refuse_stale(signed, version, record, made, self.keys)
             promotion = Promotion(
                 displaced=champion,
                 by=by,
@@ -299,7 +300,8 @@ class Registry(RegistryReader):
             # Garbage may have been collected since.
             if judge and folder and self.artifacts.incomplete(folder):
                 self.artifacts.put_folder(judge, folder)
-            frozen = REFERENCES[kind](
+            told = AnswerReference if kind == AnswerReference.kind else PromptReference
+            frozen = told(
                 reference=self.artifacts.put(reference),
                 first=first,
                 embedder=embedder,
@@ -336,7 +338,8 @@ class Registry(RegistryReader):
         """Sign a version whose newest signature does not say what it is now."""
         if self.keys.private is None or self.deleted(number):
             return
-        statement = signatures.Statement.about(self.version(number), self.decision(number))
+        version, record = self.version(number), self.submitted(number)
+        statement = signatures.Statement.about(version, record, self.decision_made(number))
         newest = self.newest_event(number, "sign")
         if newest is None or newest.told(Signing).statement != statement.digest:
             reason = "signed on submission" if statement.decision is None else "signed as decided"
@@ -417,4 +420,4 @@ class Registry(RegistryReader):
         return event
 
     def _now(self) -> str:
-        return self.clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return stamp(self.clock())

@@ -72,6 +72,8 @@ def refuse(table: ScoreTable, policy: Policy) -> None:
             raise InputError(f"item {missing[0]!r} lacks the gating metric {metric!r}")
         else:
             refuse_undirected(metric, better_of(table, policy).get(metric))
+    for metric, way in (policy.better or {}).items():
+        refuse_contradiction(metric, way, table)
 
 
 def refuse_undirected(metric: str, better: Better | None) -> None:
@@ -82,7 +84,18 @@ def refuse_undirected(metric: str, better: Better | None) -> None:
             "more_is_better or less_is_better of its scorer's class, or in the policy's `better`"
         )
     if better == "neither":
-        raise InputError(f"more {metric!r} are neither better nor worse: they cannot gate")
+        raise InputError(f"neither more nor less {metric!r} is better, so it cannot gate")
+
+
+def refuse_contradiction(metric: str, way: Better, table: ScoreTable) -> None:
+    """Raise InputError for a metric in the policy's `better` that the table lacks, and where the
+    scorer says something else.
+    """
+    if metric not in table.metrics:
+        raise InputError(f"the policy's `better` names {metric!r}, which was not scored")
+    said = (table.better or {}).get(metric, way)
+    if said != way:
+        raise InputError(f"the policy says that {way} {metric!r} is better, its scorer says {said}")
 
 
 def better_of(table: ScoreTable, policy: Policy) -> dict[str, Better]:
@@ -94,7 +107,7 @@ def better_of(table: ScoreTable, policy: Policy) -> dict[str, Better]:
     said = policy.better or {}
     if table.better is not None:
         return {**said, **table.better}
-    return {**dict.fromkeys(table.items[0].champion, "more"), **better_by_ours(), **said}
+    return {**dict.fromkeys(table.metrics, "more"), **better_by_ours(), **said}
 
 
 def sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
@@ -118,7 +131,7 @@ def measure(table: ScoreTable, policy: Policy) -> Measured:
     """
     items, better = table.items, better_of(table, policy)
     measured = {
-        name: summarise(items, policy, name, better.get(name))
+        name: summarise(items, policy, name, better.get(name, "neither"))
         for name in sorted(set.intersection(*(set(item.champion) for item in items)))
     }
     judged = [item for item in items if item.preference is not None]

@@ -22,7 +22,7 @@ class Policy(Settings):
     # level.
     qualify: Probability = Field(default=0.2, gt=0, le=0.5)
     margins: dict[str, NonNegativeFloat] = Field(default_factory=dict)  # 0 where none is named
-    # The least mean that the challenger may have, per metric.
+    # The least mean that the challenger may have, per metric; the most where less is better.
     floors: dict[str, float] = Field(default_factory=dict)
     # "key=value" -> the least number of items that the slice must have.
     critical_slices: dict[str, PositiveInt] = Field(default_factory=dict)

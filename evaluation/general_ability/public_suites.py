@@ -12,6 +12,7 @@ from pydantic import Field, PositiveInt
 
 from project.canonical import digest_json
 from project.errors import IncumbentError, InputError
+from project.extras import pip_install
 from project.records.adapters import Precision
 from project.records.record import Digest, Record
 from project.records.scores import ItemScore
@@ -44,7 +45,7 @@ def ask(
     Raises InputError for tasks that lm-eval does not know or cannot load.
     """
     if find_spec("lm_eval") is None:
-        raise InputError("public suites need lm-eval: pip install 'incumbent[lm-eval]'")
+        raise InputError(f"public suites need lm-eval: {pip_install('lm-eval')}")
     # Imported here because lm-eval is optional and takes seconds.
     import torch
     from lm_eval import simple_evaluate

@@ -12,7 +12,7 @@ from project.records.record import Digest
 from registry.reader import RegistryReader
 
 
-def registered(
+def from_registry(
     base: ModelPin, adapter: Digest | None, decoding: Decoding, numerics: Numerics
 ) -> Respondent:
     """The bare base, or an adapter on it that is checked out of the registry."""

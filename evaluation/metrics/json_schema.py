@@ -27,7 +27,6 @@ class JsonSchema(PerItem):
     description = "Validity against a JSON schema per item."
     citation = "Wright et al. (2022). JSON Schema: A Media Type for Describing JSON Documents."
     columns = ("predictions",)
-    file_options = ("schema",)
 
     def __init__(self, schema: Path, **options: Any) -> None:
         self.schema = schema

@@ -25,7 +25,6 @@ class PerItem(evaluate.Metric, ABC):
     description: ClassVar[str]
     citation: ClassVar[str]
     columns: ClassVar[tuple[str, ...]] = ("predictions", "references")
-    file_options: ClassVar[tuple[str, ...]] = ()  # options that name a file which is read
 
     def __init__(self, **options: Any) -> None:
         self.flags: dict[str, list[int]] = {}

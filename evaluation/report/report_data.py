@@ -67,8 +67,8 @@ def read_examples(dev: ScoreTable, policy: Policy) -> tuple[Example, ...]:
         for side in SIDES
     }
     scores = {item.item: item for item in dev.items}
-    known = better_of(dev, policy)
-    better = {name: known[name] for name in policy.gating if name in known} or known
+    scored = {name: way for name, way in better_of(dev, policy).items() if name in dev.metrics}
+    better = {name: scored[name] for name in policy.gating if name in scored} or scored
     return tuple(
         Example(
             row=row,
@@ -84,7 +84,7 @@ def read_examples(dev: ScoreTable, policy: Policy) -> tuple[Example, ...]:
 def mean_over(better: Mapping[str, Better], scores: Mapping[str, float]) -> float:
     """The mean of some metrics, those in which less is better counted downward."""
     signs = {"more": 1, "less": -1, "neither": 0}
-    return fmean(signs[way] * scores[name] for name, way in better.items())
+    return fmean([signs[way] * scores[name] for name, way in better.items()] or [0])
 
 
 def differing(a: Sequence[str], b: Sequence[str]) -> tuple[Words, Words]:

@@ -28,7 +28,7 @@ class ForestLine:
     found: MetricEvidence
     lower: float
     upper: float
-    judged: bool  # whether more is better, so that a colour may say so
+    judged: bool  # whether a colour may say better or worse
 
 
 @dataclass(frozen=True)

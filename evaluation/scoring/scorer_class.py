@@ -1,6 +1,7 @@
 """From a scorer's name in params.yaml to an instance: one of ours, or a user's own class."""
 
 import inspect
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,14 @@ def options_of(kind: type[Any]) -> list[str]:
 def files(choice: MetricChoice, kind: type[Any]) -> list[Path]:
     """The files that decide what a scorer gives: a user's own code, and those that options name."""
     code = [] if choice.metric in SCORERS else [Path(inspect.getfile(kind))]
-    return code + named_files(choice, kind)
+    return code + named_files(choice)
 
 
-def named_files(choice: MetricChoice, kind: type[Any]) -> list[Path]:
-    """The files that options name; which options do, a class says in `file_options`."""
-    named = [name for name in getattr(kind, "file_options", ()) if choice.options.get(name)]
-    return [Path(str(choice.options[name])) for name in named]
+def named_files(choice: MetricChoice) -> list[Path]:
+    """The files that options name: any text that is a file's path."""
+    found = []
+    for value in choice.options.values():
+        with suppress(OSError, ValueError):  # a text that is too long or too odd for a path
+            if isinstance(value, str) and Path(value).is_file():
+                found.append(Path(value))
+    return found

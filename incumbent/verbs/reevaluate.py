@@ -16,8 +16,8 @@ from project.paths import ADAPTER, ADAPTER_FILES, BASE
 from project.records.adapters import AdapterVersion, ModelPin
 from registry.store import Registry
 
-TRAIN = "train"  # the stage whose outputs the version's own adapter stands for
-CODE = "code"
+TRAIN, CODE = "training.train", "incumbent.code"
+OUTPUTS = Path("outputs")
 
 
 def reevaluate(number: int, *, promote: bool, reason: str, as_json: bool) -> int:
@@ -45,9 +45,10 @@ def reevaluate(number: int, *, promote: bool, reason: str, as_json: bool) -> int
 
 
 def stages_to_run(pipeline: Sequence[Stage]) -> list[Stage]:
-    """Those after training, and those that look at what lies outside the project."""
-    later = after(TRAIN, pipeline)
-    return [s for s in pipeline if s in later or (s.always and s.name != CODE)]
+    """Those of ours after training, and those that look at what lies outside the project."""
+    later = [stage for s in pipeline if s.module == TRAIN for stage in after(s.name, pipeline)]
+    ours = [stage for stage in pipeline if stage.module not in (None, CODE, TRAIN)]
+    return [stage for stage in ours if stage in later or stage.always]
 
 
 def lay_out(registry: Registry, version: AdapterVersion) -> Path:
@@ -55,9 +56,10 @@ def lay_out(registry: Registry, version: AdapterVersion) -> Path:
     folder = home() / "reevaluate" / version.label.replace(" ", "-")
     shutil.rmtree(folder, ignore_errors=True)
     pipeline = read_pipeline()
-    anew = [TRAIN, CODE, *(stage.name for stage in stages_to_run(pipeline))]
-    given = [out for stage in pipeline if stage.name not in anew for out in stage.outs]
-    for name in ("params.yaml", "dvc.yaml", "datasets", *given):
+    made = [out for stage in stages_to_run(pipeline) for out in stage.outs]
+    given = [out for stage in pipeline if stage.module != TRAIN for out in stage.outs]
+    own = [path.name for path in Path().iterdir() if path.name[0] != "." and path != OUTPUTS]
+    for name in (*own, *(out for out in given if out not in made)):
         if not Path(name).exists():
             raise InputError("is not there: run `dvc repro` first", file=name)
         if not (folder / name).exists():

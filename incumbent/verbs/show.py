@@ -100,7 +100,7 @@ def decision_facts(lineage: Lineage, decision: Decision) -> list[Fact]:
         ("verdict", coloured(decision.verdict.value)),
         ("against", name_of(lineage.opponent)),
         *(("", reason) for reason in decision.reasons),
-        ("decision", decision.digest),
+        ("decision", str(lineage.decision_digest)),
         ("evidence", decision.evidence),
         ("policy", decision.policy),
         ("answered in", str(answered or "not recorded")),

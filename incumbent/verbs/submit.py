@@ -91,7 +91,15 @@ def lineage() -> tuple[DatasetVersion, GateReport]:
 def decide(
     registry: Registry, version: AdapterVersion, evidence: Evidence, policy: Policy
 ) -> Decision:
-    """Count a look if the challenger qualified for one, decide, and keep the decision."""
+    """Count a look if the challenger qualified for one, decide, and keep the decision.
+
+    What made a champion, or came before its rollback, stays: a newer rule would decide anew on the
+    same scores, and what was rolled back could be promoted by that.
+    """
+    decided = registry.decision(version.number)
+    settled = registry.is_champion(version.adapter.files) or registry.rolled_back(version.number)
+    if decided and settled and (decided.pins, decided.policy) == (evidence.pins, policy.digest):
+        return decided
     decision = rule(evidence, policy, look=None)
     if evidence.pins and not unqualified(evidence, policy):
         eval_set = EvalSet.read(EVAL_SET)

@@ -44,8 +44,8 @@ class Figures(Record):
 
 
 # Runs a job for the date of a claim. When the event is set it raises StoppedError as soon as it
-# can. What it writes on the way is guarded by the claim (registry.runs.guard) or safe to repeat,
-# for a process that dies is followed by another one that begins anew.
+# can. What it writes on the way is guarded by the claim (registry.jobs.runs.guard) or safe to
+# repeat, for a process that dies is followed by another one that begins anew.
 Work = Callable[[Claim, Event], JobResult]
 
 

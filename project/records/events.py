@@ -137,7 +137,7 @@ class PromptReference(Detail):
     kind: ClassVar[EventKind] = "watch"
     reference: Kept
     first: str  # day that is held against it
-    embedder: Digest
+    embedder: Annotated[Digest | None, LATER] = None
     # The folder of the model that judged the answers, and its files.
     judge: Annotated[tuple[Digest, ...] | None, KEPT] = None
 

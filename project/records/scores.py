@@ -65,6 +65,10 @@ class ScoreTable(Record):
     items: tuple[ItemScore, ...]
     better: dict[str, Better] | None = None  # by metric, as far as the scorers say; None: likewise
 
+    @property
+    def metrics(self) -> list[str]:
+        return list(self.items[0].champion) if self.items else []
+
     def __str__(self) -> str:
         return f"{len(self.items)} items scored"
 

@@ -13,6 +13,7 @@ import fsspec
 
 from project.canonical import CHUNK, digest_file
 from project.errors import IncumbentError, InputError
+from project.extras import pip_install
 from project.files import make_folder, rename_all, sync, write_bytes
 from project.records.record import Digest
 
@@ -132,7 +133,9 @@ class RemoteBlobs:
         try:
             self.files, self.root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
-            raise InputError(f"cannot open the artifact store {url}: {error}") from None
+            missing = isinstance(error, ImportError) and url.startswith("s3:")
+            cause = f"{error}: {pip_install('s3')}" if missing else error
+            raise InputError(f"cannot open the artifact store {url}: {cause}") from None
 
     def path(self, name: Digest) -> str:
         return f"{self.root}/{name[:2]}/{name}"
@@ -164,7 +167,7 @@ class RemoteBlobs:
 
     def write(self, name: Digest, data: bytes) -> None:
         with storage_errors("written", self.location, Exception):
-            self.files.pipe_file(self.made(name), data)
+            self.files.pipe_file(self.make_place(name), data)
 
     def take(self, files: Sequence[Path]) -> list[Digest]:
         return [self.upload(file) for file in files]
@@ -173,13 +176,13 @@ class RemoteBlobs:
         """What has arrived is not read back; that the file is still the same stands for it."""
         name = digest_file(file)
         with storage_errors("written", self.location, Exception):
-            self.files.put_file(str(file), self.made(name))
+            self.files.put_file(str(file), self.make_place(name))
         if digest_file(file) != name:
             self.delete(name)
             raise InputError("changed while it was stored", file=file)
         return name
 
-    def made(self, name: Digest) -> str:
+    def make_place(self, name: Digest) -> str:
         """A blob's path, in a folder that is there: some stores have folders."""
         path = self.path(name)
         self.files.makedirs(path.rpartition("/")[0], exist_ok=True)

@@ -242,7 +242,7 @@ def pins(lineage: Lineage) -> dict[str, Markup]:
         rows |= {
             "evidence": code(decision.evidence),
             "policy": code(decision.policy),
-            "decision": code(decision.digest),
+            "decision": code(lineage.decision_digest),
         }
         if decision.pins and decision.pins.numerics:
             rows["answered in"] = str(decision.pins.numerics)

@@ -15,9 +15,8 @@ from typing import Any, Self
 
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
-from project.records.events import Signing
+from project.records.events import DecisionMade, Signing
 from project.records.record import Digest, Record
-from project.records.scores import Decision
 from registry.artifacts.artifact_store import Artifacts
 from registry.reader import RegistryReader
 from registry.registry_settings import Keys
@@ -42,19 +41,20 @@ class Statement(Record):
     decision: Digest | None
 
     @classmethod
-    def about(cls, version: AdapterVersion, decision: Decision | None) -> Self:
+    def about(cls, version: AdapterVersion, record: Digest, made: DecisionMade | None) -> Self:
+        """`record` and what `made` names are digests of the stored bytes."""
         adapter = version.adapter
         return cls(
             family=version.family,
             number=version.number,
-            version=version.digest,
+            version=record,
             adapter=adapter.files,
             base=adapter.base.weights,
             recipe=adapter.recipe,
             dataset=adapter.dataset,
             parent=adapter.parent,
-            evidence=decision.evidence if decision else None,
-            decision=decision.digest if decision else None,
+            evidence=made.evidence if made else None,
+            decision=made.decision if made else None,
         )
 
     @property
@@ -95,7 +95,8 @@ def check_signature(reader: RegistryReader, version: AdapterVersion) -> Statemen
     newest decision where the settings require it.
     """
     statement = verified(reader, version)
-    refuse_stale(statement, version, reader.decision(version.number), reader.keys)
+    made = reader.decision_made(version.number)
+    refuse_stale(statement, version, reader.submitted(version.number), made, reader.keys)
     return statement
 
 
@@ -110,7 +111,7 @@ def verified(reader: RegistryReader, version: AdapterVersion) -> Statement | Non
         return None
     signing = event.told(Signing)
     statement = reader.artifacts.get_record(Statement, signing.statement)
-    refuse_other(statement, version)
+    refuse_other(statement, version, reader.submitted(version.number))
     bundle = reader.artifacts.get(signing.signature)
     with laid_out(reader.artifacts, statement) as folder:
         refuse_forged(folder, bundle, version, keys)
@@ -160,18 +161,22 @@ def key_hint(bundle: bytes) -> Digest:
     return hint
 
 
-def refuse_other(statement: Statement, version: AdapterVersion) -> None:
+def refuse_other(statement: Statement, version: AdapterVersion, record: Digest) -> None:
     """Raise IncumbentError for a statement about another version."""
     if statement.label != version.label:
         raise IncumbentError(f"the signature of {version.label} is about {statement.label}")
-    expected = Statement.about(version, None).model_dump(exclude=DECIDED)
+    expected = Statement.about(version, record, None).model_dump(exclude=DECIDED)
     for name, value in statement.model_dump(exclude=DECIDED).items():
         if value != expected[name]:
             raise IncumbentError(f"the signature of {version.label} is about another {name}")
 
 
 def refuse_stale(
-    statement: Statement | None, version: AdapterVersion, decision: Decision | None, keys: Keys
+    statement: Statement | None,
+    version: AdapterVersion,
+    record: Digest,
+    made: DecisionMade | None,
+    keys: Keys,
 ) -> None:
     """Raise IncumbentError where a signature is required, unless it covers this decision."""
     if not keys.required:
@@ -179,7 +184,7 @@ def refuse_stale(
     again = f"run `incumbent sign {version.number}`"
     if statement is None:
         raise IncumbentError(f"{version.label} is not signed, and must be: {again}")
-    if statement != Statement.about(version, decision):
+    if statement != Statement.about(version, record, made):
         problem = f"the signature of {version.label} is not about the decision that counts"
         raise IncumbentError(f"{problem}: {again}")
 

@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 
 from project.errors import InputError
+from project.extras import pip_install
 from project.records.record import Digest, read_input
 
 # cryptography comes with the extra `signing`, so it is imported where a key is used.
-MISSING = "signatures need the package model-signing: pip install 'incumbent[signing]'"
+MISSING = f"signatures need the package model-signing: {pip_install('signing')}"
 
 
 def make_keys(private: Path) -> Path:

@@ -426,7 +426,7 @@ def test_the_least_that_a_policy_allows_is_the_most_where_less_is_better() -> No
 @pytest.mark.parametrize(
     ("metric", "better", "complaint"),
     [
-        ("words", {}, "neither better nor worse"),
+        ("words", {}, "neither more nor less 'words' is better"),
         (
             "politeness",
             {"other": "more"},
@@ -440,3 +440,27 @@ def test_what_has_no_better_cannot_gate(
     scores = renamed(metric, table(BETTER), **better)
     with pytest.raises(InputError, match=complaint):
         decide(scores, Policy(gating=[metric]))
+
+
+@pytest.mark.parametrize(
+    ("said", "better", "complaint"),
+    [
+        ({}, {"toxicty": "less"}, "names 'toxicty', which was not scored"),
+        ({"toxicity": "more"}, {"toxicity": "less"}, "its scorer says more"),
+    ],
+)
+def test_a_policy_that_says_which_way_is_better_must_fit_the_table(
+    said: dict[str, Better], better: dict[str, Better], complaint: str
+) -> None:
+    scores = renamed("toxicity", table(BETTER), **said)
+    with pytest.raises(InputError, match=complaint):
+        decide(scores, Policy(gating=["toxicity"], better=better))
+
+
+def test_of_a_metric_that_nobody_speaks_of_neither_way_is_better() -> None:
+    scores = table(BETTER).model_copy(update={"better": {"rougeL": "more"}})
+    evidence = weigh(scores, Policy(gating=["rougeL"]))
+    assert (evidence.sealed["rougeL"].better, evidence.sealed["semantic"].better) == (
+        None,
+        "neither",
+    )

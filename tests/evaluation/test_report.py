@@ -8,12 +8,15 @@ from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from evaluation.evaluation_settings import Prices
+from evaluation.generation.answers import SIDES, Answer, answers_of
 from evaluation.report.cost import Cost, costs, saving
-from evaluation.report.report_data import Example, ReportData, differing
+from evaluation.report.report_data import Example, ReportData, differing, read_examples
 from evaluation.report.report_page import histogram, report
+from project.paths import rows_of
 from project.records.adapters import Opponent
-from project.records.data import Row
-from project.records.scores import Evidence, Flags, ScoreTable, Usage
+from project.records.data import Row, Split
+from project.records.record import write_records
+from project.records.scores import Evidence, Flags, ItemScore, ScoreTable, Usage
 from tests.evaluation.test_decision import BETTER, EQUAL, calibration, general, table
 
 SOME = table(EQUAL)
@@ -122,3 +125,23 @@ def test_a_metric_of_which_less_is_better_is_marked() -> None:
     shown = report(evidence, rule(evidence, Policy(), 1), Policy(), material())
     assert re.search(r"rougeL.{0,40}less is better", shown, re.DOTALL)
     assert not re.search(r"semantic.{0,40}less is better", shown, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("gating", "quality"), [(("rougeL", "toxicity"), 0.1), (("preference",), 0.1), (("x",), 0.1)]
+)
+def test_answers_are_sorted_by_what_gates_or_by_all_that_was_scored(
+    gating: tuple[str, ...], quality: float
+) -> None:
+    row = Row.of("What does x do?", "It adds.", group="g", source="test")
+    side = {"rougeL": 0.5, "toxicity": 0.3}
+    item = ItemScore(item=row.id, champion=side, challenger=side)
+    better = {"rougeL": "more", "toxicity": "less", "correct": "more"}
+    dev = ScoreTable.model_validate({"pins": None, "items": (item,), "better": better})
+    write_records(rows_of(Split.DEV), [row])
+    for role in SIDES:
+        answer = Answer(item=row.id, text="It adds.", tokens=3, prompt_tokens=5)
+        write_records(answers_of(role, Split.DEV), [answer])
+    (example,) = read_examples(dev, Policy(gating=gating))
+    assert example.quality == pytest.approx(quality)
+    assert example.gain == 0

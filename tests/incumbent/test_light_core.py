@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from incumbent.cli import app
 from incumbent.code import PACKAGES
-from incumbent.pipeline import STAGES
+from incumbent.pipeline import read_pipeline
 from project.extras import extra_of, name_missing_extras, normalized
 from tests.conftest import ROOT
 
@@ -31,7 +31,7 @@ VERBS = [f"incumbent.verbs.{file.stem}" for file in ROOT.glob("incumbent/verbs/[
 HIDE = """
 import sys
 from importlib.metadata import Distribution, PackageNotFoundError
-from incumbent.pipeline import STAGES
+from incumbent.pipeline import read_pipeline
 from project.extras import extra_of
 
 class Hidden:
@@ -166,7 +166,7 @@ def test_every_verb_but_the_nightly_ones_loads_without_an_extra() -> None:
     assert (done.returncode, done.stdout) == (0, "incumbent.verbs.nightly\n")
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [stage.name for stage in read_pipeline(ROOT / "dvc.yaml")])
 def test_a_stage_without_an_extra_runs_or_says_in_a_line_what_it_lacks(stage: str) -> None:
     done = without_extras(COMMAND, "stage", stage)
     assert done.returncode == 2

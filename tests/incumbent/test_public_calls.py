@@ -61,6 +61,7 @@ KEYS = {
     "opponent decision evidence signature history",
     "why 1": "version why",
     "gc": "deleted artifacts",
+    "doctor": "what ok detail",
     "history": "seq kind family version detail actor reason at previous",
     "decide --scores scores.jsonl": "verdict alpha opening metrics slices general reference needed "
     "reasons",

@@ -1,11 +1,14 @@
 """Which code a stage runs: all of it and no more, a user's scorers among it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from incumbent import code
 from incumbent.code import Code, Imports, code_of, differing, stages
+from project.canonical import digest_file
 from project.errors import InputError
 from project.paths import CODE
 from tests.conftest import ROOT
@@ -90,6 +93,19 @@ def test_a_users_scorer_counts_with_what_it_imports_of_the_project(
     assert own == {"bank/__init__.py", "bank/polite.py", "bank/words.py", "phrases.py"}
     assert "evaluation/metrics/per_item.py" in files
     assert "bank/polite.py" not in code_of("evaluation.generate", Imports()).files
+
+
+def test_a_users_scorer_counts_when_the_stage_is_run_as_dvc_runs_it() -> None:
+    """The command is installed elsewhere; the project's modules are found in its folder, last."""
+    Path("params.yaml").write_text("evaluation: {scoring: {metrics: ['mine:Mine']}}\n")
+    Path("mine.py").write_text("import evaluation\n")
+    Path("evaluation").mkdir()
+    Path("evaluation/__init__.py").write_text("raise RuntimeError('shadowed')")
+    command = [Path(sys.executable).with_name("incumbent"), "stage", "code"]
+    subprocess.run(command, check=True)
+    files = Code.read(CODE / "score.json").files
+    assert "mine.py" in files
+    assert files["evaluation/__init__.py"] == digest_file(ROOT / "evaluation" / "__init__.py")
 
 
 def test_a_file_that_a_scorers_option_names_counts() -> None:

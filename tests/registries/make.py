@@ -9,6 +9,7 @@ never made anew.
 
 import sys
 import tempfile
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,16 @@ import numpy as np
 from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
+from monitoring.drift.reference import Reference
+from monitoring.night_history import keep_check, nightly_of
+from monitoring.signals.signal import Batch
 from project.records.adapters import AdapterVersion
+from project.records.drift import Action, DriftState, DriftVerdict, Night, SignalReading, Topic
 from project.records.events import ReferenceKind
 from project.records.scores import EvalSet, ItemScore, ScorePins, ScoreTable, Verdict
+from registry.jobs.runs import claim, finish
 from registry.signing.signing_keys import make_keys
+from registry.storage.database import writing
 from registry.store import Registry
 from tests.conftest import BASE
 from tests.places import DATASET, Place, made, ticking
@@ -52,16 +59,67 @@ def tell_the_rest(registry: Registry, folder: Path) -> None:
         registry.watch(
             1,
             kind,
-            b"a reference",
+            a_reference(),
             first="2026-01-02",
             embedder="e" * 64,
             judge=folder / "adapter-judge" if kind == "watch-answers" else None,
             reason="some rows",
         )
+    keep_nights(registry)
     registry.sign(1, make_key(folder), "as it stands")
     adapter, files = made("fourth", folder)
     registry.submit(adapter, files, "made fourth", DATASET)
     registry.delete(4, "made by mistake")
+
+
+def a_reference() -> bytes:
+    """Of some prompts' vectors, as a champion's nights are compared with."""
+    rng = np.random.default_rng(0)
+    batch = Batch(vectors=rng.normal(size=(60, 4)).astype(np.float32))
+    users, times = [f"user {i}" for i in range(60)], np.zeros(60, np.float32)
+    return Reference.freeze(batch, users, times, rng=rng).to_bytes()
+
+
+def keep_nights(registry: Registry) -> None:
+    """Two nights, one of them with a drift."""
+    for day, verdict in enumerate((DriftVerdict.NO_DRIFT, DriftVerdict.DRIFT), start=3):
+        drifted = verdict is DriftVerdict.DRIFT
+        reading = SignalReading(
+            signal="topics",
+            nights=1,
+            n=50,
+            reference_n=60,
+            p=0.001 if drifted else 0.5,
+            level=0.01,
+            effect=0.1,
+            verdict=verdict,
+        )
+        topic = Topic(name="loans", new=True, before=0.0, now=0.1, z=4.0, exemplars=("a loan?",))
+        night = Night(
+            family=registry.family,
+            date=f"2026-01-0{day}",
+            champion=1,
+            reference="f" * 64,
+            traffic="a" * 64,
+            rows=50,
+            units=50,
+            set_aside={"not JSON": 1},
+            verdict=verdict,
+            readings=(reading,),
+            topics=(topic,) if drifted else (),
+            exemplars=topic.exemplars if drifted else (),
+            new_words=(),
+            state=DriftState.WATCH if drifted else DriftState.OK,
+            action=Action.NONE,
+            reasons=("drift for the first of 2 nights" if drifted else "nothing has changed",),
+        )
+        now, date_of = registry.clock(), date.fromisoformat(night.date)
+        job, hour = nightly_of(registry.family), timedelta(hours=1)
+        own = claim(registry.engine, job, date_of, "a scheduler", now, hour)
+        assert own is not None
+        keep_check(registry.engine, own, night, now)
+        with writing(registry.engine) as connection:
+            finish(connection, own, now, night.canonical().decode())
 
 
 def make_key(folder: Path) -> Path:

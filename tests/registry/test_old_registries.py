@@ -1,14 +1,21 @@
 """A registry that earlier code made opens, verifies and goes on: stored bytes keep their digest."""
 
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from evaluation.decision.policy import Policy
+from incumbent.verbs.submit import decide
 from incumbent.verbs.verify import changed_decisions, decisions
+from monitoring.drift.reference import Reference
+from monitoring.night_history import nights_before
+from monitoring.report import night_page
+from project.errors import IncumbentError
 from project.records.adapters import Adapter
-from project.records.events import DETAILS
-from project.records.scores import Verdict
+from project.records.events import DETAILS, PromptReference
+from project.records.scores import Evidence, Verdict
 from registry.audit import problems
 from registry.garbage import collect
 from registry.storage.event_chain import stored
@@ -21,8 +28,8 @@ OLD = sorted(path.name for path in make.ROOT.iterdir() if (path / "registry.db")
 
 @pytest.fixture(params=OLD)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    shutil.copytree(make.ROOT / request.param, tmp_path / "old")
-    return Place(tmp_path / "old")
+    shutil.copytree(make.ROOT / request.param, tmp_path / request.param)
+    return Place(tmp_path / request.param)
 
 
 def test_there_is_one_of_each_form_that_stored_records_had() -> None:
@@ -41,6 +48,31 @@ def test_events_are_read_as_they_were_written(place: Place) -> None:
 def test_one_of_them_has_events_of_every_kind(place: Place) -> None:
     with place.open() as registry:
         assert {event.kind for event in registry.history()} == set(DETAILS)
+
+
+def test_its_nights_and_references_are_read(place: Place) -> None:
+    with place.open() as registry:
+        nights = nights_before(registry.engine, registry.family, date(2027, 1, 1))
+        frozen = [e.detail for e in registry.history() if isinstance(e.detail, PromptReference)]
+        references = [registry.artifacts.get(detail.reference) for detail in frozen]
+    if place.root.name == "before-numerics":
+        assert (nights, references) == ((), [])
+        return
+    assert [night.verdict.value for night in nights] == ["no_drift", "drift"]
+    assert "loans" in night_page.page(nights[-1], nights[:-1], None)
+    assert [Reference.from_bytes(data).to_bytes() for data in references] == references
+
+
+def test_what_was_rolled_back_stays_so_under_a_newer_rule(place: Place) -> None:
+    """The same scores under the same policy are no new evidence, whatever a new rule says."""
+    with place.open() as registry:
+        version, stored = registry.version(2), registry.decision(2)
+        assert stored is not None
+        evidence = registry.artifacts.get_record(Evidence, stored.evidence)
+        policy = registry.artifacts.get_record(Policy, stored.policy)
+        assert decide(registry, version, evidence, policy) == stored
+        with pytest.raises(IncumbentError, match="was rolled back"):
+            registry.promote(2, "once more", by="policy")
 
 
 def test_what_events_name_for_ever_is_there(place: Place) -> None:

@@ -80,9 +80,9 @@ def test_what_is_submitted_with_a_key_is_signed_and_signed_again_when_it_is_deci
     strict: Registry, make_adapter: Make
 ) -> None:
     version = winner(strict, make_adapter)
-    decision = strict.decision(version.number)
+    made = strict.decision_made(version.number)
     assert [event.kind for event in strict.history()] == ["submit", "sign", "decide", "sign"]
-    assert check_signature(strict, version) == Statement.about(version, decision)
+    assert check_signature(strict, version) == Statement.about(version, version.digest, made)
     assert strict.promote(version.number, "it won") == version
 
 
@@ -294,7 +294,7 @@ def test_signing_by_hand_needs_a_key_by_option_or_environment(
     sign_version(1, tmp_path / "key", "vouched")
     assert "test v1 is signed before any decision" in capsys.readouterr().out
     with Registry.here() as registry:
-        assert check_signature(registry, version) == Statement.about(version, None)
+        assert check_signature(registry, version) == Statement.about(version, version.digest, None)
 
 
 def test_the_settings_name_public_keys_and_the_environment_the_private_one(
