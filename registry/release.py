@@ -61,6 +61,10 @@ def refuse_moved(connection: Connection, family: str, champion: int | None) -> N
     recorded = moved.version if moved else None
     if recorded != champion:
         raise IncumbentError(
-            f"the alias says that version {champion} is champion, the events say {recorded}; "
+            f"the alias says that {named(champion)} is champion, the events say {named(recorded)}; "
             "`incumbent verify` tells more"
         )
+
+
+def named(champion: int | None) -> str:
+    return f"version {champion}" if champion else "no version"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from evaluation.decision import rule
 from evaluation.decision.past_rules import rule_1
@@ -33,8 +33,8 @@ def remake(stored: Decision, evidence: Evidence, policy: bytes) -> Decision:
             f"rule {version} made it, which this version of Incumbent does not know (it knows up "
             f"to {max(RULES)}): install a newer one"
         )
-    then: Any = RULES[version]
-    weighed = then.policy.parse(policy, Path(stored.policy))
-    again: Decision = then.rule(evidence, weighed, stored.opening, stored.budget)
+    then = RULES[version]
+    settings = then.policy.parse(policy, Path(stored.policy))
+    again = then.rule(evidence, settings, stored.opening, stored.budget)
     # What was stored is named by the digest of its bytes, whatever it reads as today.
     return again.model_copy(update={"evidence": stored.evidence, "policy": stored.policy})

@@ -34,6 +34,8 @@ def read_score_table(path: Path, pins: ScorePins | None = None) -> ScoreTable:
 
 def read_scores(comparison: str) -> ScoreTable:
     """A score table that stage `score` left: dev, sealed, general, reference or few-shot."""
+    if not DIRECTIONS.exists():
+        raise InputError("is not there: run `dvc repro`", file=DIRECTIONS)
     pins = SCORES / f"{comparison}.pins.json"
     table = read_score_table(
         SCORES / f"{comparison}.jsonl", ScorePins.read(pins) if pins.exists() else None

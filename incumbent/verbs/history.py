@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from incumbent.output import console, print_json, print_table
 from project.errors import InputError
+from project.times import stamp
 from registry.reader import RegistryReader
 
 
@@ -45,4 +46,4 @@ def moment(text: str) -> str:
     if "T" not in text and " " not in text:
         parsed = parsed.replace(hour=23, minute=59, second=59, microsecond=999_000)
     parsed = parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
-    return parsed.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return stamp(parsed)
