@@ -44,7 +44,6 @@ from project.files import home
 from project.model_pins import ModelChoice, pin
 from project.records.drift import DriftVerdict
 from project.records.record import read_input
-from project.stage import run_stage
 
 PARAMS = DriftParams()
 REFERENCE = 2_000
@@ -552,4 +551,4 @@ def simulations(
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    main()

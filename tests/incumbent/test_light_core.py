@@ -169,9 +169,8 @@ def test_every_verb_but_the_nightly_ones_loads_without_an_extra() -> None:
 @pytest.mark.parametrize("stage", [stage.name for stage in read_pipeline(ROOT / "dvc.yaml")])
 def test_a_stage_without_an_extra_runs_or_says_in_a_line_what_it_lacks(stage: str) -> None:
     done = without_extras(COMMAND, "stage", stage)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
+    assert done.returncode in (0, 2)
+    assert [line[:7] for line in done.stderr.splitlines()] == ["error: "] * bool(done.returncode)
 
 
 @pytest.mark.parametrize("arguments", ENOUGH, ids=lambda arguments: str(arguments[0]))
