@@ -2,6 +2,7 @@
 
 import sys
 from datetime import datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,8 @@ ExitVerdict = Annotated[
     bool,
     typer.Option("--exit-verdict", help="Exit with 0 for PROMOTE, 10 for HOLD, 11 for REJECT."),
 ]
-VersionNumber = Annotated[int, typer.Argument(min=1, help="The version's number.")]
+LARGEST = 2**31 - 1  # that every database has a number for
+VersionNumber = Annotated[int, typer.Argument(min=1, max=LARGEST, help="The version's number.")]
 Promote = Annotated[
     bool, typer.Option("--promote", help="Make it the champion if the verdict is PROMOTE.")
 ]
@@ -80,11 +82,13 @@ def decide(
         int,
         typer.Option(
             min=1,
+            max=LARGEST,
             help="The number of this look, a comparison on these items: later ones must show more.",
         ),
     ] = 1,
     opening: Annotated[
-        int | None, typer.Option(min=1, hidden=True, help="The earlier name of --look.")
+        int | None,
+        typer.Option(min=1, max=LARGEST, hidden=True, help="The earlier name of --look."),
     ] = None,
     general: Annotated[
         Path | None, typer.Option(help="A score table of a general-ability suite.")
@@ -173,7 +177,7 @@ def verify(json: Json = False) -> None:
 @data.command("export")
 def export_data(
     to: Annotated[Path, typer.Option(help="A folder for corrections.jsonl and negatives.jsonl.")],
-    worst: Annotated[int, typer.Option(min=1, help="How many dev items.")] = 150,
+    worst: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many dev items.")] = 150,
 ) -> None:
     """The dev answers that are worst or got worse, to correct and to learn from."""
     from incumbent.verbs.data_rows import export_bad_answers
@@ -198,7 +202,9 @@ def suites(
     include: Annotated[
         Path | None, typer.Option(help="A folder with lm-eval tasks of your own.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Items of each task at most.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=LARGEST, help="Items of each task at most.")
+    ] = None,
     metric: Annotated[
         str | None, typer.Option(help="Such as acc; the first that all tasks have if left out.")
     ] = None,
@@ -281,9 +287,10 @@ def stage(name: Annotated[str, typer.Argument(help="As dvc.yaml has it, such as 
 
 @app.command()
 def versions(
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest ones.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many, the newest ones.")] = 50,
     before: Annotated[
-        int | None, typer.Option(min=2, help="Only versions below this number: an earlier page.")
+        int | None,
+        typer.Option(min=2, max=LARGEST, help="Only versions below this number: an earlier page."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -379,9 +386,11 @@ def reject(number: VersionNumber, reason: Reason) -> None:
 @app.command()
 def alias(
     name: Annotated[str, typer.Argument(help="A name such as staging, but not champion.")],
-    to: Annotated[int | None, typer.Option(min=1, help="A version; nothing if left out.")] = None,
+    to: Annotated[
+        int | None, typer.Option(min=1, max=LARGEST, help="A version; nothing if left out.")
+    ] = None,
     expect: Annotated[
-        int | None, typer.Option(min=1, help="What it names now; nothing if left out.")
+        int | None, typer.Option(min=1, max=LARGEST, help="What it names now; nothing if left out.")
     ] = None,
     reason: Reason = "moved by hand",
 ) -> None:
@@ -413,7 +422,8 @@ def gc(
 @app.command()
 def rollback(
     to: Annotated[
-        int | None, typer.Option(min=1, help="An earlier champion; the one before if left out.")
+        int | None,
+        typer.Option(min=1, max=LARGEST, help="An earlier champion; the one before if left out."),
     ] = None,
     reason: Reason = "rolled back by hand",
 ) -> None:
@@ -438,6 +448,9 @@ def history(
 
 def main() -> None:
     """Run a command; a known error becomes one line on stderr and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal may lack a letter
+            stream.reconfigure(errors="backslashreplace")
     try:
         with name_missing_extras():
             app()

@@ -55,6 +55,8 @@ def pin(choice: ModelChoice, kind: ModelKind) -> ModelPin:
 def pinned_folder(pin: ModelPin, kind: ModelKind) -> Path:
     """The folder of a pinned model, its weights hashed again. Raises IncumbentError on a change."""
     folder = locate(ModelChoice(model=pin.model, revision=pin.revision), kind)
+    if not folder.is_dir():
+        raise IncumbentError(f"{pin.name} is not in {folder}: run `dvc repro` to put it there")
     if (weights_digest(folder), config_digest(folder)) != (pin.weights, pin.config):
         raise IncumbentError(
             f"the files of {pin.name} in {folder} changed since they were pinned: "

@@ -1,5 +1,6 @@
 """Settings from params.yaml: a frozen model for each section, unknown keys refused by line."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +12,7 @@ from project.errors import InputError
 from project.records.record import Record, read_input
 
 PARAMS = Path("params.yaml")
+MOST_NODES, MOST_DEEP = 100_000, 100  # in a file, its aliases written out
 
 # The sections of params.yaml, each with the model that reads it: a new one is a model and a line.
 SECTIONS = {
@@ -97,13 +99,41 @@ def refuse_unknown(node: yaml.Node | None, prefix: str, path: Path) -> None:
 
 
 def parse(path: Path) -> yaml.Node | None:
+    """The nodes of a YAML file. Raises InputError naming file and line, for a doubled key and for
+    aliases that stand for an endless or a huge file too.
+    """
     try:
-        return yaml.compose(read_input(path), Loader=yaml.SafeLoader)
+        node = yaml.compose(read_input(path), Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise InputError(error.problem or "not YAML", file=path, line=line) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"not YAML: {error}", file=path) from None
+    if node:
+        refuse_twisted(node, path)
+    return node
+
+
+def refuse_twisted(root: yaml.Node, path: Path) -> None:
+    """Walk through all that the nodes stand for: an alias stands for a copy."""
+    waiting: list[tuple[yaml.Node, int]] = [(root, 0)]
+    for count in itertools.count(1):
+        if not waiting:
+            return
+        node, depth = waiting.pop()
+        line = node.start_mark.line + 1
+        if count > MOST_NODES or depth > MOST_DEEP:
+            raise InputError("its aliases stand for too much", file=path, line=line)
+        if isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for name, value in node.value:
+                if str(name.value) in seen:
+                    line = name.start_mark.line + 1
+                    raise InputError(f"has the key {name.value!r} twice", file=path, line=line)
+                seen.add(str(name.value))
+                waiting.append((value, depth + 1))
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += [(value, depth + 1) for value in node.value]
 
 
 def child(node: yaml.Node, key: str) -> yaml.Node | None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from project.records.record import LATER
 from project.records.scores import Better
@@ -35,7 +35,7 @@ class Policy(Settings):
     unjudged_cap: float = Field(default=0.1, ge=0, le=1)  # the share that may lack a preference
     # Of metrics whose scorer does not say it: whether more or less is better.
     better: Annotated[dict[str, Better] | None, LATER] = None
-    effect: PositiveFloat = 0.02  # the smallest difference worth waiting for
+    effect: float = Field(default=0.02, ge=1e-6)  # the smallest difference worth waiting for
     power: Probability = Field(default=0.8, gt=0, lt=1)  # to find it, for items still needed
 
     @model_validator(mode="after")

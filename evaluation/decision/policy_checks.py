@@ -89,9 +89,9 @@ def objections(case: Case) -> Iterator[str]:
             yield f"{metric} is clearly worse: {signed(found.diff)}, at best {best}"
     for metric, floor in case.policy.floors.items():
         scored = case.evidence.sealed.get(metric)
-        if scored is None or scored.challenger_mean is None:
+        if scored is None:
             raise InputError(f"the policy's floor names {metric!r}, which was not scored")
-        mean, less = scored.challenger_mean, scored.better == "less"
+        mean, less = scored.own_score, scored.better == "less"
         if mean > floor if less else mean < floor:
             beyond = "above the most" if less else "under the least"
             yield f"{metric} is {mean:.3f}, {beyond} that the policy allows, {floor:.3f}"

@@ -4,12 +4,14 @@ from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import Case, objections, open_questions, signed, unqualified
 from evaluation.decision.statistics import bounds, items_needed
+from project.errors import InputError
 from project.records.scores import Bound, Decision, Evidence, ScoreTable, Verdict
 from registry.alpha_ledger.spending import Look
 
 # Named by every decision. Whoever changes a sentence, a number or a field of the rule or of what
 # it checks puts the old ones into past_rules/ first, and counts on here.
 VERSION = 2
+MOST_LOOKS = 1_000_000
 
 
 def decide(
@@ -40,6 +42,8 @@ def rule(
     every gating metric's lower bound is above its threshold (an intersection–union test, Berger
     1982, so no correction across metrics) and nothing else is in doubt; HOLD otherwise.
     """
+    if look is not None and not 1 <= look <= MOST_LOOKS:
+        raise InputError(f"look {look} is none: looks are counted from 1, to {MOST_LOOKS} at most")
     if look is None:
         reasons = unqualified(evidence, policy) or ["the sealed eval set was not looked at"]
         return decided(Case(evidence, policy), Verdict.HOLD, reasons)

@@ -40,7 +40,8 @@ def paired(differences: Array, clusters: Sequence[str]) -> Paired:
     SE² = C/(C−1) · Σ_c (Σ_{i∈c} (d_i − d̄))² / n²: Liang & Zeger 1986 for a mean, with the usual
     small-sample factor. Raises ValueError with fewer than two clusters.
     """
-    _, index = np.unique(np.asarray(clusters), return_inverse=True)
+    number = {name: i for i, name in enumerate(sorted(set(clusters)))}
+    index = np.array([number[name] for name in clusters], dtype=np.int64)
     n, count = len(differences), int(index.max(initial=-1)) + 1
     if count < 2:
         raise ValueError(f"{n} items in {count} clusters: at least two clusters are needed")
@@ -52,14 +53,17 @@ def paired(differences: Array, clusters: Sequence[str]) -> Paired:
         clusters=count,
         diff=mean,
         sd=float(differences.std(ddof=1)),
-        se=rounding_to_zero(float(np.sqrt(count / (count - 1) * np.square(sums).sum()) / n)),
+        se=rounding_to_zero(
+            float(np.sqrt(count / (count - 1) * np.square(sums).sum()) / n),
+            float(np.abs(differences).max()),
+        ),
         bootstrap=bootstrap_interval(sums + mean * sizes, sizes),
     )
 
 
-def rounding_to_zero(se: float) -> float:
+def rounding_to_zero(se: float, largest: float) -> float:
     """Equal differences have a standard error of 0, whatever floating point makes of them."""
-    return se if se > 1e-12 else 0.0
+    return se if se > 1e-12 * max(largest, 1.0) else 0.0
 
 
 def bootstrap_interval(sums: Array, sizes: Array, level: float = 0.9) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from statistics import fmean
 from project.errors import InputError
 from project.records.ballots import Ballot
 from project.records.record import Record, read_input
+from project.untrusted_input import refuse_doubled_keys
 
 
 class Majority(Record):
@@ -30,6 +31,7 @@ def read_ballots(path: Path) -> tuple[Ballot, ...]:
         if not line.strip():
             continue
         ballot = Ballot.parse(line, path, number)
+        refuse_doubled_keys(line, path, number)
         key = (ballot.reviewer, ballot.item, ballot.pair)
         if (first := seen.setdefault(key, number)) != number:
             a, b = ballot.pair

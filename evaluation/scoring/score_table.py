@@ -6,6 +6,7 @@ from project.errors import InputError
 from project.paths import DIRECTIONS, SCORES
 from project.records.record import read_input
 from project.records.scores import Directions, ItemScore, ScorePins, ScoreTable
+from project.untrusted_input import refuse_doubled_keys
 
 
 def read_score_table(path: Path, pins: ScorePins | None = None) -> ScoreTable:
@@ -19,6 +20,7 @@ def read_score_table(path: Path, pins: ScorePins | None = None) -> ScoreTable:
         if not line.strip():
             continue
         item = ItemScore.parse(line, path, number)
+        refuse_doubled_keys(line, path, number)
         if (first := seen.setdefault(item.item, number)) != number:
             problem = f"{item.item!r} is on line {first} already"
             raise InputError(problem, file=path, line=number, field="item")

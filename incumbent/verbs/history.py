@@ -38,12 +38,12 @@ def print_aliases(at: str, as_json: bool) -> None:
 def moment(text: str) -> str:
     """A date or time as events have it, in UTC; a date alone means its end."""
     try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
+        parsed = datetime.fromisoformat(text.upper())
+        if "T" not in text.upper() and " " not in text:
+            parsed = parsed.replace(hour=23, minute=59, second=59, microsecond=999_000)
+        parsed = parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InputError(
             f"{text!r} is no date or time such as 2026-01-31T12:00Z", field="--at"
         ) from None
-    if "T" not in text and " " not in text:
-        parsed = parsed.replace(hour=23, minute=59, second=59, microsecond=999_000)
-    parsed = parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
     return stamp(parsed)

@@ -14,6 +14,7 @@ from pydantic import (
 
 from project.records.record import LATER, Digest, Record
 from project.records.scores import Verdict
+from project.untrusted_input import one_line
 
 EventKind = Literal[
     "submit",
@@ -192,4 +193,4 @@ class Event(Record):
         return self.detail
 
     def __str__(self) -> str:
-        return f"{self.at}  {self.kind} v{self.version}  {self.actor}: {self.reason}"
+        return one_line(f"{self.at} {self.kind} v{self.version} {self.actor}: {self.reason}")

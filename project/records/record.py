@@ -11,6 +11,7 @@ from project.canonical import canonical_json, digest_bytes
 from project.errors import InputError
 from project.files import write_bytes, write_lines
 
+BOM = b"\xef\xbb\xbf"  # that some programs put before UTF-8
 Digest = str  # SHA-256, 64 hex digits
 
 
@@ -55,9 +56,11 @@ class Record(BaseModel):
 
 
 def read_input(path: Path) -> bytes:
-    """Read a file that the user named; raises InputError when it cannot be read."""
+    """Read a file that the user named, without a byte order mark; raises InputError when it cannot
+    be read.
+    """
     try:
-        return path.read_bytes()
+        return path.read_bytes().removeprefix(BOM)
     except OSError as error:
         raise InputError(error.strerror or "cannot be read", file=path) from None
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from math import sqrt
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from project.records.adapters import Numerics
 from project.records.record import LATER, Digest, Record, short
@@ -20,15 +20,27 @@ class Directions(Record):
     better: dict[str, Better]
 
 
+def moderate(score: float) -> float:
+    """Return a score. Raises ValueError for one whose square may be no number any more."""
+    if abs(score) > LARGEST:
+        raise ValueError(f"{score:g} is too large for a score, by far")
+    return score
+
+
+LARGEST = 1e100
+# No text or truth value that looks like a number.
+Score = Annotated[float, Field(strict=True), AfterValidator(moderate)]
+
+
 class ItemScore(Record):
     """One eval item's scores; preference is the challenger's win probability."""
 
     item: str = Field(min_length=1)
     cluster: str | None = None
     slices: tuple[str, ...] = ()
-    champion: dict[str, float]
-    challenger: dict[str, float]
-    preference: float | None = Field(default=None, ge=0, le=1)
+    champion: dict[str, Score]
+    challenger: dict[str, Score]
+    preference: float | None = Field(default=None, ge=0, le=1, strict=True)
 
     @model_validator(mode="after")
     def both_sides_have_the_same_metrics(self) -> Self:
@@ -111,6 +123,11 @@ class MetricEvidence(Record):
     losses: int
     p: float  # one-sided, of "not better than the margin asks"
     bootstrap: tuple[float, float]  # central 90 % interval of the cluster bootstrap
+
+    @property
+    def own_score(self) -> float:
+        """The challenger's mean; of a preference the mean win probability."""
+        return 0.5 + self.diff if self.challenger_mean is None else self.challenger_mean
 
 
 class Calibration(Record):

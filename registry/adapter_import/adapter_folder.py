@@ -22,6 +22,7 @@ from project.canonical import CHUNK, digest_file, digest_folder
 from project.errors import IncumbentError, InputError
 from project.records.adapters import Adapter, ModelPin
 from project.records.record import Record
+from project.untrusted_input import quoted
 from registry.adapter_import.lora_config import read_config, sane_config
 from registry.adapter_import.lora_weights import (
     linear_modules,
@@ -32,7 +33,6 @@ from registry.adapter_import.lora_weights import (
 )
 from registry.adapter_import.origin import Origin
 from registry.adapter_import.safetensors_header import read_header
-from registry.adapter_import.untrusted_json import quoted
 
 WEIGHTS, CONFIG, LICENSE = "adapter_model.safetensors", "adapter_config.json", "LICENSE"
 MAX_BYTES = {WEIGHTS: 4 << 30, CONFIG: 64 << 10, LICENSE: 64 << 10}

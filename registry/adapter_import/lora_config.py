@@ -10,7 +10,7 @@ from project.canonical import canonical_json
 from project.errors import InputError
 from project.records.adapters import ModelPin
 from project.records.record import Record, invalid
-from registry.adapter_import.untrusted_json import quoted, strict_json
+from project.untrusted_input import quoted, strict_json
 
 MAX_RANK = 512
 MAX_ALPHA = 4096

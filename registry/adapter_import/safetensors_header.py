@@ -10,7 +10,7 @@ from typing import Any
 
 from project.errors import InputError
 from project.records.record import Record
-from registry.adapter_import.untrusted_json import quoted, strict_json
+from project.untrusted_input import quoted, strict_json
 
 WIDTHS = {"F32": 4, "F16": 2, "BF16": 2}  # bytes of one value
 LENGTH = 8  # bytes of the length field

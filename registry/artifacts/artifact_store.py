@@ -110,6 +110,8 @@ class Artifacts:
     def copy(self, digest: Digest, folder: Path) -> None:
         """Write a stored folder's files into a folder."""
         for name, blob in self.manifest(digest).items():
+            if not (folder / name).resolve().is_relative_to(folder.resolve()):
+                raise IncumbentError(f"artifact {short(digest)} names a file outside its folder")
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             with (folder / name).open("wb") as stream:
                 stream.writelines(self.pieces(blob))

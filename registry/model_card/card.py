@@ -11,9 +11,10 @@ from project.model_pins import EMBEDDED
 from project.records.adapters import ModelPin
 from project.records.record import Record
 from project.records.scores import Measured, MetricEvidence
+from project.untrusted_input import one_line
 from registry.lineage import Lineage, name_of
 from registry.model_card.licence import licence
-from registry.model_card.markdown import code, one_line, render_markdown, text
+from registry.model_card.markdown import code, render_markdown, text
 
 TEMPLATE = Path(__file__).parent / "templates" / "card.md"
 PREFERENCE = "preference"
@@ -95,7 +96,7 @@ def results(lineage: Lineage) -> Iterator[dict[str, Any]]:
     """This version's own scores, in the Hub's form; a preference as the share that prefers it."""
     for title, measured in parts(lineage).items():
         metrics = [
-            {"type": name, "name": name, "value": round(own_score(found), 4)}
+            {"type": name, "name": name, "value": round(found.own_score, 4)}
             for name, found in ((one_line(metric), found) for metric, found in measured.items())
         ]
         family = lineage.version.family
@@ -104,10 +105,6 @@ def results(lineage: Lineage) -> Iterator[dict[str, Any]]:
             "dataset": {"name": f"{family}: {one_line(title)}", "type": family},
             "metrics": metrics,
         }
-
-
-def own_score(found: MetricEvidence) -> float:
-    return 0.5 + found.diff if found.challenger_mean is None else found.challenger_mean
 
 
 # --- scores -------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from project.untrusted_input import one_line
+
 SPECIAL = re.compile(r"[\\`*_\[\]<>|~#&!$]|:(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
 # At the start of a line: what makes a list, a rule or a heading.
 BLOCK = re.compile(r"^(?=[-+](?!\d)|=)|^(\d+)(?=[.)](?!\d))")
@@ -35,11 +37,6 @@ def text(value: object) -> Markup:
         return value
     escaped = SPECIAL.sub(lambda found: "\\" + found[0], one_line(value))
     return Markup(BLOCK.sub(lambda found: found[0] + "\\", escaped))
-
-
-def one_line(value: object) -> str:
-    """A value without line breaks and control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
 
 
 def code(value: object) -> Markup:

@@ -17,6 +17,24 @@ def quoted(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
+def one_line(value: object) -> str:
+    """A value without line breaks and control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+
+
+def refuse_doubled_keys(data: bytes, file: Path, line: int | None = None) -> None:
+    """Raise InputError for JSON, known to be sound else, in which an object has a key twice."""
+
+    def refuse_twice(pairs: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise InputError(f"has the key {quoted(key)} twice", file=file, line=line)
+            seen.add(key)
+
+    json.loads(data, object_pairs_hook=refuse_twice)
+
+
 def strict_json(data: bytes, file: Path, field: str | None = None) -> Any:
     """Parse UTF-8 JSON in which no object has a key twice and every number is a number.
 
