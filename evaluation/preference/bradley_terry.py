@@ -10,6 +10,7 @@ from scipy import sparse, special
 
 from evaluation.decision.statistics import Array
 from project.canonical import digest_json
+from project.errors import InputError
 from project.records.ballots import Ballot
 from project.records.record import Record
 
@@ -18,6 +19,7 @@ MEAN = 1000
 POINTS = 400 / log(10)  # of rating, to one unit of natural log odds
 LEVEL = 0.95
 RESAMPLES = 1000
+MOST_VERSIONS = 200  # half a minute; the time grows with more than their cube
 BLOCK = 1_000_000
 SHORT_STEP = 1e-6  # in log odds; Newton's steps square their errors, so it is the last
 ROUNDING = 1e-6  # of a rating
@@ -63,9 +65,15 @@ def rate(ballots: Sequence[Ballot]) -> tuple[Rating, ...]:
 
 
 def groups(ballots: Iterable[Ballot]) -> list[set[str]]:
-    """The versions that met, directly or by way of others; the groups by their first names."""
+    """The versions that met, directly or by way of others; the groups by their first names.
+
+    Raises InputError for more versions than anybody would wait for.
+    """
     pairs = {ballot.pair for ballot in ballots}
     versions = sorted({version for pair in pairs for version in pair})
+    if len(versions) > MOST_VERSIONS:
+        problem = f"there are {len(versions)} versions, and at most {MOST_VERSIONS} can be rated"
+        raise InputError(f"{problem}: leave some of them out")
     met = np.array([[tuple(sorted((a, b))) in pairs for b in versions] for a in versions], bool)
     found = {tuple(np.flatnonzero(row)) for row in reachable(met)} if versions else set()
     return [{versions[i] for i in group} for group in sorted(found)]

@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 
 from evaluation import Policy, decide, read_score_table
 from evaluation.decision.statistics import paired
+from evaluation.preference.bradley_terry import rate
 from incumbent.cli import app
 from incumbent.verbs.history import moment
 from project.errors import IncumbentError, InputError
+from project.records.ballots import Ballot
 from project.records.scores import ScoreTable, Verdict
 from project.settings import read_settings
 from registry.store import Registry
@@ -151,3 +153,13 @@ def test_a_stored_folder_names_no_file_outside_of_it(registry: Registry, tmp_pat
     with pytest.raises(IncumbentError, match="outside its folder"):
         registry.artifacts.copy(digest, tmp_path / "inside")
     assert not (tmp_path / "outside").exists()
+
+
+def test_more_versions_than_anybody_would_wait_for_are_refused() -> None:
+    at = "2026-01-01T00:00:00Z"
+    ballots = [
+        Ballot(item="i", reviewer=f"r{i}", left=f"v{i}", right=f"v{i + 1}", choice="tie", at=at)
+        for i in range(300)
+    ]
+    with pytest.raises(InputError, match="301 versions, and at most 200 can be rated"):
+        rate(ballots)
