@@ -11,6 +11,8 @@ from project.records.scores import Evidence, MetricEvidence
 from registry.alpha_ledger.spending import Look
 
 LEAST_CLUSTERS = 5  # that a slice must have for a veto
+# Of an error that a verdict may rest on: below it, a few large clusters say nearly all.
+LEAST_DF = 6
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,12 @@ class Case:
         found = self.evidence.sealed[metric]
         if self.by_e_value(metric):
             return e_value(found.wins, found.losses) >= 1 / self.alpha
-        return found.se > 0 and self.lower(metric) > self.policy.threshold(metric)
+        return self.known(metric) and self.lower(metric) > self.policy.threshold(metric)
+
+    def known(self, metric: str) -> bool:
+        """Whether a metric's error can be trusted."""
+        found = self.evidence.sealed[metric]
+        return found.se > 0 and found.df >= LEAST_DF
 
     def by_e_value(self, metric: str) -> bool:
         return metric == PREFERENCE and self.policy.preference_test == "e-value"
@@ -84,7 +91,7 @@ def objections(case: Case) -> Iterator[str]:
     """Everything that speaks clearly against the challenger."""
     for metric in case.policy.gating:
         found = case.evidence.sealed.get(metric)
-        if found and found.se > 0 and case.upper(metric) < -case.policy.margin(metric):
+        if found and case.known(metric) and case.upper(metric) < -case.policy.margin(metric):
             best = signed(case.upper(metric))
             yield f"{metric} is clearly worse: {signed(found.diff)}, at best {best}"
     for metric, floor in case.policy.floors.items():
@@ -175,6 +182,11 @@ def undecided(case: Case, metric: str, found: MetricEvidence) -> str:
     if found.se == 0:
         alike = f"{metric} differs by {signed(found.diff)} on every item"
         return f"{alike}: a standard error cannot be estimated from that"
+    if not case.known(metric):
+        return (
+            f"{metric} differs by {signed(found.diff)}, but a few clusters have most of the items: "
+            f"they count as {found.df + 1:.1f} clusters, and {LEAST_DF + 1} are needed"
+        )
     return (
         f"{metric} differs by {signed(found.diff)}, with a lower bound of "
         f"{signed(case.lower(metric))}; that must exceed {signed(case.policy.threshold(metric))}"

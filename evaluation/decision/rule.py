@@ -78,6 +78,8 @@ def further_items(case: Case) -> int | None:
     for metric in policy.gating:
         if metric in case.evidence.sealed and not case.won(metric):
             found = case.evidence.sealed[metric]
+            if found.se > 0 and not case.known(metric):
+                return None  # clusters are missing, not items
             design = found.n * (found.se / found.sd) ** 2 if found.sd else 1.0
             effect = policy.effect - policy.threshold(metric)
             if effect <= 0:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, exp, inf, log
+from math import ceil, exp, inf, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,39 +26,50 @@ class Paired:
     diff: float
     sd: float
     se: float
+    df: float  # of the t distribution that the mean is judged by; clusters − 1 where they are alike
     bootstrap: tuple[float, float]
-
-    @property
-    def df(self) -> int:
-        """Degrees of freedom of the t distribution that the mean is judged by."""
-        return self.clusters - 1
 
 
 def paired(differences: Array, clusters: Sequence[str]) -> Paired:
     """Summarise differences [n], items of one cluster being dependent.
 
-    SE² = C/(C−1) · Σ_c (Σ_{i∈c} (d_i − d̄))² / n²: Liang & Zeger 1986 for a mean, with the usual
-    small-sample factor. Raises ValueError with fewer than two clusters.
+    SE² = Σ_c (Σ_{i∈c} (d_i − d̄))² / (1 − n_c/n) / n²: the bias-reduced linearisation CR2 of Bell &
+    McCaffrey 2002 (Survey Methodology 28: 169) for a mean. For clusters of one size it is the usual
+    form with the factor C/(C−1). Raises ValueError with fewer than two clusters.
     """
     number = {name: i for i, name in enumerate(sorted(set(clusters)))}
     index = np.array([number[name] for name in clusters], dtype=np.int64)
-    n, count = len(differences), int(index.max(initial=-1)) + 1
+    n, count = len(differences), len(number)
     if count < 2:
         raise ValueError(f"{n} items in {count} clusters: at least two clusters are needed")
     mean = float(differences.mean())
     sums = np.bincount(index, weights=differences - mean)
     sizes = np.bincount(index).astype(np.float64)
+    variance = float((np.square(sums) / (1 - sizes / n)).sum()) / n**2
     return Paired(
         n=n,
         clusters=count,
         diff=mean,
         sd=float(differences.std(ddof=1)),
-        se=rounding_to_zero(
-            float(np.sqrt(count / (count - 1) * np.square(sums).sum()) / n),
-            float(np.abs(differences).max()),
-        ),
+        se=rounding_to_zero(sqrt(variance), float(np.abs(differences).max())),
+        df=satterthwaite(sizes),
         bootstrap=bootstrap_interval(sums + mean * sizes, sizes),
     )
+
+
+def satterthwaite(sizes: Array) -> float:
+    """Degrees of freedom of a CR2 error of a mean over clusters of these sizes [C].
+
+    (tr P)² / tr P² for the quadratic form P that the error is in independent errors of the items
+    (Bell & McCaffrey 2002; Pustejovsky & Tipton 2018). C − 1 for clusters of one size, and fewer
+    the more of the items are in a few of them.
+    """
+    if sizes.min() == sizes.max():
+        return float(len(sizes) - 1)
+    n = float(sizes.sum())
+    reach = np.square(sizes) / (1 - sizes / n)
+    between = (reach.sum() ** 2 - np.square(reach).sum()) / n**2
+    return float(n**2 / (np.square(sizes).sum() + between))
 
 
 def rounding_to_zero(se: float, largest: float) -> float:
@@ -89,19 +100,19 @@ def bootstrap_interval(sums: Array, sizes: Array, level: float = 0.9) -> tuple[f
     return float(low), float(high)
 
 
-def p_above(diff: float, se: float, df: int, threshold: float) -> float:
+def p_above(diff: float, se: float, df: float, threshold: float) -> float:
     """One-sided p of the hypothesis that the true difference is at most threshold."""
     if se == 0:
         return 1.0  # equal differences say nothing about how much they could have differed
     return float(stats.t.sf((diff - threshold) / se, df))
 
 
-def p_below(diff: float, se: float, df: int, threshold: float) -> float:
+def p_below(diff: float, se: float, df: float, threshold: float) -> float:
     """One-sided p of the hypothesis that the true difference is at least threshold."""
     return p_above(-diff, se, df, -threshold)
 
 
-def bounds(diff: float, se: float, df: int, alpha: float) -> tuple[float, float]:
+def bounds(diff: float, se: float, df: float, alpha: float) -> tuple[float, float]:
     """Lower and upper one-sided (1 − alpha) confidence bounds."""
     reach = float(stats.t.isf(alpha, df)) * se
     return diff - reach, diff + reach

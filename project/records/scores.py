@@ -118,7 +118,7 @@ class MetricEvidence(Record):
     diff: float
     sd: float  # of the item differences
     se: float
-    df: int
+    df: float  # effective clusters less one
     wins: int  # items on which the challenger is better
     losses: int
     p: float  # one-sided, of "not better than the margin asks"

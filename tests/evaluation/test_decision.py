@@ -464,3 +464,18 @@ def test_of_a_metric_that_nobody_speaks_of_neither_way_is_better() -> None:
         None,
         "neither",
     )
+
+
+@pytest.mark.parametrize("gain", [0.2, -0.2])
+def test_where_one_cluster_has_most_items_nothing_is_decided_by_it(gain: float) -> None:
+    """A document of many items is one voice, whichever way it speaks."""
+    scores = table(dict.fromkeys(BETTER, gain), n=195)
+    owners = ["big"] * 100 + [f"c{i // 5}" for i in range(95)]
+    items = tuple(
+        item.model_copy(update={"cluster": owner})
+        for item, owner in zip(scores.items, owners, strict=True)
+    )
+    decision = decide(ScoreTable(pins=None, items=items), Policy())
+    assert decision.verdict is Verdict.HOLD
+    assert decision.needed is None
+    assert "they count as 4.5 clusters, and 7 are needed" in decision.reasons[0]

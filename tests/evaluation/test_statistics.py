@@ -14,6 +14,7 @@ from evaluation.decision.statistics import (
     p_above,
     p_below,
     paired,
+    satterthwaite,
 )
 from tests.conftest import printed_in_other_processes
 
@@ -32,10 +33,43 @@ def test_without_clusters_it_is_the_paired_t_test(differences: list[float]) -> N
 
 
 def test_clusters_by_hand() -> None:
-    # Mean 0.25; cluster sums of residuals −0.5, 0, 0.5; SE² = 3/2 · 0.5 / 16.
+    # Mean 0.25; cluster sums of residuals −0.5, 0, 0.5, over 1 − n_c/n of 1/2, 3/4, 3/4.
     found = paired(np.array([0.0, 0.0, 0.25, 0.75]), ["a", "a", "b", "c"])
-    assert found.se == pytest.approx((1.5 * 0.5 / 16) ** 0.5)
-    assert (found.n, found.clusters, found.df) == (4, 3, 2)
+    assert found.se == pytest.approx(((0.25 / 0.5 + 0.25 / 0.75) / 16) ** 0.5)
+    # n² / (Σ n_c² + Σ_{c≠d} r_c r_d / n²) with r = n_c² / (1 − n_c/n): 8, 4/3 and 4/3.
+    assert found.df == pytest.approx(16 / (6 + (4 * 8 * 4 / 3 + 2 * 16 / 9) / 16))
+    assert (found.n, found.clusters) == (4, 3)
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 30), (5, 40), (10, 20)])
+def test_clusters_of_one_size_have_the_usual_factor(size: int, count: int) -> None:
+    rng = np.random.default_rng(size)
+    differences = rng.normal(size=size * count)
+    found = paired(differences, [str(i // size) for i in range(size * count)])
+    sums = (differences - differences.mean()).reshape(count, size).sum(1)
+    usual = np.sqrt(count / (count - 1) * np.square(sums).sum()) / (size * count)
+    assert found.se == pytest.approx(usual)
+    assert found.df == count - 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "df"),
+    [([100] + [5] * 19, 3.45), ([200] + [4] * 49, 3.77), ([180] + [5] * 4, 1.17), ([199, 1], 1.0)],
+)
+def test_one_large_cluster_counts_as_few(sizes: list[int], df: float) -> None:
+    assert satterthwaite(np.array(sizes, np.float64)) == pytest.approx(df, abs=0.005)
+
+
+@pytest.mark.parametrize("sizes", [[10] * 20, [60] + [5] * 28, [90] + [5] * 30])
+def test_the_level_holds_where_clusters_differ_in_size(sizes: list[int]) -> None:
+    """No difference, all of a cluster's items alike: won at 3 % in about 3 % of draws."""
+    rng = np.random.default_rng(sum(sizes))
+    clusters = [str(c) for c, size in enumerate(sizes) for _ in range(size)]
+    won, draws = 0, 4000
+    for _ in range(draws):
+        found = paired(np.repeat(rng.normal(size=len(sizes)), sizes), clusters)
+        won += bounds(found.diff, found.se, found.df, 0.03)[0] > 0
+    assert won / draws < 0.036 + 2 * (0.036 * 0.964 / draws) ** 0.5
 
 
 @given(values)
