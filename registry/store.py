@@ -312,7 +312,7 @@ class Registry(RegistryReader):
     def delete(self, number: int, reason: str) -> AdapterVersion:
         """Leave a tombstone: the record and its lineage stay, its files may be collected.
 
-        Raises InputError for a version that an alias names.
+        Raises InputError for a version that an alias names, and for the regression baseline.
         """
         self.roles.require("promote", self.actor)
         version = self.version(number)
@@ -322,6 +322,11 @@ class Registry(RegistryReader):
             )
             if name := connection.execute(query).scalar():
                 raise InputError(f"{version.label} is the {name}: move the alias first")
+            if reference(connection, self.family) == number:
+                raise InputError(
+                    f"{version.label} is the regression baseline: promotions are compared with it, "
+                    "until a person promotes another version"
+                )
             gone = update(versions).where(
                 versions.c.family == self.family,
                 versions.c.number == number,

@@ -60,6 +60,19 @@ class MarginCheck:
     found: MetricEvidence
     margin: float
 
+    def failed(self, alpha: float) -> bool:
+        """Whether the loss is clearly larger; also where all items lose alike, without an error."""
+        if self.found.se == 0:
+            every = self.found.losses == self.found.n >= LEAST_CLUSTERS
+            return every and self.found.diff < -self.margin
+        return reach(self.found, alpha)[1] < -self.margin
+
+    def passed(self, alpha: float) -> bool:
+        """Whether the loss is surely smaller; equal losses on every item say nothing of that."""
+        if self.found.se == 0 and self.found.diff < 0:
+            return False
+        return reach(self.found, alpha)[0] > -self.margin
+
 
 def reach(found: MetricEvidence, alpha: float) -> tuple[float, float]:
     """One-sided (1 − alpha) bounds of a measured difference."""
@@ -103,7 +116,7 @@ def objections(case: Case) -> Iterator[str]:
             beyond = "above the most" if less else "under the least"
             yield f"{metric} is {mean:.3f}, {beyond} that the policy allows, {floor:.3f}"
     for check in margin_checks(case):
-        if check.found.se > 0 and reach(check.found, case.alpha)[1] < -check.margin:
+        if check.failed(case.alpha):
             loss = f"{signed(check.found.diff)} on {check.found.n} items"
             yield f"{check.subject} is clearly worse in {check.metric}: {loss}"
     yield from harmed_slices(case)
@@ -158,13 +171,15 @@ def open_questions(case: Case) -> Iterator[str]:
         elif not case.won(metric):
             yield undecided(case, metric, case.evidence.sealed[metric])
     yield from doubts_on_preference(case.evidence, case.policy)
+    if case.evidence.general and not case.evidence.general.get(ALL_ITEMS):
+        yield "general ability could not be measured: fewer than two clusters"
     for name, least in case.policy.critical_slices.items():
         for metric in case.policy.gating:
             measured = case.evidence.slices[name].get(metric)
             if (n := measured.n if measured else 0) < least:
                 yield f"critical slice {name} has {n} items for {metric}, and needs {least}"
     for check in margin_checks(case):
-        if reach(check.found, case.alpha)[0] <= -check.margin:
+        if not check.passed(case.alpha):
             yield (
                 f"{check.subject} may have lost more than {check.margin:g} in {check.metric}: "
                 f"{signed(check.found.diff)} on {check.found.n} items"

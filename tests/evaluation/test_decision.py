@@ -479,3 +479,29 @@ def test_where_one_cluster_has_most_items_nothing_is_decided_by_it(gain: float) 
     assert decision.verdict is Verdict.HOLD
     assert decision.needed is None
     assert "they count as 4.5 clusters, and 7 are needed" in decision.reasons[0]
+
+
+def suite(after: list[float]) -> ScoreTable:
+    """A general-ability suite that the champion passes."""
+    items = tuple(
+        ItemScore(item=f"g{i}", champion={"correct": 1.0}, challenger={"correct": score})
+        for i, score in enumerate(after)
+    )
+    return ScoreTable(pins=None, items=items)
+
+
+@pytest.mark.parametrize(
+    ("general", "verdict", "reason"),
+    [
+        ([1.0] * 30, Verdict.PROMOTE, ""),
+        ([0.0] * 30, Verdict.REJECT, "general ability is clearly worse in correct: -1.000"),
+        ([0.95] * 30, Verdict.HOLD, "general ability may have lost more than 0.1 in correct"),
+        ([1.0], Verdict.HOLD, "general ability could not be measured"),
+    ],
+)
+def test_a_guard_that_measures_nothing_holds_and_a_collapse_rejects(
+    general: list[float], verdict: Verdict, reason: str
+) -> None:
+    decision = decide(table(BETTER), Policy(), general=suite(general))
+    assert decision.verdict is verdict
+    assert any(said.startswith(reason) for said in decision.reasons)

@@ -324,3 +324,13 @@ def test_families_do_not_see_each_other(
         assert other.champion() is None
         assert other.versions() == []
         assert submit(other, make_adapter, "a").number == 1
+
+
+def test_the_regression_baseline_cannot_be_deleted_while_it_is_one(
+    registry: Registry, make_adapter: Make
+) -> None:
+    first, _ = (win(registry, make_adapter, name, by="policy") for name in "ab")
+    with pytest.raises(InputError, match=r"v1 is the regression baseline"):
+        registry.delete(first.number, "to save room")
+    win(registry, make_adapter, "c", by="person")
+    assert registry.delete(first.number, "to save room") == first
