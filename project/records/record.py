@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from project.canonical import canonical_json, digest_bytes
 from project.errors import InputError
 from project.files import write_bytes, write_lines
+from project.untrusted_input import refuse_doubled_keys
 
 BOM = b"\xef\xbb\xbf"  # that some programs put before UTF-8
 Digest = str  # SHA-256, 64 hex digits
@@ -73,6 +74,7 @@ def read_object(line: bytes, path: Path, number: int) -> dict[str, Any]:
         raise InputError(f"not JSON: {error}", file=path, line=number) from None
     if not isinstance(fields, dict):
         raise InputError("a row must be a JSON object", file=path, line=number)
+    refuse_doubled_keys(line, path, number)
     return fields
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from curation.sources.row_formats import read_rows
 from evaluation import Policy, decide, read_score_table
 from evaluation.decision.statistics import paired
 from evaluation.preference.bradley_terry import rate
@@ -41,6 +42,12 @@ def test_a_score_is_a_number_and_a_key_is_there_once(line: str, complaint: str) 
     Path("scores.jsonl").write_text(f"{line}\n")
     with pytest.raises(InputError, match=rf"^scores\.jsonl:1: .*{complaint}"):
         read_score_table(Path("scores.jsonl"))
+
+
+def test_a_key_of_a_row_is_there_once() -> None:
+    Path("rows.jsonl").write_text('{"prompt": "a", "completion": "b", "prompt": "c"}\n')
+    with pytest.raises(InputError, match=r"^rows\.jsonl:1: has the key 'prompt' twice"):
+        list(read_rows(Path("rows.jsonl")))
 
 
 def test_a_byte_order_mark_is_no_fault() -> None:
