@@ -2,6 +2,7 @@
 
 import json
 import reprlib
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,17 +23,21 @@ def one_line(value: object) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
 
 
+def unique_keys(
+    pairs: list[tuple[str, Any]], *, file: Path, line: int | None = None, field: str | None = None
+) -> dict[str, Any]:
+    """A JSON object. Raises InputError when it has a key twice; for json.loads as its hook."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise InputError(f"has the key {quoted(key)} twice", file=file, line=line, field=field)
+        found[key] = value
+    return found
+
+
 def refuse_doubled_keys(data: bytes, file: Path, line: int | None = None) -> None:
     """Raise InputError for JSON, known to be sound else, in which an object has a key twice."""
-
-    def refuse_twice(pairs: list[tuple[str, Any]]) -> None:
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise InputError(f"has the key {quoted(key)} twice", file=file, line=line)
-            seen.add(key)
-
-    json.loads(data, object_pairs_hook=refuse_twice)
+    json.loads(data, object_pairs_hook=partial(unique_keys, file=file, line=line))
 
 
 def strict_json(data: bytes, file: Path, field: str | None = None) -> Any:
@@ -44,18 +49,10 @@ def strict_json(data: bytes, file: Path, field: str | None = None) -> Any:
     def refuse(problem: str, line: int | None = None) -> NoReturn:
         raise InputError(problem, file=file, line=line, field=field) from None
 
-    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in found:
-                refuse(f"has the key {quoted(key)} twice")
-            found[key] = value
-        return found
-
     try:
         return json.loads(
             data.decode(),
-            object_pairs_hook=object_of,
+            object_pairs_hook=partial(unique_keys, file=file, field=field),
             parse_constant=lambda name: refuse(f"holds {name}, which is no JSON"),
         )
     except UnicodeDecodeError as error:

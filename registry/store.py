@@ -181,9 +181,10 @@ class Registry(RegistryReader):
             refuse_changed(connection, version)
             if champion == number:
                 return version
-            decision = None if force else self._winning(connection, version, champion)
-            made, record = self.decision_made(number), self.submitted(number)
-            signatures.refuse_stale(signed, version, record, made, self.keys)
+            decided = self.newest_on(connection, "decide", number)
+            made = decided.told(DecisionMade) if decided else None
+            decision = None if force else self._winning(connection, version, champion, made)
+            signatures.refuse_stale(signed, version, self.submitted(number), made, self.keys)
             promotion = Promotion(
                 displaced=champion,
                 by=by,
@@ -193,7 +194,7 @@ class Registry(RegistryReader):
                 base=version.adapter.base.weights,
                 dataset=version.adapter.dataset,
                 evidence=decision.evidence if decision else None,
-                decision=decision.digest if decision else None,
+                decision=made.decision if decision and made else None,
             )
             self._move(connection, CHAMPION, number)
             self._append(connection, number, promotion, reason)
@@ -351,11 +352,14 @@ class Registry(RegistryReader):
             self.sign(number, self.keys.private, reason)
 
     def _winning(
-        self, connection: Connection, version: AdapterVersion, champion: int | None
+        self,
+        connection: Connection,
+        version: AdapterVersion,
+        champion: int | None,
+        made: DecisionMade | None,
     ) -> Decision:
         """The decision by which a version replaces this champion. Raises IncumbentError without."""
-        decided = self.newest_on(connection, "decide", version.number)
-        if decided is None:
+        if made is None:
             raise IncumbentError(f"{version.label} was never decided on: run `incumbent submit`")
         if rejected := self.newest_on(connection, "reject", version.number):
             raise IncumbentError(
@@ -366,7 +370,7 @@ class Registry(RegistryReader):
                 f"{version.label} was rolled back; evidence from before that does not bring it "
                 f"back, `incumbent rollback --to {version.number}` does"
             )
-        decision = self.artifacts.get_record(Decision, decided.told(DecisionMade).decision)
+        decision = self.artifacts.get_record(Decision, made.decision)
         beaten = self.version(champion).adapter.files if champion else None
         self._check(version, decision, beaten)
         return decision

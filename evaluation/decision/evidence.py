@@ -64,6 +64,7 @@ def refuse(table: ScoreTable, policy: Policy) -> None:
         raise InputError("the score table is empty")
     if table.pins and table.pins.champion == table.pins.challenger:
         raise InputError("champion and challenger are one adapter: there is nothing to compare")
+    better = better_of(table, policy)
     for metric in policy.gating:
         if metric == PREFERENCE:
             if all(item.preference is None for item in table.items):
@@ -71,7 +72,7 @@ def refuse(table: ScoreTable, policy: Policy) -> None:
         elif missing := [i.item for i in table.items if metric not in i.champion]:
             raise InputError(f"item {missing[0]!r} lacks the gating metric {metric!r}")
         else:
-            refuse_undirected(metric, better_of(table, policy).get(metric))
+            refuse_undirected(metric, better.get(metric))
     for metric, way in (policy.better or {}).items():
         refuse_contradiction(metric, way, table)
 

@@ -23,7 +23,6 @@ class Example(Record):
     champion: str
     challenger: str
     scores: ItemScore
-
     better: dict[str, Better]  # the metrics to sort by
 
     @property

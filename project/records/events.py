@@ -34,8 +34,6 @@ ReferenceKind = Literal["watch", "watch-answers"]
 KEPT = "kept"
 # Of an artifact that must be there for as long as the event is: for ever.
 Kept = Annotated[Digest, KEPT]
-
-
 # Stored under a word that Python keeps for itself.
 Displaced = Annotated[
     int | None,
@@ -133,11 +131,11 @@ class Deletion(Detail):
 
 
 class PromptReference(Detail):
-    """The traffic whose prompts a champion's nights are held against."""
+    """The traffic whose prompts a champion's nights are compared with."""
 
     kind: ClassVar[EventKind] = "watch"
     reference: Kept
-    first: str  # day that is held against it
+    first: str  # day that is compared with it
     embedder: Annotated[Digest | None, LATER] = None
     # The folder of the model that judged the answers, and its files.
     judge: Annotated[tuple[Digest, ...] | None, KEPT] = None

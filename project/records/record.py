@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from project.canonical import canonical_json, digest_bytes
 from project.errors import InputError
 from project.files import write_bytes, write_lines
-from project.untrusted_input import refuse_doubled_keys
+from project.untrusted_input import unique_keys
 
 BOM = b"\xef\xbb\xbf"  # that some programs put before UTF-8
 Digest = str  # SHA-256, 64 hex digits
@@ -69,12 +70,11 @@ def read_input(path: Path) -> bytes:
 def read_object(line: bytes, path: Path, number: int) -> dict[str, Any]:
     """The JSON object on one line of a file. Raises InputError naming file and line."""
     try:
-        fields = json.loads(line)
+        fields = json.loads(line, object_pairs_hook=partial(unique_keys, file=path, line=number))
     except (ValueError, RecursionError) as error:
         raise InputError(f"not JSON: {error}", file=path, line=number) from None
     if not isinstance(fields, dict):
         raise InputError("a row must be a JSON object", file=path, line=number)
-    refuse_doubled_keys(line, path, number)
     return fields
 
 
