@@ -3,7 +3,7 @@
 import unicodedata
 
 from evaluation.metrics.per_item import PerItem, Values
-from evaluation.metrics.unicode_words import words
+from project.unicode_words import words
 
 
 class AnswerLength(PerItem):

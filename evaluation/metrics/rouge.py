@@ -7,8 +7,8 @@ import regex
 from nltk.stem.porter import PorterStemmer
 from rouge_score.rouge_scorer import RougeScorer
 
-from evaluation.metrics.per_item import PerItem, Values
-from evaluation.metrics.unicode_words import NO_WORDS, wordless, words
+from evaluation.metrics.per_item import NO_WORDS, PerItem, Values, wordless
+from project.unicode_words import words
 
 TYPES = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
 # A full stop, with the quotes and brackets that close after it. Where a script has spaces, one must

@@ -6,8 +6,8 @@ from collections import Counter
 
 import regex
 
-from evaluation.metrics.per_item import PerItem, Values
-from evaluation.metrics.unicode_words import NO_WORDS, UNSPACED
+from evaluation.metrics.per_item import NO_WORDS, PerItem, Values
+from project.unicode_words import UNSPACED
 
 PUNCTUATION = regex.compile(rf"[\p{{P}}{regex.escape(string.punctuation)}]")
 ARTICLE = regex.compile(r"\b(a|an|the)\b")

@@ -1,7 +1,6 @@
-"""Words of any script, for the scorers that compare or count them."""
+"""Words of any script, for all that compares or counts them."""
 
 import unicodedata
-from collections.abc import Sequence
 
 import regex
 
@@ -12,15 +11,9 @@ WORD = regex.compile(
     rf"[{UNSPACED}]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{UNSPACED}]]+",
     regex.V1,
 )
-NO_WORDS = "reference without tokens"  # the flag of items that nothing can be compared with
 
 
 def words(text: str) -> list[str]:
     """The words in lower case; composed and decomposed accents give equal words."""
     found: list[str] = WORD.findall(unicodedata.normalize("NFC", text).lower())
     return found
-
-
-def wordless(texts: Sequence[str]) -> list[int]:
-    """The positions of the texts that have no word."""
-    return [i for i, text in enumerate(texts) if not words(text)]

@@ -1,0 +1,101 @@
+"""One rule says what is nearly the same, in every script, whatever instruction stands before it."""
+
+import pytest
+
+from project.near_duplicates import (
+    MOST_WORDS,
+    WordPrints,
+    near_duplicate_groups,
+    near_duplicates_among,
+)
+from project.records.data import Row
+from tests.conftest import printed_in_other_processes
+
+
+def among(own: list[str], others: list[str]) -> list[int]:
+    return near_duplicates_among(WordPrints.of(own), WordPrints.of(others))
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "Who can block my lost card?",
+        "  WHO   can block my lost card",
+        "my lost card: who can block?",
+        "who can block my lost bank card",  # five of six words
+    ],
+)
+def test_the_same_question_in_nearly_the_same_words_is_one(again: str) -> None:
+    assert among([again], ["who can block my lost card"]) == [0]
+
+
+@pytest.mark.parametrize(
+    "other", ["who can find my lost dog", "what does a late transfer cost", "?!"]
+)
+def test_another_question_is_another_one(other: str) -> None:
+    assert among([other], ["who can block my lost card"]) == []
+
+
+def test_a_composed_and_a_decomposed_accent_are_one() -> None:
+    assert among(["où est le café à la gare"], ["ou\u0300 est le cafe\u0301 a\u0300 la gare"]) == [
+        0
+    ]
+
+
+def test_scripts_without_spaces_have_words_too() -> None:
+    assert among(["如何冻结丢失的银行卡？"], ["如何冻结丢失的银行卡"]) == [0]
+    assert among(["如何冻结丢失的银行卡？"], ["转账需要多少手续费呢"]) == []
+
+
+def test_few_words_are_the_same_only_word_for_word() -> None:
+    assert among(["reset pin", "reset the pin"], ["Reset PIN!"]) == [0]
+
+
+TOPICS = [f"{a}{b}" for a in "abcdefgh" for b in "ijklmnop"]
+QUESTIONS = [f"{one} {one}s {one}ing {one}ed" for one in TOPICS]
+
+
+def test_an_instruction_before_every_question_makes_no_two_alike_and_hides_nothing() -> None:
+    """Neither the constant one of a set, nor another one in its place."""
+    long = "you are a careful and friendly assistant of a bank please answer this in one line"
+    told = [f"{long} {question}" for question in QUESTIONS]
+    assert among(told[:32], told[32:]) == []
+    assert among(told, QUESTIONS) == list(range(len(QUESTIONS)))
+    assert among(told, [f"short and sweet {question}" for question in QUESTIONS]) == list(
+        range(len(QUESTIONS))
+    )
+
+
+def test_questions_under_one_instruction_stay_families_of_their_own() -> None:
+    rows = [Row.of(f"summarise this in one line {q}", q, group=q, source="s") for q in QUESTIONS]
+    assert near_duplicate_groups(rows) == QUESTIONS
+
+
+def test_rows_with_nearly_the_same_prompt_are_of_one_family_whatever_the_answers() -> None:
+    rows = [
+        Row.of("who can block my lost card", "The hotline.", group="a", source="s"),
+        Row.of("Who can block my lost card?!", "Any branch does.", group="b", source="s"),
+        Row.of("what does a late transfer cost", "Nothing.", group="c", source="s"),
+    ]
+    assert near_duplicate_groups(rows) == ["a", "a", "c"]
+
+
+def test_a_long_text_is_known_by_some_of_its_words() -> None:
+    words = [f"word{i}" for i in range(3 * MOST_WORDS)]
+    (print_,) = WordPrints.of([" ".join(words)]).texts
+    assert len(print_) == MOST_WORDS
+    assert among([" ".join(words[:-9])], [" ".join(words)]) == [0]
+    assert among([" ".join(words[: len(words) // 2])], [" ".join(words)]) == []
+
+
+def test_nothing_has_no_near_duplicate() -> None:
+    assert among([], ["a question"]) == among(["a question"], []) == among([], []) == []
+    assert near_duplicate_groups([]) == []
+
+
+def test_prints_are_the_same_in_every_process() -> None:
+    code = (
+        "from project.near_duplicates import WordPrints\n"
+        "print(WordPrints.of(['who can block my lost card', 'où?']).digest)"
+    )
+    assert len(printed_in_other_processes(code)) == 1
