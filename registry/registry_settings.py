@@ -31,6 +31,14 @@ class RegistryParams(Settings):
     roles: Path | None = None  # YAML: {submit, vote, promote: [names]}
     public_keys: tuple[Path, ...] = ()  # that signatures are checked with, if any
     require_signature: bool = False  # refuse to promote, export or deploy what nobody signed
+    # Where the chain's newest event is written down, daily by the scheduler: a file, git (a tag),
+    # git:REMOTE (a tag, pushed there), or a webhook's address. One that is secret belongs in
+    # $INCUMBENT_ANCHOR, which wins over this. It is of use where the database's owner cannot write.
+    anchor: str | None = None
+
+    @property
+    def anchor_place(self) -> str | None:
+        return os.environ.get("INCUMBENT_ANCHOR") or self.anchor
 
     @property
     def keys(self) -> Keys:

@@ -4,6 +4,7 @@ import logging
 from datetime import date, timedelta
 
 from incumbent.output import console, print_json
+from incumbent.verbs.anchor import deliver_anchor
 from monitoring.night import nightly
 from monitoring.night_context import NightContext
 from monitoring.night_history import night_of, nightly_of
@@ -20,8 +21,10 @@ from project.errors import IncumbentError, InputError
 from project.records.drift import Night
 from project.settings import load
 from project.times import stamp
+from registry.anchoring.anchor import newest_anchor
 from registry.audit import problems
 from registry.jobs.runs import Claim, Run, runs_of
+from registry.registry_settings import RegistryParams
 from registry.store import Registry
 
 
@@ -54,10 +57,14 @@ def finished(registry: Registry, job: str, day: date) -> Night:
 
 
 def run_scheduler(*, once: bool) -> None:
-    """Run every night, and verify the registry, until it is asked to end."""
+    """Run every night, anchor and verify the registry, until it is asked to end."""
     schedule = load(ScheduleParams)
     with Registry.here() as registry:
-        jobs = (nightly_job(NightContext.here(registry), schedule), verify_job(registry, schedule))
+        jobs = (
+            nightly_job(NightContext.here(registry), schedule),
+            *anchor_jobs(registry, schedule),
+            verify_job(registry, schedule),
+        )
         notices = load(NoticeParams)
         serve(schedule, jobs, registry.engine, notices, clock=registry.clock, once=once)
 
@@ -86,3 +93,17 @@ def verify_job(registry: Registry, schedule: ScheduleParams) -> Job:
         return JobResult(f"verified at {stamp(registry.clock())}")
 
     return Job(f"verify {registry.family}", Cron(schedule.verify, schedule.timezone), work)
+
+
+def anchor_jobs(registry: Registry, schedule: ScheduleParams) -> tuple[Job, ...]:
+    """One, where the settings name a place for anchors."""
+    if (place := load(RegistryParams).anchor_place) is None:
+        return ()
+
+    def work(claim: Claim, stop: object) -> JobResult:
+        if (anchor := newest_anchor(registry)) is None:
+            return JobResult("there was no event to anchor yet")
+        deliver_anchor(anchor, place)
+        return JobResult(anchor)
+
+    return (Job(f"anchor {registry.family}", Cron(schedule.anchor, schedule.timezone), work),)

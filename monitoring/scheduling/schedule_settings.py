@@ -15,6 +15,7 @@ class ScheduleParams(Settings):
     # Cron lines: minute, hour, day, month, weekday from Sunday. A run is about the day before.
     nightly: str = "30 2 * * *"
     verify: str = "0 4 * * 0"
+    anchor: str = "30 3 * * *"  # where registry.anchor says where to
     timezone: str = "UTC"  # in which the lines are read, such as Europe/Berlin
     catch_up_days: int = Field(default=7, ge=1, le=366)  # what was missed longer ago stays undone
     # After so long another process does what one that died was at. Longer than the registry is
@@ -24,7 +25,7 @@ class ScheduleParams(Settings):
 
     @model_validator(mode="after")
     def they_are_cron_lines_in_a_time_zone(self) -> Self:
-        for line in (self.nightly, self.verify):
+        for line in (self.nightly, self.verify, self.anchor):
             Cron(line, self.timezone)
         return self
 

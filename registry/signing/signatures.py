@@ -20,7 +20,7 @@ from project.records.record import Digest, Record
 from registry.artifacts.artifact_store import Artifacts
 from registry.reader import RegistryReader
 from registry.registry_settings import Keys
-from registry.signing.signing_keys import MISSING, public_digest
+from registry.signing.signing_keys import MISSING, NO_PRIVATE_KEY, public_digest
 
 STATEMENT, SIGNATURE = "statement.json", "model.sig"
 DECIDED = {"evidence", "decision"}  # what a signature from before the decision cannot know
@@ -76,8 +76,7 @@ def sign(artifacts: Artifacts, statement: Statement, key: Path) -> bytes:
     except OSError as error:
         raise InputError(error.strerror or "cannot be read", file=key) from None
     except (ValueError, TypeError, AttributeError):
-        problem = "is no private EC key in PEM without a password: see `incumbent keygen`"
-        raise InputError(problem, file=key) from None
+        raise InputError(NO_PRIVATE_KEY, file=key) from None
     with laid_out(artifacts, statement) as folder:
         target = folder.with_name(SIGNATURE)
         config.sign(folder, target)
@@ -103,9 +102,7 @@ def check_signature(reader: RegistryReader, version: AdapterVersion) -> Statemen
 def verified(reader: RegistryReader, version: AdapterVersion) -> Statement | None:
     """The newest statement that was signed about a version, its signature and files checked."""
     keys = reader.keys
-    if keys.required and not keys.public:
-        problem = "a signature is required, and no public key to check it with is named"
-        raise InputError(problem, file="params.yaml", field="registry.public_keys")
+    refuse_uncheckable(keys)
     event = reader.newest_event(version.number, "sign")
     if event is None or not keys.public:
         return None
@@ -116,6 +113,13 @@ def verified(reader: RegistryReader, version: AdapterVersion) -> Statement | Non
     with laid_out(reader.artifacts, statement) as folder:
         refuse_forged(folder, bundle, version, keys)
     return statement
+
+
+def refuse_uncheckable(keys: Keys) -> None:
+    """Raise InputError where a signature is required and no public key can check one."""
+    if keys.required and not keys.public:
+        problem = "a signature is required, and no public key to check it with is named"
+        raise InputError(problem, file="params.yaml", field="registry.public_keys")
 
 
 def refuse_forged(folder: Path, bundle: bytes, version: AdapterVersion, keys: Keys) -> None:

@@ -3,13 +3,19 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from project.errors import InputError
 from project.extras import pip_install
 from project.records.record import Digest, read_input
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
 # cryptography comes with the extra `signing`, so it is imported where a key is used.
 MISSING = f"signatures need the package model-signing: {pip_install('signing')}"
+NO_PRIVATE_KEY = "is no private EC key in PEM without a password: see `incumbent keygen`"
 
 
 def make_keys(private: Path) -> Path:
@@ -54,15 +60,42 @@ def write_new(path: Path, data: bytes, *, mode: int) -> None:
 
 def public_digest(key: Path) -> Digest:
     """What a signature names its key by: the digest of its PEM. Raises InputError for no key."""
+    return key_digest(load_public(key))
+
+
+def key_digest(public: "PublicKeyTypes") -> Digest:
+    from cryptography.hazmat.primitives import serialization
+
+    spelt = public.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(spelt).hexdigest()
+
+
+def load_public(key: Path) -> "PublicKeyTypes":
+    """Raises InputError for a file that holds no public key in PEM."""
     try:
         from cryptography.hazmat.primitives import serialization
     except ImportError:
         raise InputError(MISSING) from None
     try:
-        loaded = serialization.load_pem_public_key(read_input(key))
+        return serialization.load_pem_public_key(read_input(key))
     except ValueError:
         raise InputError("is no public key in PEM", file=key) from None
-    spelt = loaded.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return hashlib.sha256(spelt).hexdigest()
+
+
+def load_private(key: Path) -> "EllipticCurvePrivateKey":
+    """Raises InputError for a file that holds no private EC key without a password."""
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    except ImportError:
+        raise InputError(MISSING) from None
+    try:
+        loaded = serialization.load_pem_private_key(read_input(key), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it has a password
+        raise InputError(NO_PRIVATE_KEY, file=key) from None
+    if not isinstance(loaded, EllipticCurvePrivateKey):
+        raise InputError(NO_PRIVATE_KEY, file=key)
+    return loaded

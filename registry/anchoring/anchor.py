@@ -1,0 +1,96 @@
+"""An anchor: which event was the chain's newest one, when, and who vouches for it.
+
+The digest of an event covers all events before it. So an anchor that lies where the owner of the
+database cannot write shows every later change of the history up to its event.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import AfterValidator, Field, ValidationError
+from sqlalchemy import Connection, select
+
+from project.errors import IncumbentError
+from project.records.record import LATER, Digest, Record, invalid, read_object
+from project.times import moment, stamp
+from registry.reader import RegistryReader
+from registry.registry_settings import Keys
+from registry.signing.detached_signatures import DetachedSignature, forgery, sign_bytes
+from registry.storage.database import reading
+from registry.storage.event_chain import tip
+from registry.storage.tables import events
+
+Sha256 = Annotated[Digest, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Anchor(Record):
+    format: Literal["incumbent-anchor/1"] = "incumbent-anchor/1"
+    seq: int = Field(ge=1)  # of the newest event
+    event: Sha256  # its digest
+    first: Sha256  # of event 1, which tells one registry from another
+    at: Annotated[str, AfterValidator(moment)]
+    # Over the canonical JSON of the rest.
+    signature: Annotated[DetachedSignature | None, LATER] = None
+
+    @classmethod
+    def of_line(cls, line: bytes, file: Path, number: int) -> Self:
+        """Raises InputError naming file, line and field."""
+        fields = read_object(line, file, number)
+        fields.pop("text", None)  # what a webhook gets beside it, for Slack
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise invalid(error, file, number) from None
+
+    @property
+    def signed_bytes(self) -> bytes:
+        return self.model_copy(update={"signature": None}).canonical()
+
+    def signed(self, private: Path) -> Self:
+        """Raises InputError for a bad key."""
+        signature = sign_bytes(self.signed_bytes, private)
+        return self.model_copy(update={"signature": signature})
+
+    def signature_problem(self, keys: Keys) -> str | None:
+        """Why the signature is not as the settings want it; None also where no key could check it.
+
+        Raises InputError for a public key that is none.
+        """
+        if self.signature and keys.public:
+            return forgery(self.signed_bytes, self.signature, keys)
+        if self.signature is None and keys.required:
+            return "it is not signed, and registry.require_signature in params.yaml demands it"
+        return None
+
+    def __str__(self) -> str:
+        return f"event {self.seq} at {self.at}"
+
+
+class FoundAnchor(NamedTuple):
+    """An anchor that was kept somewhere."""
+
+    place: str  # file and line, or a tag
+    anchor: Anchor | None  # None: a line that a crash cut off
+
+
+def newest_anchor(reader: RegistryReader) -> Anchor | None:
+    """Of the chain as it is now, signed where there is a private key; None: it has no event yet.
+
+    Raises IncumbentError for a chain without its first event, InputError for a bad key.
+    """
+    with reading(reader.engine) as connection:
+        seq, digest = tip(connection)
+        first = digest_at(connection, 1)
+    if not seq:
+        return None
+    if first is None:
+        raise IncumbentError(
+            "event 1 is gone: there is no whole chain to anchor; see `incumbent verify`"
+        )
+    anchor = Anchor(seq=seq, event=digest, first=first, at=stamp(reader.clock()))
+    return anchor.signed(reader.keys.private) if reader.keys.private else anchor
+
+
+def digest_at(connection: Connection, seq: int) -> Digest | None:
+    """Of the event with that number; None: there is none."""
+    return connection.execute(select(events.c.digest).where(events.c.seq == seq)).scalar()
