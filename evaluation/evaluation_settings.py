@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from project.records.record import LATER
 from project.settings import Settings
 
 
@@ -121,6 +122,16 @@ def below_ballots(path: Path) -> Path:
     return path
 
 
+def odd(votes: int) -> int:
+    """Refuse a number of ballots that can end even."""
+    if votes % 2 == 0:
+        raise ValueError("must be odd, so that two versions cannot have equally many")
+    return votes
+
+
+Votes = Annotated[int, Field(gt=0), AfterValidator(odd)]  # ballots at which an item closes
+
+
 class PreferenceParams(Settings):
     """Who says which of two answers is better. All are calibrated, as far as they can be."""
 
@@ -128,6 +139,9 @@ class PreferenceParams(Settings):
     reward: RewardParams = RewardParams()  # its rows and held_out_share calibrate a judge too
     judge: JudgeParams | None = None
     ballots: Annotated[Path, AfterValidator(below_ballots)] | None = None  # JSON Lines
+    # An item counts by its first so many ballots, and not before it has them; null: by all that it
+    # has. A policy with `preference_test: e-value` needs a number, set before the first look.
+    votes: Annotated[Votes | None, LATER] = None
 
     @model_validator(mode="after")
     def the_source_is_described(self) -> Self:

@@ -66,7 +66,7 @@ def train(params: RewardParams, folder: Path) -> None:
 
 def calibrate_source(params: PreferenceParams) -> Calibration:
     if params.source == "ballots" and params.ballots:
-        return calibrate_reviewers(read_ballots(params.ballots))
+        return calibrate_reviewers(read_ballots(params.ballots), params.votes)
     _, held_out = parts(params.reward)
     judge = judge_of(params, REWARD, champion="rejected", challenger="chosen")
     return calibrate(judge, pairs(held_out, own_answers(held_out)))

@@ -21,10 +21,11 @@ from project.records.scores import (
 
 PREFERENCE = "preference"
 ALL_ITEMS = "all items"
+REFERENCE_TABLE = "the table against the regression baseline"
 
 
 def weigh(
-    sealed: ScoreTable,
+    sealed: ScoreTable | None,
     policy: Policy,
     *,
     dev: ScoreTable | None = None,
@@ -33,32 +34,39 @@ def weigh(
     few_shot: ScoreTable | None = None,
     calibration: Calibration | None = None,
     usage: Mapping[str, Usage] | None = None,
+    votes_to_come: bool = False,
 ) -> Evidence:
     """Summarise the scores. Raises InputError where a comparison would mean nothing.
 
-    In `reference` and `few_shot` another system stands in the champion's place: the regression
-    baseline, from which the regression budget counts, and the base model with a few-shot prompt.
+    `sealed` is None before a look at the sealed eval set was counted: dev alone says then whether
+    the challenger qualifies for one. In `reference` and `few_shot` another system stands in the
+    champion's place: the regression baseline, from which the regression budget counts, and the
+    base model with a few-shot prompt. With `votes_to_come` sealed items may all be unjudged yet.
     """
-    for table in (sealed, dev) if dev else (sealed,):
-        refuse(table, policy)
-    slices = sliced(sealed, policy)
-    if missing := sorted(policy.critical_slices.keys() - slices.keys()):
+    tables = [table for table in (sealed, dev) if table]
+    for table in tables:
+        refuse(table, policy, unjudged_too=votes_to_come and table is sealed)
+    slices = sliced(sealed, policy) if sealed else {}
+    if sealed and (missing := sorted(policy.critical_slices.keys() - slices.keys())):
         raise InputError(f"the policy's critical slice {missing[0]!r} has no item")
+    if sealed and reference:
+        refuse_another_comparison(sealed, reference)
     return Evidence(
-        pins=sealed.pins,
+        pins=tables[0].pins,
         policy=policy.digest,
         dev=measure(dev, policy) if dev else {},
-        sealed=measure(sealed, policy),
+        sealed=measure(sealed, policy) if sealed else {},
         slices=slices,
         general=whole_and_sliced(general, policy) if general else {},
         reference=measure(reference, policy) if reference else {},
+        reference_given=True if reference else None,
         few_shot=measure(few_shot, policy) if few_shot else {},
         calibration=calibration,
         usage=dict(usage or {}),
     )
 
 
-def refuse(table: ScoreTable, policy: Policy) -> None:
+def refuse(table: ScoreTable, policy: Policy, *, unjudged_too: bool = False) -> None:
     """Raise InputError for a table on which a comparison under this policy would mean nothing."""
     if not table.items:
         raise InputError("the score table is empty")
@@ -67,7 +75,7 @@ def refuse(table: ScoreTable, policy: Policy) -> None:
     better = better_of(table, policy)
     for metric in policy.gating:
         if metric == PREFERENCE:
-            if all(item.preference is None for item in table.items):
+            if not unjudged_too and all(item.preference is None for item in table.items):
                 raise InputError("the policy needs a preference, and no item was judged")
         elif missing := [i.item for i in table.items if metric not in i.champion]:
             raise InputError(f"item {missing[0]!r} lacks the gating metric {metric!r}")
@@ -97,6 +105,24 @@ def refuse_contradiction(metric: str, way: Better, table: ScoreTable) -> None:
     said = (table.better or {}).get(metric, way)
     if said != way:
         raise InputError(f"the policy says that {way} {metric!r} is better, its scorer says {said}")
+
+
+def refuse_another_comparison(sealed: ScoreTable, reference: ScoreTable) -> None:
+    """Raise InputError unless `reference` is about the same items and the same challenger."""
+    here, there = ({item.item: item for item in table.items} for table in (sealed, reference))
+    if odd := sorted(here.keys() ^ there.keys()):
+        lacking = REFERENCE_TABLE if odd[0] in here else "the score table"
+        raise InputError(f"{lacking} lacks item {odd[0]!r}: both must have the same items")
+    for name, item in here.items():
+        other = there[name]
+        if item.cluster != other.cluster:
+            raise InputError(f"item {name!r} is in another cluster in {REFERENCE_TABLE}")
+        for metric in sorted(item.challenger.keys() & other.challenger.keys()):
+            if (ours := item.challenger[metric]) != (theirs := other.challenger[metric]):
+                raise InputError(
+                    f"the challenger has {metric} {ours:g} on item {name!r}, and {theirs:g} in "
+                    f"{REFERENCE_TABLE}: both must be about one challenger"
+                )
 
 
 def better_of(table: ScoreTable, policy: Policy) -> dict[str, Better]:
@@ -136,8 +162,38 @@ def measure(table: ScoreTable, policy: Policy) -> Measured:
         for name in sorted(set.intersection(*(set(item.champion) for item in items)))
     }
     judged = [item for item in items if item.preference is not None]
-    measured[PREFERENCE] = summarise(judged, policy, PREFERENCE, total=len(items))
+    preference = summarise(judged, policy, PREFERENCE, total=len(items))
+    if preference and policy.preference_test == "e-value":
+        preference = preference.model_copy(update=cluster_results(items))
+    measured[PREFERENCE] = preference
     return {name: found for name, found in measured.items() if found is not None}
+
+
+def cluster_results(items: Sequence[ItemScore]) -> dict[str, int]:
+    """How many clusters won and lost a preference, each by most of its items; empty where each item
+    is a cluster of its own.
+
+    Items of one cluster are not independent, so they are one piece of evidence. A cluster with an
+    item that was not judged yet counts for nothing: it could still turn, and what may turn is no
+    test that one may look at any time.
+    """
+    preferences: dict[str, list[float | None]] = {}
+    for item, cluster in zip(items, clusters_of(items), strict=True):
+        preferences.setdefault(cluster, []).append(item.preference)
+    if len(preferences) == len(items):
+        return {}
+    leads = [
+        sum((p > 0.5) - (p < 0.5) for p in judged)
+        for all_of_it in preferences.values()
+        if len(judged := [p for p in all_of_it if p is not None]) == len(all_of_it)
+    ]
+    won, lost = sum(lead > 0 for lead in leads), sum(lead < 0 for lead in leads)
+    return {"clusters_won": won, "clusters_lost": lost}
+
+
+def clusters_of(items: Sequence[ItemScore]) -> list[str]:
+    """The cluster of each item; one without a name is alone in its own."""
+    return [item.item if item.cluster is None else item.cluster for item in items]
 
 
 def differences(items: Sequence[ItemScore], metric: str, better: Better | None = None) -> Array:
@@ -159,7 +215,7 @@ def summarise(
     *,
     total: int | None = None,
 ) -> MetricEvidence | None:
-    clusters = [item.item if item.cluster is None else item.cluster for item in items]
+    clusters = clusters_of(items)
     if len(set(clusters)) < 2:
         return None
     values = differences(items, metric, better)

@@ -17,7 +17,8 @@ class Policy(Settings):
     kind: Literal["strict", "guarded"] = "strict"
     gating: tuple[str, ...] = Field(default=("rougeL", "semantic", "preference"), min_length=1)
     alpha: Probability = Field(default=0.05, gt=0, lt=0.5)  # shared by all looks of one champion
-    alpha_floor: Probability = Field(default=0.0005, gt=0)  # below it the sealed set is worn out
+    # Under this level of a look a HOLD advises a fresh eval set. Whoever wins is promoted at any.
+    alpha_floor: Probability = Field(default=0.0005, gt=0)
     # A challenger qualifies for a look at the sealed eval set by a one-sided test on dev, at this
     # level.
     qualify: Probability = Field(default=0.2, gt=0, le=0.5)

@@ -7,8 +7,8 @@ from evaluation.decision.evidence import ALL_ITEMS, PREFERENCE
 from evaluation.decision.policy import Policy
 from evaluation.decision.statistics import bounds, e_value, holm, p_below
 from project.errors import InputError
-from project.records.scores import Evidence, MetricEvidence
-from registry.alpha_ledger.spending import Look
+from project.records.scores import BALLOTS, Calibration, Evidence, MetricEvidence
+from registry.alpha_ledger.spending import Look, alpha_at
 
 LEAST_CLUSTERS = 5  # that a slice must have for a veto
 # Of an error that a verdict may rest on: below it, a few large clusters say nearly all.
@@ -25,9 +25,14 @@ class Case:
     alpha: float = 1.0
 
     @property
+    def fresh_alpha(self) -> float:
+        """The level of a first look at a fresh eval set."""
+        return alpha_at(self.policy.alpha, 1)
+
+    @property
     def worn_out(self) -> bool:
-        """Whether so many looks were taken that the next one has next to no alpha left."""
-        return self.alpha < self.policy.alpha_floor
+        """Whether so many looks were taken that a fresh eval set would ask for much less."""
+        return self.alpha < min(self.policy.alpha_floor, self.fresh_alpha)
 
     def lower(self, metric: str) -> float:
         return reach(self.evidence.sealed[metric], self.alpha)[0]
@@ -39,7 +44,7 @@ class Case:
         """Whether a metric's lower bound, or its e-value, is above what the policy asks."""
         found = self.evidence.sealed[metric]
         if self.by_e_value(metric):
-            return e_value(found.wins, found.losses) >= 1 / self.alpha
+            return e_value(*found.independent) >= 1 / self.alpha
         return self.known(metric) and self.lower(metric) > self.policy.threshold(metric)
 
     def known(self, metric: str) -> bool:
@@ -160,19 +165,13 @@ def margin_checks(case: Case) -> Iterator[MarginCheck]:
 
 def open_questions(case: Case) -> Iterator[str]:
     """Everything that a promotion still lacks."""
-    if case.worn_out:
-        yield (
-            f"the sealed eval set is worn out by looks: alpha is {case.alpha:.2g}, below the floor "
-            f"of {case.policy.alpha_floor:g}; a fresh eval set is needed"
-        )
     for metric in case.policy.gating:
         if metric not in case.evidence.sealed:
             yield f"{metric} could not be measured: fewer than two clusters"
         elif not case.won(metric):
             yield undecided(case, metric, case.evidence.sealed[metric])
     yield from doubts_on_preference(case.evidence, case.policy)
-    if case.evidence.general and not case.evidence.general.get(ALL_ITEMS):
-        yield "general ability could not be measured: fewer than two clusters"
+    yield from unmeasured_guards(case.evidence, case.policy)
     for name, least in case.policy.critical_slices.items():
         for metric in case.policy.gating:
             measured = case.evidence.slices[name].get(metric)
@@ -186,14 +185,32 @@ def open_questions(case: Case) -> Iterator[str]:
             )
 
 
+def unmeasured_guards(evidence: Evidence, policy: Policy) -> Iterator[str]:
+    """What was asked for and says nothing: it may hide any loss.
+
+    The preference is seldom judged against the regression baseline, and is missed there only where
+    nothing else could be measured.
+    """
+    if evidence.general and not evidence.general.get(ALL_ITEMS):
+        yield "general ability could not be measured: fewer than two clusters"
+    if not (evidence.reference_given or evidence.reference):
+        return
+    subject = "quality since the regression baseline could not be measured"
+    missing = [metric for metric in policy.gating if metric not in evidence.reference]
+    if not evidence.reference:
+        yield f"{subject}: fewer than two clusters, or no metric"
+    elif len(missing) == len(policy.gating):
+        yield f"{subject}: no gating metric was scored against it"
+    else:
+        for metric in missing:
+            if metric != PREFERENCE:
+                yield f"{subject} in {metric}: it was not scored against it"
+
+
 def undecided(case: Case, metric: str, found: MetricEvidence) -> str:
     """Why a gating metric has not won yet."""
     if case.by_e_value(metric):
-        evidence = e_value(found.wins, found.losses)
-        return (
-            f"{metric}: {found.wins} wins and {found.losses} losses give an e-value of "
-            f"{evidence:.3g}, and {1 / case.alpha:.3g} is needed"
-        )
+        return f"{metric}: {e_value_sentence(found)}, and {1 / case.alpha:.3g} is needed"
     if found.se == 0:
         alike = f"{metric} differs by {signed(found.diff)} on every item"
         return f"{alike}: a standard error cannot be estimated from that"
@@ -208,12 +225,23 @@ def undecided(case: Case, metric: str, found: MetricEvidence) -> str:
     )
 
 
+def e_value_sentence(found: MetricEvidence) -> str:
+    wins, losses = found.independent
+    of = "" if found.clusters_won is None else " of whole clusters"
+    return f"{wins} wins and {losses} losses{of} give an e-value of {e_value(wins, losses):.3g}"
+
+
 def doubts_on_preference(evidence: Evidence, policy: Policy) -> Iterator[str]:
     """Why the preference cannot carry a promotion: its source is poor, or too little was judged."""
     if PREFERENCE not in policy.gating:
         return
     if evidence.calibration and (why := evidence.calibration.advisory):
         yield f"the preference is advisory only: {why}"
+    if open_ended(evidence.calibration, policy):
+        yield (
+            "the preference rests on ballots of which an item may get ever more, and an e-value on "
+            "items that can turn is no test: set `votes` in evaluation.preference"
+        )
     if found := evidence.sealed.get(PREFERENCE):
         total = found.n + found.unjudged
         if found.unjudged > policy.unjudged_cap * total:
@@ -221,6 +249,12 @@ def doubts_on_preference(evidence: Evidence, policy: Policy) -> Iterator[str]:
                 f"{found.unjudged} of {total} items have no preference, and the policy allows "
                 f"{policy.unjudged_cap:.0%}"
             )
+
+
+def open_ended(source: Calibration | None, policy: Policy) -> bool:
+    """Whether an e-value is asked of ballots whose items never close."""
+    by_e_value = policy.preference_test == "e-value"
+    return by_e_value and source is not None and source.source == BALLOTS and source.votes is None
 
 
 def signed(difference: float) -> str:

@@ -1,8 +1,17 @@
 """The decision: a pure function of evidence, policy and which look at the sealed eval set it is."""
 
+from collections.abc import Iterator
+
 from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
-from evaluation.decision.policy_checks import Case, objections, open_questions, signed, unqualified
+from evaluation.decision.policy_checks import (
+    Case,
+    e_value_sentence,
+    objections,
+    open_questions,
+    signed,
+    unqualified,
+)
 from evaluation.decision.statistics import bounds, items_needed
 from project.errors import InputError
 from project.records.scores import Bound, Decision, Evidence, ScoreTable, Verdict
@@ -40,7 +49,8 @@ def rule(
     look is judged at more than that, whatever promotions have earned.
     REJECT when a metric, a floor or a slice speaks clearly against the challenger; PROMOTE when
     every gating metric's lower bound is above its threshold (an intersection–union test, Berger
-    1982, so no correction across metrics) and nothing else is in doubt; HOLD otherwise.
+    1982, so no correction across metrics) and nothing else is in doubt; HOLD otherwise. However
+    late the look, whoever wins at its level is promoted.
     """
     if look is not None and not 1 <= look <= MOST_LOOKS:
         raise InputError(f"look {look} is none: looks are counted from 1, to {MOST_LOOKS} at most")
@@ -53,7 +63,7 @@ def rule(
     if against:
         return decided(case, Verdict.REJECT, against + doubts)
     if doubts:
-        return decided(case, Verdict.HOLD, doubts, further_items(case))
+        return decided(case, Verdict.HOLD, [*doubts, *advice(case)], further_items(case))
     return decided(case, Verdict.PROMOTE, victories(case))
 
 
@@ -61,32 +71,62 @@ def victories(case: Case) -> list[str]:
     """By how much each gating metric won, or did not lose more than a guarded policy allows."""
     reasons = []
     for metric in case.policy.gating:
-        diff = case.evidence.sealed[metric].diff
-        word = "is better" if diff > 0 else "differs"
-        reasons.append(f"{metric} {word} by {signed(diff)}, at least {signed(case.lower(metric))}")
+        found = case.evidence.sealed[metric]
+        word = "is better" if found.diff > 0 else "differs"
+        if case.by_e_value(metric):
+            shown = e_value_sentence(found)
+        else:
+            shown = f"at least {signed(case.lower(metric))}"
+        reasons.append(f"{metric} {word} by {signed(found.diff)}, {shown}")
     return reasons
+
+
+def advice(case: Case) -> Iterator[str]:
+    """What a fresh eval set would bring, where this one is worn out by looks."""
+    if not case.worn_out:
+        return
+    sentence = (
+        f"the sealed eval set is worn out by looks: this one is judged at alpha {case.alpha:.2g}, "
+        f"a first look at a fresh eval set at {case.fresh_alpha:.3g}"
+    )
+    sizes = [items_that_find_the_effect(case, m, case.fresh_alpha) for m in case.policy.gating]
+    known = [size for size in sizes if size is not None]
+    if len(known) == len(sizes) and max(known) > 0:
+        sentence += (
+            f", where about {max(known):,} items find a difference of {case.policy.effect:g}"
+        )
+    yield sentence
 
 
 def further_items(case: Case) -> int | None:
     """How many more items would find the policy's `effect` in every metric that is undecided.
 
-    None where no number of items would: the eval set is worn out, or what is in doubt is no mean.
+    None where no number of items would, or where what is in doubt is no mean.
     """
-    policy, needed = case.policy, []
-    if case.worn_out:
-        return None
-    for metric in policy.gating:
+    needed = []
+    for metric in case.policy.gating:
         if metric in case.evidence.sealed and not case.won(metric):
-            found = case.evidence.sealed[metric]
-            if found.se > 0 and not case.known(metric):
-                return None  # clusters are missing, not items
-            design = found.n * (found.se / found.sd) ** 2 if found.sd else 1.0
-            effect = policy.effect - policy.threshold(metric)
-            if effect <= 0:
-                return None  # such an effect would not win however often it is measured
-            asked = (found.sd, effect, case.alpha, policy.power, len(policy.gating), design)
-            needed.append(max(0, items_needed(*asked) - found.n))
+            items = items_that_find_the_effect(case, metric, case.alpha)
+            if items is None:
+                return None
+            needed.append(max(0, items - case.evidence.sealed[metric].n))
     return max(needed, default=None)
+
+
+def items_that_find_the_effect(case: Case, metric: str, alpha: float) -> int | None:
+    """The size of an eval set on which the policy's `effect` wins a metric at this level.
+
+    None where no size is known to do: clusters are missing and not items, the effect is within the
+    margin, or the metric was not measured.
+    """
+    policy, found = case.policy, case.evidence.sealed.get(metric)
+    if found is None or (found.se > 0 and not case.known(metric)):
+        return None
+    effect = policy.effect - policy.threshold(metric)
+    if effect <= 0:
+        return None  # such an effect would not win however often it is measured
+    design = found.n * (found.se / found.sd) ** 2 if found.sd else 1.0
+    return items_needed(found.sd, effect, alpha, policy.power, len(policy.gating), design)
 
 
 def decided(

@@ -23,11 +23,12 @@ class PairResult(Record):
     first: str
     second: str
     ballots: int
-    items: int
-    wins: int  # items by majority
+    items: int  # that have closed, so that they count
+    open: int  # items with too few ballots yet
+    wins: int  # closed items by majority
     losses: int
     ties: int
-    win_rate: float  # of the first, ties as halves
+    win_rate: float | None  # of the first, ties as halves; None: no item has closed
     p: float  # two-sided exact sign test on the decided items
     e_value: float  # for "the first is better", at most the largest float
     e_value_second: float  # for "the second is better"
@@ -49,6 +50,7 @@ class Count(Record):
     ballots: int
     items: int
     reviewers: int
+    votes: int  # ballots at which an item closes, for the pairs and the majorities
     ratings: tuple[Rating, ...]  # best first
     pairs: tuple[PairResult, ...]  # of versions
     agreements: tuple[Agreement, ...]  # of every two reviewers, Cohen's kappa
@@ -57,16 +59,23 @@ class Count(Record):
     majorities: tuple[Majority, ...]
 
 
-def count(ballots: Sequence[Ballot]) -> Count:
-    """Count the ballots, in whatever order they are."""
+def count(ballots: Sequence[Ballot], votes: int = 1) -> Count:
+    """Count the ballots. Their order matters among those of one moment on one item only.
+
+    An item counts for a pair of versions by the majority of its first `votes` ballots, and not
+    before it has them: so the e-value may be looked at as ballots come in. One is the default, as
+    it is right for every file; more ballots an item tell more of it, where it was agreed on before
+    anybody looked.
+    """
     ratings = rate(ballots)
     rank = {rating.version: i for i, rating in enumerate(ratings)}
     chosen = choices(ballots, rank)
-    counted = majorities(ballots)
+    counted = majorities(ballots, votes)
     return Count(
         ballots=len(ballots),
         items=len({ballot.item for ballot in ballots}),
         reviewers=len({ballot.reviewer for ballot in ballots}),
+        votes=votes,
         ratings=ratings,
         pairs=pair_results(counted, rank),
         agreements=agreements(chosen),
@@ -88,18 +97,20 @@ def pair_results(counted: Iterable[Majority], rank: Mapping[str, int]) -> tuple[
 def pair_result(
     pair: tuple[str, str], counted: Sequence[Majority], rank: Mapping[str, int]
 ) -> PairResult:
-    won = Counter(majority.winner for majority in counted)
+    closed = [majority for majority in counted if majority.closed]
+    won = Counter(majority.winner for majority in closed)
     first, second = sorted(pair, key=lambda version: (-won[version], rank[version]))
     wins, losses = won[first], won[second]
     return PairResult(
         first=first,
         second=second,
         ballots=sum(majority.ballots for majority in counted),
-        items=len(counted),
+        items=len(closed),
+        open=len(counted) - len(closed),
         wins=wins,
         losses=losses,
         ties=won[None],
-        win_rate=(wins + won[None] / 2) / len(counted),
+        win_rate=(wins + won[None] / 2) / len(closed) if closed else None,
         p=float(stats.binomtest(wins, wins + losses).pvalue) if wins else 1.0,
         e_value=min(e_value(wins, losses), float_info.max),
         e_value_second=min(e_value(losses, wins), float_info.max),

@@ -1,13 +1,14 @@
 """People's blind ballots as files, and what they say of each item."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
 
 from project.errors import InputError
 from project.records.ballots import Ballot
 from project.records.record import Record, read_input
+from project.times import moment_of
 from project.untrusted_input import refuse_doubled_keys
 
 
@@ -17,6 +18,7 @@ class Majority(Record):
     item: str
     versions: tuple[str, str]  # by name
     ballots: int
+    closed: bool  # False: it has fewer ballots than an item closes at, and counts for nothing yet
     winner: str | None  # None: no version has more ballots than the other one and than neither
 
 
@@ -45,25 +47,52 @@ def read_ballots(path: Path) -> tuple[Ballot, ...]:
     return tuple(ballots)
 
 
-def preferences(ballots: Iterable[Ballot], champion: str, challenger: str) -> dict[str, float]:
-    """By item, how its ballots on these two prefer the challenger: 1, 0, and ½ for neither."""
-    found: dict[str, list[float]] = defaultdict(list)
+def preferences(
+    ballots: Iterable[Ballot], champion: str, challenger: str, votes: int | None = None
+) -> dict[str, float]:
+    """By item, how its ballots on these two prefer the challenger: 1, 0, and ½ for neither.
+
+    The mean of the first `votes` ballots, and items with fewer are left out; None: of all.
+    """
     worth = {challenger: 1.0, champion: 0.0, None: 0.5}
-    for ballot in ballots:
-        if set(ballot.pair) == {champion, challenger}:
-            found[ballot.item].append(worth[ballot.winner])
-    return {item: fmean(found[item]) for item in sorted(found)}
+    return {
+        item: fmean(worth[ballot.winner] for ballot in cast[:votes])
+        for (item, pair), cast in by_comparison(ballots).items()
+        if set(pair) == {champion, challenger} and is_closed(cast, votes)
+    }
 
 
-def majorities(ballots: Iterable[Ballot]) -> tuple[Majority, ...]:
-    """The majority of each item and pair of versions, by item."""
-    cast: dict[tuple[str, tuple[str, str]], Counter[str | None]] = defaultdict(Counter)
-    for ballot in ballots:
-        cast[ballot.item, ballot.pair][ballot.winner] += 1
+def majorities(ballots: Iterable[Ballot], votes: int | None = None) -> tuple[Majority, ...]:
+    """The majority of each item and pair of versions, by item: among its first `votes` ballots,
+    among all of them where None.
+
+    A majority that is counted anew with every ballot may turn, and then a test that is looked at as
+    ballots come in does not hold its level. So an item closes at a number that is fixed in advance.
+    """
     return tuple(
-        Majority(item=item, versions=pair, ballots=votes.total(), winner=leader(votes))
-        for (item, pair), votes in sorted(cast.items())
+        Majority(
+            item=item,
+            versions=pair,
+            ballots=len(cast),
+            closed=is_closed(cast, votes),
+            winner=leader(Counter(ballot.winner for ballot in cast[:votes])),
+        )
+        for (item, pair), cast in by_comparison(ballots).items()
     )
+
+
+def by_comparison(ballots: Iterable[Ballot]) -> dict[tuple[str, tuple[str, str]], list[Ballot]]:
+    """The ballots on each item and pair of versions, by item; in the order of time, and of one
+    moment in the order that they come in.
+    """
+    found: dict[tuple[str, tuple[str, str]], list[Ballot]] = defaultdict(list)
+    for ballot in sorted(ballots, key=lambda ballot: moment_of(ballot.at.upper())):
+        found[ballot.item, ballot.pair].append(ballot)
+    return dict(sorted(found.items()))
+
+
+def is_closed(cast: Sequence[Ballot], votes: int | None) -> bool:
+    return votes is None or len(cast) >= votes
 
 
 def leader(votes: Counter[str | None]) -> str | None:

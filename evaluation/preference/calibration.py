@@ -11,7 +11,7 @@ from project.canonical import digest_json
 from project.errors import InputError
 from project.records.ballots import Ballot
 from project.records.record import Record
-from project.records.scores import Calibration
+from project.records.scores import BALLOTS, Calibration
 
 LIKE_LENGTH = 0.15  # two answers are of like length when they differ by less than this share
 TIE = "tie"
@@ -82,8 +82,10 @@ def outcome(pair: PreferencePair, judgement: Judgement, won: float) -> JudgedPai
     )
 
 
-def calibrate_reviewers(ballots: Iterable[Ballot]) -> Calibration:
+def calibrate_reviewers(ballots: Iterable[Ballot], votes: int | None = None) -> Calibration:
     """Hold each ballot against the majority of the other reviewers' on the same two answers.
+
+    `votes` is at how many ballots an item closes, as ballot_files.preferences counts them.
 
     A ballot that no such majority exists for counts as unjudged: nothing is known of it.
     """
@@ -99,7 +101,7 @@ def calibrate_reviewers(ballots: Iterable[Ballot]) -> Calibration:
                 outcomes.append(JudgedPair(said=side(ballot), right=right, first=first))
             else:
                 unjudged += 1
-    return summary("ballots", outcomes, unjudged)
+    return summary(BALLOTS, outcomes, unjudged).model_copy(update={"votes": votes})
 
 
 def majority(ballots: Iterable[Ballot]) -> str | None:

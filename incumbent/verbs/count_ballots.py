@@ -10,6 +10,7 @@ from evaluation.preference.ballot_count import Count, PairResult, Sides, count
 from evaluation.preference.ballot_files import read_ballots
 from evaluation.preference.bradley_terry import Rating
 from incumbent.output import console, print_json, print_table
+from project.errors import InputError
 
 ALPHA = 0.05
 ENOUGH = 1 / ALPHA  # of an e-value
@@ -17,13 +18,19 @@ ALL = 2 * ENOUGH  # for each pair, where the ballots chose which of its two clai
 SHOWN = 10  # pairs of reviewers; --json has them all
 
 
-def count_ballots(path: Path, *, as_json: bool) -> None:
-    """Print what the ballots of a file say. Raises InputError naming file, line and field.
+def count_ballots(path: Path, *, votes: int, as_json: bool) -> None:
+    """Print what the ballots of a file say, of which an item closes at `votes`.
+
+    Raises InputError naming file, line and field, and for an even number of votes.
 
     The keys of the JSON are the fields of Count, its records as they are declared, and
     `conclusions`: the sentences of the text, as a list.
     """
-    found = count(read_ballots(path))
+    if votes % 2 == 0:
+        raise InputError(
+            "must be odd, so that two versions cannot have equally many", field="--votes"
+        )
+    found = count(read_ballots(path), votes)
     if as_json:
         sentences = [*on_ratings(found), *on_pairs(found), *on_reviewers(found), *on_sides(found)]
         print_json(found.model_dump(mode="json") | {"conclusions": sentences})
@@ -38,7 +45,7 @@ def print_count(found: Count) -> None:
     console.print("\nratings, Elo scale", style="bold")
     print_ratings(found.ratings)
     print_sentences(on_ratings(found))
-    console.print("\npairs of versions, by the majority on each item", style="bold")
+    console.print("\npairs of versions, item by item", style="bold")
     print_pairs(found.pairs)
     print_sentences(on_pairs(found))
     console.print("\nreviewers", style="bold")
@@ -81,7 +88,7 @@ def pair_cells(pair: PairResult) -> tuple[str | Text, ...]:
         f"{pair.wins:,}",
         f"{pair.losses:,}",
         f"{pair.ties:,}",
-        f"{pair.win_rate:.1%}",
+        "" if pair.win_rate is None else f"{pair.win_rate:.1%}",
         f"{pair.p:.3f}" if pair.p >= 0.001 else "<0.001",
         e_text(pair.e_value),
         Text("preferred", "green") if is_enough(pair) else Text("undecided", "yellow"),
@@ -117,18 +124,32 @@ def on_ratings(found: Count) -> list[str]:
 
 def on_pairs(found: Count) -> list[str]:
     """Which preferences there is enough evidence for, and how much would be enough for all."""
-    pairs = found.pairs
+    pairs, closing = found.pairs, closing_sentence(found)
     if len(pairs) == 1:
-        return [one_pair(pairs[0])]
+        return [one_pair(pairs[0]), closing]
     enough = sum(is_enough(pair) for pair in pairs)
     return [
         f"{enough} of {len(pairs)} pairs: E ≥ {ENOUGH:g}, enough at alpha {ALPHA} for what was to "
-        f"be shown from the start; to claim whatever comes out, ask E ≥ {ALL * len(pairs):,g}"
+        f"be shown from the start; to claim whatever comes out, ask E ≥ {ALL * len(pairs):,g}",
+        closing,
     ]
+
+
+def closing_sentence(found: Count) -> str:
+    """By which of its ballots an item counts, without which E could not be looked at any time."""
+    by = "its first ballot" if found.votes == 1 else f"the majority of its first {found.votes}"
+    sentences = [f"an item counts by {by}: fix that number (--votes) before you look"]
+    if waiting := sum(pair.open for pair in found.pairs):
+        sentences.append(f"{waiting:,} items have fewer ballots and do not count yet")
+    if later := sum(max(0, majority.ballots - found.votes) for majority in found.majorities):
+        sentences.append(f"{later:,} later ballots count for ratings and agreement only")
+    return "; ".join(sentences)
 
 
 def one_pair(pair: PairResult) -> str:
     e = e_text(pair.e_value)
+    if not pair.items:
+        return f"nothing is known of {pair.first} and {pair.second} yet: no item has closed"
     if pair.wins == pair.losses:
         return f"neither {pair.first} nor {pair.second} is preferred: {pair.wins} items each"
     if is_enough(pair):

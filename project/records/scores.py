@@ -121,6 +121,10 @@ class MetricEvidence(Record):
     df: float  # effective clusters less one
     wins: int  # items on which the challenger is better
     losses: int
+    # The same of whole clusters, for an e-value: a cluster counts by most of its items, once all of
+    # them were judged. None: it was not asked, or each item is a cluster of its own.
+    clusters_won: Annotated[int | None, LATER] = None
+    clusters_lost: Annotated[int | None, LATER] = None
     p: float  # one-sided, of "not better than the margin asks"
     bootstrap: tuple[float, float]  # central 90 % interval of the cluster bootstrap
 
@@ -128,6 +132,16 @@ class MetricEvidence(Record):
     def own_score(self) -> float:
         """The challenger's mean; of a preference the mean win probability."""
         return 0.5 + self.diff if self.challenger_mean is None else self.challenger_mean
+
+    @property
+    def independent(self) -> tuple[int, int]:
+        """Wins and losses that do not depend on each other: of clusters where counted."""
+        if self.clusters_won is None or self.clusters_lost is None:
+            return self.wins, self.losses
+        return self.clusters_won, self.clusters_lost
+
+
+BALLOTS = "ballots"  # the source of preference that people are
 
 
 class Calibration(Record):
@@ -149,6 +163,8 @@ class Calibration(Record):
     matched_accuracy: float | None
     matched_longer: float | None
     matched_shorter: float | None
+    # Of ballots, at how many an item closes. None: it never does, as every ballot counts.
+    votes: Annotated[int | None, LATER] = None
 
     @property
     def advisory(self) -> str | None:
@@ -220,6 +236,8 @@ class Evidence(Record):
     slices: dict[str, Measured]  # of the sealed part
     general: dict[str, Measured] = Field(default={})  # general ability: all items, then each slice
     reference: Measured = Field(default={})  # against the regression baseline, sealed
+    # True: scores against that baseline were there, whatever could be measured on them.
+    reference_given: Annotated[bool | None, LATER] = None
     few_shot: Measured = Field(default={})  # against the base with a few-shot prompt, sealed
     calibration: Calibration | None = None
     usage: dict[str, Usage] = Field(default={})  # by system

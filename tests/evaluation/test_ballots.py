@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evaluation.evaluation_settings import PreferenceParams
 from evaluation.preference.agreement import cohen_kappa, fleiss_kappa, jackknife_error
 from evaluation.preference.ballot_count import count
 from evaluation.preference.ballot_files import majorities, preferences, read_ballots
@@ -153,7 +154,75 @@ def test_a_majority_needs_more_ballots_than_anything_else(
         for i, name in enumerate(cast)
     ]
     (found,) = majorities(ballots)
-    assert (found.winner, found.ballots) == (winner, len(cast))
+    assert (found.winner, found.ballots, found.closed) == (winner, len(cast), True)
+
+
+def series(item: int, *winners: str, minute: int = 0) -> list[Ballot]:
+    """One ballot a minute on an item, by another reviewer each time; `-` is a tie."""
+    return [
+        at(
+            vote(item, "A", "B", f"r{i}", choice="tie") if name == "-" else by(item, name, i),
+            i + minute,
+        )
+        for i, name in enumerate(winners)
+    ]
+
+
+def by(item: int, winner: str, reviewer: int) -> Ballot:
+    return vote(item, winner, "B" if winner == "A" else "A", f"r{reviewer}")
+
+
+def at(ballot: Ballot, minute: int) -> Ballot:
+    return ballot.model_copy(update={"at": f"2026-01-31T12:{minute:02}:00Z"})
+
+
+def test_an_item_closes_at_its_first_ballots_whatever_comes_later() -> None:
+    ballots = [*series(1, *"ABBB"), *series(2, *"BAAA"), *series(3, *"AA"), *series(4, *"A-B")]
+    shuffled = random.Random(3).sample(ballots, len(ballots))
+    found = {m.item: (m.winner, m.closed, m.ballots) for m in majorities(shuffled, 3)}
+    assert found == {
+        "i001": ("B", True, 4),
+        "i002": ("A", True, 4),
+        "i003": ("A", False, 2),
+        "i004": (None, True, 3),
+    }
+    assert {m.item: m.winner for m in majorities(shuffled, 1)} == {
+        "i001": "A",
+        "i002": "B",
+        "i003": "A",
+        "i004": "A",
+    }
+    assert preferences(shuffled, "B", "A", 3) == {"i001": 1 / 3, "i002": 2 / 3, "i004": 0.5}
+
+
+def test_the_first_ballot_is_the_first_in_time_in_any_time_zone_and_then_in_the_file() -> None:
+    early = by(1, "A", 0).model_copy(update={"at": "2026-01-31T12:30:00.5+05:30"})  # 07:00:00.5 UTC
+    late = by(1, "B", 1).model_copy(update={"at": "2026-01-31t07:00:01z"})
+    same = [by(2, "B", 0), by(2, "A", 1)]
+    assert [m.winner for m in majorities([late, early, *same], 1)] == ["A", "B"]
+    assert [m.winner for m in majorities([early, late, *reversed(same)], 1)] == ["A", "A"]
+
+
+def test_what_an_item_said_when_it_closed_never_changes_as_ballots_come_in() -> None:
+    rng = random.Random(7)
+    items = rng.sample([*range(8)] * 7, 56)
+    ballots = [at(by(item, rng.choice("AB"), i), i) for i, item in enumerate(items)]
+    for votes in (1, 3, 5):
+        known: dict[str, str | None] = {}
+        for seen in range(1, len(ballots) + 1):
+            closed = {m.item: m.winner for m in majorities(ballots[:seen], votes) if m.closed}
+            assert known.items() <= closed.items()
+            known = closed
+        assert len(known) == 8
+
+
+def test_a_setting_of_votes_is_odd_and_changes_nothing_where_it_is_not_made() -> None:
+    given = {"source": "ballots", "ballots": "datasets/ballots/b.jsonl"}
+    plain = PreferenceParams.model_validate(given)
+    assert b"votes" not in plain.canonical()
+    assert PreferenceParams.model_validate(given | {"votes": 3}).digest != plain.digest
+    with pytest.raises(ValueError, match="must be odd"):
+        PreferenceParams.model_validate(given | {"votes": 2})
 
 
 # --- agreement ----------------------------------------------------------------------------------
@@ -334,8 +403,16 @@ def test_a_pair_is_weighed_by_the_majority_on_each_item(
 def test_a_majority_of_three_is_one_item() -> None:
     ballots = [vote(i, "A", "B", reviewer) for i in range(4) for reviewer in ("ann", "bob")]
     ballots += [vote(i, "B", "A", "cy") for i in range(4)]
-    (pair,) = count(ballots).pairs
-    assert (pair.ballots, pair.items, pair.wins, pair.losses) == (12, 4, 4, 0)
+    (pair,) = count(ballots, votes=3).pairs
+    assert (pair.ballots, pair.items, pair.open, pair.wins, pair.losses) == (12, 4, 0, 4, 0)
+
+
+def test_items_with_too_few_ballots_count_for_nothing_yet() -> None:
+    ballots = [*series(1, *"AAB"), *series(2, *"AA")]
+    (pair,) = count(ballots, votes=3).pairs
+    assert (pair.items, pair.open, pair.wins, pair.win_rate) == (1, 1, 1, 1.0)
+    (pair,) = count(series(2, *"AA"), votes=3).pairs
+    assert (pair.items, pair.open, pair.win_rate, pair.p, pair.e_value) == (0, 1, None, 1.0, 1.0)
 
 
 def test_an_e_value_beyond_all_floats_is_the_largest_one() -> None:
@@ -369,9 +446,12 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def mixed(seed: int = 0) -> list[Ballot]:
     rng = random.Random(seed)
     return [
-        vote(item, winner, loser, reviewer, choice=rng.choice([None, None, "tie", "both_bad"]))
+        at(
+            vote(item, winner, loser, reviewer, choice=rng.choice([None, None, "tie", "both_bad"])),
+            minute,
+        )
         for item in range(60)
-        for reviewer in ("ann", "bob", "cy")
+        for minute, reviewer in enumerate(("ann", "bob", "cy"))
         for winner, loser in [rng.choice([("B", "A"), ("B", "A"), ("A", "C"), ("C", "B")])]
     ]
 
@@ -400,6 +480,46 @@ def test_it_says_in_a_sentence_what_the_ballots_mean(
     write_records(path, ballots)
     assert run(monkeypatch, str(path)) == 0
     assert sentence in capsys.readouterr().out.replace(" \n", " ")
+
+
+@pytest.mark.parametrize(
+    ("votes", "sentence"),
+    [
+        ("1", "by its first ballot: fix that number (--votes) before you look; 3 later ballots"),
+        ("3", "by the majority of its first 3: fix that number (--votes) before you look; 1 items"),
+        ("3", "1 items have fewer ballots and do not count yet"),
+        ("5", "nothing is known of A and B yet: no item has closed"),
+    ],
+)
+def test_it_says_by_which_ballots_an_item_counts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    votes: str,
+    sentence: str,
+) -> None:
+    path = tmp_path / "b.jsonl"
+    write_records(path, [*series(1, *"AAB"), *series(2, *"AA")])
+    assert run(monkeypatch, str(path), "--votes", votes) == 0
+    assert sentence in capsys.readouterr().out.replace(" \n", " ").replace("\n", " ")
+
+
+def test_a_number_of_votes_that_can_end_even_is_bad_usage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "b.jsonl"
+    write_records(path, votes(2, 1))
+    assert run(monkeypatch, str(path), "--votes", "2") == 2
+    assert "--votes: must be odd" in capsys.readouterr().err
+
+
+def test_more_versions_than_anybody_would_wait_for_are_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "b.jsonl"
+    write_records(path, [vote(i, f"v{i}", f"v{i + 1}") for i in range(8000)])
+    assert run(monkeypatch, str(path)) == 2
+    assert "there are 8001 versions, and at most 200 can be rated" in capsys.readouterr().err
 
 
 def test_json_has_all_that_was_found(

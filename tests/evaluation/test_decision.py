@@ -108,11 +108,45 @@ def test_a_budget_that_was_earned_allows_more_but_never_more_than_alpha() -> Non
     assert levels == [alpha_at(0.05, 1), alpha_at(0.06, 1), 0.05]
 
 
-def test_a_worn_out_eval_set_promotes_nobody() -> None:
+def test_whoever_wins_at_a_late_look_is_promoted_and_hears_of_no_wear() -> None:
     decision = decide(table(BETTER), Policy(), opening=60)
+    assert decision.verdict is Verdict.PROMOTE
+    assert not [reason for reason in decision.reasons if "worn out" in reason]
+
+
+@pytest.mark.parametrize(
+    ("look", "level", "needed"), [(9, "0.00038", 215), (60, "8.4e-06", 331), (300, "3.4e-07", 425)]
+)
+def test_a_hold_late_in_the_count_says_what_a_fresh_eval_set_would_bring(
+    look: int, level: str, needed: int
+) -> None:
+    decision = decide(table(EQUAL | {"preference": 0.2}, noise=0.115), Policy(), look)
     assert decision.verdict is Verdict.HOLD
-    assert decision.reasons[0].startswith("the sealed eval set is worn out")
-    assert decision.needed is None
+    assert decision.reasons[0].startswith("rougeL differs by +0.000")  # the doubts come first
+    assert decision.reasons[-1] == (
+        f"the sealed eval set is worn out by looks: this one is judged at alpha {level}, a first "
+        "look at a fresh eval set at 0.0304, where about 133 items find a difference of 0.02"
+    )
+    assert decision.needed == needed
+
+
+def test_no_fresh_eval_set_is_advised_early_to_the_rejected_or_where_it_asks_for_no_less() -> None:
+    held, rejected = table(EQUAL), table(EQUAL | {"rougeL": -0.1})
+    eager = Policy(alpha_floor=0.04)  # above the level of any first look
+    for scores, policy, look in (
+        (held, Policy(), 5),
+        (rejected, Policy(), 60),
+        (held, eager, 1),
+    ):
+        decision = decide(scores, policy, look)
+        assert decision.verdict is not Verdict.PROMOTE
+        assert "worn out" not in decision.reasons[-1]
+
+
+def test_a_fresh_eval_set_gets_no_size_where_none_is_known_to_do() -> None:
+    policy = Policy(margins={"rougeL": 0.02}, effect=0.02)
+    advice = decide(table(EQUAL), policy, 60).reasons[-1]
+    assert advice.endswith("a first look at a fresh eval set at 0.0304")
 
 
 def test_a_hold_says_how_many_items_would_settle_it() -> None:
@@ -288,12 +322,107 @@ def test_a_promotion_may_not_trade_away_general_ability(
     assert decision.reasons[0].startswith(reason)
 
 
+def since(scores: ScoreTable, gains: Gains) -> ScoreTable:
+    """The same challenger on the same items, better than the regression baseline by the gains."""
+    spread = (0.1 * np.linspace(-1, 1, len(scores.items))).tolist()
+    items = tuple(
+        item.model_copy(
+            update={
+                "champion": {m: v - gains[m] - s for m, v in item.challenger.items()},
+                "preference": None,
+            }
+        )
+        for item, s in zip(scores.items, spread, strict=True)
+    )
+    return ScoreTable(pins=None, items=items)
+
+
+def with_item(scores: ScoreTable, at: int, **change: Any) -> ScoreTable:
+    items = list(scores.items)
+    items[at] = items[at].model_copy(update=change)
+    return scores.model_copy(update={"items": tuple(items)})
+
+
+def without(scores: ScoreTable, *metrics: str) -> ScoreTable:
+    """The same table without some metrics."""
+    items = tuple(
+        item.model_copy(
+            update={
+                side: {m: v for m, v in getattr(item, side).items() if m not in metrics}
+                for side in SIDES
+            }
+        )
+        for item in scores.items
+    )
+    return scores.model_copy(update={"items": items})
+
+
+def one_cluster(scores: ScoreTable) -> ScoreTable:
+    items = tuple(item.model_copy(update={"cluster": "all"}) for item in scores.items)
+    return scores.model_copy(update={"items": items})
+
+
+def test_a_regression_baseline_that_cannot_be_measured_holds() -> None:
+    scores = table(BETTER)
+    unlike = "quality since the regression baseline could not be measured"
+    reference = since(scores, BETTER)
+    assert decide(scores, Policy(), reference=reference).verdict is Verdict.PROMOTE
+    for given, reason in (
+        (without(reference, "rougeL", "semantic"), f"{unlike}: fewer than two clusters"),
+        (without(reference, "semantic"), f"{unlike} in semantic: it was not scored against it"),
+    ):
+        decision = decide(scores, Policy(), reference=given)
+        assert decision.verdict is Verdict.HOLD
+        assert decision.reasons[0].startswith(reason)
+    by_preference = Policy(gating=["preference"])
+    decision = decide(scores, by_preference, reference=reference)
+    assert decision.reasons == (f"{unlike}: no gating metric was scored against it",)
+
+
+def test_a_regression_baseline_on_one_cluster_holds_like_all_that_is_of_one() -> None:
+    scores = one_cluster(table(BETTER))
+    evidence = weigh(scores, Policy(), reference=since(scores, BETTER))
+    assert (evidence.reference, evidence.reference_given) == ({}, True)
+    measured = evidence.model_copy(update={"sealed": weigh(table(BETTER), Policy()).sealed})
+    decision = rule(measured, Policy(), 1)
+    assert decision.verdict is Verdict.HOLD
+    assert decision.reasons == (
+        "quality since the regression baseline could not be measured: fewer than two clusters, or "
+        "no metric",
+    )
+
+
+def test_evidence_without_a_regression_baseline_keeps_its_bytes() -> None:
+    assert b"reference_given" not in weigh(table(BETTER), Policy()).canonical()
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"item": "other"}, "the table against the regression baseline lacks item 'i7'"),
+        ({"item": "a"}, "the score table lacks item 'a'"),
+        ({"cluster": "c"}, "item 'i7' is in another cluster"),
+        (
+            {"challenger": {"rougeL": 0.9, "semantic": 0.5}, "champion": {"rougeL": 0.0}},
+            "the challenger has rougeL 0.42.* on item 'i7', and 0.9 in the table against",
+        ),
+    ],
+)
+def test_a_table_against_the_baseline_is_of_the_same_items_and_challenger(
+    change: dict[str, Any], complaint: str
+) -> None:
+    scores = table(BETTER)
+    reference = with_item(since(scores, BETTER), 7, **change)
+    with pytest.raises(InputError, match=complaint):
+        decide(scores, Policy(), reference=reference)
+
+
 def test_small_permitted_losses_do_not_add_up() -> None:
     policy = Policy(kind="guarded", margins={"rougeL": 0.05, "semantic": 0.05})
     tonight = EQUAL | {"rougeL": -0.02, "preference": 0.2}
     since_baseline = EQUAL | {"rougeL": -0.08}
     assert decide(table(tonight), policy).verdict is Verdict.PROMOTE
-    decision = decide(table(tonight), policy, reference=table(since_baseline))
+    decision = decide(table(tonight), policy, reference=since(table(tonight), since_baseline))
     assert decision.verdict is Verdict.REJECT
     assert decision.reasons[0] == (
         "quality since the regression baseline is clearly worse in rougeL: -0.080 on 60 items"
@@ -361,6 +490,64 @@ def test_ballots_are_judged_by_an_e_value_that_may_be_looked_at_any_time() -> No
     assert decision.reasons[0] == (
         "preference: 7 wins and 0 losses give an e-value of 31.9, and 32.9 is needed"
     )
+
+
+def clustered(preferences: dict[str, list[float | None]]) -> ScoreTable:
+    """Items by cluster, each with a preference; better in all other metrics, and many alone."""
+    judged = [(name, p) for name, several in preferences.items() for p in several]
+    items = list(table(BETTER, n=len(judged)).items)
+    for i, (cluster, preference) in enumerate(judged):
+        items[i] = items[i].model_copy(update={"cluster": cluster, "preference": preference})
+    return ScoreTable(pins=None, items=tuple(items))
+
+
+def test_an_e_value_counts_a_cluster_once_by_most_of_its_items() -> None:
+    policy = Policy(preference_test="e-value", unjudged_cap=1)
+    alone: dict[str, list[float | None]] = {f"a{i}": [1.0] for i in range(6)}
+    parts: dict[str, list[float | None]] = {
+        "won": [1.0, 1.0, 0.0],
+        "lost": [0.0, 0.0, 0.5],
+        "tied": [1.0, 0.0],
+        "open": [1.0, 1.0, None],
+    }
+    found = weigh(clustered(alone | parts), policy).sealed["preference"]
+    assert (found.wins, found.losses) == (11, 4)  # items, as people read them
+    assert found.independent == (7, 1)
+    assert decide(clustered(alone | parts), policy).reasons[0] == (
+        "preference: 7 wins and 1 losses of whole clusters give an e-value of 6.97, and 32.9 is "
+        "needed"
+    )
+
+
+def test_one_document_of_many_items_wins_no_e_value() -> None:
+    policy = Policy(preference_test="e-value", gating=["preference"])
+    one_voice: dict[str, list[float | None]] = {"big": [1.0] * 30, "a": [1.0], "b": [1.0]}
+    many = {f"a{i}": votes for i, votes in enumerate([[1.0]] * 8)}
+    assert decide(clustered(one_voice), policy).verdict is Verdict.HOLD
+    decision = decide(clustered({**many}), policy)
+    assert decision.reasons == (
+        "preference is better by +0.500, 8 wins and 0 losses give an e-value of 56.8",
+    )
+
+
+def test_evidence_without_clusters_keeps_its_bytes() -> None:
+    assert (
+        b"clusters_won" not in weigh(ballots(8, 0), Policy(preference_test="e-value")).canonical()
+    )
+    assert (
+        b"clusters_won" not in weigh(clustered({"a": [1.0] * 9, "b": [0.0]}), Policy()).canonical()
+    )
+
+
+def test_an_e_value_of_ballots_asks_that_items_close() -> None:
+    policy = Policy(preference_test="e-value")
+    people = calibration(source="ballots", longer_accuracy=None)
+    evidence = weigh(ballots(8, 0), policy, calibration=people)
+    closing = evidence.model_copy(update={"calibration": people.model_copy(update={"votes": 3})})
+    assert rule(evidence, policy, 1).verdict is Verdict.HOLD
+    assert "set `votes` in evaluation.preference" in unqualified(evidence, policy)[0]
+    assert rule(closing, policy, 1).verdict is Verdict.PROMOTE
+    assert b"votes" not in people.canonical()
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,11 @@ def test_general_ability_and_the_reference_can_be_given(tmp_path: Path) -> None:
         for i in range(100)
     ]
     general = write(tmp_path / "general.jsonl", suite)
-    reference = write(tmp_path / "reference.jsonl", lines(gain=-0.2))
+    earlier = [
+        item | {"champion": {m: v + 0.2 - 0.01 * (i % 2) for m, v in item["challenger"].items()}}
+        for i, item in enumerate(lines())
+    ]
+    reference = write(tmp_path / "reference.jsonl", earlier)
     found = json.loads(
         run(path, "--json", "--general", str(general), "--reference", str(reference)).stdout
     )
@@ -148,6 +152,16 @@ def test_general_ability_and_the_reference_can_be_given(tmp_path: Path) -> None:
         "general ability",
         "quality since the regression baseline",
     ]
+
+
+def test_a_reference_of_another_challenger_names_file_item_and_metric(tmp_path: Path) -> None:
+    path = write(tmp_path / "scores.jsonl", lines())
+    reference = write(tmp_path / "reference.jsonl", lines(gain=0.3))
+    failed = run(path, "--reference", str(reference))
+    assert isinstance(failed.exception, InputError)
+    assert str(failed.exception).startswith(
+        f"{path}: the challenger has rougeL 0.55 on item 'i0', "
+    )
 
 
 def test_a_missing_gating_metric_names_the_file(tmp_path: Path) -> None:

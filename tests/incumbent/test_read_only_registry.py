@@ -1,0 +1,113 @@
+"""Whoever may read a registry and not write to it can ask it everything, and change nothing."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evaluation.decision.evidence import weigh
+from evaluation.decision.policy import Policy
+from evaluation.decision.rule import rule
+from registry.store import Registry
+from tests.conftest import ROOT
+from tests.evaluation.test_decision import BETTER, EQUAL, table
+from tests.places import submit
+from tests.registries.make import ROOT as OLD
+
+# Root may write anywhere, but for this.
+POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] * (os.getuid() == 0)
+READING = ["status", "versions", "show 1", "history", "verify", "why 1", "export 1 --to {to}/copy"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The state of a project with one version that was decided on; closed, as after a verb."""
+    Path("params.yaml").write_text("registry:\n  family: test\n")
+    with Registry.here() as registry:
+        version = submit(registry, "a", tmp_path / "adapters")
+        evidence = weigh(table(BETTER), Policy(), dev=table(EQUAL))
+        registry.record_decision(version.number, rule(evidence, Policy(), None), evidence, Policy())
+    return tmp_path / "home"
+
+
+def file_of(home: Path) -> Path:
+    return home / "registry" / "registry.db"
+
+
+def fix(folder: Path, *, writable: bool = False) -> None:
+    """Take every right to write away below a folder, or give it back."""
+    for place in (folder, *folder.rglob("*")):
+        place.chmod(place.stat().st_mode | 0o200 if writable else place.stat().st_mode & ~0o222)
+
+
+def run(verb: str) -> subprocess.CompletedProcess[str]:
+    """Run a verb as somebody whose rights count."""
+    code = "from incumbent.cli import main; main()"
+    return subprocess.run(
+        [*POWERLESS, sys.executable, "-c", code, *verb.split()],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("verb", READING)
+def test_a_reading_verb_needs_no_right_to_write(home: Path, tmp_path: Path, verb: str) -> None:
+    fix(home)
+    before = {path: path.stat().st_mtime_ns for path in home.rglob("*")}
+    done = run(verb.format(to=tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before
+
+
+@pytest.mark.parametrize("verb", ["alias best --to 1", "reject 1 --reason no"])
+def test_a_writing_verb_says_that_it_cannot(home: Path, verb: str) -> None:
+    fix(home)
+    done = run(verb)
+    assert done.returncode == 1
+    assert "could not be written, and nothing was changed: attempt to write a readonly" in (
+        done.stderr.replace("\n", " ")
+    )
+    fix(home, writable=True)
+    with Registry.here() as registry:
+        assert [event.kind for event in registry.history()] == ["submit", "decide"]
+
+
+def test_what_was_committed_a_moment_ago_is_read_while_others_write(home: Path) -> None:
+    with Registry.here() as registry:
+        registry.point("best", 1, "named first", expected=None)
+        assert Path(f"{file_of(home)}-shm").exists()
+        fix(home)
+        assert "named first" in run("history").stdout
+        fix(home, writable=True)
+        registry.point("last", 1, "named later", expected=None)
+        fix(home)
+        assert "named later" in run("history").stdout
+
+
+def test_what_a_writer_that_died_committed_is_read_too(home: Path, tmp_path: Path) -> None:
+    """Its log still holds that, and nobody may fold it into the file."""
+    with Registry.here() as registry:
+        registry.point("best", 1, "named first", expected=None)
+        for part in (file_of(home), Path(f"{file_of(home)}-wal")):
+            shutil.copy(part, tmp_path)
+    for part in tmp_path.glob("registry.db*"):
+        shutil.copy(part, home / "registry")
+    fix(home)
+    assert "named first" in run("history").stdout
+
+
+def test_an_old_schema_that_cannot_be_brought_up_to_date_says_so(home: Path) -> None:
+    shutil.rmtree(home)
+    shutil.copytree(OLD / "before-numerics", home / "registry")
+    old = sqlite3.connect(file_of(home)).execute("SELECT * FROM alembic_version").fetchone()[0]
+    fix(home)
+    done = run("status")
+    assert done.returncode == 1
+    assert f"schema is {old}, this version of Incumbent needs" in done.stderr.replace("\n", " ")
+    assert "cannot be written to" in done.stderr.replace("\n", " ")
