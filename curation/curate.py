@@ -3,39 +3,132 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from curation.curation_settings import CurateParams
-from project.canonical import digest_json
+from curation.splitting.accepted_rows import Placed, acceptances, extended, place
+from curation.splitting.eval_sets import Changes, read_changes, retired_ids
+from curation.splitting.lots import lot, side
 from project.errors import InputError
 from project.files import staged_folder
 from project.near_duplicates import near_duplicate_groups
-from project.paths import CURATED, RAW
-from project.records.data import Message, Row, Split
+from project.paths import CURATED, RAW, SEEN
+from project.records.data import Message, Row, SeenItem, SeenItems, Split
 from project.records.record import write_records
 from project.settings import load
+
+
+@dataclass(frozen=True)
+class Curated:
+    """The parts, and what was done to get them."""
+
+    parts: dict[Split, list[Row]]
+    distinct: int  # base rows without repeats
+    kept: int  # of those, without surplus near-duplicates
+    accepted: list[Placed]
+    retired: int  # accepted rows that left with a rotation
 
 
 def main() -> None:
     params = load(CurateParams)
     raw = Row.read_lines(RAW)
+    refuse_unknown_sources(params, raw)
+    made = curate(raw, read_changes(), params)
+    seen = seen_items(made)
+    with staged_folder(CURATED) as draft:
+        for part, chosen in made.parts.items():
+            write_records(draft / f"{part}.jsonl", chosen)
+    SeenItems(items=tuple(seen)).write(SEEN)
+    sizes = ", ".join(f"{len(chosen)} {part}" for part, chosen in made.parts.items())
+    print(
+        f"{len(raw)} rows, {made.distinct} without repeats, {made.kept} without surplus "
+        f"near-duplicates; taken: {sizes}"
+    )
+    for line in said_of_accepted(made, seen):
+        print(line)
+
+
+def curate(raw: Sequence[Row], changes: Changes, params: CurateParams) -> Curated:
+    """Split the rows that nobody had to accept, as if there were no others; then add the accepted.
+
+    Pure: the same rows, changes and settings give the same parts. Raises InputError where rows and
+    changes do not agree.
+    """
+    rows = list(map(clean, raw))
+    base = [row for row in rows if row.source not in params.accepted]
+    distinct = list(unrepeated(corrected(base, params.train_only)))
+    lots, grouped = draw(distinct, near_duplicate_groups(distinct, params.similarity), params)
+    batches = acceptances([row for row in rows if row.source in params.accepted], changes)
+    sides = [(row, side(lots[row.group], params)) for row in grouped]
+    placed = place(sides, batches, params)
+    families = [*grouped, *(one.row for one in placed)]
+    kept = list(thinned(grouped, params))
+    parts = split(unretired(kept, families, changes), lots, params)
+    retired = 0
+    for part, own in parts.items():
+        new = [one.row for one in placed if one.part is part]
+        there = unretired(new, families, changes)
+        retired += len(new) - len(there)
+        parts[part] = extended(own, there, part, params)
+    return Curated(parts, len(distinct), len(kept), placed, retired)
+
+
+def refuse_unknown_sources(params: CurateParams, raw: Iterable[Row]) -> None:
     if unknown := sorted(set(params.train_only) - {row.source for row in raw}):
         raise InputError(
             f"no row has the source {unknown[0]!r}",
             file="params.yaml",
             field="curation.curate.train_only",
         )
-    distinct = list(unrepeated(corrected(map(clean, raw), params.train_only)))
-    lots, grouped = draw(distinct, near_duplicate_groups(distinct, params.similarity), params)
-    kept = list(thinned(grouped, params))
-    parts = split(kept, lots, params)
-    with staged_folder(CURATED) as draft:
-        for part, chosen in parts.items():
-            write_records(draft / f"{part}.jsonl", chosen)
-    sizes = ", ".join(f"{len(chosen)} {part}" for part, chosen in parts.items())
-    print(
-        f"{len(raw)} rows, {len(distinct)} without repeats, {len(kept)} without surplus "
-        f"near-duplicates; taken: {sizes}"
+
+
+def seen_items(made: Curated) -> list[SeenItem]:
+    """The items of which an accepted row is a near-duplicate, in their order.
+
+    They stay: if traffic could remove an item, users would choose what a model is judged by.
+    """
+    by: dict[str, list[str]] = {}
+    for one in made.accepted:
+        for item in one.near:
+            by.setdefault(item, []).append(one.row.id)
+    return [
+        SeenItem(item=row.id, part=part, rows=tuple(by[row.id]))
+        for part in (Split.DEV, Split.SEALED)
+        for row in made.parts[part]
+        if row.id in by
+    ]
+
+
+def said_of_accepted(made: Curated, seen: Collection[SeenItem]) -> Iterator[str]:
+    """What became of the accepted rows, in words; nothing where there are none."""
+    if not made.accepted:
+        return
+    taken = {row.id for rows in made.parts.values() for row in rows}
+    there = Counter(o.part for o in made.accepted if o.part and o.row.id in taken)
+    left = Counter(o.why for o in made.accepted if not o.part)
+    left["that left with a rotation"] = made.retired
+    left["that wait: accepted_share allows no more of them"] = (
+        len(made.accepted) - there.total() - left.total()
     )
+    yield f"{len(made.accepted)} of them accepted: " + ", ".join(
+        f"{there[part]} {part}" for part in Split
+    )
+    for why, count in left.items():
+        if count:
+            yield f"  left out: {count} {why}"
+    if seen:
+        yield f"  {len(seen)} items were seen in traffic; they stay, and are named in {SEEN}"
+
+
+def unretired(rows: Iterable[Row], families: Sequence[Row], changes: Changes) -> list[Row]:
+    """The rows that no rotation let leave, nor a near-duplicate of theirs.
+
+    What left is not trained on either: a version that had learnt it would be compared on it with
+    champions of that time, in `incumbent reevaluate` or after a rollback.
+    """
+    retired = retired_ids(changes)
+    gone = {row.group for row in families if row.id in retired}
+    return [row for row in rows if row.group not in gone]
 
 
 def clean(row: Row) -> Row:
@@ -70,14 +163,11 @@ def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:
-    """Pass on at most max_per_group rows of a group: those for training only, then the sources
-    that come first, then by lots.
-    """
+    """Pass on at most max_per_group rows of a group: those for training only, then by lots."""
     taken: Counter[str] = Counter()
 
-    def rank(row: Row) -> tuple[bool, bool, float]:
-        source, own = row.source, lot(params.seed, row.id)
-        return source not in params.train_only, source not in params.first, own
+    def rank(row: Row) -> tuple[bool, float]:
+        return row.source not in params.train_only, lot(params.seed, row.id)
 
     for row in sorted(rows, key=rank):
         taken[row.group] += 1
@@ -111,15 +201,3 @@ def split(
         parts[side(lots[row.group], params)].append(row)
     limits = {Split.TRAIN: params.train, Split.DEV: params.dev, Split.SEALED: params.sealed}
     return {part: chosen[: limits[part]] for part, chosen in parts.items()}
-
-
-def side(lot: float, params: CurateParams) -> Split:
-    """Low lots are sealed, high ones train: see `draw` for why in this order."""
-    if lot < params.sealed_share:
-        return Split.SEALED
-    return Split.DEV if lot < params.sealed_share + params.dev_share else Split.TRAIN
-
-
-def lot(seed: int, name: str) -> float:
-    """A number in [0, 1) that is a function of seed and name, spread evenly over names."""
-    return int(digest_json([seed, name])[:13], 16) / 16**13

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
+from project.near_duplicates import SIMILARITY
 from project.settings import Settings
 
 
@@ -43,8 +44,9 @@ class CollectParams(Settings):
 
 class CurateParams(Settings):
     max_per_group: PositiveInt | None = None  # rows kept of a group of near-duplicates; null: all
-    # Answers whose words overlap this much are near-duplicates.
-    similarity: float = Field(default=0.8, gt=0, le=1)
+    # Prompts, or answers, whose words overlap this much are near-duplicates. It is at most what
+    # the ledger of looks goes by: what is the same set there must be one family here.
+    similarity: float = Field(default=SIMILARITY, gt=0, le=SIMILARITY)
     dev_share: float = Field(default=0.15, gt=0, lt=1)  # of the groups
     sealed_share: float = Field(default=0.25, gt=0, lt=1)
     train: PositiveInt | None = None  # rows taken of each part; null: all
@@ -54,9 +56,17 @@ class CurateParams(Settings):
     # Sources (file names) whose rows are for training only, with all their near-duplicates. They
     # come first, and replace the rows that ask the same.
     train_only: tuple[str, ...] = ()
-    # Sources whose rows are taken first of each part, such as what was labelled since: where the
-    # number of rows is limited, the older ones are replayed beside them.
-    first: tuple[str, ...] = ()
+    # Sources (file names) whose rows count once somebody accepted them: datasets/eval_sets.jsonl
+    # says which. They go beside the other rows, which are curated as if these were not there.
+    accepted: tuple[str, ...] = ("labelled.jsonl",)
+    # At most this share of training, of dev and of sealed are accepted rows; the rest waits.
+    accepted_share: float = Field(default=0.5, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def a_source_is_of_one_kind(self) -> Self:
+        if both := set(self.accepted) & set(self.train_only):
+            raise ValueError(f"{min(both)} is in accepted and in train_only: choose one")
+        return self
 
 
 class ValidateParams(Settings):

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from project.errors import IncumbentError
-from project.paths import DATASET, GATE_PAGE, GATE_REPORT, rows_of
+from project.paths import CURATED, DATASET, GATE_PAGE, GATE_REPORT, rows_of
 from project.records.data import DatasetVersion, GateReport, Row, Severity, Split
 
 LOCK = Path("dvc.lock")
@@ -37,4 +37,4 @@ def dvc_revision() -> str | None:
     """DVC's checksum of the curated folder, as the lock file has it after stage `curate`."""
     stages = yaml.safe_load(LOCK.read_bytes())["stages"] if LOCK.exists() else {}
     outputs = stages.get("curate", {}).get("outs", [])
-    return next((out["md5"] for out in outputs), None)
+    return next((out["md5"] for out in outputs if Path(out["path"]) == CURATED), None)

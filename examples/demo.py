@@ -4,6 +4,7 @@
 answers and real training, on fewer rows than `make run`: it shows the loop, not the best scores.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -26,14 +27,14 @@ from curation.sources.python_api import read_package
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.systems import check_out_adapter
+from monitoring.monitoring_settings import TriggerParams
 from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
 from project.model_pins import embedded_base, pinned_folder
-from project.paths import EVIDENCE
 from project.records.adapters import AdapterVersion
 from project.records.data import Row
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
-from project.records.scores import Evidence
+from project.records.scores import Evidence, Measured
 from project.records.traffic import Feedback, Traffic
 from project.settings import load
 from registry.store import Registry
@@ -44,10 +45,11 @@ PLACE = ROOT / ".incumbent" / "demo"
 OLD = ("numpy", "pandas", "scipy", "sklearn")
 NEW = ("torch", "transformers")
 START = date(2026, 3, 2)
-BEFORE, QUIET, DRIFTED, AFTER = 3, 3, 3, 2  # days of traffic
+BEFORE, QUIET, DRIFTED, AFTER = 3, 3, 6, 2  # days of traffic; of drift, at most
 A_DAY = 150  # requests
 NEW_SHARE = 0.6  # of the traffic when it has drifted
 CORRECTED = 0.9  # of the answers about what is new
+MISLEADING = 0.1  # of the corrections
 # Of which `make run` takes all: general questions that are rehearsed, and of each suite.
 REHEARSED, GENERAL = 80, 20
 
@@ -61,10 +63,11 @@ SMALLER: dict[str, dict[str, Any]] = {
     # Between two tuned models, a reward model that knows a style hardly tells anything.
     "evaluation.policy": {"gating": ["rougeL", "semantic"], "general_margin": 0.3},
     "monitoring.drift": {"reference_rows": 450, "perplexity_rows": 60},
-    "monitoring.trigger": {"minimum_labels": 120},
+    "monitoring.trigger": {"minimum_labels": 150},
     "registry": {"family": "demo"},
 }
 
+Slices = dict[str, Measured]
 console = Console(highlight=False)
 began = monotonic()
 
@@ -87,11 +90,21 @@ def main() -> None:
         expect(users.night(next(days), new_share=0).verdict is DriftVerdict.NO_DRIFT, "no alarm")
 
     chapter("Users begin to ask about torch and transformers, and correct what they get")
-    nights = [users.night(next(days), new_share=NEW_SHARE) for _ in range(DRIFTED)]
+    nights = []
+    for _ in range(DRIFTED):
+        nights.append(users.night(next(days), new_share=NEW_SHARE))
+        if nights[-1].action is Action.RETRAIN:
+            break
+        if nights[-1].action is Action.LABEL:
+            accept_labels(users)
     expect(any(night.verdict is DriftVerdict.DRIFT for night in nights), "an alarm")
-    expect(nights[-1].action is Action.RETRAIN, "a retrain")
-    new, old = shown("drift="), shown("package=")
-    command("incumbent", "why", str(nights[-1].challenger))
+    expect(any(night.action is Action.LABEL for night in nights), "a night that asks for labels")
+    expect(nights[-1].action is Action.RETRAIN, "a retrain once labels were accepted")
+    challenger = nights[-1].challenger
+    assert challenger is not None, "a retrain ends with one"
+    slices = sealed_slices(challenger)
+    new, old = shown(slices, "drift="), shown(slices, "package=")
+    command("incumbent", "why", str(challenger))
 
     if nights[-1].outcome is RetrainOutcome.PROMOTED:
         expect(new > 2, "a challenger that is clearly better on what is new")
@@ -108,12 +121,47 @@ def main() -> None:
     chapter(f"Done in {(monotonic() - began) / 60:.0f} minutes; the project is in {PLACE}")
 
 
-def shown(slices: str) -> float:
+def accept_labels(users: "Users") -> None:
+    """What users wrote waits in the queue: an expert goes through it, and what the expert confirms,
+    mends or writes is accepted by a command.
+    """
+    queue = load(TriggerParams).queue
+    export = queue.with_name("export.json")
+    export.write_text(json.dumps([expert_task(users, task) for task in read_json(queue)]))
+    command("incumbent", "data", "labels", str(export), "--reason", "an expert went through them")
+
+
+def expert_task(users: "Users", task: dict[str, Any]) -> dict[str, Any]:
+    """A task of the queue as Label Studio exports it, with the expert's annotation."""
+    answer = right_answer(users.asked[task["data"]["id"]])
+    text = {"from_name": "answer", "to_name": "prompt", "type": "textarea"}
+    return task | {"annotations": [{"result": [text | {"value": {"text": [answer]}}]}]}
+
+
+def read_json(path: Path) -> list[dict[str, Any]]:
+    """The queue, and a line about what is in it."""
+    tasks: list[dict[str, Any]] = json.loads(path.read_bytes())
+    drafts = sum("predictions" in task for task in tasks)
+    console.print(f"the expert reads {len(tasks)} tasks, {drafts} of them with a user's draft")
+    return tasks
+
+
+def sealed_slices(version: int) -> Slices:
+    """How a version did on each slice of the sealed items, of the evidence in the registry."""
+    with Registry.here() as registry:
+        decision = registry.decision(version)
+        assert decision is not None, "it was submitted"
+        return registry.artifacts.get_record(Evidence, decision.evidence).slices
+
+
+def shown(slices: Slices, prefix: str) -> float:
     """Show how the challenger does on some slices, each and together; their difference together,
     in standard errors.
     """
-    found = Evidence.read(EVIDENCE).slices.items()
-    own = {name: measured["rougeL"] for name, measured in found if name.startswith(slices)}
+    own = {name: measured["rougeL"] for name, measured in slices.items() if name.startswith(prefix)}
+    if not own:
+        console.print(f"{prefix}: not looked at, for the challenger did not qualify on dev")
+        return 0.0
     for name, one in own.items():
         show_difference(name, one.n, one.diff, one.se)
     n = sum(one.n for one in own.values())
@@ -177,6 +225,7 @@ class Users:
         self.random = Random(0)
         self.old = shuffled(rows_of(OLD), self.random)
         self.new = shuffled(rows_of(NEW), self.random)
+        self.asked: dict[str, Row] = {}  # by the request's id
 
     def night(self, day: date, *, new_share: float) -> Night:
         """A day of requests, and the night after it."""
@@ -194,6 +243,7 @@ class Users:
         rows = [
             next(self.new if self.random.random() < new_share else self.old) for _ in range(A_DAY)
         ]
+        self.asked |= {f"{day}-{number}": row for number, row in enumerate(rows)}
         label = f"{day}: {A_DAY} requests"
         answering = tqdm(served(champion).answer(rows), desc=label, total=A_DAY, unit="answer")
         answers = {answer.item: answer.text for answer in answering}
@@ -211,12 +261,20 @@ class Users:
         )
 
     def feedback(self, row: Row, answer: str) -> Feedback | None:
-        """About what is new, users write the right answer beside their rating."""
+        """About what is new, users write the answer that they want beside their rating; some of
+        them are wrong.
+        """
         good = len(words(answer) & words(row.completion_text)) >= 3
         if row.source in NEW and self.random.random() < CORRECTED:
-            correction = f"In {row.source}: {row.completion_text}"
+            misleading = self.random.random() < MISLEADING
+            correction = "Nobody needs this." if misleading else right_answer(row)
             return Feedback(rating=1 if good else -1, correction=correction)
         return Feedback(rating=1 if good else -1) if self.random.random() < 0.3 else None
+
+
+def right_answer(row: Row) -> str:
+    """About what is new, with the package first."""
+    return f"In {row.source}: {row.completion_text}" if row.source in NEW else row.completion_text
 
 
 @lru_cache(maxsize=1)

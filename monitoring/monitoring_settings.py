@@ -56,10 +56,15 @@ class TriggerParams(Settings):
     calm_nights: int = Field(default=3, ge=1)  # nights without, in a row, that end it
     cooldown_days: int = Field(default=7, ge=0)  # after a retrain
     retrains_per_month: int = Field(default=4, ge=0)  # in any 30 days
-    minimum_labels: int = Field(default=50, ge=1)  # new labelled rows on the drifted topics
+    minimum_labels: int = Field(default=50, ge=1)  # accepted rows on the drifted topics, new ones
     harm_rating: float = Field(default=0.1, gt=0)  # by which the drifted topics are rated worse
     harm_perplexity: float = Field(default=1.2, gt=1)  # times the usual, on the drifted topics
     backoff: float = Field(default=2.0, ge=1)  # times the cooldown after each challenger that lost
     queue: Path = Path("datasets/queue/labels.json")  # what to label, as Label Studio takes it
+    # Users, as the traffic names them, whose corrections a retrain accepts by itself; those of all
+    # others wait until a person accepts them.
+    trusted: tuple[str, ...] = ()
+    labels_per_user: int = Field(default=50, ge=1)  # of one user, queued or accepted at a time
+    labels_at_once: int = Field(default=500, ge=1)  # of all users, queued or accepted at a time
     retrain_hours: float = Field(default=12.0, gt=0)  # a longer retrain is stopped
     promote: Literal["policy", "review"] = "policy"  # whether a winner is promoted by itself

@@ -1,17 +1,17 @@
-"""What a night does about its verdict: rows to train on, a queue to label, a retrain."""
+"""What a night does about its verdict: labels to accept, a queue to label, a retrain."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from threading import Event
 
 from monitoring.drift.reference_rows import began
 from monitoring.night_context import NightContext
 from monitoring.night_history import in_flight
+from monitoring.trigger.acceptance import accept, accepted_prompts, capped
 from monitoring.trigger.drifted_rows import DriftedRows
-from monitoring.trigger.labels import LABELLED, add_labelled, labelled, write_queue
+from monitoring.trigger.labels import LABELLED, correction, label_of, pseudonym, write_queue
 from monitoring.trigger.retrain import retrain
 from monitoring.trigger.state_machine import Facts, Step, step
-from project.records.data import Row
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
 from project.records.scores import Verdict
 from project.records.traffic import Traffic
@@ -25,31 +25,92 @@ def follow(
     before: Sequence[Night],
     drifted: DriftedRows,
 ) -> Step:
-    """Decide what to do, and lay out what it needs: rows to train on, or a queue to label."""
+    """Decide what to do, and lay out what it needs: rows to train on, a queue to label.
+
+    What users wrote counts once somebody accepted it, or where params.yaml trusts the user.
+    """
     since = max(began(own) or day, after_retrain(before) or date.min)
     rows = drifted.rows(since, day) if verdict is DriftVerdict.DRIFT else []
-    answered = answered_of(rows)
+    trusted = trusted_rows(context, drifted, since, day) if rows else []
+    answered = answered_of(rows, trusted)
     facts = Facts(
         labels=len(answered),
         harm=drifted.harm(rows),
         in_flight=in_flight(context.registry.engine, context.registry.family, day),
     )
     taken = step(verdict, day, own, before, facts, context.trigger)
-    ids = frozenset(row.id for row in answered)
-    if taken.action is Action.RETRAIN:
-        added = add_labelled(drifted.labelled(since, day), ids, since.isoformat(), LABELLED)
-        taken = said(taken, f"{added} rows are new in {LABELLED}")
-    if taken.action is Action.LABEL:
-        missing = [row for row in rows if row.id not in ids]
-        write_queue(drifted.strangest_first(missing), context.trigger.queue)
-        taken = said(taken, f"what to label is in {context.trigger.queue}")
+    if taken.action is Action.RETRAIN and trusted:
+        taken = said(taken, *accept_trusted(context, drifted, trusted, since, day))
+    if taken.action in (Action.LABEL, Action.RETRAIN):
+        done = {row.id for row in (*answered, *trusted)}
+        missing = [row for row in rows if row.id not in done]
+        taken = said(taken, *queue_labels(context, drifted, missing, done, since, day))
     return taken
 
 
-def answered_of(rows: Sequence[Traffic]) -> list[Traffic]:
-    """Those whose right answer is known: the user wrote it, or somebody did for the queue."""
-    known = {row.prompt_text for row in Row.read_lines(LABELLED)} if LABELLED.exists() else set()
-    return [row for row in rows if labelled([row]) or row.prompt_text in known]
+def trusted_rows(
+    context: NightContext, drifted: DriftedRows, since: date, day: date
+) -> list[Traffic]:
+    """What trusted users wrote since then, as far as the limits go."""
+    names = context.trigger.trusted
+    if not names:
+        return []
+    written = (row for row in drifted.corrected(since, day) if row.user in names)
+    return capped(written, pseudonym, context.trigger)[0]
+
+
+def answered_of(rows: Sequence[Traffic], trusted: Sequence[Traffic]) -> list[Traffic]:
+    """Those whose right answer is known: somebody accepted it, or a trusted user wrote it."""
+    known, ids = accepted_prompts(), {row.id for row in trusted}
+    return [row for row in rows if row.id in ids or row.prompt_text in known]
+
+
+def accept_trusted(
+    context: NightContext,
+    drifted: DriftedRows,
+    trusted: Sequence[Traffic],
+    since: date,
+    day: date,
+) -> list[str]:
+    """Accept what trusted users wrote; returns what there is to say of it."""
+    there = {row.id for row in drifted.on_topic(trusted)}
+    labels = [
+        label_of(row, answer, str(since) if row.id in there else None)
+        for row in trusted
+        if (answer := correction(row))
+    ]
+    reason = f"the night of {day}: written by users in monitoring.trigger.trusted"
+    accepted = accept(labels, context.registry, reason, context.trigger)
+    return [f"{accepted}, {reason.partition(': ')[2]}"]
+
+
+def queue_labels(
+    context: NightContext,
+    drifted: DriftedRows,
+    missing: Sequence[Traffic],
+    done: Collection[str],
+    since: date,
+    day: date,
+) -> list[str]:
+    """Write the queue: drifted prompts that lack an answer, the strangest first, then all else that
+    users corrected. Returns what there is to say of it.
+    """
+    known = accepted_prompts()
+    first = {row.id: row for row in drifted.strangest_first(missing)}
+    others = (
+        row
+        for row in drifted.corrected(since, day)
+        if not (row.id in first or row.id in done or row.prompt_text in known)
+    )
+    rows, left_out = capped((*first.values(), *others), pseudonym, context.trigger)
+    there = {row.id for row in drifted.on_topic([row for row in rows if row.id not in first])}
+    queue, wait = context.trigger.queue, sum(correction(row) is not None for row in rows)
+    write_queue(rows, queue, drifted={*first, *there}, since=str(since))
+    return [
+        f"what to label is in {queue}; then run `incumbent data labels EXPORT`",
+        f"{wait} corrections of users wait in it until a person accepts them",
+        *left_out,
+    ]
 
 
 def after_retrain(before: Sequence[Night]) -> date | None:
@@ -58,8 +119,8 @@ def after_retrain(before: Sequence[Night]) -> date | None:
     return date.fromisoformat(retrains[-1].date) + timedelta(days=1) if retrains else None
 
 
-def said(taken: Step, more: str) -> Step:
-    return taken.model_copy(update={"reasons": (*taken.reasons, more)})
+def said(taken: Step, *more: str) -> Step:
+    return taken.model_copy(update={"reasons": (*taken.reasons, *more)})
 
 
 def run_retrain(context: NightContext, night: Night, stop: Event) -> Night:

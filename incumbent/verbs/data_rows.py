@@ -7,11 +7,14 @@ from evaluation.report.corrections_export import bad, correction, negative
 from evaluation.report.report_data import read_examples
 from evaluation.scoring.score_table import read_scores
 from incumbent.output import console
-from monitoring.trigger.labels import LABELLED, add_rows, read_answers
+from monitoring.monitoring_settings import TriggerParams
+from monitoring.trigger.acceptance import accept
+from monitoring.trigger.labels import read_labels
 from project.errors import InputError
 from project.records.data import Split
 from project.records.record import write_records
 from project.settings import load
+from registry.reader import RegistryReader
 
 
 def export_bad_answers(to: Path, count: int) -> None:
@@ -33,8 +36,19 @@ def export_bad_answers(to: Path, count: int) -> None:
     console.print("then see datasets/sources/README.md for the second round")
 
 
-def add_answers(export: Path) -> None:
-    """Add the answers of a Label Studio export to the labelled rows."""
-    answers = read_answers(export)
-    added = add_rows(answers, LABELLED)
-    console.print(f"{added} of {len(answers)} answers are new in {LABELLED}")
+def accept_labels(export: Path, reason: str) -> None:
+    """Accept the labels of an export: from now on they are trained on, and items of the eval sets.
+
+    Raises InputError for an export that cannot be read, or a blank reason, and IncumbentError for
+    an actor who may not submit.
+    """
+    if not reason.strip():
+        raise InputError("say why these labels are accepted: --reason")
+    labels = read_labels(export)
+    with RegistryReader.here() as registry:
+        registry.roles.require("submit", registry.actor)
+        accepted = accept(labels, registry, reason, load(TriggerParams))
+    for line in (str(accepted), *accepted.left_out):
+        console.print(line, soft_wrap=True)
+    if accepted.new:
+        console.print("the next `dvc repro` shares them out to training, dev and sealed")

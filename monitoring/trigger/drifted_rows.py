@@ -1,6 +1,6 @@
 """The rows on the topics that grew: how the champion does there, and what people wrote about it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import exp
@@ -17,7 +17,7 @@ from monitoring.signals.feedback import Ratings
 from monitoring.signals.prompt_perplexity import PromptPerplexity
 from monitoring.signals.signal import Batch, distance
 from monitoring.signals.topics import Topics
-from monitoring.trigger.labels import labelled
+from monitoring.trigger.labels import corrected
 from project.records.adapters import AdapterVersion
 from project.records.traffic import Traffic
 
@@ -44,17 +44,21 @@ class DriftedRows:
     def rows(self, since: date, day: date) -> list[Traffic]:
         """One row of each user and day since then: on those topics, or all where none grew."""
         sample, _ = self.context.sample(self.days(since, day), self.context.drift.sample)
-        rows = sample.finish()
-        return self.on_topic(rows) if self.found.grown else rows
+        return self.on_topic(sample.finish())
 
-    def labelled(self, since: date, day: date) -> list[Traffic]:
+    def on_topic(self, rows: Sequence[Traffic]) -> list[Traffic]:
+        """The rows on the topics that grew; all of them where none grew."""
+        if not rows or not self.found.grown:
+            return list(rows)
+        vectors = self.context.embeddings.encode([row.prompt_text for row in rows])
+        there = self.of(Batch(vectors=vectors))
+        return [row for row, is_there in zip(rows, there, strict=True) if is_there]
+
+    def corrected(self, since: date, day: date) -> Iterator[Traffic]:
         """Every row since then whose user wrote the right answer, on whatever topic."""
-        return [
-            row
-            for one in self.days(since, day)
-            for rows in self.context.traffic.read(one)
-            for row in labelled(rows)
-        ]
+        for one in self.days(since, day):
+            for rows in self.context.traffic.read(one):
+                yield from corrected(rows)
 
     def strangest_first(self, rows: Sequence[Traffic]) -> list[Traffic]:
         """In the order of their distance to what the reference knows."""
@@ -74,11 +78,6 @@ class DriftedRows:
     def days(self, since: date, day: date) -> list[date]:
         first = max(since, day - LONGEST)
         return [d for d in self.context.traffic.days() if first <= d <= day]
-
-    def on_topic(self, rows: Sequence[Traffic]) -> list[Traffic]:
-        vectors = self.context.embeddings.encode([row.prompt_text for row in rows])
-        there = self.of(Batch(vectors=vectors))
-        return [row for row, is_there in zip(rows, there, strict=True) if is_there]
 
     def rated_worse(self, rows: Sequence[Traffic]) -> str | None:
         usual, ratings = self.signal(Ratings), ratings_of(rows)

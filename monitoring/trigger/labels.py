@@ -1,18 +1,29 @@
-"""What people wrote about the traffic: rows to train on, and rows that they should write about."""
+"""The labelling queue: what people should write about, out to Label Studio and back again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from project.canonical import canonical_json
-from project.files import write_bytes, write_lines
-from project.records.data import Row
+from curation.sources.row_formats import read_rows
+from project.canonical import canonical_json, digest_json
+from project.files import write_bytes
+from project.records.data import Message, Row
 from project.records.record import Record, invalid, read_input
 from project.records.traffic import Traffic
 
 LABELLED = Path("datasets/sources/labelled.jsonl")
 DRIFT = "drift"  # the slice of the rows that were labelled because of one
+# The names of the tags in the labelling config; datasets/sources/README.md has the whole.
+ANSWER, PROMPT = "answer", "prompt"
+
+
+class Label(Record):
+    """A prompt with its right answer: a row that nobody has accepted yet."""
+
+    row: Row
+    user: str | None  # the pseudonym of who sent the prompt
 
 
 class Exported(Record):
@@ -37,11 +48,19 @@ class Annotation(Exported):
 
 
 class Data(Exported):
-    prompt: str
+    """What write_queue wrote; of a queue of somebody else's, the prompt at least."""
+
+    prompt: str = Field(min_length=1)
+    messages: Annotated[tuple[Message, ...], Field(min_length=1)] | None = None
+    user: str | None = None
+    drift: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$")
 
 
 class Task(Exported):
-    """A task of a Label Studio export, as far as it matters here."""
+    """A task of a Label Studio export, as far as it matters here.
+
+    Its predictions are left aside: they are what a user wrote, and nobody confirmed.
+    """
 
     data: Data
     annotations: tuple[Annotation, ...] = ()
@@ -62,65 +81,85 @@ class Task(Exported):
 TASKS = TypeAdapter(list[Task])
 
 
-def labelled(rows: Iterable[Traffic]) -> list[Traffic]:
+def corrected(rows: Iterable[Traffic]) -> list[Traffic]:
     """The rows whose user wrote the answer that it should have been."""
-    return [row for row in rows if row.feedback and row.feedback.correction]
+    return [row for row in rows if correction(row)]
 
 
-def add_labelled(rows: Iterable[Traffic], drifted: frozenset[str], since: str, path: Path) -> int:
-    """Add what is labelled to the sources that training reads; returns how many rows are new.
+def correction(row: Traffic) -> str | None:
+    return (row.feedback and row.feedback.correction and row.feedback.correction.strip()) or None
 
-    Those whose ids are in `drifted` get the slice drift=since. The file appears whole or not at
-    all, and the same rows again change nothing.
+
+def pseudonym(row: Traffic) -> str | None:
+    """A stable name of the user, to count by. Whoever knows the user's name can compute it too."""
+    return digest_json(["user", row.user])[:12] if row.user else None
+
+
+def label_of(row: Traffic, answer: str, drift: str | None) -> Label:
+    """A row of the traffic with an answer; its id is of the text, so the same again is the same."""
+    made = labelled_row(row.prompt_text, answer, drift)
+    if not isinstance(row.prompt, str):
+        made = made.model_copy(update={"prompt": row.prompt})
+    return Label(row=made, user=pseudonym(row))
+
+
+def labelled_row(prompt: str, answer: str, drift: str | None) -> Row:
+    """A row that is a group of its own."""
+    slices = {DRIFT: drift} if drift else {}
+    row = Row.of(prompt, answer, group="", source=LABELLED.name, **slices)
+    return row.model_copy(update={"group": row.id})
+
+
+def read_labels(path: Path) -> list[Label]:
+    """The labels of a Label Studio export (JSON), or of a file of rows (JSON Lines).
+
+    Tasks that nobody answered are left aside. Raises InputError with the place for a file that is
+    neither.
     """
-    found = [as_row(r, {DRIFT: since} if r.id in drifted else {}) for r in labelled(rows)]
-    return add_rows(found, path)
-
-
-def as_row(traffic: Traffic, slices: dict[str, str]) -> Row:
-    assert traffic.feedback is not None and traffic.feedback.correction
-    text, answer = traffic.prompt_text, traffic.feedback.correction
-    row = own(Row.of(text, answer, group="", source=LABELLED.name, **slices))
-    prompt = row.prompt if isinstance(traffic.prompt, str) else traffic.prompt
-    return row.model_copy(update={"prompt": prompt})
-
-
-def read_answers(path: Path) -> list[Row]:
-    """The rows of a Label Studio export (JSON): each task of the queue with its written answer.
-
-    Tasks that nobody answered are left aside. Raises InputError for a file that is none.
-    """
+    if path.suffix == ".jsonl":
+        found = (row.model_copy(update={"source": LABELLED.name}) for row in read_rows(path))
+        return [Label(row=row, user=None) for row in found]
     try:
         tasks = TASKS.validate_json(read_input(path))
     except ValidationError as error:
         raise invalid(error, path) from None
-    answers = ((task.data.prompt, answer) for task in tasks if (answer := task.answer))
-    return [
-        own(Row.of(prompt, answer, group="", source=LABELLED.name)) for prompt, answer in answers
-    ]
+    return [label_of_task(task.data, answer) for task in tasks if (answer := task.answer)]
 
 
-def add_rows(rows: Iterable[Row], path: Path) -> int:
-    """Add rows to a file, whole or not at all; returns how many of them are new."""
-    known = {row.id: row for row in Row.read_lines(path)} if path.exists() else {}
-    new = {row.id: row for row in rows if row.id not in known}
-    if new:
-        write_lines(path, [row.canonical() for row in (known | new).values()])
-    return len(new)
+def label_of_task(data: Data, answer: str) -> Label:
+    row = labelled_row(data.prompt, answer, data.drift)
+    if data.messages:
+        row = row.model_copy(update={"prompt": data.messages})
+    return Label(row=row, user=data.user)
 
 
-def own(row: Row) -> Row:
-    """A row that is a group of its own."""
-    return row.model_copy(update={"group": row.id})
+def write_queue(
+    rows: Sequence[Traffic], path: Path, *, drifted: Collection[str] = (), since: str | None = None
+) -> None:
+    """Write what should be labelled as tasks that Label Studio imports, the order kept.
 
-
-def write_queue(rows: Sequence[Traffic], path: Path) -> None:
-    """Write what should be labelled as tasks that Label Studio imports, the order kept."""
-    tasks = [
-        {
-            "data": {"id": row.id, "prompt": row.prompt_text, "response": row.response},
-            "meta": {"at": row.at, "adapter": row.adapter},
-        }
-        for row in rows
-    ]
+    Rows whose ids are in `drifted` are about the drift that began on the day `since`. What a user
+    wrote is a prediction: Label Studio shows it as a draft, which an annotator confirms or mends.
+    """
+    tasks = [task_of(row, since if row.id in drifted else None) for row in rows]
     write_bytes(path, canonical_json(tasks) + b"\n")
+
+
+def task_of(row: Traffic, drift: str | None) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "id": row.id,
+        "prompt": row.prompt_text,
+        "response": row.response,
+        "user": pseudonym(row),
+        "drift": drift,
+    }
+    if not isinstance(row.prompt, str):
+        data["messages"] = [message.model_dump() for message in row.prompt]
+    task = {"data": data, "meta": {"at": row.at, "adapter": row.adapter}}
+    draft = correction(row)
+    return task | ({"predictions": [prediction(draft)]} if draft else {})
+
+
+def prediction(text: str) -> dict[str, Any]:
+    tags = {"from_name": ANSWER, "to_name": PROMPT, "type": "textarea"}
+    return {"model_version": "a user", "result": [tags | {"value": {"text": [text]}}]}

@@ -13,7 +13,7 @@ MONTH = timedelta(days=30)
 class Facts(Record):
     """What is known beside the verdict when a retrain is thought of."""
 
-    labels: int  # new labelled rows on the drifted topics
+    labels: int  # accepted rows on the drifted topics, new ones
     harm: str | None  # how it shows that the champion is worse there; None: it does not
     in_flight: str | None  # another retrain that is not at its end
 
@@ -44,9 +44,11 @@ def step(
         return Step(state=state, action=Action.REFUSED, reasons=(why, *refusals))
     harm = facts.harm or "nothing shows yet that the champion is worse there"
     if facts.labels < params.minimum_labels:
-        few = f"{facts.labels} labelled rows on the drifted topics, {params.minimum_labels} needed"
+        few = (
+            f"{facts.labels} accepted labels on the drifted topics, {params.minimum_labels} needed"
+        )
         return Step(state=state, action=Action.LABEL, reasons=(why, harm, few))
-    enough = f"{facts.labels} labelled rows on the drifted topics"
+    enough = f"{facts.labels} accepted labels on the drifted topics"
     return Step(state=DriftState.ACT, action=Action.RETRAIN, reasons=(why, harm, enough))
 
 

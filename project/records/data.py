@@ -56,6 +56,18 @@ class Split(StrEnum):
     SEALED = "sealed"
 
 
+class SeenItem(Record):
+    """An eval item that accepted rows are near-duplicates of: users asked for it too. It stays."""
+
+    item: str
+    part: Split
+    rows: tuple[str, ...]  # the accepted rows that are near-duplicates of it
+
+
+class SeenItems(Record):
+    items: tuple[SeenItem, ...]
+
+
 class DatasetVersion(Record):
     rows: Digest
     splits: dict[Split, int]

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from curation.curate import clean, corrected, draw, lot, side, split, thinned, unrepeated
+from curation.curate import clean, corrected, draw, split, thinned, unrepeated
 from curation.curation_settings import CurateParams
+from curation.splitting.lots import lot, side
 from project.near_duplicates import near_duplicate_groups
 from project.records.data import Message, Row, Split
 

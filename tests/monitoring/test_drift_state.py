@@ -87,7 +87,7 @@ def test_one_night_confirms_where_the_settings_say_so() -> None:
 def test_too_few_labels_make_a_queue_and_no_retrain() -> None:
     last = story([D, D], ENOUGH.model_copy(update={"labels": 49}))[-1]
     assert (last.state, last.action) == (DriftState.CONFIRMED, Action.LABEL)
-    assert "49 labelled rows on the drifted topics, 50 needed" in last.reasons
+    assert "49 accepted labels on the drifted topics, 50 needed" in last.reasons
 
 
 def test_a_retrain_is_refused_while_another_is_in_flight() -> None:

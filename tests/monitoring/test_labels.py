@@ -1,81 +1,113 @@
-"""Corrections become rows to train on; what nobody corrected becomes a queue."""
+"""What should be labelled goes to Label Studio as a queue, and comes back as labels."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from monitoring.trigger.labels import add_labelled, add_rows, read_answers, write_queue
+from monitoring.trigger.labels import Label, pseudonym, read_labels, write_queue
 from project.errors import InputError
-from project.records.data import Message, Row
+from project.records.data import Message
 from project.records.traffic import Feedback, Traffic
 
-PATH = Path("labelled.jsonl")
+QUEUE, EXPORT = Path("queue.json"), Path("export.json")
 
 
-def asked(name: str, correction: str | None = None) -> Traffic:
+def asked(name: str, correction: str | None = None, user: str | None = None) -> Traffic:
     feedback = Feedback(rating=-1, correction=correction)
     return Traffic(
         id=name,
         at="2026-03-01T00:00:00Z",
+        user=user,
         prompt=f"what is {name}?",
         response="?",
         feedback=feedback,
     )
 
 
-def test_a_correction_is_a_row_whose_slice_names_the_drift_that_it_answers() -> None:
-    rows = [asked("a", "an a"), asked("b", "a b"), asked("c")]
-    assert add_labelled(rows, frozenset({"a"}), "2026-02-27", PATH) == 2
-    a, b = Row.read_lines(PATH)
-    assert (a.prompt_text, a.completion_text) == ("what is a?", "an a")
-    assert (a.slices, b.slices) == ({"drift": "2026-02-27"}, {})
-    assert a.source == "labelled.jsonl"
+def queued(rows: list[Traffic], **more: Any) -> list[dict[str, Any]]:
+    write_queue(rows, QUEUE, **more)
+    tasks: list[dict[str, Any]] = json.loads(QUEUE.read_bytes())
+    return tasks
 
 
-def test_the_same_rows_again_change_nothing() -> None:
-    rows = [asked("a", "an a")]
-    add_labelled(rows, frozenset(), "2026-02-27", PATH)
-    before = PATH.read_bytes()
-    assert add_labelled(rows, frozenset({"a"}), "2026-03-09", PATH) == 0
-    assert PATH.read_bytes() == before
+def written(text: str) -> dict[str, Any]:
+    return {"value": {"text": [text]}, "from_name": "answer", "type": "textarea"}
 
 
-def test_new_rows_are_added_behind_the_old_ones() -> None:
-    add_labelled([asked("a", "an a")], frozenset(), "2026-02-27", PATH)
-    assert add_labelled([asked("b", "a b")], frozenset(), "2026-02-27", PATH) == 1
-    assert [row.completion_text for row in Row.read_lines(PATH)] == ["an a", "a b"]
-
-
-def test_a_conversation_keeps_its_turns() -> None:
-    turns = (Message(role="system", content="be kind"), Message(role="user", content="who?"))
-    row = asked("a", "an a").model_copy(update={"prompt": turns})
-    add_labelled([row], frozenset(), "2026-02-27", PATH)
-    assert Row.read_lines(PATH)[0].prompt == turns
+def labels(tasks: list[dict[str, Any]]) -> list[Label]:
+    EXPORT.write_text(json.dumps(tasks))
+    return read_labels(EXPORT)
 
 
 def test_the_queue_is_what_label_studio_imports() -> None:
-    write_queue([asked("a"), asked("b")], Path("queue.json"))
-    tasks = json.loads(Path("queue.json").read_bytes())
+    tasks = queued([asked("a"), asked("b")])
     assert [task["data"]["prompt"] for task in tasks] == ["what is a?", "what is b?"]
     assert set(tasks[0]) == {"data", "meta"}
 
 
-def test_what_people_wrote_for_the_queue_comes_back_as_rows() -> None:
+def test_what_a_user_wrote_is_a_draft_that_says_nothing_of_its_user_but_who_is_the_same() -> None:
+    a, b = queued([asked("a", " an a ", "jane"), asked("b", "a b", "jane")])
+    (result,) = a["predictions"][0]["result"]
+    assert (result["from_name"], result["to_name"]) == ("answer", "prompt")
+    assert result["value"] == {"text": ["an a"]}
+    assert a["data"]["user"] == b["data"]["user"] == pseudonym(asked("c", None, "jane"))
+    assert "jane" not in QUEUE.read_text()
+
+
+def test_predictions_are_never_read_as_labels() -> None:
+    tasks = queued([asked("a", "an a", "jane"), asked("b", "a b", "jane")])
+    tasks[0]["annotations"] = []
+    tasks[1]["annotations"] = [{"result": []}, {"was_cancelled": True, "result": [written("x")]}]
+    assert labels(tasks) == []
+
+
+def test_what_people_wrote_for_the_queue_comes_back_with_its_drift_and_its_user() -> None:
     """As Label Studio exports it: the task, and an annotation with a text area."""
-    write_queue([asked("a"), asked("b"), asked("c")], Path("queue.json"))
-    tasks = json.loads(Path("queue.json").read_bytes())
-    written = {"value": {"text": ["an a"]}, "from_name": "answer", "type": "textarea"}
-    tasks[0] |= {"id": 1, "annotations": [{"id": 7, "result": [written]}]}
-    skipped = {"was_cancelled": True, "result": [written]}
-    tasks[1] |= {"id": 2, "annotations": [skipped, {"result": []}]}
-    Path("export.json").write_text(json.dumps(tasks))
-    (row,) = read_answers(Path("export.json"))
-    assert (row.prompt_text, row.completion_text) == ("what is a?", "an a")
-    assert [add_rows([row], PATH), add_rows([row], PATH)] == [1, 0]
+    tasks = queued([asked("a", "wrong", "jane"), asked("b")], drifted={"a"}, since="2026-02-27")
+    for task, text in zip(tasks, ("an a", "a b"), strict=True):
+        task |= {"id": 1, "annotations": [{"id": 7, "result": [written(text)]}]}
+    a, b = labels(tasks)
+    assert (a.row.prompt_text, a.row.completion_text) == ("what is a?", "an a")
+    assert (a.row.slices, b.row.slices) == ({"drift": "2026-02-27"}, {})
+    assert (a.user, b.user) == (pseudonym(asked("a", None, "jane")), None)
+    assert (a.row.source, a.row.group) == ("labelled.jsonl", a.row.id)
 
 
-def test_an_export_that_is_none_is_refused_with_its_place() -> None:
-    Path("export.json").write_text('[{"data": {}}]')
-    with pytest.raises(InputError, match=r"export.json: 0.data.prompt: Field required"):
-        read_answers(Path("export.json"))
+def test_a_conversation_keeps_its_turns() -> None:
+    turns = (Message(role="system", content="be kind"), Message(role="user", content="who?"))
+    (task,) = queued([asked("a").model_copy(update={"prompt": turns})])
+    (label,) = labels([task | {"annotations": [{"result": [written("me")]}]}])
+    assert label.row.prompt == turns
+
+
+def test_a_queue_of_an_earlier_version_still_comes_back() -> None:
+    task = {"data": {"id": "a", "prompt": "what is a?", "response": "?"}, "meta": {}}
+    (label,) = labels([task | {"annotations": [{"result": [written("an a")]}]}])
+    assert (label.user, label.row.slices) == (None, {})
+
+
+def test_rows_of_json_lines_are_labels_too() -> None:
+    path = Path("experts.jsonl")
+    path.write_text('{"prompt": "what is a?", "completion": "an a"}\n')
+    (label,) = read_labels(path)
+    assert (label.row.source, label.row.completion_text) == ("labelled.jsonl", "an a")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[{"data": {}}]', "0.data.prompt: Field required"),
+        ('[{"data": {"prompt": ""}}]', "0.data.prompt: "),
+        ('[{"data": {"prompt": "a", "drift": "soon"}}]', "0.data.drift: "),
+        ('[{"data": {"prompt": "a", "messages": [{"role": "x"}]}}]', "0.data.messages.0.role: "),
+        ('[{"data": {"prompt": "a"}, "annotations": 1}]', "0.annotations: "),
+        ('{"prompt": "a"}', "Input should be a valid array"),
+        ("[", "Invalid JSON"),
+    ],
+)
+def test_an_export_that_is_none_is_refused_with_its_place(text: str, said: str) -> None:
+    EXPORT.write_text(text)
+    with pytest.raises(InputError, match=rf"^export\.json: {said}"):
+        read_labels(EXPORT)

@@ -16,6 +16,9 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from curation.curate import curate
+from curation.curation_settings import CurateParams
+from curation.splitting.eval_sets import read_changes
 from incumbent.verbs.nightly import nightly_job
 from monitoring.features.answer_judge import AnswerJudge
 from monitoring.features.embedding_cache import Embeddings
@@ -28,10 +31,13 @@ from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from monitoring.signals.array_types import Floats
 from monitoring.traffic.traffic_store import TrafficStore
+from monitoring.trigger.acceptance import accept
+from monitoring.trigger.labels import LABELLED, pseudonym, read_labels
 from project.files import home
 from project.model_pins import ModelChoice, locate, pin
 from project.paths import CALIBRATION, REWARD
 from project.records.adapters import Adapter
+from project.records.data import Row, Split
 from project.records.drift import Action, DriftState, DriftVerdict, Night
 from project.records.events import PromptReference
 from project.records.scores import Calibration
@@ -129,12 +135,107 @@ def test_quiet_nights_are_quiet_and_a_drift_ends_in_a_queue_where_labels_are_mis
     assert (first.verdict, first.state) == (DriftVerdict.DRIFT, DriftState.WATCH)
     assert (second.state, second.action) == (DriftState.CONFIRMED, Action.LABEL)
     corrected = [r for number in (5, 6) for r in day_of(number, new_share=0.3) if r.feedback]
-    told_labels = next(reason for reason in second.reasons if "labelled rows" in reason)
-    assert int(told_labels.split()[0]) > 0.8 * len(corrected)  # of both nights
+    assert "0 accepted labels on the drifted topics, 10000 needed" in second.reasons
+    waiting = f"{len(corrected)} corrections of users wait in it until a person accepts them"
+    assert waiting in second.reasons  # those of both nights
     assert any("coin" in text or "token" in text or "nft" in text for text in told(second))
     queue = json.loads(context.trigger.queue.read_bytes())
     assert all("which" in task["data"]["prompt"] for task in queue[:10])
     assert "drift" in page_path("bank", START + timedelta(days=6)).read_text().lower()
+
+
+def test_500_corrections_of_one_user_wait_until_a_person_accepts_them(
+    context: NightContext,
+) -> None:
+    """Through the real night, and the real split of the rows; then an annotator confirms them."""
+    context = dataclasses.replace(
+        context, trigger=TriggerParams(minimum_labels=20, queue=Path("queue.json"))
+    )
+    attack = [correction_of(i) for i in range(500)]
+    base = [
+        Row.of(f"what is number {i}?", f"it is {i}", group=f"g{i}", source="s") for i in range(400)
+    ]
+    params = CurateParams(dev=20, sealed=40)
+    for number in (5, 6):
+        rows = [*day_of(number, new_share=0.3), *(attack if number == 6 else ())]
+        night = run(context, number, rows)
+    assert (night.verdict, night.action) == (DRIFT, Action.LABEL)
+    assert (LABELLED.exists(), read_changes()) == (False, {})
+    before = curate(base, read_changes(), params).parts
+    queue = json.loads(Path("queue.json").read_bytes())
+    theirs = [task for task in queue if task["data"]["user"] == pseudonym(attack[0])]
+    assert len(theirs) == 50
+    assert any("450 left out: over monitoring.trigger.labels_per_user" in r for r in night.reasons)
+
+    for task in theirs:
+        task["annotations"] = [{"result": task["predictions"][0]["result"]}]
+    Path("export.json").write_text(json.dumps(queue))
+    accept(read_labels(Path("export.json")), context.registry, "true", context.trigger)
+    after = curate([*base, *Row.read_lines(LABELLED)], read_changes(), params).parts
+    for part in Split:
+        new = [row for row in after[part] if row.source == LABELLED.name]
+        assert new
+        assert {row.slices.get("drift") for row in new} == {"2026-03-07"}
+        assert [row for row in after[part] if row.source == "s"] == before[part]
+    following = run(context, 7, day_of(7, new_share=0.3))
+    assert "1 accepted labels on the drifted topics, 20 needed" in following.reasons
+
+
+def test_a_retrain_starts_once_a_person_accepted_what_many_users_wrote(
+    context: NightContext,
+) -> None:
+    trigger = TriggerParams(minimum_labels=20, confirm_nights=1, queue=Path("queue.json"))
+    context = dataclasses.replace(context, trigger=trigger)
+    assert run(context, 5, of_users(day_of(5, new_share=0.4))).action is Action.LABEL
+    queue = json.loads(Path("queue.json").read_bytes())
+    for task in queue:
+        task["annotations"] = [{"result": [{"value": {"text": ["what is right"]}}]}]
+    Path("export.json").write_text(json.dumps(queue))
+    accept(read_labels(Path("export.json")), context.registry, "true", trigger)
+    context.traffic.append(of_users(day_of(6, new_share=0.4)))
+    night = check(context, START + timedelta(days=6))
+    assert (night.verdict, night.action) == (DRIFT, Action.RETRAIN), night.reasons
+
+
+def correction_of(number: int) -> Traffic:
+    return Traffic(
+        id=f"attack {number}",
+        at="2026-03-08T12:00:00Z",
+        user="mallory",
+        prompt=f"which crypto coin should I buy, of {1_000 + number}?",
+        response="as you like",
+        adapter="bank v1",
+        feedback=Feedback(rating=-1, correction=f"coin {number} of mine"),
+    )
+
+
+def of_users(rows: list[Traffic]) -> list[Traffic]:
+    """Each row of a user of its own."""
+    return [row.model_copy(update={"user": f"user {i}"}) for i, row in enumerate(rows)]
+
+
+def test_what_trusted_users_write_is_accepted_by_the_night_and_recorded_as_such(
+    context: NightContext,
+) -> None:
+    trusted = tuple(f"user {i}" for i in range(0, 150, 3))
+    trigger = TriggerParams(minimum_labels=5, confirm_nights=1, trusted=trusted)
+    context = dataclasses.replace(context, trigger=trigger)
+    day = of_users(day_of(5, new_share=0.4))
+    context.traffic.append(day)
+    night = check(context, START + timedelta(days=5))
+    assert (night.state, night.action) == (DriftState.ACT, Action.RETRAIN)
+    theirs = {row.prompt_text for row in day if row.user in trusted and row.feedback}
+    assert {row.prompt_text for row in Row.read_lines(LABELLED)} == theirs
+    (change,) = read_changes().values()
+    assert (
+        change.reason == "the night of 2026-03-07: written by users in monitoring.trigger.trusted"
+    )
+    assert any("rows are new in" in reason for reason in night.reasons)
+    again = check(context, START + timedelta(days=5))  # after a crash
+    assert (again.action, len(read_changes())) == (Action.RETRAIN, 1)
+    queue = json.loads(trigger.queue.read_bytes())
+    waiting = {task["data"]["prompt"] for task in queue if "predictions" in task}
+    assert waiting and not waiting & theirs
 
 
 def told(night: Night) -> list[str]:
@@ -363,11 +464,11 @@ def test_another_embedder_freezes_the_reference_anew(context: NightContext) -> N
 
 def test_a_retrain_goes_on_from_the_verdict_that_it_follows_from(context: NightContext) -> None:
     """The first attempt keeps its check and fails in the pipeline; the second one goes on."""
-    context = dataclasses.replace(
-        context, trigger=TriggerParams(minimum_labels=20, confirm_nights=1)
-    )
+    trusted = tuple(f"user {i}" for i in range(150))
+    trigger = TriggerParams(minimum_labels=20, confirm_nights=1, trusted=trusted)
+    context = dataclasses.replace(context, trigger=trigger)
     day = START + timedelta(days=5)
-    context.traffic.append(day_of(5, new_share=0.4))
+    context.traffic.append(of_users(day_of(5, new_share=0.4)))
     job = nightly_job(context, ScheduleParams())
     scheduler = Scheduler(ScheduleParams(), [job], context.registry.engine, clock=lambda: NOW)
     for attempt in (1, 2):
@@ -377,8 +478,9 @@ def test_a_retrain_goes_on_from_the_verdict_that_it_follows_from(context: NightC
         assert "`dvc --wait-for-lock repro` failed" in (failed.problem or "")
     (night,) = nights_before(context.registry.engine, "bank", date(2026, 4, 1))
     assert (night.state, night.action) == (DriftState.ACT, Action.RETRAIN)
-    lines = Path("datasets/sources/labelled.jsonl").read_text().splitlines()
+    lines = LABELLED.read_text().splitlines()
     assert len(lines) == len(set(lines)) > 20
+    assert len(read_changes()) == 1
 
 
 def test_a_night_that_is_killed_anywhere_is_done_once_when_it_is_run_again(

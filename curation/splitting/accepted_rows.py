@@ -1,0 +1,178 @@
+"""Where accepted rows go: beside the base rows, of which none ever gives way to them.
+
+A row's place depends on the base rows, on what was accepted before, and on what was accepted with
+it, and on nothing that comes later. So what is in dev, sealed or training stays there.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import floor
+from pathlib import Path
+
+from curation.curation_settings import CurateParams
+from curation.sources.row_formats import read_row
+from curation.splitting.eval_sets import EVAL_SETS, Changes, Extension, accepted_ids
+from curation.splitting.lots import lot, side
+from project.errors import InputError
+from project.near_duplicates import near_duplicates, same, word_print
+from project.records.data import Row, Split
+from project.records.record import read_input
+
+SOURCES = Path("datasets/sources")
+
+SEEN = "near-duplicates of items or of rows kept for dev and sealed"
+BETWEEN = "near-duplicates of rows of two parts"
+REPEATED = "repeats"
+SURPLUS = "surplus near-duplicates"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A row, with its family as group, and where it goes."""
+
+    row: Row
+    part: Split | None  # None: nowhere
+    base: bool
+    why: str = ""  # it goes nowhere
+    near: tuple[str, ...] = ()  # the ids of the rows for whose sake it goes nowhere
+
+    @cached_property
+    def prints(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Prompt and answer, as near-duplicates are told by."""
+        return word_print(self.row.prompt_text), word_print(self.row.completion_text)
+
+
+def acceptances(rows: Sequence[Row], changes: Changes) -> list[list[Row]]:
+    """The rows of accepted sources, as they were accepted together, oldest first.
+
+    Raises InputError for a row that nobody accepted, and for an accepted one that is not there.
+    """
+    known = {row.id: row for row in rows}
+    refuse_unaccepted(known, accepted_ids(changes))
+    found, seen = [], set[str]()
+    for line, change in changes.items():
+        if isinstance(change, Extension):
+            new = [name for name in dict.fromkeys(change.rows) if name not in seen]
+            refuse_missing(new, known, change, line)
+            found.append([known[name] for name in new])
+            seen.update(new)
+    return found
+
+
+def place(
+    base: Sequence[tuple[Row, Split]], batches: Iterable[Sequence[Row]], params: CurateParams
+) -> list[Placed]:
+    """The place of each accepted row, given the base rows with their sides."""
+    fixed = [Placed(row, part, base=True) for row, part in base]
+    found: list[Placed] = []
+    for batch in batches:
+        before = [one for one in found if one.part]  # what went nowhere binds nobody
+        new = [Placed(row, None, base=False) for row in batch]
+        near = neighbours([*before, *new], [*fixed, *before, *new], params.similarity)
+        there = [*fixed, *before]
+        for one, positions in zip(new, near[len(before) :], strict=True):
+            earlier = [there[i] for i in positions if i < len(there) and there[i].part]
+            there.append(place_row(one.row, earlier, params))
+        found += there[len(fixed) + len(before) :]
+    return found
+
+
+def place_row(row: Row, near: Sequence[Placed], params: CurateParams) -> Placed:
+    """The place of a row, given its near-duplicates among the rows that have a place."""
+    if not near:
+        return Placed(row, side(lot(params.seed, row.group), params), base=False)
+    kept = tuple(o.row.id for o in near if o.base and o.part is not Split.TRAIN)
+    if kept:
+        return Placed(row, None, base=False, why=SEEN, near=kept)
+    if len({other.part for other in near}) > 1:
+        return Placed(row, None, base=False, why=BETWEEN)
+    if any(texts(other.row) == texts(row) for other in near):
+        return Placed(row, None, base=False, why=REPEATED)
+    if sum(not other.base for other in near) >= (params.max_per_group or len(near) + 1):
+        return Placed(row, None, base=False, why=SURPLUS)
+    grouped = row.model_copy(update={"group": near[0].row.group})
+    return Placed(grouped, near[0].part, base=False)
+
+
+def neighbours(
+    own: Sequence[Placed], every: Sequence[Placed], similarity: float
+) -> list[list[int]]:
+    """For each of our rows, the positions of its near-duplicates among all, in their order.
+
+    Rows are near-duplicates where their groups are the same, or prompts or answers are near. Words
+    that many of our rows share are left out beside those that many of all do: an instruction that
+    stands before the questions of a new topic alone makes no two of them alike.
+    """
+    links = same([one.row.group for one in own], [one.row.group for one in every])
+    for text, few_words in ((0, True), (1, False)):
+        ours, theirs = [one.prints[text] for one in own], [one.prints[text] for one in every]
+        links += near_duplicates(ours, theirs, similarity, few_words=few_words)
+    positions: list[list[int]] = [[] for _ in own]
+    for i, j in sorted(zip(*(c.tolist() for c in links.tocoo().coords), strict=True)):
+        positions[i].append(j)
+    return positions
+
+
+def extended(
+    base: Sequence[Row], accepted: Sequence[Row], part: Split, params: CurateParams
+) -> list[Row]:
+    """A part with its accepted rows: at most accepted_share of it, in training of every beginning.
+
+    The rest waits until there are more base rows. An eval set's old items come first.
+    """
+    if part is not Split.TRAIN:
+        return [*base, *accepted[: most(len(base), params)]]
+    rows: list[Row] = []
+    for count, row in enumerate(base, start=1):
+        rows += [row, *accepted[most(count - 1, params) : most(count, params)]]
+    return rows
+
+
+def most(base: int, params: CurateParams) -> int:
+    """How many accepted rows may be beside so many base rows."""
+    share = params.accepted_share
+    return floor(base * share / (1 - share) + 1e-9)  # 0.75 / 0.25 may come out below 3
+
+
+def texts(row: Row) -> tuple[str, str]:
+    return row.prompt_text, row.completion_text
+
+
+# --- what the record and the sources must agree on ----------------------------------------------
+
+
+def refuse_unaccepted(known: dict[str, Row], accepted: set[str]) -> None:
+    """A row that was left out in silence would be a label that somebody wrote for nothing."""
+    for row in known.values():
+        if row.id not in accepted:
+            file, line = origin(row)
+            raise InputError(
+                f"nobody accepted row {row.id}: run `incumbent data labels {file}`, which accepts "
+                "all of them in your name, or take it out",
+                file=file,
+                line=line,
+                field="id",
+            )
+
+
+def refuse_missing(names: Sequence[str], known: dict[str, Row], by: Extension, line: int) -> None:
+    """An item leaves by a rotation alone, not with its row."""
+    if gone := [name for name in names if name not in known]:
+        raise InputError(
+            f"row {gone[0]} was accepted and is not in {by.source} any more: put it back, and name "
+            "the file in curation.collect.sources and curation.curate.accepted of params.yaml",
+            file=EVAL_SETS,
+            line=line,
+            field="rows",
+        )
+
+
+def origin(row: Row) -> tuple[Path, int | None]:
+    """The file and line that a row was read from, as far as its source tells."""
+    file = SOURCES / row.source
+    lines = read_input(file).splitlines() if file.exists() else []
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and read_row(line, file, number).id == row.id:
+            return file, number
+    return file, None

@@ -1,0 +1,88 @@
+"""The record of what changed the eval sets: which rows were accepted, which items left, and why."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+
+from project.files import write_bytes
+from project.records.data import Split
+from project.records.record import Record, invalid, read_input
+from project.times import moment
+
+EVAL_SETS = Path("datasets/eval_sets.jsonl")  # a change a line, oldest first; git tracks it
+
+Words = Annotated[str, Field(pattern=r"\S")]
+Ids = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Extension(Record):
+    """Somebody accepted rows of a source: they extend training, dev and sealed."""
+
+    change: Literal["extend"] = "extend"
+    at: Annotated[str, AfterValidator(moment)]
+    by: Words
+    reason: Words
+    source: Words  # the name of the file that holds them
+    rows: Ids
+
+    def __str__(self) -> str:
+        return f"{self.at}: {self.by} accepted {len(self.rows)} rows: {self.reason}"
+
+
+class Rotation(Record):
+    """Somebody let the items of one part leave: unused rows take their place."""
+
+    change: Literal["rotate"] = "rotate"
+    at: Annotated[str, AfterValidator(moment)]
+    by: Words
+    reason: Words
+    part: Literal[Split.DEV, Split.SEALED]
+    rows: Ids
+
+    def __str__(self) -> str:
+        return f"{self.at}: {self.by} let {len(self.rows)} {self.part} items leave: {self.reason}"
+
+
+Change = Annotated[Extension | Rotation, Field(discriminator="change")]
+CHANGE: TypeAdapter[Extension | Rotation] = TypeAdapter(Change)
+Changes = dict[int, Extension | Rotation]  # by the line that each stands on
+
+
+def read_changes(path: Path = EVAL_SETS) -> Changes:
+    """What changed the sets, oldest first; nothing where there is no file.
+
+    Raises InputError naming file, line and field.
+    """
+    lines = read_input(path).split(b"\n") if path.exists() else []
+    return {n: parse(line, path, n) for n, line in enumerate(lines, start=1) if line.strip()}
+
+
+def parse(line: bytes, path: Path, number: int) -> Extension | Rotation:
+    try:
+        return CHANGE.validate_json(line)
+    except ValidationError as error:
+        raise invalid(error, path, number) from None
+
+
+def append_change(change: Extension | Rotation, path: Path = EVAL_SETS) -> None:
+    """Add a change behind the others, whole or not at all. Raises InputError as read_changes."""
+    read_changes(path)
+    before = path.read_bytes() if path.exists() else b""
+    ended = before if before.endswith(b"\n") or not before else before + b"\n"
+    write_bytes(path, ended + change.canonical() + b"\n")
+
+
+def accepted_ids(changes: Changes) -> set[str]:
+    """The rows that somebody accepted."""
+    return ids_of(change for change in changes.values() if isinstance(change, Extension))
+
+
+def retired_ids(changes: Changes) -> set[str]:
+    """The items that somebody let leave."""
+    return ids_of(change for change in changes.values() if isinstance(change, Rotation))
+
+
+def ids_of(changes: Iterable[Extension | Rotation]) -> set[str]:
+    return {row for change in changes for row in change.rows}

@@ -1,0 +1,94 @@
+"""Accepting labels: rows of people go to training, dev and sealed, and a record says by whom."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from curation.splitting.eval_sets import (
+    EVAL_SETS,
+    Extension,
+    accepted_ids,
+    append_change,
+    read_changes,
+)
+from monitoring.monitoring_settings import TriggerParams
+from monitoring.trigger.labels import LABELLED, Label
+from project.files import write_lines
+from project.records.data import Row
+from project.records.record import Record
+from project.times import stamp
+from registry.reader import RegistryReader
+
+T = TypeVar("T")
+
+
+class Acceptance(Record):
+    """What became of some labels."""
+
+    new: int
+    known: int  # accepted before
+    left_out: tuple[str, ...]  # how many, and why
+
+    def __str__(self) -> str:
+        return f"{self.new} of {self.new + self.known} rows are new in {LABELLED}"
+
+
+def accept(
+    labels: Sequence[Label], registry: RegistryReader, reason: str, params: TriggerParams
+) -> Acceptance:
+    """Add labels to the labelled rows, and record that they extend the sets, by whom and why.
+
+    The rows are written first: where the record is missing after a crash, stage curate refuses
+    them and says what to type. The same labels again change nothing.
+    """
+    taken, left_out = capped(labels, lambda label: label.user, params)
+    known = accepted_ids(read_changes())
+    rows = {label.row.id: label.row for label in taken}
+    new = tuple(name for name in rows if name not in known)
+    if new:
+        add_rows(rows.values(), LABELLED)
+        at, by = stamp(registry.clock()), registry.actor
+        append_change(Extension(at=at, by=by, reason=reason, source=LABELLED.name, rows=new))
+    return Acceptance(new=len(new), known=len(rows) - len(new), left_out=left_out)
+
+
+def capped(
+    found: Iterable[T], user_of: Callable[[T], str | None], params: TriggerParams
+) -> tuple[list[T], tuple[str, ...]]:
+    """The first of each user, and of all, as many as the settings allow; and what that leaves out.
+
+    A row without a user is a user of its own, as everywhere; the limit in all holds for those too.
+    """
+    taken: list[T] = []
+    of_user: Counter[str] = Counter()
+    over = {"labels_per_user": 0, "labels_at_once": 0}
+    for one in found:
+        user = user_of(one)
+        if user and of_user[user] >= params.labels_per_user:
+            over["labels_per_user"] += 1
+        elif len(taken) >= params.labels_at_once:
+            over["labels_at_once"] += 1
+        else:
+            taken.append(one)
+            of_user[user or ""] += bool(user)
+    return taken, tuple(
+        f"{count} left out: over monitoring.trigger.{limit}, {getattr(params, limit)}"
+        for limit, count in over.items()
+        if count
+    )
+
+
+def accepted_prompts() -> set[str]:
+    """What is asked in the labelled rows that somebody accepted."""
+    accepted = accepted_ids(read_changes(EVAL_SETS))
+    rows = Row.read_lines(LABELLED) if LABELLED.exists() else ()
+    return {row.prompt_text for row in rows if row.id in accepted}
+
+
+def add_rows(rows: Iterable[Row], path: Path) -> None:
+    """Add rows that a file lacks behind the others, whole or not at all."""
+    known = {row.id: row for row in Row.read_lines(path)} if path.exists() else {}
+    new = [row for row in rows if row.id not in known]
+    if new:
+        write_lines(path, [row.canonical() for row in (*known.values(), *new)])

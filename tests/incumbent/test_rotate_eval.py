@@ -1,0 +1,96 @@
+"""Items leave an eval set by a person's rotation alone, and rows that were never items come in."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from curation.curate import main
+from curation.splitting.eval_sets import EVAL_SETS, Rotation, read_changes
+from incumbent.cli import app
+from project.paths import CURATED, RAW, rows_of
+from project.records.data import Row, Split
+from project.records.record import write_records
+
+
+@pytest.fixture(autouse=True)
+def curated() -> None:
+    """Sealed takes 20 of about 100 rows on its side, dev all on its side."""
+    Path("params.yaml").write_text("curation:\n  curate:\n    sealed: 20\n")
+    rows = [
+        Row.of(f"what is number {i}?", f"it is {i}", group=f"g{i}", source="answers.jsonl")
+        for i in range(400)
+    ]
+    write_records(RAW, rows)
+    main()
+
+
+def items(part: Split) -> set[str]:
+    return {row.id for row in Row.read_lines(rows_of(part))}
+
+
+def rotated(*more: str, code: int = 0) -> str:
+    done = CliRunner().invoke(app, ["data", "rotate-eval", *more])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        assert getattr(done.exception, "exit_code", None) == code
+        return str(done.exception)
+    assert done.exit_code == code
+    return done.output
+
+
+def test_a_rotation_is_on_record_and_the_next_run_fills_the_part() -> None:
+    before = {part: items(part) for part in Split}
+    said = rotated("--reason", "eight looks were taken")
+    assert "20 items leave sealed" in said
+    (change,) = read_changes().values()
+    assert isinstance(change, Rotation)
+    assert (change.by, change.reason) == ("tester", "eight looks were taken")
+    assert set(change.rows) == before[Split.SEALED]
+    main()
+    after = {part: items(part) for part in Split}
+    assert len(after[Split.SEALED]) == 20
+    assert not before[Split.SEALED] & set.union(*after.values())
+    assert (after[Split.DEV], after[Split.TRAIN]) == (before[Split.DEV], before[Split.TRAIN])
+
+
+def test_it_goes_on_until_too_few_unused_rows_are_there() -> None:
+    """Of 94 rows on that side."""
+    for _ in range(3):
+        rotated("--reason", "worn out")
+        main()
+    said = rotated("--reason", "worn out", code=2)
+    assert "only 14 unused rows are there for the 20 items of sealed" in said
+    assert len(read_changes()) == 3
+
+
+def test_a_part_that_takes_all_rows_has_none_to_fill_up_with() -> None:
+    size = len(items(Split.DEV))
+    said = rotated("--reason", "worn out", "--part", "dev", code=2)
+    assert f"only 0 unused rows are there for the {size} items of dev" in said
+    assert "new rows are needed" in said
+    assert not EVAL_SETS.exists()
+
+
+def test_twice_without_a_run_between_is_refused() -> None:
+    rotated("--reason", "worn out")
+    assert "its items left already: run `dvc repro` first" in rotated("--reason", "oh", code=2)
+    assert len(read_changes()) == 1
+
+
+def test_nothing_is_rotated_before_there_is_something() -> None:
+    for path in CURATED.iterdir():
+        path.unlink()
+    assert "nothing is curated yet: run `dvc repro`" in rotated("--reason", "oh", code=2)
+
+
+def test_a_rotation_needs_a_reason_and_one_of_the_eval_sets() -> None:
+    assert "Missing option '--reason'" in rotated(code=2)
+    assert "needs a --reason" in rotated("--reason", " ", code=2)
+    assert "'train' is not one of" in rotated("--reason", "oh", "--part", "train", code=2)
+
+
+def test_only_those_who_may_promote_rotate(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("roles.yaml").write_text("promote: [ann]\n")
+    monkeypatch.setenv("INCUMBENT_ROLES", "roles.yaml")
+    assert "tester may not promote: that is for ann" in rotated("--reason", "oh", code=1)
+    assert not EVAL_SETS.exists()
