@@ -1,4 +1,7 @@
-"""Stage `compare`: from score tables and policy to evidence, metrics, a plot and a report."""
+"""Stage `compare`: from dev scores and policy to evidence, metrics, a plot and a report.
+
+It says whether the challenger qualifies. Nothing of the sealed eval set is known here.
+"""
 
 import json
 from collections.abc import Sequence
@@ -22,38 +25,36 @@ from project.settings import load
 def main() -> None:
     policy = load(Policy)
     evidence = weigh(
-        read_scores(Split.SEALED),
+        None,
         policy,
         dev=read_scores(Split.DEV),
         general=read_scores("general"),
-        reference=read_scores(Role.REFERENCE) if scored(Role.REFERENCE) else None,
         few_shot=read_scores(Role.FEW_SHOT) if scored(Role.FEW_SHOT) else None,
         calibration=Calibration.read(CALIBRATION),
-        usage={role: usage(role) for role in Role if answers_of(role, Split.SEALED).exists()},
+        usage={role: usage(role) for role in Role if answers_of(role, Split.DEV).exists()},
     )
-    look = None if unqualified(evidence, policy) else 1
-    decision = rule(evidence, policy, look)
     evidence.write(EVIDENCE)
-    write_bytes(METRICS, json.dumps(metrics(evidence, look), indent=2).encode() + b"\n")
+    write_bytes(METRICS, json.dumps(metrics(evidence), indent=2).encode() + b"\n")
     shown = read_report_data()
-    dev = quantiles(shown.items[Split.DEV], policy.gating, evidence.dev)
-    write_bytes(DIFFERENCES, dev.encode())
-    write_bytes(REPORT, report(evidence, decision, policy, shown).encode())
-    print(f"{decision}")
-    print("this is the verdict of a first look; `incumbent submit` counts which look it is")
+    write_bytes(DIFFERENCES, quantiles(shown.dev, policy.gating, evidence.dev).encode())
+    write_bytes(REPORT, report(evidence, rule(evidence, policy, None), policy, shown).encode())
+    if reasons := unqualified(evidence, policy):
+        print("\n".join(reasons))
+    else:
+        print("the challenger qualifies on dev; `incumbent submit` looks at the sealed eval set")
 
 
 def usage(system: Role) -> Usage:
-    answers = Answer.read_lines(answers_of(system, Split.SEALED))
+    answers = Answer.read_lines(answers_of(system, Split.DEV))
     return Usage(
         prompt=sum(answer.prompt_tokens for answer in answers) / len(answers),
         answer=sum(answer.tokens for answer in answers) / len(answers),
     )
 
 
-def metrics(evidence: Evidence, look: int | None) -> dict[str, Any]:
-    """What `dvc metrics diff` prints; nothing of a sealed eval set that was not looked at."""
-    parts = {"dev": evidence.dev} | ({"sealed": evidence.sealed} if look else {})
+def metrics(evidence: Evidence) -> dict[str, Any]:
+    """What `dvc metrics diff` prints."""
+    parts = {"dev": evidence.dev}
     parts |= {f"general, {name}": measured for name, measured in evidence.general.items()}
     return {
         part: {name: cells(found) for name, found in measured.items()}

@@ -1,7 +1,10 @@
-"""Stage `generate`: every system answers the same items, each answer made once."""
+"""Stage `generate`: every system answers the same dev items, each answer made once.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+Sealed items are answered by `incumbent submit` alone, after it has counted the look.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from evaluation.evaluation_settings import Decoding, FewShot
 from evaluation.general_ability.suite import SUITE, read_suite
@@ -14,63 +17,67 @@ from project.records.data import Row, Split
 from project.records.record import write_records
 from project.settings import load
 
-Parts = Mapping[str, Sequence[Row]]
 
+class Task(NamedTuple):
+    """The rows of one part that a system answers."""
 
-@dataclass(frozen=True)
-class Assignment:
-    """A system, and the rows that it answers, by part of the evaluation."""
-
+    role: Role
     respondent: Respondent
-    parts: Parts
+    part: str
+    rows: Sequence[Row]
 
 
 def main() -> None:
     with staged_folder(ANSWERS) as draft:
-        for name, assigned in assignments().items():
-            for part, rows in assigned.parts.items():
-                answers = assigned.respondent.answers(rows, f"{name}, {part}")
-                write_records(draft / answers_of(name, part).name, answers)
+        for role, system, part, rows in tasks():
+            answers = system.answers(rows, f"{role}, {part}")
+            write_records(draft / answers_of(role, part).name, answers)
 
 
-def assignments() -> dict[Role, Assignment]:
-    """Who answers what: champion and challenger all parts, the others the sealed one.
-
-    The regression baseline answers where it is another than the champion, the base with a few-shot
-    prompt where params.yaml asks for it.
+def tasks() -> list[Task]:
+    """Champion and challenger answer dev and the general-ability suite; where params.yaml asks for
+    it, the base answers dev with a few-shot prompt.
     """
-    base, opponent = ModelPin.read(BASE), Opponent.read(CHAMPION)
-    numerics = Numerics.read(NUMERICS)
-    decoding, few_shot = load(Decoding), load(FewShot)
-    parts: dict[str, Sequence[Row]] = {
-        part: Row.read_lines(rows_of(part)) for part in (Split.DEV, Split.SEALED)
-    }
-    sealed: Parts = {Split.SEALED: parts[Split.SEALED]}
-    parts["general"] = [item.row for item in read_suite(SUITE)]
-    made = Adapter.read(ADAPTER).files
-    champion = from_registry(base, opponent.adapter, decoding, numerics)
-    challenger = respondent(base, made, ADAPTER_FILES, decoding, numerics)
-    assigned = {
-        Role.CHAMPION: Assignment(champion, parts),
-        Role.CHALLENGER: Assignment(challenger, parts),
-    }
-    if opponent.reference:
-        reference = from_registry(base, opponent.reference, decoding, numerics)
-        assigned[Role.REFERENCE] = Assignment(reference, sealed)
-    if few_shot.shots:
-        asked: Parts = {Split.SEALED: prompted(sealed[Split.SEALED], few_shot.shots)}
+    dev = Row.read_lines(rows_of(Split.DEV))
+    general = [item.row for item in read_suite(SUITE)]
+    shots = load(FewShot).shots
+    found = [
+        Task(role, system, part, rows)
+        for role, system in contestants().items()
+        for part, rows in ((Split.DEV, dev), ("general", general))
+    ]
+    if shots:
+        base, decoding, numerics = ModelPin.read(BASE), load(Decoding), Numerics.read(NUMERICS)
         bare = respondent(base, None, None, decoding, numerics)
-        assigned[Role.FEW_SHOT] = Assignment(bare, asked)
-    return assigned
+        found.append(Task(Role.FEW_SHOT, bare, Split.DEV, prompted(dev, shots)))
+    return found
+
+
+def contestants() -> dict[Role, Respondent]:
+    """The two that are compared, as systems that answer."""
+    base, numerics, decoding = ModelPin.read(BASE), Numerics.read(NUMERICS), load(Decoding)
+    made, champion = Adapter.read(ADAPTER).files, Opponent.read(CHAMPION).adapter
+    return {
+        Role.CHAMPION: from_registry(base, champion, decoding, numerics),
+        Role.CHALLENGER: respondent(base, made, ADAPTER_FILES, decoding, numerics),
+    }
+
+
+def regression_baseline() -> Respondent | None:
+    """The system that the regression budget counts from, where it is another than the champion."""
+    reference = Opponent.read(CHAMPION).reference
+    if reference is None:
+        return None
+    return from_registry(ModelPin.read(BASE), reference, load(Decoding), Numerics.read(NUMERICS))
 
 
 def seconds() -> dict[str, float | None]:
-    """The seconds that an answer to the sealed part took each system, where they are known."""
+    """The seconds that an answer to the dev part took each system, where they are known."""
     taken: dict[str, float | None] = {}
-    for name, assigned in assignments().items():
-        rows = assigned.parts[Split.SEALED]
-        total = assigned.respondent.seconds(rows)
-        taken[name] = None if total is None else total / len(rows)
+    for task in tasks():
+        if task.part == Split.DEV:
+            total = task.respondent.seconds(task.rows)
+            taken[task.role] = None if total is None else total / len(task.rows)
     return taken
 
 

@@ -1,6 +1,6 @@
-"""Stage `score`: every answer gets its scores; out come score tables, one for each comparison."""
+"""Stage `score`: every dev answer gets its scores; out come tables, one for each comparison."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
 from evaluation.general_ability.suite import CORRECT, SUITE, correct, read_suite
@@ -17,7 +17,6 @@ from project.paths import (
     CHAMPION,
     DIRECTIONS,
     EMBEDDER,
-    EVAL_SET,
     NUMERICS,
     REWARD,
     SCORES,
@@ -26,57 +25,59 @@ from project.paths import (
 from project.records.adapters import Adapter, ModelPin, Numerics, Opponent
 from project.records.data import Row, Split
 from project.records.record import short, write_records
-from project.records.scores import Directions, EvalSet, Flags, ItemScore, ScorePins
+from project.records.scores import Better, Directions, EvalSet, Flags, ItemScore, ScorePins
 from project.settings import load
 
 
 def main() -> None:
-    params = load(ScoringParams)
-    preference = load(PreferenceParams)
-    embedder = ModelPin.read(EMBEDDER)
-    scorers = load_scorers(params, pinned_folder(embedder, "embedder"))
-    judge = judge_of(preference, REWARD, champion_name(), short(Adapter.read(ADAPTER).files))
-    measured_with = [scorers_digest(params), embedder.digest, preference.digest]
-    pinned = digest_json([*measured_with, digest_folder(REWARD)])
+    scorers, judge = measures()
+    rows = Row.read_lines(rows_of(Split.DEV))
     with staged_folder(SCORES) as draft:
-        for part in (Split.DEV, Split.SEALED):
-            rows = Row.read_lines(rows_of(part))
-            table, flags = score_both(rows, part, Role.CHAMPION, scorers, judge)
-            write_records(draft / f"{part}.jsonl", table)
-            flags.write(draft / f"{part}.flags.json")
-            eval_set = eval_set_of(rows)
-            pins(eval_set, pinned).write(draft / f"{part}.pins.json")
-            print(f"scored {len(rows)} {part} items{flags}")
-        eval_set.write(draft / EVAL_SET.name)
-        for other in (Role.REFERENCE, Role.FEW_SHOT):
-            if answers_of(other, Split.SEALED).exists():
-                table, _ = score_both(rows, Split.SEALED, other, scorers)
-                write_records(draft / f"{other}.jsonl", table)
+        answers = {role: read_answers(role, Split.DEV) for role in SIDES}
+        table, flags = score_both(rows, answers, scorers, judge)
+        write_records(draft / f"{Split.DEV}.jsonl", table)
+        flags.write(draft / f"{Split.DEV}.flags.json")
+        pins(eval_set_of(rows)).write(draft / f"{Split.DEV}.pins.json")
+        print(f"scored {len(rows)} dev items{flags}")
+        if answers_of(Role.FEW_SHOT, Split.DEV).exists():
+            answers[Role.CHAMPION] = read_answers(Role.FEW_SHOT, Split.DEV)
+            table, _ = score_both(rows, answers, scorers)
+            write_records(draft / f"{Role.FEW_SHOT}.jsonl", table)
         write_records(draft / "general.jsonl", general_ability())
-        better = {name: way for scorer in scorers for name, way in scorer.better.items()}
+        better = directions(scorers)
         Directions(better={**better, CORRECT: "more"}).write(draft / DIRECTIONS.name)
 
 
-def champion_name() -> str:
-    """What ballots call the champion."""
-    adapter = Opponent.read(CHAMPION).adapter
-    return short(adapter) if adapter else "base"
+def measures() -> tuple[list[Scorer], Judge]:
+    """The scorers and the source of preference that params.yaml names."""
+    embedder = pinned_folder(ModelPin.read(EMBEDDER), "embedder")
+    names = contestant_names()
+    judge = judge_of(load(PreferenceParams), REWARD, *(names[role] for role in SIDES))
+    return load_scorers(load(ScoringParams), embedder), judge
+
+
+def directions(scorers: Iterable[Scorer]) -> dict[str, Better]:
+    return {name: way for scorer in scorers for name, way in scorer.better.items()}
+
+
+def contestant_names() -> dict[Role, str]:
+    """What ballots call the two that are compared."""
+    champion, challenger = Opponent.read(CHAMPION).adapter, Adapter.read(ADAPTER).files
+    return {
+        Role.CHAMPION: short(champion) if champion else "base",
+        Role.CHALLENGER: short(challenger),
+    }
 
 
 def score_both(
     rows: Sequence[Row],
-    part: str,
-    opponent: Role,
+    answers: Mapping[Role, Sequence[Answer]],
     scorers: Sequence[Scorer],
     judge: Judge | None = None,
 ) -> tuple[list[ItemScore], Flags]:
-    """The challenger's scores on a part beside an opponent's, and what is odd about the items."""
-    sides = {
-        side: Answer.read_lines(answers_of(system, part))
-        for side, system in zip(SIDES, (opponent, Role.CHALLENGER), strict=True)
-    }
-    scores = {side: score(scorers, rows, answers) for side, answers in sides.items()}
-    preferences = ask_preference(rows, sides, judge) if judge else [None] * len(rows)
+    """The scores of both SIDES, and what is odd about the items."""
+    scores = {side: score(scorers, rows, answers[side]) for side in SIDES}
+    preferences = ask_preference(rows, answers, judge) if judge else [None] * len(rows)
     table = [item_score(row, i, scores, preferences[i]) for i, row in enumerate(rows)]
     return table, Flags.joined(side.flags for side in scores.values())
 
@@ -112,15 +113,17 @@ def general_ability() -> list[ItemScore]:
             values={
                 CORRECT: tuple(
                     correct(item, answer.text)
-                    for item, answer in zip(
-                        suite, Answer.read_lines(answers_of(side, "general")), strict=True
-                    )
+                    for item, answer in zip(suite, read_answers(side, "general"), strict=True)
                 )
             }
         )
         for side in SIDES
     }
     return [item_score(item.row, i, scores) for i, item in enumerate(suite)]
+
+
+def read_answers(role: Role, part: str) -> tuple[Answer, ...]:
+    return Answer.read_lines(answers_of(role, part))
 
 
 def eval_set_of(rows: Sequence[Row]) -> EvalSet:
@@ -130,13 +133,16 @@ def eval_set_of(rows: Sequence[Row]) -> EvalSet:
     )
 
 
-def pins(eval_set: EvalSet, scorers: str) -> ScorePins:
+def pins(eval_set: EvalSet) -> ScorePins:
+    """What the scores are measured with. The scorers' digest is of the preference's source too."""
+    embedder, preference = ModelPin.read(EMBEDDER).digest, load(PreferenceParams).digest
+    scorers = [scorers_digest(load(ScoringParams)), embedder, preference, digest_folder(REWARD)]
     return ScorePins(
         eval_set=eval_set.digest,
         base=ModelPin.read(BASE).weights,
         champion=Opponent.read(CHAMPION).adapter,
         challenger=Adapter.read(ADAPTER).files,
         decoding=load(Decoding).digest,
-        scorers=scorers,
+        scorers=digest_json(scorers),
         numerics=Numerics.read(NUMERICS),
     )

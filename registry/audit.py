@@ -11,7 +11,7 @@ from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
 from project.records.events import Event
 from project.records.record import Digest
-from registry.alpha_ledger.looks_audit import changed_looks
+from registry.alpha_ledger.looks_audit import changed_looks, unpaid_decisions
 from registry.state import State, fold
 from registry.storage.event_chain import broken_links, event_of, stored
 from registry.storage.tables import events, versions
@@ -29,7 +29,10 @@ def problems(registry: Registry) -> Iterator[str]:
     for family in registry.families():
         own = [event for event in history if event.family == family.family]
         yield from problems_of(family, own)
-    yield from damaged_looks(registry, history)
+    with registry.engine.connect() as connection:
+        unlike = list(changed_looks(connection, history))
+    yield from unlike
+    yield from unpaid_decisions(registry.artifacts, history)
 
 
 def counted(registry: Registry) -> tuple[int, int]:
@@ -38,14 +41,6 @@ def counted(registry: Registry) -> tuple[int, int]:
     with registry.engine.connect() as connection:
         all_events = connection.execute(select(func.count()).select_from(events)).scalar_one()
         return all_events, connection.execute(living).scalar_one()
-
-
-def damaged_looks(registry: Registry, history: list[Event]) -> list[str]:
-    with registry.engine.connect() as connection:
-        try:
-            return list(changed_looks(connection, registry.artifacts, history))
-        except IncumbentError:
-            return []  # a decision that cannot be read, which is reported already
 
 
 def unchanged(rows: Iterable[Row[Any]]) -> Iterator[Event]:

@@ -13,18 +13,29 @@ from sqlalchemy import Connection, Select, select, union
 
 from project.errors import IncumbentError, InputError
 from project.files import home
+from project.near_duplicates import VERSION, WordPrints
 from project.records.adapters import AdapterVersion, Opponent
-from project.records.events import DecisionMade, Event, EventKind, Promotion, Submission
+from project.records.events import (
+    DecisionMade,
+    Event,
+    EventKind,
+    LookTaken,
+    Promotion,
+    Submission,
+)
 from project.records.record import Digest, Record
-from project.records.scores import Decision
+from project.records.scores import Decision, ScorePins
 from project.settings import load
 from registry import tenure
+from registry.alpha_ledger import looks
+from registry.alpha_ledger.looks import CountedLook
 from registry.artifacts.artifact_store import Artifacts
 from registry.artifacts.blobs import open_blobs
 from registry.registry_settings import Keys, RegistryParams, current_actor
 from registry.roles import Roles
 from registry.state import CHAMPION, State, fold
 from registry.storage.database import connect
+from registry.storage.event_chain import event_of
 from registry.storage.tables import aliases, events, versions
 
 R = TypeVar("R", bound=Record)
@@ -151,6 +162,11 @@ class RegistryReader:
         with self.engine.connect() as connection:
             return self.newest_on(connection, kind, number)
 
+    def event(self, seq: int) -> Event:
+        """One event by its number. Raises IncumbentError if it was changed."""
+        with self.engine.connect() as connection:
+            return self.event_on(connection, seq)
+
     def state(self, at: str | None = None) -> State:
         """What the events up to a moment make of the family, whatever the other tables say."""
         return fold(self.history(), until=at)
@@ -171,8 +187,41 @@ class RegistryReader:
         made = self.decision_made(number)
         return self.artifacts.get_record(Decision, made.decision) if made else None
 
+    def look(self, pins: ScorePins, policy: Digest) -> CountedLook | None:
+        """The look that this measurement under this policy has had already."""
+        with self.engine.connect() as connection:
+            return looks.find_look(connection, pins, policy)
+
+    def decision_at(self, number: int, pins: ScorePins, policy: Digest) -> Decision | None:
+        """The newest decision on a version that was made at the look of this measurement."""
+        same = looks.measurement(pins)
+        for event in reversed(self.history(number, "decide")):
+            decision = self.artifacts.get_record(Decision, event.told(DecisionMade).decision)
+            known = decision.opening is not None and decision.policy == policy
+            if known and decision.pins and looks.measurement(decision.pins) == same:
+                return decision
+        return None
+
+    def trained_on(self, adapter: Digest | None) -> WordPrints | None:
+        """The prompts of the rows that an adapter was trained on, and those that it was trained
+        from, as near-duplicates are told by; of the bare base none, None where not known.
+        """
+        found: list[tuple[int, ...]] = []
+        while adapter is not None:
+            version = self.version_of(adapter)
+            event = self.newest_event(version.number, "submit") if version else None
+            rows = event.told(Submission).trained_on if event else None
+            if version is None or rows is None:
+                return None
+            found += self.artifacts.get_record(WordPrints, rows).texts
+            adapter = version.adapter.parent
+        return WordPrints(version=VERSION, texts=tuple(found))
+
     def rolled_back(self, number: int) -> bool:
-        """Whether a version was rolled back as champion, and not decided on anew since."""
+        """Whether a version was rolled back as champion, and has not won on fresh items since.
+
+        Another policy, or another measurement on the same items, does not bring it back.
+        """
         with self.engine.connect() as connection:
             return self.fallen_on(connection, number)
 
@@ -207,8 +256,8 @@ class RegistryReader:
 
     def fallen_on(self, connection: Connection, number: int) -> bool:
         """As rolled_back."""
-        decided = self.newest_on(connection, "decide", number)
-        return tenure.fallen(connection, self.family, number, decided.seq if decided else 0)
+        fall = tenure.fallen(connection, self.family, number)
+        return fall is not None and not self._decided_afresh(connection, number, *fall)
 
     def alias_on(self, connection: Connection, name: str) -> int | None:
         """The version that an alias names."""
@@ -222,7 +271,27 @@ class RegistryReader:
         own = events.c.number == number
         return tenure.first(connection, self.family, kind, own, newest=True)
 
+    def event_on(self, connection: Connection, seq: int) -> Event:
+        """As event."""
+        return event_of(connection.execute(select(events).where(events.c.seq == seq)).one())
+
     # --- one level down -------------------------------------------------------------------------
+
+    def _decided_afresh(
+        self, connection: Connection, number: int, promotion: Event, rollback: Event
+    ) -> bool:
+        """Whether a version's newest decision came after a rollback, at an eval set that is fresh
+        beside the one that its promotion was won on.
+        """
+        decided = self.newest_on(connection, "decide", number)
+        counted = decided.told(DecisionMade).look if decided else None
+        if counted is None or counted < rollback.seq:
+            return False
+        look, won = self.event_on(connection, counted).told(LookTaken), promotion.told(Promotion)
+        if won.decision is None:
+            return True
+        pins = self.artifacts.get_record(Decision, won.decision).pins
+        return pins is None or pins.eval_set not in {look.eval_set, *(look.continues or ())}
 
     def _of(self, family: str) -> Self:
         """This very registry, but about another family."""

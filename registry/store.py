@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from project.errors import IncumbentError, InputError
+from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.events import (
     AliasMove,
@@ -23,10 +24,10 @@ from project.records.events import (
     Submission,
 )
 from project.records.record import Digest, Record, short
-from project.records.scores import Decision, EvalSet, Evidence, ScorePins, Verdict
+from project.records.scores import Decision, Evidence, ScorePins, Verdict
 from project.times import stamp
 from registry.alpha_ledger import looks
-from registry.alpha_ledger.spending import Look, next_look
+from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.reader import RegistryReader
 from registry.registry_settings import NAME
 from registry.release import refuse_changed, refuse_moved, release
@@ -45,12 +46,18 @@ class Registry(RegistryReader):
     """
 
     def submit(
-        self, adapter: Adapter, folder: Path, reason: str, *lineage: Record
+        self,
+        adapter: Adapter,
+        folder: Path,
+        reason: str,
+        *lineage: Record,
+        trained_on: WordPrints | None = None,
     ) -> AdapterVersion:
         """Store an adapter, and the records that it came from, under the next number.
 
-        The same adapter again is the same version. Raises InputError when the folder's bytes are
-        not those that the adapter's record names, IncumbentError for an adapter that was deleted.
+        `trained_on` are the prompts of its training rows, where they are known. The same adapter
+        again is the same version. Raises InputError when the folder's bytes are not those that the
+        adapter's record names, IncumbentError for an adapter that was deleted.
         """
         self.roles.require("submit", self.actor)
         self.artifacts.put_folder(folder, adapter.files)
@@ -87,6 +94,7 @@ class Registry(RegistryReader):
                 adapter=adapter.files,
                 dataset=adapter.dataset,
                 records=records,
+                trained_on=self.artifacts.put_record(trained_on) if trained_on else None,
             )
             self._append(connection, version.number, submission, reason)
         self._sign_where_keyed(version.number)
@@ -119,37 +127,46 @@ class Registry(RegistryReader):
             )
             self._append(connection, number, signing, reason)
 
-    def count_look(self, pins: ScorePins, eval_set: EvalSet, number: int, alpha: float) -> Look:
-        """Which look at the sealed eval set this pair is, `alpha` being the policy's;
-        registry/alpha_ledger/spending.py says what follows. The same pair again is the same look.
+    def count_look(
+        self, number: int, pins: ScorePins, sealed: SealedSet, *, policy: Digest, alpha: float
+    ) -> CountedLook:
+        """Count a version's look at the sealed eval set, before it is taken. The same measurement
+        under the same policy again is the same look; `alpha` is that policy's.
 
-        Looks count over all eval sets that share most items with this one: some new rows do not
-        make a fresh set. Raises InputError when the scores are of another eval set.
+        Looks count over all eval sets that share most items with this one, reworded or not: some
+        new rows do not make a fresh set. registry/alpha_ledger/spending.py says what a look may
+        spend. Raises InputError when the measurement is at another eval set.
         """
-        if eval_set.digest != pins.eval_set:
+        self.roles.require("submit", self.actor)
+        if sealed.items.digest != pins.eval_set:
             raise InputError("the scores are of another eval set than this one: run `dvc repro`")
+        if pins.challenger != self.version(number).adapter.files:
+            raise InputError(f"the scores are of another adapter than version {number}'s")
         with writing(self.engine) as connection:
-            if known := looks.find_look(connection, pins):
+            if known := looks.find_look(connection, pins, policy):
                 return known
-            self.artifacts.put_record(eval_set)
-            before = looks.looks_at(connection, self.artifacts, eval_set)
-            look = next_look(before, pins.champion, alpha)
-            looks.record_look(connection, pins, look, alpha)
-            taken = looks.look_taken(pins, look, alpha)
-            self._append(connection, number, taken, f"look {look.number} at the sealed eval set")
-        return look
+            self.artifacts.put_record(sealed.items)
+            look = looks.plan_look(connection, self.artifacts, pins, policy, alpha, sealed)
+            reason = f"look {look.opening} at the sealed eval set"
+            return looks.record_look(connection, self._append(connection, number, look, reason))
 
     def record_decision(
         self, number: int, decision: Decision, evidence: Evidence, policy: Record
     ) -> None:
-        """Keep a decision and all that is needed to make it again. The newest one counts."""
-        made = DecisionMade(
-            decision=decision.digest,
-            evidence=evidence.digest,
-            policy=policy.digest,
-            verdict=decision.verdict,
-        )
+        """Keep a decision and all that is needed to make it again. The newest one counts.
+
+        Raises IncumbentError for one that was made at another look than was counted for it.
+        """
+        self.roles.require("submit", self.actor)
         with writing(self.engine) as connection:
+            look = self._look_of(connection, decision, policy)
+            made = DecisionMade(
+                decision=decision.digest,
+                evidence=evidence.digest,
+                policy=policy.digest,
+                verdict=decision.verdict,
+                look=look.event if look else None,
+            )
             for record in (evidence, policy, decision):
                 self.artifacts.put_record(record)
             newest = self.newest_on(connection, "decide", number)
@@ -195,11 +212,10 @@ class Registry(RegistryReader):
                 dataset=version.adapter.dataset,
                 evidence=decision.evidence if decision else None,
                 decision=made.decision if decision and made else None,
+                look=made.look if decision and made else None,
             )
             self._move(connection, CHAMPION, number)
             self._append(connection, number, promotion, reason)
-            if decision:
-                looks.note_promotion(connection, decision, promoted=True)
         return version
 
     def rollback(
@@ -231,9 +247,6 @@ class Registry(RegistryReader):
             if version.number != champion:
                 self._move(connection, CHAMPION, version.number)
                 self._append(connection, version.number, Rollback(displaced=champion), reason)
-                if promotion and promotion.decision:
-                    lost = self.artifacts.get_record(Decision, promotion.decision)
-                    looks.note_promotion(connection, lost, promoted=False)
         return version
 
     def reject(self, number: int, reason: str) -> AdapterVersion:
@@ -351,6 +364,21 @@ class Registry(RegistryReader):
             reason = "signed on submission" if statement.decision is None else "signed as decided"
             self.sign(number, self.keys.private, reason)
 
+    def _look_of(
+        self, connection: Connection, decision: Decision, policy: Record
+    ) -> CountedLook | None:
+        """The look that a decision was made at. Raises IncumbentError unless it was counted so."""
+        if decision.opening is None:
+            return None
+        pins = decision.pins
+        look = looks.find_look(connection, pins, policy.digest) if pins else None
+        if look is None or (look.number, look.budget) != (decision.opening, decision.budget):
+            raise IncumbentError(
+                f"this decision was made at look {decision.opening}, and the ledger has "
+                f"{f'look {look.number}' if look else 'no look'} for it: nothing was kept"
+            )
+        return look
+
     def _winning(
         self,
         connection: Connection,
@@ -367,8 +395,8 @@ class Registry(RegistryReader):
             )
         if self.fallen_on(connection, version.number):
             raise IncumbentError(
-                f"{version.label} was rolled back; evidence from before that does not bring it "
-                f"back, `incumbent rollback --to {version.number}` does"
+                f"{version.label} was rolled back; what was measured on the same items does not "
+                f"bring it back, `incumbent rollback --to {version.number}` does"
             )
         decision = self.artifacts.get_record(Decision, made.decision)
         beaten = self.version(champion).adapter.files if champion else None

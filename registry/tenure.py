@@ -1,10 +1,13 @@
 """How versions became champion and ceased to be it: each question takes a few index steps."""
 
+from collections.abc import Iterator
+
 from sqlalchemy import ColumnElement, Connection, select
 
 from project.records.events import Event, EventKind, Promotion
+from registry.state import CHAMPION
 from registry.storage.event_chain import event_of
-from registry.storage.tables import events
+from registry.storage.tables import aliases, events
 
 MOVES: tuple[EventKind, ...] = ("promote", "rollback")
 # As it stands in a promotion's record; a reason that says so has its quotes escaped there.
@@ -34,14 +37,37 @@ def tenure(
     return gained, move_after(connection, family, gained.seq) if gained else None
 
 
-def fallen(connection: Connection, family: str, number: int, since: int) -> bool:
-    """Whether a version was rolled back as champion after event `since`."""
+def fallen(connection: Connection, family: str, number: int) -> tuple[Event, Event] | None:
+    """The promotion of a version that was rolled back, and the rollback; None where a version is
+    champion, or ceased to be it otherwise.
+    """
     gained, lost = tenure(connection, family, number)
-    while gained and (lost is None or lost.seq > since):
-        if lost and lost.kind == "rollback":
-            return True
-        gained, lost = tenure(connection, family, number, events.c.seq < gained.seq)
-    return False
+    if gained is None or lost is None or lost.kind != "rollback":
+        return None
+    own = events.c.number == number
+    won = first(connection, family, "promote", own, events.c.seq <= gained.seq, newest=True)
+    assert won is not None, "whoever is champion was promoted once"
+    return won, lost
+
+
+def standing_promotions(connection: Connection) -> Iterator[Promotion]:
+    """The promotions that still stand, of all families: those by which each present champion came,
+    one after the other. What was rolled back is none of them, until somebody goes forward again.
+    """
+    named = select(aliases.c.family, aliases.c.number).where(aliases.c.name == CHAMPION)
+    for family, champion in connection.execute(named).all():
+        yield from promotions_to(connection, family, champion)
+
+
+def promotions_to(connection: Connection, family: str, number: int | None) -> Iterator[Promotion]:
+    """The newest first."""
+    earlier: list[Where] = []
+    while number is not None:
+        own = events.c.number == number
+        won = first(connection, family, "promote", own, *earlier, newest=True)
+        assert won is not None, "whoever was champion was promoted once"
+        yield won.told(Promotion)
+        number, earlier = won.told(Promotion).displaced, [events.c.seq < won.seq]
 
 
 def reference(connection: Connection, family: str, until: int | None = None) -> int | None:

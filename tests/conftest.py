@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from project.canonical import digest_folder
+from project.canonical import digest_folder, digest_json
 from project.model_pins import embedded_base
+from project.near_duplicates import WordPrints
 from project.processor import CAPS
 from project.records.adapters import Adapter, ModelPin, Numerics
-from project.records.scores import Decision, Evidence, ScorePins, Verdict
+from project.records.record import Record
+from project.records.scores import Decision, EvalSet, Evidence, ScorePins, Verdict
+from registry.alpha_ledger.looks import SealedSet
 from registry.store import Registry
 from training.base import convert_embedded
 
@@ -83,7 +86,17 @@ def printed_in_other_processes(code: str) -> set[str]:
     }
 
 
-def evidence_of(challenger: str, champion: str | None, eval_set: str = "e" * 64) -> Evidence:
+def sealed_set(*prompts: str) -> SealedSet:
+    """A sealed eval set of items that ask these prompts."""
+    return SealedSet(EvalSet(items=tuple(map(digest_json, prompts))), WordPrints.of(prompts))
+
+
+SEALED = sealed_set("who can block a lost card", "what does a late transfer cost")
+
+
+def evidence_of(
+    challenger: str, champion: str | None, eval_set: str = SEALED.items.digest
+) -> Evidence:
     pins = ScorePins(
         eval_set=eval_set,
         base=BASE.weights,
@@ -107,6 +120,26 @@ def decision_on(evidence: Evidence, verdict: Verdict) -> Decision:
         evidence=evidence.digest,
         policy=evidence.digest,
     )
+
+
+def keep_decision(
+    registry: Registry,
+    number: int,
+    decision: Decision,
+    evidence: Evidence,
+    policy: Record | None = None,
+    sealed: SealedSet = SEALED,
+) -> Decision:
+    """Keep a decision at the look that is counted for it, if it says that one was taken."""
+    policy = policy or evidence  # any record will do
+    decision = decision.model_copy(update={"policy": policy.digest})
+    if decision.opening is not None:
+        assert evidence.pins is not None
+        look = registry.count_look(number, evidence.pins, sealed, policy=policy.digest, alpha=0.05)
+        changes = {"opening": look.number, "budget": look.budget}
+        decision = decision.model_copy(update=changes)
+    registry.record_decision(number, decision, evidence, policy)
+    return decision
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from project.canonical import digest_folder
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.data import DatasetVersion, Split
-from project.records.record import Digest
 from project.records.scores import Evidence, Verdict
+from registry.alpha_ledger.looks import SealedSet
 from registry.store import Registry
-from tests.conftest import BASE, decision_on, evidence_of
+from tests.conftest import BASE, SEALED, decision_on, evidence_of, keep_decision
 
 DATASET = DatasetVersion(rows="d" * 64, splits={Split.TRAIN: 1}, sources=("s",), contract="c" * 64)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -60,21 +60,26 @@ def submit(registry: Registry, name: str, folder: Path) -> AdapterVersion:
     return registry.submit(adapter, files, f"made {name}", DATASET)
 
 
-def evidence_on(registry: Registry, version: AdapterVersion, asked: Digest = "e" * 64) -> Evidence:
+def evidence_on(
+    registry: Registry, version: AdapterVersion, sealed: SealedSet = SEALED
+) -> Evidence:
     """Evidence on a version against whoever is champion now."""
     champion = registry.champion()
-    return evidence_of(version.adapter.files, champion.adapter.files if champion else None, asked)
+    beaten = champion.adapter.files if champion else None
+    return evidence_of(version.adapter.files, beaten, sealed.items.digest)
 
 
 def decide(
-    registry: Registry, version: AdapterVersion, verdict: Verdict = Verdict.PROMOTE
+    registry: Registry,
+    version: AdapterVersion,
+    verdict: Verdict = Verdict.PROMOTE,
+    sealed: SealedSet = SEALED,
 ) -> AdapterVersion:
-    """Keep a decision on a version against whoever is champion; returns the version."""
-    evidence = evidence_on(registry, version)
-    assert evidence.pins is not None
+    """Keep a decision on a version against whoever is champion, at a look; returns the version."""
+    evidence = evidence_on(registry, version, sealed)
     policy = evidence.pins  # any record will do
-    decision = decision_on(evidence, verdict).model_copy(update={"policy": policy.digest})
-    registry.record_decision(version.number, decision, evidence, policy)
+    decision = decision_on(evidence, verdict)
+    keep_decision(registry, version.number, decision, evidence, policy, sealed)
     return version
 
 

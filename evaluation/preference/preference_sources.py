@@ -1,23 +1,43 @@
 """Which of two answers is preferred: the sources of preference, and the one that is configured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.preference.ballot_files import preferences, read_ballots
 from evaluation.preference.comparison import Comparison, Judge, Judgement
+from evaluation.preference.voting_sheet import answer_digest
+from project.records.ballots import Ballot
+from project.records.record import Digest
+from project.records.scores import BALLOTS
 
 
 class Ballots:
-    """People: the mean of their blind ballots on an item; an item without ballots is unjudged."""
+    """People: the mean of their blind ballots on an item; an item without enough is unjudged."""
 
-    source = "ballots"
+    source = BALLOTS
 
-    def __init__(self, path: Path, champion: str, challenger: str) -> None:
-        self.by_item = preferences(read_ballots(path), champion, challenger)
+    def __init__(self, path: Path, champion: str, challenger: str, votes: int | None) -> None:
+        self.ballots = read_ballots(path)
+        self.names = champion, challenger
+        self.votes = votes
 
     def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
-        return [Judgement(win_probability=self.by_item.get(pair.item)) for pair in comparisons]
+        """Ballots that are bound to other answers than these are left out."""
+        answers = {
+            (pair.item, name): answer_digest(text)
+            for pair in comparisons
+            for name, text in zip(self.names, (pair.champion, pair.challenger), strict=True)
+        }
+        counted = [ballot for ballot in self.ballots if is_on(ballot, answers)]
+        by_item = preferences(counted, *self.names, self.votes)
+        return [Judgement(win_probability=by_item.get(pair.item)) for pair in comparisons]
+
+
+def is_on(ballot: Ballot, answers: Mapping[tuple[str, str], Digest]) -> bool:
+    """Whether a ballot is on these answers, as far as it says."""
+    bound = ((ballot.left, ballot.left_answer), (ballot.right, ballot.right_answer))
+    return all(digest in (None, answers.get((ballot.item, name), digest)) for name, digest in bound)
 
 
 def judge_of(params: PreferenceParams, folder: Path, champion: str, challenger: str) -> Judge:
@@ -31,7 +51,7 @@ def judge_of(params: PreferenceParams, folder: Path, champion: str, challenger: 
 
         return LlmJudge(params.judge)
     if params.source == "ballots" and params.ballots:
-        return Ballots(params.ballots, champion, challenger)
+        return Ballots(params.ballots, champion, challenger, params.votes)
     # Imported here so that the other sources do not wait for torch.
     from evaluation.preference.reward_model import RewardModel
 

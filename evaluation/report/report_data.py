@@ -42,20 +42,22 @@ class Example(Record):
 
 
 class ReportData(Record):
+    """Dev items, which everybody may look at, and no others."""
+
     opponent: Opponent
-    items: dict[str, tuple[ItemScore, ...]]  # of dev and sealed
-    flags: dict[str, Flags]
-    examples: tuple[Example, ...]  # the dev items, which everybody may look at
+    dev: tuple[ItemScore, ...]
+    flags: Flags
+    examples: tuple[Example, ...]
 
 
 def read_report_data() -> ReportData:
     """Read what the stages before left."""
-    tables = {part: read_scores(part) for part in (Split.DEV, Split.SEALED)}
+    dev = read_scores(Split.DEV)
     return ReportData(
         opponent=Opponent.read(CHAMPION),
-        items={part: table.items for part, table in tables.items()},
-        flags={part: Flags.read(SCORES / f"{part}.flags.json") for part in tables},
-        examples=read_examples(tables[Split.DEV], load(Policy)),
+        dev=dev.items,
+        flags=Flags.read(SCORES / f"{Split.DEV}.flags.json"),
+        examples=read_examples(dev, load(Policy)),
     )
 
 

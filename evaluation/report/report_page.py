@@ -8,12 +8,12 @@ import numpy as np
 
 from evaluation.decision.evidence import ALL_ITEMS, differences
 from evaluation.decision.policy import Policy
-from evaluation.decision.policy_checks import reach
+from evaluation.decision.policy_checks import reach, unqualified
 from evaluation.evaluation_settings import Prices
 from evaluation.report.cost import costs, saving
 from evaluation.report.report_data import Example, ReportData
 from project.html import render
-from project.records.scores import Decision, Evidence, ItemScore, Measured, MetricEvidence
+from project.records.scores import Decision, Evidence, Flags, ItemScore, Measured, MetricEvidence
 
 TEMPLATE = Path(__file__).parent / "templates" / "comparison.html"
 SHOWN = 12  # examples at each end: the most improved and the most regressed
@@ -60,18 +60,21 @@ def report(
     policy: Policy,
     material: ReportData,
     *,
+    sealed: tuple[Sequence[ItemScore], Flags] | None = None,
     seconds: Mapping[str, float | None] | None = None,
     prices: Prices | None = None,
 ) -> str:
     """The whole comparison as one self-contained HTML page.
 
-    `seconds` are those that each system takes for an answer, where they were measured. A sealed
-    eval set that was not looked at is not shown.
+    `sealed` are the scores of a look's items, of which only their spread is shown, and what is odd
+    about them; without them that is left out. `seconds` are those that each system takes for an
+    answer, where they were measured.
     """
     alpha = decision.alpha or policy.alpha
     looked = decision.opening is not None
     part = "sealed" if looked else "dev"
     measured = evidence.sealed if looked else evidence.dev
+    items, flags = sealed or ((), Flags()) if looked else (material.dev, material.flags)
     slices = evidence.slices if looked else {}
     names = sorted(measured, key=lambda name: (name not in policy.gating, name))
     found = {cost.system: cost for cost in costs(evidence.usage, seconds or {}, prices or Prices())}
@@ -82,20 +85,21 @@ def report(
         decision=decision,
         policy=policy,
         opponent=material.opponent,
+        qualifies=not unqualified(evidence, policy),
         alpha=alpha,
         part=part,
         forests=[
             forest(name, measured, slices, alpha, judged=name in policy.gating) for name in names
         ],
         histograms=[
-            histogram(name, material.items[part], measured[name])
+            histogram(name, items, measured[name])
             for name in names
-            if name in policy.gating
+            if name in policy.gating and items
         ],
-        others=others(evidence, policy, alpha, looked=looked),
+        others=others(evidence, policy, alpha),
         costs=list(found.values()),
         saving=saving(found),
-        flags=material.flags[part],
+        flags=flags,
         regressed=shown([example for example in ordered if example.gain < 0]),
         improved=shown([example for example in reversed(ordered) if example.gain > 0]),
     )
@@ -119,22 +123,19 @@ def line(label: str, found: MetricEvidence, alpha: float, judged: bool = True) -
     return ForestLine(label=label, found=found, lower=lower, upper=upper, judged=judged)
 
 
-def others(
-    evidence: Evidence, policy: Policy, alpha: float, *, looked: bool
-) -> dict[str, list[ForestLine]]:
-    """The comparisons beside the main one, by what they are."""
+def others(evidence: Evidence, policy: Policy, alpha: float) -> dict[str, list[ForestLine]]:
+    """The comparisons beside the main one, by what they are; the few-shot one is on dev."""
     general = [
         line(f"{name}, {metric}", found, alpha)
         for name in sorted(evidence.general, key=lambda name: (name != ALL_ITEMS, name))
         for metric, found in evidence.general[name].items()
     ]
     found = {"General ability": general}
-    if looked:
-        for title, measured in (
-            ("Against the regression baseline", evidence.reference),
-            ("Against the base with a few-shot prompt", evidence.few_shot),
-        ):
-            found[title] = [line(m, measured[m], alpha) for m in policy.gating if m in measured]
+    for title, measured in (
+        ("Against the regression baseline", evidence.reference),
+        ("Against the base with a few-shot prompt", evidence.few_shot),
+    ):
+        found[title] = [line(m, measured[m], alpha) for m in policy.gating if m in measured]
     return {title: lines for title, lines in found.items() if lines}
 
 

@@ -1,61 +1,116 @@
 """`incumbent submit`: the pipeline's challenger becomes a version with a decision."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
-from evaluation.evaluation_settings import Prices
+from evaluation.evaluation_settings import PreferenceParams, Prices
 from evaluation.generate import seconds
+from evaluation.preference.voting_sheet import write_voting_sheet
 from evaluation.report.report_data import read_report_data
 from evaluation.report.report_page import report
+from evaluation.score import contestant_names
+from evaluation.sealed_look import SealedItems, SealedLook, refuse_trained, with_votes
 from incumbent.comparison_table import print_arrow_note, print_measured, print_verdict
 from incumbent.output import EXIT_CODES, console, print_json
+from project.canonical import digest_folder
 from project.errors import InputError
 from project.files import home, write_bytes
-from project.paths import ADAPTER, ADAPTER_FILES, DATASET, EVAL_SET, EVIDENCE, GATE_REPORT
-from project.records.adapters import Adapter, AdapterVersion, Opponent
+from project.paths import ADAPTER, ADAPTER_FILES, CURATED, DATASET, EVIDENCE, GATE_REPORT
+from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent
 from project.records.data import DatasetVersion, GateReport
-from project.records.scores import Decision, EvalSet, Evidence, Verdict
+from project.records.scores import Decision, Evidence, Verdict
 from project.settings import load
+from registry.alpha_ledger.looks import CountedLook
 from registry.store import Registry
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision, and what it rests on."""
+
+    evidence: Evidence
+    decision: Decision
+    look: SealedLook | None = None  # what was measured just now; None: nothing was
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a submission came to."""
+
+    version: AdapterVersion
+    decided: Decided
+    opponent: Opponent
+    answered_in: Numerics | None  # by the last `dvc repro`
+    is_champion: bool
+    fallen: bool  # rolled back, and nothing has brought it back
+    promoted: bool
+
+    @property
+    def page(self) -> Path:
+        return home() / "reports" / f"{self.version.family}-v{self.version.number}.html"
+
+    @property
+    def moved(self) -> str | None:
+        """Why another machine's answers change nothing, where there are such."""
+        pins = self.decided.decision.pins
+        if pins is None or pins.numerics == self.answered_in:
+            return None
+        return (
+            f"the decision rests on answers in {pins.numerics or 'unrecorded numerics'}; the last "
+            f"`dvc repro` answered in {self.answered_in}: the decision stays"
+        )
+
+    @property
+    def sheet(self) -> Path:
+        return home() / "votes" / f"{self.version.family}-v{self.version.number}.jsonl"
 
 
 def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
     """Submit, decide, and promote if asked and won; returns the verdict's exit code."""
-    adapter = Adapter.read(ADAPTER)
-    evidence = Evidence.read(EVIDENCE)
     policy = load(Policy)
     with Registry.here() as registry:
-        opponent = registry.opponent(adapter.files)
-        refuse_stale(evidence, policy, adapter, opponent)
-        is_champion = registry.is_champion(adapter.files)
-        version = registry.submit(adapter, ADAPTER_FILES, reason, *lineage())
-        decided = registry.decision(version.number)
-        if decided and answered_on_another_machine(decided, evidence):
-            print_kept(version, decided, evidence, is_champion=is_champion, as_json=as_json)
-            return EXIT_CODES[decided.verdict]
-        decision = decide(registry, version, evidence, policy)
-        page = home() / "reports" / f"{version.family}-v{version.number}.html"
-        write_bytes(page, comparison(evidence, decision, policy).encode())
-        fallen = registry.rolled_back(version.number)
-        promoted = promote and decision.verdict is Verdict.PROMOTE and not fallen
-        if promoted:
-            registry.promote(version.number, reason, by="policy")
-    if as_json:
-        print_as_json(version, decision)
-    else:
-        print_comparison(evidence, decision, policy, opponent)
-        print_outcome(
-            version, decision, page, promoted=promoted, is_champion=is_champion, fallen=fallen
+        outcome = submitted(registry, policy, promote=promote, reason=reason)
+    write_page(outcome, policy)
+    if outcome.decided.look and load(PreferenceParams).source == "ballots":
+        write_voting_sheet(
+            outcome.sheet, SealedItems().rows, outcome.decided.look.answers, contestant_names()
         )
-    return EXIT_CODES[decision.verdict]
+    if as_json:
+        print_as_json(outcome)
+    else:
+        print_comparison(outcome, policy)
+        print_outcome(outcome)
+    return EXIT_CODES[outcome.decided.decision.verdict]
 
 
-def comparison(evidence: Evidence, decision: Decision, policy: Policy) -> str:
-    """The report, with the time that the answers took: a stage's outputs may not hold that."""
-    prices = load(Prices)
-    return report(evidence, decision, policy, read_report_data(), seconds=seconds(), prices=prices)
+def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str) -> Outcome:
+    adapter, dev = Adapter.read(ADAPTER), Evidence.read(EVIDENCE)
+    opponent = registry.opponent(adapter.files)
+    refuse_stale(dev, policy, adapter, opponent)
+    dataset, gate = DatasetVersion.read(DATASET), GateReport.read(GATE_REPORT)
+    refuse_changed_rows(dataset)
+    sealed = SealedItems()
+    rows = sealed.trained_today if adapter.dataset == dataset.digest else None
+    version = registry.submit(adapter, ADAPTER_FILES, reason, dataset, gate, trained_on=rows)
+    decided = decide(registry, version, dev, policy, sealed)
+    is_champion = registry.is_champion(adapter.files)
+    fallen = registry.rolled_back(version.number)
+    promoted = promote and decided.decision.verdict is Verdict.PROMOTE and not fallen
+    if promoted:
+        registry.promote(version.number, reason, by="policy")
+    return Outcome(
+        version=version,
+        decided=decided,
+        opponent=opponent,
+        answered_in=dev.pins.numerics if dev.pins else None,
+        is_champion=is_champion,
+        fallen=fallen,
+        promoted=promoted,
+    )
 
 
 def refuse_stale(evidence: Evidence, policy: Policy, adapter: Adapter, opponent: Opponent) -> None:
@@ -69,109 +124,128 @@ def refuse_stale(evidence: Evidence, policy: Policy, adapter: Adapter, opponent:
         )
 
 
-def answered_on_another_machine(decision: Decision, evidence: Evidence) -> bool:
-    """Whether the pair was decided on at this very eval set, by answers under other numerics.
-
-    The decision stays, won or lost: else moving to another machine would be a second try, and free.
-    """
-    then, now = decision.pins, evidence.pins
-    if then is None or now is None or then.numerics == now.numerics:
-        return False
-    return (then.eval_set, then.champion, then.challenger) == (
-        now.eval_set,
-        now.champion,
-        now.challenger,
-    )
-
-
-def lineage() -> tuple[DatasetVersion, GateReport]:
-    return DatasetVersion.read(DATASET), GateReport.read(GATE_REPORT)
+def refuse_changed_rows(dataset: DatasetVersion) -> None:
+    """Raise InputError when the curated rows are not those that passed the gate."""
+    if digest_folder(CURATED) != dataset.rows:
+        raise InputError("holds other rows than passed the gate: run `dvc repro`", file=CURATED)
 
 
 def decide(
-    registry: Registry, version: AdapterVersion, evidence: Evidence, policy: Policy
-) -> Decision:
-    """Count a look if the challenger qualified for one, decide, and keep the decision.
+    registry: Registry,
+    version: AdapterVersion,
+    dev: Evidence,
+    policy: Policy,
+    sealed: SealedItems,
+) -> Decided:
+    """Count a look if the challenger qualified for one, take it, decide, and keep the decision.
 
-    What made a champion, or came before its rollback, stays: a newer rule would decide anew on the
-    same scores, and what was rolled back could be promoted by that.
+    What made a champion stays, and so does what was decided before a rollback: no newer rule or
+    other policy decides anew on the same items. The same measurement under the same policy is the
+    same look, and nothing is measured twice for it; only votes may still come in.
     """
-    decided = registry.decision(version.number)
-    settled = registry.is_champion(version.adapter.files) or registry.rolled_back(version.number)
-    if decided and settled and (decided.pins, decided.policy) == (evidence.pins, policy.digest):
-        return decided
-    decision = rule(evidence, policy, look=None)
-    if evidence.pins and not unqualified(evidence, policy):
-        eval_set = EvalSet.read(EVAL_SET)
-        look = registry.count_look(evidence.pins, eval_set, version.number, policy.alpha)
-        decision = rule(evidence, policy, look.number, look.budget)
+    stored = registry.decision(version.number)
+    if stored and registry.is_champion(version.adapter.files):
+        return Decided(evidence_of(registry, stored), stored)
+    assert dev.pins is not None, "the pipeline pins what it measures"
+    notes: tuple[str, ...] = ()
+    pins = sealed.pins(dev.pins, policy)
+    here_before = stored and stored.pins and stored.pins.eval_set == pins.eval_set
+    if stored and here_before and registry.rolled_back(version.number):
+        return Decided(evidence_of(registry, stored), stored)
+    look = registry.look(pins, policy.digest)
+    if look is None and unqualified(dev, policy):
+        return Decided(dev, keep(registry, version, dev, policy, None))
+    if look is None:
+        notes = refuse_trained(registry, pins, sealed.set.prompts, sealed.trained_today)
+        look = registry.count_look(
+            version.number, pins, sealed.set, policy=policy.digest, alpha=policy.alpha
+        )
+    earlier = registry.decision_at(version.number, pins, policy.digest)
+    before = evidence_of(registry, earlier) if earlier else None
+    if before and not sealed.open_for_votes(policy):
+        return Decided(before, keep(registry, version, before, policy, look))
+    found = sealed.look(dev, pins, policy)
+    evidence = with_votes(before, found.evidence) if before else found.evidence
+    return Decided(evidence, keep(registry, version, evidence, policy, look), found, notes)
+
+
+def evidence_of(registry: Registry, decision: Decision) -> Evidence:
+    return registry.artifacts.get_record(Evidence, decision.evidence)
+
+
+def keep(
+    registry: Registry,
+    version: AdapterVersion,
+    evidence: Evidence,
+    policy: Policy,
+    look: CountedLook | None,
+) -> Decision:
+    """Decide on evidence at a look, and keep the decision."""
+    taken = (look.number, look.budget) if look else (None, None)
+    decision = rule(evidence, policy, *taken)
     registry.record_decision(version.number, decision, evidence, policy)
     return decision
 
 
-def print_as_json(version: AdapterVersion, decision: Decision) -> None:
-    print_json(
-        {"version": version.model_dump(mode="json"), "decision": decision.model_dump(mode="json")}
-    )
+def write_page(outcome: Outcome, policy: Policy) -> None:
+    """The report, with the time that the answers took: a stage's outputs may not hold that.
 
-
-def print_kept(
-    version: AdapterVersion,
-    decision: Decision,
-    evidence: Evidence,
-    *,
-    is_champion: bool,
-    as_json: bool,
-) -> None:
-    """Say that a decision stays, though the pipeline has answered anew on another machine."""
-    if as_json:
-        print_as_json(version, decision)
+    One that is there already stays where nothing was measured anew.
+    """
+    decided, look = outcome.decided, outcome.decided.look
+    if look is None and outcome.page.exists():
         return
-    assert decision.pins and evidence.pins, "they differ in their numerics"
-    console.print()
-    print_verdict(decision, f"{version.label}: ")
-    if is_champion:
-        console.print(f"{version.label} is the champion already; nothing changed")
-    console.print(
-        f"the decision rests on answers in {decision.pins.numerics or 'unrecorded numerics'}; the "
-        f"last `dvc repro` answered in {evidence.pins.numerics}: the decision stays",
-        soft_wrap=True,
+    page = report(
+        decided.evidence,
+        decided.decision,
+        policy,
+        read_report_data(),
+        sealed=(look.items, look.flags) if look else None,
+        seconds=seconds(),
+        prices=load(Prices),
+    )
+    write_bytes(outcome.page, page.encode())
+
+
+def print_as_json(outcome: Outcome) -> None:
+    print_json(
+        {
+            "version": outcome.version.model_dump(mode="json"),
+            "decision": outcome.decided.decision.model_dump(mode="json"),
+        }
     )
 
 
-def print_comparison(
-    evidence: Evidence, decision: Decision, policy: Policy, opponent: Opponent
-) -> None:
+def print_comparison(outcome: Outcome, policy: Policy) -> None:
     """The gating metrics on the sealed eval set, or on dev when it was not looked at."""
+    evidence, decision = outcome.decided.evidence, outcome.decided.decision
     looked = decision.opening is not None
     measured = evidence.sealed if looked else evidence.dev
-    console.print(
-        f"\nchallenger against {opponent.label}, {'sealed' if looked else 'dev'} eval set"
-    )
+    part = "sealed" if looked else "dev"
+    console.print(f"\nchallenger against {outcome.opponent.label}, {part} eval set")
     gating = {m: measured[m] for m in policy.gating if m in measured}
     print_measured(gating, decision.bounds)
     print_arrow_note(gating)
 
 
-def print_outcome(
-    version: AdapterVersion,
-    decision: Decision,
-    page: Path,
-    *,
-    promoted: bool,
-    is_champion: bool,
-    fallen: bool,
-) -> None:
+def print_outcome(outcome: Outcome) -> None:
+    version, decision = outcome.version, outcome.decided.decision
     console.print()
     print_verdict(decision, f"{version.label}: ")
-    if is_champion:
+    for note in outcome.decided.notes:
+        console.print(note, soft_wrap=True)
+    if outcome.is_champion:
         console.print(f"{version.label} is the champion already; nothing changed")
-    elif fallen:
+    elif outcome.fallen:
         console.print(
             f"it was rolled back: incumbent rollback --to {version.number} brings it back"
         )
-    elif promoted:
+    elif outcome.promoted:
         console.print(f"{version.label} is the champion now")
     elif decision.verdict is Verdict.PROMOTE:
         console.print(f"to make it the champion: incumbent promote {version.number}")
-    console.print(f"report: {page}", soft_wrap=True)
+    if outcome.moved:
+        console.print(outcome.moved, soft_wrap=True)
+    if outcome.sheet.exists():
+        console.print(f"what to vote on: {outcome.sheet}", soft_wrap=True)
+    console.print(f"report: {outcome.page}", soft_wrap=True)

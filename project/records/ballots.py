@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from project.records.record import Record
+from project.records.record import LATER, Digest, Record
 from project.times import moment
 
 
@@ -15,6 +15,9 @@ class Ballot(Record):
     reviewer: str = Field(min_length=1)
     left: str = Field(min_length=1)  # the version whose answer stood there
     right: str = Field(min_length=1)
+    # The digests of both answers, where the ballot is bound to them: others are not voted on.
+    left_answer: Annotated[Digest | None, LATER] = None
+    right_answer: Annotated[Digest | None, LATER] = None
     choice: Literal["left", "right", "tie", "both_bad"]
     at: Annotated[str, AfterValidator(moment)]
 

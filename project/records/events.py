@@ -61,6 +61,8 @@ class Submission(Detail):
     adapter: Digest  # its files, which go when the version is deleted
     dataset: Kept
     records: Annotated[tuple[Digest, ...], KEPT]  # that it came from
+    # The WordPrints of its training rows' prompts; None: not known.
+    trained_on: Annotated[Digest | None, KEPT, LATER] = None
 
 
 class Signing(Detail):
@@ -71,16 +73,25 @@ class Signing(Detail):
 
 
 class LookTaken(Detail):
-    """A look at a sealed eval set, counted before it was taken."""
+    """A look at a sealed eval set, counted before it was taken.
+
+    What was recorded later than the first looks is None in those.
+    """
 
     kind = "open"
     eval_set: Kept
+    # The WordPrints of its prompts, and the version of the rule that compared them with others'.
+    prompts: Annotated[Digest | None, KEPT, LATER] = None
+    near_duplicates: Annotated[int | None, LATER] = None
+    # The other eval sets whose looks this one was counted after.
+    continues: Annotated[tuple[Digest, ...] | None, LATER] = None
     base: Digest
     champion: Digest | None
     challenger: Digest
     decoding: Digest
     scorers: Digest
     numerics: Annotated[Digest | None, LATER] = None
+    policy: Annotated[Digest | None, LATER] = None
     opening: int  # the look's number
     # Floats as repr has them, which gives them back to the bit.
     budget: Annotated[str | None, LATER] = None
@@ -93,6 +104,7 @@ class DecisionMade(Detail):
     evidence: Kept
     policy: Kept
     verdict: Verdict
+    look: Annotated[int | None, LATER] = None  # the number of the event that counted it
 
 
 class Promotion(Detail):
@@ -107,6 +119,7 @@ class Promotion(Detail):
     dataset: Kept
     evidence: Annotated[Digest | None, KEPT]
     decision: Annotated[Digest | None, KEPT]
+    look: Annotated[int | None, LATER] = None  # as in the decision
 
 
 class Rollback(Detail):

@@ -1,91 +1,171 @@
 """The rows of the ledger: every look at a sealed eval set, and what came of it."""
 
-from typing import NamedTuple, Self
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select
 
-from project.records.events import LookTaken
+from project.near_duplicates import VERSION, WordPrints, near_duplicates_among
+from project.records.events import Event, LookTaken
 from project.records.record import Digest
 from project.records.scores import Decision, EvalSet, ScorePins
-from registry.alpha_ledger.spending import ChampionLooks, Look
+from registry.alpha_ledger.spending import ChampionLooks, Look, next_look
 from registry.artifacts.artifact_store import Artifacts
-from registry.storage.tables import openings
+from registry.storage.event_chain import event_of
+from registry.storage.tables import events, looks
+from registry.tenure import standing_promotions
 
 FRESH_SHARE = 0.5  # an eval set that shares more of its items with an earlier one is not fresh
 
 
-class Pair(NamedTuple):
-    """What a row is about: two adapters at an eval set."""
+class CountedLook(Look):
+    """A look as it was counted, by an event of the history."""
 
-    eval_set: Digest
-    champion: Digest  # "" for the bare base
-    challenger: Digest
-
-    @classmethod
-    def of(cls, pins: ScorePins | LookTaken) -> Self:
-        return cls(pins.eval_set, pins.champion or "", pins.challenger)
+    event: int
 
 
-def matching(pins: ScorePins) -> list[ColumnElement[bool]]:
-    return [openings.c[name] == value for name, value in Pair.of(pins)._asdict().items()]
+class SealedSet(NamedTuple):
+    """The items of a sealed eval set, and their prompts as near-duplicates are told by."""
+
+    items: EvalSet
+    prompts: WordPrints
 
 
-def find_look(connection: Connection, pins: ScorePins) -> Look | None:
-    """The look that this pair has had at this eval set already."""
-    query = select(openings.c.opening, openings.c.budget).where(*matching(pins))
+def measurement(pins: ScorePins | LookTaken) -> dict[str, str]:
+    """What is measured at a look: the same again is the same look, all else another one.
+
+    Not the numerics: who moves to another machine measures nothing new.
+    """
+    return {
+        "eval_set": pins.eval_set,
+        "champion": pins.champion or "",
+        "challenger": pins.challenger,
+        "decoding": pins.decoding,
+        "scorers": pins.scorers,
+    }
+
+
+def find_look(connection: Connection, pins: ScorePins, policy: Digest) -> CountedLook | None:
+    """The look that this measurement under this policy has had already."""
+    same = [looks.c[name] == value for name, value in measurement(pins).items()]
+    ours = (looks.c.policy == policy) | looks.c.policy.is_(None)
+    query = select(looks).where(*same, ours).order_by(looks.c.event.desc()).limit(1)
     row = connection.execute(query).first()
-    return Look(number=row.opening, budget=row.budget) if row else None
+    return CountedLook(event=row.event, number=row.number, budget=row.budget) if row else None
 
 
-def record_look(connection: Connection, pins: ScorePins, look: Look, alpha: float) -> None:
-    level = {"opening": look.number, "budget": look.budget, "alpha": look.level(alpha)}
-    connection.execute(
-        insert(openings).values(Pair.of(pins)._asdict() | level | {"promoted": False})
-    )
-
-
-def note_promotion(connection: Connection, decision: Decision, *, promoted: bool) -> None:
-    """Keep whether the look of a decision came to a promotion that holds."""
-    if decision.pins:
-        look = update(openings).where(*matching(decision.pins))
-        connection.execute(look.values(promoted=promoted))
-
-
-def look_taken(pins: ScorePins, look: Look, alpha: float) -> LookTaken:
-    """What the history says of a look."""
+def plan_look(
+    connection: Connection,
+    artifacts: Artifacts,
+    pins: ScorePins,
+    policy: Digest,
+    alpha: float,
+    sealed: SealedSet,
+) -> LookTaken:
+    """The next look at this eval set, as its event tells of it; `alpha` is the policy's."""
+    related = related_sets(connection, artifacts, sealed)
+    look = next_look(champion_looks(connection, artifacts, related), pins.champion, alpha)
     return LookTaken(
         **pins.model_dump(exclude={"numerics"}),
         numerics=pins.numerics.digest if pins.numerics else None,
+        prompts=artifacts.put_record(sealed.prompts),
+        near_duplicates=VERSION,
+        continues=tuple(sorted(related - {pins.eval_set})),
+        policy=policy,
         opening=look.number,
         budget=repr(look.budget),
         alpha=repr(look.level(alpha)),
     )
 
 
-def looks_at(
-    connection: Connection, artifacts: Artifacts, eval_set: EvalSet
+def record_look(connection: Connection, event: Event) -> CountedLook:
+    """Put the row of a look beside the event that counted it."""
+    row = row_of(event)
+    connection.execute(insert(looks).values(row))
+    return CountedLook(event=event.seq, number=row["number"], budget=row["budget"])
+
+
+def row_of(event: Event) -> dict[str, Any]:
+    """What the ledger holds of a look; without what the first events do not say."""
+    look = event.told(LookTaken)
+    row: dict[str, Any] = {"event": event.seq, **measurement(look), "number": look.opening}
+    if look.policy is not None:
+        row["policy"] = look.policy
+    levels = {"budget": look.budget, "alpha": look.alpha}
+    return row | {name: float(level) for name, level in levels.items() if level is not None}
+
+
+def related_sets(connection: Connection, artifacts: Artifacts, sealed: SealedSet) -> set[Digest]:
+    """The eval sets whose looks count here too: those that most of the items are in, and those
+    that counted at an earlier look at these very items, whatever a newer rule says of them.
+    """
+    own = sealed.items.digest
+    newest = newest_looks(connection)
+    related = {own, *(newest[own].continues or () if own in newest else ())}
+    for digest, look in newest.items():
+        if digest not in related and shared(artifacts, sealed, look) > FRESH_SHARE:
+            related.add(digest)
+    return related
+
+
+def newest_looks(connection: Connection) -> dict[Digest, LookTaken]:
+    """The last look at each eval set, which knows most of it."""
+    last = select(func.max(looks.c.event)).group_by(looks.c.eval_set)
+    rows = connection.execute(select(events).where(events.c.seq.in_(last)))
+    taken = (event_of(row).told(LookTaken) for row in rows)
+    return {look.eval_set: look for look in taken}
+
+
+def shared(artifacts: Artifacts, sealed: SealedSet, look: LookTaken) -> float:
+    """The share of the items that another set has too, the same or nearly so."""
+    same = sealed.items.shared(artifacts.get_record(EvalSet, look.eval_set))
+    if look.prompts is None:  # nobody kept them then
+        return same
+    theirs = artifacts.get_record(WordPrints, look.prompts)
+    alike = len(near_duplicates_among(sealed.prompts, theirs))
+    return max(same, alike / len(sealed.prompts.texts))
+
+
+def champion_looks(
+    connection: Connection, artifacts: Artifacts, eval_sets: Iterable[Digest]
 ) -> list[ChampionLooks]:
-    """All looks at this eval set and at those that it shares most items with, by champion."""
-    spent = case((openings.c.promoted, 0.0), else_=openings.c.alpha)
-    query = select(
-        openings.c.eval_set,
-        openings.c.champion,
-        func.count().label("count"),
-        func.sum(case((openings.c.promoted, 1), else_=0)).label("promoted"),
-        func.sum(spent).label("spent"),
-    ).group_by(openings.c.eval_set, openings.c.champion)
-    found = connection.execute(query).all()
-    kin = {
-        digest: eval_set.shared(artifacts.get_record(EvalSet, digest)) > FRESH_SHARE
-        for digest in {row.eval_set for row in found}
-    }
+    """All looks at these eval sets, by champion. What did not lead to a promotion that still
+    stands is spent: so a rollback takes back what its promotion had earned, and a way forward
+    again gives it back.
+    """
+    rows = connection.execute(select(looks).where(looks.c.eval_set.in_(list(eval_sets)))).all()
+    won = standing_looks(connection, artifacts, rows)
     return [
-        ChampionLooks(
-            champion=row.champion or None,
-            count=row[2],
-            promoted=row.promoted,
-            spent=row.spent,
-        )
-        for row in found
-        if kin[row.eval_set]
+        summary(champion or None, [row for row in rows if row.champion == champion], won)
+        for champion in sorted({row.champion for row in rows})
     ]
+
+
+def summary(champion: Digest | None, rows: list[Row[Any]], won: set[int]) -> ChampionLooks:
+    return ChampionLooks(
+        champion=champion,
+        count=len(rows),
+        promoted=sum(row.event in won for row in rows),
+        spent=sum(row.alpha for row in rows if row.event not in won),
+    )
+
+
+def standing_looks(
+    connection: Connection, artifacts: Artifacts, rows: Iterable[Row[Any]]
+) -> set[int]:
+    """The looks among these rows that promotions rest on which still stand."""
+    by_pair = {pair_of(row._mapping): row.event for row in rows}
+    won: set[int] = set()
+    for promotion in standing_promotions(connection):
+        if promotion.look is not None:
+            won.add(promotion.look)
+        elif promotion.decision:  # made before promotions named their look
+            decision = artifacts.get_record(Decision, promotion.decision)
+            if decision.pins:
+                told = measurement(decision.pins) | {"number": decision.opening}
+                won.add(by_pair.get(pair_of(told), 0))
+    return won
+
+
+def pair_of(row: Mapping[Any, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("eval_set", "champion", "challenger", "number"))

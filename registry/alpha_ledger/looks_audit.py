@@ -1,74 +1,78 @@
-"""Whether the rows of the ledger are what the events of all families say of them."""
+"""Whether looks and decisions are what the events say of them, and fit each other."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from contextlib import suppress
 
 from sqlalchemy import Connection, select
 
-from project.records.events import Event, LookTaken, Promotion, Rollback
-from project.records.record import Digest, short
-from project.records.scores import Decision
-from registry.alpha_ledger.looks import Pair
+from project.errors import IncumbentError
+from project.records.events import DecisionMade, Event, LookTaken
+from project.records.record import short
+from project.records.scores import Decision, Verdict
+from registry.alpha_ledger.looks import measurement, row_of
 from registry.artifacts.artifact_store import Artifacts
-from registry.storage.tables import openings
+from registry.storage.tables import looks
 
 
-@dataclass
-class RecordedLooks:
-    """The rows as a fold over the events. Raises IncumbentError for a decision that is missing."""
-
-    artifacts: Artifacts
-    rows: dict[Pair, dict[str, Any]] = field(default_factory=dict)
-    won_by: dict[tuple[str, int], Pair | None] = field(default_factory=dict)
-
-    def apply(self, event: Event) -> None:
-        match event.detail:
-            case LookTaken() as look:
-                self.open(look)
-            case Promotion(decision=decision):
-                pair = self.decided(decision)
-                self.won_by[event.family, event.version] = pair
-                self.settle(pair, promoted=True)
-            case Rollback(displaced=int(lost)):
-                self.settle(self.won_by.get((event.family, lost)), promoted=False)
-
-    def open(self, look: LookTaken) -> None:
-        """Old events do not record the levels: what they lack is not checked."""
-        levels = {"budget": look.budget, "alpha": look.alpha}
-        self.rows[Pair.of(look)] = {"opening": look.opening, "promoted": False} | {
-            name: float(level) for name, level in levels.items() if level is not None
-        }
-
-    def decided(self, digest: Digest | None) -> Pair | None:
-        """The pair that a promotion rests on; a forced one rests on none."""
-        decision = self.artifacts.get_record(Decision, digest) if digest else None
-        return Pair.of(decision.pins) if decision and decision.pins else None
-
-    def settle(self, pair: Pair | None, *, promoted: bool) -> None:
-        if pair in self.rows:
-            self.rows[pair]["promoted"] = promoted
-
-
-def changed_looks(
-    connection: Connection, artifacts: Artifacts, history: Iterable[Event]
-) -> Iterator[str]:
-    """What is wrong with the rows. Raises IncumbentError as RecordedLooks does."""
-    recorded = RecordedLooks(artifacts)
-    for event in history:
-        recorded.apply(event)
-    found = {
-        Pair(row.eval_set, row.champion, row.challenger): row._mapping
-        for row in connection.execute(select(openings))
-    }
-    for pair in sorted(recorded.rows.keys() | found.keys()):
-        eval_set, champion, challenger = map(short, pair)
-        what = f"the look at eval set {eval_set}, {challenger} against {champion},"
-        if pair not in recorded.rows:
-            yield f"{what} is in the ledger, but no event records it"
-        elif pair not in found:
-            yield f"{what} is in the events, but no longer in the ledger"
+def changed_looks(connection: Connection, history: Iterable[Event]) -> Iterator[str]:
+    """What is wrong with the rows of the ledger."""
+    told = {event.seq: event for event in history if isinstance(event.detail, LookTaken)}
+    found = {row.event: row._mapping for row in connection.execute(select(looks))}
+    for seq in sorted(told.keys() | found.keys()):
+        if seq not in told:
+            yield f"the look of event {seq} is in the ledger, but no event records it"
+        elif seq not in found:
+            yield f"{named(told[seq])} is in the events, but no longer in the ledger"
         else:
-            for name, value in recorded.rows[pair].items():
-                if found[pair][name] != value:
-                    yield f"{what} has {name} {found[pair][name]}, but the events say {value}"
+            for name, value in row_of(told[seq]).items():
+                if found[seq][name] != value:
+                    yield (
+                        f"{named(told[seq])} has {name} {found[seq][name]}, but the events say "
+                        f"{value}"
+                    )
+
+
+def named(event: Event) -> str:
+    look = event.told(LookTaken)
+    return (
+        f"the look at eval set {short(look.eval_set)}, {short(look.challenger)} against "
+        f"{short(look.champion)} (event {event.seq}),"
+    )
+
+
+def unpaid_decisions(artifacts: Artifacts, history: Iterable[Event]) -> Iterator[str]:
+    """The decisions that were not made at the look that was counted for them."""
+    taken: list[Event] = []
+    for event in history:
+        if isinstance(event.detail, LookTaken):
+            taken.append(event)
+        elif isinstance(event.detail, DecisionMade):
+            with suppress(IncumbentError):  # one that cannot be read is reported already
+                decision = artifacts.get_record(Decision, event.detail.decision)
+                if problem := unpaid(event.detail, decision, taken):
+                    yield f"{event.family} v{event.version}, event {event.seq}: {problem}"
+
+
+def unpaid(made: DecisionMade, decision: Decision, taken: list[Event]) -> str | None:
+    if decision.opening is None:
+        return "it promotes without a look" if decision.verdict is Verdict.PROMOTE else None
+    own = [look for look in taken if fits(look, made, decision)]
+    if any(look.told(LookTaken).opening == decision.opening for look in own):
+        return None
+    counted = ", ".join(str(look.told(LookTaken).opening) for look in own) or "none"
+    return f"it was made at look {decision.opening}, and the look that was counted is {counted}"
+
+
+def fits(look: Event, made: DecisionMade, decision: Decision) -> bool:
+    """Whether a look is of what a decision rests on, as far as both of them say.
+
+    The first looks were of a pair, whatever it was measured with and under whichever policy.
+    """
+    detail = look.told(LookTaken)
+    if decision.pins is None:
+        return False
+    wanted, found = measurement(decision.pins), measurement(detail)
+    pair = all(found[name] == wanted[name] for name in ("eval_set", "champion", "challenger"))
+    same = detail.policy is None or (found, detail.policy) == (wanted, decision.policy)
+    paid = detail.budget is None or float(detail.budget) == decision.budget
+    return pair and same and paid and made.look in (None, look.seq)

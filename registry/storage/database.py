@@ -6,21 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from project.errors import IncumbentError, InputError
+from registry.storage.read_only import open_read_only, writable
 
 BUSY_SECONDS = 30
 WRITERS_LOCK = 0x1C0B  # PostgreSQL's advisory lock that all writers of a registry take
-HEAD = "0002"  # the newest migration; a test keeps it true
+HEAD = "0003"  # the newest migration; a test keeps it true
 
 
 def connect(url: str) -> Engine:
     """Open the database and bring its schema up to date.
 
-    Raises InputError for a URL that is none or a database that cannot be reached, IncumbentError
-    for a schema that is newer than this program.
+    An SQLite file that this process cannot write to is opened to be read. Raises InputError for a
+    URL that is none or a database that cannot be reached, IncumbentError for a schema that is newer
+    than this program, and for an older one that cannot be changed.
     """
     try:
         engine = engine_of(url)
@@ -33,6 +35,7 @@ def connect(url: str) -> Engine:
     except OSError as error:
         raise InputError(f"cannot open the registry's database: {error}") from None
     if found != HEAD:
+        refuse_fixed_schema(engine, found)
         migrate(engine)
     return engine
 
@@ -46,16 +49,30 @@ def engine_of(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, pool_pre_ping=True, max_overflow=-1)
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    if parsed.database and not parsed.database.startswith("file:"):
+        file = Path(parsed.database)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.exists() and not writable(file):
+            return read_only_engine(parsed, file)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1)
     event.listen(engine, "connect", configure)
     return engine
 
 
-def configure(connection: Any, _record: object) -> None:
+def read_only_engine(parsed: URL, file: Path) -> Engine:
+    engine = create_engine(parsed, creator=lambda: open_read_only(file), max_overflow=-1)
+    event.listen(engine, "connect", begin_by_hand)
+    return engine
+
+
+def begin_by_hand(connection: Any, _record: object) -> None:
+    """Transactions begin where `writing` says, not before."""
+    connection.isolation_level = None
+
+
+def configure(connection: Any, record: object) -> None:
     """A committed transaction is on the disk; readers and a writer do not wait for each other."""
-    connection.isolation_level = None  # transactions begin where `writing` says, not before
+    begin_by_hand(connection, record)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -65,6 +82,20 @@ def revision(connection: Connection) -> str | None:
     if not connection.dialect.has_table(connection, "alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def refuse_fixed_schema(engine: Engine, found: str | None) -> None:
+    """Raise IncumbentError where the schema would have to be changed, and cannot be."""
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as connection:
+        fixed = connection.exec_driver_sql("PRAGMA query_only").scalar()
+    if fixed:
+        raise IncumbentError(
+            f"the registry's schema is {found or 'empty'}, this version of Incumbent needs {HEAD}, "
+            "and the database cannot be written to: run `incumbent status` once where it can be, "
+            "or use the version of Incumbent that it was written with"
+        )
 
 
 def migrate(engine: Engine) -> None:

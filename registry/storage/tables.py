@@ -36,17 +36,21 @@ aliases = Table(
     ForeignKeyConstraint(["family", "number"], ["versions.family", "versions.number"]),
 )
 
-# Which look at a sealed eval set each pair was; the same pair again is the same look.
-openings = Table(
-    "openings",
+# Every look at a sealed eval set: what was measured there, and at what level.
+looks = Table(
+    "looks",
     metadata,
-    Column("eval_set", String(64), primary_key=True),
-    Column("champion", String(64), primary_key=True),  # "" for the bare base
-    Column("challenger", String(64), primary_key=True),
-    Column("opening", Integer, nullable=False),
+    Column("event", Integer, primary_key=True, autoincrement=False),  # that counted it
+    Column("eval_set", String(64), nullable=False),
+    Column("champion", String(64), nullable=False),  # "" for the bare base
+    Column("challenger", String(64), nullable=False),
+    Column("decoding", String(64), nullable=False),
+    Column("scorers", String(64), nullable=False),
+    Column("policy", String(64)),  # None: not recorded then, and nothing was decided at it
+    Column("number", Integer, nullable=False),
     Column("budget", Float, nullable=False),
     Column("alpha", Float, nullable=False),
-    Column("promoted", Boolean, nullable=False, default=False),
+    Index("ix_looks_pair", "challenger", "champion"),
 )
 
 events = Table(

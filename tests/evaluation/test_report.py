@@ -22,18 +22,16 @@ from tests.evaluation.test_decision import BETTER, EQUAL, calibration, general, 
 SOME = table(EQUAL)
 
 
+SEALED = SOME.items, Flags(items={"truncated": ("i1",)})
+
+
 def page(evidence: Evidence, look: int | None, **options: object) -> str:
-    decision = rule(evidence, Policy(), look)
-    return report(evidence, decision, Policy(), material(), **options)  # type: ignore[arg-type]
+    decision, sealed = rule(evidence, Policy(), look), SEALED if look else None
+    return report(evidence, decision, Policy(), material(), sealed=sealed, **options)  # type: ignore[arg-type]
 
 
 def material(*examples: Example) -> ReportData:
-    return ReportData(
-        opponent=Opponent(),
-        items={"dev": SOME.items, "sealed": SOME.items},
-        flags={"dev": Flags(), "sealed": Flags(items={"truncated": ("i1",)})},
-        examples=examples,
-    )
+    return ReportData(opponent=Opponent(), dev=SOME.items, flags=Flags(), examples=examples)
 
 
 def evidence_on(sealed: ScoreTable, dev: ScoreTable) -> Evidence:

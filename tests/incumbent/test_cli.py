@@ -13,7 +13,7 @@ from project.records.adapters import Adapter
 from project.records.data import DatasetVersion
 from project.records.scores import Verdict
 from registry.store import Registry
-from tests.conftest import decision_on, evidence_of
+from tests.conftest import decision_on, evidence_of, keep_decision
 
 Make = Callable[[str], tuple[Adapter, Path]]
 
@@ -33,7 +33,7 @@ def winner(make_adapter: Make) -> Registry:
         version = registry.submit(adapter, folder, "made", dataset)
         evidence = evidence_of(adapter.files, None)
         decision = decision_on(evidence, Verdict.PROMOTE)
-        registry.record_decision(version.number, decision, evidence, evidence)
+        keep_decision(registry, version.number, decision, evidence)
         return registry
 
 
@@ -68,7 +68,7 @@ def test_the_champion_changes_and_the_history_says_so(
     assert run(monkeypatch, "history", "--json") == 0
     *_, printed = capsys.readouterr().out.partition("is the champion\n")
     events = json.loads(printed)
-    assert [event["kind"] for event in events] == ["submit", "decide", "promote"]
+    assert [event["kind"] for event in events] == ["submit", "open", "decide", "promote"]
     assert (events[-1]["actor"], events[-1]["reason"]) == ("tester", "it won")
 
 

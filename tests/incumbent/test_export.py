@@ -18,7 +18,7 @@ from project.records.scores import Decision, Evidence, Verdict
 from registry.lineage import trace
 from registry.signing.signing_keys import make_keys
 from registry.store import Registry
-from tests.conftest import decision_on, evidence_of
+from tests.conftest import decision_on, evidence_of, keep_decision
 
 Make = Callable[[str], tuple[Adapter, Path]]
 DATASET = DatasetVersion(rows="1" * 64, splits={}, sources=("s",), contract="2" * 64)
@@ -37,7 +37,7 @@ def decided(make: Make, parent: str | None = None) -> AdapterVersion:
         version = registry.submit(adapter, folder, "made", DATASET)
         evidence = evidence_of(adapter.files, None)
         decision = decision_on(evidence, Verdict.PROMOTE)
-        registry.record_decision(version.number, decision, evidence, evidence)
+        keep_decision(registry, version.number, decision, evidence)
     return version
 
 
@@ -170,7 +170,7 @@ def test_the_lineage_names_the_version_that_training_started_from(make_adapter: 
     assert shown["parent"] == "test v1"
     assert shown["dataset"]["rows"] == "1" * 64
     assert shown["signature"] is None
-    assert [event["kind"] for event in shown["history"]] == ["submit", "decide"]
+    assert [event["kind"] for event in shown["history"]] == ["submit", "open", "decide"]
     json.dumps(shown)
 
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from incumbent.pipeline import after, read_pipeline
 from project.records.adapters import Numerics
 from project.records.data import Row
 from project.records.scores import Evidence
+from registry.reader import RegistryReader
 from tests.conftest import ROOT, caps
 
 pytestmark = pytest.mark.slow
@@ -41,6 +43,10 @@ FEW: dict[str, Any] = {
     },
     "registry": {"family": "test"},
 }
+
+
+SECOND = FEW | {"training": FEW["training"] | {"seed": 1}}  # another challenger
+KILLS = [2.0, 5.0, 8.0, 11.0]  # seconds after which a submission is killed
 
 
 class Project:
@@ -101,6 +107,41 @@ class Project:
     def read(self, name: str) -> bytes:
         return (self.folder / name).read_bytes()
 
+    @property
+    def registry(self) -> RegistryReader:
+        return RegistryReader(self.folder / ".incumbent" / "registry", "test")
+
+    def evidence(self, number: int) -> Evidence:
+        """What a version's newest decision rests on."""
+        with self.registry as registry:
+            decision = registry.decision(number)
+            assert decision is not None
+            return registry.artifacts.get_record(Evidence, decision.evidence)
+
+    def looks(self) -> list[int]:
+        """The versions that looks were counted for."""
+        with self.registry as registry:
+            return [event.version for event in registry.history(kind="open")]
+
+    def answered(self) -> set[str]:
+        """What is in the cache of answers."""
+        return {path.name for path in (self.folder / ".incumbent" / "answers").glob("*/*.jsonl")}
+
+    def killed(self, seconds: float, *command: str) -> None:
+        """Start a command, and kill it and all that it started after some seconds."""
+        with subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as running:
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(seconds)
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+
 
 def stages_run(output: str) -> list[str]:
     lines = (line for line in output.splitlines() if line.startswith("Running stage '"))
@@ -120,7 +161,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, base_model: Path) -> Proje
 
 def test_the_evidence_speaks_of_both_parts_and_every_metric(project: Project) -> None:
     evidence = Evidence.read(project.folder / "outputs/evidence.json")
-    for part, n in ((evidence.dev, 8), (evidence.sealed, 24)):
+    assert (evidence.sealed, evidence.slices) == ({}, {})
+    for part, n in ((evidence.dev, 8), (project.evidence(1).sealed, 24)):
         assert part.keys() == {
             *("rouge1", "rouge2", "rougeL", "rougeLsum", "semantic", "preference"),
             *("reference_logprob", "perplexity", "refusal", "empty", "answered"),
@@ -131,7 +173,17 @@ def test_the_evidence_speaks_of_both_parts_and_every_metric(project: Project) ->
     assert evidence.general["all items"]["correct"].n == 12
     assert evidence.usage.keys() == {"champion", "challenger", "few-shot"}
     assert evidence.usage["few-shot"].prompt > evidence.usage["champion"].prompt
-    assert {"dev", "sealed"} < json.loads(project.read("outputs/metrics.json")).keys()
+    metrics = json.loads(project.read("outputs/metrics.json"))
+    assert [name for name in metrics if not name.startswith("general")] == ["dev"]
+
+
+def test_no_stage_answers_scores_or_shows_a_sealed_item(project: Project) -> None:
+    sealed = Row.read_lines(project.folder / "datasets/curated/sealed.jsonl")
+    assert len(sealed) == 24
+    for made in (project.folder / "outputs").rglob("*"):
+        if made.is_file() and made.parent.name != "gate":  # which tells of rows, before any answer
+            text = made.read_bytes()
+            assert not [row for row in sealed if row.id.encode() in text], made
 
 
 def test_the_decision_is_made_again_byte_for_byte(project: Project) -> None:
@@ -221,7 +273,7 @@ def test_a_broken_dataset_stops_before_training(project: Project) -> None:
 
 
 def test_an_interrupted_training_is_run_again(project: Project) -> None:
-    project.set_params(FEW | {"training": FEW["training"] | {"seed": 1}})
+    project.set_params(SECOND)
     with subprocess.Popen(
         ["dvc", "repro"],
         cwd=project.folder,
@@ -245,7 +297,37 @@ def test_an_interrupted_training_is_run_again(project: Project) -> None:
     assert list((project.folder / "outputs").glob(".*-*")) == []  # no draft is left behind
     output = project.repro()
     assert "train" in stages_run(output)
-    assert project.run("incumbent", "submit").returncode == 0  # version 2
+
+
+def test_who_does_not_qualify_costs_no_sealed_answer(project: Project) -> None:
+    policy = FEW["evaluation"]["policy"] | {"margins": {"rougeL": 0.9}}
+    project.set_params(SECOND | {"evaluation": FEW["evaluation"] | {"policy": policy}})
+    project.repro()
+    before = project.answered()
+    submitted = project.run("incumbent", "submit")
+    assert submitted.returncode == 0, submitted.stdout
+    assert "dev eval set" in submitted.stdout
+    assert "did not qualify: rougeL" in submitted.stdout
+    assert project.answered() == before
+    assert project.looks() == [1]
+
+
+def test_a_look_that_is_killed_is_counted_once_and_goes_on(project: Project) -> None:
+    project.set_params(SECOND)
+    project.repro()
+    before = project.answered()
+    for seconds in KILLS:
+        project.killed(seconds, "incumbent", "submit")
+    submitted = project.run("incumbent", "submit")
+    assert submitted.returncode == 0, submitted.stdout
+    assert project.looks() == [1, 2]
+    assert project.answered() > before
+    decided = project.evidence(2)
+    assert project.run("incumbent", "submit").returncode == 0
+    assert project.evidence(2) == decided
+    assert project.looks() == [1, 2]
+    verified = project.run("incumbent", "verify")
+    assert verified.returncode == 0, verified.stdout
     project.set_params(FEW)
     assert "train" not in stages_run(project.repro())
 
@@ -287,7 +369,7 @@ def test_another_kind_of_machine_answers_anew_trains_nothing_and_promotes_nobody
     project.repro()
     new = project.run("incumbent", "submit", "--json")
     assert new.returncode == 0, new.stdout
-    decided = json.loads(new.stdout)
+    decided = json.loads(new.stdout[new.stdout.index('{\n  "version"') :])
     assert decided["version"]["number"] == 3
     assert decided["version"]["adapter"]["numerics"]["processor"] == there.processor
     assert Numerics.model_validate(decided["decision"]["pins"]["numerics"]) == there
@@ -307,12 +389,11 @@ def test_a_run_from_scratch_gives_the_same_bytes(
         assert other.read(name) == project.read(name)
 
 
-def test_a_confirmed_drift_trains_a_challenger_on_what_users_wrote(project: Project) -> None:
-    """Three days about numpy, then one about scikit-learn whose answers users corrected."""
+def test_a_confirmed_drift_trains_a_challenger_on_what_a_person_accepted(project: Project) -> None:
+    """Three days about numpy, then two about scikit-learn whose answers users corrected."""
     labelled = {"kind": "file", "path": "datasets/sources/labelled.jsonl"}
     params = deepcopy(FEW)
     params["curation"]["collect"]["sources"].append(labelled)
-    params["curation"]["curate"]["first"] = ["labelled.jsonl"]
     params["monitoring"] = {
         "drift": {"minimum_reference": 150, "minimum_units": 40, "perplexity_rows": 20},
         "trigger": {"confirm_nights": 1, "minimum_labels": 30},
@@ -320,17 +401,40 @@ def test_a_confirmed_drift_trains_a_challenger_on_what_users_wrote(project: Proj
     project.set_params(params)
     log_days(project, list(read_package("numpy")), list(read_package("sklearn")))
     before = versions(project)
-    done = project.run("incumbent", "nightly", "--date", "2026-03-05", "--json")
-    assert done.returncode == 0, done.stdout
-    night = json.loads(done.stdout[done.stdout.index("\n{\n") :])
+    old = {part: project.read(f"datasets/curated/{part}.jsonl") for part in ("dev", "sealed")}
+    asking = night_of(project, "2026-03-05")
+    assert (asking["verdict"], asking["action"]) == ("drift", "label"), asking["reasons"]
+    assert project.read("datasets/sources/labelled.jsonl") == b""
+    accept_queue(project)
+    night = night_of(project, "2026-03-06")
     assert (night["verdict"], night["action"]) == ("drift", "retrain"), night["reasons"]
     assert night["outcome"] in ("promoted", "lost")
     assert night["challenger"] == len(before) + 1 == len(versions(project))
-    evidence = Evidence.read(project.folder / "outputs" / "evidence.json")
-    assert "drift=2026-03-05" in evidence.slices
-    again = project.run("incumbent", "nightly", "--date", "2026-03-05", "--json")
+    for part in ("train", "dev", "sealed"):
+        assert b'"drift":"2026-03-05"' in project.read(f"datasets/curated/{part}.jsonl")
+    for part, rows in old.items():
+        assert project.read(f"datasets/curated/{part}.jsonl").startswith(rows)
+    again = project.run("incumbent", "nightly", "--date", "2026-03-06", "--json")
     assert json.loads(again.stdout) == night
     assert len(versions(project)) == night["challenger"]
+
+
+def night_of(project: Project, day: str) -> dict[str, Any]:
+    done = project.run("incumbent", "nightly", "--date", day, "--json")
+    assert done.returncode == 0, done.stdout
+    night: dict[str, Any] = json.loads(done.stdout[done.stdout.index("\n{\n") :])
+    return night
+
+
+def accept_queue(project: Project) -> None:
+    """An annotator confirms what users wrote, as Label Studio exports it."""
+    queue = json.loads(project.read("datasets/queue/labels.json"))
+    for task in queue:
+        task["annotations"] = [{"result": task["predictions"][0]["result"]}]
+    (project.folder / "export.json").write_text(json.dumps(queue))
+    done = project.run("incumbent", "data", "labels", "export.json", "--reason", "confirmed")
+    assert done.returncode == 0, done.stdout
+    assert "rows are new in datasets/sources/labelled.jsonl" in done.stdout
 
 
 def versions(project: Project) -> list[Any]:
@@ -339,7 +443,8 @@ def versions(project: Project) -> list[Any]:
 
 
 def log_days(project: Project, old: list[Row], new: list[Row]) -> None:
-    for day, rows in enumerate((old[:80], old[80:160], old[160:240], new[:80]), start=2):
+    days = (old[:80], old[80:160], old[160:240], new[:80], new[80:160])
+    for day, rows in enumerate(days, start=2):
         folder = project.folder / "datasets" / "traffic" / f"2026-03-0{day}"
         folder.mkdir(parents=True)
         lines = [asked(row, day, number, row in new) for number, row in enumerate(rows)]

@@ -18,7 +18,7 @@ from project.records.adapters import Adapter
 from project.records.data import DatasetVersion
 from project.records.scores import Verdict
 from registry.store import Registry
-from tests.conftest import decision_on, evidence_of
+from tests.conftest import decision_on, evidence_of, keep_decision
 
 VERBS = {
     "status": "--json",
@@ -29,7 +29,8 @@ VERBS = {
     "import-adapter": "folder --reason --json",
     "rechallenge": "number --promote --reason --json --exit-verdict",
     "reevaluate": "number --promote --reason --json --exit-verdict",
-    "verify": "--json",
+    "verify": "--anchor --json",
+    "anchor": "--to --json",
     "suites": "tasks --to --include --limit --metric",
     "nightly": "--date --json",
     "scheduler": "--once",
@@ -55,7 +56,8 @@ VERBS = {
 VERSION = "family number adapter actor at"
 KEYS = {
     "status": "family champion newest decision openings night unfinished schedulers",
-    "verify": "problems events versions",
+    "verify": "problems events versions anchors",
+    "anchor --to anchors.jsonl": "format seq event first at",
     "versions": f"{VERSION} verdict champion",
     "show 1": f"{VERSION} verdict champion deleted aliases dataset origin gate recipe parent "
     "opponent decision evidence signature history",
@@ -100,7 +102,7 @@ def project(make_adapter: Callable[[str], tuple[Adapter, Path]]) -> None:
         )
         evidence = evidence_of(adapter.files, None)
         decision = decision_on(evidence, Verdict.PROMOTE)
-        opened.record_decision(version.number, decision, evidence, evidence)
+        keep_decision(opened, version.number, decision, evidence)
     items = [
         {"item": f"i{i}", "champion": {"m": 0.1 * i}, "challenger": {"m": 0.2 * i}} for i in (1, 2)
     ]

@@ -9,7 +9,7 @@ from incumbent.verbs.why import why
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.scores import Decision, Verdict
 from registry.store import Registry
-from tests.conftest import decision_on, evidence_of
+from tests.conftest import decision_on, evidence_of, keep_decision
 
 Make = Callable[[str], tuple[Adapter, Path]]
 Story = Callable[["Teller"], None]
@@ -34,8 +34,7 @@ class Teller:
         version = self.registry.version(number)
         evidence = evidence_of(version.adapter.files, champion.adapter.files if champion else None)
         decision = decision_on(evidence, verdict).model_copy(update=changes)
-        self.registry.record_decision(number, decision, evidence, evidence)
-        return decision
+        return keep_decision(self.registry, number, decision, evidence)
 
     def win(self, name: str, by: str = "policy") -> None:
         number = self.submit(name).number

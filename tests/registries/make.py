@@ -20,10 +20,12 @@ from evaluation.decision.rule import rule
 from monitoring.drift.reference import Reference
 from monitoring.night_history import keep_check, nightly_of
 from monitoring.signals.signal import Batch
+from project.near_duplicates import WordPrints
 from project.records.adapters import AdapterVersion
 from project.records.drift import Action, DriftState, DriftVerdict, Night, SignalReading, Topic
 from project.records.events import ReferenceKind
 from project.records.scores import EvalSet, ItemScore, ScorePins, ScoreTable, Verdict
+from registry.alpha_ledger.looks import SealedSet
 from registry.jobs.runs import claim, finish
 from registry.signing.signing_keys import make_keys
 from registry.storage.database import writing
@@ -142,7 +144,10 @@ def judged(registry: Registry, name: str, gain: float, folder: Path) -> AdapterV
     version = registry.submit(adapter, files, f"made {name}", DATASET)
     tables = {part: ScoreTable(pins=pins, items=items(gain, part)) for part in (40, 80)}
     evidence = weigh(tables[80], POLICY, dev=tables[40])
-    look = registry.count_look(pins, EXAM, version.number, POLICY.alpha)
+    sealed = SealedSet(EXAM, WordPrints.of(EXAM.items))
+    look = registry.count_look(
+        version.number, pins, sealed, policy=POLICY.digest, alpha=POLICY.alpha
+    )
     decision = rule(evidence, POLICY, look.number, look.budget)
     registry.record_decision(version.number, decision, evidence, POLICY)
     if decision.verdict is Verdict.PROMOTE:

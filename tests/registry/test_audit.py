@@ -10,27 +10,17 @@ from incumbent.verbs.verify import verify_registry
 from project.canonical import digest_bytes
 from project.records.adapters import AdapterVersion
 from project.records.events import Promotion, PromptReference
-from project.records.scores import EvalSet, Verdict
+from project.records.scores import Decision
 from registry.audit import problems
 from registry.garbage import collect
+from registry.storage.database import writing
 from registry.store import Registry
-from tests.conftest import decision_on
-from tests.places import evidence_on, submit, win
-
-EVAL_SET = EvalSet(items=("one", "two", "three"))
+from tests.places import decide, submit, win
 
 
 def look(registry: Registry, name: str, folder: Path) -> AdapterVersion:
     """Submit a version, count a look for it and keep a decision to promote it."""
-    version = submit(registry, name, folder)
-    evidence = evidence_on(registry, version, EVAL_SET.digest)
-    assert evidence.pins is not None
-    registry.count_look(evidence.pins, EVAL_SET, version.number, alpha=0.05)
-    decision = decision_on(evidence, Verdict.PROMOTE).model_copy(
-        update={"policy": evidence.pins.digest}
-    )
-    registry.record_decision(version.number, decision, evidence, evidence.pins)
-    return version
+    return decide(registry, submit(registry, name, folder))
 
 
 @pytest.fixture
@@ -55,12 +45,13 @@ def test_a_ledger_that_is_as_it_was_written_has_no_problem(looked: Registry) -> 
 @pytest.mark.parametrize(
     ("statement", "found", "how"),
     [
-        ("UPDATE openings SET alpha = alpha / 2", 3, "has alpha"),
-        ("UPDATE openings SET budget = budget + 0.05", 3, "has budget"),
-        ("UPDATE openings SET opening = 1 WHERE opening = 2", 1, "has opening 1"),
-        ("UPDATE openings SET promoted = NOT promoted", 3, "has promoted"),
-        ("DELETE FROM openings WHERE opening = 2", 1, "but no longer in the ledger"),
-        ("UPDATE openings SET champion = 'x' WHERE opening = 2", 2, "but no event records it"),
+        ("UPDATE looks SET alpha = alpha / 2", 3, "has alpha"),
+        ("UPDATE looks SET budget = budget + 0.05", 3, "has budget"),
+        ("UPDATE looks SET number = 1 WHERE number = 2", 1, "has number 1"),
+        ("UPDATE looks SET champion = 'x' WHERE number = 2", 1, "has champion x"),
+        ("UPDATE looks SET policy = NULL WHERE number = 2", 1, "has policy None"),
+        ("DELETE FROM looks WHERE number = 2", 1, "but no longer in the ledger"),
+        ("UPDATE looks SET event = 99 WHERE number = 2", 2, "but no event records it"),
     ],
 )
 def test_a_look_that_was_changed_is_found(
@@ -70,6 +61,28 @@ def test_a_look_that_was_changed_is_found(
     told = list(problems(looked))
     assert len(told) == found
     assert how in " ".join(told)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"opening": 1}, "made at look 1, and the look that was counted is 2"),
+        ({"opening": None}, "promotes without a look"),
+    ],
+)
+def test_a_decision_at_another_look_than_was_counted_is_found(
+    changes: dict[str, int | None], told: str, looked: Registry
+) -> None:
+    """The third version had look 2, and this decision says that it was another one."""
+    honest = looked.decision_made(3)
+    assert honest is not None
+    decision = looked.artifacts.get_record(Decision, honest.decision)
+    forged = decision.model_copy(update=changes)
+    with writing(looked.engine) as connection:
+        made = honest.model_copy(update={"decision": looked.artifacts.put_record(forged)})
+        looked._append(connection, 3, made, "look 2 is as good as any")
+    (problem,) = problems(looked)
+    assert told in problem
 
 
 def test_a_promotion_whose_decision_is_gone_is_told_of_once(looked: Registry) -> None:

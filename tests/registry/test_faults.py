@@ -205,7 +205,8 @@ def test_of_eight_processes_one_wins_each_promotion_and_no_event_is_lost(
         assert [event.told(Promotion).displaced for event in promotions] == champions[:-1]
         assert sorted(event.version for event in promotions) == numbers
         assert len(registry.history(kind="decide")) == decisions
-        assert len(registry.history()) == 8 + decisions + 8
+        assert len(registry.history(kind="open")) == decisions  # each against another champion
+        assert len(registry.history()) == 8 + 2 * decisions + 8
         assert list(problems(registry)) == []
 
 
@@ -397,7 +398,8 @@ def test_a_flipped_byte_in_any_artifact_of_a_version_is_found(tmp_path: Path) ->
             flip_a_byte(path)
             assert list(problems(registry)), path
             path.write_bytes(whole)
-        assert len(stored) == 7  # two files, their list, the dataset, evidence, policy, decision
+        # Two files, their list, the dataset, evidence, policy, decision, eval set and its prompts.
+        assert len(stored) == 9
         assert list(problems(registry)) == []
 
 

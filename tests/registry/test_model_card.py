@@ -21,7 +21,7 @@ from registry.model_card.card import card
 from registry.model_card.licence import licence
 from registry.model_card.markdown import code, text
 from registry.store import Registry
-from tests.conftest import BASE, decision_on, evidence_of
+from tests.conftest import BASE, decision_on, evidence_of, keep_decision
 
 Make = Callable[[str], tuple[Adapter, Path]]
 EVIL = (
@@ -122,7 +122,7 @@ def decided(registry: Registry, make: Make, **changes: object) -> AdapterVersion
     evidence = evidence_on(version)
     decision = decision_on(evidence, Verdict.PROMOTE)
     decision = decision.model_copy(update={"policy": Policy().digest, **changes})
-    registry.record_decision(version.number, decision, evidence, Policy())
+    keep_decision(registry, version.number, decision, evidence, Policy())
     return version
 
 
@@ -155,7 +155,7 @@ def test_a_card_tells_scores_with_intervals_verdict_data_recipe_and_lineage(
         "| learning\\_rate | 0.0015 |",
         f"| dataset | `{DATASET.digest}` |",
         f"| adapter | `{version.adapter.files}` |",
-        "| 2026-01-01T00:00:03.000Z | promote | tester | it won |",
+        "| 2026-01-01T00:00:04.000Z | promote | tester | it won |",
     ):
         assert line in told, line
     assert "length" not in told.split("## Limitations")[0].split("Slices of")[1]
@@ -245,7 +245,7 @@ def test_names_cannot_inject_markup(registry: Registry, make_adapter: Make) -> N
     evidence = evidence_on(version).model_copy(update={"slices": {EVIL: {"rougeL": measured(-1)}}})
     decision = decision_on(evidence, Verdict.HOLD)
     decision = decision.model_copy(update={"policy": Policy().digest, "reasons": (EVIL, "1. a")})
-    registry.record_decision(version.number, decision, evidence, Policy())
+    keep_decision(registry, version.number, decision, evidence, Policy())
     lineage = trace(registry, version.number)
     base = version.adapter.base.model_copy(update={"name": EVIL})
     adapter = version.adapter.model_copy(update={"base": base})

@@ -2,24 +2,29 @@
 
 import shutil
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from evaluation.decision.policy import Policy
-from incumbent.verbs.submit import decide
+from evaluation.decision.rule import rule
 from incumbent.verbs.verify import changed_decisions, decisions
 from monitoring.drift.reference import Reference
 from monitoring.night_history import nights_before
 from monitoring.report import night_page
 from project.errors import IncumbentError
+from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter
-from project.records.events import DETAILS, PromptReference
+from project.records.events import DETAILS, LookTaken, PromptReference
 from project.records.scores import Evidence, Verdict
+from registry.alpha_ledger.looks import SealedSet
 from registry.audit import problems
 from registry.garbage import collect
 from registry.storage.event_chain import stored
-from tests.conftest import BASE, NUMERICS, decision_on
+from registry.storage.tables import looks
+from tests.conftest import BASE, NUMERICS, decision_on, keep_decision
 from tests.places import Place, evidence_on, made
 from tests.registries import make
 
@@ -66,13 +71,39 @@ def test_its_nights_and_references_are_read(place: Place) -> None:
 def test_what_was_rolled_back_stays_so_under_a_newer_rule(place: Place) -> None:
     """The same scores under the same policy are no new evidence, whatever a new rule says."""
     with place.open() as registry:
-        version, stored = registry.version(2), registry.decision(2)
+        stored = registry.decision(2)
         assert stored is not None
+        assert stored.pins is not None
         evidence = registry.artifacts.get_record(Evidence, stored.evidence)
         policy = registry.artifacts.get_record(Policy, stored.policy)
-        assert decide(registry, version, evidence, policy) == stored
+        look = registry.look(stored.pins, policy.digest)
+        assert look is not None
+        assert registry.decision_at(2, stored.pins, policy.digest) == stored
+        registry.record_decision(
+            2, rule(evidence, policy, look.number, look.budget), evidence, policy
+        )
+        assert registry.rolled_back(2)
         with pytest.raises(IncumbentError, match="was rolled back"):
             registry.promote(2, "once more", by="policy")
+
+
+def test_it_keeps_its_looks(place: Place) -> None:
+    """Each with the policy of its decision, so that another policy is another look."""
+    with place.open() as registry:
+        taken = registry.history(kind="open")
+        with registry.engine.connect() as connection:
+            rows = connection.execute(select(looks).order_by(looks.c.event)).all()
+        assert [row.event for row in rows] == [event.seq for event in taken]
+        assert [row.number for row in rows] == [e.told(LookTaken).opening for e in taken]
+        assert {row.policy for row in rows} == {make.POLICY.digest}
+        first = registry.decision(1)
+        assert first is not None
+        assert first.pins is not None
+        sealed = SealedSet(make.EXAM, WordPrints.of(make.EXAM.items))
+        ask = partial(registry.count_look, 1, first.pins, sealed, alpha=0.05)
+        assert ask(policy=make.POLICY.digest).number == first.opening
+        own = sum(row.champion == "" for row in rows)  # nobody else was against the bare base
+        assert ask(policy="9" * 64).number == own + 1
 
 
 def test_what_events_name_for_ever_is_there(place: Place) -> None:
@@ -108,12 +139,11 @@ def test_the_next_challenger_is_pinned_with_its_numerics(place: Place, tmp_path:
         evidence = evidence_on(registry, version)
         assert evidence.pins is not None
         pins = evidence.pins.model_copy(update={"numerics": NUMERICS})
-        looked = pins.model_copy(update={"eval_set": make.EXAM.digest})
-        registry.count_look(looked, make.EXAM, version.number, alpha=0.05)
+        pins = pins.model_copy(update={"eval_set": make.EXAM.digest})
+        sealed = SealedSet(make.EXAM, WordPrints.of(make.EXAM.items))
         evidence = evidence.model_copy(update={"pins": pins})
         decision = decision_on(evidence, Verdict.PROMOTE)
-        decision = decision.model_copy(update={"policy": pins.digest})
-        registry.record_decision(version.number, decision, evidence, pins)
+        keep_decision(registry, version.number, decision, evidence, pins, sealed)
         assert registry.promote(version.number, "it won") == registry.champion()
         assert list(problems(registry)) == []
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -19,19 +20,28 @@ from hypothesis.stateful import (
 )
 
 from project.errors import IncumbentError
-from project.records.scores import EvalSet, Verdict
+from project.records.scores import Verdict
 from registry.audit import problems
 from registry.garbage import collect
 from registry.state import CHAMPION, State
 from registry.store import Registry
+from tests.conftest import sealed_set
 from tests.databases import copy_of
 from tests.places import Place, decide, evidence_on, made, submit, ticking
 
 pytest_plugins = ["tests.servers"]
 
 NAMES = "abcde"
-EVAL_SETS = [EvalSet(items=tuple(f"{name}{i}" for i in range(3))) for name in ("spring", "autumn")]
+EVAL_SETS = [sealed_set(*(f"{name} {i}" for i in range(3))) for name in ("spring", "autumn")]
 Numbers = dict[str, int]
+
+
+class Looked(NamedTuple):
+    """A look: at an eval set, against a champion, of a version."""
+
+    eval_set: int
+    champion: int | None
+    number: int
 
 
 @dataclass
@@ -40,13 +50,15 @@ class Model:
 
     names: list[str] = field(default_factory=list)  # version n is the adapter of names[n - 1]
     aliases: Numbers = field(default_factory=dict)
-    decisions: dict[int, tuple[Verdict, int | None]] = field(default_factory=dict)
+    # Of each the newest decision: its verdict, at which look, and when that was counted.
+    decisions: dict[int, tuple[Verdict, Looked, int]] = field(default_factory=dict)
     won_from: dict[int, int | None] = field(default_factory=dict)
-    fallen: set[int] = field(default_factory=set)
+    won_on: dict[int, int | None] = field(default_factory=dict)  # which eval set; None: by force
+    fell: dict[int, int] = field(default_factory=dict)  # when they were rolled back
     forced: set[int] = field(default_factory=set)
     rejected: set[int] = field(default_factory=set)
     deleted: set[int] = field(default_factory=set)
-    looks: dict[tuple[int, int | None, int], int] = field(default_factory=dict)
+    looks: dict[Looked, tuple[int, int]] = field(default_factory=dict)  # number, and when counted
     events: int = 0
 
     @property
@@ -61,31 +73,47 @@ class Model:
         number = self.names.index(name) + 1
         return None if number in self.deleted else number
 
-    def decide(self, number: int, verdict: Verdict) -> None:
-        if self.decisions.get(number) != (verdict, self.champion):
-            self.decisions[number] = (verdict, self.champion)
-            self.fallen.discard(number)
+    @property
+    def fallen(self) -> set[int]:
+        """Rolled back, and not decided on since at a look on other items."""
+        return {
+            number
+            for number, when in self.fell.items()
+            if number not in self.decisions
+            or self.decisions[number][2] < when
+            or self.decisions[number][1].eval_set == self.won_on[number]
+        }
+
+    def decide(self, number: int, verdict: Verdict, eval_set: int) -> None:
+        self.count_look(eval_set, number)
+        look = Looked(eval_set, self.champion, number)
+        made = (verdict, look, self.looks[look][1])
+        if self.decisions.get(number) != made:
+            self.decisions[number] = made
             self.events += 1
 
     def count_look(self, eval_set: int, number: int) -> int:
-        look = (eval_set, self.champion, number)
+        look = Looked(eval_set, self.champion, number)
         if look not in self.looks:
             earlier = sum(known[:2] == look[:2] for known in self.looks)
-            self.looks[look] = earlier + 1
             self.events += 1
-        return self.looks[look]
+            self.looks[look] = (earlier + 1, self.events)
+        return self.looks[look][0]
 
     def promote(self, number: int, force: bool) -> bool:
         """Promote where that is allowed; returns whether it was."""
         if self.champion == number:
             return True
-        won = self.decisions.get(number) == (Verdict.PROMOTE, self.champion)
+        verdict, look, _ = self.decisions.get(number, (None, None, 0))
+        won = verdict is Verdict.PROMOTE and look is not None and look.champion == self.champion
         stopped = number in self.rejected | self.fallen
         if number in self.deleted or not (force or (won and not stopped)):
             return False
         if force:
             self.forced.add(number)
         self.won_from[number] = self.champion
+        self.won_on[number] = None if force or look is None else look.eval_set
+        self.fell.pop(number, None)
         self.aliases[CHAMPION] = number
         self.events += 1
         return True
@@ -97,10 +125,11 @@ class Model:
         if target not in self.won_from or target in self.deleted:
             return False
         if target != self.champion:
-            if self.champion is not None:
-                self.fallen.add(self.champion)
-            self.aliases[CHAMPION] = target
             self.events += 1
+            if self.champion is not None:
+                self.fell[self.champion] = self.events
+            self.fell.pop(target, None)
+            self.aliases[CHAMPION] = target
         return True
 
     def reject(self, number: int) -> bool:
@@ -134,6 +163,7 @@ class Model:
 clients = st.integers(0, 1)
 picks = st.integers(0, len(NAMES) - 1)  # of a version, among those that there are
 maybe = st.none() | picks
+eval_sets = st.integers(0, len(EVAL_SETS) - 1)
 filled = precondition(lambda self: self.model.names)
 
 
@@ -174,20 +204,20 @@ class TwoClients(RuleBasedStateMachine):
         self.agree(number is not None, act)
 
     @filled
-    @rule(client=clients, pick=picks, verdict=st.sampled_from(Verdict))
-    def decide(self, client: int, pick: int, verdict: Verdict) -> None:
+    @rule(client=clients, pick=picks, verdict=st.sampled_from(Verdict), eval_set=eval_sets)
+    def decide(self, client: int, pick: int, verdict: Verdict, eval_set: int) -> None:
         registry, number = self.clients[client], self.number(pick)
-        decide(registry, registry.version(number), verdict)
-        self.model.decide(number, verdict)
+        decide(registry, registry.version(number), verdict, EVAL_SETS[eval_set])
+        self.model.decide(number, verdict, eval_set)
 
     @filled
-    @rule(client=clients, pick=picks, eval_set=st.integers(0, len(EVAL_SETS) - 1))
+    @rule(client=clients, pick=picks, eval_set=eval_sets)
     def count_look(self, client: int, pick: int, eval_set: int) -> None:
         registry, number = self.clients[client], self.number(pick)
         sheet = EVAL_SETS[eval_set]
-        pins = evidence_on(registry, registry.version(number), sheet.digest).pins
+        pins = evidence_on(registry, registry.version(number), sheet).pins
         assert pins is not None
-        look = registry.count_look(pins, sheet, number, alpha=0.05)
+        look = registry.count_look(number, pins, sheet, policy=pins.digest, alpha=0.05)
         assert look.number == self.model.count_look(eval_set, number)
 
     @filled
@@ -198,10 +228,10 @@ class TwoClients(RuleBasedStateMachine):
         self.agree(self.model.promote(number, force), promote)
 
     @filled
-    @rule(client=clients, pick=picks)
-    def win(self, client: int, pick: int) -> None:
+    @rule(client=clients, pick=picks, eval_set=eval_sets)
+    def win(self, client: int, pick: int, eval_set: int) -> None:
         """A decision and the promotion that it allows: chance alone seldom puts them together."""
-        self.decide(client, pick, Verdict.PROMOTE)
+        self.decide(client, pick, Verdict.PROMOTE, eval_set)
         self.promote(client, pick, False)
 
     @filled

@@ -39,7 +39,7 @@ def test_a_winner_becomes_champion_and_is_rolled_back(place: Place, tmp_path: Pa
         assert registry.champion() == second
         assert registry.rollback("worse in use") == first
         assert [event.kind for event in registry.history()] == [
-            *("submit", "decide", "promote") * 2,
+            *("submit", "open", "decide", "promote") * 2,
             "rollback",
         ]
         middle = registry.history(kind="promote")[0].at

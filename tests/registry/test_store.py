@@ -2,20 +2,32 @@
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
+from evaluation.decision.policy import Policy
 from project.errors import IncumbentError, InputError
+from project.near_duplicates import VERSION
 from project.records.adapters import Adapter, AdapterVersion, Opponent
-from project.records.events import Promotion
-from project.records.scores import EvalSet, Verdict
+from project.records.events import LookTaken, Promotion
+from project.records.scores import Verdict
+from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.alpha_ledger.spending import Look, alpha_at
+from registry.roles import Roles
 from registry.storage.event_chain import GENESIS
 from registry.store import Registry
-from tests.conftest import decision_on, evidence_of
+from tests.conftest import (
+    NUMERICS,
+    SEALED,
+    decision_on,
+    evidence_of,
+    keep_decision,
+    sealed_set,
+)
 
 Make = Callable[[str], tuple[Adapter, Path]]
 
@@ -25,11 +37,15 @@ def submit(registry: Registry, make: Make, name: str) -> AdapterVersion:
     return registry.submit(adapter, folder, f"made {name}")
 
 
-def decide(registry: Registry, version: AdapterVersion, verdict: Verdict) -> None:
+def decide(
+    registry: Registry, version: AdapterVersion, verdict: Verdict, sealed: SealedSet = SEALED
+) -> None:
     """A decision on a version against whoever is champion now."""
     champion = registry.champion()
-    evidence = evidence_of(version.adapter.files, champion.adapter.files if champion else None)
-    registry.record_decision(version.number, decision_on(evidence, verdict), evidence, evidence)
+    beaten = champion.adapter.files if champion else None
+    evidence = evidence_of(version.adapter.files, beaten, sealed.items.digest)
+    decision = decision_on(evidence, verdict)
+    keep_decision(registry, version.number, decision, evidence, sealed=sealed)
 
 
 def win(registry: Registry, make: Make, name: str, by: str = "person") -> AdapterVersion:
@@ -194,57 +210,180 @@ def test_a_challenger_meets_the_champion_and_a_champion_whom_it_beat(
     assert registry.opponent("9" * 64).version == 2
 
 
-def eval_set(first: int, count: int) -> EvalSet:
-    return EvalSet(items=tuple(f"item {i}" for i in range(first, first + count)))
+def items(first: int, count: int) -> SealedSet:
+    """Items that ask for one thing each."""
+    return sealed_set(*(f"{word(i)}a {word(i)}b {word(i)}c" for i in range(first, first + count)))
 
 
-def look_at(
-    registry: Registry, challenger: str, champion: str | None = None, sheet: EvalSet | None = None
-) -> Look:
-    sheet = sheet or eval_set(0, 10)
-    pins = evidence_of(challenger, champion, sheet.digest).pins
-    assert pins is not None
-    return registry.count_look(pins, sheet, 1, alpha=0.05)
+def word(i: int) -> str:
+    return "".join(chr(ord("a") + int(digit)) for digit in str(i))
 
 
-def test_each_new_pair_is_a_new_look_and_the_same_pair_the_same(registry: Registry) -> None:
-    assert [look_at(registry, name).number for name in "1213"] == [1, 2, 1, 3]
-    assert {look_at(registry, name).budget for name in "123"} == {0.05}
+TEN = items(0, 10)
+OTHER = "9" * 64
 
 
-def test_a_few_new_rows_do_not_make_a_fresh_eval_set(registry: Registry) -> None:
-    assert look_at(registry, "1").number == 1
-    assert look_at(registry, "2", sheet=eval_set(1, 10)).number == 2
-    assert look_at(registry, "3", sheet=eval_set(5, 10)).number == 2  # half is new to the first
-    assert look_at(registry, "4", sheet=eval_set(100, 10)).number == 1
+@dataclass
+class Lookers:
+    """Versions by name, whose looks are counted against whoever is champion."""
+
+    registry: Registry
+    make: Make
+    sealed: SealedSet = TEN
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def look(
+        self, name: str, sealed: SealedSet | None = None, policy: str = "p", **pinned: str
+    ) -> CountedLook:
+        sealed = sealed or self.sealed
+        if name not in self.numbers:
+            self.numbers[name] = submit(self.registry, self.make, name).number
+        version, champion = self.registry.version(self.numbers[name]), self.registry.champion()
+        beaten = champion.adapter.files if champion else None
+        pins = evidence_of(version.adapter.files, beaten, sealed.items.digest).pins
+        assert pins is not None
+        pins = pins.model_copy(update=pinned)
+        return self.registry.count_look(
+            version.number, pins, sealed, policy=policy * 64, alpha=0.05
+        )
 
 
-def test_a_promotion_is_a_new_null_hypothesis_and_a_rollback_takes_back_what_it_earned(
-    registry: Registry, make_adapter: Make
+@pytest.fixture
+def lookers(registry: Registry, make_adapter: Make) -> Lookers:
+    return Lookers(registry, make_adapter)
+
+
+def test_each_new_pair_is_a_new_look_and_the_same_pair_the_same(lookers: Lookers) -> None:
+    assert [lookers.look(name).number for name in "1213"] == [1, 2, 1, 3]
+    assert {lookers.look(name).budget for name in "123"} == {0.05}
+
+
+@pytest.mark.parametrize("another", [{"decoding": OTHER}, {"scorers": OTHER}, {"policy": "q"}])
+def test_another_measurement_or_policy_is_another_look(
+    another: dict[str, str], lookers: Lookers
 ) -> None:
-    first = win(registry, make_adapter, "a")
-    champion = first.adapter.files
-    assert look_at(registry, "x", champion) == Look(number=1, budget=0.05)
+    assert lookers.look("1").number == 1
+    assert lookers.look("1", **another).number == 2
+    assert [lookers.look("1").number, lookers.look("1", **another).number] == [1, 2]
+
+
+def test_the_same_pair_on_another_machine_is_the_same_look(
+    lookers: Lookers, registry: Registry
+) -> None:
+    first = lookers.look("1")
+    pins = evidence_of(registry.version(1).adapter.files, None, lookers.sealed.items.digest).pins
+    assert pins is not None
+    moved = pins.model_copy(update={"numerics": NUMERICS})
+    assert registry.look(moved, "p" * 64) == first
+
+
+def test_a_few_new_rows_do_not_make_a_fresh_eval_set(lookers: Lookers) -> None:
+    assert lookers.look("1").number == 1
+    assert lookers.look("2", items(1, 10)).number == 2
+    assert lookers.look("3", items(5, 10)).number == 2  # half is new to the first
+    assert lookers.look("4", items(100, 10)).number == 1
+
+
+LETTERS = [f"{word(i)}a {word(i)}b {word(i)}c {word(i)}d {word(i)}e" for i in range(10, 40)]
+
+
+@pytest.mark.parametrize(
+    "reworded",
+    [
+        [f"  {text.upper().replace(' ', '   ')} " for text in LETTERS],
+        [f"You are a careful bank. Please answer: {text}" for text in LETTERS],
+        [f"{text} too" for text in LETTERS],
+    ],
+    ids=["spaces and capitals", "another instruction", "a word more"],
+)
+def test_reworded_items_are_no_fresh_eval_set(
+    reworded: list[str], lookers: Lookers, registry: Registry, make_adapter: Make, tmp_path: Path
+) -> None:
+    asked = sealed_set(*(f"Answer in one line: {text}" for text in LETTERS))
+    assert lookers.look("1", asked).number == 1
+    again = sealed_set(*reworded)
+    assert again.items.shared(asked.items) == 0
+    assert lookers.look("2", again).number == 2
+    with Registry(tmp_path / "registry", "other") as other:
+        assert Lookers(other, make_adapter).look("3", again).number == 3
+
+
+def test_sets_that_were_counted_together_stay_so(lookers: Lookers, registry: Registry) -> None:
+    """Whatever a later version finds alike: what a look continued is kept with it."""
+    lookers.look("1", items(0, 10))
+    look = lookers.look("2", items(4, 10))
+    told = registry.event(look.event).told(LookTaken)
+    assert told.continues == (items(0, 10).items.digest,)
+    assert told.near_duplicates == VERSION
+
+
+def test_a_promotion_earns_alpha_a_rollback_takes_it_back_and_the_way_forward_restores_it(
+    lookers: Lookers, registry: Registry, make_adapter: Make
+) -> None:
+    win(registry, make_adapter, "a")
+    assert lookers.look("x").number == 1
     second = submit(registry, make_adapter, "b")
-    look = look_at(registry, second.adapter.files, champion)
-    pins = evidence_of(second.adapter.files, champion, eval_set(0, 10).digest)
-    registry.record_decision(second.number, decision_on(pins, Verdict.PROMOTE), pins, pins)
+    decide(registry, second, Verdict.PROMOTE, lookers.sealed)
     registry.promote(second.number, "better")
-    assert look.number == 2
-    assert look_at(registry, "y", second.adapter.files) == Look(
-        number=1, budget=0.05 + 0.05 - alpha_at(0.05, 1)
-    )
+    earned = Look(number=1, budget=0.05 + 0.05 - alpha_at(0.05, 1))
+    assert placed(lookers.look("y")) == earned
     registry.rollback("worse in use")
-    spent = Look(number=1, budget=0.05 + 0.05 - alpha_at(0.05, 1)).level(0.05)
-    assert look_at(registry, "z", champion) == Look(number=3, budget=0.05 - spent)
+    lost = earned.level(0.05)
+    assert placed(lookers.look("z")) == Look(number=3, budget=0.05 - lost)
+    registry.rollback("better after all", to=second.number)
+    spent = alpha_at(0.05, 1) + Look(number=3, budget=0.05 - lost).level(0.05)
+    again = lookers.look("w")
+    assert (again.number, again.budget) == (2, pytest.approx(0.05 + 0.05 - spent))
 
 
-def test_scores_of_another_eval_set_count_no_look(registry: Registry) -> None:
-    pins = evidence_of("1" * 64, None, eval_set(0, 10).digest).pins
+def placed(look: CountedLook) -> Look:
+    return Look(number=look.number, budget=look.budget)
+
+
+def test_scores_of_another_eval_set_count_no_look(registry: Registry, make_adapter: Make) -> None:
+    version = submit(registry, make_adapter, "a")
+    pins = evidence_of(version.adapter.files, None, items(0, 10).items.digest).pins
     assert pins is not None
     with pytest.raises(InputError, match="of another eval set"):
-        registry.count_look(pins, eval_set(0, 9), 1, alpha=0.05)
+        registry.count_look(version.number, pins, items(0, 9), policy="p" * 64, alpha=0.05)
     assert registry.history(kind="open") == []
+
+
+def test_a_decision_is_kept_only_with_the_look_that_was_counted_for_it(
+    registry: Registry, make_adapter: Make
+) -> None:
+    """Ten looks were taken; a decision as of a first look is none of them."""
+    lookers = Lookers(registry, make_adapter, SEALED)
+    for name in "123456789":
+        lookers.look(name)
+    version = submit(registry, make_adapter, "a")
+    evidence = evidence_of(version.adapter.files, None)
+    decision = decision_on(evidence, Verdict.PROMOTE)
+    with pytest.raises(IncumbentError, match="has no look for it: nothing was kept"):
+        registry.record_decision(version.number, decision, evidence, evidence)
+    lookers.look("a", policy="p")
+    policy = Policy(alpha=0.04)
+    assert evidence.pins is not None
+    look = registry.count_look(
+        version.number, evidence.pins, SEALED, policy=policy.digest, alpha=policy.alpha
+    )
+    assert look.number == 11
+    with pytest.raises(IncumbentError, match="the ledger has look 11 for it"):
+        registry.record_decision(version.number, decision, evidence, policy)
+    assert registry.decision(version.number) is None
+
+
+def test_only_who_may_submit_counts_a_look_or_keeps_a_decision(
+    registry: Registry, make_adapter: Make
+) -> None:
+    version = submit(registry, make_adapter, "a")
+    evidence = evidence_of(version.adapter.files, None)
+    registry.roles = Roles(submit=("trainer",))
+    with pytest.raises(IncumbentError, match="may not submit"):
+        keep_decision(registry, version.number, decision_on(evidence, Verdict.HOLD), evidence)
+    unseen = decision_on(evidence, Verdict.HOLD).model_copy(update={"opening": None})
+    with pytest.raises(IncumbentError, match="may not submit"):
+        registry.record_decision(version.number, unseen, evidence, evidence)
 
 
 @pytest.fixture(params=["told", "looked up"])
@@ -279,7 +418,7 @@ def test_a_reason_that_speaks_of_a_person_is_no_approval(
     assert registry.opponent("9" * 64).reference == first.adapter.files
 
 
-def test_a_version_that_fell_twice_has_fallen_until_it_is_decided_on_anew(
+def test_a_version_that_was_rolled_back_comes_back_by_a_person_or_by_fresh_items(
     registry: Registry, make_adapter: Make
 ) -> None:
     _, second = (win(registry, make_adapter, name) for name in "ab")
@@ -288,7 +427,10 @@ def test_a_version_that_fell_twice_has_fallen_until_it_is_decided_on_anew(
     assert registry.rolled_back(second.number)
     win(registry, make_adapter, "c")
     assert registry.rolled_back(second.number)
-    decide(registry, second, Verdict.PROMOTE)
+    decide(registry, second, Verdict.PROMOTE)  # against another champion, on the same items
+    with pytest.raises(IncumbentError, match="measured on the same items does not bring it back"):
+        registry.promote(second.number, "it won again")
+    decide(registry, second, Verdict.PROMOTE, items(50, 10))
     assert not registry.rolled_back(second.number)
     registry.promote(second.number, "it won again")
     win(registry, make_adapter, "d")

@@ -1,0 +1,241 @@
+"""A look is counted before it is taken, taken once, and taken only by who qualifies."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from evaluation.decision.evidence import weigh
+from evaluation.decision.policy import Policy
+from evaluation.sealed_look import SealedItems, SealedLook, with_dev
+from incumbent.verbs.submit import Decided, decide
+from project.errors import InputError
+from project.near_duplicates import WordPrints
+from project.records.adapters import Adapter, AdapterVersion
+from project.records.scores import Evidence, Flags, ItemScore, ScorePins, ScoreTable, Verdict
+from registry.alpha_ledger.looks import SealedSet
+from registry.alpha_ledger.looks_audit import unpaid_decisions
+from registry.store import Registry
+from tests.conftest import SEALED, evidence_of, sealed_set
+from tests.evaluation.test_decision import BETTER, EQUAL, table
+
+Make = Callable[[str], tuple[Adapter, Path]]
+
+
+class InterruptedLookError(Exception):
+    """What ends a look before it has found anything."""
+
+
+@dataclass
+class Items(SealedItems):
+    """Sealed items whose scores are given, in place of a model's answers."""
+
+    registry: Registry
+    scores: ScoreTable
+    asked: SealedSet = SEALED
+    training: tuple[str, ...] = ()
+    votes: bool = False
+    interrupted: bool = False
+    counted: list[int] = field(default_factory=list)  # looks in the history, at each one taken
+
+    @cached_property
+    def set(self) -> SealedSet:
+        return self.asked
+
+    @cached_property
+    def trained_today(self) -> WordPrints:
+        return WordPrints.of(self.training)
+
+    def pins(self, dev: ScorePins, policy: Policy) -> ScorePins:
+        return dev.model_copy(update={"eval_set": self.asked.items.digest})
+
+    def open_for_votes(self, policy: Policy) -> bool:
+        return self.votes
+
+    def look(self, dev: Evidence, pins: ScorePins, policy: Policy) -> SealedLook:
+        with Registry(Path("registry"), "test") as another:  # what is committed, others see
+            self.counted.append(len(another.history(kind="open")))
+        if self.interrupted:
+            raise InterruptedLookError
+        found = weigh(self.scores.model_copy(update={"pins": pins}), policy)
+        return SealedLook(with_dev(found, dev), self.scores.items, Flags(), {})
+
+
+@dataclass
+class Project:
+    registry: Registry
+    make: Make
+
+    def submit(self, name: str, *trained_on: str) -> AdapterVersion:
+        adapter, folder = self.make(name)
+        prints = WordPrints.of(trained_on)
+        return self.registry.submit(adapter, folder, f"made {name}", trained_on=prints)
+
+    def decide(
+        self,
+        version: AdapterVersion,
+        sealed: SealedItems,
+        *,
+        dev: ScoreTable | None = None,
+        policy: Policy | None = None,
+    ) -> Decided:
+        policy, opponent = policy or Policy(), self.registry.opponent(version.adapter.files)
+        pins = evidence_of(version.adapter.files, opponent.adapter).pins
+        scores = (dev or table(BETTER)).model_copy(update={"pins": pins})
+        return decide(self.registry, version, weigh(None, policy, dev=scores), policy, sealed)
+
+
+@pytest.fixture
+def project(registry: Registry, make_adapter: Make) -> Project:
+    return Project(registry, make_adapter)
+
+
+@pytest.fixture
+def better(registry: Registry) -> Items:
+    """Items on which the challenger is better."""
+    return Items(registry, table(BETTER))
+
+
+def test_who_does_not_qualify_on_dev_takes_no_look(project: Project, better: Items) -> None:
+    decided = project.decide(project.submit("a"), better, dev=table(EQUAL))
+    assert decided.decision.verdict is Verdict.HOLD
+    assert decided.decision.opening is None
+    assert decided.evidence.sealed == {}
+    assert better.counted == []
+    assert project.registry.history(kind="open") == []
+
+
+def test_a_look_is_in_the_history_before_it_is_taken(project: Project, better: Items) -> None:
+    decided = project.decide(project.submit("a"), better)
+    assert decided.decision.verdict is Verdict.PROMOTE
+    assert decided.decision.opening == 1
+    assert better.counted == [1]
+    history = project.registry.history()
+    assert list(unpaid_decisions(project.registry.artifacts, history)) == []
+
+
+def test_an_interrupted_look_stays_counted_and_goes_on(project: Project, better: Items) -> None:
+    version, better.interrupted = project.submit("a"), True
+    for _ in range(3):
+        with pytest.raises(InterruptedLookError):
+            project.decide(version, better)
+    better.interrupted = False
+    assert project.decide(version, better).decision.opening == 1
+    assert better.counted == [1, 1, 1, 1]
+
+
+def test_what_was_measured_at_a_look_is_not_measured_again(
+    project: Project, better: Items, registry: Registry
+) -> None:
+    version = project.submit("a")
+    first = project.decide(version, better)
+    worse = Items(registry, table(EQUAL))
+    again = project.decide(version, worse)
+    assert (again.decision, again.evidence) == (first.decision, first.evidence)
+    assert worse.counted == []
+
+
+def test_another_policy_is_another_look_and_later_ones_must_show_more(
+    project: Project, registry: Registry
+) -> None:
+    version, equal = project.submit("a"), Items(registry, table(EQUAL))
+    policies = [Policy(margins={"rougeL": margin}) for margin in (0.0, 0.001, 0.0)]
+    found = [project.decide(version, equal, policy=policy).decision for policy in policies]
+    assert [decision.opening for decision in found] == [1, 2, 1]
+    assert found[1].alpha is not None
+    assert found[0].alpha is not None
+    assert found[1].alpha < found[0].alpha
+
+
+def test_a_champion_keeps_the_decision_that_made_it_one(
+    project: Project, better: Items, registry: Registry
+) -> None:
+    version = project.submit("a")
+    won = project.decide(version, better)
+    registry.promote(version.number, "it won")
+    equal = Items(registry, table(EQUAL), sealed_set("something else is asked"))
+    again = project.decide(version, equal, policy=Policy(alpha=0.01))
+    assert again.decision == won.decision
+    assert equal.counted == []
+
+
+def test_who_was_rolled_back_takes_no_look_at_the_same_items(
+    project: Project, better: Items, registry: Registry
+) -> None:
+    for name in "ab":
+        version = project.submit(name)
+        project.decide(version, better)
+        registry.promote(version.number, "it won")
+    registry.rollback("worse in use")
+    looks = len(registry.history(kind="open"))
+    again = project.decide(version, better, policy=Policy(alpha=0.04))
+    assert again.decision == registry.decision(version.number)
+    assert len(registry.history(kind="open")) == looks
+
+
+RESPLIT = ("who can block a lost card", "when does the branch open on saturday")
+
+
+@pytest.mark.parametrize("whose", ["champion", "challenger"])
+def test_a_split_that_examines_on_what_was_learnt_is_refused_before_the_look(
+    whose: str, project: Project, better: Items, registry: Registry
+) -> None:
+    first = project.submit("a", *(RESPLIT if whose == "champion" else ()))
+    calm = Items(registry, table(BETTER), sealed_set("nobody was trained on this"))
+    project.decide(first, calm)
+    registry.promote(first.number, "it won")
+    second = project.submit("b", *(RESPLIT if whose == "challenger" else ()))
+    label = {"champion": "test v1", "challenger": "test v2"}[whose]
+    learnt = f"1 of the 2 sealed items are near-duplicates of rows that {label} was trained on"
+    with pytest.raises(InputError, match=learnt):
+        project.decide(second, better)
+    assert len(registry.history(kind="open")) == 1
+    assert better.counted == []
+
+
+def test_rows_that_are_trained_on_today_are_apart_from_the_sealed_ones(
+    project: Project, registry: Registry
+) -> None:
+    version = project.submit("a", *RESPLIT)
+    items = Items(registry, table(BETTER), training=RESPLIT)
+    assert project.decide(version, items).notes == ()
+
+
+def test_it_is_told_when_nobody_knows_what_a_contestant_was_trained_on(
+    project: Project, better: Items, make_adapter: Make
+) -> None:
+    adapter, folder = make_adapter("a")
+    version = project.registry.submit(adapter, folder, "from elsewhere")
+    (note,) = project.decide(version, better).notes
+    assert note.startswith("what test v1 was trained on is not known")
+
+
+def test_an_open_look_takes_more_votes_and_nothing_else(
+    project: Project, registry: Registry
+) -> None:
+    policy = Policy(preference_test="e-value")
+    version = project.submit("a")
+    few = Items(registry, unvoted(table(BETTER), 5), votes=True)
+    first = project.decide(version, few, policy=policy)
+    assert first.decision.verdict is Verdict.HOLD
+    more = Items(registry, table(EQUAL).model_copy(update={"items": liked()}), votes=True)
+    second = project.decide(version, more, policy=policy)
+    assert second.decision.opening == first.decision.opening == 1
+    assert second.evidence.sealed["preference"].n > first.evidence.sealed["preference"].n
+    assert second.evidence.sealed["rougeL"] == first.evidence.sealed["rougeL"]
+    assert len(registry.history(kind="open")) == 1
+
+
+def unvoted(scores: ScoreTable, voted: int) -> ScoreTable:
+    """The same scores, and a preference for the first few items alone."""
+    items = [
+        item if i < voted else item.model_copy(update={"preference": None})
+        for i, item in enumerate(scores.items)
+    ]
+    return scores.model_copy(update={"items": tuple(items)})
+
+
+def liked() -> tuple[ItemScore, ...]:
+    return tuple(item.model_copy(update={"preference": 1.0}) for item in table(EQUAL).items)
