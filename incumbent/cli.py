@@ -4,7 +4,7 @@ import sys
 from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -116,12 +116,18 @@ def decide(
 @app.command()
 def ballots(
     file: Annotated[Path, typer.Argument(help="Ballots: JSON Lines, one ballot a line.")],
+    votes: Annotated[
+        int,
+        typer.Option(
+            min=1, help="An item counts by its first so many ballots; odd, fixed before you look."
+        ),
+    ] = 1,
     json: Json = False,
 ) -> None:
     """Who agrees and which version people prefer, from anybody's ballots; needs no project."""
     from incumbent.verbs.count_ballots import count_ballots
 
-    count_ballots(file, as_json=json)
+    count_ballots(file, votes=votes, as_json=json)
 
 
 @app.command()
@@ -167,11 +173,33 @@ def reevaluate(
 
 
 @app.command()
-def verify(json: Json = False) -> None:
+def verify(
+    anchor: Annotated[
+        list[str] | None,
+        typer.Option(help="Anchors to hold the history against: a file, git or git:REMOTE."),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Check the whole registry: events, tables, artifacts, and every decision made again."""
     from incumbent.verbs.verify import verify_registry
 
-    verify_registry(json)
+    verify_registry(json, anchor or ())
+
+
+@app.command()
+def anchor(
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="A file, git, git:REMOTE or a webhook's address; registry.anchor if left out."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write down outside of the registry how far its history goes, signed where there is a key."""
+    from incumbent.verbs.anchor import write_anchor
+
+    write_anchor(to, as_json=json)
 
 
 @data.command("export")
@@ -186,13 +214,31 @@ def export_data(
 
 
 @data.command("labels")
-def add_labels(
-    export: Annotated[Path, typer.Argument(help="Label Studio's JSON export of the queue.")],
+def accept_labels(
+    export: Annotated[
+        Path,
+        typer.Argument(help="Label Studio's JSON export of the queue, or rows as JSON Lines."),
+    ],
+    reason: Reason = "accepted by hand",
 ) -> None:
-    """Add what people wrote for the labelling queue to the rows that the next retrain learns."""
-    from incumbent.verbs.data_rows import add_answers
+    """Accept what people wrote: the next run trains on some of it, and is judged by the rest."""
+    from incumbent.verbs.data_rows import accept_labels as accept
 
-    add_answers(export)
+    accept(export, reason)
+
+
+@data.command("rotate-eval")
+def rotate_eval(
+    reason: Reason,
+    part: Annotated[
+        Literal["sealed", "dev"], typer.Option(help="Whose items leave, for rows never used.")
+    ] = "sealed",
+) -> None:
+    """Let all items of an eval set leave, and take rows that were never items in their place."""
+    from incumbent.verbs.rotate_eval import rotate_eval as rotate
+    from project.records.data import Split
+
+    rotate(Split(part), reason)
 
 
 @app.command()
@@ -267,7 +313,7 @@ def nightly(
 def scheduler(
     once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
 ) -> None:
-    """Run every night at its time, catch up on missed ones, and verify the registry weekly."""
+    """Run every night at its time, catch up on missed ones; anchor and verify the registry."""
     from incumbent.verbs.nightly import run_scheduler
 
     run_scheduler(once=once)
