@@ -10,6 +10,9 @@ equal, a preference is a win, a loss or a tie. Printed first: the standard devia
 correlations that the differences then have. Where fresh items come, our policies let the
 challengers that they held since the last promotion be compared on them first, as
 `incumbent reevaluate` does.
+
+Everybody is honest here: each challenger is submitted once, as it came. promotion_adversaries.py
+says what those reach who are not.
 """
 
 import argparse
@@ -148,10 +151,15 @@ def measured(d: Array, policy: Policy) -> dict[str, MetricEvidence]:
     return found
 
 
+def on_dev_alone(d: Array, policy: Policy) -> Evidence:
+    """What is known before a look: these differences on dev."""
+    dev = measured(d, policy)
+    return Evidence(pins=None, policy=policy.digest, dev=dev, sealed={}, slices={})
+
+
 def by_policy(policy: Policy, night: Night, items: EvalSets) -> bool:
     """Our way: qualify on dev, look at the sealed items, decide at the level of this look."""
-    parts = {"pins": None, "policy": policy.digest, "slices": {}, "sealed": {}}
-    evidence = Evidence.model_construct(**parts, dev=measured(night.on_dev(items), policy))
+    evidence = on_dev_alone(night.on_dev(items), policy)
     if unqualified(evidence, policy):
         return False
     champion = str(items.champions)
@@ -218,8 +226,8 @@ def replay(seed: int, scenario: Scenario, n: int) -> dict[str, Outcome]:
                 for _, effect in sorted(old.held.items())[:RETRIES]:
                     if meet(name, draw_night(rng, n, np.array(effect)), sets, outcomes):
                         break  # the others were held against another champion
-        effect = np.array(scenario.effects[rng.choice(len(scenario.chances), p=scenario.chances)])
-        night = draw_night(rng, n, effect)
+        drawn = scenario.effects[rng.choice(len(scenario.chances), p=scenario.chances)]
+        night = draw_night(rng, n, np.array(drawn))
         for name in RULES:
             meet(name, night, sets, outcomes)
     return outcomes
@@ -302,14 +310,15 @@ def one_night(seed: int, n: int, effect: Array) -> Array:
     return differences(luck(rng, n), luck(rng, n), effect, Pairing.draw(rng, n))
 
 
-def first_night(seed: int, n: int) -> tuple[bool, ...]:
-    """Whether a challenger better by 0.05 qualifies, and is promoted by `strict` and `guarded`."""
-    dev, sealed = (one_night(seed + part, n, np.full(3, 0.05)) for part in (0, 1_000_000))
+def at_look(seed: int, n: int, gain: float, look: int) -> tuple[bool, ...]:
+    """Whether a challenger that is better by so much qualifies, and is promoted by `strict` and
+    `guarded`, at the k-th look.
+    """
+    dev, sealed = (one_night(seed + part, n, np.full(3, gain)) for part in (0, 1_000_000))
     table = score_table(sealed, [()] * n)
-    verdicts = [decide(table, policy).verdict for policy in (STRICT, GUARDED)]
-    parts = {"pins": None, "policy": "", "slices": {}, "sealed": {}}
-    evidence = Evidence.model_construct(**parts, dev=measured(dev, STRICT))
-    return not unqualified(evidence, STRICT), *(v is Verdict.PROMOTE for v in verdicts)
+    verdicts = [decide(table, policy, look).verdict for policy in (STRICT, GUARDED)]
+    qualified = not unqualified(on_dev_alone(dev, STRICT), STRICT)
+    return qualified, *(verdict is Verdict.PROMOTE for verdict in verdicts)
 
 
 def harmed_slice(seed: int, n: int) -> tuple[bool, ...]:
@@ -326,14 +335,16 @@ def harmed_slice(seed: int, n: int) -> tuple[bool, ...]:
 
 
 def print_single_nights(sizes: Sequence[int], runs: int, processes: int) -> None:
-    print("\nbetter by 0.05 on all three, first look: nights promoted")
-    print(f"{'':<8}{'qualified':>12}{'strict':>10}{'and qualified':>15}{'guarded':>10}")
     with ProcessPoolExecutor(processes) as pool:
-        for n in sizes:
-            found = np.array(list(pool.map(partial(first_night, n=n), range(runs), chunksize=5)))
-            qualified, strict, guarded = found.mean(axis=0)
-            both = (found[:, 0] & found[:, 1]).mean()
-            print(f"n = {n:<4}{qualified:>12.0%}{strict:>10.0%}{both:>15.0%}{guarded:>10.0%}")
+        for gain, look in ((0.05, 1), (0.10, 30)):
+            print(f"\nbetter by {gain:.2f} on all three, look {look}: nights promoted")
+            print(f"{'':<8}{'qualified':>12}{'strict':>10}{'and qualified':>15}{'guarded':>10}")
+            for n in sizes:
+                night = partial(at_look, n=n, gain=gain, look=look)
+                found = np.array(list(pool.map(night, range(runs), chunksize=5)))
+                qualified, strict, guarded = found.mean(axis=0)
+                both = (found[:, 0] & found[:, 1]).mean()
+                print(f"n = {n:<4}{qualified:>12.0%}{strict:>10.0%}{both:>15.0%}{guarded:>10.0%}")
         print("\na fifth of the items loses 0.10, the rest gains 0.03: nights promoted, first look")
         found = np.array(list(pool.map(partial(harmed_slice, n=500), range(runs), chunksize=5)))
     seeing, blind, means = found.mean(axis=0)

@@ -79,9 +79,12 @@ def near_duplicate_groups(rows: Sequence[Row], similarity: float = SIMILARITY) -
     return [called[label] for label in family.tolist()]
 
 
-def near_duplicates_among(own: WordPrints, others: WordPrints) -> list[int]:
+def near_duplicates_among(
+    own: WordPrints, others: WordPrints, *, contained: bool = False
+) -> list[int]:
     """The positions of our texts that have a near-duplicate among the others."""
-    return sorted(set(near_duplicates(own.texts, others.texts).coords[0].tolist()))
+    links = near_duplicates(own.texts, others.texts, contained=contained)
+    return sorted(set(links.coords[0].tolist()))
 
 
 def near_duplicates(
@@ -90,11 +93,13 @@ def near_duplicates(
     similarity: float = SIMILARITY,
     *,
     few_words: bool = True,
+    contained: bool = False,
 ) -> "coo_array":
     """A sparse matrix [n, m] with an entry where our text and the other are near-duplicates.
 
     Texts of which fewer than four words are left are alike where these are the same; with
-    `few_words` False they never are.
+    `few_words` False they never are. With `contained`, so much of the shorter text's words in the
+    longer one is enough: whoever adds words to a question has not made another one.
     """
     import numpy as np
     from scipy.sparse import coo_array
@@ -105,8 +110,10 @@ def near_duplicates(
     common = coo_array(a @ b.T)
     rows, columns = common.coords
     sizes = np.array([len(text) for text in ours]), np.array([len(text) for text in theirs])
-    whole = sizes[0][rows] + sizes[1][columns] - common.data
-    near = (common.data >= similarity * whole) & (sizes[0][rows] >= MIN_WORDS)
+    size, other = sizes[0][rows], sizes[1][columns]
+    whole = np.minimum(size, other) if contained else size + other - common.data
+    enough = np.minimum(size, other) >= MIN_WORDS if contained else size >= MIN_WORDS
+    near = (common.data >= similarity * whole) & enough
     found = coo_array((near[near], (rows[near], columns[near])), shape=common.shape)
     if not few_words:
         return found

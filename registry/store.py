@@ -14,6 +14,7 @@ from project.records.events import (
     DecisionMade,
     Deletion,
     Detail,
+    EvalSetRotation,
     Event,
     Promotion,
     PromptReference,
@@ -146,9 +147,19 @@ class Registry(RegistryReader):
             if known := looks.find_look(connection, pins, policy):
                 return known
             self.artifacts.put_record(sealed.items)
-            look = looks.plan_look(connection, self.artifacts, pins, policy, alpha, sealed)
+            look = looks.plan_look(
+                connection, self.artifacts, self.family, pins, policy, alpha, sealed
+            )
             reason = f"look {look.opening} at the sealed eval set"
             return looks.record_look(connection, self._append(connection, number, look, reason))
+
+    def record_rotation(self, part: str, items: int, reason: str) -> None:
+        """Note that a person lets the items of dev or sealed leave: only then is another sealed
+        set a fresh one, at which looks are counted anew.
+        """
+        self.roles.require("promote", self.actor)
+        with writing(self.engine) as connection:
+            self._append(connection, 0, EvalSetRotation(part=part, items=items), reason)
 
     def record_decision(
         self, number: int, decision: Decision, evidence: Evidence, policy: Record

@@ -50,13 +50,26 @@ def fallen(connection: Connection, family: str, number: int) -> tuple[Event, Eve
     return won, lost
 
 
+def last_rotation(connection: Connection, family: str) -> int:
+    """The event by which a person last let sealed items leave; 0: nobody has."""
+    sealed = events.c.record.contains('"part":"sealed"')
+    rotation = first(connection, family, "rotate", sealed, newest=True)
+    return rotation.seq if rotation else 0
+
+
 def standing_promotions(connection: Connection) -> Iterator[Promotion]:
-    """The promotions that still stand, of all families: those by which each present champion came,
-    one after the other. What was rolled back is none of them, until somebody goes forward again.
+    """The promotions that still stand, of all families: see promotions_of."""
+    families = select(aliases.c.family).where(aliases.c.name == CHAMPION)
+    for family in connection.execute(families).scalars().all():
+        yield from promotions_of(connection, family)
+
+
+def promotions_of(connection: Connection, family: str) -> Iterator[Promotion]:
+    """The promotions of a family that still stand: those by which its present champion came, one
+    after the other. What was rolled back is none of them, until somebody goes forward again.
     """
-    named = select(aliases.c.family, aliases.c.number).where(aliases.c.name == CHAMPION)
-    for family, champion in connection.execute(named).all():
-        yield from promotions_to(connection, family, champion)
+    named = select(aliases.c.number).where(aliases.c.family == family, aliases.c.name == CHAMPION)
+    yield from promotions_to(connection, family, connection.execute(named).scalar())
 
 
 def promotions_to(connection: Connection, family: str, number: int | None) -> Iterator[Promotion]:

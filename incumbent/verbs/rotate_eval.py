@@ -17,7 +17,7 @@ from project.paths import RAW, rows_of
 from project.records.data import Row, Split
 from project.settings import load
 from project.times import stamp
-from registry.reader import RegistryReader
+from registry.store import Registry
 
 
 def rotate_eval(part: Split, reason: str) -> None:
@@ -28,14 +28,16 @@ def rotate_eval(part: Split, reason: str) -> None:
     """
     if part is Split.TRAIN or not reason.strip():
         raise InputError("a rotation is of dev or sealed, and needs a --reason")
-    with RegistryReader.here() as registry:
+    with Registry.here() as registry:
         registry.roles.require("promote", registry.actor)
         at, by = stamp(registry.clock()), registry.actor
-    present = present_items(part)
-    ids = tuple(row.id for row in present)
-    rotation = Rotation(at=at, by=by, reason=reason, part=part, rows=ids)
-    fresh = items_after(rotation, present)
-    append_change(rotation)
+        present = present_items(part)
+        ids = tuple(row.id for row in present)
+        rotation = Rotation(at=at, by=by, reason=reason, part=part, rows=ids)
+        fresh = items_after(rotation, present)
+        # First here: were it missing here, the fresh items would count as the old ones.
+        registry.record_rotation(part, len(ids), reason)
+        append_change(rotation)
     console.print(f"{len(ids)} items leave {part}, and stay on record in {EVAL_SETS}")
     console.print(f"the next `dvc repro` takes {fresh} rows in their place that were never items")
 

@@ -26,6 +26,7 @@ EventKind = Literal[
     "reject",
     "alias",
     "delete",
+    "rotate",
     "watch",
     "watch-answers",
 ]
@@ -143,6 +144,14 @@ class Deletion(Detail):
     adapter: Digest
 
 
+class EvalSetRotation(Detail):
+    """A person let the items of an eval set leave. It is about no version: theirs is 0."""
+
+    kind = "rotate"
+    part: str
+    items: int  # that leave
+
+
 class PromptReference(Detail):
     """The traffic whose prompts a champion's nights are compared with."""
 
@@ -172,6 +181,7 @@ DETAILS: dict[EventKind, type[Detail]] = {
         Rejection,
         AliasMove,
         Deletion,
+        EvalSetRotation,
         PromptReference,
         AnswerReference,
     )
@@ -204,4 +214,5 @@ class Event(Record):
         return self.detail
 
     def __str__(self) -> str:
-        return one_line(f"{self.at} {self.kind} v{self.version} {self.actor}: {self.reason}")
+        about = f" v{self.version}" if self.version else ""
+        return one_line(f"{self.at} {self.kind}{about} {self.actor}: {self.reason}")

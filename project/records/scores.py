@@ -55,10 +55,6 @@ class EvalSet(Record):
 
     items: tuple[Digest, ...]
 
-    def shared(self, other: "EvalSet") -> float:
-        """The share of this set's items that another one has too."""
-        return len(set(self.items) & set(other.items)) / len(self.items)
-
 
 class ScorePins(Record):
     """What the scores were measured with; two sides are comparable only under equal pins."""

@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, func, insert, select
 
 from project.near_duplicates import VERSION, WordPrints, near_duplicates_among
-from project.records.events import Event, LookTaken
+from project.records.events import Event, LookTaken, Promotion
 from project.records.record import Digest
 from project.records.scores import Decision, EvalSet, ScorePins
 from registry.alpha_ledger.spending import ChampionLooks, Look, next_look
 from registry.artifacts.artifact_store import Artifacts
 from registry.storage.event_chain import event_of
 from registry.storage.tables import events, looks
-from registry.tenure import standing_promotions
+from registry.tenure import last_rotation, promotions_of, standing_promotions
 
 FRESH_SHARE = 0.5  # an eval set that shares more of its items with an earlier one is not fresh
 
@@ -57,14 +57,16 @@ def find_look(connection: Connection, pins: ScorePins, policy: Digest) -> Counte
 def plan_look(
     connection: Connection,
     artifacts: Artifacts,
+    family: str,
     pins: ScorePins,
     policy: Digest,
     alpha: float,
     sealed: SealedSet,
 ) -> LookTaken:
-    """The next look at this eval set, as its event tells of it; `alpha` is the policy's."""
-    related = related_sets(connection, artifacts, sealed)
-    look = next_look(champion_looks(connection, artifacts, related), pins.champion, alpha)
+    """A family's next look at this eval set, as its event tells of it; `alpha` is the policy's."""
+    related = related_sets(connection, artifacts, family, sealed)
+    before = champion_looks(connection, artifacts, family, related)
+    look = next_look(before, pins.champion, alpha)
     return LookTaken(
         **pins.model_dump(exclude={"numerics"}),
         numerics=pins.numerics.digest if pins.numerics else None,
@@ -95,17 +97,52 @@ def row_of(event: Event) -> dict[str, Any]:
     return row | {name: float(level) for name, level in levels.items() if level is not None}
 
 
-def related_sets(connection: Connection, artifacts: Artifacts, sealed: SealedSet) -> set[Digest]:
-    """The eval sets whose looks count here too: those that most of the items are in, and those
-    that counted at an earlier look at these very items, whatever a newer rule says of them.
+def related_sets(
+    connection: Connection, artifacts: Artifacts, family: str, sealed: SealedSet
+) -> set[Digest]:
+    """The eval sets whose looks count here too.
+
+    A set is fresh where most of its items were in none that was looked at, and where it is the
+    family's first one, or a person recorded that the items before it left. What counted at an
+    earlier look at these very items counts for ever, whatever a newer rule says of them.
     """
-    own = sealed.items.digest
-    newest = newest_looks(connection)
-    related = {own, *(newest[own].continues or () if own in newest else ())}
+    own, newest = sealed.items.digest, newest_looks(connection)
+    recorded = (newest[own].continues or ()) if own in newest else ()
+    return {
+        own,
+        *recorded,
+        *sets_since_rotation(connection, family),
+        *(sets_with_most(artifacts, sealed, newest)),
+    }
+
+
+def sets_since_rotation(connection: Connection, family: str) -> list[Digest]:
+    """What a family has looked at since a person let sealed items leave."""
+    rotated = last_rotation(connection, family)
+    own = select(events.c.seq).where(
+        events.c.family == family, events.c.kind == LookTaken.kind, events.c.seq > rotated
+    )
+    query = select(looks.c.eval_set).where(looks.c.event.in_(own)).distinct()
+    return list(connection.execute(query).scalars())
+
+
+def sets_with_most(
+    artifacts: Artifacts, sealed: SealedSet, newest: Mapping[Digest, LookTaken]
+) -> set[Digest]:
+    """The sets that together have most of the items, the same or nearly so; none if they do not."""
+    items, same, alike = set(sealed.items.items), set[Digest](), set[int]()
+    there: set[Digest] = set()
     for digest, look in newest.items():
-        if digest not in related and shared(artifacts, sealed, look) > FRESH_SHARE:
-            related.add(digest)
-    return related
+        kept = items.intersection(artifacts.get_record(EvalSet, digest).items)
+        # The first looks kept no prompts.
+        theirs = artifacts.get_record(WordPrints, look.prompts) if look.prompts else None
+        near = near_duplicates_among(sealed.prompts, theirs, contained=True) if theirs else []
+        if kept or near:
+            there.add(digest)
+            same.update(kept)
+            alike.update(near)
+    share = max(len(same) / len(items), len(alike) / len(sealed.prompts.texts))
+    return there if share > FRESH_SHARE else set()
 
 
 def newest_looks(connection: Connection) -> dict[Digest, LookTaken]:
@@ -116,47 +153,38 @@ def newest_looks(connection: Connection) -> dict[Digest, LookTaken]:
     return {look.eval_set: look for look in taken}
 
 
-def shared(artifacts: Artifacts, sealed: SealedSet, look: LookTaken) -> float:
-    """The share of the items that another set has too, the same or nearly so."""
-    same = sealed.items.shared(artifacts.get_record(EvalSet, look.eval_set))
-    if look.prompts is None:  # nobody kept them then
-        return same
-    theirs = artifacts.get_record(WordPrints, look.prompts)
-    alike = len(near_duplicates_among(sealed.prompts, theirs))
-    return max(same, alike / len(sealed.prompts.texts))
-
-
 def champion_looks(
-    connection: Connection, artifacts: Artifacts, eval_sets: Iterable[Digest]
+    connection: Connection, artifacts: Artifacts, family: str, eval_sets: Iterable[Digest]
 ) -> list[ChampionLooks]:
-    """All looks at these eval sets, by champion. What did not lead to a promotion that still
-    stands is spent: so a rollback takes back what its promotion had earned, and a way forward
-    again gives it back.
+    """All looks at these eval sets, by champion.
+
+    The promotions of this family that still stand have earned alpha; so a rollback takes back what
+    its promotion had earned, and a way forward again gives it back. Those of another family have
+    neither earned nor spent any here. What came to no promotion that stands is spent.
     """
     rows = connection.execute(select(looks).where(looks.c.eval_set.in_(list(eval_sets)))).all()
-    won = standing_looks(connection, artifacts, rows)
+    won = standing_looks(artifacts, rows, promotions_of(connection, family))
+    elsewhere = standing_looks(artifacts, rows, standing_promotions(connection))
     return [
-        summary(champion or None, [row for row in rows if row.champion == champion], won)
+        ChampionLooks(
+            champion=champion or None,
+            count=len(own),
+            promoted=sum(row.event in won for row in own),
+            spent=sum(row.alpha for row in own if row.event not in won | elsewhere),
+            budget=min(row.budget for row in own),
+        )
         for champion in sorted({row.champion for row in rows})
+        if (own := [row for row in rows if row.champion == champion])
     ]
 
 
-def summary(champion: Digest | None, rows: list[Row[Any]], won: set[int]) -> ChampionLooks:
-    return ChampionLooks(
-        champion=champion,
-        count=len(rows),
-        promoted=sum(row.event in won for row in rows),
-        spent=sum(row.alpha for row in rows if row.event not in won),
-    )
-
-
 def standing_looks(
-    connection: Connection, artifacts: Artifacts, rows: Iterable[Row[Any]]
+    artifacts: Artifacts, rows: Iterable[Row[Any]], promotions: Iterable[Promotion]
 ) -> set[int]:
-    """The looks among these rows that promotions rest on which still stand."""
+    """The looks among these rows that promotions rest on."""
     by_pair = {pair_of(row._mapping): row.event for row in rows}
     won: set[int] = set()
-    for promotion in standing_promotions(connection):
+    for promotion in promotions:
         if promotion.look is not None:
             won.add(promotion.look)
         elif promotion.decision:  # made before promotions named their look

@@ -17,7 +17,8 @@ class ChampionLooks(Record):
     champion: Digest | None  # None: the bare base
     count: int
     promoted: int  # how many came to a promotion that was not rolled back
-    spent: float  # the levels of all others
+    spent: float  # the levels of those that came to none
+    budget: float | None = None  # the least that one of them was judged out of; None: no limit
 
 
 class Look(Record):
@@ -44,9 +45,12 @@ def next_look(looks: Sequence[ChampionLooks], champion: Digest | None, alpha: fl
     earns alpha anew, while the looks that failed before stay paid for: alpha-investing (Foster &
     Stine 2008, J. R. Stat. Soc. B 70), by which E[false promotions] ≤ alpha · (E[promotions] + 1).
     When a rollback takes back what was spent already, next to nothing is left: the set is worn out.
+    A budget never grows between two looks of one champion, so no policy that is chosen after a
+    look has more to spend.
     """
     others = [look for look in looks if look.champion != champion]
     earned = alpha * (1 + sum(look.promoted for look in others))
     budget = max(earned - sum(look.spent for look in others), LEAST * alpha)
-    own = sum(look.count for look in looks if look.champion == champion)
-    return Look(number=own + 1, budget=budget)
+    own = [look for look in looks if look.champion == champion]
+    before = [look.budget for look in own if look.budget is not None]
+    return Look(number=sum(look.count for look in own) + 1, budget=min([budget, *before]))

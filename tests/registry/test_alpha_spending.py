@@ -45,3 +45,8 @@ def test_a_budget_that_a_rollback_took_back_promotes_nothing() -> None:
 
 def test_no_look_is_judged_at_more_than_alpha() -> None:
     assert Look(number=1, budget=0.5).level(0.05) == 0.05
+
+
+def test_a_budget_does_not_grow_between_two_looks_of_a_champion() -> None:
+    before = [ChampionLooks(champion="a", count=3, promoted=0, spent=0.03, budget=0.04)]
+    assert next_look(before, "a", 0.49) == Look(number=4, budget=0.04)

@@ -58,7 +58,10 @@ class Model:
     forced: set[int] = field(default_factory=set)
     rejected: set[int] = field(default_factory=set)
     deleted: set[int] = field(default_factory=set)
-    looks: dict[Looked, tuple[int, int]] = field(default_factory=dict)  # number, and when counted
+    # Of each its number, when it was counted, and the eval sets that counted for it.
+    looks: dict[Looked, tuple[int, int, set[int]]] = field(default_factory=dict)
+    continued: dict[int, set[int]] = field(default_factory=dict)  # by eval set, for ever
+    since: set[int] = field(default_factory=set)  # looked at since the last rotation
     events: int = 0
 
     @property
@@ -81,7 +84,7 @@ class Model:
             for number, when in self.fell.items()
             if number not in self.decisions
             or self.decisions[number][2] < when
-            or self.decisions[number][1].eval_set == self.won_on[number]
+            or self.won_on[number] in self.looks[self.decisions[number][1]][2]
         }
 
     def decide(self, number: int, verdict: Verdict, eval_set: int) -> None:
@@ -95,10 +98,17 @@ class Model:
     def count_look(self, eval_set: int, number: int) -> int:
         look = Looked(eval_set, self.champion, number)
         if look not in self.looks:
-            earlier = sum(known[:2] == look[:2] for known in self.looks)
+            related = {eval_set} | self.since | self.continued.get(eval_set, set())
+            own = [k for k in self.looks if k.champion == look.champion and k.eval_set in related]
             self.events += 1
-            self.looks[look] = (earlier + 1, self.events)
+            self.looks[look] = (len(own) + 1, self.events, related)
+            self.continued[eval_set] = related
+            self.since.add(eval_set)
         return self.looks[look][0]
+
+    def rotate(self) -> None:
+        self.since.clear()
+        self.events += 1
 
     def promote(self, number: int, force: bool) -> bool:
         """Promote where that is allowed; returns whether it was."""
@@ -219,6 +229,11 @@ class TwoClients(RuleBasedStateMachine):
         assert pins is not None
         look = registry.count_look(number, pins, sheet, policy=pins.digest, alpha=0.05)
         assert look.number == self.model.count_look(eval_set, number)
+
+    @rule(client=clients)
+    def rotate(self, client: int) -> None:
+        self.clients[client].record_rotation("sealed", 3, "known by heart")
+        self.model.rotate()
 
     @filled
     @rule(client=clients, pick=picks, force=st.sampled_from([False, False, False, True]))

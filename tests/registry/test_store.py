@@ -11,7 +11,7 @@ import pytest
 
 from evaluation.decision.policy import Policy
 from project.errors import IncumbentError, InputError
-from project.near_duplicates import VERSION
+from project.near_duplicates import VERSION, WordPrints
 from project.records.adapters import Adapter, AdapterVersion, Opponent
 from project.records.events import LookTaken, Promotion
 from project.records.scores import Verdict
@@ -280,8 +280,55 @@ def test_the_same_pair_on_another_machine_is_the_same_look(
 def test_a_few_new_rows_do_not_make_a_fresh_eval_set(lookers: Lookers) -> None:
     assert lookers.look("1").number == 1
     assert lookers.look("2", items(1, 10)).number == 2
-    assert lookers.look("3", items(5, 10)).number == 2  # half is new to the first
-    assert lookers.look("4", items(100, 10)).number == 1
+    assert lookers.look("3", items(5, 10)).number == 3
+
+
+def test_a_set_is_fresh_once_a_person_recorded_that_the_old_items_left(
+    lookers: Lookers, registry: Registry
+) -> None:
+    lookers.look("1", items(0, 10))
+    assert lookers.look("2", items(100, 10)).number == 2  # drawn anew, and nobody answers for it
+    registry.record_rotation("dev", 10, "they are known by heart")
+    assert lookers.look("3", items(200, 10)).number == 3
+    registry.record_rotation("sealed", 10, "they are known by heart")
+    assert lookers.look("4", items(300, 10)).number == 1
+    assert lookers.look("5", items(300, 10)).number == 2
+    assert lookers.look("6", items(0, 10)).number == 4  # what was looked at is never fresh again
+
+
+def test_a_set_of_what_others_had_is_no_fresh_one(lookers: Lookers, registry: Registry) -> None:
+    """Each of three sets has a third of it, and none has half."""
+    for name, first in (("1", 0), ("2", 100), ("3", 200)):
+        lookers.look(name, items(first, 9))
+        registry.record_rotation("sealed", 9, "they are known by heart")
+    asked = [sealed.prompts.texts[:3] for sealed in (items(0, 9), items(100, 9), items(200, 9))]
+    mixed = WordPrints(version=VERSION, texts=tuple(text for texts in asked for text in texts))
+    assert lookers.look("4", SealedSet(items(900, 9).items, mixed)).number == 4
+
+
+def test_a_policy_that_is_chosen_after_a_look_has_no_more_to_spend(
+    lookers: Lookers, registry: Registry
+) -> None:
+    first = lookers.look("1")
+    pins = evidence_of(registry.version(1).adapter.files, None, TEN.items.digest).pins
+    assert pins is not None
+    greedy = registry.count_look(1, pins, TEN, policy="q" * 64, alpha=0.49)
+    assert (greedy.number, greedy.budget) == (2, first.budget)
+
+
+def test_another_familys_promotions_earn_nothing_here(
+    lookers: Lookers, registry: Registry, make_adapter: Make, tmp_path: Path
+) -> None:
+    """The same gain, promoted in twenty families, is not twenty discoveries."""
+    for number in range(3):
+        with Registry(tmp_path / "registry", f"other-{number}") as other:
+            adapter = submit(other, make_adapter, f"copy {number}")
+            decide(other, adapter, Verdict.PROMOTE, TEN)
+            other.promote(adapter.number, "it won")
+    first = submit(registry, make_adapter, "own")
+    decide(registry, first, Verdict.PROMOTE, TEN)
+    registry.promote(first.number, "it won")
+    assert lookers.look("x").budget == 2 * 0.05
 
 
 LETTERS = [f"{word(i)}a {word(i)}b {word(i)}c {word(i)}d {word(i)}e" for i in range(10, 40)]
@@ -293,8 +340,10 @@ LETTERS = [f"{word(i)}a {word(i)}b {word(i)}c {word(i)}d {word(i)}e" for i in ra
         [f"  {text.upper().replace(' ', '   ')} " for text in LETTERS],
         [f"You are a careful bank. Please answer: {text}" for text in LETTERS],
         [f"{text} too" for text in LETTERS],
+        [f"{text} {i}x {i}y {i}z {i}w" for i, text in enumerate(LETTERS)],
+        [text.rpartition(" ")[0] for text in LETTERS],
     ],
-    ids=["spaces and capitals", "another instruction", "a word more"],
+    ids=["spaces and capitals", "another instruction", "a word", "words of its own", "a word less"],
 )
 def test_reworded_items_are_no_fresh_eval_set(
     reworded: list[str], lookers: Lookers, registry: Registry, make_adapter: Make, tmp_path: Path
@@ -302,7 +351,7 @@ def test_reworded_items_are_no_fresh_eval_set(
     asked = sealed_set(*(f"Answer in one line: {text}" for text in LETTERS))
     assert lookers.look("1", asked).number == 1
     again = sealed_set(*reworded)
-    assert again.items.shared(asked.items) == 0
+    assert set(again.items.items).isdisjoint(asked.items.items)
     assert lookers.look("2", again).number == 2
     with Registry(tmp_path / "registry", "other") as other:
         assert Lookers(other, make_adapter).look("3", again).number == 3
@@ -321,6 +370,7 @@ def test_a_promotion_earns_alpha_a_rollback_takes_it_back_and_the_way_forward_re
     lookers: Lookers, registry: Registry, make_adapter: Make
 ) -> None:
     win(registry, make_adapter, "a")
+    registry.record_rotation("sealed", 2, "known by heart")
     assert lookers.look("x").number == 1
     second = submit(registry, make_adapter, "b")
     decide(registry, second, Verdict.PROMOTE, lookers.sealed)
@@ -430,6 +480,7 @@ def test_a_version_that_was_rolled_back_comes_back_by_a_person_or_by_fresh_items
     decide(registry, second, Verdict.PROMOTE)  # against another champion, on the same items
     with pytest.raises(IncumbentError, match="measured on the same items does not bring it back"):
         registry.promote(second.number, "it won again")
+    registry.record_rotation("sealed", 2, "known by heart")
     decide(registry, second, Verdict.PROMOTE, items(50, 10))
     assert not registry.rolled_back(second.number)
     registry.promote(second.number, "it won again")
