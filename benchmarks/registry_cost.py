@@ -23,9 +23,11 @@ from sqlalchemy import insert
 
 from project.canonical import digest_folder, digest_json
 from project.files import sync
+from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, AdapterVersion, ModelPin
 from project.records.events import DecisionMade, Detail, Event, Promotion, Submission
-from project.records.scores import Decision, Evidence, ScorePins, Verdict
+from project.records.scores import Decision, EvalSet, Evidence, ScorePins, Verdict
+from registry.alpha_ledger.looks import SealedSet
 from registry.state import CHAMPION
 from registry.storage.database import writing
 from registry.storage.event_chain import GENESIS, beside
@@ -35,6 +37,8 @@ from registry.version_list import newest
 
 FAMILY, PAGE, AT = "benchmark", 50, "2026-01-01T00:00:00.000Z"
 LARGE = 10_000_000  # bytes of an adapter of a small model
+PROMPTS = tuple(f"what does word{i} of page{i} in book{i} say" for i in range(120))
+SEALED = SealedSet(EvalSet(items=PROMPTS), WordPrints.of(PROMPTS))
 BASE = ModelPin(
     model="m", name="base", revision="r", weights="b" * 64, config="c" * 64, chat_template=None
 )
@@ -216,7 +220,7 @@ def decide(registry: Registry, version: AdapterVersion) -> int:
     """Keep a decision by which the version beats the champion; returns its number."""
     champion = registry.champion()
     pins = ScorePins(
-        eval_set="e" * 64,
+        eval_set=SEALED.items.digest,
         base=BASE.weights,
         champion=champion.adapter.files if champion else None,
         challenger=version.adapter.files,
@@ -224,10 +228,12 @@ def decide(registry: Registry, version: AdapterVersion) -> int:
         scorers="a" * 64,
     )
     evidence = Evidence(pins=pins, policy=pins.digest, dev={}, sealed={}, slices={})
+    look = registry.count_look(version.number, pins, SEALED, policy=pins.digest, alpha=0.05)
     decision = Decision(
         verdict=Verdict.PROMOTE,
         reasons=("better on every metric",),
-        opening=1,
+        opening=look.number,
+        budget=look.budget,
         alpha=0.03,
         bounds={},
         needed=None,

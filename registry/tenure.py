@@ -57,28 +57,27 @@ def last_rotation(connection: Connection, family: str) -> int:
     return rotation.seq if rotation else 0
 
 
-def standing_promotions(connection: Connection) -> Iterator[Promotion]:
-    """The promotions that still stand, of all families: see promotions_of."""
+def standing_promotions(connection: Connection, since: int) -> Iterator[Promotion]:
+    """The promotions after event `since` that still stand, of all families: see promotions_of."""
     families = select(aliases.c.family).where(aliases.c.name == CHAMPION)
     for family in connection.execute(families).scalars().all():
-        yield from promotions_of(connection, family)
+        yield from promotions_of(connection, family, since)
 
 
-def promotions_of(connection: Connection, family: str) -> Iterator[Promotion]:
+def promotions_of(connection: Connection, family: str, since: int) -> Iterator[Promotion]:
     """The promotions of a family that still stand: those by which its present champion came, one
-    after the other. What was rolled back is none of them, until somebody goes forward again.
+    after the other, the newest first, back to event `since`. What was rolled back is none of them,
+    until somebody goes forward again.
     """
     named = select(aliases.c.number).where(aliases.c.family == family, aliases.c.name == CHAMPION)
-    yield from promotions_to(connection, family, connection.execute(named).scalar())
-
-
-def promotions_to(connection: Connection, family: str, number: int | None) -> Iterator[Promotion]:
-    """The newest first."""
+    number: int | None = connection.execute(named).scalar()
     earlier: list[Where] = []
     while number is not None:
         own = events.c.number == number
         won = first(connection, family, "promote", own, *earlier, newest=True)
         assert won is not None, "whoever was champion was promoted once"
+        if won.seq < since:
+            return
         yield won.told(Promotion)
         number, earlier = won.told(Promotion).displaced, [events.c.seq < won.seq]
 

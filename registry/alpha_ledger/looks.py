@@ -163,8 +163,10 @@ def champion_looks(
     neither earned nor spent any here. What came to no promotion that stands is spent.
     """
     rows = connection.execute(select(looks).where(looks.c.eval_set.in_(list(eval_sets)))).all()
-    won = standing_looks(artifacts, rows, promotions_of(connection, family))
-    elsewhere = standing_looks(artifacts, rows, standing_promotions(connection))
+    # No promotion rests on a look that came after it.
+    first = min((row.event for row in rows), default=0)
+    won = standing_looks(artifacts, rows, promotions_of(connection, family, first))
+    elsewhere = standing_looks(artifacts, rows, standing_promotions(connection, first))
     return [
         ChampionLooks(
             champion=champion or None,
