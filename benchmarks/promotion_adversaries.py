@@ -128,6 +128,9 @@ class SimulatedItems(SealedItems):
     def open_for_votes(self, policy: Policy) -> bool:
         return False
 
+    def refuse_unmeasurable(self, dev: Evidence, policy: Policy) -> None:
+        """Simulated items can always be measured."""
+
     def look(self, dev: Evidence, pins: ScorePins, policy: Policy) -> SealedLook:
         found = {"pins": pins, "sealed": measured(self.found, policy)}
         return SealedLook(dev.model_copy(update=found), items=(), flags=Flags(), answers={})

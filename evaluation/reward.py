@@ -13,29 +13,32 @@ from evaluation.preference.ballot_files import read_ballots
 from evaluation.preference.calibration import calibrate, calibrate_reviewers
 from evaluation.preference.preference_pairs import PREFERENCES, allowed, pairs, part, read_pairs
 from evaluation.preference.preference_sources import judge_of
+from project.canonical import digest_json
 from project.errors import InputError
 from project.files import staged_folder
 from project.model_pins import pinned_folder
-from project.paths import BASE, CALIBRATION, EMBEDDER, NUMERICS, REWARD, rows_of
+from project.paths import BASE, CALIBRATION, EMBEDDER, NUMERICS, PAIR_SOURCE, REWARD, rows_of
 from project.records.adapters import ModelPin, Numerics
 from project.records.data import Row, Split
-from project.records.record import Record
+from project.records.record import Digest, Record
 from project.records.scores import Calibration
 from project.settings import PARAMS, load
 
 
 class PairSource(Record):
-    """What the folder of stage `reward` is for."""
+    """What the folder of stage `reward` is for. With the settings it decides what is preferred,
+    whatever the last bits of the weights are on another kind of machine.
+    """
 
     source: str
+    pairs: Digest | None = None  # that the reward model learns from
 
 
 def main() -> None:
     params = load(PreferenceParams)
     with staged_folder(REWARD) as draft:
-        PairSource(source=params.source).write(draft / "source.json")
-        if params.source == "reward":
-            train(params.reward, draft)
+        learnt = train(params.reward, draft) if params.source == "reward" else None
+        PairSource(source=params.source, pairs=learnt).write(draft / PAIR_SOURCE.name)
     calibration = calibrate_source(params)
     calibration.write(CALIBRATION)
     print(f"preference by {calibration}")
@@ -43,8 +46,11 @@ def main() -> None:
         print(f"it is advisory only: {calibration.advisory}")
 
 
-def train(params: RewardParams, folder: Path) -> None:
-    """Train the reward model on the training rows' pairs and on those of datasets/preferences."""
+def train(params: RewardParams, folder: Path) -> Digest:
+    """Train the reward model on the training rows' pairs and on those of datasets/preferences.
+
+    Returns the digest of these pairs.
+    """
     # Imported here so that the other sources do not wait for torch and TRL.
     from evaluation.preference.reward_training import train_reward
 
@@ -62,6 +68,7 @@ def train(params: RewardParams, folder: Path) -> None:
         f"({len(given) - len(further)} left out: an eval item has their prompt, or their answers "
         "are equal)"
     )
+    return digest_json([pair.model_dump(mode="json") for pair in (*made, *further)])
 
 
 def calibrate_source(params: PreferenceParams) -> Calibration:

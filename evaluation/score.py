@@ -8,7 +8,7 @@ from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.preference.comparison import Comparison, Judge
 from evaluation.preference.preference_sources import judge_of
 from evaluation.scoring.scorers import Scorer, Scores, load_scorers, score, scorers_digest
-from project.canonical import digest_folder, digest_json
+from project.canonical import digest_file, digest_json
 from project.files import staged_folder
 from project.model_pins import pinned_folder
 from project.paths import (
@@ -18,6 +18,7 @@ from project.paths import (
     DIRECTIONS,
     EMBEDDER,
     NUMERICS,
+    PAIR_SOURCE,
     REWARD,
     SCORES,
     rows_of,
@@ -136,7 +137,7 @@ def eval_set_of(rows: Sequence[Row]) -> EvalSet:
 def pins(eval_set: EvalSet) -> ScorePins:
     """What the scores are measured with. The scorers' digest is of the preference's source too."""
     embedder, preference = ModelPin.read(EMBEDDER).digest, load(PreferenceParams).digest
-    scorers = [scorers_digest(load(ScoringParams)), embedder, preference, digest_folder(REWARD)]
+    scorers = [scorers_digest(load(ScoringParams)), embedder, preference, digest_file(PAIR_SOURCE)]
     return ScorePins(
         eval_set=eval_set.digest,
         base=ModelPin.read(BASE).weights,

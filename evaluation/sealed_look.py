@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from evaluation.decision.evidence import PREFERENCE, weigh
+from evaluation.decision.evidence import PREFERENCE, refuse_empty_slices, weigh
 from evaluation.decision.policy import Policy
+from evaluation.decision.policy_checks import refuse_unscored_floors
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.generate import contestants, regression_baseline
 from evaluation.generation.answers import SIDES, Answer, Role
@@ -58,13 +59,22 @@ class SealedItems:
         of them. Else other ballots are another measurement, and so another look.
         """
         preference, scorers = load(PreferenceParams), dev.scorers
-        if preference.ballots and not self.open_for_votes(policy):
-            scorers = digest_json([scorers, digest_file(preference.ballots)])
+        ballots = preference.ballots if preference.source == "ballots" else None
+        if ballots and not self.open_for_votes(policy):
+            scorers = digest_json([scorers, digest_file(ballots)])
         return dev.model_copy(update={"eval_set": self.set.items.digest, "scorers": scorers})
 
     def open_for_votes(self, policy: Policy) -> bool:
         """Whether a look stays open: one number, one alpha, and votes that still come in."""
         return load(PreferenceParams).source == "ballots" and policy.preference_test == "e-value"
+
+    def refuse_unmeasurable(self, dev: Evidence, policy: Policy) -> None:
+        """Raise InputError for what no measurement could mend, before a look is spent on it."""
+        if not self.rows:
+            raise InputError("holds no item to look at", file=rows_of(Split.SEALED))
+        refuse_unscored_floors(dev.dev, policy)
+        there = {f"{key}={value}" for row in self.rows for key, value in row.slices.items()}
+        refuse_empty_slices(there, policy)
 
     def look(self, dev: Evidence, pins: ScorePins, policy: Policy) -> SealedLook:
         """Answer, score and weigh the items, beside the evidence on dev.
@@ -83,7 +93,7 @@ class SealedItems:
             beside = against(items, score(scorers, self.rows, earlier))
             reference = ScoreTable(pins=None, items=beside, better=better)
         table = ScoreTable(pins=pins, items=tuple(items), better=better)
-        awaited = self.open_for_votes(policy)
+        awaited = load(PreferenceParams).source == "ballots"
         found = weigh(table, policy, reference=reference, votes_to_come=awaited)
         return SealedLook(with_dev(found, dev), table.items, flags, answers)
 
@@ -114,7 +124,7 @@ def with_votes(stored: Evidence, found: Evidence) -> Evidence:
         others = {name: value for name, value in then.items() if name != PREFERENCE}
         return others | ({PREFERENCE: now[PREFERENCE]} if PREFERENCE in now else {})
 
-    slices = {name: voted(then, found.slices[name]) for name, then in stored.slices.items()}
+    slices = {name: voted(then, found.slices.get(name, {})) for name, then in stored.slices.items()}
     return stored.model_copy(
         update={"sealed": voted(stored.sealed, found.sealed), "slices": slices}
     )

@@ -1,4 +1,4 @@
-"""Which texts are near-duplicates: the one rule, for splitting rows and for counting looks.
+"""Which texts are near-duplicates, for splitting rows and for counting looks.
 
 Two texts are near-duplicates where the Jaccard index of their word sets reaches SIMILARITY. Words
 that many of the texts share are left out first: an instruction that stands before every question
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from project.records.data import Row
 from project.records.record import Record
-from project.unicode_words import words
+from project.unicode_words import plain, words
 
 if TYPE_CHECKING:
     from scipy.sparse import coo_array, csr_array
@@ -38,16 +38,25 @@ class WordPrints(Record):
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Self:
-        return cls(version=VERSION, texts=tuple(map(word_print, texts)))
+        """Where a text has too many words, those that the texts share are the first to go."""
+        hashes = [word_hashes(text) for text in texts]
+        shared = shared_words(hashes) if any(len(h) > MOST_WORDS for h in hashes) else set()
+        kept = (core(h, shared) if len(h) > MOST_WORDS else h for h in hashes)
+        return cls(version=VERSION, texts=tuple(h[:MOST_WORDS] for h in kept))
 
     @classmethod
     def of_prompts(cls, rows: Iterable[Row]) -> Self:
         return cls.of(row.prompt_text for row in rows)
 
 
+def word_hashes(text: str) -> tuple[int, ...]:
+    """The hashes of a text's distinct words, sorted."""
+    return tuple(sorted(map(word_hash, set(words(plain(text))))))
+
+
 def word_print(text: str) -> tuple[int, ...]:
-    """The least hashes of a text's distinct words, sorted."""
-    return tuple(sorted(map(word_hash, set(words(text))))[:MOST_WORDS])
+    """The least of them: of one text, where there are no others to compare it with."""
+    return word_hashes(text)[:MOST_WORDS]
 
 
 @cache
@@ -104,7 +113,7 @@ def near_duplicates(
     import numpy as np
     from scipy.sparse import coo_array
 
-    shared = shared_words(own) | shared_words(others)
+    shared = shared_words(own) | shared_words(others) | shared_words((*own, *others))
     ours, theirs = [core(text, shared) for text in own], [core(text, shared) for text in others]
     a, b = word_matrices(ours, theirs)
     common = coo_array(a @ b.T)

@@ -13,6 +13,15 @@ WORD = regex.compile(
 )
 
 
+INVISIBLE = regex.compile(r"\p{Cf}")  # such as a soft hyphen, or a space without width
+
+
+def plain(text: str) -> str:
+    """A text as the eye has it: one width for each letter, and nothing that is not seen."""
+    seen: str = INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    return seen
+
+
 def words(text: str) -> list[str]:
     """The words in lower case; composed and decomposed accents give equal words."""
     found: list[str] = WORD.findall(unicodedata.normalize("NFC", text).lower())

@@ -28,7 +28,7 @@ from project.records.scores import Decision, ScorePins
 from project.settings import load
 from registry import tenure
 from registry.alpha_ledger import looks
-from registry.alpha_ledger.looks import CountedLook
+from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.artifacts.artifact_store import Artifacts
 from registry.artifacts.blobs import open_blobs
 from registry.registry_settings import Keys, RegistryParams, current_actor
@@ -204,18 +204,29 @@ class RegistryReader:
 
     def trained_on(self, adapter: Digest | None) -> WordPrints | None:
         """The prompts of the rows that an adapter was trained on, and those that it was trained
-        from, as near-duplicates are told by; of the bare base none, None where not known.
+        from, as near-duplicates are told by; of the bare base none, None where no family knows.
         """
         found: list[tuple[int, ...]] = []
         while adapter is not None:
-            version = self.version_of(adapter)
-            event = self.newest_event(version.number, "submit") if version else None
-            rows = event.told(Submission).trained_on if event else None
-            if version is None or rows is None:
+            query = select(versions.c.record).where(versions.c.adapter == adapter)
+            own = self._read(AdapterVersion, query)
+            submitted = [self._of(v.family).newest_event(v.number, "submit") for v in own]
+            rows = {event.told(Submission).trained_on for event in submitted if event} - {None}
+            if not rows:
                 return None
-            found += self.artifacts.get_record(WordPrints, rows).texts
-            adapter = version.adapter.parent
+            for digest in sorted(filter(None, rows)):
+                found += self.artifacts.get_record(WordPrints, digest).texts
+            adapter = own[0].adapter.parent
         return WordPrints(version=VERSION, texts=tuple(found))
+
+    def comes_back_at(self, number: int, sealed: SealedSet) -> bool:
+        """Whether a look at this eval set could bring back a version that was rolled back."""
+        with self.engine.connect() as connection:
+            lost = tenure.fallen(connection, self.family, number)
+            if lost is None:
+                return True
+            related = looks.related_sets(connection, self.artifacts, self.family, sealed)
+            return self._won_on(connection, lost) not in related
 
     def rolled_back(self, number: int) -> bool:
         """Whether a version was rolled back as champion, and has not won on fresh items since.
@@ -256,8 +267,15 @@ class RegistryReader:
 
     def fallen_on(self, connection: Connection, number: int) -> bool:
         """As rolled_back."""
-        fall = tenure.fallen(connection, self.family, number)
-        return fall is not None and not self._decided_afresh(connection, number, *fall)
+        lost = tenure.fallen(connection, self.family, number)
+        if lost is None:
+            return False
+        decided = self.newest_on(connection, "decide", number)
+        counted = decided.told(DecisionMade).look if decided else None
+        if counted is None or counted < lost.seq:
+            return True
+        look = self.event_on(connection, counted).told(LookTaken)
+        return self._won_on(connection, lost) in {look.eval_set, *(look.continues or ())}
 
     def alias_on(self, connection: Connection, name: str) -> int | None:
         """The version that an alias names."""
@@ -277,21 +295,13 @@ class RegistryReader:
 
     # --- one level down -------------------------------------------------------------------------
 
-    def _decided_afresh(
-        self, connection: Connection, number: int, promotion: Event, rollback: Event
-    ) -> bool:
-        """Whether a version's newest decision came after a rollback, at an eval set that is fresh
-        beside the one that its promotion was won on.
-        """
-        decided = self.newest_on(connection, "decide", number)
-        counted = decided.told(DecisionMade).look if decided else None
-        if counted is None or counted < rollback.seq:
-            return False
-        look, won = self.event_on(connection, counted).told(LookTaken), promotion.told(Promotion)
-        if won.decision is None:
-            return True
-        pins = self.artifacts.get_record(Decision, won.decision).pins
-        return pins is None or pins.eval_set not in {look.eval_set, *(look.continues or ())}
+    def _won_on(self, connection: Connection, promotion: Event) -> Digest | None:
+        """The eval set that a version was promoted on, or looked at before it was by force."""
+        digest = promotion.told(Promotion).decision
+        pins = self.artifacts.get_record(Decision, digest).pins if digest else None
+        own, before = events.c.number == promotion.version, events.c.seq < promotion.seq
+        look = tenure.first(connection, self.family, "open", own, before, newest=True)
+        return pins.eval_set if pins else look.told(LookTaken).eval_set if look else None
 
     def _of(self, family: str) -> Self:
         """This very registry, but about another family."""

@@ -35,7 +35,7 @@ from registry.release import refuse_changed, refuse_moved, release
 from registry.signing import signatures
 from registry.state import CHAMPION
 from registry.storage.database import writing
-from registry.storage.event_chain import append, tip
+from registry.storage.event_chain import append, events_of, tip
 from registry.storage.tables import aliases, versions
 from registry.tenure import reference
 
@@ -166,11 +166,18 @@ class Registry(RegistryReader):
     ) -> None:
         """Keep a decision and all that is needed to make it again. The newest one counts.
 
-        Raises IncumbentError for one that was made at another look than was counted for it.
+        Raises IncumbentError for one that was made at another look than was counted for it, or that
+        rests on a second measurement at that look.
         """
         self.roles.require("submit", self.actor)
+        own = self.version(number).adapter.files
         with writing(self.engine) as connection:
             look = self._look_of(connection, decision, policy)
+            if look and decision.pins and decision.pins.challenger != own:
+                raise IncumbentError(f"the decision is about another adapter than version {number}")
+            if look:
+                looks.note_policy(connection, look, policy.digest)
+                self._refuse_second_measurement(connection, number, look, evidence)
             made = DecisionMade(
                 decision=decision.digest,
                 evidence=evidence.digest,
@@ -389,6 +396,22 @@ class Registry(RegistryReader):
                 f"{f'look {look.number}' if look else 'no look'} for it: nothing was kept"
             )
         return look
+
+    def _refuse_second_measurement(
+        self, connection: Connection, number: int, look: CountedLook, evidence: Evidence
+    ) -> None:
+        """Raise IncumbentError unless evidence is what was measured at this look before, votes that
+        came in since aside: two machines may have been at it at once, and the first one counts.
+        """
+        for event in events_of(connection, self.family, number):
+            if isinstance(event.detail, DecisionMade) and event.detail.look == look.event:
+                before = self.artifacts.get_record(Evidence, event.detail.evidence)
+                if before.without_votes != evidence.without_votes:
+                    raise IncumbentError(
+                        f"look {look.number} was measured already, and its evidence stays: run "
+                        "`incumbent submit` again"
+                    )
+                return
 
     def _winning(
         self,

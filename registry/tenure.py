@@ -37,17 +37,12 @@ def tenure(
     return gained, move_after(connection, family, gained.seq) if gained else None
 
 
-def fallen(connection: Connection, family: str, number: int) -> tuple[Event, Event] | None:
-    """The promotion of a version that was rolled back, and the rollback; None where a version is
-    champion, or ceased to be it otherwise.
-    """
-    gained, lost = tenure(connection, family, number)
-    if gained is None or lost is None or lost.kind != "rollback":
+def fallen(connection: Connection, family: str, number: int) -> Event | None:
+    """The newest promotion of a version, where it no longer stands: it was rolled back."""
+    won = first(connection, family, "promote", events.c.number == number, newest=True)
+    if won is None or won.seq in {e.seq for e in promotions_of(connection, family, won.seq)}:
         return None
-    own = events.c.number == number
-    won = first(connection, family, "promote", own, events.c.seq <= gained.seq, newest=True)
-    assert won is not None, "whoever is champion was promoted once"
-    return won, lost
+    return won
 
 
 def last_rotation(connection: Connection, family: str) -> int:
@@ -57,17 +52,17 @@ def last_rotation(connection: Connection, family: str) -> int:
     return rotation.seq if rotation else 0
 
 
-def standing_promotions(connection: Connection, since: int) -> Iterator[Promotion]:
-    """The promotions after event `since` that still stand, of all families: see promotions_of."""
+def standing_promotions(connection: Connection, since: int) -> Iterator[Event]:
+    """The promotions that still stand, of all families: see promotions_of."""
     families = select(aliases.c.family).where(aliases.c.name == CHAMPION)
     for family in connection.execute(families).scalars().all():
         yield from promotions_of(connection, family, since)
 
 
-def promotions_of(connection: Connection, family: str, since: int) -> Iterator[Promotion]:
+def promotions_of(connection: Connection, family: str, since: int) -> Iterator[Event]:
     """The promotions of a family that still stand: those by which its present champion came, one
-    after the other, the newest first, back to event `since`. What was rolled back is none of them,
-    until somebody goes forward again.
+    after the other, the newest first, back to the last one before event `since`. What was rolled
+    back is none of them, until somebody goes forward again.
     """
     named = select(aliases.c.number).where(aliases.c.family == family, aliases.c.name == CHAMPION)
     number: int | None = connection.execute(named).scalar()
@@ -75,11 +70,11 @@ def promotions_of(connection: Connection, family: str, since: int) -> Iterator[P
     while number is not None:
         own = events.c.number == number
         won = first(connection, family, "promote", own, *earlier, newest=True)
-        assert won is not None, "whoever was champion was promoted once"
-        if won.seq < since:
+        if won is None:  # the alias was changed behind the events: `incumbent verify` tells
             return
-        yield won.told(Promotion)
-        number, earlier = won.told(Promotion).displaced, [events.c.seq < won.seq]
+        yield won
+        number = won.told(Promotion).displaced if won.seq >= since else None
+        earlier = [events.c.seq < won.seq]
 
 
 def reference(connection: Connection, family: str, until: int | None = None) -> int | None:

@@ -1,6 +1,6 @@
 """From score tables to evidence: what each metric says, overall and per slice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -47,8 +47,8 @@ def weigh(
     for table in tables:
         refuse(table, policy, unjudged_too=votes_to_come and table is sealed)
     slices = sliced(sealed, policy) if sealed else {}
-    if sealed and (missing := sorted(policy.critical_slices.keys() - slices.keys())):
-        raise InputError(f"the policy's critical slice {missing[0]!r} has no item")
+    if sealed:
+        refuse_empty_slices(slices, policy)
     if sealed and reference:
         refuse_another_comparison(sealed, reference)
     return Evidence(
@@ -83,6 +83,12 @@ def refuse(table: ScoreTable, policy: Policy, *, unjudged_too: bool = False) -> 
             refuse_undirected(metric, better.get(metric))
     for metric, way in (policy.better or {}).items():
         refuse_contradiction(metric, way, table)
+
+
+def refuse_empty_slices(there: Collection[str], policy: Policy) -> None:
+    """Raise InputError where the policy names a slice that is not there."""
+    if missing := sorted(set(policy.critical_slices) - set(there)):
+        raise InputError(f"the policy's critical slice {missing[0]!r} has no item")
 
 
 def refuse_undirected(metric: str, better: Better | None) -> None:

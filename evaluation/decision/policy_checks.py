@@ -7,7 +7,7 @@ from evaluation.decision.evidence import ALL_ITEMS, PREFERENCE
 from evaluation.decision.policy import Policy
 from evaluation.decision.statistics import bounds, e_value, holm, p_below
 from project.errors import InputError
-from project.records.scores import BALLOTS, Calibration, Evidence, MetricEvidence
+from project.records.scores import BALLOTS, Calibration, Evidence, Measured, MetricEvidence
 from registry.alpha_ledger.spending import Look, alpha_at
 
 LEAST_CLUSTERS = 5  # that a slice must have for a veto
@@ -112,10 +112,9 @@ def objections(case: Case) -> Iterator[str]:
         if found and case.known(metric) and case.upper(metric) < -case.policy.margin(metric):
             best = signed(case.upper(metric))
             yield f"{metric} is clearly worse: {signed(found.diff)}, at best {best}"
+    refuse_unscored_floors(case.evidence.sealed, case.policy)
     for metric, floor in case.policy.floors.items():
-        scored = case.evidence.sealed.get(metric)
-        if scored is None:
-            raise InputError(f"the policy's floor names {metric!r}, which was not scored")
+        scored = case.evidence.sealed[metric]
         mean, less = scored.own_score, scored.better == "less"
         if mean > floor if less else mean < floor:
             beyond = "above the most" if less else "under the least"
@@ -125,6 +124,12 @@ def objections(case: Case) -> Iterator[str]:
             loss = f"{signed(check.found.diff)} on {check.found.n} items"
             yield f"{check.subject} is clearly worse in {check.metric}: {loss}"
     yield from harmed_slices(case)
+
+
+def refuse_unscored_floors(measured: Measured, policy: Policy) -> None:
+    """Raise InputError where the policy has a floor for what was not scored."""
+    if unknown := sorted(policy.floors.keys() - measured.keys()):
+        raise InputError(f"the policy's floor names {unknown[0]!r}, which was not scored")
 
 
 def harmed_slices(case: Case) -> Iterator[str]:

@@ -25,16 +25,18 @@ class Majority(Record):
 def read_ballots(path: Path) -> tuple[Ballot, ...]:
     """Read JSON Lines of ballots. Raises InputError naming file, line and field.
 
-    A reviewer has one ballot on an item and a pair of versions, whichever side they stand on.
+    A reviewer has one ballot on an item and a pair of versions, or of their answers where it names
+    them, whichever side they stand on.
     """
     ballots: list[Ballot] = []
-    seen: dict[tuple[str, str, tuple[str, str]], int] = {}
+    seen: dict[tuple[object, ...], int] = {}
     for number, line in enumerate(read_input(path).splitlines(), start=1):
         if not line.strip():
             continue
         ballot = Ballot.parse(line, path, number)
         refuse_doubled_keys(line, path, number)
-        key = (ballot.reviewer, ballot.item, ballot.pair)
+        answers = frozenset((ballot.left_answer, ballot.right_answer))
+        key = (ballot.reviewer, ballot.item, ballot.pair, answers)
         if (first := seen.setdefault(key, number)) != number:
             a, b = ballot.pair
             problem = f"{ballot.reviewer!r} voted on {a} and {b} of item {ballot.item!r}"

@@ -35,7 +35,7 @@ def read_score_table(path: Path, pins: ScorePins | None = None) -> ScoreTable:
 
 
 def read_scores(comparison: str) -> ScoreTable:
-    """A score table that stage `score` left: dev, sealed, general, reference or few-shot."""
+    """A score table that stage `score` left: dev, general or few-shot."""
     if not DIRECTIONS.exists():
         raise InputError("is not there: run `dvc repro`", file=DIRECTIONS)
     pins = SCORES / f"{comparison}.pins.json"

@@ -11,16 +11,25 @@ from evaluation.generate import seconds
 from evaluation.preference.voting_sheet import write_voting_sheet
 from evaluation.report.report_data import read_report_data
 from evaluation.report.report_page import report
-from evaluation.score import contestant_names
+from evaluation.score import contestant_names, eval_set_of
+from evaluation.score import pins as pins_of
 from evaluation.sealed_look import SealedItems, SealedLook, refuse_trained, with_votes
 from incumbent.comparison_table import print_arrow_note, print_measured, print_verdict
 from incumbent.output import EXIT_CODES, console, print_json
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.files import home, write_bytes
-from project.paths import ADAPTER, ADAPTER_FILES, CURATED, DATASET, EVIDENCE, GATE_REPORT
+from project.paths import (
+    ADAPTER,
+    ADAPTER_FILES,
+    CURATED,
+    DATASET,
+    EVIDENCE,
+    GATE_REPORT,
+    rows_of,
+)
 from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent
-from project.records.data import DatasetVersion, GateReport
+from project.records.data import DatasetVersion, GateReport, Row, Split
 from project.records.scores import Decision, Evidence, Verdict
 from project.settings import load
 from registry.alpha_ledger.looks import CountedLook
@@ -94,12 +103,18 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
     dataset, gate = DatasetVersion.read(DATASET), GateReport.read(GATE_REPORT)
     refuse_changed_rows(dataset)
     sealed = SealedItems()
-    rows = sealed.trained_today if adapter.dataset == dataset.digest else None
+    trained_today = adapter.dataset == dataset.digest
+    if not trained_today and registry.version_of(adapter.files) is None:
+        raise InputError(
+            "was trained on other rows than are curated now: run `dvc repro` first", file=ADAPTER
+        )
+    rows = sealed.trained_today if trained_today else None
     version = registry.submit(adapter, ADAPTER_FILES, reason, dataset, gate, trained_on=rows)
     decided = decide(registry, version, dev, policy, sealed)
     is_champion = registry.is_champion(adapter.files)
     fallen = registry.rolled_back(version.number)
-    promoted = promote and decided.decision.verdict is Verdict.PROMOTE and not fallen
+    barred = fallen or registry.newest_event(version.number, "reject")
+    promoted = promote and decided.decision.verdict is Verdict.PROMOTE and not barred
     if promoted:
         registry.promote(version.number, reason, by="policy")
     return Outcome(
@@ -114,13 +129,20 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
 
 
 def refuse_stale(evidence: Evidence, policy: Policy, adapter: Adapter, opponent: Opponent) -> None:
-    """Raise InputError when the evidence is not about this challenger, champion and policy."""
+    """Raise InputError when the evidence is not about this challenger, champion and policy, or was
+    not measured as the settings have it now.
+    """
     pins = evidence.pins
     if evidence.policy != policy.digest:
         raise InputError("was weighed under another policy: run `dvc repro` first", file=EVIDENCE)
     if pins is None or (pins.challenger, pins.champion) != (adapter.files, opponent.adapter):
         raise InputError(
             f"is not about {adapter} against {opponent}: run `dvc repro` first", file=EVIDENCE
+        )
+    if pins != pins_of(eval_set_of(Row.read_lines(rows_of(Split.DEV)))):
+        raise InputError(
+            "was measured with other settings or items than there are now: run `dvc repro` first",
+            file=EVIDENCE,
         )
 
 
@@ -139,34 +161,54 @@ def decide(
 ) -> Decided:
     """Count a look if the challenger qualified for one, take it, decide, and keep the decision.
 
-    What made a champion stays, and so does what was decided before a rollback: no newer rule or
-    other policy decides anew on the same items. The same measurement under the same policy is the
-    same look, and nothing is measured twice for it; only votes may still come in.
+    The same measurement under the same policy is the same look, and nothing is measured twice for
+    it; only votes may still come in.
     """
-    stored = registry.decision(version.number)
-    if stored and registry.is_champion(version.adapter.files):
-        return Decided(evidence_of(registry, stored), stored)
+    if stays := what_stays(registry, version, dev, policy, sealed):
+        return stays
     assert dev.pins is not None, "the pipeline pins what it measures"
-    notes: tuple[str, ...] = ()
     pins = sealed.pins(dev.pins, policy)
-    here_before = stored and stored.pins and stored.pins.eval_set == pins.eval_set
-    if stored and here_before and registry.rolled_back(version.number):
-        return Decided(evidence_of(registry, stored), stored)
-    look = registry.look(pins, policy.digest)
+    earlier = registry.decision_at(version.number, pins, policy.digest)
+    before = evidence_of(registry, earlier) if earlier else None
+    if earlier and earlier.pins:
+        pins = earlier.pins  # of the machine that it was measured on
+    look, notes = registry.look(pins, policy.digest), tuple[str, ...]()
     if look is None and unqualified(dev, policy):
         return Decided(dev, keep(registry, version, dev, policy, None))
     if look is None:
+        sealed.refuse_unmeasurable(dev, policy)
         notes = refuse_trained(registry, pins, sealed.set.prompts, sealed.trained_today)
         look = registry.count_look(
             version.number, pins, sealed.set, policy=policy.digest, alpha=policy.alpha
         )
-    earlier = registry.decision_at(version.number, pins, policy.digest)
-    before = evidence_of(registry, earlier) if earlier else None
     if before and not sealed.open_for_votes(policy):
         return Decided(before, keep(registry, version, before, policy, look))
     found = sealed.look(dev, pins, policy)
     evidence = with_votes(before, found.evidence) if before else found.evidence
     return Decided(evidence, keep(registry, version, evidence, policy, look), found, notes)
+
+
+def what_stays(
+    registry: Registry,
+    version: AdapterVersion,
+    dev: Evidence,
+    policy: Policy,
+    sealed: SealedItems,
+) -> Decided | None:
+    """The decision on a champion, on a version that a person rejected, and on one that was rolled
+    back: no newer rule, other policy or second measurement decides anew on the same items.
+    """
+    notes: tuple[str, ...] = ()
+    if rejected := registry.newest_event(version.number, "reject"):
+        notes = (f"it was rejected by {rejected.actor}: {rejected.reason}",)
+    elif not registry.is_champion(version.adapter.files) and registry.comes_back_at(
+        version.number, sealed.set
+    ):
+        return None
+    stored = registry.decision(version.number)
+    if stored is None:  # a person promoted or rejected it before there was one
+        return Decided(dev, rule(dev, policy, None), notes=notes)
+    return Decided(evidence_of(registry, stored), stored, notes=notes)
 
 
 def evidence_of(registry: Registry, decision: Decision) -> Evidence:
@@ -190,10 +232,11 @@ def keep(
 def write_page(outcome: Outcome, policy: Policy) -> None:
     """The report, with the time that the answers took: a stage's outputs may not hold that.
 
-    One that is there already stays where nothing was measured anew.
+    One of this decision stays where nothing was measured anew.
     """
     decided, look = outcome.decided, outcome.decided.look
-    if look is None and outcome.page.exists():
+    there = outcome.page.read_text() if outcome.page.exists() else ""
+    if look is None and decided.decision.digest in there:
         return
     page = report(
         decided.evidence,

@@ -42,8 +42,10 @@ def accept(
     The rows are written first: where the record is missing after a crash, stage curate refuses
     them and says what to type. The same labels again change nothing.
     """
-    taken, left_out = capped(labels, lambda label: label.user, params)
     known = accepted_ids(read_changes())
+    taken, left_out = capped(
+        labels, lambda label: label.user, params, lambda label: label.row.id in known
+    )
     rows = {label.row.id: label.row for label in taken}
     new = tuple(name for name in rows if name not in known)
     if new:
@@ -54,23 +56,29 @@ def accept(
 
 
 def capped(
-    found: Iterable[T], user_of: Callable[[T], str | None], params: TriggerParams
+    found: Iterable[T],
+    user_of: Callable[[T], str | None],
+    params: TriggerParams,
+    known: Callable[[T], bool] = lambda _: False,
 ) -> tuple[list[T], tuple[str, ...]]:
     """The first of each user, and of all, as many as the settings allow; and what that leaves out.
 
-    A row without a user is a user of its own, as everywhere; the limit in all holds for those too.
+    A row without a user is a user of its own, as everywhere; the limit in all holds for those too,
+    and not for what is known already: so the rest of a long file can be accepted after its start.
     """
     taken: list[T] = []
+    old = 0
     of_user: Counter[str] = Counter()
     over = {"labels_per_user": 0, "labels_at_once": 0}
     for one in found:
         user = user_of(one)
         if user and of_user[user] >= params.labels_per_user:
             over["labels_per_user"] += 1
-        elif len(taken) >= params.labels_at_once:
+        elif not known(one) and len(taken) - old >= params.labels_at_once:
             over["labels_at_once"] += 1
         else:
             taken.append(one)
+            old += known(one)
             of_user[user or ""] += bool(user)
     return taken, tuple(
         f"{count} left out: over monitoring.trigger.{limit}, {getattr(params, limit)}"

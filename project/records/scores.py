@@ -216,7 +216,7 @@ Measured = dict[str, MetricEvidence]  # by metric
 
 
 class Usage(Record):
-    """What a system's answers to the sealed part cost, in mean tokens an answer."""
+    """What a system's answers to the dev part cost, in mean tokens an answer."""
 
     prompt: float
     answer: float
@@ -234,9 +234,21 @@ class Evidence(Record):
     reference: Measured = Field(default={})  # against the regression baseline, sealed
     # True: scores against that baseline were there, whatever could be measured on them.
     reference_given: Annotated[bool | None, LATER] = None
-    few_shot: Measured = Field(default={})  # against the base with a few-shot prompt, sealed
+    few_shot: Measured = Field(default={})  # against the base with a few-shot prompt, on dev
     calibration: Calibration | None = None
     usage: dict[str, Usage] = Field(default={})  # by system
+
+    @property
+    def without_votes(self) -> "Evidence":
+        """Without what people's votes, which come in after a look, can change."""
+        if self.calibration is None or self.calibration.source != BALLOTS:
+            return self
+
+        def others(measured: Measured) -> Measured:
+            return {name: found for name, found in measured.items() if name != "preference"}
+
+        slices = {name: others(measured) for name, measured in self.slices.items()}
+        return self.model_copy(update={"sealed": others(self.sealed), "slices": slices})
 
     def __str__(self) -> str:
         return f"evidence {short(self.digest)}: {len(self.sealed)} metrics"

@@ -1,9 +1,10 @@
 """The rows of the ledger: every look at a sealed eval set, and what came of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from project.near_duplicates import VERSION, WordPrints, near_duplicates_among
 from project.records.events import Event, LookTaken, Promotion
@@ -34,7 +35,8 @@ class SealedSet(NamedTuple):
 def measurement(pins: ScorePins | LookTaken) -> dict[str, str]:
     """What is measured at a look: the same again is the same look, all else another one.
 
-    Not the numerics: who moves to another machine measures nothing new.
+    The numerics are apart. What was decided on one machine stays on another; but a look that was
+    not finished cannot be gone on with on another kind of machine.
     """
     return {
         "eval_set": pins.eval_set,
@@ -48,10 +50,21 @@ def measurement(pins: ScorePins | LookTaken) -> dict[str, str]:
 def find_look(connection: Connection, pins: ScorePins, policy: Digest) -> CountedLook | None:
     """The look that this measurement under this policy has had already."""
     same = [looks.c[name] == value for name, value in measurement(pins).items()]
-    ours = (looks.c.policy == policy) | looks.c.policy.is_(None)
-    query = select(looks).where(*same, ours).order_by(looks.c.event.desc()).limit(1)
+    for name, value in (("policy", policy), ("numerics", numerics_of(pins))):
+        same.append((looks.c[name] == value) | looks.c[name].is_(None))  # not recorded then
+    query = select(looks).where(*same).order_by(looks.c.event.desc()).limit(1)
     row = connection.execute(query).first()
     return CountedLook(event=row.event, number=row.number, budget=row.budget) if row else None
+
+
+def numerics_of(pins: ScorePins) -> Digest | None:
+    return pins.numerics.digest if pins.numerics else None
+
+
+def note_policy(connection: Connection, look: CountedLook, policy: Digest) -> None:
+    """Bind a look of a time when policies were not recorded to the first one that decides at it."""
+    unbound = update(looks).where(looks.c.event == look.event, looks.c.policy.is_(None))
+    connection.execute(unbound.values(policy=policy))
 
 
 def plan_look(
@@ -69,7 +82,7 @@ def plan_look(
     look = next_look(before, pins.champion, alpha)
     return LookTaken(
         **pins.model_dump(exclude={"numerics"}),
-        numerics=pins.numerics.digest if pins.numerics else None,
+        numerics=numerics_of(pins),
         prompts=artifacts.put_record(sealed.prompts),
         near_duplicates=VERSION,
         continues=tuple(sorted(related - {pins.eval_set})),
@@ -91,8 +104,9 @@ def row_of(event: Event) -> dict[str, Any]:
     """What the ledger holds of a look; without what the first events do not say."""
     look = event.told(LookTaken)
     row: dict[str, Any] = {"event": event.seq, **measurement(look), "number": look.opening}
-    if look.policy is not None:
-        row["policy"] = look.policy
+    for name in ("policy", "numerics"):
+        if (value := getattr(look, name)) is not None:
+            row[name] = value
     levels = {"budget": look.budget, "alpha": look.alpha}
     return row | {name: float(level) for name, level in levels.items() if level is not None}
 
@@ -141,7 +155,7 @@ def sets_with_most(
             there.add(digest)
             same.update(kept)
             alike.update(near)
-    share = max(len(same) / len(items), len(alike) / len(sealed.prompts.texts))
+    share = max(len(same) / (len(items) or 1), len(alike) / (len(sealed.prompts.texts) or 1))
     return there if share > FRESH_SHARE else set()
 
 
@@ -165,8 +179,9 @@ def champion_looks(
     rows = connection.execute(select(looks).where(looks.c.eval_set.in_(list(eval_sets)))).all()
     # No promotion rests on a look that came after it.
     first = min((row.event for row in rows), default=0)
-    won = standing_looks(artifacts, rows, promotions_of(connection, family, first))
-    elsewhere = standing_looks(artifacts, rows, standing_promotions(connection, first))
+    won = standing_looks(artifacts, rows, earning(promotions_of(connection, family, first)))
+    standing = (e.told(Promotion) for e in standing_promotions(connection, first))
+    elsewhere = standing_looks(artifacts, rows, standing)
     return [
         ChampionLooks(
             champion=champion or None,
@@ -178,6 +193,16 @@ def champion_looks(
         for champion in sorted({row.champion for row in rows})
         if (own := [row for row in rows if row.champion == champion])
     ]
+
+
+def earning(promotions: Iterator[Event]) -> Iterator[Promotion]:
+    """Those that earn alpha, of promotions the newest first: whoever beats a champion that a person
+    forced has discovered nothing.
+    """
+    told = [event.told(Promotion) for event in promotions]
+    for promotion, beaten in zip_longest(told, told[1:]):
+        if not (beaten and beaten.forced):
+            yield promotion
 
 
 def standing_looks(

@@ -6,9 +6,9 @@ from contextlib import suppress
 from sqlalchemy import Connection, select
 
 from project.errors import IncumbentError
-from project.records.events import DecisionMade, Event, LookTaken
-from project.records.record import short
-from project.records.scores import Decision, Verdict
+from project.records.events import DecisionMade, Event, LookTaken, Promotion
+from project.records.record import Digest, short
+from project.records.scores import Decision, Evidence, Verdict
 from registry.alpha_ledger.looks import measurement, row_of
 from registry.artifacts.artifact_store import Artifacts
 from registry.storage.tables import looks
@@ -41,16 +41,32 @@ def named(event: Event) -> str:
 
 
 def unpaid_decisions(artifacts: Artifacts, history: Iterable[Event]) -> Iterator[str]:
-    """The decisions that were not made at the look that was counted for them."""
+    """The decisions that were not made at the look that was counted for them, or on a second
+    measurement at it; and the promotions that rest on no decision to promote.
+    """
     taken: list[Event] = []
+    decided: set[tuple[str, int, Digest]] = set()
+    measured: dict[int, Evidence] = {}
     for event in history:
-        if isinstance(event.detail, LookTaken):
-            taken.append(event)
-        elif isinstance(event.detail, DecisionMade):
-            with suppress(IncumbentError):  # one that cannot be read is reported already
-                decision = artifacts.get_record(Decision, event.detail.decision)
-                if problem := unpaid(event.detail, decision, taken):
-                    yield f"{event.family} v{event.version}, event {event.seq}: {problem}"
+        problem = None
+        # What cannot be read is reported already.
+        with suppress(IncumbentError):
+            match event.detail:
+                case LookTaken():
+                    taken.append(event)
+                case DecisionMade() as made:
+                    decided.add((event.family, event.version, made.decision))
+                    decision = artifacts.get_record(Decision, made.decision)
+                    problem = unpaid(made, decision, taken)
+                    if made.look is not None and not problem:
+                        evidence = artifacts.get_record(Evidence, made.evidence)
+                        first = measured.setdefault(made.look, evidence)
+                        if first.without_votes != evidence.without_votes:
+                            problem = "it rests on a second measurement at its look"
+                case Promotion() as promotion:
+                    problem = unearned(artifacts, event, promotion, decided)
+        if problem:
+            yield f"{event.family} v{event.version}, event {event.seq}: {problem}"
 
 
 def unpaid(made: DecisionMade, decision: Decision, taken: list[Event]) -> str | None:
@@ -61,6 +77,23 @@ def unpaid(made: DecisionMade, decision: Decision, taken: list[Event]) -> str | 
         return None
     counted = ", ".join(str(look.told(LookTaken).opening) for look in own) or "none"
     return f"it was made at look {decision.opening}, and the look that was counted is {counted}"
+
+
+def unearned(
+    artifacts: Artifacts,
+    event: Event,
+    promotion: Promotion,
+    decided: set[tuple[str, int, Digest]],
+) -> str | None:
+    if promotion.forced:
+        return None
+    named = promotion.decision
+    if named is None or (event.family, event.version, named) not in decided:
+        return "it promotes, not by force, and names no decision on this version"
+    decision = artifacts.get_record(Decision, named)
+    if decision.verdict is not Verdict.PROMOTE:
+        return f"it promotes, not by force, on a decision that says {decision.verdict}"
+    return None
 
 
 def fits(look: Event, made: DecisionMade, decision: Decision) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,15 +12,16 @@ from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.sealed_look import SealedItems, SealedLook, with_dev
 from incumbent.verbs.submit import Decided, decide
-from project.errors import InputError
+from project.errors import IncumbentError, InputError
 from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, AdapterVersion
+from project.records.data import Row
 from project.records.scores import Evidence, Flags, ItemScore, ScorePins, ScoreTable, Verdict
 from registry.alpha_ledger.looks import SealedSet
 from registry.alpha_ledger.looks_audit import unpaid_decisions
 from registry.store import Registry
-from tests.conftest import SEALED, evidence_of, sealed_set
-from tests.evaluation.test_decision import BETTER, EQUAL, table
+from tests.conftest import NUMERICS, SEALED, evidence_of, sealed_set
+from tests.evaluation.test_decision import BETTER, EQUAL, calibration, table
 
 Make = Callable[[str], tuple[Adapter, Path]]
 
@@ -39,6 +41,10 @@ class Items(SealedItems):
     votes: bool = False
     interrupted: bool = False
     counted: list[int] = field(default_factory=list)  # looks in the history, at each one taken
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        return (Row.of("who?", "It is.", group="g", source="test"),)
 
     @cached_property
     def set(self) -> SealedSet:
@@ -80,11 +86,14 @@ class Project:
         *,
         dev: ScoreTable | None = None,
         policy: Policy | None = None,
+        source: str = "reward model",
     ) -> Decided:
         policy, opponent = policy or Policy(), self.registry.opponent(version.adapter.files)
         pins = evidence_of(version.adapter.files, opponent.adapter).pins
         scores = (dev or table(BETTER)).model_copy(update={"pins": pins})
-        return decide(self.registry, version, weigh(None, policy, dev=scores), policy, sealed)
+        known = calibration(source=source, votes=1)
+        before = weigh(None, policy, dev=scores, calibration=known)
+        return decide(self.registry, version, before, policy, sealed)
 
 
 @pytest.fixture
@@ -178,6 +187,77 @@ def test_who_was_rolled_back_takes_no_look_at_the_same_items(
 RESPLIT = ("who can block a lost card", "when does the branch open on saturday")
 
 
+@pytest.mark.parametrize(
+    "changed", [{"floors": {"bleu": 0.1}}, {"critical_slices": {"topic=loans": 5}}]
+)
+def test_what_no_measurement_can_mend_is_told_before_a_look_is_spent(
+    changed: dict[str, Any], project: Project, better: Items
+) -> None:
+    with pytest.raises(InputError, match="the policy's"):
+        project.decide(project.submit("a"), better, policy=Policy.model_validate(changed))
+    assert project.registry.history(kind="open") == []
+
+
+def test_of_two_that_measure_at_once_the_first_one_counts(
+    project: Project, better: Items, registry: Registry
+) -> None:
+    version = project.submit("a")
+    other = Items(registry, table(EQUAL))
+
+    class Slow(Items):
+        def look(self, dev: Evidence, pins: ScorePins, policy: Policy) -> SealedLook:
+            project.decide(version, other)  # another machine is quicker
+            return super().look(dev, pins, policy)
+
+    with pytest.raises(IncumbentError, match="look 1 was measured already, and its evidence stays"):
+        project.decide(version, Slow(registry, table(BETTER)))
+    assert project.decide(version, better).decision.verdict is Verdict.HOLD
+    assert len(registry.history(kind="open")) == 1
+
+
+def test_a_version_that_a_person_rejected_takes_no_look(project: Project, better: Items) -> None:
+    version = project.submit("a")
+    project.registry.reject(version.number, "impolite")
+    assert project.decide(version, better).notes == ("it was rejected by tester: impolite",)
+    assert better.counted == []
+
+
+def test_whoever_was_rolled_back_over_does_not_come_back_either(
+    project: Project, better: Items, registry: Registry
+) -> None:
+    """Back to the first: the second, which lies between, has fallen with the third."""
+    for name in "abc":
+        version = project.submit(name)
+        project.decide(version, better)
+        registry.promote(version.number, "it won")
+    registry.rollback("worse in use", to=1)
+    assert [registry.rolled_back(number) for number in (1, 2, 3)] == [False, True, True]
+
+
+def test_a_look_on_another_machine_that_was_not_finished_is_another_one(
+    project: Project, registry: Registry
+) -> None:
+    version = project.submit("a")
+    here = Moved(registry, table(BETTER), interrupted=True)
+    with pytest.raises(InterruptedLookError):
+        project.decide(version, here)
+    there = Moved(registry, table(BETTER), processor="another processor")
+    assert project.decide(version, there).decision.opening == 2
+    here.interrupted = False
+    assert project.decide(version, here).decision.opening == 2  # decided is decided
+
+
+@dataclass
+class Moved(Items):
+    """The same items, answered on some kind of machine."""
+
+    processor: str = "a processor"
+
+    def pins(self, dev: ScorePins, policy: Policy) -> ScorePins:
+        numerics = NUMERICS.model_copy(update={"processor": self.processor})
+        return super().pins(dev, policy).model_copy(update={"numerics": numerics})
+
+
 @pytest.mark.parametrize("whose", ["champion", "challenger"])
 def test_a_split_that_examines_on_what_was_learnt_is_refused_before_the_look(
     whose: str, project: Project, better: Items, registry: Registry
@@ -218,10 +298,10 @@ def test_an_open_look_takes_more_votes_and_nothing_else(
     policy = Policy(preference_test="e-value")
     version = project.submit("a")
     few = Items(registry, unvoted(table(BETTER), 5), votes=True)
-    first = project.decide(version, few, policy=policy)
+    first = project.decide(version, few, policy=policy, source="ballots")
     assert first.decision.verdict is Verdict.HOLD
     more = Items(registry, table(EQUAL).model_copy(update={"items": liked()}), votes=True)
-    second = project.decide(version, more, policy=policy)
+    second = project.decide(version, more, policy=policy, source="ballots")
     assert second.decision.opening == first.decision.opening == 1
     assert second.evidence.sealed["preference"].n > first.evidence.sealed["preference"].n
     assert second.evidence.sealed["rougeL"] == first.evidence.sealed["rougeL"]

@@ -53,8 +53,11 @@ class Model:
     # Of each the newest decision: its verdict, at which look, and when that was counted.
     decisions: dict[int, tuple[Verdict, Looked, int]] = field(default_factory=dict)
     won_from: dict[int, int | None] = field(default_factory=dict)
-    won_on: dict[int, int | None] = field(default_factory=dict)  # which eval set; None: by force
-    fell: dict[int, int] = field(default_factory=dict)  # when they were rolled back
+    won_on: dict[int, int | None] = field(default_factory=dict)  # eval set; None: never looked
+    won_at: dict[int, int] = field(default_factory=dict)  # when each was promoted last
+    # Those by which the champion came, when; and what it was at each version's last promotion.
+    standing: list[int] = field(default_factory=list)
+    standing_at: dict[int, list[int]] = field(default_factory=dict)
     forced: set[int] = field(default_factory=set)
     rejected: set[int] = field(default_factory=set)
     deleted: set[int] = field(default_factory=set)
@@ -81,10 +84,13 @@ class Model:
         """Rolled back, and not decided on since at a look on other items."""
         return {
             number
-            for number, when in self.fell.items()
-            if number not in self.decisions
-            or self.decisions[number][2] < when
-            or self.won_on[number] in self.looks[self.decisions[number][1]][2]
+            for number, when in self.won_at.items()
+            if when not in self.standing
+            and (
+                number not in self.decisions
+                or self.decisions[number][2] < when
+                or self.won_on[number] in self.looks[self.decisions[number][1]][2]
+            )
         }
 
     def decide(self, number: int, verdict: Verdict, eval_set: int) -> None:
@@ -106,6 +112,10 @@ class Model:
             self.since.add(eval_set)
         return self.looks[look][0]
 
+    def last_looked(self, number: int) -> int | None:
+        taken = [(when, k.eval_set) for k, (_, when, _) in self.looks.items() if k.number == number]
+        return max(taken)[1] if taken else None
+
     def rotate(self) -> None:
         self.since.clear()
         self.events += 1
@@ -122,10 +132,12 @@ class Model:
         if force:
             self.forced.add(number)
         self.won_from[number] = self.champion
-        self.won_on[number] = None if force or look is None else look.eval_set
-        self.fell.pop(number, None)
+        self.won_on[number] = self.last_looked(number) if force or not look else look.eval_set
         self.aliases[CHAMPION] = number
         self.events += 1
+        self.won_at[number] = self.events
+        self.standing = [*self.standing, self.events]
+        self.standing_at[number] = self.standing
         return True
 
     def rollback(self, to: int | None, expected: int | None) -> bool:
@@ -136,9 +148,7 @@ class Model:
             return False
         if target != self.champion:
             self.events += 1
-            if self.champion is not None:
-                self.fell[self.champion] = self.events
-            self.fell.pop(target, None)
+            self.standing = self.standing_at[target]
             self.aliases[CHAMPION] = target
         return True
 

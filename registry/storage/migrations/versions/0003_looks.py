@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("decoding", sa.String(64), nullable=False),
         sa.Column("scorers", sa.String(64), nullable=False),
         sa.Column("policy", sa.String(64)),
+        sa.Column("numerics", sa.String(64)),
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("budget", sa.Float, nullable=False),
         sa.Column("alpha", sa.Float, nullable=False),
@@ -33,16 +34,18 @@ def upgrade() -> None:
 
 
 def taken(connection: sa.Connection) -> list[dict[str, object]]:
-    """The looks that the events tell of, each with the policy of the decision that came next."""
+    """The looks that the events tell of, each with the policy of the newest decision at it: the
+    newest look of a version before a decision is the one that it was made at.
+    """
     found: list[dict[str, object]] = []
-    open_at: dict[tuple[str, int], list[dict[str, object]]] = {}
+    newest: dict[tuple[str, int], dict[str, object]] = {}
     query = "SELECT record FROM events WHERE kind IN ('open', 'decide') ORDER BY seq"
     for record in connection.execute(sa.text(query)).scalars():
         event = json.loads(record)
         detail, about = event["detail"], (event["family"], event["version"])
         if event["kind"] == "decide":
-            for look in open_at.pop(about, []):
-                look["policy"] = detail["policy"]
+            if about in newest:
+                newest[about]["policy"] = detail["policy"]
             continue
         look = {
             "event": event["seq"],
@@ -52,13 +55,14 @@ def taken(connection: sa.Connection) -> list[dict[str, object]]:
             "decoding": detail["decoding"],
             "scorers": detail["scorers"],
             "policy": None,
+            "numerics": detail.get("numerics"),
             "number": detail["opening"],
         }
         levels = dict(zip(LEVELS, stored_levels(connection, look), strict=True))
         for name in ("budget", "alpha"):
             look[name] = float(detail[name]) if detail.get(name) else levels[name]
         found.append(look)
-        open_at.setdefault(about, []).append(look)
+        newest[about] = look
     return found
 
 
