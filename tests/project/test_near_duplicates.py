@@ -42,6 +42,13 @@ def test_a_composed_and_a_decomposed_accent_are_one() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "again", ["who can b\u200block my l\u00adost card", "\uff57\uff48\uff4f can block my lost card"]
+)
+def test_what_the_eye_does_not_see_makes_no_other_question(again: str) -> None:
+    assert among([again], ["who can block my lost card"]) == [0]
+
+
 def test_scripts_without_spaces_have_words_too() -> None:
     assert among(["如何冻结丢失的银行卡？"], ["如何冻结丢失的银行卡"]) == [0]
     assert among(["如何冻结丢失的银行卡？"], ["转账需要多少手续费呢"]) == []
@@ -64,6 +71,27 @@ def test_an_instruction_before_every_question_makes_no_two_alike_and_hides_nothi
     assert among(told, [f"short and sweet {question}" for question in QUESTIONS]) == list(
         range(len(QUESTIONS))
     )
+
+
+def test_a_system_prompt_longer_than_a_print_hides_nothing() -> None:
+    glossary = " ".join(f"term{i}" for i in range(2 * MOST_WORDS))
+    told = [f"{glossary} {question}" for question in QUESTIONS]
+    assert among(told, QUESTIONS) == list(range(len(QUESTIONS)))
+    assert among(told[:32], told[32:]) == []
+
+
+def test_templates_make_no_two_of_their_questions_alike() -> None:
+    templates = ["how do i {} in the app", "what does it cost to {} abroad", "who may {} for me"]
+    asked = [template.format(topic) for topic in TOPICS for template in templates]
+    assert among(asked[:40], asked[60:]) == []
+
+
+def test_whoever_adds_words_has_not_made_another_question() -> None:
+    asked = WordPrints.of(["who can block my lost card"])
+    longer = WordPrints.of(["ticket one two three four five who can block my lost card thanks"])
+    assert near_duplicates_among(longer, asked) == []
+    assert near_duplicates_among(longer, asked, contained=True) == [0]
+    assert near_duplicates_among(asked, longer, contained=True) == [0]
 
 
 def test_questions_under_one_instruction_stay_families_of_their_own() -> None:

@@ -10,7 +10,7 @@ from incumbent.verbs.verify import verify_registry
 from project.canonical import digest_bytes
 from project.records.adapters import AdapterVersion
 from project.records.events import Promotion, PromptReference
-from project.records.scores import Decision
+from project.records.scores import Decision, Evidence, Usage, Verdict
 from registry.audit import problems
 from registry.garbage import collect
 from registry.storage.database import writing
@@ -83,6 +83,41 @@ def test_a_decision_at_another_look_than_was_counted_is_found(
         looked._append(connection, 3, made, "look 2 is as good as any")
     (problem,) = problems(looked)
     assert told in problem
+
+
+def test_a_promotion_on_a_decision_that_does_not_promote_is_found(
+    registry: Registry, tmp_path: Path
+) -> None:
+    """A writer adds the event and moves the alias, by hand; nobody marked it as forced."""
+    first = win(registry, "first", tmp_path)
+    held = decide(registry, submit(registry, "second", tmp_path), Verdict.HOLD)
+    made = registry.decision_made(held.number)
+    won = registry.newest_event(first.number, "promote")
+    assert made is not None
+    assert won is not None
+    forged = won.told(Promotion).model_copy(
+        update={"displaced": first.number, "decision": made.decision, "look": made.look}
+    )
+    with writing(registry.engine) as connection:
+        registry._move(connection, "champion", held.number)
+        registry._append(connection, held.number, forged, "it won")
+    (problem,) = problems(registry)
+    assert "it promotes, not by force, on a decision that says HOLD" in problem
+    with writing(registry.engine) as connection:
+        registry._append(connection, first.number, forged, "it won again")
+    assert any("names no decision on this version" in problem for problem in problems(registry))
+
+
+def test_a_second_measurement_at_a_look_is_found(looked: Registry) -> None:
+    honest = looked.decision_made(3)
+    assert honest is not None
+    evidence = looked.artifacts.get_record(Evidence, honest.evidence)
+    other = evidence.model_copy(update={"usage": {"champion": Usage(prompt=1, answer=1)}})
+    with writing(looked.engine) as connection:
+        changes = {"evidence": looked.artifacts.put_record(other)}
+        looked._append(connection, 3, honest.model_copy(update=changes), "measured again")
+    (problem,) = problems(looked)
+    assert "it rests on a second measurement at its look" in problem
 
 
 def test_a_promotion_whose_decision_is_gone_is_told_of_once(looked: Registry) -> None:
