@@ -340,8 +340,17 @@ def splits_unused_rows(project: Project) -> bool:
 
 
 def rotates(project: Project) -> bool:
-    """HONEST: takes 200 rows that were never items every 20 nights, 1,000 rows in all"""
-    return tries_splits(project, disjoint(ITEMS))
+    """HONEST: every 20 nights a person rotates to 200 rows that were never items, 1,000 in all"""
+
+    def rotated() -> Iterator[Split]:
+        before = None
+        for split in disjoint(ITEMS):
+            if before not in (None, split):
+                project.registry.record_rotation("sealed", ITEMS, "known by heart")
+            before = split
+            yield split
+
+    return tries_splits(project, rotated())
 
 
 def takes_small_sets(project: Project) -> bool:

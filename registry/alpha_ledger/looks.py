@@ -146,7 +146,12 @@ def sets_with_most(
     """The sets that together have most of the items, the same or nearly so; none if they do not."""
     items, same, alike = set(sealed.items.items), set[Digest](), set[int]()
     there: set[Digest] = set()
+    if sealed.items.digest in newest:
+        there.add(sealed.items.digest)
+        same.update(items)
     for digest, look in newest.items():
+        if digest in there:
+            continue
         kept = items.intersection(artifacts.get_record(EvalSet, digest).items)
         # The first looks kept no prompts.
         theirs = artifacts.get_record(WordPrints, look.prompts) if look.prompts else None
