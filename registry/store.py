@@ -24,18 +24,19 @@ from project.records.events import (
     Signing,
     Submission,
 )
-from project.records.record import Digest, Record, short
-from project.records.scores import Decision, Evidence, ScorePins, Verdict
+from project.records.record import Digest, Record
+from project.records.scores import Decision, Evidence, ScorePins
 from project.times import stamp
 from registry.alpha_ledger import looks
 from registry.alpha_ledger.looks import CountedLook, SealedSet
+from registry.decision_checks import look_of, refuse_second_measurement, winning
 from registry.reader import RegistryReader
 from registry.registry_settings import NAME
 from registry.release import refuse_changed, refuse_moved, release
 from registry.signing import signatures
 from registry.state import CHAMPION
 from registry.storage.database import writing
-from registry.storage.event_chain import append, events_of, tip
+from registry.storage.event_chain import append, tip
 from registry.storage.tables import aliases, versions
 from registry.tenure import reference
 
@@ -172,12 +173,10 @@ class Registry(RegistryReader):
         self.roles.require("submit", self.actor)
         own = self.version(number).adapter.files
         with writing(self.engine) as connection:
-            look = self._look_of(connection, decision, policy)
-            if look and decision.pins and decision.pins.challenger != own:
-                raise IncumbentError(f"the decision is about another adapter than version {number}")
+            look = look_of(connection, decision, own)
             if look:
                 looks.note_policy(connection, look, policy.digest)
-                self._refuse_second_measurement(connection, number, look, evidence)
+                refuse_second_measurement(self, connection, number, look, evidence)
             made = DecisionMade(
                 decision=decision.digest,
                 evidence=evidence.digest,
@@ -218,7 +217,7 @@ class Registry(RegistryReader):
                 return version
             decided = self.newest_on(connection, "decide", number)
             made = decided.told(DecisionMade) if decided else None
-            decision = None if force else self._winning(connection, version, champion, made)
+            decision = None if force else winning(self, connection, version, champion, made)
             signatures.refuse_stale(signed, version, self.submitted(number), made, self.keys)
             promotion = Promotion(
                 displaced=champion,
@@ -382,83 +381,11 @@ class Registry(RegistryReader):
             reason = "signed on submission" if statement.decision is None else "signed as decided"
             self.sign(number, self.keys.private, reason)
 
-    def _look_of(
-        self, connection: Connection, decision: Decision, policy: Record
-    ) -> CountedLook | None:
-        """The look that a decision was made at. Raises IncumbentError unless it was counted so."""
-        if decision.opening is None:
-            return None
-        pins = decision.pins
-        look = looks.find_look(connection, pins, policy.digest) if pins else None
-        if look is None or (look.number, look.budget) != (decision.opening, decision.budget):
-            raise IncumbentError(
-                f"this decision was made at look {decision.opening}, and the ledger has "
-                f"{f'look {look.number}' if look else 'no look'} for it: nothing was kept"
-            )
-        return look
-
-    def _refuse_second_measurement(
-        self, connection: Connection, number: int, look: CountedLook, evidence: Evidence
-    ) -> None:
-        """Raise IncumbentError unless evidence is what was measured at this look before, votes that
-        came in since aside: two machines may have been at it at once, and the first one counts.
-        """
-        for event in events_of(connection, self.family, number):
-            if isinstance(event.detail, DecisionMade) and event.detail.look == look.event:
-                before = self.artifacts.get_record(Evidence, event.detail.evidence)
-                if before.without_votes != evidence.without_votes:
-                    raise IncumbentError(
-                        f"look {look.number} was measured already, and its evidence stays: run "
-                        "`incumbent submit` again"
-                    )
-                return
-
-    def _winning(
-        self,
-        connection: Connection,
-        version: AdapterVersion,
-        champion: int | None,
-        made: DecisionMade | None,
-    ) -> Decision:
-        """The decision by which a version replaces this champion. Raises IncumbentError without."""
-        if made is None:
-            raise IncumbentError(f"{version.label} was never decided on: run `incumbent submit`")
-        if rejected := self.newest_on(connection, "reject", version.number):
-            raise IncumbentError(
-                f"{version.label} was rejected by {rejected.actor}: {rejected.reason}"
-            )
-        if self.fallen_on(connection, version.number):
-            raise IncumbentError(
-                f"{version.label} was rolled back; what was measured on the same items does not "
-                f"bring it back, `incumbent rollback --to {version.number}` does"
-            )
-        decision = self.artifacts.get_record(Decision, made.decision)
-        beaten = self.version(champion).adapter.files if champion else None
-        self._check(version, decision, beaten)
-        return decision
-
     def _counts_from(self, connection: Connection, number: int, by: str) -> int:
         """The regression baseline once this version is champion: what the budget counts from."""
         if by == "person":
             return number
         return reference(connection, self.family) or number
-
-    def _check(self, version: AdapterVersion, decision: Decision, champion: Digest | None) -> None:
-        """Raise IncumbentError unless the decision is about this version against this champion."""
-        if decision.verdict is not Verdict.PROMOTE:
-            raise IncumbentError(f"{version.label} may not be promoted: {decision}")
-        pins = decision.pins
-        if pins is None or pins.challenger != version.adapter.files:
-            raise IncumbentError(f"the decision on {version.label} is about another adapter")
-        if pins.base != version.adapter.base.weights:
-            raise IncumbentError(f"the decision on {version.label} is about another base model")
-        if pins.champion != champion:
-            raise IncumbentError(
-                f"{version.label} was compared with adapter {short(pins.champion)}, but the "
-                f"champion is {short(champion)} now: run `dvc repro` and `incumbent submit` again"
-            )
-        # Its evidence must still be there whole, or nobody could make the decision again.
-        self.artifacts.get(decision.evidence)
 
     def _refuse_deleted(self, version: AdapterVersion) -> None:
         if self.deleted(version.number):

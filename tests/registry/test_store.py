@@ -418,6 +418,7 @@ def test_a_decision_is_kept_only_with_the_look_that_was_counted_for_it(
         version.number, evidence.pins, SEALED, policy=policy.digest, alpha=policy.alpha
     )
     assert look.number == 11
+    decision = decision.model_copy(update={"policy": policy.digest})
     with pytest.raises(IncumbentError, match="the ledger has look 11 for it"):
         registry.record_decision(version.number, decision, evidence, policy)
     assert registry.decision(version.number) is None

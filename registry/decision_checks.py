@@ -1,0 +1,93 @@
+"""What is asked of a decision before it is kept, and before a version is promoted by it."""
+
+from sqlalchemy import Connection
+
+from project.errors import IncumbentError
+from project.records.adapters import AdapterVersion
+from project.records.events import DecisionMade
+from project.records.record import Digest, short
+from project.records.scores import Decision, Evidence, Verdict
+from registry.alpha_ledger.looks import CountedLook, find_look
+from registry.reader import RegistryReader
+from registry.storage.event_chain import events_of
+
+
+def look_of(connection: Connection, decision: Decision, adapter: Digest) -> CountedLook | None:
+    """The look that a decision on an adapter was made at; None: it was made without one.
+
+    Raises IncumbentError unless that look was counted so.
+    """
+    if decision.opening is None:
+        return None
+    pins = decision.pins
+    if pins is None or pins.challenger != adapter:
+        raise IncumbentError("the decision is about another adapter than the version's")
+    look = find_look(connection, pins, decision.policy)
+    if look is None or (look.number, look.budget) != (decision.opening, decision.budget):
+        raise IncumbentError(
+            f"this decision was made at look {decision.opening}, and the ledger has "
+            f"{f'look {look.number}' if look else 'no look'} for it: nothing was kept"
+        )
+    return look
+
+
+def refuse_second_measurement(
+    registry: RegistryReader,
+    connection: Connection,
+    number: int,
+    look: CountedLook,
+    evidence: Evidence,
+) -> None:
+    """Raise IncumbentError unless evidence is what was measured at this look before, votes that
+    came in since aside: two machines may have been at it at once, and the first one counts.
+    """
+    for event in events_of(connection, registry.family, number):
+        if isinstance(event.detail, DecisionMade) and event.detail.look == look.event:
+            before = registry.artifacts.get_record(Evidence, event.detail.evidence)
+            if before.without_votes != evidence.without_votes:
+                raise IncumbentError(
+                    f"look {look.number} was measured already, and its evidence stays: run "
+                    "`incumbent submit` again"
+                )
+            return
+
+
+def winning(
+    registry: RegistryReader,
+    connection: Connection,
+    version: AdapterVersion,
+    champion: int | None,
+    made: DecisionMade | None,
+) -> Decision:
+    """The decision by which a version replaces this champion. Raises IncumbentError without."""
+    if made is None:
+        raise IncumbentError(f"{version.label} was never decided on: run `incumbent submit`")
+    if rejected := registry.newest_on(connection, "reject", version.number):
+        raise IncumbentError(f"{version.label} was rejected by {rejected.actor}: {rejected.reason}")
+    if registry.fallen_on(connection, version.number):
+        raise IncumbentError(
+            f"{version.label} was rolled back; what was measured on the same items does not "
+            f"bring it back, `incumbent rollback --to {version.number}` does"
+        )
+    decision = registry.artifacts.get_record(Decision, made.decision)
+    beaten = registry.version(champion).adapter.files if champion else None
+    refuse_unfit(version, decision, beaten)
+    # Its evidence must still be there whole, or nobody could make the decision again.
+    registry.artifacts.get(decision.evidence)
+    return decision
+
+
+def refuse_unfit(version: AdapterVersion, decision: Decision, champion: Digest | None) -> None:
+    """Raise IncumbentError unless a decision promotes this version over this champion."""
+    if decision.verdict is not Verdict.PROMOTE:
+        raise IncumbentError(f"{version.label} may not be promoted: {decision}")
+    pins = decision.pins
+    if pins is None or pins.challenger != version.adapter.files:
+        raise IncumbentError(f"the decision on {version.label} is about another adapter")
+    if pins.base != version.adapter.base.weights:
+        raise IncumbentError(f"the decision on {version.label} is about another base model")
+    if pins.champion != champion:
+        raise IncumbentError(
+            f"{version.label} was compared with adapter {short(pins.champion)}, but the "
+            f"champion is {short(champion)} now: run `dvc repro` and `incumbent submit` again"
+        )
