@@ -62,15 +62,25 @@ BASE = ModelPin(
 
 @dataclass(frozen=True)
 class Contestant:
-    """A system with its luck on all rows and on the dev items; `effect` is what it truly gains on
-    the champion of its night.
+    """A system with its luck on the dev items and, drawn when somebody asks, on all rows; `effect`
+    is what it truly gains on the champion of its night.
     """
 
     name: str
-    rows: Array
+    seed: int
     dev: Array
     effect: Array
-    pairings: tuple[Pairing, Pairing]
+    dev_pairing: Pairing
+    again: Array | None = None  # its luck on all rows in another measurement
+
+    @cached_property
+    def rows(self) -> Array:
+        drawn = np.random.default_rng([self.seed, 0])
+        return luck(drawn, len(prompts())) if self.again is None else self.again
+
+    @cached_property
+    def pairing(self) -> Pairing:
+        return Pairing.draw(np.random.default_rng([self.seed, 1]), len(prompts()))
 
 
 @cache
@@ -158,15 +168,12 @@ class Project:
         return Registry(self.folder / "registry", family, actor="adversary")
 
     def challenger(self, effect: Array | None = None) -> Contestant:
-        def pairing(n: int) -> Pairing:
-            return Pairing.draw(self.rng, n)
-
         return Contestant(
             name=f"adapter-{next(self.numbers)}",
-            rows=luck(self.rng, len(prompts())),
+            seed=int(self.rng.integers(2**32)),
             dev=luck(self.rng, ITEMS),
             effect=self.equal if effect is None else effect,
-            pairings=(pairing(len(prompts())), pairing(ITEMS)),
+            dev_pairing=Pairing.draw(self.rng, ITEMS),
         )
 
     def qualifying(self) -> Contestant:
@@ -177,14 +184,14 @@ class Project:
         """The same one measured again: that share of its luck on all rows is another."""
         drawn = luck(self.rng, len(prompts()))
         rows = np.sqrt(1 - share) * contestant.rows + np.sqrt(share) * drawn
-        return replace(contestant, rows=rows)
+        return replace(contestant, again=rows)
 
     # --- what everybody may do ------------------------------------------------------------------
 
     def on_dev(self, challenger: Contestant, policy: Policy = STRICT) -> Evidence:
         """Evidence on dev, without the pins."""
         d = differences(
-            self.champion.dev, challenger.dev, challenger.effect, challenger.pairings[1]
+            self.champion.dev, challenger.dev, challenger.effect, challenger.dev_pairing
         )
         dev = measured(d, policy)
         return Evidence(pins=None, policy=policy.digest, dev=dev, sealed={}, slices={})
@@ -233,7 +240,7 @@ class Project:
         return Adapter(files=files, base=BASE, recipe="c" * 64, dataset="d" * 64), folder
 
     def on_sealed(self, challenger: Contestant) -> Array:
-        at, pairing = self.split.sealed, challenger.pairings[0]
+        at, pairing = self.split.sealed, challenger.pairing
         items = Pairing(equal=pairing.equal[at], gain=pairing.gain[at])
         return differences(self.champion.rows[at], challenger.rows[at], challenger.effect, items)
 
