@@ -125,7 +125,8 @@ class Project:
 
     def answered(self) -> set[str]:
         """What is in the cache of answers."""
-        return {path.name for path in (self.folder / ".incumbent" / "answers").glob("*/*.jsonl")}
+        cache = self.folder / ".incumbent" / "answers"
+        return {str(path.relative_to(cache)) for path in cache.glob("*/*.jsonl")}
 
     def killed(self, seconds: float, *command: str) -> None:
         """Start a command, and kill it and all that it started after some seconds."""
