@@ -126,7 +126,7 @@ def related_sets(
         own,
         *recorded,
         *sets_since_rotation(connection, family),
-        *(sets_with_most(artifacts, sealed, newest)),
+        *sets_with_most(artifacts, sealed, newest),
     }
 
 
@@ -143,14 +143,13 @@ def sets_since_rotation(connection: Connection, family: str) -> list[Digest]:
 def sets_with_most(
     artifacts: Artifacts, sealed: SealedSet, newest: Mapping[Digest, LookTaken]
 ) -> set[Digest]:
-    """The sets that together have most of the items, the same or nearly so; none if they do not."""
+    """The other sets that together have most of the items, the same or nearly so; none if they do
+    not.
+    """
     items, same, alike = set(sealed.items.items), set[Digest](), set[int]()
     there: set[Digest] = set()
-    if sealed.items.digest in newest:
-        there.add(sealed.items.digest)
-        same.update(items)
     for digest, look in newest.items():
-        if digest in there:
+        if digest == sealed.items.digest:
             continue
         kept = items.intersection(artifacts.get_record(EvalSet, digest).items)
         # The first looks kept no prompts.

@@ -296,6 +296,15 @@ def test_a_set_is_fresh_once_a_person_recorded_that_the_old_items_left(
     assert lookers.look("6", items(0, 10)).number == 4  # what was looked at is never fresh again
 
 
+def test_another_familys_set_with_one_item_of_ours_counts_for_itself(
+    lookers: Lookers, make_adapter: Make, tmp_path: Path
+) -> None:
+    lookers.look("1", items(0, 10))
+    with Registry(tmp_path / "registry", "other") as other:
+        theirs = Lookers(other, make_adapter)
+        assert [theirs.look(name, items(9, 10)).number for name in "abc"] == [1, 2, 3]
+
+
 def test_a_set_of_what_others_had_is_no_fresh_one(lookers: Lookers, registry: Registry) -> None:
     """Each of three sets has a third of it, and none has half."""
     for name, first in (("1", 0), ("2", 100), ("3", 200)):
