@@ -13,7 +13,7 @@ from evaluation.preference.ballot_files import read_ballots
 from evaluation.preference.calibration import calibrate, calibrate_reviewers
 from evaluation.preference.preference_pairs import PREFERENCES, allowed, pairs, part, read_pairs
 from evaluation.preference.preference_sources import judge_of
-from project.canonical import digest_json
+from project.canonical import digest_folder, digest_json
 from project.errors import InputError
 from project.files import staged_folder
 from project.model_pins import pinned_folder
@@ -27,18 +27,18 @@ from project.settings import PARAMS, load
 
 class PairSource(Record):
     """What the folder of stage `reward` is for. With the settings it decides what is preferred,
-    whatever the last bits of the weights are on another kind of machine.
+    whatever the last bits of answers and weights are on another kind of machine.
     """
 
     source: str
-    pairs: Digest | None = None  # that the reward model learns from
+    made_of: Digest | None = None  # of all that the reward model is made of
 
 
 def main() -> None:
     params = load(PreferenceParams)
     with staged_folder(REWARD) as draft:
         learnt = train(params.reward, draft) if params.source == "reward" else None
-        PairSource(source=params.source, pairs=learnt).write(draft / PAIR_SOURCE.name)
+        PairSource(source=params.source, made_of=learnt).write(draft / PAIR_SOURCE.name)
     calibration = calibrate_source(params)
     calibration.write(CALIBRATION)
     print(f"preference by {calibration}")
@@ -49,7 +49,7 @@ def main() -> None:
 def train(params: RewardParams, folder: Path) -> Digest:
     """Train the reward model on the training rows' pairs and on those of datasets/preferences.
 
-    Returns the digest of these pairs.
+    Returns the digest of what it was made of.
     """
     # Imported here so that the other sources do not wait for torch and TRL.
     from evaluation.preference.reward_training import train_reward
@@ -68,7 +68,9 @@ def train(params: RewardParams, folder: Path) -> Digest:
         f"({len(given) - len(further)} left out: an eval item has their prompt, or their answers "
         "are equal)"
     )
-    return digest_json([pair.model_dump(mode="json") for pair in (*made, *further)])
+    asked = [record.model_dump(mode="json") for record in (*learnt, *further)]
+    start = digest_folder(starting_point(params))
+    return digest_json([asked, ModelPin.read(BASE).digest, load(Decoding).digest, start])
 
 
 def calibrate_source(params: PreferenceParams) -> Calibration:

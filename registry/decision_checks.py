@@ -1,5 +1,7 @@
 """What is asked of a decision before it is kept, and before a version is promoted by it."""
 
+from itertools import chain
+
 from sqlalchemy import Connection
 
 from project.errors import IncumbentError
@@ -34,14 +36,17 @@ def look_of(connection: Connection, decision: Decision, adapter: Digest) -> Coun
 def refuse_second_measurement(
     registry: RegistryReader,
     connection: Connection,
-    number: int,
+    adapter: Digest,
     look: CountedLook,
     evidence: Evidence,
 ) -> None:
     """Raise IncumbentError unless evidence is what was measured at this look before, votes that
-    came in since aside: two machines may have been at it at once, and the first one counts.
+    came in since aside: two machines may have been at it at once, and the first one counts. The
+    adapter may have been at it in another family.
     """
-    for event in events_of(connection, registry.family, number):
+    for event in chain.from_iterable(
+        events_of(connection, family, number) for family, number in registry.copies(adapter)
+    ):
         if isinstance(event.detail, DecisionMade) and event.detail.look == look.event:
             before = registry.artifacts.get_record(Evidence, event.detail.evidence)
             if before.without_votes != evidence.without_votes:

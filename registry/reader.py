@@ -192,15 +192,23 @@ class RegistryReader:
         with self.engine.connect() as connection:
             return looks.find_look(connection, pins, policy)
 
-    def decision_at(self, number: int, pins: ScorePins, policy: Digest) -> Decision | None:
-        """The newest decision on a version that was made at the look of this measurement."""
+    def decision_at(self, pins: ScorePins, policy: Digest) -> Decision | None:
+        """The newest decision that was made at the look of this measurement, in any family."""
         same = looks.measurement(pins)
-        for event in reversed(self.history(number, "decide")):
-            decision = self.artifacts.get_record(Decision, event.told(DecisionMade).decision)
-            known = decision.opening is not None and decision.policy == policy
-            if known and decision.pins and looks.measurement(decision.pins) == same:
-                return decision
+        for family, number in self.copies(pins.challenger):
+            for event in reversed(self._of(family).history(number, "decide")):
+                decision = self.artifacts.get_record(Decision, event.told(DecisionMade).decision)
+                known = decision.opening is not None and decision.policy == policy
+                if known and decision.pins and looks.measurement(decision.pins) == same:
+                    return decision
         return None
+
+    def copies(self, adapter: Digest) -> list[tuple[str, int]]:
+        """What an adapter is in each family: the family, and the version's number; ours first."""
+        query = select(versions.c.family, versions.c.number).where(versions.c.adapter == adapter)
+        with self.engine.connect() as connection:
+            found = [(row.family, row.number) for row in connection.execute(query)]
+        return sorted(found, key=lambda copy: (copy[0] != self.family, copy))
 
     def trained_on(self, adapter: Digest | None) -> WordPrints | None:
         """The prompts of the rows that an adapter was trained on, and those that it was trained
@@ -208,15 +216,15 @@ class RegistryReader:
         """
         found: list[tuple[int, ...]] = []
         while adapter is not None:
-            query = select(versions.c.record).where(versions.c.adapter == adapter)
-            own = self._read(AdapterVersion, query)
-            submitted = [self._of(v.family).newest_event(v.number, "submit") for v in own]
+            own = [(self._of(family), number) for family, number in self.copies(adapter)]
+            submitted = [reader.newest_event(number, "submit") for reader, number in own]
             rows = {event.told(Submission).trained_on for event in submitted if event} - {None}
             if not rows:
                 return None
             for digest in sorted(filter(None, rows)):
                 found += self.artifacts.get_record(WordPrints, digest).texts
-            adapter = own[0].adapter.parent
+            reader, number = own[0]
+            adapter = reader.version(number).adapter.parent
         return WordPrints(version=VERSION, texts=tuple(found))
 
     def comes_back_at(self, number: int, sealed: SealedSet) -> bool:
@@ -225,7 +233,8 @@ class RegistryReader:
             lost = tenure.fallen(connection, self.family, number)
             if lost is None:
                 return True
-            related = looks.related_sets(connection, self.artifacts, self.family, sealed)
+            newest = looks.newest_looks(connection)
+            related = looks.related_sets(connection, self.artifacts, self.family, sealed, newest)
             return self._won_on(connection, lost) not in related
 
     def rolled_back(self, number: int) -> bool:

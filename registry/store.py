@@ -176,7 +176,7 @@ class Registry(RegistryReader):
             look = look_of(connection, decision, own)
             if look:
                 looks.note_policy(connection, look, policy.digest)
-                refuse_second_measurement(self, connection, number, look, evidence)
+                refuse_second_measurement(self, connection, own, look, evidence)
             made = DecisionMade(
                 decision=decision.digest,
                 evidence=evidence.digest,

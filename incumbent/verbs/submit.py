@@ -168,7 +168,7 @@ def decide(
         return stays
     assert dev.pins is not None, "the pipeline pins what it measures"
     pins = sealed.pins(dev.pins, policy)
-    earlier = registry.decision_at(version.number, pins, policy.digest)
+    earlier = registry.decision_at(pins, policy.digest)
     before = evidence_of(registry, earlier) if earlier else None
     if earlier and earlier.pins:
         pins = earlier.pins  # of the machine that it was measured on

@@ -93,6 +93,8 @@ class LookTaken(Detail):
     scorers: Digest
     numerics: Annotated[Digest | None, LATER] = None
     policy: Annotated[Digest | None, LATER] = None
+    # The least alpha that a policy had at a look at these items; as the floats below.
+    asked: Annotated[str | None, LATER] = None
     opening: int  # the look's number
     # Floats as repr has them, which gives them back to the bit.
     budget: Annotated[str | None, LATER] = None

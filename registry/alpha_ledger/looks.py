@@ -77,9 +77,13 @@ def plan_look(
     sealed: SealedSet,
 ) -> LookTaken:
     """A family's next look at this eval set, as its event tells of it; `alpha` is the policy's."""
-    related = related_sets(connection, artifacts, family, sealed)
+    newest = newest_looks(connection)
+    related = related_sets(connection, artifacts, family, sealed, newest)
     before = champion_looks(connection, artifacts, family, related)
-    look = next_look(before, pins.champion, alpha)
+    asked = [float(look.asked) for name, look in newest.items() if name in related and look.asked]
+    least = min([alpha, *asked])  # a policy that asks for less came after these items were seen
+    look = next_look(before, pins.champion, least)
+    look = look.at_most(least) if least < alpha else look
     return LookTaken(
         **pins.model_dump(exclude={"numerics"}),
         numerics=numerics_of(pins),
@@ -87,6 +91,7 @@ def plan_look(
         near_duplicates=VERSION,
         continues=tuple(sorted(related - {pins.eval_set})),
         policy=policy,
+        asked=repr(least),
         opening=look.number,
         budget=repr(look.budget),
         alpha=repr(look.level(alpha)),
@@ -112,15 +117,19 @@ def row_of(event: Event) -> dict[str, Any]:
 
 
 def related_sets(
-    connection: Connection, artifacts: Artifacts, family: str, sealed: SealedSet
+    connection: Connection,
+    artifacts: Artifacts,
+    family: str,
+    sealed: SealedSet,
+    newest: Mapping[Digest, LookTaken],
 ) -> set[Digest]:
-    """The eval sets whose looks count here too.
+    """The eval sets whose looks count here too, given the newest look at each.
 
     A set is fresh where most of its items were in none that was looked at, and where it is the
     family's first one, or a person recorded that the items before it left. What counted at an
     earlier look at these very items counts for ever, whatever a newer rule says of them.
     """
-    own, newest = sealed.items.digest, newest_looks(connection)
+    own = sealed.items.digest
     recorded = (newest[own].continues or ()) if own in newest else ()
     return {
         own,

@@ -31,6 +31,12 @@ class Look(Record):
         """At what level the look is judged: never at more than alpha, whatever was earned."""
         return min(alpha, alpha_at(self.budget, self.number))
 
+    def at_most(self, level: float) -> "Look":
+        """The same look, judged at no more than a level."""
+        if alpha_at(self.budget, self.number) <= level:
+            return self
+        return Look(number=self.number, budget=level * (pi * self.number) ** 2 / 6)
+
 
 def alpha_at(budget: float, look: int) -> float:
     """The k-th look's share: 6·budget/(π²k²), which sums to the budget over all k."""
@@ -46,11 +52,14 @@ def next_look(looks: Sequence[ChampionLooks], champion: Digest | None, alpha: fl
     Stine 2008, J. R. Stat. Soc. B 70), by which E[false promotions] ≤ alpha · (E[promotions] + 1).
     When a rollback takes back what was spent already, next to nothing is left: the set is worn out.
     A budget never grows between two looks of one champion, so no policy that is chosen after a
-    look has more to spend.
+    look has more to spend; and no look spends more than all looks together have left, so champions
+    that take turns do not either.
     """
     others = [look for look in looks if look.champion != champion]
     earned = alpha * (1 + sum(look.promoted for look in others))
     budget = max(earned - sum(look.spent for look in others), LEAST * alpha)
     own = [look for look in looks if look.champion == champion]
-    before = [look.budget for look in own if look.budget is not None]
-    return Look(number=sum(look.count for look in own) + 1, budget=min([budget, *before]))
+    budget = min([budget, *(look.budget for look in own if look.budget is not None)])
+    taken = Look(number=sum(look.count for look in own) + 1, budget=budget)
+    left = alpha * (1 + sum(look.promoted for look in looks)) - sum(look.spent for look in looks)
+    return taken.at_most(max(left, alpha_at(LEAST * alpha, taken.number)))

@@ -215,6 +215,17 @@ def test_of_two_that_measure_at_once_the_first_one_counts(
     assert len(registry.history(kind="open")) == 1
 
 
+def test_the_same_look_in_another_family_is_not_measured_again(
+    project: Project, better: Items, registry: Registry, make_adapter: Make
+) -> None:
+    first = project.decide(project.submit("a"), Items(registry, table(EQUAL)))
+    with Registry(Path("registry"), "other") as other:
+        elsewhere = Project(other, make_adapter)
+        again = elsewhere.decide(elsewhere.submit("a"), better)
+    assert better.counted == []
+    assert (again.evidence, again.decision.opening) == (first.evidence, 1)
+
+
 def test_a_version_that_a_person_rejected_takes_no_look(project: Project, better: Items) -> None:
     version = project.submit("a")
     project.registry.reject(version.number, "impolite")

@@ -50,3 +50,22 @@ def test_no_look_is_judged_at_more_than_alpha() -> None:
 def test_a_budget_does_not_grow_between_two_looks_of_a_champion() -> None:
     before = [ChampionLooks(champion="a", count=3, promoted=0, spent=0.03, budget=0.04)]
     assert next_look(before, "a", 0.49) == Look(number=4, budget=0.04)
+
+
+def test_champions_that_take_turns_spend_no_more_together() -> None:
+    taken: dict[str, list[Look]] = {"a": [], "b": []}
+
+    def summed(champion: str) -> ChampionLooks:
+        own = taken[champion]
+        return ChampionLooks(
+            champion=champion,
+            count=len(own),
+            promoted=0,
+            spent=sum(look.level(0.05) for look in own),
+            budget=min((look.budget for look in own), default=None),
+        )
+
+    for turn in range(400):
+        champion = "ab"[turn % 2]
+        taken[champion].append(next_look([summed("a"), summed("b")], champion, 0.05))
+    assert sum(look.level(0.05) for own in taken.values() for look in own) <= 0.0501

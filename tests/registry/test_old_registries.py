@@ -78,7 +78,7 @@ def test_what_was_rolled_back_stays_so_under_a_newer_rule(place: Place) -> None:
         policy = registry.artifacts.get_record(Policy, stored.policy)
         look = registry.look(stored.pins, policy.digest)
         assert look is not None
-        assert registry.decision_at(2, stored.pins, policy.digest) == stored
+        assert registry.decision_at(stored.pins, policy.digest) == stored
         registry.record_decision(
             2, rule(evidence, policy, look.number, look.budget), evidence, policy
         )
