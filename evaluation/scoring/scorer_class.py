@@ -77,9 +77,9 @@ def options_of(kind: type[Any]) -> list[str]:
     return [p.name for p in own if p.name not in common and p.kind not in VARIADIC]
 
 
-def files(choice: MetricChoice, kind: type[Any]) -> list[Path]:
+def files(choice: MetricChoice, at: int) -> list[Path]:
     """The files that decide what a scorer gives: a user's own code, and those that options name."""
-    code = [] if choice.metric in SCORERS else [Path(inspect.getfile(kind))]
+    code = [] if choice.metric in SCORERS else [Path(inspect.getfile(class_of(choice, at)))]
     return code + named_files(choice)
 
 

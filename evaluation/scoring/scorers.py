@@ -12,7 +12,7 @@ import numpy as np
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer
 from evaluation.scoring.built_in import COLUMNS, better_by
-from evaluation.scoring.scorer_class import class_of, files, instance, misfit
+from evaluation.scoring.scorer_class import files, instance, misfit
 from project.canonical import digest_file, digest_json
 from project.errors import IncumbentError, InputError
 from project.records.data import Row
@@ -73,8 +73,8 @@ def scorers_digest(params: ScoringParams) -> Digest:
     """
     return digest_json(
         [
-            [choice.model_dump(), [digest_file(file) for file in files(choice, kind)]]
-            for choice, kind in ((c, class_of(c, at)) for at, c in enumerate(params.metrics))
+            [choice.model_dump(), [digest_file(file) for file in files(choice, at)]]
+            for at, choice in enumerate(params.metrics)
         ]
     )
 
