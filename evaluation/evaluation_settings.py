@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from project.canonical import digest_json
 from project.records.record import LATER
 from project.settings import Settings
 
@@ -142,6 +143,14 @@ class PreferenceParams(Settings):
     # An item counts by its first so many ballots, and not before it has them; null: by all that it
     # has. A policy with `preference_test: e-value` needs a number, set before the first look.
     votes: Annotated[Votes | None, LATER] = None
+
+    @property
+    def identity(self) -> str:
+        """The digest of what decides a preference: not how patiently a judge is asked, and by whose
+        key.
+        """
+        aside = {"concurrency", "timeout_s", "retries", "key_variable"}
+        return digest_json(self.model_dump(mode="json", exclude={"judge": aside}))
 
     @model_validator(mode="after")
     def the_source_is_described(self) -> Self:

@@ -136,7 +136,7 @@ def eval_set_of(rows: Sequence[Row]) -> EvalSet:
 
 def pins(eval_set: EvalSet) -> ScorePins:
     """What the scores are measured with. The scorers' digest is of the preference's source too."""
-    embedder, preference = ModelPin.read(EMBEDDER).digest, load(PreferenceParams).digest
+    embedder, preference = ModelPin.read(EMBEDDER).digest, load(PreferenceParams).identity
     scorers = [scorers_digest(load(ScoringParams)), embedder, preference, digest_file(PAIR_SOURCE)]
     return ScorePins(
         eval_set=eval_set.digest,

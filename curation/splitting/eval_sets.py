@@ -1,12 +1,14 @@
 """The record of what changed the eval sets: which rows were accepted, which items left, and why."""
 
-from collections.abc import Iterable
+import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
-from project.files import write_bytes
+from project.files import home, make_folder, write_bytes
 from project.records.data import Split
 from project.records.record import Record, invalid, read_input
 from project.times import moment
@@ -66,8 +68,21 @@ def parse(line: bytes, path: Path, number: int) -> Extension | Rotation:
         raise invalid(error, path, number) from None
 
 
+@contextmanager
+def changing() -> Iterator[None]:
+    """Hold the record for whoever reads it, decides, and adds a change; others wait meanwhile."""
+    lock = home() / "eval_sets.lock"
+    make_folder(lock.parent)
+    with lock.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # until it is closed
+        yield
+
+
 def append_change(change: Extension | Rotation, path: Path = EVAL_SETS) -> None:
-    """Add a change behind the others, whole or not at all. Raises InputError as read_changes."""
+    """Add a change behind the others, whole or not at all; for whoever is `changing` the record.
+
+    Raises InputError as read_changes.
+    """
     read_changes(path)
     before = path.read_bytes() if path.exists() else b""
     ended = before if before.endswith(b"\n") or not before else before + b"\n"

@@ -8,6 +8,7 @@ from curation.splitting.eval_sets import (
     EVAL_SETS,
     Rotation,
     append_change,
+    changing,
     read_changes,
     retired_ids,
 )
@@ -28,7 +29,7 @@ def rotate_eval(part: Split, reason: str) -> None:
     """
     if part is Split.TRAIN or not reason.strip():
         raise InputError("a rotation is of dev or sealed, and needs a --reason")
-    with Registry.here() as registry:
+    with Registry.here() as registry, changing():
         registry.roles.require("promote", registry.actor)
         at, by = stamp(registry.clock()), registry.actor
         present = present_items(part)

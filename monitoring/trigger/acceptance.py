@@ -10,6 +10,7 @@ from curation.splitting.eval_sets import (
     Extension,
     accepted_ids,
     append_change,
+    changing,
     read_changes,
 )
 from monitoring.monitoring_settings import TriggerParams
@@ -42,16 +43,17 @@ def accept(
     The rows are written first: where the record is missing after a crash, stage curate refuses
     them and says what to type. The same labels again change nothing.
     """
-    known = accepted_ids(read_changes())
-    taken, left_out = capped(
-        labels, lambda label: label.user, params, lambda label: label.row.id in known
-    )
-    rows = {label.row.id: label.row for label in taken}
-    new = tuple(name for name in rows if name not in known)
-    if new:
-        add_rows(rows.values(), LABELLED)
-        at, by = stamp(registry.clock()), registry.actor
-        append_change(Extension(at=at, by=by, reason=reason, source=LABELLED.name, rows=new))
+    with changing():
+        known = accepted_ids(read_changes())
+        taken, left_out = capped(
+            labels, lambda label: label.user, params, lambda label: label.row.id in known
+        )
+        rows = {label.row.id: label.row for label in taken}
+        new = tuple(name for name in rows if name not in known)
+        if new:
+            add_rows(rows.values(), LABELLED)
+            at, by = stamp(registry.clock()), registry.actor
+            append_change(Extension(at=at, by=by, reason=reason, source=LABELLED.name, rows=new))
     return Acceptance(new=len(new), known=len(rows) - len(new), left_out=left_out)
 
 

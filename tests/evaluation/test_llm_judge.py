@@ -215,6 +215,17 @@ def test_a_server_that_hangs_is_given_up() -> None:
             awake.set()
 
 
+def test_how_patiently_a_judge_is_asked_does_not_make_it_another_one() -> None:
+    params = PreferenceParams.model_validate(
+        {"source": "judge", "judge": {"url": "http://127.0.0.1:1/v1", "model": "m"}}
+    )
+    assert params.judge is not None
+    patient = params.judge.model_copy(update={"retries": 9, "concurrency": 1, "timeout_s": 5.0})
+    other = params.judge.model_copy(update={"model": "n"})
+    assert params.model_copy(update={"judge": patient}).identity == params.identity
+    assert params.model_copy(update={"judge": other}).identity != params.identity
+
+
 def test_a_port_where_nobody_listens_says_what_to_check() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,19 @@ def test_the_same_labels_again_change_nothing(taken: Accept) -> None:
     before = LABELLED.read_bytes(), EVAL_SETS.read_bytes()
     assert taken(many(9, "jane")).new == 0
     assert (LABELLED.read_bytes(), EVAL_SETS.read_bytes()) == before
+
+
+def test_acceptances_at_once_lose_no_row_and_no_record(taken: Accept) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda name: taken([label(name)]), "abcdefgh"))
+    assert [one.new for one in found] == [1] * 8
+    assert sorted(answers()) == [f"a {name}" for name in "abcdefgh"]
+    assert len(read_changes()) == 8
+
+
+def test_the_rest_of_a_long_file_is_accepted_after_its_start(taken: Accept) -> None:
+    found = [taken(many(12, None)) for _ in range(4)]
+    assert [(one.new, one.known) for one in found] == [(5, 0), (5, 5), (2, 10), (0, 12)]
 
 
 def test_new_rows_are_added_behind_the_old_ones(taken: Accept) -> None:
