@@ -103,12 +103,12 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
     dataset, gate = DatasetVersion.read(DATASET), GateReport.read(GATE_REPORT)
     refuse_changed_rows(dataset)
     sealed = SealedItems()
-    trained_today = adapter.dataset == dataset.digest
-    if not trained_today and registry.version_of(adapter.files) is None:
+    new = registry.version_of(adapter.files) is None
+    if new and adapter.dataset != dataset.digest:
         raise InputError(
             "was trained on other rows than are curated now: run `dvc repro` first", file=ADAPTER
         )
-    rows = sealed.trained_today if trained_today else None
+    rows = sealed.trained_today if new else None  # of a known version they are kept already
     version = registry.submit(adapter, ADAPTER_FILES, reason, dataset, gate, trained_on=rows)
     decided = decide(registry, version, dev, policy, sealed)
     is_champion = registry.is_champion(adapter.files)
