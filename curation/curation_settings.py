@@ -4,7 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    model_validator,
+)
 
 from project.near_duplicates import SIMILARITY
 from project.settings import Settings
@@ -28,11 +35,42 @@ class PackagesSource(Settings):
     packages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], ...] = Field(min_length=1)
 
 
+def as_names(value: object) -> object:
+    """One name may stand for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+class Columns(Settings):
+    """Which columns of a table are what: prompt and completion, or messages. Others are not read."""
+
+    # Several are joined by an empty line, blank ones left out.
+    prompt: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
+    completion: str | None = None
+    messages: str | None = None  # a conversation, in any of the shapes of curation/sources/chats
+    # Of a conversation: its last answer, or every answer as a row of its own, all in one group.
+    turns: Literal["last", "every"] = "last"
+    instruction: str | None = None  # a text before every prompt
+    system: str | None = None  # the system prompt of every row
+    slices: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
+    group: str | None = None  # rows with the same value are never split apart
+
+    @model_validator(mode="after")
+    def names_a_pair_or_a_conversation(self) -> Self:
+        pair = bool(self.prompt and self.completion)
+        if pair == bool(self.messages) or bool(self.prompt) != bool(self.completion):
+            raise ValueError("name prompt and completion, or messages")
+        return self
+
+
 class FileSource(Settings):
-    """A JSON Lines file of rows, in any of the formats of curation/sources/row_formats.py."""
+    """A file, or a folder of files: CSV, TSV, JSON, JSON Lines or Parquet."""
 
     kind: Literal["file"]
     path: Annotated[Path, AfterValidator(below("datasets/sources"))]
+    # null: JSON Lines of rows in one of the formats of curation/sources/row_formats.py
+    columns: Columns | None = None
+    # What is no record: an error that names the line, or left out and counted.
+    unreadable: Literal["refuse", "skip"] = "refuse"
 
 
 Source = Annotated[PackagesSource | FileSource, Field(discriminator="kind")]

@@ -7,6 +7,8 @@ from project.records.data import Split
 CODE = Path("outputs/code")
 RAW = Path("datasets/raw/rows.jsonl")
 CURATED = Path("datasets/curated")
+TOKENS = Path("outputs/tokens.jsonl")
+ACCOUNT = Path("outputs/rows.csv")
 SEEN = Path("outputs/seen.json")
 GATE_REPORT = Path("outputs/gate/report.json")
 GATE_PAGE = Path("outputs/gate/report.html")

@@ -48,6 +48,14 @@ class Row(Record):
         return f"row {self.id} ({self.source}): {self.completion_text[:60]}"
 
 
+class TokenCount(Record):
+    """How long a row is, in tokens of the base, by its chat template."""
+
+    row: str  # its id
+    prompt: int  # with what the template puts before an answer
+    completion: int  # with the end token
+
+
 class Split(StrEnum):
     """Where a row goes. Everybody may look at dev; sealed alone decides."""
 

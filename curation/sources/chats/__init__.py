@@ -1,0 +1,1 @@
+"""Conversations, in the shapes that people keep them in."""

@@ -1,0 +1,1 @@
+"""Files of records as people have them, whatever they are called."""
