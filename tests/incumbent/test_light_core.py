@@ -65,7 +65,7 @@ ENOUGH = [
     ("status",),
     ("verify",),
 ]
-MONITOR = "error: this needs pyarrow, which is not installed: pip install 'incumbent[monitor]'\n"
+PYARROW = "error: this needs pyarrow, which is not installed: pip install 'incumbent[train]'\n"
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +100,7 @@ def without_extras(code: str, *arguments: str) -> subprocess.CompletedProcess[st
         ("great_expectations", "train"),
         ("sklearn", "train"),
         ("scikit-learn", "train"),
-        ("pyarrow", "monitor"),
+        ("pyarrow", "train"),
         ("psycopg", "postgresql"),
         ("lm_eval", "lm-eval"),
         ("OpenSSL", None),  # registry.signing reports that itself
@@ -184,7 +184,7 @@ def test_the_core_needs_no_extra(arguments: tuple[str, ...]) -> None:
 
 def test_a_verb_that_lacks_a_library_says_what_to_install() -> None:
     done = without_extras(COMMAND, "nightly")
-    assert (done.returncode, done.stderr) == (2, MONITOR)
+    assert (done.returncode, done.stderr) == (2, PYARROW)
 
 
 @pytest.mark.parametrize(
@@ -238,5 +238,5 @@ def test_the_core_alone_decides_counts_and_keeps_the_registry(core: Path) -> Non
         done = run(incumbent, *arguments)
         assert (done.returncode, done.stderr) == (0, "")
     done = run(incumbent, "nightly")
-    assert (done.returncode, done.stderr) == (2, MONITOR)
+    assert (done.returncode, done.stderr) == (2, PYARROW)
     assert "pip install 'incumbent[train]'" in run(incumbent, "doctor").stdout

@@ -1,0 +1,91 @@
+"""The bytes of a file, unpacked; what can be no table is refused by what it begins with."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from project.errors import InputError
+
+GZIP = b"\x1f\x8b"
+PARQUET = b"PAR1"
+AS_CSV = "save it as CSV (UTF-8)"
+UNPACK = "unpack it first"
+
+# What files begin with that are no table, and what to do about it.
+OTHERS = {
+    b"version https://git-lfs": "is a Git-LFS pointer, not the file itself: git lfs pull",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": f"is an old Excel or Office file: {AS_CSV}",
+    b"%PDF-": f"is a PDF: {AS_CSV} what it shows",
+    b"{\\rtf": f"is a rich text document: {AS_CSV}",
+    b"PARE": "is an encrypted Parquet file: write it without encryption",
+    b"ARROW1": "is an Arrow or Feather file: save it as Parquet",
+    b"FEA1": "is a Feather file: save it as Parquet",
+    b"Obj\x01": "is an Avro file: save it as Parquet or JSON Lines",
+    b"ORC": "is an ORC file: save it as Parquet",
+    b"\x89HDF": "is an HDF5 file: save it as Parquet",
+    b"SQLite format 3\0": f"is an SQLite database: {AS_CSV} the table that you need",
+    GZIP: f"is packed by gzip twice: {UNPACK}",
+    b"BZh": f"is packed by bzip2: {UNPACK}",
+    b"\xfd7zXZ": f"is packed by xz: {UNPACK}",
+    b"\x28\xb5\x2f\xfd": f"is packed by zstd: {UNPACK}",
+    b"7z\xbc\xaf": f"is a 7-Zip archive: {UNPACK}",
+    b"Rar!": f"is a RAR archive: {UNPACK}",
+}
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes, without gzip's packing. Raises InputError for what is no table at sight."""
+    data = contents(path)
+    if data.startswith(GZIP):
+        data = unpacked(data, path)
+    if problem := other_kind(data):
+        raise InputError(problem, file=path)
+    return data
+
+
+def contents(path: Path) -> bytes:
+    """Raises InputError. A pipe or a device is refused, for it may have no end."""
+    with readable(path):
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "no regular file"
+            raise InputError(f"is {kind}: name a file", file=path)
+        return path.read_bytes()
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what the system says of a path into an InputError."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(error.strerror or "cannot be read", file=path) from None
+    except ValueError:  # such as a path with a NUL
+        raise InputError("is no path", file=repr(str(path))) from None
+
+
+def unpacked(data: bytes, path: Path) -> bytes:
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"is a broken gzip file: {error}", file=path) from None
+
+
+def other_kind(data: bytes) -> str | None:
+    """What a file is that is no table, and what to do about it."""
+    if not data.strip():
+        return "is empty"
+    if data.startswith(b"PK\x03\x04"):
+        return zip_kind(data)
+    if data[257:262] == b"ustar":
+        return f"is a tar archive: {UNPACK}"
+    return next((what for start, what in OTHERS.items() if data.startswith(start)), None)
+
+
+def zip_kind(data: bytes) -> str:
+    if b"xl/workbook" in data:
+        return f"is an Excel file: {AS_CSV}"
+    if b"opendocument.spreadsheet" in data[:200]:
+        return f"is an OpenDocument spreadsheet: {AS_CSV}"
+    return f"is a ZIP archive: {UNPACK}"

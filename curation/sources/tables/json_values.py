@@ -1,0 +1,185 @@
+"""JSON out of a text, value by value, each with the place where it begins."""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from curation.sources.tables.column_names import shortened
+
+BLANK = re.compile(r"[ \t\r\n]*")
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, as JSON writes it
+HALF = re.compile("[\ud800-\udfff]")
+HALF_CHARACTER = "holds half of a character (a lone surrogate)"
+CUT = "it is cut off"
+MORE = "more follows behind its end: write a record a line, or all in one list"
+PLAIN = json.JSONDecoder()  # which refuses less
+DEEPEST = 100  # levels: more than any record needs, fewer than programs that read it can bear
+
+
+class BadValueError(ValueError):
+    """A value that JSON can spell and nobody can use, such as an object with a key twice."""
+
+
+class BadJsonError(ValueError):
+    """What is no JSON, with the place where it ceases to be."""
+
+    def __init__(self, problem: str, place: int) -> None:
+        super().__init__(f"is not JSON: {problem}")
+        self.place = place
+
+
+class Member(NamedTuple):
+    key: str
+    place: int  # of the value
+    value: Any
+
+
+class JsonReader:
+    """Reads values of one text; counts what became null: NaN and infinity are no JSON."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.nulled = 0
+        self.decoder = json.JSONDecoder(
+            object_pairs_hook=unique, parse_constant=self.null, parse_float=self.finite
+        )
+
+    def null(self, _: str) -> None:
+        self.nulled += 1
+
+    def finite(self, number: str) -> float | None:
+        if math.isfinite(value := float(number)):
+            return value
+        self.null(number)
+        return None
+
+    def read(self, place: int) -> tuple[Any, int]:
+        """The value at a place, and where it ends. Raises BadValueError, and BadJsonError."""
+        value, end = decoded(self.decoder, self.text, place)
+        if SURROGATE.search(self.text, place, end):
+            refuse_half_characters(value)
+        brackets = self.text.count("[", place, end) + self.text.count("{", place, end)
+        if brackets > DEEPEST and is_deep(value):
+            raise BadValueError(f"is nested more than {DEEPEST} levels deep")
+        return value, end
+
+    def elements(self, place: int, *, all_there_is: bool = False) -> Iterator[tuple[int, Any]]:
+        """The places and values of a list that opens at a place. Raises BadJsonError.
+
+        What cannot be used comes as a BadValueError.
+        """
+        first = place = self.after("[", place)
+        while not self.text.startswith("]", place):
+            if place > first:
+                place = self.after(",", place)
+            value, end = self.read_or_pass(place)
+            yield place, value
+            place = self.after_blank(end)
+        if all_there_is:
+            self.refuse_rest(place + 1)
+
+    def read_or_pass(self, place: int) -> tuple[Any, int]:
+        try:
+            return self.read(place)
+        except BadValueError as bad:
+            return bad, decoded(PLAIN, self.text, place)[1]
+
+    def members(self, place: int, *, all_there_is: bool = False) -> list[Member]:
+        """What an object holds that opens at a place. Raises BadJsonError.
+
+        The values are as they stand: what `read` refuses in them is not refused.
+        """
+        found: dict[str, Member] = {}
+        place = self.after("{", place)
+        while not self.text.startswith("}", place):
+            if found:
+                place = self.after(",", place)
+            member, end = self.member(place)
+            if member.key in found:
+                raise BadJsonError(f"the key {shortened(member.key)} is there twice", place)
+            found[member.key] = member
+            place = self.after_blank(end)
+        if all_there_is:
+            self.refuse_rest(place + 1)
+        return list(found.values())
+
+    def member(self, place: int) -> tuple[Member, int]:
+        key, end = decoded(PLAIN, self.text, place)
+        if not isinstance(key, str):
+            raise BadJsonError("a key is no text", place)
+        if HALF.search(key):
+            raise BadJsonError(f"a key {HALF_CHARACTER}", place)
+        start = self.after(":", self.after_blank(end))
+        value, end = decoded(PLAIN, self.text, start)
+        return Member(key, start, value), end
+
+    def after(self, mark: str, place: int) -> int:
+        """The next value's place, behind a mark that must be there."""
+        if not self.text.startswith(mark, place):
+            is_cut = place == len(self.text)
+            raise BadJsonError(CUT if is_cut else f"{mark!r} is missing", place)
+        return self.after_blank(place + 1)
+
+    def refuse_rest(self, place: int) -> None:
+        """Raise BadJsonError for anything but blanks from a place on."""
+        place = self.after_blank(place)
+        if place < len(self.text):
+            raise BadJsonError(MORE, place)
+
+    def after_blank(self, place: int) -> int:
+        found = BLANK.match(self.text, place)
+        return found.end() if found else place
+
+
+def decoded(decoder: json.JSONDecoder, text: str, place: int) -> tuple[Any, int]:
+    """The value at a place, and where it ends. Raises BadJsonError, and what the decoder raises."""
+    try:
+        return decoder.raw_decode(text, place)
+    except json.JSONDecodeError as error:
+        is_cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
+        raise BadJsonError(CUT if is_cut else error.msg, error.pos) from None
+    except RecursionError:
+        raise BadJsonError("it is nested too deep", place) from None
+    except BadValueError:
+        raise
+    except ValueError:  # Python refuses to read integers of thousands of digits
+        raise BadJsonError("it holds a number that is too long", place) from None
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. Raises BadValueError when it has a key twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        (doubled, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise BadValueError(f"has the key {shortened(doubled)} twice")
+    return found
+
+
+def refuse_half_characters(value: Any) -> None:
+    """Raise BadValueError for a text that was cut inside of what JSON writes as a pair."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise BadValueError(HALF_CHARACTER) from None
+    except RecursionError:
+        raise BadValueError("is nested too deep") from None
+
+
+def is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [part for one in level for part in parts(one)]
+    return bool(level)
+
+
+def parts(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def nulled_note(count: int) -> list[str]:
+    return [f"{count} times NaN or infinity, read as null"] if count else []
