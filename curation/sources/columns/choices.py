@@ -1,0 +1,69 @@
+"""Choices of columns as options that can be typed, and the error where somebody has to choose."""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from curation.sources.columns.profiles.column_profile import ColumnProfile
+from project.errors import InputError
+from project.untrusted_input import one_line
+
+SHOWN = 60  # characters of a value
+MOST = 6  # choices that are listed
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Prompt and completion, or messages."""
+
+    prompt: tuple[str, ...] = ()
+    completion: str | None = None
+    messages: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.prompt, *(n for n in (self.completion, self.messages) if n is not None))
+
+    def __str__(self) -> str:
+        named = [("--prompt", name) for name in self.prompt]
+        named += [("--completion", self.completion)] if self.completion is not None else []
+        named += [("--messages", self.messages)] if self.messages is not None else []
+        return " ".join(f"{option} {shlex.quote(one_line(name))}" for option, name in named)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What fits. It is taken where it is one choice and nothing speaks against it."""
+
+    choices: tuple[Choice, ...]
+    unsure: str | None = None  # why somebody has to choose
+
+    @property
+    def sure(self) -> Choice | None:
+        return self.choices[0] if len(self.choices) == 1 and not self.unsure else None
+
+
+def has_to_choose(found: Found, columns: Sequence[ColumnProfile], file: Path) -> InputError:
+    """The error that lists the choices, with a value of each of their columns."""
+    choices = found.choices[:MOST]
+    why = one_line(found.unsure or "several columns fit")
+    if not choices:
+        options = "--prompt COLUMN --completion COLUMN, or --messages COLUMN"
+        return InputError(f"{why}\n  name the columns: {options}\n{examples(columns)}", file=file)
+    offered = ", or ".join(map(str, choices))
+    names = {name for choice in choices for name in choice.names}
+    shown = examples(c for c in columns if c.name in names)
+    return InputError(f"{why}; choose: {offered}\n{shown}", file=file)
+
+
+def examples(columns: Iterable[ColumnProfile]) -> str:
+    return "\n".join(f"  {one_line(c.name)}: {example(c)}" for c in columns)
+
+
+def example(column: ColumnProfile) -> str:
+    """A value in quotation marks, cut; or what the values are."""
+    if not column.is_text:
+        return column.kind
+    text = one_line(column.example)
+    return f'"{text}"' if len(text) <= SHOWN else f'"{text[:SHOWN].rstrip()}…"'

@@ -1,0 +1,183 @@
+"""What each column of a table is, guessed from its name and its values, or an error that asks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from curation.curation_settings import Columns
+from curation.sources.columns.answer_columns import held_words
+from curation.sources.columns.chat_columns import chat_notes
+from curation.sources.columns.choices import Choice, has_to_choose
+from curation.sources.columns.column_notes import column_notes
+from curation.sources.columns.column_words import Reading, column_words
+from curation.sources.columns.pair_or_chat import find_rows, is_constant_text
+from curation.sources.columns.profiles.column_profile import ColumnProfile, profiles, values_of
+from curation.sources.columns.profiles.contained_text import made_of_others
+from curation.sources.columns.slices_and_groups import group_columns, slice_columns
+from curation.sources.columns.wanted import Guess, Wanted
+from curation.sources.tables.column_names import find_column, plain_name
+from curation.sources.tables.table import Table
+from project.errors import InputError
+from project.untrusted_input import one_line
+
+
+def guess(tables: Sequence[Table], given: Wanted) -> Guess:
+    """The columns of tables that are read together, by the names that the first one has for them.
+
+    What was named is taken as it is. Raises InputError where a table lacks it, and where it is not
+    sure what is prompt and what is completion: the message lists the choices as options.
+    """
+    refuse_empty(tables)
+    refuse_contradiction(given)
+    given = by_own_names(tables, given)
+    columns = profiles(tables)
+    made = made_of_others(columns)
+    choice = choose(tables, columns, made, given)
+    reading = read_columns(columns, made, choice, given)
+    notes = [*column_notes(columns, reading), *conversation_notes(tables, reading.columns)]
+    return Guess(
+        columns=reading.columns,
+        taken={name: one_line(word) for name, word in taken(tables, columns, reading).items()},
+        notes=tuple(map(one_line, notes)),
+    )
+
+
+def refuse_empty(tables: Sequence[Table]) -> None:
+    for table in tables:
+        if not table.rows:
+            raise InputError("has no rows", file=table.path)
+
+
+def refuse_contradiction(given: Wanted) -> None:
+    if given.messages is not None and (given.prompt or given.completion is not None):
+        raise InputError("name --prompt and --completion, or --messages, and not both")
+    if given.completion in given.prompt:
+        raise InputError(f"--prompt and --completion are both {given.completion!r}")
+
+
+def by_own_names(tables: Sequence[Table], given: Wanted) -> Wanted:
+    """What was named, by the names of the first table. Raises InputError where a table lacks it."""
+    own = {name: own_name_in_all(tables, name) for name in given.columns}
+
+    def own_name(name: str | None) -> str | None:
+        return None if name is None else own[name]
+
+    return replace(
+        given,
+        prompt=tuple(own[name] for name in given.prompt),
+        completion=own_name(given.completion),
+        messages=own_name(given.messages),
+        slices=None if given.slices is None else tuple(own[name] for name in given.slices),
+        group=own_name(given.group),
+    )
+
+
+def own_name_in_all(tables: Sequence[Table], name: str) -> str:
+    """The first table's name. Raises InputError where any table lacks the column."""
+    first, *_ = [find_column(table, name) for table in tables]
+    return first
+
+
+def choose(
+    tables: Sequence[Table],
+    columns: Sequence[ColumnProfile],
+    made: Mapping[str, str],
+    given: Wanted,
+) -> Choice:
+    """The one choice. Raises InputError where there is none, or more than one."""
+    refuse_unreadable(tables, columns, given)
+    found = find_rows(columns, made, given)
+    if found.sure:
+        return found.sure
+    refuse_lacking(tables, given)
+    raise has_to_choose(found, columns, tables[0].path)
+
+
+def refuse_unreadable(
+    tables: Sequence[Table], columns: Sequence[ColumnProfile], given: Wanted
+) -> None:
+    """Raise InputError for a column that was named for what none of its values is."""
+    for column in columns:
+        problem = None
+        if column.name == given.messages and not column.chats:
+            problem = f"no row can be read as a conversation: {column.no_chat or 'all are empty'}"
+        held = column.kind in ("lists", "objects", "nothing")
+        if held and column.name in (*given.prompt, given.completion):
+            problem = held_words(column)
+        if problem:
+            raise InputError(problem, file=tables[0].path, field=column.name)
+
+
+def refuse_lacking(tables: Sequence[Table], given: Wanted) -> None:
+    """Raise InputError where the first table would do, but another one lacks its columns."""
+    first, *others = tables
+    if not others:
+        return
+    columns = profiles([first])
+    alone = find_rows(columns, made_of_others(columns), given).sure
+    for other in others:
+        for name in alone.names if alone else ():
+            find_column(other, name)
+
+
+def read_columns(
+    columns: Sequence[ColumnProfile], made: Mapping[str, str], choice: Choice, given: Wanted
+) -> Reading:
+    texts, constant = constant_texts(columns, choice, given)
+    free = [c for c in columns if c.name not in (*choice.names, *constant, *given.columns)]
+    groups = group_columns(free) if given.group is None else []
+    group = next(iter(groups), None) if given.group is None else given.group
+    free = [c for c in free if c.name not in groups]
+    slices, could_be = slice_columns(free)
+    if given.slices is not None:
+        slices, could_be = list(given.slices), [*slices, *could_be]
+    read = Columns(
+        prompt=choice.prompt,
+        completion=choice.completion,
+        messages=choice.messages,
+        turns=given.turns or "last",
+        slices=tuple(slices),
+        group=group,
+        **texts,
+    )
+    return Reading(read, given, made, constant, could_be, groups[1:])
+
+
+def constant_texts(
+    columns: Sequence[ColumnProfile], choice: Choice, given: Wanted
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Texts that stand in all rows, as settings, and what their columns are taken for."""
+    texts: dict[str, Any] = {"system": given.system, "instruction": given.instruction}
+    words: dict[str, str] = {}
+    found = [c for c in columns if is_constant_text(c) and c.name not in choice.names]
+    for column in sorted(found, key=lambda c: c.role != "system"):
+        free = [name for name, text in texts.items() if text is None]
+        words[column.name] = "not read: one text in all rows, and there is one already"
+        if free:
+            texts[free[0]] = column.most_common[0]
+            words[column.name] = f"{free[0]}: one text in all rows"
+    return texts, words
+
+
+def taken(
+    tables: Sequence[Table], columns: Sequence[ColumnProfile], reading: Reading
+) -> dict[str, str]:
+    """Every column of every table, with what becomes of it; those that all have come first."""
+    found = {c.name: column_words(c, reading) for c in columns}
+    shared = {plain_name(name) for name in found}
+    for table in tables:
+        for name in table.columns:
+            lacking = [t for t in tables if plain_name(name) not in plain_names(t)]
+            if lacking and plain_name(name) not in shared:
+                found[name] = f"not read: {lacking[0].path.name} lacks it"
+    return found
+
+
+def plain_names(table: Table) -> set[str]:
+    return {plain_name(name) for name in table.columns}
+
+
+def conversation_notes(tables: Sequence[Table], read: Columns) -> tuple[str, ...]:
+    if read.messages is None:
+        return ()
+    return chat_notes(read.messages, values_of(tables, read.messages), read.turns)

@@ -1,0 +1,39 @@
+"""What the owner of a table should know of its columns, whether they are read or not."""
+
+from collections.abc import Sequence
+
+from curation.sources.columns.column_words import Reading
+from curation.sources.columns.profiles.column_profile import ColumnProfile
+from curation.sources.columns.slices_and_groups import says_split
+
+ASKED = ("question", "instruction", "context", "chat")
+
+
+def column_notes(columns: Sequence[ColumnProfile], reading: Reading) -> list[str]:
+    return [note for column in columns if (note := column_note(column, reading))]
+
+
+def column_note(column: ColumnProfile, reading: Reading) -> str | None:
+    if column.name == reading.columns.completion:
+        return completion_note(column)
+    if says_split(column) and column.distinct > 1:
+        values = ", ".join(sorted(column.counts))
+        return f"`{column.name}` ({values}): the project splits by itself; its values are not used"
+    if column.role == "system" and column.distinct > 1:
+        return (
+            f"`{column.name}` holds {column.distinct:,} system prompts, which are not read:"
+            " --system TEXT gives all rows one"
+        )
+    unread = column.name not in (*reading.columns.prompt, reading.columns.messages)
+    if unread and column.kind in ("lists", "objects") and column.says.text_role in ASKED:
+        return f"`{column.name}` holds {column.kind}, which are not read with the prompt"
+    return None
+
+
+def completion_note(column: ColumnProfile) -> str | None:
+    if (empty := column.rows - column.filled) > 0.05 * column.rows:
+        return f"`{column.name}` is empty in {empty:,} of {column.rows:,} rows"
+    if column.role == "label":
+        names = f"one of {column.distinct} classes"
+        return f"`{column.name}` is taken for the answer: rows teach to name {names}"
+    return None
