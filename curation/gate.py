@@ -1,36 +1,80 @@
-"""Stage `gate`: stop the pipeline when a critical check failed, else pin the dataset."""
+"""Stage `gate`: stop the pipeline when a critical check failed, else pin the dataset.
 
+A waiver holds until a day, so this stage runs each time; what it writes tells nothing of the day.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import yaml
 
+from curation.checks.gate_message import failure, wrapped
+from curation.checks.waivers import LONGEST
 from project.errors import IncumbentError
 from project.paths import CURATED, DATASET, GATE_PAGE, GATE_REPORT, rows_of
-from project.records.data import DatasetVersion, GateReport, Row, Severity, Split
+from project.records.data import DatasetVersion, GateReport, Row, Severity, Split, counted
 
 LOCK = Path("dvc.lock")
+USUAL = timedelta(days=90)  # for which the gate proposes a waiver
 
 
-def main() -> None:
+def main(today: date | None = None) -> None:
+    """Raises IncumbentError where a critical check fails today, in UTC if it is left out."""
+    today = today or datetime.now(UTC).date()
     report = GateReport.read(GATE_REPORT)
-    for check in report.failed(Severity.WARNING):
-        print(f"warning: {check}")
-    if failed := report.failed(Severity.CRITICAL):
-        lines = "\n".join(f"  {check}" for check in failed)
-        raise IncumbentError(
-            f"the gate is shut, {len(failed)} critical checks failed:\n{lines}\n"
-            f"mend the rows or the contract, then run `dvc repro`; all failing rows: {GATE_PAGE}"
-        )
+    for line in notes(report, today):
+        print(wrapped(line))
+    for block in failures(report, today, Severity.WARNING):
+        print(block)
+    if failed := failures(report, today, Severity.CRITICAL):
+        raise IncumbentError(shut(failed))
+    dataset = pinned(report)
+    dataset.write(DATASET)
+    print(f"gate passed: {dataset}")
+
+
+def failures(report: GateReport, today: date, severity: Severity) -> list[str]:
+    """A block of lines for each check of a severity that fails today."""
+    return [
+        failure(check, today, today + USUAL)
+        for check in report.checks
+        if check.severity == severity and not check.passes(today)
+    ]
+
+
+def shut(failed: list[str]) -> str:
+    return "\n\n".join(
+        [
+            f"the gate is shut: {counted(len(failed), 'critical check')} failed",
+            *failed,
+            "Mend the rows or the contract, or say what may stay, as above. Then run\n"
+            f"`dvc repro`. All failing rows: {GATE_PAGE}",
+        ]
+    )
+
+
+def notes(report: GateReport, today: date) -> Iterator[str]:
+    """What people should know of the waivers, whether the gate is open or shut."""
+    for check in report.checks:
+        for waived in check.waived or ():
+            if not waived.expired(today):
+                yield f'waived: "{check.name}", {waived}'
+            if waived.until > today + LONGEST:
+                yield f"warning: that waiver is for more than a year: until {waived.until}"
+    for unused in report.unused or ():
+        yield f"warning: {unused} excuses nothing any more: take it out"
+
+
+def pinned(report: GateReport) -> DatasetVersion:
     parts = {part: Row.read_lines(rows_of(part)) for part in Split}
-    dataset = DatasetVersion(
+    return DatasetVersion(
         rows=report.dataset_rows,
         splits={part: len(rows) for part, rows in parts.items()},
         sources=tuple(sorted({row.source for rows in parts.values() for row in rows})),
         contract=report.contract,
         dvc_revision=dvc_revision(),
     )
-    dataset.write(DATASET)
-    print(f"gate passed: {dataset}")
 
 
 def dvc_revision() -> str | None:

@@ -37,6 +37,16 @@ SECTIONS = {
 }
 
 
+class Values(yaml.SafeLoader):
+    """Leaves a date as the text that it is: YAML's own would break off at a 30th of February."""
+
+    def as_text(self, node: yaml.ScalarNode) -> str:
+        return self.construct_scalar(node)
+
+
+Values.add_constructor("tag:yaml.org,2002:timestamp", Values.as_text)
+
+
 class Settings(Record):
     """A section of params.yaml. Its digest changes exactly when a value does."""
 
@@ -71,7 +81,7 @@ def section_of(model: type[Settings]) -> str:
 
 def validated(model: type[S], node: yaml.Node | None, path: Path, prefix: str = "") -> S:
     try:
-        value = yaml.SafeLoader("").construct_document(node) if node else None
+        value = Values("").construct_document(node) if node else None
         return model.model_validate_json(json.dumps({} if value is None else value, default=str))
     except yaml.MarkedYAMLError as error:
         raise InputError(str(error.problem), file=path, line=line_of(node, [])[0]) from None

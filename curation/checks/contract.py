@@ -1,6 +1,7 @@
 """A data contract: expectations with a severity, checked by Great Expectations."""
 
 import logging
+from collections import Counter
 from typing import Any, Self
 
 import great_expectations as gx
@@ -9,6 +10,7 @@ from great_expectations.core import ExpectationValidationResult
 from great_expectations.expectations.registry import get_expectation_impl
 from pydantic import Field, field_validator, model_validator
 
+from curation.checks.row_columns import TOLD
 from project.canonical import digest_json
 from project.records.data import Check, Severity
 from project.settings import Settings
@@ -86,20 +88,26 @@ def check(table: pd.DataFrame, contract: Contract) -> tuple[Check, ...]:
     )
     by_name = {result.expectation_config.meta["name"]: result for result in outcome.results}
     return tuple(
-        to_check(expectation, by_name[expectation.name]) for expectation in contract.checks
+        to_check(expectation, by_name[expectation.name], table) for expectation in contract.checks
     )
 
 
-def to_check(expectation: Expectation, result: ExpectationValidationResult) -> Check:
+def to_check(
+    expectation: Expectation, result: ExpectationValidationResult, table: pd.DataFrame
+) -> Check:
     found: dict[str, Any] = result.result or {}
+    column = expectation.arguments.get("column")
+    rows = tuple(str(index["id"]) for index in found.get("unexpected_index_list") or ())
+    told = faults(table, column, rows) if column in TOLD else ""
     return Check(
         name=expectation.name,
         severity=expectation.severity,
         passed=bool(result.success),
         limit=limit(expectation.arguments),
-        observed=observed(found),
-        failing_rows=tuple(str(index["id"]) for index in found.get("unexpected_index_list") or ()),
+        observed=observed(found) + told,
+        failing_rows=rows,
         crashed=crash(result),
+        column=column if isinstance(column, str) else None,
     )
 
 
@@ -114,6 +122,13 @@ def observed(found: dict[str, Any]) -> str:
     if "missing_count" in found:
         return f"{found['missing_count']} values missing, {found['unexpected_count']} not allowed"
     return f"found {found['observed_value']}" if "observed_value" in found else "nothing found"
+
+
+def faults(table: pd.DataFrame, column: Any, rows: tuple[str, ...]) -> str:
+    """How often each fault was seen in the failing rows, the most frequent first."""
+    seen = Counter(table.loc[table["id"].isin(rows), column]).most_common()
+    told = ", ".join(f"{count} × {fault.strip(' ,!')}" for fault, count in seen)
+    return f" ({told})" if told else ""
 
 
 def crash(result: ExpectationValidationResult) -> str | None:

@@ -1,27 +1,41 @@
 """The columns that a contract may speak of, computed from the rows before any check runs."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
+from project.contacts import NO_CONTACTS, Contacts
+from project.personal_data import found
 from project.records.data import Row, Split
 
-PERSONAL = {
-    "e-mail address": re.compile(r"\b[\w.+-]+@[\w-]+\.[a-z]{2,}\b", re.IGNORECASE),
-    "IBAN": re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b"),
-    "card number": re.compile(r"\b(?:\d[ -]?){13,19}\b"),
-    "phone number": re.compile(r"\+\d{1,3}(?:[ -]?\d{2,4}){3,5}\b"),
-}
 BOILERPLATE = re.compile(
     r"^(as an ai\b|i'm sorry, but|sure[,!]|certainly[,!]|of course[,!]|lorem ipsum|todo\b|tbd\b)",
     re.IGNORECASE,
 )
 NONE = "none"
+# Columns that say what is wrong with a row in words of ours, which may stand in a report.
+TOLD = ("personal_data", "boilerplate", "too_long", "conflict")
 
 
-def feature_table(parts: Mapping[Split, Sequence[Row]]) -> pd.DataFrame:
-    """One line a row, in file order, all parts together."""
+@dataclass(frozen=True)
+class Refused:
+    """What the policies of stage `curate` leave to the gate: ids of rows."""
+
+    too_long: frozenset[str] = frozenset()
+    conflicting: frozenset[str] = frozenset()
+
+
+NOTHING = Refused()
+
+
+def feature_table(
+    parts: Mapping[Split, Sequence[Row]],
+    ours: Contacts = NO_CONTACTS,
+    refused: Refused = NOTHING,
+) -> pd.DataFrame:
+    """One line a row, in file order, all parts together. `ours` is no personal data."""
     table = pd.DataFrame(
         [features(row, split) for split, rows in parts.items() for row in rows],
         columns=["id", "split", "group", "source", "prompt", "completion"],
@@ -32,10 +46,12 @@ def feature_table(parts: Mapping[Split, Sequence[Row]]) -> pd.DataFrame:
     table["splits_of_group"] = table.groupby("group")["split"].transform("nunique")
     table["splits_of_prompt"] = table.groupby("prompt")["split"].transform("nunique")
     table["personal_data"] = [
-        personal_data(f"{p}\n{c}")
+        personal_data(f"{p}\n{c}", ours)
         for p, c in zip(table["prompt"], table["completion"], strict=True)
     ]
     table["boilerplate"] = [boilerplate(text) for text in table["completion"]]
+    table["too_long"] = told(table["id"], refused.too_long, "longer than base.max_length")
+    table["conflict"] = told(table["id"], refused.conflicting, "another answer to the prompt")
     return table
 
 
@@ -50,20 +66,13 @@ def features(row: Row, split: Split) -> dict[str, str]:
     }
 
 
-def personal_data(text: str) -> str:
-    """The kind of personal data found first, or "none". Card numbers must pass the Luhn check."""
-    for kind, pattern in PERSONAL.items():
-        for match in pattern.finditer(text):
-            if kind != "card number" or luhn(match.group()):
-                return kind
-    return NONE
+def told(ids: Iterable[str], refused: Collection[str], why: str) -> list[str]:
+    return [why if name in refused else NONE for name in ids]
 
 
-def luhn(number: str) -> bool:
-    """ISO/IEC 7812-1, annex B."""
-    digits = [int(digit) for digit in number if digit.isdigit()][::-1]
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]
-    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+def personal_data(text: str, ours: Contacts = NO_CONTACTS) -> str:
+    """The kind of personal data found first, or "none"."""
+    return next((str(one.kind) for one in found(text, ours)), NONE)
 
 
 def boilerplate(text: str) -> str:

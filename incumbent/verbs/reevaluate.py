@@ -16,7 +16,7 @@ from project.paths import ADAPTER, ADAPTER_FILES, BASE
 from project.records.adapters import AdapterVersion, ModelPin
 from registry.store import Registry
 
-TRAIN, CODE = "training.train", "incumbent.code"
+TRAIN, CODE, GATE = "training.train", "incumbent.code", "curation.gate"
 OUTPUTS = Path("outputs")
 
 
@@ -45,9 +45,11 @@ def reevaluate(number: int, *, promote: bool, reason: str, as_json: bool) -> int
 
 
 def stages_to_run(pipeline: Sequence[Stage]) -> list[Stage]:
-    """Those of ours after training, and those that look at what lies outside the project."""
+    """Those of ours after training, and those that look at what lies outside the project; but not
+    the gate, for nothing is trained.
+    """
     later = [stage for s in pipeline if s.module == TRAIN for stage in after(s.name, pipeline)]
-    ours = [stage for stage in pipeline if stage.module not in (None, CODE, TRAIN)]
+    ours = [stage for stage in pipeline if stage.module not in (None, CODE, GATE, TRAIN)]
     return [stage for stage in ours if stage in later or stage.always]
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from pydantic_core import PydanticSerializationError
 
 from monitoring.traffic.partition import READERS, Reading
-from monitoring.traffic.redaction import redact
 from project.canonical import digest_bytes, digest_files, digest_json
 from project.errors import IncumbentError, InputError
+from project.personal_data import redact
 from project.records.record import Digest
 from project.records.traffic import Traffic
 

@@ -183,6 +183,9 @@ def limitations(lineage: Lineage) -> Iterator[str]:
             yield f"The update of {norm}."
     if lineage.gate and (failed := [check for check in lineage.gate.checks if not check.passed]):
         yield from (f"The data failed a check: {check}." for check in failed)
+    for check in lineage.gate.waived if lineage.gate else ():
+        excuses = "; ".join(map(str, check.waived or ()))
+        yield f"A failing check was waived: {check.name}: {excuses}."
 
 
 def each(groups: Mapping[str, Measured]) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from markdown_it import MarkdownIt
 from evaluation.decision.policy import Policy
 from project.canonical import digest_folder
 from project.records.adapters import Adapter, AdapterVersion
-from project.records.data import Check, DatasetVersion, GateReport, Severity, Split
+from project.records.data import Check, DatasetVersion, GateReport, Severity, Split, Waived
 from project.records.record import Record
 from project.records.scores import Calibration, Evidence, MetricEvidence, Verdict
 from registry.adapter_import.origin import ModuleNorm, Origin
@@ -103,7 +104,9 @@ def evidence_on(version: AdapterVersion) -> Evidence:
     )
 
 
-def submitted(registry: Registry, make: Make, reason: str = "made") -> AdapterVersion:
+def submitted(
+    registry: Registry, make: Make, reason: str = "made", gate: GateReport = GATE
+) -> AdapterVersion:
     adapter, folder = make("a")
     recipe = Recipe(params={"r": 16, "learning_rate": 0.0015, "note": "plain"})
     recipe.write(folder / "recipe.json")
@@ -114,7 +117,7 @@ def submitted(registry: Registry, make: Make, reason: str = "made") -> AdapterVe
             "dataset": DATASET.digest,
         }
     )
-    return registry.submit(adapter, folder, reason, DATASET, GATE)
+    return registry.submit(adapter, folder, reason, DATASET, gate)
 
 
 def decided(registry: Registry, make: Make, **changes: object) -> AdapterVersion:
@@ -171,6 +174,15 @@ def test_a_card_tells_what_was_measured_against_the_version(
     assert "In general ability, arithmetic, it is worse than the bare base" in limits
     assert "advisory only: the reward model is right on 50% of the held-out pairs" in limits
     assert "answers are short (warning): 3 %, limit 1 %" in limits
+
+
+def test_a_card_tells_what_was_waived_and_by_whom(registry: Registry, make_adapter: Make) -> None:
+    waived = Waived(by="Ann", until=date(2027, 3, 31), reason="helplines", rows=("a",))
+    checks = (GATE.checks[0].model_copy(update={"waived": (waived,)}),)
+    gate = GATE.model_copy(update={"checks": checks})
+    told = card_of(registry, submitted(registry, make_adapter, gate=gate))
+    assert "Of 660 rows, gate: 1 of 1 checks passed, 1 of them by waivers." in told
+    assert "waived: ids: 1 row until 2027-03-31, by Ann: helplines." in told
 
 
 def test_what_was_not_looked_at_is_not_shown(registry: Registry, make_adapter: Make) -> None:

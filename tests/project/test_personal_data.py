@@ -1,4 +1,4 @@
-"""Personal data becomes a label, and what only looks like it stays."""
+"""Personal data is found or becomes a label, and what only looks like it stays."""
 
 from datetime import datetime
 
@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitoring.traffic.redaction import redact
+from project.contacts import NO_CONTACTS, Contacts
+from project.personal_data import Found, Kind, found, luhn, redact
 
 PERSONAL = {
     "[email]": [
@@ -137,3 +138,112 @@ def test_of_the_ten_last_digits_a_card_can_have_one_is_right(body: int) -> None:
 def test_beginnings_without_an_end_are_read_in_one_go(piece: str) -> None:
     text = piece * 100_000  # quadratic time would be hours
     assert redact(text) == text
+
+
+# --- found, where it is shown to others ---------------------------------------------------------
+
+OURS = Contacts(
+    phones=("1800 209 4324", "+49 (0)30 / 901820", "(020) 7946 0958"),
+    emails=("care@my-bank.in",),
+    domains=("bank.com",),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("jane@some-bank.com", Kind.EMAIL),
+        ("8.8.8.8", Kind.IP),
+        ("2606:4700:4700::1111", Kind.IP),
+        ("DE89 3704 0044 0532 0130 00", Kind.IBAN),
+        ("4111-1111-1111-1111", Kind.CARD),
+        ("+49 30 1234 5678", Kind.PHONE),
+    ],
+)
+def test_what_is_found_is_named_by_its_kind(text: str, kind: Kind) -> None:
+    assert found(f"It is {text}, you see.") == [Found(kind, text)]
+
+
+@given(st.text("0123456789+-./:@() ab[]", max_size=60))
+def test_nothing_is_found_that_is_not_redacted(text: str) -> None:
+    assert not found(text) or redact(text) != text
+
+
+def test_every_one_is_found_and_not_the_first_alone() -> None:
+    text = "a@some-bank.com or b@some-bank.com, 030 1234567"
+    assert [one.text for one in found(text)] == [
+        "a@some-bank.com",
+        "b@some-bank.com",
+        "030 1234567",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("jane@example.com", "jane@mail.example.org", "Jane@EXAMPLE.net"),
+        *("jane@bank.example", "x@y.test", "x@y.invalid", "root@a.localhost"),
+        *("127.0.0.1", "0.0.0.0", "192.168.0.17", "10.1.2.3", "172.16.0.1", "255.255.255.0"),
+        *("192.0.2.1", "198.51.100.7", "203.0.113.9", "2001:db8::ff00:42:8329", "224.0.0.1"),
+    ],
+)
+def test_what_reaches_nobody_in_particular_is_redacted_but_not_found(text: str) -> None:
+    assert found(text) == []
+    assert redact(text) in ("[email]", "[ip]")
+
+
+@pytest.mark.parametrize(
+    "text", ["jane@example.com.evil.in", "jane@notexample.com", "jane@example.co", "jane@attest.de"]
+)
+def test_a_domain_that_only_looks_reserved_is_somebodys(text: str) -> None:
+    assert found(text) == [Found(Kind.EMAIL, text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("+91 1800 209 4324", "+91-1800-2094-324", "0091 18002094324"),
+        *("+4930901820", "0049 30 901820", "030 901820", "(030) 90 18 20", "+49 (0)30 / 901820"),
+        *("020 7946 0958", "+44 20 7946 0958"),
+        *("care@my-bank.in", "Care@My-Bank.in", "x@bank.com", "x@mail.bank.com", "X@BANK.COM"),
+    ],
+)
+def test_an_organisations_own_is_none_however_it_is_written(text: str) -> None:
+    assert found(text, NO_CONTACTS)
+    assert found(text, OURS) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+43 30 901820",  # another country's
+        "030 901821",
+        "+49 30 9018 2012",
+        "jane@my-bank.in",
+        "x@notbank.com",
+        "x@bank.com.evil.in",
+    ],
+)
+def test_what_only_looks_like_an_organisations_own_is_found(text: str) -> None:
+    assert [one.text for one in found(text, OURS)] == [text]
+
+
+@pytest.mark.parametrize(
+    ("contacts", "complaint"),
+    [
+        ({"phones": ["112"]}, "'112' is no phone number of at least 7 digits"),
+        ({"emails": ["bank.com"]}, "'bank.com' is no e-mail address"),
+        ({"domains": ["com"]}, "'com' is no domain such as bank.com"),
+        ({"domains": ["@bank.com"]}, "is no domain"),
+    ],
+)
+def test_contacts_that_would_excuse_everybody_are_refused(
+    contacts: dict[str, list[str]], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Contacts.model_validate(contacts)
+
+
+def test_luhn_knows_its_textbook_number() -> None:
+    assert luhn("79927398713")
+    assert not luhn("79927398714")
