@@ -1,84 +1,167 @@
 """Stage `curate`: clean rows, one of each, split by group into train, dev and sealed."""
 
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from curation.account import (
+    PERSONAL,
+    RETIRED,
+    SPARE,
+    SURPLUS,
+    TOO_LONG,
+    WAITS,
+    account_of,
+    summary,
+    write_account,
+)
+from curation.checks.waivers_file import read_waivers
+from curation.cleaning.long_rows import Fitted, fit
+from curation.cleaning.sifting import clean, reasons, sifted, with_personal_data
+from curation.cleaning.token_lengths import TokenLengths
 from curation.curation_settings import CurateParams
-from curation.splitting.accepted_rows import Placed, acceptances, extended, place
+from curation.splitting.accepted_rows import NOTHING, Placed, acceptances, extended, place
 from curation.splitting.eval_sets import Changes, read_changes, retired_ids
-from curation.splitting.lots import lot, side
+from curation.splitting.lots import draw, largest, side, split, thinned
 from project.errors import InputError
 from project.files import staged_folder
+from project.model_pins import BaseChoice, context_window, pinned_folder
 from project.near_duplicates import near_duplicate_groups
-from project.paths import CURATED, RAW, SEEN
-from project.records.data import Message, Row, SeenItem, SeenItems, Split
+from project.paths import BASE, CURATED, ORIGINS, RAW, SEEN, TOKENS
+from project.records.adapters import ModelPin
+from project.records.data import Origin, Row, SeenItem, SeenItems, Split, TokenCount
 from project.records.record import write_records
-from project.settings import load
+from project.settings import PARAMS, load
+
+LARGE_GROUP = 0.2  # of all rows: worth a warning
 
 
 @dataclass(frozen=True)
 class Curated:
-    """The parts, and what was done to get them."""
+    """The parts, and why every other row is in none of them."""
 
     parts: dict[Split, list[Row]]
-    distinct: int  # base rows without repeats
-    kept: int  # of those, without surplus near-duplicates
+    left_out: dict[str, str]  # by the row's id
     accepted: list[Placed]
-    retired: int  # accepted rows that left with a rotation
+    largest_group: list[Row]  # of near-duplicates, before surplus ones are left out
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The rows as stage `collect` left them, cleaned, and as the base can read them."""
+
+    raw: list[Row]
+    fitted: Fitted
+    unfit: dict[str, str]  # by id, why a row is to go nowhere
+    lengths: TokenLengths
 
 
 def main() -> None:
     params = load(CurateParams)
-    raw = Row.read_lines(RAW)
-    refuse_unknown_sources(params, raw)
-    made = curate(raw, read_changes(), params)
+    inputs = read_inputs(params)
+    refuse_unknown_sources(params, inputs.raw)
+    made = curated(inputs, read_changes(), params)
     seen = seen_items(made)
-    with staged_folder(CURATED) as draft:
-        for part, chosen in made.parts.items():
-            write_records(draft / f"{part}.jsonl", chosen)
+    counts = inputs.lengths.count([row for rows in made.parts.values() for row in rows])
+    write_curated(made.parts, counts)
     SeenItems(items=tuple(seen)).write(SEEN)
-    sizes = ", ".join(f"{len(chosen)} {part}" for part, chosen in made.parts.items())
-    print(
-        f"{len(raw)} rows, {made.distinct} without repeats, {made.kept} without surplus "
-        f"near-duplicates; taken: {sizes}"
-    )
+    account = account_of(Origin.read_lines(ORIGINS), inputs.raw, made.parts, made.left_out)
+    write_account(account)
+    for line in (*said_of_cut(inputs.fitted), *said_of_group(made)):
+        print(f"warning: {line}")
     for line in said_of_accepted(made, seen):
         print(line)
+    print(summary(account))
 
 
-def curate(raw: Sequence[Row], changes: Changes, params: CurateParams) -> Curated:
+def read_inputs(params: CurateParams) -> Inputs:
+    """Raises InputError where base.max_length is more than the base can read."""
+    raw = list(map(clean, Row.read_lines(RAW)))
+    limit, folder = load(BaseChoice).max_length, pinned_folder(ModelPin.read(BASE), "base")
+    refuse_beyond_window(limit, context_window(folder))
+    lengths = TokenLengths(folder)
+    fitted = fit(raw, lengths, limit, params.too_long)
+    unfit = dict.fromkeys(fitted.left_out, TOO_LONG)
+    if params.personal_data == "drop":
+        unfit |= dict.fromkeys(with_personal_data(raw, read_waivers().ours), PERSONAL)
+    return Inputs(raw, fitted, unfit, lengths)
+
+
+def curated(inputs: Inputs, changes: Changes, params: CurateParams) -> Curated:
+    return curate(inputs.fitted.rows, changes, params, inputs.unfit)
+
+
+def curate(
+    raw: Sequence[Row],
+    changes: Changes,
+    params: CurateParams,
+    unfit: Mapping[str, str] = NOTHING,
+) -> Curated:
     """Split the rows that nobody had to accept, as if there were no others; then add the accepted.
 
-    Pure: the same rows, changes and settings give the same parts. Raises InputError where rows and
-    changes do not agree.
+    Rows whose ids are in unfit go nowhere, for its reason. Pure: the same rows, changes and
+    settings give the same parts. Raises InputError where rows and changes do not agree.
     """
     rows = list(map(clean, raw))
     base = [row for row in rows if row.source not in params.accepted]
-    distinct = list(unrepeated(corrected(base, params.train_only)))
+    distinct, left_out = sifted(base, params, unfit)
     lots, grouped = draw(distinct, near_duplicate_groups(distinct, params.similarity), params)
-    batches = acceptances([row for row in rows if row.source in params.accepted], changes)
+    accepted = [row for row in rows if row.source in params.accepted]
+    batches = acceptances(accepted, changes, elsewhere={row.id for row in base})
     sides = [(row, side(lots[row.group], params)) for row in grouped]
-    placed = place(sides, batches, params)
+    placed = place(sides, batches, params, unfit)
     families = [*grouped, *(one.row for one in placed)]
     kept = list(thinned(grouped, params))
-    parts = split(unretired(kept, families, changes), lots, params)
-    retired = 0
+    there = unretired(kept, families, changes)
+    parts = split(there, lots, params)
+    dealt = [row for rows in parts.values() for row in rows]
+    left_out |= reasons((SURPLUS, grouped, kept), (RETIRED, kept, there), (SPARE, there, dealt))
     for part, own in parts.items():
         new = [one.row for one in placed if one.part is part]
-        there = unretired(new, families, changes)
-        retired += len(new) - len(there)
-        parts[part] = extended(own, there, part, params)
-    return Curated(parts, len(distinct), len(kept), placed, retired)
+        staying = unretired(new, families, changes)
+        parts[part] = extended(own, staying, part, params)
+        left_out |= reasons((RETIRED, new, staying), (WAITS, staying, parts[part]))
+    left_out |= {one.row.id: one.why for one in placed if one.part is None}
+    return Curated(parts, left_out, placed, largest(grouped))
+
+
+def write_curated(parts: Mapping[Split, Sequence[Row]], counts: Sequence[TokenCount]) -> None:
+    with staged_folder(CURATED) as draft:
+        for part, chosen in parts.items():
+            write_records(draft / f"{part}.jsonl", chosen)
+    write_records(TOKENS, counts)
+
+
+def said_of_cut(fitted: Fitted) -> Iterator[str]:
+    if fitted.cut:
+        yield f"{len(fitted.cut)} prompts were cut, for their rows to have base.max_length tokens"
+
+
+def said_of_group(made: Curated) -> Iterator[str]:
+    """A large group goes to one part as a whole, and teaches or examines little."""
+    group, rows = made.largest_group, sum(map(len, made.parts.values()))
+    if len(group) > LARGE_GROUP * rows:
+        yield (
+            f"{len(group)} of {rows} rows are near-duplicates of each other or of one group, and "
+            f"go to one part together, such as: {group[0].prompt_text[:60]!r}"
+        )
 
 
 def refuse_unknown_sources(params: CurateParams, raw: Iterable[Row]) -> None:
     if unknown := sorted(set(params.train_only) - {row.source for row in raw}):
         raise InputError(
             f"no row has the source {unknown[0]!r}",
-            file="params.yaml",
+            file=PARAMS,
             field="curation.curate.train_only",
+        )
+
+
+def refuse_beyond_window(limit: int, window: int | None) -> None:
+    if window and limit > window:
+        raise InputError(
+            f"{limit} tokens are more than this base reads, which is {window}",
+            file=PARAMS,
+            field="base.max_length",
         )
 
 
@@ -103,19 +186,14 @@ def said_of_accepted(made: Curated, seen: Collection[SeenItem]) -> Iterator[str]
     """What became of the accepted rows, in words; nothing where there are none."""
     if not made.accepted:
         return
-    taken = {row.id for rows in made.parts.values() for row in rows}
-    there = Counter(o.part for o in made.accepted if o.part and o.row.id in taken)
-    left = Counter(o.why for o in made.accepted if not o.part)
-    left["that left with a rotation"] = made.retired
-    left["that wait: accepted_share allows no more of them"] = (
-        len(made.accepted) - there.total() - left.total()
-    )
+    part_of = {row.id: part for part, rows in made.parts.items() for row in rows}
+    there = Counter(part_of.get(one.row.id) for one in made.accepted)
+    left = Counter(made.left_out[o.row.id] for o in made.accepted if o.row.id in made.left_out)
     yield f"{len(made.accepted)} of them accepted: " + ", ".join(
         f"{there[part]} {part}" for part in Split
     )
     for why, count in left.items():
-        if count:
-            yield f"  left out: {count} {why}"
+        yield f"  left out: {count} {why}"
     if seen:
         yield f"  {len(seen)} items were seen in traffic; they stay, and are named in {SEEN}"
 
@@ -129,75 +207,3 @@ def unretired(rows: Iterable[Row], families: Sequence[Row], changes: Changes) ->
     retired = retired_ids(changes)
     gone = {row.group for row in families if row.id in retired}
     return [row for row in rows if row.group not in gone]
-
-
-def clean(row: Row) -> Row:
-    """Unicode NFC, no blanks around a message."""
-    return row.model_copy(
-        update={"prompt": cleaned(row.prompt), "completion": cleaned(row.completion)}
-    )
-
-
-def cleaned(messages: Iterable[Message]) -> tuple[Message, ...]:
-    return tuple(
-        Message(role=m.role, content=unicodedata.normalize("NFC", m.content).strip())
-        for m in messages
-    )
-
-
-def corrected(rows: Iterable[Row], train_only: Collection[str]) -> list[Row]:
-    """Drop the rows that ask what a row for training only asks too: it is their correction."""
-    known = list(rows)
-    asked = {row.prompt_text for row in known if row.source in train_only}
-    return [r for r in known if r.source in train_only or r.prompt_text not in asked]
-
-
-def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
-    """Pass on the first of the rows that ask and answer the same."""
-    seen: set[tuple[str, str]] = set()
-    for row in rows:
-        text = (row.prompt_text, row.completion_text)
-        if text not in seen:
-            seen.add(text)
-            yield row
-
-
-def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:
-    """Pass on at most max_per_group rows of a group: those for training only, then by lots."""
-    taken: Counter[str] = Counter()
-
-    def rank(row: Row) -> tuple[bool, float]:
-        return row.source not in params.train_only, lot(params.seed, row.id)
-
-    for row in sorted(rows, key=rank):
-        taken[row.group] += 1
-        if params.max_per_group is None or taken[row.group] <= params.max_per_group:
-            yield row
-
-
-def draw(
-    rows: Sequence[Row], groups: Sequence[str], params: CurateParams
-) -> tuple[dict[str, float], list[Row]]:
-    """The lot of each family, and the rows with their family as group.
-
-    A family has the highest lot of its groups. So as the data grow and families merge, a row keeps
-    its side or moves towards training: what a champion was trained on is never an eval item. A row
-    for training only takes its family there.
-    """
-    lots: dict[str, float] = {}
-    for row, family in zip(rows, groups, strict=True):
-        own = 1.0 if row.source in params.train_only else lot(params.seed, row.group)
-        lots[family] = max(lots.get(family, 0.0), own)
-    pairs = zip(rows, groups, strict=True)
-    return lots, [row.model_copy(update={"group": family}) for row, family in pairs]
-
-
-def split(
-    rows: Iterable[Row], lots: Mapping[str, float], params: CurateParams
-) -> dict[Split, list[Row]]:
-    """Deal whole groups by their lots, then take the asked number of rows of each part."""
-    parts: dict[Split, list[Row]] = {part: [] for part in Split}
-    for row in rows:
-        parts[side(lots[row.group], params)].append(row)
-    limits = {Split.TRAIN: params.train, Split.DEV: params.dev, Split.SEALED: params.sealed}
-    return {part: chosen[: limits[part]] for part, chosen in parts.items()}

@@ -41,7 +41,7 @@ def as_names(value: object) -> object:
 
 
 class Columns(Settings):
-    """Which columns of a table are what: prompt and completion, or messages. Others are not read."""
+    """Which columns of a table are what; prompt and completion, or messages. No other is read."""
 
     # Several are joined by an empty line, blank ones left out.
     prompt: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
@@ -71,16 +71,33 @@ class FileSource(Settings):
     columns: Columns | None = None
     # What is no record: an error that names the line, or left out and counted.
     unreadable: Literal["refuse", "skip"] = "refuse"
+    encoding: str | None = None  # null: told by its bytes
 
 
 Source = Annotated[PackagesSource | FileSource, Field(discriminator="kind")]
 
 
+TooLong = Literal["drop", "refuse", "cut"]
+Conflicts = Literal["keep", "newest", "longest", "refuse"]
+
+
 class CollectParams(Settings):
+    """Where rows come from, in this order."""
+
     sources: tuple[Source, ...] = Field(min_length=1)
 
 
 class CurateParams(Settings):
+    """Which rows are kept, and how they are split into training, dev and sealed."""
+
+    # Rows of more tokens than base.max_length: left out, refused by the gate, or their prompt cut.
+    too_long: TooLong = "drop"
+    # One prompt with several answers: all are kept, together in one part; only the newest or the
+    # longest answer is; or the gate refuses them.
+    conflicts: Conflicts = "keep"
+    # Rows that seem to hold personal data: the gate refuses them, or they are left out. The
+    # organisation's own contacts, in datasets/contracts/waivers.yaml, are none.
+    personal_data: Literal["refuse", "drop"] = "refuse"
     max_per_group: PositiveInt | None = None  # rows kept of a group of near-duplicates; null: all
     # Prompts, or answers, whose words overlap this much are near-duplicates. It is at most what
     # the ledger of looks goes by: what is the same set there must be one family here.
@@ -108,4 +125,6 @@ class CurateParams(Settings):
 
 
 class ValidateParams(Settings):
+    """What the curated rows must fulfil."""
+
     contract: Annotated[Path, AfterValidator(below("datasets/contracts"))]

@@ -11,9 +11,18 @@ from evaluation.general_ability.suite import SUITE, read_suite
 from evaluation.generation.answers import Respondent, Role, answers_of
 from evaluation.generation.systems import from_registry, respondent
 from project.files import staged_folder
-from project.paths import ADAPTER, ADAPTER_FILES, ANSWERS, BASE, CHAMPION, NUMERICS, rows_of
+from project.paths import (
+    ADAPTER,
+    ADAPTER_FILES,
+    ANSWERS,
+    BASE,
+    CHAMPION,
+    NUMERICS,
+    TOKENS,
+    rows_of,
+)
 from project.records.adapters import Adapter, ModelPin, Numerics, Opponent
-from project.records.data import Row, Split
+from project.records.data import Message, Row, Split, TokenCount
 from project.records.record import write_records
 from project.settings import load
 
@@ -27,11 +36,30 @@ class Task(NamedTuple):
     rows: Sequence[Row]
 
 
+MAY_BE_CUT = 0.01  # of the answers of the data: more is worth a warning
+
+
 def main() -> None:
+    counts = TokenCount.read_lines(TOKENS)
+    if warning := cut_references(counts, load(Decoding).max_new_tokens):
+        print(f"warning: {warning}")
     with staged_folder(ANSWERS) as draft:
         for role, system, part, rows in tasks():
             answers = system.answers(rows, f"{role}, {part}")
             write_records(draft / answers_of(role, part).name, answers)
+
+
+def cut_references(counts: Sequence[TokenCount], limit: int) -> str | None:
+    """A warning where a model could not give many of the expected answers whole."""
+    cut = sum(count.completion > limit for count in counts)
+    if cut <= MAY_BE_CUT * len(counts):
+        return None
+    longest = max(count.completion for count in counts)
+    return (
+        f"{cut} of {len(counts)} answers of the data are longer than "
+        f"evaluation.decoding.max_new_tokens ({limit}): a model's are cut there, and score less; "
+        f"the longest has {longest} tokens"
+    )
 
 
 def tasks() -> list[Task]:
@@ -82,8 +110,22 @@ def seconds() -> dict[str, float | None]:
 
 
 def prompted(rows: Sequence[Row], shots: int) -> list[Row]:
-    """The rows, each asked after the first training rows of their sources, with their answers."""
+    """The rows, each asked after the first training rows of their sources, with their answers.
+
+    A system prompt stays in front, once.
+    """
     sources = {row.source for row in rows}
     train = [row for row in Row.read_lines(rows_of(Split.TRAIN)) if row.source in sources]
-    shown = tuple(message for row in train[:shots] for message in (*row.prompt, *row.completion))
-    return [row.model_copy(update={"prompt": shown + row.prompt}) for row in rows]
+    shown = [m for row in train[:shots] for m in (*turns(row), *row.completion)]
+    return [
+        row.model_copy(update={"prompt": (*system_prompt(row), *shown, *turns(row))})
+        for row in rows
+    ]
+
+
+def system_prompt(row: Row) -> list[Message]:
+    return [message for message in row.prompt if message.role == "system"]
+
+
+def turns(row: Row) -> list[Message]:
+    return [message for message in row.prompt if message.role != "system"]

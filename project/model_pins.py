@@ -6,6 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from pydantic import PositiveInt
+
 from project.canonical import digest_bytes, digest_files
 from project.errors import IncumbentError, InputError
 from project.files import home
@@ -36,6 +38,9 @@ class BaseChoice(ModelChoice):
     # auto: what this machine is fastest in, of bfloat16 and float32 on a processor (measured once)
     # and of what a GPU can do.
     precision: Literal["auto", Precision] = "auto"
+    # Tokens of a row, prompt and answer with the chat template, that it is to read at most. What
+    # becomes of longer ones: curation.curate.too_long.
+    max_length: PositiveInt = 512
 
 
 def pin(choice: ModelChoice, kind: ModelKind) -> ModelPin:
@@ -125,6 +130,14 @@ def config_digest(folder: Path) -> str:
     """One digest over the configuration and tokenizer files of a model's folder."""
     kinds = ("*.json", "*.jinja", "*.model", "*.txt")
     return digest_files(folder, sorted(path.name for kind in kinds for path in folder.glob(kind)))
+
+
+def context_window(folder: Path) -> int | None:
+    """The tokens that a model reads at most, as its configuration says; None where it does not."""
+    file = folder / "config.json"
+    config = json.loads(file.read_bytes()) if file.is_file() else {}
+    told = config.get("text_config", config).get("max_position_embeddings")
+    return int(told) if told else None
 
 
 def chat_template_digest(folder: Path) -> str | None:

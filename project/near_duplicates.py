@@ -78,7 +78,8 @@ def near_duplicate_groups(rows: Sequence[Row], similarity: float = SIMILARITY) -
     names = [row.group for row in rows]
     prompts = WordPrints.of_prompts(rows).texts
     answers = WordPrints.of(row.completion_text for row in rows).texts
-    links = same(names, names)
+    questions = [row.prompt_text for row in rows]  # some have no words at all
+    links = same(names, names) + same(questions, questions)
     links += near_duplicates(prompts, prompts, similarity)
     links += near_duplicates(answers, answers, similarity, few_words=False)
     _, family = connected_components(links, directed=False)

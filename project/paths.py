@@ -6,6 +6,7 @@ from project.records.data import Split
 
 CODE = Path("outputs/code")
 RAW = Path("datasets/raw/rows.jsonl")
+ORIGINS = Path("datasets/raw/origins.jsonl")
 CURATED = Path("datasets/curated")
 TOKENS = Path("outputs/tokens.jsonl")
 ACCOUNT = Path("outputs/rows.csv")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from project import paths
 from project.canonical import digest_folder, digest_json
-from project.model_pins import embedded_base
+from project.model_pins import ModelChoice, embedded_base, pin
 from project.near_duplicates import WordPrints
 from project.processor import CAPS
 from project.records.adapters import Adapter, ModelPin, Numerics
@@ -140,6 +141,33 @@ def keep_decision(
         decision = decision.model_copy(update=changes)
     registry.record_decision(number, decision, evidence, policy)
     return decision
+
+
+@pytest.fixture(scope="session")
+def word_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base for what reads no more of it than its tokenizer: every word is a token."""
+    # Imported here so that other tests do not wait for it.
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel({"?": 0, "<end>": 1}, unk_token="?"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<end>")
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ m.role }}: {{ m.content }} <end> {% endfor %}"
+        "{% if add_generation_prompt %}assistant: {% endif %}"
+    )
+    folder = tmp_path_factory.mktemp("models") / "words"
+    tokenizer.save_pretrained(folder)
+    (folder / "config.json").write_text('{"max_position_embeddings": 1000}')
+    (folder / "model.safetensors").write_bytes(b"no weights")
+    return folder
+
+
+@pytest.fixture
+def pinned_base(word_base: Path) -> None:
+    """That base, as stage `base` pins it in the current folder."""
+    pin(ModelChoice(model=str(word_base)), "base").write(paths.BASE)
 
 
 @pytest.fixture(scope="session")

@@ -28,9 +28,7 @@ def main() -> None:
     choice = load(BaseChoice)
     machine = measure_machine()
     answering = numerics(choice.precision, machine)  # reports a wrong setting first
-    if choice.model == EMBEDDED and not embedded_base().is_dir():
-        convert_embedded(embedded_base())
-    refuse_quantized(locate(choice, "base"))
+    prepare(choice)
     base, embedder = pin(choice, "base"), pin(load(ModelChoice), "embedder")
     base.write(BASE)
     embedder.write(EMBEDDER)
@@ -38,6 +36,15 @@ def main() -> None:
     print(f"base model: {base}; embedder: {embedder}; {answering}")
     if warning := slowness(answering, machine):
         print(f"warning: {warning}", file=sys.stderr)
+
+
+def prepare(choice: BaseChoice) -> Path:
+    """The folder of a base, the embedded one converted if it is not yet. Raises InputError."""
+    if choice.model == EMBEDDED and not embedded_base().is_dir():
+        convert_embedded(embedded_base())
+    folder = locate(choice, "base")
+    refuse_quantized(folder)
+    return folder
 
 
 def refuse_quantized(folder: Path) -> None:

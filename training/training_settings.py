@@ -9,6 +9,8 @@ from project.settings import Settings
 
 
 class TrainingParams(Settings):
+    """The recipe of a QLoRA run."""
+
     rows: PositiveInt | None = None  # training rows taken, the first ones; null: all
     r: PositiveInt = 16  # rank of the LoRA update
     alpha: PositiveFloat = 32  # the update is scaled by alpha / r
@@ -23,6 +25,5 @@ class TrainingParams(Settings):
     batch_size: PositiveInt = 4
     gradient_accumulation: PositiveInt = 1
     warmup_share: float = Field(default=0.05, ge=0, lt=1)  # of all steps
-    max_length: PositiveInt = 512  # tokens of prompt and completion; longer rows are refused
     gradient_checkpointing: bool = False  # slower, but a long row fits a small memory
     seed: NonNegativeInt = 0

@@ -14,7 +14,13 @@ Fields = dict[str, Any]
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a JSON Lines file. Raises InputError naming file, line and field.
+    """Yield the rows of a JSON Lines file; see numbered_rows."""
+    return (row for _, row in numbered_rows(path))
+
+
+def numbered_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """Yield the rows of a JSON Lines file with their lines. Raises InputError naming file, line and
+    field.
 
     A field "about" is for people and is left aside. A row without an id gets one from its text, so
     that equal rows have equal ids.
@@ -28,7 +34,7 @@ def read_rows(path: Path) -> Iterator[Row]:
         if same != row:
             problem = f"{row.id!r} is another row's on line {first}"
             raise InputError(problem, file=path, line=number, field="id")
-        yield row
+        yield number, row
 
 
 def read_row(line: bytes, path: Path, number: int) -> Row:

@@ -4,12 +4,13 @@ A row's place depends on the base rows, on what was accepted before, and on what
 it, and on nothing that comes later. So what is in dev, sealed or training stays there.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import floor
 from pathlib import Path
 
+from curation.account import REPEATED, SURPLUS
 from curation.curation_settings import CurateParams
 from curation.sources.row_formats import read_row
 from curation.splitting.eval_sets import EVAL_SETS, Changes, Extension, accepted_ids
@@ -19,12 +20,11 @@ from project.near_duplicates import near_duplicates, same, word_print
 from project.records.data import Row, Split
 from project.records.record import read_input
 
+NOTHING: Mapping[str, str] = {}
 SOURCES = Path("datasets/sources")
 
 SEEN = "near-duplicates of items or of rows kept for dev and sealed"
 BETWEEN = "near-duplicates of rows of two parts"
-REPEATED = "repeats"
-SURPLUS = "surplus near-duplicates"
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,21 @@ class Placed:
         return word_print(self.row.prompt_text), word_print(self.row.completion_text)
 
 
-def acceptances(rows: Sequence[Row], changes: Changes) -> list[list[Row]]:
+def acceptances(
+    rows: Sequence[Row], changes: Changes, elsewhere: Collection[str] = ()
+) -> list[list[Row]]:
     """The rows of accepted sources, as they were accepted together, oldest first.
 
-    Raises InputError for a row that nobody accepted, and for an accepted one that is not there.
+    What another source says too, under an id of `elsewhere`, is that source's row. Raises
+    InputError for a row that nobody accepted, and for an accepted one that is not there.
     """
     known = {row.id: row for row in rows}
     refuse_unaccepted(known, accepted_ids(changes))
     found, seen = [], set[str]()
     for line, change in changes.items():
         if isinstance(change, Extension):
-            new = [name for name in dict.fromkeys(change.rows) if name not in seen]
+            old = seen.union(elsewhere)
+            new = [name for name in dict.fromkeys(change.rows) if name not in old]
             refuse_missing(new, known, change, line)
             found.append([known[name] for name in new])
             seen.update(new)
@@ -61,14 +65,21 @@ def acceptances(rows: Sequence[Row], changes: Changes) -> list[list[Row]]:
 
 
 def place(
-    base: Sequence[tuple[Row, Split]], batches: Iterable[Sequence[Row]], params: CurateParams
+    base: Sequence[tuple[Row, Split]],
+    batches: Iterable[Sequence[Row]],
+    params: CurateParams,
+    unfit: Mapping[str, str] = NOTHING,
 ) -> list[Placed]:
-    """The place of each accepted row, given the base rows with their sides."""
+    """The place of each accepted row, given the base rows with their sides.
+
+    Rows whose ids are in unfit go nowhere, for its reason.
+    """
     fixed = [Placed(row, part, base=True) for row, part in base]
     found: list[Placed] = []
     for batch in batches:
         before = [one for one in found if one.part]  # what went nowhere binds nobody
-        new = [Placed(row, None, base=False) for row in batch]
+        found += [Placed(r, None, base=False, why=unfit[r.id]) for r in batch if r.id in unfit]
+        new = [Placed(row, None, base=False) for row in batch if row.id not in unfit]
         near = neighbours([*before, *new], [*fixed, *before, *new], params.similarity)
         there = [*fixed, *before]
         for one, positions in zip(new, near[len(before) :], strict=True):

@@ -1,12 +1,17 @@
-"""The side of a family of rows: a function of its name and the seed alone."""
+"""The lots of families of rows, functions of their names and the seed alone, and whole families
+dealt by them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from curation.curation_settings import CurateParams
 from project.canonical import digest_json
-from project.records.data import Split
+from project.records.data import Row, Split
 
 
 def side(lot: float, params: CurateParams) -> Split:
-    """Low lots are sealed, high ones train: see `draw` of curation/curate.py for this order."""
+    """Low lots are sealed, high ones train: see `draw` for this order."""
     if lot < params.sealed_share:
         return Split.SEALED
     return Split.DEV if lot < params.sealed_share + params.dev_share else Split.TRAIN
@@ -15,3 +20,52 @@ def side(lot: float, params: CurateParams) -> Split:
 def lot(seed: int, name: str) -> float:
     """A number in [0, 1) that is a function of seed and name, spread evenly over names."""
     return int(digest_json([seed, name])[:13], 16) / 16**13
+
+
+def draw(
+    rows: Sequence[Row], groups: Sequence[str], params: CurateParams
+) -> tuple[dict[str, float], list[Row]]:
+    """The lot of each family, and the rows with their family as group.
+
+    A family has the highest lot of its groups. So as the data grow and families merge, a row keeps
+    its side or moves towards training: what a champion was trained on is never an eval item. A row
+    for training only takes its family there.
+    """
+    lots: dict[str, float] = {}
+    for row, family in zip(rows, groups, strict=True):
+        own = 1.0 if row.source in params.train_only else lot(params.seed, row.group)
+        lots[family] = max(lots.get(family, 0.0), own)
+    pairs = zip(rows, groups, strict=True)
+    return lots, [row.model_copy(update={"group": family}) for row, family in pairs]
+
+
+def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:
+    """Pass on at most max_per_group rows of a group: those for training only, then by lots."""
+    taken: Counter[str] = Counter()
+
+    def rank(row: Row) -> tuple[bool, float]:
+        return row.source not in params.train_only, lot(params.seed, row.id)
+
+    for row in sorted(rows, key=rank):
+        taken[row.group] += 1
+        if params.max_per_group is None or taken[row.group] <= params.max_per_group:
+            yield row
+
+
+def split(
+    rows: Iterable[Row], lots: Mapping[str, float], params: CurateParams
+) -> dict[Split, list[Row]]:
+    """Deal whole groups by their lots, then take the asked number of rows of each part."""
+    parts: dict[Split, list[Row]] = {part: [] for part in Split}
+    for row in rows:
+        parts[side(lots[row.group], params)].append(row)
+    limits = {Split.TRAIN: params.train, Split.DEV: params.dev, Split.SEALED: params.sealed}
+    return {part: chosen[: limits[part]] for part, chosen in parts.items()}
+
+
+def largest(rows: Sequence[Row]) -> list[Row]:
+    """The rows of the largest group."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row)
+    return max(groups.values(), key=len, default=[])

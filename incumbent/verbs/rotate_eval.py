@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from curation.curate import curate
+from curation.curate import curated, read_inputs
 from curation.curation_settings import CurateParams
 from curation.splitting.eval_sets import (
     EVAL_SETS,
@@ -14,7 +14,7 @@ from curation.splitting.eval_sets import (
 )
 from incumbent.output import console
 from project.errors import InputError
-from project.paths import RAW, rows_of
+from project.paths import rows_of
 from project.records.data import Row, Split
 from project.settings import load
 from project.times import stamp
@@ -60,7 +60,7 @@ def items_after(rotation: Rotation, present: Sequence[Row]) -> int:
     """How many items the part would have. Raises InputError if fewer base rows than now."""
     params, changes = load(CurateParams), read_changes()
     changes |= {max(changes, default=0) + 1: rotation}
-    after = curate(Row.read_lines(RAW), changes, params).parts[rotation.part]
+    after = curated(read_inputs(params), changes, params).parts[rotation.part]
     needed, there = (
         sum(r.source not in params.accepted for r in rows) for rows in (present, after)
     )

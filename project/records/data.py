@@ -1,12 +1,13 @@
 """Rows, the dataset version that they make, and the report of its checks."""
 
+from datetime import date
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from project.canonical import digest_json
-from project.records.record import Digest, Record, short
+from project.records.record import LATER, Digest, Record, short
 
 
 class Message(Record):
@@ -46,6 +47,15 @@ class Row(Record):
 
     def __str__(self) -> str:
         return f"row {self.id} ({self.source}): {self.completion_text[:60]}"
+
+
+class Origin(Record):
+    """A record of a source, and the row that was made of it, or why there is none."""
+
+    file: str  # its name below datasets/sources; of a package, its name
+    line: int  # on which it begins; of what has no lines, its number
+    row: str | None = None  # the row's id
+    why: str | None = None
 
 
 class TokenCount(Record):
@@ -93,20 +103,65 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+class Waived(Record):
+    """Failing rows of a check, excused by a person for a time."""
+
+    by: str
+    until: date  # the last day, in UTC, on which it holds
+    reason: str
+    rows: tuple[str, ...]  # ids; none where the check is about no single row
+
+    def expired(self, today: date) -> bool:
+        return today > self.until
+
+    @property
+    def extent(self) -> str:
+        """How much it excuses, in words."""
+        return counted(len(self.rows), "row") if self.rows else "the whole check"
+
+    def __str__(self) -> str:
+        return f"{self.extent} until {self.until}, by {self.by}: {self.reason}"
+
+
 class Check(Record):
     """One expectation's outcome. failing_rows lists every failing row id, in file order."""
 
     name: str
     severity: Severity
-    passed: bool
+    passed: bool  # as the waivers have it, on a day when none of them has expired
     limit: str
     observed: str
     failing_rows: tuple[str, ...] = ()
     crashed: str | None = None  # the exception's text when the check itself broke
+    column: Annotated[str | None, LATER] = None  # that it looks at, if it is one
+    waived: Annotated[tuple[Waived, ...] | None, LATER] = None
+
+    @property
+    def met(self) -> bool:
+        """Whether the rows are as the contract wants them, without a waiver."""
+        return self.passed and not self.waived
+
+    def expired(self, today: date) -> tuple[Waived, ...]:
+        return tuple(waived for waived in self.waived or () if waived.expired(today))
+
+    def passes(self, today: date) -> bool:
+        return self.passed and not self.expired(today)
+
+    def unexcused(self, today: date) -> tuple[str, ...]:
+        """The failing rows that no waiver excuses on a day."""
+        held = (waived for waived in self.waived or () if not waived.expired(today))
+        excused = {row for waived in held for row in waived.rows}
+        return tuple(row for row in self.failing_rows if row not in excused)
+
+    @property
+    def unwaived(self) -> tuple[str, ...]:
+        """The failing rows that no waiver is about, be it an old one."""
+        return self.unexcused(date.min)
 
     def __str__(self) -> str:
         if self.passed:
-            return f"{self.name}: ok"
+            excuses = "; ".join(map(str, self.waived or ()))
+            return f"{self.name}: ok" + (f", waived: {excuses}" if excuses else "")
         if self.crashed:
             return f"{self.name} ({self.severity}): the check itself crashed: {self.crashed}"
         first = ", ".join(self.failing_rows[:5])
@@ -115,15 +170,38 @@ class Check(Record):
         return f"{self.name} ({self.severity}): {self.observed}, limit {self.limit}{rows}{more}"
 
 
+class UnusedWaiver(Record):
+    """A waiver that excuses nothing: its rows left, or do not fail any more."""
+
+    check: str
+    by: str
+    until: date
+
+    def __str__(self) -> str:
+        return f'the waiver of "{self.check}" by {self.by} until {self.until}'
+
+
 class GateReport(Record):
     dataset_rows: Digest
     contract: Digest
     row_count: int
     checks: tuple[Check, ...]
+    waivers: Annotated[Digest | None, LATER] = None  # of the file of waivers, if it says anything
+    unused: Annotated[tuple[UnusedWaiver, ...] | None, LATER] = None
 
     def failed(self, severity: Severity) -> tuple[Check, ...]:
         return tuple(c for c in self.checks if not c.passed and c.severity == severity)
 
+    @property
+    def waived(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.waived)
+
     def __str__(self) -> str:
-        failed = sum(not check.passed for check in self.checks)
-        return f"gate: {len(self.checks) - failed} of {len(self.checks)} checks passed"
+        passed = sum(check.passed for check in self.checks)
+        waived = sum(check.passed and not check.met for check in self.checks)
+        excused = f", {waived} of them by waivers" if waived else ""
+        return f"gate: {passed} of {len(self.checks)} checks passed{excused}"
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

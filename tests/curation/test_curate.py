@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from curation.curate import clean, corrected, draw, split, thinned, unrepeated
+from curation.cleaning.sifting import clean, corrected, unrepeated
 from curation.curation_settings import CurateParams
-from curation.splitting.lots import lot, side
+from curation.splitting.lots import draw, lot, side, split, thinned
 from project.near_duplicates import near_duplicate_groups
 from project.records.data import Message, Row, Split
 

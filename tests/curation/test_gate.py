@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from curation.checks.contract import Contract, check
-from curation.checks.row_columns import feature_table, luhn, personal_data
+from curation.checks.row_columns import feature_table, personal_data
+from curation.validate import main as validate
 from project.errors import InputError
-from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split
+from project.paths import GATE_REPORT, TOKENS
+from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split, TokenCount
 from project.records.record import write_records
 from project.settings import read_settings
 from tests.conftest import ROOT
@@ -40,7 +42,7 @@ def test_good_rows_pass_every_check() -> None:
     ("bad", "name"),
     [
         (row("x", ""), "no completion is empty"),
-        (row("x", "Write to jane.doe@bank.example for this."), "no personal data"),
+        (row("x", "Write to jane.doe@some-bank.com for this."), "no personal data"),
         (row("x", "The card is 4111 1111 1111 1111 as of now."), "no personal data"),
         (row("x", group="sealed-0"), "no group stands on two sides of the split"),
         (
@@ -69,6 +71,15 @@ def test_a_chatbots_phrases_are_a_warning() -> None:
     parts[Split.TRAIN].append(row("x", "Sure, here is what you asked for."))
     found = outcome(parts)["completions do not open with a chatbot's phrases"]
     assert (found.passed, found.severity) == (False, Severity.WARNING)
+
+
+def test_what_was_found_is_told_by_kind_and_never_itself() -> None:
+    parts = good_parts()
+    parts[Split.TRAIN] += [row(f"x{i}", f"Call 030 123456{i} for this.") for i in range(2)]
+    parts[Split.DEV] += [row("y", "Write to jane.doe@some-bank.com for this.")]
+    found = outcome(parts)["no personal data"]
+    assert found.observed == "3 of 63 rows fail (2 × phone number, 1 × e-mail address)"
+    assert found.column == "personal_data"
 
 
 def test_every_failing_row_is_listed_however_many() -> None:
@@ -134,15 +145,11 @@ def test_a_contract_that_cannot_be_checked_is_refused_with_its_line(
         ("4111-1111-1111-1111", "card number"),
         ("4111-1111-1111-1112", "none"),
         ("version 3.14.159 of 2026-11-24", "none"),
+        ("http://127.0.0.1:8000 and root@example.com", "none"),
     ],
 )
 def test_personal_data_are_told_from_other_numbers(text: str, kind: str) -> None:
     assert personal_data(text) == kind
-
-
-def test_luhn_knows_its_textbook_number() -> None:
-    assert luhn("79927398713")
-    assert not luhn("79927398714")
 
 
 @pytest.fixture
@@ -163,6 +170,8 @@ def stage() -> Callable[[str], subprocess.CompletedProcess[str]]:
 def write_parts(parts: dict[Split, list[Row]]) -> None:
     for part, rows in parts.items():
         write_records(Path(f"datasets/curated/{part}.jsonl"), rows)
+    every = [row for rows in parts.values() for row in rows]
+    write_records(TOKENS, [TokenCount(row=row.id, prompt=9, completion=9) for row in every])
 
 
 def test_validate_reports_and_the_gate_stops(
@@ -189,3 +198,30 @@ def test_an_open_gate_pins_the_dataset(
     report = GateReport.read(Path("outputs/gate/report.json"))
     assert dataset.splits == {Split.TRAIN: 20, Split.DEV: 20, Split.SEALED: 20}
     assert dataset.rows == report.dataset_rows
+
+
+@pytest.mark.parametrize(
+    ("setting", "name", "told"),
+    [
+        ("too_long: refuse", "no row is longer than the base reads", "longer than base.max_length"),
+        ("conflicts: refuse", "no prompt has two answers", "another answer to the prompt"),
+    ],
+)
+def test_what_the_policy_refuses_is_named_all_at_once(setting: str, name: str, told: str) -> None:
+    contract = Path("datasets/contracts/sft.yaml")
+    contract.parent.mkdir(parents=True)
+    shutil.copy(CONTRACT, contract)
+    Path("params.yaml").write_text(
+        "base: {max_length: 10}\n"
+        f"curation: {{curate: {{{setting}}}, validate: {{contract: {contract}}}}}\n"
+    )
+    twice = [row("what"), row("what", "Another answer of six plain words.")]
+    write_parts(good_parts() | {Split.TRAIN: twice})
+    length = 9 if "too_long" in setting else 5
+    write_records(
+        TOKENS, [TokenCount(row=one.id, prompt=length, completion=length) for one in twice]
+    )
+    validate()
+    (failed,) = GateReport.read(GATE_REPORT).failed(Severity.CRITICAL)
+    assert (failed.name, set(failed.failing_rows)) == (name, {one.id for one in twice})
+    assert told in failed.observed

@@ -1,8 +1,8 @@
 """The few-shot prompt shows what is asked about, not what is only rehearsed."""
 
-from evaluation.generate import prompted
+from evaluation.generate import cut_references, prompted
 from project.paths import rows_of
-from project.records.data import Row, Split
+from project.records.data import Message, Row, Split, TokenCount
 from project.records.record import write_records
 
 
@@ -22,3 +22,21 @@ def test_training_rows_of_the_exams_own_sources_are_shown_first_to_last() -> Non
         ("user", "what is item?"),
     ]
     assert asked.id == row("item", "task").id
+
+
+def test_a_system_prompt_stands_in_front_once() -> None:
+    brief = Message(role="system", content="be brief")
+    asked_briefly = [
+        one.model_copy(update={"prompt": (brief, *one.prompt)})
+        for one in (row("a", "task"), row("item", "task"))
+    ]
+    write_records(rows_of(Split.TRAIN), asked_briefly[:1])
+    (asked,) = prompted(asked_briefly[1:], shots=1)
+    assert [m.role for m in asked.prompt] == ["system", "user", "assistant", "user"]
+
+
+def test_a_warning_says_when_more_than_one_answer_in_a_hundred_would_be_cut() -> None:
+    counts = [TokenCount(row=str(i), prompt=5, completion=10 + (i < 3)) for i in range(200)]
+    assert cut_references(counts[2:], 10) is None
+    warning = cut_references(counts, 10)
+    assert warning and warning.startswith("3 of 200 answers of the data are longer than")

@@ -8,13 +8,13 @@ from typer.testing import CliRunner
 from curation.curate import main
 from curation.splitting.eval_sets import EVAL_SETS, Rotation, read_changes
 from incumbent.cli import app
-from project.paths import CURATED, RAW, rows_of
-from project.records.data import Row, Split
+from project.paths import CURATED, ORIGINS, RAW, rows_of
+from project.records.data import Origin, Row, Split
 from project.records.record import write_records
 
 
 @pytest.fixture(autouse=True)
-def curated() -> None:
+def curated(pinned_base: None) -> None:
     """Sealed takes 20 of about 100 rows on its side, dev all on its side."""
     Path("params.yaml").write_text("curation:\n  curate:\n    sealed: 20\n")
     rows = [
@@ -22,6 +22,7 @@ def curated() -> None:
         for i in range(400)
     ]
     write_records(RAW, rows)
+    write_records(ORIGINS, [Origin(file=row.source, line=1, row=row.id) for row in rows])
     main()
 
 

@@ -176,12 +176,6 @@ def test_where_bitsandbytes_has_no_backend_the_setting_that_helps_is_named(
         load_base(tiny_base, PARAMS, NUMERICS)
 
 
-def test_a_row_that_would_be_cut_is_refused_by_name(tiny_base: Path, tmp_path: Path) -> None:
-    params = PARAMS.model_copy(update={"max_length": 30})
-    with pytest.raises(InputError, match=r"train\.jsonl: completion: row .* has \d+ tokens"):
-        make_trainer(rows(), tiny_base, params, NUMERICS, tmp_path / "curve")
-
-
 @pytest.fixture
 def project(tiny_base: Path) -> None:
     """The inputs of stage `train`, in the current folder."""

@@ -1,0 +1,88 @@
+"""What became of every record of the sources: in which part its row is, or why in none."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from project.files import write_bytes
+from project.paths import ACCOUNT
+from project.records.data import Origin, Row, Split
+
+# Why a row is in no part; each reads well behind a number.
+TOO_LONG = "longer than base.max_length"
+PERSONAL = "with what seems to be personal data"
+CORRECTED = "replaced by a correction"
+REPEATED = "repeats"
+CONFLICT = "other answers to the same prompt"
+SURPLUS = "surplus near-duplicates"
+RETIRED = "that left with a rotation"
+SPARE = "spare: the part has its number of rows"
+WAITS = "that wait: accepted_share allows no more of them"
+
+
+class Fate(NamedTuple):
+    """One record: a line of outputs/rows.csv, whose columns are these."""
+
+    file: str
+    line: int
+    row: str  # its row's id; "" where none was made of it
+    part: str  # train, dev or sealed; "" where it is in none
+    why: str
+    see: str  # the record that it repeats, as file:line
+
+
+def account_of(
+    origins: Iterable[Origin],
+    raw: Sequence[Row],
+    parts: Mapping[Split, Sequence[Row]],
+    left_out: Mapping[str, str],
+) -> list[Fate]:
+    """A fate for each record, in their order; of records with the same text the first one counts.
+
+    `raw` are the rows as they were compared with each other; left_out says by id why a row is in
+    no part.
+    """
+    part_of = {row.id: part.value for part, rows in parts.items() for row in rows}
+    same: dict[tuple[str, str], str] = {}
+    first_id = {
+        row.id: same.setdefault((row.prompt_text, row.completion_text), row.id) for row in raw
+    }
+    first: dict[str, Origin] = {}
+    found = []
+    for origin in origins:
+        if origin.row is None:
+            found.append(Fate(origin.file, origin.line, "", "", origin.why or "", ""))
+            continue
+        earlier = first.setdefault(first_id[origin.row], origin)
+        repeats = earlier is not origin and (
+            earlier.row == origin.row or left_out.get(origin.row) == REPEATED
+        )
+        part = "" if repeats else part_of.get(origin.row, "")
+        why = REPEATED if repeats else "" if part else left_out[origin.row]
+        see = f"{earlier.file}:{earlier.line}" if repeats else ""
+        found.append(Fate(origin.file, origin.line, origin.row, part, why, see))
+    return found
+
+
+def summary(account: Sequence[Fate]) -> str:
+    """One line whose numbers add up to the records."""
+    taken = Counter(fate.part for fate in account if fate.part)
+    left = Counter(fate.why for fate in account if not fate.part)
+    parts = ", ".join(f"{taken[part]:,} {part}" for part in Split)
+    out = f"; left out: {counted(left)}" if left else ""
+    return f"{len(account):,} records: {parts}{out}; each is in {ACCOUNT}"
+
+
+def counted(reasons: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {why}" for why, count in reasons.most_common())
+
+
+def write_account(account: Iterable[Fate]) -> None:
+    """As CSV, which a spreadsheet opens."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(Fate._fields)
+    table.writerows(account)
+    write_bytes(ACCOUNT, text.getvalue().encode())

@@ -1,0 +1,1 @@
+"""What rows lose before they are split, and why."""

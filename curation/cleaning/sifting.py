@@ -1,0 +1,78 @@
+"""Which rows are worth a place, and why each of the others is not."""
+
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+from curation.account import CONFLICT, CORRECTED, REPEATED
+from curation.cleaning.conflicts import settle
+from curation.curation_settings import CurateParams
+from project.contacts import Contacts
+from project.personal_data import found
+from project.records.data import Message, Row
+
+
+def clean(row: Row) -> Row:
+    """Unicode NFC, one kind of line end, no blanks around a message."""
+    return row.model_copy(
+        update={"prompt": cleaned(row.prompt), "completion": cleaned(row.completion)}
+    )
+
+
+def cleaned(messages: Iterable[Message]) -> tuple[Message, ...]:
+    return tuple(
+        Message(role=m.role, content=unicodedata.normalize("NFC", lines(m.content)).strip())
+        for m in messages
+    )
+
+
+def lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def with_personal_data(rows: Iterable[Row], ours: Contacts) -> list[str]:
+    """The ids of rows that seem to hold some, in prompt or answer."""
+    return [row.id for row in rows if found(f"{row.prompt_text}\n{row.completion_text}", ours)]
+
+
+def sifted(
+    rows: list[Row], params: CurateParams, unfit: Mapping[str, str]
+) -> tuple[list[Row], dict[str, str]]:
+    """The rows that are worth a place, and why each of the others is not."""
+    left_out = {row.id: unfit[row.id] for row in rows if row.id in unfit}
+    rows = [row for row in rows if row.id not in unfit]
+    steps: tuple[tuple[str, Callable[[list[Row]], list[Row]]], ...] = (
+        (CORRECTED, lambda rows: corrected(rows, params.train_only)),
+        (REPEATED, lambda rows: list(unrepeated(rows))),
+        (CONFLICT, lambda rows: settle(rows, params.conflicts)),
+    )
+    for why, step in steps:
+        kept = step(rows)
+        left_out |= reasons((why, rows, kept))
+        rows = kept
+    return rows, left_out
+
+
+def reasons(*steps: tuple[str, Sequence[Row], Sequence[Row]]) -> dict[str, str]:
+    """Why each row left that a step had before it and not behind it; by id."""
+    found: dict[str, str] = {}
+    for why, before, behind in steps:
+        there = {row.id for row in behind}
+        found |= {row.id: why for row in before if row.id not in there}
+    return found
+
+
+def corrected(rows: Iterable[Row], train_only: Collection[str]) -> list[Row]:
+    """Drop the rows that ask what a row for training only asks too: it is their correction."""
+    known = list(rows)
+    asked = {row.prompt_text for row in known if row.source in train_only}
+    return [r for r in known if r.source in train_only or r.prompt_text not in asked]
+
+
+def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
+    """Pass on the first of the rows that ask and answer the same."""
+    seen: set[tuple[str, str]] = set()
+    for row in rows:
+        text = (row.prompt_text, row.completion_text)
+        if text not in seen:
+            seen.add(text)
+            yield row

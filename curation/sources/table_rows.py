@@ -1,0 +1,166 @@
+"""Rows out of a table by its columns, and of every record what became of it."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from curation.curation_settings import Columns, FileSource
+from curation.sources.chats.chat_shapes import conversation
+from curation.sources.chats.turns import pairs
+from curation.sources.row_formats import complete, turn
+from curation.sources.tables.column_names import find_column
+from curation.sources.tables.read_table import read_tables
+from curation.sources.tables.table import Table, TableRow
+from project.records.data import Message, Origin, Row
+
+Fields = dict[str, Any]
+
+# Why a record gave no row; each reads well behind a number.
+NO_PROMPT = "without a prompt"
+NO_ANSWER = "without an answer"
+NO_TEXT = "with a value that is no text"
+UNREADABLE = "unreadable"
+
+# What stands in a file where nobody answered.
+PLACEHOLDERS = frozenset({"null", "n/a", "#n/a", "nan", "<no output>", "<nooutput>", "tbd", "-"})
+
+
+class Read(NamedTuple):
+    """A record, and the row that was made of it, if one was."""
+
+    origin: Origin
+    row: Row | None = None
+
+
+def read_file(source: FileSource, columns: Columns) -> Iterator[Read]:
+    """Of every record of a file, or of a folder's files, in their order.
+
+    Raises InputError for what is no table, for a column that a table lacks, and where the source
+    says so for what is no record.
+    """
+    skip = source.unreadable == "skip"
+    for table in read_tables(source.path, skip=skip, encoding=source.encoding):
+        yield from rows_of_table(table, columns)
+
+
+def rows_of_table(table: Table, columns: Columns) -> Iterator[Read]:
+    own = own_names(table, columns)
+    lost = [
+        Read(Origin(file=table.path.name, line=one.line, why=UNREADABLE))
+        for one in table.unreadable
+    ]
+    records = numbered(table.rows)
+    made = [read for record in records for read in rows_of_record(record, own, table.path)]
+    yield from sorted([*lost, *made], key=lambda read: read.origin.line)
+
+
+def numbered(records: Sequence[TableRow]) -> Sequence[TableRow]:
+    """By their lines, or by their numbers where several stand on one line."""
+    if len({record.line for record in records}) == len(records):
+        return records
+    return [replace(record, line=number) for number, record in enumerate(records, start=1)]
+
+
+def own_names(table: Table, columns: Columns) -> Columns:
+    """The columns by the names that this table has for them."""
+
+    def own(name: str | None) -> str | None:
+        return None if name is None else find_column(table, name)
+
+    return columns.model_copy(
+        update={
+            "prompt": tuple(find_column(table, name) for name in columns.prompt),
+            "completion": own(columns.completion),
+            "messages": own(columns.messages),
+            "slices": tuple(find_column(table, name) for name in columns.slices),
+            "group": own(columns.group),
+        }
+    )
+
+
+def rows_of_record(record: TableRow, columns: Columns, path: Path) -> Iterator[Read]:
+    """The rows of one record: several where every turn of a conversation is one."""
+    turns = conversation_turns if columns.messages else pair_turns
+    found = turns(record.fields, columns)
+    if isinstance(found, str):
+        yield Read(Origin(file=path.name, line=record.line, why=found))
+        return
+    about = about_row(record, columns, path)
+    for prompt, completion in found:
+        row = Row.model_validate(
+            complete({"prompt": prompt, "completion": completion} | about, path)
+        )
+        yield Read(Origin(file=path.name, line=record.line, row=row.id), row)
+
+
+Turns = list[tuple[list[Fields], list[Fields]]]  # prompts with their completions
+
+
+def pair_turns(fields: Fields, columns: Columns) -> Turns | str:
+    """A prompt and its completion, or why there is none."""
+    assert columns.completion, "columns name a pair or a conversation"
+    texts = [as_text(fields.get(name)) for name in (*columns.prompt, columns.completion)]
+    if None in texts:
+        return NO_TEXT
+    *asked, answer = (text.strip() for text in texts if text is not None)
+    if not any(map(said, asked)):
+        return NO_PROMPT
+    if not said(answer):
+        return NO_ANSWER
+    prompt = "\n\n".join(filter(None, [columns.instruction, *asked]))
+    return [([*system_turn(columns), *turn("user", prompt)], turn("assistant", answer))]
+
+
+def conversation_turns(fields: Fields, columns: Columns) -> Turns | str:
+    """Prompts and completions of a conversation, or why there are none."""
+    assert columns.messages, "columns name a pair or a conversation"
+    try:
+        found = pairs(conversation(fields.get(columns.messages)), columns.turns)
+    except ValueError as error:
+        return f"no conversation: {error}"
+    made = [
+        ([*opening(prompt, columns), *as_turns(prompt)], as_turns((completion,)))
+        for prompt, completion in found.pairs
+        if said(completion.content)
+    ]
+    return made or (f"no row of a conversation: {found.why}" if found.why else NO_ANSWER)
+
+
+def opening(prompt: tuple[Message, ...], columns: Columns) -> list[Fields]:
+    """The system prompt of the settings, where the conversation has none of its own."""
+    return [] if any(message.role == "system" for message in prompt) else system_turn(columns)
+
+
+def system_turn(columns: Columns) -> list[Fields]:
+    return turn("system", columns.system) if columns.system else []
+
+
+def as_turns(messages: tuple[Message, ...]) -> list[Fields]:
+    return [message.model_dump() for message in messages]
+
+
+def as_text(value: Any) -> str | None:
+    """A value as a text; None for one that holds others: nobody wrote it to be read."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return None if isinstance(value, list | dict) else json.dumps(value)
+
+
+def said(text: str) -> bool:
+    return bool(text.strip()) and text.strip().casefold() not in PLACEHOLDERS
+
+
+def about_row(record: TableRow, columns: Columns, path: Path) -> Fields:
+    """Slices and group; a slice without a value is none."""
+    values = {name: as_text(record.fields.get(name)) for name in columns.slices}
+    slices = {name: text.strip() for name, text in values.items() if text and text.strip()}
+    about: Fields = {"slices": slices} if slices else {}
+    if columns.messages:
+        about["group"] = f"{path.name}:{record.line}"
+    if columns.group and (group := as_text(record.fields.get(columns.group))):
+        about["group"] = f"{columns.group}={group.strip()}"
+    return about

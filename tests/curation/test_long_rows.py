@@ -1,0 +1,71 @@
+"""A row that the base cannot read whole is left out, refused or cut, as the policy says."""
+
+from pathlib import Path
+
+import pytest
+
+from curation.cleaning.long_rows import fit
+from curation.cleaning.token_lengths import TokenLengths
+from curation.curate import refuse_beyond_window
+from project.errors import InputError
+from project.records.data import Message, Row
+
+SHORT = Row.of("what is it?", "a bond", group="a", source="s")
+LONG = Row.of("one two three four five six seven eight", "a bond", group="b", source="s")
+LIMIT = 12  # tokens; the template takes two of a prompt, and three more with the answer
+
+
+@pytest.fixture(scope="module")
+def lengths(word_base: Path) -> TokenLengths:
+    return TokenLengths(word_base)
+
+
+def test_prompt_and_answer_are_counted_as_the_base_reads_them(lengths: TokenLengths) -> None:
+    (count,) = lengths.count([SHORT])
+    assert (count.prompt, count.completion) == (6, 3)  # user: what is it? <end> assistant:
+
+
+def test_a_long_row_is_left_out(lengths: TokenLengths) -> None:
+    assert fit([SHORT, LONG], lengths, LIMIT, "drop").left_out == {LONG.id}
+
+
+def test_with_refuse_all_stay_for_the_gate_to_name(lengths: TokenLengths) -> None:
+    fitted = fit([SHORT, LONG], lengths, LIMIT, "refuse")
+    assert (fitted.rows, fitted.left_out) == ([SHORT, LONG], frozenset())
+
+
+def test_a_prompt_is_cut_at_its_end_to_the_last_word_that_fits(lengths: TokenLengths) -> None:
+    fitted = fit([SHORT, LONG], lengths, LIMIT, "cut")
+    assert fitted.rows[0] == SHORT
+    assert fitted.rows[1].prompt_text == "one two three four five six"
+    assert fitted.rows[1].completion == LONG.completion
+    assert fitted.cut == {LONG.id}
+
+
+def test_a_conversation_loses_its_first_turns_and_keeps_its_system_prompt(
+    lengths: TokenLengths,
+) -> None:
+    turns = [("system", "be brief"), ("user", "one two three"), ("assistant", "four")]
+    prompt = tuple(Message(role=r, content=c) for r, c in [*turns, ("user", "five?")])  # type: ignore[arg-type]
+    row = SHORT.model_copy(update={"prompt": prompt})
+    (cut,) = fit([row], lengths, 12, "cut").rows
+    assert [message.content for message in cut.prompt] == ["be brief", "five?"]
+
+
+def test_where_the_answer_alone_is_too_long_the_row_is_left_out(lengths: TokenLengths) -> None:
+    row = Row.of("what?", "one two three four five six seven eight nine", group="c", source="s")
+    assert fit([row], lengths, 8, "cut").left_out == {row.id}
+
+
+def test_a_base_without_a_chat_template_is_refused(tmp_path: Path, word_base: Path) -> None:
+    for file in word_base.iterdir():
+        if file.name != "chat_template.jinja":
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(InputError, match=r"base\.model: has no chat template"):
+        TokenLengths(tmp_path)
+
+
+def test_a_limit_beyond_the_bases_window_is_refused() -> None:
+    with pytest.raises(InputError, match=r"params\.yaml: base\.max_length: 2048 tokens .* 1000"):
+        refuse_beyond_window(2048, 1000)
+    refuse_beyond_window(2048, None)

@@ -1,0 +1,124 @@
+"""A table's records become rows by the columns that were named, and nothing else is read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curation.curation_settings import Columns
+from curation.sources.table_rows import Read, rows_of_table
+from curation.sources.tables.read_table import read_table
+from project.errors import InputError
+from project.records.data import Row
+
+PAIR: dict[str, Any] = {"prompt": ("q",), "completion": "a"}
+
+
+def read(records: object, **columns: Any) -> list[Read]:
+    path = Path("faq.json")
+    path.write_text(json.dumps(records))
+    return list(rows_of_table(read_table(path), Columns(**columns)))
+
+
+def rows(records: object, **columns: Any) -> list[Row]:
+    return [found.row for found in read(records, **columns) if found.row]
+
+
+def test_prompt_and_completion_are_the_columns_that_were_named() -> None:
+    (row,) = rows([{"q": "one?", "a": "1", "secret": "x"}], **PAIR)
+    assert (row.prompt_text, row.completion_text, row.source) == ("one?", "1", "faq.json")
+    assert "secret" not in row.model_dump_json()
+
+
+def test_columns_of_a_prompt_are_joined_and_blank_ones_left_out() -> None:
+    records = [{"t": "Title", "q": "one?", "a": "1"}, {"t": " ", "q": "two?", "a": "2"}]
+    one, two = rows(records, prompt=("t", "q"), completion="a")
+    assert (one.prompt_text, two.prompt_text) == ("Title\n\none?", "two?")
+
+
+def test_instruction_and_system_prompt_stand_in_front() -> None:
+    (row,) = rows([{"q": "one?", "a": "1"}], **PAIR, instruction="Answer.", system="Be brief.")
+    assert [(m.role, m.content) for m in row.prompt] == [
+        ("system", "Be brief."),
+        ("user", "Answer.\n\none?"),
+    ]
+
+
+def test_slices_and_group_are_kept_and_a_blank_slice_is_none() -> None:
+    records = [{"q": "1?", "a": "1", "c": "x", "g": 7}, {"q": "2?", "a": "2", "c": "", "g": 7}]
+    one, two = rows(records, **PAIR, slices=("c",), group="g")
+    assert (one.slices, two.slices) == ({"c": "x"}, {})
+    assert one.group == two.group
+
+
+def test_a_number_is_a_text_and_a_list_is_none() -> None:
+    records = [{"q": "how many?", "a": 3}, {"q": "which?", "a": ["x"]}]
+    found = read(records, **PAIR)
+    assert [one.origin.why for one in found] == [None, "with a value that is no text"]
+    assert found[0].row and found[0].row.completion_text == "3"
+
+
+@pytest.mark.parametrize("nothing", ["", " ", None, "NULL", "n/a", "N/A", "nan", "<No Output>"])
+def test_a_placeholder_is_no_answer(nothing: str | None) -> None:
+    (found,) = read([{"q": "one?", "a": nothing}], **PAIR)
+    assert (found.row, found.origin.why) == (None, "without an answer")
+
+
+def chat(*turns: str) -> list[dict[str, str]]:
+    roles = ("user", "assistant")
+    return [{"role": roles[i % 2], "content": turn} for i, turn in enumerate(turns)]
+
+
+def test_the_last_answer_of_a_conversation_is_the_completion() -> None:
+    (row,) = rows([{"m": chat("a?", "A", "b?", "B", "thanks")}], messages="m")
+    assert [m.content for m in row.prompt] == ["a?", "A", "b?"]
+    assert row.completion_text == "B"
+
+
+def test_every_answer_can_be_a_row_and_a_conversation_is_never_split() -> None:
+    records = [{"m": chat("a?", "A", "b?", "B")}, {"m": chat("c?", "C")}]
+    found = rows(records, messages="m", turns="every")
+    assert [row.completion_text for row in found] == ["A", "B", "C"]
+    assert found[0].group == found[1].group != found[2].group
+
+
+def test_conversations_on_one_line_are_not_one_group() -> None:
+    one, two = read([{"m": chat("a?", "A")}, {"m": chat("b?", "B")}], messages="m")
+    assert one.row and two.row and one.row.group != two.row.group
+    assert (one.origin.line, two.origin.line) == (1, 2)
+
+
+def test_a_conversation_that_cannot_be_read_says_why() -> None:
+    records = [{"m": chat("only a question")}, {"m": [{"role": "tool", "content": "x"}]}]
+    found = read(records, messages="m")
+    assert [one.row for one in found] == [None, None]
+    assert found[0].origin.why == "no row of a conversation: nobody answers"
+    assert found[1].origin.why and found[1].origin.why.startswith("no conversation: a turn of a")
+
+
+def test_a_system_prompt_of_the_settings_gives_way_to_the_conversations_own() -> None:
+    own = [{"role": "system", "content": "own"}, *chat("a?", "A")]
+    one, two = rows([{"m": own}, {"m": chat("b?", "B")}], messages="m", system="ours")
+    assert (one.prompt[0].content, two.prompt[0].content) == ("own", "ours")
+
+
+def test_a_header_may_differ_by_a_blank_or_a_mark() -> None:
+    (row,) = rows([{"Question ": "one?", "ANSWER": "1"}], prompt="question", completion="Answer")
+    assert row.prompt_text == "one?"
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(InputError, match=r"faq\.json: question: no such column; .* 'q', 'a'"):
+        read([{"q": "1?", "a": "1"}], prompt="question", completion="a")
+
+
+def test_lines_left_out_as_unreadable_are_counted_in_their_place() -> None:
+    path = Path("faq.csv")
+    path.write_text("q,a\none?,1\ntwo?,2,3\nthree?,3\n")
+    found = list(rows_of_table(read_table(path, skip=True), Columns(**PAIR)))
+    assert [(one.origin.line, one.origin.why) for one in found] == [
+        (2, None),
+        (3, "unreadable"),
+        (4, None),
+    ]
