@@ -1,6 +1,7 @@
 """Stage `code`: of each stage, the files of code that it runs, each by its digest.
 
-A stage depends on its one file here, so an edit reruns what it touches and nothing else.
+A stage depends on its one file here, so an edit reruns what it touches and nothing else. Of an
+installed package whose docstrings are a source, METADATA stands for its version.
 """
 
 import ast
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import grimp
 
+from curation.curation_settings import CollectParams, PackagesSource
 from evaluation.evaluation_settings import MetricChoice, ScoringParams
 from evaluation.scoring.built_in import SCORERS
 from evaluation.scoring.scorer_class import named_files
 from incumbent.pipeline import PACKAGES, module_of, read_pipeline
 from project.canonical import digest_file
 from project.files import home
+from project.html import SHARED
 from project.paths import CODE
 from project.records.record import Digest, Record
 from project.settings import load
@@ -54,11 +57,15 @@ def differing(old: Code, new: Code) -> list[str]:
 
 
 def code_of(module: str, imports: "Imports") -> Code:
-    """All code that a stage runs: what its module imports, scorers, and the files they name."""
+    """All code that a stage runs: what its module imports, scorers and the files that they name,
+    and the packages that it reads.
+    """
     chosen = load(ScoringParams).metrics if module == module_of("score") else ()
     files = imports.of([module, *map(module_of_scorer, chosen)])
     files |= templates(files.values())
     files |= {file.as_posix(): file for choice in chosen for file in named_files(choice)}
+    for package in packages_read() if module == module_of("collect") else ():
+        files |= files_of_version(package)
     return Code(files={name: digest_file(path) for name, path in sorted(files.items())})
 
 
@@ -66,8 +73,31 @@ def module_of_scorer(choice: MetricChoice) -> str:
     return SCORERS.get(choice.metric, choice.metric).partition(":")[0]
 
 
+def packages_read() -> list[str]:
+    """The packages whose docstrings are a source."""
+    sources = load(CollectParams).sources
+    return [name for one in sources if isinstance(one, PackagesSource) for name in one.packages]
+
+
+def files_of_version(package: str) -> dict[str, Path]:
+    """What changes with a package's version: METADATA of the distribution that installed it; of a
+    package that none installed, such as a user's own, its modules; nothing of one that is missing.
+    """
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return {}
+    folder = Path(spec.submodule_search_locations[0])
+    installed = f"\n{package}/__init__.py,".encode()
+    for record in folder.parent.glob("*.dist-info/RECORD"):  # a tenth of a second for hundreds
+        if installed in b"\n" + record.read_bytes():
+            return {f"{record.parent.name}/METADATA": record.with_name("METADATA")}
+    return {path.relative_to(folder.parent).as_posix(): path for path in folder.rglob("*.py")}
+
+
 def templates(modules: Iterable[Path]) -> dict[str, Path]:
-    """Templates of our packages that these modules name, or that another such template names."""
+    """Templates beside these modules that they name, and what such a template names in turn: one
+    beside it, or a shared one.
+    """
     there = {
         path.relative_to(folder.parent).as_posix(): path
         for folder in map(folder_of, PACKAGES)
@@ -76,8 +106,13 @@ def templates(modules: Iterable[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     unread = list(modules)
     while unread:
-        text = unread.pop().read_text()
-        new = {n: p for n, p in there.items() if n not in found and f'"{p.name}"' in text}
+        file = unread.pop()
+        text, places = file.read_text(), (file.parent, file.parent / "templates", SHARED)
+        new = {
+            name: path
+            for name, path in there.items()
+            if name not in found and path.parent in places and f'"{path.name}"' in text
+        }
         found |= new
         unread += new.values()
     return found

@@ -1,7 +1,9 @@
-"""Which code a stage runs: all of it and no more, a user's scorers among it."""
+"""Which code a stage runs: all of it and no more, a user's scorers and packages among it."""
 
+import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,21 @@ from project.errors import InputError
 from project.paths import CODE
 from tests.conftest import ROOT
 
+FILE = "{kind: file, path: datasets/sources/rows.jsonl}"
+
 
 @pytest.fixture(autouse=True)
 def pipeline() -> None:
     """The project's own pipeline, in an empty folder."""
     Path("dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
-    Path("params.yaml").write_text("")
+    set_params()
+
+
+def set_params(*, metrics: str = "[rouge]", source: str = FILE) -> None:
+    Path("params.yaml").write_text(
+        f"curation: {{collect: {{sources: [{source}]}}}}\n"
+        f"evaluation: {{scoring: {{metrics: {metrics}}}}}\n"
+    )
 
 
 def run_stage() -> dict[str, Code]:
@@ -50,6 +61,7 @@ def test_every_stage_but_this_one_has_a_file_that_holds_its_module() -> None:
         ("evaluation/report/templates/comparison.html", {"compare"}),
         ("project/templates/page.html", {"validate", "compare"}),
         ("registry/storage/tables.py", {"champion", "generate", "reward"}),
+        ("incumbent/init/templates/params.yaml", set()),  # project/settings.py means another file
         ("monitoring/night.py", set()),
         ("incumbent/cli.py", set()),
     ],
@@ -67,7 +79,7 @@ def test_packages_above_a_module_run_too_and_types_alone_do_not() -> None:
 def test_only_the_scorers_that_are_chosen_count() -> None:
     assert stages_with("evaluation/metrics/rouge.py") == {"score"}
     assert stages_with("evaluation/metrics/token_f1.py") == set()
-    Path("params.yaml").write_text("evaluation: {scoring: {metrics: [token_f1]}}\n")
+    set_params(metrics="[token_f1]")
     assert stages_with("evaluation/metrics/rouge.py") == set()
     assert stages_with("evaluation/metrics/token_f1.py") == {"score"}
 
@@ -76,7 +88,7 @@ def test_a_users_scorer_counts_with_what_it_imports_of_the_project(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(Path.cwd())
-    Path("params.yaml").write_text("evaluation: {scoring: {metrics: ['bank.polite:Polite']}}\n")
+    set_params(metrics="['bank.polite:Polite']")
     Path("bank").mkdir()
     Path("bank/__init__.py").write_text("raise RuntimeError('imported')")
     Path("bank/polite.py").write_text(
@@ -97,7 +109,7 @@ def test_a_users_scorer_counts_with_what_it_imports_of_the_project(
 
 def test_a_users_scorer_counts_when_the_stage_is_run_as_dvc_runs_it() -> None:
     """The command is installed elsewhere; the project's modules are found in its folder, last."""
-    Path("params.yaml").write_text("evaluation: {scoring: {metrics: ['mine:Mine']}}\n")
+    set_params(metrics="['mine:Mine']")
     Path("mine.py").write_text("import evaluation\n")
     Path("evaluation").mkdir()
     Path("evaluation/__init__.py").write_text("raise RuntimeError('shadowed')")
@@ -110,18 +122,71 @@ def test_a_users_scorer_counts_when_the_stage_is_run_as_dvc_runs_it() -> None:
 
 def test_a_file_that_a_scorers_option_names_counts() -> None:
     Path("schema.json").write_text("{}")
-    choice = "{metric: json, options: {schema: schema.json}}"
-    Path("params.yaml").write_text(f"evaluation: {{scoring: {{metrics: [{choice}]}}}}\n")
+    set_params(metrics="[{metric: json, options: {schema: schema.json}}]")
     assert stages_with("schema.json") == {"score"}
 
 
+def packages_source(package: str) -> str:
+    return f"{{kind: python-api, packages: [{package}]}}"
+
+
+def install(version: str, site: Path) -> None:
+    """As pip does it: the package's folder, and beside it what says which version it is."""
+    (site / "bank_api").mkdir(parents=True, exist_ok=True)
+    (site / "bank_api" / "__init__.py").write_text("raise RuntimeError('imported')")
+    for old in site.glob("*.dist-info"):
+        shutil.rmtree(old)
+    about = site / f"a_bank-{version}.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Name: a-bank\nVersion: {version}\n")
+    (about / "RECORD").write_text(f"bank_api/__init__.py,,\n{about.name}/METADATA,,\n")
+
+
+def test_another_version_of_a_package_that_is_a_source_makes_collect_run_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "elsewhere"
+    install("1.0", site)
+    monkeypatch.syspath_prepend(site)
+    set_params(source=packages_source("bank_api"))
+    first, same = run_stage(), run_stage()
+    assert first == same
+    assert stages_with("a_bank-1.0.dist-info/METADATA") == {"collect"}
+    assert "bank_api/__init__.py" not in first["collect"].files
+    install("1.1", site)
+    run_stage()
+    names = "a_bank-1.0.dist-info/METADATA, a_bank-1.1.dist-info/METADATA"
+    assert capsys.readouterr().out == f"collect will run again: {names} changed\n"
+
+
+def test_a_package_is_found_by_the_name_that_python_imports() -> None:
+    set_params(source=packages_source("sklearn"))
+    assert stages_with(f"scikit_learn-{version('scikit-learn')}.dist-info/METADATA") == {"collect"}
+
+
+def test_of_a_package_that_nobody_installed_the_modules_count(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "own_api" / "inner").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "own_api" / "inner" / "loans.py").write_text("")
+    set_params(source=packages_source("own_api"))
+    assert stages_with("own_api/inner/loans.py") == {"collect"}
+
+
+def test_files_alone_as_sources_and_a_missing_package_add_nothing() -> None:
+    without = code_of("curation.collect", Imports())
+    set_params(source=packages_source("not_installed"))
+    assert code_of("curation.collect", Imports()) == without
+    assert {Path(name).suffix for name in without.files} == {".py"}
+
+
 def test_what_changed_is_told_by_stage_and_file(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("params.yaml").write_text("evaluation: {scoring: {metrics: [rouge]}}\n")
     first = run_stage()
     assert capsys.readouterr().out == ""
     assert run_stage() == first
     assert capsys.readouterr().out == ""
-    Path("params.yaml").write_text("evaluation: {scoring: {metrics: [rouge, length]}}\n")
+    set_params(metrics="[rouge, length]")
     run_stage()
     told = "score will run again: evaluation/metrics/answer_length.py changed\n"
     assert capsys.readouterr().out == told

@@ -1,0 +1,44 @@
+"""The wheel, built and installed once for all tests."""
+
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.incumbent.test_project_files import git_files
+from tests.wheel import Installed, build, call, pip
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository, for a build leaves folders behind. Links stay links."""
+    folder = tmp_path_factory.mktemp("wheel") / "source"
+    for name in git_files():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(source: Path) -> Path:
+    return build(source, source.parent / "from-folder")
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    made = Installed(tmp_path_factory.mktemp("environment"))
+    call(sys.executable, "-m", "venv", "--without-pip", made.folder)
+    pip("--python", made.folder, "install", "--no-index", "--no-deps", wheel)
+    # A folder that is named so is searched, but its own .pth files, an editable Incumbent's among
+    # them, are not read.
+    outer = sysconfig.get_path("purelib")
+    (made.packages / "outer.pth").write_text(f"{outer}\n")
+    program = made.folder / "bin" / "dvc"
+    program.write_text(
+        f"#!{made.folder}/bin/python\nfrom dvc.cli import main\nraise SystemExit(main())\n"
+    )
+    program.chmod(0o755)
+    return made
