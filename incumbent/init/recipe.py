@@ -1,0 +1,58 @@
+"""Which settings a first run starts from, by how many rows there are, and why."""
+
+from dataclasses import dataclass
+
+FEW, SOME, MANY = 100, 400, 1000  # rows
+# Of the eval sets: enough to find what matters, and no more than answering them is worth.
+SEALED_SHARE, MOST_SEALED = 0.2, 300
+DEV_SHARE, MOST_DEV = 0.1, 120
+LEAST = 30  # rows, of which three parts can be made
+SHOTS = 3
+MOST_PAIRS = 240  # training rows that a reward model learns from
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a first run; `why` is for the person who starts it."""
+
+    dev_share: float
+    sealed_share: float
+    epochs: int
+    batch_size: int
+    reward_rows: int
+    shots: int
+    why: tuple[str, ...]
+
+
+def recipe_of(rows: int, max_length: int, window: int | None) -> Recipe:
+    """Of so many rows that can be trained or examined on, each of at most max_length tokens."""
+    sealed = min(SEALED_SHARE, MOST_SEALED / rows)
+    dev = min(DEV_SHARE, MOST_DEV / rows)
+    fits = window is None or (SHOTS + 2) * max_length <= window
+    trained = round(rows * (1 - sealed - dev))
+    return Recipe(
+        dev_share=round(dev, 3),
+        sealed_share=round(sealed, 3),
+        epochs=epochs_of(trained),
+        batch_size=2,
+        reward_rows=min(MOST_PAIRS, trained),
+        shots=SHOTS if fits else 0,
+        why=tuple(advice(rows, trained)),
+    )
+
+
+def epochs_of(rows: int) -> int:
+    """Few rows are read more often: a run of very few steps learns the format and no more."""
+    return 3 if rows < SOME else 2 if rows < MANY else 1
+
+
+def advice(rows: int, trained: int) -> list[str]:
+    epochs = epochs_of(trained)
+    times = {1: "once", 2: "twice", 3: "three times"}[epochs]
+    found = [f"{trained} rows to train on: each is read {times} (training.epochs)"]
+    if rows < FEW:
+        found.append(
+            f"{rows} rows are few: look first at what the base does with examples in its prompt, "
+            "which each run shows as `few-shot`; fine-tuning may not beat it"
+        )
+    return found

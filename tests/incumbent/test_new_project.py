@@ -1,0 +1,99 @@
+"""The settings of a new project follow from its rows."""
+
+from pathlib import Path
+
+import pytest
+
+from curation.curation_settings import CollectParams, Columns, CurateParams, FileSource
+from incumbent.init.findings import find
+from incumbent.init.limits import limits_of
+from incumbent.init.recipe import recipe_of
+from incumbent.init.settings_file import Chosen, write_settings
+from incumbent.project_files import copy_project
+from project.errors import InputError
+from project.model_pins import BaseChoice
+from project.records.data import Split, TokenCount
+from project.settings import load
+from tests.bank_files import write_csv
+
+FILE = Path("datasets/sources/faq.csv")
+COLUMNS = Columns(prompt=("Question",), completion="Answer", slices=("Class",))
+SOURCE = FileSource(kind="file", path=FILE, columns=COLUMNS)
+
+
+def counts(*lengths: tuple[int, int]) -> list[TokenCount]:
+    return [TokenCount(row=str(i), prompt=p, completion=c) for i, (p, c) in enumerate(lengths)]
+
+
+def test_the_limits_fit_all_but_the_longest_row_in_a_hundred() -> None:
+    limits = limits_of(counts(*[(160, 40)] * 199, (900, 300)), window=2048)
+    assert (limits.max_length, limits.max_new_tokens) == (200, 40)
+    assert (limits.too_long, limits.cut) == (1, 1)
+
+
+def test_the_window_is_the_limit_where_it_is_the_smaller_one() -> None:
+    limits = limits_of(counts(*[(3000, 600)] * 10), window=2048)
+    assert limits.max_length + limits.max_new_tokens <= 2048
+    assert limits.too_long == 10
+
+
+@pytest.mark.parametrize("rows", [30, 150, 1200, 100_000])
+def test_parts_are_large_enough_to_show_something_and_no_larger(rows: int) -> None:
+    recipe = recipe_of(rows, max_length=128, window=2048)
+    assert 0 < recipe.dev_share < recipe.sealed_share <= 0.2
+    assert recipe.sealed_share * rows <= 301
+
+
+def test_few_rows_are_read_more_often_and_advised_to_look_at_few_shot() -> None:
+    few, many = recipe_of(60, 128, 2048), recipe_of(5000, 128, 2048)
+    assert few.epochs > many.epochs == 1
+    assert any("few-shot" in line for line in few.why)
+    assert not any("few-shot" in line for line in many.why)
+
+
+def test_examples_are_shown_where_the_window_has_room_for_them() -> None:
+    assert recipe_of(1000, 128, 2048).shots == 3
+    assert recipe_of(1000, 600, 2048).shots == 0
+
+
+@pytest.fixture
+def records() -> int:
+    copy_project(Path(), sample=False)
+    return write_csv(FILE, 120)
+
+
+def test_every_record_is_accounted_for(records: int, word_base: Path) -> None:
+    found = find([SOURCE], word_base)
+    assert len(found.account) == records
+    assert all(bool(fate.part) != bool(fate.why) for fate in found.account)
+
+
+def test_the_parts_are_about_as_large_as_proposed(records: int, word_base: Path) -> None:
+    found = find([SOURCE], word_base)
+    kept = sum(len(found.part(part)) for part in Split)
+    assert len(found.part(Split.SEALED)) == pytest.approx(found.recipe.sealed_share * kept, rel=0.2)
+    assert len(found.part(Split.DEV)) == pytest.approx(found.recipe.dev_share * kept, rel=0.2)
+
+
+def test_rows_that_all_belong_together_make_no_project(word_base: Path) -> None:
+    copy_project(Path(), sample=False)
+    same = "".join(f"one and the same question?,answer {i},a\n" for i in range(90))
+    FILE.write_text(f"Question,Answer,Class\n{same}")
+    with pytest.raises(InputError, match=r"90 distinct rows cannot be split"):
+        find([SOURCE], word_base)
+
+
+def test_few_rows_that_are_repeated_are_few(word_base: Path) -> None:
+    copy_project(Path(), sample=False)
+    FILE.write_text("Question,Answer,Class\n" + "one question?,an answer,a\n" * 900)
+    with pytest.raises(InputError, match=r"1 distinct rows are too few"):
+        find([SOURCE], word_base)
+
+
+def test_the_settings_read_back_as_they_were_found(records: int, word_base: Path) -> None:
+    found = find([SOURCE], word_base)
+    base = BaseChoice(model=str(word_base))
+    write_settings(Chosen(family="bank", base=base, sources=(SOURCE,), found=found))
+    assert load(CollectParams).sources[0] == SOURCE
+    assert load(CurateParams).seed == found.seed
+    assert load(BaseChoice).max_length == found.limits.max_length

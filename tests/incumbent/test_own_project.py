@@ -1,0 +1,149 @@
+"""A person's own files come to a verdict, with two commands and no edit."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.bank_files import as_csv, write_chats, write_csv, write_parquet
+from tests.wheel import Installed, shadow
+
+WHOLE, SMALL = 1180, 90  # distinct questions
+
+VERDICT = re.compile(r"^own v1: (PROMOTE|HOLD|REJECT)", re.MULTILINE)
+
+
+def decided(installed: Installed, folder: Path, *options: str | Path) -> str:
+    """What init and a run print, with the project in the folder `own`."""
+    made = installed.run(folder, "incumbent", "init", "own", *options, "--yes")
+    shadow(folder / "own")
+    run = installed.run(folder / "own", "incumbent", "run")
+    assert VERDICT.search(run), run
+    return made
+
+
+def account(project: Path) -> list[dict[str, str]]:
+    """Of the records of the person's own files."""
+    with (project / "outputs" / "rows.csv").open(newline="") as lines:
+        return [line for line in csv.DictReader(lines) if line["file"] != "rehearsal.jsonl"]
+
+
+@pytest.mark.slow
+def test_a_banks_csv_with_all_its_faults_comes_to_a_verdict(
+    installed: Installed, tiny_base: Path, tmp_path: Path
+) -> None:
+    """With the wheel, in a project whose folders are named like ours."""
+    records = write_csv(tmp_path / "bank.csv", WHOLE)
+    assert records >= 1500
+    said = decided(installed, tmp_path, "--from", "bank.csv", "--base", tiny_base)
+    assert "read as windows-1252" in said
+    lines = account(tmp_path / "own")
+    assert [int(line["line"]) for line in lines] == sorted(int(line["line"]) for line in lines)
+    assert len(lines) == records
+    assert all(bool(line["part"]) != bool(line["why"]) for line in lines)
+    left = Counter(line["why"] for line in lines if line["why"])
+    assert left["repeats"] == 277
+    assert left["without an answer"] == 3
+    assert {"without a prompt", "longer than base.max_length"} < left.keys()
+    for why, count in left.items():
+        assert f"\n  {count:,} {why}\n" in said
+
+
+@pytest.mark.slow
+def test_so_does_a_folder_of_conversations(
+    installed: Installed, tiny_base: Path, tmp_path: Path
+) -> None:
+    records = write_chats(tmp_path / "chats", SMALL)
+    decided(installed, tmp_path, "--from", "chats", "--base", tiny_base)
+    assert len(account(tmp_path / "own")) == records
+
+
+@pytest.mark.slow
+def test_so_does_parquet(installed: Installed, tiny_base: Path, tmp_path: Path) -> None:
+    records = write_parquet(tmp_path / "pairs.parquet", SMALL)
+    decided(installed, tmp_path, "--from", "pairs.parquet", "--base", tiny_base)
+    assert len(account(tmp_path / "own")) == records
+    assert "author" not in (tmp_path / "own/datasets/raw/rows.jsonl").read_text()
+
+
+GOOD = as_csv([(f"{n}?", f"It is {n}.", "a") for n in ("one", "two", "three")])
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (GOOD.replace("two?", '"two?').encode(), r"bank\.csv:3: .*quote is not closed"),
+        (GOOD.replace("two.,a", "two.,a,c").encode(), r"bank\.csv:3: .*has 4 fields.*header has 3"),
+        (GOOD.replace(",It is two.,a", "").encode(), r"bank\.csv:3: .*has 1 field"),
+        (GOOD.encode("utf-16-le"), r"bank\.csv.*UTF-16-LE without a byte-order mark.*UTF-8"),
+        (
+            GOOD.encode() + "vier?,für,c\n".encode("latin-1") + "fünf?,5,c\n".encode(),
+            r"bank\.csv:5",
+        ),
+        (b'{"question": "one?", "answer": "1"}\n{"question": "two?"', r"bank\.csv:2: "),
+        (b"", r"bank\.csv.*empty"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_line_and_nothing_is_made(
+    data: bytes, complaint: str
+) -> None:
+    Path("bank.csv").write_bytes(data)
+    done = init("own", "--from", "bank.csv", "--yes")
+    assert done.returncode == 2
+    assert re.search(complaint, done.stderr, re.DOTALL), done.stderr
+    assert not Path("own").exists()
+
+
+def init(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [Path(sys.executable).with_name("incumbent"), "init", *options]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+def test_without_a_terminal_somebody_has_to_say_yes() -> None:
+    Path("faq.csv").write_text(GOOD)
+    done = init("own", "--from", "faq.csv")
+    assert done.returncode == 2
+    assert "say --yes if these columns are right" in done.stderr
+    assert "Question" in done.stdout  # and what they are taken for
+    assert not Path("own").exists()
+
+
+def test_a_folder_that_holds_something_is_not_touched() -> None:
+    Path("faq.csv").write_text(GOOD)
+    Path("own").mkdir()
+    Path("own/notes.txt").write_text("mine")
+    done = init("own", "--from", "faq.csv", "--yes")
+    assert done.returncode == 2
+    assert "own: is there already" in done.stderr
+    assert [path.name for path in Path("own").iterdir()] == ["notes.txt"]
+
+
+def test_without_files_it_says_what_to_name() -> None:
+    done = init("own")
+    assert done.returncode == 2
+    assert "--from FILE" in done.stderr and "--sample" in done.stderr
+
+
+def test_a_file_that_is_not_there_is_named() -> None:
+    done = init("own", "--from", "nothing.csv", "--yes")
+    assert done.returncode == 2
+    assert "nothing.csv" in done.stderr
+
+
+@pytest.mark.slow
+def test_rows_of_what_was_not_chosen_never_reach_the_project(
+    word_base: Path, tmp_path: Path
+) -> None:
+    lines = [
+        {"question": f"what is the {i}th thing?", "answer": f"it is thing {i}", "secret": "s3cret"}
+        for i in range(60)
+    ]
+    Path("faq.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = init("own", "--from", "faq.jsonl", "--base", str(word_base), "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "secret" in done.stdout  # it says that it is not read
