@@ -10,8 +10,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 .PHONY: run demo test test-fast lint install constraints clean
 
 run: install
-	dvc --wait-for-lock repro
-	incumbent submit --promote
+	incumbent run
 
 demo: install
 	python examples/demo.py

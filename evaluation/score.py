@@ -39,7 +39,6 @@ def main() -> None:
         write_records(draft / f"{Split.DEV}.jsonl", table)
         flags.write(draft / f"{Split.DEV}.flags.json")
         pins(eval_set_of(rows)).write(draft / f"{Split.DEV}.pins.json")
-        print(f"scored {len(rows)} dev items{flags}")
         if answers_of(Role.FEW_SHOT, Split.DEV).exists():
             answers[Role.CHAMPION] = read_answers(Role.FEW_SHOT, Split.DEV)
             table, _ = score_both(rows, answers, scorers)
@@ -47,6 +46,7 @@ def main() -> None:
         write_records(draft / "general.jsonl", general_ability())
         better = directions(scorers)
         Directions(better={**better, CORRECT: "more"}).write(draft / DIRECTIONS.name)
+    print(f"scored {len(rows)} dev items{flags}")
 
 
 def measures() -> tuple[list[Scorer], Judge]:

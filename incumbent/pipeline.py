@@ -1,7 +1,9 @@
 """The stages: what each one runs, and how dvc.yaml puts them together."""
 
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
@@ -10,7 +12,9 @@ from typing import Any
 
 import yaml
 
-from project.errors import InputError
+from project.errors import IncumbentError, InputError
+from project.interruption import ended_by_signals
+from project.progress import StageReport, tell
 from project.records.record import Record, read_input
 
 PIPELINE = Path("dvc.yaml")
@@ -27,14 +31,34 @@ class Project:
 
 
 def run_stage(name: str) -> None:
-    """Run a stage in the current folder. Raises InputError for a name that is none."""
-    module = module_of(name)
-    main = getattr(import_module(module), "main", None) if module else None
-    if main is None:
-        known = ", ".join(stage.name for stage in read_pipeline() if stage.module)
-        raise InputError(f"there is no stage {name!r}; {PIPELINE} has {known}")
-    sys.meta_path.append(Project)
-    main()
+    """Run a stage in the current folder. Raises InputError for a name that is none.
+
+    SIGTERM interrupts it as Ctrl-C does, so that it leaves no draft behind.
+    """
+    with told(os.environ.get("DVC_STAGE", name)), ended_by_signals():
+        module = module_of(name)
+        main = getattr(import_module(module), "main", None) if module else None
+        if main is None:
+            known = ", ".join(stage.name for stage in read_pipeline() if stage.module)
+            raise InputError(f"there is no stage {name!r}; {PIPELINE} has {known}")
+        sys.meta_path.append(Project)
+        main()
+
+
+@contextmanager
+def told(stage: str) -> Iterator[None]:
+    """Tell the run that watches, if there is one, that a stage begins, and how it ends."""
+    tell(StageReport(stage))
+    code = 1
+    try:
+        yield
+        code = 0
+    except IncumbentError as error:
+        code = error.exit_code
+        raise
+    finally:
+        sys.stdout.flush()  # what it printed comes before its end
+        tell(StageReport(stage, code))
 
 
 def module_of(stage: str) -> str | None:
@@ -79,6 +103,15 @@ def as_stage(name: str, fields: dict[str, Any]) -> Stage:
 def paths(entries: Iterable[Any]) -> tuple[str, ...]:
     """A path may stand as a mapping from it to its settings."""
     return tuple(next(iter(e)) if isinstance(e, dict) else str(e) for e in entries)
+
+
+def needed_for(stage: str, pipeline: Iterable[Stage]) -> list[Stage]:
+    """A stage, those that write what it reads, and those that write what they read."""
+    known = list(pipeline)
+    found = [one for one in known if one.name == stage]
+    for one in found:  # it grows on the way
+        found += [other for other in known if other not in found and one.follows(other)]
+    return [one for one in known if one in found]
 
 
 def after(stage: str, pipeline: Iterable[Stage]) -> list[Stage]:

@@ -15,6 +15,7 @@ SETTINGS = {
     "TOKENIZERS_PARALLELISM": "false",
     "GX_ANALYTICS_ENABLED": "false",
     "DVC_NO_ANALYTICS": "1",
+    "TQDM_DISABLE": "1",  # bars of others, such as "Loading weights"; project.progress draws ours
 }
 CHOSEN_BY_USER = frozenset(SETTINGS.keys() & os.environ.keys())
 
@@ -30,6 +31,12 @@ def settle() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
 
 
+def users_environment() -> dict[str, str]:
+    """The variables as the user has them: what is settled here is for this process alone."""
+    settled = SETTINGS.keys() - CHOSEN_BY_USER
+    return {name: value for name, value in os.environ.items() if name not in settled}
+
+
 def mix_precision(precision: str) -> dict[str, bool]:
     """What a trainer's configuration says about a precision: arguments for it.
 
@@ -38,6 +45,12 @@ def mix_precision(precision: str) -> dict[str, bool]:
     names = {"bfloat16": "bf16", "float16": "fp16", "float32": "no"}
     os.environ["ACCELERATE_MIXED_PRECISION"] = names[precision]
     return {"bf16": precision == "bfloat16", "fp16": precision == "float16"}
+
+
+def show_library_bars() -> None:
+    """Let libraries draw their bars, unless the user forbade it; before tqdm is imported."""
+    if "TQDM_DISABLE" not in CHOSEN_BY_USER:
+        os.environ.pop("TQDM_DISABLE", None)
 
 
 def allow_downloads() -> None:

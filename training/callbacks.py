@@ -1,14 +1,16 @@
 """What a training run shows while it goes on, and what `dvc plots` draws of it."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from dvclive import Live
 from scmrepo.exceptions import SCMError
-from transformers import ProgressCallback, TrainerCallback
+from transformers import TrainerCallback
 
 from project.errors import InputError
+from project.progress import progress
 
 
 class LearningCurve(TrainerCallback):
@@ -30,11 +32,21 @@ class LearningCurve(TrainerCallback):
         self.live.make_summary()
 
 
-class ProgressWithLoss(ProgressCallback):
-    """One bar with the loss on it, rather than a line for each step."""
+class StepsWithLoss(TrainerCallback):
+    """Says how many steps are done, with the loss of the newest."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.shown = ExitStack()
+        self.bar = self.shown.enter_context(progress("training", state.max_steps, "steps"))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.bar.advance()
 
     def on_log(
-        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **_: Any
     ) -> None:
-        if self.training_bar is not None and logs and "loss" in logs:
-            self.training_bar.set_postfix(loss=f"{float(logs['loss']):.2f}")
+        if "loss" in logs:
+            self.bar.advance(0, note=f"loss={float(logs['loss']):.2f}")
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.shown.close()

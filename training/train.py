@@ -8,11 +8,11 @@ import bitsandbytes as bnb
 import torch
 from datasets import Dataset
 from peft import PeftModel
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, ProgressCallback
+from transformers import AutoTokenizer, PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from project.canonical import canonical_json, digest_file, digest_folder
-from project.errors import IncumbentError, InputError
+from project.errors import IncumbentError
 from project.files import staged_folder, write_bytes
 from project.libraries import mix_precision
 from project.model_pins import pinned_folder
@@ -21,7 +21,7 @@ from project.records.adapters import Adapter, ModelPin, Numerics, Precision
 from project.records.data import DatasetVersion, Row, Split
 from project.records.record import Record
 from project.settings import load
-from training.callbacks import LearningCurve, ProgressWithLoss
+from training.callbacks import LearningCurve, StepsWithLoss
 from training.lora_model import add_adapter, load_base
 from training.precision import choose_numerics, measure_machine
 from training.training_settings import TrainingParams
@@ -67,16 +67,14 @@ def make_trainer(
 ) -> SFTTrainer:
     """A trainer of a fresh adapter; `numerics` gives the precision that it computes in."""
     tokenizer = AutoTokenizer.from_pretrained(base)
-    refuse_long_rows(rows, tokenizer, params.max_length)
     trainer = SFTTrainer(
         model=add_adapter(load_base(base, params, numerics), params, numerics),
         args=sft_config(params, numerics.precision, len(rows)),
         train_dataset=Dataset.from_list([turns(row) for row in rows]),
         processing_class=tokenizer,
-        callbacks=[LearningCurve(curve)],
+        callbacks=[LearningCurve(curve), StepsWithLoss()],
     )
-    trainer.remove_callback(ProgressCallback)
-    trainer.add_callback(ProgressWithLoss())
+    trainer.remove_callback(PrinterCallback)  # a line for each step
     return trainer
 
 
@@ -108,22 +106,12 @@ def turns(row: Row) -> dict[str, list[dict[str, str]]]:
     }
 
 
-def refuse_long_rows(rows: tuple[Row, ...], tokenizer: PreTrainedTokenizerBase, limit: int) -> None:
-    """A truncated row would lose its completion, and with it its loss, without a word."""
-    for row in rows:
-        messages = [message.model_dump() for message in (*row.prompt, *row.completion)]
-        tokens = len(tokenizer.apply_chat_template(messages, return_dict=True)["input_ids"])
-        if tokens > limit:
-            problem = f"{row} has {tokens} tokens, more than training.max_length ({limit})"
-            raise InputError(problem, file=rows_of(Split.TRAIN), field="completion")
-
-
 def sft_config(params: TrainingParams, precision: Precision, rows: int) -> SFTConfig:
     steps = rows * params.epochs / (params.batch_size * params.gradient_accumulation)
     config = SFTConfig(
         output_dir=tempfile.gettempdir(),  # nothing is saved there: save_strategy is "no"
         completion_only_loss=True,
-        max_length=params.max_length,
+        max_length=None,  # nothing is cut off: stage `curate` saw to the lengths
         num_train_epochs=params.epochs,
         per_device_train_batch_size=params.batch_size,
         gradient_accumulation_steps=params.gradient_accumulation,
@@ -136,7 +124,7 @@ def sft_config(params: TrainingParams, precision: Precision, rows: int) -> SFTCo
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=params.seed,
-        disable_tqdm=False,  # the bar is what shows that it goes on
+        disable_tqdm=True,  # the callback says how far it is
         logging_steps=1,
         save_strategy="no",
         report_to="none",

@@ -5,14 +5,14 @@ from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import Never, Protocol
+from typing import Protocol
 
 from pydantic import Field
-from tqdm import tqdm
 
 from project.canonical import digest_bytes, digest_json
 from project.files import home, write_lines
 from project.paths import ANSWERS
+from project.progress import Bar, progress
 from project.records.adapters import Numerics
 from project.records.data import Row
 from project.records.record import Digest, Record
@@ -97,13 +97,13 @@ class Respondent:
         not interrupted.
         """
         found: dict[str, Answer] = {}
-        with tqdm(total=len(rows), desc=label, unit="answer") as bar:
+        with progress(label, len(rows), "answers") as bar:
             for unit_rows in self.units(rows):
                 unit = self.cached(unit_rows)
                 if unit is None:
                     unit = self.make(unit_rows, bar)
                 else:
-                    bar.update(len(unit_rows))
+                    bar.advance(len(unit_rows))
                 found |= {answer.item: answer for answer in unit.answers}
         return [found[row.id] for row in rows]
 
@@ -127,14 +127,13 @@ class Respondent:
         digest, _, body = path.read_bytes().rstrip(b"\n").partition(b"\n")
         return Unit.parse(body, path) if digest == digest_bytes(body).encode() else None
 
-    def make(self, rows: Sequence[Row], bar: "tqdm[Never]") -> Unit:
+    def make(self, rows: Sequence[Row], bar: Bar) -> Unit:
         """Generate, score the rows' own completions, keep both."""
         self.model = self.model or self.load()
         start, answers = self.clock(), []
         for answer in self.model.answer(rows):
             answers.append(answer)
-            bar.set_postfix_str(speed(answers, self.clock() - start), refresh=False)
-            bar.update()
+            bar.advance(note=speed(answers, self.clock() - start))
         seconds = self.clock() - start
         scored = zip(rows, self.model.reference_logprobs(rows), strict=True)
         logprobs = {row.id: logprob for row, logprob in scored}

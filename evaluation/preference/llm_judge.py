@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import jinja2
-from tqdm import tqdm
 
 from evaluation.evaluation_settings import JudgeParams
 from evaluation.preference.chat_server import SECTION, ChatServer, Request, excerpt
@@ -14,6 +13,7 @@ from evaluation.preference.comparison import Comparison, Judgement
 from project.canonical import digest_json
 from project.errors import IncumbentError
 from project.files import home
+from project.progress import progress
 from project.records.data import Message
 from project.records.record import Digest, Record
 
@@ -80,7 +80,7 @@ class LlmJudge:
         with (
             ThreadPoolExecutor(self.params.concurrency) as pool,
             ChatServer(self.params, self.pause) as server,
-            tqdm(total=total, initial=total - len(requests), desc="judge", unit="answer") as bar,
+            progress("judge", total, "answers", done=total - len(requests)) as bar,
         ):
 
             def ask_one(request: Request) -> None:
@@ -89,7 +89,7 @@ class LlmJudge:
             try:
                 for done in as_completed([pool.submit(ask_one, request) for request in requests]):
                     done.result()
-                    bar.update()
+                    bar.advance()
             finally:  # the first error ends it all; nothing is left to cancel otherwise
                 pool.shutdown(wait=False, cancel_futures=True)
 

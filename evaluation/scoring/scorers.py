@@ -15,6 +15,7 @@ from evaluation.scoring.built_in import COLUMNS, better_by
 from evaluation.scoring.scorer_class import files, instance, misfit
 from project.canonical import digest_file, digest_json
 from project.errors import IncumbentError, InputError
+from project.progress import progress
 from project.records.data import Row
 from project.records.record import Digest, Record
 from project.records.scores import Better, Flags
@@ -89,12 +90,14 @@ def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answ
         raise IncumbentError("the answers are to other items than these: run `dvc repro`")
     values: dict[str, list[float]] = {}
     flags: list[Flags] = []
-    for scorer in scorers:
-        found = computed(scorer, rows, answers)
-        if twice := sorted(values.keys() & found.keys()):
-            raise scorer.misfit(f"gives {twice[0]!r}, and so does a scorer before it")
-        values |= {name: numbers(scorer, name, given, items) for name, given in found.items()}
-        flags.append(flagged(scorer, items))
+    with progress("scoring", len(scorers), "scorers", leave=False) as bar:
+        for scorer in scorers:
+            found = computed(scorer, rows, answers)
+            if twice := sorted(values.keys() & found.keys()):
+                raise scorer.misfit(f"gives {twice[0]!r}, and so does a scorer before it")
+            values |= {name: numbers(scorer, name, given, items) for name, given in found.items()}
+            flags.append(flagged(scorer, items))
+            bar.advance()
     return Scores.model_validate({"values": values, "flags": Flags.joined(flags)})
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
@@ -80,6 +81,16 @@ class Outcome:
 
 def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
     """Submit, decide, and promote if asked and won; returns the verdict's exit code."""
+    outcome = submit(promote=promote, reason=reason)
+    if as_json:
+        print_json(fields_of(outcome))
+    else:
+        print_submission(outcome)
+    return EXIT_CODES[outcome.decided.decision.verdict]
+
+
+def submit(*, promote: bool, reason: str) -> Outcome:
+    """Submit, decide, promote if asked and won, and write what people read; prints nothing."""
     policy = load(Policy)
     with Registry.here() as registry:
         outcome = submitted(registry, policy, promote=promote, reason=reason)
@@ -88,12 +99,7 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
         write_voting_sheet(
             outcome.sheet, SealedItems().rows, outcome.decided.look.answers, contestant_names()
         )
-    if as_json:
-        print_as_json(outcome)
-    else:
-        print_comparison(outcome, policy)
-        print_outcome(outcome)
-    return EXIT_CODES[outcome.decided.decision.verdict]
+    return outcome
 
 
 def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str) -> Outcome:
@@ -250,13 +256,16 @@ def write_page(outcome: Outcome, policy: Policy) -> None:
     write_bytes(outcome.page, page.encode())
 
 
-def print_as_json(outcome: Outcome) -> None:
-    print_json(
-        {
-            "version": outcome.version.model_dump(mode="json"),
-            "decision": outcome.decided.decision.model_dump(mode="json"),
-        }
-    )
+def fields_of(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "version": outcome.version.model_dump(mode="json"),
+        "decision": outcome.decided.decision.model_dump(mode="json"),
+    }
+
+
+def print_submission(outcome: Outcome) -> None:
+    print_comparison(outcome, load(Policy))
+    print_outcome(outcome)
 
 
 def print_comparison(outcome: Outcome, policy: Policy) -> None:

@@ -8,7 +8,7 @@ from evaluation.general_ability.public_suites import Suites, ask, paired
 from evaluation.generation.systems import check_out_adapter
 from incumbent.output import console, print_table
 from project.errors import InputError
-from project.libraries import allow_downloads
+from project.libraries import allow_downloads, show_library_bars
 from project.model_pins import pinned_folder
 from project.paths import ADAPTER, ADAPTER_FILES, BASE, CHAMPION
 from project.records.adapters import Adapter, ModelPin, Opponent
@@ -25,6 +25,7 @@ def run_suites(
 ) -> None:
     """Ask both sides, write the score table and print the means of each task."""
     allow_downloads()  # of a suite's data, which lm-eval fetches from the Hub
+    show_library_bars()  # its own are all that says how far it is
     base, opponent = ModelPin.read(BASE), Opponent.read(CHAMPION)
     if opponent.adapter == Adapter.read(ADAPTER).files:
         raise InputError("the challenger is the champion: run `dvc repro` first", file=CHAMPION)

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from monitoring.signals.array_types import Floats
 from project.canonical import digest_json
 from project.errors import IncumbentError
 from project.model_pins import pinned_folder
+from project.progress import progress
 from project.records.adapters import ModelPin
 
 CHUNK = 1_000  # texts of one query, and of one transaction: what an interrupted run can lose
@@ -90,8 +90,7 @@ class Embeddings:
     def _fill(self, connection: sqlite3.Connection, missing: dict[bytes, str]) -> None:
         """Longest texts first: batches have little padding, and too little memory shows at once."""
         pairs = sorted(missing.items(), key=lambda pair: len(pair[1]), reverse=True)
-        quiet = not pairs
-        with tqdm(total=len(pairs), desc="embed", unit="text", leave=False, disable=quiet) as bar:
+        with progress("embed", len(pairs), "texts", leave=False) as bar:
             for start in range(0, len(pairs), CHUNK):
                 part = pairs[start : start + CHUNK]
                 vectors = self._embed([text for _, text in part])
@@ -101,7 +100,7 @@ class Embeddings:
                 ]
                 with connection:
                     connection.executemany(INSERT, rows)
-                bar.update(len(part))
+                bar.advance(len(part))
 
     def _embed(self, texts: list[str]) -> NDArray[np.float16]:
         vectors = self.model.encode(texts, normalize_embeddings=True, show_progress_bar=False)

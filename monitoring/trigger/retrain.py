@@ -2,27 +2,21 @@
 
 import json
 import logging
-import os
-import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from time import monotonic
 
 from monitoring.scheduling.job import StoppedError
+from project.child_processes import POLL, end_group, environment
 from project.errors import IncumbentError
 from project.files import home, write_bytes
 from project.records.record import Record
 from project.records.scores import Decision, Verdict
 
-GRACE = 30.0  # seconds between SIGTERM and SIGKILL
-LAST = 5.0  # seconds for the kernel to end what was killed
-POLL = 0.2  # seconds
 TAIL = 2_000  # bytes of the log that an error shows
 BEGINS = b"Running stage '"
 
@@ -57,16 +51,15 @@ def retrain(
     end_leftover(group)
     output = home() / "monitoring" / f"{family}-retrain-{day}.log"
     deadline = monotonic() + limit.total_seconds()
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path}
-    run(["dvc", "--wait-for-lock", "repro"], output, group, environment, stop, deadline)
+    variables = environment()
+    run(["dvc", "--wait-for-lock", "repro"], output, group, variables, stop, deadline)
     submit = ["incumbent", "submit", "--json", "--reason", f"retrain after the drift of {day}"]
     answer = output.with_suffix(".json")
     run(
         [*submit, *(["--promote"] if promote else [])],
         output,
         group,
-        environment,
+        variables,
         stop,
         deadline,
         answer,
@@ -82,7 +75,7 @@ def run(
     command: Sequence[str],
     path: Path,
     group: Path,
-    environment: dict[str, str],
+    variables: dict[str, str],
     stop: Event,
     deadline: float,
     answer: Path | None = None,
@@ -94,7 +87,7 @@ def run(
         stages = Stages(path)
         process = subprocess.Popen(
             command,
-            env=environment,
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=output,
@@ -142,21 +135,6 @@ def end_leftover(path: Path) -> None:
         if group == group_of(group.pid):
             end_group(group.pid)
         path.unlink(missing_ok=True)
-
-
-def end_group(pid: int, reap: Callable[[], object] = lambda: None) -> None:
-    """SIGTERM to all of a process group, and SIGKILL to those that do not mind it in time.
-
-    reap lets the leader go where it is a child of ours: as a zombie it would count as one left.
-    """
-    for number, seconds in ((signal.SIGTERM, GRACE), (signal.SIGKILL, LAST)):
-        deadline = monotonic() + seconds
-        with suppress(ProcessLookupError):
-            os.killpg(pid, number)
-            while monotonic() < deadline:
-                reap()
-                os.killpg(pid, 0)  # raises when nobody is left
-                Event().wait(POLL)
 
 
 def group_of(pid: int) -> Group:

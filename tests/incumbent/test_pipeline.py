@@ -153,11 +153,30 @@ def stages_run(output: str) -> list[str]:
 def project(tmp_path_factory: pytest.TempPathFactory, base_model: Path) -> Project:
     """A project whose first challenger was trained, submitted and promoted."""
     made = Project(tmp_path_factory.mktemp("project"), base_model)
-    made.repro()
-    submitted = made.run("incumbent", "submit", "--promote")
-    assert submitted.returncode == 0, submitted.stdout
-    assert "test v1 is the champion now" in submitted.stdout
+    made.set_params(FEW | {"monitoring": {"trigger": {"promote": "review"}}})
+    reviewed = made.run("incumbent", "run")
+    assert reviewed.returncode == 0, reviewed.stdout
+    assert "to make it the champion: incumbent promote 1" in reviewed.stdout
+    made.set_params(FEW)
+    promoted = made.run("incumbent", "run")
+    assert promoted.returncode == 0, promoted.stdout
+    assert "test v1 is the champion now" in promoted.stdout
+    check_screen(reviewed.stdout, promoted.stdout)
     return made
+
+
+def check_screen(first: str, second: str) -> None:
+    """A line for each stage and the report once; nothing of bars, nor of DVC's advice on git."""
+    named = [line.split()[0] for line in first.splitlines() if line[:1].isalpha()]
+    begun = list(dict.fromkeys(named))  # a long stage is told of on its way too
+    stages = [stage.name for stage in read_pipeline(ROOT / "dvc.yaml")]
+    assert sorted(begun[: len(stages)]) == sorted(stages)
+    assert begun[len(stages)] == "submit"
+    assert first.count("test-v1.html") == 1
+    for noise in ("Loading weights", "it/s", "%|", "git add", "lock file", "Running stage"):
+        assert noise not in first
+    assert "unchanged: collect, " in second
+    assert len(second.splitlines()) < 20
 
 
 def test_the_evidence_speaks_of_both_parts_and_every_metric(project: Project) -> None:
@@ -214,7 +233,7 @@ def test_the_challenger_that_is_the_champion_is_no_error_and_no_new_version(
     evidence = project.read("outputs/evidence.json")
     output = project.repro()
     assert "the challenger is the champion, test v1" in output
-    assert stages_run(output) == ["code", "base", "champion"]
+    assert stages_run(output) == ["code", "base", "gate", "champion"]
     assert project.read("outputs/evidence.json") == evidence
     again = project.run("incumbent", "submit", "--promote")
     assert again.returncode == 0
@@ -227,7 +246,7 @@ def test_a_margin_reruns_the_comparison_and_nothing_before_it(project: Project) 
     policy = FEW["evaluation"]["policy"] | {"margins": {"rougeL": 0.9}}
     project.set_params(FEW | {"evaluation": FEW["evaluation"] | {"policy": policy}})
     output = project.repro()
-    assert stages_run(output) == ["code", "base", "champion", "compare"]
+    assert stages_run(output) == ["code", "base", "gate", "champion", "compare"]
     assert "must exceed +0.900" in output
     project.set_params(FEW)
     project.repro()
@@ -250,7 +269,7 @@ def test_an_edit_of_code_touches_the_stages_that_run_it(project: Project) -> Non
             assert f"{stage} will run again: {file} changed" in said
         edited.write_text(before)
     project.machine = {}
-    assert stages_run(project.repro()) == ["code", "base", "champion"]
+    assert stages_run(project.repro()) == ["code", "base", "gate", "champion"]
 
 
 def test_what_follows_training_is_what_reads_its_adapter() -> None:
@@ -259,7 +278,7 @@ def test_what_follows_training_is_what_reads_its_adapter() -> None:
 
 
 def test_a_broken_dataset_stops_before_training(project: Project) -> None:
-    row = {"instruction": "Who wrote?", "output": "Write to jane.doe@bank.example about it."}
+    row = {"instruction": "Who wrote?", "output": "Write to jane.doe@some-bank.com about it."}
     (project.folder / "datasets/sources/letters.jsonl").write_text(json.dumps(row))
     sources = [*FEW["curation"]["collect"]["sources"]]
     sources.append({"kind": "file", "path": "datasets/sources/letters.jsonl"})

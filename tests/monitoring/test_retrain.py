@@ -10,8 +10,8 @@ from time import monotonic
 import pytest
 
 from monitoring.scheduling.job import StoppedError
-from monitoring.trigger import retrain
 from monitoring.trigger.retrain import end_leftover, group_of, run
+from project import child_processes
 from project.errors import IncumbentError
 from project.files import write_bytes
 from tests.conftest import ROOT
@@ -77,7 +77,7 @@ def test_a_step_that_is_asked_to_stop_is_ended_with_its_children() -> None:
 
 
 def test_what_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrain, "GRACE", 0.5)
+    monkeypatch.setattr(child_processes, "GRACE", 0.5)
     with pytest.raises(IncumbentError, match="took too long"):
         step(STUBBORN, seconds=2)
     assert not alive(child())

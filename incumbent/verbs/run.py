@@ -1,0 +1,102 @@
+"""`incumbent run`: the loop once, from the sources to a decision on the challenger."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from importlib import import_module
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from evaluation.decision.policy import Policy
+from incumbent.output import EXIT_CODES, print_json
+from incumbent.pipeline import PIPELINE, Stage, needed_for, read_pipeline
+from incumbent.running.dvc_repro import reproduce
+from incumbent.running.run_screen import RunScreen
+from monitoring.monitoring_settings import TriggerParams
+from project.errors import InputError
+from project.interruption import ended_by_signals
+from project.progress import watched
+from project.settings import load
+
+if TYPE_CHECKING:
+    from incumbent.verbs.submit import Outcome
+
+SUBMIT = "submit"
+
+
+def run_loop(*, until: str | None, reason: str, as_json: bool) -> int:
+    """Run the pipeline, submit its challenger, and promote it where it won and params let it.
+
+    With `until`, the run ends after that stage. Returns the verdict's exit code, 0 where there is
+    none. Raises IncumbentError when a stage fails, in the stage's own words.
+    """
+    names = [stage.name for stage in stages_of_a_run(until)]
+    promote = load(TriggerParams).promote == "policy"
+    load(Policy)  # what is wrong with it is told now, and not after training
+    with ended_by_signals():
+        if until:
+            return run_stages(names, until, as_json=as_json)
+        return run_and_submit(names, promote=promote, reason=reason, as_json=as_json)
+
+
+def stages_of_a_run(until: str | None) -> Sequence[Stage]:
+    """All stages, or one and what it needs. Raises InputError for one that there is not."""
+    if not PIPELINE.exists():
+        raise InputError("here is no project: `incumbent init DIR` makes one")
+    pipeline = read_pipeline()
+    if until is None:
+        return pipeline
+    if not (needed := needed_for(until.partition("@")[0], pipeline)):
+        known = ", ".join(stage.name for stage in pipeline)
+        raise InputError(f"there is no stage {until!r}; {PIPELINE} has {known}")
+    return needed
+
+
+def run_stages(names: Sequence[str], until: str, *, as_json: bool) -> int:
+    with RunScreen(names) as screen:
+        reproduce(until, screen)
+        screen.sum_up()
+    screen.print_total()
+    if as_json:
+        print_json({"stages": stages_as_json(screen)})
+    return 0
+
+
+def run_and_submit(names: Sequence[str], *, promote: bool, reason: str, as_json: bool) -> int:
+    Thread(target=import_submit, daemon=True).start()
+    with RunScreen([*names, SUBMIT]) as screen:
+        reproduce(None, screen)
+        screen.sum_up()
+        # Imported here because it is ready by now.
+        from incumbent.verbs.submit import fields_of, print_submission, submit
+
+        screen.begin(SUBMIT)
+        with watched(screen.report):
+            outcome = submit(promote=promote, reason=reason)
+        screen.finish(in_a_line(outcome))
+    if as_json:
+        more = {"promoted": outcome.promoted, "report": str(outcome.page)}
+        print_json({"stages": stages_as_json(screen), **fields_of(outcome), **more})
+    else:
+        print_submission(outcome)
+    screen.print_total()
+    return EXIT_CODES[outcome.decided.decision.verdict]
+
+
+def import_submit() -> None:
+    """Import what comes after DVC while DVC works; what is missing is told when it is needed."""
+    with suppress(ImportError):
+        import_module("incumbent.verbs.submit")
+
+
+def in_a_line(outcome: "Outcome") -> str:
+    decided = outcome.decided
+    if decided.look:
+        return f"{len(decided.look.items)} sealed items answered and scored"
+    if decided.decision.opening is None:
+        return "no sealed item was looked at"
+    return "decided before: nothing to measure"
+
+
+def stages_as_json(screen: RunScreen) -> list[dict[str, Any]]:
+    return [asdict(result) for result in screen.results.values()]

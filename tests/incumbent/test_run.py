@@ -1,0 +1,248 @@
+"""`incumbent run` on small projects of real DVC, whose stages are programs of a line or two."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from project import child_processes
+
+COMMAND = str(Path(sys.executable).with_name("incumbent"))
+LOG = Path("home/logs/run.log")
+# A stage that reports as one of ours does.
+OURS = """
+import sys, time
+from pathlib import Path
+from project.progress import StageReport, progress, tell
+
+tell(StageReport("train"))
+print("training: about to begin")
+with progress("training", 3, "steps") as bar:
+    for step in range(3):
+        bar.advance(note=f"loss={3 - step}")
+print("trained an adapter")
+Path("train.txt").write_text("x")
+sys.stdout.flush()
+tell(StageReport("train", 0))
+"""
+# A stage that says where it is, and would go on for long; its child too.
+LONG = """
+import subprocess, sys, time
+from pathlib import Path
+
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+Path("pid").write_text(str(child.pid))
+print("sleeping", flush=True)
+time.sleep(60)
+"""
+
+
+def project(**stages: object) -> None:
+    """A project in the current folder, with DVC and no git."""
+    Path("params.yaml").write_text("registry: {family: test}\n")
+    Path("ours.py").write_text(OURS)
+    Path("long.py").write_text(LONG)
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
+    Path(".dvc/tmp").mkdir(parents=True, exist_ok=True)
+    Path(".dvc/config").write_text("[core]\n    no_scm = True\n")
+
+
+def environment() -> dict[str, str]:
+    """As of somebody who activated no environment."""
+    kept = {name: os.environ[name] for name in ("HOME", "INCUMBENT_HOME")}
+    return {**kept, "PATH": "/usr/bin:/bin", "DVC_NO_ANALYTICS": "1"}
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, "run", *arguments], env=environment(), capture_output=True, text=True, check=False
+    )
+
+
+def started() -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [COMMAND, "run"],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A background job of a shell is started with SIGINT ignored; a person's command is not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def lines(text: str) -> list[str]:
+    """What was printed, with every duration as N."""
+    return re.sub(r"[\d.]+ s\b", "N", text).splitlines()
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+MAKE = {"cmd": "echo making; echo x > made.txt; echo 'warning: made late'", "outs": ["made.txt"]}
+TRAIN = {"cmd": "python ours.py", "deps": ["made.txt"], "outs": ["train.txt"]}
+NEVER = {"cmd": "exit 3", "deps": ["train.txt"]}
+
+
+def test_until_a_stage_there_is_a_line_for_each_and_nothing_of_dvcs(isolate: Path) -> None:
+    project(make=MAKE, train=TRAIN, never=NEVER)
+    first = run("--until", "train")
+    assert first.returncode == 0, first.stderr
+    assert lines(first.stderr) == [
+        "make   making (N)",
+        "       warning: made late",
+        "train  trained an adapter (N)",
+        "N in all",
+    ]
+    assert first.stdout == ""
+    log = LOG.read_text()
+    assert "Running stage 'make':" in log
+    assert "training: about to begin" in log
+    assert '"total"' not in log  # reports are no words
+    again = run("--until", "train", "--json")
+    assert json.loads(again.stdout) == {
+        "stages": [
+            {"name": "make", "state": "unchanged", "seconds": 0.0},
+            {"name": "train", "state": "unchanged", "seconds": 0.0},
+        ]
+    }
+    assert lines(again.stderr) == ["unchanged: make, train", "N in all"]
+    assert LOG.with_name("run.before.log").read_text() == log
+
+
+def test_a_stage_that_fails_ends_the_run_with_its_own_words_and_exit_code(isolate: Path) -> None:
+    shut = "printf 'error: the gate is shut:\\n  one check\\n' >&2; exit 2"
+    project(make=MAKE, gate={"cmd": shut, "deps": ["made.txt"]})
+    failed = run()
+    assert failed.returncode == 2
+    assert lines(failed.stderr)[-4:] == [
+        "gate    failed (N)",
+        "error: the gate is shut:",
+        "  one check",
+        f"all that was printed: {isolate / LOG}",
+    ]
+    assert "failed to reproduce" not in failed.stderr
+    assert failed.stdout == ""
+
+
+def test_after_the_stages_comes_the_submission(isolate: Path) -> None:
+    project(make=MAKE)
+    failed = run()
+    assert failed.returncode == 2
+    assert lines(failed.stderr)[-1] == "error: outputs/adapter.json: No such file or directory"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_ends_all_that_it_started(
+    number: signal.Signals, code: int, isolate: Path
+) -> None:
+    project(long={"cmd": "python long.py", "outs": ["long.txt"]})
+    with started() as running:
+        while not (LOG.exists() and "sleeping" in LOG.read_text()):
+            assert running.poll() is None
+        running.send_signal(number)
+        _, said = running.communicate()
+    assert running.returncode == code
+    assert lines(said)[-1] == "interrupted: run it again to go on"
+    assert "Traceback" not in said
+    assert not alive(int(Path("pid").read_text()))
+    project(make=MAKE)  # and the next one finds nothing in its way
+    assert run("--until", "make").returncode == 0
+
+
+def test_who_finds_another_at_work_says_so_and_waits(isolate: Path) -> None:
+    project(make=MAKE)
+    with Path(".dvc/tmp/lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with started() as running:
+            assert running.stderr is not None
+            told = running.stderr.readline()
+            fcntl.flock(held, fcntl.LOCK_UN)
+            rest = running.stderr.read()
+    assert told == "another DVC command is at work here: waiting for its end …\n"
+    assert "make    making" in rest
+
+
+def test_two_runs_at_once_go_one_after_the_other(isolate: Path) -> None:
+    project(make=MAKE)
+    LOG.parent.mkdir(parents=True)
+    with LOG.with_name("run.lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with started() as running:
+            assert running.stderr is not None
+            told = running.stderr.readline()
+            assert not LOG.exists()
+            fcntl.flock(held, fcntl.LOCK_UN)
+            rest = running.stderr.read()
+    assert told == "another `incumbent run` is at work here: waiting for its end …\n"
+    assert "make    making" in rest
+
+
+def test_in_a_terminal_the_lines_below_are_drawn_again(isolate: Path) -> None:
+    project(make=MAKE, train=TRAIN)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(COMMAND, [COMMAND, "run", "--until", "train"], environment() | {"TERM": "xterm"})
+    seen = b""
+    while chunk := read(terminal):
+        seen += chunk
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    text = seen.decode()
+    assert "\x1b[2K" in text  # a line is erased, to be drawn again
+    assert "looking for what changed" in text
+    assert re.search(r"train +trained an adapter +[\d.]+ s", re.sub(r"\x1b\[[\d;]*m", "", text))
+
+
+def read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:  # the terminal's other end is closed
+        return b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((), "here is no project: `incumbent init DIR` makes one"),
+        (("--until", "nope"), "there is no stage 'nope'; dvc.yaml has make"),
+        (("--until", "make", "--exit-verdict"), "there is no verdict"),
+    ],
+)
+def test_bad_usage_says_what_is_wrong(arguments: tuple[str, ...], complaint: str) -> None:
+    if arguments:
+        Path("params.yaml").write_text("registry: {family: test}\n")
+        Path("dvc.yaml").write_text(yaml.safe_dump({"stages": {"make": MAKE}}))
+    failed = run(*arguments)
+    assert failed.returncode == 2
+    assert complaint in failed.stderr
+
+
+def test_a_wrong_setting_is_told_before_anything_runs(isolate: Path) -> None:
+    project(make=MAKE)
+    Path("params.yaml").write_text("monitoring: {trigger: {promote: perhaps}}\n")
+    failed = run()
+    assert failed.returncode == 2
+    assert "params.yaml:1: monitoring.trigger.promote" in failed.stderr
+    assert not LOG.exists()
+
+
+def test_programs_of_ours_are_found_and_what_we_settle_stays_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin")
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    found = child_processes.environment()
+    assert found["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
+    assert "TQDM_DISABLE" not in found
