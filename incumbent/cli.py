@@ -57,6 +57,69 @@ def options(
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where the project goes: new, or empty.")],
+    more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,  # behind --from
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="CSV, TSV, JSON, JSON Lines or Parquet, or folders of them."),
+    ] = None,
+    prompt: Annotated[
+        list[str] | None, typer.Option(help="The column with the questions; several are joined.")
+    ] = None,
+    completion: Annotated[str | None, typer.Option(help="The column with the answers.")] = None,
+    messages: Annotated[str | None, typer.Option(help="The column with conversations.")] = None,
+    turns: Annotated[
+        Literal["last", "every"], typer.Option(help="Which answers of a conversation are rows.")
+    ] = "last",
+    instruction: Annotated[str | None, typer.Option(help="A text before every question.")] = None,
+    system: Annotated[str | None, typer.Option(help="The system prompt.")] = None,
+    slice_: Annotated[
+        list[str] | None, typer.Option("--slice", help="A column to report scores by.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="A column: rows with the same value are never split apart.")
+    ] = None,
+    base: Annotated[str, typer.Option(help="embedded, a path, or a Hub id.")] = "embedded",
+    revision: Annotated[str | None, typer.Option(help="Of a base from the Hub: a commit.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of the files, where their bytes do not tell.")
+    ] = None,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Leave out and count what is no record.")
+    ] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="The sample task instead.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the columns as guessed.")] = False,
+) -> None:
+    """Make a project of your own, from your data."""
+    from curation.sources.columns.wanted import Wanted
+    from incumbent.verbs.init import FileOptions, init_project, init_sample
+    from project.errors import InputError
+    from project.model_pins import BaseChoice
+
+    sources = [*(files or ()), *(more or ())]
+    if sample == bool(sources):
+        raise InputError("say --from FILE… for a project of your data, or --sample")
+    if sample:
+        init_sample(folder)
+        return
+    wanted = Wanted(
+        prompt=tuple(prompt or ()),
+        completion=completion,
+        messages=messages,
+        turns=turns,
+        instruction=instruction,
+        system=system,
+        slices=tuple(slice_) if slice_ else None,
+        group=group,
+    )
+    options = FileOptions(encoding=encoding, skip=skip_unreadable)
+    init_project(
+        folder, sources, wanted, BaseChoice(model=base, revision=revision), options, yes=yes
+    )
+
+
+@app.command()
 def status(json: Json = False) -> None:
     """Where things stand: champion, newest challenger, looks at the sealed eval set."""
     from incumbent.verbs.status import print_status
@@ -65,11 +128,41 @@ def status(json: Json = False) -> None:
 
 
 @app.command()
+def settings(
+    section: Annotated[
+        str | None, typer.Argument(help="Such as curation.curate; all sections if left out.")
+    ] = None,
+) -> None:
+    """Every key of params.yaml, with its default and what it is for."""
+    from incumbent.verbs.settings import print_settings
+
+    print_settings(section)
+
+
+@app.command()
 def doctor(json: Json = False) -> None:
     """What this machine can do, and what it lacks."""
     from incumbent.verbs.doctor import print_diagnosis
 
     print_diagnosis(json)
+
+
+@app.command()
+def plan(
+    base: Annotated[
+        str | None,
+        typer.Option(help="Another base: a folder, or a size such as 0.5B, 3B, 7B, 14B, 70B."),
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GPU=PRICE", help="Of an hour, such as L4=0.8; for several, again."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """What a run will take, here and on common GPUs: memory, minutes, tokens, money."""
+    from incumbent.verbs.plan import print_plan
+
+    print_plan(base, price or (), as_json=json)
 
 
 @app.command()
@@ -128,6 +221,29 @@ def ballots(
     from incumbent.verbs.count_ballots import count_ballots
 
     count_ballots(file, votes=votes, as_json=json)
+
+
+@app.command()
+def run(
+    until: Annotated[
+        str | None, typer.Option(metavar="STAGE", help="End after this stage of dvc.yaml.")
+    ] = None,
+    reason: Reason = "pipeline run",
+    json: Json = False,
+    exit_verdict: ExitVerdict = False,
+) -> None:
+    """Run the loop once: the pipeline, the decision on its challenger, the promotion if it won."""
+    from incumbent.verbs.run import run_loop
+    from project.errors import InputError
+
+    if until and exit_verdict:
+        raise InputError("with --until there is no verdict: leave --exit-verdict out")
+    try:
+        code = run_loop(until=until, reason=reason, as_json=json)
+    except KeyboardInterrupt as stop:
+        typer.echo("interrupted: run it again to go on", err=True)
+        raise typer.Exit(getattr(stop, "exit_code", 130)) from None
+    raise typer.Exit(code if exit_verdict else 0)
 
 
 @app.command()
@@ -239,6 +355,41 @@ def rotate_eval(
     from project.records.data import Split
 
     rotate(Split(part), reason)
+
+
+@data.command("waive")
+def waive(
+    check: Annotated[str, typer.Argument(help="The check's name, as the gate tells it.")],
+    until: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="The last day, at most a year ahead.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why they may stay as they are.")],
+    rows: Annotated[
+        str | None, typer.Option(help="Ids with commas between; those that fail now if left out.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every row, and those to come; or the whole check.")
+    ] = False,
+    by: Annotated[str | None, typer.Option(help="Who says so; you if left out.")] = None,
+) -> None:
+    """Excuse rows from a check until a day, by name and with a reason."""
+    from incumbent.verbs.waive import waive as excuse
+
+    excuse(check, rows=rows, every=every, until=until.date(), reason=reason, by=by)
+
+
+@data.command("allow")
+def allow(
+    phone: Annotated[list[str] | None, typer.Option(help="Compared by its digits.")] = None,
+    email: Annotated[list[str] | None, typer.Option(help="An address.")] = None,
+    domain: Annotated[
+        list[str] | None, typer.Option(help="All addresses there, and below it.")
+    ] = None,
+) -> None:
+    """Name your organisation's own contacts: the gate takes them for no personal data."""
+    from incumbent.verbs.waive import allow as allow_contacts
+
+    allow_contacts({"phones": phone or [], "emails": email or [], "domains": domain or []})
 
 
 @app.command()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from rich.text import Text
 
-from incumbent.estimate import minutes_of_a_run
 from incumbent.output import print_json, print_table
+from incumbent.planning.run_plan import plan_run
 from project.errors import IncumbentError
 from project.extras import name_missing_extras, pip_install
 from project.model_pins import BaseChoice, ModelChoice, ModelKind, locate
@@ -104,9 +104,10 @@ def speed() -> Iterator[Finding]:
         return
     except ImportError:
         return  # which is reported above
-    with suppress(IncumbentError):  # of a model or of data that are not there: others report that
-        if minutes := minutes_of_a_run(machine, chosen.precision):
-            yield Finding("first run", True, f"about {minutes:.0f} minutes after installation")
+    with suppress(IncumbentError):  # of settings that are wrong: others report that
+        if here := plan_run().here:
+            fits = here.trains and here.answers
+            yield Finding("first run", fits, f"{here}: `incumbent plan` says more")
 
 
 def reason(wanted: str, machine: Machine) -> str:

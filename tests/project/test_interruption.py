@@ -11,10 +11,11 @@ from project.interruption import Ended, ended_by_signals
 from tests.conftest import ROOT
 
 WORK = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from project.files import staged_folder
 from project.interruption import ended_by_signals
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
 try:
     with ended_by_signals(), staged_folder(Path("made")) as draft:
         (draft / "half").write_text("x")

@@ -1,0 +1,1 @@
+"""What that takes: memory, minutes and disk, on this machine and on GPUs."""

@@ -1,0 +1,133 @@
+"""A run's plan: what it computes, what that takes here and on common GPUs, and what would fit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from incumbent.planning.cost.base_shape import SIZES, BaseShape, shape_of
+from incumbent.planning.cost.disk import Disk, disk
+from incumbent.planning.cost.setup import Setup
+from incumbent.planning.cost.this_machine import ThisMachine, this_machine
+from incumbent.planning.lighter import Lighter, lighter
+from incumbent.planning.on_devices import OnDevice, OnGpu, on_gpus, on_this_machine
+from incumbent.planning.sealed_set import said_of_sealed_set
+from incumbent.planning.work.row_lengths import RowLengths, row_lengths
+from incumbent.planning.work.run_settings import RunSettings, read_settings
+from incumbent.planning.work.workload import Workload, longest_allowed, workload
+from project.errors import InputError
+from project.extras import pip_install
+from project.model_pins import EMBEDDED
+from project.paths import CHAMPION, RAW
+from project.records.adapters import Opponent
+from project.settings import PARAMS
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What is not known is None, and `missing` says why."""
+
+    base: str
+    shape: BaseShape | None
+    settings: RunSettings
+    work: Workload | None
+    here: OnDevice | None
+    disk: Disk | None
+    gpus: tuple[OnGpu, ...]
+    lighter: tuple[Lighter, ...]  # what to change here; empty where the run fits
+    sealed: tuple[str, ...]  # what the sealed eval set can show
+    assumed: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def plan_run(
+    base: str | None = None,
+    prices: Mapping[str, float] | None = None,
+    rows: RowLengths | None = None,
+) -> RunPlan:
+    """Of the project here, with another base where one is named: a size or a folder.
+
+    `prices` are of an hour, by a GPU's name; `rows` of somebody who knows them before the project's
+    files do. Raises InputError for wrong settings, and for a named base that is not here.
+    """
+    notes = Notes([], [])
+    settings = choose_settings(base, notes)
+    shape = find_shape(settings, notes, named=base is not None)
+    work = find_work(rows, settings, notes)
+    longest = work.longest if work else longest_allowed(settings)
+    machine = find_machine(settings, notes)
+    here = setup = None
+    if shape and machine:
+        setup = Setup(shape, settings, longest, machine.computing)
+        here = on_this_machine(setup, machine, work)
+    return RunPlan(
+        base=settings.base.model,
+        shape=shape,
+        settings=settings,
+        work=work,
+        here=here,
+        disk=disk(setup, work) if setup else None,
+        gpus=on_gpus(shape, settings, longest, work, prices or {}) if shape else (),
+        lighter=tuple(lighter(setup)) if setup else (),
+        sealed=tuple(said_of_sealed_set(work.sealed, settings.policy)) if work else (),
+        assumed=tuple(notes.assumed),
+        missing=tuple(notes.missing),
+    )
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What is written down on the way."""
+
+    assumed: list[str]
+    missing: list[str]
+
+
+def choose_settings(base: str | None, notes: Notes) -> RunSettings:
+    settings = read_settings()
+    if not PARAMS.exists():
+        notes.missing.append(
+            f"no {PARAMS} here, so this is about the defaults: `incumbent init` makes a project"
+        )
+    if base is None:
+        return settings
+    size = base.upper() if base.upper() in SIZES else base
+    other = settings.base.model_copy(update={"model": size, "revision": None})
+    return settings.model_copy(update={"base": other})
+
+
+def find_shape(settings: RunSettings, notes: Notes, *, named: bool) -> BaseShape | None:
+    name = settings.base.model
+    if named and name != EMBEDDED and name not in SIZES and not Path(name).expanduser().is_dir():
+        problem = f"{name!r} is neither a folder here nor a size: {', '.join(SIZES)}"
+        raise InputError(problem, field="--base")
+    try:
+        return shape_of(settings.base)
+    except InputError as error:
+        if named:
+            raise
+        notes.missing.append(f"the base: {error}")
+        return None
+
+
+def find_work(rows: RowLengths | None, settings: RunSettings, notes: Notes) -> Workload | None:
+    found = rows or row_lengths(settings.curate, settings.training)
+    if found is None:
+        most = settings.base.max_length
+        notes.missing.append(
+            f"how many rows: there is no {RAW} yet, which `dvc repro collect` writes, and no limit "
+            "of rows in the settings"
+        )
+        notes.assumed.append(f"rows of base.max_length, {most} tokens")
+        return None
+    if found.assumed:
+        notes.assumed.append(found.assumed)
+    champion = CHAMPION.exists() and Opponent.read(CHAMPION).adapter is not None
+    return workload(found, settings, champion=champion)
+
+
+def find_machine(settings: RunSettings, notes: Notes) -> ThisMachine | None:
+    try:
+        return this_machine(settings.base.precision)
+    except ImportError:
+        notes.missing.append(f"how fast this machine is: {pip_install('train')} first")
+        return None

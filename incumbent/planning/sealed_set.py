@@ -1,0 +1,63 @@
+"""What a project's sealed eval set can show, in sentences."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evaluation.decision.policy import Policy
+from evaluation.decision.power import SPREADS, chance, chance_of_all, percent, said_of_sealed
+from project.paths import EVIDENCE
+from project.records.scores import Evidence, Measured, MetricEvidence
+from registry.alpha_ledger.spending import alpha_at
+
+LEAST_SAID = 0.01  # of a lower bound: a smaller one says nothing
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A true gain in one metric, and what the last run measured of it, if there was one."""
+
+    metric: str
+    beyond: float  # the policy's threshold
+    own: MetricEvidence | None
+
+    @property
+    def design(self) -> float:
+        """The design effect: how much less the items say for being in clusters."""
+        own = self.own
+        return own.n * (own.se / own.sd) ** 2 if own and own.sd else 1.0
+
+    def chance(self, items: int, alpha: float) -> float | None:
+        """None where no spread is known."""
+        spread = self.own.sd if self.own else SPREADS.get(self.metric)
+        return chance(items, self.beyond, spread, alpha, self.design) if spread else None
+
+    def said(self, items: int, alpha: float) -> str:
+        if self.beyond <= 0:
+            return f"{self.metric}: such a gain is within the policy's margin, and never wins"
+        measured = self.own.sd if self.own else None
+        said = said_of_sealed(items, self.beyond, self.metric, alpha, measured, self.design)
+        return said or f"{self.metric}: how far items differ in it is not known before a first run"
+
+
+def said_of_sealed_set(items: int, policy: Policy, effect: float | None = None) -> Iterator[str]:
+    """Of each gating metric, at a first look, and of all together; nothing without items.
+
+    `effect` is the policy's where none is given. The spread of the items' differences is the
+    project's own once it has run.
+    """
+    if not items:
+        return
+    measured, alpha = dev_measured(), alpha_at(policy.alpha, 1)
+    gain = policy.effect if effect is None else effect
+    gains = [Gain(m, gain - policy.threshold(m), measured.get(m)) for m in policy.gating]
+    for one in gains:
+        yield one.said(items, alpha)
+    chances = [one.chance(items, alpha) for one in gains if one.beyond > 0]
+    known = [found for found in chances if found is not None]
+    if len(known) == len(gains) > 1 and (all_win := chance_of_all(known)) >= LEAST_SAID:
+        yield f"all of them win, as a promotion needs, in {percent(all_win)} of cases at least"
+
+
+def dev_measured() -> Measured:
+    """What the last run measured on dev; empty before the first."""
+    return Evidence.read(EVIDENCE).dev if EVIDENCE.exists() else {}

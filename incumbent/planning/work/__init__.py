@@ -1,0 +1,1 @@
+"""What a run computes: its settings, its rows, and who answers what."""

@@ -1,0 +1,119 @@
+"""Who answers what in a run, and how many tokens that takes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from evaluation.general_ability.suite import SUITE, read_suite
+from evaluation.generation.answers import Role
+from incumbent.planning.work.row_lengths import Lengths, estimate
+from incumbent.planning.work.run_settings import RunSettings
+from project.paths import EVIDENCE
+from project.records.data import Split, TokenCount
+from project.records.scores import Evidence
+
+# Of max_new_tokens: the mean answer of a base that was not trained to be brief, in the sample task.
+LONG_WINDED = 0.65
+# Tokens that a chat template begins every prompt with, such as its own system prompt.
+ALIKE = 20
+
+
+@dataclass(frozen=True)
+class Answering:
+    """The answers of one system to rows of one kind; tokens are means."""
+
+    system: str
+    rows: str
+    count: int
+    alike: float  # what all prompts begin with; it is read once
+    prompt: float  # what follows
+    answer: float
+    reference: float  # of the row's own completion, whose likelihood the system is asked for
+    adapter: bool
+
+    @property
+    def read(self) -> float:
+        """Tokens: each prompt for its answer, and again before its reference."""
+        return self.alike + self.count * (2 * self.prompt + self.reference)
+
+    @property
+    def generated(self) -> float:
+        return self.count * self.answer
+
+
+def answering(lengths: Lengths, settings: RunSettings, *, champion: bool) -> list[Answering]:
+    """Of the stages and of `submit`. `champion`: an adapter is one, else it is the bare base."""
+    parts: dict[str, Sequence[TokenCount]] = {
+        Split.DEV: lengths[Split.DEV],
+        "general": general(),
+        Split.SEALED: lengths[Split.SEALED],
+    }
+    usual = usual_answers()
+    found = [
+        of(role, name, counts, settings, usual, adapter=adapter)
+        for role, adapter in ((Role.CHAMPION, champion), (Role.CHALLENGER, True))
+        for name, counts in parts.items()
+    ]
+    found += [few_shot(lengths, settings, usual), preferred(lengths, settings)]
+    return [one for one in found if one.count]
+
+
+def general() -> list[TokenCount]:
+    """The general-ability suite, where there is one."""
+    return [estimate(item.row) for item in read_suite(SUITE)] if SUITE.is_dir() else []
+
+
+def usual_answers() -> dict[str, float]:
+    """The mean tokens of each system's answers in the last run; empty before the first."""
+    if not EVIDENCE.exists():
+        return {}
+    return {system: used.answer for system, used in Evidence.read(EVIDENCE).usage.items()}
+
+
+def of(
+    role: str,
+    rows: str,
+    counts: Sequence[TokenCount],
+    settings: RunSettings,
+    usual: dict[str, float],
+    *,
+    adapter: bool,
+) -> Answering:
+    """An adapter is taken to answer as briefly as its rows do, the base at length."""
+    limit, reference = settings.decoding.max_new_tokens, mean(c.completion for c in counts)
+    answer = usual.get(role, reference if adapter else LONG_WINDED * limit)
+    prompt = mean(c.prompt for c in counts)
+    return Answering(
+        system=role,
+        rows=rows,
+        count=len(counts),
+        alike=min(ALIKE, prompt),
+        prompt=prompt - min(ALIKE, prompt),
+        answer=min(answer, limit),
+        reference=reference,
+        adapter=adapter,
+    )
+
+
+def few_shot(lengths: Lengths, settings: RunSettings, usual: dict[str, float]) -> Answering:
+    """The base with training rows in its prompt answers dev; what it is shown makes it brief."""
+    shots, dev = settings.few_shot.shots, lengths[Split.DEV] if settings.few_shot.shots else ()
+    found = of(Role.FEW_SHOT, Split.DEV, dev, settings, usual, adapter=False)
+    row = mean(c.prompt + c.completion for c in lengths[Split.TRAIN])
+    brief = min(usual.get(Role.FEW_SHOT, found.reference), found.answer)
+    return replace(found, alike=found.alike + shots * row, answer=brief)
+
+
+def preferred(lengths: Lengths, settings: RunSettings) -> Answering:
+    """The bare base answers the rows that preference is learnt from, or calibrated on."""
+    ours = settings.preference
+    rows = lengths[Split.TRAIN][-ours.reward.rows :]
+    if ours.source == "judge":
+        rows = rows[: round(len(rows) * ours.reward.held_out_share)]
+    counts = () if ours.source == "ballots" else rows
+    return of("bare base", Split.TRAIN, counts, settings, {}, adapter=False)
+
+
+def mean(values: Iterator[int]) -> float:
+    known = list(values)
+    return fmean(known) if known else 0.0

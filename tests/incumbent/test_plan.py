@@ -1,0 +1,442 @@
+"""What a run will take: known sizes, a project's plan, and what the plan does not know."""
+
+import ast
+import json
+import re
+import sys
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from evaluation.decision.policy import Policy
+from incumbent.cli import app
+from incumbent.planning.cost import memory
+from incumbent.planning.cost.base_shape import EMBEDDED_SHAPE, SIZES, BaseShape, read_shape
+from incumbent.planning.cost.gpus import GPUS, gpu_named, read_prices
+from incumbent.planning.cost.memory import Peak, answering_peak, trained_weights, training_peak
+from incumbent.planning.cost.minutes import Clock, Speed
+from incumbent.planning.cost.setup import DEQUANTIZED_SHARE, Computing, Setup
+from incumbent.planning.lighter import largest_trained, lighter, trains
+from incumbent.planning.run_plan import plan_run
+from incumbent.planning.sealed_set import said_of_sealed_set
+from incumbent.planning.work.run_settings import RunSettings
+from incumbent.planning.work.workload import Longest, Workload
+from project.errors import InputError
+from project.files import home
+from project.paths import RAW, TOKENS, rows_of
+from project.records.data import Row, Split, TokenCount
+from project.records.record import write_records
+from tests.conftest import ROOT
+from tests.incumbent.test_light_core import COMMAND, run, without_extras
+from training.precision import Machine, fingerprint
+
+GB = 10**9
+LLAMA_2_7B = BaseShape(4096, 32, 11_008, 32_000, 32, 32, 128, tied=False)
+LONGEST = Longest(row=256, completion=32, prompt=200, reference=32)
+A_SPEED = Speed(1e-12, 2e-12, 1e-9, 0.0, 1e-10, 1e-4)
+WORK = Workload(
+    rows=400,
+    tokens=40_000,
+    scored=4_000,
+    steps=100,
+    answering=(),
+    pairs=0,
+    longest=LONGEST,
+    sealed=9,
+)
+
+
+def setup(shape: BaseShape = EMBEDDED_SHAPE, *, memory: int = 24 * GB, **training: Any) -> Setup:
+    settings = RunSettings()
+    found = Setup(shape, settings, LONGEST, Computing("bfloat16", memory))
+    return found.training_with(**training)
+
+
+# --- sizes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shape", "billions"),
+    [
+        (EMBEDDED_SHAPE, 0.1345),
+        (LLAMA_2_7B, 6.738),
+        (SIZES["0.5B"], 0.494),
+        (SIZES["7B"], 7.615),
+        (SIZES["8B"], 8.030),
+        (SIZES["32B"], 32.76),
+        (SIZES["70B"], 70.55),
+    ],
+)
+def test_weights_are_counted_as_the_models_have_them(shape: BaseShape, billions: float) -> None:
+    assert shape.weights / 1e9 == pytest.approx(billions, rel=0.001)
+
+
+def test_a_lora_has_as_many_weights_as_peft_gives_it() -> None:
+    assert EMBEDDED_SHAPE.lora(16) == 4_884_480
+
+
+@pytest.mark.parametrize(
+    ("quantization", "gigabytes"), [("nf4", 3.87), ("int8", 7.00), ("none", 13.48)]
+)
+def test_a_7b_takes_its_weights_as_they_are_quantised(quantization: str, gigabytes: float) -> None:
+    one = setup(LLAMA_2_7B, quantization=quantization, dequantize_once=False)
+    assert trained_weights(one) / GB == pytest.approx(gigabytes, abs=0.01)
+
+
+def test_nf4_weights_are_turned_back_once_where_they_take_a_quarter_of_the_memory() -> None:
+    assert setup(LLAMA_2_7B, memory=64 * GB).dequantized
+    assert not setup(LLAMA_2_7B, memory=24 * GB).dequantized
+    assert not setup(LLAMA_2_7B, memory=64 * GB, dequantize_once=False).dequantized
+
+
+def test_constants_of_others_are_as_they_have_them() -> None:
+    training = constants(ROOT / "training" / "lora_model.py")
+    assert training["MEMORY_SHARE"] == DEQUANTIZED_SHARE
+    spec = find_spec("trl")
+    assert spec is not None
+    assert spec.origin is not None
+    trl = Path(spec.origin).parent
+    assert constants(trl / "kernels/chunked_logprob.py")["TOKEN_CHUNK_SIZE"] == memory.TILE_TOKENS
+    assert constants(trl / "trainer/utils.py")["_CHUNKED_LOGPROB_CHUNK_SIZE"] == memory.TILE_WORDS
+
+
+def constants(file: Path) -> dict[str, Any]:
+    """A module's assignments of plain values, without importing it."""
+    return {
+        node.targets[0].id: node.value.value
+        for node in ast.parse(file.read_bytes()).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
+
+
+def test_a_configuration_gives_the_shape(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    config = {
+        "hidden_size": 576,
+        "num_hidden_layers": 30,
+        "intermediate_size": 1536,
+        "vocab_size": 49_152,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+    }
+    file.write_text(json.dumps(config))
+    assert read_shape(file) == EMBEDDED_SHAPE
+    file.write_text(json.dumps({"text_config": config}))
+    assert read_shape(file) == EMBEDDED_SHAPE
+    file.write_text(json.dumps(config | {"vocab_size": None}))
+    with pytest.raises(InputError, match=r"config.json: vocab_size: is missing"):
+        read_shape(file)
+    file.write_text(json.dumps(config | {"num_local_experts": 8}))
+    with pytest.raises(InputError, match="mixture of experts"):
+        read_shape(file)
+
+
+# --- memory and minutes --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"batch_size": 8}, {"r": 64}, {"quantization": "none"}, {"dequantize_once": True}],
+    ids=str,
+)
+def test_more_of_anything_takes_more_memory(more: dict[str, Any]) -> None:
+    one = setup(dequantize_once=False)
+    assert training_peak(one.training_with(**more)).total > training_peak(one).total
+
+
+@pytest.mark.parametrize("less", [{"gradient_checkpointing": True}, {"dropout": 0.0}], ids=str)
+def test_what_saves_memory_saves_activations_alone(less: dict[str, Any]) -> None:
+    before, after = training_peak(setup()), training_peak(setup().training_with(**less))
+    assert after.activations < before.activations
+    assert replace(after, activations=before.activations) == before
+
+
+def test_the_activations_of_a_layer_by_hand() -> None:
+    """In bfloat16 on a processor, of a hidden size of 576 and an intermediate one of 1,536."""
+    kept = memory.kept_by_a_layer(EMBEDDED_SHAPE, Computing("bfloat16", GB), r=16, dropout=0.05)
+    norms, attention, gates, middles = 8 * 576, 4 * 576 * 2, 3 * 1536 * 2, 7 * 16 * 2
+    inputs = (6 * 576 + 1536) * (2 + 2)  # and the masks of their dropouts
+    assert kept == norms + attention + gates + middles + inputs
+
+
+def test_answering_takes_the_weights_as_they_are() -> None:
+    assert answering_peak(setup(LLAMA_2_7B)).weights / GB == pytest.approx(13.48, abs=0.01)
+
+
+def test_a_tenth_of_the_memory_stays_free() -> None:
+    peak = Peak(weights=9, adapter=0, activations=0, cache=0, logits=0, process=0)
+    assert peak.fits(10)
+    assert not peak.fits(9)
+
+
+def test_twice_the_work_takes_twice_as_long() -> None:
+    clock = Clock(setup(), A_SPEED)
+    twice = replace(WORK, rows=800, tokens=80_000, scored=8_000, steps=200)
+    assert clock.training(twice) == pytest.approx(2 * clock.training(WORK))
+
+
+@pytest.mark.parametrize("slower", [{"gradient_checkpointing": True}, {"r": 64}], ids=str)
+def test_more_to_compute_takes_longer(slower: dict[str, Any]) -> None:
+    one = setup()
+    assert Clock(one.training_with(**slower), A_SPEED).training(WORK) > Clock(
+        one, A_SPEED
+    ).training(WORK)
+
+
+def test_memory_that_a_step_gives_back_costs_time_beyond_what_is_kept() -> None:
+    free, dear = A_SPEED, replace(A_SPEED, mapping=1e-9)
+    small, large = setup(batch_size=1), setup(batch_size=32)
+    assert Clock(small, dear).training(WORK) == Clock(small, free).training(WORK)
+    assert Clock(large, dear).training(WORK) > Clock(large, free).training(WORK)
+
+
+def test_four_operations_a_weight_and_token_and_six_a_weight_of_the_lora() -> None:
+    clock = Clock(setup(LLAMA_2_7B, r=8), A_SPEED)
+    assert clock.operations(row=0) == 4 * LLAMA_2_7B.linear + 6 * LLAMA_2_7B.lora(8)
+
+
+# --- what would fit ------------------------------------------------------------------------------
+
+
+def test_where_training_does_not_fit_changes_are_told_with_what_they_need() -> None:
+    small = setup(LLAMA_2_7B, memory=8 * GB, batch_size=8, quantization="none")
+    assert not trains(small)
+    found = lighter(small)
+    assert [one.change.partition(":")[0] for one in found] == [
+        "training.gradient_checkpointing",
+        "training.batch_size",
+        "training.quantization",
+        "base.max_length",
+        "all of these",
+        "evaluation.decoding.batch_size",
+    ]
+    assert all(one.needs < training_peak(small).total for one in found[:4])
+    assert found[4].needs == min(one.needs for one in found[:5])
+    assert found[4].fits
+
+
+def test_where_a_run_fits_nothing_is_to_change() -> None:
+    assert lighter(setup()) == []
+
+
+def test_more_memory_never_trains_a_smaller_base() -> None:
+    sizes = [*SIZES, None]
+    largest = [largest_trained(setup(memory=size * GB)) for size in (200, 80, 48, 24, 16, 4, 1)]
+    assert largest[-1] is None
+    ranks = [sizes.index(name) if name else -1 for name in largest]
+    assert ranks == sorted(ranks, reverse=True)
+    assert largest[0] == "70B"
+
+
+def test_a_driver_name_finds_its_gpu() -> None:
+    names = ("Tesla T4", "NVIDIA A100-SXM4-80GB", "NVIDIA GeForce RTX 4090", "NVIDIA L40S")
+    found = [gpu_named(name) for name in names]
+    assert [gpu and gpu.name for gpu in found] == ["T4", "A100-80", "RTX-4090", "L40S"]
+    assert gpu_named("NVIDIA RTX A4000") is None
+
+
+# --- a project's plan ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def machine() -> None:
+    """A processor that was measured before, so that no test waits for torch."""
+    seconds = {"float32": 4e-3, "bfloat16": 1.3e-3}
+    found = Machine(processor="a processor", gpu=False, seconds=seconds, fastest="bfloat16")
+    found.write(home() / "machines" / f"{fingerprint()[:16]}.json")
+
+
+@pytest.fixture
+def project(machine: None) -> None:
+    """A hundred rows of 60 tokens, all counted."""
+    Path("params.yaml").write_text(
+        "training: {batch_size: 2, epochs: 2}\n"
+        "evaluation: {preference: {source: reward, reward: {rows: 20}}, prices: {hour: 6}}\n"
+    )
+    counts = []
+    for part, size in ((Split.TRAIN, 60), (Split.DEV, 15), (Split.SEALED, 25)):
+        rows = [row(f"{part} {i}") for i in range(size)]
+        counts += [TokenCount(row=one.id, prompt=50, completion=10) for one in rows]
+        write_records(rows_of(part), rows)
+    write_records(TOKENS, counts)
+
+
+def row(prompt: str) -> Row:
+    return Row.of(prompt, "a short answer", group=prompt, source="s")
+
+
+def planned(*arguments: str) -> dict[str, Any]:
+    done = CliRunner().invoke(app, ["plan", "--json", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.usefixtures("project")
+def test_a_counted_project_assumes_nothing() -> None:
+    plan = planned()
+    assert (plan["assumed"], plan["missing"]) == ([], [])
+    assert plan["rows"] == {"trained": 60, "steps": 60, "longest": 60}
+    assert plan["tokens"]["trained"] == 60 * 60 * 2
+    asked = {(one["system"], one["rows"]): one for one in plan["answers"]}
+    assert asked["challenger", "sealed"]["answer"] == 10  # as briefly as its rows
+    assert asked["champion", "sealed"]["adapter"] is False  # the bare base
+    assert asked["bare base", "train"]["count"] == 20
+    assert plan["tokens"]["generated"] == pytest.approx(
+        sum(one["count"] * one["answer"] for one in plan["answers"]), abs=1
+    )
+
+
+@pytest.mark.usefixtures("project")
+def test_parts_add_up_and_money_is_by_the_hour() -> None:
+    here = planned()["here"]
+    for peak in (here["training"], here["answering"]):
+        assert sum(peak.values()) == 2 * peak["total"]
+    taken = here["minutes"]
+    assert taken["train"] + taken["answer"] + taken["other"] == pytest.approx(taken["total"])
+    assert here["money"] == pytest.approx(taken["total"] / 60 * 6)
+
+
+@pytest.mark.usefixtures("project")
+def test_the_sealed_set_is_spoken_of() -> None:
+    said = planned()["sealed"]
+    assert said[0].startswith("25 sealed items find +0.02 in rougeL in about 1")
+    assert "is assumed" in said[0]
+    assert said[-1] == "preference: how far items differ in it is not known before a first run"
+
+
+def test_of_all_gating_metrics_a_lower_bound_is_told_and_of_a_margin_that_it_never_wins() -> None:
+    policy = Policy(gating=("rougeL", "semantic"))
+    assert list(said_of_sealed_set(0, policy)) == []
+    *each, together = said_of_sealed_set(500, policy, effect=0.03)
+    assert len(each) == 2
+    assert together == "all of them win, as a promotion needs, in about 93 % of cases at least"
+    strict = Policy(gating=("rougeL",), margins={"rougeL": 0.05})
+    (said,) = said_of_sealed_set(900, strict)
+    assert said == "rougeL: such a gain is within the policy's margin, and never wins"
+
+
+@pytest.mark.usefixtures("project")
+def test_a_faster_gpu_takes_fewer_minutes_and_a_larger_one_trains_larger_bases() -> None:
+    gpus = {gpu["name"]: gpu for gpu in planned("--base", "3B")["gpus"]}
+    slowest_first = [gpus[name]["minutes"]["train"] for name in ("T4", "L4", "A100-80", "H100")]
+    assert slowest_first == sorted(slowest_first, reverse=True)
+    sizes = list(SIZES)
+    smallest_first = [sizes.index(gpu["largest_trained"]) for gpu in gpus.values()]
+    assert smallest_first == sorted(smallest_first)
+    for gpu in gpus.values():
+        assert sizes.index(gpu["largest_in_all"]) <= sizes.index(gpu["largest_trained"])
+
+
+@pytest.mark.usefixtures("project")
+def test_a_price_of_your_own_is_taken_and_none_is_invented() -> None:
+    gpus = {gpu["name"]: gpu for gpu in planned("--price", "l4=3", "--price", "H100=9")["gpus"]}
+    l4, h100, t4, other = (gpus[name] for name in ("L4", "H100", "T4", "RTX-4090"))
+    assert l4["money"] == pytest.approx(l4["minutes"]["total"] / 60 * 3)
+    assert (l4["listed"], h100["listed"], t4["listed"]) == (False, False, True)
+    assert (other["price"], other["money"]) == (None, None)
+    assert {gpu.name for gpu in GPUS if gpu.price is None} == {"RTX-4090", "A100-40", "H100"}
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("arguments", [(), ("--base", "70B")], ids=str)
+def test_it_prints(arguments: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, ["plan", *arguments], catch_exceptions=False)
+    assert "7,200 tokens trained: 60 rows in 60 steps, the longest of 60" in done.stdout
+    assert re.search(r"about [\d,]+(\.\d)? minutes: ", done.stdout)
+    assert "A100-80, 80 GB" in done.stdout
+    if arguments:
+        assert "does not fit" in done.stdout
+
+
+@pytest.mark.usefixtures("project")
+def test_rows_without_counts_are_estimated_and_said_to_be() -> None:
+    TOKENS.unlink()
+    (said,) = planned()["assumed"]
+    assert "3.5 bytes a token of the text in datasets/curated" in said
+
+
+@pytest.mark.usefixtures("machine")
+def test_rows_that_are_not_split_are_dealt_by_the_shares() -> None:
+    Path("params.yaml").write_text("curation: {curate: {dev_share: 0.1, sealed_share: 0.2}}\n")
+    write_records(RAW, [row(f"question {i}") for i in range(100)])
+    plan = planned()
+    assert plan["rows"]["trained"] == 70
+    assert "not yet split" in plan["assumed"][0]
+
+
+@pytest.mark.usefixtures("machine")
+def test_before_any_row_the_limits_of_the_settings_count() -> None:
+    Path("params.yaml").write_text("curation: {curate: {train: 500, dev: 50, sealed: 100}}\n")
+    plan = planned()
+    assert plan["tokens"]["trained"] == 500 * 80
+    assert "80 tokens a row" in plan["assumed"][0]
+
+
+@pytest.mark.usefixtures("machine")
+def test_outside_a_project_it_says_what_it_can_and_what_is_missing() -> None:
+    plan = planned()
+    assert plan["tokens"] is None
+    assert plan["here"]["training"]["total"] > plan["here"]["training"]["weights"] > 0
+    assert plan["here"]["minutes"] is None
+    assert ["params.yaml" in plan["missing"][0], "how many rows" in plan["missing"][1]] == [
+        True
+    ] * 2
+    assert plan["assumed"] == ["rows of base.max_length, 512 tokens"]
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_base_that_is_not_here_is_missing_and_a_named_one_is_an_error() -> None:
+    Path("params.yaml").write_text("base: {model: somebody/something}\n")
+    plan = planned()
+    assert plan["base"] == {"model": "somebody/something", "weights": None}
+    assert any(one.startswith("the base: ") for one in plan["missing"])
+    with pytest.raises(InputError, match=r"--base: 'somebody/else' is neither a folder here nor a"):
+        plan_run("somebody/else")
+    assert plan_run("7b").base == "7B"
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("L4=free", "'L4=free' names no price"),
+        ("L4", "'L4' names no price"),
+        ("L4=-1", "names no price"),
+        ("L4=inf", "names no price"),
+        ("H2O=3", "'H2O' is no GPU that is known here; there are T4, L4"),
+    ],
+)
+def test_a_wrong_price_is_refused(given: str, problem: str) -> None:
+    with pytest.raises(InputError, match=f"--price: .*{problem}"):
+        read_prices([given])
+
+
+# --- without torch -------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("project")
+def test_on_a_measured_machine_torch_is_not_imported() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from incumbent.cli import app;"
+        "done = CliRunner().invoke(app, ['plan']);"
+        "heavy = {'torch', 'transformers', 'pandas', 'datasets'} & sys.modules.keys();"
+        "print(done.exit_code, sorted(heavy))"
+    )
+    done = run(sys.executable, "-c", code)
+    assert (done.stdout, done.stderr) == ("0 []\n", "")
+
+
+@pytest.mark.usefixtures("project")
+def test_the_core_alone_plans_for_gpus_and_says_what_is_missing() -> None:
+    done = without_extras(COMMAND, "plan", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    plan = json.loads(done.stdout)
+    assert plan["here"] is None
+    assert plan["gpus"][0]["minutes"]["total"] > 0
+    assert plan["missing"] == ["how fast this machine is: pip install 'incumbent[train]' first"]
