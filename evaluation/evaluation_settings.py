@@ -86,7 +86,7 @@ class RewardParams(Settings):
     epochs: PositiveFloat = 2
     batch_size: PositiveInt = 16
     learning_rate: PositiveFloat = 1e-4
-    max_length: PositiveInt = 256
+    max_length: PositiveInt = 256  # tokens read; a prompt that is too long loses its beginning
     seed: NonNegativeInt = 0
 
 

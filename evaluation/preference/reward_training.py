@@ -2,19 +2,26 @@
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
 from peft import LoraConfig, TaskType
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, ProgressCallback
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PrinterCallback,
+    TrainerCallback,
+)
 from trl import RewardConfig, RewardTrainer
 
 from evaluation.evaluation_settings import Lora, RewardParams
 from evaluation.preference.calibration import PreferencePair
 from evaluation.preference.reward_model import exchange, separator_of
 from project.libraries import mix_precision
+from project.progress import progress
 from project.records.adapters import Precision
 
 
@@ -35,27 +42,37 @@ def train_reward(
     model = AutoModelForSequenceClassification.from_pretrained(
         base, num_labels=1, dtype=torch.float32, use_safetensors=True
     )
-    separator = separator_of(tokenizer)
-    texts = [
+    rows = [
         {
-            "chosen": exchange(pair.prompt, pair.chosen, separator),
-            "rejected": exchange(pair.prompt, pair.rejected, separator),
+            "chosen_ids": token_ids(pair.prompt, pair.chosen, tokenizer, params.max_length),
+            "rejected_ids": token_ids(pair.prompt, pair.rejected, tokenizer, params.max_length),
         }
         for pair in pairs
     ]
     trainer = RewardTrainer(
         model=model,
         args=reward_config(params, precision),
-        train_dataset=Dataset.from_list(texts),
+        train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
         peft_config=lora_config(params.lora) if params.lora else None,
+        callbacks=[Steps()],
     )
-    trainer.remove_callback(ProgressCallback)
-    trainer.add_callback(BarOnly)
+    trainer.remove_callback(PrinterCallback)  # a line for each log
     trainer.train()
     trained = trainer.model.merge_and_unload() if params.lora else model
     trained.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def token_ids(prompt: str, answer: str, tokenizer: Any, limit: int) -> list[int]:
+    """An exchange and its end as tokens. One that is too long loses the beginning of its prompt, as
+    when it is judged; TRL would leave it out.
+    """
+    text = exchange(prompt, answer, separator_of(tokenizer))
+    text = text if text.endswith(tokenizer.eos_token) else f"{text}{tokenizer.eos_token}"
+    ids: list[int] = tokenizer(text)["input_ids"]
+    head = ids[:1] if ids[0] in (tokenizer.cls_token_id, tokenizer.bos_token_id) else []
+    return ids if len(ids) <= limit else head + ids[len(head) - limit :]
 
 
 def lora_config(lora: Lora) -> LoraConfig:
@@ -68,11 +85,18 @@ def lora_config(lora: Lora) -> LoraConfig:
     )
 
 
-class BarOnly(ProgressCallback):
-    """A progress bar without a line for each log."""
+class Steps(TrainerCallback):
+    """Says how many steps are done."""
 
-    def on_log(self, *_: Any, **__: Any) -> None:
-        pass
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.shown = ExitStack()
+        self.bar = self.shown.enter_context(progress("reward model", state.max_steps, "steps"))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.bar.advance()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.shown.close()
 
 
 def reward_config(params: RewardParams, precision: Precision) -> RewardConfig:
@@ -88,7 +112,7 @@ def reward_config(params: RewardParams, precision: Precision) -> RewardConfig:
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=params.seed,
-        disable_tqdm=False,  # the bar is what shows that it goes on
+        disable_tqdm=True,  # the callback says how far it is
         save_strategy="no",
         report_to="none",
     )

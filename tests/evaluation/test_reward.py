@@ -193,3 +193,30 @@ def test_a_reward_model_learns_saves_no_pickle_and_repeats(
     assert {file.suffix for file in folder.iterdir()} <= {".json", ".safetensors", ".txt"}
     assert not list(folder.glob("adapter*"))
     assert digest_folder(trained("two", lora)) == digest_folder(folder)
+
+
+LONG = " ".join(["well"] * 300)
+
+
+@pytest.mark.slow
+def test_a_pair_that_is_too_long_is_learnt_from_without_the_beginning_of_its_prompt(
+    tmp_path: Path,
+) -> None:
+    # Imported here so that the fast tests do not wait for TRL.
+    from transformers import AutoTokenizer
+
+    from evaluation.preference.reward_training import token_ids, train_reward
+
+    embedder = locate(ModelChoice(), "embedder")
+    tokenizer = AutoTokenizer.from_pretrained(embedder, eos_token="[SEP]")
+    read = tokenizer.decode(token_ids("one two three four five", "yes", tokenizer, 7))
+    assert read == "[CLS] four five [SEP] yes [SEP] [SEP]"
+    learnt = [pair.model_copy(update={"prompt": f"{LONG} {pair.prompt}"}) for pair in TRAINED]
+    params = RewardParams(batch_size=4, learning_rate=5e-4, epochs=3, max_length=20)
+    train_reward(learnt, embedder, params, "float32", tmp_path / "model")
+    asked = [
+        Comparison(item=p.prompt, prompt=p.prompt, champion=p.rejected, challenger=p.chosen)
+        for p in learnt
+    ]
+    won = judge_of(PreferenceParams(), tmp_path / "model", "a", "b").prefer(asked)
+    assert all((judgement.win_probability or 0) > 0.9 for judgement in won)

@@ -1,0 +1,208 @@
+"""What the keys of section `curation`, and the base's tokenizer, do to rows."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from curation import collect, curate, validate
+from curation.sources.row_formats import read_rows
+from curation.splitting.eval_sets import EVAL_SETS, Extension, append_change
+from project import paths
+from project.model_pins import BaseChoice, pin
+from project.records.data import GateReport, Row, Split, TokenCount
+from project.settings import load
+from tests.conftest import ROOT
+from tests.incumbent.setting_effects.effect import Effect, write
+from tests.incumbent.setting_effects.models import REVISIONS
+
+SOURCES = "curation.collect.sources"
+FAQ, CHATS = "datasets/sources/faq.csv", "datasets/sources/chats.jsonl"
+ROWS, TORN, OLD = (f"datasets/sources/{name}" for name in ("rows.jsonl", "torn.csv", "old.csv"))
+REHEARSED, LABELLED = "datasets/sources/rehearsal.jsonl", "datasets/sources/labelled.jsonl"
+CONTRACT = "datasets/contracts/sft.yaml"
+PAIR = {"prompt": "question", "completion": "answer"}
+
+
+def source(path: str, **more: Any) -> dict[str, Any]:
+    return {"kind": "file", "path": path, **more}
+
+
+def columns_of(path: str, **columns: Any) -> dict[str, Any]:
+    return {SOURCES: [source(path, columns=columns)]}
+
+
+# --- collect --------------------------------------------------------------------------------------
+
+
+def collected() -> str:
+    """What stage `collect` makes of a table, of chats, and of a file in an old encoding."""
+    write(
+        FAQ,
+        "question,answer,more,topic,customer",
+        "what is a bond?,a loan,to a state,money,1",
+        "what is a share?,a part,of a company,money,1",
+    )
+    turns = ["hello", "good day", "what is a rate?", "a price"]
+    chats = {"chat": said(*turns), "talk": said(*turns[:2]), "asked": "what is it?"}
+    write(CHATS, *(json.dumps(chats | {"facts": facts}) for facts in ("a loan", {"kind": "loan"})))
+    write(ROWS, pair("what is a fee?", "a price"))
+    write(TORN, "question,answer", "one?,1,2", "two?,2")
+    Path(OLD).write_bytes(b"question,answer\nwhat is h\xf5?,an answer\n")
+    collect.main()
+    return paths.RAW.read_text() + paths.ORIGINS.read_text()
+
+
+def said(*texts: str) -> list[dict[str, str]]:
+    roles = ("user", "assistant")
+    return [{"role": roles[i % 2], "content": text} for i, text in enumerate(texts)]
+
+
+CHAT = {"messages": "chat"}
+FAQ_SOURCE = source(FAQ, columns=PAIR)
+COLUMN_VALUES = {
+    "prompt": (["question"], ["question", "more"], PAIR, FAQ),
+    "completion": ("answer", "more", PAIR, FAQ),
+    "messages": ("chat", "talk", CHAT, CHATS),
+    "turns": ("last", "every", CHAT, CHATS),
+    "json_answers": (False, True, {"prompt": "asked", "completion": "facts"}, CHATS),
+    "instruction": (None, "Answer the question of a customer.", PAIR, FAQ),
+    "system": (None, "You work for a bank.", PAIR, FAQ),
+    "slices": ([], ["topic"], PAIR, FAQ),
+    "group": (None, "customer", PAIR, FAQ),
+}
+
+COLLECT = {
+    SOURCES: Effect(([FAQ_SOURCE], [FAQ_SOURCE, source(ROWS)]), collected),
+    f"{SOURCES}.kind": Effect(
+        ([FAQ_SOURCE], [{"kind": "python-api", "packages": ["json"]}]), collected, at=SOURCES
+    ),
+    f"{SOURCES}.packages": Effect(
+        (["json"], ["wsgiref"]), collected, beside={SOURCES: [{"kind": "python-api"}]}
+    ),
+    f"{SOURCES}.path": Effect((FAQ, OLD), collected, beside=columns_of(FAQ, **PAIR)),
+    f"{SOURCES}.columns": Effect(
+        (None, {"prompt": "completion", "completion": "prompt"}),
+        collected,
+        beside={SOURCES: [source(ROWS)]},
+    ),
+    f"{SOURCES}.unreadable": Effect(
+        ("refuse", "skip"),
+        collected,
+        beside=columns_of(TORN, **PAIR),
+        refused=True,
+    ),
+    f"{SOURCES}.encoding": Effect(
+        ("windows-1252", "cp1250"), collected, beside=columns_of(OLD, **PAIR)
+    ),
+} | {
+    f"{SOURCES}.columns.{name}": Effect((a, b), collected, beside=columns_of(path, **others))
+    for name, (a, b, others, path) in COLUMN_VALUES.items()
+}
+
+
+# --- curate and validate --------------------------------------------------------------------------
+
+
+def curated() -> dict[str, Any]:
+    """The parts that stage `curate` makes, why rows are in none, and the rows' tokens."""
+    pin(load(BaseChoice), "base").write(paths.BASE)
+    write_sources()
+    collect.main()
+    curate.main()
+    return {
+        "parts": {part: Row.read_lines(paths.rows_of(part)) for part in Split},
+        "account": paths.ACCOUNT.read_text(),
+        "tokens": TokenCount.read_lines(paths.TOKENS),
+    }
+
+
+def write_sources() -> None:
+    """Plain questions, and one or two of everything that a setting is about."""
+    write(
+        FAQ,
+        "question,answer",
+        *(f"what is number {i}?,it is {i}" for i in range(60)),
+        "who pays for it?,the bank",
+        "who pays for it?,the customer",
+        "how may somebody renew an expired green passport,ask us",
+        "how may somebody renew an expired blue passport quickly,come here",
+        "whom do I call?,Call 030 1234567 for this.",
+        f"what is {'very ' * 30}long?,this",
+    )
+    write(REHEARSED, *(pair(f"name the colour {i}", f"blue {i}") for i in range(20)))
+    write(LABELLED, *(pair(f"which coin has the mark {i}", f"coin {i}") for i in range(1000, 1040)))
+    ids = tuple(row.id for row in read_rows(Path(LABELLED)))
+    name, at = Path(LABELLED).name, "2026-03-01T00:00:00Z"
+    append_change(Extension(at=at, by="ann", reason="checked", source=name, rows=ids), EVAL_SETS)
+
+
+def pair(prompt: str, completion: str) -> str:
+    return json.dumps({"prompt": prompt, "completion": completion})
+
+
+def validated() -> list[tuple[str, bool]]:
+    """Which checks stage `validate` reports on the curated rows, and which of them passed."""
+    contract = shutil.copy(ROOT / CONTRACT, write(CONTRACT))
+    few = yaml.safe_load(Path(contract).read_text())
+    few["checks"] = few["checks"][:2]
+    write("datasets/contracts/few.yaml", yaml.safe_dump(few))
+    curated()
+    validate.main()
+    return [(check.name, check.passed) for check in GateReport.read(paths.GATE_REPORT).checks]
+
+
+ALL_SOURCES = {
+    "base.model": "models/words",
+    SOURCES: [FAQ_SOURCE, source(REHEARSED), source(LABELLED)],
+}
+CURATE_VALUES: dict[str, tuple[Any, Any]] = {
+    "max_per_group": (None, 1),
+    "similarity": (0.8, 0.5),
+    "dev_share": (0.15, 0.4),
+    "sealed_share": (0.25, 0.4),
+    "train": (None, 3),
+    "dev": (None, 3),
+    "sealed": (None, 3),
+    "seed": (0, 1),
+    "train_only": ([], ["rehearsal.jsonl"]),
+    "accepted": (["labelled.jsonl"], []),
+    "accepted_share": (0.5, 0.1),
+    "conflicts": ("keep", "newest"),
+    "personal_data": ("refuse", "drop"),
+}
+LONG = {"base.max_length": 30}
+
+CURATE = {
+    f"curation.curate.{name}": Effect(values, curated, "parts", ALL_SOURCES, models="words")
+    for name, values in CURATE_VALUES.items()
+} | {
+    "curation.curate.too_long": Effect(
+        ("drop", "cut"), curated, "parts", ALL_SOURCES | LONG, models="words"
+    ),
+    "curation.validate.contract": Effect(
+        (CONTRACT, "datasets/contracts/few.yaml"), validated, beside=ALL_SOURCES, models="words"
+    ),
+}
+
+
+# --- the base, as rows are measured by it ---------------------------------------------------------
+
+
+BASE = {
+    "base.model": Effect(
+        ("models/words", "models/other-words"), curated, "tokens", ALL_SOURCES, models="words"
+    ),
+    "base.revision": Effect(
+        REVISIONS,
+        curated,
+        "tokens",
+        ALL_SOURCES | {"base.model": "bank/words"},
+        models="words",
+    ),
+    "base.max_length": Effect((512, 30), curated, "account", ALL_SOURCES, models="words"),
+}
+
+EFFECTS = COLLECT | CURATE | BASE

@@ -1,0 +1,95 @@
+"""What the keys of traffic and drift do to what is logged, kept and found by a night."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monitoring.features.answer_judge import AnswerJudge
+from monitoring.night import forget
+from monitoring.signals.array_types import Floats
+from project import paths
+from project.records.data import Row, Split
+from project.records.drift import Night
+from project.records.record import write_records
+from tests.incumbent.setting_effects.effect import Effect, Output
+from tests.incumbent.setting_effects.nights import OLD, START, WATCHED, day_of, night_after, watched
+
+ANNA = "write to anna@some-bank.com about it"
+
+
+def logged() -> dict[str, str]:
+    """The log of a day's traffic, by its files."""
+    with watched(days=1) as context:
+        row = day_of(0)[0].model_copy(update={"id": "a", "prompt": ANNA})
+        context.traffic.append([row])
+    return {str(path): path.read_text() for path in sorted(Path().rglob("traffic.jsonl"))}
+
+
+def kept() -> list[date]:
+    """The days whose traffic is there after a night."""
+    with watched(days=5) as context:
+        forget(context, START + timedelta(days=4))
+        return context.traffic.days()
+
+
+def night(new_share: float) -> Output:
+    """What a night says, but for the digests by which it names what it saw."""
+
+    def said() -> dict[str, Any]:
+        write_records(paths.rows_of(Split.TRAIN), asked_before())
+        found: Night = night_after(new_share)
+        return found.model_dump(exclude={"reference", "answers", "traffic"})
+
+    return said
+
+
+def asked_before() -> list[Row]:
+    return [Row.of(f"{p} {i}", "a", group="g", source="s") for p in OLD for i in range(9)]
+
+
+class CountingJudge(AnswerJudge):
+    """Likes every answer alike."""
+
+    def rewards(self, rows: Any) -> Floats:
+        return np.ones(len(rows), np.float32)
+
+
+def judged() -> int:
+    """How many of a night's answers the judge is shown."""
+    with watched() as context:
+        champion = context.registry.champion()
+        assert champion
+        scores = context.batch(day_of(3), champion, judge=CountingJudge(Path())).scores
+    return 0 if scores is None else int(np.isfinite(scores).sum())
+
+
+def row(a: object, b: object, output: Output, shown: str | None = None) -> Effect:
+    return Effect((a, b), output, shown, WATCHED, models="words")
+
+
+NIGHT = night(new_share=0.3)
+TRAFFIC = {
+    "folder": row("datasets/traffic", "log", logged),
+    "redact": row(False, True, logged),
+    "keep_days": row(90, 2, kept),
+}
+DRIFT = {
+    "false_alarms_per_year": row(0.5, 50, night(new_share=0.08), "verdict"),
+    "windows": row([1, 2, 7, 28], [1], NIGHT, "readings"),
+    "minimum_units": row(20, 80, NIGHT, "verdict"),
+    "minimum_effect": row(0.02, 0.9, NIGHT, "verdict"),
+    "reference": row("auto", "dataset", NIGHT, "readings"),
+    "reference_rows": row(10_000, 200, NIGHT, "readings"),
+    "minimum_reference": row(200, 1_000, NIGHT, "reasons"),
+    "season": row("hour", "none", NIGHT, "readings"),
+    "sample": row(10_000, 100, NIGHT, "units"),
+    "perplexity_rows": row(0, 50, NIGHT, "readings"),
+    "judge_rows": row(300, 7, judged),
+    "seed": row(0, 1, NIGHT, "readings"),
+}
+
+EFFECTS = {f"monitoring.traffic.{name}": effect for name, effect in TRAFFIC.items()} | {
+    f"monitoring.drift.{name}": effect for name, effect in DRIFT.items()
+}

@@ -1,0 +1,84 @@
+"""What the keys of section `evaluation.policy` do to a verdict, and to what is said of it."""
+
+from typing import Any
+
+from evaluation.decision.evidence import weigh
+from evaluation.decision.policy import Policy
+from evaluation.decision.policy_checks import unqualified
+from evaluation.decision.rule import decide
+from project.records.scores import ScoreTable
+from project.settings import load
+from tests.evaluation.test_decision import (
+    BETTER,
+    EQUAL,
+    Gains,
+    ballots,
+    general,
+    joined,
+    renamed,
+    since,
+    table,
+)
+from tests.incumbent.setting_effects.effect import Effect, Output
+
+LOANS = {"topic=loans": 30}
+WORSE: Gains = BETTER | {"rougeL": -0.01}
+UNSURE: Gains = dict.fromkeys(EQUAL, 0.01)
+
+
+def verdict_on(scores: ScoreTable, look: int = 1, **tables: ScoreTable) -> Output:
+    """The verdict on a score table, its reasons, and how many items would settle it."""
+
+    def decided() -> list[Any]:
+        decision = decide(scores, load(Policy), look, **tables)
+        return [decision.verdict, decision.reasons, decision.needed]
+
+    return decided
+
+
+def qualified() -> list[str]:
+    """Why a challenger that is a little better on dev gets no look at the sealed eval set."""
+    policy = load(Policy)
+    return unqualified(weigh(None, policy, dev=table(UNSURE)), policy)
+
+
+def sliced(loss: float) -> ScoreTable:
+    """Better but for one slice."""
+    return joined(
+        table(BETTER, n=160, slices=("topic=cards",)),
+        table(BETTER | {"rougeL": -loss}, n=40, noise=0.02, slices=("topic=loans",)),
+    )
+
+
+def row(a: object, b: object, output: Output, **beside: object) -> Effect:
+    return Effect((a, b), output, beside={f"evaluation.policy.{k}": v for k, v in beside.items()})
+
+
+GUARDED: dict[str, Any] = {"kind": "guarded", "margins": {"rougeL": 0.05, "semantic": 0.05}}
+TONIGHT = table(EQUAL | {"rougeL": -0.02, "preference": 0.2})
+EARLIER = since(TONIGHT, EQUAL | {"rougeL": -0.08})
+UNJUDGED = joined(table(BETTER), table({"rougeL": 0.1, "semantic": 0.1}, n=10))
+LESS = renamed("toxicity", table(BETTER | {"rougeL": -0.05}))
+
+ROWS = {
+    "kind": row("strict", "guarded", verdict_on(table(WORSE)), margins={"rougeL": 0.05}),
+    "gating": row(
+        ["rougeL"], ["rougeL", "semantic"], verdict_on(table(BETTER | {"semantic": 0.0}))
+    ),
+    "alpha": row(0.05, 0.4, verdict_on(table(UNSURE))),
+    "alpha_floor": row(0.0005, 1e-9, verdict_on(table(EQUAL), look=60)),
+    "qualify": row(0.2, 0.01, qualified),
+    "margins": row({}, {"rougeL": 0.2}, verdict_on(table(BETTER))),
+    "floors": row({}, {"rougeL": 0.6}, verdict_on(table(BETTER))),
+    "critical_slices": row({}, {"topic=loans": 50}, verdict_on(sliced(0.0))),
+    "slice_margin": row(0.05, 0.001, verdict_on(sliced(0.01)), critical_slices=LOANS),
+    "general_margin": row(0.1, 0.3, verdict_on(table(BETTER), general=general(0.09))),
+    "regression_budget": row(0.05, 0.2, verdict_on(TONIGHT, reference=EARLIER), **GUARDED),
+    "preference_test": row("t", "e-value", verdict_on(ballots(7, 0))),
+    "unjudged_cap": row(0.1, 0.5, verdict_on(UNJUDGED)),
+    "better": row(None, {"toxicity": "less"}, verdict_on(LESS), gating=["toxicity"]),
+    "effect": row(0.02, 0.01, verdict_on(table(EQUAL))),
+    "power": row(0.8, 0.95, verdict_on(table(EQUAL))),
+}
+
+EFFECTS = {f"evaluation.policy.{name}": effect for name, effect in ROWS.items()}

@@ -1,0 +1,122 @@
+"""What the keys of the schedule and of notices do."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from incumbent.verbs.nightly import anchor_jobs, nightly_job, verify_job
+from monitoring.night_context import NightContext
+from monitoring.scheduling.job import JobResult
+from monitoring.scheduling.notice_delivery import deliver
+from monitoring.scheduling.notice_settings import NoticeParams
+from monitoring.scheduling.schedule_settings import ScheduleParams
+from monitoring.scheduling.scheduler import Scheduler
+from project.settings import load
+from registry.jobs import outbox
+from registry.jobs.outbox import Notice, depth
+from registry.jobs.runs import Claim, runs_of
+from registry.storage.database import writing
+from registry.store import Registry
+from tests.incumbent.setting_effects.effect import Effect, Output, ShownBy
+from tests.scheduling import NAME, Clock, diary, job
+
+NOW = "2026-03-12T12:00:00Z"  # a Thursday
+NOTICE = Notice(key="night 2026-03-09 drift", kind="drift", text="it drifts", detail={})
+
+
+# --- schedule -------------------------------------------------------------------------------------
+
+
+def coming() -> dict[str, str]:
+    """When each job of the scheduler comes next."""
+    schedule, clock = load(ScheduleParams), Clock(NOW)
+    with Registry.here() as registry:
+        night = nightly_job(NightContext.here(registry), schedule)
+        jobs = (night, *anchor_jobs(registry, schedule), verify_job(registry, schedule))
+    return {job.name: str(next(job.cron.after(clock()))) for job in jobs}
+
+
+def caught_up() -> list[date]:
+    """The dates that a scheduler does when it is started."""
+    dates: list[date] = []
+    with Registry.here() as registry:
+        schedule = load(ScheduleParams)
+        Scheduler(schedule, [job(diary(dates))], registry.engine, clock=Clock(NOW)).tick()
+    return dates
+
+
+def leased() -> list[str]:
+    """Until when a run is held by who does it."""
+    held: list[str] = []
+    with Registry.here() as registry:
+
+        def work(claim: Claim, stop: object) -> JobResult:
+            held.append(runs_of(registry.engine, NAME)[0].until)
+            return JobResult("done")
+
+        schedule = load(ScheduleParams)
+        Scheduler(schedule, [job(work)], registry.engine, clock=Clock(NOW)).tick()
+    return held
+
+
+SCHEDULED = {"embedder.model": "models/words", "registry.anchor": "anchors.jsonl"}
+
+
+def scheduled(a: object, b: object, output: Output = coming) -> Effect:
+    return Effect((a, b), output, beside=SCHEDULED, models="words")
+
+
+SCHEDULE: dict[str, Effect | ShownBy] = {
+    "nightly": scheduled("30 2 * * *", "30 5 * * *"),
+    "verify": scheduled("0 4 * * 0", "0 4 * * 1"),
+    "anchor": scheduled("30 3 * * *", "30 6 * * *"),
+    "timezone": scheduled("UTC", "Europe/Berlin"),
+    "catch_up_days": scheduled(7, 2, caught_up),
+    "lease_minutes": scheduled(10, 20, leased),
+    "health": ShownBy(
+        "tests/monitoring/test_scheduler.py::test_a_service_shows_its_health_until_it_ends"
+    ),
+}
+
+
+# --- notices --------------------------------------------------------------------------------------
+
+
+def delivered() -> dict[str, Any]:
+    """What came of a notice: how many went out, wait and were given up, and what was received."""
+    with Registry.here() as registry:
+        with writing(registry.engine) as connection:
+            outbox.put(connection, NOTICE, Clock(NOW)())
+        sent = deliver(registry.engine, load(NoticeParams), Clock(NOW))
+        told = Path("told").read_text() if Path("told").exists() else ""
+        return {"sent": sent, "left": depth(registry.engine), "told": told}
+
+
+def addressed() -> str:
+    """Where notices would go."""
+    return str(load(NoticeParams).url())
+
+
+def notified(a: object, b: object, output: Output = delivered, **beside: Any) -> Effect:
+    others = {f"monitoring.notices.{name}": value for name, value in beside.items()}
+    return Effect((a, b), output, beside=others, refused=output is addressed)
+
+
+NOTICES: dict[str, Effect | ShownBy] = {
+    "webhook": ShownBy(
+        "tests/monitoring/test_notice_delivery.py"
+        "::test_a_webhook_gets_slacks_json_our_fields_and_a_key"
+    ),
+    "command": notified([], ["sh", "-c", "cat > told"]),
+    "allowed_hosts": notified(["b.example.com"], [], addressed, webhook="https://a.example.com/x"),
+    "allow_private": notified(False, True, addressed, webhook="http://127.0.0.1:9/x"),
+    "timeout_seconds": notified(10, 0.05, command=["sleep", "1"]),
+    "attempts": notified(8, 1, command=["false"]),
+}
+
+
+EFFECTS: dict[str, Effect | ShownBy] = {
+    f"monitoring.{section}.{name}": row
+    for section, rows in (("schedule", SCHEDULE), ("notices", NOTICES))
+    for name, row in rows.items()
+}
