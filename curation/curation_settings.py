@@ -49,6 +49,7 @@ class Columns(Settings):
     messages: str | None = None  # a conversation, in any of the shapes of curation/sources/chats
     # Of a conversation: its last answer, or every answer as a row of its own, all in one group.
     turns: Literal["last", "every"] = "last"
+    json_answers: bool = False  # answers that are objects or lists: learnt as JSON, or left out
     instruction: str | None = None  # a text before every prompt
     system: str | None = None  # the system prompt of every row
     slices: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()

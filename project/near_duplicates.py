@@ -6,7 +6,7 @@ makes no two of them alike, and another one in its place makes no question new.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from hashlib import blake2b
 from itertools import chain
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from project.records.data import Row
 from project.records.record import Record
+from project.set_similarity import Places, similar_pairs
 from project.unicode_words import plain, words
 
 if TYPE_CHECKING:
@@ -72,21 +73,64 @@ def near_duplicate_groups(rows: Sequence[Row], similarity: float = SIMILARITY) -
     near-duplicates. Answers of fewer than four words ("yes", a class name) say too little to
     count. A family is called after its alphabetically first group.
     """
-    # Imported here, and below, so that whoever only reads records does not wait for scipy.
-    from scipy.sparse.csgraph import connected_components
-
     names = [row.group for row in rows]
     prompts = WordPrints.of_prompts(rows).texts
     answers = WordPrints.of(row.completion_text for row in rows).texts
     questions = [row.prompt_text for row in rows]  # some have no words at all
-    links = same(names, names) + same(questions, questions)
-    links += near_duplicates(prompts, prompts, similarity)
-    links += near_duplicates(answers, answers, similarity, few_words=False)
-    _, family = connected_components(links, directed=False)
+    links = chain(
+        [to_first(names), to_first(questions)],
+        near_links(prompts, similarity),
+        near_links(answers, similarity, few_words=False),
+    )
+    family = linked(len(rows), links)
     called: dict[int, str] = {}
-    for label, name in sorted(zip(family.tolist(), names, strict=True)):
+    for label, name in sorted(zip(family, names, strict=True)):
         called.setdefault(label, name)
-    return [called[label] for label in family.tolist()]
+    return [called[label] for label in family]
+
+
+def linked(count: int, links: Iterable[Places]) -> list[int]:
+    """A number for each of so many things, the same for those that links join."""
+    # Imported here, and below, so that whoever only reads records does not wait for scipy.
+    import numpy as np
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    label = np.arange(count)
+    for rows, columns in links:
+        ones = np.ones(len(rows), dtype=bool)
+        graph = coo_array((ones, (label[rows], label[columns])), shape=(count, count))
+        label = connected_components(graph, directed=False)[1][label]
+    return label.tolist()
+
+
+def to_first(values: Sequence[object]) -> Places:
+    """Links from each place to the first one of the same value."""
+    import numpy as np
+
+    first: dict[object, int] = {}
+    places = [first.setdefault(value, i) for i, value in enumerate(values)]
+    return np.arange(len(places)), np.array(places, dtype=np.int64)
+
+
+def near_links(
+    texts: Sequence[tuple[int, ...]], similarity: float, *, few_words: bool = True
+) -> Iterator[Places]:
+    """Links that join texts with all their near-duplicates among themselves, as near_duplicates has
+    them; of those with the same words only the first is compared.
+    """
+    import numpy as np
+
+    shared = shared_in(texts, texts)
+    cores = [core(text, shared) for text in texts]
+    compared = [c if few_words or len(c) >= MIN_WORDS else () for c in cores]
+    there = np.array([i for i, text in enumerate(compared) if text], dtype=np.int64)
+    places, first = to_first([compared[i] for i in there])
+    yield there[places], there[first]
+    distinct = there[np.unique(first)]
+    own = [cores[i] for i in distinct]
+    for rows, columns in similar_pairs(enough(own), own, similarity):
+        yield distinct[rows], distinct[columns]
 
 
 def near_duplicates_among(
@@ -114,21 +158,28 @@ def near_duplicates(
     import numpy as np
     from scipy.sparse import coo_array
 
-    shared = shared_words(own) | shared_words(others) | shared_words((*own, *others))
+    shared = shared_in(own, others)
     ours, theirs = [core(text, shared) for text in own], [core(text, shared) for text in others]
-    a, b = word_matrices(ours, theirs)
-    common = coo_array(a @ b.T)
-    rows, columns = common.coords
-    sizes = np.array([len(text) for text in ours]), np.array([len(text) for text in theirs])
-    size, other = sizes[0][rows], sizes[1][columns]
-    whole = np.minimum(size, other) if contained else size + other - common.data
-    enough = np.minimum(size, other) >= MIN_WORDS if contained else size >= MIN_WORDS
-    near = (common.data >= similarity * whole) & enough
-    found = coo_array((near[near], (rows[near], columns[near])), shape=common.shape)
+    pairs = similar_pairs(
+        enough(ours), enough(theirs) if contained else theirs, similarity, contained=contained
+    )
+    rows, columns = map(np.concatenate, zip(*pairs, strict=True))
+    near = np.ones(len(rows), dtype=bool)
+    found = coo_array((near, (rows, columns)), shape=(len(own), len(others)))
     if not few_words:
         return found
     brief = [[t if 0 < len(t) < MIN_WORDS else None for t in texts] for texts in (ours, theirs)]
     return coo_array(found + same(*brief))
+
+
+def enough(texts: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Those with enough words to be compared by; the others without any."""
+    return [text if len(text) >= MIN_WORDS else () for text in texts]
+
+
+def shared_in(own: Sequence[tuple[int, ...]], others: Sequence[tuple[int, ...]]) -> set[int]:
+    """The words that are shared on either side, or over both."""
+    return shared_words(own) | shared_words(others) | shared_words((*own, *others))
 
 
 def shared_words(texts: Sequence[tuple[int, ...]]) -> set[int]:
@@ -141,22 +192,6 @@ def shared_words(texts: Sequence[tuple[int, ...]]) -> set[int]:
 def core(text: tuple[int, ...], shared: Collection[int]) -> tuple[int, ...]:
     """A text's words without the shared ones; all of them where nothing else is left."""
     return tuple(word for word in text if word not in shared) or text
-
-
-def word_matrices(
-    own: Sequence[tuple[int, ...]], others: Sequence[tuple[int, ...]]
-) -> "tuple[csr_array, csr_array]":
-    """Both sides' texts as rows of ones [n, words] and [m, words], over the same words."""
-    import numpy as np
-    from scipy.sparse import csr_array
-
-    every = np.fromiter(chain(chain.from_iterable(own), chain.from_iterable(others)), np.int64)
-    vocabulary, columns = np.unique(every, return_inverse=True)
-    ends = np.cumsum([0, *map(len, own), *map(len, others)])
-    ones = np.ones(len(columns), dtype=np.int32)
-    shape = (len(own) + len(others), len(vocabulary))
-    both = csr_array((ones, columns, ends), shape=shape)
-    return both[: len(own)], both[len(own) :]
 
 
 def same(own: Sequence[object], others: Sequence[object]) -> "csr_array":

@@ -30,7 +30,7 @@ vehicle vendor visa voucher wage waiver wallet warrant withdrawal
 WORDS = TEXT.split()
 HELPLINE = "+91 1800 209 4324"  # the bank's own, in many answers
 CLOSING = "For more, visit your nearest branch."
-REPEATS, CONFLICTS = 277, 40
+CONFLICTS = 40
 
 
 class Bank:
@@ -48,13 +48,13 @@ class Bank:
     def pairs(self, count: int) -> Iterator[tuple[str, str]]:
         return (self.pair() for _ in range(count))
 
-    def records(self, distinct: int) -> list[tuple[str, str, str]]:
+    def records(self, distinct: int, repeats: int) -> list[tuple[str, str, str]]:
         """Rows with every fault: repeats, conflicts, blanks, placeholders, closing lines,
         helplines, personal data, a very long row, quotes, line ends, accents, and no class.
         """
         clean = [(q, a, self.random.choice(CLASSES)) for q, a in self.pairs(distinct)]
         found = [(q, f"{a} {CLOSING}" if i % 3 == 0 else a, c) for i, (q, a, c) in enumerate(clean)]
-        found += self.random.sample(found, min(REPEATS, distinct // 4))
+        found += self.random.choices(found, k=repeats)
         found += [(q, self.pair()[1], c) for q, _, c in clean[: min(CONFLICTS, distinct // 10)]]
         found += [(q, f"{a} Or call {HELPLINE}.", c) for q, a, c in clean[-12:]]
         found += self.odd()
@@ -82,9 +82,9 @@ def as_csv(rows: Sequence[Sequence[str]], delimiter: str = ",") -> str:
     return text.getvalue()
 
 
-def write_csv(path: Path, distinct: int) -> int:
+def write_csv(path: Path, distinct: int, repeats: int = 30) -> int:
     """A CSV in windows-1252; returns its number of records."""
-    rows = Bank().records(distinct)
+    rows = Bank().records(distinct, repeats)
     path.write_bytes(as_csv(rows).encode("windows-1252"))
     return len(rows)
 

@@ -1,5 +1,6 @@
 """A fake home for every test, and makers of small true records."""
 
+import json
 import os
 import subprocess
 import sys
@@ -159,7 +160,10 @@ def word_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     folder = tmp_path_factory.mktemp("models") / "words"
     tokenizer.save_pretrained(folder)
-    (folder / "config.json").write_text('{"max_position_embeddings": 1000}')
+    shape = {"hidden_size": 64, "num_hidden_layers": 3, "vocab_size": 1000}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 128}
+    config = {"model_type": "llama", "max_position_embeddings": 1000, **shape, **heads}
+    (folder / "config.json").write_text(json.dumps(config))
     (folder / "model.safetensors").write_bytes(b"no weights")
     return folder
 

@@ -7,7 +7,11 @@ from typing import Any
 from jinja2 import TemplateError
 
 from project.errors import InputError
+from project.progress import progress
 from project.records.data import Message, Row, TokenCount
+
+Text = tuple[tuple[Message, ...], tuple[Message, ...]]  # prompt and completion
+AT_ONCE = 5_000  # rows that are counted together
 
 
 class TokenLengths:
@@ -18,7 +22,12 @@ class TokenLengths:
         from transformers import AutoTokenizer
 
         self.base = base
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(base)
+        self.counted: dict[Text, tuple[int, int]] = {}
+        try:
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(base)
+        except (OSError, ValueError) as error:
+            problem = f"its tokenizer cannot be read: {str(error).strip().splitlines()[0]}"
+            raise InputError(problem, file=base, field="base.model") from None
         if not self.tokenizer.chat_template:
             raise InputError(
                 "has no chat template, by which a base reads a question: choose a model that was "
@@ -28,13 +37,29 @@ class TokenLengths:
             )
 
     def count(self, rows: Sequence[Row]) -> list[TokenCount]:
-        """Of each row. Raises InputError for one that the chat template does not take."""
-        prompts = self.sizes([self.text(row, row.prompt, answer=True) for row in rows])
-        wholes = self.sizes([self.text(row, (*row.prompt, *row.completion)) for row in rows])
-        return [
-            TokenCount(row=row.id, prompt=prompt, completion=max(whole - prompt, 0))
-            for row, prompt, whole in zip(rows, prompts, wholes, strict=True)
-        ]
+        """Of each row; a text that was counted before is not counted again.
+
+        Raises InputError for a row that the chat template does not take.
+        """
+        new = {text_of(row): row for row in rows if text_of(row) not in self.counted}
+        self.add(list(new.values()))
+        return [self.count_of(row) for row in rows]
+
+    def count_of(self, row: Row) -> TokenCount:
+        prompt, whole = self.counted[text_of(row)]
+        return TokenCount(row=row.id, prompt=prompt, completion=max(whole - prompt, 0))
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Count these, with a bar where there are so many that it takes a while."""
+        shown = len(rows) if len(rows) > AT_ONCE else 0
+        with progress("tokens", shown, "rows", leave=False) as bar:
+            for start in range(0, len(rows), AT_ONCE):
+                some = rows[start : start + AT_ONCE]
+                prompts = self.sizes([self.text(row, row.prompt, answer=True) for row in some])
+                wholes = self.sizes([self.text(r, (*r.prompt, *r.completion)) for r in some])
+                sizes = zip(prompts, wholes, strict=True)
+                self.counted.update(zip(map(text_of, some), sizes, strict=True))
+                bar.advance(len(some))
 
     def text(self, row: Row, messages: Iterable[Message], *, answer: bool = False) -> str:
         turns = [message.model_dump() for message in messages]
@@ -89,3 +114,7 @@ class TokenLengths:
             else:
                 most = middle
         return with_first(least) if least else None
+
+
+def text_of(row: Row) -> Text:
+    return row.prompt, row.completion

@@ -43,7 +43,7 @@ def read_row(line: bytes, path: Path, number: int) -> Row:
     for key, convert in SHAPES.items():
         if key in fields:
             try:
-                data = json.dumps(complete(convert(fields), path)).encode()
+                data = json.dumps(complete(convert(fields), path.name)).encode()
             except (KeyError, TypeError, IndexError, ValueError) as error:
                 problem = f"not a row in the {key!r} shape: {error}"
                 raise InputError(problem, file=path, line=number, field=key) from None
@@ -52,10 +52,10 @@ def read_row(line: bytes, path: Path, number: int) -> Row:
     raise InputError(f"a row needs one of the fields {shapes}", file=path, line=number)
 
 
-def complete(fields: Fields, path: Path) -> Fields:
+def complete(fields: Fields, file: str) -> Fields:
     """Fill in what a canonical row must have and an import may leave out."""
     text = [fields["prompt"], fields["completion"]]
-    defaults = {"id": digest_json(text)[:16], "source": path.name}
+    defaults = {"id": digest_json(text)[:16], "source": file}
     fields = defaults | fields
     return {"group": fields["id"]} | fields
 

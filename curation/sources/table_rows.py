@@ -27,6 +27,9 @@ UNREADABLE = "unreadable"
 PLACEHOLDERS = frozenset({"null", "n/a", "#n/a", "nan", "<no output>", "<nooutput>", "tbd", "-"})
 
 
+SOURCES = Path("datasets/sources")
+
+
 class Read(NamedTuple):
     """A record, and the row that was made of it, if one was."""
 
@@ -46,14 +49,18 @@ def read_file(source: FileSource, columns: Columns) -> Iterator[Read]:
 
 
 def rows_of_table(table: Table, columns: Columns) -> Iterator[Read]:
-    own = own_names(table, columns)
-    lost = [
-        Read(Origin(file=table.path.name, line=one.line, why=UNREADABLE))
-        for one in table.unreadable
-    ]
+    own, name = own_names(table, columns), name_of(table.path)
+    lost = [Read(Origin(file=name, line=one.line, why=UNREADABLE)) for one in table.unreadable]
     records = numbered(table.rows)
-    made = [read for record in records for read in rows_of_record(record, own, table.path)]
+    made = [read for record in records for read in rows_of_record(record, own, name)]
     yield from sorted([*lost, *made], key=lambda read: read.origin.line)
+
+
+def name_of(path: Path) -> str:
+    """A file's name below datasets/sources, by which people know it: two folders may each have a
+    file of one name.
+    """
+    return path.relative_to(SOURCES).as_posix() if path.is_relative_to(SOURCES) else path.name
 
 
 def numbered(records: Sequence[TableRow]) -> Sequence[TableRow]:
@@ -80,19 +87,18 @@ def own_names(table: Table, columns: Columns) -> Columns:
     )
 
 
-def rows_of_record(record: TableRow, columns: Columns, path: Path) -> Iterator[Read]:
+def rows_of_record(record: TableRow, columns: Columns, file: str) -> Iterator[Read]:
     """The rows of one record: several where every turn of a conversation is one."""
     turns = conversation_turns if columns.messages else pair_turns
     found = turns(record.fields, columns)
     if isinstance(found, str):
-        yield Read(Origin(file=path.name, line=record.line, why=found))
+        yield Read(Origin(file=file, line=record.line, why=found))
         return
-    about = about_row(record, columns, path)
+    about = about_row(record, columns, file)
     for prompt, completion in found:
-        row = Row.model_validate(
-            complete({"prompt": prompt, "completion": completion} | about, path)
-        )
-        yield Read(Origin(file=path.name, line=record.line, row=row.id), row)
+        fields = complete({"prompt": prompt, "completion": completion} | about, file)
+        row = Row.model_validate(fields)
+        yield Read(Origin(file=file, line=record.line, row=row.id), row)
 
 
 Turns = list[tuple[list[Fields], list[Fields]]]  # prompts with their completions
@@ -101,7 +107,8 @@ Turns = list[tuple[list[Fields], list[Fields]]]  # prompts with their completion
 def pair_turns(fields: Fields, columns: Columns) -> Turns | str:
     """A prompt and its completion, or why there is none."""
     assert columns.completion, "columns name a pair or a conversation"
-    texts = [as_text(fields.get(name)) for name in (*columns.prompt, columns.completion)]
+    texts = [as_text(fields.get(name)) for name in columns.prompt]
+    texts.append(answer_text(fields.get(columns.completion), columns))
     if None in texts:
         return NO_TEXT
     *asked, answer = (text.strip() for text in texts if text is not None)
@@ -111,6 +118,12 @@ def pair_turns(fields: Fields, columns: Columns) -> Turns | str:
         return NO_ANSWER
     prompt = "\n\n".join(filter(None, [columns.instruction, *asked]))
     return [([*system_turn(columns), *turn("user", prompt)], turn("assistant", answer))]
+
+
+def answer_text(value: Any, columns: Columns) -> str | None:
+    if columns.json_answers and isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return as_text(value)
 
 
 def conversation_turns(fields: Fields, columns: Columns) -> Turns | str:
@@ -154,13 +167,13 @@ def said(text: str) -> bool:
     return bool(text.strip()) and text.strip().casefold() not in PLACEHOLDERS
 
 
-def about_row(record: TableRow, columns: Columns, path: Path) -> Fields:
+def about_row(record: TableRow, columns: Columns, file: str) -> Fields:
     """Slices and group; a slice without a value is none."""
     values = {name: as_text(record.fields.get(name)) for name in columns.slices}
     slices = {name: text.strip() for name, text in values.items() if text and text.strip()}
     about: Fields = {"slices": slices} if slices else {}
     if columns.messages:
-        about["group"] = f"{path.name}:{record.line}"
+        about["group"] = f"{file}:{record.line}"
     if columns.group and (group := as_text(record.fields.get(columns.group))):
         about["group"] = f"{columns.group}={group.strip()}"
     return about

@@ -1,28 +1,33 @@
 """What is found in somebody's rows: parts, lengths, slices, and what became of each record."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from curation.account import PERSONAL, TOO_LONG, Fate, account_of
+from curation.cleaning.conflicts import conflicting
 from curation.cleaning.long_rows import fit
-from curation.cleaning.sifting import clean, with_personal_data
+from curation.cleaning.sifting import clean, sifted, with_personal_data
 from curation.cleaning.token_lengths import TokenLengths
 from curation.collect import collect
-from curation.curate import Curated, curate, said_of_group
+from curation.curate import LARGE_GROUP, Curated
 from curation.curation_settings import CurateParams, FileSource
+from incumbent.init.english import language_notes
+from incumbent.init.even_parts import evenly_split, own_rows
 from incumbent.init.limits import Limits, limits_of
+from incumbent.init.outlook import longest_trained
 from incumbent.init.own_contacts import own_contacts
-from incumbent.init.recipe import LEAST, Recipe, recipe_of
+from incumbent.init.recipe import LEAST, Recipe, recipe_of, shares_of
 from project.contacts import Contacts
 from project.errors import InputError
-from project.model_pins import context_window
-from project.records.data import Row, Split
+from project.model_pins import BaseChoice, context_window
+from project.records.data import Row, Split, TokenCount, counted
+from project.untrusted_input import one_line
 
+SHOWN = 50  # characters
 REHEARSED = FileSource(kind="file", path=Path("datasets/sources/rehearsal.jsonl"))
-SEEDS = 50  # tried for parts of about the wanted sizes
-NEAR = 0.2  # of a wanted size: near enough
 
 
 @dataclass(frozen=True)
@@ -31,110 +36,107 @@ class Findings:
 
     account: list[Fate]
     made: Curated
+    params: CurateParams  # by which they were made
     limits: Limits
     recipe: Recipe
-    seed: int
     ours: Contacts  # the organisation's own, as they seem
     personal: tuple[str, ...]  # ids of rows with other personal data; they are left out
-    warnings: tuple[str, ...]
+    conflicts: tuple[int, ...]  # of each prompt with several answers, its rows
+    lengths: dict[Split, list[TokenCount]]  # of all rows, with what is only rehearsed
+    notes: tuple[str, ...]
 
     def part(self, part: Split) -> list[Row]:
         """Its rows, without what is only rehearsed."""
-        return own_rows(self.made)[part]
+        return own_rows(self.made, self.params)[part]
+
+    @property
+    def rehearsed(self) -> int:
+        return sum(map(len, self.made.parts.values())) - sum(len(self.part(p)) for p in Split)
 
     @property
     def slices(self) -> dict[str, Counter[str]]:
         """{slice: {value: rows}}, over all parts."""
         found: dict[str, Counter[str]] = {}
-        for rows in own_rows(self.made).values():
-            for row in rows:
+        for part in Split:
+            for row in self.part(part):
                 for name, value in row.slices.items():
                     found.setdefault(name, Counter())[value] += 1
         return found
 
 
-def find(sources: Sequence[FileSource], base: Path) -> Findings:
+def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findings:
     """Read the sources, and propose limits, parts and a recipe. Raises InputError.
 
-    The general rows that every project rehearses take part in the split, and in nothing else.
+    The folder is that of the base. The general rows that every project rehearses take part in the
+    split, and in nothing else.
     """
     every = collect([*sources, REHEARSED])
     raw = list(map(clean, every.rows.values()))
     own = [row for row in raw if row.source != REHEARSED.path.name]
     ours = own_contacts(own)
     personal = with_personal_data(own, ours)
-    lengths, window = TokenLengths(base), context_window(base)
-    refuse_few(own)
-    limits = limits_of(lengths.count(own), window)
+    refuse_few(own, f" in {len(every.origins) - len(raw) + len(own):,} records")
+    lengths, window = TokenLengths(folder), context_window(folder)
+    limits = limits_of(lengths.count(own), window, partial(longest_here, base))
     fitted = fit(raw, lengths, limits.max_length, "drop")
     unfit = dict.fromkeys(fitted.left_out, TOO_LONG) | dict.fromkeys(personal, PERSONAL)
-    recipe = recipe_of(max(len(own) - len(unfit), LEAST), limits.max_length, window)
-    seed, made = balanced(fitted.rows, recipe, unfit)
+    params, made = split(fitted.rows, unfit)
+    account = account_of(every.origins, raw, made.parts, made.left_out)
+    parts = own_rows(made, params)
+    kept = [row for rows in parts.values() for row in rows]
     return Findings(
-        account=[
-            fate
-            for fate in account_of(every.origins, raw, made.parts, made.left_out)
-            if fate.file != REHEARSED.path.name
-        ],
+        account=[fate for fate in account if fate.file != REHEARSED.path.name],
         made=made,
+        params=params,
         limits=limits,
-        recipe=recipe,
-        seed=seed,
+        recipe=recipe_of(len(parts[Split.TRAIN]), len(kept), limits.max_length, window),
         ours=ours,
         personal=tuple(personal),
-        warnings=tuple(said_of_group(made)),
+        conflicts=tuple(map(len, conflicting(kept))),
+        lengths={part: lengths.count(rows) for part, rows in made.parts.items()},
+        notes=(*language_notes(kept, base), *group_notes(made, kept)),
     )
 
 
-def refuse_few(rows: Sequence[Row]) -> None:
+def longest_here(base: BaseChoice, length: int) -> int:
+    """As many tokens of such a length as this machine can train; all, where that is not known of
+    such a base.
+    """
+    try:
+        return longest_trained(base, length)
+    except InputError:
+        return length
+
+
+def group_notes(made: Curated, kept: Sequence[Row]) -> Iterator[str]:
+    """A large group goes to one part as a whole, and teaches or examines little."""
+    group = [row for row in made.largest_group if row.source != REHEARSED.path.name]
+    if len(group) > LARGE_GROUP * len(kept):
+        asked, told = (
+            one_line(text)[:SHOWN] for text in (group[0].prompt_text, group[0].completion_text)
+        )
+        yield (
+            f"{len(group):,} of {len(kept):,} rows share a prompt, an answer or a group, or nearly "
+            f'so, and stay together in one part, such as "{asked}" with "{told}"'
+        )
+
+
+def split(rows: Sequence[Row], unfit: Mapping[str, str]) -> tuple[CurateParams, Curated]:
+    """Settings that give three parts of sizes that fit the number of rows, and the parts."""
+    params = CurateParams(train_only=(REHEARSED.path.name,))
+    distinct, _ = sifted(list(rows), params, unfit)
+    own = [row for row in distinct if row.source != REHEARSED.path.name]
+    refuse_few(own, "".join(f", beside {n:,} {why}" for why, n in Counter(unfit.values()).items()))
+    shares = shares_of(len(own))
+    sized = {"dev_share": shares.dev, "sealed_share": shares.sealed}
+    return evenly_split(rows, params.model_copy(update=sized), unfit)
+
+
+def refuse_few(rows: Sequence[Row], whence: str) -> None:
+    """Raise InputError with how many there are, and where the others are."""
     if len(rows) < LEAST:
         raise InputError(
-            f"{len(rows)} distinct rows are too few to train on and to compare by: at least "
-            f"{LEAST} are needed, and a verdict wants hundreds"
+            f"{counted(len(rows), 'distinct row')}{whence}: at least {LEAST} are needed to train "
+            "and to compare, and a verdict wants hundreds. Such few are better shown to a model as "
+            "examples, in its prompt"
         )
-
-
-def balanced(rows: Sequence[Row], recipe: Recipe, unfit: Mapping[str, str]) -> tuple[int, Curated]:
-    """The first seed that gives parts of about the wanted sizes, or the one that comes nearest.
-
-    Groups are dealt whole, so a few large ones can leave a part empty. Raises InputError where
-    every seed does.
-    """
-    best: tuple[float, int, Curated] | None = None
-    count = 0
-    for seed in range(SEEDS):
-        params = CurateParams(
-            dev_share=recipe.dev_share,
-            sealed_share=recipe.sealed_share,
-            seed=seed,
-            train_only=(REHEARSED.path.name,),
-        )
-        made = curate(rows, {}, params, unfit)
-        parts = own_rows(made)
-        count = sum(map(len, parts.values()))
-        off = distance(parts, recipe)
-        if all(parts.values()) and (best is None or off < best[0]):
-            best = off, seed, made
-        if best and best[0] <= NEAR:
-            break
-    if best is None:
-        raise InputError(
-            f"{count} distinct rows cannot be split into training, dev and sealed: too many are "
-            f"near-duplicates of each other, or there are too few; at least {LEAST} are needed"
-        )
-    return best[1], best[2]
-
-
-def own_rows(made: Curated) -> dict[Split, list[Row]]:
-    """The parts without what is only rehearsed."""
-    return {
-        part: [row for row in rows if row.source != REHEARSED.path.name]
-        for part, rows in made.parts.items()
-    }
-
-
-def distance(parts: Mapping[Split, Sequence[Row]], recipe: Recipe) -> float:
-    """How far dev and sealed are from their wanted sizes, as a share of these; the worse one."""
-    count = sum(map(len, parts.values()))
-    wanted = {Split.DEV: recipe.dev_share * count, Split.SEALED: recipe.sealed_share * count}
-    return max(abs(len(parts[part]) - size) / max(size, 1) for part, size in wanted.items())

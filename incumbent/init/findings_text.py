@@ -1,68 +1,131 @@
-"""What was found in somebody's rows, in words."""
+"""What was found in somebody's files, in words: the paragraphs that `init` shows."""
 
 from collections import Counter
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.cells import cell_len
 
 from curation.checks.waivers_file import WAIVERS
-from curation.sources.columns.wanted import Guess
+from curation.sources.columns.wanted import Guess, Taken
+from curation.sources.tables.table import Table
 from incumbent.init.findings import Findings
 from incumbent.init.limits import Limits
-from project.records.data import Split
+from incumbent.init.outlook import run_lines, sealed_lines
+from incumbent.init.screen import Said, padded
+from project.records.data import Split, counted
 
-SHOWN = 5  # values of a slice
-
-
-def columns_table(found: Guess) -> list[tuple[str, str]]:
-    return list(found.taken.items())
-
-
-def said_of(findings: Findings) -> Iterator[str]:
-    yield from said_of_account(findings)
-    yield ""
-    yield from said_of_lengths(findings.limits)
-    yield from said_of_slices(findings)
-    yield from said_of_contacts(findings)
-    yield from chain(findings.recipe.why, findings.warnings)
+SHOWN = 5  # values of a slice, names of columns, contacts
+MOST_FILES = 10  # named one by one
+WIDEST = 30  # columns of a terminal, for a name
+PARTS = {
+    Split.TRAIN: "train",
+    Split.DEV: "dev, to look at and tune on",
+    Split.SEALED: "sealed, for the decision alone",
+}
 
 
-def said_of_account(findings: Findings) -> Iterator[str]:
+def files_said(tables: Sequence[Table], aside: Sequence[str]) -> Said:
+    lines = [line for table in tables[:MOST_FILES] for line in file_lines(table)]
+    if len(tables) > MOST_FILES:
+        lines.append(f"and {counted(len(tables) - MOST_FILES, 'file')} more")
+    if aside:
+        lines.append(f"left aside, by their names: {some(aside)}")
+    return Said("files" if len(tables) > 1 else "file", lines)
+
+
+def file_lines(table: Table) -> Iterator[str]:
+    lost = f", {len(table.unreadable):,} unreadable" if table.unreadable else ""
+    records = counted(len(table.rows) + len(table.unreadable), "record")
+    yield f"{table.path}: {table.format}, {records}{lost}"
+    yield from (f"  {note}" for note in table.notes)
+
+
+def columns_said(found: Guess) -> Iterator[Said]:
+    """The columns that are read, and the others by the reason why they are not."""
+    read = {name: taken for name, taken in by_use(found) if taken.use}
+    width = min(max(map(cell_len, read)), WIDEST)
+    yield Said("columns", [f"{padded(name, width)}  {taken}" for name, taken in read.items()])
+    unread: dict[str, list[str]] = {}
+    for name, taken in found.taken.items():
+        if not taken.use:
+            unread.setdefault(taken.why, []).append(name)
+    yield Said("not read", [f"{why}: {some(names)}" for why, names in unread.items()])
+    yield Said("note", found.notes)
+
+
+def by_use(found: Guess) -> list[tuple[str, Taken]]:
+    """Prompt and answer first."""
+    order = ("prompt", "completion", "messages")
+    return sorted(found.taken.items(), key=lambda item: item[1].use not in order)
+
+
+def findings_said(findings: Findings) -> Iterator[Said]:
+    yield Said("records", list(account_lines(findings)))
+    yield Said("conflicts", list(conflict_lines(findings)))
+    yield Said("tokens", list(token_lines(findings.limits)))
+    yield Said("slices", list(slice_lines(findings)))
+    yield Said("contacts", list(contact_lines(findings)))
+    yield Said("note", findings.notes)
+    yield Said("recipe", findings.recipe.why)
+
+
+def outlook_said(findings: Findings) -> Iterator[Said]:
+    """By the settings in the current folder."""
+    yield Said("a run", list(run_lines(findings.lengths)))
+    yield Said("sealed set", list(sealed_lines(len(findings.lengths[Split.SEALED]))))
+
+
+def account_lines(findings: Findings) -> Iterator[str]:
     """Numbers that add up to the records."""
     account = findings.account
     taken = Counter(fate.part for fate in account if fate.part)
-    yield f"{len(account):,} records"
-    yield "  " + ", ".join(f"{taken[part]:,} {part}" for part in Split)
-    for why, count in Counter(fate.why for fate in account if not fate.part).most_common():
-        yield f"  {count:,} {why}"
+    left = Counter(fate.why for fate in account if not fate.part)
+    found = [(taken[part], words) for part, words in PARTS.items()]
+    found += [(count, f"left out: {why}") for why, count in left.most_common()]
+    width = len(f"{len(account):,}")
+    yield f"{len(account):,} in all"
+    yield from (f"  {count:>{width},} {words}" for count, words in found)
+    yield f"{findings.rehearsed} general rows are rehearsed beside them: the base forgets less"
 
 
-def said_of_lengths(limits: Limits) -> Iterator[str]:
-    yield (
-        f"99 % of the rows have at most {limits.rows} tokens, of the answers {limits.answers}: "
-        f"base.max_length is {limits.max_length}, max_new_tokens {limits.max_new_tokens}"
-    )
-    if limits.rows > limits.max_length:
-        yield f"  the base reads {limits.window} tokens: {limits.too_long} rows are longer"
-    elif limits.too_long:
-        yield f"  {limits.too_long} rows are longer, and are left out"
-    if limits.answers > limits.max_new_tokens:
-        yield f"  {limits.cut} answers are longer: a model could not give them whole"
-
-
-def said_of_slices(findings: Findings) -> Iterator[str]:
-    for name, values in findings.slices.items():
-        shown = ", ".join(f"{value} {count}" for value, count in values.most_common(SHOWN))
-        more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
-        yield f"slice {name}: {shown}{more}"
-
-
-def said_of_contacts(findings: Findings) -> Iterator[str]:
-    ours = [*findings.ours.phones, *findings.ours.domains]
-    if ours:
-        shown = ", ".join(ours[:SHOWN]) + (" …" if len(ours) > SHOWN else "")
-        yield f"in several answers, so taken for your own contacts: {shown} ({WAIVERS})"
-    if findings.personal:
+def conflict_lines(findings: Findings) -> Iterator[str]:
+    if findings.conflicts:
+        prompts = counted(len(findings.conflicts), "prompt")
         yield (
-            f"{len(findings.personal)} rows seem to hold personal data, and are left out "
-            "(curation.curate.personal_data)"
+            f"{prompts} with several answers, in {sum(findings.conflicts):,} rows: all are kept, "
+            "those of a prompt together in one part (curation.curate.conflicts)"
         )
+
+
+def token_lines(limits: Limits) -> Iterator[str]:
+    yield f"99 % of the rows have at most {limits.rows:,}; base.max_length is {limits.max_length:,}"
+    if limits.memory == limits.max_length < limits.rows:
+        yield "  more does not fit the memory here; longer rows are left out"
+    elif limits.rows > limits.max_length:
+        yield f"  the base reads {limits.window:,}, question and answer: longer rows are left out"
+    yield (
+        f"99 % of the answers have at most {limits.answers:,}; "
+        f"max_new_tokens is {limits.max_new_tokens:,}"
+    )
+    if limits.answers > limits.max_new_tokens:
+        yield f"  {counted(limits.cut, 'answer')} longer: no model could give them whole"
+
+
+def slice_lines(findings: Findings) -> Iterator[str]:
+    for name, values in findings.slices.items():
+        yield f"{name}: {some([f'{value} {count:,}' for value, count in values.most_common()])}"
+
+
+def contact_lines(findings: Findings) -> Iterator[str]:
+    if ours := [*findings.ours.phones, *findings.ours.domains]:
+        yield f"your own, for several answers have them: {some(ours)}"
+        yield f"  what is not: take it out of {WAIVERS}"
+    if findings.personal:
+        yield "rows with other personal data are left out (curation.curate.personal_data)"
+
+
+def some(names: Iterable[str]) -> str:
+    """The first of some names, and how many there are beside them."""
+    every = list(names)
+    more = f" and {len(every) - SHOWN:,} more" if len(every) > SHOWN else ""
+    return ", ".join(every[:SHOWN]) + more

@@ -1,6 +1,6 @@
 """How long rows and answers may be, from the lengths that there are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -21,29 +21,53 @@ class Limits:
     rows: int  # that most rows have at most
     answers: int  # that most answers have at most
     window: int | None  # of the base, if it says so
+    memory: int  # the longest row that this machine can train
     too_long: int  # rows beyond max_length
     cut: int  # answers beyond max_new_tokens
 
 
-def limits_of(counts: Sequence[TokenCount], window: int | None) -> Limits:
-    """The limits that fit 99 % of the rows, as far as the window does.
+def limits_of(
+    counts: Sequence[TokenCount],
+    window: int | None,
+    longest_trained: Callable[[int], int] = lambda length: length,
+) -> Limits:
+    """The limits that fit 99 % of the rows, as far as the window does, and the memory: of a length
+    `longest_trained` says how much of it this machine can train.
 
-    Whatever prompt a row of max_length has, an answer of max_new_tokens fits behind it.
+    Whatever prompt a row of max_length has, an answer of max_new_tokens fits behind it; or where
+    that would leave rows out, whatever prompt these rows have.
     """
     rows = percentile([c.prompt + c.completion for c in counts])
     answers = percentile([c.completion for c in counts])
     most = window or rows + answers + 2 * STEP
     new = min(rounded(answers), LONGEST_ANSWER, max(most // 2, 1))
-    length = min(max(rounded(rows), SHORTEST), most - new)
+    length = min(max(rounded(rows), SHORTEST), most)
+    if length > most - new:
+        length = max(most - new, longest_with_room(counts, length, most - new))
+    trained = longest_trained(length)
+    length = min(length, trained)
     return Limits(
         max_length=length,
         max_new_tokens=new,
         rows=rows,
         answers=answers,
         window=window,
+        memory=trained,
         too_long=sum(c.prompt + c.completion > length for c in counts),
         cut=sum(c.completion > new for c in counts),
     )
+
+
+def longest_with_room(counts: Sequence[TokenCount], length: int, prompt: int) -> int:
+    """The most tokens, up to a length, of which no row that has at most as many has a longer
+    prompt.
+    """
+    found = 0
+    for row in sorted(counts, key=lambda count: count.prompt + count.completion):
+        if row.prompt > prompt or row.prompt + row.completion > length:
+            break
+        found = row.prompt + row.completion
+    return found
 
 
 def percentile(values: Sequence[int]) -> int:

@@ -12,11 +12,17 @@ MOST_PAIRS = 240  # training rows that a reward model learns from
 
 
 @dataclass(frozen=True)
+class Shares:
+    """Of the groups of near-duplicates."""
+
+    dev: float
+    sealed: float
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Settings of a first run; `why` is for the person who starts it."""
 
-    dev_share: float
-    sealed_share: float
     epochs: int
     batch_size: int
     reward_rows: int
@@ -24,15 +30,23 @@ class Recipe:
     why: tuple[str, ...]
 
 
-def recipe_of(rows: int, max_length: int, window: int | None) -> Recipe:
-    """Of so many rows that can be trained or examined on, each of at most max_length tokens."""
-    sealed = min(SEALED_SHARE, MOST_SEALED / rows)
-    dev = min(DEV_SHARE, MOST_DEV / rows)
+def shares_of(rows: int) -> Shares:
+    """For so many rows that can be trained on or compared by."""
+    return Shares(
+        dev=rounded(min(DEV_SHARE, MOST_DEV / rows)),
+        sealed=rounded(min(SEALED_SHARE, MOST_SEALED / rows)),
+    )
+
+
+def rounded(share: float) -> float:
+    """To two digits that say something, however small it is."""
+    return float(f"{share:.2g}")
+
+
+def recipe_of(trained: int, rows: int, max_length: int, window: int | None) -> Recipe:
+    """For so many training rows of so many in all, each of at most max_length tokens."""
     fits = window is None or (SHOTS + 2) * max_length <= window
-    trained = round(rows * (1 - sealed - dev))
     return Recipe(
-        dev_share=round(dev, 3),
-        sealed_share=round(sealed, 3),
         epochs=epochs_of(trained),
         batch_size=2,
         reward_rows=min(MOST_PAIRS, trained),
@@ -49,10 +63,10 @@ def epochs_of(rows: int) -> int:
 def advice(rows: int, trained: int) -> list[str]:
     epochs = epochs_of(trained)
     times = {1: "once", 2: "twice", 3: "three times"}[epochs]
-    found = [f"{trained} rows to train on: each is read {times} (training.epochs)"]
+    found = [f"each of the {trained:,} training rows is read {times} (training.epochs)"]
     if rows < FEW:
         found.append(
-            f"{rows} rows are few: look first at what the base does with examples in its prompt, "
-            "which each run shows as `few-shot`; fine-tuning may not beat it"
+            f"{rows} rows are few. Look first at `few-shot`, which is the base with examples in "
+            "its prompt: each run shows it, and fine-tuning may not beat it"
         )
     return found

@@ -1,6 +1,7 @@
 """Git and DVC for a new project: its rows are tracked by DVC, all else by git."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -9,6 +10,32 @@ from pathlib import Path
 from project.errors import IncumbentError, InputError
 
 AUTHOR = ("-c", "user.name=incumbent", "-c", "user.email=incumbent@localhost")
+UNSIGNED = ("-c", "commit.gpgsign=false")  # nobody sits there to type a passphrase
+
+
+def refuse_without_git() -> None:
+    if shutil.which("git") is None:
+        raise InputError("a project needs git, which is not installed")
+
+
+def start(rows: Iterable[Path], message: str) -> None:
+    """Make the current folder a DVC project that tracks these files, and commit it.
+
+    In a folder of a git repository nothing is committed: that is its owner's. Nor staged, which DVC
+    does where it can: it gets a repository of its own for a while. Raises IncumbentError with what
+    git or DVC said.
+    """
+    nested = inside_repository(Path()) is not None
+    call(["git", "init", "-q"])
+    dvc("init", "-q")
+    dvc("config", "core.analytics", "false")
+    if files := [str(path) for path in rows]:
+        dvc("add", "-q", *files)
+    if nested:
+        shutil.rmtree(".git")
+    else:
+        call(["git", "add", "-A"])
+        call(["git", *author(), *UNSIGNED, "commit", "-q", "--no-verify", "-m", message])
 
 
 def inside_repository(folder: Path) -> Path | None:
@@ -17,24 +44,6 @@ def inside_repository(folder: Path) -> Path | None:
         ["git", "rev-parse", "--show-toplevel"], cwd=folder, capture_output=True, text=True
     )
     return Path(found.stdout.strip()) if found.returncode == 0 else None
-
-
-def start(rows: Iterable[Path], message: str, *, nested: bool) -> None:
-    """Make the current folder a DVC project that tracks these files, and commit it.
-
-    In a folder of a git repository nothing is committed: that is its owner's. Raises
-    IncumbentError with what git or DVC said.
-    """
-    if not nested:
-        call(["git", "init", "-q"])
-    dvc("init", "-q", *(["--subdir"] if nested else []))
-    dvc("config", "core.analytics", "false")
-    files = [str(path) for path in rows]
-    if files:
-        dvc("add", "-q", *files)
-    if not nested:
-        call(["git", "add", "-A"])
-        call(["git", *author(), "commit", "-q", "-m", message])
 
 
 def author() -> Sequence[str]:
@@ -49,10 +58,7 @@ def dvc(*arguments: str) -> None:
 
 def call(command: Sequence[str]) -> None:
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    except FileNotFoundError:
-        raise InputError(f"a project needs {command[0]}, which is not installed") from None
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()
-        raise IncumbentError(f"`{' '.join(command)}` failed: {said}")
+        said = (done.stderr or done.stdout).strip().splitlines() or ["nothing was said"]
+        raise IncumbentError(f"`{' '.join(command)}` failed, so nothing was made: {said[-1]}")

@@ -1,5 +1,6 @@
 """The params.yaml and the README of a new project."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -29,6 +30,12 @@ class Chosen:
     found: Findings
 
 
+def family_of(target: Path) -> str:
+    """A name for the adapters, out of the folder's."""
+    name = re.sub(r"[^a-z0-9]+", "-", target.resolve().name.lower()).strip("-")
+    return name[:63] or "default"
+
+
 def write_settings(chosen: Chosen) -> None:
     """Write both into the current folder, and the organisation's contacts beside the contract.
 
@@ -48,7 +55,7 @@ def render(name: str, **values: Any) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True
     )
-    environment.filters["columns"] = as_yaml
+    environment.filters |= {"columns": as_yaml, "scalar": as_scalar}
     return environment.get_template(name).render(**values)
 
 
@@ -60,6 +67,12 @@ def as_yaml(columns: Columns) -> str:
         for key, value in said.items()
     }
     return yaml.safe_dump(short, allow_unicode=True, sort_keys=False, width=1000).rstrip()
+
+
+def as_scalar(value: str | None) -> str:
+    """On one line, in quotes where YAML needs them."""
+    text = yaml.safe_dump(value, allow_unicode=True, width=float("inf"))
+    return text.removesuffix("\n").removesuffix("...").rstrip()
 
 
 def listed(names: Sequence[str]) -> str:

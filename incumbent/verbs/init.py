@@ -1,34 +1,36 @@
 """`incumbent init`: a project of one's own, from files as people have them."""
 
-import os
-import re
-import shutil
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
-from curation.curation_settings import FileSource
+from curation.curation_settings import Columns, FileSource
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.wanted import Guess, Wanted
+from curation.sources.tables.folder_files import left_aside
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table
+from incumbent.init.base_choice import chosen_base
 from incumbent.init.findings import find
-from incumbent.init.findings_text import columns_table, said_of
-from incumbent.init.repository import inside_repository, start
-from incumbent.init.settings_file import Chosen, write_settings
-from incumbent.output import console, print_table
+from incumbent.init.findings_text import columns_said, files_said, findings_said, outlook_said
+from incumbent.init.new_folder import new_folder, refuse_taken
+from incumbent.init.own_files import take_in
+from incumbent.init.repository import inside_repository, refuse_without_git, start
+from incumbent.init.screen import Said, show
+from incumbent.init.settings_file import Chosen, family_of, write_settings
+from incumbent.output import console
 from incumbent.project_files import copy_project
 from project.errors import InputError
-from project.files import staged_folder
+from project.interruption import ended_by_signals
+from project.libraries import allow_downloads
 from project.model_pins import BaseChoice
+from project.progress import watched
 from training.base import prepare
-
-SOURCES = Path("datasets/sources")
-MOST_FILES = 20  # shown by name
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,11 @@ class FileOptions:
     def read(self, path: Path) -> list[Table]:
         return read_tables(path, skip=self.skip, encoding=self.encoding)
 
-    def source(self, path: Path, found: Guess) -> FileSource:
+    def source(self, path: Path, columns: Columns) -> FileSource:
         return FileSource(
             kind="file",
             path=path,
-            columns=found.columns,
+            columns=columns,
             unreadable="skip" if self.skip else "refuse",
             encoding=self.encoding,
         )
@@ -53,10 +55,11 @@ class FileOptions:
 
 def init_sample(target: Path) -> None:
     """The sample task: one-line summaries of Python APIs, from installed packages."""
-    with new_folder(target) as nested:
+    refuse_without_git()
+    with interruptible(), new_folder(target):
         copy_project(Path(), sample=True)
-        start([], "Start with the sample task", nested=nested)
-    say_next(target, nested=nested)
+        start([], "Start with the sample task")
+    show(next_said(target))
 
 
 def init_project(
@@ -69,104 +72,88 @@ def init_project(
     yes: bool,
 ) -> None:
     """Make a project of files in a new folder. Raises InputError, and then there is no folder."""
+    refuse_without_git()
     refuse_taken(target)
-    there = [file.resolve() for file in files]  # wherever the work goes on
+    base = chosen_base(base)
+    with interruptible():
+        found = looked_at(files, wanted, options)
+        agree(found.columns, yes=yes)
+        make(target, files, found.columns, base, options)
+    show(next_said(target))
+
+
+def looked_at(files: Sequence[Path], wanted: Wanted, options: FileOptions) -> Guess:
+    """What the files' columns are, shown."""
     tables = [table for file in files for table in options.read(file)]
     found = guess(tables, wanted)
-    show_columns(tables, found)
-    agree(yes=yes)
-    with new_folder(target) as nested:
-        copy_project(Path(), sample=False)
-        sources = [options.source(path, found) for path in take_in(there)]
-        findings = find(sources, prepare(base))
-        chosen = Chosen(family=family_of(target), base=base, sources=tuple(sources), found=findings)
-        write_settings(chosen)
-        for line in said_of(findings):
-            console.print(line, soft_wrap=True)
-        names = ", ".join(file.name for file in files[:MOST_FILES])
-        start([one.path for one in sources], f"Start with {names}", nested=nested)
-    say_next(target, nested=nested)
-
-
-@contextmanager
-def new_folder(target: Path) -> Iterator[bool]:
-    """Work in a draft of the folder, which appears whole at the end; yields whether it is to lie in
-    a git repository.
-    """
-    refuse_taken(target)
-    target = target.resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    nested, before = inside_repository(target.parent) is not None, Path.cwd()
-    with staged_folder(target) as draft:
-        os.chdir(draft)
-        try:
-            yield nested
-        finally:
-            os.chdir(before)
-
-
-def refuse_taken(target: Path) -> None:
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InputError("is there already: name a folder that is new or empty", file=target)
-
-
-def take_in(files: Sequence[Path]) -> list[Path]:
-    """Copy the files to where DVC is to track them; two of one name get two names."""
-    found = []
-    for file in files:
-        path = free_name(SOURCES / file.name)
-        if file.is_dir():
-            shutil.copytree(file, path)
-        else:
-            shutil.copyfile(file, path)
-        found.append(path)
+    aside = [str(path) for file in files for path in left_aside(file)]
+    show([files_said(tables, aside), *columns_said(found)])
     return found
 
 
-def free_name(path: Path) -> Path:
-    """The path, or one that is numbered, where nothing is yet."""
-    number, free = 1, path
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return free
+def make(
+    target: Path, files: Sequence[Path], columns: Columns, base: BaseChoice, options: FileOptions
+) -> None:
+    allow_downloads()
+    there = [file.resolve() for file in files]  # wherever the work goes on
+    with new_folder(target):
+        copy_project(Path(), sample=False)
+        sources = [options.source(path, columns) for path in take_in(there)]
+        with bars_for_people():
+            found = find(sources, base, prepare(base))
+        chosen = Chosen(family=family_of(target), base=base, sources=tuple(sources), found=found)
+        write_settings(chosen)
+        console.print()
+        show([*findings_said(found), *outlook_said(found)])
+        start([one.path for one in sources], f"Start with {', '.join(f.name for f in there)}")
 
 
-def family_of(target: Path) -> str:
-    """A name for the adapters, out of the folder's."""
-    name = re.sub(r"[^a-z0-9]+", "-", target.resolve().name.lower()).strip("-")
-    return name[:63] or "default"
+def bars_for_people() -> AbstractContextManager[None]:
+    """Bars are for a terminal: in a log they are but noise."""
+    return nullcontext() if sys.stderr.isatty() else watched(lambda _: None)
 
 
-def show_columns(tables: Sequence[Table], found: Guess) -> None:
-    for table in tables[:MOST_FILES]:
-        notes = "".join(f", {note}" for note in table.notes)
-        lost = f", {len(table.unreadable)} unreadable" if table.unreadable else ""
-        console.print(
-            f"{table.path.name}: {table.format}, {len(table.rows):,} records{lost}{notes}",
-            soft_wrap=True,
-        )
-    if len(tables) > MOST_FILES:
-        console.print(f"and {len(tables) - MOST_FILES} files more")
-    console.print()
-    print_table(("column", "is taken for"), columns_table(found))
-    for note in found.notes:
-        console.print(note, soft_wrap=True)
-    console.print()
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Say what an interruption leaves: nothing."""
+    try:
+        with ended_by_signals():
+            yield
+    except KeyboardInterrupt as stop:
+        typer.echo("interrupted: nothing was made", err=True)
+        raise typer.Exit(getattr(stop, "exit_code", 130)) from None
 
 
-def agree(*, yes: bool) -> None:
-    """Ask whether the columns are right. Raises InputError where nobody can be asked."""
+def agree(columns: Columns, *, yes: bool) -> None:
+    """Ask whether the columns are right. Raises InputError where nobody can be asked, and Exit
+    where they are not.
+    """
     if yes:
         return
+    named = as_options(columns)
     if not sys.stdin.isatty():
-        raise InputError("say --yes if these columns are right, or name others: incumbent init -h")
-    if not typer.confirm("Are these columns right?", default=True):
-        raise InputError("name them: --prompt, --completion, --messages, --slice, --group")
-
-
-def say_next(target: Path, *, nested: bool) -> None:
+        raise InputError(f"say --yes if these columns are right; else name others, as in {named}")
     console.print()
-    if nested:
-        console.print("it lies in a git repository: nothing was committed there; commit it first")
-    console.print(f"next: cd {target} && incumbent run", soft_wrap=True)
+    if not typer.confirm("Are these columns right?", default=True):
+        typer.echo(f"Then name them, as in {named}")
+        raise typer.Exit(InputError.exit_code)
+
+
+def as_options(columns: Columns) -> str:
+    """The options that say what was guessed, to be changed."""
+    one = (
+        ("--completion", columns.completion),
+        ("--messages", columns.messages),
+        ("--group", columns.group),
+    )
+    options = [("--prompt", name) for name in columns.prompt]
+    options += [(option, name) for option, name in one if name]
+    options += [("--slice", name) for name in columns.slices]
+    return shlex.join(word for option in options for word in option)
+
+
+def next_said(target: Path) -> Iterator[Said]:
+    console.print()
+    if around := inside_repository(target.resolve().parent):
+        yield Said("git", [f"{target} lies in the repository {around}: commit it there"])
+    yield Said("next", [f"cd {shlex.quote(str(target))} && incumbent run"])

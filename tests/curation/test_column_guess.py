@@ -97,34 +97,35 @@ SURE: dict[str, dict[str, Any]] = {
 }
 # The message, with the choices in full.
 UNSURE: dict[str, str] = {
-    "squad": "`answers` holds objects: write the text of one answer",
+    "squad": "`answers` holds objects: name the column to have them learnt as JSON.*"
+    "choose:\n  --prompt context --prompt question --completion answers\n",
     "multiple choice": "`answer` holds letters, the key of a multiple choice: .* name the columns",
     "multiple choice with an explanation": "`answer` holds numbers.*"
-    "choose: --prompt question --completion explanation\n",
-    "two languages": "choose: --prompt question_en --completion answer_en,"
-    " or --prompt question_fr --completion answer_fr\n",
-    "forum without answers": "choose: --prompt title --completion body,"
-    " or --prompt body --completion title\n",
-    "questions in articles": "choose: --prompt question --completion answer,"
-    " or --prompt title --completion body\n",
-    "raw text": "`text` is raw text, .* can be trained on first, but rows with answers are needed",
+    "choose:\n  --prompt question --completion explanation\n",
+    "two languages": "choose:\n  --prompt question_en --completion answer_en\n"
+    "  --prompt question_fr --completion answer_fr\n",
+    "forum without answers": "choose:\n  --prompt title --completion body\n"
+    "  --prompt body --completion title\n",
+    "questions in articles": "choose:\n  --prompt question --completion answer\n"
+    "  --prompt title --completion body\n",
+    "raw text": "`text` is raw text: rows are needed that say what is asked",
     "turns of a tree": "each row is one turn .`role`: assistant, prompter.",
     "preferred conversations": "`chosen` holds the better and `rejected` the worse .*"
-    "choose: --messages chosen\n",
-    "preferred answers": "choose: --prompt prompt --completion chosen\n",
+    "choose:\n  --messages chosen\n",
+    "preferred answers": "choose:\n  --prompt prompt --completion chosen\n",
     "binary feedback": "`label` says true or false .*--prompt prompt --completion completion\n",
-    "binary feedback on conversations": "`label` says true or false .* choose: --messages messages",
+    "binary feedback on conversations": "`label` says true or false .*--messages messages",
     "reviews": "neither names nor texts say what is asked .*--prompt review_text",
     "numbered classes": "`label` holds numbers: .* write the names",
-    "several answers": "choose: --prompt Question --completion 'Best Answer',"
-    " or --prompt Question --completion 'Correct Answers'\n",
-    "two models": "choose: --prompt prompt --completion response_a,"
-    " or --prompt prompt --completion response_b\n",
+    "several answers": "choose:\n  --prompt Question --completion 'Best Answer'\n"
+    "  --prompt Question --completion 'Correct Answers'\n",
+    "two models": "choose:\n  --prompt prompt --completion response_a\n"
+    "  --prompt prompt --completion response_b\n",
     "pairs of sentences": "--prompt premise --prompt hypothesis --completion label\n",
     "goods": "--prompt description --completion category",
     "texts without speakers": "lists that are no conversations .*do not say who speaks",
-    "names and texts that say nothing": "choose: --prompt col1 --completion col2,"
-    " or --prompt col2 --completion col1\n",
+    "names and texts that say nothing": "choose:\n  --prompt col1 --completion col2\n"
+    "  --prompt col2 --completion col1\n",
 }
 
 
@@ -217,7 +218,9 @@ def test_a_named_column_is_taken_whatever_it_holds() -> None:
     rows = TABLES["two languages"]
     found = guessed(rows, prompt=("question_fr",), completion="answer_fr").columns
     assert (found.prompt, found.completion) == (("question_fr",), "answer_fr")
-    assert guessed(rows, completion="answer_fr", prompt=("id",)).taken["id"] == "prompt: as named"
+    assert (
+        str(guessed(rows, completion="answer_fr", prompt=("id",)).taken["id"]) == "prompt: as named"
+    )
 
 
 def test_one_named_column_is_enough_where_the_rest_is_sure() -> None:
@@ -247,13 +250,31 @@ def test_a_named_column_that_is_not_there_is_refused_with_those_that_are() -> No
             {"messages": "id"},
             "id: no row can be read as a conversation: a text without",
         ),
-        ("squad", {"completion": "answers"}, "answers: `answers` holds objects"),
+        ("squad", {"prompt": ("answers",)}, "answers: holds objects, and a prompt is a text"),
         ("bank FAQ", {"messages": "Question", "prompt": ("Answer",)}, "and not both"),
         ("bank FAQ", {"completion": "Question", "prompt": ("Question",)}, "are both 'Question'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(name: str, wanted: dict[str, Any], message: str) -> None:
     assert message in refused(TABLES[name], **wanted)
+
+
+def test_objects_that_are_named_as_answers_are_learnt_as_json() -> None:
+    found = guessed(TABLES["squad"], completion="answers")
+    assert found.columns.json_answers
+    assert str(found.taken["answers"]) == "completion: as named, learnt as JSON"
+
+
+def test_texts_that_hold_json_are_texts() -> None:
+    rows = table(input=T.questions(), output=[f'{{"intent": "{i}"}}' for i in range(ROWS)])
+    assert "--prompt input --completion output" in refused(rows)
+    assert not guessed(rows, completion="output").columns.json_answers
+
+
+def test_a_comment_on_a_rating_is_neither_asked_nor_answered() -> None:
+    tickets = {"Description": T.questions(), "Satisfaction comment": T.sentences()}
+    found = guessed(named({**tickets, "Resolution": T.sentences()}))
+    assert found.columns.prompt == ("Description",)
 
 
 def test_choices_show_a_value_of_each_column_cut_short() -> None:
@@ -270,7 +291,7 @@ def test_no_control_character_of_a_name_reaches_a_terminal() -> None:
     odd = named({"question\x1b[2J": T.questions(), "answer\x1b[2J": T.one_of("A", "B")})
     assert "\x1b" not in refused(odd)
     found = guessed(pair(**{"split\x1b": T.one_of("train", "test")}))
-    assert "\x1b" not in "".join([*found.notes, *found.taken.values()])
+    assert "\x1b" not in "".join([*found.notes, *map(str, found.taken.values())])
 
 
 def test_names_with_blanks_are_quoted_as_a_shell_needs_them() -> None:
@@ -280,11 +301,11 @@ def test_names_with_blanks_are_quoted_as_a_shell_needs_them() -> None:
 
 def test_a_constant_instruction_is_the_system_prompt_unless_one_was_given() -> None:
     rows = TABLES["one instruction for all"]
-    assert guessed(rows).taken["instruction"] == "system: one text in all rows"
+    assert str(guessed(rows).taken["instruction"]) == "system: one text in all rows"
     own = guessed(rows, system="Be brief.").columns
     assert (own.system, own.instruction) == ("Be brief.", SENTIMENT)
     both = guessed(rows, system="Be brief.", instruction="Good or bad?")
-    assert both.taken["instruction"].startswith("not read: one text in all rows")
+    assert str(both.taken["instruction"]).startswith("not read: one text in all rows")
 
 
 def test_an_instruction_text_that_was_given_is_kept() -> None:
@@ -298,15 +319,15 @@ def test_a_template_is_neither_prompt_nor_answer() -> None:
         table(prompt=prompts, question=asked, answer=told, text=list(map(alpaca_text, asked, told)))
     )
     assert found.columns == Columns(prompt="question", completion="answer")
-    assert found.taken["prompt"] == "not read: a template that contains `question`"
-    assert found.taken["text"] == "not read: a template that contains `question` and `answer`"
+    assert str(found.taken["prompt"]) == "not read: a template that contains `question`"
+    assert str(found.taken["text"]) == "not read: a template that contains `question` and `answer`"
 
 
 def test_a_copy_of_a_column_is_not_read_twice() -> None:
     asked = T.questions()
     found = guessed(table(query=asked, text=asked, answer=T.sentences()))
     assert found.columns.prompt == ("query",)
-    assert found.taken["text"] == "not read: the same as `query`"
+    assert str(found.taken["text"]) == "not read: the same as `query`"
 
 
 def test_conversations_that_only_repeat_a_pair_are_left_to_it() -> None:
@@ -336,7 +357,7 @@ def test_what_is_no_text_is_no_answer(values: list[Any], word: str) -> None:
     assert "no column holds answers" in refused(table(question=asked, answer=values))
     found = guessed(table(question=asked, answer=values, reply=T.sentences()))
     assert found.columns.completion == "reply"
-    assert found.taken["answer"] == f"not read: {word}"
+    assert str(found.taken["answer"]) == f"not read: {word}"
 
 
 def pair(**more: list[Any]) -> Table:
@@ -355,7 +376,7 @@ def test_a_slice_has_a_few_values_that_come_again() -> None:
     )
     found = guessed(rows)
     assert found.columns.slices == ("topic",)
-    assert found.taken["origin"] == "not read: one value"
+    assert str(found.taken["origin"]) == "not read: one value"
 
 
 def test_three_slices_are_taken_those_first_whose_names_say_so() -> None:
@@ -369,15 +390,15 @@ def test_three_slices_are_taken_those_first_whose_names_say_so() -> None:
         )
     )
     assert found.columns.slices == ("category", "language", "topic")
-    assert found.taken["colour"] == "not read: could be a slice: --slice colour"
+    assert str(found.taken["colour"]) == "not read: could be a slice (--slice)"
 
 
 def test_named_slices_are_taken_and_none_if_none_are_wanted() -> None:
     rows = TABLES["bank FAQ"]
     none = guessed(rows, slices=())
     assert none.columns.slices == ()
-    assert none.taken["Class"] == "not read: could be a slice: --slice Class"
-    assert guessed(rows, slices=("Class",)).taken["Class"] == "slice: as named"
+    assert str(none.taken["Class"]) == "not read: could be a slice (--slice)"
+    assert str(guessed(rows, slices=("Class",)).taken["Class"]) == "slice: as named"
 
 
 def test_a_named_slice_is_not_taken_for_the_answer() -> None:
@@ -403,7 +424,7 @@ def test_of_two_groups_the_surer_one_is_taken_and_the_other_told() -> None:
         pair(user_id=[i // 2 for i in range(ROWS)], conversation_id=[i // 3 for i in range(ROWS)])
     )
     assert found.columns.group == "conversation_id"
-    assert found.taken["user_id"] == "not read: numbers; could be the group: --group user_id"
+    assert str(found.taken["user_id"]) == "not read: numbers; could be the group (--group)"
 
 
 def test_a_split_of_somebody_is_not_read_and_that_is_said() -> None:
@@ -423,6 +444,11 @@ def test_an_answer_that_is_often_missing_is_told() -> None:
     assert guessed(TABLES["support tickets"]).notes == ("`Resolution` is empty in 40 of 60 rows",)
 
 
+def test_an_answer_that_is_given_again_and_again_is_told() -> None:
+    rows = table(question=T.questions(), answer=[*["Call us, please."] * 20, *T.sentences()[20:]])
+    assert guessed(rows).notes == (f'20 of {ROWS} answers are "Call us, please."',)
+
+
 def test_parts_of_the_prompt_that_cannot_be_read_are_told() -> None:
     rows = pair(context=[{"contexts": ["a"]}] * ROWS)
     assert guessed(rows).notes == ("`context` holds objects, which are not read with the prompt",)
@@ -430,12 +456,12 @@ def test_parts_of_the_prompt_that_cannot_be_read_are_told() -> None:
 
 def test_conversations_that_end_in_the_same_words_are_told() -> None:
     same, every = guessed(TABLES["messages"]).notes
+    assert re.fullmatch(r'\d+ of 60 conversations end with "You too!", which teaches nothing', same)
     assert re.fullmatch(
-        r'"You too!" ends \d+ of 60 conversations: it teaches nothing;'
-        " --turns every takes every answer",
-        same,
+        r"only the last answer of each is learnt, 60 rows: --turns every takes every answer,"
+        r" \d+ rows",
+        every,
     )
-    assert re.fullmatch(r"--turns every takes every answer: \d+ rows instead of 60", every)
 
 
 def test_who_takes_every_turn_is_not_offered_it() -> None:
@@ -449,10 +475,9 @@ def test_turns_and_rows_that_are_left_out_are_counted() -> None:
     tool = {"role": "tool", "content": "7"}
     chats = [[user, told, user]] * 2 + [[told, user, told]] * 3 + [[user, tool, told]]
     assert guessed(table(chat=chats)).notes[:3] == (
-        "1 of 6 rows of `chat` cannot be read; 1 times: a turn of a tool ('tool'):"
-        " tools are not read",
-        "2 conversations end in a turn that nobody answers: left out",
-        "3 conversations begin with an answer to nothing: left out",
+        "1 of 6 conversations cannot be read: a turn of a tool ('tool'): tools are not read",
+        "2 conversations with a last turn that nobody answers: the turn is left out",
+        "3 conversations with an answer before the first question: the answer is left out",
     )
 
 
@@ -463,7 +488,7 @@ def test_several_tables_are_read_by_the_names_of_the_first() -> None:
     )
     found = guess([first, second], Wanted())
     assert found.columns == Columns(prompt="Ticket Question", completion="Answer")
-    assert found.taken["page"] == "not read: a.csv lacks it"
+    assert str(found.taken["page"]) == "not read: a.csv lacks it"
 
 
 def test_a_table_that_lacks_the_columns_of_the_first_is_named() -> None:
@@ -478,11 +503,25 @@ def test_two_columns_that_differ_in_case_alone_are_two() -> None:
     rows = named({"answer": T.numbers(), "Answer": T.sentences(), "question": T.questions()})
     found = guessed(rows)
     assert found.columns.completion == "Answer"
-    assert found.taken["answer"] == "not read: numbers"
+    assert str(found.taken["answer"]) == "not read: numbers"
 
 
 def test_good_and_bad_answers_are_asked_about_when_they_are_numbers_too() -> None:
     assert "`is_correct` says true or false" in refused(pair(is_correct=T.one_of(0, 1)))
+
+
+def test_a_first_line_that_could_be_a_record_is_told() -> None:
+    asked = "How long does a transfer to another bank take?"
+    (note,) = guessed(named({asked: T.questions(), "answer": T.sentences()})).notes
+    assert note.startswith(
+        f'the first line is taken for names, such as "{asked}"; if it is a record'
+    )
+
+
+def test_where_every_name_is_a_sentence_there_is_no_header() -> None:
+    told = "It takes one day within the country."
+    rows = named({"How long does a transfer take to arrive?": T.questions(), told: T.sentences()})
+    assert refused(rows).startswith("rows.csv:1: reads like a record, and not like names")
 
 
 def test_a_table_without_rows_is_refused() -> None:

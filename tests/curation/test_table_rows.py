@@ -59,6 +59,12 @@ def test_a_number_is_a_text_and_a_list_is_none() -> None:
     assert found[0].row and found[0].row.completion_text == "3"
 
 
+def test_objects_and_lists_are_learnt_as_json_where_the_settings_say_so() -> None:
+    records = [{"q": "who?", "a": {"name": "Zoë", "tags": ["x"]}}, {"q": "which?", "a": []}]
+    found = rows(records, **PAIR, json_answers=True)
+    assert [row.completion_text for row in found] == ['{"name": "Zoë", "tags": ["x"]}', "[]"]
+
+
 @pytest.mark.parametrize("nothing", ["", " ", None, "NULL", "n/a", "N/A", "nan", "<No Output>"])
 def test_a_placeholder_is_no_answer(nothing: str | None) -> None:
     (found,) = read([{"q": "one?", "a": nothing}], **PAIR)
@@ -87,6 +93,18 @@ def test_conversations_on_one_line_are_not_one_group() -> None:
     one, two = read([{"m": chat("a?", "A")}, {"m": chat("b?", "B")}], messages="m")
     assert one.row and two.row and one.row.group != two.row.group
     assert (one.origin.line, two.origin.line) == (1, 2)
+
+
+def test_files_of_one_name_in_two_folders_are_two() -> None:
+    found = []
+    for folder in ("north", "south"):
+        path = Path("datasets/sources", folder, "chats.json")
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps([{"m": chat(f"is it {folder}?", "yes")}]))
+        found += list(rows_of_table(read_table(path), Columns(messages="m")))
+    assert [one.origin.file for one in found] == ["north/chats.json", "south/chats.json"]
+    assert [one.row and one.row.source for one in found] == ["north/chats.json", "south/chats.json"]
+    assert len({one.row.group for one in found if one.row}) == 2
 
 
 def test_a_conversation_that_cannot_be_read_says_why() -> None:

@@ -17,6 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from curation.sources.tables.folder_files import files_of, left_aside
 from curation.sources.tables.read_table import read_table, read_tables
 from curation.sources.tables.table import Table
 from project.errors import InputError
@@ -147,8 +148,22 @@ def test_a_file_is_a_list_of_one_table() -> None:
 def test_a_folder_without_files_of_data_is_refused(name: str) -> None:
     Path("data").mkdir()
     Path("data", name).write_bytes(csv_bytes())
-    with pytest.raises(InputError, match=r"^data: is a folder without files"):
+    with pytest.raises(InputError, match=r"^data: is a folder without CSV, JSON"):
         read_tables(Path("data"))
+
+
+def test_what_else_lies_in_a_folder_is_left_aside_and_can_be_named() -> None:
+    Path("data").mkdir()
+    for name in ("faq.CSV", "faq", "LICENSE", "logo.PNG", "notes.md", ".DS_Store", "~$faq.xlsx"):
+        Path("data", name).write_bytes(csv_bytes())
+    assert [path.name for path in files_of(Path("data"))] == ["faq", "faq.CSV"]
+    assert [path.name for path in left_aside(Path("data"))] == ["LICENSE", "logo.PNG", "notes.md"]
+    assert left_aside(Path("data", "notes.md")) == []
+
+
+def test_a_file_that_was_named_is_read_whatever_it_is_called() -> None:
+    Path("notes.md").write_bytes(csv_bytes())
+    assert read_tables(Path("notes.md"))[0].format == "csv"
 
 
 # --- Parquet ------------------------------------------------------------------------------------

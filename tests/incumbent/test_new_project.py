@@ -1,13 +1,17 @@
 """The settings of a new project follow from its rows."""
 
+from dataclasses import replace
+import shutil
 from pathlib import Path
 
 import pytest
 
 from curation.curation_settings import CollectParams, Columns, CurateParams, FileSource
-from incumbent.init.findings import find
+from incumbent.init import outlook
+from incumbent.init.findings import Findings, find
 from incumbent.init.limits import limits_of
-from incumbent.init.recipe import recipe_of
+from incumbent.init.outlook import longest_trained
+from incumbent.init.recipe import recipe_of, shares_of
 from incumbent.init.settings_file import Chosen, write_settings
 from incumbent.project_files import copy_project
 from project.errors import InputError
@@ -37,23 +41,54 @@ def test_the_window_is_the_limit_where_it_is_the_smaller_one() -> None:
     assert limits.too_long == 10
 
 
-@pytest.mark.parametrize("rows", [30, 150, 1200, 100_000])
+def test_long_answers_to_short_questions_are_kept_up_to_the_window() -> None:
+    limits = limits_of(counts(*[(40, 1400)] * 80, (900, 300)), window=2048)
+    assert limits.max_length >= 1440
+    assert 40 + limits.max_new_tokens <= 2048
+
+
+def test_a_row_whose_prompt_leaves_no_room_for_an_answer_is_left_out() -> None:
+    limits = limits_of(counts(*[(300, 1200)] * 99, (1500, 100)), window=2048)
+    assert 1500 <= limits.max_length < 1600
+    assert limits.too_long == 1
+
+
+def test_the_memory_is_the_limit_where_it_is_the_smallest_one() -> None:
+    limits = limits_of(counts(*[(600, 40)] * 10), 2048, lambda length: min(length, 300))
+    assert (limits.max_length, limits.too_long) == (300, 10)
+
+
+def test_a_small_base_can_train_any_row_and_a_large_one_only_short_ones(
+    word_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = BaseChoice(model=str(word_base))
+    assert longest_trained(base, 900) == 900
+    shape = replace(outlook.shape_of(base), layers=4000)
+    monkeypatch.setattr(outlook, "shape_of", lambda _: shape)
+    assert 64 <= longest_trained(base, 100_000) < 100_000
+
+
+@pytest.mark.parametrize("rows", [30, 150, 1200, 100_000, 3_000_000])
 def test_parts_are_large_enough_to_show_something_and_no_larger(rows: int) -> None:
-    recipe = recipe_of(rows, max_length=128, window=2048)
-    assert 0 < recipe.dev_share < recipe.sealed_share <= 0.2
-    assert recipe.sealed_share * rows <= 301
+    shares = shares_of(rows)
+    assert 0 < shares.dev < shares.sealed <= 0.2
+    assert shares.sealed * rows <= 305
 
 
 def test_few_rows_are_read_more_often_and_advised_to_look_at_few_shot() -> None:
-    few, many = recipe_of(60, 128, 2048), recipe_of(5000, 128, 2048)
+    few, many = recipe_of(40, 60, 128, 2048), recipe_of(4000, 5000, 128, 2048)
     assert few.epochs > many.epochs == 1
     assert any("few-shot" in line for line in few.why)
     assert not any("few-shot" in line for line in many.why)
 
 
 def test_examples_are_shown_where_the_window_has_room_for_them() -> None:
-    assert recipe_of(1000, 128, 2048).shots == 3
-    assert recipe_of(1000, 600, 2048).shots == 0
+    assert recipe_of(700, 1000, 128, 2048).shots == 3
+    assert recipe_of(700, 1000, 600, 2048).shots == 0
+
+
+def looked_at(base: Path) -> Findings:
+    return find([SOURCE], BaseChoice(model=str(base)), base)
 
 
 @pytest.fixture
@@ -63,16 +98,24 @@ def records() -> int:
 
 
 def test_every_record_is_accounted_for(records: int, word_base: Path) -> None:
-    found = find([SOURCE], word_base)
+    found = looked_at(word_base)
     assert len(found.account) == records
     assert all(bool(fate.part) != bool(fate.why) for fate in found.account)
+    kept = sum(len(found.part(part)) for part in Split)
+    assert sum(map(len, found.made.parts.values())) == kept + found.rehearsed
 
 
 def test_the_parts_are_about_as_large_as_proposed(records: int, word_base: Path) -> None:
-    found = find([SOURCE], word_base)
+    found = looked_at(word_base)
     kept = sum(len(found.part(part)) for part in Split)
-    assert len(found.part(Split.SEALED)) == pytest.approx(found.recipe.sealed_share * kept, rel=0.2)
-    assert len(found.part(Split.DEV)) == pytest.approx(found.recipe.dev_share * kept, rel=0.2)
+    assert len(found.part(Split.SEALED)) == pytest.approx(found.params.sealed_share * kept, rel=0.2)
+    assert len(found.part(Split.DEV)) == pytest.approx(found.params.dev_share * kept, rel=0.2)
+
+
+def test_a_base_of_another_kind_will_do(records: int, word_base: Path, tmp_path: Path) -> None:
+    base = Path(shutil.copytree(word_base, tmp_path / "odd"))
+    (base / "config.json").write_text('{"model_type": "odd"}')
+    assert looked_at(base).limits.window is None
 
 
 def test_rows_that_all_belong_together_make_no_project(word_base: Path) -> None:
@@ -80,20 +123,20 @@ def test_rows_that_all_belong_together_make_no_project(word_base: Path) -> None:
     same = "".join(f"one and the same question?,answer {i},a\n" for i in range(90))
     FILE.write_text(f"Question,Answer,Class\n{same}")
     with pytest.raises(InputError, match=r"90 distinct rows cannot be split"):
-        find([SOURCE], word_base)
+        looked_at(word_base)
 
 
 def test_few_rows_that_are_repeated_are_few(word_base: Path) -> None:
     copy_project(Path(), sample=False)
     FILE.write_text("Question,Answer,Class\n" + "one question?,an answer,a\n" * 900)
-    with pytest.raises(InputError, match=r"1 distinct rows are too few"):
-        find([SOURCE], word_base)
+    with pytest.raises(InputError, match=r"^1 distinct row in 900 records: at least 30"):
+        looked_at(word_base)
 
 
 def test_the_settings_read_back_as_they_were_found(records: int, word_base: Path) -> None:
-    found = find([SOURCE], word_base)
+    found = looked_at(word_base)
     base = BaseChoice(model=str(word_base))
     write_settings(Chosen(family="bank", base=base, sources=(SOURCE,), found=found))
     assert load(CollectParams).sources[0] == SOURCE
-    assert load(CurateParams).seed == found.seed
+    assert load(CurateParams).seed == found.params.seed
     assert load(BaseChoice).max_length == found.limits.max_length

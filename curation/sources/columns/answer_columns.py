@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from curation.sources.columns.profiles.column_profile import ColumnProfile
 from curation.sources.columns.wanted import Wanted
 
+AS_JSON = "name the column to have them learnt as JSON, or write the text of one answer into it"
 # What to do where answers are of this kind.
 INSTEAD = {
     "letters": ", the key of a multiple choice: write the text of the answer into the column",
     "numbers": ": where they stand for classes, write the names of these into the column",
     "true or false": ": write into the column what is to be said",
-    "lists": ": write the text of one answer into the column",
-    "objects": ": write the text of one answer into the column",
+    "lists": f": {AS_JSON}",
+    "objects": f": {AS_JSON}",
 }
 
 TRUE_OR_FALSE = frozenset({"true", "false", "0", "1", "-1", "0.0", "1.0", "-1.0"})
@@ -23,6 +24,11 @@ def answer_choices(texts: Sequence[ColumnProfile]) -> list[ColumnProfile]:
         if found := [c for c in texts if c.role == role]:
             return found
     return []
+
+
+def json_answers(columns: Sequence[ColumnProfile]) -> list[ColumnProfile]:
+    """Those that are called answers and hold what can be learnt as JSON alone."""
+    return [c for c in columns if c.kind in ("lists", "objects") and c.says.role == "answer"]
 
 
 def doubt(
@@ -62,7 +68,7 @@ def no_answer(columns: Sequence[ColumnProfile]) -> str:
     column = next(iter([*unread_answers(columns), *held]), None)
     if column is None:
         return "no column says that it holds answers"
-    return f"no column holds answers that can be learnt: {held_words(column)}"
+    return f"no column holds answers that are texts: {held_words(column)}"
 
 
 def held_words(column: ColumnProfile) -> str:

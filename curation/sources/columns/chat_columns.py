@@ -8,6 +8,7 @@ from curation.sources.chats.chat_shapes import conversation
 from curation.sources.chats.turns import ROLES, Pairs, Turns, pairs
 from curation.sources.columns.choices import Choice, Found
 from curation.sources.columns.profiles.column_profile import ColumnProfile
+from project.records.data import counted
 from project.untrusted_input import one_line
 
 SAME = 0.05  # of the conversations; when more end in the same words, these teach nothing
@@ -40,7 +41,7 @@ def chat_notes(name: str, values: Sequence[Any], turns: Turns) -> tuple[str, ...
     last = [pairs(turn, "last") for turn in read]
     every = [pairs(turn, "every") for turn in read]
     notes = [unread_note(name, len(values), reasons), trimmed_note(last), greeting_note(last)]
-    notes += [same_note(last, turns), every_note(last, every, turns)]
+    notes += [same_note(last), every_note(last, every, turns)]
     return tuple(note for note in notes if note)
 
 
@@ -58,22 +59,25 @@ def unread_note(name: str, rows: int, reasons: Sequence[str]) -> str | None:
     if not reasons:
         return None
     reason, count = Counter(reasons).most_common(1)[0]
-    return (
-        f"{len(reasons):,} of {rows:,} rows of `{name}` cannot be read; {count:,} times: {reason}"
-    )
+    times = f", {count:,} of them" if count < len(reasons) else ""
+    return f"{len(reasons):,} of {rows:,} conversations cannot be read{times}: {reason}"
 
 
 def trimmed_note(found: Sequence[Pairs]) -> str | None:
     count = sum(bool(one.trimmed) for one in found)
-    return f"{count:,} conversations end in a turn that nobody answers: left out" if count else None
+    return said(count, "with a last turn that nobody answers: the turn is left out")
 
 
 def greeting_note(found: Sequence[Pairs]) -> str | None:
     count = sum(bool(one.greetings) for one in found)
-    return f"{count:,} conversations begin with an answer to nothing: left out" if count else None
+    return said(count, "with an answer before the first question: the answer is left out")
 
 
-def same_note(found: Sequence[Pairs], turns: Turns) -> str | None:
+def said(count: int, what: str) -> str | None:
+    return f"{counted(count, 'conversation')} {what}" if count else None
+
+
+def same_note(found: Sequence[Pairs]) -> str | None:
     """That many conversations end in the same words."""
     answers = [answer.content.strip() for one in found for _, answer in one.pairs]
     if not answers:
@@ -82,12 +86,14 @@ def same_note(found: Sequence[Pairs], turns: Turns) -> str | None:
     if count <= max(1, SAME * len(answers)):
         return None
     shown = one_line(text)[:40]
-    note = f'"{shown}" ends {count:,} of {len(answers):,} conversations: it teaches nothing'
-    return note if turns == "every" else f"{note}; --turns every takes every answer"
+    return f'{count:,} of {len(answers):,} conversations end with "{shown}", which teaches nothing'
 
 
 def every_note(last: Sequence[Pairs], every: Sequence[Pairs], turns: Turns) -> str | None:
     few, many = (sum(len(one.pairs) for one in found) for found in (last, every))
     if many <= few or turns == "every":
         return None
-    return f"--turns every takes every answer: {many:,} rows instead of {few:,}"
+    return (
+        f"only the last answer of each is learnt, {counted(few, 'row')}: --turns every takes every"
+        f" answer, {counted(many, 'row')}"
+    )

@@ -1,7 +1,7 @@
 """Choices of columns as options that can be typed, and the error where somebody has to choose."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from project.untrusted_input import one_line
 
 SHOWN = 60  # characters of a value
 MOST = 6  # choices that are listed
+MOST_SHOWN = 30  # columns
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,21 @@ def has_to_choose(found: Found, columns: Sequence[ColumnProfile], file: Path) ->
     why = one_line(found.unsure or "several columns fit")
     if not choices:
         options = "--prompt COLUMN --completion COLUMN, or --messages COLUMN"
-        return InputError(f"{why}\n  name the columns: {options}\n{examples(columns)}", file=file)
-    offered = ", or ".join(map(str, choices))
+        return InputError(f"{why}; name the columns: {options}\n{examples(columns)}", file=file)
+    offered = "\n".join(f"  {choice}" for choice in choices)
     names = {name for choice in choices for name in choice.names}
-    shown = examples(c for c in columns if c.name in names)
-    return InputError(f"{why}; choose: {offered}\n{shown}", file=file)
+    shown = examples([c for c in columns if c.name in names])
+    return InputError(f"{why}; choose:\n{offered}\n{shown}", file=file)
 
 
-def examples(columns: Iterable[ColumnProfile]) -> str:
-    return "\n".join(f"  {one_line(c.name)}: {example(c)}" for c in columns)
+def examples(columns: Sequence[ColumnProfile]) -> str:
+    """A line for each of some columns, with a value."""
+    more = f"\n  and {len(columns) - MOST_SHOWN} columns more" if len(columns) > MOST_SHOWN else ""
+    return (
+        "such as\n"
+        + "\n".join(f"  {one_line(c.name)}: {example(c)}" for c in columns[:MOST_SHOWN])
+        + more
+    )
 
 
 def example(column: ColumnProfile) -> str:

@@ -5,16 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 from curation.curation_settings import Columns
-from curation.sources.columns.answer_columns import held_words
 from curation.sources.columns.chat_columns import chat_notes
 from curation.sources.columns.choices import Choice, has_to_choose
 from curation.sources.columns.column_notes import column_notes
-from curation.sources.columns.column_words import Reading, column_words
+from curation.sources.columns.column_words import Reading, taken_for
+from curation.sources.columns.header_line import header_notes, refuse_no_header
 from curation.sources.columns.pair_or_chat import find_rows, is_constant_text
 from curation.sources.columns.profiles.column_profile import ColumnProfile, profiles, values_of
 from curation.sources.columns.profiles.contained_text import made_of_others
 from curation.sources.columns.slices_and_groups import group_columns, slice_columns
-from curation.sources.columns.wanted import Guess, Wanted
+from curation.sources.columns.wanted import Guess, Taken, Wanted
 from curation.sources.tables.column_names import find_column, plain_name
 from curation.sources.tables.table import Table
 from project.errors import InputError
@@ -28,16 +28,18 @@ def guess(tables: Sequence[Table], given: Wanted) -> Guess:
     sure what is prompt and what is completion: the message lists the choices as options.
     """
     refuse_empty(tables)
+    refuse_no_header(tables)
     refuse_contradiction(given)
     given = by_own_names(tables, given)
     columns = profiles(tables)
     made = made_of_others(columns)
     choice = choose(tables, columns, made, given)
     reading = read_columns(columns, made, choice, given)
-    notes = [*column_notes(columns, reading), *conversation_notes(tables, reading.columns)]
+    notes = [*header_notes(tables), *column_notes(columns, reading)]
+    notes += conversation_notes(tables, reading.columns)
     return Guess(
         columns=reading.columns,
-        taken={name: one_line(word) for name, word in taken(tables, columns, reading).items()},
+        taken=taken(tables, columns, reading),
         notes=tuple(map(one_line, notes)),
     )
 
@@ -101,9 +103,10 @@ def refuse_unreadable(
         problem = None
         if column.name == given.messages and not column.chats:
             problem = f"no row can be read as a conversation: {column.no_chat or 'all are empty'}"
-        held = column.kind in ("lists", "objects", "nothing")
-        if held and column.name in (*given.prompt, given.completion):
-            problem = held_words(column)
+        if column.kind in ("lists", "objects") and column.name in given.prompt:
+            problem = f"holds {column.kind}, and a prompt is a text"
+        if column.kind == "nothing" and column.name in (*given.prompt, given.completion):
+            problem = "is empty in all rows"
         if problem:
             raise InputError(problem, file=tables[0].path, field=column.name)
 
@@ -136,6 +139,7 @@ def read_columns(
         completion=choice.completion,
         messages=choice.messages,
         turns=given.turns or "last",
+        json_answers=any(c.name == choice.completion and c.is_json for c in columns),
         slices=tuple(slices),
         group=group,
         **texts,
@@ -145,31 +149,31 @@ def read_columns(
 
 def constant_texts(
     columns: Sequence[ColumnProfile], choice: Choice, given: Wanted
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> tuple[dict[str, Any], dict[str, Taken]]:
     """Texts that stand in all rows, as settings, and what their columns are taken for."""
     texts: dict[str, Any] = {"system": given.system, "instruction": given.instruction}
-    words: dict[str, str] = {}
+    words: dict[str, Taken] = {}
     found = [c for c in columns if is_constant_text(c) and c.name not in choice.names]
     for column in sorted(found, key=lambda c: c.role != "system"):
         free = [name for name, text in texts.items() if text is None]
-        words[column.name] = "not read: one text in all rows, and there is one already"
+        words[column.name] = Taken(None, "one text in all rows, and there is one already")
         if free:
             texts[free[0]] = column.most_common[0]
-            words[column.name] = f"{free[0]}: one text in all rows"
+            words[column.name] = Taken(free[0], "one text in all rows")
     return texts, words
 
 
 def taken(
     tables: Sequence[Table], columns: Sequence[ColumnProfile], reading: Reading
-) -> dict[str, str]:
+) -> dict[str, Taken]:
     """Every column of every table, with what becomes of it; those that all have come first."""
-    found = {c.name: column_words(c, reading) for c in columns}
+    found = {c.name: taken_for(c, reading) for c in columns}
     shared = {plain_name(name) for name in found}
     for table in tables:
         for name in table.columns:
             lacking = [t for t in tables if plain_name(name) not in plain_names(t)]
             if lacking and plain_name(name) not in shared:
-                found[name] = f"not read: {lacking[0].path.name} lacks it"
+                found[name] = Taken(None, one_line(f"{lacking[0].path.name} lacks it"))
     return found
 
 

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from curation.sources.columns.column_words import Reading
 from curation.sources.columns.profiles.column_profile import ColumnProfile
 from curation.sources.columns.slices_and_groups import says_split
+from project.untrusted_input import one_line
 
+SAME, SAME_LEAST = 0.1, 10  # of the answers, and in number, that are one and the same
+SHOWN = 60  # characters of one
 ASKED = ("question", "instruction", "context", "chat")
 
 
@@ -36,4 +39,8 @@ def completion_note(column: ColumnProfile) -> str | None:
     if column.role == "label":
         names = f"one of {column.distinct} classes"
         return f"`{column.name}` is taken for the answer: rows teach to name {names}"
+    text, count = column.most_common
+    if count > SAME * column.filled and count >= SAME_LEAST:
+        shown = one_line(text)[:SHOWN]
+        return f'{count:,} of {column.filled:,} answers are "{shown}"'
     return None

@@ -1,14 +1,17 @@
 """Of each column of a table, in plain words, what it is taken for or why it is not read."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from curation.curation_settings import Columns
 from curation.sources.columns.profiles.column_profile import ColumnProfile
 from curation.sources.columns.slices_and_groups import says_split
-from curation.sources.columns.wanted import Wanted
+from curation.sources.columns.wanted import Taken, Wanted
+from project.records.data import counted
+from project.untrusted_input import one_line
 
+COULD_BE_SLICE = "could be a slice (--slice)"
+COULD_BE_GROUP = "could be the group (--group)"
 JUDGED: dict[str | None, str] = {
     "chosen": "the better of two answers",
     "rejected": "the worse of two answers",
@@ -22,18 +25,17 @@ class Reading:
     columns: Columns
     given: Wanted
     made: Mapping[str, str]  # columns made of others, with what they are
-    constant: Mapping[str, str]  # columns with one text in all rows, with what it is taken for
+    constant: Mapping[str, Taken]  # columns with one text in all rows
     could_be_slices: Sequence[str] = ()
     could_be_groups: Sequence[str] = ()
 
 
-def column_words(column: ColumnProfile, reading: Reading) -> str:
-    used = use_of(column, reading)
-    if used:
-        return f"{used}: {reason(column, used, reading.given)}"
-    if taken_for := reading.constant.get(column.name):
-        return taken_for
-    return f"not read: {why_unread(column, reading)}"
+def taken_for(column: ColumnProfile, reading: Reading) -> Taken:
+    if used := use_of(column, reading):
+        return Taken(used, one_line(reason(column, used, reading.given)))
+    if constant := reading.constant.get(column.name):
+        return constant
+    return Taken(None, one_line(why_unread(column, reading)))
 
 
 def use_of(column: ColumnProfile, reading: Reading) -> str | None:
@@ -48,19 +50,23 @@ def use_of(column: ColumnProfile, reading: Reading) -> str | None:
 
 def reason(column: ColumnProfile, used: str, given: Wanted) -> str:
     if column.name in given.columns:
-        return "as named"
+        return "as named, learnt as JSON" if reads_json(column, used) else "as named"
     if used == "slice":
-        return f"{column.distinct} values"
+        return counted(column.distinct, "value")
     if used == "group":
-        return f"{column.distinct:,} values, and rows with the same one belong together"
+        return f"{column.distinct:,} values; rows of one stay together"
     if used == "messages":
         return "conversations"
-    said = ["the name"] if says(column, used) else []
+    said = ["its name"] if says(column, used) else []
     if used == "prompt" and column.questions >= 0.5:
-        said.append("questions")
+        said.append("its questions")
     if used == "completion" and column.role == "label":
-        said.append(f"{column.distinct} classes")
-    return ", and ".join(said) or "the texts"
+        return f"one of {column.distinct} classes"
+    return f"by {' and '.join(said) or 'its texts'}"
+
+
+def reads_json(column: ColumnProfile, used: str) -> bool:
+    return used == "completion" and column.is_json
 
 
 def says(column: ColumnProfile, used: str) -> bool:
@@ -78,9 +84,9 @@ def why_unread(column: ColumnProfile, reading: Reading) -> str:
     if says_split(column):
         return "says what is for training and what for tests"
     if name in reading.could_be_groups:
-        return f"{column.kind}; could be the group: --group {shlex.quote(name)}"
+        return f"{column.kind}; {COULD_BE_GROUP}"
     if name in reading.could_be_slices:
-        return f"could be a slice: --slice {shlex.quote(name)}"
+        return COULD_BE_SLICE
     if column.kind != "texts":
         return unread_kind(column)
     return unread_text(column, reading)
@@ -102,5 +108,5 @@ def unread_text(column: ColumnProfile, reading: Reading) -> str:
     if column.role == "system":
         return f"{column.distinct:,} system prompts"
     if reading.columns.messages:
-        return "a text beside the conversations"
-    return "a text that is neither asked nor answered"
+        return "texts beside the conversations"
+    return "other texts"

@@ -1,12 +1,14 @@
 """Which columns are prompt and completion: by their names where those say it, else by the texts."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import permutations
 
 from curation.sources.columns.answer_columns import (
     answer_choices,
     doubt,
     feedback,
+    json_answers,
     no_answer,
     unread_answers,
 )
@@ -28,7 +30,8 @@ def find_pair(columns: Sequence[ColumnProfile], given: Wanted) -> Found:
     free = [c for c in unnamed if c not in answers]
     asked = [given.prompt] if given.prompt else asked_prompts(free)
     if not answers:
-        return only_prompts(asked, free, columns) if asked else from_texts_alone(free, columns)
+        found = only_prompts(asked, free, columns) if asked else from_texts_alone(free, columns)
+        return found if found.sure else with_json(found, asked, free, columns)
     if not named and answers[0].role == "label":
         return class_pairs([] if given.prompt else free, asked, answers, columns)
     strong = all(c.role in ("answer", "assistant") for c in answers)
@@ -38,6 +41,18 @@ def find_pair(columns: Sequence[ColumnProfile], given: Wanted) -> Found:
     choices = matched(prompts, answers, columns)
     second = second_pair(free, choices) if not (named or given.prompt) else []
     return Found((*choices, *second), doubt(columns, answers, given))
+
+
+def with_json(
+    found: Found,
+    asked: Sequence[Names],
+    free: Sequence[ColumnProfile],
+    columns: Sequence[ColumnProfile],
+) -> Found:
+    """What was found, and answers that somebody may want to have learnt as JSON."""
+    prompts = asked or text_prompts(free, joined=False)
+    more = (Choice(names, c.name) for names in prompts for c in json_answers(columns))
+    return replace(found, choices=(*found.choices, *more))
 
 
 def is_other(column: ColumnProfile) -> bool:
@@ -130,6 +145,5 @@ def from_texts_alone(free: Sequence[ColumnProfile], columns: Sequence[ColumnProf
 
 def raw_text(name: str) -> str:
     return (
-        f"`{name}` is raw text, which has no answers: raw text beside rows can be trained on first,"
-        " but rows with answers are needed"
+        f"`{name}` is raw text: rows are needed that say what is asked and what is to be answered"
     )

@@ -1,6 +1,7 @@
 """What was asked for of a table's columns, and what was guessed."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from curation.curation_settings import Columns
 from curation.sources.chats.turns import Turns
@@ -26,10 +27,20 @@ class Wanted:
         return (*self.prompt, *(self.slices or ()), *(name for name in one if name is not None))
 
 
+class Taken(NamedTuple):
+    """What a column is taken for."""
+
+    use: str | None  # such as "prompt"; None: it is not read
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.use or 'not read'}: {self.why}"
+
+
 @dataclass(frozen=True)
 class Guess:
     """Columns by the names that the first table has for them."""
 
     columns: Columns
-    taken: dict[str, str]  # each column: what it is taken for and why, or why it is not read
+    taken: dict[str, Taken]  # of each column
     notes: tuple[str, ...] = ()

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from curation.sources.tables.csv_table import read_csv
 from curation.sources.tables.encodings.decoding import decode
-from curation.sources.tables.file_bytes import PARQUET, read_bytes, readable
+from curation.sources.tables.file_bytes import PARQUET, read_bytes
+from curation.sources.tables.folder_files import files_of
 from curation.sources.tables.json_table import is_json, read_json
 from curation.sources.tables.parquet_table import read_parquet
 from curation.sources.tables.table import Table
 from curation.sources.tables.text_file import TextFile
-from project.errors import InputError
 
 # How texts begin that are no tables, and what they are.
 PAGES = {
@@ -17,33 +17,13 @@ PAGES = {
     "<html": "a web page, perhaps an error or a login instead of the file",
     "<?xml": "XML",
 }
-NO_DATA = (".dvc",)  # how files end in a folder that say something of the data
 
 
 def read_tables(path: Path, *, skip: bool = False, encoding: str | None = None) -> list[Table]:
-    """A file as a table, or all files in a folder and its folders, in the order of their names.
-
-    Hidden files, read-me files and those of DVC are left aside. Raises InputError as read_table
-    does, and for a folder without files.
+    """A file as a table, or all files of data in a folder and its folders, in the order of their
+    names. Raises InputError as read_table does, and for a folder without such files.
     """
     return [read_table(file, skip=skip, encoding=encoding) for file in files_of(path)]
-
-
-def files_of(path: Path) -> list[Path]:
-    """Raises InputError for a folder without files."""
-    with readable(path):
-        if not path.is_dir():
-            return [path]
-        files = sorted(file for file in path.rglob("*") if is_data(file, path))
-    if not files:
-        raise InputError("is a folder without files", file=path)
-    return files
-
-
-def is_data(file: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    about = file.name.casefold().startswith("readme") or file.suffix in NO_DATA
-    return file.is_file() and not hidden and not about
 
 
 def read_table(path: Path, *, skip: bool = False, encoding: str | None = None) -> Table:

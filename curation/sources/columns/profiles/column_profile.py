@@ -78,6 +78,11 @@ class ColumnProfile:
         return self.kind == "texts"
 
     @property
+    def is_json(self) -> bool:
+        """Whether most values are objects or lists, and not texts of such."""
+        return not self.is_text and any(isinstance(value, list | dict) for value in self.sample)
+
+    @property
     def is_constant(self) -> bool:
         """One value, in nearly all rows."""
         return self.distinct == 1 and self.filled >= max(FEW, 0.95 * self.rows)
@@ -95,6 +100,8 @@ class ColumnProfile:
     def role(self) -> Role | None:
         """What its name says, as far as its values bear it out."""
         role = self.says.role
+        if role == "body" and "score" in self.says.roles:
+            return "other"  # what somebody wrote beside a rating
         if role in NO_TEXT and self.is_text and not self.has_classes and self.words > 4:
             return self.says.text_role
         if role in ("user", "assistant") and not self.says.part and self.words <= 3:

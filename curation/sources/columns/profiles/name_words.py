@@ -110,9 +110,9 @@ WORDS: dict[Role, str] = {
         deadline datum zeit fecha hora heure дата время 日期 时间 日時 日付 날짜 시간""",
     "link": "url uri link href website web permalink enlace lien ссылка 链接 リンク 링크",
     "e-mail": "email mail correo courriel emailaddress почта 邮箱 メール 이메일",
-    "score": """score rating stars votes upvotes downvotes views likes rank confidence quality
-        weight probability toxicity rouge bleu grade points price amount age bewertung
-        puntuación calificación оценка рейтинг 评分 得分 分数 評価 점수 평점""",
+    "score": """score rating satisfaction csat nps stars votes upvotes downvotes views likes
+        rank confidence quality weight probability toxicity rouge bleu grade points price amount
+        age bewertung puntuación calificación оценка рейтинг 评分 得分 分数 評価 점수 평점""",
     "other": """path file filename version license licence metadata meta embedding image
         picture audio phone address ip zip telefon teléfono options choices choice option""",
 }
