@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from project.files import write_bytes
 from project.paths import ACCOUNT
-from project.records.data import Origin, Row, Split
+from project.records.data import Origin, Row, Split, counted
 
 # Why a row is in no part; each reads well behind a number.
 TOO_LONG = "longer than base.max_length"
@@ -67,16 +67,23 @@ def account_of(
 
 
 def summary(account: Sequence[Fate]) -> str:
-    """One line whose numbers add up to the records."""
+    """One line whose numbers add up to the first one."""
     taken = Counter(fate.part for fate in account if fate.part)
     left = Counter(fate.why for fate in account if not fate.part)
     parts = ", ".join(f"{taken[part]:,} {part}" for part in Split)
-    out = f"; left out: {counted(left)}" if left else ""
-    return f"{len(account):,} records: {parts}{out}; each is in {ACCOUNT}"
+    out = f"; left out: {reasons(left)}" if left else ""
+    return f"{total(account)}: {parts}{out}; each is in {ACCOUNT}"
 
 
-def counted(reasons: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {why}" for why, count in reasons.most_common())
+def total(account: Sequence[Fate]) -> str:
+    """How many records; of conversations each of whose answers is a row, how many rows too."""
+    records = len({(fate.file, fate.line) for fate in account})
+    rows = f"{len(account):,} rows of " if len(account) > records else ""
+    return f"{rows}{counted(records, 'record')}"
+
+
+def reasons(left: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {why}" for why, count in left.most_common())
 
 
 def write_account(account: Iterable[Fate]) -> None:

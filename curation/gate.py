@@ -13,7 +13,7 @@ from curation.checks.gate_message import failure, wrapped
 from curation.checks.waivers import LONGEST
 from project.errors import IncumbentError
 from project.paths import CURATED, DATASET, GATE_PAGE, GATE_REPORT, rows_of
-from project.records.data import DatasetVersion, GateReport, Row, Severity, Split, counted
+from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split, counted
 
 LOCK = Path("dvc.lock")
 USUAL = timedelta(days=90)  # for which the gate proposes a waiver
@@ -25,22 +25,17 @@ def main(today: date | None = None) -> None:
     report = GateReport.read(GATE_REPORT)
     for line in notes(report, today):
         print(wrapped(line))
-    for block in failures(report, today, Severity.WARNING):
-        print(block)
-    if failed := failures(report, today, Severity.CRITICAL):
-        raise IncumbentError(shut(failed))
+    for check in failing(report, today, Severity.WARNING):
+        print(f"warning: {check.name}: {check.crashed or check.observed}; see {GATE_PAGE}")
+    if failed := failing(report, today, Severity.CRITICAL):
+        raise IncumbentError(shut([failure(check, today, today + USUAL) for check in failed]))
     dataset = pinned(report)
     dataset.write(DATASET)
     print(f"gate passed: {dataset}")
 
 
-def failures(report: GateReport, today: date, severity: Severity) -> list[str]:
-    """A block of lines for each check of a severity that fails today."""
-    return [
-        failure(check, today, today + USUAL)
-        for check in report.checks
-        if check.severity == severity and not check.passes(today)
-    ]
+def failing(report: GateReport, today: date, severity: Severity) -> list[Check]:
+    return [c for c in report.checks if c.severity == severity and not c.passes(today)]
 
 
 def shut(failed: list[str]) -> str:

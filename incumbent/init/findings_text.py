@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.cells import cell_len
 
+from curation.account import total
 from curation.checks.waivers_file import WAIVERS
 from curation.sources.columns.wanted import Guess, Taken
 from curation.sources.tables.table import Table
@@ -83,7 +84,7 @@ def account_lines(findings: Findings) -> Iterator[str]:
     found = [(taken[part], words) for part, words in PARTS.items()]
     found += [(count, f"left out: {why}") for why, count in left.most_common()]
     width = len(f"{len(account):,}")
-    yield f"{len(account):,} in all"
+    yield total(account)
     yield from (f"  {count:>{width},} {words}" for count, words in found)
     yield f"{findings.rehearsed} general rows are rehearsed beside them: the base forgets less"
 
@@ -99,7 +100,7 @@ def conflict_lines(findings: Findings) -> Iterator[str]:
 
 def token_lines(limits: Limits) -> Iterator[str]:
     yield f"99 % of the rows have at most {limits.rows:,}; base.max_length is {limits.max_length:,}"
-    if limits.memory == limits.max_length < limits.rows:
+    if limits.memory:
         yield "  more does not fit the memory here; longer rows are left out"
     elif limits.rows > limits.max_length:
         yield f"  the base reads {limits.window:,}, question and answer: longer rows are left out"
@@ -107,8 +108,8 @@ def token_lines(limits: Limits) -> Iterator[str]:
         f"99 % of the answers have at most {limits.answers:,}; "
         f"max_new_tokens is {limits.max_new_tokens:,}"
     )
-    if limits.answers > limits.max_new_tokens:
-        yield f"  {counted(limits.cut, 'answer')} longer: no model could give them whole"
+    if limits.cut and limits.answers > limits.max_new_tokens:
+        yield f"  which cuts {counted(limits.cut, 'answer')}: no model could give them whole"
 
 
 def slice_lines(findings: Findings) -> Iterator[str]:

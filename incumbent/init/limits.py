@@ -9,6 +9,7 @@ from project.records.data import TokenCount
 MOST = 0.99  # of the rows are to fit
 STEP = 8  # tokens; limits are multiples of it
 SHORTEST = 128  # of max_length: less would leave out later rows, and saves nothing
+ENDLESS = 1_000_000  # tokens: a window that nobody knows sets no limit
 LONGEST_ANSWER = 1024  # tokens; a longer one costs every evaluation its time
 
 
@@ -21,9 +22,9 @@ class Limits:
     rows: int  # that most rows have at most
     answers: int  # that most answers have at most
     window: int | None  # of the base, if it says so
-    memory: int  # the longest row that this machine can train
+    memory: int | None  # the longest row that this machine can train, where that is the limit
     too_long: int  # rows beyond max_length
-    cut: int  # answers beyond max_new_tokens
+    cut: int  # answers beyond max_new_tokens, of the other rows
 
 
 def limits_of(
@@ -39,12 +40,13 @@ def limits_of(
     """
     rows = percentile([c.prompt + c.completion for c in counts])
     answers = percentile([c.completion for c in counts])
-    most = window or rows + answers + 2 * STEP
+    most = window or ENDLESS
     new = min(rounded(answers), LONGEST_ANSWER, max(most // 2, 1))
     length = min(max(rounded(rows), SHORTEST), most)
     if length > most - new:
         length = max(most - new, longest_with_room(counts, length, most - new))
     trained = longest_trained(length)
+    memory = trained if trained < length else None
     length = min(length, trained)
     return Limits(
         max_length=length,
@@ -52,9 +54,9 @@ def limits_of(
         rows=rows,
         answers=answers,
         window=window,
-        memory=trained,
+        memory=memory,
         too_long=sum(c.prompt + c.completion > length for c in counts),
-        cut=sum(c.completion > new for c in counts),
+        cut=sum(c.completion > new for c in counts if c.prompt + c.completion <= length),
     )
 
 

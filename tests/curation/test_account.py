@@ -78,6 +78,11 @@ def test_what_a_full_part_does_not_take_is_spare() -> None:
     }
 
 
+def test_of_conversations_whose_every_answer_is_a_row_both_are_counted() -> None:
+    every = [Fate("chats.jsonl", line, row, "train", "", "") for line, row in ((1, "a"), (1, "b"))]
+    assert summary(every).startswith("2 rows of 1 record: 2 train, 0 dev")
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from("abcdefg "), st.sampled_from(["1", "2", "NULL", " "])),

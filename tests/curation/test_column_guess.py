@@ -449,6 +449,13 @@ def test_an_answer_that_is_given_again_and_again_is_told() -> None:
     assert guessed(rows).notes == (f'20 of {ROWS} answers are "Call us, please."',)
 
 
+def test_answers_with_tags_are_told() -> None:
+    rows = table(question=T.questions(), answer=[f"<p>{text}</p>" for text in T.sentences()])
+    assert guessed(rows).notes == ("`answer` holds HTML: its tags are learnt with the answers",)
+    code = [f"if a < b and c > d: {text}" for text in T.sentences()]
+    assert not guessed(table(question=T.questions(), answer=code)).notes
+
+
 def test_parts_of_the_prompt_that_cannot_be_read_are_told() -> None:
     rows = pair(context=[{"contexts": ["a"]}] * ROWS)
     assert guessed(rows).notes == ("`context` holds objects, which are not read with the prompt",)

@@ -1,7 +1,7 @@
 """The settings of a new project follow from its rows."""
 
-from dataclasses import replace
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,13 +32,25 @@ def counts(*lengths: tuple[int, int]) -> list[TokenCount]:
 def test_the_limits_fit_all_but_the_longest_row_in_a_hundred() -> None:
     limits = limits_of(counts(*[(160, 40)] * 199, (900, 300)), window=2048)
     assert (limits.max_length, limits.max_new_tokens) == (200, 40)
-    assert (limits.too_long, limits.cut) == (1, 1)
+    assert (limits.too_long, limits.cut) == (1, 0)
 
 
 def test_the_window_is_the_limit_where_it_is_the_smaller_one() -> None:
     limits = limits_of(counts(*[(3000, 600)] * 10), window=2048)
     assert limits.max_length + limits.max_new_tokens <= 2048
     assert limits.too_long == 10
+
+
+def test_answers_that_no_model_could_give_whole_are_counted() -> None:
+    limits = limits_of(counts(*[(40, 1400)] * 10, *[(40, 60)] * 90), window=4096)
+    assert (limits.max_new_tokens, limits.too_long, limits.cut) == (1024, 0, 10)
+    assert limits.memory is None
+
+
+def test_a_base_that_names_no_window_sets_no_limit() -> None:
+    limits = limits_of(counts(*[(3000, 600)] * 10), window=None)
+    assert (limits.max_length, limits.max_new_tokens, limits.too_long) == (3600, 600, 0)
+    assert limits_of(counts(*[(40, 20)] * 10), window=None).max_length == 128
 
 
 def test_long_answers_to_short_questions_are_kept_up_to_the_window() -> None:

@@ -1,6 +1,8 @@
 """What the owner of a table should know of its columns, whether they are read or not."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from curation.sources.columns.column_words import Reading
 from curation.sources.columns.profiles.column_profile import ColumnProfile
@@ -9,16 +11,18 @@ from project.untrusted_input import one_line
 
 SAME, SAME_LEAST = 0.1, 10  # of the answers, and in number, that are one and the same
 SHOWN = 60  # characters of one
+TAG = re.compile(r"</?(?:p|br|div|span|a|ul|ol|li|b|i|strong|em|table|tr|td|h\d)\b[^<>]*>", re.I)
+MARKED = 0.2  # of the answers that have tags
 ASKED = ("question", "instruction", "context", "chat")
 
 
 def column_notes(columns: Sequence[ColumnProfile], reading: Reading) -> list[str]:
-    return [note for column in columns if (note := column_note(column, reading))]
+    answers = (c for c in columns if c.name == reading.columns.completion)
+    others = [column_note(c, reading) for c in columns if c.name != reading.columns.completion]
+    return [*chain.from_iterable(map(answer_notes, answers)), *filter(None, others)]
 
 
 def column_note(column: ColumnProfile, reading: Reading) -> str | None:
-    if column.name == reading.columns.completion:
-        return completion_note(column)
     if says_split(column) and column.distinct > 1:
         values = ", ".join(sorted(column.counts))
         return f"`{column.name}` ({values}): the project splits by itself; its values are not used"
@@ -33,14 +37,16 @@ def column_note(column: ColumnProfile, reading: Reading) -> str | None:
     return None
 
 
-def completion_note(column: ColumnProfile) -> str | None:
+def answer_notes(column: ColumnProfile) -> Iterator[str]:
     if (empty := column.rows - column.filled) > 0.05 * column.rows:
-        return f"`{column.name}` is empty in {empty:,} of {column.rows:,} rows"
+        yield f"`{column.name}` is empty in {empty:,} of {column.rows:,} rows"
     if column.role == "label":
         names = f"one of {column.distinct} classes"
-        return f"`{column.name}` is taken for the answer: rows teach to name {names}"
+        yield f"`{column.name}` is taken for the answer: rows teach to name {names}"
+        return
     text, count = column.most_common
     if count > SAME * column.filled and count >= SAME_LEAST:
-        shown = one_line(text)[:SHOWN]
-        return f'{count:,} of {column.filled:,} answers are "{shown}"'
-    return None
+        yield f'{count:,} of {column.filled:,} answers are "{one_line(text)[:SHOWN]}"'
+    there = [bool(TAG.search(text)) for text in column.texts if text]
+    if sum(there) > MARKED * len(there):
+        yield f"`{column.name}` holds HTML: its tags are learnt with the answers"

@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 from curation.sources.tables.table import Format, Table, TableRow, Unreadable
 from project.errors import InputError
 
+LEFT_OUT = "or have such records left out: --skip-unreadable, which is `unreadable: skip`"
+
 
 @dataclass(frozen=True)
 class TextFile:
@@ -51,7 +53,7 @@ class Gathered:
     def leave_out(self, line: int, why: str) -> None:
         """Leave a record out; raises InputError where none may be."""
         if not self.skip:
-            self.source.refuse(why, line)
+            self.source.refuse(f"{why}; {LEFT_OUT}", line)
         self.unreadable.append(Unreadable(line, why))
 
     def table(self, form: Format, columns: tuple[str, ...] | None = None) -> Table:
