@@ -152,3 +152,15 @@ def test_the_settings_read_back_as_they_were_found(records: int, word_base: Path
     assert load(CollectParams).sources[0] == SOURCE
     assert load(CurateParams).seed == found.params.seed
     assert load(BaseChoice).max_length == found.limits.max_length
+
+
+def test_odd_names_read_back_as_they_are(word_base: Path, tmp_path: Path) -> None:
+    copy_project(Path(), sample=False)
+    odd = SOURCE.model_copy(update={"path": FILE.with_name("ünï 'x': \"y\" #1.csv")})
+    write_csv(odd.path, 60)
+    base = BaseChoice(model=str(shutil.copytree(word_base, tmp_path / "my base: #2")))
+    found = find([odd], base, Path(base.model))
+    write_settings(Chosen(family="123", base=base, sources=(odd,), found=found))
+    assert load(CollectParams).sources[0] == odd
+    assert load(BaseChoice).model == base.model
+    assert "ünï" in Path("params.yaml").read_text()
