@@ -32,8 +32,10 @@ from project.records.adapters import ModelPin
 from project.records.data import Origin, Row, SeenItem, SeenItems, Split, TokenCount
 from project.records.record import write_records
 from project.settings import PARAMS, load
+from project.untrusted_input import one_line
 
 LARGE_GROUP = 0.2  # of all rows: worth a warning
+SHOWN = 60  # characters of a text
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def main() -> None:
     SeenItems(items=tuple(seen)).write(SEEN)
     account = account_of(Origin.read_lines(ORIGINS), inputs.raw, made.parts, made.left_out)
     write_account(account)
-    for line in (*said_of_cut(inputs.fitted), *said_of_group(made)):
+    for line in (*said_of_cut(inputs.fitted), *said_of_group(made, params.train_only)):
         print(f"warning: {line}")
     for line in said_of_accepted(made, seen):
         print(line)
@@ -137,13 +139,20 @@ def said_of_cut(fitted: Fitted) -> Iterator[str]:
         yield f"{len(fitted.cut)} prompts were cut, for their rows to have base.max_length tokens"
 
 
-def said_of_group(made: Curated) -> Iterator[str]:
-    """A large group goes to one part as a whole, and teaches or examines little."""
-    group, rows = made.largest_group, sum(map(len, made.parts.values()))
+def said_of_group(made: Curated, train_only: Collection[str]) -> Iterator[str]:
+    """A large group goes to one part as a whole, and teaches or examines little.
+
+    Of the rows that may be items: what is only trained on is in one part anyhow.
+    """
+    group = [row for row in made.largest_group if row.source not in train_only]
+    rows = sum(row.source not in train_only for part in made.parts.values() for row in part)
     if len(group) > LARGE_GROUP * rows:
+        asked, told = (
+            one_line(text)[:SHOWN] for text in (group[0].prompt_text, group[0].completion_text)
+        )
         yield (
-            f"{len(group)} of {rows} rows are near-duplicates of each other or of one group, and "
-            f"go to one part together, such as: {group[0].prompt_text[:60]!r}"
+            f"{len(group):,} of {rows:,} rows share a prompt, an answer or a group, or nearly so, "
+            f'and stay together in one part, such as "{asked}" with "{told}"'
         )
 
 

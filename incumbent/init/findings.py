@@ -1,7 +1,7 @@
 """What is found in somebody's rows: parts, lengths, slices, and what became of each record."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from curation.cleaning.long_rows import fit
 from curation.cleaning.sifting import clean, sifted, with_personal_data
 from curation.cleaning.token_lengths import TokenLengths
 from curation.collect import collect
-from curation.curate import LARGE_GROUP, Curated
+from curation.curate import Curated, said_of_group
 from curation.curation_settings import CurateParams, FileSource
 from incumbent.init.english import language_notes
 from incumbent.init.even_parts import evenly_split, own_rows
@@ -24,7 +24,6 @@ from project.contacts import Contacts
 from project.errors import InputError
 from project.model_pins import BaseChoice, context_window
 from project.records.data import Row, Split, TokenCount, counted
-from project.untrusted_input import one_line
 
 SHOWN = 50  # characters
 REHEARSED = FileSource(kind="file", path=Path("datasets/sources/rehearsal.jsonl"))
@@ -94,7 +93,7 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
         personal=tuple(personal),
         conflicts=tuple(map(len, conflicting(kept))),
         lengths={part: lengths.count(rows) for part, rows in made.parts.items()},
-        notes=(*language_notes(kept, base), *group_notes(made, kept)),
+        notes=(*language_notes(kept, base), *said_of_group(made, params.train_only)),
     )
 
 
@@ -106,19 +105,6 @@ def longest_here(base: BaseChoice, length: int) -> int:
         return longest_trained(base, length)
     except InputError:
         return length
-
-
-def group_notes(made: Curated, kept: Sequence[Row]) -> Iterator[str]:
-    """A large group goes to one part as a whole, and teaches or examines little."""
-    group = [row for row in made.largest_group if row.source != REHEARSED.path.name]
-    if len(group) > LARGE_GROUP * len(kept):
-        asked, told = (
-            one_line(text)[:SHOWN] for text in (group[0].prompt_text, group[0].completion_text)
-        )
-        yield (
-            f"{len(group):,} of {len(kept):,} rows share a prompt, an answer or a group, or nearly "
-            f'so, and stay together in one part, such as "{asked}" with "{told}"'
-        )
 
 
 def split(rows: Sequence[Row], unfit: Mapping[str, str]) -> tuple[CurateParams, Curated]:

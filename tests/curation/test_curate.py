@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from curation.cleaning.sifting import clean, corrected, unrepeated
+from curation.curate import curate, said_of_group
 from curation.curation_settings import CurateParams
 from curation.splitting.lots import draw, lot, side, split, thinned
 from project.near_duplicates import near_duplicate_groups
@@ -133,3 +134,16 @@ def test_corrections_come_first_so_that_no_limit_cuts_them_off() -> None:
     new = row("new", group="g").model_copy(update={"source": "corrections.jsonl"})
     rows = [*(row(f"q{i}", group="g") for i in range(9)), new]
     assert list(thinned(rows, params)) == [new]
+
+
+def test_a_group_of_more_than_a_fifth_of_the_rows_is_told_whatever_is_rehearsed() -> None:
+    alike = [row(f"other {i}", "one and the same long answer") for i in range(30)]
+    rehearsed = [
+        one.model_copy(update={"source": "rehearsal.jsonl"})
+        for one in (row(f"rehearsed question {i}", f"so it is {i}") for i in range(200))
+    ]
+    params = CurateParams(train_only=("rehearsal.jsonl",))
+    made = curate([*many(70), *alike, *rehearsed], {}, params)
+    (said,) = said_of_group(made, params.train_only)
+    assert said.startswith("30 of 100 rows share a prompt, an answer or a group")
+    assert list(said_of_group(curate(many(100), {}, params), ())) == []
