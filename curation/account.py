@@ -13,7 +13,7 @@ from project.records.data import Origin, Row, Split, counted
 # Why a row is in no part; each reads well behind a number.
 TOO_LONG = "longer than base.max_length"
 PERSONAL = "with what seems to be personal data"
-CORRECTED = "replaced by a correction"
+CORRECTED = "replaced by a row for training only"
 REPEATED = "repeats"
 CONFLICT = "other answers to the same prompt"
 SURPLUS = "surplus near-duplicates"

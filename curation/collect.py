@@ -68,6 +68,7 @@ def read_source(source: Source) -> Iterator[Read]:
 
 def said_of(collected: Collected) -> str:
     """In one line: how many rows, and why some records gave none."""
+    records = len({(origin.file, origin.line) for origin in collected.origins})
     lost = Counter(origin.why for origin in collected.origins if origin.why)
     whys = "".join(f", {count} {why}" for why, count in lost.most_common())
-    return f"{len(collected.rows):,} rows of {len(collected.origins):,} records{whys}"
+    return f"{len(collected.rows):,} rows of {records:,} records{whys}"
