@@ -22,11 +22,6 @@ def project_files() -> dict[str, Path]:
     return {path_in_project(file): file for file in FOLDER.rglob("*") if file.is_file()}
 
 
-def project_file(name: str) -> Path:
-    """Where the file lies that has this path in a project. Raises KeyError for one that is none."""
-    return project_files()[name]
-
-
 def path_in_project(file: Path) -> str:
     return file.relative_to(FOLDER).with_name(RENAMED.get(file.name, file.name)).as_posix()
 

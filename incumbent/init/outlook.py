@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from evaluation.decision.policy import Policy
 from incumbent.planning.cost.base_shape import shape_of
+from incumbent.planning.cost.gpus import GB
 from incumbent.planning.cost.setup import Setup
 from incumbent.planning.cost.this_machine import this_machine
 from incumbent.planning.lighter import trains
@@ -16,7 +17,6 @@ from project.model_pins import BaseChoice
 from project.records.data import Split, TokenCount
 from project.settings import load
 
-GB = 1e9
 LEAST = 64  # tokens: where not even these can be trained, the plan says so
 HOUR = 60  # minutes
 EFFECT = 0.03  # a gain that users would notice, for what a set can show

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.project_files import EMPTY, copy_project, project_file, project_files
+from incumbent.project_files import EMPTY, copy_project, project_files
 from project.errors import InputError
 from tests.conftest import ROOT
 
@@ -47,14 +47,14 @@ def test_what_is_there_already_stays_and_nothing_is_written() -> None:
 
 
 def test_a_file_is_found_by_its_path_in_a_project() -> None:
-    assert project_file(".gitignore").read_bytes() == (ROOT / ".gitignore").read_bytes()
+    assert project_files()[".gitignore"].read_bytes() == (ROOT / ".gitignore").read_bytes()
     with pytest.raises(KeyError):
-        project_file("dvc.lock")
+        project_files()["dvc.lock"]
 
 
 @pytest.mark.parametrize("name", sorted(project_files()))
 def test_in_the_repository_each_is_a_link_to_the_file_it_stands_for(name: str) -> None:
-    link = project_file(name)
+    link = project_files()[name]
     assert link.is_symlink()
     assert not link.readlink().is_absolute()
     assert link.resolve() == (ROOT / name).resolve()
