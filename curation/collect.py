@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from curation.curation_settings import CollectParams, FileSource, Source
 from curation.sources.python_api import read_package
+from curation.sources.reading import Read
 from curation.sources.row_formats import numbered_rows
-from curation.sources.table_rows import Read, read_file
+from curation.sources.table_rows import read_file
 from project.errors import InputError
 from project.files import staged_folder
 from project.paths import ORIGINS, RAW
@@ -38,7 +39,7 @@ def collect(sources: Iterable[Source]) -> Collected:
     for source in sources:
         for origin, row in read_source(source):
             found.origins.append(origin)
-            if row is None:
+            if not isinstance(row, Row):
                 continue
             first = found.rows.setdefault(row.id, row)
             where = origins.setdefault(row.id, origin)

@@ -4,11 +4,12 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from curation.curation_settings import Columns, FileSource
 from curation.sources.chats.chat_shapes import conversation
 from curation.sources.chats.turns import pairs
+from curation.sources.reading import Read
 from curation.sources.row_formats import complete, turn
 from curation.sources.tables.column_names import find_column
 from curation.sources.tables.read_table import read_tables
@@ -28,13 +29,6 @@ PLACEHOLDERS = frozenset({"null", "n/a", "#n/a", "nan", "<no output>", "<nooutpu
 
 
 SOURCES = Path("datasets/sources")
-
-
-class Read(NamedTuple):
-    """A record, and the row that was made of it, if one was."""
-
-    origin: Origin
-    row: Row | None = None
 
 
 def read_file(source: FileSource, columns: Columns) -> Iterator[Read]:

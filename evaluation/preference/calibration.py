@@ -10,19 +10,11 @@ from evaluation.preference.comparison import Comparison, Judge, Judgement
 from project.canonical import digest_json
 from project.errors import InputError
 from project.records.ballots import Ballot
-from project.records.record import Record
+from project.records.preferences import PreferencePair
 from project.records.scores import BALLOTS, Calibration
 
 LIKE_LENGTH = 0.15  # two answers are of like length when they differ by less than this share
 TIE = "tie"
-
-
-class PreferencePair(Record):
-    """Two answers to a prompt, of which one is known to be the better."""
-
-    prompt: str
-    chosen: str
-    rejected: str
 
 
 @dataclass(frozen=True)

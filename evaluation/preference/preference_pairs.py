@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from evaluation.preference.calibration import PreferencePair
 from project.errors import InputError
 from project.paths import rows_of
 from project.records.data import Row, Split
+from project.records.preferences import PreferencePair
 
 PREFERENCES = Path("datasets/preferences")  # *.jsonl, each line a Pair
 

@@ -18,11 +18,11 @@ from transformers import (
 from trl import RewardConfig, RewardTrainer
 
 from evaluation.evaluation_settings import Lora, RewardParams
-from evaluation.preference.calibration import PreferencePair
 from evaluation.preference.reward_model import exchange, separator_of
 from project.libraries import mix_precision
 from project.progress import progress
 from project.records.adapters import Precision
+from project.records.preferences import PreferencePair
 
 
 def train_reward(

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from evaluation.preference.calibration import PreferencePair
 from evaluation.report.report_data import Example
 from project.records.data import Message
+from project.records.preferences import PreferencePair
 from project.records.record import Record
 
 

@@ -24,6 +24,9 @@ class Row(Record):
     slices: dict[str, str] = Field(default={})
     group: str
     source: str
+    annotator: Annotated[str | None, LATER] = None  # who wrote the answer, as the source names them
+    context: Annotated[str | None, LATER] = None  # a text that holds what the answer may say
+    synthetic: Annotated[str | None, LATER] = None  # the model that wrote it, if no person did
 
     @classmethod
     def of(cls, prompt: str, completion: str, *, group: str, source: str, **slices: str) -> Self:
@@ -49,12 +52,24 @@ class Row(Record):
         return f"row {self.id} ({self.source}): {self.completion_text[:60]}"
 
 
+class Document(Record):
+    """A text to adapt a model to its domain with: it asks and answers nothing."""
+
+    id: str = Field(min_length=1)
+    text: str = Field(min_length=1)
+    source: str
+
+    @classmethod
+    def of(cls, text: str, *, source: str) -> Self:
+        return cls(id=digest_json([source, text])[:16], text=text, source=source)
+
+
 class Origin(Record):
     """A record of a source, and the row that was made of it, or why there is none."""
 
     file: str  # its name below datasets/sources; of a package, its name
     line: int  # on which it begins; of what has no lines, its number
-    row: str | None = None  # the row's id
+    row: str | None = None  # its id: of a row, a preference pair, a rated answer or a document
     why: str | None = None
 
 

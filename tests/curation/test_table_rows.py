@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from curation.curation_settings import Columns
-from curation.sources.table_rows import Read, rows_of_table
+from curation.sources.reading import Read
+from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.read_table import read_table
 from project.errors import InputError
 from project.records.data import Row
@@ -22,7 +23,7 @@ def read(records: object, **columns: Any) -> list[Read]:
 
 
 def rows(records: object, **columns: Any) -> list[Row]:
-    return [found.row for found in read(records, **columns) if found.row]
+    return [found.made for found in read(records, **columns) if found.made]
 
 
 def test_prompt_and_completion_are_the_columns_that_were_named() -> None:
@@ -56,7 +57,7 @@ def test_a_number_is_a_text_and_a_list_is_none() -> None:
     records = [{"q": "how many?", "a": 3}, {"q": "which?", "a": ["x"]}]
     found = read(records, **PAIR)
     assert [one.origin.why for one in found] == [None, "with a value that is no text"]
-    assert found[0].row and found[0].row.completion_text == "3"
+    assert found[0].made and found[0].made.completion_text == "3"
 
 
 def test_objects_and_lists_are_learnt_as_json_where_the_settings_say_so() -> None:
@@ -68,7 +69,7 @@ def test_objects_and_lists_are_learnt_as_json_where_the_settings_say_so() -> Non
 @pytest.mark.parametrize("nothing", ["", " ", None, "NULL", "n/a", "N/A", "nan", "<No Output>"])
 def test_a_placeholder_is_no_answer(nothing: str | None) -> None:
     (found,) = read([{"q": "one?", "a": nothing}], **PAIR)
-    assert (found.row, found.origin.why) == (None, "without an answer")
+    assert (found.made, found.origin.why) == (None, "without an answer")
 
 
 def chat(*turns: str) -> list[dict[str, str]]:
@@ -91,7 +92,7 @@ def test_every_answer_can_be_a_row_and_a_conversation_is_never_split() -> None:
 
 def test_conversations_on_one_line_are_not_one_group() -> None:
     one, two = read([{"m": chat("a?", "A")}, {"m": chat("b?", "B")}], messages="m")
-    assert one.row and two.row and one.row.group != two.row.group
+    assert one.made and two.made and one.made.group != two.made.group
     assert (one.origin.line, two.origin.line) == (1, 2)
 
 
@@ -103,14 +104,14 @@ def test_files_of_one_name_in_two_folders_are_two() -> None:
         path.write_text(json.dumps([{"m": chat(f"is it {folder}?", "yes")}]))
         found += list(rows_of_table(read_table(path), Columns(messages="m")))
     assert [one.origin.file for one in found] == ["north/chats.json", "south/chats.json"]
-    assert [one.row and one.row.source for one in found] == ["north/chats.json", "south/chats.json"]
-    assert len({one.row.group for one in found if one.row}) == 2
+    assert [one.made and one.made.source for one in found] == ["north/chats.json", "south/chats.json"]
+    assert len({one.made.group for one in found if one.made}) == 2
 
 
 def test_a_conversation_that_cannot_be_read_says_why() -> None:
     records = [{"m": chat("only a question")}, {"m": [{"role": "tool", "content": "x"}]}]
     found = read(records, messages="m")
-    assert [one.row for one in found] == [None, None]
+    assert [one.made for one in found] == [None, None]
     assert found[0].origin.why == "no row of a conversation: nobody answers"
     assert found[1].origin.why and found[1].origin.why.startswith("no conversation: a turn of a")
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from evaluation.preference.calibration import (
-    PreferencePair,
     calibrate,
     calibrate_reviewers,
     comparison_of,
@@ -15,6 +14,7 @@ from evaluation.preference.calibration import (
 from evaluation.preference.comparison import Comparison, Judgement
 from project.errors import InputError
 from project.records.ballots import Ballot
+from project.records.preferences import PreferencePair
 from project.records.scores import Calibration
 
 

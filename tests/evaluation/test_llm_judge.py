@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.evaluation_settings import JudgeParams, PreferenceParams
-from evaluation.preference.calibration import PreferencePair, calibrate
+from evaluation.preference.calibration import calibrate
 from evaluation.preference.comparison import Comparison, Judgement
 from evaluation.preference.llm_judge import LlmJudge, question, verdict
 from project.errors import IncumbentError, InputError
+from project.records.preferences import PreferencePair
 from project.settings import load
 from tests.judge_server import FENCED, Asked, Behaviour, Reply, judge_server
 

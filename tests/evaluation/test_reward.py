@@ -10,7 +10,6 @@ import yaml
 
 from evaluation import reward
 from evaluation.evaluation_settings import Lora, PreferenceParams, RewardParams
-from evaluation.preference.calibration import PreferencePair
 from evaluation.preference.comparison import Comparison
 from evaluation.preference.preference_pairs import allowed, other_answer, pairs, part, read_pairs
 from evaluation.preference.preference_sources import judge_of
@@ -19,6 +18,7 @@ from project.errors import InputError
 from project.model_pins import ModelChoice, embedded_base, locate, pin
 from project.paths import BASE, CALIBRATION, NUMERICS, REWARD, rows_of
 from project.records.data import Row, Split
+from project.records.preferences import PreferencePair
 from project.records.record import write_records
 from project.records.scores import Calibration
 from project.settings import load
