@@ -18,6 +18,7 @@ REPEATED = "repeats"
 CONFLICT = "other answers to the same prompt"
 SURPLUS = "surplus near-duplicates"
 RETIRED = "that left with a rotation"
+NEAR_FROZEN = "near-duplicates of frozen items"
 SPARE = "spare: the part has its number of rows"
 WAITS = "that wait: accepted_share allows no more of them"
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from curation.account import (
     PERSONAL,
@@ -21,7 +21,8 @@ from curation.cleaning.sifting import clean, reasons, sifted, with_personal_data
 from curation.cleaning.token_lengths import TokenLengths
 from curation.curation_settings import CurateParams
 from curation.splitting.accepted_rows import NOTHING, Placed, acceptances, extended, place
-from curation.splitting.eval_sets import Changes, read_changes, retired_ids
+from curation.splitting.eval_sets import Changes, frozen_ids, read_changes, retired_ids
+from curation.splitting.frozen_items import said_of_frozen, standing, untied
 from curation.splitting.lots import draw, largest, side, split, thinned
 from project.errors import InputError
 from project.files import staged_folder
@@ -46,6 +47,7 @@ class Curated:
     left_out: dict[str, str]  # by the row's id
     accepted: list[Placed]
     largest_group: list[Row]  # of near-duplicates, before surplus ones are left out
+    gone: Mapping[Split, int] = field(default_factory=dict)  # frozen items that no source holds
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,11 @@ def main() -> None:
     SeenItems(items=tuple(seen)).write(SEEN)
     account = account_of(Origin.read_lines(ORIGINS), inputs.raw, made.parts, made.left_out)
     write_account(account)
-    for line in (*said_of_cut(inputs.fitted), *said_of_group(made, params.train_only)):
+    for line in (
+        *said_of_cut(inputs.fitted),
+        *said_of_group(made, params.train_only),
+        *said_of_frozen(made.gone),
+    ):
         print(f"warning: {line}")
     for line in said_of_accepted(made, seen):
         print(line)
@@ -89,8 +95,10 @@ def read_inputs(params: CurateParams) -> Inputs:
     return Inputs(raw, fitted, unfit, lengths)
 
 
-def curated(inputs: Inputs, changes: Changes, params: CurateParams) -> Curated:
-    return curate(inputs.fitted.rows, changes, params, inputs.unfit)
+def curated(
+    inputs: Inputs, changes: Changes, params: CurateParams, growing: Split | None = None
+) -> Curated:
+    return curate(inputs.fitted.rows, changes, params, inputs.unfit, growing)
 
 
 def curate(
@@ -98,33 +106,53 @@ def curate(
     changes: Changes,
     params: CurateParams,
     unfit: Mapping[str, str] = NOTHING,
+    growing: Split | None = None,
 ) -> Curated:
     """Split the rows that nobody had to accept, as if there were no others; then add the accepted.
 
-    Rows whose ids are in unfit go nowhere, for its reason. Pure: the same rows, changes and
-    settings give the same parts. Raises InputError where rows and changes do not agree.
+    Rows whose ids are in unfit go nowhere, for its reason. Frozen items stay; `growing` is a part
+    that takes further ones all the same. Pure: the same rows, changes and settings give the same
+    parts. Raises InputError where rows and changes do not agree.
     """
     rows = list(map(clean, raw))
     base = [row for row in rows if row.source not in params.accepted]
-    distinct, left_out = sifted(base, params, unfit)
-    lots, grouped = draw(distinct, near_duplicate_groups(distinct, params.similarity), params)
     accepted = [row for row in rows if row.source in params.accepted]
     batches = acceptances(accepted, changes, elsewhere={row.id for row in base})
-    sides = [(row, side(lots[row.group], params)) for row in grouped]
+    stands = standing(base, frozen_ids(changes), params, unfit)
+    distinct, left_out = sifted(stands.free, params, unfit)
+    lots, items, grouped = families(stands.items, distinct, params)
+    free, tied = untied(grouped, items)
+    sides = [*items, *((row, side(lots[row.group], params)) for row in free)]
     placed = place(sides, batches, params, unfit)
-    families = [*grouped, *(one.row for one in placed)]
-    kept = list(thinned(grouped, params))
-    there = unretired(kept, families, changes)
-    parts = split(there, lots, params)
+    every = [*items_of(sides), *(one.row for one in placed)]
+    kept = list(thinned(free, params))
+    there = unretired(kept, every, changes)
+    parts = split(there, lots, params, items, closed=stands.closed - {growing})
     dealt = [row for rows in parts.values() for row in rows]
-    left_out |= reasons((SURPLUS, grouped, kept), (RETIRED, kept, there), (SPARE, there, dealt))
+    left_out |= stands.left_out | tied
+    left_out |= reasons((SURPLUS, free, kept), (RETIRED, kept, there), (SPARE, there, dealt))
     for part, own in parts.items():
         new = [one.row for one in placed if one.part is part]
-        staying = unretired(new, families, changes)
+        staying = unretired(new, every, changes)
         parts[part] = extended(own, staying, part, params)
         left_out |= reasons((RETIRED, new, staying), (WAITS, staying, parts[part]))
     left_out |= {one.row.id: one.why for one in placed if one.part is None}
-    return Curated(parts, left_out, placed, largest(grouped))
+    return Curated(parts, left_out, placed, largest(grouped), stands.gone)
+
+
+def families(
+    items: Sequence[tuple[Row, Split]], rows: Sequence[Row], params: CurateParams
+) -> tuple[dict[str, float], list[tuple[Row, Split]], list[Row]]:
+    """The lots of all families; frozen items and other rows with their family as group."""
+    every = [*items_of(items), *rows]
+    lots, grouped = draw(every, near_duplicate_groups(every, params.similarity), params)
+    count = len(items)
+    held = [(row, part) for row, (_, part) in zip(grouped[:count], items, strict=True)]
+    return lots, held, grouped[count:]
+
+
+def items_of(sides: Iterable[tuple[Row, Split]]) -> list[Row]:
+    return [row for row, _ in sides]
 
 
 def write_curated(parts: Mapping[Split, Sequence[Row]], counts: Sequence[TokenCount]) -> None:

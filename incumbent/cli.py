@@ -349,12 +349,16 @@ def rotate_eval(
     part: Annotated[
         Literal["sealed", "dev"], typer.Option(help="Whose items leave, for rows never used.")
     ] = "sealed",
+    grow: Annotated[
+        bool, typer.Option("--grow", help="No item leaves: rows that wait come in beside them.")
+    ] = False,
 ) -> None:
     """Let all items of an eval set leave, and take rows that were never items in their place."""
+    from incumbent.verbs.rotate_eval import grow_eval
     from incumbent.verbs.rotate_eval import rotate_eval as rotate
     from project.records.data import Split
 
-    rotate(Split(part), reason)
+    (grow_eval if grow else rotate)(Split(part), reason)
 
 
 @data.command("waive")

@@ -17,6 +17,8 @@ EVAL_SETS = Path("datasets/eval_sets.jsonl")  # a change a line, oldest first; g
 
 Words = Annotated[str, Field(pattern=r"\S")]
 Ids = Annotated[tuple[str, ...], Field(min_length=1)]
+EvalPart = Literal[Split.DEV, Split.SEALED]
+EVAL_PARTS: tuple[EvalPart, ...] = (Split.DEV, Split.SEALED)
 
 
 class Extension(Record):
@@ -40,16 +42,33 @@ class Rotation(Record):
     at: Annotated[str, AfterValidator(moment)]
     by: Words
     reason: Words
-    part: Literal[Split.DEV, Split.SEALED]
+    part: EvalPart
     rows: Ids
 
     def __str__(self) -> str:
         return f"{self.at}: {self.by} let {len(self.rows)} {self.part} items leave: {self.reason}"
 
 
-Change = Annotated[Extension | Rotation, Field(discriminator="change")]
-CHANGE: TypeAdapter[Extension | Rotation] = TypeAdapter(Change)
-Changes = dict[int, Extension | Rotation]  # by the line that each stands on
+class Freeze(Record):
+    """The items of one part stay, whatever the sources gain, until somebody rotates them.
+
+    The first look at a set freezes it; a later freeze of the same part is its next version.
+    """
+
+    change: Literal["freeze"] = "freeze"
+    at: Annotated[str, AfterValidator(moment)]
+    by: Words
+    reason: Words
+    part: EvalPart
+    rows: Ids  # none of an accepted source: those have places that stay
+
+    def __str__(self) -> str:
+        return f"{self.at}: {self.part} is frozen at {len(self.rows)} items: {self.reason}"
+
+
+AnyChange = Extension | Rotation | Freeze
+CHANGE: TypeAdapter[AnyChange] = TypeAdapter(Annotated[AnyChange, Field(discriminator="change")])
+Changes = dict[int, AnyChange]  # by the line that each stands on
 
 
 def read_changes(path: Path = EVAL_SETS) -> Changes:
@@ -61,7 +80,7 @@ def read_changes(path: Path = EVAL_SETS) -> Changes:
     return {n: parse(line, path, n) for n, line in enumerate(lines, start=1) if line.strip()}
 
 
-def parse(line: bytes, path: Path, number: int) -> Extension | Rotation:
+def parse(line: bytes, path: Path, number: int) -> AnyChange:
     try:
         return CHANGE.validate_json(line)
     except ValidationError as error:
@@ -78,7 +97,7 @@ def changing() -> Iterator[None]:
         yield
 
 
-def append_change(change: Extension | Rotation, path: Path = EVAL_SETS) -> None:
+def append_change(change: AnyChange, path: Path = EVAL_SETS) -> None:
     """Add a change behind the others, whole or not at all; for whoever is `changing` the record.
 
     Raises InputError as read_changes.
@@ -99,5 +118,16 @@ def retired_ids(changes: Changes) -> set[str]:
     return ids_of(change for change in changes.values() if isinstance(change, Rotation))
 
 
-def ids_of(changes: Iterable[Extension | Rotation]) -> set[str]:
+def ids_of(changes: Iterable[AnyChange]) -> set[str]:
     return {row for change in changes for row in change.rows}
+
+
+def frozen_ids(changes: Changes) -> dict[Split, tuple[str, ...]]:
+    """The items that each part is frozen at, if it is: its newest freeze since it was rotated."""
+    found: dict[Split, tuple[str, ...]] = {}
+    for change in changes.values():
+        if isinstance(change, Freeze):
+            found[change.part] = change.rows
+        elif isinstance(change, Rotation):
+            found.pop(change.part, None)
+    return found

@@ -3,7 +3,7 @@ dealt by them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from curation.curation_settings import CurateParams
 from project.canonical import digest_json
@@ -42,25 +42,42 @@ def draw(
 def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:
     """Pass on at most max_per_group rows of a group: those for training only, then by lots."""
     taken: Counter[str] = Counter()
-
-    def rank(row: Row) -> tuple[bool, float]:
-        return row.source not in params.train_only, lot(params.seed, row.id)
-
-    for row in sorted(rows, key=rank):
+    for row in ordered(rows, params):
         taken[row.group] += 1
         if params.max_per_group is None or taken[row.group] <= params.max_per_group:
             yield row
 
 
+def ordered(rows: Iterable[Row], params: CurateParams) -> list[Row]:
+    """Rows for training only, then the others by their lots."""
+    return sorted(
+        rows, key=lambda row: (row.source not in params.train_only, lot(params.seed, row.id))
+    )
+
+
 def split(
-    rows: Iterable[Row], lots: Mapping[str, float], params: CurateParams
+    rows: Iterable[Row],
+    lots: Mapping[str, float],
+    params: CurateParams,
+    items: Iterable[tuple[Row, Split]] = (),
+    closed: Collection[Split] = (),
 ) -> dict[Split, list[Row]]:
-    """Deal whole groups by their lots, then take the asked number of rows of each part."""
-    parts: dict[Split, list[Row]] = {part: [] for part in Split}
+    """Deal whole groups by their lots, then take the asked number of rows of each part.
+
+    Frozen items come first, and are all taken; a closed part takes no others.
+    """
+    held = list(items)
+    parts = {p: ordered((row for row, own in held if own is p), params) for p in Split}
+    least = {part: len(own) for part, own in parts.items()}
     for row in rows:
-        parts[side(lots[row.group], params)].append(row)
+        part = side(lots[row.group], params)
+        if part not in closed:
+            parts[part].append(row)
     limits = {Split.TRAIN: params.train, Split.DEV: params.dev, Split.SEALED: params.sealed}
-    return {part: chosen[: limits[part]] for part, chosen in parts.items()}
+    return {
+        part: chosen[: max(least[part], limits[part] or len(chosen))]
+        for part, chosen in parts.items()
+    }
 
 
 def largest(rows: Sequence[Row]) -> list[Row]:

@@ -1,23 +1,28 @@
-"""`incumbent data rotate-eval`: let the items of dev or sealed leave, by a person's hand."""
+"""`incumbent data rotate-eval`: what dev and sealed hold, changed by a person alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from curation.curate import curated, read_inputs
 from curation.curation_settings import CurateParams
 from curation.splitting.eval_sets import (
+    EVAL_PARTS,
     EVAL_SETS,
+    EvalPart,
+    Freeze,
     Rotation,
     append_change,
     changing,
+    frozen_ids,
     read_changes,
     retired_ids,
 )
 from incumbent.output import console
 from project.errors import InputError
 from project.paths import rows_of
-from project.records.data import Row, Split
+from project.records.data import Row, Split, counted
 from project.settings import load
 from project.times import stamp
+from registry.reader import RegistryReader
 from registry.store import Registry
 
 
@@ -43,6 +48,61 @@ def rotate_eval(part: Split, reason: str) -> None:
     console.print(f"the next `dvc repro` takes {fresh} rows in their place that were never items")
 
 
+def grow_eval(part: Split, reason: str) -> None:
+    """Record the next version of a frozen part: its items, and rows of its side that wait.
+
+    Raises InputError where it is not frozen, no rows wait, or for want of a reason, and
+    IncumbentError for an actor who may not promote.
+    """
+    if part is Split.TRAIN or not reason.strip():
+        raise InputError("dev or sealed can grow, and it needs a --reason")
+    with Registry.here() as registry, changing():
+        registry.roles.require("promote", registry.actor)
+        params, changes = load(CurateParams), read_changes()
+        if part not in frozen_ids(changes):
+            raise InputError(
+                f"{part} is not frozen yet: its shares and limits in params.yaml count",
+                file=EVAL_SETS,
+            )
+        made = curated(read_inputs(params), changes, params, growing=part)
+        rows = tuple(row.id for row in unaccepted(made.parts[part], params))
+        if new := set(rows).difference(frozen_ids(changes)[part]):
+            append_change(freeze_of(registry, part, rows, reason))
+    if not new:
+        raise InputError(
+            f"no row waits on the side of {part}, or curation.curate.{part} of params.yaml allows "
+            "no more items"
+        )
+    more = f"{counted(len(new), 'item')} more in {part}, {len(rows):,} in all"
+    console.print(f"{more}: the next `dvc repro` takes them")
+
+
+def freeze(registry: RegistryReader) -> tuple[Split, ...]:
+    """Record that the items of dev and sealed stay, where they are not frozen; which ones were."""
+    params = load(CurateParams)
+    with changing():
+        there = frozen_ids(read_changes())
+        rows = {
+            part: [row.id for row in unaccepted(Row.read_lines(rows_of(part)), params)]
+            for part in EVAL_PARTS
+            if part not in there
+        }
+        parts = tuple(part for part, own in rows.items() if own)
+        for part in parts:
+            append_change(freeze_of(registry, part, rows[part], "the first look at its items"))
+    return parts
+
+
+def freeze_of(registry: RegistryReader, part: EvalPart, rows: Iterable[str], reason: str) -> Freeze:
+    at, by = stamp(registry.clock()), registry.actor
+    return Freeze(at=at, by=by, reason=reason, part=part, rows=tuple(rows))
+
+
+def unaccepted(rows: Iterable[Row], params: CurateParams) -> list[Row]:
+    """Rows that nobody had to accept: accepted ones have places that stay."""
+    return [row for row in rows if row.source not in params.accepted]
+
+
 def present_items(part: Split) -> tuple[Row, ...]:
     """What is in a part now. Raises InputError where that is nothing, or left already."""
     path = rows_of(part)
@@ -61,9 +121,7 @@ def items_after(rotation: Rotation, present: Sequence[Row]) -> int:
     params, changes = load(CurateParams), read_changes()
     changes |= {max(changes, default=0) + 1: rotation}
     after = curated(read_inputs(params), changes, params).parts[rotation.part]
-    needed, there = (
-        sum(r.source not in params.accepted for r in rows) for rows in (present, after)
-    )
+    needed, there = (len(unaccepted(rows, params)) for rows in (present, after))
     if there < needed:
         raise InputError(
             f"only {there} unused rows are there for the {needed} items of {rotation.part} that "

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curation.splitting.eval_sets import EVAL_SETS
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
@@ -17,6 +18,7 @@ from evaluation.score import pins as pins_of
 from evaluation.sealed_look import SealedItems, SealedLook, refuse_trained, with_votes
 from incumbent.comparison_table import print_arrow_note, print_measured, print_verdict
 from incumbent.output import EXIT_CODES, console, print_json
+from incumbent.verbs.rotate_eval import freeze
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.files import home, write_bytes
@@ -58,6 +60,7 @@ class Outcome:
     is_champion: bool
     fallen: bool  # rolled back, and nothing has brought it back
     promoted: bool
+    frozen: tuple[Split, ...]  # eval sets whose items stay from now on
 
     @property
     def page(self) -> Path:
@@ -117,6 +120,7 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
     rows = sealed.trained_today if new else None  # of a known version they are kept already
     version = registry.submit(adapter, ADAPTER_FILES, reason, dataset, gate, trained_on=rows)
     decided = decide(registry, version, dev, policy, sealed)
+    frozen = freeze(registry) if rests_on(decided.decision, sealed) else ()
     is_champion = registry.is_champion(adapter.files)
     fallen = registry.rolled_back(version.number)
     barred = fallen or registry.newest_event(version.number, "reject")
@@ -131,7 +135,14 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
         is_champion=is_champion,
         fallen=fallen,
         promoted=promoted,
+        frozen=frozen,
     )
+
+
+def rests_on(decision: Decision, sealed: SealedItems) -> bool:
+    """Whether the sealed items of now were looked at for a decision."""
+    pins = decision.pins if decision.opening is not None else None
+    return pins is not None and pins.eval_set == sealed.set.items.digest
 
 
 def refuse_stale(evidence: Evidence, policy: Policy, adapter: Adapter, opponent: Opponent) -> None:
@@ -296,6 +307,12 @@ def print_outcome(outcome: Outcome) -> None:
         console.print(f"{version.label} is the champion now")
     elif decision.verdict is Verdict.PROMOTE:
         console.print(f"to make it the champion: incumbent promote {version.number}")
+    if outcome.frozen:
+        console.print(
+            f"the items of {' and '.join(outcome.frozen)} stay from now on, whatever the sources "
+            f"gain: commit {EVAL_SETS}",
+            soft_wrap=True,
+        )
     if outcome.moved:
         console.print(outcome.moved, soft_wrap=True)
     if outcome.sheet.exists():

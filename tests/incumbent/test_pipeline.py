@@ -61,6 +61,7 @@ class Project:
             if (ROOT / name).is_file() and not name.startswith("tests/") and name != "dvc.lock":
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
+        (folder / "datasets" / "eval_sets.jsonl").write_text("")  # the items here are others
         for suite in (folder / "datasets" / "general").glob("*.jsonl"):
             suite.write_text("".join(suite.read_text().splitlines(keepends=True)[:4]))
         (folder / ".incumbent" / "models").mkdir(parents=True)

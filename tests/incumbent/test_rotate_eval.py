@@ -6,11 +6,13 @@ import pytest
 from typer.testing import CliRunner
 
 from curation.curate import main
-from curation.splitting.eval_sets import EVAL_SETS, Rotation, read_changes
+from curation.splitting.eval_sets import EVAL_SETS, Rotation, frozen_ids, read_changes
 from incumbent.cli import app
+from incumbent.verbs.rotate_eval import freeze
 from project.paths import CURATED, ORIGINS, RAW, rows_of
 from project.records.data import Origin, Row, Split
 from project.records.record import write_records
+from registry.store import Registry
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +78,30 @@ def test_twice_without_a_run_between_is_refused() -> None:
     rotated("--reason", "worn out")
     assert "its items left already: run `dvc repro` first" in rotated("--reason", "oh", code=2)
     assert len(read_changes()) == 1
+
+
+def test_a_frozen_set_grows_by_a_persons_word_and_no_item_of_it_leaves() -> None:
+    before = items(Split.SEALED)
+    assert "sealed is not frozen yet" in rotated("--grow", "--reason", "more", code=2)
+    with Registry.here() as registry:
+        assert freeze(registry) == (Split.DEV, Split.SEALED)
+        assert freeze(registry) == ()
+    assert "no row waits" in rotated("--grow", "--reason", "more", code=2)
+    Path("params.yaml").write_text("curation:\n  curate:\n    sealed: 30\n")
+    main()
+    assert items(Split.SEALED) == before
+    assert "10 items more in sealed, 30 in all" in rotated("--grow", "--reason", "more")
+    main()
+    assert before < items(Split.SEALED) and len(items(Split.SEALED)) == 30
+
+
+def test_after_a_rotation_the_fresh_items_are_frozen_by_the_next_look() -> None:
+    with Registry.here() as registry:
+        freeze(registry)
+        rotated("--reason", "worn out")
+        main()
+        assert freeze(registry) == (Split.SEALED,)
+    assert set(frozen_ids(read_changes())[Split.SEALED]) == items(Split.SEALED)
 
 
 def test_nothing_is_rotated_before_there_is_something() -> None:

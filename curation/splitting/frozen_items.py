@@ -1,0 +1,91 @@
+"""Items that stay though the sources grow: those that an eval set is frozen at."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from curation.account import NEAR_FROZEN, REPEATED
+from curation.curation_settings import CurateParams
+from curation.splitting.accepted_rows import Placed, neighbours, texts
+from project.records.data import Row, Split, counted
+
+Frozen = Mapping[Split, Sequence[str]]  # ids of items
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Frozen items as the sources hold them, and what that means for the other rows."""
+
+    items: list[tuple[Row, Split]]
+    free: list[Row]  # rows that are near no item
+    left_out: dict[str, str] = field(default_factory=dict)  # by id, why
+    gone: dict[Split, int] = field(default_factory=dict)  # items that are not there any more
+
+    @property
+    def closed(self) -> set[Split]:
+        """The parts that are frozen."""
+        return set(self.gone)
+
+
+def standing(
+    rows: Sequence[Row], frozen: Frozen, params: CurateParams, unfit: Collection[str] = ()
+) -> Standing:
+    """Hold the frozen items among the rows; a row that is a near-duplicate of one is left out.
+
+    So an item stays, whatever is added, and so does a training row that a new row would tie to an
+    item: the new row goes. An item of dev leaves for its correction, a row for training only;
+    an item of the sealed set does not.
+    """
+    part_of = {name: part for part, names in frozen.items() for name in names}
+    if not part_of:
+        return Standing([], list(rows))
+    there = [row for row in rows if row.id in part_of and row.id not in unfit]
+    others = [row for row in rows if row.id not in part_of and row.id not in unfit]
+    near = near_items(others, there, params.similarity)
+    corrected = {
+        item.id
+        for row in others
+        for item in near.get(row.id, ())
+        if row.source in params.train_only and part_of[item.id] is Split.DEV
+    }
+    held = [(row, part_of[row.id]) for row in there if row.id not in corrected]
+    left_out = {
+        row.id: REPEATED if texts(row) in map(texts, items) else NEAR_FROZEN
+        for row in others
+        if (items := [item for item in near.get(row.id, ()) if item.id not in corrected])
+    }
+    taken = left_out.keys() | {row.id for row, _ in held}
+    found = {row.id for row, _ in held} | corrected
+    gone = {part: len(set(names) - found) for part, names in frozen.items()}
+    return Standing(held, [row for row in rows if row.id not in taken], left_out, gone)
+
+
+def near_items(
+    rows: Sequence[Row], items: Sequence[Row], similarity: float
+) -> dict[str, list[Row]]:
+    """The items of which each row is a near-duplicate, by the row's id."""
+    own = [Placed(row, None, base=True) for row in items]
+    every = [Placed(row, None, base=True) for row in rows]
+    found: dict[str, list[Row]] = {}
+    for item, positions in zip(items, neighbours(own, every, similarity), strict=True):
+        for i in positions:
+            found.setdefault(rows[i].id, []).append(item)
+    return found
+
+
+def untied(
+    rows: Iterable[Row], items: Iterable[tuple[Row, Split]]
+) -> tuple[list[Row], dict[str, str]]:
+    """The rows that are of no item's family, though of none a near-duplicate, and why others go.
+
+    Rows and items have their family as group.
+    """
+    families = {item.group for item, _ in items}
+    every = list(rows)
+    tied = {row.id: NEAR_FROZEN for row in every if row.group in families}
+    return [row for row in every if row.id not in tied], tied
+
+
+def said_of_frozen(gone: Mapping[Split, int]) -> Iterator[str]:
+    for part, count in gone.items():
+        if count:
+            yield f"{counted(count, 'item')} of the frozen {part} set left the sources"

@@ -1,0 +1,151 @@
+"""Frozen items stay, whatever the sources gain; only a person lets them leave or adds to them."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curation.account import NEAR_FROZEN, REPEATED, SPARE
+from curation.curate import Curated, curate
+from curation.curation_settings import CurateParams
+from curation.splitting.eval_sets import Changes, Freeze, Rotation, frozen_ids
+from project.near_duplicates import near_duplicate_groups
+from project.records.data import Row, Split
+
+AT = "2026-03-01T00:00:00Z"
+PARAMS = CurateParams(dev=20, sealed=40, max_per_group=2, train_only=("corrections.jsonl",))
+TOPICS = ("loan", "card", "branch", "fee", "account")
+
+
+def row(i: int, source: str = "answers.jsonl") -> Row:
+    topic = TOPICS[i % len(TOPICS)]
+    prompt = f"what is {topic} {i} in town {i}a with plan {i}b at rate {i}c?"
+    return Row.of(prompt, f"it is {i}", group=f"g{i}", source=source)
+
+
+BASE = [row(i) for i in range(300)]
+BEFORE = curate(BASE, {}, PARAMS)
+
+
+def freeze(part: Split, rows: Sequence[Row]) -> Freeze:
+    names = tuple(one.id for one in rows)
+    return Freeze(at=AT, by="ann", reason="the first look", part=part, rows=names)
+
+
+FROZEN: Changes = {
+    1: freeze(Split.DEV, BEFORE.parts[Split.DEV]),
+    2: freeze(Split.SEALED, BEFORE.parts[Split.SEALED]),
+}
+SEALED, DEV, TRAIN = (BEFORE.parts[part] for part in (Split.SEALED, Split.DEV, Split.TRAIN))
+
+
+def ids(rows: Sequence[Row]) -> set[str]:
+    return {one.id for one in rows}
+
+
+def part(made: Curated, part: Split) -> set[str]:
+    return ids(made.parts[part])
+
+
+def asked_again(item: Row, answer: str, source: str = "more.jsonl") -> Row:
+    prompt = f"{item.prompt_text} please"
+    return Row.of(prompt, answer, group=f"again {item.id} {answer}", source=source)
+
+
+def test_without_new_rows_a_freeze_changes_nothing_but_what_the_spare_ones_wait_for() -> None:
+    made = curate(BASE, FROZEN, PARAMS)
+    assert made.parts == BEFORE.parts
+    assert made.left_out == BEFORE.left_out
+
+
+def test_new_rows_displace_items_of_a_limited_set_that_is_not_frozen() -> None:
+    """What a freeze is for."""
+    made = curate([*BASE, *(row(i) for i in range(300, 900))], {}, PARAMS)
+    assert not ids(SEALED) <= part(made, Split.SEALED)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    numbers=st.sets(st.integers(300, 1_000), max_size=200),
+    first=st.booleans(),
+    near=st.lists(st.integers(0, 39), max_size=5),
+)
+def test_items_stay_wherever_rows_are_added(
+    numbers: set[int], first: bool, near: list[int]
+) -> None:
+    new = [row(i) for i in numbers] + [asked_again(SEALED[i], f"new {i}") for i in set(near)]
+    made = curate([*new, *BASE] if first else [*BASE, *new], FROZEN, PARAMS)
+    assert part(made, Split.SEALED) == ids(SEALED)
+    assert part(made, Split.DEV) == ids(DEV)
+    assert ids(TRAIN) <= part(made, Split.TRAIN)
+    parts = [(one, name) for name, rows in made.parts.items() for one in rows]
+    families = near_duplicate_groups([one for one, _ in parts])
+    sides: dict[str, set[Split]] = {}
+    for family, (_, side) in zip(families, parts, strict=True):
+        sides.setdefault(family, set()).add(side)
+    assert all(len(found) == 1 for found in sides.values())
+
+
+def test_a_row_that_asks_what_an_item_asks_is_left_out_with_its_reason() -> None:
+    again, same = asked_again(SEALED[0], "something else"), SEALED[1]
+    same = same.model_copy(update={"id": "copy", "group": "copy", "source": "more.jsonl"})
+    made = curate([again, same, *BASE], FROZEN, PARAMS)
+    assert (made.left_out[again.id], made.left_out["copy"]) == (NEAR_FROZEN, REPEATED)
+
+
+def test_a_row_that_ties_a_training_row_to_an_item_goes_and_both_stay() -> None:
+    item = Row.of("how do I block my lost card today", "call us", group="a", source="s")
+    taught = Row.of(
+        "can somebody abroad open an account", "yes, at any branch", group="b", source="s"
+    )
+    bridge = Row.of(item.prompt_text, taught.completion_text, group="c", source="s")
+    frozen: Changes = {1: freeze(Split.SEALED, [item])}
+    mostly_trained = CurateParams(dev_share=0.01, sealed_share=0.01)
+    made = curate([item, taught, bridge], frozen, mostly_trained)
+    assert (part(made, Split.SEALED), part(made, Split.TRAIN)) == ({item.id}, {taught.id})
+    assert made.left_out == {bridge.id: NEAR_FROZEN}
+
+
+def test_other_limits_seeds_and_shares_are_for_the_next_version_of_a_set() -> None:
+    other = PARAMS.model_copy(update={"sealed": 5, "dev": None, "seed": 9, "sealed_share": 0.01})
+    made = curate(BASE, FROZEN, other)
+    assert (part(made, Split.SEALED), part(made, Split.DEV)) == (ids(SEALED), ids(DEV))
+
+
+def test_a_correction_takes_its_item_from_dev_and_none_from_sealed() -> None:
+    fixes = [
+        Row.of(item.prompt_text, "as it should be", group=item.group, source="corrections.jsonl")
+        for item in (DEV[0], SEALED[0])
+    ]
+    made = curate([*BASE, *fixes], FROZEN, PARAMS)
+    assert part(made, Split.DEV) == ids(DEV[1:])
+    assert part(made, Split.SEALED) == ids(SEALED)
+    assert fixes[0].id in part(made, Split.TRAIN)
+    assert made.left_out[fixes[1].id] == NEAR_FROZEN
+
+
+def test_an_item_that_is_unfit_or_gone_is_missed_and_nothing_takes_its_place() -> None:
+    without = [one for one in BASE if one.id != SEALED[0].id]
+    made = curate(without, FROZEN, PARAMS, {SEALED[1].id: "with what seems to be personal data"})
+    assert part(made, Split.SEALED) == ids(SEALED[2:])
+    assert made.gone == {Split.DEV: 0, Split.SEALED: 2}
+
+
+def test_rows_of_the_side_of_a_frozen_part_are_spare_until_it_grows() -> None:
+    more = [*BASE, *(row(i) for i in range(300, 600))]
+    made = curate(more, FROZEN, PARAMS)
+    spare = {name for name, why in made.left_out.items() if why == SPARE}
+    grown = curate(more, FROZEN, PARAMS.model_copy(update={"sealed": 60}), growing=Split.SEALED)
+    assert len(grown.parts[Split.SEALED]) == 60
+    assert ids(SEALED) <= part(grown, Split.SEALED) <= ids(SEALED) | spare
+    assert part(grown, Split.DEV) == ids(DEV)
+
+
+@pytest.mark.parametrize("last", [1, 2])
+def test_a_rotation_ends_a_freeze_and_the_newest_freeze_counts(last: int) -> None:
+    rotation = Rotation(at=AT, by="ann", reason="worn out", part=Split.SEALED, rows=("a",))
+    changes: Changes = {1: freeze(Split.SEALED, SEALED), 2: rotation}
+    assert frozen_ids(changes) == {}
+    changes[3] = freeze(Split.SEALED, SEALED[:last])
+    assert frozen_ids(changes) == {Split.SEALED: tuple(one.id for one in SEALED[:last])}
