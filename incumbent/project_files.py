@@ -13,8 +13,8 @@ FOLDER = Path(__file__).with_name("sample-project")
 SETTINGS = "params.yaml"
 # Under their own names, git and DVC would act on them inside the repository.
 RENAMED = {"pipeline.yaml": "dvc.yaml", "gitignore": ".gitignore", "dvcignore": ".dvcignore"}
-# A new project has accepted no rows, whatever the sample project has.
-EMPTY = ("datasets/eval_sets.jsonl", "datasets/sources/labelled.jsonl")
+# A new project has accepted and erased no rows, whatever the sample project has.
+EMPTY = ("datasets/eval_sets.jsonl", "datasets/erased.jsonl", "datasets/sources/labelled.jsonl")
 
 
 def project_files() -> dict[str, Path]:

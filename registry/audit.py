@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, func, select
 from project.canonical import digest_bytes
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
-from project.records.events import Event
+from project.records.events import Event, RowErasure
 from project.records.record import Digest
 from registry.alpha_ledger.looks_audit import changed_looks, unpaid_decisions
 from registry.state import State, fold
@@ -25,10 +25,11 @@ def problems(registry: Registry) -> Iterator[str]:
     with registry.engine.connect() as connection:
         broken = list(broken_links(stored(connection)))
         history = list(unchanged(stored(connection)))
+    gone = erased(history)
     yield from broken
     for family in registry.families():
         own = [event for event in history if event.family == family.family]
-        yield from problems_of(family, own)
+        yield from problems_of(family, own, gone)
     with registry.engine.connect() as connection:
         unlike = list(changed_looks(connection, history))
     yield from unlike
@@ -50,8 +51,8 @@ def unchanged(rows: Iterable[Row[Any]]) -> Iterator[Event]:
             yield event_of(row)
 
 
-def problems_of(registry: Registry, history: list[Event]) -> Iterator[str]:
-    """What does not hold in one family."""
+def problems_of(registry: Registry, history: list[Event], gone: set[Digest]) -> Iterator[str]:
+    """What does not hold in one family; `gone` are artifacts that nobody misses."""
     state = fold(history)
     if state.aliases != registry.aliases():
         yield (
@@ -61,7 +62,7 @@ def problems_of(registry: Registry, history: list[Event]) -> Iterator[str]:
     with registry.engine.connect() as connection:
         changed = list(changed_versions(connection, registry.family, state))
     yield from changed
-    yield from damaged_records(registry, history)
+    yield from damaged_records(registry, history, gone)
     if not changed:
         for version in registry.versions():
             yield from damaged_files(registry, version)
@@ -80,9 +81,9 @@ def changed_versions(connection: Connection, family: str, state: State) -> Itera
             yield f"{label} was deleted or not, and the events say the contrary"
 
 
-def damaged_records(registry: Registry, history: list[Event]) -> Iterator[str]:
+def damaged_records(registry: Registry, history: list[Event], gone: set[Digest]) -> Iterator[str]:
     """What is wrong with the records that the events name, each reported once."""
-    seen: set[Digest] = set()
+    seen = set(gone)
     for event in history:
         for digest in event.detail.kept():
             if digest not in seen:
@@ -91,6 +92,17 @@ def damaged_records(registry: Registry, history: list[Event]) -> Iterator[str]:
                     registry.artifacts.get(digest)
                 except IncumbentError as error:
                     yield f"{event.family} v{event.version}, event {event.seq}: {error}"
+
+
+def erased(history: Iterable[Event]) -> set[Digest]:
+    """The artifacts that were deleted because they told of rows that a person had erased."""
+    details = (event.detail for event in history)
+    return {
+        digest
+        for detail in details
+        if isinstance(detail, RowErasure)
+        for digest in detail.artifacts
+    }
 
 
 def damaged_files(registry: Registry, version: AdapterVersion) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The registry: nothing becomes champion without evidence, and nothing is ever lost."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -21,6 +22,7 @@ from project.records.events import (
     ReferenceKind,
     Rejection,
     Rollback,
+    RowErasure,
     Signing,
     Submission,
 )
@@ -161,6 +163,27 @@ class Registry(RegistryReader):
         self.roles.require("promote", self.actor)
         with writing(self.engine) as connection:
             self._append(connection, 0, EvalSetRotation(part=part, items=items), reason)
+
+    def record_erasure(
+        self,
+        rows: Sequence[str],
+        trained: Sequence[int],
+        artifacts: Sequence[Digest],
+        reason: str,
+    ) -> None:
+        """Note that a person had rows erased, then delete the artifacts that tell of them.
+
+        The event is the tombstone by which `verify` misses none of these. Deleting what is gone
+        already changes nothing.
+        """
+        self.roles.require("promote", self.actor)
+        with writing(self.engine) as connection:
+            erasure = RowErasure(
+                rows=tuple(rows), artifacts=tuple(artifacts), versions=tuple(trained)
+            )
+            self._append(connection, 0, erasure, reason)
+        for digest in artifacts:
+            self.artifacts.blobs.delete(digest)
 
     def record_decision(
         self, number: int, decision: Decision, evidence: Evidence, policy: Record

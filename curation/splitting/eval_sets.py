@@ -1,13 +1,14 @@
 """The record of what changed the eval sets: which rows were accepted, which items left, and why."""
 
 import fcntl
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
+from project.erasures import Erased
 from project.files import home, make_folder, write_bytes
 from project.records.data import Split
 from project.records.record import Record, invalid, read_input
@@ -72,12 +73,21 @@ Changes = dict[int, AnyChange]  # by the line that each stands on
 
 
 def read_changes(path: Path = EVAL_SETS) -> Changes:
-    """What changed the sets, oldest first; nothing where there is no file.
+    """What changed the sets, oldest first, of rows that were not erased; nothing where there is no
+    file.
 
     Raises InputError naming file, line and field.
     """
     lines = read_input(path).split(b"\n") if path.exists() else []
-    return {n: parse(line, path, n) for n, line in enumerate(lines, start=1) if line.strip()}
+    erased = Erased.here().rows
+    changes = {n: parse(line, path, n) for n, line in enumerate(lines, start=1) if line.strip()}
+    return {n: without(change, erased) for n, change in changes.items()}
+
+
+def without(change: AnyChange, erased: Collection[str]) -> AnyChange:
+    """A change as if it had never named rows that were erased."""
+    rows = tuple(row for row in change.rows if row not in erased)
+    return change.model_copy(update={"rows": rows})
 
 
 def parse(line: bytes, path: Path, number: int) -> AnyChange:

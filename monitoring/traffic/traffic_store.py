@@ -3,9 +3,11 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic_core import PydanticSerializationError
 
@@ -134,6 +136,9 @@ def append_bytes(path: Path, data: bytes | bytearray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+", buffering=0) as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
+        if not is_still(stream, path):  # rows were erased: another file has its name
+            append_bytes(path, data)
+            return
         end = stream.seek(0, os.SEEK_END)
         # After a killed writer's torn line the next one begins anew, or it would be lost with it.
         torn = end > 0 and os.pread(stream.fileno(), 1, end - 1) != b"\n"
@@ -144,3 +149,19 @@ def append_bytes(path: Path, data: bytes | bytearray) -> None:
         except OSError:
             stream.truncate(end)
             raise
+
+
+def is_still(stream: BinaryIO, path: Path) -> bool:
+    """Whether an open file is the one that has its name now."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold a file of traffic against whoever appends to it, to put another one in its place."""
+    with path.open("rb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

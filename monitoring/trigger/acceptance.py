@@ -15,6 +15,7 @@ from curation.splitting.eval_sets import (
 )
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.labels import LABELLED, Label
+from project.erasures import WHY, Erased
 from project.files import write_lines
 from project.records.data import Row
 from project.records.record import Record
@@ -44,10 +45,13 @@ def accept(
     them and says what to type. The same labels again change nothing.
     """
     with changing():
-        known = accepted_ids(read_changes())
+        known, erased = accepted_ids(read_changes()), Erased.here()
+        there = [label for label in labels if not erased.holds(label.row)]
         taken, left_out = capped(
-            labels, lambda label: label.user, params, lambda label: label.row.id in known
+            there, lambda label: label.user, params, lambda label: label.row.id in known
         )
+        if gone := len(labels) - len(there):
+            left_out = (*left_out, f"{gone} {WHY}")
         rows = {label.row.id: label.row for label in taken}
         new = tuple(name for name in rows if name not in known)
         if new:

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
+from curation.sources.exports.label_studio_task import AnnotatedTask, Exported
 from curation.sources.row_formats import read_rows
 from project.canonical import canonical_json, digest_json
 from project.files import write_bytes
@@ -26,27 +27,6 @@ class Label(Record):
     user: str | None  # the pseudonym of who sent the prompt
 
 
-class Exported(Record):
-    """A part of an export; the fields that do not matter here are left aside."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class Written(Exported):
-    """What an annotator wrote into a text area."""
-
-    text: tuple[str, ...] = ()
-
-
-class AnnotationResult(Exported):
-    value: Written = Written()
-
-
-class Annotation(Exported):
-    result: tuple[AnnotationResult, ...] = ()
-    was_cancelled: bool = False
-
-
 class Data(Exported):
     """What write_queue wrote; of a queue of somebody else's, the prompt at least."""
 
@@ -54,31 +34,19 @@ class Data(Exported):
     messages: Annotated[tuple[Message, ...], Field(min_length=1)] | None = None
     user: str | None = None
     drift: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$")
+    synthetic: str | None = None  # the model that wrote the prompt, if no user did
 
 
-class Task(Exported):
-    """A task of a Label Studio export, as far as it matters here.
+class QueueTask(AnnotatedTask):
+    """A task of the queue.
 
     Its predictions are left aside: they are what a user wrote, and nobody confirmed.
     """
 
     data: Data
-    annotations: tuple[Annotation, ...] = ()
-
-    @property
-    def answer(self) -> str | None:
-        """What was written first."""
-        texts = (
-            text.strip()
-            for annotation in self.annotations
-            if not annotation.was_cancelled
-            for result in annotation.result
-            for text in result.value.text
-        )
-        return next(filter(None, texts), None)
 
 
-TASKS = TypeAdapter(list[Task])
+TASKS = TypeAdapter(list[QueueTask])
 
 
 def corrected(rows: Iterable[Traffic]) -> list[Traffic]:
@@ -130,6 +98,8 @@ def label_of_task(data: Data, answer: str) -> Label:
     row = labelled_row(data.prompt, answer, data.drift)
     if data.messages:
         row = row.model_copy(update={"prompt": data.messages})
+    if data.synthetic:  # also where a person mended the answer: the prompt is still a model's
+        row = row.model_copy(update={"synthetic": data.synthetic})
     return Label(row=row, user=data.user)
 
 
@@ -160,6 +130,7 @@ def task_of(row: Traffic, drift: str | None) -> dict[str, Any]:
     return task | ({"predictions": [prediction(draft)]} if draft else {})
 
 
-def prediction(text: str) -> dict[str, Any]:
+def prediction(text: str, by: str = "a user") -> dict[str, Any]:
+    """A draft of an answer, which an annotator confirms or mends."""
     tags = {"from_name": ANSWER, "to_name": PROMPT, "type": "textarea"}
-    return {"model_version": "a user", "result": [tags | {"value": {"text": [text]}}]}
+    return {"model_version": by, "result": [tags | {"value": {"text": [text]}}]}

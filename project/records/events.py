@@ -27,6 +27,7 @@ EventKind = Literal[
     "alias",
     "delete",
     "rotate",
+    "erase",
     "watch",
     "watch-answers",
 ]
@@ -154,6 +155,18 @@ class EvalSetRotation(Detail):
     items: int  # that leave
 
 
+class RowErasure(Detail):
+    """A person had rows erased. It is about no version: theirs is 0.
+
+    Artifacts that told of them are gone, and nothing that names them misses them.
+    """
+
+    kind = "erase"
+    rows: tuple[str, ...]  # ids
+    artifacts: tuple[Digest, ...]  # that were deleted
+    versions: tuple[int, ...]  # that were trained on what they ask
+
+
 class PromptReference(Detail):
     """The traffic whose prompts a champion's nights are compared with."""
 
@@ -184,6 +197,7 @@ DETAILS: dict[EventKind, type[Detail]] = {
         AliasMove,
         Deletion,
         EvalSetRotation,
+        RowErasure,
         PromptReference,
         AnswerReference,
     )

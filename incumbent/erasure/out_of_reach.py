@@ -1,0 +1,60 @@
+"""Where else the rows may be, which only a person can reach, and what to type there."""
+
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from project.erasures import ERASED
+from project.records.adapters import AdapterVersion
+
+
+def out_of_reach(
+    cut: Sequence[Path], versions: Iterable[AdapterVersion]
+) -> Iterator[tuple[str, str]]:
+    """A place in words, and the command there."""
+    tracked = [path for path in cut if is_tracked(path)]
+    pointed = [path for path in cut if path.with_name(f"{path.name}.dvc").exists()]
+    if pointed:
+        yield "the files that DVC tracks changed", f"dvc add {joined(pointed)}"
+    if tracked:
+        yield (
+            "git's history holds the old files: rewrite it, then have every clone made anew",
+            f"git filter-repo --invert-paths {' '.join(f'--path {p}' for p in tracked)}",
+        )
+    if remotes():
+        yield "DVC's remotes hold the old files", "dvc gc --workspace --cloud"
+    for version in versions:
+        yield (
+            f"{version.label} learnt from them; once it is no champion",
+            f'incumbent delete {version.number} --reason "erasure" && incumbent gc --delete',
+        )
+    yield (
+        "other clones and machines: bring them this list, and erase there",
+        f"git pull  # {ERASED}",
+    )
+    yield (
+        "backups, exported versions, servers that loaded an adapter, Label Studio and other tools",
+        "delete there by hand",
+    )
+
+
+def joined(paths: Iterable[Path]) -> str:
+    return " ".join(map(str, paths))
+
+
+def is_tracked(path: Path) -> bool:
+    """Whether git has a file, now or in its past."""
+    return bool(output("git", "log", "--oneline", "-1", "--all", "--", str(path)))
+
+
+def remotes() -> bool:
+    return bool(output("dvc", "remote", "list"))
+
+
+def output(*command: str) -> str:
+    """What a program prints; nothing where it fails or is not there."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,79 @@
+"""Rows that somebody had erased: a list of digests that whatever reads rows respects."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field
+
+from project.canonical import digest_json
+from project.files import write_bytes
+from project.near_duplicates import word_hashes
+from project.records.data import Document, Row
+from project.records.preferences import PreferencePair, RatedAnswer
+from project.records.record import Digest, Record
+from project.times import moment
+
+ERASED = Path("datasets/erased.jsonl")  # an erasure a line, oldest first; git tracks it
+WHY = "that were erased"  # reads well behind a number
+
+Erasable = Row | PreferencePair | RatedAnswer | Document
+
+
+class Erasure(Record):
+    """Rows that are gone, by whom and why. Digests alone tell them if they come again."""
+
+    at: Annotated[str, AfterValidator(moment)]
+    by: Annotated[str, Field(pattern=r"\S")]
+    reason: Annotated[str, Field(pattern=r"\S")]
+    rows: tuple[str, ...]  # ids; what was accepted, or an item, is missed by them without an error
+    texts: tuple[Digest, ...]
+
+
+@dataclass(frozen=True)
+class Erased:
+    """All that was erased."""
+
+    rows: frozenset[str] = frozenset()
+    texts: frozenset[Digest] = frozenset()
+
+    @classmethod
+    def here(cls, path: Path = ERASED) -> Self:
+        """Raises InputError naming file, line and field."""
+        erasures = Erasure.read_lines(path) if path.exists() else ()
+        return cls(
+            frozenset(row for one in erasures for row in one.rows),
+            frozenset(text for one in erasures for text in one.texts),
+        )
+
+    def holds(self, made: Erasable) -> bool:
+        """Whether it is one of them, whatever its letter case, blanks and punctuation."""
+        return bool(self.texts) and text_digest(made) in self.texts
+
+
+def text_digest(made: Erasable) -> Digest:
+    """A digest of what is said: of the sets of words of its texts."""
+    return digest_json(["erased", *map(word_hashes, texts_of(made))])
+
+
+def texts_of(made: Erasable) -> tuple[str, ...]:
+    match made:
+        case Row():
+            return made.prompt_text, made.completion_text
+        case PreferencePair():
+            return made.prompt, made.chosen, made.rejected
+        case RatedAnswer():
+            return made.prompt, made.completion
+        case Document():
+            return (made.text,)
+
+
+def append_erasure(erasure: Erasure, path: Path = ERASED) -> None:
+    """Add one behind the others, whole or not at all."""
+    before = path.read_bytes() if path.exists() else b""
+    write_bytes(path, before + erasure.canonical() + b"\n")
+
+
+def ids_of(erased: Iterable[Erasable]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.id for one in erased))

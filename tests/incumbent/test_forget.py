@@ -1,0 +1,244 @@
+"""A person's rows leave all that a project can reach, stay away, and nothing else is lost."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from curation.collect import collect, gathered
+from curation.curate import curate
+from curation.curation_settings import CollectParams, CurateParams
+from curation.sources.reading import Read
+from curation.splitting.eval_sets import Extension, append_change, read_changes
+from incumbent.cli import app
+from monitoring.traffic.traffic_store import TrafficStore
+from project.erasures import ERASED, Erased
+from project.files import home
+from project.near_duplicates import WordPrints
+from project.records.adapters import Adapter
+from project.records.data import Document, Origin, Row
+from project.records.events import RowErasure
+from project.records.record import write_records
+from project.records.traffic import Traffic
+from project.settings import load
+from registry.audit import problems
+from registry.garbage import collect as garbage
+from registry.store import Registry
+from tests.conftest import ROOT
+
+NAME = "Jana Novotna"
+SOURCES = Path("datasets/sources")
+PARAMS = """
+curation:
+  collect:
+    sources:
+      - {kind: file, path: datasets/sources/rows.jsonl}
+      - kind: file
+        path: datasets/sources/faq.csv
+        columns: {prompt: Question, completion: Answer}
+      - {kind: file, path: datasets/sources/old.parquet, columns: {prompt: q, completion: a}}
+      - {kind: file, path: datasets/sources/labelled.jsonl}
+"""
+OTHERS = [
+    Row.of(f"question {i}?", f"answer {i}", group=f"g{i}", source="rows.jsonl") for i in "abc"
+]
+HERS = Row.of("May I raise my limit?", f"Yes, {NAME}, to 5,000.", group="h", source="rows.jsonl")
+ACCEPTED = Row.of("And abroad?", f"Abroad too, Mrs {NAME}.", group="l", source="labelled.jsonl")
+# Two records of one line and of two; her name in a column that no row is made of.
+CSV = (
+    "Question,Answer,Customer\r\n"
+    "who pays?,you do,Max Muster\r\n"
+    '"when, and\r\nwhere?",on Monday,jana  NOVOTNA\r\n'
+    "what for?,nothing,Anna Novotnarova\r\n"
+)
+AT = "2026-03-01T10:00:00Z"
+
+
+def traffic(name: str, prompt: str, user: str | None = None) -> Traffic:
+    return Traffic(id=name, at=AT, user=user, prompt=prompt, response="Hello.", adapter="v1")
+
+
+@pytest.fixture(autouse=True)
+def project(isolate: Path) -> None:
+    Path("params.yaml").write_text(PARAMS)
+    shutil.copy(ROOT / "dvc.yaml", "dvc.yaml")
+    write_records(SOURCES / "rows.jsonl", [*OTHERS, HERS])
+    write_records(SOURCES / "labelled.jsonl", [ACCEPTED])
+    (SOURCES / "faq.csv").write_text(CSV, newline="")
+    pd.DataFrame({"q": ["why?", "how?"], "a": ["because", f"ask {NAME} for it"]}).to_parquet(
+        SOURCES / "old.parquet"
+    )
+    append_change(
+        Extension(at=AT, by="ann", reason="x", source="labelled.jsonl", rows=(ACCEPTED.id,))
+    )
+    queue = [{"data": {"prompt": f"I am {NAME}"}}, {"data": {"prompt": "hello"}}]
+    for path, text in {
+        "datasets/queue/labels.json": json.dumps(queue),
+        "datasets/preferences/bad.jsonl": json.dumps({"prompt": NAME, "chosen": "a"}),
+        "outputs/answers/champion-dev.jsonl": HERS.model_dump_json(),
+        "outputs/adapter.json": "{}",
+        ".dvc/cache/files/md5/ab/cdef": HERS.model_dump_json(),
+        ".dvc/cache/files/md5/ab/other": "{}",
+    }.items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(text)
+    answers = home() / "answers" / "x"
+    answers.mkdir(parents=True)
+    (answers / "hers.jsonl").write_text(f'{{"item":"{HERS.id}","text":"Yes."}}')
+    (answers / "others.jsonl").write_text(f'{{"item":"{OTHERS[0].id}","text":"Yes."}}')
+    store = TrafficStore(Path("datasets/traffic"), redact=False, quarantine=home() / "q")
+    store.append([traffic("t1", f"hi, {NAME} here"), traffic("t2", "hi"), traffic("t3", "x", NAME)])
+
+
+def forget(*options: str, code: int = 0) -> str:
+    done = CliRunner().invoke(app, ["data", "forget", *options])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        assert getattr(done.exception, "exit_code", None) == code, done.exception
+        return str(done.exception)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def files_that_name_her() -> set[str]:
+    def text(path: Path) -> str:
+        found = pd.read_parquet(path).to_json() if path.suffix == ".parquet" else ""
+        return " ".join((found + path.read_bytes().decode(errors="ignore")).split()).casefold()
+
+    return {
+        str(path) for path in Path().rglob("*") if path.is_file() and NAME.casefold() in text(path)
+    }
+
+
+def test_without_yes_it_lists_and_changes_nothing() -> None:
+    before = files_that_name_her()
+    said = forget("--match", NAME)
+    assert "would be erased: 4 rows" in said
+    assert "the same with --yes and a --reason erases them" in said
+    assert files_that_name_her() == before and len(before) >= 8
+    assert not ERASED.exists()
+
+
+def test_no_file_within_reach_names_her_any_more_and_all_else_is_as_it_was() -> None:
+    forget("--match", NAME, "--yes", "--reason", "she asked for it")
+    assert files_that_name_her() == set()
+    assert Row.read_lines(SOURCES / "rows.jsonl") == tuple(OTHERS)
+    assert (SOURCES / "faq.csv").read_bytes() == (
+        b"Question,Answer,Customer\r\nwho pays?,you do,Max Muster\r\n"
+        b"what for?,nothing,Anna Novotnarova\r\n"
+    )
+    assert pd.read_parquet(SOURCES / "old.parquet").to_dict("list") == {
+        "q": ["why?"],
+        "a": ["because"],
+    }
+    assert json.loads(Path("datasets/queue/labels.json").read_text()) == [
+        {"data": {"prompt": "hello"}}
+    ]
+    assert (home() / "answers" / "x" / "others.jsonl").exists()
+    assert Path(".dvc/cache/files/md5/ab/other").exists()
+    assert not Path("outputs/adapter.json").exists()  # the next run makes it without her rows
+    day = TrafficStore(Path("datasets/traffic"), redact=False, quarantine=home() / "q")
+    (date,) = day.days()
+    assert [row.id for rows in day.read(date) for row in rows] == ["t2"]
+
+
+def test_rows_stay_away_when_somebody_imports_them_again_in_other_case_and_blanks() -> None:
+    forget("--match", NAME, "--yes", "--reason", "she asked for it")
+    again = Row.of(
+        "may i raise my limit", f"yes {NAME.upper()}  to 5,000", group="n", source="new.jsonl"
+    )
+    found = gathered([Read(Origin(file="new.jsonl", line=1, row=again.id), again)])
+    assert not found.rows
+    assert found.origins[0].why == "that were erased"
+    assert HERS.id in Erased.here().rows
+    assert NAME.casefold() not in ERASED.read_text().casefold()
+
+
+def test_an_accepted_row_that_was_erased_is_missed_by_nobody() -> None:
+    forget("--match", NAME, "--yes", "--reason", "she asked for it")
+    rows = collect(load(CollectParams).sources).rows
+    made = curate(list(rows.values()), read_changes(), CurateParams())
+    assert ACCEPTED.id not in {row.id for part in made.parts.values() for row in part}
+
+
+def test_a_row_by_its_id_takes_its_record_along_and_no_other_with_the_same_question() -> None:
+    twin = Row.of("May I raise my limit?", "No.", group="t", source="rows.jsonl")
+    write_records(SOURCES / "rows.jsonl", [*OTHERS, HERS, twin])
+    said = json.loads(forget("--id", HERS.id, "--yes", "--reason", "x", "--json"))
+    assert said["rows"] == [HERS.id]
+    assert said["records"] == {"datasets/sources/rows.jsonl": 1}
+    assert Row.read_lines(SOURCES / "rows.jsonl") == (*OTHERS, twin)
+    assert any("git pull" in place["type"] for place in said["out_of_reach"])
+
+
+def test_the_versions_that_learnt_them_are_named(
+    make_adapter: Callable[[str], tuple[Adapter, Path]],
+) -> None:
+    with Registry.here() as registry:
+        for name, rows in {"one": [HERS], "two": OTHERS, "three": None}.items():
+            adapter, folder = make_adapter(name)
+            prints = WordPrints.of_prompts(rows) if rows else None
+            registry.submit(adapter, folder, name, trained_on=prints)
+    said = forget("--match", NAME, "--yes", "--reason", "she asked for it")
+    assert re.search(r"^trained on them: \w+ v1$", said, re.MULTILINE)
+    assert re.search(r"not known whether it was trained on them: \w+ v3$", said, re.MULTILINE)
+    with Registry.here() as registry:
+        (event,) = registry.history(kind="erase")
+    assert event.told(RowErasure).versions == (1,)
+    assert HERS.id in event.told(RowErasure).rows
+
+
+def test_an_artifact_that_tells_of_her_goes_and_nothing_misses_it(
+    make_adapter: Callable[[str], tuple[Adapter, Path]],
+) -> None:
+    with Registry.here() as registry:
+        adapter, folder = make_adapter("one")
+        registry.submit(adapter, folder, "first", Document.of(NAME, source="a lineage"))
+        told = registry.artifacts.put_record(Document.of(NAME, source="a lineage"))
+        before = list(problems(registry))
+        assert registry.artifacts.blobs.exists(told)
+    assert "1 artifact of the registry" in forget("--match", NAME, "-y", "--reason", "she asked")
+    with Registry.here() as registry:
+        assert not registry.artifacts.blobs.exists(told)
+        assert list(problems(registry)) == before
+        assert garbage(registry) == []
+
+
+def test_a_page_that_names_her_is_for_a_person_to_mend() -> None:
+    (SOURCES / "policy.txt").write_text(f"Contact: {NAME}")
+    said = forget("--match", NAME, "--yes", "--reason", "x")
+    assert "by hand: datasets/sources/policy.txt" in said
+    assert files_that_name_her() == {"datasets/sources/policy.txt"}
+
+
+def test_typed_again_it_goes_on_where_it_was_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the list is written, before any file is cut."""
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("incumbent.erasure.record_files.Cut.apply", die)
+        CliRunner().invoke(app, ["data", "forget", "--match", NAME, "-y", "--reason", "x"])
+    assert ERASED.exists() and files_that_name_her()
+    forget("--match", NAME, "--yes", "--reason", "x")
+    assert files_that_name_her() == set()
+
+
+@pytest.mark.parametrize(
+    ("options", "said", "code"),
+    [
+        ((), "say which rows: --id ID, or --match TEXT", 2),
+        (("--match", "a."), "too short to name somebody", 2),
+        (("--match", "Nobody Here"), "nothing here is or names Nobody Here", 2),
+        (("--id", "0000"), "nothing here is or names 0000", 2),
+        (("--match", NAME, "--yes"), "say why they are erased: --reason", 2),
+    ],
+)
+def test_what_is_not_clear_is_refused(options: tuple[str, ...], said: str, code: int) -> None:
+    assert said in forget(*options, code=code)
+    assert not ERASED.exists()
