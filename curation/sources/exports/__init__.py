@@ -1,0 +1,1 @@
+"""Exports of annotation tools, and files of preferences and of rated answers."""

@@ -1,0 +1,198 @@
+"""Argilla's records: nested, as `to_json` writes them, or flat, as a list or a data set has them.
+
+Suggestions are never read: a model made them. The nested form does not say which responses were
+submitted, and which are drafts or were discarded.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from curation.sources.exports.export_records import (
+    ExportOptions,
+    ExportRecord,
+    Fields,
+    read_records,
+)
+from curation.sources.exports.judgements.answered import Answered, unread
+from curation.sources.exports.judgements.judgement import (
+    DISCARDED,
+    DRAFT,
+    NO_ANNOTATION,
+    NO_RESULT,
+    Judgement,
+    reads,
+)
+from curation.sources.exports.judgements.judging import judge
+from curation.sources.exports.judgements.said import Said
+from curation.sources.reading import Read
+
+RESPONSES, USERS, STATUS = ".responses", ".responses.users", ".responses.status"
+NOT_DATA = (RESPONSES, USERS, STATUS, ".suggestion", ".suggestion.agent", ".suggestion.score")
+ABOUT = frozenset({"id", "status", "_server_id", "inserted_at", "updated_at", "score"})
+NO_STATUS = (
+    "this export does not say which responses were submitted: drafts and discarded ones among them "
+    "are taken too. A flat export has their status: dataset.records.to_list(flatten=True)"
+)
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a user answered to a question; without a status where the export has none."""
+
+    question: str
+    value: Any
+    user: str | None
+    status: str | None
+
+
+def read_argilla(path: Path, options: ExportOptions) -> Iterator[Read]:
+    """Of every user's responses to every record what was made of them.
+
+    Raises InputError as read_label_studio does.
+    """
+    return reads(judge_argilla(path, options))
+
+
+def judge_argilla(path: Path, options: ExportOptions) -> Iterator[Judgement]:
+    records = read_records(path, options)
+    found = [one for record in records for one in answers_of(record)]
+    return judge(found, options.fields, path)
+
+
+def looks_like_argilla(records: Sequence[Fields]) -> bool:
+    return bool(records) and all(is_nested(record) or is_flat(record) for record in records)
+
+
+def is_nested(record: Fields) -> bool:
+    return isinstance(record.get("fields"), dict) and isinstance(
+        record.get("responses"), dict | list
+    )
+
+
+def is_flat(record: Fields) -> bool:
+    return any(name.endswith(USERS) for name in record)
+
+
+def notes_of_argilla(records: Sequence[Fields]) -> list[str]:
+    """That drafts may be among the answers, where the export does not tell."""
+    responses = (response for record in records for response in responses_of(record))
+    return [NO_STATUS] if any(response.status is None for response in responses) else []
+
+
+def answers_of(record: ExportRecord) -> Iterator[Answered]:
+    """What each user said of a record, by the question."""
+    if record.fields is None:
+        yield unread(record)
+        return
+    name = record.fields.get("id")
+    task = str(name) if isinstance(name, str | int) else None
+    bare = Judgement(record.file, record.line, task=task)
+    by_user: dict[str | None, list[Response]] = {}
+    for response in responses_of(record.fields):
+        by_user.setdefault(response.user, []).append(response)
+    if not by_user:
+        yield Answered(replace(bare, why=NO_ANNOTATION))
+    for user, own in by_user.items():
+        yield answer(replace(bare, annotator=user), data_of(record.fields), own)
+
+
+def answer(one: Judgement, data: Fields, own: Sequence[Response]) -> Answered:
+    taken = [response for response in own if response.status in (None, "submitted")]
+    if not taken:
+        why = DRAFT if any(response.status == "draft" for response in own) else DISCARDED
+        return Answered(replace(one, why=why))
+    said = {r.question: found for r in taken if (found := said_of(r.value))}
+    return Answered(one, data, said) if said else Answered(replace(one, why=NO_RESULT))
+
+
+def data_of(record: Fields) -> Fields:
+    if is_nested(record):
+        return dict(record["fields"])
+    return {
+        name: value
+        for name, value in record.items()
+        if name not in ABOUT and not name.endswith(NOT_DATA)
+    }
+
+
+def responses_of(record: Fields) -> Iterator[Response]:
+    if not is_nested(record):
+        yield from flat_responses(record)
+    elif isinstance(record["responses"], dict):
+        yield from nested_responses(record["responses"])
+    else:
+        yield from responses_by_user(record["responses"])
+
+
+def nested_responses(responses: Mapping[str, Any]) -> Iterator[Response]:
+    """{question: [{value, user_id}]}"""
+    for question, several in responses.items():
+        for one in objects(several):
+            yield Response(question, one.get("value"), user_of(one), status_of(one.get("status")))
+
+
+def responses_by_user(responses: Sequence[Any]) -> Iterator[Response]:
+    """[{user_id, status, values: {question: {value}}}], as version 1 has it."""
+    for own in objects(responses):
+        values = own.get("values")
+        for question, one in values.items() if isinstance(values, dict) else ():
+            value = one.get("value") if isinstance(one, dict) else one
+            yield Response(question, value, user_of(own), status_of(own.get("status")))
+
+
+def flat_responses(record: Fields) -> Iterator[Response]:
+    """Lists side by side: Q.responses, Q.responses.users and Q.responses.status."""
+    for name in record:
+        if not name.endswith(RESPONSES):
+            continue
+        question = name.removesuffix(RESPONSES)
+        users, statuses = (listed(record.get(question + end)) for end in (USERS, STATUS))
+        for place, value in enumerate(listed(record[name])):
+            user = users[place] if place < len(users) else None
+            status = statuses[place] if place < len(statuses) else None
+            yield Response(question, value, user_of({"user_id": user}), status_of(status))
+
+
+def listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def objects(value: object) -> list[Fields]:
+    return [one for one in listed(value) if isinstance(one, dict)]
+
+
+def user_of(response: Fields) -> str | None:
+    """The user's id; to_json writes None as a text."""
+    user = response.get("user_id")
+    return user if isinstance(user, str) and user not in ("", "None") else None
+
+
+def status_of(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def said_of(value: Any) -> Said | None:
+    """A text or a label, a rating, several labels, or a ranking."""
+    if isinstance(value, str):
+        return Said("text", ((value.strip(),),)) if value.strip() else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Said("rated", ((f"{value:g}",),))
+    if not isinstance(value, list) or not value:
+        return None
+    if all(isinstance(one, str) for one in value):
+        return Said("several", tuple((one.strip(),) for one in value))
+    return ranking(objects(value))
+
+
+def ranking(places: Sequence[Fields]) -> Said | None:
+    """[{value, rank}], where several may have one rank."""
+    by_rank: dict[int, list[str]] = {}
+    for one in places:
+        name, rank = one.get("value"), one.get("rank")
+        if isinstance(name, str) and type(rank) is int:
+            by_rank.setdefault(rank, []).append(name)
+    return (
+        Said("ranked", tuple(tuple(by_rank[rank]) for rank in sorted(by_rank))) if by_rank else None
+    )

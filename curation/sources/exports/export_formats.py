@@ -1,0 +1,52 @@
+"""The foreign formats, by the names that a source has for them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from curation.sources.exports.argilla import (
+    judge_argilla,
+    looks_like_argilla,
+    notes_of_argilla,
+)
+from curation.sources.exports.export_records import ExportOptions, Fields
+from curation.sources.exports.judgements.judgement import Judgement, reads
+from curation.sources.exports.label_studio import judge_label_studio, looks_like_label_studio
+from curation.sources.exports.preferences import judge_preferences, looks_like_preferences
+from curation.sources.exports.prodigy import judge_prodigy, looks_like_prodigy
+from curation.sources.exports.rated_answers import judge_rated, looks_like_rated
+from curation.sources.reading import Read
+
+
+def no_notes(_: Sequence[Fields]) -> list[str]:
+    return []
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """How a format is read, and by what it is known."""
+
+    title: str  # as people call it
+    judge: Callable[[Path, ExportOptions], Iterator[Judgement]]
+    looks_like: Callable[[Sequence[Fields]], bool]  # of the first records of a file
+    # What its owner should know of what cannot be told from the records.
+    notes: Callable[[Sequence[Fields]], list[str]] = no_notes
+
+    def read(self, path: Path, options: ExportOptions) -> Iterator[Read]:
+        """Of every record, or annotation, what was made of it. Raises InputError."""
+        return reads(self.judge(path, options))
+
+
+EXPORTS: Mapping[str, ExportFormat] = {
+    "label-studio": ExportFormat("Label Studio", judge_label_studio, looks_like_label_studio),
+    "prodigy": ExportFormat("Prodigy", judge_prodigy, looks_like_prodigy),
+    "argilla": ExportFormat("Argilla", judge_argilla, looks_like_argilla, notes_of_argilla),
+    "preferences": ExportFormat("preference pairs", judge_preferences, looks_like_preferences),
+    "rated": ExportFormat("rated answers", judge_rated, looks_like_rated),
+}
+
+
+def format_of(records: Sequence[Fields]) -> str | None:
+    """The name of the format that the first records of a file are in, if one alone fits."""
+    fitting = [name for name, form in EXPORTS.items() if form.looks_like(records)]
+    return fitting[0] if len(fitting) == 1 else None

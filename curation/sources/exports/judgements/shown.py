@@ -1,0 +1,149 @@
+"""What people were shown: a prompt, and perhaps an answer, or several, to judge."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from curation.curation_settings import ExportFields
+from curation.sources.chats.chat_shapes import SPEAKERS, TEXTS, conversation
+from curation.sources.exports.export_records import Fields
+from curation.sources.exports.judgements.judgement import NO_ANSWERS
+from curation.sources.table_rows import NO_ANSWER, NO_PROMPT, NO_TEXT, as_text, said
+from curation.sources.tables.column_names import listed
+from project.canonical import digest_json
+from project.errors import InputError
+from project.records.data import Message
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A task as people saw it."""
+
+    prompt: tuple[Message, ...]
+    answer: str | None = None  # the one that was judged
+    answers: Mapping[str, str] = field(default_factory=dict)  # by what people choose
+    slices: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def prompt_text(self) -> str:
+        return "\n".join(message.content for message in self.prompt)
+
+    @property
+    def digest(self) -> str:
+        """Of what was asked, whoever was asked, and on whichever side an answer stood."""
+        prompt = [message.model_dump() for message in self.prompt]
+        return digest_json([prompt, self.answer, sorted(self.answers.values())])
+
+
+class NothingShownError(ValueError):
+    """A task lacks what people should have seen; it reads well behind a number."""
+
+
+def with_prompt(fields: ExportFields, tasks: Sequence[Fields], path: Path) -> ExportFields:
+    """The fields with the prompt's filled in, where one alone can be it.
+
+    Raises InputError, with the names that there are, where it would be a guess, and for a name
+    that no task has.
+    """
+    names = list(dict.fromkeys(name for task in tasks for name in task))
+    judged = [*([fields.completion] if fields.completion else []), *fields.answers.values()]
+    for name in (*fields.prompt, *judged, *fields.slices):
+        refuse_unknown(name, names, path)
+    if fields.prompt:
+        return fields
+    texts = [name for name in texts_in(tasks) if name not in judged]
+    if len(texts) != 1 and tasks:
+        there = listed(names) if names else "no field"
+        raise InputError(f"name --prompt FIELD: this export has {there}", file=path)
+    return fields.model_copy(update={"prompt": tuple(texts)})
+
+
+def refuse_unknown(name: str, names: Collection[str], path: Path) -> None:
+    if name not in names and names:
+        there = listed(list(names))
+        raise InputError(f"no such field; this export has {there}", file=path, field=name)
+
+
+def texts_in(tasks: Iterable[Fields]) -> list[str]:
+    """The fields that hold a text, or a conversation, in one task at least."""
+    held = ((name, value) for task in tasks for name, value in task.items())
+    return list(dict.fromkeys(n for n, v in held if isinstance(v, str) or holds_turns(v)))
+
+
+def holds_turns(value: Any) -> bool:
+    """Whether it is a list of turns, to judge by the first."""
+    first = value[0] if isinstance(value, list) and value else None
+    if not isinstance(first, dict):
+        return False
+    return any(name in first for name in SPEAKERS) and any(name in first for name in TEXTS)
+
+
+def shown(task: Fields, fields: ExportFields) -> Shown:
+    """What a task shows. Raises NothingShownError where the prompt, or an answer, is missing."""
+    values = {name: as_text(task.get(name)) for name in fields.slices}
+    answers = {key: judged_text(task.get(name)) for key, name in fields.answers.items()}
+    if not all(answers.values()):
+        raise NothingShownError(NO_ANSWERS)
+    return Shown(
+        prompt=prompt_of(task, fields),
+        answer=answer_of(task, fields),
+        answers={key: answer for key, answer in answers.items() if answer},
+        slices={name: text.strip() for name, text in values.items() if text and text.strip()},
+    )
+
+
+def answer_of(task: Fields, fields: ExportFields) -> str | None:
+    """The answer that was judged, where one is named; a list of answers is read elsewhere."""
+    value = task.get(fields.completion) if fields.completion else None
+    if fields.completion is None or (isinstance(value, list) and not holds_turns(value)):
+        return None
+    if not (text := judged_text(value)):
+        raise NothingShownError(NO_ANSWER)
+    return text
+
+
+def judged_text(value: Any) -> str | None:
+    """An answer; of a conversation, the last one. Raises NothingShownError for what is no text."""
+    if holds_turns(value):
+        return last_answer(turns_of(value))
+    if (text := as_text(value)) is None:
+        raise NothingShownError(NO_TEXT)
+    return text.strip() if said(text) else None
+
+
+def last_answer(turns: Sequence[Message]) -> str | None:
+    last = turns[-1] if turns else None
+    return last.content.strip() or None if last and last.role == "assistant" else None
+
+
+def prompt_of(task: Fields, fields: ExportFields) -> tuple[Message, ...]:
+    values = [task.get(name) for name in fields.prompt]
+    if len(values) == 1 and holds_turns(values[0]):
+        return opened(turns_of(values[0]), fields)
+    texts = [as_text(value) for value in values]
+    if None in texts:
+        raise NothingShownError(NO_TEXT)
+    asked = [text.strip() for text in texts if text]
+    if not any(map(said, asked)):
+        raise NothingShownError(NO_PROMPT)
+    prompt = "\n\n".join(filter(None, [fields.instruction, *asked]))
+    return opened([Message(role="user", content=prompt)], fields)
+
+
+def opened(turns: Sequence[Message], fields: ExportFields) -> tuple[Message, ...]:
+    """The turns behind the system prompt of the settings, where they have none of their own."""
+    asked = [turn for turn in turns if turn.content.strip()]
+    if not asked or asked[-1].role != "user":
+        raise NothingShownError(NO_PROMPT)
+    if not fields.system or asked[0].role == "system":
+        return tuple(asked)
+    return (Message(role="system", content=fields.system), *asked)
+
+
+def turns_of(value: Any) -> list[Message]:
+    """Raises NothingShownError for what is no conversation of texts."""
+    try:
+        return conversation(value)
+    except ValueError as error:
+        raise NothingShownError(f"no conversation: {error}") from None

@@ -1,0 +1,96 @@
+"""A task of Label Studio's JSON export, as far as people's annotations go.
+
+Its drafts and predictions are never looked at: nobody submitted the ones, and a model, or a user,
+wrote the others.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field
+
+from project.records.record import Record
+
+
+def nothing_if_null(value: object) -> object:
+    return () if value is None else value
+
+
+class Exported(Record):
+    """A part of an export; the fields that do not matter here are left aside."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Result(Exported):
+    """What one control holds."""
+
+    from_name: str | None = None
+    type: str | None = None
+    value: Annotated[dict[str, Any], BeforeValidator(lambda value: value or {})] = Field(default={})
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What was written into a text area; a labelled span of a text has a text too."""
+        text = self.value.get("text")
+        if isinstance(text, str) and self.type == "textarea":
+            return (text,)
+        return tuple(one for one in text if isinstance(one, str)) if isinstance(text, list) else ()
+
+
+class Person(Exported):
+    """A user, where the export writes them out."""
+
+    id: int | str | None = None
+    email: str | None = None
+
+
+class Annotation(Exported):
+    """What one person submitted, or cancelled: its result may be filled in both cases."""
+
+    id: int | str | None = None
+    result: Annotated[tuple[Result, ...], BeforeValidator(nothing_if_null)] = ()
+    was_cancelled: bool | None = None
+    skipped: bool | None = None  # as it was called before version 1.0
+    completed_by: int | str | Person | None = None
+    created_at: int | float | str | None = None
+    updated_at: int | float | str | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        return bool(self.was_cancelled or self.skipped)
+
+    def annotator(self, file: str) -> str | None:
+        """The e-mail address, or the number with the file: every local install has a user 1."""
+        person = self.completed_by
+        if isinstance(person, Person):
+            person = person.email or person.id
+        return f"{file}:{person}" if isinstance(person, int) else person or None
+
+
+class AnnotatedTask(Exported):
+    """A task's annotations, which were called completions before version 1.0."""
+
+    id: int | str | None = None
+    annotations: Annotated[
+        tuple[Annotation, ...],
+        BeforeValidator(nothing_if_null),
+        Field(validation_alias=AliasChoices("annotations", "completions")),
+    ] = ()
+
+    @property
+    def answer(self) -> str | None:
+        """What was written first."""
+        texts = (
+            text.strip()
+            for annotation in self.annotations
+            if not annotation.cancelled
+            for result in annotation.result
+            for text in result.texts
+        )
+        return next(filter(None, texts), None)
+
+
+class Task(AnnotatedTask):
+    """A task of anybody's, whose data may hold anything."""
+
+    data: dict[str, Any]

@@ -1,0 +1,83 @@
+"""Pairs of answers of which one is preferred: {prompt, chosen, rejected}, in texts or messages."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from curation.curation_settings import ExportFields
+from curation.sources.exports.export_records import (
+    ExportOptions,
+    ExportRecord,
+    Fields,
+    read_records,
+)
+from curation.sources.exports.judgements.dialogues import DIFFERENT_PROMPTS, dialogue
+from curation.sources.exports.judgements.judgement import Judgement, reads
+from curation.sources.exports.judgements.said import preferred
+from curation.sources.exports.judgements.shown import NothingShownError, Shown
+from curation.sources.reading import Read
+from curation.sources.table_rows import UNREADABLE
+from curation.sources.tables.column_names import listed
+from project.errors import InputError
+
+CHOSEN, REJECTED = "chosen", "rejected"
+
+
+def read_preferences(path: Path, options: ExportOptions) -> Iterator[Read]:
+    """Of every record the pair that it is, or why it is none. Raises InputError."""
+    return reads(judge_preferences(path, options))
+
+
+def judge_preferences(path: Path, options: ExportOptions) -> Iterator[Judgement]:
+    records, fields = read_records(path, options), options.fields
+    chosen, rejected = (fields.answers.get(name, name) for name in (CHOSEN, REJECTED))
+    refuse_others(records, (chosen, rejected), path)
+    for record in records:
+        one = bare(record)
+        yield (
+            one
+            if record.fields is None
+            else judgement(one, record.fields, (chosen, rejected), fields)
+        )
+
+
+def looks_like_preferences(records: Sequence[Fields]) -> bool:
+    return bool(records) and all({CHOSEN, REJECTED} <= record.keys() for record in records)
+
+
+def refuse_others(records: Sequence[ExportRecord], names: tuple[str, str], path: Path) -> None:
+    """Raise InputError where no record has the answers."""
+    there = list(dict.fromkeys(name for record in records for name in record.fields or ()))
+    if missing := [name for name in names if there and name not in there]:
+        problem = (
+            "no such field: name --answer chosen=FIELD and --answer rejected=FIELD; "
+            f"this file has {listed(there)}"
+        )
+        raise InputError(problem, file=path, field=missing[0])
+
+
+def bare(record: ExportRecord) -> Judgement:
+    """Who judged what, as far as the record says so."""
+    own = record.fields or {}
+    task, who = own.get("id"), own.get("annotator")
+    return Judgement(
+        record.file,
+        record.line,
+        task=str(task) if isinstance(task, int | str) else None,
+        annotator=who if isinstance(who, str) and who.strip() else None,
+        why=UNREADABLE if record.fields is None else None,
+    )
+
+
+def judgement(
+    one: Judgement, record: Fields, names: tuple[str, str], fields: ExportFields
+) -> Judgement:
+    try:
+        sides = [dialogue(record, record.get(name), fields) for name in names]
+    except NothingShownError as nothing:
+        return replace(one, why=str(nothing))
+    (prompt, chosen), (other, rejected) = sides
+    if prompt != other:
+        return replace(one, why=DIFFERENT_PROMPTS)
+    what = Shown(prompt, answers={CHOSEN: chosen, REJECTED: rejected})
+    return preferred(replace(one, asked=what.digest), [[chosen], [rejected]], what)

@@ -1,0 +1,270 @@
+"""Label Studio's exports: what people submitted is read, and nothing else."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curation.sources.exports.export_formats import format_of
+from project.errors import InputError
+from project.records.data import Row
+from project.records.preferences import RatedAnswer
+from tests.curation.exports_read import EXAMPLES, file_of, in_words, lines_of, reads
+
+TOOL = "label-studio"
+JUDGED = {"prompt": "question", "completion": "answer"}
+PAIRS = {"prompt": "question", "answers": {"left": "one", "right": "two"}}
+
+
+def task(*annotations: Any, **data: Any) -> dict[str, Any]:
+    return {"id": 1, "data": data or {"question": "Who?"}, "annotations": list(annotations)}
+
+
+def written(text: str, **more: Any) -> dict[str, Any]:
+    value = {"text": [text]}
+    return {"result": [{"from_name": "reply", "type": "textarea", "value": value}], **more}
+
+
+def test_choices_on_an_answer_rate_it_and_what_was_not_submitted_gives_nothing() -> None:
+    found = reads(TOOL, "label_studio/judged.json", **JUDGED)
+    assert in_words(found) == [
+        "2: How do I block my card? -> Call the number on its back. is good",
+        "2: How do I block my card? -> Call the number on its back. is good",
+        "118: What does a transfer abroad cost? -> Nothing. is bad",
+        "118: What does a transfer abroad cost? -> Nothing. is good",
+        "214: cancelled",
+        "214: annotated without a result",
+        "316: without an annotation",
+        "339: replaced by a newer one of the same person",
+        "339: Who is my adviser? -> Mrs Rose. is good",
+    ]
+    people = {read.made.annotator for read in found if isinstance(read.made, RatedAnswer)}
+    assert people == {"ann@bank.example", "ben@bank.example"}
+    assert {read.origin.file for read in found} == {"judged.json"}
+
+
+def test_without_an_answer_to_judge_a_choice_is_the_class_of_the_prompt() -> None:
+    """Before version 1.0: completions, some of them skipped, and nobody's name."""
+    assert in_words(reads(TOOL, "label_studio/completions.json")) == [
+        "2: The app is slow. -> complaint",
+        "2: cancelled",
+        "50: Thank you! -> praise",
+        "77: cancelled",
+    ]
+
+
+def test_a_text_area_is_an_answer_and_several_entries_are_several() -> None:
+    assert in_words(reads(TOOL, "label_studio/local_2.json")) == [
+        "2: What does a transfer abroad cost? -> It costs five euros.",
+        "2: What does a transfer abroad cost? -> Five euros.",
+        "56: How do I block my card? -> Block it in the app.",
+    ]
+
+
+def test_two_files_of_local_installs_have_two_people_though_ids_and_users_are_the_same() -> None:
+    folder = Path("local")
+    folder.mkdir()
+    for name in ("local_1.json", "local_2.json"):
+        shutil.copy(EXAMPLES / "label_studio" / name, folder)
+    found = reads(TOOL, folder.absolute())
+    rows = [read.made for read in found if isinstance(read.made, Row)]
+    assert {row.annotator for row in rows} == {"local_1.json:1", "local_2.json:1"}
+    assert {row.source for row in rows} == {"local_1.json", "local_2.json"}
+    assert len({row.id for row in rows}) == len(rows) == 4
+
+
+def test_the_same_answer_in_two_files_is_a_row_of_each() -> None:
+    rows = [
+        read.made
+        for name in ("a.json", "b.json")
+        for read in reads(TOOL, file_of([task(written("Me.", completed_by=1))], name))
+    ]
+    assert [row.source for row in rows if isinstance(row, Row)] == ["a.json", "b.json"]
+    assert len({row.id for row in rows if row}) == 2
+
+
+def test_a_pair_says_which_of_two_fields_is_better() -> None:
+    assert in_words(reads(TOOL, "label_studio/pairwise.json", **PAIRS)) == [
+        "2: How do I block my card? -> Call us. > You cannot.",
+        "2: How do I block my card? -> You cannot. > Call us.",
+        "94: What is an IBAN? -> The number of an account, for transfers. > A number.",
+        "94: annotated without a result",
+        "175: that compare an answer with itself",
+    ]
+
+
+def test_pairs_are_judged_with_choices_too_and_any_other_choice_is_a_tie() -> None:
+    names = {"prompt": "question", "answers": {"A": "one", "B": "two"}}
+    assert in_words(reads(TOOL, "label_studio/pair_choices.json", **names)) == [
+        "2: How do I block my card? -> Call us. > You cannot.",
+        "2: How do I block my card? -> Call us. > You cannot.",
+        "98: ties",
+        "98: What is an IBAN? -> The number of an account. > A number.",
+    ]
+
+
+def test_a_ranking_is_a_pair_of_every_two_answers_whose_texts_are_in_the_task() -> None:
+    ann = in_words(reads(TOOL, "label_studio/ranker.json"))[:3]
+    assert ann == [
+        "2: How do I block my card? -> Block it in the app, or call us. > Call us.",
+        "2: How do I block my card? -> Block it in the app, or call us. > You cannot.",
+        "2: How do I block my card? -> Call us. > You cannot.",
+    ]
+
+
+def test_buckets_rate_answers_and_what_was_left_over_is_not_rated() -> None:
+    assert in_words(reads(TOOL, "label_studio/buckets.json")) == [
+        "2: How do I block my card? -> Block it in the app, or call us. is good",
+        "2: How do I block my card? -> You cannot. is bad",
+        "85: annotated without a result",
+    ]
+
+
+def test_json_min_has_one_choice_as_a_text_several_as_an_object_and_none_as_no_key() -> None:
+    praise = {"control": "quality", "good": "Good", "bad": "Bad"}
+    assert in_words(reads(TOOL, "label_studio/json_min.json", **JUDGED, **praise)) == [
+        "2: How do I block my card? -> Call us. is good",
+        "13: replaced by a newer one of the same person",
+        "24: What is an IBAN? -> A number. is good",
+        "40: annotated without a result",
+        "50: How do I block my card? -> Call us. is good",
+        "61: What is a PIN? -> A secret number. is bad",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("side", "said"),
+    [
+        ([{"selected": "left"}], "1: Who? -> Me. > You."),
+        ([{"selected": "right"}], "1: Who? -> You. > Me."),
+    ],
+)
+def test_json_min_has_a_pair_in_a_list(side: Any, said: str) -> None:
+    record = {
+        "question": "Who?",
+        "one": "Me.",
+        "two": "You.",
+        "id": 1,
+        "better": side,
+        "annotator": "ann@bank.example",
+        "annotation_id": 2,
+        "lead_time": 1.5,
+    }
+    assert in_words(reads(TOOL, file_of([record]), **PAIRS, control="better")) == [said]
+
+
+def test_drafts_predictions_and_labels_in_the_data_are_never_read() -> None:
+    result = written("A model wrote this.")["result"]
+    shown = task(question="Who?", label="gold") | {
+        "drafts": [{"result": result}],
+        "predictions": [{"result": result}],
+    }
+    (read,) = reads(TOOL, file_of([shown]), prompt="question")
+    assert (read.made, read.origin.why) == (None, "without an annotation")
+
+
+def test_line_ends_and_tags_of_a_text_are_left_to_the_cleaning() -> None:
+    (read,) = reads(TOOL, file_of([task(written("<b>Me</b>\r\n& you"))]))
+    assert isinstance(read.made, Row)
+    assert read.made.completion_text == "<b>Me</b>\r\n& you"
+
+
+def test_a_dialogue_in_the_data_is_a_prompt_of_turns() -> None:
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    asked = [*turns, {"role": "user", "content": "Who?"}]
+    (read,) = reads(TOOL, file_of([task(written("Me."), chat=asked)]))
+    assert isinstance(read.made, Row)
+    assert [turn.role for turn in read.made.prompt] == ["user", "assistant", "user"]
+
+
+def test_instruction_system_prompt_and_slices_are_put_beside_the_texts() -> None:
+    path = file_of([task(written("Me."), question="Who?", topic="names")])
+    more = {"instruction": "Answer.", "system": "Be kind.", "slices": "topic"}
+    (read,) = reads(TOOL, path, prompt="question", **more)
+    assert isinstance(read.made, Row)
+    assert [turn.content for turn in read.made.prompt] == ["Be kind.", "Answer.\n\nWho?"]
+    assert read.made.slices == {"topic": "names"}
+
+
+def test_the_newest_annotation_of_a_person_counts_wherever_it_stands() -> None:
+    old = written("Old.", completed_by=4, updated_at="2026-02-02T09:00:00Z")
+    new = written("New.", completed_by=4, updated_at="2026-02-02T11:00:00+01:00")
+    assert in_words(reads(TOOL, file_of([task(new, old)])))[0] == "1: Who? -> New."
+
+
+def test_people_without_a_name_are_all_taken() -> None:
+    found = in_words(reads(TOOL, file_of([task(written("Me."), written("You."))])))
+    assert found == ["1: Who? -> Me.", "1: Who? -> You."]
+
+
+@pytest.mark.parametrize(
+    ("file", "fields", "said"),
+    [
+        ("judged.json", {}, "name --prompt FIELD: this export has 'question', 'answer', 'label'"),
+        ("judged.json", {"prompt": "question"}, "name --completion FIELD, if people judged one of"),
+        ("judged.json", {"prompt": "text"}, "text: no such field; this export has 'question'"),
+        ("judged.json", {**JUDGED, "control": "x"}, "no such control; people used 'quality'"),
+        ("pairwise.json", {"prompt": "question"}, "name --answer NAME=FIELD for each of 'left'"),
+        ("pair_choices.json", PAIRS, "people chose 'A', 'B', 'Tie': name the answer that each"),
+        ("json_min.json", {}, "name --control NAME, and --prompt FIELD: this export has"),
+        ("json_min.json", {**JUDGED, "control": "quality"}, "name --good and --bad: which of"),
+    ],
+)
+def test_what_would_be_a_guess_is_asked_for(file: str, fields: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        reads(TOOL, f"label_studio/{file}", **fields)
+
+
+def test_two_controls_are_told_apart_by_name() -> None:
+    note = {"from_name": "note", "type": "textarea", "value": {"text": ["Hm."]}}
+    both = written("Me.")
+    both["result"].append(note)
+    path = file_of([task(both)])
+    with pytest.raises(InputError, match="name --control NAME: people used 'reply', 'note'"):
+        reads(TOOL, path)
+    assert in_words(reads(TOOL, path, control="note")) == ["1: Who? -> Hm."]
+
+
+def test_a_rating_is_good_from_where_its_owner_says() -> None:
+    value = {"from_name": "stars", "type": "rating", "value": {"rating": 4}}
+    path = file_of([task({"result": [value]}, question="Who?", answer="Me.")])
+    with pytest.raises(InputError, match="name --good and --bad: which of '4' praise"):
+        reads(TOOL, path, **JUDGED)
+    assert in_words(reads(TOOL, path, **JUDGED, good=[4, 5])) == ["1: Who? -> Me. is good"]
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ({"data": 1, "annotations": []}, "1: data: Input should be a valid dictionary"),
+        ({"data": {}, "annotations": 7}, "1: annotations: Input should be a valid tuple"),
+        ({"data": {}, "annotations": [{"result": "x"}]}, "1: annotations.0.result: "),
+        ({"annotations": []}, "1: data: Field required"),
+    ],
+)
+def test_a_task_that_is_none_is_refused_with_its_line(record: Any, said: str) -> None:
+    with pytest.raises(InputError, match=rf"export\.jsonl:{said}"):
+        reads(TOOL, lines_of([record, record]))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "is a Git-LFS pointer"),
+        ("id,question\n1,Who?\n", "is no export: it is neither JSON nor Parquet"),
+        ("", "is empty"),
+        ('[{"data": {', "is not JSON: it is cut off"),
+    ],
+)
+def test_a_file_that_is_no_export_is_refused(text: str, said: str) -> None:
+    path = Path("export.json").absolute()
+    path.write_text(text)
+    with pytest.raises(InputError, match=said):
+        reads(TOOL, path)
+
+
+def test_an_export_is_known_by_its_tasks() -> None:
+    assert format_of([task(), task()]) == TOOL
+    assert format_of([{"data": {}}]) is None
+    assert format_of([]) is None
