@@ -4,6 +4,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from project.files import write_bytes
@@ -12,6 +13,15 @@ from project.records.data import Origin, Row, Split, counted
 
 # Why a row is in no part; each reads well behind a number.
 TOO_LONG = "longer than base.max_length"
+NO_PROMPT = "without a prompt"
+NO_ANSWER = "without an answer"
+OUT_OF_TURN = "whose last turn is no answer to a question"
+SEVERAL = "with several instructions in one"
+WITH_MARKERS = "with marks of a chat template"
+ECHO = "whose answer says the prompt again"
+GIBBERISH = "of letters or bytes at random"
+LOOPS = "whose answer repeats itself"
+ABOUT_UNSEEN = "about what the model cannot see"
 PERSONAL = "with what seems to be personal data"
 CORRECTED = "replaced by a row for training only"
 REPEATED = "repeats"
@@ -23,6 +33,9 @@ SPARE = "spare: the part has its number of rows"
 WAITS = "that wait: accepted_share allows no more of them"
 
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
 class Fate(NamedTuple):
     """One record: a line of outputs/rows.csv, whose columns are these."""
 
@@ -32,6 +45,7 @@ class Fate(NamedTuple):
     part: str  # train, dev or sealed; "" where it is in none
     why: str
     see: str  # the record that it repeats, as file:line
+    changes: str = ""  # what was mended in its row
 
 
 def account_of(
@@ -39,11 +53,12 @@ def account_of(
     raw: Sequence[Row],
     parts: Mapping[Split, Sequence[Row]],
     left_out: Mapping[str, str],
+    changes: Mapping[str, str] = NOTHING,
 ) -> list[Fate]:
     """A fate for each record, in their order; of records with the same text the first one counts.
 
     `raw` are the rows as they were compared with each other; left_out says by id why a row is in
-    no part.
+    no part, and changes what was mended in it.
     """
     part_of = {row.id: part.value for part, rows in parts.items() for row in rows}
     same: dict[tuple[str, str], str] = {}
@@ -63,7 +78,8 @@ def account_of(
         part = "" if repeats else part_of.get(origin.row, "")
         why = REPEATED if repeats else "" if part else left_out[origin.row]
         see = f"{earlier.file}:{earlier.line}" if repeats else ""
-        found.append(Fate(origin.file, origin.line, origin.row, part, why, see))
+        own = changes.get(origin.row, "")
+        found.append(Fate(origin.file, origin.line, origin.row, part, why, see, own))
     return found
 
 
@@ -71,7 +87,7 @@ def summary(account: Sequence[Fate]) -> str:
     """One line whose numbers add up to the first one."""
     taken = Counter(fate.part for fate in account if fate.part)
     left = Counter(fate.why for fate in account if not fate.part)
-    parts = ", ".join(f"{taken[part]:,} {part}" for part in Split)
+    parts = ", ".join(f"{taken[part]:,} {part}" for part in dict.fromkeys([*Split, *taken]))
     out = f"; left out: {reasons(left)}" if left else ""
     return f"{total(account)}: {parts}{out}; each is in {ACCOUNT}"
 

@@ -1,75 +1,136 @@
-"""Stage `collect`: every source's rows, in one canonical file, and where each came from."""
+"""Stage `collect`: what every source holds, in canonical files, and where each record came from."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from curation.curation_settings import CollectParams, FileSource, Source
 from curation.sources.python_api import read_package
-from curation.sources.reading import Read
-from curation.sources.row_formats import numbered_rows
-from curation.sources.table_rows import read_file
+from curation.sources.reading import Made, Read
+from curation.sources.source_file import SourceFile, read_source_file
+from project.erasures import WHY, Erased
 from project.errors import InputError
 from project.files import staged_folder
-from project.paths import ORIGINS, RAW
-from project.records.data import Origin, Row
-from project.records.record import write_records
+from project.paths import ORIGINS, RAW, RAW_DOCUMENTS, RAW_PREFERENCES
+from project.records.data import Document, Origin, Row, counted
+from project.records.preferences import Preference, RatedAnswer
+from project.records.record import Record, write_records
 from project.settings import load
 
 
 @dataclass
 class Collected:
-    """Each row once, by its id, and the origin of every record, in the order of the sources."""
+    """Each thing once, by its id, and the origin of every record, in the order of the sources."""
 
     rows: dict[str, Row] = field(default_factory=dict)
+    preferences: dict[str, Preference] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
     origins: list[Origin] = field(default_factory=list)
+
+    def add(self, made: Made) -> None:
+        """Keep what has a new id."""
+        if isinstance(made, Row):
+            self.rows.setdefault(made.id, made)
+        elif isinstance(made, Document):
+            self.documents.setdefault(made.id, made)
+        else:
+            self.preferences.setdefault(made.id, made)
+
+    @property
+    def files(self) -> dict[Path, Iterable[Record]]:
+        """What stage `collect` writes; where there are no preferences or documents, no file."""
+        files: dict[Path, Iterable[Record]] = {RAW: self.rows.values(), ORIGINS: self.origins}
+        if self.preferences:
+            files[RAW_PREFERENCES] = self.preferences.values()
+        if self.documents:
+            files[RAW_DOCUMENTS] = self.documents.values()
+        return files
 
 
 def main() -> None:
     collected = collect(load(CollectParams).sources)
     with staged_folder(RAW.parent) as draft:
-        write_records(draft / RAW.name, collected.rows.values())
-        write_records(draft / ORIGINS.name, collected.origins)
+        for path, records in collected.files.items():
+            write_records(draft / path.name, records)
     print(said_of(collected))
 
 
 def collect(sources: Iterable[Source]) -> Collected:
-    """Read every source. Raises InputError for two rows of one id that do not say the same."""
-    found, origins = Collected(), dict[str, Origin]()
-    for source in sources:
-        for origin, row in read_source(source):
-            found.origins.append(origin)
-            if not isinstance(row, Row):
-                continue
-            first = found.rows.setdefault(row.id, row)
-            where = origins.setdefault(row.id, origin)
-            if (first.prompt, first.completion) != (row.prompt, row.completion):
-                raise InputError(
-                    f"{row.id!r} is the id of another row, at {where.file}:{where.line}",
-                    file=origin.file,
-                    line=origin.line,
-                    field="id",
-                )
+    """Read every source. Raises InputError for two records of one id that do not say the same, and
+    where there are no rows.
+    """
+    found = gathered(reads_of(sources))
     if not found.rows:
         raise InputError("the sources hold no rows", file="params.yaml", field="curation.collect")
     return found
 
 
+def reads_of(sources: Iterable[Source]) -> Iterator[Read]:
+    for source in sources:
+        yield from read_source(source)
+
+
+def gathered(reads: Iterable[Read], erased: Erased | None = None) -> Collected:
+    """What was read, each once, but for what was erased: by the project's list, if no other one is
+    given. Raises InputError for two records of one id that do not say the same.
+    """
+    found, first = Collected(), dict[str, tuple[Origin, object]]()
+    erased = Erased.here() if erased is None else erased
+    for origin, made in reads:
+        if made is not None and erased.holds(made):
+            found.origins.append(origin.model_copy(update={"row": None, "why": WHY}))
+            continue
+        found.origins.append(origin)
+        if made is None:
+            continue
+        found.add(made)
+        where, earlier = first.setdefault(made.id, (origin, said_by(made)))
+        if earlier != said_by(made):
+            raise InputError(
+                f"{made.id!r} is the id of another record, at {where.file}:{where.line}",
+                file=origin.file,
+                line=origin.line,
+                field="id",
+            )
+    return found
+
+
+def said_by(made: Made) -> object:
+    """What two records of one id must agree on: all but where they are from and what is known of
+    them.
+    """
+    if isinstance(made, Row):
+        return made.prompt, made.completion
+    if isinstance(made, Document):
+        return made.text
+    return made.id  # the digest of its texts
+
+
 def read_source(source: Source) -> Iterator[Read]:
-    if not isinstance(source, FileSource):
-        for package in source.packages:
-            for number, row in enumerate(read_package(package), start=1):
-                yield Read(Origin(file=package, line=number, row=row.id), row)
-    elif source.columns:
-        yield from read_file(source, source.columns)
-    else:
-        for number, row in numbered_rows(source.path):
-            yield Read(Origin(file=source.path.name, line=number, row=row.id), row)
+    if isinstance(source, FileSource):
+        yield from read_source_file(SourceFile.of(source))
+        return
+    for package in source.packages:
+        for number, row in enumerate(read_package(package), start=1):
+            yield Read(Origin(file=package, line=number, row=row.id), row)
 
 
 def said_of(collected: Collected) -> str:
-    """In one line: how many rows, and why some records gave none."""
+    """In one line: how many of each, and why some records gave none."""
     records = len({(origin.file, origin.line) for origin in collected.origins})
     lost = Counter(origin.why for origin in collected.origins if origin.why)
     whys = "".join(f", {count} {why}" for why, count in lost.most_common())
-    return f"{len(collected.rows):,} rows of {records:,} records{whys}"
+    found = [f"{len(collected.rows):,} rows", *others_said(collected)]
+    return f"{', '.join(found)} of {records:,} records{whys}"
+
+
+def others_said(collected: Collected) -> Iterator[str]:
+    """How many of each that is there and is no row."""
+    rated = sum(isinstance(one, RatedAnswer) for one in collected.preferences.values())
+    found = {
+        "preference pair": len(collected.preferences) - rated,
+        "rated answer": rated,
+        "document": len(collected.documents),
+    }
+    yield from (counted(count, noun) for noun, count in found.items() if count)

@@ -16,21 +16,37 @@ from curation.account import (
     write_account,
 )
 from curation.checks.waivers_file import read_waivers
+from curation.cleaning.faulty_rows import faulty
 from curation.cleaning.long_rows import Fitted, fit
+from curation.cleaning.mending import changed, mended
 from curation.cleaning.sifting import clean, reasons, sifted, with_personal_data
 from curation.cleaning.token_lengths import TokenLengths
+from curation.curate_others import Others, curate_others, read_others, untaught, with_others
 from curation.curation_settings import CurateParams
+from curation.selection.selected_rows import selected, unselected
+from curation.selection.selection_file import Selection
 from curation.splitting.accepted_rows import NOTHING, Placed, acceptances, extended, place
-from curation.splitting.eval_sets import Changes, frozen_ids, read_changes, retired_ids
+from curation.splitting.eval_sets import Changes, frozen_items, read_changes, retired_ids
 from curation.splitting.frozen_items import said_of_frozen, standing, untied
 from curation.splitting.lots import draw, largest, side, split, thinned
+from curation.synthesis.share import SYNTHETIC_WAITS, people_first, unaccepted, within_share
 from project.errors import InputError
 from project.files import staged_folder
 from project.model_pins import BaseChoice, context_window, pinned_folder
 from project.near_duplicates import near_duplicate_groups
-from project.paths import BASE, CURATED, ORIGINS, RAW, SEEN, TOKENS
+from project.paths import (
+    BASE,
+    CHANGES,
+    CURATED,
+    CURATED_DOCUMENTS,
+    CURATED_PREFERENCES,
+    ORIGINS,
+    RAW,
+    SEEN,
+    TOKENS,
+)
 from project.records.adapters import ModelPin
-from project.records.data import Origin, Row, SeenItem, SeenItems, Split, TokenCount
+from project.records.data import Change, Origin, Row, SeenItem, SeenItems, Split, TokenCount
 from project.records.record import write_records
 from project.settings import PARAMS, load
 from project.untrusted_input import one_line
@@ -58,6 +74,8 @@ class Inputs:
     fitted: Fitted
     unfit: dict[str, str]  # by id, why a row is to go nowhere
     lengths: TokenLengths
+    changes: tuple[Change, ...] = ()  # what was mended
+    selection: Selection | None = None  # of the training rows; None: all
 
 
 def main() -> None:
@@ -67,9 +85,15 @@ def main() -> None:
     made = curated(inputs, read_changes(), params)
     seen = seen_items(made)
     counts = inputs.lengths.count([row for rows in made.parts.values() for row in rows])
-    write_curated(made.parts, counts)
+    kept_back = untaught(inputs.raw, made.parts, made.left_out)
+    others = curate_others(*read_others(), kept_back, read_waivers().ours)
+    write_curated(made.parts, others, counts)
     SeenItems(items=tuple(seen)).write(SEEN)
-    account = account_of(Origin.read_lines(ORIGINS), inputs.raw, made.parts, made.left_out)
+    mends = changed(inputs.changes)
+    origins = Origin.read_lines(ORIGINS)
+    account = account_of(others.of_rows(origins), inputs.raw, made.parts, made.left_out, mends)
+    account = with_others(account, origins, others)
+    write_records(CHANGES, inputs.changes)
     write_account(account)
     for line in (
         *said_of_cut(inputs.fitted),
@@ -84,21 +108,27 @@ def main() -> None:
 
 def read_inputs(params: CurateParams) -> Inputs:
     """Raises InputError where base.max_length is more than the base can read."""
-    raw = list(map(clean, Row.read_lines(RAW)))
+    found = [mended(row) for row in Row.read_lines(RAW)]
+    raw = [row for row, _ in found]
     limit, folder = load(BaseChoice).max_length, pinned_folder(ModelPin.read(BASE), "base")
     refuse_beyond_window(limit, context_window(folder))
     lengths = TokenLengths(folder)
     fitted = fit(raw, lengths, limit, params.too_long)
     unfit = dict.fromkeys(fitted.left_out, TOO_LONG)
+    if params.faulty == "drop":
+        unfit |= faulty(raw)
     if params.personal_data == "drop":
         unfit |= dict.fromkeys(with_personal_data(raw, read_waivers().ours), PERSONAL)
-    return Inputs(raw, fitted, unfit, lengths)
+    changes = tuple(change for _, own in found for change in own)
+    selection = Selection.load(params.selection) if params.selection else None
+    return Inputs(raw, fitted, unfit, lengths, changes, selection)
 
 
 def curated(
     inputs: Inputs, changes: Changes, params: CurateParams, growing: Split | None = None
 ) -> Curated:
-    return curate(inputs.fitted.rows, changes, params, inputs.unfit, growing)
+    rows, unfit = inputs.fitted.rows, inputs.unfit
+    return curate(rows, changes, params, unfit, growing, inputs.selection)
 
 
 def curate(
@@ -107,6 +137,7 @@ def curate(
     params: CurateParams,
     unfit: Mapping[str, str] = NOTHING,
     growing: Split | None = None,
+    selection: Selection | None = None,
 ) -> Curated:
     """Split the rows that nobody had to accept, as if there were no others; then add the accepted.
 
@@ -115,10 +146,11 @@ def curate(
     parts. Raises InputError where rows and changes do not agree.
     """
     rows = list(map(clean, raw))
+    unfit = unaccepted(rows, params.accepted) | dict(unfit)
     base = [row for row in rows if row.source not in params.accepted]
     accepted = [row for row in rows if row.source in params.accepted]
     batches = acceptances(accepted, changes, elsewhere={row.id for row in base})
-    stands = standing(base, frozen_ids(changes), params, unfit)
+    stands = standing(base, frozen_items(changes), params, unfit)
     distinct, left_out = sifted(stands.free, params, unfit)
     lots, items, grouped = families(stands.items, distinct, params)
     free, tied = untied(grouped, items)
@@ -131,11 +163,17 @@ def curate(
     dealt = [row for rows in parts.values() for row in rows]
     left_out |= stands.left_out | tied
     left_out |= reasons((SURPLUS, free, kept), (RETIRED, kept, there), (SPARE, there, dealt))
+    if selection:
+        own = parts[Split.TRAIN]
+        parts[Split.TRAIN] = selected(own, selection, params.train_only)
+        left_out |= unselected(own, selection, params.train_only)
     for part, own in parts.items():
         new = [one.row for one in placed if one.part is part]
-        staying = unretired(new, every, changes)
-        parts[part] = extended(own, staying, part, params)
-        left_out |= reasons((RETIRED, new, staying), (WAITS, staying, parts[part]))
+        staying = people_first(unretired(new, every, changes))
+        there = extended(own, staying, part, params)
+        parts[part] = within_share(there, params.synthetic_share)
+        left_out |= reasons((RETIRED, new, staying), (WAITS, staying, there))
+        left_out |= reasons((SYNTHETIC_WAITS, there, parts[part]))
     left_out |= {one.row.id: one.why for one in placed if one.part is None}
     return Curated(parts, left_out, placed, largest(grouped), stands.gone)
 
@@ -155,10 +193,14 @@ def items_of(sides: Iterable[tuple[Row, Split]]) -> list[Row]:
     return [row for row, _ in sides]
 
 
-def write_curated(parts: Mapping[Split, Sequence[Row]], counts: Sequence[TokenCount]) -> None:
+def write_curated(
+    parts: Mapping[Split, Sequence[Row]], others: Others, counts: Sequence[TokenCount]
+) -> None:
     with staged_folder(CURATED) as draft:
         for part, chosen in parts.items():
             write_records(draft / f"{part}.jsonl", chosen)
+        write_records(draft / CURATED_PREFERENCES.name, others.preferences)
+        write_records(draft / CURATED_DOCUMENTS.name, others.documents)
     write_records(TOKENS, counts)
 
 
@@ -241,6 +283,6 @@ def unretired(rows: Iterable[Row], families: Sequence[Row], changes: Changes) ->
     What left is not trained on either: a version that had learnt it would be compared on it with
     champions of that time, in `incumbent reevaluate` or after a rollback.
     """
-    retired = retired_ids(changes)
+    retired = retired_ids(changes, families)
     gone = {row.group for row in families if row.id in retired}
     return [row for row in rows if row.group not in gone]

@@ -49,6 +49,9 @@ class Columns(Settings):
     messages: str | None = None  # a conversation, in any of the shapes of curation/sources/chats
     # Of a conversation: its last answer, or every answer as a row of its own, all in one group.
     turns: Literal["last", "every"] = "last"
+    # Turns of tools in a conversation: it is left out; or calls and results are learnt as texts, and
+    # what a column `tools` describes stands in the system prompt.
+    tools: Literal["refuse", "text"] = "refuse"
     json_answers: bool = False  # answers that are objects or lists: learnt as JSON, or left out
     instruction: str | None = None  # a text before every prompt
     system: str | None = None  # the system prompt of every row
@@ -63,16 +66,73 @@ class Columns(Settings):
         return self
 
 
+# What a file holds, and how; curation/sources/source_file.py has what reads each.
+Format = Literal[
+    "rows",  # JSON Lines of rows, in one of the shapes of curation/sources/row_formats.py
+    "table",  # CSV, TSV, JSON, JSON Lines or Parquet, with named columns
+    "transcripts",  # texts in which marks say who speaks
+    "documents",  # plain text, Markdown, HTML, PDF, DOCX
+    "texts",  # a table whose column `text` holds documents
+    # Exports of annotation tools, and what people said of answers, as curation/sources/exports has
+    # them.
+    "label-studio",
+    "prodigy",
+    "argilla",
+    "preferences",  # {prompt, chosen, rejected}
+    "rated",  # {prompt, completion, label}
+]
+
+
+def as_words(value: object) -> object:
+    """As as_names, and numbers, such as ratings, as they are written."""
+    words = value if isinstance(value, list | tuple) else [value]
+    return [str(word) if type(word) in (int, float) else word for word in words]
+
+
+class ExportFields(Settings):
+    """What is what in an export of an annotation tool. Where one reading alone is possible, it
+    needs no name; else an error lists what there is.
+    """
+
+    # The data field with the prompt. Several are joined by an empty line, blank ones left out.
+    prompt: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
+    completion: str | None = None  # the data field with the answer, or answers, that people judged
+    # Of two or more answers that were compared, each in a data field of its own: what people
+    # choose, with the field that it stands for. Any other choice is a tie.
+    answers: dict[str, str] = Field(default={})
+    control: str | None = None  # the control, or question, that holds what people said
+    good: Annotated[tuple[str, ...], BeforeValidator(as_words)] = ()  # what praises an answer
+    bad: Annotated[tuple[str, ...], BeforeValidator(as_words)] = ()  # what blames it
+    # What the options of a task are: classes of the prompt, or answers to it.
+    options: Literal["classes", "answers"] | None = None
+    instruction: str | None = None  # a text before every prompt
+    system: str | None = None  # the system prompt of every row
+    slices: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()  # data fields
+
+
 class FileSource(Settings):
-    """A file, or a folder of files: CSV, TSV, JSON, JSON Lines or Parquet."""
+    """A file, or a folder of files."""
 
     kind: Literal["file"]
     path: Annotated[Path, AfterValidator(below("datasets/sources"))]
-    # null: JSON Lines of rows in one of the formats of curation/sources/row_formats.py
-    columns: Columns | None = None
+    format: Format | None = None  # null: a table where columns are named, else rows
+    columns: Columns | None = None  # of a table, or of transcripts as conversations
     # What is no record: an error that names the line, or left out and counted.
     unreadable: Literal["refuse", "skip"] = "refuse"
     encoding: str | None = None  # null: told by its bytes
+    export: ExportFields = ExportFields()  # of an annotation tool's export: what is what in it
+
+    @property
+    def read_as(self) -> Format:
+        return self.format or ("table" if self.columns else "rows")
+
+    @model_validator(mode="after")
+    def has_the_columns_that_its_format_takes(self) -> Self:
+        if self.read_as == "table" and not self.columns:
+            raise ValueError("name the columns of a table")
+        if self.columns and self.read_as not in ("table", "transcripts"):
+            raise ValueError(f"columns are of tables and transcripts, not of {self.read_as}")
+        return self
 
 
 Source = Annotated[PackagesSource | FileSource, Field(discriminator="kind")]
@@ -96,8 +156,12 @@ class CurateParams(Settings):
     # One prompt with several answers: all are kept, together in one part; only the newest or the
     # longest answer is; or the gate refuses them.
     conflicts: Conflicts = "keep"
-    # Rows that seem to hold personal data: the gate refuses them, or they are left out. The
-    # organisation's own contacts, in datasets/contracts/waivers.yaml, are none.
+    # Rows that teach nothing, or a falsehood: no answer, several instructions in one, what no model
+    # can see. They are left out, or it is for the gate to refuse them. What can be mended is.
+    faulty: Literal["drop", "refuse"] = "drop"
+    # Rows that seem to hold numbers of accounts, or contacts: by its contract the gate refuses them
+    # or tells of them; or they are left out. The organisation's own contacts, in
+    # datasets/contracts/waivers.yaml, are none.
     personal_data: Literal["refuse", "drop"] = "refuse"
     max_per_group: PositiveInt | None = None  # rows kept of a group of near-duplicates; null: all
     # Prompts, or answers, whose words overlap this much are near-duplicates. It is at most what
@@ -117,6 +181,11 @@ class CurateParams(Settings):
     accepted: tuple[str, ...] = ("labelled.jsonl",)
     # At most this share of training, of dev and of sealed are accepted rows; the rest waits.
     accepted_share: float = Field(default=0.5, ge=0, lt=1)
+    # Of training, at most this share is rows that a model wrote, accepted ones; the rest waits.
+    synthetic_share: float = Field(default=0.2, ge=0, lt=1)
+    # A file of `incumbent data select`: its rows are trained on, beside those of train_only and the
+    # accepted ones; null: all.
+    selection: Annotated[Path, AfterValidator(below("datasets/selection"))] | None = None
 
     @model_validator(mode="after")
     def a_source_is_of_one_kind(self) -> Self:
@@ -129,3 +198,6 @@ class ValidateParams(Settings):
     """What the curated rows must fulfil."""
 
     contract: Annotated[Path, AfterValidator(below("datasets/contracts"))]
+    # Rows that the embedder looks at, of each part and slice its share: for rows that say the same
+    # in other words, are off the topic or leak an eval item. 0: none, and these are not looked for.
+    embedded_rows: NonNegativeInt = 2000

@@ -3,22 +3,32 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from curation.checks.compared import Compared, Refused
 from curation.checks.contract import Contract, check
+from curation.checks.embeddings import Embedder
+from curation.checks.explained import explained
 from curation.checks.gate_message import allow_commands, waive_command
-from curation.checks.row_columns import NOTHING, Refused, feature_table
+from curation.checks.general_suite import general_prompts
+from curation.checks.tables import Tables, tables_of
 from curation.checks.waivers import Waivers, unused, with_waivers
 from curation.checks.waivers_file import read_waivers, refuse_unknown_checks
 from curation.cleaning.conflicts import conflicting
 from curation.curation_settings import CurateParams, ValidateParams
+from curation.sources.row_formats import read_rows
 from project.canonical import digest_folder
+from project.errors import InputError
 from project.files import staged_folder
 from project.html import render
-from project.model_pins import BaseChoice
-from project.paths import CURATED, GATE_PAGE, GATE_REPORT, TOKENS, rows_of
+from project.model_pins import BaseChoice, pinned_folder
+from project.paths import CURATED, EMBEDDER, GATE_PAGE, GATE_REPORT, TOKENS, rows_of
+from project.records.adapters import ModelPin
 from project.records.data import GateReport, Row, Split, TokenCount
 from project.settings import load, read_settings
 
 TEMPLATE = Path(__file__).parent / "templates" / "gate.html"
+
+
+CONTRACTS = Path("datasets/contracts")  # where DVC watches for changes
 
 
 def main() -> None:
@@ -27,11 +37,13 @@ def main() -> None:
     waivers = read_waivers()
     refuse_unknown_checks(waivers, [one.name for one in contract.checks])
     parts = read_parts()
-    report = reported(parts, contract, waivers, refused_of(parts))
+    tables = tables_of(parts, compared(parts, contract, params, waivers))
+    report = reported(tables, contract, waivers)
     page = render(
         TEMPLATE,
         report=report,
         contract=contract,
+        explained=explained(report, tables),
         waive_command=waive_command,
         allow_commands=allow_commands,
     )
@@ -39,6 +51,35 @@ def main() -> None:
         report.write(draft / GATE_REPORT.name)
         (draft / GATE_PAGE.name).write_text(page, encoding="utf-8")
     print(f"{report}; see {GATE_PAGE}")
+
+
+def compared(
+    parts: Mapping[Split, Sequence[Row]],
+    contract: Contract,
+    params: ValidateParams,
+    waivers: Waivers,
+) -> Compared:
+    """What the rows are held against; the model is loaded when it has something to embed."""
+    embedder = pinned_folder(ModelPin.read(EMBEDDER), "embedder") if params.embedded_rows else None
+    return Compared(
+        ours=waivers.ours,
+        refused=refused_of(parts),
+        general=general_prompts(),
+        task=contract.task,
+        reference=reference_texts(contract, params.contract),
+        embed=Embedder(embedder) if embedder else None,
+        embedded_rows=params.embedded_rows,
+    )
+
+
+def reference_texts(contract: Contract, file: Path) -> list[str]:
+    """Of the last version's rows, where the contract names them. Raises InputError."""
+    if contract.reference is None:
+        return []
+    if CONTRACTS not in contract.reference.parents:
+        problem = f"must be a file in {CONTRACTS}, where DVC watches for changes"
+        raise InputError(problem, file=file, field="reference")
+    return [f"{row.prompt_text}\n{row.completion_text}" for row in read_rows(contract.reference)]
 
 
 def refused_of(parts: Mapping[Split, Sequence[Row]]) -> Refused:
@@ -53,19 +94,13 @@ def refused_of(parts: Mapping[Split, Sequence[Row]]) -> Refused:
     )
 
 
-def reported(
-    parts: Mapping[Split, Sequence[Row]],
-    contract: Contract,
-    waivers: Waivers,
-    refused: Refused = NOTHING,
-) -> GateReport:
+def reported(tables: Tables, contract: Contract, waivers: Waivers) -> GateReport:
     """The checks of the rows with what is waived, whatever the day: that is for stage `gate`."""
-    table = feature_table(parts, waivers.ours, refused)
-    found = check(table, contract)
+    found = check(tables, contract)
     return GateReport(
         dataset_rows=digest_folder(CURATED),
         contract=contract.digest,
-        row_count=len(table),
+        row_count=len(tables.rows),
         checks=tuple(with_waivers(one, waivers.waivers) for one in found),
         waivers=waivers.digest if waivers != Waivers() else None,
         unused=unused(found, waivers.waivers) or None,

@@ -11,7 +11,15 @@ from evaluation.evaluation_settings import Decoding, PreferenceParams, RewardPar
 from evaluation.generation.systems import respondent
 from evaluation.preference.ballot_files import read_ballots
 from evaluation.preference.calibration import calibrate, calibrate_reviewers
-from evaluation.preference.preference_pairs import PREFERENCES, allowed, pairs, part, read_pairs
+from evaluation.preference.negative_examples import pair_negatives
+from evaluation.preference.preference_pairs import (
+    PREFERENCES,
+    allowed,
+    given_preferences,
+    pairs,
+    pairs_of,
+    part,
+)
 from evaluation.preference.preference_sources import judge_of
 from project.canonical import digest_folder, digest_json
 from project.errors import InputError
@@ -20,6 +28,7 @@ from project.model_pins import pinned_folder
 from project.paths import BASE, CALIBRATION, EMBEDDER, NUMERICS, PAIR_SOURCE, REWARD, rows_of
 from project.records.adapters import ModelPin, Numerics
 from project.records.data import Row, Split
+from project.records.preferences import PreferencePair
 from project.records.record import Digest, Record
 from project.records.scores import Calibration
 from project.settings import PARAMS, load
@@ -47,7 +56,7 @@ def main() -> None:
 
 
 def train(params: RewardParams, folder: Path) -> Digest:
-    """Train the reward model on the training rows' pairs and on those of datasets/preferences.
+    """Train the reward model on the training rows' pairs, and on what people said of answers.
 
     Returns the digest of what it was made of.
     """
@@ -55,22 +64,32 @@ def train(params: RewardParams, folder: Path) -> Digest:
     from evaluation.preference.reward_training import train_reward
 
     learnt, held_out = parts(params)
-    evaluated = [
-        row for split in (Split.DEV, Split.SEALED) for row in Row.read_lines(rows_of(split))
-    ]
-    given = read_pairs()
-    further = allowed(given, [*evaluated, *held_out])
+    further, account = further_pairs(held_out)
     made = pairs(learnt, own_answers(learnt))
     precision = Numerics.read(NUMERICS).precision
     train_reward([*made, *further], starting_point(params), params, precision, folder)
-    print(
-        f"learnt from {len(made)} pairs of training rows and {len(further)} from {PREFERENCES}/ "
-        f"({len(given) - len(further)} left out: an eval item has their prompt, or their answers "
-        "are equal)"
-    )
+    print(f"learnt from {len(made)} pairs of training rows and {len(further)} others{account}")
     asked = [record.model_dump(mode="json") for record in (*learnt, *further)]
     start = digest_folder(starting_point(params))
     return digest_json([asked, ModelPin.read(BASE).digest, load(Decoding).digest, start])
+
+
+def further_pairs(held_out: Sequence[Row]) -> tuple[list[PreferencePair], str]:
+    """The pairs of files and sources, and of negative examples with good answers; none is about a
+    prompt that the judge is held against. With what became of what was given, in words.
+    """
+    evaluated = [row for part in (Split.DEV, Split.SEALED) for row in Row.read_lines(rows_of(part))]
+    given = given_preferences()
+    if not given:
+        return [], ""
+    kept = allowed(given, [*evaluated, *held_out])
+    found = pairs_of(kept)
+    negatives = pair_negatives(kept, Row.read_lines(rows_of(Split.TRAIN)))
+    account = (
+        f"; of {len(given)} in {PREFERENCES}/ and the sources, {len(found)} are pairs, {negatives},"
+        f" {len(given) - len(kept)} left out: an eval item has their prompt, or nearly so"
+    )
+    return list({pair.id: pair for pair in (*found, *negatives.pairs)}.values()), account
 
 
 def calibrate_source(params: PreferenceParams) -> Calibration:

@@ -320,9 +320,7 @@ def anchor(
 
 @data.command("import")
 def import_data(
-    files: Annotated[
-        list[Path], typer.Argument(help="Files or folders; several are one import.")
-    ],
+    files: Annotated[list[Path], typer.Argument(help="Files or folders; several are one import.")],
     format_: Annotated[
         str | None,
         typer.Option(
@@ -411,7 +409,12 @@ def import_data(
         skip=skip_unreadable,
         redact=redact,
     )
-    bring_in(files, asked_for(given), Doing(name, replace=replace, dry=dry_run, as_json=json))
+    doing = Doing(name, replace=replace, dry=dry_run, as_json=json)
+    try:
+        bring_in(files, asked_for(given), doing)
+    except KeyboardInterrupt as stop:
+        typer.echo("interrupted: run it again to bring in all of it", err=True)
+        raise typer.Exit(getattr(stop, "exit_code", 130)) from None
 
 
 @data.command("export")
@@ -472,6 +475,54 @@ def forget(
     from incumbent.verbs.forget import forget as erase
 
     erase(ids or [], match or [], reason, erase=yes, as_json=json)
+
+
+@data.command("check")
+def check(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Anybody's rows, preferences or texts; several are one dataset."),
+    ],
+    contract: Annotated[
+        Path | None, typer.Option(help="As YAML; the one of a new project if left out.")
+    ] = None,
+    eval_: Annotated[
+        list[Path] | None, typer.Option("--eval", help="Items that no row may ask.")
+    ] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option(help="The last version: how far the rows are from it.")
+    ] = None,
+    kind: Annotated[
+        Literal["sft", "preference", "texts"] | None,
+        typer.Option(help="What the files must hold; told by their records if left out."),
+    ] = None,
+    prompt: Annotated[
+        list[str] | None, typer.Option(help="The column with the questions; several are joined.")
+    ] = None,
+    completion: Annotated[str | None, typer.Option(help="The column with the answers.")] = None,
+    messages: Annotated[str | None, typer.Option(help="The column with conversations.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of the files, where their bytes do not tell.")
+    ] = None,
+    no_embeddings: Annotated[
+        bool, typer.Option("--no-embeddings", help="By words alone: quick, and needs no model.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Hold a file against a data contract; needs no project. Exit 1: a critical check failed."""
+    from curation.sources.columns.wanted import Wanted
+    from incumbent.verbs.check_data import CheckOptions, check_data
+
+    wanted = Wanted(prompt=tuple(prompt or ()), completion=completion, messages=messages)
+    options = CheckOptions(
+        contract=contract,
+        evals=tuple(eval_ or ()),
+        against=tuple(against or ()),
+        kind=kind,
+        encoding=encoding,
+        embeddings=not no_embeddings,
+    )
+    raise typer.Exit(check_data(files, wanted, options, as_json=json))
 
 
 @data.command("waive")

@@ -62,7 +62,7 @@ def code_of(module: str, imports: "Imports") -> Code:
     """
     chosen = load(ScoringParams).metrics if module == module_of("score") else ()
     files = imports.of([module, *map(module_of_scorer, chosen)])
-    files |= templates(files.values())
+    files |= named_beside(files.values())
     files |= {file.as_posix(): file for choice in chosen for file in named_files(choice)}
     for package in packages_read() if module == module_of("collect") else ():
         files |= files_of_version(package)
@@ -94,14 +94,14 @@ def files_of_version(package: str) -> dict[str, Path]:
     return {path.relative_to(folder.parent).as_posix(): path for path in folder.rglob("*.py")}
 
 
-def templates(modules: Iterable[Path]) -> dict[str, Path]:
-    """Templates beside these modules that they name, and what such a template names in turn: one
-    beside it, or a shared one.
+def named_beside(modules: Iterable[Path]) -> dict[str, Path]:
+    """Templates and lists of words beside these modules that they name, and what such a file names
+    in turn: one beside it, or a shared one.
     """
     there = {
         path.relative_to(folder.parent).as_posix(): path
         for folder in map(folder_of, PACKAGES)
-        for path in folder.rglob("templates/*")
+        for path in (*folder.rglob("templates/*"), *folder.rglob("*.txt"))
     }
     found: dict[str, Path] = {}
     unread = list(modules)

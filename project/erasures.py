@@ -1,6 +1,5 @@
 """Rows that somebody had erased: a list of digests that whatever reads rows respects."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
@@ -53,8 +52,8 @@ class Erased:
 
 
 def text_digest(made: Erasable) -> Digest:
-    """A digest of what is said: of the sets of words of its texts."""
-    return digest_json(["erased", *map(word_hashes, texts_of(made))])
+    """A digest of what is said: of the sets of words of its texts; of one without any, itself."""
+    return digest_json(["erased", *(word_hashes(t) or t.strip() for t in texts_of(made))])
 
 
 def texts_of(made: Erasable) -> tuple[str, ...]:
@@ -73,7 +72,3 @@ def append_erasure(erasure: Erasure, path: Path = ERASED) -> None:
     """Add one behind the others, whole or not at all."""
     before = path.read_bytes() if path.exists() else b""
     write_bytes(path, before + erasure.canonical() + b"\n")
-
-
-def ids_of(erased: Iterable[Erasable]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one.id for one in erased))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from project.records.data import Row
 from project.records.record import Record
+from project.set_families import joining_pairs
 from project.set_similarity import Places, similar_pairs
 from project.unicode_words import plain, words
 
@@ -129,7 +130,7 @@ def near_links(
     yield there[places], there[first]
     distinct = there[np.unique(first)]
     own = [cores[i] for i in distinct]
-    for rows, columns in similar_pairs(enough(own), own, similarity):
+    for rows, columns in joining_pairs(own, similarity, least=MIN_WORDS):
         yield distinct[rows], distinct[columns]
 
 
@@ -179,14 +180,24 @@ def enough(texts: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
 
 def shared_in(own: Sequence[tuple[int, ...]], others: Sequence[tuple[int, ...]]) -> set[int]:
     """The words that are shared on either side, or over both."""
-    return shared_words(own) | shared_words(others) | shared_words((*own, *others))
+    ours = word_counts(own)
+    theirs = ours if others is own else word_counts(others)
+    sides = ((ours, len(own)), (theirs, len(others)), (ours + theirs, len(own) + len(others)))
+    return {word for counts, texts in sides for word in shared_among(counts, texts)}
 
 
 def shared_words(texts: Sequence[tuple[int, ...]]) -> set[int]:
     """The words that so many of the texts have that they tell none of them from the others."""
-    counts = Counter(chain.from_iterable(texts))
-    most = max(SHARED_LEAST, SHARED_SHARE * len(texts))
-    return {word for word, count in counts.items() if count > most}
+    return set(shared_among(word_counts(texts), len(texts)))
+
+
+def word_counts(texts: Sequence[tuple[int, ...]]) -> Counter[int]:
+    return Counter(chain.from_iterable(texts))
+
+
+def shared_among(counts: Counter[int], texts: int) -> Iterator[int]:
+    most = max(SHARED_LEAST, SHARED_SHARE * texts)
+    return (word for word, count in counts.items() if count > most)
 
 
 def core(text: tuple[int, ...], shared: Collection[int]) -> tuple[int, ...]:

@@ -51,24 +51,39 @@ def similar_pairs(
         if contained:
             met = met + ours.members[start:end] @ theirs.rare.T
         rows, columns = met.tocoo().coords
-        yield similar_of((rows + start, columns), ours, theirs, similarity, contained=contained)
+        near = likely((rows + start, columns), ours, theirs, similarity, contained=contained)
+        yield similar_of(near, ours, theirs, similarity, contained=contained)
 
 
 def both_sides(
     own: Sequence[tuple[int, ...]], others: Sequence[tuple[int, ...]], similarity: float
 ) -> tuple[Sets, Sets]:
+    both = matrix_of([*own, *others])
+    return sets_of(both[: len(own)], similarity), sets_of(both[len(own) :], similarity)
+
+
+def matrix_of(sets: Sequence[tuple[int, ...]]) -> "csr_array":
+    """A sparse matrix [sets, members] of ones, of each set the rarest members first."""
     # Imported here, and below, so that whoever only reads records does not wait for scipy.
     import numpy as np
     from scipy.sparse import csr_array
 
-    every = np.fromiter(chain(chain.from_iterable(own), chain.from_iterable(others)), np.int64)
+    every = np.fromiter(chain.from_iterable(sets), np.int64)
     _, members, count = np.unique(every, return_inverse=True, return_counts=True)
-    rank = np.argsort(np.argsort(count, kind="stable"))
-    ends = np.cumsum([0, *map(len, own), *map(len, others)])
+    rank = np.argsort(np.argsort(count, kind="stable")).astype(np.int32)
+    ends = np.cumsum([0, *map(len, sets)])
     ones = np.ones(len(every), dtype=np.int32)
-    both = csr_array((ones, rank[members], ends), shape=(len(ends) - 1, len(count)))
-    both.sort_indices()
-    return sets_of(both[: len(own)], similarity), sets_of(both[len(own) :], similarity)
+    made = csr_array((ones, rank[members], ends), shape=(len(sets), len(count)))
+    made.sort_indices()
+    return made
+
+
+def rare_count(sizes: "NDArray[np.int64]", similarity: float) -> "NDArray[np.int64]":
+    """Of so many of its rarest members, each similar set has one at least."""
+    import numpy as np
+
+    least = np.ceil(similarity * sizes).astype(np.int64)  # members that a similar set has of it
+    return np.asarray(np.minimum(sizes - least + 1, sizes))
 
 
 def sets_of(members: "csr_array", similarity: float) -> Sets:
@@ -76,8 +91,7 @@ def sets_of(members: "csr_array", similarity: float) -> Sets:
     from scipy.sparse import csr_array
 
     sizes = np.diff(members.indptr).astype(np.int64)
-    least = np.ceil(similarity * sizes).astype(np.int64)  # members that a similar set has of it
-    kept = np.minimum(sizes - least + 1, sizes)
+    kept = rare_count(sizes, similarity)
     place = np.arange(members.nnz) - np.repeat(members.indptr[:-1], sizes)
     rare = members.indices[place < np.repeat(kept, sizes)]
     ends, ones = np.cumsum([0, *kept]), np.ones(len(rare), dtype=np.int32)
@@ -102,19 +116,37 @@ def blocks(sizes: "NDArray[np.int64]") -> Iterator[tuple[int, int]]:
     return pairwise([0, *ends.tolist(), len(sizes)])
 
 
+def likely(
+    places: Places, ours: Sets, theirs: Sets, similarity: float, *, contained: bool = False
+) -> Places:
+    """Those of the pairs that may be similar, by the bits of their members."""
+    most = most_in_common(places, ours, theirs)
+    return with_so_many(most, places, ours, theirs, similarity, contained=contained)
+
+
 def similar_of(
-    places: Places, ours: Sets, theirs: Sets, similarity: float, *, contained: bool
+    places: Places, ours: Sets, theirs: Sets, similarity: float, *, contained: bool = False
 ) -> Places:
     """Those of the pairs that are similar."""
+    common = in_common(places, ours, theirs)
+    return with_so_many(common, places, ours, theirs, similarity, contained=contained)
+
+
+def with_so_many(
+    common: "NDArray[np.int64]",
+    places: Places,
+    ours: Sets,
+    theirs: Sets,
+    similarity: float,
+    *,
+    contained: bool,
+) -> Places:
+    """Those of the pairs that are similar if they have so many members in common."""
     import numpy as np
 
-    def similar(common: "NDArray[np.int64]", pairs: Places) -> "NDArray[np.bool]":
-        size, other = ours.sizes[pairs[0]], theirs.sizes[pairs[1]]
-        whole = np.minimum(size, other) if contained else size + other - common
-        return np.asarray(common >= similarity * whole)
-
-    likely = chosen(places, similar(most_in_common(places, ours, theirs), places))
-    return chosen(likely, similar(in_common(likely, ours, theirs), likely))
+    size, other = ours.sizes[places[0]], theirs.sizes[places[1]]
+    whole = np.minimum(size, other) if contained else size + other - common
+    return chosen(places, common >= similarity * whole)
 
 
 def chosen(places: Places, which: "NDArray[np.bool]") -> Places:

@@ -63,16 +63,23 @@ def main() -> None:
 
 
 def make_trainer(
-    rows: tuple[Row, ...], base: Path, params: TrainingParams, numerics: Numerics, curve: Path
+    rows: tuple[Row, ...],
+    base: Path,
+    params: TrainingParams,
+    numerics: Numerics,
+    curve: Path | None,
 ) -> SFTTrainer:
-    """A trainer of a fresh adapter; `numerics` gives the precision that it computes in."""
+    """A trainer of a fresh adapter; `numerics` gives the precision that it computes in.
+
+    The learning curve goes into a folder, and nowhere where that is None.
+    """
     tokenizer = AutoTokenizer.from_pretrained(base)
     trainer = SFTTrainer(
         model=add_adapter(load_base(base, params, numerics), params, numerics),
         args=sft_config(params, numerics.precision, len(rows)),
         train_dataset=Dataset.from_list([turns(row) for row in rows]),
         processing_class=tokenizer,
-        callbacks=[LearningCurve(curve), StepsWithLoss()],
+        callbacks=[*([LearningCurve(curve)] if curve else []), StepsWithLoss()],
     )
     trainer.remove_callback(PrinterCallback)  # a line for each step
     return trainer

@@ -2,7 +2,9 @@
 
 import logging
 from collections import Counter
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
 
 import great_expectations as gx
 import pandas as pd
@@ -11,6 +13,7 @@ from great_expectations.expectations.registry import get_expectation_impl
 from pydantic import Field, field_validator, model_validator
 
 from curation.checks.row_columns import TOLD
+from curation.checks.tables import Tables
 from project.canonical import digest_json
 from project.records.data import Check, Severity
 from project.settings import Settings
@@ -20,9 +23,13 @@ logging.getLogger("great_expectations").setLevel(logging.ERROR)
 Arguments = dict[str, str | int | float | list[str | int | float] | None]
 
 
+Of = Literal["rows", "slices", "dataset"]
+
+
 class Expectation(Settings):
     name: str = Field(min_length=1)
     severity: Severity
+    of: Of = "rows"  # a row's columns, the slices, or the measures of the whole
     expectation: str  # a Great Expectations type, expect_…
     arguments: Arguments
 
@@ -46,6 +53,10 @@ class Expectation(Settings):
 
 class Contract(Settings):
     name: str
+    task: str | None = None  # what the rows are to teach, in words; null: what most are about
+    # A file of rows, the last version's, that the new ones are held against for drift; it lies in
+    # datasets/contracts, where DVC watches for changes.
+    reference: Path | None = None
     checks: tuple[Expectation, ...] = Field(min_length=1)
 
     @field_validator("checks")
@@ -61,12 +72,29 @@ class Contract(Settings):
         return checks
 
 
-def check(table: pd.DataFrame, contract: Contract) -> tuple[Check, ...]:
-    """Check a table with an `id` column against a contract, one Check per expectation.
+def check(tables: Tables, contract: Contract) -> tuple[Check, ...]:
+    """Check tables with an `id` column against a contract, one Check per expectation, in order."""
+    found: dict[str, Check] = {}
+    for of in get_args(Of):
+        own = [one for one in contract.checks if one.of == of]
+        if own:
+            found |= checked(getattr(tables, of), own, tables.notes)
+    return tuple(found[expectation.name] for expectation in contract.checks)
 
-    Great Expectations' own `success` knows no severity and calls a crash a failure, so each
-    result is read for itself.
+
+def checked(
+    table: pd.DataFrame, expectations: Sequence[Expectation], notes: Mapping[str, str]
+) -> dict[str, Check]:
+    """By the expectation's name. Great Expectations' own `success` knows no severity and calls a
+    crash a failure, so each result is read for itself.
     """
+    results = validated(table, expectations)
+    return {one.name: to_check(one, results[one.name], table, notes) for one in expectations}
+
+
+def validated(
+    table: pd.DataFrame, expectations: Sequence[Expectation]
+) -> dict[str, ExpectationValidationResult]:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = gx.data_context.types.base.ProgressBarsConfig(globally=False)
     batch = (
@@ -75,7 +103,7 @@ def check(table: pd.DataFrame, contract: Contract) -> tuple[Check, ...]:
         .add_batch_definition_whole_dataframe("all")
     )
     suite = context.suites.add(gx.ExpectationSuite("contract"))
-    for expectation in contract.checks:
+    for expectation in expectations:
         suite.add_expectation(expectation.build())
     definition = gx.ValidationDefinition(name="contract", data=batch, suite=suite)
     outcome = context.validation_definitions.add(definition).run(
@@ -86,39 +114,58 @@ def check(table: pd.DataFrame, contract: Contract) -> tuple[Check, ...]:
             "include_unexpected_rows": False,
         },
     )
-    by_name = {result.expectation_config.meta["name"]: result for result in outcome.results}
-    return tuple(
-        to_check(expectation, by_name[expectation.name], table) for expectation in contract.checks
-    )
+    return {result.expectation_config.meta["name"]: result for result in outcome.results}
 
 
 def to_check(
-    expectation: Expectation, result: ExpectationValidationResult, table: pd.DataFrame
+    expectation: Expectation,
+    result: ExpectationValidationResult,
+    table: pd.DataFrame,
+    notes: Mapping[str, str],
 ) -> Check:
     found: dict[str, Any] = result.result or {}
     column = expectation.arguments.get("column")
-    rows = tuple(str(index["id"]) for index in found.get("unexpected_index_list") or ())
-    told = faults(table, column, rows) if column in TOLD else ""
+    failing = tuple(str(index["id"]) for index in found.get("unexpected_index_list") or ())
+    if column in notes and table[column].isna().all():
+        seen = ""  # the note says why nothing was looked at
+    elif expectation.of == "dataset":
+        seen, failing = measured(table, column), ()
+    else:
+        seen = observed(found, expectation.of)
+        seen += faults(table, column, failing) if column in TOLD else ""
+    note = notes.get(str(column), "")
     return Check(
         name=expectation.name,
         severity=expectation.severity,
         passed=bool(result.success),
         limit=limit(expectation.arguments),
-        observed=observed(found) + told,
-        failing_rows=rows,
+        observed=", ".join(filter(None, [seen, note])),
+        failing_rows=failing,
         crashed=crash(result),
         column=column if isinstance(column, str) else None,
     )
+
+
+def measured(table: pd.DataFrame, column: Any) -> str:
+    """A measure of the whole dataset, which is a number and no one's text."""
+    value = table[column].iloc[0] if column in table else None
+    if value is None or pd.isna(value):
+        return "not measured"
+    return f"{column} is {value:,.0f}" if value >= 1000 else f"{column} is {value:.4g}"
 
 
 def limit(arguments: Arguments) -> str:
     return ", ".join(f"{key} {value}" for key, value in arguments.items())
 
 
-def observed(found: dict[str, Any]) -> str:
-    """What was seen, as counts: failing values may be personal data and stay out of reports."""
+def observed(found: dict[str, Any], of: Of) -> str:
+    """What was seen, as counts: failing values may be personal data and stay out of reports.
+
+    Rows that were not looked at do not count.
+    """
     if "element_count" in found:
-        return f"{found['unexpected_count']} of {found['element_count']} rows fail"
+        looked = found["element_count"] - found.get("missing_count", 0)
+        return f"{found['unexpected_count']} of {looked} {of} fail"
     if "missing_count" in found:
         return f"{found['missing_count']} values missing, {found['unexpected_count']} not allowed"
     return f"found {found['observed_value']}" if "observed_value" in found else "nothing found"

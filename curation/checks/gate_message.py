@@ -45,7 +45,7 @@ def remedies(check: Check, today: date, until: date) -> Iterator[str]:
 
 def allow_commands(check: Check) -> list[str]:
     """The commands that name an organisation's own contacts, of the kinds that a check found."""
-    if check.column != "personal_data":
+    if check.column not in ("contact_data", "personal_data"):
         return []
     options = {"--phone": Kind.PHONE, "--email": Kind.EMAIL, "--domain": Kind.EMAIL}
     found = (option for option, kind in options.items() if kind in check.observed)

@@ -1,10 +1,10 @@
 """Which rows are worth a place, and why each of the others is not."""
 
-import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from curation.account import CONFLICT, CORRECTED, REPEATED
 from curation.cleaning.conflicts import settle
+from curation.cleaning.mending import mended, mended_messages
 from curation.curation_settings import CurateParams
 from project.contacts import Contacts
 from project.personal_data import found
@@ -12,21 +12,13 @@ from project.records.data import Message, Row
 
 
 def clean(row: Row) -> Row:
-    """Unicode NFC, one kind of line end, no blanks around a message."""
-    return row.model_copy(
-        update={"prompt": cleaned(row.prompt), "completion": cleaned(row.completion)}
-    )
+    """The row with its texts put right; the same row where nothing is to be done."""
+    return mended(row)[0]
 
 
 def cleaned(messages: Iterable[Message]) -> tuple[Message, ...]:
-    return tuple(
-        Message(role=m.role, content=unicodedata.normalize("NFC", lines(m.content)).strip())
-        for m in messages
-    )
-
-
-def lines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    """Messages of no row, in the form that those of rows have."""
+    return mended_messages(messages)
 
 
 def with_personal_data(rows: Iterable[Row], ours: Contacts) -> list[str]:

@@ -1,14 +1,17 @@
 """Rows of a JSON Lines file, whichever of the usual shapes they come in."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from curation.sources.tables.encodings.decoding import decode
+from curation.sources.tables.file_bytes import read_bytes
 from project.canonical import digest_json
 from project.errors import InputError
 from project.records.data import Row
-from project.records.record import read_input, read_object
+from project.records.record import read_object
 
 Fields = dict[str, Any]
 
@@ -18,23 +21,46 @@ def read_rows(path: Path) -> Iterator[Row]:
     return (row for _, row in numbered_rows(path))
 
 
-def numbered_rows(path: Path) -> Iterator[tuple[int, Row]]:
+def numbered_rows(path: Path, *, encoding: str | None = None) -> Iterator[tuple[int, Row]]:
     """Yield the rows of a JSON Lines file with their lines. Raises InputError naming file, line and
-    field.
+    field. `encoding` is that of a text whose bytes do not tell it.
 
     A field "about" is for people and is left aside. A row without an id gets one from its text, so
     that equal rows have equal ids.
     """
     seen: dict[str, tuple[int, Row]] = {}
-    for number, line in enumerate(read_input(path).splitlines(), start=1):
-        if not line.strip():
-            continue
+    for number, line in filled_lines(path, encoding):
         row = read_row(line, path, number)
         first, same = seen.setdefault(row.id, (number, row))
         if same != row:
             problem = f"{row.id!r} is another row's on line {first}"
             raise InputError(problem, file=path, line=number, field="id")
         yield number, row
+
+
+def readable_rows(
+    path: Path, *, encoding: str | None = None
+) -> Iterator[tuple[int, Row | None]]:
+    """The rows of a JSON Lines file with their lines; None for a line that is no row."""
+    for number, line in filled_lines(path, encoding):
+        try:
+            yield number, read_row(line, path, number)
+        except InputError:
+            yield number, None
+
+
+def filled_lines(path: Path, encoding: str | None) -> Iterator[tuple[int, bytes]]:
+    """The lines, in UTF-8, that are not blank, with their numbers. Raises InputError.
+
+    Lines end at line feeds alone: texts hold other characters that pass for line ends.
+    """
+    if path.is_file() and path.stat().st_size == 0:
+        return
+    source = decode(read_bytes(path), path, encoding)
+    lines = io.StringIO(source.text, newline=source.line_end)
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield number, line.rstrip("\r\n").encode()
 
 
 def read_row(line: bytes, path: Path, number: int) -> Row:
@@ -44,7 +70,7 @@ def read_row(line: bytes, path: Path, number: int) -> Row:
         if key in fields:
             try:
                 data = json.dumps(complete(convert(fields), path.name)).encode()
-            except (KeyError, TypeError, IndexError, ValueError) as error:
+            except (KeyError, TypeError, IndexError, ValueError, RecursionError) as error:
                 problem = f"not a row in the {key!r} shape: {error}"
                 raise InputError(problem, file=path, line=number, field=key) from None
             return Row.parse(data, path, number)

@@ -6,14 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from curation.curation_settings import Columns, FileSource
+from curation.curation_settings import Columns
+from curation.faults.placeholders import said
 from curation.sources.chats.chat_shapes import conversation
+from curation.sources.chats.tool_turns import with_tools_as_text
 from curation.sources.chats.turns import pairs
 from curation.sources.reading import Read
 from curation.sources.row_formats import complete, turn
 from curation.sources.tables.column_names import find_column
-from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table, TableRow
+from project.errors import InputError
 from project.records.data import Message, Origin, Row
 
 Fields = dict[str, Any]
@@ -24,30 +26,28 @@ NO_ANSWER = "without an answer"
 NO_TEXT = "with a value that is no text"
 UNREADABLE = "unreadable"
 
-# What stands in a file where nobody answered.
-PLACEHOLDERS = frozenset({"null", "n/a", "#n/a", "nan", "<no output>", "<nooutput>", "tbd", "-"})
-
-
 SOURCES = Path("datasets/sources")
-
-
-def read_file(source: FileSource, columns: Columns) -> Iterator[Read]:
-    """Of every record of a file, or of a folder's files, in their order.
-
-    Raises InputError for what is no table, for a column that a table lacks, and where the source
-    says so for what is no record.
-    """
-    skip = source.unreadable == "skip"
-    for table in read_tables(source.path, skip=skip, encoding=source.encoding):
-        yield from rows_of_table(table, columns)
 
 
 def rows_of_table(table: Table, columns: Columns) -> Iterator[Read]:
     own, name = own_names(table, columns), name_of(table.path)
+    refuse_nested(table, own)
     lost = [Read(Origin(file=name, line=one.line, why=UNREADABLE)) for one in table.unreadable]
     records = numbered(table.rows)
     made = [read for record in records for read in rows_of_record(record, own, name)]
     yield from sorted([*lost, *made], key=lambda read: read.origin.line)
+
+
+def refuse_nested(table: Table, columns: Columns) -> None:
+    """Raise InputError for a column whose values are all lists or objects, where texts are asked
+    for.
+    """
+    answers = [] if columns.json_answers or not columns.completion else [columns.completion]
+    for name in (*columns.prompt, *answers, *columns.slices):
+        values = [row.fields[name] for row in table.rows if row.fields.get(name) is not None]
+        if values and all(isinstance(value, list | dict) for value in values):
+            problem = "holds lists or objects, not texts: name another column"
+            raise InputError(problem, file=table.path, field=name)
 
 
 def name_of(path: Path) -> str:
@@ -123,8 +123,11 @@ def answer_text(value: Any, columns: Columns) -> str | None:
 def conversation_turns(fields: Fields, columns: Columns) -> Turns | str:
     """Prompts and completions of a conversation, or why there are none."""
     assert columns.messages, "columns name a pair or a conversation"
+    value = fields.get(columns.messages)
     try:
-        found = pairs(conversation(fields.get(columns.messages)), columns.turns)
+        if columns.tools == "text":
+            value = with_tools_as_text(value, fields.get("tools"))
+        found = pairs(conversation(value), columns.turns)
     except ValueError as error:
         return f"no conversation: {error}"
     made = [
@@ -155,10 +158,6 @@ def as_text(value: Any) -> str | None:
     if isinstance(value, str):
         return value
     return None if isinstance(value, list | dict) else json.dumps(value)
-
-
-def said(text: str) -> bool:
-    return bool(text.strip()) and text.strip().casefold() not in PLACEHOLDERS
 
 
 def about_row(record: TableRow, columns: Columns, file: str) -> Fields:

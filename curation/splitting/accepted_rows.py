@@ -90,9 +90,15 @@ def place(
 
 
 def place_row(row: Row, near: Sequence[Placed], params: CurateParams) -> Placed:
-    """The place of a row, given its near-duplicates among the rows that have a place."""
+    """The place of a row, given its near-duplicates among the rows that have a place.
+
+    What a model wrote is trained on or goes nowhere, and says nothing of what users ask.
+    """
+    if row.synthetic and any(other.part is not Split.TRAIN for other in near):
+        return Placed(row, None, base=False, why=SEEN)
     if not near:
-        return Placed(row, side(lot(params.seed, row.group), params), base=False)
+        part = Split.TRAIN if row.synthetic else side(lot(params.seed, row.group), params)
+        return Placed(row, part, base=False)
     kept = tuple(o.row.id for o in near if o.base and o.part is not Split.TRAIN)
     if kept:
         return Placed(row, None, base=False, why=SEEN, near=kept)

@@ -1,18 +1,21 @@
 """The record of what changed the eval sets: which rows were accepted, which items left, and why."""
 
 import fcntl
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
+from project.canonical import digest_json
 from project.erasures import Erased
 from project.files import home, make_folder, write_bytes
-from project.records.data import Split
-from project.records.record import Record, invalid, read_input
+from project.records.data import Row, Split
+from project.records.record import LATER, Digest, Record, invalid, read_input
 from project.times import moment
+from project.unicode_words import plain, words
 
 EVAL_SETS = Path("datasets/eval_sets.jsonl")  # a change a line, oldest first; git tracks it
 
@@ -36,32 +39,49 @@ class Extension(Record):
         return f"{self.at}: {self.by} accepted {len(self.rows)} rows: {self.reason}"
 
 
-class Rotation(Record):
-    """Somebody let the items of one part leave: unused rows take their place."""
+class OfItems(Record):
+    """Items of one part, by their ids, and by what they ask: an id may come to mean another row."""
 
-    change: Literal["rotate"] = "rotate"
     at: Annotated[str, AfterValidator(moment)]
     by: Words
     reason: Words
     part: EvalPart
     rows: Ids
+    prompts: Annotated[tuple[Digest, ...] | None, LATER] = None  # of each row, prompt_digest
+
+    @model_validator(mode="after")
+    def has_a_prompt_for_each_row(self) -> Self:
+        if self.prompts is not None and len(self.prompts) != len(self.rows):
+            raise ValueError("as many prompts as rows are needed")
+        return self
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], **fields: Any) -> Self:
+        prompts = tuple(map(prompt_digest, rows))
+        return cls(rows=tuple(row.id for row in rows), prompts=prompts, **fields)
+
+    @property
+    def items(self) -> "Items":
+        return dict(zip(self.rows, self.prompts or [None] * len(self.rows), strict=True))
+
+
+class Rotation(OfItems):
+    """Somebody let the items of one part leave: unused rows take their place."""
+
+    change: Literal["rotate"] = "rotate"
 
     def __str__(self) -> str:
         return f"{self.at}: {self.by} let {len(self.rows)} {self.part} items leave: {self.reason}"
 
 
-class Freeze(Record):
+class Freeze(OfItems):
     """The items of one part stay, whatever the sources gain, until somebody rotates them.
 
-    The first look at a set freezes it; a later freeze of the same part is its next version.
+    The first look at a set freezes it; a later freeze of the same part is its next version. None
+    is of an accepted source: those have places that stay.
     """
 
     change: Literal["freeze"] = "freeze"
-    at: Annotated[str, AfterValidator(moment)]
-    by: Words
-    reason: Words
-    part: EvalPart
-    rows: Ids  # none of an accepted source: those have places that stay
 
     def __str__(self) -> str:
         return f"{self.at}: {self.part} is frozen at {len(self.rows)} items: {self.reason}"
@@ -70,6 +90,7 @@ class Freeze(Record):
 AnyChange = Extension | Rotation | Freeze
 CHANGE: TypeAdapter[AnyChange] = TypeAdapter(Annotated[AnyChange, Field(discriminator="change")])
 Changes = dict[int, AnyChange]  # by the line that each stands on
+Items = Mapping[str, Digest | None]  # by their ids, what they ask; None: that was not noted
 
 
 def read_changes(path: Path = EVAL_SETS) -> Changes:
@@ -87,7 +108,10 @@ def read_changes(path: Path = EVAL_SETS) -> Changes:
 def without(change: AnyChange, erased: Collection[str]) -> AnyChange:
     """A change as if it had never named rows that were erased."""
     rows = tuple(row for row in change.rows if row not in erased)
-    return change.model_copy(update={"rows": rows})
+    if isinstance(change, Extension) or change.prompts is None:
+        return change.model_copy(update={"rows": rows})
+    prompts = tuple(prompt for row, prompt in change.items.items() if row not in erased)
+    return change.model_copy(update={"rows": rows, "prompts": prompts})
 
 
 def parse(line: bytes, path: Path, number: int) -> AnyChange:
@@ -123,21 +147,43 @@ def accepted_ids(changes: Changes) -> set[str]:
     return ids_of(change for change in changes.values() if isinstance(change, Extension))
 
 
-def retired_ids(changes: Changes) -> set[str]:
-    """The items that somebody let leave."""
-    return ids_of(change for change in changes.values() if isinstance(change, Rotation))
+def retired_ids(changes: Changes, rows: Sequence[Row]) -> set[str]:
+    """The rows that are items which somebody let leave."""
+    rotations = (change for change in changes.values() if isinstance(change, Rotation))
+    return {name for change in rotations for name in ids_among(rows, change.items)}
+
+
+def prompt_digest(row: Row) -> Digest:
+    """A digest of the words of what is asked, in their order; where it has none, of its text."""
+    return digest_json(words(plain(row.prompt_text)) or row.prompt_text)
+
+
+def ids_among(rows: Sequence[Row], items: Items) -> set[str]:
+    """The ids of the rows that are items: by what is asked, whatever their ids are now; of two that
+    ask the same, the one that has its id. Where it was not noted what is asked, by the id alone.
+    """
+    if not any(items.values()):
+        return {row.id for row in rows if row.id in items}
+    asked = {row.id: prompt_digest(row) for row in rows}
+    found = {name for name, asks in items.items() if name in asked and asks in (None, asked[name])}
+    missing = Counter(asks for name, asks in items.items() if name not in found)
+    for name, asks in asked.items():
+        if name not in found and missing[asks]:
+            missing[asks] -= 1
+            found.add(name)
+    return found
 
 
 def ids_of(changes: Iterable[AnyChange]) -> set[str]:
     return {row for change in changes for row in change.rows}
 
 
-def frozen_ids(changes: Changes) -> dict[Split, tuple[str, ...]]:
+def frozen_items(changes: Changes) -> dict[Split, Items]:
     """The items that each part is frozen at, if it is: its newest freeze since it was rotated."""
-    found: dict[Split, tuple[str, ...]] = {}
+    found: dict[Split, Items] = {}
     for change in changes.values():
         if isinstance(change, Freeze):
-            found[change.part] = change.rows
+            found[change.part] = change.items
         elif isinstance(change, Rotation):
             found.pop(change.part, None)
     return found

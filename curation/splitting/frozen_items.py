@@ -1,14 +1,16 @@
 """Items that stay though the sources grow: those that an eval set is frozen at."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from curation.account import NEAR_FROZEN, REPEATED
 from curation.curation_settings import CurateParams
 from curation.splitting.accepted_rows import Placed, neighbours, texts
+from curation.splitting.eval_sets import Items, ids_among
 from project.records.data import Row, Split, counted
 
-Frozen = Mapping[Split, Sequence[str]]  # ids of items
+Frozen = Mapping[Split, Items]
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,18 @@ def standing(
     item: the new row goes. An item of dev leaves for its correction, a row for training only;
     an item of the sealed set does not.
     """
-    part_of = {name: part for part, names in frozen.items() for name in names}
-    if not part_of:
+    if not frozen:
         return Standing([], list(rows))
+    part_of = {name: part for part, items in frozen.items() for name in ids_among(rows, items)}
     there = [row for row in rows if row.id in part_of and row.id not in unfit]
     others = [row for row in rows if row.id not in part_of and row.id not in unfit]
     near = near_items(others, there, params.similarity)
     corrected = {
         item.id
         for row in others
+        if row.source in params.train_only
+        and all(part_of[item.id] is Split.DEV for item in near.get(row.id, ()))
         for item in near.get(row.id, ())
-        if row.source in params.train_only and part_of[item.id] is Split.DEV
     }
     held = [(row, part_of[row.id]) for row in there if row.id not in corrected]
     left_out = {
@@ -54,8 +57,8 @@ def standing(
         if (items := [item for item in near.get(row.id, ()) if item.id not in corrected])
     }
     taken = left_out.keys() | {row.id for row, _ in held}
-    found = {row.id for row, _ in held} | corrected
-    gone = {part: len(set(names) - found) for part, names in frozen.items()}
+    found = Counter(part_of[name] for name in corrected | {row.id for row, _ in held})
+    gone = {part: len(items) - found[part] for part, items in frozen.items()}
     return Standing(held, [row for row in rows if row.id not in taken], left_out, gone)
 
 
@@ -88,4 +91,7 @@ def untied(
 def said_of_frozen(gone: Mapping[Split, int]) -> Iterator[str]:
     for part, count in gone.items():
         if count:
-            yield f"{counted(count, 'item')} of the frozen {part} set left the sources"
+            yield (
+                f"{counted(count, 'item')} of the frozen {part} set left the sources, or ask "
+                "something else now, or are unfit"
+            )

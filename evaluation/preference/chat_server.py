@@ -42,10 +42,19 @@ class UnavailableError(IncumbentError):
 class ChatServer:
     """One server and its connections, safe to share between threads."""
 
-    def __init__(self, params: JudgeParams, pause: Callable[[float], object] | None = None) -> None:
-        """Raises InputError when the key's variable is not set. pause waits for some seconds."""
+    def __init__(
+        self,
+        params: JudgeParams,
+        pause: Callable[[float], object] | None = None,
+        section: str = SECTION,
+    ) -> None:
+        """Raises InputError when the key's variable is not set. pause waits for some seconds.
+
+        Errors name `section`, where these params were set.
+        """
         self.params = params
-        self.key = key_of(params)
+        self.section = section
+        self.key = key_of(params, section)
         self.failure: IncumbentError | None = None  # after which nothing more is asked
         self.stopped = threading.Event()
         self.pause = self.stopped.wait if pause is None else pause  # the end of all ends a wait
@@ -83,7 +92,7 @@ class ChatServer:
             if attempt < self.params.retries:
                 self.pause(max(fault.wait, min(2.0**attempt, LONGEST_BACKOFF)))
         raise IncumbentError(
-            f"{fault}, after {self.params.retries + 1} tries; what was judged is kept, and a new "
+            f"{fault}, after {self.params.retries + 1} tries; what was answered is kept, and a new "
             "run goes on from there"
         )
 
@@ -95,7 +104,7 @@ class ChatServer:
         except httpx2.RequestError as error:
             raise UnavailableError(
                 f"no answer from {url} ({type(error).__name__}): check that a server runs there, "
-                f"{SECTION}.url and .timeout_s"
+                f"{self.section}.url and .timeout_s"
             ) from None
         said = self.redacted(response.text)
         code = response.status_code
@@ -106,26 +115,27 @@ class ChatServer:
         if code != 200:
             raise IncumbentError(
                 f"{url} refused with status {code}: {excerpt(said)}; check url, model and "
-                f"key_variable in {SECTION}"
+                f"key_variable in {self.section}"
             )
-        return content(said, url)
+        return content(said, url, self.section)
 
     def redacted(self, text: str) -> str:
         """What the server said without the key, which some repeat in their complaints."""
         return text.replace(self.key, "[key]") if self.key else text
 
 
-def key_of(params: JudgeParams) -> str | None:
+def key_of(params: JudgeParams, section: str = SECTION) -> str | None:
     """The key, from the environment variable that params name."""
     if params.key_variable is None:
         return None
     key = os.environ.get(params.key_variable, "").strip()
+    file, field = PARAMS if section == SECTION else None, f"{section}.key_variable"
     if not key:
         problem = f"the environment variable {params.key_variable!r} is not set"
-        raise InputError(problem, file=PARAMS, field=f"{SECTION}.key_variable")
+        raise InputError(problem, file=file, field=field)
     if not (key.isascii() and key.isprintable()):
         problem = f"the environment variable {params.key_variable!r} holds no key"
-        raise InputError(problem, file=PARAMS, field=f"{SECTION}.key_variable")
+        raise InputError(problem, file=file, field=field)
     return key
 
 
@@ -141,7 +151,7 @@ def asked(response: httpx2.Response) -> float:
         return 0.0
     if seconds > LONGEST_WAIT:
         raise IncumbentError(
-            f"{response.url} asks to wait for {seconds:.0f} s; what was judged is kept: run it "
+            f"{response.url} asks to wait for {seconds:.0f} s; what was answered is kept: run it "
             "again then"
         )
     return max(seconds, 0.0)
@@ -153,14 +163,14 @@ def seconds_until(date: str) -> float:
     return (aware - datetime.now(UTC)).total_seconds()
 
 
-def content(body: str, url: str) -> str:
+def content(body: str, url: str, section: str) -> str:
     """The text in a chat completion; a model that says nothing says ""."""
     try:
         text = json.loads(body)["choices"][0]["message"]["content"] or ""
         return str(text.encode("utf-8", "replace").decode())  # JSON may hold half a character
     except (ValueError, LookupError, TypeError, AttributeError):
         raise IncumbentError(
-            f"{url} answers, but with no chat completion: {excerpt(body)}; check {SECTION}.url"
+            f"{url} answers, but with no chat completion: {excerpt(body)}; check {section}.url"
         ) from None
 
 

@@ -2,20 +2,19 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import jinja2
 
 from evaluation.evaluation_settings import JudgeParams
-from evaluation.preference.chat_server import SECTION, ChatServer, Request, excerpt
+from evaluation.preference.chat_server import SECTION, Request, excerpt
 from evaluation.preference.comparison import Comparison, Judgement
+from evaluation.preference.kept_answers import KeptAnswers
 from project.canonical import digest_json
 from project.errors import IncumbentError
 from project.files import home
-from project.progress import progress
 from project.records.data import Message
-from project.records.record import Digest, Record
+from project.records.record import Digest
 
 TEMPLATE: jinja2.Template = jinja2.Template(
     (Path(__file__).parent / "templates" / "judge.txt").read_text(encoding="utf-8"),
@@ -23,12 +22,6 @@ TEMPLATE: jinja2.Template = jinja2.Template(
 )
 VERDICT = re.compile(r"\**VERDICT: (A|B|TIE)\**")  # models like to print it bold
 WORTH_TO_FIRST = {"A": 1.0, "TIE": 0.5, "B": 0.0}
-
-
-class Said(Record):
-    """An answer of the judge, as it is kept."""
-
-    text: str
 
 
 class LlmJudge:
@@ -69,29 +62,8 @@ class LlmJudge:
 
     def answers(self, requests: Iterable[Request]) -> dict[Digest, str]:
         """What the judge says to each request, by its digest; from the cache where it is there."""
-        wanted = {request.digest: request for request in requests}
-        missing = [request for digest, request in wanted.items() if not kept(digest).exists()]
-        if missing:
-            self.ask(missing, len(wanted))
-        return {digest: Said.read(kept(digest)).text for digest in wanted}
-
-    def ask(self, requests: Sequence[Request], total: int) -> None:
-        """Ask and keep every answer as it comes, so that an interrupted run goes on from there."""
-        with (
-            ThreadPoolExecutor(self.params.concurrency) as pool,
-            ChatServer(self.params, self.pause) as server,
-            progress("judge", total, "answers", done=total - len(requests)) as bar,
-        ):
-
-            def ask_one(request: Request) -> None:
-                Said(text=server.ask(request)).write(kept(request.digest))
-
-            try:
-                for done in as_completed([pool.submit(ask_one, request) for request in requests]):
-                    done.result()
-                    bar.advance()
-            finally:  # the first error ends it all; nothing is left to cancel otherwise
-                pool.shutdown(wait=False, cancel_futures=True)
+        kept = KeptAnswers(self.params, home() / "judgements", "judge", pause=self.pause)
+        return kept.answers(requests)
 
     def refuse_too_much_noise(self, said: Mapping[Digest, str]) -> None:
         noise = [text for text in said.values() if verdict(text) is None]
@@ -135,7 +107,3 @@ def judgement(worth_to_first: Sequence[float | None]) -> Judgement:
         win_probability=(1 - champion_first + challenger_first) / 2,
         first=(champion_first + challenger_first) / 2,
     )
-
-
-def kept(request: Digest) -> Path:
-    return home() / "judgements" / request[:2] / f"{request}.json"

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from project.errors import InputError
-from project.paths import rows_of
+from project.item_prompts import asking_an_item
+from project.paths import CURATED_PREFERENCES, rows_of
 from project.records.data import Row, Split
-from project.records.preferences import PreferencePair
+from project.records.preferences import Preference, PreferencePair, read_preferences
 
-PREFERENCES = Path("datasets/preferences")  # *.jsonl, each line a Pair
+PREFERENCES = Path("datasets/preferences")  # *.jsonl, each line a pair or a rated answer
 
 
 def part(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
@@ -54,22 +55,27 @@ def other_answer(row: Row, rows: Sequence[Row]) -> str:
     return nearest.completion_text
 
 
-def read_pairs(folder: Path = PREFERENCES) -> list[PreferencePair]:
-    """The pairs of all the files, by file name. Raises InputError naming file, line and field."""
-    return [
-        pair for path in sorted(folder.glob("*.jsonl")) for pair in PreferencePair.read_lines(path)
-    ]
+def given_preferences(folder: Path = PREFERENCES) -> list[Preference]:
+    """What the files of a folder say, by file name, and then what the sources do; each once.
 
-
-def allowed(pairs: Iterable[PreferencePair], evaluated: Iterable[Row]) -> list[PreferencePair]:
-    """The pairs that teach something and whose prompt no eval item has.
-
-    A judge that has seen the answer to an item would know who wins there. Letter case and white
-    space make no difference.
+    Raises InputError naming file, line and field.
     """
-    known = {plain(row.prompt_text) for row in evaluated}
-    return [p for p in pairs if p.chosen != p.rejected and plain(p.prompt) not in known]
+    files = sorted(folder.glob("*.jsonl"))
+    if CURATED_PREFERENCES.exists():
+        files.append(CURATED_PREFERENCES)
+    return list({one.id: one for path in files for one in read_preferences(path)}.values())
 
 
-def plain(prompt: str) -> str:
-    return " ".join(prompt.casefold().split())
+def allowed(given: Sequence[Preference], evaluated: Iterable[Row]) -> list[Preference]:
+    """Those whose prompt no eval item has, nor a near-duplicate of it.
+
+    A judge that has seen the answer to an item would know who wins there.
+    """
+    known = asking_an_item([one.prompt for one in given], evaluated)
+    return [one for i, one in enumerate(given) if i not in known]
+
+
+def pairs_of(given: Iterable[Preference]) -> list[PreferencePair]:
+    """The pairs that teach something."""
+    found = (one for one in given if isinstance(one, PreferencePair))
+    return [pair for pair in found if pair.chosen != pair.rejected]

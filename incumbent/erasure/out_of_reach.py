@@ -1,11 +1,15 @@
 """Where else the rows may be, which only a person can reach, and what to type there."""
 
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 
 from project.erasures import ERASED
 from project.records.adapters import AdapterVersion
+
+DVC = (sys.executable, "-m", "dvc")  # of this installation, whatever the PATH is
 
 
 def out_of_reach(
@@ -17,12 +21,20 @@ def out_of_reach(
     if pointed:
         yield "the files that DVC tracks changed", f"dvc add {joined(pointed)}"
     if tracked:
+        old = " ".join(f"--path {quote(str(path))}" for path in tracked)
         yield (
-            "git's history holds the old files: rewrite it, then have every clone made anew",
-            f"git filter-repo --invert-paths {' '.join(f'--path {p}' for p in tracked)}",
+            "git's history holds the old files: rewrite it in a fresh clone, where these files go "
+            "from every commit; copy those of now back into it, commit, push, and have every other "
+            "clone made anew",
+            f"git filter-repo --invert-paths {old}",
         )
     if remotes():
         yield "DVC's remotes hold the old files", "dvc gc --workspace --cloud"
+    if cache := other_cache():
+        yield (
+            f"DVC's cache is at {cache}, where other projects may have theirs too",
+            "dvc gc --workspace",
+        )
     for version in versions:
         yield (
             f"{version.label} learnt from them; once it is no champion",
@@ -39,7 +51,7 @@ def out_of_reach(
 
 
 def joined(paths: Iterable[Path]) -> str:
-    return " ".join(map(str, paths))
+    return " ".join(quote(str(path)) for path in paths)
 
 
 def is_tracked(path: Path) -> bool:
@@ -48,7 +60,12 @@ def is_tracked(path: Path) -> bool:
 
 
 def remotes() -> bool:
-    return bool(output("dvc", "remote", "list"))
+    return bool(output(*DVC, "remote", "list"))
+
+
+def other_cache() -> str:
+    """Where DVC's cache is, if that is not in the project."""
+    return output(*DVC, "config", "cache.dir")
 
 
 def output(*command: str) -> str:

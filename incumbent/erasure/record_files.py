@@ -1,5 +1,6 @@
 """Records taken out of the files that people keep; what stays of a file keeps its bytes."""
 
+import gzip
 import io
 import json
 import re
@@ -10,7 +11,9 @@ from typing import Any
 
 from curation.sources.tables.csv_dialect import find_dialect
 from curation.sources.tables.csv_records import Broken, OpenQuoteError, read_records
-from curation.sources.tables.encodings.decoding import decode
+from curation.sources.tables.encodings.decoding import decode, marked
+from curation.sources.tables.file_bytes import GZIP, PARQUET
+from incumbent.erasure.file_text import BROKEN, decoded_line, records_of_parquet
 from project.errors import InputError
 from project.files import write_bytes
 
@@ -27,108 +30,129 @@ class Cut:
     left: bytes
 
     def apply(self) -> None:
+        mode = self.path.stat().st_mode
         write_bytes(self.path, self.left)
-
-
-class ByHandError(Exception):
-    """A file that tells of somebody and cannot be cut: a person has to."""
+        self.path.chmod(mode)  # a gateway of the same group may go on writing
 
 
 def cut(path: Path, meant: Meant) -> Cut | None:
-    """A file without the records that are meant; None where it has none.
-
-    Raises ByHandError where what is meant stands in a file that has no records.
-    """
+    """A file without the records that are meant; None where none can be cut."""
     data = path.read_bytes()
-    read = FORMATS.get(path.suffix.lower())
     try:
-        found = read(data, path, meant) if read else None
-    except (InputError, OpenQuoteError, ValueError, RecursionError):
-        found = None
-    if found is None:
-        if meant(data.decode(errors="ignore")):
-            raise ByHandError
+        gone, left = records_cut(data, path, meant)
+    except (InputError, OpenQuoteError, RecursionError, *BROKEN):
         return None
-    gone, left = found
     return Cut(path, tuple(gone), left) if gone else None
 
 
 Found = tuple[list[Any], bytes]  # the records that go, and what is left of the file
 
 
+def records_cut(data: bytes, path: Path, meant: Meant) -> Found:
+    """As the file was packed and encoded. Raises ValueError for one without records."""
+    if data.startswith(GZIP):
+        gone, left = records_cut(gzip.decompress(data), path, meant)
+        return gone, gzip.compress(left)
+    if data.startswith(PARQUET):
+        return cut_parquet(data, meant)
+    encoding = marked(data)
+    if encoding and encoding != "utf-8":
+        gone, left = records_cut(data.decode(encoding).encode(), path, meant)
+        return gone, left.decode().encode(encoding)
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    read = FORMATS.get(suffixes[-1] if suffixes else "")
+    if read is None:
+        raise ValueError("no records")
+    return read(data, path, meant)
+
+
 def cut_json_lines(data: bytes, path: Path, meant: Meant) -> Found:
+    """Lines that are no JSON go too, if they tell; but not those of another kind of file."""
     lines = [(line, record_of(line)) for line in data.split(b"\n")]
-    gone = [record for _, record in lines if meant(record)]
-    return gone, b"\n".join(line for line, record in lines if not meant(record))
+    if sum(isinstance(record, str) and record != "" for _, record in lines) * 2 > len(lines):
+        return cut_json(data, path, meant)
+    judged = [(line, record, meant(record)) for line, record in lines]
+    gone = [record for _, record, goes in judged if goes]
+    return gone, b"\n".join(line for line, _, goes in judged if not goes)
 
 
 def record_of(line: bytes) -> Any:
     """What a line holds; its text, where that is no JSON."""
+    text = decoded_line(line)
     try:
-        return json.loads(line)
+        return json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
-        return line.decode(errors="replace")
+        return text.strip()
 
 
-def cut_json(data: bytes, path: Path, meant: Meant) -> Found | None:
-    """Of a list, or of an object that holds one; a file of JSON Lines under another name too."""
+def cut_json(data: bytes, path: Path, meant: Meant) -> Found:
+    """Of the lists of objects in it. Raises ValueError where there is none."""
+    value = json.loads(data)
+    gone = list[Any]()
+    for records in holders(value):
+        gone += [record for record in records if meant(record)]
+        records[:] = [record for record in records if not meant(record)]
+    indent = 2 if b"\n" in data.strip() else None
+    return gone, json_bytes(value, indent) + b"\n"
+
+
+def json_bytes(value: Any, indent: int | None) -> bytes:
     try:
-        value = json.loads(data)
-    except json.JSONDecodeError:
-        return cut_json_lines(data, path, meant)
-    records = next((part for part in holders(value)), None)
-    if records is None:
-        return None
-    gone = [record for record in records if meant(record)]
-    records[:] = [record for record in records if not meant(record)]
-    return gone, json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
+        return json.dumps(value, ensure_ascii=False, indent=indent).encode()
+    except UnicodeEncodeError:  # half of a character, which only an escape can write
+        return json.dumps(value, indent=indent).encode()
 
 
 def holders(value: Any) -> Iterator[list[Any]]:
-    """The lists of objects that a file may hold its records in."""
-    parts = [value, *value.values()] if isinstance(value, dict) else [value]
-    for part in parts:
-        if isinstance(part, list) and any(isinstance(item, dict) for item in part):
-            yield part
+    """The lists of objects that a file may hold its records in; not the lists in a record."""
+    if isinstance(value, dict):
+        for part in value.values():
+            yield from holders(part)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        yield value
 
 
-def cut_csv(data: bytes, path: Path, meant: Meant) -> Found | None:
-    """By lines: a record goes with all of its own."""
+def cut_json_or_lines(data: bytes, path: Path, meant: Meant) -> Found:
+    try:
+        return cut_json(data, path, meant)
+    except json.JSONDecodeError:
+        return cut_json_lines(data, path, meant)
+
+
+def cut_csv(data: bytes, path: Path, meant: Meant) -> Found:
+    """By lines: a record goes with all of its own. Raises InputError and OpenQuoteError."""
     ends = LINE.findall(data)
     lines = list(io.StringIO(decode(data, path).text, newline=""))
-    if len(ends) != len(lines):  # an encoding of two bytes a character
-        return None
-    dialect = find_dialect(lines)
-    records = [(n, fields) for n, fields in read_records(lines, dialect)]
+    if len(ends) != len(lines):
+        raise ValueError("lines of the text are not those of the bytes")
+    records = list(read_records(lines, find_dialect(lines)))
     starts = [*(number for number, _ in records[1:]), len(lines) + 1]
     gone, drop = [], set[int]()
-    for (first, fields), after in zip(records, starts, strict=True):
+    for (first, fields), after in list(zip(records, starts, strict=True))[1:]:  # below the header
         known = fields.why if isinstance(fields, Broken) else fields
-        if first != records[0][0] and meant(known):
+        if meant(known):
             gone.append(known)
             drop.update(range(first, after))
     return gone, b"".join(line for n, line in enumerate(ends, start=1) if n not in drop)
 
 
-def cut_parquet(data: bytes, path: Path, meant: Meant) -> Found:
+def cut_parquet(data: bytes, meant: Meant) -> Found:
     # Imported here because few projects have such files.
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    table = parquet.read_table(io.BytesIO(data))
-    records = table.to_pylist()
+    records = records_of_parquet(data)
     kept = [not meant(record) for record in records]
     buffer = io.BytesIO()
-    parquet.write_table(table.filter(pa.array(kept)), buffer)
+    parquet.write_table(parquet.read_table(io.BytesIO(data)).filter(pa.array(kept)), buffer)
     gone = [record for record, stays in zip(records, kept, strict=True) if not stays]
     return gone, buffer.getvalue()
 
 
-FORMATS: dict[str, Callable[[bytes, Path, Meant], Found | None]] = {
+FORMATS: dict[str, Callable[[bytes, Path, Meant], Found]] = {
     ".jsonl": cut_json_lines,
     ".ndjson": cut_json_lines,
-    ".json": cut_json,
+    ".json": cut_json_or_lines,
     ".csv": cut_csv,
     ".tsv": cut_csv,
-    ".parquet": cut_parquet,
 }

@@ -2,18 +2,22 @@
 
 import html
 import json
+import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from incumbent.erasure.file_text import text_in
 from incumbent.erasure.wanted import Wanted
 from incumbent.pipeline import read_pipeline
 from project.erasures import Erasable, texts_of
 from project.files import home
 
 CACHE = Path(".dvc/cache")
-LARGEST = 64 << 20  # bytes of a file that is searched; larger ones are weights
 OWN = 20  # characters of a text that hardly another row has
+SURE = 8  # characters of an id that hardly anything else has
+QUOTED = re.compile(rb'"([^"\\]+)(?=")')  # as an id stands in JSON, and what is between two
 # Below home(): what is no cache, is held by the registry itself, or tells of machines and models.
 KEPT = frozenset({"registry", "models", "machines", "imports", "keys"})
 BY_DIGEST = "embeddings.db*"  # vectors under the digests of texts
@@ -23,21 +27,27 @@ BY_DIGEST = "embeddings.db*"  # vectors under the digests of texts
 class Trail:
     """What a file holds that tells of the rows: their ids as JSON has them, and their texts."""
 
-    marks: tuple[bytes, ...]
+    ids: frozenset[bytes]
+    texts: tuple[bytes, ...]
     wanted: Wanted
 
     @classmethod
     def of(cls, wanted: Wanted, rows: Iterable[Erasable]) -> "Trail":
         known = list(rows)
-        ids = sorted({one.id for one in known} | wanted.ids)
+        ids = {one.id for one in known} | wanted.ids | wanted.requests
         texts = {text for one in known for text in texts_of(one) if len(text) >= OWN}
-        written = (form for text in sorted(texts) for form in spelled(text))
-        return cls((*(json.dumps(name).encode() for name in ids), *written), wanted)
+        written = [form for text in sorted(texts) for form in spelled(text)]
+        written += (
+            as_json for one in ids if (as_json := json.dumps(one).encode())[1:-1] != one.encode()
+        )
+        return cls(frozenset(map(str.encode, ids)), tuple(written), wanted)
 
-    def is_in(self, data: bytes) -> bool:
-        if any(mark in data for mark in self.marks):
+    def is_in(self, data: bytes, *, sure: bool = False) -> bool:
+        """With `sure`, of the ids those alone that are hardly anything else."""
+        ids = {name for name in self.ids if len(name) >= SURE} if sure else self.ids
+        if not ids.isdisjoint(QUOTED.findall(data)) or any(text in data for text in self.texts):
             return True
-        return bool(self.wanted.texts) and self.wanted.named_in(data.decode(errors="ignore"))
+        return bool(self.wanted.texts) and self.wanted.named_in(text_in(data))
 
 
 def spelled(text: str) -> Iterator[bytes]:
@@ -68,7 +78,7 @@ def made_by_stages() -> Iterator[Path]:
 
 def tells(file: Path, trail: Trail) -> bool:
     try:
-        return file.stat().st_size <= LARGEST and trail.is_in(file.read_bytes())
+        return trail.is_in(file.read_bytes())
     except OSError:  # gone meanwhile, or nobody may read it: then it is no cache of ours
         return False
 
@@ -78,7 +88,12 @@ def entries(folder: Path) -> list[Path]:
 
 
 def files_in(place: Path) -> list[Path]:
-    """A file, or those below a folder; links are not followed."""
-    if place.is_file() and not place.is_symlink():
+    """A file, or those below a folder; links are followed, but each folder is entered once."""
+    if place.is_file():
         return [place]
-    return sorted(p for p in place.rglob("*") if p.is_file() and not p.is_symlink())
+    found, seen = list[Path](), set[str]()
+    for folder, below, names in os.walk(place, followlinks=True):
+        seen.add(os.path.realpath(folder))
+        below[:] = [name for name in below if os.path.realpath(Path(folder, name)) not in seen]
+        found += (path for name in names if (path := Path(folder, name)).is_file())
+    return sorted(found)

@@ -1,36 +1,70 @@
 """What is to be erased: rows by their ids or texts, and whatever names somebody."""
 
+import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
+import regex
+
+from incumbent.erasure.file_text import strings
+from monitoring.traffic.traffic_store import user_digest
+from monitoring.trigger.labels import pseudonym_of
 from project.erasures import Erasable, texts_of
 from project.errors import InputError
-from project.unicode_words import plain
+from project.unicode_words import UNSPACED, plain
 
 LEAST = 3  # letters or digits: less would stand in nearly every row
+LEAST_UNSPACED = 2  # in a script where a letter is a word
+WORD_ITSELF = regex.compile(rf"[{UNSPACED}]")
+# What people, keyboards and programs write one for the other.
+ALIKE = str.maketrans({**dict.fromkeys("’‘ʼ`´", "'"), **dict.fromkeys("‐‑‒–—−", "-")})
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Ids, and texts that are found as whole words, whatever their letter case and blanks."""
+    """Ids, and texts that are found as whole words, whatever their letter case and blanks.
+
+    A text is found too where it is the name of a user, and stands as a digest of it.
+    """
 
     ids: frozenset[str]
     texts: tuple[str, ...] = ()
+    users: frozenset[str] = frozenset()  # of the traffic, as it names them
+    requests: frozenset[str] = frozenset()  # their ids
 
     def __post_init__(self) -> None:
         if not self.ids and not self.texts:
             raise InputError("say which rows: --id ID, or --match TEXT")
         for text in self.texts:
-            if sum(map(str.isalnum, text)) < LEAST:
+            least = LEAST_UNSPACED if WORD_ITSELF.search(text) else LEAST
+            if sum(map(str.isalnum, text)) < least:
                 raise InputError(f"--match {text!r} is too short to name somebody")
+
+    def of_traffic(self, records: Iterable[Any]) -> Self:
+        """The same, and what tells of requests that are meant: their ids, and their users' names
+        where it is these that are.
+        """
+        found = [one for one in records if is_request(one)]
+        users = {str(one["user"]) for one in found if self.named_in(str(one.get("user") or ""))}
+        return replace(
+            self,
+            users=self.users | users,
+            requests=self.requests | {str(one["id"]) for one in found},
+        )
 
     @cached_property
     def patterns(self) -> list[re.Pattern[str]]:
-        words = [map(re.escape, seen(text).split(" ")) for text in self.texts]
-        return [re.compile(rf"(?<!\w){' '.join(own)}(?!\w)") for own in words]
+        return [re.compile(pattern_of(text)) for text in self.texts]
+
+    @cached_property
+    def digests(self) -> frozenset[str]:
+        """By which traffic and queues name users."""
+        names = {*self.texts, *self.users}
+        names |= {user_digest(name) for name in names}
+        return frozenset(names | {pseudonym_of(name) for name in names}).difference(self.texts)
 
     def named_in(self, text: str) -> bool:
         """Whether a text holds one of the texts."""
@@ -39,9 +73,12 @@ class Wanted:
 
     def meant(self, record: Any) -> bool:
         """Whether a record, as JSON has it, is one of them, or a part of it names somebody."""
-        if isinstance(record, dict) and str(record.get("id", "")) in self.ids:
-            return True
-        return any(self.named_in(text) for text in strings(record))
+        if isinstance(record, dict):
+            inner = record.get("data")  # of a task of Label Studio
+            request = str(inner.get("id", "")) if isinstance(inner, dict) else ""
+            if str(record.get("id", "")) in self.ids or request in self.ids | self.requests:
+                return True
+        return any(text in self.digests or self.named_in(text) for text in strings(record))
 
 
 @dataclass(frozen=True)
@@ -49,41 +86,80 @@ class Rows:
     """Rows, found again in records that hold what they say, by an answer and what was asked."""
 
     made: Sequence[Erasable]
-    _by_answer: dict[str, list[Erasable]] = field(init=False, default_factory=dict)
+    _by_end: dict[tuple[str, str], list[tuple[Erasable, list[str]]]] = field(
+        init=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         for one in self.made:
-            self._by_answer.setdefault(seen(texts_of(one)[-1]), []).append(one)
+            *asked, answer = map(seen_lines, texts_of(one))
+            self._by_end.setdefault((answer, end_of(asked)), []).append((one, asked))
 
     def told_in(self, record: Any) -> list[Erasable]:
-        """Those whose answer a record has, and of whose question a part at least."""
-        texts = {seen(text) for text in strings(record)} - {""}
+        """Those whose answer a record has, and of whose question whole lines at least, with the
+        last one: an instruction stands before.
+        """
+        texts = {seen_lines(text) for text in strings(record)} - {""}
+        ends = {"", *(text.rpartition("\n")[2] for text in texts)}
         return [
             one
-            for text in texts
-            for one in self._by_answer.get(text, ())
-            if all(is_told(said, texts - {text}) for said in texts_of(one)[:-1])
+            for answer in texts
+            for end in ends
+            for one, asked in self._by_end.get((answer, end), ())
+            if all(is_told(said, texts) for said in asked)
         ]
 
 
-def is_told(said: str, texts: Iterable[str]) -> bool:
-    """Whether one of the texts is what was said, or a part of it: an instruction stands before."""
-    known = seen(said)
-    return any(text in known for text in texts)
+@dataclass(frozen=True)
+class Meaning:
+    """Whether a record, as JSON has it, is to go."""
+
+    wanted: Wanted
+    rows: Rows
+
+    def __call__(self, record: Any) -> bool:
+        return self.wanted.meant(record) or bool(self.rows.told_in(record))
+
+
+def end_of(asked: Sequence[str]) -> str:
+    """The last line of a question; nothing where none was asked."""
+    return asked[0].rpartition("\n")[2] if asked else ""
+
+
+def is_told(said: str, texts: Collection[str]) -> bool:
+    """Whether one of the texts is what was said, or whole lines of it, the last one among them."""
+    return said in texts or any(said.endswith(f"\n{text}") for text in texts)
+
+
+def is_request(record: Any) -> bool:
+    """Whether a record is one of a traffic log."""
+    return isinstance(record, dict) and {"id", "prompt", "response", "adapter"} <= record.keys()
+
+
+def pattern_of(text: str) -> str:
+    """Whole words, and whole addresses: `ann@mail.example` is not in `jo-ann@mail.example`. In a
+    script without blanks, where a word ends cannot be told.
+    """
+    known = seen(text)
+    before, after = r"(?<!\w)", r"(?!\w)"
+    if "@" in known:
+        before, after = r"(?<![\w+-])(?<!\w\.)", r"(?![\w-]|\.\w)"
+    before = "" if WORD_ITSELF.match(known[:1]) else before
+    after = "" if WORD_ITSELF.match(known[-1:]) else after
+    return f"{before}{re.escape(known)}{after}"
 
 
 def seen(text: str) -> str:
     """As the eye has it, in lower case, with one blank between words."""
-    return " ".join(plain(text).casefold().split())
+    text = html.unescape(text) if "&" in text else text
+    text = text if text.isascii() else plain(text).translate(ALIKE)
+    return " ".join(text.replace("`", "'").casefold().split())
 
 
-def strings(value: Any) -> Iterator[str]:
-    """Every text of a value of JSON, the names of fields aside."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from strings(part)
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from strings(part)
+def seen_lines(text: str) -> str:
+    """The same, by lines; blank ones are left out."""
+    return "\n".join(lines_of(text))
+
+
+def lines_of(text: str) -> Iterator[str]:
+    yield from filter(None, map(seen, text.splitlines()))

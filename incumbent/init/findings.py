@@ -8,6 +8,7 @@ from pathlib import Path
 
 from curation.account import PERSONAL, TOO_LONG, Fate, account_of
 from curation.cleaning.conflicts import conflicting
+from curation.cleaning.faulty_rows import faulty
 from curation.cleaning.long_rows import fit
 from curation.cleaning.sifting import clean, sifted, with_personal_data
 from curation.cleaning.token_lengths import TokenLengths
@@ -78,7 +79,8 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
     lengths, window = TokenLengths(folder), context_window(folder)
     limits = limits_of(lengths.count(own), window, partial(longest_here, base))
     fitted = fit(raw, lengths, limits.max_length, "drop")
-    unfit = dict.fromkeys(fitted.left_out, TOO_LONG) | dict.fromkeys(personal, PERSONAL)
+    unfit = dict.fromkeys(fitted.left_out, TOO_LONG) | faulty(own)
+    unfit |= dict.fromkeys(personal, PERSONAL)
     params, made = split(fitted.rows, unfit)
     account = account_of(every.origins, raw, made.parts, made.left_out)
     parts = own_rows(made, params)

@@ -1,7 +1,7 @@
 """`incumbent data forget`: a person's rows leave all that a project can reach."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,25 +9,23 @@ from typing import Any
 from curation.collect import Collected, gathered, reads_of
 from curation.curation_settings import CollectParams
 from curation.splitting.eval_sets import changing
+from incumbent.erasure.data_files import by_hand, cuts_of, data_files, preference_of
 from incumbent.erasure.out_of_reach import out_of_reach
-from incumbent.erasure.record_files import ByHandError, Cut, cut
-from incumbent.erasure.traces import Trail, files_in, traces
-from incumbent.erasure.trained_versions import trained_versions
-from incumbent.erasure.wanted import Rows, Wanted
+from incumbent.erasure.record_files import Cut, Meant, cut
+from incumbent.erasure.registry_traces import artifacts_of, trained_versions
+from incumbent.erasure.traces import Trail, traces
+from incumbent.erasure.wanted import Meaning, Rows, Wanted
 from incumbent.output import console, print_json
 from monitoring.traffic.traffic_store import held
 from project.erasures import ERASED, Erasable, Erased, Erasure, append_erasure, text_digest
 from project.errors import InputError
-from project.paths import CURATED, RAW
 from project.records.adapters import AdapterVersion
-from project.records.data import Row, counted
+from project.records.data import Origin, counted
 from project.records.record import Digest
 from project.settings import PARAMS, load
 from project.times import stamp
 from registry.store import Registry
 
-DATA = Path("datasets")
-OURS = frozenset({"contracts", RAW.parent.name, CURATED.name})  # below it; no records of people
 SHOWN = 8
 
 
@@ -36,8 +34,11 @@ class Found:
     """All that there is of the rows."""
 
     rows: list[Erasable]  # that the sources make
+    others: list[Erasable]  # preferences beside the sources
+    requests: list[str]  # ids, of the traffic
+    meant: Meant
     cuts: list[Cut]
-    by_hand: list[Path]  # files that name somebody and have no records
+    by_hand: list[Path]  # files that name somebody where no record can be cut
     traces: list[Path]
     artifacts: list[Digest]  # of the registry
     versions: list[AdapterVersion]  # that were trained on them
@@ -46,6 +47,10 @@ class Found:
     @property
     def records(self) -> int:
         return sum(len(one.records) for one in self.cuts)
+
+    @property
+    def places(self) -> list[Path]:
+        return [*(one.path for one in self.cuts), *self.by_hand]
 
     @property
     def nothing(self) -> bool:
@@ -63,6 +68,8 @@ def forget(
     wanted = Wanted(frozenset(ids), tuple(texts))
     if erase and not (reason and reason.strip()):
         raise InputError("say why they are erased: --reason")
+    if reason and wanted.named_in(reason):
+        raise InputError("the reason is kept: say it without what --match names")
     if not Path(PARAMS).exists():
         raise InputError("here is no project", file=PARAMS)
     with Registry.here() as registry, changing() if erase else nullcontext():
@@ -84,22 +91,26 @@ def find(wanted: Wanted, registry: Registry) -> Found:
 
     Rows that are on the list already too: then a killed erasure goes on.
     """
-    every = everything(gathered(reads_of(load(CollectParams).sources), erased=Erased()))
+    collected = gathered(reads_of(load(CollectParams).sources), erased=Erased())
+    every = everything(collected)
     meant = {one.id: one for one in every if wanted.meant(one.model_dump(mode="json"))}
-    known = Rows(every)
-    first, _ = cuts_of(wanted.meant)
-    named = (one for cut_ in first for record in cut_.records for one in known.told_in(record))
-    rows = meant | {one.id: one for one in named}
+    known, first = Rows(every), records_in(cuts_of(wanted.meant))
+    wanted = wanted.of_traffic(first)
+    rows = meant | {one.id: one for record in first for one in known.told_in(record)}
     own = Rows(list(rows.values()))
-    cuts, by_hand = cuts_of(lambda record: wanted.meant(record) or bool(own.told_in(record)))
+    tells_of = Meaning(wanted, own)
+    cuts = cuts_of(tells_of)
     trail = Trail.of(wanted, rows.values())
-    learnt, unknown = trained_versions(registry, [r for r in rows.values() if isinstance(r, Row)])
+    learnt, unknown = trained_versions(registry, rows.values())
     return Found(
         rows=list(rows.values()),
+        others=others_in(records_in(cuts), known),
+        requests=sorted(wanted.requests),
+        meant=tells_of,
         cuts=cuts,
-        by_hand=by_hand,
+        by_hand=list(by_hand(wanted, cuts, origins_of(rows, collected.origins))),
         traces=traces(trail, rows=bool(rows)),
-        artifacts=[d for d in registry.artifacts.digests() if tells(registry, d, trail)],
+        artifacts=artifacts_of(registry, trail),
         versions=learnt,
         unknown=unknown,
     )
@@ -113,48 +124,52 @@ def everything(collected: Collected) -> list[Erasable]:
     ]
 
 
-def cuts_of(meant: Any) -> tuple[list[Cut], list[Path]]:
-    cuts, by_hand = list[Cut](), list[Path]()
-    for path in data_files():
-        try:
-            if found := cut(path, meant):
-                cuts.append(found)
-        except ByHandError:
-            by_hand.append(path)
-    return cuts, by_hand
+def origins_of(rows: Collection[str], origins: Iterable[Origin]) -> set[str]:
+    """The names of the files that rows were read from."""
+    return {origin.file for origin in origins if origin.row in rows}
 
 
-def data_files() -> Iterator[Path]:
-    """What people and gateways put there; not what stages made of it, nor our own records."""
-    for path in files_in(DATA):
-        below = path.relative_to(DATA)
-        own = below.parts[0] in OURS or path == ERASED or path.suffix in (".md", ".dvc")
-        if not own and not path.name.startswith("."):
-            yield path
+def records_in(cuts: Iterable[Cut]) -> list[Any]:
+    return [record for one in cuts for record in one.records]
 
 
-def tells(registry: Registry, digest: Digest, trail: Trail) -> bool:
-    """Whether an artifact that is a text tells of them."""
-    head = next(registry.artifacts.blobs.pieces(digest) or iter(()), b"")
-    if b"\0" in head[:4096]:
-        return False
-    return trail.is_in(registry.artifacts.blobs.read(digest) or b"")
+def others_in(records: Iterable[Any], known: Rows) -> list[Erasable]:
+    """Preferences that no source holds: they are learnt from all the same."""
+    found = (preference_of(record) for record in records if not known.told_in(record))
+    return [one for one in found if one]
 
 
 def erase_all(found: Found, registry: Registry, reason: str) -> None:
-    """The list first: whatever comes after it, no row of it comes back."""
-    known, ids = Erased.here(), tuple(one.id for one in found.rows)
-    texts = tuple(text_digest(one) for one in found.rows)
+    """The list first: whatever comes after it, no row of it comes back. The sources last: as long
+    as they hold a row, an erasure that was killed finds all that was made of it.
+    """
+    known, gone = Erased.here(), [*found.rows, *found.others]
+    ids = tuple(dict.fromkeys([*(one.id for one in gone), *found.requests]))
+    texts = tuple(dict.fromkeys(map(text_digest, gone)))
     if not known.rows.issuperset(ids):
         at, by = stamp(registry.clock()), registry.actor
         append_erasure(Erasure(at=at, by=by, reason=reason, rows=ids, texts=texts))
-    for one in found.cuts:
-        with held(one.path):  # a gateway may append to it
-            (cut(one.path, one.records.__contains__) or one).apply()
-    for path in found.traces:
-        path.unlink(missing_ok=True)
-    trained = [version.number for version in found.versions]
+    delete_files(found.traces)
+    trained = [version.number for version in found.versions if version.family == registry.family]
     registry.record_erasure(ids, trained, found.artifacts, reason)
+    for one in found.cuts:
+        cut_again(one.path, found.meant)
+    delete_files(found.traces)  # those too that a source was a link to
+
+
+def delete_files(paths: Iterable[Path]) -> None:
+    """But not what is all that there is of a file of the datasets: DVC may have put links there."""
+    linked = {path.resolve() for path in data_files() if path.is_symlink()}
+    for path in paths:
+        if path.resolve() not in linked:
+            path.unlink(missing_ok=True)
+
+
+def cut_again(path: Path, meant: Meant) -> None:
+    """A gateway may append to it, and may have since it was looked at."""
+    with suppress(FileNotFoundError), held(path):  # a night may have deleted it
+        if found := cut(path, meant):
+            found.apply()
 
 
 def print_found(found: Found, *, erased: bool) -> None:
@@ -167,7 +182,7 @@ def print_found(found: Found, *, erased: bool) -> None:
     if found.artifacts:
         say(f"  {counted(len(found.artifacts), 'artifact')} of the registry")
     for path in found.by_hand:
-        say(f"by hand: {path} has no records that could be cut", soft_wrap=True)
+        say(f"by hand: {path} names them where no record can be cut", soft_wrap=True)
     for version in found.versions:
         say(f"trained on them: {version.label}", soft_wrap=True)
     if found.unknown:
@@ -178,13 +193,12 @@ def print_found(found: Found, *, erased: bool) -> None:
         return
     say(f"they stay away: {ERASED} has their digests, and imports respect it; commit it")
     say("\nout of reach:")
-    for place, command in out_of_reach([one.path for one in found.cuts], found.versions):
+    for place, command in out_of_reach(found.places, found.versions):
         say(f"  {place}:\n    {command}", soft_wrap=True, highlight=False)
     say("\nnow `incumbent run`: it trains without them")
 
 
 def fields_of(found: Found, *, erased: bool) -> dict[str, Any]:
-    cut_paths = [one.path for one in found.cuts]
     return {
         "erased": erased,
         "rows": [one.id for one in found.rows],
@@ -196,6 +210,6 @@ def fields_of(found: Found, *, erased: bool) -> dict[str, Any]:
         "unknown": [version.number for version in found.unknown],
         "out_of_reach": [
             {"where": where, "type": command}
-            for where, command in out_of_reach(cut_paths, found.versions)
+            for where, command in out_of_reach(found.places, found.versions)
         ],
     }

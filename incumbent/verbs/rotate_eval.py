@@ -12,7 +12,8 @@ from curation.splitting.eval_sets import (
     Rotation,
     append_change,
     changing,
-    frozen_ids,
+    frozen_items,
+    ids_among,
     read_changes,
     retired_ids,
 )
@@ -38,13 +39,12 @@ def rotate_eval(part: Split, reason: str) -> None:
         registry.roles.require("promote", registry.actor)
         at, by = stamp(registry.clock()), registry.actor
         present = present_items(part)
-        ids = tuple(row.id for row in present)
-        rotation = Rotation(at=at, by=by, reason=reason, part=part, rows=ids)
+        rotation = Rotation.of(present, at=at, by=by, reason=reason, part=part)
         fresh = items_after(rotation, present)
         # First here: were it missing here, the fresh items would count as the old ones.
-        registry.record_rotation(part, len(ids), reason)
+        registry.record_rotation(part, len(present), reason)
         append_change(rotation)
-    console.print(f"{len(ids)} items leave {part}, and stay on record in {EVAL_SETS}")
+    console.print(f"{len(present)} items leave {part}, and stay on record in {EVAL_SETS}")
     console.print(f"the next `dvc repro` takes {fresh} rows in their place that were never items")
 
 
@@ -59,21 +59,21 @@ def grow_eval(part: Split, reason: str) -> None:
     with Registry.here() as registry, changing():
         registry.roles.require("promote", registry.actor)
         params, changes = load(CurateParams), read_changes()
-        if part not in frozen_ids(changes):
+        if part not in frozen_items(changes):
             raise InputError(
                 f"{part} is not frozen yet: its shares and limits in params.yaml count",
                 file=EVAL_SETS,
             )
         made = curated(read_inputs(params), changes, params, growing=part)
-        rows = tuple(row.id for row in unaccepted(made.parts[part], params))
-        if new := set(rows).difference(frozen_ids(changes)[part]):
+        rows = unaccepted(made.parts[part], params)
+        if new := len(rows) - len(ids_among(rows, frozen_items(changes)[part])):
             append_change(freeze_of(registry, part, rows, reason))
     if not new:
         raise InputError(
             f"no row waits on the side of {part}, or curation.curate.{part} of params.yaml allows "
             "no more items"
         )
-    more = f"{counted(len(new), 'item')} more in {part}, {len(rows):,} in all"
+    more = f"{counted(new, 'item')} more in {part}, {len(rows):,} in all"
     console.print(f"{more}: the next `dvc repro` takes them")
 
 
@@ -81,9 +81,9 @@ def freeze(registry: RegistryReader) -> tuple[Split, ...]:
     """Record that the items of dev and sealed stay, where they are not frozen; which ones were."""
     params = load(CurateParams)
     with changing():
-        there = frozen_ids(read_changes())
+        there = frozen_items(read_changes())
         rows = {
-            part: [row.id for row in unaccepted(Row.read_lines(rows_of(part)), params)]
+            part: unaccepted(Row.read_lines(rows_of(part)), params)
             for part in EVAL_PARTS
             if part not in there
         }
@@ -93,9 +93,9 @@ def freeze(registry: RegistryReader) -> tuple[Split, ...]:
     return parts
 
 
-def freeze_of(registry: RegistryReader, part: EvalPart, rows: Iterable[str], reason: str) -> Freeze:
+def freeze_of(registry: RegistryReader, part: EvalPart, rows: Sequence[Row], reason: str) -> Freeze:
     at, by = stamp(registry.clock()), registry.actor
-    return Freeze(at=at, by=by, reason=reason, part=part, rows=tuple(rows))
+    return Freeze.of(rows, at=at, by=by, reason=reason, part=part)
 
 
 def unaccepted(rows: Iterable[Row], params: CurateParams) -> list[Row]:
@@ -111,7 +111,7 @@ def present_items(part: Split) -> tuple[Row, ...]:
     present = Row.read_lines(path)
     if not present:
         raise InputError("has no items that could leave", file=path)
-    if retired_ids(read_changes()) & {row.id for row in present}:
+    if retired_ids(read_changes(), present):
         raise InputError("its items left already: run `dvc repro` first", file=path)
     return present
 

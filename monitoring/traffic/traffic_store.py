@@ -124,11 +124,16 @@ def redacted(row: Traffic) -> Traffic:
             for message in row.prompt
         )
     if row.user and redact(row.user) != row.user:
-        changed["user"] = digest_bytes(row.user.encode())[:16]
+        changed["user"] = user_digest(row.user)
     if row.feedback and row.feedback.correction:
         correction = redact(row.feedback.correction)
         changed["feedback"] = row.feedback.model_copy(update={"correction": correction})
     return row.model_copy(update=changed)
+
+
+def user_digest(user: str) -> str:
+    """What stands for a user's name that is personal data."""
+    return digest_bytes(user.encode())[:16]
 
 
 def append_bytes(path: Path, data: bytes | bytearray) -> None:

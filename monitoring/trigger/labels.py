@@ -60,7 +60,11 @@ def correction(row: Traffic) -> str | None:
 
 def pseudonym(row: Traffic) -> str | None:
     """A stable name of the user, to count by. Whoever knows the user's name can compute it too."""
-    return digest_json(["user", row.user])[:12] if row.user else None
+    return pseudonym_of(row.user) if row.user else None
+
+
+def pseudonym_of(user: str) -> str:
+    return digest_json(["user", user])[:12]
 
 
 def label_of(row: Traffic, answer: str, drift: str | None) -> Label:

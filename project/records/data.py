@@ -73,6 +73,16 @@ class Origin(Record):
     why: str | None = None
 
 
+class Change(Record):
+    """What stage `curate` put right in a text, shown by the stretch around the first difference."""
+
+    row: str  # its id
+    field: str  # prompt or completion
+    why: str
+    before: str
+    after: str
+
+
 class TokenCount(Record):
     """How long a row is, in tokens of the base, by its chat template."""
 

@@ -1,11 +1,12 @@
 """What people said of answers: of two which is better, or of one whether it is good."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from project.canonical import digest_json
-from project.records.record import LATER, Record
+from project.records.record import LATER, Record, read_input, read_object
 
 
 class PreferencePair(Record):
@@ -34,3 +35,20 @@ class RatedAnswer(Record):
     @property
     def id(self) -> str:
         return digest_json([self.prompt, self.completion, self.label])[:16]
+
+
+Preference = PreferencePair | RatedAnswer
+
+
+def read_preferences(path: Path) -> tuple[Preference, ...]:
+    """The pairs and rated answers of a JSON Lines file, blank lines aside, told apart by their
+    fields. Raises InputError naming file, line and field.
+    """
+    lines = enumerate(read_input(path).splitlines(), start=1)
+    return tuple(preference(line, path, number) for number, line in lines if line.strip())
+
+
+def preference(line: bytes, path: Path, number: int) -> Preference:
+    rated = {"completion", "label"} & read_object(line, path, number).keys()
+    kind = RatedAnswer if rated else PreferencePair
+    return kind.parse(line, path, number)

@@ -1,10 +1,11 @@
 """A record: a frozen value with canonical bytes and a digest."""
 
 import json
+import re
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,6 +15,7 @@ from project.files import write_bytes, write_lines
 from project.untrusted_input import unique_keys
 
 BOM = b"\xef\xbb\xbf"  # that some programs put before UTF-8
+HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # half of a character, as JSON writes it
 Digest = str  # SHA-256, 64 hex digits
 
 
@@ -69,13 +71,38 @@ def read_input(path: Path) -> bytes:
 
 def read_object(line: bytes, path: Path, number: int) -> dict[str, Any]:
     """The JSON object on one line of a file. Raises InputError naming file and line."""
+
+    def refuse(problem: str) -> NoReturn:
+        raise InputError(f"not JSON: {problem}", file=path, line=number) from None
+
     try:
-        fields = json.loads(line, object_pairs_hook=partial(unique_keys, file=path, line=number))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"not JSON: {error}", file=path, line=number) from None
+        fields = json.loads(
+            line,
+            object_pairs_hook=partial(unique_keys, file=path, line=number),
+            parse_constant=lambda name: refuse(f"it holds {name}"),
+        )
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        refuse(str(error))
+    except RecursionError:
+        refuse("it is nested too deep")
+    except ValueError:  # Python refuses to read integers of thousands of digits
+        refuse("it holds a number that is too long")
     if not isinstance(fields, dict):
         raise InputError("a row must be a JSON object", file=path, line=number)
+    if HALF.search(line) and is_half(fields):
+        refuse("it holds half of a character (a lone surrogate)")
     return fields
+
+
+def is_half(fields: dict[str, Any]) -> bool:
+    """Whether a text in it was cut inside of what JSON writes as a pair."""
+    try:
+        json.dumps(fields, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    except RecursionError:  # which whoever writes it finds too
+        pass
+    return False
 
 
 def invalid(error: ValidationError, path: Path, line: int | None = None) -> InputError:

@@ -14,7 +14,7 @@ from curation.splitting.eval_sets import (
     retired_ids,
 )
 from project.errors import InputError
-from project.records.data import Split
+from project.records.data import Row, Split
 
 AT = "2026-03-01T00:00:00Z"
 EXTENSION = Extension(at=AT, by="ann", reason="checked", source="labelled.jsonl", rows=("a", "b"))
@@ -26,7 +26,8 @@ def test_changes_come_back_in_their_order_with_their_lines() -> None:
     append_change(EXTENSION)
     append_change(ROTATION)
     assert read_changes() == {1: EXTENSION, 2: ROTATION}
-    assert (accepted_ids(read_changes()), retired_ids(read_changes())) == ({"a", "b"}, {"c"})
+    row = Row.of("why?", "so", group="g", source="s").model_copy(update={"id": "c"})
+    assert (accepted_ids(read_changes()), retired_ids(read_changes(), [row])) == ({"a", "b"}, {"c"})
     assert str(ROTATION) == f"{AT}: bob let 1 sealed items leave: worn out"
 
 
@@ -46,6 +47,10 @@ def test_a_last_line_without_an_end_is_ended() -> None:
         (EXTENSION.canonical().decode().replace(AT, "today"), "extend.at: .*no RFC 3339 time"),
         (EXTENSION.canonical().decode().replace('["a","b"]', "[]"), "extend.rows: "),
         (ROTATION.canonical().decode().replace('"sealed"', '"train"'), "rotate.part: "),
+        (
+            ROTATION.model_copy(update={"prompts": ("a" * 64,) * 2}).canonical().decode(),
+            "rotate.*as many prompts as rows",
+        ),
     ],
 )
 def test_a_line_that_is_no_change_is_named_with_file_line_and_field(line: str, said: str) -> None:

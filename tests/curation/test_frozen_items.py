@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from curation.account import NEAR_FROZEN, REPEATED, SPARE
 from curation.curate import Curated, curate
 from curation.curation_settings import CurateParams
-from curation.splitting.eval_sets import Changes, Freeze, Rotation, frozen_ids
+from curation.splitting.eval_sets import Changes, Freeze, Rotation, frozen_items
 from project.near_duplicates import near_duplicate_groups
 from project.records.data import Row, Split
 
@@ -146,6 +146,74 @@ def test_rows_of_the_side_of_a_frozen_part_are_spare_until_it_grows() -> None:
 def test_a_rotation_ends_a_freeze_and_the_newest_freeze_counts(last: int) -> None:
     rotation = Rotation(at=AT, by="ann", reason="worn out", part=Split.SEALED, rows=("a",))
     changes: Changes = {1: freeze(Split.SEALED, SEALED), 2: rotation}
-    assert frozen_ids(changes) == {}
+    assert frozen_items(changes) == {}
     changes[3] = freeze(Split.SEALED, SEALED[:last])
-    assert frozen_ids(changes) == {Split.SEALED: tuple(one.id for one in SEALED[:last])}
+    assert set(frozen_items(changes)[Split.SEALED]) == ids(SEALED[:last])
+
+
+# --- ids that come to mean other rows -------------------------------------------------------------
+
+
+def as_frozen(made: Curated) -> Changes:
+    return {
+        n: Freeze.of(made.parts[part], at=AT, by="ann", reason="the first look", part=part)
+        for n, part in enumerate((Split.DEV, Split.SEALED), start=1)
+    }
+
+
+def asked(rows: Sequence[Row]) -> set[str]:
+    return {one.prompt_text for one in rows}
+
+
+def numbered(rows: Sequence[Row]) -> list[Row]:
+    """As an export numbers its rows anew each time."""
+    return [
+        one.model_copy(update={"id": str(n), "group": str(n)})
+        for n, one in enumerate(rows, start=1)
+    ]
+
+
+def test_a_row_before_the_others_that_shifts_all_ids_moves_no_item() -> None:
+    before = curate(numbered(BASE), {}, PARAMS)
+    made = curate(numbered([row(1_000), *BASE]), as_frozen(before), PARAMS)
+    for part in (Split.DEV, Split.SEALED):
+        assert asked(made.parts[part]) == asked(before.parts[part])
+        assert not asked(before.parts[part]) & asked(made.parts[Split.TRAIN])
+    assert set(made.gone.values()) == {0}
+
+
+def test_items_stay_where_their_file_gets_another_name() -> None:
+    renamed = [
+        Row.of(one.prompt_text, one.completion_text, group=one.group, source="new.jsonl")
+        for one in BASE
+    ]
+    made = curate(renamed, as_frozen(BEFORE), PARAMS)
+    assert asked(made.parts[Split.SEALED]) == asked(SEALED)
+    assert set(made.gone.values()) == {0}
+
+
+def test_another_question_under_an_items_id_is_no_item() -> None:
+    other = row(5_000).model_copy(update={"id": SEALED[0].id})
+    made = curate([other if r.id == other.id else r for r in BASE], as_frozen(BEFORE), PARAMS)
+    assert asked(made.parts[Split.SEALED]) == asked(SEALED[1:])
+    assert made.gone[Split.SEALED] == 1
+
+
+def test_a_row_of_the_same_question_does_not_take_an_items_place() -> None:
+    other = Row.of(SEALED[0].prompt_text, "no", group="first", source="a.jsonl")
+    made = curate([other, *BASE], as_frozen(BEFORE), PARAMS)
+    assert part(made, Split.SEALED) == ids(SEALED)
+
+
+def test_what_left_stays_away_under_another_id_too() -> None:
+    rotation = Rotation.of(SEALED, at=AT, by="ann", reason="worn out", part=Split.SEALED)
+    made = curate(numbered(BASE), {1: rotation}, PARAMS)
+    assert not asked(SEALED) & asked([one for rows in made.parts.values() for one in rows])
+
+
+def test_a_correction_that_is_left_out_for_a_sealed_item_takes_none_from_dev() -> None:
+    item, group = DEV[0], SEALED[0].group
+    both = Row.of(item.prompt_text, "right", group=group, source="corrections.jsonl")
+    made = curate([*BASE, both], FROZEN, PARAMS)
+    assert part(made, Split.DEV) == ids(DEV)
+    assert made.left_out[both.id] == NEAR_FROZEN

@@ -5,33 +5,47 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from curation.checks.compared import ALONE
 from curation.checks.contract import Contract, check
-from curation.checks.row_columns import feature_table, personal_data
+from curation.checks.row_columns import personal_data
+from curation.checks.tables import tables_of
 from curation.validate import main as validate
 from project.errors import InputError
 from project.paths import GATE_REPORT, TOKENS
 from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split, TokenCount
 from project.records.record import write_records
 from project.settings import read_settings
+from tests.bank_files import WORDS
 from tests.conftest import ROOT
 
 CONTRACT = ROOT / "datasets" / "contracts" / "sft.yaml"
 
 
-def row(name: str, completion: str = "A plain answer of six words.", **about: str) -> Row:
+def row(name: str, completion: str = "A plain answer.", **about: str) -> Row:
+    """A row whose words no other has, by its name."""
     fields = {"group": name, "source": "test"} | about
-    return Row.of(f"What is {name}?", f"{completion} ({name})" if completion else "", **fields)
+    answer = f"{completion} {made_words(f'answer {name}')}." if completion else ""
+    return Row.of(f"What is {made_words(name)}?", answer, **fields)
+
+
+def made_words(name: str) -> str:
+    """Eight words, by a name: hardly any of those that another name gives."""
+    return " ".join(Random(name).sample(WORDS, 8))
+
+
+PER_PART = 170
 
 
 def good_parts() -> dict[Split, list[Row]]:
-    return {part: [row(f"{part}-{i}") for i in range(20)] for part in Split}
+    return {part: [row(f"{part}-{i}") for i in range(PER_PART)] for part in Split}
 
 
 def outcome(parts: dict[Split, list[Row]]) -> dict[str, Check]:
-    return {c.name: c for c in check(feature_table(parts), read_settings(Contract, CONTRACT))}
+    return {c.name: c for c in check(tables_of(parts, ALONE), read_settings(Contract, CONTRACT))}
 
 
 def test_good_rows_pass_every_check() -> None:
@@ -42,8 +56,8 @@ def test_good_rows_pass_every_check() -> None:
     ("bad", "name"),
     [
         (row("x", ""), "no completion is empty"),
-        (row("x", "Write to jane.doe@some-bank.com for this."), "no personal data"),
-        (row("x", "The card is 4111 1111 1111 1111 as of now."), "no personal data"),
+        (row("x", "The card is 4111 1111 1111 1111 as of now."), "no account numbers"),
+        (row("x", "The password is Hunter2!, as ever."), "no secrets"),
         (row("x", group="sealed-0"), "no group stands on two sides of the split"),
         (
             row("sealed-0", "Another answer of quite some words.", group="x"),
@@ -77,9 +91,12 @@ def test_what_was_found_is_told_by_kind_and_never_itself() -> None:
     parts = good_parts()
     parts[Split.TRAIN] += [row(f"x{i}", f"Call 030 123456{i} for this.") for i in range(2)]
     parts[Split.DEV] += [row("y", "Write to jane.doe@some-bank.com for this.")]
-    found = outcome(parts)["no personal data"]
-    assert found.observed == "3 of 63 rows fail (2 × phone number, 1 × e-mail address)"
-    assert found.column == "personal_data"
+    found = outcome(parts)["no e-mail addresses, phone numbers or IP addresses"]
+    assert (
+        found.observed
+        == f"3 of {3 * PER_PART + 3} rows fail (2 × phone number, 1 × e-mail address)"
+    )
+    assert found.column == "contact_data"
 
 
 def test_every_failing_row_is_listed_however_many() -> None:
@@ -94,7 +111,7 @@ def test_a_check_that_crashes_is_told_from_one_that_fails() -> None:
         "    expectation: expect_column_values_to_be_unique\n"
         "    arguments: {column: no_such_column}\n"
     )
-    (found,) = check(feature_table(good_parts()), read_settings(Contract, Path("c.yaml")))
+    (found,) = check(tables_of(good_parts(), ALONE), read_settings(Contract, Path("c.yaml")))
     assert not found.passed
     assert found.crashed is not None
     assert "no_such_column" in found.crashed
@@ -158,7 +175,9 @@ def stage() -> Callable[[str], subprocess.CompletedProcess[str]]:
     contract = Path("datasets/contracts/sft.yaml")
     contract.parent.mkdir(parents=True)
     shutil.copy(CONTRACT, contract)
-    Path("params.yaml").write_text(f"curation:\n  validate:\n    contract: {contract}\n")
+    Path("params.yaml").write_text(
+        f"curation: {{validate: {{contract: {contract}, embedded_rows: 0}}}}\n"
+    )
 
     def run(name: str) -> subprocess.CompletedProcess[str]:
         command = [Path(sys.executable).with_name("incumbent"), "stage", name]
@@ -183,7 +202,7 @@ def test_validate_reports_and_the_gate_stops(
     assert "SHUT" in Path("outputs/gate/report.html").read_text()
     stopped = stage("gate")
     assert stopped.returncode == 1
-    assert "no completion is empty (critical): 7 of 47 rows fail" in stopped.stderr
+    assert "no completion is empty (critical): 7 of 347 rows fail" in stopped.stderr
     assert bad[0].id in stopped.stderr
     assert not Path("outputs/dataset.json").exists()
 
@@ -196,7 +215,7 @@ def test_an_open_gate_pins_the_dataset(
         assert stage(name).returncode == 0
     dataset = DatasetVersion.read(Path("outputs/dataset.json"))
     report = GateReport.read(Path("outputs/gate/report.json"))
-    assert dataset.splits == {Split.TRAIN: 20, Split.DEV: 20, Split.SEALED: 20}
+    assert dataset.splits == dict.fromkeys(Split, PER_PART)
     assert dataset.rows == report.dataset_rows
 
 
@@ -213,9 +232,10 @@ def test_what_the_policy_refuses_is_named_all_at_once(setting: str, name: str, t
     shutil.copy(CONTRACT, contract)
     Path("params.yaml").write_text(
         "base: {max_length: 10}\n"
-        f"curation: {{curate: {{{setting}}}, validate: {{contract: {contract}}}}}\n"
+        f"curation: {{curate: {{{setting}}}, "
+        f"validate: {{contract: {contract}, embedded_rows: 0}}}}\n"
     )
-    twice = [row("what"), row("what", "Another answer of six plain words.")]
+    twice = [row("what"), row("what", "Another plain answer.")]
     write_parts(good_parts() | {Split.TRAIN: twice})
     length = 9 if "too_long" in setting else 5
     write_records(

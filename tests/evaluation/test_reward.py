@@ -11,7 +11,14 @@ import yaml
 from evaluation import reward
 from evaluation.evaluation_settings import Lora, PreferenceParams, RewardParams
 from evaluation.preference.comparison import Comparison
-from evaluation.preference.preference_pairs import allowed, other_answer, pairs, part, read_pairs
+from evaluation.preference.preference_pairs import (
+    allowed,
+    given_preferences,
+    other_answer,
+    pairs,
+    pairs_of,
+    part,
+)
 from evaluation.preference.preference_sources import judge_of
 from project.canonical import digest_folder
 from project.errors import InputError
@@ -70,8 +77,8 @@ def test_the_pairs_of_all_files_are_read_in_their_order(tmp_path: Path) -> None:
     write_records(tmp_path / "b.jsonl", [pair("third")])
     write_records(tmp_path / "a.jsonl", [pair("first"), pair("second")])
     (tmp_path / "README.md").write_text("no pairs")
-    assert [found.prompt for found in read_pairs(tmp_path)] == ["first", "second", "third"]
-    assert read_pairs(tmp_path / "missing") == []
+    assert [found.prompt for found in given_preferences(tmp_path)] == ["first", "second", "third"]
+    assert given_preferences(tmp_path / "missing") == []
 
 
 @pytest.mark.parametrize(
@@ -79,19 +86,30 @@ def test_the_pairs_of_all_files_are_read_in_their_order(tmp_path: Path) -> None:
     [
         ('{"prompt": "q", "chosen": "a"}', "rejected: Field required"),
         ('{"prompt": "q", "chosen": "a", "rejected": 1}', "rejected: Input should be"),
-        ("{", "Invalid JSON"),
+        ('{"prompt": "q", "completion": "a"}', "label: Field required"),
+        ('{"prompt": "q", "completion": "", "label": true}', "completion: String should have"),
+        ('{"prompt": "q", "completion": "a", "label": "maybe"}', "label: Input should be"),
+        ("{", "not JSON"),
+        ("[]", "a row must be a JSON object"),
     ],
 )
 def test_a_line_that_is_no_pair_is_named(tmp_path: Path, line: str, complaint: str) -> None:
     (tmp_path / "mine.jsonl").write_bytes(pair("fine").canonical() + f"\n{line}\n".encode())
     with pytest.raises(InputError, match=rf"mine\.jsonl:2: {complaint}"):
-        read_pairs(tmp_path)
+        given_preferences(tmp_path)
 
 
 def test_no_pair_asks_what_an_exam_asks_or_teaches_nothing() -> None:
     evaluated = [Row.of("What is  two\nand two?", "four", group="g", source="test")]
     given = [pair("what is TWO and two? "), pair("Another?", "same", "same"), pair("Who?")]
-    assert allowed(given, evaluated) == [given[2]]
+    assert pairs_of(allowed(given, evaluated)) == [given[2]]
+
+
+def test_no_pair_asks_nearly_what_an_eval_item_asks() -> None:
+    asked = "How may somebody renew an expired green passport?"
+    evaluated = [Row.of(asked, "ask us", group="g", source="test")]
+    given = [pair(f"Please: {asked}"), pair("How may somebody sell a house?")]
+    assert allowed(given, evaluated) == [given[1]]
 
 
 def test_a_starting_point_without_weights_is_refused(tmp_path: Path) -> None:
@@ -157,7 +175,8 @@ def test_the_reward_model_learns_from_files_too_but_from_no_exam(
     set_preference(reward={"epochs": 1})
     reward.main()
     told = capsys.readouterr().out
-    assert "24 pairs of training rows and 1 from datasets/preferences/ (3 left out" in told
+    assert "24 pairs of training rows and 1 others; of 4 in datasets/preferences/" in told
+    assert "3 left out: an eval item has their prompt" in told
     assert Calibration.read(CALIBRATION).n == 8
 
 

@@ -18,6 +18,7 @@ from project.settings import SECTIONS, Settings
 from tests.conftest import ROOT
 from tests.incumbent.setting_effects import (
     curation_effects,
+    export_effects,
     night_effects,
     policy_effects,
     registry_effects,
@@ -31,6 +32,7 @@ from tests.incumbent.setting_effects.models import lay_out_tiny, lay_out_words
 
 TABLE: dict[str, Effect | ShownBy] = {
     **curation_effects.EFFECTS,
+    **export_effects.EFFECTS,
     **training_effects.EFFECTS,
     **scoring_effects.EFFECTS,
     **policy_effects.EFFECTS,

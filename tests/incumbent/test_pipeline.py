@@ -282,14 +282,14 @@ def test_what_follows_training_is_what_reads_its_adapter() -> None:
 
 
 def test_a_broken_dataset_stops_before_training(project: Project) -> None:
-    row = {"instruction": "Who wrote?", "output": "Write to jane.doe@some-bank.com about it."}
+    row = {"instruction": "Who wrote?", "output": "Pay DE89 3704 0044 0532 0130 00 for it."}
     (project.folder / "datasets/sources/letters.jsonl").write_text(json.dumps(row))
     sources = [*FEW["curation"]["collect"]["sources"]]
     sources.append({"kind": "file", "path": "datasets/sources/letters.jsonl"})
     project.set_params(FEW | {"curation": FEW["curation"] | {"collect": {"sources": sources}}})
     failed = project.run("dvc", "repro")
     assert failed.returncode != 0
-    assert "no personal data (critical): 1 of " in failed.stdout
+    assert "no account numbers (critical): 1 of " in failed.stdout
     assert "train" not in stages_run(failed.stdout)
     (project.folder / "datasets/sources/letters.jsonl").unlink()
     project.set_params(FEW)

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from curation.curate import main
-from curation.splitting.eval_sets import EVAL_SETS, Rotation, frozen_ids, read_changes
+from curation.splitting.eval_sets import EVAL_SETS, Rotation, frozen_items, read_changes
 from incumbent.cli import app
 from incumbent.verbs.rotate_eval import freeze
 from project.paths import CURATED, ORIGINS, RAW, rows_of
@@ -101,7 +101,7 @@ def test_after_a_rotation_the_fresh_items_are_frozen_by_the_next_look() -> None:
         rotated("--reason", "worn out")
         main()
         assert freeze(registry) == (Split.SEALED,)
-    assert set(frozen_ids(read_changes())[Split.SEALED]) == items(Split.SEALED)
+    assert set(frozen_items(read_changes())[Split.SEALED]) == items(Split.SEALED)
 
 
 def test_nothing_is_rotated_before_there_is_something() -> None:

@@ -159,12 +159,12 @@ def test_a_stage_of_ours_fails_with_all_that_it_says() -> None:
         "warning: something else",
         told(StageReport("train", 2)),
         "error: the gate is shut:",
-        "  no personal data",
+        "  no account numbers",
         "mend the rows",
         "ERROR: failed to reproduce 'train': failed to run: incumbent stage train, exited with 2",
     )
     *said, log = str(error).splitlines()
-    assert said == ["the gate is shut:", "  no personal data", "mend the rows"]
+    assert said == ["the gate is shut:", "  no account numbers", "mend the rows"]
     assert log.endswith("logs/run.log")
     assert error.exit_code == 2
 

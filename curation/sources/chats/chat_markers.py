@@ -132,15 +132,20 @@ def capital_turns(text: str) -> list[Message]:
 def word_turns(
     text: str, spoken: Sequence[tuple[str, str]], roles: dict[str, Role], mark: str
 ) -> list[Message]:
-    """Turns by the words that the text uses up to its first answer; none where nobody answers."""
-    used: list[str] = []
-    for who, _ in spoken:
-        used.append(re.escape(who.casefold()))
-        if roles.get(who.casefold()) == "assistant":
-            calls = ["function response", "function call"]  # they are refused, not taught
-            own = mark.format("|".join(sorted({*used, *calls}, key=len, reverse=True)))
-            return turns_of(cut(text, re.compile(own, re.I | re.M))[1], roles)
-    return []
+    """Turns by the words that the text uses up to its first answer; none where nobody answers.
+
+    A greeting before the first question is no answer yet.
+    """
+    used = [who.casefold() for who, _ in spoken]
+    sides = [roles.get(who) for who in used]
+    if "assistant" not in sides:
+        return []
+    asked = sides.index("user") if "user" in sides else 0
+    answer = sides.index("assistant", asked if "assistant" in sides[asked:] else 0)
+    calls = ["function response", "function call"]  # they are refused, not taught
+    marks = sorted({*map(re.escape, used[: answer + 1]), *calls}, key=len, reverse=True)
+    own = re.compile(mark.format("|".join(marks)), re.I | re.M)
+    return turns_of(cut(text, own)[1], roles)
 
 
 def turns_of(spoken: Iterable[tuple[str, str]], roles: dict[str, Role]) -> list[Message]:

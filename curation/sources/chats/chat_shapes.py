@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from curation.sources.chats.chat_markers import HEADINGS, marked_turns
-from curation.sources.chats.turns import Role, joined, message, role_of
+from curation.sources.chats.turns import TOOLS_UNREAD, Role, joined, message, role_of
 from project.records.data import Message
 from project.untrusted_input import quoted
 
@@ -71,7 +71,7 @@ def turns_of(turn: object) -> list[Message]:
     if not isinstance(turn, dict):
         raise ValueError("a list whose items do not say who speaks")
     if call := next((name for name in CALLS if turn.get(name)), None):
-        raise ValueError(f"a turn calls a tool ({call}): tools are not read")
+        raise ValueError(f"a turn calls a tool ({call}): {TOOLS_UNREAD}")
     both = sorted((name for name in turn if name in HEADINGS), key=lambda n: ORDER[HEADINGS[n]])
     if len(both) > 1 and not any(name in turn for name in SPEAKERS):
         return [message(HEADINGS[name], text_of(turn[name])) for name in both]

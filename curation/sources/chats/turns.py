@@ -25,12 +25,14 @@ WORDS: dict[Role, str] = {
 ROLES: dict[str, Role] = {word: role for role, words in WORDS.items() for word in words.split()}
 TOOLS = re.compile(r"(tool|function)s?([ _](calls?|responses?|results?))?|observation|ipython")
 
+TOOLS_UNREAD = "tools are not read, unless the source's columns say `tools: text`"
+
 
 def role_of(word: str) -> Role:
     """Whom a word means. Raises ValueError for a tool, and for whom it does not know."""
     known = word.strip().casefold()
     if TOOLS.fullmatch(known):
-        raise ValueError(f"a turn of a tool ({quoted(word)}): tools are not read")
+        raise ValueError(f"a turn of a tool ({quoted(word)}): {TOOLS_UNREAD}")
     if known not in ROLES:
         raise ValueError(f"who is {quoted(word)}? Write system, user or assistant")
     return ROLES[known]

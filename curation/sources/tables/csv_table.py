@@ -14,11 +14,16 @@ from curation.sources.tables.csv_records import (
     Record,
     read_records,
 )
+from curation.sources.tables.formulas import is_formula
 from curation.sources.tables.table import Table
 from curation.sources.tables.text_file import Gathered, TextFile
 
 # What Excel reads and writes on a first line of its own, to say what the delimiter is.
 NAMED_DELIMITER = re.compile(r"sep=([,;|\t])[\r\n]*", re.IGNORECASE)
+FORMULA = (
+    "holds a formula of a spreadsheet in {}: save the values (as CSV, not by a script), or write a"
+    " text that begins so in JSON Lines"
+)
 QUOTES_ARE_TEXT = "its quotes are read as text: they enclose no fields"
 AROUND_NAMES = re.compile(r"^[\s\ufeff\u200b]+|[\s\ufeff\u200b]+$")
 
@@ -58,8 +63,11 @@ def gather(records: Iterator[Record], dialect: Dialect, gathered: Gathered) -> t
             gathered.leave_out(line, fields.why)
         elif len(fields) == len(names):
             refuse_values([fields[place] for place in nameless], line, gathered.source)
-            named = zip(names, fields, strict=True)
-            gathered.add(line, {name: field for name, field in named if name})
+            record = {name: text for name, text in zip(names, fields, strict=True) if name}
+            if formulas := [name for name, text in record.items() if is_formula(text)]:
+                gathered.leave_out(line, FORMULA.format(shortened(formulas[0])))
+            else:
+                gathered.add(line, record)
         elif "".join(fields).strip() or len(fields) > 1:  # else it is a line of blanks
             gathered.leave_out(line, wrong_size(len(fields), len(names), dialect.delimiter))
     return tuple(filter(None, names))

@@ -1,21 +1,32 @@
 """The bytes of a file, unpacked; what can be no table is refused by what it begins with."""
 
 import gzip
+import io
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from project.errors import InputError
 
+MIB = 2**20
+LARGEST = 2048 * MIB  # bytes of a file, unpacked: its records take several times as many
+LONGEST_LINE = 16 * MIB  # bytes, of a record too: more than anybody writes, or a model reads
+CHUNK = MIB  # bytes that are looked at at once
+LINE_END = re.compile(rb"[\r\n]")
+# How a list begins, or an object whose first value is a list or an object.
+ONE_LINE = re.compile(rb"\s*(?:\[|\{\s*\"[^\"]{0,200}\"\s*:\s*[\[{])")
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
+GIT_LFS = b"version https://git-lfs"
 AS_CSV = "save it as CSV (UTF-8)"
 UNPACK = "unpack it first"
 
 # What files begin with that are no table, and what to do about it.
 OTHERS = {
-    b"version https://git-lfs": "is a Git-LFS pointer, not the file itself: git lfs pull",
+    GIT_LFS: "is a Git-LFS pointer, not the file itself: git lfs pull",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": f"is an old Excel or Office file: {AS_CSV}",
     b"%PDF-": f"is a PDF: {AS_CSV} what it shows",
     b"{\\rtf": f"is a rich text document: {AS_CSV}",
@@ -37,9 +48,11 @@ OTHERS = {
 
 def read_bytes(path: Path) -> bytes:
     """A file's bytes, without gzip's packing. Raises InputError for what is no table at sight."""
+    refuse_long_lines(path)
     data = contents(path)
     if data.startswith(GZIP):
         data = unpacked(data, path)
+        refuse_long_line((data[i : i + CHUNK] for i in range(0, len(data), CHUNK)), path)
     if problem := other_kind(data):
         raise InputError(problem, file=path)
     return data
@@ -48,10 +61,48 @@ def read_bytes(path: Path) -> bytes:
 def contents(path: Path) -> bytes:
     """Raises InputError. A pipe or a device is refused, for it may have no end."""
     with readable(path):
-        if path.exists() and not path.is_file():
-            kind = "a folder" if path.is_dir() else "no regular file"
-            raise InputError(f"is {kind}: name a file", file=path)
+        refuse_no_file(path)
+        refuse_large(path, LARGEST)
         return path.read_bytes()
+
+
+def refuse_no_file(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "no regular file"
+        raise InputError(f"is {kind}: name a file", file=path)
+
+
+def refuse_large(path: Path, largest: int) -> None:
+    """Raise InputError for a file of more bytes than can be read."""
+    size = path.stat().st_size
+    if size > largest:
+        problem = f"is {size // MIB:,} MiB large, and at most {largest // MIB:,} MiB are read"
+        raise InputError(f"{problem}: split it into several files", file=path)
+
+
+def refuse_long_lines(path: Path) -> None:
+    """Raise InputError for a file with a line that is too long, before it is in memory."""
+    with readable(path):
+        refuse_no_file(path)
+        with path.open("rb") as file:
+            refuse_long_line(iter(partial(file.read, CHUNK), b""), path)
+
+
+def refuse_long_line(chunks: Iterator[bytes], path: Path) -> None:
+    """Raise InputError for a line that is too long. A list, or an object that holds one, may stand
+    on one line: its values are looked at when they are read.
+    """
+    line, length = 1, 0
+    for number, chunk in enumerate(chunks):
+        if number == 0 and (chunk.startswith((PARQUET, GZIP)) or ONE_LINE.match(chunk)):
+            return
+        end = LINE_END.search(chunk)
+        if length + (end.start() if end else len(chunk)) > LONGEST_LINE:
+            problem = f"is longer than {LONGEST_LINE // MIB} MiB: a record is on a line of its own"
+            raise InputError(problem, file=path, line=line)
+        last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+        length = len(chunk) - last - 1 if last >= 0 else length + len(chunk)
+        line += chunk.count(b"\n")
 
 
 @contextmanager
@@ -66,10 +117,16 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def unpacked(data: bytes, path: Path) -> bytes:
+    """Raises InputError, also for what a few bytes inflate to."""
     try:
-        return gzip.decompress(data)
+        with gzip.open(io.BytesIO(data)) as packed:
+            found = packed.read(LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"is a broken gzip file: {error}", file=path) from None
+    if len(found) > LARGEST:
+        problem = f"unpacks to more than {LARGEST // MIB:,} MiB: split it into several files"
+        raise InputError(problem, file=path)
+    return found
 
 
 def other_kind(data: bytes) -> str | None:

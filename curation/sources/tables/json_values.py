@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from curation.sources.tables.column_names import shortened
+from curation.sources.tables.file_bytes import LONGEST_LINE, MIB
 
 BLANK = re.compile(r"[ \t\r\n]*")
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, as JSON writes it
@@ -59,6 +60,8 @@ class JsonReader:
     def read(self, place: int) -> tuple[Any, int]:
         """The value at a place, and where it ends. Raises BadValueError, and BadJsonError."""
         value, end = decoded(self.decoder, self.text, place)
+        if end - place > LONGEST_LINE:
+            raise BadValueError(f"is longer than {LONGEST_LINE // MIB} MiB")
         if SURROGATE.search(self.text, place, end):
             refuse_half_characters(value)
         brackets = self.text.count("[", place, end) + self.text.count("{", place, end)

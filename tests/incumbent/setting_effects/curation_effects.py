@@ -8,19 +8,22 @@ from typing import Any
 import yaml
 
 from curation import collect, curate, validate
+from curation.curation_settings import CurateParams
 from curation.sources.row_formats import read_rows
-from curation.splitting.eval_sets import EVAL_SETS, Extension, append_change
+from curation.splitting.eval_sets import EVAL_SETS, Extension, append_change, read_changes
 from project import paths
-from project.model_pins import BaseChoice, pin
+from project.model_pins import BaseChoice, ModelChoice, pin
 from project.records.data import GateReport, Row, Split, TokenCount
 from project.settings import load
 from tests.conftest import ROOT
+from tests.curation.test_selection import selection
 from tests.incumbent.setting_effects.effect import Effect, write
 from tests.incumbent.setting_effects.models import REVISIONS
 
 SOURCES = "curation.collect.sources"
 FAQ, CHATS = "datasets/sources/faq.csv", "datasets/sources/chats.jsonl"
 ROWS, TORN, OLD = (f"datasets/sources/{name}" for name in ("rows.jsonl", "torn.csv", "old.csv"))
+RATED = "datasets/sources/rated.jsonl"
 REHEARSED, LABELLED = "datasets/sources/rehearsal.jsonl", "datasets/sources/labelled.jsonl"
 CONTRACT = "datasets/contracts/sft.yaml"
 PAIR = {"prompt": "question", "completion": "answer"}
@@ -47,8 +50,10 @@ def collected() -> str:
     )
     turns = ["hello", "good day", "what is a rate?", "a price"]
     chats = {"chat": said(*turns), "talk": said(*turns[:2]), "asked": "what is it?"}
+    chats |= {"called": [*said("what is it?"), {"role": "tool_call", "content": '{"name": "look"}'}]}
     write(CHATS, *(json.dumps(chats | {"facts": facts}) for facts in ("a loan", {"kind": "loan"})))
     write(ROWS, pair("what is a fee?", "a price"))
+    write(RATED, json.dumps({"prompt": "p", "completion": "a", "label": True, "text": "a text"}))
     write(TORN, "question,answer", "one?,1,2", "two?,2")
     Path(OLD).write_bytes(b"question,answer\nwhat is h\xf5?,an answer\n")
     collect.main()
@@ -88,11 +93,19 @@ COLLECT = {
         collected,
         beside={SOURCES: [source(ROWS)]},
     ),
+    f"{SOURCES}.format": Effect(
+        ("rated", "texts"), collected, beside={SOURCES: [source(RATED), source(ROWS)]}
+    ),
     f"{SOURCES}.unreadable": Effect(
         ("refuse", "skip"),
         collected,
         beside=columns_of(TORN, **PAIR),
         refused=True,
+    ),
+    f"{SOURCES}.columns.tools": Effect(
+        ("refuse", "text"),
+        collected,
+        beside={SOURCES: [source(CHATS, columns={"messages": "called"}), source(ROWS)]},
     ),
     f"{SOURCES}.encoding": Effect(
         ("windows-1252", "cp1250"), collected, beside=columns_of(OLD, **PAIR)
@@ -111,6 +124,7 @@ def curated() -> dict[str, Any]:
     pin(load(BaseChoice), "base").write(paths.BASE)
     write_sources()
     collect.main()
+    write_selection()
     curate.main()
     return {
         "parts": {part: Row.read_lines(paths.rows_of(part)) for part in Split},
@@ -129,29 +143,49 @@ def write_sources() -> None:
         "who pays for it?,the customer",
         "how may somebody renew an expired green passport,ask us",
         "how may somebody renew an expired blue passport quickly,come here",
+        "what does the attached picture show?,a bank in a street",
         "whom do I call?,Call 030 1234567 for this.",
         f"what is {'very ' * 30}long?,this",
     )
     write(REHEARSED, *(pair(f"name the colour {i}", f"blue {i}") for i in range(20)))
-    write(LABELLED, *(pair(f"which coin has the mark {i}", f"coin {i}") for i in range(1000, 1040)))
+    coins = [pair(f"which coin has the mark {i}", f"coin {i}") for i in range(1000, 1040)]
+    written = [pair(f"a note of {i}?", f"{i} it is", synthetic="a model") for i in range(40)]
+    write(LABELLED, *coins, *written)
     ids = tuple(row.id for row in read_rows(Path(LABELLED)))
     name, at = Path(LABELLED).name, "2026-03-01T00:00:00Z"
     append_change(Extension(at=at, by="ann", reason="checked", source=name, rows=ids), EVAL_SETS)
 
 
-def pair(prompt: str, completion: str) -> str:
-    return json.dumps({"prompt": prompt, "completion": completion})
+def write_selection() -> None:
+    """The selection that is set: three of the rows that would be trained on without it."""
+    params = load(CurateParams)
+    if params.selection:
+        every = params.model_copy(update={"selection": None})
+        parts = curate.curated(curate.read_inputs(every), read_changes(), every).parts
+        rows = [row.id for row in parts[Split.TRAIN] if row.source == Path(FAQ).name]
+        selection(*rows[:3]).save(params.selection)
 
 
-def validated() -> list[tuple[str, bool]]:
-    """Which checks stage `validate` reports on the curated rows, and which of them passed."""
+def pair(prompt: str, completion: str, **more: str) -> str:
+    return json.dumps({"prompt": prompt, "completion": completion, **more})
+
+
+def validated() -> list[tuple[str, bool, str]]:
+    """Which checks stage `validate` reports on the curated rows, and what it saw."""
     contract = shutil.copy(ROOT / CONTRACT, write(CONTRACT))
     few = yaml.safe_load(Path(contract).read_text())
     few["checks"] = few["checks"][:2]
     write("datasets/contracts/few.yaml", yaml.safe_dump(few))
     curated()
     validate.main()
-    return [(check.name, check.passed) for check in GateReport.read(paths.GATE_REPORT).checks]
+    checks = GateReport.read(paths.GATE_REPORT).checks
+    return [(check.name, check.passed, check.observed) for check in checks]
+
+
+def looked_at() -> list[tuple[str, bool, str]]:
+    """The same, where an embedder looks at rows."""
+    pin(load(ModelChoice), "embedder").write(paths.EMBEDDER)
+    return validated()
 
 
 ALL_SOURCES = {
@@ -170,8 +204,11 @@ CURATE_VALUES: dict[str, tuple[Any, Any]] = {
     "train_only": ([], ["rehearsal.jsonl"]),
     "accepted": (["labelled.jsonl"], []),
     "accepted_share": (0.5, 0.1),
+    "synthetic_share": (0.2, 0.0),
+    "selection": (None, "datasets/selection/few.jsonl"),
     "conflicts": ("keep", "newest"),
     "personal_data": ("refuse", "drop"),
+    "faulty": ("drop", "refuse"),
 }
 LONG = {"base.max_length": 30}
 
@@ -183,7 +220,21 @@ CURATE = {
         ("drop", "cut"), curated, "parts", ALL_SOURCES | LONG, models="words"
     ),
     "curation.validate.contract": Effect(
-        (CONTRACT, "datasets/contracts/few.yaml"), validated, beside=ALL_SOURCES, models="words"
+        (CONTRACT, "datasets/contracts/few.yaml"),
+        validated,
+        beside=ALL_SOURCES | {"curation.validate.embedded_rows": 0},
+        models="words",
+    ),
+    "curation.validate.embedded_rows": Effect(
+        (20, 40),
+        looked_at,
+        beside=ALL_SOURCES
+        | {
+            "base.model": "models/tiny",
+            "embedder.model": "models/tiny",
+            "curation.validate.contract": CONTRACT,
+        },
+        models="tiny",
     ),
 }
 

@@ -7,12 +7,13 @@ from functools import cached_property
 from statistics import median
 from typing import Any
 
+from curation.faults.placeholders import said
 from curation.sources.chats.chat_shapes import conversation
 from curation.sources.chats.turns import pairs
 from curation.sources.columns.profiles.column_name import NO_TEXT, NameSays, read_names
 from curation.sources.columns.profiles.name_words import Role
 from curation.sources.columns.profiles.value_kinds import Kind, asks, kind_of
-from curation.sources.table_rows import as_text, said
+from curation.sources.table_rows import as_text
 from curation.sources.tables.column_names import plain_name
 from curation.sources.tables.table import Table
 from project.unicode_words import words

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from curation.curation_settings import ExportFields
+from curation.faults.placeholders import said
 from curation.sources.exports.export_records import Fields
 from curation.sources.exports.judgements.shown import NothingShownError, opened, turns_of
-from curation.sources.table_rows import NO_ANSWER, NO_PROMPT, NO_TEXT, as_text, said
+from curation.sources.table_rows import NO_ANSWER, NO_PROMPT, NO_TEXT, as_text
 from project.records.data import Message
 
 PROMPTS = ("prompt", "question", "conversations", "messages")

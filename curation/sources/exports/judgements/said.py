@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Literal
 
+from curation.faults.placeholders import said
 from curation.sources.exports.judgements.good_or_bad import Praise
 from curation.sources.exports.judgements.judgement import (
     NEITHER,
@@ -15,7 +16,7 @@ from curation.sources.exports.judgements.judgement import (
 )
 from curation.sources.exports.judgements.shown import Shown
 from curation.sources.reading import Made
-from curation.sources.table_rows import NO_ANSWER, said
+from curation.sources.table_rows import NO_ANSWER
 from project.canonical import canonical_json, digest_json
 from project.records.data import Message, Row
 from project.records.preferences import PreferencePair, RatedAnswer

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import ExportFields
+from curation.faults.placeholders import said
 from curation.sources.chats.chat_shapes import SPEAKERS, TEXTS, conversation
 from curation.sources.exports.export_records import Fields
 from curation.sources.exports.judgements.judgement import NO_ANSWERS
-from curation.sources.table_rows import NO_ANSWER, NO_PROMPT, NO_TEXT, as_text, said
+from curation.sources.table_rows import NO_ANSWER, NO_PROMPT, NO_TEXT, as_text
 from curation.sources.tables.column_names import listed
 from project.canonical import digest_json
 from project.errors import InputError

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from curation.sources.tables.encodings.chinese import UTF8_IN_CHINESE, read_chinese
+from curation.sources.tables.encodings.likely import likely_encoding
 from curation.sources.tables.encodings.western import UTF8_IN_WESTERN, read_western
 from curation.sources.tables.text_file import TextFile
 from project.errors import InputError
@@ -19,7 +20,7 @@ MARKS = {  # the longer ones first: UTF-32's begins like UTF-16's
     codecs.BOM_UTF16_BE: "utf-16",
 }
 UNMARKED = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
-SAY = "say which encoding it is in, or save it as UTF-8"
+SAY = "say which encoding it is in (--encoding, or `encoding` of the source), or save it as UTF-8"
 # Control characters that no text needs: not tab, line ends, form feed, end of file, escape.
 CONTROLS = bytes({*range(32), 127} - {9, 10, 11, 12, 13, 26, 27})
 MOST_CONTROLS = 0.01  # of the bytes of a text
@@ -98,7 +99,7 @@ def refuse_binary(data: bytes, path: Path) -> None:
         raise InputError(problem, file=path)
     controls = len(data) - len(data.translate(None, CONTROLS))
     if controls > MOST_CONTROLS * len(data):
-        raise InputError("is binary data, not a table", file=path)
+        raise InputError("is binary data, not text", file=path)
     if b"\0" in data:
         problem = "holds a NUL: the file is damaged, or it is binary data"
         raise InputError(problem, file=path, line=line_at(data, data.index(b"\0")))
@@ -134,7 +135,8 @@ def in_older_encoding(data: bytes, path: Path, line: int) -> tuple[str, str]:
     if utf8 and (text is not None or len(utf8) > MANY * others):
         refuse(f"is not UTF-8, but line {utf8[0]} is: the file mixes encodings, save all as UTF-8")
     if text is None or traces.search(data):
-        refuse(f"is not UTF-8: {SAY}")
+        likely = likely_encoding(data)
+        refuse(f"is not UTF-8{f', likely {likely}' if likely else ''}: {SAY}")
     return encoding, text
 
 

@@ -1,0 +1,43 @@
+"""Rows that teach what an examination asks: the eval sets' items, or the general suite's."""
+
+from collections.abc import Sequence
+
+from curation.checks.columns.overlap import overlapping
+from curation.checks.columns.repeats import NONE
+from curation.checks.columns.row_texts import RowTexts
+from project.records.data import Split
+
+REWORDED = "in other words"
+
+
+def leaks(texts: RowTexts, evals: Sequence[str], reworded: Sequence[int] = ()) -> list[str]:
+    """The training rows that ask what an eval item asks. `reworded` are known by their meaning."""
+    return asked_elsewhere(texts, evals, reworded, "asks what an eval item asks")
+
+
+def contaminated(
+    texts: RowTexts, general: Sequence[str], reworded: Sequence[int] = ()
+) -> list[str]:
+    """The training rows that ask what an item of the general-ability suite asks."""
+    return asked_elsewhere(texts, general, reworded, "asks what the general suite asks")
+
+
+def asked_elsewhere(
+    texts: RowTexts, others: Sequence[str], reworded: Sequence[int], why: str
+) -> list[str]:
+    places = training(texts)
+    found = overlapping([texts.prompts[i] for i in places], others)
+    how = dict.fromkeys(reworded, REWORDED) | {places[i]: alike for i, alike in found.items()}
+    return [f"{why}, {how[i]}" if i in how else NONE for i in range(len(texts.rows))]
+
+
+def training(texts: RowTexts) -> list[int]:
+    return [i for i, split in enumerate(texts.splits) if split == Split.TRAIN]
+
+
+def eval_prompts(texts: RowTexts) -> list[str]:
+    return [
+        text
+        for text, split in zip(texts.prompts, texts.splits, strict=True)
+        if split != Split.TRAIN
+    ]

@@ -1,0 +1,172 @@
+"""What an embedder makes of a sample of rows: what says the same, what is far from the rest."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from curation.checks.columns.conflicts import class_names
+from curation.checks.columns.lengths import robust_scores
+from curation.checks.columns.repeats import NONE
+from curation.checks.columns.row_texts import RowTexts
+from curation.checks.columns.told_apart import told_apart
+from curation.checks.embeddings import Looked, without_common
+from project.records.data import Split
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Cosines of all-MiniLM-L6-v2, of questions, and of questions and answers in sum.
+SAME_QUESTION, SAME_ROW = 0.55, 1.2
+SAME_TASK = 0.85  # as one of the general suite: its tasks are short and alike
+CLEARLY = 0.12  # nearer than the next one
+FAR = 2.5  # robust standard deviations
+FAR_ANSWER = 4.0
+FEW, FEW_SHARE = 3, 0.015  # what is off the topic is rare: a second topic of many rows is none
+NEIGHBOURS = 10  # whose similarity says how alone a row is
+LEAST_ROWS = 30  # for there to be a usual distance
+LEAST_SPREAD = 0.05  # of a cosine
+LEAST_FIT = 0.1  # the cosine of a question and an answer that may belong together
+MOST_VOTES = 0.8  # of neighbours, for a row's class to look wrong
+BLOCK = 1_000  # rows that are compared with all at once
+
+
+def semantic_duplicates(texts: RowTexts, looked: Looked) -> list[str | None]:
+    """The rows behind the first one that asks and answers the same in other words.
+
+    Two questions are the same where each is the other's nearest, and clearly so or with like
+    answers, unless their words tell them apart.
+    """
+    if len(looked.places) < 2:
+        return told_of(texts, looked, (), "")
+    alike = without_common(looked.prompts, looked.prompts)
+    best, first, second = nearest(alike, alike, itself=True)
+    told = (looked.answers * looked.answers[best]).sum(axis=1)
+    clear = first - np.maximum(second, second[best]) >= CLEARLY
+    near = (first >= SAME_QUESTION) & (clear | (first + told >= SAME_ROW))
+    mutual = near & (best[best] == np.arange(len(best)))
+    found = set()
+    for k in np.flatnonzero(mutual & (best < np.arange(len(best)))).tolist():
+        one, other = looked.places[k], looked.places[best[k]]
+        asked = texts.prompts[one], texts.prompts[other]
+        if unlike(texts, one, other) and not told_apart(*asked):
+            found.add(one)
+    return told_of(texts, looked, found, "says what another row says, in other words")
+
+
+def unlike(texts: RowTexts, one: int, other: int) -> bool:
+    """Whether two rows have other words, in prompt and answer."""
+    return (
+        texts.prompt_families[one] != texts.prompt_families[other]
+        and texts.answer_families[one] != texts.answer_families[other]
+    )
+
+
+def reworded(
+    texts: RowTexts, looked: Looked, others: Sequence[str], least: float = SAME_QUESTION
+) -> list[int]:
+    """The places of training rows in the sample that ask what one of the others asks."""
+    if not others or not looked.places:
+        return []
+    own = [k for k, i in enumerate(looked.places) if texts.splits[i] == Split.TRAIN]
+    theirs = looked.embed(others)
+    common = np.concatenate([looked.prompts, theirs])
+    ours, theirs = (without_common(one, common) for one in (looked.prompts[own], theirs))
+    best, first, second = nearest(ours, theirs, itself=False)
+    near = (first >= least) & (first - second >= CLEARLY)
+    return [
+        looked.places[own[k]]
+        for k in np.flatnonzero(near).tolist()
+        if not told_apart(texts.prompts[looked.places[own[k]]], others[best[k]])
+    ]
+
+
+def nearest(
+    own: "NDArray[np.float32]", others: "NDArray[np.float32]", *, itself: bool
+) -> tuple["NDArray[np.int64]", "NDArray[np.float32]", "NDArray[np.float32]"]:
+    """Of each vector the place of the most similar other one, its cosine and the next one's."""
+    found = []
+    for start in range(0, len(own), BLOCK):
+        similarity = own[start : start + BLOCK] @ others.T
+        if itself:
+            np.fill_diagonal(similarity[:, start:], -1)
+        best = similarity.argmax(axis=1)
+        rows = np.arange(len(best))
+        first = similarity[rows, best]
+        similarity[rows, best] = -1
+        found.append((best, first, similarity.max(axis=1)))
+    best, first, second = map(np.concatenate, zip(*found, strict=True))
+    return best, first, second
+
+
+def off_topics(texts: RowTexts, looked: Looked, task: str | None) -> list[str | None]:
+    """The rows that are far from all others, and from the task where it is told."""
+    count = len(looked.places)
+    if count < LEAST_ROWS:
+        return told_of(texts, looked, (), "")
+    near = nearness(looked.rows)
+    if task:
+        near = near + (looked.rows @ looked.embed([task]).T)[:, 0]
+    rare = np.argsort(np.argsort(near)) < max(FEW, FEW_SHARE * count)
+    which = np.flatnonzero((robust_scores(near, LEAST_SPREAD) < -FAR) & rare)
+    return told_of(texts, looked, places(looked, which), "far from what the others are about")
+
+
+def nearness(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    """The mean cosine with the nearest rows, but the row itself."""
+    found = []
+    for start in range(0, len(vectors), BLOCK):
+        similarity = vectors[start : start + BLOCK] @ vectors.T
+        np.fill_diagonal(similarity[:, start:], -1)
+        found.append(np.sort(similarity, axis=1)[:, -NEIGHBOURS:].mean(axis=1))
+    return np.concatenate(found)
+
+
+def disagreements(texts: RowTexts, looked: Looked) -> list[str | None]:
+    """The rows whose answer is not what the embedder makes one expect: a hint, not a proof."""
+    found = told_of(
+        texts, looked, unlike_neighbours(texts, looked), "its neighbours have another class"
+    )
+    if len(looked.places) >= LEAST_ROWS:
+        named = class_names(texts.answer_keys)
+        free = np.array([texts.answer_keys[i] not in named for i in looked.places])
+        fit = (looked.prompts * looked.answers).sum(axis=1)
+        far = free & (fit < LEAST_FIT) & (robust_scores(fit, LEAST_SPREAD, free) < -FAR_ANSWER)
+        for k in np.flatnonzero(far).tolist():
+            found[looked.places[k]] = "the answer is far from its question"
+    return found
+
+
+def unlike_neighbours(texts: RowTexts, looked: Looked) -> set[int]:
+    """The rows with the name of a class that hardly any of the most similar questions has."""
+    named = class_names(texts.answer_keys)
+    own = [k for k, i in enumerate(looked.places) if texts.answer_keys[i] in named]
+    if len(own) <= NEIGHBOURS:
+        return set()
+    vectors = without_common(looked.prompts[own], looked.prompts[own])
+    found = set()
+    for at, k in enumerate(own):
+        similarity = vectors @ vectors[at]
+        similarity[at] = -1
+        nearest = np.argsort(similarity)[-NEIGHBOURS:].tolist()
+        classes = Counter(texts.answer_keys[looked.places[own[n]]] for n in nearest)
+        name, votes = classes.most_common(1)[0]
+        mine = texts.answer_keys[looked.places[k]]
+        if name != mine and votes >= MOST_VOTES * NEIGHBOURS and not classes[mine]:
+            found.add(looked.places[k])
+    return found
+
+
+def places(looked: Looked, which: "NDArray[np.int64]") -> set[int]:
+    return {looked.places[k] for k in which.tolist()}
+
+
+def told_of(
+    texts: RowTexts, looked: Looked, found: "set[int] | tuple[()]", why: str
+) -> list[str | None]:
+    """What is told of each row: nothing of one that was not looked at."""
+    values: list[str | None] = [None] * len(texts.rows)
+    for i in looked.places:
+        values[i] = why if i in found else NONE
+    return values

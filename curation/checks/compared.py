@@ -1,0 +1,36 @@
+"""What the rows of a dataset are held against, beside each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from curation.checks.embeddings import Embed
+from project.contacts import NO_CONTACTS, Contacts
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What the policies of stage `curate` leave to the gate: ids of rows."""
+
+    too_long: frozenset[str] = frozenset()
+    conflicting: frozenset[str] = frozenset()
+
+
+NOTHING = Refused()
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Eval items and the general suite are known by what they ask."""
+
+    ours: Contacts = NO_CONTACTS  # no personal data: the organisation's own
+    refused: Refused = NOTHING
+    evals: Sequence[str] = ()  # beside the rows of parts dev and sealed
+    general: Sequence[str] = ()
+    task: str | None = None  # what the rows are to teach, in words
+    reference: Sequence[str] = ()  # texts of the last version's rows, by which drift is told
+    embed: Embed | None = None
+    embedded_rows: int = 2_000
+    seed: int = 0
+
+
+ALONE = Compared()

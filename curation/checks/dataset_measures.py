@@ -1,0 +1,140 @@
+"""A dataset as a whole, and each of its slices, in a few numbers that a contract may speak of."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from curation.checks.columns.repeats import NONE
+from curation.checks.columns.row_texts import RowTexts
+from curation.checks.compared import Compared
+from curation.checks.embeddings import Looked
+from curation.checks.word_shift import word_shift
+from project.near_duplicates import linked, to_first
+from project.records.data import Split
+from project.unicode_words import words
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WHOLE = "dataset"
+PERCENTILES = (50, 95, 99)
+DISTINCT_TEXTS = 20_000  # whose words are counted: with more texts the shares only fall
+
+
+def dataset_table(
+    texts: RowTexts, table: pd.DataFrame, looked: Looked | None, compared: Compared
+) -> pd.DataFrame:
+    """One line; what needs an embedder is missing without one."""
+    measures = {
+        "rows": len(texts.rows),
+        **{split.value: texts.splits.count(split.value) for split in Split},
+        **diversity(texts),
+        **percentiles(table),
+        "synthetic_share": share([row.synthetic is not None for row in texts.rows]),
+        "language_share": told_share(table, "other_language", NONE),
+        "off_topic_share": unlike(table, "off_topic"),
+        "disagreement_share": unlike(table, "disagreement"),
+        "vendi": vendi(looked.rows) if looked else None,
+        "shift": shift(texts, compared),
+    }
+    return pd.DataFrame([{"id": WHOLE} | measures]).astype({"vendi": float, "shift": float})
+
+
+def slice_table(texts: RowTexts) -> pd.DataFrame:
+    """One line a value of a slice, called `slice=value`, with how many rows have it."""
+    counts = Counter(f"{name}={value}" for row in texts.rows for name, value in row.slices.items())
+    table = pd.DataFrame({"id": list(counts), "rows": list(counts.values())})
+    return table.astype({"id": object, "rows": int})
+
+
+def diversity(texts: RowTexts) -> dict[str, float]:
+    """Distinct rows and word sequences, and how the rows fall into clusters of near-duplicates.
+
+    distinct-n is the share of sequences of n words that are different (Li et al. 2016). The
+    effective number of clusters is the exponential of the entropy of their shares.
+    """
+    pairs = zip(texts.prompt_keys, texts.answer_keys, strict=True)
+    sizes = cluster_sizes(texts)
+    count = max(len(texts.rows), 1)
+    return {
+        "distinct_rows_share": len(set(pairs)) / count,
+        "distinct_1": distinct(texts.completions, 1),
+        "distinct_2": distinct(texts.completions, 2),
+        "largest_cluster_share": max(sizes, default=0) / count,
+        "effective_clusters": effective(np.array(sizes, dtype=float)),
+    }
+
+
+def cluster_sizes(texts: RowTexts) -> list[int]:
+    """Of near-duplicates, by prompt or by answer; answers of few words join nothing."""
+    long = [
+        family if len(answer.split()) >= 4 else f"row {i}"
+        for i, (family, answer) in enumerate(
+            zip(texts.answer_families, texts.answer_keys, strict=True)
+        )
+    ]
+    links = [to_first(texts.prompt_families), to_first(long)]
+    return list(Counter(linked(len(texts.rows), links)).values())
+
+
+def effective(weights: "NDArray[np.float64]") -> float:
+    """The exponential of the entropy: how many equal ones would be as diverse."""
+    weights = weights[weights > 1e-12]
+    if not len(weights):
+        return 0.0
+    shares = weights / weights.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def vendi(vectors: "NDArray[np.float32]") -> float:
+    """The effective number of different rows (Friedman & Dieng 2023, cosine similarity): from the
+    eigenvalues of the similarity matrix, which are those of the smaller [d, d] one.
+    """
+    kernel = vectors.T @ vectors / len(vectors)
+    return effective(np.linalg.eigvalsh(kernel.astype(float)))
+
+
+def distinct(texts: Sequence[str], n: int) -> float:
+    """The share of sequences of n words that are different, over evenly chosen texts."""
+    every = max(1, len(texts) // DISTINCT_TEXTS)
+    seen: set[int] = set()
+    total = 0
+    for text in texts[::every]:
+        own = words(text)
+        grams = [hash(tuple(own[i : i + n])) for i in range(len(own) - n + 1)]
+        total += len(grams)
+        seen.update(grams)
+    return len(seen) / total if total else 0.0
+
+
+def percentiles(table: pd.DataFrame) -> dict[str, float]:
+    return {
+        f"{column}_p{p}": float(np.percentile(table[column], p)) if len(table) else 0.0
+        for column in ("prompt_chars", "completion_words")
+        for p in PERCENTILES
+    }
+
+
+def shift(texts: RowTexts, compared: Compared) -> float | None:
+    if not compared.reference:
+        return None
+    now = [f"{p}\n{c}" for p, c in zip(texts.prompts, texts.completions, strict=True)]
+    return word_shift(compared.reference, now, compared.seed)
+
+
+def told_share(table: pd.DataFrame, column: str, value: str) -> float | None:
+    """The share of a value among the rows that were looked at; None where the column is missing."""
+    known = table[column].dropna().tolist() if column in table else []
+    return known.count(value) / len(known) if known else None
+
+
+def unlike(table: pd.DataFrame, column: str) -> float | None:
+    same = told_share(table, column, NONE)
+    return None if same is None else 1 - same
+
+
+def share(which: Sequence[bool]) -> float:
+    return sum(which) / max(len(which), 1)

@@ -1,0 +1,91 @@
+"""What rows mean, as an embedder has it: unit vectors of a sample of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from project.records.data import Row
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Embed = Callable[[Sequence[str]], "NDArray[np.float32]"]  # [texts, dimensions], each of length 1
+BATCH = 64
+MOST_CHARS = 2_000  # of a text: embedders of sentences read fewer than these
+
+
+class Embedder:
+    """Texts in, unit vectors out. The model is loaded when the first text comes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.known: dict[str, NDArray[np.float32]] = {}
+
+    def __call__(self, texts: Sequence[str]) -> "NDArray[np.float32]":
+        """Embed texts -> [n, d] in their order; a text is embedded once."""
+        asked = [text[:MOST_CHARS] for text in texts]
+        new = [text for text in dict.fromkeys(asked) if text not in self.known]
+        if new:
+            made = self.model.encode(
+                new, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
+            )
+            self.known |= dict(zip(new, made, strict=True))
+        return np.stack([self.known[text] for text in asked])
+
+    @cached_property
+    def model(self) -> Any:
+        # Imported here because checks without an embedder do not wait for torch.
+        from sentence_transformers import SentenceTransformer
+
+        return SentenceTransformer(str(self.folder))
+
+
+@dataclass(frozen=True)
+class Looked:
+    """The rows of a sample by their places, with their vectors."""
+
+    places: list[int]
+    prompts: "NDArray[np.float32]"  # [sample, d]
+    answers: "NDArray[np.float32]"  # [sample, d]
+    embed: Embed
+
+    @cached_property
+    def rows(self) -> "NDArray[np.float32]":
+        """Question and answer together."""
+        return unit(self.prompts + self.answers)
+
+
+def look(rows: Sequence[Row], splits: Sequence[str], embed: Embed, most: int, seed: int) -> Looked:
+    places = sample(rows, splits, most, seed)
+    return Looked(
+        places,
+        embed([rows[i].prompt_text for i in places]),
+        embed([rows[i].completion_text for i in places]),
+        embed,
+    )
+
+
+def sample(rows: Sequence[Row], splits: Sequence[str], most: int, seed: int) -> list[int]:
+    """The places of at most so many rows, of each part and slice its share; in their order."""
+    if len(rows) <= most:
+        return list(range(len(rows)))
+    mixed = np.random.default_rng(seed).permutation(len(rows)).tolist()
+    mixed.sort(key=lambda i: (splits[i], sorted(rows[i].slices.items())))
+    every = len(rows) / most
+    return sorted(mixed[int((i + 0.5) * every)] for i in range(most))
+
+
+def unit(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-9), dtype=np.float32)
+
+
+def without_common(
+    vectors: "NDArray[np.float32]", common: "NDArray[np.float32]"
+) -> "NDArray[np.float32]":
+    """Without what all texts share, such as an instruction before every question."""
+    return unit(vectors - common.mean(axis=0))

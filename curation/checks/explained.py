@@ -1,0 +1,75 @@
+"""What the gate's page says of checks that fail: why, what to do, and a few of the rows."""
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from curation.checks.advice import Advice, advice_on
+from curation.checks.columns.repeats import NONE
+from curation.checks.row_columns import TOLD
+from curation.checks.tables import Tables
+from project.personal_data import redact
+from project.records.data import Check, GateReport
+from project.untrusted_input import one_line
+
+SHOWN = 5  # rows
+CHARS = 160  # of a text
+# Where one of these says something of a row, none of its text is shown.
+PRIVATE = ("personal_data", "account_data", "contact_data", "person_name", "secret", "toxicity")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A failing row; its texts are shortened, and None where they may be private."""
+
+    id: str
+    source: str
+    part: str
+    size: str
+    wrong: str | None
+    prompt: str | None
+    completion: str | None
+
+
+@dataclass(frozen=True)
+class Explained:
+    advice: Advice
+    examples: tuple[Example, ...]
+
+
+def explained(report: GateReport, tables: Tables) -> dict[str, Explained]:
+    """Of each check that does not pass, by its name."""
+    table = tables.rows.drop_duplicates("id")
+    return {
+        check.name: Explained(advice_on(check.column), tuple(examples(check, table)))
+        for check in report.checks
+        if not check.passed
+    }
+
+
+def examples(check: Check, table: pd.DataFrame) -> Iterator[Example]:
+    chosen = table[table["id"].isin(check.unwaived)].head(SHOWN)
+    for row in chosen.to_dict("records"):
+        yield example(row, check.column)
+
+
+def example(row: Mapping[Hashable, Any], column: str | None) -> Example:
+    """A row without its failing value: what is told of it is in words of ours."""
+    private = any(row.get(name, NONE) != NONE for name in PRIVATE)
+    return Example(
+        id=row["id"],
+        source=row["source"],
+        part=row["split"],
+        size=f"{row['prompt_words']} and {row['completion_words']} words",
+        wrong=row[column] if column in TOLD else None,
+        prompt=None if private else excerpt(row["prompt"]),
+        completion=None if private else excerpt(row["completion"]),
+    )
+
+
+def excerpt(text: str) -> str:
+    """The first words on one line, with labels in place of what could be somebody's data."""
+    line = one_line(redact(text))
+    return line if len(line) <= CHARS else f"{line[:CHARS]}…"

@@ -1,0 +1,119 @@
+"""The tables of what people said of answers: pairs of a better and a worse one, and ratings."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from curation.checks.columns.repeats import NONE, again, told
+from curation.checks.columns.row_texts import key
+from curation.checks.compared import Compared
+from curation.checks.dataset_measures import share
+from curation.checks.tables import Tables, tables_of
+from curation.faults.every_fault import FAULTS
+from project.records.data import Row, Split
+from project.records.preferences import PreferencePair, RatedAnswer
+
+# What no answer may hold, not even one that is shown as a bad one.
+PRIVATE = ("account_data", "contact_data", "person_name", "secret")
+
+
+class Judged(NamedTuple):
+    """A prompt with the answer that is good, and the one that is bad, as far as they are known."""
+
+    id: str
+    source: str
+    prompt: str
+    good: str | None
+    bad: str | None
+
+    @property
+    def is_pair(self) -> bool:
+        return self.good is not None and self.bad is not None
+
+
+def preference_tables(made: Sequence[tuple[str, object]], compared: Compared) -> Tables:
+    """A row's answer is the good one, or the bad one where there is no other."""
+    judged = [as_judged(name, one) for name, one in made]
+    rows = [as_row(one, one.good if one.good is not None else one.bad) for one in judged]
+    found = tables_of({Split.TRAIN: rows}, compared)
+    table = found.rows.assign(
+        repeat=repeats(judged),
+        equal_answers=[equal(one) for one in judged],
+        both_ways=both_ways(judged),
+        rejected_empty=[NONE if one.bad is None or one.bad.strip() else EMPTY for one in judged],
+    )
+    for name in (name for name in PRIVATE if name in FAULTS):
+        worse = [FAULTS[name](as_row(one, one.bad)) if one.is_pair else None for one in judged]
+        table[name] = [
+            own if own != NONE else other or NONE
+            for own, other in zip(table[name], worse, strict=True)
+        ]
+    pairs = [one for one in judged if one.is_pair]
+    dataset = found.dataset.assign(
+        pairs=len(pairs),
+        chosen_longer_share=share([longer(one) for one in pairs]) if pairs else None,
+        good_share=None if pairs else share([one.good is not None for one in judged]),
+    )
+    measures = ["chosen_longer_share", "good_share"]
+    return replace(found, rows=table, dataset=dataset.astype(dict.fromkeys(measures, float)))
+
+
+EMPTY = "an empty answer"
+
+
+def as_judged(name: str, made: object) -> Judged:
+    if isinstance(made, PreferencePair):
+        return Judged(name, made.source or "", made.prompt, made.chosen, made.rejected)
+    assert isinstance(made, RatedAnswer)
+    good, bad = (made.completion, None) if made.label else (None, made.completion)
+    return Judged(name, made.source or "", made.prompt, good, bad)
+
+
+def as_row(judged: Judged, answer: str | None) -> Row:
+    row = Row.of(judged.prompt, answer or "", group=judged.id, source=judged.source)
+    return row.model_copy(update={"id": judged.id})
+
+
+def repeats(judged: Sequence[Judged]) -> list[str]:
+    return told(again([keys(one) for one in judged]), "repeats another row")
+
+
+def keys(judged: Judged) -> tuple[str | None, ...]:
+    texts = (judged.prompt, judged.good, judged.bad)
+    return tuple(None if text is None else key(text) for text in texts)
+
+
+def equal(judged: Judged) -> str:
+    _, good, bad = keys(judged)
+    return "both answers are the same" if judged.is_pair and good == bad else NONE
+
+
+def both_ways(judged: Sequence[Judged]) -> list[str]:
+    """The rows of which another says the contrary: the pair the other way round, or the same answer
+    to the same prompt, once good and once bad.
+    """
+    good: defaultdict[object, set[str | None]] = defaultdict(set)
+    pairs = {keys(one) for one in judged if one.is_pair}
+    for one in judged:
+        if not one.is_pair:
+            prompt, liked, disliked = keys(one)
+            good[prompt, liked if liked is not None else disliked].add(
+                "good" if liked is not None else "bad"
+            )
+    return told([contradicted(one, pairs, good) for one in judged], "another row says the contrary")
+
+
+def contradicted(
+    judged: Judged,
+    pairs: "set[tuple[str | None, ...]]",
+    said: "defaultdict[object, set[str | None]]",
+) -> bool:
+    prompt, good, bad = keys(judged)
+    if judged.is_pair:
+        return good != bad and (prompt, bad, good) in pairs
+    return len(said[prompt, good if good is not None else bad]) > 1
+
+
+def longer(judged: Judged) -> bool:
+    return len(judged.good or "") > len(judged.bad or "")

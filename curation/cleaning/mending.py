@@ -1,0 +1,125 @@
+"""What is wrong with a text and can be put right: the row stays, and each change is on record.
+
+What becomes of each fault of `curation/faults/`. A row is removed only where it teaches a
+falsehood, or nothing; who would rather look at it first sets curation.curate.faulty to refuse.
+
+| fault | what becomes of it | why |
+| --- | --- | --- |
+| unicode | mended | the same letters, in the form that all other rows have |
+| control_characters, invisible_characters | mended | no reader sees them, a tokenizer does |
+| mojibake | mended where ftfy is sure | the bytes still say which text it was |
+| literal_escapes | mended where there are several, and no code | one may be meant as it stands |
+| markup | mended, but in rows about HTML and in code | a reader of the page sees the text alone |
+| web_leftovers | mended at both ends of a text | within a text, a sentence may hang on them |
+| chat_markers | mended at both ends; else the row is removed | it teaches to speak for both sides |
+| no_answer, no_prompt | removed | nothing is taught |
+| several_in_one | removed | it teaches to ask oneself further questions |
+| echo | removed | it teaches to say the question again |
+| unseen | removed | it teaches to speak of what is not there |
+| loop, gibberish | removed | no person wrote it |
+| turn_order | removed where no answer is last, else checked | a template may refuse it |
+| lost_characters, unfilled, cut_off | checked | a person can find what is missing |
+| boilerplate, refusal, shouting | checked | somebody may want his model to talk like that |
+"""
+
+from collections.abc import Callable, Iterable
+
+from curation.faults.chat_markers import without_ends
+from curation.faults.hidden_characters import without_controls, without_unseen
+from curation.faults.literal_escapes import unescaped
+from curation.faults.markup import speaks_of_it, unmarked
+from curation.faults.mojibake import decoded
+from curation.faults.unicode_form import narrowed
+from curation.faults.web_leftovers import without_leftovers
+from project.records.data import Change, Message, Row
+
+PASSES = 6  # one fault may hide another: an entity is the escape of a tag
+SHOWN = 20  # characters on both sides of a change
+
+Step = Callable[[str], str]
+
+
+def lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+# In this order: what hides other faults comes first. Each `why` reads well behind "mended: ".
+FIRST: tuple[tuple[str, Step], ...] = (
+    ("line ends of another system", lines),
+    ("a wrong encoding", decoded),
+    ("control characters", without_controls),
+    ("characters without a width", without_unseen),
+    ("letters in another form", narrowed),
+)
+LAST: tuple[tuple[str, Step], ...] = (
+    ("escapes that were written out", unescaped),
+    ("tokens of a chat template", without_ends),
+    ("blanks around it", str.strip),
+    ("words of a web page", without_leftovers),
+)
+PLAIN = (*FIRST, *LAST)
+MARKED = (*FIRST, ("marks of HTML", unmarked), *LAST)
+
+
+def mended(row: Row) -> tuple[Row, tuple[Change, ...]]:
+    """The row with its texts put right, and what was changed. Mended again, it stays as it is."""
+    changes: list[Change] = []
+    found = row
+    for _ in range(PASSES):
+        before, found = found, mended_once(found, changes)
+        if found is before:
+            return (found, tuple(changes)) if changes else (row, ())
+    return row, ()  # made so that it never ends: better left alone
+
+
+def mended_once(row: Row, changes: list[Change]) -> Row:
+    steps = PLAIN if speaks_of_it(row) else MARKED
+    said = {
+        field: tuple(mended_message(message, steps, field, row.id, changes) for message in own)
+        for field, own in (("prompt", row.prompt), ("completion", row.completion))
+    }
+    same = all(
+        a is b for name, own in said.items() for a, b in zip(own, getattr(row, name), strict=True)
+    )
+    return row if same else row.model_copy(update=said)
+
+
+def mended_message(
+    message: Message,
+    steps: Iterable[tuple[str, Step]],
+    field: str,
+    row: str,
+    changes: list[Change],
+) -> Message:
+    """The same one where nothing changes, which is nearly always so. Adds to `changes`."""
+    text = message.content
+    for why, step in steps:
+        if (after := step(text)) != text:
+            was, now = around(text, after)
+            changes.append(Change(row=row, field=field, why=why, before=was, after=now))
+            text = after
+    return message if text is message.content else Message(role=message.role, content=text)
+
+
+def mended_messages(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """Messages that are of no row, such as an answer that was not chosen."""
+    return tuple(mended_message(message, PLAIN, "", "", []) for message in messages)
+
+
+def around(before: str, after: str) -> tuple[str, str]:
+    """The stretches in which two texts differ for the first time, with a little of what is near."""
+    pairs = zip(before, after, strict=False)
+    least = min(len(before), len(after))
+    first = next((i for i, (a, b) in enumerate(pairs) if a != b), least)
+    begin = max(0, first - SHOWN)
+    return before[begin : begin + 3 * SHOWN], after[begin : begin + 3 * SHOWN]
+
+
+def changed(changes: Iterable[Change]) -> dict[str, str]:
+    """In words what was changed, by the row's id, for a line of outputs/rows.csv."""
+    whys: dict[str, list[str]] = {}
+    for change in changes:
+        own = whys.setdefault(change.row, [])
+        if change.why not in own:
+            own.append(change.why)
+    return {row: "; ".join(own) for row, own in whys.items()}

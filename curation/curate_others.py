@@ -1,0 +1,165 @@
+"""Preferences and documents beside the rows: clean, each once, and none that shows an eval item."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from curation.account import (
+    NEAR_FROZEN,
+    PERSONAL,
+    REPEATED,
+    RETIRED,
+    SPARE,
+    WAITS,
+    Fate,
+)
+from curation.cleaning.carried_items import holding_an_item
+from curation.cleaning.sifting import cleaned
+from project.contacts import Contacts
+from project.item_prompts import asking_an_item
+from project.paths import RAW_DOCUMENTS, RAW_PREFERENCES
+from project.personal_data import found
+from project.records.data import Document, Message, Origin, Row, Split
+from project.records.preferences import Preference, PreferencePair, read_preferences
+from project.records.record import Record
+
+PREFERENCES, DOCUMENTS = "preferences", "documents"  # as parts, in outputs/rows.csv
+
+# Why one is in neither; each reads well behind a number.
+ASKS_ITEM = "that ask what an eval item asks, or nearly so"
+HOLDS_ITEM = "that hold the words of an eval item"
+ONE_ANSWER = "whose two answers are one"
+NO_WORDS = "without a text"
+
+# Why rows are in no part that may be items later, or were some.
+KEPT_BACK = (SPARE, WAITS, RETIRED, NEAR_FROZEN)
+
+Other = TypeVar("Other", bound=Record)
+
+
+@dataclass(frozen=True)
+class Others:
+    """What is learnt from beside the rows, and what became of each, by its id when collected."""
+
+    preferences: list[Preference]
+    documents: list[Document]
+    part_of: Mapping[str, str]
+    left_out: Mapping[str, str]  # the reason
+
+    @cached_property
+    def ids(self) -> frozenset[str | None]:
+        return frozenset((*self.part_of, *self.left_out))
+
+    def of_rows(self, origins: Iterable[Origin]) -> list[Origin]:
+        """The records that are none of these."""
+        return [origin for origin in origins if origin.row not in self.ids]
+
+
+def read_others() -> tuple[Sequence[Preference], Sequence[Document]]:
+    """As stage `collect` left them; it writes no file where there are none."""
+    return (
+        read_preferences(RAW_PREFERENCES) if RAW_PREFERENCES.exists() else (),
+        Document.read_lines(RAW_DOCUMENTS) if RAW_DOCUMENTS.exists() else (),
+    )
+
+
+def untaught(
+    raw: Iterable[Row], parts: Mapping[Split, Sequence[Row]], left_out: Mapping[str, str]
+) -> list[Row]:
+    """The rows that nothing may be learnt about: eval items, those that were, and those that are
+    kept to take their places.
+    """
+    items = [row for part in (Split.DEV, Split.SEALED) for row in parts[part]]
+    return [*items, *(row for row in raw if left_out.get(row.id) in KEPT_BACK)]
+
+
+def curate_others(
+    preferences: Sequence[Preference],
+    documents: Sequence[Document],
+    items: Sequence[Row],
+    ours: Contacts,
+) -> Others:
+    """What may be learnt from, given the rows that it must not show. Pure.
+
+    No check looks at these: what seems to hold personal data, other than the organisation's own
+    contacts, is left out, whatever the settings say of rows.
+    """
+    asking = asking_an_item([one.prompt for one in preferences], items)
+    holding = holding_an_item([one.text for one in documents], items)
+    unfit = {preferences[i].id: ASKS_ITEM for i in asking}
+    unfit |= {documents[i].id: HOLDS_ITEM for i in holding}
+    kept, out = sifted({one.id: one for one in preferences}, unfit, ours)
+    texts, no_texts = sifted({one.id: one for one in documents}, unfit, ours)
+    parts_of = dict.fromkeys(kept, PREFERENCES) | dict.fromkeys(texts, DOCUMENTS)
+    return Others([*kept.values()], [*texts.values()], parts_of, out | no_texts)
+
+
+def sifted(
+    given: Mapping[str, Other], unfit: Mapping[str, str], ours: Contacts
+) -> tuple[dict[str, Other], dict[str, str]]:
+    """Those that stay, cleaned, and why each other one does not; by their ids as they were given.
+
+    `unfit` says by id why one is to go.
+    """
+    kept, left_out, seen = dict[str, Other](), dict[str, str](), set[object]()
+    for name, one in given.items():
+        made = with_clean_texts(one)
+        why = unfit.get(name) or fault(made, ours)
+        why = why or (REPEATED if what_it_says(made) in seen else None)
+        seen.add(what_it_says(made))
+        if why:
+            left_out[name] = why
+        else:
+            kept[name] = made
+    return kept, left_out
+
+
+def fault(one: Record, ours: Contacts) -> str | None:
+    texts = [getattr(one, name) for name in text_fields(one)]
+    if not all(texts):
+        return NO_WORDS
+    if isinstance(one, PreferencePair) and one.chosen == one.rejected:
+        return ONE_ANSWER
+    return PERSONAL if found("\n".join(texts), ours) else None
+
+
+def with_clean_texts(one: Other) -> Other:
+    return one.model_copy(update={n: clean_text(getattr(one, n)) for n in text_fields(one)})
+
+
+def clean_text(text: str) -> str:
+    (message,) = cleaned([Message(role="user", content=text)])
+    return message.content
+
+
+def text_fields(one: Record) -> tuple[str, ...]:
+    if isinstance(one, Document):
+        return ("text",)
+    answers = ("chosen", "rejected") if isinstance(one, PreferencePair) else ("completion",)
+    return ("prompt", *answers)
+
+
+def what_it_says(one: Record) -> object:
+    """The same for two that say the same, wherever they are from."""
+    texts = tuple(getattr(one, name) for name in text_fields(one))
+    return texts, getattr(one, "label", None)
+
+
+def with_others(account: Iterable[Fate], origins: Iterable[Origin], others: Others) -> list[Fate]:
+    """A fate for each record, in their order: those of rows, as account_of has them of
+    `others.of_rows`, and those of all else.
+    """
+    rows, first = iter(account), dict[str, Origin]()
+    return [fate(o, others, first) if o.row in others.ids else next(rows) for o in origins]
+
+
+def fate(origin: Origin, others: Others, first: dict[str, Origin]) -> Fate:
+    """Of a record that is no row; `first` gathers by id the first record that is it."""
+    assert origin.row, "it is one of the others"
+    earlier = first.setdefault(origin.row, origin)
+    if earlier is not origin:
+        see = f"{earlier.file}:{earlier.line}"
+        return Fate(origin.file, origin.line, origin.row, "", REPEATED, see)
+    part, why = others.part_of.get(origin.row, ""), others.left_out.get(origin.row, "")
+    return Fate(origin.file, origin.line, origin.row, part, why, "")

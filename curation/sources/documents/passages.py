@@ -1,0 +1,106 @@
+"""A document cut into passages, none longer than training reads well."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+LONGEST = 4000  # characters of a passage; a new section begins a new one where it is half full
+BETWEEN = "\n\n"
+PATH = " > "  # between the headings that stand above a passage
+# Where a paragraph is cut that is too long by itself: the first that is found in its second half.
+CUTS = (re.compile(r"\n"), re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])"), re.compile(r"\s+"))
+
+
+@dataclass(frozen=True)
+class Block:
+    """A paragraph, a list, a table or a heading of a document."""
+
+    text: str
+    place: int | None = None  # its line or page, from 1, where the format has them
+    level: int = 0  # of a heading, from 1
+
+
+@dataclass(frozen=True)
+class Passage:
+    text: str
+    place: int  # the line or page on which it begins, or its number
+
+
+def passages(blocks: Iterable[Block]) -> Iterator[Passage]:
+    """Passages of whole blocks, with the headings that they stand under on top of each."""
+    draft, number = Draft(), 0
+    for block in pieces(blocks):
+        if draft.is_full(block):
+            if draft.says_something:
+                number += 1
+                yield draft.passage(number)
+            draft.begin_next()
+        draft.add(block)
+    if draft.says_something:
+        yield draft.passage(number + 1)
+
+
+def pieces(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Blocks that have a text, those that are too long in parts."""
+    for block in blocks:
+        text = block.text.strip()
+        place = 0
+        while len(text) - place > LONGEST:
+            end = cut_place(text, place)
+            yield Block(text[place:end].strip(), block.place)
+            place = end
+        if text:
+            yield Block(text[place:].lstrip(), block.place, 0 if place else block.level)
+
+
+def cut_place(text: str, place: int) -> int:
+    """Where a text that is too long from a place on is cut: at a line's, else a sentence's, else
+    a word's end.
+
+    No cut is in the first half of what may stand: a part that short would teach little.
+    """
+    for cut in CUTS:
+        ends = [one.start() for one in cut.finditer(text, place + LONGEST // 2, place + LONGEST)]
+        if ends:
+            return ends[-1]
+    return place + LONGEST
+
+
+@dataclass
+class Draft:
+    """The passage that is being filled, and the headings that it stands under."""
+
+    above: list[Block] = field(default_factory=list)  # open headings before its first block
+    blocks: list[Block] = field(default_factory=list)
+    size: int = 0  # characters
+    says_something: bool = False  # it holds more than headings
+
+    def is_full(self, block: Block) -> bool:
+        """Whether a block begins the next passage."""
+        section = block.level > 0 and self.says_something
+        return self.size + len(block.text) > LONGEST or (section and self.size >= LONGEST // 2)
+
+    def add(self, block: Block) -> None:
+        if block.level and not self.blocks:
+            self.above = open_headings([*self.above, block])[:-1]
+        self.blocks.append(block)
+        self.size += len(block.text) + len(BETWEEN)
+        self.says_something |= not block.level
+
+    def begin_next(self) -> None:
+        self.above = open_headings([*self.above, *self.blocks])
+        self.blocks, self.size, self.says_something = [], 0, False
+
+    def passage(self, number: int) -> Passage:
+        path = PATH.join(heading.text for heading in self.above)
+        text = BETWEEN.join(filter(None, [path, *(block.text for block in self.blocks)]))
+        return Passage(text, self.blocks[0].place or number)
+
+
+def open_headings(blocks: Iterable[Block]) -> list[Block]:
+    """The headings that what comes after these blocks stands under, the highest first."""
+    found: list[Block] = []
+    for block in blocks:
+        if block.level:
+            found = [*(one for one in found if one.level < block.level), block]
+    return found

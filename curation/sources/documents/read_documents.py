@@ -1,0 +1,89 @@
+"""Documents of a file or of a folder, in whichever of the formats each is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from curation.sources.documents.document_file import NO_TEXT, unread
+from curation.sources.documents.docx_document import read_docx
+from curation.sources.documents.html_document import read_html
+from curation.sources.documents.markdown_document import read_markdown
+from curation.sources.documents.pdf_document import read_pdf
+from curation.sources.documents.text_document import read_text
+from curation.sources.reading import Read
+from curation.sources.tables.file_bytes import readable
+from curation.sources.tables.folder_files import files_in
+from project.errors import InputError
+
+Format = Literal["text", "markdown", "html", "pdf", "docx"]
+
+ENDINGS: dict[str, Format] = {
+    ".txt": "text",
+    ".text": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".pdf": "pdf",
+    ".docx": "docx",
+}
+# What documents in other formats end with: of a folder, they are told, and not read.
+OTHERS = (".doc", ".odt", ".rtf", ".epub", ".rst", ".adoc", ".tex", ".ppt", ".pptx", ".ps")
+OTHER_FORMAT = "in a format that is not read: save it as PDF, DOCX, HTML, Markdown or text"
+SHOWN = 1000  # bytes at which a file is looked at to tell what it is
+
+
+def read_documents(path: Path, *, encoding: str | None = None) -> Iterator[Read]:
+    """Every document of a file, or of a folder's files in the order of their names.
+
+    Raises InputError for what cannot be read, and for a folder without documents.
+    """
+    files = [file for file in files_in(path) if file == path or is_document(file)]
+    if not any(file == path or file.suffix.casefold() in ENDINGS for file in files):
+        kinds = "text, Markdown, HTML, PDF or DOCX"
+        raise InputError(f"is a folder without documents ({kinds})", file=path)
+    for file in files:
+        yield from read_document(file, encoding=encoding)
+
+
+def is_document(file: Path) -> bool:
+    return file.suffix.casefold() in (*ENDINGS, *OTHERS)
+
+
+def read_document(path: Path, *, encoding: str | None = None) -> Iterator[Read]:
+    """The documents of one file. Raises InputError."""
+    ending = path.suffix.casefold()
+    if is_empty(path):
+        yield unread(path, NO_TEXT)
+        return
+    form = ENDINGS.get(ending) or (None if ending in OTHERS else format_shown(path))
+    if form is None:
+        yield unread(path, OTHER_FORMAT)
+    elif form == "pdf":
+        yield from read_pdf(path)
+    elif form == "docx":
+        yield from read_docx(path)
+    elif form == "html":
+        yield from read_html(path, encoding=encoding)
+    elif form == "markdown":
+        yield from read_markdown(path, encoding=encoding)
+    else:
+        yield from read_text(path, encoding=encoding)
+
+
+def is_empty(path: Path) -> bool:
+    with readable(path):
+        return path.is_file() and path.stat().st_size == 0
+
+
+def format_shown(path: Path) -> Format:
+    """What a file without an ending that says it is, by its first bytes."""
+    with readable(path), path.open("rb") as file:
+        start = file.read(SHOWN)
+    if start.startswith(b"%PDF-"):
+        return "pdf"
+    if start.startswith(b"PK\x03\x04"):
+        return "docx"
+    is_page = start.lstrip().lower().startswith((b"<!doctype html", b"<html"))
+    return "html" if is_page else "text"

@@ -1,0 +1,83 @@
+"""What a file of anybody's holds, told by its name's ending and by its first records."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from curation.sources.exports.export_formats import EXPORTS
+from curation.sources.tables.folder_files import files_in, is_data
+from curation.sources.tables.read_table import read_table
+from project.errors import InputError
+
+Fields = dict[str, Any]
+Records = Sequence[Fields]
+# What users wrote, which nobody has accepted yet: it is no source, and so no Format.
+TRAFFIC = "traffic"
+
+DOCUMENTS = frozenset({".md", ".markdown", ".html", ".htm", ".pdf", ".docx"})
+SUBTITLES = frozenset({".vtt", ".srt", ".sbv"})
+TEXT = ".txt"
+LOOKED_AT = 100  # records
+
+
+def guess_format(path: Path, encoding: str | None = None) -> str:
+    """A Format, or TRAFFIC, of a file, or of a folder's first one. Raises InputError for what
+    cannot be read.
+    """
+    file = telling_file(path)
+    if file.suffix.casefold() in SUBTITLES:
+        return "transcripts"
+    if file.suffix.casefold() in DOCUMENTS or is_prose(file, encoding):
+        return "documents"
+    table = read_table(file, skip=True, encoding=encoding)
+    records = [row.fields for row in table.rows[:LOOKED_AT]]
+    if not records:
+        return "table"
+    return next((name for name, looks in LOOKS.items() if looks(records)), "table")
+
+
+def telling_file(path: Path) -> Path:
+    """The file itself; of a folder the first one with data, or else the first document."""
+    files = files_in(path)
+    documents = [file for file in files if file.suffix.casefold() in DOCUMENTS]
+    data = [file for file in files if is_data(file) and file.suffix.casefold() != TEXT]
+    for found in ([path] if path in files else [], data, documents, files):
+        if found:
+            return found[0]
+    raise InputError("is a folder without files", file=path)
+
+
+def is_prose(file: Path, encoding: str | None) -> bool:
+    """Whether a text is no table with two columns at least."""
+    if file.suffix.casefold() != TEXT:
+        return False
+    try:
+        return len(read_table(file, encoding=encoding).columns) < 2
+    except InputError:
+        return True
+
+
+def looks_like_traffic(records: Records) -> bool:
+    return all({"id", "at", "prompt", "response"} <= record.keys() for record in records)
+
+
+def looks_like_rows(records: Records) -> bool:
+    """Whether they are canonical, or nearly: a table would lose their turns, groups or slices."""
+    return all(
+        {"prompt", "completion"} <= record.keys() and isinstance(record["prompt"], list)
+        for record in records
+    )
+
+
+def looks_like_texts(records: Records) -> bool:
+    """Whether there is a text, and nothing beside it but where it is from."""
+    about = {"id", "source", "url", "meta", "metadata", "title"}
+    return all("text" in record and record.keys() <= {"text", *about} for record in records)
+
+
+LOOKS: Mapping[str, Callable[[Records], bool]] = {
+    TRAFFIC: looks_like_traffic,
+    **{name: form.looks_like for name, form in EXPORTS.items()},
+    "rows": looks_like_rows,
+    "texts": looks_like_texts,
+}

@@ -1,0 +1,92 @@
+"""A file, or a folder of files, read by its format: rows, preferences or documents."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from curation.curation_settings import Columns, ExportFields, FileSource
+from curation.sources.chats.transcripts import read_transcripts
+from curation.sources.documents.read_documents import read_documents
+from curation.sources.exports.export_formats import EXPORTS, ExportFormat
+from curation.sources.exports.export_records import ExportOptions
+from curation.sources.reading import Read
+from curation.sources.row_formats import numbered_rows, readable_rows
+from curation.sources.table_rows import UNREADABLE, rows_of_table
+from curation.sources.tables.read_table import read_tables
+from curation.sources.text_table import documents_of_table
+from project.records.data import Origin
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """Where a file lies, and how it is read."""
+
+    path: Path
+    format: str  # a Format
+    columns: Columns | None = None
+    export: ExportFields = field(default_factory=ExportFields)
+    skip: bool = False  # what is no record is left out and counted
+    encoding: str | None = None  # None: told by its bytes
+
+    @classmethod
+    def of(cls, source: FileSource) -> "SourceFile":
+        return cls(
+            path=source.path,
+            format=source.read_as,
+            columns=source.columns,
+            export=source.export,
+            skip=source.unreadable == "skip",
+            encoding=source.encoding,
+        )
+
+
+    @property
+    def options(self) -> ExportOptions:
+        return ExportOptions(fields=self.export, skip=self.skip, encoding=self.encoding)
+
+
+def read_source_file(file: SourceFile) -> Iterator[Read]:
+    """Every record, in its order, with what was made of it. Raises InputError with the place."""
+    return READERS[file.format](file)
+
+
+def rows(file: SourceFile) -> Iterator[Read]:
+    numbered = readable_rows if file.skip else numbered_rows
+    for number, row in numbered(file.path, encoding=file.encoding):
+        origin = Origin(file=file.path.name, line=number)
+        why = {"row": row.id} if row else {"why": UNREADABLE}
+        yield Read(origin.model_copy(update=why), row)
+
+
+def table_rows(file: SourceFile) -> Iterator[Read]:
+    assert file.columns, "a table has named columns"
+    for table in read_tables(file.path, skip=file.skip, encoding=file.encoding):
+        yield from rows_of_table(table, file.columns)
+
+
+def transcripts(file: SourceFile) -> Iterator[Read]:
+    yield from read_transcripts(file.path, file.columns, encoding=file.encoding)
+
+
+def documents(file: SourceFile) -> Iterator[Read]:
+    yield from read_documents(file.path, encoding=file.encoding)
+
+
+def texts(file: SourceFile) -> Iterator[Read]:
+    for table in read_tables(file.path, skip=file.skip, encoding=file.encoding):
+        yield from documents_of_table(table)
+
+
+def export(form: ExportFormat, file: SourceFile) -> Iterator[Read]:
+    yield from form.read(file.path, file.options)
+
+
+READERS: Mapping[str, Callable[[SourceFile], Iterator[Read]]] = {
+    "rows": rows,
+    "table": table_rows,
+    "transcripts": transcripts,
+    "documents": documents,
+    "texts": texts,
+    **{name: partial(export, form) for name, form in EXPORTS.items()},
+}

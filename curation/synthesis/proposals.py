@@ -1,0 +1,149 @@
+"""Rows made of a model's replies, marked with its name, and what of them may be shown to people."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from curation.cleaning.sifting import clean
+from curation.faults.finder import Finder
+from curation.synthesis.replies import pair_in, text_in
+from curation.synthesis.wishes import Wish, asked, with_asked
+from project.canonical import digest_json
+from project.contacts import Contacts
+from project.item_prompts import asking_an_item
+from project.near_duplicates import WordPrints, near_duplicates, near_duplicates_among
+from project.personal_data import found as personal_data
+from project.records.data import Message, Row
+
+# Why a reply is dropped; each reads well behind a number.
+UNREADABLE = "without what was asked for"
+LOST = "that lost a name, a number or code of the question"
+LONG_WINDED = "many times as long as the question"
+COPIED = "in the words of a training row"
+REPEATED = "in the words of another reply"
+NEAR_ITEM = "near-duplicates of eval items"
+PERSONAL = "with what seems to be personal data"
+FAULTY = "with the fault "
+
+LONGEST = (
+    3  # times as long as the question: a paraphrase that goes on and on answers it, or rambles
+)
+BETWEEN_WORDS = re.compile(r"[\s,;:?!\"“”]+")
+# What stands for itself: with a digit, or with a dot, a bracket or an underscore inside.
+FIXED = re.compile(r"\d|\w[_.()\[\]/@#=]+\w")
+AROUND = ".()[]'`*"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A row that a model wrote, and what for."""
+
+    wish: Wish
+    row: Row
+
+
+@dataclass(frozen=True)
+class Sifted:
+    kept: list[Proposal]
+    dropped: Counter[str]  # how many, by why
+
+
+def proposal(wish: Wish, reply: str, model: str, source: str) -> Proposal | None:
+    """What a reply proposes, marked as the model's; None where it does not hold what was asked for.
+
+    A paraphrase has its seed's answer, a new pair its seed's system prompt.
+    """
+    if wish.kind == "paraphrase":
+        question, completion = text_in(reply), wish.seed.completion
+    else:
+        pair = pair_in(reply)
+        question = pair and pair.question
+        completion = (Message(role="assistant", content=pair.answer),) if pair else ()
+    if not question:
+        return None
+    prompt = with_asked(beginning(wish), question)
+    return Proposal(wish, synthetic_row(prompt, completion, model, source))
+
+
+def synthetic_row(
+    prompt: tuple[Message, ...], completion: tuple[Message, ...], model: str, source: str
+) -> Row:
+    """A group of its own, with the id that the same texts have when they come back as a label."""
+    row = Row(
+        id="draft", prompt=prompt, completion=completion, group="", source=source, synthetic=model
+    )
+    row = clean(row)
+    name = digest_json([source, row.prompt_text, row.completion_text])[:16]
+    return row.model_copy(update={"id": name, "group": name})
+
+
+def beginning(wish: Wish) -> Row:
+    """The seed; of a new pair without the turns that led to its question."""
+    if wish.kind == "paraphrase":
+        return wish.seed
+    kept = (*(m for m in wish.seed.prompt if m.role == "system"), wish.seed.prompt[-1])
+    return wish.seed.model_copy(update={"prompt": kept})
+
+
+def sifted(
+    proposals: Sequence[Proposal | None],
+    train: Sequence[Row],
+    items: Sequence[Row],
+    faults: Mapping[str, Finder],
+    ours: Contacts,
+) -> Sifted:
+    """Those that a person may be asked about, and why each of the others is not: by the first check
+    that it fails. Items are the rows of dev and sealed: nothing may be learnt that is like them.
+    """
+    there = [one for one in proposals if one]
+    rows = [one.row for one in there]
+    near_item, copied = near_items(rows, items), copies(rows, train)
+    dropped = Counter({UNREADABLE: len(proposals) - len(there)})
+    kept: list[Proposal] = []
+    for i, one in enumerate(there):
+        why = NEAR_ITEM if i in near_item else COPIED if i in copied else wrong(one, faults, ours)
+        if why is None and near_any(one.row, [other.row for other in kept]):
+            why = REPEATED
+        if why is None:
+            kept.append(one)
+        else:
+            dropped[why] += 1
+    return Sifted(kept, +dropped)
+
+
+def wrong(one: Proposal, faults: Mapping[str, Finder], ours: Contacts) -> str | None:
+    """What is wrong with a proposal by itself."""
+    if one.wish.kind == "paraphrase":
+        before, after = asked(one.wish.seed), asked(one.row)
+        if not fixed(before) <= fixed(after):
+            return LOST
+        if len(after) > LONGEST * len(before):
+            return LONG_WINDED
+    if personal_data(f"{one.row.prompt_text}\n{one.row.completion_text}", ours):
+        return PERSONAL
+    return next((f"{FAULTY}{name}" for name, finder in faults.items() if finder(one.row)), None)
+
+
+def fixed(text: str) -> set[str]:
+    """The words that a paraphrase must keep as they are: names, numbers, code."""
+    found = (word.strip(AROUND) for word in BETWEEN_WORDS.split(text))
+    return {word for word in found if FIXED.search(word)}
+
+
+def near_items(rows: Sequence[Row], items: Sequence[Row]) -> set[int]:
+    """The positions of rows whose prompt or answer is a near-duplicate of an item's."""
+    own, theirs = (WordPrints.of(r.completion_text for r in side).texts for side in (rows, items))
+    near = near_duplicates(own, theirs, few_words=False)
+    return asking_an_item([row.prompt_text for row in rows], items) | set(near.coords[0].tolist())
+
+
+def copies(rows: Sequence[Row], train: Sequence[Row]) -> set[int]:
+    """The positions of rows whose prompt is a near-duplicate of a training row's."""
+    return asking_an_item([row.prompt_text for row in rows], train)
+
+
+def near_any(row: Row, others: Iterable[Row]) -> bool:
+    """Whether another row asks nearly the same."""
+    prompts = WordPrints.of_prompts(others)
+    return bool(near_duplicates_among(WordPrints.of_prompts([row]), prompts))

@@ -1,0 +1,1 @@
+"""Files of anybody's, held against a contract without a project."""

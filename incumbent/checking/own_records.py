@@ -1,0 +1,130 @@
+"""The records of anybody's files as a check wants them: what is wrong with one is no error yet."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from curation.sources.columns.column_guess import guess
+from curation.sources.columns.wanted import Wanted
+from curation.sources.format_guess import guess_format
+from curation.sources.reading import Made, Read
+from curation.sources.row_formats import read_row
+from curation.sources.source_file import SourceFile, read_source_file
+from curation.sources.table_rows import rows_of_table
+from curation.sources.tables.read_table import read_tables
+from curation.sources.tables.table import Table, TableRow
+from project.errors import InputError
+from project.records.data import Document, Origin, Row
+
+Kind = Literal["sft", "preference", "texts"]
+# Which names a record has, of each shape that curation/sources/row_formats.py reads as it is.
+SHAPES = ({"prompt", "completion"}, {"instruction", "output"}, {"messages"})
+TEXTS = ("prompt", "completion", "instruction", "input", "output")
+KNOWN = {*Row.model_fields, *TEXTS, "messages"}
+TABLES = ("rows", "table")
+
+
+class Lost(NamedTuple):
+    """A record of which nothing was made."""
+
+    line: str  # FILE:LINE
+    why: str
+
+
+@dataclass
+class OwnRecords:
+    """What was made of the records of files, each under an id of its own where it had none."""
+
+    made: list[Made] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    lines: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    lost: list[Lost] = field(default_factory=list)
+
+    @property
+    def kind(self) -> Kind:
+        """Raises InputError where files of several kinds were named."""
+        kinds = {kind_of(one) for one in self.made}
+        if len(kinds) > 1:
+            names = " and ".join(sorted(kinds))
+            raise InputError(f"the files hold {names}: check them one by one")
+        return next(iter(kinds))
+
+
+def kind_of(made: Made) -> Kind:
+    if isinstance(made, Row):
+        return "sft"
+    return "texts" if isinstance(made, Document) else "preference"
+
+
+def read_own(paths: Sequence[Path], wanted: Wanted, encoding: str | None) -> OwnRecords:
+    """All files as one dataset. Raises InputError for what cannot be read at all."""
+    found = OwnRecords()
+    for path in paths:
+        for read, own_id in records_of(path, wanted, encoding):
+            add(found, read, own_id, path)
+    if not found.made:
+        why = f", such as {found.lost[0].line}: {found.lost[0].why}" if found.lost else ""
+        raise InputError(f"holds no rows{why}", file=paths[0])
+    return found
+
+
+def add(found: OwnRecords, read: Read, own_id: bool, path: Path) -> None:
+    line = f"{path if path.is_file() else path / read.origin.file}:{read.origin.line}"
+    if read.made is None:
+        found.lost.append(Lost(line, read.origin.why or "no row"))
+        return
+    name, number = read.made.id, 1
+    while not own_id and name in found.lines:  # rows without an id that say the same
+        number += 1
+        name = f"{read.made.id}-{number}"
+    found.made.append(read.made)
+    found.ids.append(name)
+    found.lines[name].append(line)
+
+
+def records_of(path: Path, wanted: Wanted, encoding: str | None) -> Iterator[tuple[Read, bool]]:
+    """What became of each record, and whether its id is its own."""
+    form = guess_format(path, encoding)
+    if form not in TABLES:
+        source = SourceFile(path=path, format=form, skip=True, encoding=encoding)
+        yield from ((read, False) for read in read_source_file(source))
+        return
+    tables = read_tables(path, skip=True, encoding=encoding)
+    if not wanted.columns and all(map(is_shaped, tables)):
+        yield from (shaped(row, table) for table in tables for row in table.rows)
+        yield from ((lost, False) for table in tables for lost in unreadable(table))
+        return
+    columns = guess(tables, wanted).columns
+    yield from ((read, False) for table in tables for read in rows_of_table(table, columns))
+
+
+def is_shaped(table: Table) -> bool:
+    return table.format in ("json", "json lines") and all(
+        any(names <= row.fields.keys() for names in SHAPES) for row in table.rows
+    )
+
+
+def shaped(record: TableRow, table: Table) -> tuple[Read, bool]:
+    """A row as it stands there: an answer that is missing is an empty one."""
+    fields = {name: value for name, value in record.fields.items() if name in KNOWN}
+    fields |= {name: "" for name in TEXTS if name in fields and fields[name] is None}
+    fields["slices"] = slices(fields.get("slices"))
+    name = fields.pop("id", None)
+    own = isinstance(name, str | int) and str(name) != ""
+    if own:
+        fields["id"] = str(name)
+    row = read_row(json.dumps(fields).encode(), table.path, record.line)
+    return Read(Origin(file=table.path.name, line=record.line, row=row.id), row), own
+
+
+def slices(value: Any) -> dict[str, str]:
+    pairs = value.items() if isinstance(value, dict) else ()
+    return {name: text for name, text in pairs if isinstance(text, str)}
+
+
+def unreadable(table: Table) -> Iterator[Read]:
+    for one in table.unreadable:
+        yield Read(Origin(file=table.path.name, line=one.line, why=f"unreadable: {one.why}"))

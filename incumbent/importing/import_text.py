@@ -1,0 +1,165 @@
+"""What an import says: what came in, what did not and why, what is odd, and what to do next."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from curation.faults.every_fault import FAULTS
+from curation.sources.exports.agreement import Conflict, agreement
+from curation.sources.exports.export_formats import EXPORTS
+from incumbent.importing.destination import Change
+from incumbent.importing.foreign_files import FileRead
+from incumbent.importing.incoming import Incoming
+from incumbent.importing.traffic_feedback import Feedback, Queues
+from incumbent.init.findings_text import columns_said, file_lines, some
+from incumbent.init.screen import Said
+from project.contacts import Contacts
+from project.erasures import texts_of
+from project.personal_data import found
+from project.progress import progress
+from project.records.data import Row, counted
+from project.records.preferences import RatedAnswer
+
+SHOWN = 3  # conflicts
+HOW = "datasets/sources/README.md"
+LOOKED_AT = 10_000  # rows that faults are looked for in
+FEW = 100  # rows
+
+
+def import_said(incoming: Incoming, notes: Sequence[str]) -> Iterator[Said]:
+    yield Said("files", [line for file in incoming.files for line in lines_of(file)])
+    if incoming.columns:
+        yield from columns_said(incoming.columns)
+    yield Said("came in", [counted(count, noun) for noun, count in numbers(incoming).items()])
+    yield Said("left out", [f"{n:,} {why}" for why, n in incoming.left_out.most_common()])
+    yield Said("people", list(agreement_lines(incoming)))
+    yield Said("redacted", [f"{n:,} × {kind}" for kind, n in incoming.redacted.items()])
+    yield Said("note", notes)
+
+
+def lines_of(file: FileRead) -> Iterator[str]:
+    if file.tables:
+        for table in file.tables:
+            yield from file_lines(table)
+        return
+    title = EXPORTS[file.format].title if file.format in EXPORTS else file.format
+    yield f"{file.path}: {title}, {counted(file.records, 'record')}"
+
+
+def numbers(incoming: Incoming) -> dict[str, int]:
+    """How many of each kind; those that are there."""
+    rated = [one for one in incoming.found.preferences.values() if isinstance(one, RatedAnswer)]
+    negative = sum(not one.label for one in rated)
+    found = {
+        "row": len(incoming.found.rows),
+        "preference pair": len(incoming.found.preferences) - len(rated),
+        "good answer": len(rated) - negative,
+        "negative example": negative,
+        "document": len(incoming.found.documents),
+    }
+    return {noun: count for noun, count in found.items() if count}
+
+
+def conflicts(incoming: Incoming) -> Sequence[Conflict]:
+    return agreement(one for file in incoming.files for one in file.judgements).conflicts
+
+
+def agreement_lines(incoming: Incoming) -> Iterator[str]:
+    met = agreement(one for file in incoming.files for one in file.judgements)
+    yield from met.lines
+    for one in met.conflicts[:SHOWN]:
+        places = [f"{opinion.file}:{opinion.line}" for opinion in one.opinions]
+        yield f"  not alike: task {one.task}, at {some(dict.fromkeys(places))}"
+
+
+# --- notes ----------------------------------------------------------------------------------------
+
+
+def notes_of(incoming: Incoming, ours: Contacts) -> list[str]:
+    """What its owner should know. Looks at texts alone: nothing heavy is loaded."""
+    return [
+        *export_notes(incoming.files),
+        *personal_notes(incoming, ours),
+        *row_notes(list(incoming.found.rows.values())),
+    ]
+
+
+def export_notes(files: Iterable[FileRead]) -> Iterator[str]:
+    for file in files:
+        yield from file.notes
+
+
+def personal_notes(incoming: Incoming, ours: Contacts) -> Iterator[str]:
+    everything = [
+        *incoming.found.rows.values(),
+        *incoming.found.preferences.values(),
+        *incoming.found.documents.values(),
+    ]
+    kinds = Counter[str]()
+    with progress("personal data", len(everything), "records", leave=False) as bar:
+        for one in everything:
+            kinds.update({hit.kind.value for hit in found("\n".join(texts_of(one)), ours)})
+            bar.advance()
+    if kinds:
+        told = ", ".join(f"{kind} in {count:,}" for kind, count in kinds.most_common())
+        yield f"personal data, as it seems: {told}. --redact takes it out before it is written"
+
+
+def row_notes(rows: Sequence[Row]) -> Iterator[str]:
+    if 0 < len(rows) < FEW:
+        yield f"{counted(len(rows), 'row')}: alone too few, for the gate wants {FEW}"
+    looked_at = rows[:LOOKED_AT]
+    counts = Counter(name for row in looked_at for name, find in FAULTS.items() if find(row))
+    among = f" of the first {LOOKED_AT:,}" if len(rows) > LOOKED_AT else ""
+    for name, count in counts.most_common():
+        yield f"{counted(count, 'row')}{among} with {name.replace('_', ' ')}; the gate decides"
+
+
+# --- traffic --------------------------------------------------------------------------------------
+
+
+def feedback_said(feedback: Feedback, new: Change, queues: Queues, *, dry: bool) -> Iterator[Said]:
+    """What waits, and how a person accepts it."""
+    corrected, bad = len(feedback.corrected), len(feedback.negative)
+    waiting = [counted(corrected, "correction"), counted(bad, "negative example")]
+    yield Said("waiting", [*waiting, "none of it is trained on until a person accepts it"])
+    yield Said("left out", [f"{n:,} {why}" for why, n in feedback.left_out.most_common()])
+    yield Said("note", feedback.over)
+    if not new:
+        what = "nothing: the queue holds all of it already" if new.files else "nothing"
+        yield Said("written", [what])
+        return
+    yield Said("would be" if dry else "written", [str(path) for path in new.new_files])
+    if not dry:
+        yield Said("next", list(accepting_lines(new, queues)))
+
+
+def accepting_lines(new: Change, queues: Queues) -> Iterator[str]:
+    if queues.labels in new.files:
+        yield f"let people confirm or mend {queues.labels} in Label Studio (see {HOW}), then"
+        yield '  incumbent data labels EXPORT.json --reason "…"'
+    if queues.negatives in new.files:
+        yield f"read {queues.negatives}, delete the lines that are not bad, then"
+        yield f"  incumbent data import {queues.negatives} --as {queues.name}"
+
+
+# --- what was done --------------------------------------------------------------------------------
+
+
+def change_said(new: Change, *, dry: bool) -> Iterator[Said]:
+    """What was written, or would be; and what to do next."""
+    if not new:
+        yield Said("written", ["nothing: the project holds all of it already"])
+        return
+    lines = [str(path) for path in new.new_files]
+    lines += [f"params.yaml: {'.'.join(keys)}" for keys, _ in new.settings]
+    if dry:
+        yield Said("would be", lines)
+        yield Said("written", ["nothing: --dry-run"])
+        return
+    yield Said("written", lines)
+    yield Said("next", list(next_lines(new)))
+
+
+def next_lines(new: Change) -> Iterator[str]:
+    yield f"dvc add {' '.join(str(path) for path in new.new_files)}"
+    yield "incumbent run   # or dvc repro; what became of each record is in outputs/rows.csv"

@@ -1,0 +1,167 @@
+"""What users wrote in a traffic log: queues for people to accept from, and never rows by itself."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from curation.sources.format_guess import TRAFFIC
+from curation.sources.table_rows import UNREADABLE, name_of
+from curation.sources.tables.read_table import read_tables
+from curation.sources.tables.table import Table, TableRow
+from incumbent.importing.asked_for import Asked
+from incumbent.importing.destination import Change, as_lines
+from monitoring.monitoring_settings import TrafficParams, TriggerParams
+from monitoring.trigger.acceptance import accepted_prompts, capped
+from monitoring.trigger.labels import correction, label_of, pseudonym, task_of
+from project.canonical import canonical_json
+from project.erasures import WHY, Erased
+from project.errors import InputError
+from project.progress import progress
+from project.records.preferences import RatedAnswer
+from project.records.traffic import Traffic
+from project.settings import load
+
+QUEUE = Path("datasets/queue")
+
+WITHOUT = "without a correction or a rating of −1"
+KNOWN = "corrections of what was accepted before"
+EMPTY = "bad answers without a text"
+REPEATED = "repeated ids"
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A request, and the file that it stands in."""
+
+    row: Traffic
+    file: str
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What waits for a person, and what became of all else."""
+
+    corrected: Sequence[Traffic]
+    negative: Sequence[RatedAnswer]
+    left_out: Counter[str]
+    over: Sequence[str]  # what the limits for each user and in all left out
+
+
+def read_feedback(formats: Mapping[Path, str], asked: Asked) -> Feedback:
+    """The corrections and the bad answers of traffic logs, as far as the limits for users go.
+
+    Personal data is taken out where monitoring.traffic.redact or the import says so. Raises
+    InputError for what is no traffic, and where it is mixed with other files.
+    """
+    refuse_mixed(formats)
+    lost = Counter[str]()
+    rows = list(once(read_logs(formats, asked, lost), lost))
+    telling = [one for one in rows if correction(one.row) or is_bad(one.row)]
+    kept, over = capped(telling, lambda one: pseudonym(one.row), load(TriggerParams))
+    known = accepted_prompts()
+    written = [one.row for one in kept if correction(one.row)]
+    corrected = [row for row in written if row.prompt_text not in known]
+    bad = [one for one in kept if is_bad(one.row)]
+    negative = [negative_example(one) for one in bad if one.row.response.strip()]
+    lost[WITHOUT] = len(rows) - len(telling)
+    lost[KNOWN] = len(written) - len(corrected)
+    lost[EMPTY] = len(bad) - len(negative)
+    return Feedback(corrected, negative, +lost, over)
+
+
+def refuse_mixed(formats: Mapping[Path, str]) -> None:
+    if others := [path for path, form in formats.items() if form != TRAFFIC]:
+        problem = "is no traffic log: import it by itself, for what users wrote goes to a queue"
+        raise InputError(problem, file=others[0])
+
+
+def read_logs(paths: Iterable[Path], asked: Asked, lost: Counter[str]) -> Iterator[Logged]:
+    # Imported here, for it needs pyarrow, and other files can be imported without.
+    from monitoring.traffic.traffic_store import redacted
+
+    redacts = asked.redact or load(TrafficParams).redact
+    erased = Erased.here()
+    for path in paths:
+        for table in read_tables(path, skip=asked.skip, encoding=asked.encoding):
+            lost[UNREADABLE] += len(table.unreadable)
+            with progress("reading", len(table.rows), "requests", leave=False) as bar:
+                for record in table.rows:
+                    row = logged(record, table, lost, skip=asked.skip)
+                    if row and was_erased(row, erased):
+                        lost[WHY] += 1
+                    elif row:
+                        yield Logged(redacted(row) if redacts else row, name_of(table.path))
+                    bar.advance()
+
+
+def logged(record: TableRow, table: Table, lost: Counter[str], *, skip: bool) -> Traffic | None:
+    """The request; None for what is none, where that is to be left out."""
+    try:
+        return Traffic.parse(json.dumps(record.fields).encode(), table.path, record.line)
+    except InputError:
+        if not skip:
+            raise
+        lost[UNREADABLE] += 1
+        return None
+
+
+def was_erased(row: Traffic, erased: Erased) -> bool:
+    """Whether its prompt was, with the answer or with what the user wrote instead."""
+    answers = filter(None, (row.response, correction(row)))
+    return any(erased.holds(label_of(row, answer, None).row) for answer in answers)
+
+
+def once(rows: Iterable[Logged], lost: Counter[str]) -> Iterator[Logged]:
+    seen = set[str]()
+    for one in rows:
+        if one.row.id in seen:
+            lost[REPEATED] += 1
+        else:
+            seen.add(one.row.id)
+            yield one
+
+
+def is_bad(row: Traffic) -> bool:
+    return row.feedback is not None and row.feedback.rating == -1
+
+
+def negative_example(one: Logged) -> RatedAnswer:
+    return RatedAnswer(
+        prompt=one.row.prompt_text,
+        completion=one.row.response,
+        label=False,
+        source=one.file,
+        annotator=pseudonym(one.row),
+    )
+
+
+@dataclass(frozen=True)
+class Queues:
+    """The files that wait for a person, by the import's name."""
+
+    name: str
+
+    @property
+    def labels(self) -> Path:
+        return QUEUE / f"{self.name}.json"
+
+    @property
+    def negatives(self) -> Path:
+        return QUEUE / f"{self.name}.negatives.jsonl"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return self.labels, self.negatives
+
+
+def queue_change(feedback: Feedback, queues: Queues) -> Change:
+    """What has to be written for the queues to hold it; params.yaml stays as it is."""
+    files = dict[Path, bytes]()
+    if feedback.corrected:
+        tasks = [task_of(row, None) for row in feedback.corrected]
+        files[queues.labels] = canonical_json(tasks) + b"\n"
+    if feedback.negative:
+        files[queues.negatives] = as_lines({one.id: one for one in feedback.negative}.values())
+    return Change.of(files)

@@ -1,0 +1,123 @@
+"""`incumbent data import`: foreign files, as rows, preferences and documents of a project."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curation.checks.waivers_file import read_waivers
+from curation.curation_settings import CollectParams
+from curation.sources.format_guess import TRAFFIC
+from incumbent.importing.asked_for import Asked
+from incumbent.importing.destination import (
+    Change,
+    Destination,
+    change,
+    destination,
+    refuse_other_content,
+    write_change,
+)
+from incumbent.importing.foreign_files import formats_of
+from incumbent.importing.import_text import (
+    change_said,
+    conflicts,
+    feedback_said,
+    import_said,
+    notes_of,
+    numbers,
+)
+from incumbent.importing.incoming import Incoming, read_incoming
+from incumbent.importing.traffic_feedback import Feedback, Queues, queue_change, read_feedback
+from incumbent.init.screen import show
+from incumbent.output import print_json
+from incumbent.verbs.init import bars_for_people
+from project.errors import InputError
+from project.settings import PARAMS, load
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What is to be done with what was read."""
+
+    name: str | None = None  # of the files that are written; None: of the first that is read
+    replace: bool = False  # an earlier import of that name
+    dry: bool = False
+    as_json: bool = False
+
+
+def import_data(files: Sequence[Path], asked: Asked, doing: Doing) -> None:
+    """Bring files into the project in the current folder, all of them or none.
+
+    Raises InputError, and writes nothing, for what cannot be read, for a name that is taken, and
+    in a folder that is no project.
+    """
+    refuse_no_project()
+    to = destination(doing.name, files)
+    with bars_for_people():
+        formats = formats_of(files, asked)
+        if TRAFFIC in formats.values():
+            queue_feedback(read_feedback(formats, asked), Queues(to.name), doing)
+            return
+        incoming = read_incoming(formats, asked)
+        notes = notes_of(incoming, read_waivers().ours)
+    new = change(incoming.found, to, train_only=incoming.are_corrections)
+    refuse_other_content(new, to.files, replace=doing.replace)
+    if not doing.dry:
+        write_change(new)
+    if doing.as_json:
+        print_json(summary(incoming, new, to, notes, dry=doing.dry))
+        return
+    show(import_said(incoming, notes))
+    show(change_said(new, dry=doing.dry))
+
+
+def queue_feedback(feedback: Feedback, queues: Queues, doing: Doing) -> None:
+    """Let what users wrote wait for a person. Raises InputError for a name that is taken."""
+    new = queue_change(feedback, queues)
+    refuse_other_content(new, queues.files, replace=doing.replace)
+    if not doing.dry:
+        write_change(new)
+    if doing.as_json:
+        print_json(feedback_summary(feedback, new, queues, dry=doing.dry))
+    else:
+        show(feedback_said(feedback, new, queues, dry=doing.dry))
+
+
+def refuse_no_project() -> None:
+    if not PARAMS.exists():
+        problem = f"is no project, for it has no {PARAMS}: change into one, or make one of these"
+        raise InputError(f"{problem} files by `incumbent init DIR --from FILE`", file=Path.cwd())
+    load(CollectParams)  # what is wrong with it is told first
+
+
+def summary(
+    incoming: Incoming, new: Change, to: Destination, notes: Sequence[str], *, dry: bool
+) -> dict[str, Any]:
+    written = [] if dry else [str(path) for path in new.new_files]
+    return {
+        "name": to.name,
+        "files": {str(file.path): file.format for file in incoming.files},
+        **{f"{noun}s".replace(" ", "_"): count for noun, count in numbers(incoming).items()},
+        "left_out": dict(incoming.left_out),
+        "conflicts": len(conflicts(incoming)),
+        "redacted": dict(incoming.redacted),
+        "notes": list(notes),
+        "changed": bool(new) and not dry,
+        "written": written,
+    }
+
+
+def feedback_summary(
+    feedback: Feedback, new: Change, queues: Queues, *, dry: bool
+) -> dict[str, Any]:
+    return {
+        "name": queues.name,
+        "waiting": {
+            "corrections": len(feedback.corrected),
+            "negative_examples": len(feedback.negative),
+        },
+        "left_out": dict(feedback.left_out),
+        "notes": list(feedback.over),
+        "changed": bool(new) and not dry,
+        "written": [] if dry else [str(path) for path in new.new_files],
+    }

@@ -1,0 +1,71 @@
+"""`incumbent data synthesize`: rows that a model writes, for people to accept or not."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+from curation.checks.waivers_file import read_waivers
+from curation.curation_settings import CurateParams
+from curation.synthesis.proposals import Sifted, proposal, sifted
+from curation.synthesis.wishes import Kinds, seeds, wishes
+from incumbent.output import console
+from incumbent.synthesizing.review_files import refuse_unreviewed, rows_beside, write_review
+from incumbent.synthesizing.writers import Writer
+from monitoring.trigger.labels import LABELLED
+from project.errors import InputError
+from project.interruption import ended_by_signals
+from project.paths import rows_of
+from project.records.data import Row, Split, counted
+from project.settings import load
+
+
+def synthesize(count: int, kinds: Kinds, writer: Writer, *, seed: int, to: Path) -> None:
+    """Ask for so many rows, and write those that pass the checks into files that people review.
+
+    Seeds are training rows alone. Raises InputError where there are none, or a review still waits.
+    """
+    refuse_unreviewed(to)
+    params, train = load(CurateParams), rows(Split.TRAIN)
+    asked = wishes(seeds(train, params.train_only, seed), count, kinds)
+    print(f"asking {writer.name} for {counted(count, 'row')}", file=sys.stderr)
+    with ended_by_signals():
+        replies = writer.replies([wish.question for wish in asked])
+    proposed = [
+        proposal(wish, reply, writer.name, LABELLED.name)
+        for wish, reply in zip(asked, replies, strict=True)
+    ]
+    # Imported here because faults are found by libraries of an extra.
+    from curation.faults.every_fault import FAULTS
+
+    items = [*rows(Split.DEV), *rows(Split.SEALED)]
+    found = sifted(proposed, train, items, FAULTS, read_waivers().ours)
+    if found.kept:
+        write_review(found.kept, to)
+    print_outcome(found, count, writer, to)
+
+
+def rows(part: Split) -> tuple[Row, ...]:
+    path = rows_of(part)
+    if not path.exists():
+        raise InputError("nothing is curated yet: run `dvc repro` first", file=path)
+    return Row.read_lines(path)
+
+
+def print_outcome(found: Sifted, count: int, writer: Writer, to: Path) -> None:
+    """How many passed, why the others did not, and what a person has to do now."""
+    share = len(found.kept) / count
+    said = f"{len(found.kept)} of {count} replies of {writer.name} passed ({share:.0%})"
+    console.print(said, soft_wrap=True)
+    for why, dropped in found.dropped.most_common():
+        console.print(f"  dropped: {dropped} {why}", soft_wrap=True)
+    if not found.kept:
+        console.print("nothing is left to review: try another model, or --kind")
+        return
+    kinds = Counter(one.wish.kind for one in found.kept)
+    told = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+    console.print(f"{told}: in {to} for Label Studio, and in {rows_beside(to)}", soft_wrap=True)
+    console.print(
+        "a person confirms, mends or skips each; then `incumbent data labels EXPORT` accepts them, "
+        "for training alone",
+        soft_wrap=True,
+    )

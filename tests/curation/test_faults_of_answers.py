@@ -1,0 +1,118 @@
+"""Faults of what a row asks and answers are found, and what looks like them is not."""
+
+import pytest
+
+from curation.faults.every_fault import FAULTS
+from project.records.data import Message, Row
+
+FOUND = {
+    "no_answer": [("Explain it.", "none"), ("Who?", "[No response provided]"), ("Who?", "…")],
+    "no_prompt": [("  ", "a"), ("<your question here>", "a"), ("Translate.\n\nInput: N/A", "a")],
+    "several_in_one": [
+        ("What is a cow?", "An animal.\n\nQuestion: What is a pig?\nAnswer: An animal too."),
+        ("1. What is a cow?\n2. What is a pig?", "1. An animal.\n2. An animal."),
+        ("Name a river.\n---\nName a lake.", "The Rhine.\n---\nLake Como."),
+    ],
+    "echo": [
+        ("Who wrote the play about Hamlet?", "Who wrote the play about Hamlet?"),
+        ("Who wrote the play about Hamlet?", "You asked: who wrote the play about Hamlet? He did."),
+    ],
+    "unseen": [
+        ("What is in this photo?", "A dog."),
+        ("Why is it so?", "As you can see in the diagram above, it is."),
+        ("Please see the attached invoice.", "It is paid."),
+        ("Where is it?", "https://example.org/a/b"),
+        ("Fasse das Bild zusammen: was ist im Bild zu sehen?", "Ein Hund."),
+    ],
+    "chat_markers": [("Who?", "He.</s><|user|>More?"), ("Who?", "Assistant: it is he.")],
+    "boilerplate": [
+        ("Who?", "Absolutely! Let me tell you who it is."),
+        ("Who?", "En tant qu'IA, je ne sais pas."),
+    ],
+    "refusal": [("How?", "I’m afraid I can’t assist with that."), ("Wie?", "我无法回答这个问题。")],
+    "cut_off": [
+        ("How do I do it?", "Open the menu, choose the second entry, and then press the"),
+        ("How do I do it?", "Open the menu first. Then choose the second entry of the lis"),
+    ],
+    "loop": [
+        ("Who?", "He is here now. " * 4),
+        ("Who?", "it is what it is what it is what it is what"),
+    ],
+    "gibberish": [("Who?", "sdkjfh skdjfh wqeiuy zxmnbv"), ("Who?", "01101000 01100101 " * 4)],
+    "shouting": [("Who?", "HE IS THE ONE WHO DID IT AND NOBODY ELSE.")],
+    "unfilled": [
+        ("Who?", "Dear [Customer Name], it is he."),
+        ("Who?", "It is {first_name} again."),
+    ],
+}
+NOT_FOUND = {
+    "no_answer": [("Which of these are prime?", "None"), ("Status?", "pending"), ("Is it?", "-1")],
+    "no_prompt": [("Why?", "So."), ("2+2", "4")],
+    "several_in_one": [
+        ("Write a quiz of two questions.", "Question: Who?\nAnswer: He."),
+        ("Q: 1+1?\nA: 2\nQ: 2+2?\nA:", "4"),
+        ("How do I start?", "Note: first read it.\nThen start."),
+    ],
+    "echo": [
+        ("Correct the sentence: he go home now.", "He goes home now."),
+        ("In which year did it open?", "It opened in 1903, in the year of the fair."),
+    ],
+    "unseen": [
+        ("How do I attach a picture to an e-mail?", "Press the paper clip and choose it."),
+        ("What does imread do?", "It reads an image from a file."),
+        ("Summarise the following text: the sun is a star and it is hot.", "The sun is hot."),
+    ],
+    "chat_markers": [
+        ("Which list is it?", "The list x[INST] and a <stdin> of it.".replace("[INST]", "[0]"))
+    ],
+    "boilerplate": [
+        ("Shall we go?", "Sure, I'd love to."),
+        ("Who are you?", "I am an AI assistant."),
+    ],
+    "refusal": [("Where is it?", "I can't find your order in the list of today.")],
+    "cut_off": [
+        ("Which city?", "Paris"),
+        ("Who wrote it?", "Best regards,\nAnn"),
+        ("how so", "They won the popular vote, but lost the electoral-college vote"),
+    ],
+    "loop": [("Who?", "No, no, no! He was here, and he was there, and he was gone.")],
+    "gibberish": [
+        ("Which keys?", "The keys qwerty are at the top."),
+        ("Was?", "Strč prst skrz krk."),
+    ],
+    "shouting": [
+        ("Which?", "NASA, ESA and JAXA work on it."),
+        ("SQL?", "SELECT NAME FROM USERS WHERE ID"),
+    ],
+    "unfilled": [
+        ("Give an f-string.", "Write {name} in it."),
+        ("Which?", "The set is {1, 2} of [3]."),
+    ],
+}
+
+
+@pytest.mark.parametrize(("column", "pair"), [(c, p) for c, ps in FOUND.items() for p in ps])
+def test_it_is_found(column: str, pair: tuple[str, str]) -> None:
+    assert FAULTS[column](Row.of(*pair, group="g", source="test"))
+
+
+@pytest.mark.parametrize(("column", "pair"), [(c, p) for c, ps in NOT_FOUND.items() for p in ps])
+def test_what_looks_like_it_is_not(column: str, pair: tuple[str, str]) -> None:
+    assert FAULTS[column](Row.of(*pair, group="g", source="test")) is None
+
+
+@pytest.mark.parametrize(
+    ("roles", "good"),
+    [
+        (("system", "user", "assistant", "user"), True),
+        (("user",), True),
+        (("user", "user"), False),
+        (("user", "system"), False),
+        (("assistant", "user"), False),
+        (("user", "assistant"), False),
+    ],
+)
+def test_turns_are_in_the_order_of_a_talk(roles: tuple[str, ...], good: bool) -> None:
+    prompt = tuple(Message.model_validate({"role": r, "content": "words"}) for r in roles)
+    row = Row.of("q", "a", group="g", source="test").model_copy(update={"prompt": prompt})
+    assert (FAULTS["turn_order"](row) is None) == good

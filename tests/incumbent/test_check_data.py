@@ -1,0 +1,217 @@
+"""Anybody's file is held against a contract without a project."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from incumbent.cli import app, main
+from tests.bank_files import Bank
+from tests.conftest import ROOT
+
+Fields = dict[str, Any]
+RUNNER = CliRunner()
+
+
+def good(count: int = 600) -> list[Fields]:
+    return [{"prompt": asked, "completion": told} for asked, told in Bank().pairs(count)]
+
+
+def write(name: str, records: Sequence[Fields]) -> str:
+    Path(name).write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    return name
+
+
+def told(*arguments: str, code: int = 0) -> Fields:
+    """What the verb says of files, as JSON; by words alone."""
+    result = RUNNER.invoke(app, ["data", "check", *arguments, "--no-embeddings", "--json"])
+    assert result.exit_code == code, result.output
+    found: Fields = json.loads(result.stdout)
+    return found
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["incumbent", "data", "check", *arguments, "--no-embeddings"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert isinstance(stop.value.code, int)
+    return stop.value.code
+
+
+def test_good_rows_end_with_zero_and_are_counted() -> None:
+    found = told(write("rows.jsonl", good()))
+    assert (found["rows"], found["kind"]) == (600, "sft")
+    assert {one["severity"] for one in found["checks"].values() if not one["passed"]} <= {"warning"}
+
+
+def test_a_critical_fault_ends_with_one_and_is_named_by_id_and_line() -> None:
+    bad = {"id": "mine", "prompt": "What is it?", "completion": "Pay 4111 1111 1111 1111 for it."}
+    found = told(write("rows.jsonl", [*good(), bad]), code=1)
+    check = found["checks"]["no account numbers"]
+    assert check["failing_rows"] == ["mine"]
+    assert (check["passed"], check["severity"], check["column"]) == (
+        False, "critical", "account_data",
+    )  # fmt: skip
+    assert found["lines"]["mine"] == ["rows.jsonl:601"]
+
+
+def test_rows_without_ids_that_repeat_are_told_one_by_one() -> None:
+    found = told(write("rows.jsonl", [*good(), *good(2)]))
+    repeats = found["checks"]["no row repeats another"]["failing_rows"]
+    assert [found["lines"][row] for row in repeats] == [["rows.jsonl:601"], ["rows.jsonl:602"]]
+    assert found["checks"]["ids are unique"]["passed"]
+
+
+def test_an_id_that_two_rows_have_is_told_with_both_lines() -> None:
+    rows = [record | {"id": str(min(i, 598))} for i, record in enumerate(good())]
+    found = told(write("rows.jsonl", rows), code=1)
+    assert found["checks"]["ids are unique"]["failing_rows"] == ["598", "598"]
+    assert found["lines"]["598"] == ["rows.jsonl:599", "rows.jsonl:600"]
+
+
+def test_an_empty_answer_is_a_failing_row_and_no_error() -> None:
+    rows = [*good(), {"prompt": "What is it?", "completion": None}]
+    assert not told(write("rows.jsonl", rows), code=1)["checks"]["no completion is empty"]["passed"]
+
+
+def test_a_table_is_read_by_its_columns_and_what_is_no_row_is_told() -> None:
+    lines = [f'"{asked}","{answer}",x' for asked, answer in Bank().pairs(200)]
+    Path("faq.csv").write_text("\n".join(["question,answer,note", *lines, '"What?",,x']))
+    found = told("faq.csv")
+    assert found["rows"] == 200
+    read = found["checks"]["every record gives a row"]
+    assert (read["passed"], read["failing_rows"]) == (False, ["faq.csv:202"])
+    assert found == told("faq.csv", "--prompt", "question", "--completion", "answer")
+
+
+def test_several_files_are_one_dataset() -> None:
+    first, second = write("a.jsonl", good(300)), write("b.jsonl", good(301)[299:])
+    found = told(first, second)
+    assert found["rows"] == 302
+    (row,) = found["checks"]["no row repeats another"]["failing_rows"]
+    assert found["lines"][row] == ["b.jsonl:1"]
+
+
+def test_no_row_may_ask_what_an_eval_item_asks() -> None:
+    file = write("rows.jsonl", good())
+    items = [{"prompt": good(8)[-1]["prompt"].upper(), "completion": "any"}]
+    found = told(file, "--eval", write("eval.jsonl", items), code=1)
+    assert len(found["checks"]["no training row asks what an eval item asks"]["failing_rows"]) == 1
+
+
+def test_the_rows_are_held_against_the_last_version() -> None:
+    name = "the rows' words are those of the last version"
+    last = [{"prompt": f"Who sells fish number {i}?", "completion": "Nobody"} for i in range(99)]
+    rows = write("rows.jsonl", good())
+    found = told(rows, "--against", write("last.jsonl", last))["checks"][name]
+    assert not found["passed"]
+    assert told(rows, "--against", write("same.jsonl", good(300)))["checks"][name]["passed"]
+
+
+PAIRS = [
+    {"prompt": asked, "chosen": answer, "rejected": f"No {other}"}
+    for (asked, answer), (_, other) in zip(Bank(1).pairs(150), Bank(2).pairs(150), strict=True)
+]
+
+
+@pytest.mark.parametrize(
+    ("bad", "check"),
+    [
+        ({"prompt": "q", "chosen": "Its name.", "rejected": "its name"}, "the two answers differ"),
+        (
+            {"prompt": PAIRS[0]["prompt"], "chosen": PAIRS[0]["rejected"],
+             "rejected": PAIRS[0]["chosen"]},
+            "no row says the contrary of another",
+        ),
+        ({"prompt": "q", "chosen": "a", "rejected": "Card 4111 1111 1111 1111"},
+         "no account numbers"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_preference_is_told(bad: Fields, check: str) -> None:
+    assert told(write("pairs.jsonl", PAIRS))["kind"] == "preference"
+    assert not told(write("pairs.jsonl", [*PAIRS, bad]), code=1)["checks"][check]["passed"]
+
+
+def test_better_answers_that_are_just_longer_are_a_warning() -> None:
+    longer = [pair | {"chosen": f"{pair['chosen']} {pair['rejected']}"} for pair in PAIRS]
+    found = told(write("pairs.jsonl", longer))["checks"]
+    assert not found["the better answer is not just the longer one"]["passed"]
+
+
+def test_an_answer_that_is_rated_both_ways_is_told() -> None:
+    rated = [
+        {"prompt": pair["prompt"], "completion": pair["chosen"], "label": i % 2 == 0}
+        for i, pair in enumerate(PAIRS)
+    ]
+    found = told(write("rated.jsonl", rated))
+    assert found["kind"] == "preference"
+    again = [*rated, rated[0] | {"label": False}]
+    contrary = told(write("rated.jsonl", again), code=1)["checks"]
+    assert len(contrary["no row says the contrary of another"]["failing_rows"]) == 2
+
+
+def test_texts_have_a_contract_of_their_own() -> None:
+    texts = [{"text": f"{asked} {answer}"} for asked, answer in Bank().pairs(120)]
+    found = told(write("texts.jsonl", [*texts, texts[0]]))
+    assert found["kind"] == "texts"
+    assert len(found["checks"]["no text repeats another"]["failing_rows"]) == 1
+
+
+def test_a_contract_of_ones_own_is_held() -> None:
+    Path("mine.yaml").write_text(
+        "name: mine\nchecks:\n  - name: short\n    severity: critical\n"
+        "    expectation: expect_column_values_to_be_between\n"
+        "    arguments: {column: completion_words, max_value: 3}\n"
+    )
+    found = told(write("rows.jsonl", good(3)), "--contract", "mine.yaml", code=1)
+    assert list(found["checks"]) == ["every record gives a row", "short"]
+
+
+def test_people_read_a_table_and_where_the_rows_stand() -> None:
+    bad = {"prompt": "What is it?", "completion": "Pay 4111 1111 1111 1111 for it."}
+    file = write("rows.jsonl", [*good(), bad])
+    result = RUNNER.invoke(app, ["data", "check", file, "--no-embeddings"])
+    assert result.exit_code == 1
+    assert "FAILED no account numbers (critical)" in result.output
+    assert "rows.jsonl:601" in result.output
+    assert "4111" not in result.output
+    assert "1 critical failed" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("torn.jsonl", '{"prompt": "a", "completion": "b"}\n{"prompt": "a", "com', ""),
+        ("none.jsonl", "", "is empty"),
+        ("odd.jsonl", '{"prompt": 5, "completion": "b"}\n', "odd.jsonl:1"),
+    ],
+)
+def test_what_cannot_be_read_ends_with_two_and_says_where(
+    name: str,
+    text: str,
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path(name).write_text(text)
+    if complaint:
+        assert refused(monkeypatch, name) == 2
+        assert complaint in capsys.readouterr().err
+    else:  # what is torn is told beside what could be read
+        found = told(name, code=1)
+        assert found["checks"]["every record gives a row"]["failing_rows"] == [f"{name}:2"]
+
+
+def test_a_kind_that_the_file_does_not_hold_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refused(monkeypatch, write("rows.jsonl", good(3)), "--kind", "preference") == 2
+    assert "holds sft, and not preference" in capsys.readouterr().err
+
+
+def test_the_hook_calls_the_verb() -> None:
+    text = (ROOT / ".pre-commit-hooks.yaml").read_text()
+    assert "entry: incumbent data check" in text
