@@ -26,7 +26,8 @@ class Erasure(Record):
     at: Annotated[str, AfterValidator(moment)]
     by: Annotated[str, Field(pattern=r"\S")]
     reason: Annotated[str, Field(pattern=r"\S")]
-    rows: tuple[str, ...]  # ids; what was accepted, or an item, is missed by them without an error
+    # Ids, of requests too. What was accepted, or an item, is missed without an error.
+    rows: tuple[str, ...]
     texts: tuple[Digest, ...]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 
+from incumbent.erasure.traces import CACHE
 from project.erasures import ERASED
 from project.records.adapters import AdapterVersion
 
@@ -28,6 +29,11 @@ def out_of_reach(
             "clone made anew",
             f"git filter-repo --invert-paths {old}",
         )
+    if CACHE.exists():
+        yield (
+            "DVC's cache has what learnt from them, until the next run is done",
+            "dvc gc --workspace",
+        )
     if remotes():
         yield "DVC's remotes hold the old files", "dvc gc --workspace --cloud"
     if cache := other_cache():
@@ -40,6 +46,10 @@ def out_of_reach(
             f"{version.label} learnt from them; once it is no champion",
             f'incumbent delete {version.number} --reason "erasure" && incumbent gc --delete',
         )
+    yield (
+        "the registry's history says who did what, and why, for good: see whether it names them",
+        "incumbent history",
+    )
     yield (
         "other clones and machines: bring them this list, and erase there",
         f"git pull  # {ERASED}",

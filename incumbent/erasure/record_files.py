@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_IWUSR
 from typing import Any
 
 from curation.sources.tables.csv_dialect import find_dialect
@@ -32,7 +33,7 @@ class Cut:
     def apply(self) -> None:
         mode = self.path.stat().st_mode
         write_bytes(self.path, self.left)
-        self.path.chmod(mode)  # a gateway of the same group may go on writing
+        self.path.chmod(mode | S_IWUSR)  # a gateway of the same group may go on writing
 
 
 def cut(path: Path, meant: Meant) -> Cut | None:

@@ -21,6 +21,7 @@ QUOTED = re.compile(rb'"([^"\\]+)(?=")')  # as an id stands in JSON, and what is
 # Below home(): what is no cache, is held by the registry itself, or tells of machines and models.
 KEPT = frozenset({"registry", "models", "machines", "imports", "keys"})
 BY_DIGEST = "embeddings.db*"  # vectors under the digests of texts
+TRAINED = "selection"  # below home(): adapters that were trained to rank rows
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ def traces(trail: Trail, *, rows: bool) -> list[Path]:
     found = [*made_by_stages()] if rows else []
     places = [CACHE, *(p for p in entries(home()) if p.name not in KEPT)]
     found += (file for place in places for file in files_in(place) if tells(file, trail))
-    found += (file for file in files_in(home()) if file.match(BY_DIGEST)) if rows else ()
+    if rows:
+        found += (file for file in files_in(home()) if file.match(BY_DIGEST))
+        found += files_in(home() / TRAINED)
     return list(dict.fromkeys(found))
 
 

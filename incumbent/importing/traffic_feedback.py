@@ -108,7 +108,9 @@ def logged(record: TableRow, table: Table, lost: Counter[str], *, skip: bool) ->
 
 
 def was_erased(row: Traffic, erased: Erased) -> bool:
-    """Whether its prompt was, with the answer or with what the user wrote instead."""
+    """Whether it was, or its prompt with the answer or with what the user wrote instead."""
+    if row.id in erased.rows:
+        return True
     answers = filter(None, (row.response, correction(row)))
     return any(erased.holds(label_of(row, answer, None).row) for answer in answers)
 

@@ -46,7 +46,11 @@ def accept(
     """
     with changing():
         known, erased = accepted_ids(read_changes()), Erased.here()
-        there = [label for label in labels if not erased.holds(label.row)]
+        there = [
+            label
+            for label in labels
+            if not (erased.holds(label.row) or label.request in erased.rows)
+        ]
         taken, left_out = capped(
             there, lambda label: label.user, params, lambda label: label.row.id in known
         )

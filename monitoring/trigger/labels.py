@@ -25,6 +25,7 @@ class Label(Record):
 
     row: Row
     user: str | None  # the pseudonym of who sent the prompt
+    request: str | None = None  # the id of the request that it was sent in
 
 
 class Data(Exported):
@@ -32,6 +33,7 @@ class Data(Exported):
 
     prompt: str = Field(min_length=1)
     messages: Annotated[tuple[Message, ...], Field(min_length=1)] | None = None
+    id: Any = None
     user: str | None = None
     drift: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$")
     synthetic: str | None = None  # the model that wrote the prompt, if no user did
@@ -104,7 +106,8 @@ def label_of_task(data: Data, answer: str) -> Label:
         row = row.model_copy(update={"prompt": data.messages})
     if data.synthetic:  # also where a person mended the answer: the prompt is still a model's
         row = row.model_copy(update={"synthetic": data.synthetic})
-    return Label(row=row, user=data.user)
+    request = data.id if isinstance(data.id, str) else None
+    return Label(row=row, user=data.user, request=request)
 
 
 def write_queue(

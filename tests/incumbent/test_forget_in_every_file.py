@@ -14,7 +14,11 @@ from incumbent.erasure.data_files import data_files
 from incumbent.erasure.file_text import text_in
 from incumbent.erasure.record_files import cut
 from incumbent.erasure.wanted import Rows, Wanted
-from project.erasures import text_digest
+from incumbent.importing.traffic_feedback import was_erased
+from monitoring.monitoring_settings import TriggerParams
+from monitoring.trigger.acceptance import accept
+from monitoring.trigger.labels import read_labels, task_of
+from project.erasures import Erased, text_digest
 from project.files import home
 from project.records.adapters import Adapter
 from project.records.data import Row
@@ -206,8 +210,6 @@ def test_traffic_in_a_folder_of_its_own_is_searched() -> None:
 
 
 def test_a_users_rows_of_the_queue_are_found_by_the_pseudonym_and_by_the_request() -> None:
-    from monitoring.trigger.labels import task_of
-
     asked = Traffic(
         id="r-1", at="2026-03-01T10:00:00Z", user=NAME, prompt="x", response="y", adapter="v1"
     )
@@ -221,6 +223,31 @@ def test_a_users_rows_of_the_queue_are_found_by_the_pseudonym_and_by_the_request
     assert [task["data"]["id"] for task in json.loads(queue.read_text())] == ["r-2"]
     forget("--id", "r-2", "--yes", "--reason", "x")
     assert json.loads(queue.read_text()) == []
+
+
+def test_an_export_of_the_queue_that_was_made_before_brings_no_request_back() -> None:
+    answer = {"from_name": "answer", "to_name": "prompt", "type": "textarea"}
+    value = {"text": ["so it is"]}
+    tasks = [
+        {
+            "id": 1,
+            "data": {"id": name, "prompt": f"what is {name}?"},
+            "annotations": [{"id": 1, "result": [answer | {"value": value}]}],
+        }
+        for name in ("t3", "t9")
+    ]
+    forget("--match", NAME, "--yes", "--reason", "x")
+    Path("export.json").write_text(json.dumps(tasks))
+    with Registry.here() as registry:
+        done = accept(read_labels(Path("export.json")), registry, "x", TriggerParams())
+    assert (done.new, done.left_out) == (1, ("1 that were erased",))
+
+
+def test_a_traffic_log_that_comes_again_brings_no_request_back() -> None:
+    row = Traffic(id="t3", at="2026-03-01T10:00:00Z", prompt="x", response="y", adapter="v1")
+    assert not was_erased(row, Erased.here())
+    forget("--match", NAME, "--yes", "--reason", "x")
+    assert was_erased(row, Erased.here())
 
 
 def test_requests_and_preferences_stay_away_too() -> None:

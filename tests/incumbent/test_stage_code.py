@@ -55,7 +55,7 @@ def test_every_stage_but_this_one_has_a_file_that_holds_its_module() -> None:
     [
         ("training/lora_model.py", {"train"}),
         ("training/precision.py", {"base", "train"}),
-        ("curation/sources/row_formats.py", {"collect", "curate"}),
+        ("curation/sources/row_formats.py", {"collect", "curate", "validate"}),
         ("evaluation/report/report_page.py", {"compare"}),
         ("evaluation/generation/batch_reader.py", {"reward", "generate"}),
         ("evaluation/report/templates/comparison.html", {"compare"}),

@@ -50,7 +50,8 @@ def collected() -> str:
     )
     turns = ["hello", "good day", "what is a rate?", "a price"]
     chats = {"chat": said(*turns), "talk": said(*turns[:2]), "asked": "what is it?"}
-    chats |= {"called": [*said("what is it?"), {"role": "tool_call", "content": '{"name": "look"}'}]}
+    call = {"role": "tool_call", "content": '{"name": "look"}'}
+    chats |= {"called": [*said("what is it?"), call]}
     write(CHATS, *(json.dumps(chats | {"facts": facts}) for facts in ("a loan", {"kind": "loan"})))
     write(ROWS, pair("what is a fee?", "a price"))
     write(RATED, json.dumps({"prompt": "p", "completion": "a", "label": True, "text": "a text"}))
