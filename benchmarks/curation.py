@@ -80,9 +80,8 @@ def time_phases(count: int, embedded: int) -> None:
         file = Path(folder) / "faq.jsonl"
         with file.open("w") as lines:
             lines.writelines(f"{json.dumps(as_alpaca(one))}\n" for one in triplets(count))
-        subprocess.run(
-            [sys.executable, "-m", "benchmarks.curation", "--measure", str(file)], check=True
-        )
+        command = [sys.executable, "-m", "benchmarks.curation", "--embedded", str(embedded)]
+        subprocess.run([*command, "--measure", str(file)], check=True)
 
 
 def as_alpaca(one: Triplet) -> dict[str, str]:
@@ -229,7 +228,7 @@ def name_clean_rows(files: Iterable[Path], shown: str | None) -> None:
                 print(f"      {rows[i].prompt_text!r}\n      {rows[i].completion_text!r}")
 
 
-def read_any(file: Path, most: int = 1_000) -> list[Row]:
+def read_any(file: Path, most: int = 1_300) -> list[Row]:
     """At most so many rows of a file, drawn by lot."""
     rows = list(rows_of(file))
     return random.Random(0).sample(rows, min(most, len(rows)))

@@ -26,7 +26,13 @@ from curation.curation_settings import CurateParams
 from curation.selection.selected_rows import selected, unselected
 from curation.selection.selection_file import Selection
 from curation.splitting.accepted_rows import NOTHING, Placed, acceptances, extended, place
-from curation.splitting.eval_sets import Changes, frozen_items, read_changes, retired_ids
+from curation.splitting.eval_sets import (
+    Changes,
+    frozen_items,
+    ids_among,
+    read_changes,
+    retired_ids,
+)
 from curation.splitting.frozen_items import said_of_frozen, standing, untied
 from curation.splitting.lots import draw, largest, side, split, thinned
 from curation.synthesis.share import SYNTHETIC_WAITS, people_first, unaccepted, within_share
@@ -147,10 +153,12 @@ def curate(
     """
     rows = list(map(clean, raw))
     unfit = unaccepted(rows, params.accepted) | dict(unfit)
-    base = [row for row in rows if row.source not in params.accepted]
-    accepted = [row for row in rows if row.source in params.accepted]
+    frozen = frozen_items(changes)
+    held = {name for own in frozen.values() for name in ids_among(rows, own)}
+    base = [row for row in rows if row.source not in params.accepted or row.id in held]
+    accepted = [row for row in rows if row.source in params.accepted and row.id not in held]
     batches = acceptances(accepted, changes, elsewhere={row.id for row in base})
-    stands = standing(base, frozen_items(changes), params, unfit)
+    stands = standing(base, frozen, params, unfit)
     distinct, left_out = sifted(stands.free, params, unfit)
     lots, items, grouped = families(stands.items, distinct, params)
     free, tied = untied(grouped, items)

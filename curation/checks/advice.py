@@ -23,7 +23,7 @@ TWICE = Advice(
     "Keep one of each.",
 )
 EXAMINED = Advice(
-    "What is taught cannot be examined: scores would rise and tell nothing.",
+    "What is taught cannot be evaluated: scores would rise and tell nothing.",
     "Take the training rows out, or the items.",
 )
 EMPTY = Advice("There is nothing to learn.", OUT)
@@ -60,7 +60,7 @@ FORMAT = Advice(
     "Bring the answers into the form of the others.",
 )
 SIDES = Advice(
-    "What is trained on must not be examined.",
+    "What is trained on must not be evaluated on.",
     "Leave the split to `incumbent run`, and the curated files alone.",
 )
 

@@ -136,10 +136,12 @@ def extended(
 ) -> list[Row]:
     """A part with its accepted rows: at most accepted_share of it, in training of every beginning.
 
-    The rest waits until there are more base rows. An eval set's old items come first.
+    The rest waits until there are more base rows. An eval set's old items come first, with those
+    that were accepted before it was frozen.
     """
     if part is not Split.TRAIN:
-        return [*base, *accepted[: most(len(base), params)]]
+        old = sum(row.source in params.accepted for row in base)
+        return [*base, *accepted[: max(0, most(len(base) - old, params) - old)]]
     rows: list[Row] = []
     for count, row in enumerate(base, start=1):
         rows += [row, *accepted[most(count - 1, params) : most(count, params)]]

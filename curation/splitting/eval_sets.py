@@ -1,7 +1,6 @@
 """The record of what changed the eval sets: which rows were accepted, which items left, and why."""
 
 import fcntl
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,7 +46,8 @@ class OfItems(Record):
     reason: Words
     part: EvalPart
     rows: Ids
-    prompts: Annotated[tuple[Digest, ...] | None, LATER] = None  # of each row, prompt_digest
+    # Of each row, prompt_digest; None where it was not noted.
+    prompts: Annotated[tuple[Digest | None, ...] | None, LATER] = None
 
     @model_validator(mode="after")
     def has_a_prompt_for_each_row(self) -> Self:
@@ -56,9 +56,10 @@ class OfItems(Record):
         return self
 
     @classmethod
-    def of(cls, rows: Sequence[Row], **fields: Any) -> Self:
-        prompts = tuple(map(prompt_digest, rows))
-        return cls(rows=tuple(row.id for row in rows), prompts=prompts, **fields)
+    def of(cls, rows: Iterable[Row], old: "Items | None" = None, **fields: Any) -> Self:
+        """Of rows, behind `old` items, which may be among them."""
+        items = dict(old or {}) | {row.id: prompt_digest(row) for row in rows}
+        return cls(rows=tuple(items), prompts=tuple(items.values()), **fields)
 
     @property
     def items(self) -> "Items":
@@ -77,8 +78,8 @@ class Rotation(OfItems):
 class Freeze(OfItems):
     """The items of one part stay, whatever the sources gain, until somebody rotates them.
 
-    The first look at a set freezes it; a later freeze of the same part is its next version. None
-    is of an accepted source: those have places that stay.
+    The first look at a set freezes it; a later freeze of the same part is its next version. Rows
+    that were accepted are among them: else a source could take them to training.
     """
 
     change: Literal["freeze"] = "freeze"
@@ -158,20 +159,25 @@ def prompt_digest(row: Row) -> Digest:
     return digest_json(words(plain(row.prompt_text)) or row.prompt_text)
 
 
-def ids_among(rows: Sequence[Row], items: Items) -> set[str]:
-    """The ids of the rows that are items: by what is asked, whatever their ids are now; of two that
-    ask the same, the one that has its id. Where it was not noted what is asked, by the id alone.
+def ids_among(rows: Sequence[Row], items: Items) -> list[str]:
+    """The ids of the rows that are items, in the items' order: by what is asked, whatever their ids
+    are now; of two that ask the same, the one that has its id. Where it was not noted what is
+    asked, by the id alone.
     """
     if not any(items.values()):
-        return {row.id for row in rows if row.id in items}
+        known = {row.id for row in rows}
+        return [name for name in items if name in known]
     asked = {row.id: prompt_digest(row) for row in rows}
-    found = {name for name, asks in items.items() if name in asked and asks in (None, asked[name])}
-    missing = Counter(asks for name, asks in items.items() if name not in found)
+    own = {name for name, asks in items.items() if name in asked and asks in (None, asked[name])}
+    others: dict[Digest | None, list[str]] = {}
     for name, asks in asked.items():
-        if name not in found and missing[asks]:
-            missing[asks] -= 1
-            found.add(name)
-    return found
+        if name not in own:
+            others.setdefault(asks, []).append(name)
+    return [
+        name if name in own else others[asks].pop(0)
+        for name, asks in items.items()
+        if name in own or others.get(asks)
+    ]
 
 
 def ids_of(changes: Iterable[AnyChange]) -> set[str]:

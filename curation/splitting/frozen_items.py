@@ -40,7 +40,8 @@ def standing(
     if not frozen:
         return Standing([], list(rows))
     part_of = {name: part for part, items in frozen.items() for name in ids_among(rows, items)}
-    there = [row for row in rows if row.id in part_of and row.id not in unfit]
+    known = {row.id: row for row in rows}
+    there = [known[name] for name in part_of if name not in unfit]
     others = [row for row in rows if row.id not in part_of and row.id not in unfit]
     near = near_items(others, there, params.similarity)
     corrected = {

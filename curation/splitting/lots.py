@@ -64,18 +64,20 @@ def split(
 ) -> dict[Split, list[Row]]:
     """Deal whole groups by their lots, then take the asked number of rows of each part.
 
-    Frozen items come first, and are all taken; a closed part takes no others.
+    Frozen items come first, in their order, and are all taken; a closed part takes no others. The
+    limits are for rows that nobody had to accept.
     """
     held = list(items)
-    parts = {p: ordered((row for row, own in held if own is p), params) for p in Split}
+    parts = {part: [row for row, own in held if own is part] for part in Split}
     least = {part: len(own) for part, own in parts.items()}
+    extra = {p: sum(row.source in params.accepted for row in own) for p, own in parts.items()}
     for row in rows:
         part = side(lots[row.group], params)
         if part not in closed:
             parts[part].append(row)
     limits = {Split.TRAIN: params.train, Split.DEV: params.dev, Split.SEALED: params.sealed}
     return {
-        part: chosen[: max(least[part], limits[part] or len(chosen))]
+        part: chosen[: max(least[part], (limits[part] or len(chosen)) + extra[part])]
         for part, chosen in parts.items()
     }
 

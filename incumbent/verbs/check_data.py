@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from curation.sources.columns.wanted import Wanted
-from incumbent.checking.checking import checked, held_against
-from incumbent.checking.contract_choice import chosen_contract
-from incumbent.checking.own_records import Kind, OwnRecords, read_own
 from incumbent.output import console, print_json, print_table
 from project.errors import InputError
 from project.records.data import Check, Severity, counted
 from project.untrusted_input import one_line
+
+if TYPE_CHECKING:
+    from curation.sources.columns.wanted import Wanted
+    from incumbent.checking.own_records import Kind, OwnRecords
 
 SHOWN = 5  # failing rows of a check
 
@@ -24,15 +24,20 @@ class CheckOptions:
     contract: Path | None = None
     evals: tuple[Path, ...] = ()
     against: tuple[Path, ...] = ()
-    kind: Kind | None = None
+    kind: "Kind | None" = None
     encoding: str | None = None
     embeddings: bool = True
 
 
 def check_data(
-    files: Sequence[Path], wanted: Wanted, options: CheckOptions, *, as_json: bool
+    files: Sequence[Path], wanted: "Wanted", options: CheckOptions, *, as_json: bool
 ) -> int:
     """Check and print; returns 1 where a critical check fails, else 0. Raises InputError."""
+    # Imported here because Great Expectations takes seconds, and is in an extra.
+    from incumbent.checking.checking import checked, held_against
+    from incumbent.checking.contract_choice import chosen_contract
+    from incumbent.checking.own_records import read_own
+
     own = read_own(files, wanted, options.encoding)
     if options.kind and options.kind != own.kind:
         problem = f"holds {own.kind}, and not {options.kind}"
@@ -53,7 +58,7 @@ def failed(checks: Iterable[Check], severity: Severity) -> list[Check]:
     return [one for one in checks if not one.passed and one.severity == severity]
 
 
-def as_fields(own: OwnRecords, checks: Sequence[Check]) -> dict[str, Any]:
+def as_fields(own: "OwnRecords", checks: Sequence[Check]) -> dict[str, Any]:
     named = {row for one in checks for row in one.failing_rows}
     return {
         "rows": len(own.made),
@@ -73,7 +78,7 @@ def as_fields(own: OwnRecords, checks: Sequence[Check]) -> dict[str, Any]:
     }
 
 
-def print_checks(own: OwnRecords, checks: Sequence[Check]) -> None:
+def print_checks(own: "OwnRecords", checks: Sequence[Check]) -> None:
     print_table(("", "check", "observed"), [line_of(one) for one in checks])
     for one in checks:
         if not one.passed:
@@ -99,7 +104,7 @@ def mark(check: Check) -> Text:
     return Text("FAILED", "bold red") if critical else Text("warning", "bold yellow")
 
 
-def print_failing(own: OwnRecords, check: Check) -> None:
+def print_failing(own: "OwnRecords", check: Check) -> None:
     """A check that fails, its limit, and where its first rows stand."""
     console.print(Text.assemble(mark(check), f" {check.name} ({check.severity})"))
     console.print(f"  limit: {check.limit}", soft_wrap=True)

@@ -9,6 +9,7 @@ from curation.splitting.eval_sets import (
     EVAL_SETS,
     EvalPart,
     Freeze,
+    Items,
     Rotation,
     append_change,
     changing,
@@ -65,8 +66,9 @@ def grow_eval(part: Split, reason: str) -> None:
                 file=EVAL_SETS,
             )
         made = curated(read_inputs(params), changes, params, growing=part)
-        rows = unaccepted(made.parts[part], params)
-        if new := len(rows) - len(ids_among(rows, frozen_items(changes)[part])):
+        rows = made.parts[part]
+        waiting = unaccepted(rows, params)
+        if new := len(waiting) - len(ids_among(waiting, frozen_items(changes)[part])):
             append_change(freeze_of(registry, part, rows, reason))
     if not new:
         raise InputError(
@@ -78,28 +80,33 @@ def grow_eval(part: Split, reason: str) -> None:
 
 
 def freeze(registry: RegistryReader) -> tuple[Split, ...]:
-    """Record that the items of dev and sealed stay, where they are not frozen; which ones were."""
-    params = load(CurateParams)
+    """Record that the items of dev and sealed stay, with those that were accepted since they were
+    frozen; which ones were not frozen before.
+    """
     with changing():
-        there = frozen_items(read_changes())
-        rows = {
-            part: unaccepted(Row.read_lines(rows_of(part)), params)
-            for part in EVAL_PARTS
-            if part not in there
-        }
-        parts = tuple(part for part, own in rows.items() if own)
-        for part in parts:
-            append_change(freeze_of(registry, part, rows[part], "the first look at its items"))
-    return parts
+        frozen = frozen_items(read_changes())
+        for part in EVAL_PARTS:
+            rows, old = Row.read_lines(rows_of(part)), frozen.get(part, {})
+            known = set(ids_among(rows, old))
+            if new := [row for row in rows if row.id not in known]:
+                reason = "accepted, and looked at" if old else "the first look at its items"
+                append_change(freeze_of(registry, part, new, reason, old))
+    return tuple(part for part in EVAL_PARTS if part not in frozen and rows_of(part).stat().st_size)
 
 
-def freeze_of(registry: RegistryReader, part: EvalPart, rows: Sequence[Row], reason: str) -> Freeze:
+def freeze_of(
+    registry: RegistryReader,
+    part: EvalPart,
+    rows: Iterable[Row],
+    reason: str,
+    old: Items | None = None,
+) -> Freeze:
     at, by = stamp(registry.clock()), registry.actor
-    return Freeze.of(rows, at=at, by=by, reason=reason, part=part)
+    return Freeze.of(rows, old, at=at, by=by, reason=reason, part=part)
 
 
 def unaccepted(rows: Iterable[Row], params: CurateParams) -> list[Row]:
-    """Rows that nobody had to accept: accepted ones have places that stay."""
+    """Rows that nobody had to accept."""
     return [row for row in rows if row.source not in params.accepted]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from curation.account import NEAR_FROZEN, REPEATED, SPARE
 from curation.curate import Curated, curate
 from curation.curation_settings import CurateParams
-from curation.splitting.eval_sets import Changes, Freeze, Rotation, frozen_items
+from curation.splitting.eval_sets import Changes, Extension, Freeze, Rotation, frozen_items
 from project.near_duplicates import near_duplicate_groups
 from project.records.data import Row, Split
 
@@ -217,3 +217,49 @@ def test_a_correction_that_is_left_out_for_a_sealed_item_takes_none_from_dev() -
     made = curate([*BASE, both], FROZEN, PARAMS)
     assert part(made, Split.DEV) == ids(DEV)
     assert made.left_out[both.id] == NEAR_FROZEN
+
+
+# --- accepted rows that are items -----------------------------------------------------------------
+
+ACCEPTING = PARAMS.model_copy(update={"accepted": ("labelled.jsonl",)})
+LABELLED = [row(i, "labelled.jsonl") for i in range(2_000, 2_200)]
+NAMES = tuple(one.id for one in LABELLED)
+EXTENSION = Extension(at=AT, by="ann", reason="checked", source="labelled.jsonl", rows=NAMES)
+EXTENDED = curate([*BASE, *LABELLED], {1: EXTENSION}, ACCEPTING)
+BOTH_FROZEN: Changes = {
+    1: EXTENSION,
+    **{n + 1: change for n, change in as_frozen(EXTENDED).items()},
+}
+
+
+def test_a_freeze_of_accepted_items_changes_nothing_either() -> None:
+    made = curate([*BASE, *LABELLED], BOTH_FROZEN, ACCEPTING)
+    assert made.parts == EXTENDED.parts
+    assert set(made.gone.values()) == {0}
+
+
+def test_rows_that_ask_what_an_accepted_item_asks_do_not_take_it_to_training() -> None:
+    theirs = ids(LABELLED) & part(EXTENDED, Split.SEALED)
+    assert theirs
+    near = [asked_again(one, f"no {i}") for one in LABELLED for i in range(3)]
+    made = curate([*near, *BASE, *LABELLED], BOTH_FROZEN, ACCEPTING)
+    assert part(made, Split.SEALED) == part(EXTENDED, Split.SEALED)
+    assert part(made, Split.DEV) == part(EXTENDED, Split.DEV)
+
+
+def test_a_set_with_accepted_items_grows_by_the_limit_for_the_others() -> None:
+    more = [*BASE, *(row(i) for i in range(300, 600)), *LABELLED]
+    larger = ACCEPTING.model_copy(update={"sealed": 60})
+    made = curate(more, BOTH_FROZEN, larger, growing=Split.SEALED)
+    assert part(EXTENDED, Split.SEALED) <= part(made, Split.SEALED)
+    assert len(part(made, Split.SEALED) - ids(LABELLED)) == 60
+
+
+def test_what_is_accepted_later_extends_a_frozen_set_no_more_than_the_share_allows() -> None:
+    more = [row(i, "labelled.jsonl") for i in range(3_000, 3_400)]
+    later = EXTENSION.model_copy(update={"rows": tuple(one.id for one in more)})
+    plain = curate([*BASE, *LABELLED, *more], {1: EXTENSION, 2: later}, ACCEPTING)
+    made = curate([*BASE, *LABELLED, *more], BOTH_FROZEN | {9: later}, ACCEPTING)
+    for name in (Split.DEV, Split.SEALED):
+        assert part(EXTENDED, name) <= part(made, name)
+        assert len(part(made, name)) == len(part(plain, name))

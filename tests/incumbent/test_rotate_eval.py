@@ -104,6 +104,19 @@ def test_after_a_rotation_the_fresh_items_are_frozen_by_the_next_look() -> None:
     assert set(frozen_items(read_changes())[Split.SEALED]) == items(Split.SEALED)
 
 
+def test_items_that_were_accepted_after_a_freeze_are_frozen_by_the_next_look() -> None:
+    with Registry.here() as registry:
+        freeze(registry)
+        sealed = Row.read_lines(rows_of(Split.SEALED))
+        new = Row.of("why is it so?", "because", group="n", source="labelled.jsonl")
+        write_records(rows_of(Split.SEALED), [*sealed, new])
+        assert freeze(registry) == ()
+        lines = len(read_changes())
+        assert freeze(registry) == ()
+    assert list(frozen_items(read_changes())[Split.SEALED]) == [*(row.id for row in sealed), new.id]
+    assert lines == len(read_changes()) == 3
+
+
 def test_nothing_is_rotated_before_there_is_something() -> None:
     for path in CURATED.iterdir():
         path.unlink()
