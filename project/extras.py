@@ -8,7 +8,14 @@ from functools import cache
 from project.errors import InputError
 
 # Of libraries whose module has another name than their distribution.
-DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+DISTRIBUTIONS = {
+    "bs4": "beautifulsoup4",
+    "detect_secrets": "bc-detect-secrets",
+    "docx": "python-docx",
+    "markdown_it": "markdown-it-py",
+    "sklearn": "scikit-learn",
+    "stdnum": "python-stdnum",
+}
 # Such as: psycopg[binary]>=3.2; extra == "postgresql"
 REQUIRED_BY_EXTRA = re.compile(r"([\w.-]+)[^;]*;.*\bextra == ['\"]([\w-]+)['\"]")
 

@@ -1,4 +1,4 @@
-"""How chatbots talk: their openings, and what they say of themselves; and refusals."""
+"""How chatbots talk: their first words, and what they say of themselves; and refusals."""
 
 import re
 
@@ -285,10 +285,10 @@ REFUSAL = re.compile(
 
 
 def boilerplate(row: Row) -> str | None:
-    """A chatbot's opening, or that it speaks of itself where nobody asked it to."""
+    """A chatbot's beginning, or that it speaks of itself where nobody asked it to."""
     text = row.completion_text.replace("’", "'")
     if OPENING.match(text[:HEAD]):
-        return "a chatbot's opening"
+        return "a chatbot's beginning"
     if ITSELF.search(near(text, SELF, 45)) and not WHO_ARE_YOU.search(row.prompt_text):
         return "a chatbot speaks of itself"
     return None

@@ -2,9 +2,6 @@
 
 import re
 
-from ftfy import TextFixerConfig, fix_text
-from ftfy.badness import is_bad
-
 from project.records.data import Row
 
 # The encodings in which UTF-8 is read by mistake.
@@ -28,21 +25,17 @@ MOSTLY = 0.7  # of the bytes are UTF-8, and no accident
 SWAPPED = re.compile(r"\b[а-яё][А-ЯЁ]{2,}\b")
 NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 RUN = re.compile(r"[^\x00-\x7f‘’“”–—…]{2}|â[^\x00-\x7f]")  # no letter becomes one alone
-HAN = re.compile(r"[\u4e00-\u9fff\uac00-\ud7a3]{2}")
-ONLY = TextFixerConfig(
-    unescape_html=False,
-    remove_terminal_escapes=False,
-    fix_latin_ligatures=False,
-    fix_character_width=False,
-    uncurl_quotes=False,
-    fix_line_breaks=False,
-    fix_surrogates=False,
-    remove_control_chars=False,
-    normalization=None,
-    explain=False,
+OTHER_FIXES = (
+    "unescape_html",
+    "remove_terminal_escapes",
+    "fix_latin_ligatures",
+    "fix_character_width",
+    "uncurl_quotes",
+    "fix_line_breaks",
+    "fix_surrogates",
+    "remove_control_chars",
 )
-
-
+HAN = re.compile(r"[\u4e00-\u9fff\uac00-\ud7a3]{2}")
 def mojibake(row: Row) -> str | None:
     text = f"{row.completion_text}\n{row.prompt_text}"
     if text.isascii() or not (RUN.search(text) or "Â" in text or "Ã" in text):
@@ -70,4 +63,16 @@ def is_utf8_in(text: str, codec: str) -> bool:
 
 def decoded(text: str) -> str:
     """The text as it was written, as far as ftfy is sure of it."""
-    return text if text.isascii() or not is_bad(text) else fix_text(text, ONLY)
+    if text.isascii() or not is_bad(text):
+        return text
+    from ftfy import TextFixerConfig, fix_text
+
+    nothing_else = dict.fromkeys(OTHER_FIXES, False)
+    return str(fix_text(text, TextFixerConfig(normalization=None, explain=False, **nothing_else)))
+
+
+def is_bad(text: str) -> bool:
+    # Imported here, and above, because the verbs go without an extra.
+    from ftfy.badness import is_bad
+
+    return bool(is_bad(text))

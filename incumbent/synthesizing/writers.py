@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import ValidationError
 
 from evaluation.evaluation_settings import Decoding, JudgeParams, PreferenceParams, server_url
 from evaluation.generation.answers import Respondent
 from evaluation.generation.systems import from_registry
-from evaluation.preference.chat_server import Request
-from evaluation.preference.kept_answers import KeptAnswers
 from project.errors import InputError
 from project.files import home
 from project.paths import BASE, NUMERICS
@@ -18,6 +16,9 @@ from project.records.adapters import ModelPin, Numerics
 from project.records.data import Message, Row
 from project.settings import load
 from registry.reader import RegistryReader
+
+if TYPE_CHECKING:
+    from evaluation.preference.chat_server import Request
 
 LONGEST = 200  # tokens of a reply
 TEMPERATURE = 0.7  # of a server: what is asked for is variety
@@ -55,12 +56,17 @@ class ServerWriter:
 
     def replies(self, questions: Sequence[str]) -> list[str]:
         """Raises IncumbentError when the server fails; what it said is kept."""
+        # Imported here, and below, because it needs an extra, and the base does not.
+        from evaluation.preference.kept_answers import KeptAnswers
+
         asked = [self.request(question) for question in questions]
         kept = KeptAnswers(self.params, home() / "synthesis", "writing", SECTION, self.pause)
         said = kept.answers(asked)
         return [said[request.digest] for request in asked]
 
-    def request(self, question: str) -> Request:
+    def request(self, question: str) -> "Request":
+        from evaluation.preference.chat_server import Request
+
         return Request(
             model=self.params.model,
             messages=(Message(role="user", content=question),),
