@@ -50,6 +50,7 @@ SIMILARITY = 0.8
 PERMUTATIONS = 128  # of MinHash: datasketch's default
 
 Pairs = set[tuple[int, int]]
+Way = Callable[[list[Triplet]], Pairs]
 
 
 def main() -> None:
@@ -135,7 +136,7 @@ def compare(count: int) -> None:
     kin = related(made)
     print("| found by | seconds | " + " | ".join(EDITS) + " | recall | precision |")
     print("| --- " * (len(EDITS) + 4) + "|")
-    ways = {"families of rows": by_families, "answers, exact": exact}
+    ways: dict[str, Way] = {"families of rows": by_families, "answers, exact": exact}
     ways |= {"answers, " + name: way for name, way in OTHERS.items() if find_spec(name)}
     for name, way in ways.items():
         start = time.process_time()
@@ -208,7 +209,7 @@ def rensa(made: list[Triplet]) -> Pairs:
     return found
 
 
-OTHERS: dict[str, Callable[[list[Triplet]], Pairs]] = {"datasketch": datasketch, "rensa": rensa}
+OTHERS: dict[str, Way] = {"datasketch": datasketch, "rensa": rensa}
 
 
 # --- false alarms ---------------------------------------------------------------------------------

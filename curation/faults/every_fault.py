@@ -5,7 +5,7 @@ from functools import partial
 from curation.faults.account_data import account_data
 from curation.faults.broken_json import broken_json
 from curation.faults.chat_markers import chat_markers
-from curation.faults.chatbot_phrases import boilerplate, refusal
+from curation.faults.boilerplate import boilerplate
 from curation.faults.contact_data import contact_data
 from curation.faults.cut_off import cut_off
 from curation.faults.echo import echo
@@ -22,6 +22,7 @@ from curation.faults.mojibake import mojibake
 from curation.faults.not_in_source import not_in_source
 from curation.faults.open_fence import open_fence
 from curation.faults.person_name import person_name
+from curation.faults.refusal import refusal
 from curation.faults.secret import secret
 from curation.faults.shouting import shouting
 from curation.faults.toxicity import toxicity

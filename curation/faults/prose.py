@@ -49,18 +49,5 @@ def in_either(row: Row, fault: Callable[[str], str | None]) -> str | None:
     return fault(row.completion_text) or fault(row.prompt_text)
 
 
-def near(text: str, hints: Iterable[str], reach: int = 90) -> str:
-    """The stretches of a text around some words, in lower case: a pattern is slow, `in` is not."""
-    text = text.lower()
-    found: list[str] = []
-    for hint in hints:
-        at = text.find(hint)
-        while at >= 0:
-            end = at + len(hint) + reach
-            found.append(text[max(0, at - reach) : end])
-            at = text.find(hint, end)
-    return "\n\n".join(found)
-
-
 def holds(text: str, hints: Iterable[str]) -> bool:
     return any(map(text.__contains__, hints))

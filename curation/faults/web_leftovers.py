@@ -2,8 +2,17 @@
 
 import re
 
-from curation.faults.page_words import LINKS, MIDST, NAVIGATION, PHRASES, SUBJECTS, SURE_LINKS
-from curation.faults.prose import holds, near
+from curation.faults.looks import near
+from curation.faults.page_words import (
+    BARS,
+    LINKS,
+    MIDST,
+    NAVIGATION,
+    PHRASES,
+    SUBJECTS,
+    SURE_LINKS,
+)
+from curation.faults.prose import holds
 from project.records.data import Row
 
 AROUND = (
@@ -18,28 +27,27 @@ END = re.compile(r"(?<=[.!?。！？…)\"”»|·•])\s*")
 SPLIT = re.compile(r"[|·•›»>/,]|\s{2,}|\s-\s")
 WORD = re.compile(r"\w+")
 ENTER = re.compile(r"\b(?:log|sign) (in|out|up)\b")
-BARS = ("|", "·", "•", "›", "»", " > ", " / ", "Facebook", "Twitter", "Log", "Menu", "ookies")
+BAR = ("|", "·", "•", "›", "»", " > ", " / ", "Facebook", "Twitter", "Log", "Menu", "ookies")
 LONGEST = 60  # characters of a link's own words
 
 
 def web_leftovers(row: Row) -> str | None:
     """In the answer; and in a prompt that is no such words alone."""
     prompt, answer = row.prompt_text, row.completion_text
-    notices = PHRASE.search(near(f"{answer}\n\n{prompt}", MIDST)) is not None
-    if left_over(answer, notices) and not SUBJECT.search(prompt.lower()):
+    if left_over(answer) and not SUBJECT.search(prompt.lower()):
         return "words of a web page in the answer"
-    if prompt.count(" ") > 4 and left_over(prompt, notices) and not SUBJECT.search(rest(prompt)):
+    if prompt.count(" ") > 4 and left_over(prompt) and not SUBJECT.search(rest(prompt)):
         return "words of a web page in the prompt"
     return None
 
 
-def left_over(text: str, notices: bool) -> bool:
-    if notices and PHRASE.search(near(text, MIDST)):
+def left_over(text: str) -> bool:
+    if PHRASE.search(near(text, MIDST)):
         return True
     lines = [line for line in text.split("\n") if line.strip()]
     if any(LINK.fullmatch(part) for part in ends(lines)):
         return True
-    return holds(text, BARS) and any(map(is_bar, lines))
+    return bool(BARS.found_in(text)) and any(map(is_bar, lines))
 
 
 def ends(lines: list[str]) -> list[str]:
@@ -54,7 +62,7 @@ def ends(lines: list[str]) -> list[str]:
 
 def is_bar(line: str) -> bool:
     """Whether a line, or its end, consists of the words by which one finds one's way on a site."""
-    if not holds(line, BARS):
+    if not holds(line, BAR):
         return False
     parts = [part.strip() for part in SPLIT.split(line) if part.strip()]
     named = sum(map(navigates, parts))

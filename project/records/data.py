@@ -42,11 +42,11 @@ class Row(Record):
 
     @property
     def prompt_text(self) -> str:
-        return "\n".join(message.content for message in self.prompt)
+        return "\n".join([message.content for message in self.prompt])
 
     @property
     def completion_text(self) -> str:
-        return "\n".join(message.content for message in self.completion)
+        return "\n".join([message.content for message in self.completion])
 
     def __str__(self) -> str:
         return f"row {self.id} ({self.source}): {self.completion_text[:60]}"

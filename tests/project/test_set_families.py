@@ -14,7 +14,7 @@ from project.set_families import joining_pairs
 Members = tuple[int, ...]
 
 
-def families(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
+def families(count: int, pairs: Iterable[tuple[int, int]]) -> list[Members]:
     """The places that pairs join, directly or by others."""
     found = {i: {i} for i in range(count)}
     for i, j in pairs:
@@ -23,7 +23,7 @@ def families(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
     return sorted({tuple(sorted(family)) for family in found.values()})
 
 
-def by_definition(sets: list[Members], similarity: float, least: int) -> list[list[int]]:
+def by_definition(sets: list[Members], similarity: float, least: int) -> list[Members]:
     def similar(one: Members, other: Members) -> bool:
         common, both = len({*one} & {*other}), len({*one, *other})
         long = max(len(one), len(other)) >= max(least, 1)
@@ -33,7 +33,7 @@ def by_definition(sets: list[Members], similarity: float, least: int) -> list[li
     return families(len(sets), ((i, j) for i, j in pairs if similar(sets[i], sets[j])))
 
 
-def joined(sets: list[Members], similarity: float, least: int = 1) -> list[list[int]]:
+def joined(sets: list[Members], similarity: float, least: int = 1) -> list[Members]:
     label = linked(len(sets), joining_pairs(sets, similarity, least))
     return families(len(sets), ((label.index(one), i) for i, one in enumerate(label)))
 
