@@ -62,9 +62,7 @@ def account_of(
     """
     part_of = {row.id: part.value for part, rows in parts.items() for row in rows}
     same: dict[tuple[str, str], str] = {}
-    first_id = {
-        row.id: same.setdefault((row.prompt_text, row.completion_text), row.id) for row in raw
-    }
+    first_id = {row.id: same.setdefault(row.said, row.id) for row in raw}
     first: dict[str, Origin] = {}
     found = []
     for origin in origins:

@@ -60,7 +60,7 @@ def text_digest(made: Erasable) -> Digest:
 def texts_of(made: Erasable) -> tuple[str, ...]:
     match made:
         case Row():
-            return made.prompt_text, made.completion_text
+            return made.said
         case PreferencePair():
             return made.prompt, made.chosen, made.rejected
         case RatedAnswer():

@@ -104,7 +104,7 @@ def place_row(row: Row, near: Sequence[Placed], params: CurateParams) -> Placed:
         return Placed(row, None, base=False, why=SEEN, near=kept)
     if len({other.part for other in near}) > 1:
         return Placed(row, None, base=False, why=BETWEEN)
-    if any(texts(other.row) == texts(row) for other in near):
+    if any(other.row.said == row.said for other in near):
         return Placed(row, None, base=False, why=REPEATED)
     if sum(not other.base for other in near) >= (params.max_per_group or len(near) + 1):
         return Placed(row, None, base=False, why=SURPLUS)
@@ -152,10 +152,6 @@ def most(base: int, params: CurateParams) -> int:
     """How many accepted rows may be beside so many base rows."""
     share = params.accepted_share
     return floor(base * share / (1 - share) + 1e-9)  # 0.75 / 0.25 may come out below 3
-
-
-def texts(row: Row) -> tuple[str, str]:
-    return row.prompt_text, row.completion_text
 
 
 # --- what the record and the sources must agree on ----------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from curation.account import NEAR_FROZEN, REPEATED
 from curation.curation_settings import CurateParams
-from curation.splitting.accepted_rows import Placed, neighbours, texts
+from curation.splitting.accepted_rows import Placed, neighbours
 from curation.splitting.eval_sets import Items, ids_among
 from project.records.data import Row, Split, counted
 
@@ -53,7 +53,7 @@ def standing(
     }
     held = [(row, part_of[row.id]) for row in there if row.id not in corrected]
     left_out = {
-        row.id: REPEATED if texts(row) in map(texts, items) else NEAR_FROZEN
+        row.id: REPEATED if row.said in (item.said for item in items) else NEAR_FROZEN
         for row in others
         if (items := [item for item in near.get(row.id, ()) if item.id not in corrected])
     }

@@ -48,6 +48,11 @@ class Row(Record):
     def completion_text(self) -> str:
         return "\n".join([message.content for message in self.completion])
 
+    @property
+    def said(self) -> tuple[str, str]:
+        """Prompt and answer: two rows that say the same are one."""
+        return self.prompt_text, self.completion_text
+
     def __str__(self) -> str:
         return f"row {self.id} ({self.source}): {self.completion_text[:60]}"
 
