@@ -34,7 +34,7 @@ def run(*more: str) -> Result:
         ('{"text": "x"}', r"before.jsonl:2: prompt: is not there; name .* there are: text"),
         ('{"prompt": 7}', r"before.jsonl:2: prompt: must be a text or a list of messages"),
         ('{"prompt": [{"role": "user"}]}', r"before.jsonl:2: prompt: must be a text or a list"),
-        (r'{"prompt": "\ud800"}', r"before.jsonl:2: prompt: is no Unicode text"),
+        (r'{"prompt": "\ud800"}', r"before.jsonl:2: not JSON: .*a lone surrogate"),
     ],
 )
 def test_what_is_no_prompt_is_refused_with_its_place(line: str, problem: str) -> None:

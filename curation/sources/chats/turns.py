@@ -25,7 +25,8 @@ WORDS: dict[Role, str] = {
 ROLES: dict[str, Role] = {word: role for role, words in WORDS.items() for word in words.split()}
 TOOLS = re.compile(r"(tool|function)s?([ _](calls?|responses?|results?))?|observation|ipython")
 
-TOOLS_UNREAD = "tools are not read, unless the source's columns say `tools: text`"
+IN_TABLES = ", unless the source's columns say `tools: text`"  # only tables can
+TOOLS_UNREAD = f"tools are not read{IN_TABLES}"
 
 
 def role_of(word: str) -> Role:

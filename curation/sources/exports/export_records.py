@@ -12,6 +12,7 @@ from curation.sources.tables.file_bytes import PARQUET, read_bytes
 from curation.sources.tables.folder_files import files_of
 from curation.sources.tables.json_lines import is_object, read_json_lines
 from curation.sources.tables.json_table import first_lines, is_json, read_json
+from curation.sources.tables.long_records import LONGEST_LINE
 from curation.sources.tables.parquet_table import read_parquet
 from curation.sources.tables.table import Table
 from curation.sources.tables.text_file import TextFile
@@ -67,6 +68,19 @@ def read_table(file: Path, *, skip: bool, encoding: str | None) -> Table:
         return read_json_lines(source, skip=skip)
     refuse_other(source)
     return read_json(source, skip=skip)
+
+
+def lone_record(file: Path, encoding: str | None) -> Fields | None:
+    """The one object that is all of a file, if its line can be a record. Raises InputError."""
+    data = read_bytes(file)
+    if data.startswith(PARQUET) or len(data) > LONGEST_LINE:
+        return None
+    source = decode(data, file, encoding)
+    first, second = first_lines(source.text)
+    if second or not is_object(first):
+        return None
+    rows = read_json_lines(source, skip=True).rows
+    return rows[0].fields if rows else None
 
 
 def refuse_other(source: TextFile) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from curation.curation_settings import ExportFields
 from curation.faults.placeholders import said
 from curation.sources.chats.chat_shapes import SPEAKERS, TEXTS, conversation
+from curation.sources.chats.turns import IN_TABLES
 from curation.sources.exports.export_records import Fields
 from curation.sources.exports.judgements.judgement import NO_ANSWERS
 from curation.sources.table_rows import NO_ANSWER, NO_PROMPT, NO_TEXT, as_text
@@ -147,4 +148,5 @@ def turns_of(value: Any) -> list[Message]:
     try:
         return conversation(value)
     except ValueError as error:
-        raise NothingShownError(f"no conversation: {error}") from None
+        why = str(error).removesuffix(IN_TABLES)
+        raise NothingShownError(f"no conversation: {why}") from None
