@@ -120,7 +120,9 @@ def said_of(collected: Collected) -> str:
     """In one line: how many of each, and why some records gave none."""
     records = len({(origin.file, origin.line) for origin in collected.origins})
     lost = Counter(origin.why for origin in collected.origins if origin.why)
-    whys = "".join(f", {count} {why}" for why, count in lost.most_common())
+    made = [origin.row for origin in collected.origins if origin.row]
+    lost["repeats"] += len(made) - len(set(made))
+    whys = "".join(f", {count:,} {why}" for why, count in lost.most_common() if count)
     found = [f"{len(collected.rows):,} rows", *others_said(collected)]
     return f"{', '.join(found)} of {records:,} records{whys}"
 

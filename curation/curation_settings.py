@@ -157,8 +157,8 @@ class CurateParams(Settings):
     # longest answer is; or the gate refuses them.
     conflicts: Conflicts = "keep"
     # Rows that teach nothing, or a falsehood: no answer, several instructions in one, what no model
-    # can see. They are left out, or it is for the gate to refuse them. What can be mended is.
-    faulty: Literal["drop", "refuse"] = "drop"
+    # can see. They are left out; or they stay, and the gate tells of them. What can be mended is.
+    faulty: Literal["drop", "keep"] = "drop"
     # Rows that seem to hold numbers of accounts, or contacts: by its contract the gate refuses them
     # or tells of them; or they are left out. The organisation's own contacts, in
     # datasets/contracts/waivers.yaml, are none.

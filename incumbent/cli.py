@@ -1,5 +1,6 @@
 """The `incumbent` command. A verb imports what it needs when it runs, so that --help is quick."""
 
+import errno
 import sys
 from datetime import datetime
 from io import TextIOWrapper
@@ -31,6 +32,8 @@ ExitVerdict = Annotated[
     typer.Option("--exit-verdict", help="Exit with 0 for PROMOTE, 10 for HOLD, 11 for REJECT."),
 ]
 LARGEST = 2**31 - 1  # that every database has a number for
+# What the disk says of a place that nothing can be written to.
+UNFIT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR, errno.EEXIST}
 VersionNumber = Annotated[int, typer.Argument(min=1, max=LARGEST, help="The version's number.")]
 Promote = Annotated[
     bool, typer.Option("--promote", help="Make it the champion if the verdict is PROMOTE.")
@@ -494,7 +497,7 @@ def check(
     ] = None,
     kind: Annotated[
         Literal["sft", "preference", "texts"] | None,
-        typer.Option(help="What the files must hold; told by their records if left out."),
+        typer.Option(help="Which of what the files hold is checked; all if left out."),
     ] = None,
     prompt: Annotated[
         list[str] | None, typer.Option(help="The column with the questions; several are joined.")
@@ -504,6 +507,9 @@ def check(
     encoding: Annotated[
         str | None, typer.Option(help="Of the files, where their bytes do not tell.")
     ] = None,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Leave out and count what is no record.")
+    ] = False,
     no_embeddings: Annotated[
         bool, typer.Option("--no-embeddings", help="By words alone: quick, and needs no model.")
     ] = False,
@@ -520,6 +526,7 @@ def check(
         against=tuple(against or ()),
         kind=kind,
         encoding=encoding,
+        skip=skip_unreadable,
         embeddings=not no_embeddings,
     )
     raise typer.Exit(check_data(files, wanted, options, as_json=json))
@@ -874,3 +881,9 @@ def main() -> None:
     except IncumbentError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # of the disk, and not of ours
+        if error.errno not in UNFIT:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"error: {place}{error.strerror}: mend that, and run it again", err=True)
+        sys.exit(IncumbentError.exit_code)

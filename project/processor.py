@@ -141,6 +141,11 @@ def processor_kind() -> str:
     return ", ".join([*filter(None, [described(text)]), *caps])
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether the processor has instructions for it, and no variable that takes them away."""
+    return processor_kind().endswith((INSTRUCTIONS["avx512_bf16"], INSTRUCTIONS["amx_bf16"]))
+
+
 def described(cpuinfo: str) -> str:
     """A processor in a few words, from what Linux tells of it."""
     fields = dict(re.findall(r"^(vendor_id|flags|Features)\s*: (.*)$", cpuinfo, re.MULTILINE))

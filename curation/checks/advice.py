@@ -34,6 +34,12 @@ CONFLICT = Advice(
 )
 BROKEN = Advice("A model that learns from broken answers breaks its own.")
 PHRASES = Advice("The model would learn phrases that answer nothing.", "Delete the phrases.")
+REFUSAL = Advice(
+    "The model would learn to refuse what it could answer.",
+    "Write the answer, or take the rows out. Those that are to be refused may stay by a waiver.",
+)
+ECHO = Advice("A model that learns to say the prompt again answers nothing.", "Write the answer.")
+PAIR = Advice("A pair teaches by what its two answers differ in.", "Take the pairs out.")
 SIZE = Advice(
     "Longer and shorter answers than usual are often a fault of the export.",
     "Look at them; shorten or complete what is wrong.",
@@ -81,9 +87,21 @@ ADVICE: dict[str, Advice] = {
     **dict.fromkeys(["conflict", "conflict_refused", "label_conflict"], CONFLICT),
     **dict.fromkeys(["no_answer", "no_prompt", "gibberish"], EMPTY),
     **dict.fromkeys(["unseen", "not_in_source"], UNANSWERABLE),
-    **dict.fromkeys(["boilerplate", "refusal", "web_leftovers"], PHRASES),
+    **dict.fromkeys(["boilerplate", "web_leftovers"], PHRASES),
+    "refusal": REFUSAL,
+    "echo": ECHO,
+    **dict.fromkeys(["equal_answers", "rejected_empty"], PAIR),
+    "both_ways": Advice("One judgement says the contrary of another.", "Keep the right one."),
+    "chosen_longer_share": Advice(
+        "Where the better answer is the longer one, the model learns to write more.",
+        "Bring pairs in which the shorter answer is the better one.",
+    ),
+    "good_share": Advice(
+        "From good answers alone, or from bad ones alone, nothing tells them apart.",
+        "Bring some of the other kind.",
+    ),
     **dict.fromkeys(
-        ["cut_off", "loop", "broken_json", "open_fence", "several_in_one", "turn_order", "echo"],
+        ["cut_off", "loop", "broken_json", "open_fence", "several_in_one", "turn_order"],
         BROKEN,
     ),
     **dict.fromkeys(

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -138,7 +138,7 @@ def to_check(
         name=expectation.name,
         severity=expectation.severity,
         passed=bool(result.success),
-        limit=limit(expectation.arguments),
+        limit=limit(expectation),
         observed=", ".join(filter(None, [seen, note])),
         failing_rows=failing,
         crashed=crash(result),
@@ -154,8 +154,28 @@ def measured(table: pd.DataFrame, column: Any) -> str:
     return f"{column} is {value:,.0f}" if value >= 1000 else f"{column} is {value:.4g}"
 
 
-def limit(arguments: Arguments) -> str:
-    return ", ".join(f"{key} {value}" for key, value in arguments.items())
+def limit(expectation: Expectation) -> str:
+    """What is asked of which column, in words for whoever never saw Great Expectations."""
+    rest = dict(expectation.arguments)
+    column, mostly = rest.pop("column", None), rest.pop("mostly", None)
+    parts = [*bounds(rest.pop("min_value", None), rest.pop("max_value", None))]
+    allowed = rest.pop("value_set", None)
+    parts += [" or ".join(map(str, allowed))] if isinstance(allowed, list) else []
+    parts += [f"{'not ' * is_denied(expectation)}{key} {value}" for key, value in rest.items()]
+    parts += [f"in at least {mostly:.4g} of them"] if isinstance(mostly, float) else []
+    told = ", ".join(parts) or "there"
+    return told if column is None else f"{column}: {told}"
+
+
+def is_denied(expectation: Expectation) -> bool:
+    return "_to_not_" in expectation.expectation
+
+
+def bounds(low: object, high: object) -> Iterator[str]:
+    if low is not None and high is not None:
+        yield f"from {low} to {high}"
+    elif low is not None or high is not None:
+        yield f"at most {high}" if low is None else f"at least {low}"
 
 
 def observed(found: dict[str, Any], of: Of) -> str:

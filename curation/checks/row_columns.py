@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 
 from curation.checks.columns.conflicts import conflicts, label_conflicts
 from curation.checks.columns.formats import odd_formats
-from curation.checks.columns.languages import other_languages
-from curation.checks.columns.leaks import contaminated, eval_prompts, leaks
+from curation.checks.columns.leaks import contaminated, eval_places, leaks
 from curation.checks.columns.lengths import odd_lengths
 from curation.checks.columns.meaning import (
     SAME_TASK,
@@ -20,10 +20,13 @@ from curation.checks.columns.meaning import (
 from curation.checks.columns.repeats import NONE, duplicate_ids, near_duplicates, repeats
 from curation.checks.columns.row_texts import RowTexts
 from curation.checks.compared import ALONE, NOTHING, Compared, Refused
-from curation.checks.embeddings import Looked, look
+from curation.checks.embeddings import Looked, look, sample
 from curation.faults.every_fault import FAULTS, faults_for
+from curation.faults.find_all import find_all
+from curation.faults.finder import Finder
+from curation.faults.language import answer_language, other_language, prompt_language
+from curation.faults.private_data import personal_data
 from project.contacts import NO_CONTACTS, Contacts
-from project.personal_data import found
 from project.records.data import Row, Split
 
 # What is found from all rows, or from their words alone.
@@ -35,7 +38,11 @@ FROM_ALL: dict[str, Callable[[RowTexts], list[str]]] = {
     "label_conflict": label_conflicts,
     "odd_format": odd_formats,
     "length": odd_lengths,
-    "other_language": other_languages,
+}
+# By which the rows are told that are in another language than the others.
+LANGUAGES: dict[str, Finder] = {
+    "prompt_language": prompt_language,
+    "answer_language": answer_language,
 }
 # What an embedder tells, of the rows that it looked at.
 BY_MEANING = ("semantic_duplicate", "off_topic", "disagreement")
@@ -43,7 +50,7 @@ EXAMINED = ("leak", "contaminated")  # by words of every row, by meaning of a sa
 # Columns that say what is wrong with a row in words of ours, which may stand in a report.
 TOLD = frozenset(
     {*FAULTS, *FROM_ALL, *BY_MEANING, *EXAMINED}
-    | {"personal_data", "too_long", "conflict_refused"}
+    | {"other_language", "personal_data", "too_long", "conflict_refused"}
 )
 
 
@@ -78,37 +85,48 @@ def row_table(texts: RowTexts, looked: Looked | None, compared: Compared) -> pd.
     table["too_long"] = told(table["id"], refused.too_long, "longer than base.max_length")
     why = "another answer to the prompt"
     table["conflict_refused"] = told(table["id"], refused.conflicting, why)
-    columns: dict[str, Sequence[str | None]] = {
-        "personal_data": [
-            personal_data(f"{p}\n{c}", compared.ours)
-            for p, c in zip(texts.prompts, texts.completions, strict=True)
-        ],
-    }
-    faults = faults_for(compared.ours)
-    columns |= {name: [find(row) or NONE for row in texts.rows] for name, find in faults.items()}
+    columns: dict[str, Sequence[str | None]] = {**from_each(texts, compared.ours)}
     columns |= {name: find(texts) for name, find in FROM_ALL.items()}
     columns |= by_meaning(texts, looked, compared)
     return pd.concat([table, pd.DataFrame(columns, dtype=object)], axis=1)
+
+
+def from_each(texts: RowTexts, ours: Contacts) -> dict[str, list[str]]:
+    """What is found from one row alone, and what follows from the languages of all."""
+    own: dict[str, Finder] = {"personal_data": partial(personal_data, ours=ours)}
+    found = find_all(texts.rows, own | faults_for(ours) | LANGUAGES)
+    spoken = [found.pop(name) for name in LANGUAGES]
+    found["other_language"] = other_language(texts.rows, *spoken)
+    return {name: [one or NONE for one in every] for name, every in found.items()}
 
 
 def by_meaning(
     texts: RowTexts, looked: Looked | None, compared: Compared
 ) -> dict[str, Sequence[str | None]]:
     """What an embedder tells, and nothing where there is none; leaks are told by words too."""
-    evals = [*compared.evals, *eval_prompts(texts)]
+    own = eval_places(texts)
+    evals = [*compared.evals, *(texts.prompts[i] for i in own)]
     general = compared.general
     if looked is None:
         return {
             "leak": leaks(texts, evals),
             "contaminated": contaminated(texts, general),
         } | {name: [None] * len(texts.rows) for name in BY_MEANING}
+    embedded = [*compared.evals, *(texts.prompts[i] for i in some(texts, own, compared))]
     return {
-        "leak": leaks(texts, evals, reworded(texts, looked, evals)),
+        "leak": leaks(texts, evals, reworded(texts, looked, embedded)),
         "contaminated": contaminated(texts, general, reworded(texts, looked, general, SAME_TASK)),
         "semantic_duplicate": semantic_duplicates(texts, looked),
         "off_topic": off_topics(texts, looked, compared.task),
         "disagreement": disagreements(texts, looked),
     }
+
+
+def some(texts: RowTexts, places: Sequence[int], compared: Compared) -> list[int]:
+    """Of the eval items at most half as many as rows are looked at: the others' words are known."""
+    rows, splits = [texts.rows[i] for i in places], [texts.splits[i] for i in places]
+    most = max(compared.embedded_rows // 2, 1)
+    return [places[k] for k in sample(rows, splits, most, compared.seed)]
 
 
 def plain_columns(texts: RowTexts) -> pd.DataFrame:
@@ -133,8 +151,3 @@ def plain_columns(texts: RowTexts) -> pd.DataFrame:
 
 def told(ids: Iterable[str], refused: Collection[str], why: str) -> list[str]:
     return [why if name in refused else NONE for name in ids]
-
-
-def personal_data(text: str, ours: Contacts = NO_CONTACTS) -> str:
-    """The kind of personal data found first, or "none"."""
-    return next((str(one.kind) for one in found(text, ours)), NONE)

@@ -1,6 +1,6 @@
 """Rows that teach a falsehood or nothing, with the reason for which each is left out."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from curation.account import (
     ABOUT_UNSEEN,
@@ -22,6 +22,7 @@ from curation.faults.merged_instructions import several_in_one
 from curation.faults.missing_answers import no_answer, no_prompt
 from curation.faults.turn_order import not_answered
 from curation.faults.unseen import unseen
+from curation.many_rows import of_many
 from project.records.data import Row
 
 # The first that holds is the reason. The module mending.py says why the other faults are not here.
@@ -38,10 +39,14 @@ REMOVED: tuple[tuple[str, Finder], ...] = (
 )
 
 
-def faulty(rows: Iterable[Row]) -> dict[str, str]:
+def faulty(rows: Sequence[Row]) -> dict[str, str]:
     """By id, why a row is not worth a place. The rows are to be clean."""
-    found = ((row.id, why_faulty(row)) for row in rows)
-    return {name: why for name, why in found if why}
+    whys = of_many(whys_faulty, rows)
+    return {row.id: why for row, why in zip(rows, whys, strict=True) if why}
+
+
+def whys_faulty(rows: Sequence[Row]) -> list[str | None]:
+    return list(map(why_faulty, rows))
 
 
 def why_faulty(row: Row) -> str | None:

@@ -1,7 +1,7 @@
 """What is wrong with a text and can be put right: the row stays, and each change is on record.
 
 What becomes of each fault of `curation/faults/`. A row is removed only where it teaches a
-falsehood, or nothing; who would rather look at it first sets curation.curate.faulty to refuse.
+falsehood, or nothing; who would rather look at it first sets curation.curate.faulty to keep.
 
 | fault | what becomes of it | why |
 | --- | --- | --- |

@@ -64,7 +64,6 @@ def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
     """Pass on the first of the rows that ask and answer the same."""
     seen: set[tuple[str, str]] = set()
     for row in rows:
-        text = (row.prompt_text, row.completion_text)
-        if text not in seen:
-            seen.add(text)
+        if row.said not in seen:
+            seen.add(row.said)
             yield row

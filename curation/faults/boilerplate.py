@@ -81,16 +81,17 @@ WHO_ARE_YOU = re.compile(
 )
 # Words near which the patterns are tried.
 SELF = Hints(
-    *"s an ai|s a ai|language model|intelligen|llm|chatbot|chat bot|computer program".split("|"),
-    *"machine learning model|i'm a|i am a|i'm just a|i am just a|i'm only a".split("|"),
-    *"virtual assistant|being an ai|my training|my knowledge|my last|my programming".split("|"),
-    *"my algorithm|by openai|by google|by anthropic|by meta|by microsoft|by alibaba".split("|"),
-    *"by deepseek|by mistral|chatgpt|gpt-|i am gpt|claude| bard|gemini|i am llama".split("|"),
-    *"copilot|qwen|deepseek|have personal|have any personal|have feelings|have emotions".split("|"),
-    *"have consciousness|possess|physical body|physical form|real-time|ability to browse".split("|"),
-    *"as of my|browse|my developers|my creators|als ki|eine ki|sprachmodell|qu'ia|que ia".split("|"),
-    *"une ia|modèle|como |modello|in quanto|come ia|als ai|taalmodel|作为|人工智能|i ai|aiとして".split("|"),
-    *"ai アシ|aiア|저는|ai로|言語モデル|модель| ии|интеллект|인공지능".split("|"),
+    "s an ai|s a ai|language model|intelligen|llm|chatbot|chat bot|computer program",
+    "machine learning model|an ai|a bot",
+    "virtual assistant|being an ai|my training|my knowledge|my last|my programming",
+    "my algorithm|by openai|by google|by anthropic|by meta|by microsoft|by alibaba",
+    "by deepseek|by mistral|chatgpt|gpt-|i am gpt|claude| bard|gemini|i am llama|copilot",
+    "qwen|deepseek|have personal|have any personal|have feelings|have emotions",
+    "have consciousness|possess|physical body|physical form|real-time|ability to browse",
+    "of my last|of my knowledge|of my training",
+    "browse|my developers|my creators|als ki|eine ki|sprachmodell|qu'ia|que ia",
+    "une ia|modèle|como |modello|in quanto|come ia|als ai|taalmodel|作为|人工智能|i ai|aiとして",
+    "ai アシ|aiア|저는|ai로|言語モデル|модель| ии|интеллект|인공지능",
 )
 
 

@@ -3,9 +3,9 @@
 from functools import partial
 
 from curation.faults.account_data import account_data
+from curation.faults.boilerplate import boilerplate
 from curation.faults.broken_json import broken_json
 from curation.faults.chat_markers import chat_markers
-from curation.faults.boilerplate import boilerplate
 from curation.faults.contact_data import contact_data
 from curation.faults.cut_off import cut_off
 from curation.faults.echo import echo

@@ -4,9 +4,12 @@ import re
 from itertools import pairwise
 
 from curation.faults.letter_pairs import NEIGHBOURS, RARE
+from curation.faults.looks import Look, lowered
 from curation.faults.prose import asked, holds
 from project.records.data import Row
 
+LONG_WORD = 24  # characters
+SUSPICIOUS = 3  # rare pairs
 ENDS = 80  # characters at the beginning and at the end that are looked at
 CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{5,}")
 RUN = re.compile(r"([^\W\d_])\1{7,}|[!@#$%^&*;]{10,}")
@@ -25,11 +28,14 @@ WANTED = re.compile(
     r"|编码|加密|解码|二进制",
     re.IGNORECASE,
 )
+# Words with letters together that hardly ever are, and words that may be bytes.
+STRANGE = Look(*NEIGHBOURS, tells=lambda word: rare_pairs(word))
+LIKE_BYTES = Look("\\x", "%", tells=lambda word: len(word) >= LONG_WORD)
 
 
 def gibberish(row: Row) -> str | None:
     prompt, answer = asked(row), row.completion_text
-    if suspicious(f"{ends(answer)} {ends(prompt)}") and (mash(answer) or mash(prompt)):
+    if suspicious(prompt, answer) and (mash(answer) or mash(prompt)):
         return "letters at random"
     if signs(answer) or signs(prompt):
         return "signs at random"
@@ -42,11 +48,22 @@ def ends(text: str) -> str:
     return text if len(text) <= 2 * ENDS else f"{text[:ENDS]} {text[-ENDS:]}"
 
 
-def suspicious(text: str) -> bool:
-    """A quick look: whether letters stand together that hardly do so in words."""
-    text = text.lower()
-    rare = sum(map(RARE.__contains__, pairwise(text)))
-    return rare > 2 or holds(text, NEIGHBOURS)
+def suspicious(prompt: str, answer: str) -> bool:
+    """Whether letters stand together that hardly do so in words."""
+    if strangeness(answer) + strangeness(prompt) < SUSPICIOUS:
+        return False
+    text = f"{ends(answer)} {ends(prompt)}".lower()
+    return rare_pairs(text) >= SUSPICIOUS or holds(text, NEIGHBOURS)
+
+
+def strangeness(text: str) -> int:
+    """How many rare pairs a text has, at most; a run of a keyboard alone is enough."""
+    low = lowered(text)
+    return sum(low.count(word) * rare_pairs(word) or SUSPICIOUS for word in STRANGE.at(text))
+
+
+def rare_pairs(text: str) -> int:
+    return sum(map(RARE.__contains__, pairwise(text)))
 
 
 def mash(text: str) -> bool:
@@ -66,7 +83,7 @@ def odd(word: str) -> bool:
     word = word.lower()
     if len(word) > 3 and sum(row in word for row in NEIGHBOURS) > (len(word) > 9):
         return True
-    rare = sum(map(RARE.__contains__, pairwise(word)))
+    rare = rare_pairs(word)
     if len(word) < 5 or not rare:
         return False
     return CONSONANTS.search(word) is not None or (rare > 1 and rare >= len(word) / 5)
@@ -75,7 +92,7 @@ def odd(word: str) -> bool:
 def signs(text: str) -> bool:
     """Whether signs stand where words should: hardly a letter, and many of them different."""
     head = text[:80]
-    if RUN.search(head) and len(text) < 200:
+    if len(text) < 200 and RUN.search(head):
         return True
     solid = "".join(head.split())
     if len(solid) < 10 or sum(map(str.isalnum, solid[:20])) > 8:
@@ -85,13 +102,15 @@ def signs(text: str) -> bool:
 
 
 def blob(text: str) -> bool:
-    longest = max(map(len, text.split()), default=0)
+    doubtful = LIKE_BYTES.at(text)
+    longest = max(map(len, doubtful), default=0)
     short = len(text) < 4.2 * text.count(" ") or text.count("0") + text.count("1") > len(text) / 3
-    if (longest > 47 or short or "\\x" in text or "%" in text) and HEX.search(text):
+    escaped = doubtful and ("\\x" in text or "%" in text)
+    if (longest > 47 or short or escaped) and HEX.search(text):
         return True
     if "base64," in text or "-----BEGIN PGP" in text or "begin 6" in text:
         return DATA.search(text) is not None
-    return longest > 23 and any(coded(found[0], text) for found in LONG.finditer(text))
+    return longest >= LONG_WORD and any(coded(found[0], text) for found in LONG.finditer(text))
 
 
 def coded(token: str, text: str) -> bool:

@@ -4,33 +4,47 @@ Patterns are slow, and most texts have no fault. So a finder says what a word mu
 pattern is to match. Rows share most of their words: each is judged once, and then remembered.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 
-MOST_WORDS = 100_000  # that are remembered
+Tells = Callable[[str], object]
+
+COMMON = ("this", "more", "an", "as", "am", "my")
+MOST_WORDS, LONGEST_WORD = 100_000, 40  # that are remembered; in characters
 RECENT_TEXTS = 8  # a row's prompt and answer: each finder asks for them anew
+GRAM = 3  # characters by which a part of a word is looked up
 
 
 class Look:
-    """What a word, in lower case and between blanks, must be like to be worth a closer look."""
+    """What a word, in lower case and between blanks, must be like to be worth a closer look: have
+    one of the parts in it, or be as `tells` says, or as `odd` says of a word that has more than the
+    letters of English. A comma or a point behind it may be gone.
+    """
 
-    def __init__(self, tells: Callable[[str], object]) -> None:
-        self.tells = tells
-        EVERY.append(self)
+    def __init__(self, *parts: str, tells: Tells | None = None, odd: Tells | None = None) -> None:
+        if tells:
+            JUDGES.append((tells, self))
+        if odd:
+            ODD_JUDGES.append((odd, self))
+        for part in parts:
+            BY_GRAM.setdefault(part[:GRAM], []).append((part, self))
         forget()
 
-    def at(self, text: str) -> list[str]:
+    def at(self, text: str) -> Collection[str]:
         """The words of the text that are so, each once."""
-        return telling_words(text).get(self, [])
+        return telling_words(text).get(self, ())
 
 
 class Hints:
-    """Pieces of text in lower case, of which one stands wherever a pattern is to match."""
+    """Pieces of text in lower case, of which one stands wherever a pattern is to match.
 
-    def __init__(self, *pieces: str) -> None:
-        self.pieces = tuple((piece, max(piece.split(), key=len)) for piece in pieces)
-        parts = {part for _, part in self.pieces}
-        self.look = Look(lambda word: any(map(word.__contains__, parts)))
+    A line may hold several, parted by "|".
+    """
+
+    def __init__(self, *lines: str) -> None:
+        pieces = [piece for line in lines for piece in line.split("|")]
+        self.pieces = [(piece, max(piece.split(), key=rarity)) for piece in pieces]
+        self.look = Look(*{part for _, part in self.pieces})
 
     def found_in(self, text: str) -> list[str]:
         words = self.look.at(text)
@@ -38,6 +52,11 @@ class Hints:
             return []
         joined, low = " ".join(words), lowered(text)
         return [piece for piece, part in self.pieces if part in joined and piece in low]
+
+
+def rarity(part: str) -> tuple[bool, bool, int]:
+    """The greater, the fewer words may have it in them."""
+    return not part.isalpha(), part not in COMMON, len(part)
 
 
 def near(text: str, hints: Hints, reach: int = 90) -> str:
@@ -59,26 +78,48 @@ def lowered(text: str) -> str:
 
 
 @lru_cache(RECENT_TEXTS)
-def telling_words(text: str) -> Mapping[Look, list[str]]:
+def telling_words(text: str) -> Mapping[Look, Collection[str]]:
     found: dict[Look, list[str]] = {}
-    for word in set(lowered(text).split()) - HARMLESS:
+    bare = lowered(text).replace(", ", " ").replace(". ", " ")
+    for word in set(bare.split()) - HARMLESS:
         for look in judged(word):
             found.setdefault(look, []).append(word)
     return found
 
 
-def judged(word: str) -> tuple[Look, ...]:
+def judged(word: str) -> Collection[Look]:
     """The looks for which a word is telling, remembered."""
     if (known := TELLING.get(word)) is not None:
         return known
+    told = looks_at(word)
+    if len(word) <= LONGEST_WORD:
+        remember(word, told)
+    return told
+
+
+def looks_at(word: str) -> set[Look]:
+    found = {look for tells, look in JUDGES if tells(word)}
+    if not (word.isascii() and word.isalpha()):
+        found.update(look for tells, look in ODD_JUDGES if tells(word))
+    for gram in BY_GRAM.keys() & grams(word):
+        found.update(look for part, look in BY_GRAM[gram] if part in word)
+    return found
+
+
+def grams(word: str) -> set[str]:
+    """What a part of the word may begin with, or be."""
+    length = range(len(word))
+    sizes = (3, 2) if word.isascii() and word.isalpha() else (3, 2, 1)
+    return {word[i : i + size] for size in sizes for i in length}
+
+
+def remember(word: str, told: Collection[Look]) -> None:
     if len(HARMLESS) + len(TELLING) > MOST_WORDS:
         forget()
-    told = tuple(look for look in EVERY if look.tells(word))
     if told:
         TELLING[word] = told
     else:
         HARMLESS.add(word)
-    return told
 
 
 def forget() -> None:
@@ -87,6 +128,10 @@ def forget() -> None:
     telling_words.cache_clear()
 
 
-EVERY: list[Look] = []
-HARMLESS: set[str] = set()  # words that tell nothing to any look
-TELLING: dict[str, tuple[Look, ...]] = {}
+# Every look, by what it asks for.
+JUDGES: list[tuple[Tells, Look]] = []
+ODD_JUDGES: list[tuple[Tells, Look]] = []
+BY_GRAM: dict[str, list[tuple[str, Look]]] = {}  # by how the part begins
+# Words that tell nothing to any look, and the others.
+HARMLESS: set[str] = set()
+TELLING: dict[str, Collection[Look]] = {}

@@ -3,7 +3,7 @@
 import html
 import re
 
-from curation.faults.prose import in_either, without_code
+from curation.faults.prose import holds, in_either, without_code
 from project.records.data import Row
 
 NAMES = (
@@ -58,7 +58,7 @@ def speaks_of_it(row: Row) -> bool:
 
 
 def may_hold(text: str) -> bool:
-    return any(mark in text for mark in ("<", "&", "[/", "#39;", "quot;", "[["))
+    return holds(text, ("<", "&", "[/", "#39;", "quot;", "[["))
 
 
 def markup_of(text: str) -> str | None:

@@ -101,6 +101,8 @@ def marks(text: str) -> list[str]:
 
 def both_parted(prompt: str, answer: str) -> bool:
     """As many parts on both sides: by a line between them, by numbers, or by empty lines."""
+    if "\n" not in prompt and not holds(prompt.lower(), ("|||", "<sep>", "[sep]")):
+        return False
     marks = len(PARTED.findall(prompt))
     if marks and marks == len(PARTED.findall(answer)):
         return True

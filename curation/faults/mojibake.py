@@ -36,6 +36,8 @@ OTHER_FIXES = (
     "remove_control_chars",
 )
 HAN = re.compile(r"[\u4e00-\u9fff\uac00-\ud7a3]{2}")
+
+
 def mojibake(row: Row) -> str | None:
     text = f"{row.completion_text}\n{row.prompt_text}"
     if text.isascii() or not (RUN.search(text) or "Â" in text or "Ã" in text):

@@ -1,6 +1,7 @@
 """What stands beside a name of a person: a title, a greeting, "my name is"; in many languages."""
 
 import re
+from itertools import chain
 
 import regex
 
@@ -229,8 +230,12 @@ CUES: tuple[tuple[frozenset[str], regex.Pattern[str]], ...] = tuple(
 SHORT_CUES = tuple(
     (hints, cue) for hints, cue in CUES if cue.pattern in (TITLED, TELLS, GREETED, SIGNED)
 )
+FULL_CUES = tuple(cue for cue in CUES if cue not in SHORT_CUES)
+HINTS = frozenset(chain(MISTER_HINTS, BUSINESS, *(hints for hints, _ in CUES)))
 CHINESE_CUE = regex.compile(CHINESE)
 MISTER_CUE = regex.compile(MISTER)
 WORD = re.compile(r"[^\W\d_]+")
-# Two words with capitals, or an initial: a look before the cues that want a full name.
+# Two words with capitals, or an initial: a look before the cues that want a full name. Where there
+# is but ASCII, classes of letters of all scripts would take twice as long.
 FULL_LIKE = re.compile(r"[^\W\d_a-z][\w'’.-]{0,30} (?:[a-z]{2,3}\.? ){0,2}[^\W\d_a-z]")
+FULL_LIKE_ASCII = re.compile(r"[A-Z](?:\.|[a-z'][\w'.-]{0,30}) (?:[a-z]{2,3}\.? ){0,2}[A-Z][a-z.']")

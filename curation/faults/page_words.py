@@ -2,7 +2,7 @@
 
 import re
 
-from curation.faults.looks import Hints
+from curation.faults.looks import Hints, Look
 
 # A link's own words: alone in a line, or behind the end of a sentence. In lower case. These are
 # nothing else; at the end of a text they are taken away.
@@ -62,18 +62,18 @@ LINKS = "|".join(
 
 # Notices, and links in the midst of a sentence, near these words.
 MIDST = Hints(
-    *"ick here|tap here|ress here|quez |clic aquí|click aquí|clique aqui|clicca".split("|"),
-    *"klik hier|klicken|kliknij|нажмите|点击|クリック|클릭|helpful|skip to|rights reserved".split("|"),
-    *"cookie|share |javascript|your browser|subscribe|sign up for|back to top|more »".split("|"),
-    *"nue reading|keep reading|leave a|\ncomment|terms of|privacy policy|more ...".split("|"),
-    *"more…|more →|more >|e human|a human|open in app|print this|powered by".split("|"),
-    *"related articles|posted |page 1|upvote|reply share|©|copyright|follow us|like us".split("|"),
-    *"e-mail this|email this|advertisement\n|404 |newsletter".split("|"),
-    "reply |",
+    "ick here|tap here|ress here|quez |clic aquí|click aquí|clique aqui|clicca|klik hier",
+    "klicken|kliknij|нажмите|点击|クリック|클릭|helpful|skip to|rights reserved|cookie|share ",
+    "javascript|your browser|subscribe|sign up for|back to top|more »|nue reading",
+    "keep reading|leave a|\ncomment|terms of|privacy policy|more ...|more…|more →|more >",
+    "you are human|you are a human|open in app|print this|powered by",
+    "related articles|posted |page 1",
+    "upvote|reply share|©|copyright|follow us|like us|e-mail this|email this",
+    "advertisement\n|404 |newsletter|reply",
 )
-BARS = Hints(
-    *"| · • › » facebook twitter log menu ookies".split(), " > ", " / "
-)  # in lines of links
+# In lines of links, in lower case.
+BAR_SIGNS = ("|", "·", "•", "›", "»", ">", "/", "facebook", "twitter", "log", "menu", "ookies")
+BARS = Look(*BAR_SIGNS)
 NETWORK = (
     r"(?:facebook|twitter|linkedin|pinterest|whatsapp|instagram|reddit|telegram"
     r"|tumblr|x|social media)"

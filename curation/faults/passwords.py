@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from curation.faults.looks import Hints
+
 Span = tuple[int, int]  # where it begins and ends
 
 WORDS = (
@@ -29,12 +31,12 @@ CODE = re.compile(
     r"(?: (?:is|was|ist|es|est)(?: now)?| ?[:=]) ?[\"']?(?P<it>\d{3,8})(?![\w-]|[.,]\d)",
     re.IGNORECASE,
 )
-PASSWORD_HINTS = (
-    *("pass", "pw", "kennwort", "contrase", "clave", "senha", "wachtwoord", "haslo", "hasło"),
-    *("parola", "lösenord", "пароль", "密码", "密碼", "パスワード", "पासवर्ड"),
+PASSWORD_HINTS = Hints(
+    "pass|pw|kennwort|contrase|clave|senha|wachtwoord|haslo|hasło|parola|lösenord|пароль|密码",
+    "密碼|パスワード|पासवर्ड",
 )
-PAIR_HINTS = ("login", "log in", "credential", "sign in", "user", "-u ")
-CODE_HINTS = ("pin", "cvv", "cvc", "otp", "tan ", "tan:", "code")
+PAIR_HINTS = Hints("login|log in|credential|sign in|user|-u ")
+CODE_HINTS = Hints("pin|cvv|cvc|otp|tan |tan:|code")
 DIGITS = re.compile(r"\d{3}")
 # What is written in a program there, and no value: a call, a name, a path.
 IN_CODE = re.compile(r"[(\[{<]|\w\.\w+\.|^[a-z]+\.[a-z_]+$|^[A-Z]+_[A-Z_]+$|::|/|\\")
@@ -43,19 +45,17 @@ HYPHENED = re.compile(r"\w+-\w+-\w[\w-]*")  # correct-horse-battery
 
 
 def passwords(text: str) -> Iterator[Span]:
-    low = text.lower()
-    if any(hint in low for hint in PASSWORD_HINTS):
+    if PASSWORD_HINTS.found_in(text):
         for match in PASSWORD.finditer(text):
             value = bare(match["it"])
             if is_password(value, match):
                 yield match.start("it"), match.start("it") + len(value)
-    if any(hint in low for hint in PAIR_HINTS):
+    if PAIR_HINTS.found_in(text):
         yield from pairs(text)
 
 
 def codes(text: str) -> Iterator[Span]:
-    low = text.lower()
-    if any(hint in low for hint in CODE_HINTS) and DIGITS.search(text):
+    if CODE_HINTS.found_in(text) and DIGITS.search(text):
         yield from (match.span("it") for match in CODE.finditer(text))
 
 

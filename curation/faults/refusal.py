@@ -8,11 +8,11 @@ from project.records.data import Row
 HEAD = 300  # characters: a refusal comes first
 # One of these is in every refusal.
 CANNOT = Hints(
-    *"can't|cannot|can not|could not|couldn't|won't|will not|unable|not able|not allowed".split("|"),
-    *"not permitted|not author|not programmed|not designed|not going|decline|refuse".split("|"),
-    *"rather not|prefer not|ethical|unsafe|appropriate|not safe|guideline|my p|violate".split("|"),
-    *"comfortable|sorry|apolog|unfortunately|afraid|something i|no comment|i have no".split("|"),
-    *"nicht |je ne|puedo|posso|niet |无法|不能|でき|не могу|수 없".split("|"),
+    "can't|cannot|can not|could not|couldn't|won't|will not|unable|not able|not allowed",
+    "not permitted|not author|not programmed|not designed|not going|decline|refuse",
+    "rather not|prefer not|ethical|unsafe|appropriate|not safe|guideline|against my|violate",
+    "comfortable|sorry|apolog|unfortunately|afraid|something i|no comment|i have no|nicht ",
+    "je ne|puedo|posso|niet |无法|不能|でき|не могу|수 없",
 )
 UNABLE = (
     r"(?:can ?not|can't|could not|couldn't|won't|will not|(?:'m|am) (?:not able"

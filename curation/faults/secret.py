@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 
+from curation.faults.looks import Hints, Look
 from curation.faults.passwords import codes, passwords
 from project.records.data import Row
 
@@ -35,8 +37,9 @@ NAMED_KEY = re.compile(
     r"(?:bearer )?[\"'`]?(?P<it>[A-Za-z0-9_+/=.-]{16,400})",
     re.IGNORECASE,
 )
-KEY_HINTS = ("key", "token", "secret", "bearer", "authorization")
+KEY_HINTS = Hints("key|token|secret|bearer|authorization")
 LONG = 20  # characters: no key is shorter
+DIGIT = re.compile(r"\d")
 KEY_LIKE = re.compile(r"[\w+/=.~-]{20}", re.ASCII)
 # What documentation writes in place of a secret.
 STAND_IN = re.compile(
@@ -48,15 +51,15 @@ WINDOW, OVERLAP = 1000, 200  # characters: others' patterns are only as fast as 
 
 
 def secret(row: Row) -> str | None:
-    text = f"{row.prompt_text}\n{row.completion_text}"
-    return next((kind for kind, _, _ in secrets(text)), None)
+    both = chain(secrets(row.prompt_text), secrets(row.completion_text))
+    return next((kind for kind, _, _ in both), None)
 
 
 def secrets(text: str) -> Iterator[tuple[str, int, int]]:
     """What each is, and where it begins and ends."""
     if "-----BEGIN" in text or "PuTTY-User-Key" in text:
         yield from spans("private key", PRIVATE_KEY, text)
-    if any(len(word) >= LONG and is_key_like(word) for word in text.split()):
+    if LIKE_KEYS.at(text):
         yield from keys(text)
     if "://" in text:
         yield from spans("password in an address", IN_URL, text)
@@ -65,15 +68,15 @@ def secrets(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def is_key_like(word: str) -> bool:
-    return bool(DIGIT.search(word) and KEY_LIKE.search(word))
+    return len(word) >= LONG and bool(DIGIT.search(word) and KEY_LIKE.search(word))
 
 
-DIGIT = re.compile(r"\d")
+LIKE_KEYS = Look(odd=is_key_like)
 
 
 def keys(text: str) -> Iterator[tuple[str, int, int]]:
     yield from spans("key or token", TOKEN, text)
-    if any(hint in text.lower() for hint in KEY_HINTS):
+    if KEY_HINTS.found_in(text):
         found = spans("key or token", NAMED_KEY, text)
         yield from ((kind, a, b) for kind, a, b in found if is_random(text[a:b]))
     for start in range(0, len(text), WINDOW - OVERLAP):

@@ -7,6 +7,7 @@ from functools import cache
 from itertools import groupby
 from pathlib import Path
 
+from curation.faults.looks import Look
 from project.records.data import Row
 
 LIST = Path(__file__).with_name("toxic_words.txt")
@@ -17,6 +18,9 @@ AROUND = ".,;:!?()[]{}<>\"'“”„‘«»…`~"  # a word
 PARTED = str.maketrans("-/_", "   ", "'’")
 SPELLED = re.compile(r"[^\W_](?:[.*+~][^\W_]){3,9}")  # f.u.c.k
 DRAWN = tuple(letter * 3 for letter in "acehiotu")  # fuuuck
+COMMON_TEXT = "you your you're youre are so people make will where should piece full hope country"
+COMMON_TEXT += " all like find back"
+COMMON = frozenset(COMMON_TEXT.split())
 BEGINNING = 4  # letters of the shortest stem
 SINGLES = 4  # letters that stand alone and may spell a word
 
@@ -28,21 +32,45 @@ class Words:
     whole: frozenset[str]
     stems: tuple[str, ...]
     beginnings: frozenset[str]  # of the stems
-    phrases: dict[str, list[str]]  # between blanks, by the longest word of each
+    phrases: dict[str, list[str]]  # between blanks, by the word of each that tells most
     unspaced: tuple[str, ...]  # of scripts that part no words
     masked: re.Pattern[str]
 
 
 def toxicity(row: Row) -> str | None:
     """It never says which word: that is the row's own text."""
-    toxic = is_toxic(f"{row.prompt_text}\n{row.completion_text}")
+    toxic = any(map(is_toxic, (row.prompt_text, row.completion_text)))
     return "an insult, a threat or an obscenity" if toxic else None
+
+
+def tells(word: str) -> bool:
+    """Whether a word between blanks is on the list, or tells most of a phrase of it."""
+    said = [word] if word.isalpha() else spoken(word)
+    return any(map(is_listed, said)) or not listed().phrases.keys().isdisjoint(said)
+
+
+def hides(word: str) -> bool:
+    """Whether a word between blanks is a word of the list that is written in another way."""
+    return any(SPELLED.fullmatch(part) or is_hidden(part) for part in spoken(word)) or (
+        not word.isascii() and any(unspaced in word for unspaced in listed().unspaced)
+    )
+
+
+def stands_alone(word: str) -> bool:
+    """Whether it is a letter, but for those that are words."""
+    return len(word) == 1 and word.isalpha() and word not in "ai"
+
+
+DOUBTFUL = Look(*DRAWN, tells=tells, odd=hides)
+LETTERS = Look(tells=stands_alone, odd=lambda word: any(map(stands_alone, spoken(word))))
 
 
 def is_toxic(text: str) -> bool:
     """Whether a text has a word or a phrase of the list, be it hidden."""
+    if not DOUBTFUL.at(text) and len(LETTERS.at(text)) < 2:
+        return False
     text = text.lower()
-    said = [word.strip(AROUND).lstrip(MASK) for word in text.translate(PARTED).split()]
+    said = spoken(text)
     odd = [word for word in said if not word.isalpha()]
     return (
         has_listed(said)
@@ -53,21 +81,32 @@ def is_toxic(text: str) -> bool:
     )
 
 
+def spoken(text: str) -> list[str]:
+    """The words of a text in lower case, without what stands around them."""
+    return [word.strip(AROUND).lstrip(MASK) for word in text.translate(PARTED).split()]
+
+
 def has_listed(said: list[str]) -> bool:
+    if any(map(is_listed, said)):
+        return True
     words = listed()
-    if not words.whole.isdisjoint(said):
-        return True
-    begun = [word for word in said if word[:BEGINNING] in words.beginnings]
-    if any(word.startswith(words.stems) for word in begun):
-        return True
     keys = words.phrases.keys() & said
-    spoken = f" {' '.join(said)} " if keys else ""
-    return any(phrase in spoken for key in keys for phrase in words.phrases[key])
+    whole = f" {' '.join(said)} " if keys else ""
+    return any(phrase in whole for key in keys for phrase in words.phrases[key])
+
+
+def is_listed(word: str) -> bool:
+    words = listed()
+    return word in words.whole or (
+        word[:BEGINNING] in words.beginnings and word.startswith(words.stems)
+    )
 
 
 def is_hidden(word: str) -> bool:
     """Whether signs or digits stand for some letters of a word of the list."""
-    return 3 <= len(word) <= 30 and bool(listed().masked.fullmatch(word))
+    if word.isalpha() or not 3 <= len(word) <= 30:
+        return False
+    return bool(listed().masked.fullmatch(word))
 
 
 def spelled(said: list[str], odd: list[str]) -> list[str]:
@@ -91,7 +130,7 @@ def listed() -> Words:
     words = [entry for entry in entries if not entry.endswith("*")]
     phrases: dict[str, list[str]] = {}
     for phrase in (word for word in words if " " in word):
-        phrases.setdefault(max(phrase.split(), key=len), []).append(f" {phrase} ")
+        phrases.setdefault(max(phrase.split(), key=telling), []).append(f" {phrase} ")
     return Words(
         whole=frozenset(word for word in words if " " not in word),
         stems=stems,
@@ -100,6 +139,11 @@ def listed() -> Words:
         unspaced=tuple(word for word in words if word[0] > "\u2fff"),
         masked=masked(entry for entry in entries if entry.rstrip("*").isalpha()),
     )
+
+
+def telling(word: str) -> tuple[bool, int]:
+    """The greater, the fewer texts have the word."""
+    return word not in COMMON, len(word)
 
 
 def masked(entries: Iterable[str]) -> re.Pattern[str]:

@@ -2,6 +2,7 @@
 
 import re
 
+from curation.faults.looks import Look
 from curation.faults.prose import holds, is_code, without_code, without_quotations
 from project.records.data import Row
 
@@ -81,6 +82,9 @@ MARKED = (
 )
 SIGN = re.compile(r"[\[<%#_{](?:[A-Za-z_]|\()")  # a quick look
 NAMELESS = ("none", "null", "undefined", "nan", "n/a", "name", "[", "{", "<")
+# What stands in a word where any of the patterns matches.
+PIECES = frozenset(sign.lower().split()[0] for signs, _ in MARKED for sign in signs) - {"$"}
+PLACES = Look(*PIECES, *NAMELESS, ".....", odd=lambda word: SIGN.search(word) or word == "$")
 
 
 def unfilled(row: Row) -> str | None:
@@ -94,6 +98,8 @@ def unfilled(row: Row) -> str | None:
 
 
 def left_open(text: str, *, blanks: bool = True) -> bool:
+    if not PLACES.at(text):
+        return False
     found = any(holds(text, signs) and pattern.search(text) for signs, pattern in MARKED)
     if not (found or greets_nobody(text) or SIGN.search(text) or (blanks and "....." in text)):
         return False

@@ -111,20 +111,20 @@ NAMED = re.compile(
 TABLE = re.compile(r"\b(?:table|list|chart|data) (?:above|below)\b|\b(?:above|below) table\b", re.I)
 # Words near which the patterns are tried.
 PICTURES = Hints(
-    *"image|picture|photo|screenshot|screen shot|diagram|illustrat|drawing|video|recording".split("|"),
-    *"audio| clip| scan|figure|fig.|chart|graph|meme|selfie| shown |depicted|displayed".split("|"),
-    *"above|table|exhibit|appendix".split("|"),
+    "image|picture|photo|screenshot|screen shot|diagram|illustrat|drawing|video|recording",
+    "audio| clip| scan|figure|fig.|chart|graph|meme|selfie| shown |depicted|displayed|above",
+    "table|exhibit|appendix",
 )
 ABROAD = Hints(
-    *"bild foto image imagen anhang beigefügt angehängt photo joint jointe adjunto".split(),
-    *"immagine allegato imagem anexo afbeelding bijlage 图 附件 画像 写真 添付 첨부 사진".split(),
-    *"이미지 картинке изображени фото рисунке вложени приложенн прикрепл siehe".split(),
+    "bild|foto|image|imagen|anhang|beigefügt|angehängt|photo|joint|jointe|adjunto|immagine",
+    "allegato|imagem|anexo|afbeelding|bijlage|图|附件|画像|写真|添付|첨부|사진|이미지|картинке|изображени",
+    "фото|рисунке|вложени|приложенн|прикрепл|siehe",
 )
 SIGNS = Hints(
-    *"![ [im [ph [pi [vi [at [sc [fi [li [ur [gi [au <im <vi <au <me <at <pi <ph <fi <li <ur".split(),
-    *"omitted removed attached) deleted) .jp .png .heic .gif .pdf .mp4 cid: data:image".split(),
-    *("not shown", "not included"),
+    "![|[im|[ph|[pi|[vi|[at|[sc|[fi|[li|[ur|[gi|[au|<im|<vi|<au|<me|<at|<pi|<ph|<fi|<li|<ur",
+    "omitted|removed|attached)|deleted)|.jp|.png|.heic|.gif|.pdf|.mp4|cid:|data:image",
+    "not shown|not included",
 )
-FILES = Hints("attach", "enclosed", "upload", "this pdf", "this spreadsheet")
+FILES = Hints("attach|enclosed|upload|this pdf|this spreadsheet")
 TEXTS = Hints("following", "above", "below", "given ", "provided")
 LINKS = Hints("//", "www.", ".ly", "t.co", "goo.gl", "youtu.be")

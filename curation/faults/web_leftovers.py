@@ -29,6 +29,7 @@ WORD = re.compile(r"\w+")
 ENTER = re.compile(r"\b(?:log|sign) (in|out|up)\b")
 BAR = ("|", "·", "•", "›", "»", " > ", " / ", "Facebook", "Twitter", "Log", "Menu", "ookies")
 LONGEST = 60  # characters of a link's own words
+LONGEST_BEHIND = 200  # and of what stands behind the end of a sentence: more is no link
 
 
 def web_leftovers(row: Row) -> str | None:
@@ -47,7 +48,7 @@ def left_over(text: str) -> bool:
     lines = [line for line in text.split("\n") if line.strip()]
     if any(LINK.fullmatch(part) for part in ends(lines)):
         return True
-    return bool(BARS.found_in(text)) and any(map(is_bar, lines))
+    return bool(BARS.at(text)) and any(map(is_bar, lines))
 
 
 def ends(lines: list[str]) -> list[str]:
@@ -110,8 +111,9 @@ def without_leftovers(text: str) -> str:
 
 def parted(line: str) -> tuple[str, str]:
     """A line, and what stands behind the end of its last sentence."""
-    places = [found.end() for found in END.finditer(line.rstrip(" .…»>→"))]
-    inside = [place for place in places if place < len(line.rstrip(" .…»>→"))]
+    length = len(bare := line.rstrip(" .…»>→"))
+    ends = END.finditer(bare, max(0, length - LONGEST_BEHIND))
+    inside = [found.end() for found in ends if found.end() < length]
     return (line[: inside[-1]].rstrip(), line[inside[-1] :]) if inside else (line, "")
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from curation.sources.chats.transcripts import is_transcript
 from curation.sources.exports.export_formats import EXPORTS
+from curation.sources.exports.export_records import lone_record
 from curation.sources.tables.folder_files import files_in, is_data
 from curation.sources.tables.read_table import read_table
 from project.errors import InputError
@@ -16,7 +18,7 @@ TRAFFIC = "traffic"
 
 DOCUMENTS = frozenset({".md", ".markdown", ".html", ".htm", ".pdf", ".docx"})
 SUBTITLES = frozenset({".vtt", ".srt", ".sbv"})
-TEXT = ".txt"
+TEXTS = frozenset({".txt", ".text"})
 LOOKED_AT = 100  # records
 
 
@@ -25,12 +27,20 @@ def guess_format(path: Path, encoding: str | None = None) -> str:
     cannot be read.
     """
     file = telling_file(path)
-    if file.suffix.casefold() in SUBTITLES:
+    ending = file.suffix.casefold()
+    if ending in SUBTITLES or (ending in TEXTS and is_transcript(file, encoding)):
         return "transcripts"
-    if file.suffix.casefold() in DOCUMENTS or is_prose(file, encoding):
+    if ending in DOCUMENTS or (ending in TEXTS and is_prose(file, encoding)):
         return "documents"
+    return format_of_records(file, encoding)
+
+
+def format_of_records(file: Path, encoding: str | None) -> str:
     table = read_table(file, skip=True, encoding=encoding)
     records = [row.fields for row in table.rows[:LOOKED_AT]]
+    if table.format == "json" and (alone := lone_record(file, encoding)):
+        # A list in it, such as one of options, passes for the records of a table.
+        records = [alone] if any(form.looks_like([alone]) for form in EXPORTS.values()) else records
     if not records:
         return "table"
     return next((name for name, looks in LOOKS.items() if looks(records)), "table")
@@ -40,7 +50,7 @@ def telling_file(path: Path) -> Path:
     """The file itself; of a folder the first one with data, or else the first document."""
     files = files_in(path)
     documents = [file for file in files if file.suffix.casefold() in DOCUMENTS]
-    data = [file for file in files if is_data(file) and file.suffix.casefold() != TEXT]
+    data = [file for file in files if is_data(file) and file.suffix.casefold() not in TEXTS]
     for found in ([path] if path in files else [], data, documents, files):
         if found:
             return found[0]
@@ -49,8 +59,6 @@ def telling_file(path: Path) -> Path:
 
 def is_prose(file: Path, encoding: str | None) -> bool:
     """Whether a text is no table with two columns at least."""
-    if file.suffix.casefold() != TEXT:
-        return False
     try:
         return len(read_table(file, encoding=encoding).columns) < 2
     except InputError:

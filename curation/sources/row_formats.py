@@ -38,9 +38,7 @@ def numbered_rows(path: Path, *, encoding: str | None = None) -> Iterator[tuple[
         yield number, row
 
 
-def readable_rows(
-    path: Path, *, encoding: str | None = None
-) -> Iterator[tuple[int, Row | None]]:
+def readable_rows(path: Path, *, encoding: str | None = None) -> Iterator[tuple[int, Row | None]]:
     """The rows of a JSON Lines file with their lines; None for a line that is no row."""
     for number, line in filled_lines(path, encoding):
         try:

@@ -40,7 +40,6 @@ class SourceFile:
             encoding=source.encoding,
         )
 
-
     @property
     def options(self) -> ExportOptions:
         return ExportOptions(fields=self.export, skip=self.skip, encoding=self.encoding)
@@ -70,7 +69,7 @@ def transcripts(file: SourceFile) -> Iterator[Read]:
 
 
 def documents(file: SourceFile) -> Iterator[Read]:
-    yield from read_documents(file.path, encoding=file.encoding)
+    yield from read_documents(file.path, encoding=file.encoding, skip=file.skip)
 
 
 def texts(file: SourceFile) -> Iterator[Read]:

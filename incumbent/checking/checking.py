@@ -10,8 +10,7 @@ from curation.checks.general_suite import general_prompts
 from curation.checks.preference_tables import preference_tables
 from curation.checks.tables import Tables, tables_of
 from curation.checks.text_tables import text_tables
-from curation.sources.columns.wanted import Wanted
-from incumbent.checking.own_records import OwnRecords, read_own
+from incumbent.checking.own_records import HowRead, OwnRecords, read_own
 from incumbent.project_files import FOLDER
 from project.errors import InputError
 from project.model_pins import ModelChoice, locate
@@ -78,7 +77,7 @@ def references(contract: Contract) -> list[Path]:
 
 
 def read_all(paths: Sequence[Path], encoding: str | None) -> Sequence[object]:
-    return read_own(paths, Wanted(), encoding).made if paths else ()
+    return read_own(paths, HowRead(encoding=encoding)).made if paths else ()
 
 
 def prompt_of(made: object) -> str:

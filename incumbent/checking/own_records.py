@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from curation.curation_settings import ExportFields
 from curation.sources.columns.column_guess import guess
-from curation.sources.columns.wanted import Wanted
-from curation.sources.format_guess import guess_format
+from curation.sources.columns.wanted import Guess, Wanted
+from curation.sources.format_guess import TRAFFIC, guess_format
 from curation.sources.reading import Made, Read
 from curation.sources.row_formats import read_row
 from curation.sources.source_file import SourceFile, read_source_file
@@ -25,6 +26,17 @@ SHAPES = ({"prompt", "completion"}, {"instruction", "output"}, {"messages"})
 TEXTS = ("prompt", "completion", "instruction", "input", "output")
 KNOWN = {*Row.model_fields, *TEXTS, "messages"}
 TABLES = ("rows", "table")
+PLAIN = ("texts", "documents")  # which are a table where somebody names columns
+OF_IMPORTS = ("--control", "--answer", "--good", "--bad", "--options")
+
+
+@dataclass(frozen=True)
+class HowRead:
+    """What is asked of the reading of files."""
+
+    wanted: Wanted = field(default_factory=Wanted)
+    encoding: str | None = None
+    skip: bool = False  # what is no record is left out and told
 
 
 class Lost(NamedTuple):
@@ -42,15 +54,27 @@ class OwnRecords:
     ids: list[str] = field(default_factory=list)
     lines: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     lost: list[Lost] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    guesses: list[Guess] = field(default_factory=list)  # of tables, what their columns are
+    formats: dict[Path, str] = field(default_factory=dict)  # of what is no table
 
     @property
     def kind(self) -> Kind:
-        """Raises InputError where files of several kinds were named."""
-        kinds = {kind_of(one) for one in self.made}
-        if len(kinds) > 1:
-            names = " and ".join(sorted(kinds))
-            raise InputError(f"the files hold {names}: check them one by one")
-        return next(iter(kinds))
+        """Of its first record."""
+        return kind_of(self.made[0])
+
+    def by_kind(self) -> "list[OwnRecords]":
+        """The records of each kind for themselves: an export may hold rows and preferences. What
+        was lost is told with the first ones.
+        """
+        parts: dict[Kind, OwnRecords] = {}
+        for made, name in zip(self.made, self.ids, strict=True):
+            part = parts.setdefault(kind_of(made), OwnRecords(lines=self.lines))
+            part.made.append(made)
+            part.ids.append(name)
+        first, *_ = parts.values()
+        first.lost = self.lost
+        return list(parts.values())
 
 
 def kind_of(made: Made) -> Kind:
@@ -59,11 +83,11 @@ def kind_of(made: Made) -> Kind:
     return "texts" if isinstance(made, Document) else "preference"
 
 
-def read_own(paths: Sequence[Path], wanted: Wanted, encoding: str | None) -> OwnRecords:
-    """All files as one dataset. Raises InputError for what cannot be read at all."""
+def read_own(paths: Sequence[Path], how: HowRead) -> OwnRecords:
+    """All files as one dataset. Raises InputError for what cannot be read, with its line."""
     found = OwnRecords()
     for path in paths:
-        for read, own_id in records_of(path, wanted, encoding):
+        for read, own_id in records_of(path, how, found):
             add(found, read, own_id, path)
     if not found.made:
         why = f", such as {found.lost[0].line}: {found.lost[0].why}" if found.lost else ""
@@ -85,20 +109,42 @@ def add(found: OwnRecords, read: Read, own_id: bool, path: Path) -> None:
     found.lines[name].append(line)
 
 
-def records_of(path: Path, wanted: Wanted, encoding: str | None) -> Iterator[tuple[Read, bool]]:
-    """What became of each record, and whether its id is its own."""
-    form = guess_format(path, encoding)
-    if form not in TABLES:
-        source = SourceFile(path=path, format=form, skip=True, encoding=encoding)
-        yield from ((read, False) for read in read_source_file(source))
+def records_of(path: Path, how: HowRead, found: OwnRecords) -> Iterator[tuple[Read, bool]]:
+    """What became of each record, and whether its id is its own. How the file was read is added to
+    what was found.
+    """
+    form = guess_format(path, how.encoding)
+    if form == TRAFFIC:
+        problem = "is a traffic log, of which nothing is learnt before a person accepts it"
+        raise InputError(f"{problem}: `incumbent data import` makes queues of it", file=path)
+    if form not in TABLES and not (form in PLAIN and how.wanted.columns):
+        found.formats[path] = form
+        yield from ((read, False) for read in read_other(path, form, how))
         return
-    tables = read_tables(path, skip=True, encoding=encoding)
-    if not wanted.columns and all(map(is_shaped, tables)):
+    tables = read_tables(path, skip=how.skip, encoding=how.encoding)
+    found.tables += tables
+    if not how.wanted.columns and all(map(is_shaped, tables)):
         yield from (shaped(row, table) for table in tables for row in table.rows)
         yield from ((lost, False) for table in tables for lost in unreadable(table))
         return
-    columns = guess(tables, wanted).columns
-    yield from ((read, False) for table in tables for read in rows_of_table(table, columns))
+    guessed = guess(tables, how.wanted)
+    found.guesses.append(guessed)
+    yield from ((read, False) for table in tables for read in rows_of_table(table, guessed.columns))
+
+
+def read_other(path: Path, form: str, how: HowRead) -> Iterator[Read]:
+    """Records of what is no table. Raises InputError, also where a check lacks the options that
+    the file asks for.
+    """
+    fields = ExportFields(prompt=how.wanted.prompt, completion=how.wanted.completion)
+    source = SourceFile(path, form, export=fields, skip=how.skip, encoding=how.encoding)
+    try:
+        yield from read_source_file(source)
+    except InputError as error:
+        if not any(option in str(error) for option in OF_IMPORTS):
+            raise
+        hint = "`incumbent data import` has that option: check the file that it writes"
+        raise InputError(f"{error}; {hint}") from None
 
 
 def is_shaped(table: Table) -> bool:

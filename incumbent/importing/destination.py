@@ -1,6 +1,7 @@
 """Where an import goes: canonical files of its name, and what params.yaml lacks to read them."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ class Destination:
 
 def destination(name: str | None, files: Sequence[Path]) -> Destination:
     """By its name, or by that of the first file. Raises InputError for a name that cannot be."""
-    wanted = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", bare_name(files[0])).strip("-._")[:80]
+    wanted = name or plain_name(bare_name(files[0]))
     if not NAME.fullmatch(wanted) or wanted.endswith(".documents"):
         problem = f"{wanted!r} is no name of a file: letters, digits, - _ and . are"
         raise InputError(problem, field="--as")
@@ -60,7 +61,13 @@ def destination(name: str | None, files: Sequence[Path]) -> Destination:
 
 def bare_name(file: Path) -> str:
     """Without the endings of packed files: faq.csv.gz is faq."""
-    return file.resolve().name.partition(".")[0] or "import"
+    return file.resolve().name.partition(".")[0]
+
+
+def plain_name(name: str) -> str:
+    """In letters and digits that are ASCII: Übersicht is Ubersicht; what has none is `import`."""
+    bare = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", bare).strip("-_")[:80] or "import"
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ def change(found: Collected, to: Destination, *, train_only: bool = False) -> Ch
     """
     own = {"source": to.rows.name} if train_only else {}
     records: dict[Path, list[Any]] = {
-        to.rows: [row.model_copy(update=own) for row in found.rows.values()],
+        to.rows: [row.model_copy(update=own) if own else row for row in found.rows.values()],
         to.preferences: [*found.preferences.values()],
         to.documents: [*found.documents.values()],
     }

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from curation.faults.every_fault import FAULTS
 from curation.sources.exports.agreement import Conflict, agreement
 from curation.sources.exports.export_formats import EXPORTS
-from incumbent.importing.destination import Change
+from incumbent.importing.destination import PREFERENCES, Change
 from incumbent.importing.foreign_files import FileRead
 from incumbent.importing.incoming import Incoming
 from incumbent.importing.traffic_feedback import Feedback, Queues
-from incumbent.init.findings_text import columns_said, file_lines, some
+from incumbent.init.columns_text import columns_said, file_lines, some
 from incumbent.init.screen import Said
 from project.contacts import Contacts
 from project.erasures import texts_of
@@ -30,10 +30,17 @@ def import_said(incoming: Incoming, notes: Sequence[str]) -> Iterator[Said]:
     if incoming.columns:
         yield from columns_said(incoming.columns)
     yield Said("came in", [counted(count, noun) for noun, count in numbers(incoming).items()])
-    yield Said("left out", [f"{n:,} {why}" for why, n in incoming.left_out.most_common()])
+    yield Said("left out", list(lost_lines(incoming)))
     yield Said("people", list(agreement_lines(incoming)))
     yield Said("redacted", [f"{n:,} × {kind}" for kind, n in incoming.redacted.items()])
     yield Said("note", notes)
+
+
+def lost_lines(incoming: Incoming) -> Iterator[str]:
+    """How many records gave nothing, and where the first of them stand."""
+    for why, places in sorted(incoming.lost_at.items(), key=lambda lost: -len(lost[1])):
+        yield f"{len(places):,} {why}"
+        yield f"  {some(places)}"
 
 
 def lines_of(file: FileRead) -> Iterator[str]:
@@ -78,6 +85,7 @@ def notes_of(incoming: Incoming, ours: Contacts) -> list[str]:
     """What its owner should know. Looks at texts alone: nothing heavy is loaded."""
     return [
         *export_notes(incoming.files),
+        *transcript_notes(incoming.files),
         *personal_notes(incoming, ours),
         *row_notes(list(incoming.found.rows.values())),
     ]
@@ -86,6 +94,15 @@ def notes_of(incoming: Incoming, ours: Contacts) -> list[str]:
 def export_notes(files: Iterable[FileRead]) -> Iterator[str]:
     for file in files:
         yield from file.notes
+
+
+def transcript_notes(files: Iterable[FileRead]) -> Iterator[str]:
+    """That of some conversations earlier answers are not learnt."""
+    said = [file for file in files if file.format == "transcripts"]
+    rows = [one.made for file in said for one in file.reads if isinstance(one.made, Row)]
+    longer = sum(any(turn.role == "assistant" for turn in row.prompt) for row in rows)
+    if longer and len(rows) <= sum(file.records for file in said):
+        yield "only the last answer of each is learnt: --turns every takes every answer"
 
 
 def personal_notes(incoming: Incoming, ours: Contacts) -> Iterator[str]:
@@ -109,9 +126,10 @@ def row_notes(rows: Sequence[Row]) -> Iterator[str]:
         yield f"{counted(len(rows), 'row')}: alone too few, for the gate wants {FEW}"
     looked_at = rows[:LOOKED_AT]
     counts = Counter(name for row in looked_at for name, find in FAULTS.items() if find(row))
-    among = f" of the first {LOOKED_AT:,}" if len(rows) > LOOKED_AT else ""
-    for name, count in counts.most_common():
-        yield f"{counted(count, 'row')}{among} with {name.replace('_', ' ')}; the gate decides"
+    among = f" in the first {LOOKED_AT:,} rows" if len(rows) > LOOKED_AT else ""
+    if counts:
+        told = ", ".join(f"{n.replace('_', ' ')} in {c:,}" for n, c in counts.most_common())
+        yield f"faults{among}: {told}. A run mends them, leaves the row out, or warns"
 
 
 # --- traffic --------------------------------------------------------------------------------------
@@ -161,5 +179,8 @@ def change_said(new: Change, *, dry: bool) -> Iterator[Said]:
 
 
 def next_lines(new: Change) -> Iterator[str]:
+    for path in new.new_files:
+        if path.parent == PREFERENCES:  # which no stage holds against a contract
+            yield f"incumbent data check {path} --kind preference"
     yield f"dvc add {' '.join(str(path) for path in new.new_files)}"
     yield "incumbent run   # or dvc repro; what became of each record is in outputs/rows.csv"

@@ -17,6 +17,7 @@ from project.erasures import WHY, Erased, texts_of
 from project.errors import InputError
 from project.progress import progress
 
+REPEATS = "repeats"
 LONGEST = 1_000_000  # characters of a text: no base reads as many
 
 
@@ -44,10 +45,19 @@ class Incoming:
     @property
     def left_out(self) -> Counter[str]:
         """Why records gave nothing, or nothing new."""
-        lost = Counter(origin.why for origin in self.found.origins if origin.why)
-        made = [origin.row for origin in self.found.origins if origin.row]
-        if repeats := len(made) - len(set(made)):
-            lost["repeats"] = repeats
+        return Counter({why: len(places) for why, places in self.lost_at.items()})
+
+    @property
+    def lost_at(self) -> dict[str, list[str]]:
+        """Where they stand, by the reason: what an import writes does not hold them any more."""
+        lost: dict[str, list[str]] = {}
+        made = set[str]()
+        for origin in self.found.origins:
+            why = origin.why or (REPEATS if origin.row in made else None)
+            if why:
+                lost.setdefault(why, []).append(f"{origin.file}:{origin.line}")
+            elif origin.row:
+                made.add(origin.row)
         return lost
 
 

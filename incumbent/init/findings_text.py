@@ -1,23 +1,19 @@
 """What was found in somebody's files, in words: the paragraphs that `init` shows."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-
-from rich.cells import cell_len
+from collections.abc import Iterator, Sequence
 
 from curation.account import total
 from curation.checks.waivers_file import WAIVERS
-from curation.sources.columns.wanted import Guess, Taken
 from curation.sources.tables.table import Table
+from incumbent.init.columns_text import file_lines, some
 from incumbent.init.findings import Findings
 from incumbent.init.limits import Limits
 from incumbent.init.outlook import run_lines, sealed_lines
-from incumbent.init.screen import Said, padded
+from incumbent.init.screen import Said
 from project.records.data import Split, counted
 
-SHOWN = 5  # values of a slice, names of columns, contacts
 MOST_FILES = 10  # named one by one
-WIDEST = 30  # columns of a terminal, for a name
 PARTS = {
     Split.TRAIN: "train",
     Split.DEV: "dev, to look at and tune on",
@@ -32,32 +28,6 @@ def files_said(tables: Sequence[Table], aside: Sequence[str]) -> Said:
     if aside:
         lines.append(f"left aside, by their names: {some(aside)}")
     return Said("files" if len(tables) > 1 else "file", lines)
-
-
-def file_lines(table: Table) -> Iterator[str]:
-    lost = f", {len(table.unreadable):,} unreadable" if table.unreadable else ""
-    records = counted(len(table.rows) + len(table.unreadable), "record")
-    yield f"{table.path}: {table.format}, {records}{lost}"
-    yield from (f"  {note}" for note in table.notes)
-
-
-def columns_said(found: Guess) -> Iterator[Said]:
-    """The columns that are read, and the others by the reason why they are not."""
-    read = {name: taken for name, taken in by_use(found) if taken.use}
-    width = min(max(map(cell_len, read)), WIDEST)
-    yield Said("columns", [f"{padded(name, width)}  {taken}" for name, taken in read.items()])
-    unread: dict[str, list[str]] = {}
-    for name, taken in found.taken.items():
-        if not taken.use:
-            unread.setdefault(taken.why, []).append(name)
-    yield Said("not read", [f"{why}: {some(names)}" for why, names in unread.items()])
-    yield Said("note", found.notes)
-
-
-def by_use(found: Guess) -> list[tuple[str, Taken]]:
-    """Prompt and answer first."""
-    order = ("prompt", "completion", "messages")
-    return sorted(found.taken.items(), key=lambda item: item[1].use not in order)
 
 
 def findings_said(findings: Findings) -> Iterator[Said]:
@@ -123,10 +93,3 @@ def contact_lines(findings: Findings) -> Iterator[str]:
         yield f"  what is not: take it out of {WAIVERS}"
     if findings.personal:
         yield "rows with other personal data are left out (curation.curate.personal_data)"
-
-
-def some(names: Iterable[str]) -> str:
-    """The first of some names, and how many there are beside them."""
-    every = list(names)
-    more = f" and {len(every) - SHOWN:,} more" if len(every) > SHOWN else ""
-    return ", ".join(every[:SHOWN]) + more

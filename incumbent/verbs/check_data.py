@@ -1,22 +1,23 @@
 """`incumbent data check`: anybody's file held against a contract, without a project."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.text import Text
 
+from curation.sources.columns.wanted import Wanted
+from incumbent.checking.own_records import HowRead, Kind, OwnRecords, read_own
+from incumbent.init.columns_text import columns_said, file_lines
+from incumbent.init.screen import Said, show, wrapped
 from incumbent.output import console, print_json, print_table
 from project.errors import InputError
 from project.records.data import Check, Severity, counted
 from project.untrusted_input import one_line
 
-if TYPE_CHECKING:
-    from curation.sources.columns.wanted import Wanted
-    from incumbent.checking.own_records import Kind, OwnRecords
-
 SHOWN = 5  # failing rows of a check
+NOUNS = {"sft": "row", "preference": "preference", "texts": "text"}
 
 
 @dataclass(frozen=True)
@@ -24,41 +25,58 @@ class CheckOptions:
     contract: Path | None = None
     evals: tuple[Path, ...] = ()
     against: tuple[Path, ...] = ()
-    kind: "Kind | None" = None
+    kind: Kind | None = None
     encoding: str | None = None
+    skip: bool = False  # what is no record is left out and told
     embeddings: bool = True
 
 
 def check_data(
-    files: Sequence[Path], wanted: "Wanted", options: CheckOptions, *, as_json: bool
+    files: Sequence[Path], wanted: Wanted, options: CheckOptions, *, as_json: bool
 ) -> int:
     """Check and print; returns 1 where a critical check fails, else 0. Raises InputError."""
+    own = read_own(files, HowRead(wanted, options.encoding, options.skip))
+    found = [(part, checks_of(part, options)) for part in chosen_kinds(own, files, options)]
+    if as_json:
+        told = {part.kind: as_fields(part, checks) for part, checks in found}
+        print_json(told if len(told) > 1 else next(iter(told.values())))
+    else:
+        show(read_said(own))
+        for part, checks in found:
+            print_checks(part, checks)
+    return int(any(failed(checks, Severity.CRITICAL) for _, checks in found))
+
+
+def chosen_kinds(own: OwnRecords, files: Sequence[Path], options: CheckOptions) -> list[OwnRecords]:
+    """What is to be checked, each kind by itself. Raises InputError."""
+    every = own.by_kind()
+    held = " and ".join(part.kind for part in every)
+    chosen = [part for part in every if options.kind in (None, part.kind)]
+    if not chosen:
+        raise InputError(f"holds {held}, and not {options.kind}", file=files[0], field="--kind")
+    if options.contract and len(chosen) > 1:
+        problem = f"is for one kind of data, and the files hold {held}: say which by --kind"
+        raise InputError(problem, file=options.contract, field="--contract")
+    return chosen
+
+
+def checks_of(own: OwnRecords, options: CheckOptions) -> list[Check]:
     # Imported here because Great Expectations takes seconds, and is in an extra.
     from incumbent.checking.checking import checked, held_against
     from incumbent.checking.contract_choice import chosen_contract
-    from incumbent.checking.own_records import read_own
 
-    own = read_own(files, wanted, options.encoding)
-    if options.kind and options.kind != own.kind:
-        problem = f"holds {own.kind}, and not {options.kind}"
-        raise InputError(problem, file=files[0], field="--kind")
     contract = chosen_contract(options.contract, own.kind)
-    compared = held_against(
+    against = held_against(
         contract, options.evals, options.against, options.encoding, embeddings=options.embeddings
     )
-    checks = checked(own, contract, compared)
-    if as_json:
-        print_json(as_fields(own, checks))
-    else:
-        print_checks(own, checks)
-    return int(any(failed(checks, Severity.CRITICAL)))
+    return checked(own, contract, against)
 
 
 def failed(checks: Iterable[Check], severity: Severity) -> list[Check]:
     return [one for one in checks if not one.passed and one.severity == severity]
 
 
-def as_fields(own: "OwnRecords", checks: Sequence[Check]) -> dict[str, Any]:
+def as_fields(own: OwnRecords, checks: Sequence[Check]) -> dict[str, Any]:
     named = {row for one in checks for row in one.failing_rows}
     return {
         "rows": len(own.made),
@@ -78,19 +96,29 @@ def as_fields(own: "OwnRecords", checks: Sequence[Check]) -> dict[str, Any]:
     }
 
 
-def print_checks(own: "OwnRecords", checks: Sequence[Check]) -> None:
+def print_checks(own: OwnRecords, checks: Sequence[Check]) -> None:
+    console.print()
     print_table(("", "check", "observed"), [line_of(one) for one in checks])
-    for one in checks:
-        if not one.passed:
+    for severity in Severity:  # critical ones first
+        for one in failed(checks, severity):
             console.print()
             print_failing(own, one)
     console.print()
     critical, warnings = (len(failed(checks, severity)) for severity in Severity)
     passed = sum(one.passed for one in checks)
     console.print(
-        f"{counted(len(own.made), 'row')}: {passed} of {counted(len(checks), 'check')} passed, "
-        f"{critical} critical failed, {counted(warnings, 'warning')}"
+        f"{counted(len(own.made), NOUNS[own.kind])}: {passed} of {counted(len(checks), 'check')} "
+        f"passed, {critical} critical failed, {counted(warnings, 'warning')}"
     )
+
+
+def read_said(own: OwnRecords) -> Iterator[Said]:
+    """How the files were read: whoever sees that it is wrong says it by options."""
+    files = [line for table in own.tables for line in file_lines(table)]
+    files += [f"{path}: {form}" for path, form in own.formats.items()]
+    yield Said("read", files)
+    for guessed in own.guesses:
+        yield from columns_said(guessed)
 
 
 def line_of(check: Check) -> tuple[Text, str, str]:
@@ -104,12 +132,21 @@ def mark(check: Check) -> Text:
     return Text("FAILED", "bold red") if critical else Text("warning", "bold yellow")
 
 
-def print_failing(own: "OwnRecords", check: Check) -> None:
-    """A check that fails, its limit, and where its first rows stand."""
+def print_failing(own: OwnRecords, check: Check) -> None:
+    """A check that fails, its limit, what to do, and where its first rows stand."""
     console.print(Text.assemble(mark(check), f" {check.name} ({check.severity})"))
-    console.print(f"  limit: {check.limit}", soft_wrap=True)
+    for told in (check.crashed or check.observed, f"limit: {check.limit}", todo(check)):
+        for line in wrapped(told):
+            console.print(f"  {line.rstrip()}", soft_wrap=True)
     for row in dict.fromkeys(check.failing_rows[:SHOWN]):
         places = ", ".join(own.lines.get(row, ()))
-        console.print(f"  {one_line(f'{places} {row}')}", soft_wrap=True)
+        console.print(f"  {one_line(f'{places} {row}').strip()}", soft_wrap=True)
     if (more := len(check.failing_rows) - SHOWN) > 0:
-        console.print(f"  and {more} more: --json lists all")
+        console.print(f"  and {more:,} more: --json lists all")
+
+
+def todo(check: Check) -> str:
+    # Imported here, for its package loads Great Expectations.
+    from curation.checks.advice import advice_on
+
+    return advice_on(check.column).todo

@@ -45,10 +45,14 @@ def accept_labels(export: Path, reason: str) -> None:
     if not reason.strip():
         raise InputError("say why these labels are accepted: --reason")
     labels = read_labels(export)
+    if not labels:
+        problem = "holds no answer that somebody submitted: let people annotate, then export again"
+        raise InputError(problem, file=export)
     with RegistryReader.here() as registry:
         registry.roles.require("submit", registry.actor)
         accepted = accept(labels, registry, reason, load(TriggerParams))
     for line in (str(accepted), *accepted.left_out):
         console.print(line, soft_wrap=True)
     if accepted.new:
-        console.print("the next `dvc repro` shares them out to training, dev and sealed")
+        taken = "the next `dvc repro` shares them out to training, dev and sealed"
+        console.print(f"{taken}; what a model wrote goes to training alone", soft_wrap=True)

@@ -99,6 +99,7 @@ def summary(
         "files": {str(file.path): file.format for file in incoming.files},
         **{f"{noun}s".replace(" ", "_"): count for noun, count in numbers(incoming).items()},
         "left_out": dict(incoming.left_out),
+        "left_out_at": incoming.lost_at,
         "conflicts": len(conflicts(incoming)),
         "redacted": dict(incoming.redacted),
         "notes": list(notes),

@@ -12,12 +12,14 @@ import typer
 from curation.curation_settings import Columns, FileSource
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.wanted import Guess, Wanted
+from curation.sources.format_guess import TRAFFIC, guess_format
 from curation.sources.tables.folder_files import left_aside
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table
 from incumbent.init.base_choice import chosen_base
+from incumbent.init.columns_text import columns_said
 from incumbent.init.findings import find
-from incumbent.init.findings_text import columns_said, files_said, findings_said, outlook_said
+from incumbent.init.findings_text import files_said, findings_said, outlook_said
 from incumbent.init.new_folder import new_folder, refuse_taken
 from incumbent.init.own_files import take_in
 from incumbent.init.repository import inside_repository, refuse_without_git, start
@@ -31,6 +33,9 @@ from project.libraries import allow_downloads
 from project.model_pins import BaseChoice
 from project.progress import watched
 from training.base import prepare
+
+
+NO_TABLES = ("transcripts", "documents", "label-studio", "prodigy", "argilla", TRAFFIC)
 
 
 @dataclass(frozen=True)
@@ -84,11 +89,28 @@ def init_project(
 
 def looked_at(files: Sequence[Path], wanted: Wanted, options: FileOptions) -> Guess:
     """What the files' columns are, shown."""
-    tables = [table for file in files for table in options.read(file)]
-    found = guess(tables, wanted)
+    try:
+        tables = [table for file in files for table in options.read(file)]
+        found = guess(tables, wanted)
+    except InputError as error:
+        raise other_format(files, options) or error from None
     aside = [str(path) for file in files for path in left_aside(file)]
     show([files_said(tables, aside), *columns_said(found)])
     return found
+
+
+def other_format(files: Sequence[Path], options: FileOptions) -> InputError | None:
+    """What to do with a file that is no table, if that is why it cannot be read."""
+    for file in files:
+        try:
+            form = guess_format(file, options.encoding)
+        except InputError:
+            continue
+        if form in NO_TABLES:
+            problem = f"is no table (it looks like {form}), and a project begins with one: make it"
+            problem += f" of a table or by --sample, then `incumbent data import {file}` in it"
+            return InputError(problem, file=file)
+    return None
 
 
 def make(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from difflib import get_close_matches
 
 from pydantic import ValidationError
 
@@ -79,8 +80,10 @@ def read_report() -> GateReport:
 def failing_check(report: GateReport, name: str) -> Check:
     check = next((check for check in report.checks if check.name == name), None)
     if check is None:
-        names = "\n".join(f"  {check.name}" for check in report.checks)
-        raise InputError(f"the contract has no check {name!r}; it has\n{names}")
+        names = [check.name for check in report.checks]
+        near = get_close_matches(name, names) or [one.name for one in report.checks if not one.met]
+        like = "".join(f"\n  {one}" for one in near or names)
+        raise InputError(f"the contract has no check {name!r}; perhaps you mean{like}")
     if check.crashed:
         raise InputError(f"{name!r} broke, so nothing was checked: mend the contract")
     if check.met:

@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from curation.sources.exports.label_studio_task import AnnotatedTask, Exported
 from curation.sources.row_formats import read_rows
 from project.canonical import canonical_json, digest_json
+from project.errors import InputError
 from project.files import write_bytes
 from project.records.data import Message, Row
 from project.records.record import Record, invalid, read_input
@@ -96,7 +97,9 @@ def read_labels(path: Path) -> list[Label]:
     try:
         tasks = TASKS.validate_json(read_input(path))
     except ValidationError as error:
-        raise invalid(error, path) from None
+        hint = "labels are a JSON export of the labelling queue, or rows in a .jsonl file; all"
+        hint += " else comes in by `incumbent data import`"
+        raise InputError(f"{invalid(error, path)}; {hint}") from None
     return [label_of_task(task.data, answer) for task in tasks if (answer := task.answer)]
 
 

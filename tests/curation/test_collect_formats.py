@@ -21,6 +21,7 @@ from curation.curate_others import (
     with_others,
 )
 from curation.curation_settings import CollectParams, FileSource, Format
+from curation.sources.documents.passages import LONGEST
 from curation.sources.format_guess import guess_format
 from curation.sources.source_file import READERS
 from project.contacts import NO_CONTACTS, Contacts
@@ -101,6 +102,12 @@ def test_pairs_and_rated_answers_are_kept_apart_from_rows() -> None:
     assert "1 rows, 1 preference pair, 2 rated answers of 4 records" in collect.said_of(found)
 
 
+def test_what_the_stage_says_adds_up_to_the_records() -> None:
+    lines = ({"prompt": "one?", "completion": "1"},) * 3
+    found = collected(source(write("more.jsonl", *lines)))
+    assert "1 rows of 4 records, 3 repeats" in collect.said_of(found)
+
+
 def test_exports_of_annotation_tools_are_sources() -> None:
     found = collected(
         source(write("studio.json", json.dumps(STUDIO)), "label-studio"),
@@ -125,6 +132,22 @@ def test_a_documents_own_id_and_source_are_kept() -> None:
     line = {"id": "d1", "text": "A rate is a price.", "source": "manual.pdf"}
     found = collected(source(write("texts.jsonl", line), "texts"))
     assert list(found.documents.values()) == [Document.model_validate(line)]
+
+
+def test_a_long_text_is_cut_into_passages_as_documents_are() -> None:
+    long = "\n\n".join(f"Fee {number} is a price. {'So it is. ' * 50}" for number in range(30))
+    found = collected(source(write("texts.jsonl", {"text": long, "id": "d", "url": "u"}), "texts"))
+    texts = [one.text for one in found.documents.values()]
+    assert all(1000 < len(text) <= LONGEST for text in texts)
+    assert "\n\n".join(texts).split() == long.split()
+    assert [*found.documents][:2] == ["d-1", "d-2"]
+    assert {origin.line for origin in found.origins if origin.file == "texts.jsonl"} == {1}
+
+
+def test_a_passage_that_an_import_wrote_is_not_cut_again() -> None:
+    made = Document.of("A heading > another " * 300, source="manual.md")
+    found = collected(source(write("texts.jsonl", made.model_dump()), "texts"))
+    assert list(found.documents.values()) == [made]
 
 
 def test_transcripts_are_rows() -> None:
@@ -191,9 +214,16 @@ def test_one_id_for_a_row_and_for_a_document_is_refused() -> None:
         ("a.md", ("# A",), "documents"),
         ("a.txt", ("A fee is a price.", "", "So it is, they say."), "documents"),
         ("a.txt", ("q\ta", "one?\t1"), "table"),
+        ("a.txt", ("[00:01] Agent: Hello.", "[00:05] Customer: My card?", "[00:09] Agent: New."),
+         "transcripts"),
+        ("a.txt", ("Call 1", "Ann (Agent): Hi.", "Bo (Customer): Why?", "Ann (Agent): So."),
+         "transcripts"),
+        ("a.txt", ("Agent: a person who acts for another.", "", "Fee: a price."), "documents"),
+        ("a.jsonl", ({"text": "Which?", "options": [{"id": 1, "text": "A"}, {"id": 2, "text": "B"}],
+                      "accept": [1], "answer": "accept", "_task_hash": -3},), "prodigy"),
         ("a.srt", ("1", "00:00:01,000 --> 00:00:02,000", "Hello."), "transcripts"),
     ],
-)
+)  # fmt: skip
 def test_a_format_is_told_by_what_a_file_holds(
     name: str, records: tuple[object, ...], form: str
 ) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curation.checks.compared import ALONE, Compared
-from curation.checks.contract import Contract, check
+from curation.checks.contract import Arguments, Contract, Expectation, check, limit
 from curation.checks.dataset_measures import effective, vendi
 from curation.checks.embeddings import sample
 from curation.checks.explained import explained
@@ -162,3 +162,27 @@ def test_a_reference_must_lie_where_dvc_watches() -> None:
     ):
         reference_texts(elsewhere, Path("c.yaml"))
     assert reference_texts(contract, Path("c.yaml")) == []
+
+
+@pytest.mark.parametrize(
+    ("expectation", "arguments", "words"),
+    [
+        ("values_to_be_in_set", {"column": "echo", "value_set": ["none"]}, "echo: none"),
+        ("values_to_be_between", {"column": "rows", "min_value": 100}, "rows: at least 100"),
+        (
+            "values_to_be_between",
+            {"column": "completion_words", "min_value": 3, "max_value": 200, "mostly": 0.95},
+            "completion_words: from 3 to 200, in at least 0.95 of them",
+        ),
+        ("values_to_not_match_regex", {"column": "leak", "regex": "a|b"}, "leak: not regex a|b"),
+        ("values_to_not_be_null", {"column": "id"}, "id: there"),
+    ],
+)
+def test_a_limit_is_said_in_words(expectation: str, arguments: Arguments, words: str) -> None:
+    asked = Expectation(
+        name="n",
+        severity=Severity.WARNING,
+        expectation=f"expect_column_{expectation}",
+        arguments=arguments,
+    )
+    assert limit(asked) == words

@@ -3,7 +3,12 @@
 import pytest
 
 from curation.faults.broken_json import broken_json
-from curation.faults.language import language_of, other_language
+from curation.faults.language import (
+    answer_language,
+    language_of,
+    other_language,
+    prompt_language,
+)
 from curation.faults.not_in_source import not_in_source
 from curation.faults.open_fence import open_fence
 from curation.faults.toxicity import is_toxic, toxicity
@@ -169,19 +174,25 @@ PROMPT = "the prompt is in another language than the others"
 ANSWER = "the answer is in another language than the others"
 
 
+def odd_ones(rows: list[Row]) -> list[str | None]:
+    return other_language(
+        rows, [prompt_language(one) for one in rows], [answer_language(one) for one in rows]
+    )
+
+
 def test_a_row_in_another_language_is_found_by_its_side() -> None:
     asked = row("Was macht die Funktion sorted mit einer Liste von Wörtern?", "It sorts the words.")
     answered = row("What does sorted do with a list of many words?", GERMAN)
-    assert other_language([*ENGLISH, asked, answered]) == [None] * 30 + [PROMPT, ANSWER]
+    assert odd_ones([*ENGLISH, asked, answered]) == [None] * 30 + [PROMPT, ANSWER]
 
 
 def test_what_is_asked_for_is_not_odd_and_nor_are_translations_of_all() -> None:
     wanted = row("Translate into German: it gives back a new list of words.", GERMAN)
-    assert other_language([*ENGLISH, wanted]) == [None] * 31
-    assert other_language([row(one.prompt_text, GERMAN) for one in ENGLISH]) == [None] * 30
+    assert odd_ones([*ENGLISH, wanted]) == [None] * 31
+    assert odd_ones([row(one.prompt_text, GERMAN) for one in ENGLISH]) == [None] * 30
     mixed = [row(o.prompt_text, GERMAN if i % 3 else "A word") for i, o in enumerate(ENGLISH)]
-    assert other_language([*ENGLISH, *mixed]) == [None] * 60
+    assert odd_ones([*ENGLISH, *mixed]) == [None] * 60
 
 
 def test_of_a_few_rows_none_is_odd() -> None:
-    assert other_language([*ENGLISH[:5], row("What is it all about?", GERMAN)]) == [None] * 6
+    assert odd_ones([*ENGLISH[:5], row("What is it all about?", GERMAN)]) == [None] * 6

@@ -318,3 +318,55 @@ def test_a_zip_file_of_something_else_is_no_word_document() -> None:
         parts.writestr("a.txt", "x")
     with pytest.raises(InputError, match="is a broken Word document"):
         read(write("a.docx", data.getvalue()))
+
+
+# --- One list that holds all records -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start", "complaint"),
+    [
+        (b'[\n{"prompt": "a"},\n{"prompt": "', r":3: holds a text that is longer than 16 MiB"),
+        (b'{"rows": [\n{"prompt": "a"},{"prompt": "', r":2: holds a text that is longer"),
+        (b'{"messages": [{"role": "user", "content": "', r":1: is longer than 16 MiB"),
+    ],
+)
+def test_a_list_with_an_endless_text_is_refused_before_it_is_in_memory(
+    start: bytes, complaint: str
+) -> None:
+    with Path("a.json").open("wb") as file:
+        file.write(start)
+        file.truncate(200 * MIB)
+    with pytest.raises(InputError, match=r"a\.json" + complaint):
+        read_table(Path("a.json"))
+
+
+def test_a_record_of_a_list_that_is_long_in_small_parts_is_named_by_its_line() -> None:
+    turn = {"role": "user", "content": "[{" + "a" * 1000}
+    long = {"messages": [turn] * 18_000}
+    path = write("a.json", json.dumps([{"messages": [turn]}, long], indent=1))
+    with pytest.raises(InputError, match=r"a\.json:10: holds a record that is longer than 16 MiB"):
+        read_table(path)
+
+
+def test_a_list_on_one_long_line_is_read_whatever_brackets_its_texts_hold() -> None:
+    record = {"prompt": 'a "[" or {', "completion": "]" * 1000}
+    path = write("a.json", json.dumps([record] * 18_000))
+    assert len(read_table(path).rows) == 18_000
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("nlu.yml", "version: 3\nnlu:\n- intent: greet\n  examples: hey, you\n", "YAML"),
+        ("data.csv", '<faq lang="en"><q>What, now?</q></faq>\n<faq/>\n', "XML or HTML"),
+    ],
+)
+def test_what_is_no_table_is_told_by_its_kind(name: str, text: str, kind: str) -> None:
+    with pytest.raises(InputError, match=f"{name}: is {kind}: a table is CSV"):
+        read_table(write(name, text))
+
+
+def test_a_tag_in_a_header_or_a_cell_is_no_page() -> None:
+    text = "<id>,prompt,completion\n1,<b>What</b>?,<i>That</i>\n"
+    assert read_table(write("a.csv", text)).columns == ("<id>", "prompt", "completion")

@@ -184,7 +184,8 @@ def test_people_read_a_table_and_where_the_rows_stand() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "complaint"),
     [
-        ("torn.jsonl", '{"prompt": "a", "completion": "b"}\n{"prompt": "a", "com', ""),
+        ("torn.jsonl", '{"prompt": "a", "completion": "b"}\n{"prompt": "a", "com', "torn.jsonl:2"),
+        ("cells.csv", 'question,answer\nWhat?,"=HYPERLINK(""http://x"",""y"")"\n', "cells.csv:2"),
         ("none.jsonl", "", "is empty"),
         ("odd.jsonl", '{"prompt": 5, "completion": "b"}\n', "odd.jsonl:1"),
     ],
@@ -197,12 +198,62 @@ def test_what_cannot_be_read_ends_with_two_and_says_where(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Path(name).write_text(text)
-    if complaint:
-        assert refused(monkeypatch, name) == 2
-        assert complaint in capsys.readouterr().err
-    else:  # what is torn is told beside what could be read
-        found = told(name, code=1)
-        assert found["checks"]["every record gives a row"]["failing_rows"] == [f"{name}:2"]
+    assert refused(monkeypatch, name) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_what_is_unreadable_is_told_beside_what_could_be_read_where_that_is_asked_for() -> None:
+    Path("torn.jsonl").write_text('{"prompt": "a", "completion": "b"}\n{"prompt": "a", "com')
+    found = told("torn.jsonl", "--skip-unreadable", code=1)
+    assert found["checks"]["every record gives a row"]["failing_rows"] == ["torn.jsonl:2"]
+
+
+def test_people_read_how_the_file_was_read_and_what_to_do() -> None:
+    lines = [f'"{asked}","{answer}",x' for asked, answer in Bank().pairs(20)]
+    Path("faq.csv").write_text("\n".join(["question,answer,note", *lines]))
+    output = RUNNER.invoke(app, ["data", "check", "faq.csv", "--no-embeddings"]).output
+    assert "faq.csv: csv, 20 records" in output
+    assert "question  prompt" in output
+    assert "rows is 20" in output
+    assert "limit: rows: at least 100" in output
+    assert "Bring more rows" in output
+
+
+def test_an_export_is_read_by_the_fields_that_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {"type": "textarea", "from_name": "a", "to_name": "t", "value": {"text": ["One."]}}
+    task = {"id": 1, "data": {"q": "What?", "hint": "x"}, "annotations": [{"result": [said]}]}
+    Path("export.json").write_text(json.dumps([task]))
+    assert refused(monkeypatch, "export.json") == 2
+    assert "--prompt" in capsys.readouterr().err
+    assert told("export.json", "--prompt", "q", code=1)["rows"] == 1
+
+
+def test_files_of_several_kinds_are_checked_each_by_its_contract() -> None:
+    rows, pairs = write("rows.jsonl", good()), write("pairs.jsonl", PAIRS)
+    found = told(rows, pairs)
+    assert {kind: part["rows"] for kind, part in found.items()} == {"sft": 600, "preference": 150}
+    bad = PAIRS[0] | {"rejected": "Pay 4111 1111 1111 1111."}
+    again = told(rows, write("bad.jsonl", [*PAIRS, bad]), code=1)
+    assert not again["preference"]["checks"]["no account numbers"]["passed"]
+
+
+def test_an_export_that_holds_rows_and_negative_examples_is_checked_as_both() -> None:
+    tasks = [
+        {"text": f"What is {n}?", "label": "A", "answer": answer, "_input_hash": n, "_task_hash": n}
+        for n, answer in enumerate(["accept", "reject"] * 3)
+    ]
+    found = told(write("export.jsonl", tasks), code=1)
+    assert {kind: part["rows"] for kind, part in found.items()} == {"sft": 3, "preference": 3}
+
+
+def test_a_traffic_log_is_refused_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = {"id": "1", "at": "2026-01-01T00:00:00Z", "prompt": "p", "response": "r"}
+    assert refused(monkeypatch, write("log.jsonl", [line])) == 2
+    assert "incumbent data import" in capsys.readouterr().err
 
 
 def test_a_kind_that_the_file_does_not_hold_is_refused(

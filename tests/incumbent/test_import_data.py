@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from curation.collect import collect
 from curation.curation_settings import CollectParams, CurateParams
-from incumbent.cli import app
+from incumbent.cli import app, main
+from incumbent.importing.destination import destination
 from project.erasures import Erasure, append_erasure, text_digest
 from project.records.data import Row
 from project.records.preferences import PreferencePair, RatedAnswer, read_preferences
@@ -395,6 +396,76 @@ def test_an_annotators_address_becomes_a_name_and_an_id_that_tells_nothing_stays
     (found,) = rows("rows.jsonl")
     assert (found.id, found.group, found.slices) == ("row 7", "g", {"topic": "[email]"})
     assert found.annotator and "@" not in found.annotator
+
+
+def test_where_records_stand_that_gave_nothing_is_said_for_no_file_holds_them_any_more() -> None:
+    file = given("faq.csv", FAQ)
+    assert "1 without an answer\n             faq.csv:5\n" in brought(file, "--dry-run")
+    found = json.loads(brought(file, "--json"))
+    assert found["left_out_at"] == {"repeats": ["faq.csv:4"], "without an answer": ["faq.csv:5"]}
+
+
+def test_a_broken_document_of_a_folder_is_left_out_where_that_is_asked_for() -> None:
+    given("manual/cut.pdf", "%PDF-1.4 cut")
+    given("manual/fees.md", "# Fees", "", "A fee is a price.")
+    assert "cut.pdf" in refused("../given/manual")
+    said = brought("../given/manual", "--skip-unreadable")
+    assert "1 document\n" in said
+    assert "1 unreadable\n             cut.pdf:1" in said
+
+
+def test_every_annotator_becomes_a_stable_name_where_texts_are_redacted() -> None:
+    own = [
+        Row.of(f"Who is {n}?", f"Number {n}.", group="g", source="s").model_copy(
+            update={"annotator": "jana"}
+        )
+        for n in range(2)
+    ]
+    lines = [one.model_dump(mode="json") for one in own]
+    assert "2 × name of an annotator" in brought(given("rows.jsonl", *lines), "--redact")
+    one, other = (row.annotator for row in rows("rows.jsonl"))
+    assert one == other != "jana"
+
+
+def test_the_organisations_own_contacts_stay() -> None:
+    contracts = Path("datasets/contracts")
+    contracts.mkdir(parents=True)
+    (contracts / "waivers.yaml").write_text("ours:\n  domains: [bank.io]\n")
+    lines = "Question,Answer\nWhere?,Ask help@bank.io not jo@roe.io.\n"
+    brought(given("faq.csv", lines), "--redact")
+    assert rows("faq.jsonl")[0].completion_text == "Ask help@bank.io not [email]."
+
+
+def test_a_place_that_cannot_be_written_to_is_one_line_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    PREFERENCES.write_text("a file where a folder goes")
+    file = given("pairs.jsonl", {"prompt": "What?", "chosen": "a loan", "rejected": "a cow"})
+    monkeypatch.setattr("sys.argv", ["incumbent", "data", "import", file])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 1
+    assert "error: datasets/preferences" in capsys.readouterr().err
+
+
+def test_how_to_check_preferences_is_said_for_no_stage_does_it() -> None:
+    pair = {"prompt": "What?", "chosen": "a loan", "rejected": "a cow"}
+    said = brought(given("pairs.jsonl", pair))
+    assert "incumbent data check datasets/preferences/pairs.jsonl --kind preference" in said
+
+
+def test_a_transcript_of_several_answers_says_that_one_is_learnt() -> None:
+    lines = ("Customer: Hello?", "Agent: Yes.", "Customer: My card?", "Agent: It is new.")
+    file = given("call.txt", *lines)
+    assert "--turns every takes every answer" in brought(file, "--dry-run")
+    assert "--turns every takes" not in brought(file, "--dry-run", "--turns", "every")
+
+
+@pytest.mark.parametrize(
+    ("name", "becomes"), [("Výběr – 1.csv", "Vyber-1"), ("日本.csv", "import"), ("a.csv.gz", "a")]
+)
+def test_a_name_of_any_script_gives_a_file_of_plain_letters(name: str, becomes: str) -> None:
+    assert destination(None, [Path(name)]).name == becomes
 
 
 # --- traffic --------------------------------------------------------------------------------------

@@ -10,11 +10,14 @@ from curation.sources.columns.column_guess import guess
 from curation.sources.columns.wanted import Wanted
 from curation.sources.tables.read_table import read_table
 from incumbent.init import screen
+from incumbent.init.columns_text import columns_said
 from incumbent.init.english import is_english, language_notes
 from incumbent.init.findings import Findings, find
-from incumbent.init.findings_text import columns_said, files_said, findings_said
+from incumbent.init.findings_text import files_said, findings_said
 from incumbent.init.screen import Said, padded, show
 from incumbent.project_files import copy_project
+from incumbent.verbs.init import FileOptions, looked_at
+from project.errors import InputError
 from project.model_pins import BaseChoice
 from project.records.data import Row
 from tests.bank_files import HELPLINE, Bank, as_csv, write_csv
@@ -157,3 +160,16 @@ def test_what_to_name_in_place_of_the_embedded_models_is_said() -> None:
     assert "embedder.model" in embedder
     assert "--base" in base
     assert len(language_notes(rows, BaseChoice(model="a/b", revision="c"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("call.txt", "Customer: My card, is it lost?\nAgent: It is blocked, a new one comes.\n"),
+        ("terms.md", "# Fees\n\nA fee, as we say, is a price.\n"),
+    ],
+)
+def test_what_is_no_table_is_told_with_the_way_in(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=f"is no table .*incumbent data import .*{name}"):
+        looked_at([tmp_path / name], Wanted(), FileOptions())

@@ -35,9 +35,5 @@ def training(texts: RowTexts) -> list[int]:
     return [i for i, split in enumerate(texts.splits) if split == Split.TRAIN]
 
 
-def eval_prompts(texts: RowTexts) -> list[str]:
-    return [
-        text
-        for text, split in zip(texts.prompts, texts.splits, strict=True)
-        if split != Split.TRAIN
-    ]
+def eval_places(texts: RowTexts) -> list[int]:
+    return [i for i, split in enumerate(texts.splits) if split != Split.TRAIN]

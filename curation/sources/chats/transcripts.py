@@ -53,6 +53,18 @@ def as_asked(columns: Columns | None) -> Columns:
     return columns.model_copy(update={"messages": COLUMN, **lone})
 
 
+def is_transcript(file: Path, encoding: str | None = None) -> bool:
+    """Whether all that a text file holds is conversations, each from its first line on. Raises
+    InputError.
+    """
+    found = conversations(transcript_lines(read_text_of(file, encoding)))
+    return bool(found) and all(MARK.match(first_said(one)) and is_whole(one) for one in found)
+
+
+def first_said(lines: Sequence[Line]) -> str:
+    return next(line.text for line in lines if line.text.strip())
+
+
 def transcripts_in(path: Path) -> list[Path]:
     files = files_in(path)
     found = [file for file in files if file == path or file.suffix.casefold() in ENDINGS]

@@ -9,12 +9,12 @@ from curation.sources.table_rows import name_of
 from curation.sources.tables.encodings.decoding import decode
 from curation.sources.tables.file_bytes import (
     GIT_LFS,
-    MIB,
     OTHERS,
     contents,
     readable,
     refuse_large,
 )
+from curation.sources.tables.long_records import MIB
 from project.errors import InputError
 from project.records.data import Document, Origin
 

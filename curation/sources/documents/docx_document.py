@@ -10,7 +10,7 @@ from curation.sources.documents.document_file import documents_of, limited_bytes
 from curation.sources.documents.docx_blocks import blocks_of
 from curation.sources.documents.passages import Block
 from curation.sources.reading import Read
-from curation.sources.tables.file_bytes import MIB
+from curation.sources.tables.long_records import MIB
 from project.errors import InputError
 
 LARGEST = 64 * MIB

@@ -9,7 +9,7 @@ from curation.sources.documents.html_blocks import TooDeepError, blocks_of
 from curation.sources.documents.passages import Block
 from curation.sources.reading import Read
 from curation.sources.tables.encodings.decoding import decode
-from curation.sources.tables.file_bytes import MIB
+from curation.sources.tables.long_records import MIB
 from project.errors import InputError
 
 LARGEST = 8 * MIB  # its parts take more than a hundred times as much memory

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from curation.sources.documents.document_file import documents_of, read_text_of
 from curation.sources.documents.passages import Block
 from curation.sources.reading import Read
-from curation.sources.tables.file_bytes import MIB
+from curation.sources.tables.long_records import MIB
 
 if TYPE_CHECKING:
     from markdown_it.token import Token

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from curation.sources.documents.document_file import documents_of, limited_bytes, unread
 from curation.sources.documents.page_lines import paragraphs
 from curation.sources.reading import Read
-from curation.sources.tables.file_bytes import MIB
+from curation.sources.tables.long_records import MIB
 from project.errors import InputError
 
 if TYPE_CHECKING:

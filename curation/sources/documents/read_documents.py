@@ -11,6 +11,7 @@ from curation.sources.documents.markdown_document import read_markdown
 from curation.sources.documents.pdf_document import read_pdf
 from curation.sources.documents.text_document import read_text
 from curation.sources.reading import Read
+from curation.sources.table_rows import UNREADABLE
 from curation.sources.tables.file_bytes import readable
 from curation.sources.tables.folder_files import files_in
 from project.errors import InputError
@@ -34,17 +35,25 @@ OTHER_FORMAT = "in a format that is not read: save it as PDF, DOCX, HTML, Markdo
 SHOWN = 1000  # bytes at which a file is looked at to tell what it is
 
 
-def read_documents(path: Path, *, encoding: str | None = None) -> Iterator[Read]:
+def read_documents(
+    path: Path, *, encoding: str | None = None, skip: bool = False
+) -> Iterator[Read]:
     """Every document of a file, or of a folder's files in the order of their names.
 
-    Raises InputError for what cannot be read, and for a folder without documents.
+    Raises InputError for a folder without documents, and for what cannot be read, unless files of
+    a folder that cannot are to be left out and told.
     """
     files = [file for file in files_in(path) if file == path or is_document(file)]
     if not any(file == path or file.suffix.casefold() in ENDINGS for file in files):
         kinds = "text, Markdown, HTML, PDF or DOCX"
         raise InputError(f"is a folder without documents ({kinds})", file=path)
     for file in files:
-        yield from read_document(file, encoding=encoding)
+        try:
+            yield from read_document(file, encoding=encoding)
+        except InputError:
+            if not skip or file == path:
+                raise
+            yield unread(file, UNREADABLE)
 
 
 def is_document(file: Path) -> bool:

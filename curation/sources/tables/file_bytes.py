@@ -2,22 +2,22 @@
 
 import gzip
 import io
-import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from curation.sources.tables.long_records import (
+    LONGEST_LINE,
+    MIB,
+    LongRecordError,
+    refuse_long_records,
+)
 from project.errors import InputError
 
-MIB = 2**20
 LARGEST = 2048 * MIB  # bytes of a file, unpacked: its records take several times as many
-LONGEST_LINE = 16 * MIB  # bytes, of a record too: more than anybody writes, or a model reads
 CHUNK = MIB  # bytes that are looked at at once
-LINE_END = re.compile(rb"[\r\n]")
-# How a list begins, or an object whose first value is a list or an object.
-ONE_LINE = re.compile(rb"\s*(?:\[|\{\s*\"[^\"]{0,200}\"\s*:\s*[\[{])")
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
 GIT_LFS = b"version https://git-lfs"
@@ -48,11 +48,11 @@ OTHERS = {
 
 def read_bytes(path: Path) -> bytes:
     """A file's bytes, without gzip's packing. Raises InputError for what is no table at sight."""
-    refuse_long_lines(path)
+    refuse_long_file(path)
     data = contents(path)
     if data.startswith(GZIP):
         data = unpacked(data, path)
-        refuse_long_line((data[i : i + CHUNK] for i in range(0, len(data), CHUNK)), path)
+        refuse_long((data[i : i + CHUNK] for i in range(0, len(data), CHUNK)), path)
     if problem := other_kind(data):
         raise InputError(problem, file=path)
     return data
@@ -80,29 +80,23 @@ def refuse_large(path: Path, largest: int) -> None:
         raise InputError(f"{problem}: split it into several files", file=path)
 
 
-def refuse_long_lines(path: Path) -> None:
-    """Raise InputError for a file with a line that is too long, before it is in memory."""
+def refuse_long_file(path: Path) -> None:
+    """Raise InputError for a file with a record that is too long, before it is in memory."""
     with readable(path):
         refuse_no_file(path)
-        with path.open("rb") as file:
-            refuse_long_line(iter(partial(file.read, CHUNK), b""), path)
-
-
-def refuse_long_line(chunks: Iterator[bytes], path: Path) -> None:
-    """Raise InputError for a line that is too long. A list, or an object that holds one, may stand
-    on one line: its values are looked at when they are read.
-    """
-    line, length = 1, 0
-    for number, chunk in enumerate(chunks):
-        if number == 0 and (chunk.startswith((PARQUET, GZIP)) or ONE_LINE.match(chunk)):
+        if path.stat().st_size <= LONGEST_LINE:
             return
-        end = LINE_END.search(chunk)
-        if length + (end.start() if end else len(chunk)) > LONGEST_LINE:
-            problem = f"is longer than {LONGEST_LINE // MIB} MiB: a record is on a line of its own"
-            raise InputError(problem, file=path, line=line)
-        last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
-        length = len(chunk) - last - 1 if last >= 0 else length + len(chunk)
-        line += chunk.count(b"\n")
+        with path.open("rb") as file:
+            if not file.read(4).startswith((PARQUET, GZIP)):
+                file.seek(0)
+                refuse_long(iter(partial(file.read, CHUNK), b""), path)
+
+
+def refuse_long(chunks: Iterator[bytes], path: Path) -> None:
+    try:
+        refuse_long_records(chunks)
+    except LongRecordError as error:
+        raise InputError(str(error), file=path, line=error.line) from None
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Files of anybody's as tables: what a file is, its bytes say, and not its name."""
 
+import re
 from pathlib import Path
 
 from curation.sources.tables.csv_table import read_csv
@@ -11,6 +12,8 @@ from curation.sources.tables.parquet_table import read_parquet
 from curation.sources.tables.table import Table
 from curation.sources.tables.text_file import TextFile
 
+TABLES = "a table is CSV, JSON, JSON Lines or Parquet"
+MARKUP = re.compile(r"\s*<[A-Za-z][^<>]*>\s*<")  # where CSV has the names of columns
 # How texts begin that are no tables, and what they are.
 PAGES = {
     "<!doctype html": "a web page, perhaps an error or a login instead of the file",
@@ -37,8 +40,10 @@ def read_table(path: Path, *, skip: bool = False, encoding: str | None = None) -
         return read_parquet(data, path)
     source = decode(data, path, encoding)
     refuse_pages(source)
-    read = read_json if is_json(source.text) else read_csv
-    return read(source, skip=skip)
+    if is_json(source.text):
+        return read_json(source, skip=skip)
+    refuse_markup(source)
+    return read_csv(source, skip=skip)
 
 
 def refuse_pages(source: TextFile) -> None:
@@ -48,4 +53,12 @@ def refuse_pages(source: TextFile) -> None:
         source.refuse("is empty")
     for beginning, what in PAGES.items():
         if start.startswith(beginning):
-            source.refuse(f"is {what}: a table is CSV, JSON, JSON Lines or Parquet")
+            source.refuse(f"is {what}: {TABLES}")
+
+
+def refuse_markup(source: TextFile) -> None:
+    """Raise InputError for what would pass for a CSV file of one column."""
+    if source.path.suffix.casefold() in (".yml", ".yaml"):
+        source.refuse(f"is YAML: {TABLES}")
+    if MARKUP.match(source.text[:1000]):
+        source.refuse(f"is XML or HTML: {TABLES}")

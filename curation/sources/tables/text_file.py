@@ -9,7 +9,9 @@ from typing import Any, NoReturn
 from curation.sources.tables.table import Format, Table, TableRow, Unreadable
 from project.errors import InputError
 
-LEFT_OUT = "or have such records left out: --skip-unreadable, which is `unreadable: skip`"
+LEFT_OUT = (
+    "mend it, or have such records left out: --skip-unreadable (params.yaml: `unreadable: skip`)"
+)
 
 
 @dataclass(frozen=True)

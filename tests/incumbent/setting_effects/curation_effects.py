@@ -209,7 +209,7 @@ CURATE_VALUES: dict[str, tuple[Any, Any]] = {
     "selection": (None, "datasets/selection/few.jsonl"),
     "conflicts": ("keep", "newest"),
     "personal_data": ("refuse", "drop"),
-    "faulty": ("drop", "refuse"),
+    "faulty": ("drop", "keep"),
 }
 LONG = {"base.max_length": 30}
 

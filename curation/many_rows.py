@@ -1,0 +1,36 @@
+"""What a function makes of rows, by a process on each core where there are many of them."""
+
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
+from multiprocessing import get_context
+from typing import TypeVar
+
+from project.processor import cores
+from project.records.data import Row
+
+Result = TypeVar("Result")
+
+MANY = 5_000  # rows: for fewer, it is not worth a second in which processes start
+AT_ONCE = 500  # rows that a process gets
+
+
+def of_many(work: Callable[[Sequence[Row]], Sequence[Result]], rows: Sequence[Row]) -> list[Result]:
+    """The results of all rows in their order, as of `work(rows)`: one for each row, from it alone.
+
+    `work` is sent to other processes: a function of a module, or a partial one. They are started
+    anew, so that neither threads nor memory of this one are theirs.
+    """
+    if len(rows) < MANY or cores() < 2:
+        return list(work(rows))
+    parts = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
+    with ProcessPoolExecutor(
+        cores(), mp_context=get_context("spawn"), initializer=leave_interrupts
+    ) as pool:
+        return list(chain.from_iterable(pool.map(work, parts)))
+
+
+def leave_interrupts() -> None:
+    """Ctrl-C is for the process that waits for this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
