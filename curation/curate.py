@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from curation.account import (
+    NEAR_FROZEN,
     PERSONAL,
     RETIRED,
     SPARE,
@@ -33,13 +34,13 @@ from curation.splitting.eval_sets import (
     read_changes,
     retired_ids,
 )
-from curation.splitting.frozen_items import said_of_frozen, standing, untied
-from curation.splitting.lots import draw, largest, side, split, thinned
+from curation.splitting.families import families
+from curation.splitting.frozen_items import said_of_frozen, standing
+from curation.splitting.lots import largest, split, thinned
 from curation.synthesis.share import SYNTHETIC_WAITS, people_first, unaccepted, within_share
 from project.errors import InputError
 from project.files import staged_folder
 from project.model_pins import BaseChoice, context_window, pinned_folder
-from project.near_duplicates import near_duplicate_groups
 from project.paths import (
     BASE,
     CHANGES,
@@ -160,45 +161,30 @@ def curate(
     batches = acceptances(accepted, changes, elsewhere={row.id for row in base})
     stands = standing(base, frozen, params, unfit)
     distinct, left_out = sifted(stands.free, params, unfit)
-    lots, items, grouped = families(stands.items, distinct, params)
-    free, tied = untied(grouped, items)
-    sides = [*items, *((row, side(lots[row.group], params)) for row in free)]
+    near = [row for row in base if stands.left_out.get(row.id) == NEAR_FROZEN]
+    own = families(stands.items, near, distinct, params)
+    sides = [*own.items, *((row, own.side(row, params)) for row in own.free)]
     placed = place(sides, batches, params, unfit)
-    every = [*items_of(sides), *(one.row for one in placed)]
-    kept = list(thinned(free, params))
+    every = [*(row for row, _ in sides), *(one.row for one in placed)]
+    kept = list(thinned(own.free, params))
     there = unretired(kept, every, changes)
-    parts = split(there, lots, params, items, closed=stands.closed - {growing})
+    parts = split(there, own.lots, params, own.items, closed=stands.closed - {growing})
     dealt = [row for rows in parts.values() for row in rows]
-    left_out |= stands.left_out | tied
-    left_out |= reasons((SURPLUS, free, kept), (RETIRED, kept, there), (SPARE, there, dealt))
+    left_out |= stands.left_out | own.tied
+    left_out |= reasons((SURPLUS, own.free, kept), (RETIRED, kept, there), (SPARE, there, dealt))
     if selection:
-        own = parts[Split.TRAIN]
-        parts[Split.TRAIN] = selected(own, selection, params.train_only)
-        left_out |= unselected(own, selection, params.train_only)
-    for part, own in parts.items():
+        taught = parts[Split.TRAIN]
+        parts[Split.TRAIN] = selected(taught, selection, params.train_only)
+        left_out |= unselected(taught, selection, params.train_only)
+    for part, fixed in parts.items():
         new = [one.row for one in placed if one.part is part]
         staying = people_first(unretired(new, every, changes))
-        there = extended(own, staying, part, params)
+        there = extended(fixed, staying, part, params)
         parts[part] = within_share(there, params.synthetic_share)
         left_out |= reasons((RETIRED, new, staying), (WAITS, staying, there))
         left_out |= reasons((SYNTHETIC_WAITS, there, parts[part]))
     left_out |= {one.row.id: one.why for one in placed if one.part is None}
-    return Curated(parts, left_out, placed, largest(grouped), stands.gone)
-
-
-def families(
-    items: Sequence[tuple[Row, Split]], rows: Sequence[Row], params: CurateParams
-) -> tuple[dict[str, float], list[tuple[Row, Split]], list[Row]]:
-    """The lots of all families; frozen items and other rows with their family as group."""
-    every = [*items_of(items), *rows]
-    lots, grouped = draw(every, near_duplicate_groups(every, params.similarity), params)
-    count = len(items)
-    held = [(row, part) for row, (_, part) in zip(grouped[:count], items, strict=True)]
-    return lots, held, grouped[count:]
-
-
-def items_of(sides: Iterable[tuple[Row, Split]]) -> list[Row]:
-    return [row for row, _ in sides]
+    return Curated(parts, left_out, placed, largest([row for row, _ in sides]), stands.gone)
 
 
 def write_curated(

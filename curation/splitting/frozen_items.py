@@ -1,7 +1,7 @@
 """Items that stay though the sources grow: those that an eval set is frozen at."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from curation.account import NEAR_FROZEN, REPEATED
@@ -74,19 +74,6 @@ def near_items(
         for i in positions:
             found.setdefault(rows[i].id, []).append(item)
     return found
-
-
-def untied(
-    rows: Iterable[Row], items: Iterable[tuple[Row, Split]]
-) -> tuple[list[Row], dict[str, str]]:
-    """The rows that are of no item's family, though of none a near-duplicate, and why others go.
-
-    Rows and items have their family as group.
-    """
-    families = {item.group for item, _ in items}
-    every = list(rows)
-    tied = {row.id: NEAR_FROZEN for row in every if row.group in families}
-    return [row for row in every if row.id not in tied], tied
 
 
 def said_of_frozen(gone: Mapping[Split, int]) -> Iterator[str]:

@@ -12,7 +12,7 @@ import typer
 from curation.curation_settings import Columns, FileSource
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.wanted import Guess, Wanted
-from curation.sources.format_guess import TRAFFIC, guess_format
+from curation.sources.format_guess import TEXTS, TRAFFIC, guess_format
 from curation.sources.tables.folder_files import left_aside
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table
@@ -33,7 +33,6 @@ from project.libraries import allow_downloads
 from project.model_pins import BaseChoice
 from project.progress import watched
 from training.base import prepare
-
 
 NO_TABLES = ("transcripts", "documents", "label-studio", "prodigy", "argilla", TRAFFIC)
 
@@ -89,6 +88,9 @@ def init_project(
 
 def looked_at(files: Sequence[Path], wanted: Wanted, options: FileOptions) -> Guess:
     """What the files' columns are, shown."""
+    texts = [file for file in files if file.suffix.casefold() in TEXTS]
+    if texts and (other := other_format(texts, options)):
+        raise other  # a transcript with commas would pass for a table
     try:
         tables = [table for file in files for table in options.read(file)]
         found = guess(tables, wanted)

@@ -59,6 +59,23 @@ def test_without_new_rows_a_freeze_changes_nothing_but_what_the_spare_ones_wait_
     assert made.left_out == BEFORE.left_out
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sets(st.sampled_from("abcdefghijkl"), min_size=5, max_size=8), max_size=60))
+def test_a_freeze_changes_no_byte_of_any_part(word_sets: list[set[str]]) -> None:
+    """Of rows many of which are near-duplicates, directly or by others between."""
+    rows = [
+        Row.of(" ".join(sorted(words)), f"answer {i}", group=f"g{i}", source="s")
+        for i, words in enumerate(word_sets)
+    ]
+    before = curate(rows, {}, PARAMS)
+    frozen: Changes = {
+        n: freeze(part, before.parts[part])
+        for n, part in enumerate((Split.DEV, Split.SEALED))
+        if before.parts[part]
+    }
+    assert curate(rows, frozen, PARAMS).parts == before.parts
+
+
 def test_new_rows_displace_items_of_a_limited_set_that_is_not_frozen() -> None:
     """What a freeze is for."""
     made = curate([*BASE, *(row(i) for i in range(300, 900))], {}, PARAMS)

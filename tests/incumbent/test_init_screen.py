@@ -16,7 +16,7 @@ from incumbent.init.findings import Findings, find
 from incumbent.init.findings_text import files_said, findings_said
 from incumbent.init.screen import Said, padded, show
 from incumbent.project_files import copy_project
-from incumbent.verbs.init import FileOptions, looked_at
+from incumbent.verbs import init
 from project.errors import InputError
 from project.model_pins import BaseChoice
 from project.records.data import Row
@@ -172,4 +172,4 @@ def test_what_to_name_in_place_of_the_embedded_models_is_said() -> None:
 def test_what_is_no_table_is_told_with_the_way_in(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=f"is no table .*incumbent data import .*{name}"):
-        looked_at([tmp_path / name], Wanted(), FileOptions())
+        init.looked_at([tmp_path / name], Wanted(), init.FileOptions())
