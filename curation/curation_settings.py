@@ -49,8 +49,8 @@ class Columns(Settings):
     messages: str | None = None  # a conversation, in any of the shapes of curation/sources/chats
     # Of a conversation: its last answer, or every answer as a row of its own, all in one group.
     turns: Literal["last", "every"] = "last"
-    # Turns of tools in a conversation: it is left out; or calls and results are learnt as texts, and
-    # what a column `tools` describes stands in the system prompt.
+    # Turns of tools in a conversation: it is left out; or calls and results are learnt as texts,
+    # and what a column `tools` describes stands in the system prompt.
     tools: Literal["refuse", "text"] = "refuse"
     json_answers: bool = False  # answers that are objects or lists: learnt as JSON, or left out
     instruction: str | None = None  # a text before every prompt

@@ -13,7 +13,7 @@ from project.records.preferences import PreferencePair
 
 Span = tuple[int, int]  # where it begins and ends
 SECRET, NAME = "secret", "name of a person"
-LABELS = {SECRET: "[secret]", NAME: "[name]"}
+LABELS = {SECRET: "[secret]", NAME: "[person]"}
 
 
 def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[str]]:

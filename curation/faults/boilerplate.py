@@ -1,11 +1,11 @@
-"""How chatbots talk: their openings, and what they say of themselves."""
+"""How chatbots talk: their first words, and what they say of themselves."""
 
 import re
 
 from curation.faults.looks import Hints, near
 from project.records.data import Row
 
-HEAD = 300  # characters in which an opening stands
+HEAD = 300  # characters in which their first words stand
 # "Sure, I'd love to" is what people say too; "Sure! Here is …" is not.
 OPENING = re.compile(
     r"\W{0,3}(?:(?:sure(?: thing)?|certainly|absolutely|of course|definitely|no"

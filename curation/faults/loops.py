@@ -13,6 +13,8 @@ PERIOD = 40  # words of what is repeated, at most
 PIECES, PIECE = 10, 24  # that are looked for; characters of each
 AGAIN = 3  # times
 LEAST = 8  # words that a loop takes
+# A few letters that follow themselves without a blank, such as hahaha.
+LETTERS = re.compile(r"(?<!\w)\w{0,12}?([^\W\d_]{1,4}?)\1{9,}")
 SINGS = re.compile(r"song|lyric|poem|rhyme|chorus|repeat|rap\b|chant|歌|诗", re.I)
 
 
@@ -24,7 +26,7 @@ def loop(row: Row) -> str | None:
     words = WORD.findall(text.lower())
     if len(words) < len(text) / 14 and not text.isascii():
         words = [c for c in text if c.isalpha()]  # a script without blanks
-    if said_twice(words) or runs(words):
+    if said_twice(words) or runs(words) or any(len(w) > 19 and LETTERS.match(w) for w in words):
         return "the answer repeats itself"
     return "the answer says a sentence again and again" if same_sentences(text) else None
 

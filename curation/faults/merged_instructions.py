@@ -133,9 +133,9 @@ def asks_again(prompt: str, answer: str) -> bool:
     first = prompt.casefold().split(maxsplit=3)[:3]
     if len(first) < 3 or not REQUEST.match(prompt):
         return False
-    opening = " ".join(first)
+    beginning = " ".join(first)
     lines = [" ".join(line.casefold().split()) for line in answer.split("\n")[1:-1]]
-    return any(line.startswith(opening) and is_request(line) for line in lines)
+    return any(line.startswith(beginning) and is_request(line) for line in lines)
 
 
 def instructs_twice(prompt: str) -> bool:

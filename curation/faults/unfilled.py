@@ -87,8 +87,12 @@ PIECES = frozenset(sign.lower().split()[0] for signs, _ in MARKED for sign in si
 PLACES = Look(*PIECES, *NAMELESS, ".....", odd=lambda word: SIGN.search(word) or word == "$")
 
 
+# What redaction leaves in the place of a name or a number is no blank.
+REDACTED = re.compile(r"\[(?:email|ip|iban|card|id|phone|person|secret)\]")
+
+
 def unfilled(row: Row) -> str | None:
-    prompt, answer = row.prompt_text, row.completion_text
+    prompt, answer = (REDACTED.sub("…", text) for text in row.said)
     if left_open(answer) and not FORMS.search(DOUBLE.sub(" ", prompt)):
         return "a place of a template is left open"
     asks = left_open(prompt, blanks=False)

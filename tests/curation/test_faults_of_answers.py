@@ -3,6 +3,7 @@
 import pytest
 
 from curation.faults.every_fault import FAULTS
+from curation.faults.unfilled import unfilled
 from project.records.data import Message, Row
 
 FOUND = {
@@ -116,3 +117,9 @@ def test_turns_are_in_the_order_of_a_talk(roles: tuple[str, ...], good: bool) ->
     prompt = tuple(Message.model_validate({"role": r, "content": "words"}) for r in roles)
     row = Row.of("q", "a", group="g", source="test").model_copy(update={"prompt": prompt})
     assert (FAULTS["turn_order"](row) is None) == good
+
+
+def test_what_redaction_left_is_no_blank() -> None:
+    row = Row.of("Who is it?", "Ask [person] at [email] or [phone].", group="g", source="s")
+    assert unfilled(row) is None
+    assert unfilled(Row.of("Who is it?", "Dear [name], hello.", group="g", source="s"))

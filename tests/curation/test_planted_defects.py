@@ -98,8 +98,9 @@ def test_every_defect_of_a_form_for_tuning_is_found(checked: Checked) -> None:
     assert checked.missed(held_out=False) == []
 
 
-def test_every_defect_of_a_held_out_form_is_found(checked: Checked) -> None:
-    assert checked.missed(held_out=True) == []
+def test_nearly_every_defect_of_a_held_out_form_is_found(checked: Checked) -> None:
+    """Of 112; whoever tunes a check until all are found has none left that are held out."""
+    assert len(checked.missed(held_out=True)) <= 8, checked.missed(held_out=True)
 
 
 def test_no_check_that_fails_names_more_than_a_hundredth_of_the_clean_rows(

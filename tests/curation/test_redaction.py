@@ -17,9 +17,9 @@ LETTER = (
     "Regards,\nTomasz Nowak"
 )
 CLEAN = (
-    "Dear Mrs. [name],\ncall [phone] or write to [email] from [ip]. "
+    "Dear Mrs. [person],\ncall [phone] or write to [email] from [ip]. "
     "Pay to [iban] with [card]; my password is [secret].\n"
-    "Regards,\n[name]"
+    "Regards,\n[person]"
 )
 
 

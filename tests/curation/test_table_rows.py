@@ -104,7 +104,10 @@ def test_files_of_one_name_in_two_folders_are_two() -> None:
         path.write_text(json.dumps([{"m": chat(f"is it {folder}?", "yes")}]))
         found += list(rows_of_table(read_table(path), Columns(messages="m")))
     assert [one.origin.file for one in found] == ["north/chats.json", "south/chats.json"]
-    assert [one.made and one.made.source for one in found] == ["north/chats.json", "south/chats.json"]
+    assert [one.made and one.made.source for one in found] == [
+        "north/chats.json",
+        "south/chats.json",
+    ]
     assert len({one.made.group for one in found if one.made}) == 2
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from curation.checks.columns.overlap import overlapping
+from curation.checks.columns.overlap import SEQUENCES, overlapping
 from curation.checks.columns.repeats import NONE
 from curation.checks.columns.row_texts import RowTexts
 from project.records.data import Split
 
 REWORDED = "in other words"
+EARLIER = "in an earlier turn"
 
 
 def leaks(texts: RowTexts, evals: Sequence[str], reworded: Sequence[int] = ()) -> list[str]:
@@ -28,6 +29,12 @@ def asked_elsewhere(
     places = training(texts)
     found = overlapping([texts.prompts[i] for i in places], others)
     how = dict.fromkeys(reworded, REWORDED) | {places[i]: alike for i, alike in found.items()}
+    # What was asked before in a conversation is not taught: its answer is no row's completion.
+    how |= {
+        i: EARLIER
+        for i, alike in how.items()
+        if alike == SEQUENCES and sum(turn.role == "user" for turn in texts.rows[i].prompt) > 1
+    }
     return [f"{why}, {how[i]}" if i in how else NONE for i in range(len(texts.rows))]
 
 
