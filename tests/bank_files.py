@@ -63,8 +63,9 @@ class Bank:
 
     def odd(self) -> list[tuple[str, str, str]]:
         (q1, a1), (q2, a2), (q3, a3), (q4, a4), (q5, a5), (q6, a6), (q7, _), (q8, _) = self.pairs(8)
+        long = [answer for _, answer in self.pairs(59)]
         return [
-            (q1, " ".join([a1] * 60), "loans"),  # far longer than the others
+            (q1, " ".join([a1, *long]), "loans"),  # far longer than the others
             (q2, f'{a2} Say "I agree",\r\nthen sign.', "cards"),
             (f"  {q3}  ", f"{a3} The café’s fee is £5 – naïve, isn’t it?", ""),
             (q4, f"{a4} Write to anna.lind@mailbox-of-hers.com first.", "cards"),

@@ -181,7 +181,8 @@ def test_a_time_to_wait_that_is_past_or_no_time_is_not_waited_for(value: str) ->
 @pytest.mark.parametrize("value", ["86400", "Fri, 31 Dec 9998 23:59:59 GMT"])
 def test_a_wait_of_a_day_ends_the_run(value: str) -> None:
     busy = Reply(status=429, headers={"Retry-After": value})
-    with pytest.raises(IncumbentError, match=r"asks to wait for \d{5,} s; what was answered is kept"):
+    said = r"asks to wait for \d{5,} s; what was answered is kept"
+    with pytest.raises(IncumbentError, match=said):
         judged(in_turn(busy), [comparison("a", "b!")])
 
 
