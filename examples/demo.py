@@ -188,6 +188,7 @@ def make_project() -> None:
             shutil.copy2(ROOT / name, PLACE / name)
     (PLACE / "params.yaml").write_text(yaml.safe_dump(smaller_params()))
     shorten(PLACE / "datasets" / "sources" / "rehearsal.jsonl", REHEARSED)
+    (PLACE / "datasets" / "eval_sets.jsonl").write_text("")  # the items here are others
     for suite in (PLACE / "datasets" / "general").glob("*.jsonl"):
         shorten(suite, GENERAL)
     models = PLACE / ".incumbent" / "models"
