@@ -282,7 +282,7 @@ def test_what_follows_training_is_what_reads_its_adapter() -> None:
 
 
 def test_a_broken_dataset_stops_before_training(project: Project) -> None:
-    row = {"instruction": "Who wrote?", "output": "Pay DE89 3704 0044 0532 0130 00 for it."}
+    row = {"instruction": "Who wrote to us?", "output": "Pay DE89 3704 0044 0532 0130 00 for it."}
     (project.folder / "datasets/sources/letters.jsonl").write_text(json.dumps(row))
     sources = [*FEW["curation"]["collect"]["sources"]]
     sources.append({"kind": "file", "path": "datasets/sources/letters.jsonl"})
