@@ -30,7 +30,7 @@ FEW: dict[str, Any] = {
     "curation": {
         "collect": {"sources": [{"kind": "python-api", "packages": ["numpy"]}]},
         "curate": {"max_per_group": 2, "dev": 8, "sealed": 24},
-        "validate": {"contract": "datasets/contracts/sft.yaml"},
+        "validate": {"contract": "datasets/contracts/sft.yaml", "embedded_rows": 100},
     },
     "training": {"rows": 40, "batch_size": 2, "learning_rate": 0.002},
     "evaluation": {
