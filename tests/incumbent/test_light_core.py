@@ -65,6 +65,7 @@ ENOUGH = [
     ("status",),
     ("verify",),
 ]
+OF_TRAFFIC = {"incumbent.verbs.forget", "incumbent.verbs.nightly"}  # which may be Parquet
 PYARROW = "error: this needs pyarrow, which is not installed: pip install 'incumbent[train]'\n"
 
 
@@ -164,7 +165,7 @@ def test_the_version_is_printed() -> None:
 def test_every_verb_but_those_that_read_traffic_loads_without_an_extra() -> None:
     done = without_extras(IMPORTS, *VERBS)
     assert done.returncode == 0
-    assert set(done.stdout.split()) == {"incumbent.verbs.forget", "incumbent.verbs.nightly"}
+    assert set(done.stdout.split()) == OF_TRAFFIC
 
 
 @pytest.mark.parametrize("stage", [stage.name for stage in read_pipeline(ROOT / "dvc.yaml")])
@@ -233,7 +234,8 @@ def test_the_core_alone_decides_counts_and_keeps_the_registry(core: Path) -> Non
     assert "torch" not in there
     assert len(there) < 30
     loaded = run(core / "bin" / "python", "-c", IMPORTS, *VERBS)
-    assert (loaded.returncode, loaded.stdout) == (0, "incumbent.verbs.nightly\n")
+    assert loaded.returncode == 0
+    assert set(loaded.stdout.split()) == OF_TRAFFIC
     incumbent = core / "bin" / "incumbent"
     for arguments in ENOUGH:
         done = run(incumbent, *arguments)
