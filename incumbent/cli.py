@@ -5,12 +5,29 @@ import sys
 from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from incumbent.data_commands import data
-from incumbent.options import LARGEST, ExitVerdict, Json, Promote, Reason, VersionNumber
+from incumbent.options import (
+    LARGEST,
+    CompletionColumn,
+    Encoding,
+    ExitVerdict,
+    GroupColumn,
+    Instruction,
+    Json,
+    MessagesColumn,
+    Promote,
+    PromptColumns,
+    Reason,
+    SkipUnreadable,
+    SliceColumns,
+    SystemPrompt,
+    Turns,
+    VersionNumber,
+)
 from project.errors import IncumbentError
 from project.extras import name_missing_extras
 
@@ -58,30 +75,18 @@ def init(
         list[Path] | None,
         typer.Option("--from", help="CSV, TSV, JSON, JSON Lines or Parquet, or folders of them."),
     ] = None,
-    prompt: Annotated[
-        list[str] | None, typer.Option(help="The column with the questions; several are joined.")
-    ] = None,
-    completion: Annotated[str | None, typer.Option(help="The column with the answers.")] = None,
-    messages: Annotated[str | None, typer.Option(help="The column with conversations.")] = None,
-    turns: Annotated[
-        Literal["last", "every"], typer.Option(help="Which answers of a conversation are rows.")
-    ] = "last",
-    instruction: Annotated[str | None, typer.Option(help="A text before every question.")] = None,
-    system: Annotated[str | None, typer.Option(help="The system prompt.")] = None,
-    slice_: Annotated[
-        list[str] | None, typer.Option("--slice", help="A column to report scores by.")
-    ] = None,
-    group: Annotated[
-        str | None, typer.Option(help="A column: rows with the same value are never split apart.")
-    ] = None,
+    prompt: PromptColumns = None,
+    completion: CompletionColumn = None,
+    messages: MessagesColumn = None,
+    turns: Turns = "last",
+    instruction: Instruction = None,
+    system: SystemPrompt = None,
+    slice_: SliceColumns = None,
+    group: GroupColumn = None,
     base: Annotated[str, typer.Option(help="embedded, a path, or a Hub id.")] = "embedded",
     revision: Annotated[str | None, typer.Option(help="Of a base from the Hub: a commit.")] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Of the files, where their bytes do not tell.")
-    ] = None,
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="Leave out and count what is no record.")
-    ] = False,
+    encoding: Encoding = None,
+    skip_unreadable: SkipUnreadable = False,
     sample: Annotated[bool, typer.Option("--sample", help="The sample task instead.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the columns as guessed.")] = False,
 ) -> None:

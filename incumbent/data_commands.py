@@ -6,7 +6,21 @@ from typing import Annotated, Literal
 
 import typer
 
-from incumbent.options import LARGEST, Json, Reason
+from incumbent.options import (
+    LARGEST,
+    CompletionColumn,
+    Encoding,
+    GroupColumn,
+    Instruction,
+    Json,
+    MessagesColumn,
+    PromptColumns,
+    Reason,
+    SkipUnreadable,
+    SliceColumns,
+    SystemPrompt,
+    Turns,
+)
 
 data = typer.Typer(no_args_is_help=True, help="Rows in and out.")
 
@@ -25,22 +39,14 @@ def import_data(
     name: Annotated[
         str | None, typer.Option("--as", help="What it is called here; as the first file, if not.")
     ] = None,
-    prompt: Annotated[
-        list[str] | None, typer.Option(help="The column with the questions; several are joined.")
-    ] = None,
-    completion: Annotated[str | None, typer.Option(help="The column with the answers.")] = None,
-    messages: Annotated[str | None, typer.Option(help="The column with conversations.")] = None,
-    turns: Annotated[
-        Literal["last", "every"], typer.Option(help="Which answers of a conversation are rows.")
-    ] = "last",
-    instruction: Annotated[str | None, typer.Option(help="A text before every question.")] = None,
-    system: Annotated[str | None, typer.Option(help="The system prompt.")] = None,
-    slice_: Annotated[
-        list[str] | None, typer.Option("--slice", help="A column to report scores by.")
-    ] = None,
-    group: Annotated[
-        str | None, typer.Option(help="A column: rows with the same value are never split apart.")
-    ] = None,
+    prompt: PromptColumns = None,
+    completion: CompletionColumn = None,
+    messages: MessagesColumn = None,
+    turns: Turns = "last",
+    instruction: Instruction = None,
+    system: SystemPrompt = None,
+    slice_: SliceColumns = None,
+    group: GroupColumn = None,
     control: Annotated[
         str | None, typer.Option(help="Of an export: the control, or question, that people used.")
     ] = None,
@@ -61,12 +67,8 @@ def import_data(
         Literal["classes", "answers"] | None,
         typer.Option(help="Of an export: what people chose from."),
     ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Of the files, where their bytes do not tell.")
-    ] = None,
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="Leave out and count what is no record.")
-    ] = False,
+    encoding: Encoding = None,
+    skip_unreadable: SkipUnreadable = False,
     redact: Annotated[
         bool, typer.Option("--redact", help="Put labels in place of personal data first.")
     ] = False,
@@ -189,17 +191,11 @@ def check(
         Literal["sft", "preference", "texts"] | None,
         typer.Option(help="Which of what the files hold is checked; all if left out."),
     ] = None,
-    prompt: Annotated[
-        list[str] | None, typer.Option(help="The column with the questions; several are joined.")
-    ] = None,
-    completion: Annotated[str | None, typer.Option(help="The column with the answers.")] = None,
-    messages: Annotated[str | None, typer.Option(help="The column with conversations.")] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Of the files, where their bytes do not tell.")
-    ] = None,
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="Leave out and count what is no record.")
-    ] = False,
+    prompt: PromptColumns = None,
+    completion: CompletionColumn = None,
+    messages: MessagesColumn = None,
+    encoding: Encoding = None,
+    skip_unreadable: SkipUnreadable = False,
     no_embeddings: Annotated[
         bool, typer.Option("--no-embeddings", help="By words alone: quick, and needs no model.")
     ] = False,
