@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evaluation.decision import rule
-from evaluation.decision.past_rules import rule_1
+from evaluation.decision.past_rules import rule_1, rule_2
 from evaluation.decision.policy import Policy
 from project.errors import IncumbentError
 from project.records.record import Record
@@ -17,7 +17,11 @@ class Rule(NamedTuple):
     rule: Callable[..., Decision]
 
 
-RULES = {1: Rule(rule_1.Policy, rule_1.rule), rule.VERSION: Rule(Policy, rule.rule)}
+RULES = {
+    1: Rule(rule_1.Policy, rule_1.rule),
+    2: Rule(rule_2.Policy, rule_2.rule),
+    rule.VERSION: Rule(Policy, rule.rule),
+}
 FIRST = 1  # made the decisions that name no rule
 
 
