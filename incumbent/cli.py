@@ -5,7 +5,7 @@ import sys
 from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -166,7 +166,34 @@ def plan(
 
 @app.command()
 def decide(
-    scores: Annotated[Path, typer.Option(help="A score table: JSON Lines, one item a line.")],
+    logs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="CHAMPION CHALLENGER",
+            help="With --from: each side's log, a file, a folder or a quoted pattern.",
+        ),
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="A score table: JSON Lines, one item a line.")
+    ] = None,
+    from_: Annotated[
+        Literal["lm-eval", "inspect", "promptfoo", "jsonl"] | None,
+        typer.Option("--from", help="The tool that wrote two logs; jsonl: scores of your own."),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="A metric to compare by, NAME or TASK=NAME; all if left out."),
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Compare this task of the logs.")] = None,
+    systems: Annotated[
+        tuple[str, str] | None,
+        typer.Option(help="Which system of each log: champion's, challenger's. For promptfoo."),
+    ] = None,
+    allow_missing: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="The share of items that may be missing; else 0.02."),
+    ] = None,
+    write: Annotated[Path | None, typer.Option(help="Keep the logs' score table there.")] = None,
     policy: Annotated[
         Path | None, typer.Option(help="A policy as YAML; `strict` if left out.")
     ] = None,
@@ -191,17 +218,20 @@ def decide(
     json: Json = False,
     exit_verdict: ExitVerdict = False,
 ) -> None:
-    """A verdict from anybody's score table; needs no project."""
-    from incumbent.verbs.decide import decide_on_scores
+    """A verdict from anybody's score table, or from two logs of another evaluation tool."""
+    from incumbent.verbs.decide import LogOptions, Terms, decide_on
 
-    code = decide_on_scores(
-        scores,
-        policy_file=policy,
-        look=opening or look,
-        general=general,
-        reference=reference,
-        as_json=json,
+    terms = Terms(policy, opening or look, general, reference, as_json=json)
+    options = LogOptions(
+        tool=from_,
+        paths=tuple(logs or ()),
+        metrics=tuple(metric or ()),
+        tasks=tuple(task or ()),
+        systems=systems,
+        allow_missing=allow_missing,
+        write=write,
     )
+    code = decide_on(scores, options, terms)
     raise typer.Exit(code if exit_verdict else 0)
 
 
@@ -263,12 +293,18 @@ def submit(
 def import_adapter(
     folder: Annotated[Path, typer.Argument(help="A LoRA adapter's folder, made by anybody.")],
     reason: Reason,
+    base: Annotated[
+        str | None, typer.Option(help="What it stands on, where that is not the project's base.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="The commit of a base on the Hub.")] = None,
     json: Json = False,
 ) -> None:
     """Check a third-party adapter byte by byte, and register it as the next version."""
     from incumbent.verbs.import_adapter import import_adapter as take_in
+    from project.model_pins import ModelChoice
 
-    take_in(folder, reason=reason, as_json=json)
+    choice = ModelChoice(model=base, revision=revision) if base else None
+    take_in(folder, base=choice, reason=reason, as_json=json)
 
 
 @app.command()

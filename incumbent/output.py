@@ -29,8 +29,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
     """A plain table; columns that hold numbers are named with a leading ">" and align right."""
     table = Table(box=None, pad_edge=False, header_style="dim", show_header=any(columns))
     for name in columns:
-        justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
-        table.add_column(name.lstrip(">"), justify=justify, overflow="fold")
+        number = name.startswith(">")
+        justify: Literal["left", "right"] = "right" if number else "left"
+        # A number is not broken over lines, and one that has no room shows that it is cut.
+        overflow: Literal["ellipsis", "fold"] = "ellipsis" if number else "fold"
+        table.add_column(name.lstrip(">"), justify=justify, overflow=overflow, no_wrap=number)
     for row in rows:
         table.add_row(*row)
     console.print(table)

@@ -33,14 +33,18 @@ class SuiteSample(Record):
 
     item: str
     task: str
-    asked: Digest  # of the prompts, few-shot examples included, and of the target
+    asked: Digest  # of the document and the target, whatever a chat template makes of them
     metrics: dict[str, float]  # those of which more is better
 
 
 def ask(
-    base: Path, adapter: Path | None, suites: Suites, precision: Precision
+    base: Path,
+    adapter: Path | None,
+    suites: Suites,
+    precision: Precision,
+    system_prompt: str | None = None,
 ) -> tuple[SuiteSample, ...]:
-    """Run the tasks on the base model, bare or with an adapter.
+    """Run the tasks on a base model, bare or with an adapter, under its system prompt.
 
     Raises InputError for tasks that lm-eval does not know or cannot load.
     """
@@ -64,7 +68,12 @@ def ask(
     if adapter:
         cast_adapter(model.model, getattr(torch, precision))
     results = simple_evaluate(
-        model, tasks=tasks, limit=suites.limit, bootstrap_iters=0, apply_chat_template=suites.chat
+        model,
+        tasks=tasks,
+        limit=suites.limit,
+        bootstrap_iters=0,
+        apply_chat_template=suites.chat,
+        system_instruction=system_prompt,
     )
     better = results["higher_is_better"]
     return tuple(
@@ -101,10 +110,15 @@ def by_document(samples: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]
     return [found[document] for document in sorted(found)]
 
 
+def metric_name(metric: str, filter_name: str) -> str:
+    """As lm-eval writes it: "metric,filter" where a task has named filters."""
+    return metric if filter_name == "none" else f"{metric},{filter_name}"
+
+
 def sample_of(task: str, entries: Sequence[dict[str, Any]], better: set[str]) -> SuiteSample:
-    """One document's metrics; lm-eval writes "metric,filter" where a task has named filters."""
+    """One document's metrics, whatever its filters."""
     metrics = {
-        name if entry["filter"] == "none" else f"{name},{entry['filter']}": float(entry[name])
+        metric_name(name, entry["filter"]): float(entry[name])
         for entry in entries
         for name in entry["metrics"]
         if name in better and isinstance(entry[name], Real)
@@ -112,7 +126,7 @@ def sample_of(task: str, entries: Sequence[dict[str, Any]], better: set[str]) ->
     item = f"{task}/{entries[0]['doc_id']}"
     if odd := [name for name, value in metrics.items() if not isfinite(value)]:
         raise IncumbentError(f"{item}: {odd[0]} is {metrics[odd[0]]}")
-    asked = [entries[0][name] for name in ("doc_hash", "prompt_hash", "target_hash")]
+    asked = [entries[0][name] for name in ("doc_hash", "target_hash")]
     return SuiteSample(item=item, task=task, asked=digest_json(asked), metrics=metrics)
 
 

@@ -24,7 +24,7 @@ from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, pin
 from project.paths import ADAPTER, ADAPTER_FILES, BASE, CHAMPION
-from project.records.adapters import Adapter, Opponent
+from project.records.adapters import Adapter, Contestant, Opponent
 
 
 def sample(item: str, asked: str = "a" * 64, **metrics: float) -> SuiteSample:
@@ -58,12 +58,12 @@ def test_documents_come_in_their_order_whatever_the_order_of_filters() -> None:
     assert [[e["doc_id"] for e in entries] for entries in found] == [[0, 0], [2, 2]]
 
 
-def test_another_prompt_or_target_is_another_question() -> None:
+def test_another_document_or_target_is_another_question_another_chat_template_is_not() -> None:
     asked = {
         sample_of("t", [entry(0, acc=1.0) | other], {"acc"}).asked
         for other in ({}, {"prompt_hash": "q"}, {"target_hash": "u"}, {"doc_hash": "e"})
     }
-    assert len(asked) == 4
+    assert len(asked) == 3
 
 
 def test_a_metric_that_is_no_finite_number_stops_the_run_with_its_item() -> None:
@@ -194,7 +194,7 @@ def outputs(base_model: Path) -> None:
     base = pin(ModelChoice(model=str(base_model)), "base")
     files = digest_folder(ADAPTER_FILES)
     base.write(BASE)
-    Opponent().write(CHAMPION)
+    Opponent(contestant=Contestant(base=base)).write(CHAMPION)
     Adapter(files=files, base=base, recipe="1" * 64, dataset="2" * 64).write(ADAPTER)
     Path("params.yaml").write_text("registry:\n  family: test\n")
 

@@ -1,0 +1,1 @@
+"""Other people's results: logs of other evaluation tools, as score tables."""

@@ -1,0 +1,250 @@
+"""Logs of inspect_ai, .eval and .json: an item for each sample and epoch, a cluster over epochs."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from pathlib import Path
+from typing import Any
+
+from evaluation.other_logs.inspect_files import read_file, read_header
+from evaluation.other_logs.lm_eval_files import named_files
+from evaluation.other_logs.system_log import (
+    ERROR,
+    INVALIDATED,
+    NOT_RUN,
+    NOT_SCORED,
+    Sample,
+    SystemLog,
+    as_score,
+    digest_of,
+    without_repeats,
+)
+from project.errors import InputError
+
+# As inspect reads them: correct, incorrect, partly correct, no answer.
+GRADES = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
+WORDS = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
+# Scorers that ask the evaluated model itself where no judge is named.
+MODEL_GRADED = ("model_graded_qa", "model_graded_fact")
+OF_MESSAGE = ("role", "content")  # what is asked; ids of messages are drawn anew in each run
+
+
+def read_inspect(argument: Path) -> SystemLog:
+    """Read a log, or of a folder the newest one of each task. Raises InputError."""
+    paths, notes = log_files(argument)
+    logs = [read_file(path) for path in paths]
+    samples = [sample for header, rows in logs for sample in samples_of(header, rows)]
+    headers = {task_of(header): header for header, _ in logs}
+    return SystemLog(
+        path=paths[0] if len(paths) == 1 else argument,
+        system=system_of(logs[0][0]),
+        samples=without_repeats(samples),
+        scorers={task: scorers_of(header) for task, header in headers.items()},
+        settings={task: settings_of(header) for task, header in headers.items()},
+        setup=setup_of(logs[0][0]),
+        absent=sum(unnamed(header, rows) for header, rows in logs),
+        notes={
+            task_of(header): [*notes.get(task_of(header), ()), *remarks(header, rows)]
+            for header, rows in logs
+        },
+    )
+
+
+# --- which files ----------------------------------------------------------------------------------
+
+
+def log_files(argument: Path) -> tuple[list[Path], dict[str, list[str]]]:
+    """The newest log of each task, and notes on tasks that have older ones. Raises InputError."""
+    if argument.is_file():
+        return [argument], {}
+    files = [path for path in named_files(argument) if path.suffix in (".eval", ".json")]
+    headers = {path: header for path in files if (header := read_header(path))}
+    if not headers:
+        raise InputError("holds no log of inspect (.eval or .json)", file=argument)
+    systems = sorted({system_of(header) for header in headers.values()})
+    if len(systems) > 1:
+        problem = f"holds logs of {len(systems)} systems ({', '.join(systems[:3])})"
+        raise InputError(f"{problem}: name one file", file=argument)
+    return newest(headers)
+
+
+def newest(headers: Mapping[Path, dict[str, Any]]) -> tuple[list[Path], dict[str, list[str]]]:
+    by_task: dict[str, list[Path]] = {}
+    for path, header in headers.items():
+        by_task.setdefault(task_of(header), []).append(path)
+    chosen = {
+        task: max(paths, key=lambda path: str(headers[path]["eval"].get("created")))
+        for task, paths in by_task.items()
+    }
+    notes = {
+        task: [f"was run {len(paths)} times; taken is the newest, {chosen[task].name}"]
+        for task, paths in by_task.items()
+        if len(paths) > 1
+    }
+    return [chosen[task] for task in sorted(chosen)], notes
+
+
+# --- samples --------------------------------------------------------------------------------------
+
+
+def samples_of(header: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Iterator[Sample]:
+    """Each sample that is there, then those that should be."""
+    task, epochs = task_of(header), epochs_of(header)
+    names = {name for row in rows for name in row.get("scores") or ()}
+    for row in rows:
+        yield sample_of(row, task, scored_on_error(header), names)
+    there = {(str(row["id"]), int(row.get("epoch", 1))) for row in rows}
+    for name in header["eval"].get("dataset", {}).get("sample_ids") or ():
+        for epoch in range(1, epochs + 1):
+            if (str(name), epoch) not in there:
+                item = name_of(task, name, epoch)
+                yield Sample(item, task, asked={}, metrics={}, lost=NOT_RUN)
+
+
+def sample_of(row: Mapping[str, Any], task: str, on_error: bool, scorers: Set[str]) -> Sample:
+    """One row. A scorer that scored other samples and not this one leaves it without a score."""
+    scores = row.get("scores") or {}
+    lost = loss_of(row, on_error)
+    return Sample(
+        item=name_of(task, row["id"], int(row.get("epoch", 1))),
+        task=task,
+        asked=asked_of(row),
+        metrics={} if lost else dict.fromkeys(scorers - scores.keys()) | dict(metrics_of(scores)),
+        cluster=name_of(task, row["id"]),
+        lost=lost,
+    )
+
+
+def loss_of(row: Mapping[str, Any], on_error: bool) -> str | None:
+    """Why none of the row's scores counts. A run may score samples on purpose that failed."""
+    if row.get("error") and not (on_error and row.get("scores")):
+        return ERROR
+    if row.get("invalidation"):
+        return INVALIDATED
+    return None if row.get("scores") else NOT_SCORED
+
+
+def name_of(task: str, name: object, epoch: int = 1) -> str:
+    return f"{task}/{name}" if epoch == 1 else f"{task}/{name}/epoch {epoch}"
+
+
+def asked_of(row: Mapping[str, Any]) -> dict[str, str]:
+    given = row.get("input")
+    if isinstance(given, list):
+        given = [part_asked(message) for message in given]
+    return {
+        "input": digest_of(given),
+        "target": digest_of(row.get("target")),
+        "choices": digest_of(row.get("choices")),
+    }
+
+
+def part_asked(message: Any) -> Any:
+    return {key: message.get(key) for key in OF_MESSAGE} if isinstance(message, dict) else message
+
+
+def metrics_of(scores: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
+    """Each scorer's value; one that is a dict or a list has a metric for each of its entries."""
+    for scorer, score in scores.items():
+        value = score.get("value") if isinstance(score, dict) else score
+        if isinstance(value, dict):
+            yield from ((f"{scorer}/{key}", number_of(part)) for key, part in value.items())
+        elif isinstance(value, list):
+            yield from ((f"{scorer}/{i}", number_of(part)) for i, part in enumerate(value))
+        else:
+            yield scorer, number_of(value)
+
+
+def number_of(value: object) -> float | None:
+    """A score's value as a number. What inspect itself cannot read, and would count as 0, is
+    not scored.
+    """
+    if not isinstance(value, str):
+        return as_score(value)
+    known = GRADES.get(value, WORDS.get(value.lower()))
+    if known is not None:
+        return known
+    try:
+        return as_score(float(value))
+    except ValueError:
+        return None
+
+
+# --- what the header says -------------------------------------------------------------------------
+
+
+def task_of(header: Mapping[str, Any]) -> str:
+    return str(header["eval"]["task"])
+
+
+def epochs_of(header: Mapping[str, Any]) -> int:
+    return int((header["eval"].get("config") or {}).get("epochs") or 1)
+
+
+def scored_on_error(header: Mapping[str, Any]) -> bool:
+    return bool((header["eval"].get("config") or {}).get("score_on_error"))
+
+
+def unnamed(header: Mapping[str, Any], rows: Sequence[Any]) -> int:
+    """How many samples are missing of a log that does not name those of its dataset."""
+    dataset = header["eval"].get("dataset") or {}
+    if dataset.get("sample_ids"):
+        return 0
+    results = header.get("results") or {}
+    expected = results.get("total_samples") or int(dataset.get("samples") or 0) * epochs_of(header)
+    return max(0, int(expected) - len(rows))
+
+
+def scorers_of(header: Mapping[str, Any]) -> dict[str, str]:
+    """By scorer: its options, among them the judge's model."""
+    return {
+        str(scorer["name"]): how(scorer, header) for scorer in header["eval"].get("scorers") or ()
+    }
+
+
+def how(scorer: Mapping[str, Any], header: Mapping[str, Any]) -> str:
+    run = header["eval"]
+    grader = (run.get("model_roles") or {}).get("grader")
+    told: dict[str, Any] = {"options": scorer.get("options") or {}}
+    if grader:
+        told["grader"] = grader
+    elif str(scorer["name"]).endswith(MODEL_GRADED) and not told["options"].get("model"):
+        told["grader"] = f"the evaluated model itself, {run.get('model')}"
+    return json.dumps(told, sort_keys=True)
+
+
+def settings_of(header: Mapping[str, Any]) -> dict[str, str]:
+    run = header["eval"]
+    return {
+        "version of the task": str(run.get("task_version", 0)),
+        "arguments of the task": json.dumps(run.get("task_args") or {}, sort_keys=True),
+    }
+
+
+def system_of(header: Mapping[str, Any]) -> str:
+    return str(header["eval"].get("model"))
+
+
+def setup_of(header: Mapping[str, Any]) -> dict[str, str]:
+    run = header["eval"]
+    return {
+        "model arguments": json.dumps(run.get("model_args") or {}, sort_keys=True),
+        "generation settings": json.dumps(run.get("model_generate_config") or {}, sort_keys=True),
+        "steps of the solver": json.dumps((header.get("plan") or {}).get("steps"), sort_keys=True),
+    }
+
+
+def remarks(header: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What a reader of the verdict should know of the run."""
+    if (status := header.get("status", "started")) != "success":
+        yield f"the run ended as {status!r}, not as 'success'"
+    cut = Counter(str(row["limit"].get("type")) for row in rows if row.get("limit"))
+    for kind, count in sorted(cut.items()):
+        yield f"{count} samples reached their {kind} limit and count as they were scored"
+    if silent := sum(no_answers(row.get("scores") or {}) for row in rows):
+        yield f"{silent} scores are N (no answer), which counts 0"
+
+
+def no_answers(scores: Mapping[str, Any]) -> int:
+    values: Iterable[Any] = (s.get("value") for s in scores.values() if isinstance(s, dict))
+    return sum(value == "N" for value in values)

@@ -1,0 +1,227 @@
+"""Logs of lm-evaluation-harness: samples_TASK_TIME.jsonl, and results_TIME.json beside them."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+from evaluation.general_ability.public_suites import metric_name
+from evaluation.other_logs.json_files import read_rows
+from evaluation.other_logs.lm_eval_files import TaskFile, read_results, task_files
+from evaluation.other_logs.system_log import (
+    REPEATED,
+    Sample,
+    SystemLog,
+    as_score,
+    clustered,
+    digest_of,
+)
+from project.errors import InputError
+from project.records.scores import Better
+
+# What a row holds besides its metrics. Rows of before the end of 2024 do not list their metrics.
+ABOUT = {
+    *("doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"),
+    *("doc_hash", "prompt_hash", "target_hash"),
+}
+NO_METRICS = {"bypass"}  # what lm-eval writes where nothing was scored
+# Of runs without a results file, which says it.
+LESS = {"perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "ter", "brier_score"}
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+def read_lm_eval(argument: Path) -> SystemLog:
+    """Read what lm-eval left: a samples file, a results file, a folder, or a pattern of files.
+
+    Raises InputError naming file and line.
+    """
+    files, notes = task_files(argument)
+    runs = {file.task: read_results(file.results) if file.results else {} for file in files}
+    samples: dict[str, list[Sample]] = {}
+    for file in files:
+        samples[file.task], odd = samples_of(file, runs[file.task])
+        said = [*limits(runs[file.task], file.task), *missing_results(file), *unnumbered(odd)]
+        notes.setdefault(file.task, []).extend(said)
+    first = runs[files[0].task]
+    return SystemLog(
+        path=files[0].path if len(files) == 1 else argument,
+        system=system_of(first),
+        samples=clustered([one for found in samples.values() for one in found], "document"),
+        scorers={task: scorers_of(run, task) for task, run in runs.items()},
+        settings={task: settings_of(run, task) for task, run in runs.items()},
+        better={task: directions(runs[task], task, found) for task, found in samples.items()},
+        setup=setup_of(first),
+        absent=sum(unwritten(runs[task], task, len(found)) for task, found in samples.items()),
+        notes=notes,
+    )
+
+
+# --- samples --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Document:
+    """What the rows of one document said so far; there is a row for each filter."""
+
+    asked: dict[str, str]
+    prompt: str | None
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    rows: int = 0
+    repeated: bool = False
+
+    def add(self, metrics: Mapping[str, float | None], asked: Mapping[str, str]) -> None:
+        self.repeated |= bool(self.metrics.keys() & metrics.keys()) or self.asked != asked
+        self.metrics.update(metrics)
+
+
+def samples_of(file: TaskFile, results: Mapping[str, Any]) -> tuple[list[Sample], list[str]]:
+    """The samples of a task, and which of its metrics are no numbers. Raises InputError."""
+    filters = filter_names(results, file.task)
+    documents: dict[str, Document] = {}
+    odd: set[str] = set()  # metrics that are no numbers
+    for number, row in read_rows(file.path):
+        if "doc_id" not in row:
+            raise InputError("is no sample of lm-eval", file=file.path, line=number, field="doc_id")
+        asked = asked_of(row)
+        document = documents.setdefault(str(row["doc_id"]), Document(asked, prompt_of(row)))
+        name = str(row.get("filter") or nth(filters, document.rows))
+        document.rows += 1
+        document.add({metric_name(m, name): v for m, v in scores_of(row, odd)}, asked)
+    return [sample_of(file.task, *one) for one in documents.items()], sorted(odd)
+
+
+def sample_of(task: str, name: str, document: Document) -> Sample:
+    return Sample(
+        item=f"{task}/{name}",
+        task=task,
+        asked=document.asked,
+        metrics=document.metrics,
+        prompt=document.prompt,
+        lost=REPEATED if document.repeated else None,
+    )
+
+
+def scores_of(row: Mapping[str, Any], odd: set[str]) -> Iterator[tuple[str, float | None]]:
+    """The row's metrics that are numbers; the names of the others are added to `odd`.
+
+    One that is null or no finite number has None. Of corpus metrics such as f1 a row holds what
+    they are computed from, [gold, predicted].
+    """
+    listed = row["metrics"] if "metrics" in row else [name for name in row if name not in ABOUT]
+    for name in (name for name in listed if name not in NO_METRICS):
+        value = row.get(name)
+        if value is None or isinstance(value, Real):
+            yield name, as_score(value)
+        else:
+            odd.add(name)
+
+
+def asked_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """Digests of document and target, as lm-eval makes them; early logs have none."""
+    document = row.get("doc_hash") or digest_of(
+        json.dumps(row.get("doc"), indent=2, ensure_ascii=False)
+    )
+    return {
+        "document": str(document),
+        "target": str(row.get("target_hash") or digest_of(str(row.get("target")))),
+    }
+
+
+def prompt_of(row: Mapping[str, Any]) -> str | None:
+    return str(row["prompt_hash"]) if "prompt_hash" in row else None
+
+
+# --- what the results file says ---------------------------------------------------------------
+
+
+def filter_names(results: Mapping[str, Any], task: str) -> list[str]:
+    """The task's filters, in their order: early logs do not name them."""
+    listed = (results.get("configs", {}).get(task) or {}).get("filter_list") or ()
+    return [str(one["name"]) for one in listed]
+
+
+def nth(filters: Sequence[str], number: int) -> str:
+    """The filter of a document's row by its number. A row too many repeats the last filter's."""
+    if filters:
+        return filters[min(number, len(filters) - 1)]
+    return "none" if number == 0 else f"filter {number + 1}"
+
+
+def directions(results: Mapping[str, Any], task: str, samples: list[Sample]) -> dict[str, Better]:
+    """Which way each metric is better, by its name with the filter."""
+    said = (results.get("higher_is_better") or {}).get(task) or {}
+    found: dict[str, Better] = {}
+    for name in dict.fromkeys(name for sample in samples for name in sample.metrics):
+        plain = name.partition(",")[0]
+        if said.get(plain) is not None:
+            found[name] = "more" if said[plain] else "less"
+        elif plain in LESS:
+            found[name] = "less"
+    return found
+
+
+def unwritten(results: Mapping[str, Any], task: str, there: int) -> int:
+    """How many documents were asked of which no sample is there."""
+    count = (results.get("n-samples") or {}).get(task) or {}
+    return max(0, int(count.get("effective") or 0) - there)
+
+
+def limits(results: Mapping[str, Any], task: str) -> list[str]:
+    """A note where only a part of the task was run."""
+    count = (results.get("n-samples") or {}).get(task) or {}
+    asked, all_of_it = count.get("effective"), count.get("original")
+    if asked is None or all_of_it is None or asked >= all_of_it:
+        return []
+    return [f"{asked} of its {all_of_it} documents were run"]
+
+
+def missing_results(file: TaskFile) -> list[str]:
+    told = "no results file is there: of most metrics more is taken to be better"
+    return [] if file.results else [told]
+
+
+def unnumbered(metrics: Sequence[str]) -> list[str]:
+    return [f"no number for each item: {', '.join(metrics)}"] if metrics else []
+
+
+def scorers_of(results: Mapping[str, Any], task: str) -> dict[str, str]:
+    """By metric: its own settings, and the steps of the filter before it."""
+    config = (results.get("configs") or {}).get(task) or {}
+    filters = {str(one["name"]): one["filter"] for one in config.get("filter_list") or ()}
+    found = {}
+    for metric in config.get("metric_list") or ():
+        own = {key: value for key, value in metric.items() if key != "aggregation"}
+        for name in filters or {"none": []}:
+            told = json.dumps({"metric": own, "filter": filters.get(name, [])}, sort_keys=True)
+            found[metric_name(str(metric["metric"]), name)] = ADDRESS.sub("", told)
+    return found
+
+
+def settings_of(results: Mapping[str, Any], task: str) -> dict[str, str]:
+    named = {"version of the task": "versions", "few-shot examples": "n-shot"}
+    return {
+        name: str(results[key][task])
+        for name, key in named.items()
+        if task in (results.get(key) or {})
+    }
+
+
+def system_of(results: Mapping[str, Any]) -> str:
+    """What kind of model and its arguments; by its name alone two contestants may be alike."""
+    config = results.get("config") or {}
+    arguments = config.get("model_args") or results.get("model_name") or ""
+    if isinstance(arguments, dict):
+        arguments = ",".join(f"{key}={value}" for key, value in arguments.items())
+    return f"{config.get('model') or ''} {arguments}".strip()
+
+
+def setup_of(results: Mapping[str, Any]) -> dict[str, str]:
+    config = results.get("config") or {}
+    return {
+        "chat template": str(results.get("chat_template_sha")),
+        "system prompt": str(results.get("system_instruction_sha")),
+        "generation settings": str(config.get("gen_kwargs")),
+    }

@@ -1,0 +1,159 @@
+"""Two systems' logs as one score table, with an account of every item that is not in it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from evaluation.other_logs.losses import (
+    ABSENT,
+    SIDES,
+    Losses,
+    count_item,
+    count_unwritten,
+    refuse_losses,
+)
+from evaluation.other_logs.metric_choice import Choice, choose
+from evaluation.other_logs.same_evaluation import (
+    of_tasks,
+    refuse_one_log,
+    refuse_other_tasks,
+    refuse_unlike,
+    refuse_without_scores,
+)
+from evaluation.other_logs.system_log import NOT_SCORED, Sample, SystemLog
+from project.records.scores import ItemScore, ScoreTable
+from project.untrusted_input import one_line
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """The table of the items that can be compared, and what is to be said beside its verdict."""
+
+    table: ScoreTable
+    total: int  # items of either log, and those that should be there
+    losses: Losses
+    notes: tuple[str, ...]
+
+
+def pair_logs(
+    champion: SystemLog,
+    challenger: SystemLog,
+    *,
+    metrics: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    allowed: float | None = None,
+) -> Pairing:
+    """Match the logs item by item.
+
+    `metrics` and `tasks` name what to compare, all if empty. `allowed` is the share of items that
+    may be left out for whatever reason; None allows FEW of them, and none that speaks for two
+    different evaluations. Raises InputError where the logs cannot be compared.
+    """
+    refuse_one_log(champion, challenger)
+    logs = of_tasks(champion, tasks), of_tasks(challenger, tasks)
+    refuse_other_tasks(*logs)
+    for log in logs:
+        refuse_without_scores(log)
+    choice = choose(logs, metrics)
+    refuse_unlike(*logs, choice)
+    losses = Losses()
+    items = tuple(kept(logs, choice, losses))
+    count_unwritten(logs, losses)
+    total = len(items) + losses.items
+    refuse_losses(losses, total, allowed)
+    return Pairing(
+        table=ScoreTable(pins=None, items=items, better=choice.directions),
+        total=total,
+        losses=losses,
+        notes=tuple(one_line(note) for note in notes_on(logs, choice, losses)),
+    )
+
+
+def kept(logs: tuple[SystemLog, SystemLog], choice: Choice, losses: Losses) -> Iterator[ItemScore]:
+    """The items that both sides have scores of; the others are counted in `losses`."""
+    ours, theirs = ({sample.item: sample for sample in log.samples} for log in logs)
+    several = len(choice.columns) > 1
+    for item in dict.fromkeys([*ours, *theirs]):
+        sides = ours.get(item), theirs.get(item)
+        found = next((s for s in sides if s), None)
+        assert found is not None
+        columns = choice.columns[found.task]
+        if outside(sides, columns.values()):
+            losses.outside += 1
+            continue
+        lost = [why(sample, columns.values()) for sample in sides]
+        different = differing(*sides)
+        if any(lost) or different:
+            count_item(losses, item, lost, different)
+        else:
+            yield item_score(found, sides, columns, several)
+
+
+def outside(sides: Iterable[Sample | None], metrics: Iterable[str]) -> bool:
+    """Whether the item is there on both sides, and has none of the metrics on either."""
+    wanted = set(metrics)
+    return all(s and not s.lost and not wanted & s.metrics.keys() for s in sides)
+
+
+def why(sample: Sample | None, metrics: Iterable[str]) -> str | None:
+    """Why one side's sample has no scores to compare."""
+    if sample is None:
+        return ABSENT
+    if sample.lost:
+        return sample.lost
+    if missing := [m for m in metrics if sample.metrics.get(m) is None]:
+        return f"{NOT_SCORED} ({missing[0]})"
+    return None
+
+
+def differing(ours: Sample | None, theirs: Sample | None) -> str | None:
+    """In what the sides were asked differently; None where one side tells nothing."""
+    if ours is None or theirs is None:
+        return None
+    parts = [p for p in ours.asked if p in theirs.asked and ours.asked[p] != theirs.asked[p]]
+    return f"another {' and '.join(parts)}" if parts else None
+
+
+def item_score(
+    found: Sample,
+    sides: Sequence[Sample | None],
+    columns: Mapping[str, str],
+    several: bool,
+) -> ItemScore:
+    champion, challenger = (
+        {column: side.metrics[metric] for column, metric in sorted(columns.items())}
+        for side in sides
+        if side
+    )
+    # Columns are sorted, as they are in a table that was written: one order, one verdict.
+    slices = (f"task={found.task}",) if several else ()
+    return ItemScore.model_validate(
+        {
+            "item": found.item,
+            "cluster": found.cluster,
+            "slices": (*slices, *found.slices),
+            "champion": champion,
+            "challenger": challenger,
+        }
+    )
+
+
+def notes_on(logs: tuple[SystemLog, SystemLog], choice: Choice, losses: Losses) -> Iterator[str]:
+    yield from notes_of_logs(logs)
+    yield from choice.notes
+    if losses.outside:
+        yield f"{losses.outside} further items have none of the metrics on either side"
+    champion, challenger = logs
+    if unlike := [n for n in champion.setup if champion.setup[n] != challenger.setup.get(n)]:
+        yield f"the sides differ in: {', '.join(unlike)}"
+    theirs = {sample.item: sample.prompt for sample in challenger.samples}
+    other = sum(s.prompt != theirs.get(s.item, s.prompt) for s in champion.samples)
+    if other:
+        yield f"another prompt text was read on {other} items: it is part of what is compared"
+
+
+def notes_of_logs(logs: tuple[SystemLog, SystemLog]) -> Iterator[str]:
+    """Each log's notes on its tasks; what both say, once."""
+    ours, theirs = ([f"{t}: {n}" for t in log.tasks for n in log.notes.get(t, ())] for log in logs)
+    yield from (f"{note}, on both sides" for note in ours if note in theirs)
+    yield from (f"{SIDES[0]}, {note}" for note in ours if note not in theirs)
+    yield from (f"{SIDES[1]}, {note}" for note in theirs if note not in ours)

@@ -1,0 +1,100 @@
+"""One system's log, whichever tool wrote it: what each sample was asked and how it was scored."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import isfinite
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+from project.records.scores import LARGEST, Better
+
+ERROR = "stopped by an error"
+NOT_RUN = "not run"
+NOT_SCORED = "not scored"
+REPEATED = "there more than once"
+INVALIDATED = "declared invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One item as one system answered it."""
+
+    item: str
+    task: str
+    asked: Mapping[str, str]  # by what it is (question, target, …): a digest; equal on both sides
+    # A metric that should have scored the sample and gave no number has None. One that says
+    # nothing about it is absent.
+    metrics: Mapping[str, float | None]
+    cluster: str | None = None
+    slices: tuple[str, ...] = ()
+    prompt: str | None = None  # digest of what the model read: may differ between contestants
+    lost: str | None = None  # why none of its scores counts
+
+
+@dataclass(frozen=True)
+class SystemLog:
+    """What one system's log holds. Texts of it are as the tool wrote them."""
+
+    path: Path
+    system: str  # a name for people
+    samples: tuple[Sample, ...]
+    # By task, then by metric: how it was scored, the judge included. Equal on both sides.
+    scorers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # By task: what else must be equal, such as {"version": "1.0"}.
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # By task and metric which way is better; what is not here, the tool does not say.
+    better: Mapping[str, Mapping[str, Better]] = field(default_factory=dict)
+    # What a contestant brings of its own, such as a chat template: said where it differs.
+    setup: Mapping[str, str] = field(default_factory=dict)
+    absent: int = 0  # samples that were to be there, of which nothing is known
+    # By task: what a reader of the verdict should know.
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(sample.task for sample in self.samples))
+
+
+def digest_of(value: Any) -> str:
+    """A digest of a value that was read from JSON; half characters and NaN are allowed."""
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def as_score(value: object) -> float | None:
+    """A number as a score; None for what is none: NaN, infinity, and what has no sane square."""
+    if not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if isfinite(number) and abs(number) <= LARGEST else None
+
+
+def without_repeats(samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    """Each item once. One that was there more than once is lost: nobody knows which one counts."""
+    found: dict[str, Sample] = {}
+    for sample in samples:
+        if sample.item in found:
+            found[sample.item] = replace(found[sample.item], lost=REPEATED)
+        else:
+            found[sample.item] = sample
+    return tuple(found.values())
+
+
+def clustered(samples: Sequence[Sample], part: str) -> tuple[Sample, ...]:
+    """Items that were asked the same in `part` as one cluster, named by the first of them."""
+    keys = [sample.asked.get(part) for sample in samples]
+    count = Counter(keys)
+    first: dict[str | None, str] = {}
+    for sample, key in zip(samples, keys, strict=True):
+        first.setdefault(key, sample.item)
+    return tuple(
+        replace(sample, cluster=first[key]) if count[key] > 1 else sample
+        for sample, key in zip(samples, keys, strict=True)
+    )
