@@ -1,0 +1,84 @@
+"""What an answer makes of the facts of its reference: it keeps, contradicts or omits each."""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from evaluation.metrics.facts.fact import Fact
+from evaluation.metrics.facts.identifiers import shape
+from evaluation.metrics.facts.text_facts import TextFacts
+from evaluation.metrics.facts.units import DURATIONS_KEPT_IN
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The facts of the reference, each once, by what the answer makes of them.
+
+    `added` are facts of the answer that the reference does not have and that stand in for none.
+    """
+
+    kept: tuple[Fact, ...]
+    contradicted: tuple[Fact, ...]
+    omitted: tuple[Fact, ...]
+    added: tuple[Fact, ...]
+
+    @property
+    def asked(self) -> tuple[Fact, ...]:
+        return self.kept + self.contradicted + self.omitted
+
+
+def compare_facts(
+    answer: TextFacts, reference: TextFacts, prompt: TextFacts | None = None
+) -> Comparison:
+    """Compare by value: wording, order and format of the facts do not count.
+
+    A fact is contradicted if the answer lacks it and has one of the same sort that neither the
+    reference nor the prompt has: another amount, another day, another length of time. Each stands
+    in for one alone.
+    """
+    asked = distinct(reference.certain)
+    said = [fact for fact in asked if answer.says(fact)]
+    lost = [fact for fact in asked if not answer.says(fact)]
+    # What the reference says twice and the answer once may have been replaced at the other place.
+    rarer = [fact for fact in said if answer.count(fact) < reference.count(fact)]
+    known = [text for text in (reference, prompt) if text]
+    new = [fact for fact in distinct(answer.certain) if not any(text.says(fact) for text in known)]
+    rivals = dict(paired([*lost, *rarer], new))
+    used = set(rivals.values())
+    return Comparison(
+        kept=tuple(fact for fact in said if fact not in rivals),
+        contradicted=tuple(rivals),
+        omitted=tuple(fact for fact in lost if fact not in rivals),
+        added=tuple(fact for fact in new if fact not in used),
+    )
+
+
+def paired(lost: Iterable[Fact], new: Iterable[Fact]) -> Iterator[tuple[Fact, Fact]]:
+    """Each lost fact with the new one that stands in for it, as long as there are any."""
+    waiting: dict[str, deque[Fact]] = defaultdict(deque)
+    for fact in new:
+        waiting[sort(fact)].append(fact)
+    for fact in lost:
+        if waiting[sort(fact)]:
+            yield fact, waiting[sort(fact)].popleft()
+
+
+def distinct(facts: Iterable[Fact]) -> list[Fact]:
+    return list({fact.value: fact for fact in facts}.values())
+
+
+def sort(fact: Fact) -> str:
+    """Facts of one sort stand in for each other."""
+    if fact.kind == "number":
+        return f"number {fact.unit}"
+    if fact.kind == "name":
+        return shape(fact.text)
+    if fact.kind != "date":
+        return fact.kind
+    if fact.unit in DURATIONS_KEPT_IN:
+        return "duration"
+    if fact.unit:
+        return "rate"
+    if fact.value.startswith("T"):
+        return "time"
+    return "weekday" if fact.value.isalpha() else "day"

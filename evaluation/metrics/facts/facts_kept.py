@@ -1,0 +1,86 @@
+"""Which numbers, dates, amounts and names of the reference an answer keeps or contradicts."""
+
+from collections.abc import Sequence
+from itertools import repeat
+from typing import Any
+
+from evaluation.metrics.facts.compare_facts import Comparison, compare_facts
+from evaluation.metrics.facts.conditions import conditions_kept
+from evaluation.metrics.facts.fact import KINDS, Fact
+from evaluation.metrics.facts.swapped_terms import swapped_terms
+from evaluation.metrics.facts.text_facts import TextFacts
+from evaluation.metrics.per_item import PerItem, Values
+
+NO_FACTS = "reference without facts"
+
+
+class FactsKept(PerItem):
+    """Facts of the reference that the answer keeps, and those that it contradicts.
+
+    compute -> {"facts": [n], "facts_kept": [n], "facts_contradicted": [n], "facts_added": [n],
+    "numbers_kept": [n], "dates_kept": [n], "amounts_kept": [n], "names_kept": [n],
+    "conditions_kept": [n], "terms_swapped": [n]}. Kept and contradicted are shares of the
+    reference's facts in [0, 1]; `facts`, the one to gate on, is kept minus contradicted and not
+    below 0. Added and swapped are counts. Where the reference has nothing to lose, the share that
+    is kept is 1; an item without any facts is flagged. With `prompts`, compute takes those as
+    well: what an answer repeats of its question adds and contradicts nothing.
+    """
+
+    more_is_better = (
+        "facts",
+        "facts_kept",
+        "conditions_kept",
+        "numbers_kept",
+        "dates_kept",
+        "amounts_kept",
+        "names_kept",
+    )
+    less_is_better = ("facts_contradicted", "terms_swapped")
+    neither_is_better = ("facts_added",)
+    description = "Numbers, dates, amounts and names of the reference, kept or contradicted."
+    citation = "Nan et al. (2021). Entity-level Factual Consistency of Abstractive Summarization."
+
+    def __init__(self, prompts: bool = False, **options: Any) -> None:
+        self.with_prompts = prompts
+        super().__init__(**options)
+
+    def _info(self) -> Any:
+        info = super()._info()
+        if self.with_prompts:
+            info.features["prompts"] = info.features["references"]  # texts as well
+        return info
+
+    def _compute(
+        self, predictions: list[str], references: list[str], prompts: list[str] | None = None
+    ) -> Values:
+        pairs = [
+            (TextFacts(prediction), TextFacts(reference))
+            for prediction, reference in zip(predictions, references, strict=True)
+        ]
+        asked = map(TextFacts, prompts) if prompts else repeat(None)
+        found = [compare_facts(*pair, prompt) for pair, prompt in zip(pairs, asked, strict=False)]
+        self.flags = {NO_FACTS: [i for i, one in enumerate(found) if not one.asked]}
+        conditions = (conditions_kept(answer.text, reference.text) for answer, reference in pairs)
+        by_kind = {f"{kind}s_kept": [kept(one, kind) for one in found] for kind in KINDS}
+        return by_kind | {
+            "facts": [max(0.0, kept(one) - contradicted(one)) for one in found],
+            "facts_kept": [kept(one) for one in found],
+            "facts_contradicted": [contradicted(one) for one in found],
+            "facts_added": [float(len(one.added)) for one in found],
+            "conditions_kept": [1.0 if share is None else share for share in conditions],
+            "terms_swapped": [float(len(swapped_terms(*pair))) for pair in pairs],
+        }
+
+
+def kept(found: Comparison, *kinds: str) -> float:
+    """The share of the reference's facts, of these kinds or of all, that is kept; 1 of none."""
+    asked, here = (count(facts, kinds or KINDS) for facts in (found.asked, found.kept))
+    return here / asked if asked else 1.0
+
+
+def contradicted(found: Comparison) -> float:
+    return len(found.contradicted) / len(found.asked) if found.asked else 0.0
+
+
+def count(facts: Sequence[Fact], kinds: Sequence[str]) -> int:
+    return sum(fact.kind in kinds for fact in facts)
