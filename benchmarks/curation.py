@@ -32,8 +32,8 @@ from benchmarks.faq_texts import EDITS, Triplet, triplets
 from curation.checks.compared import Compared
 from curation.checks.contract import Contract, check
 from curation.checks.embeddings import Embedder
-from curation.checks.general_suite import general_prompts
 from curation.checks.row_columns import TOLD
+from curation.checks.suite_prompts import suite_prompts
 from curation.checks.tables import tables_of
 from curation.cleaning.sifting import clean
 from curation.curate import curate
@@ -124,7 +124,7 @@ def say(what: str, wall: float, busy: float) -> None:
 
 def compared(embedded: int = Compared().embedded_rows) -> Compared:
     embedder = Embedder(locate(ModelChoice(), "embedder")) if embedded else None
-    return Compared(general=general_prompts(), embed=embedder, embedded_rows=embedded)
+    return Compared(suites=suite_prompts(), embed=embedder, embedded_rows=embedded)
 
 
 # --- near-duplicates ------------------------------------------------------------------------------

@@ -180,7 +180,7 @@ def perplexity(precision: Precision) -> Cost:
 def reward(precision: Precision) -> Cost:
     """An epoch of 48 pairs."""
     from evaluation.evaluation_settings import RewardParams
-    from evaluation.preference.reward_training import train_reward
+    from evaluation.preference.reward.reward_training import train_reward
     from project.records.preferences import PreferencePair
 
     some = rows(49)

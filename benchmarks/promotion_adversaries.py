@@ -36,7 +36,8 @@ from project.canonical import digest_folder, digest_json
 from project.errors import InputError
 from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, ModelPin
-from project.records.scores import EvalSet, Evidence, Flags, ScorePins, Verdict
+from project.records.evidence import Evidence, Verdict
+from project.records.scores import EvalSet, Flags, ScorePins
 from registry.alpha_ledger.looks import SealedSet
 from registry.storage.tables import looks
 from registry.store import Registry

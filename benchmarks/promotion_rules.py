@@ -29,7 +29,8 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import decide, rule
 from evaluation.decision.statistics import p_above
-from project.records.scores import Evidence, ItemScore, MetricEvidence, ScoreTable, Verdict
+from project.records.evidence import Evidence, MetricEvidence, Verdict
+from project.records.scores import ItemScore, ScoreTable
 from registry.alpha_ledger.spending import ChampionLooks, next_look
 
 Array = NDArray[np.float64]

@@ -26,7 +26,8 @@ from project.files import sync
 from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, AdapterVersion, ModelPin
 from project.records.events import DecisionMade, Detail, Event, Promotion, Submission
-from project.records.scores import Decision, EvalSet, Evidence, ScorePins, Verdict
+from project.records.evidence import Decision, Evidence, Verdict
+from project.records.scores import EvalSet, ScorePins
 from registry.alpha_ledger.looks import SealedSet
 from registry.state import CHAMPION
 from registry.storage.database import writing

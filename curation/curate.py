@@ -117,9 +117,10 @@ def read_inputs(params: CurateParams) -> Inputs:
     """Raises InputError where base.max_length is more than the base can read."""
     found = [mended(row) for row in Row.read_lines(RAW)]
     raw = [row for row, _ in found]
-    limit, folder = load(BaseChoice).max_length, pinned_folder(ModelPin.read(BASE), "base")
+    choice, folder = load(BaseChoice), pinned_folder(ModelPin.read(BASE), "base")
+    limit = choice.max_length
     refuse_beyond_window(limit, context_window(folder))
-    lengths = TokenLengths(folder)
+    lengths = TokenLengths(folder, choice.system_prompt)
     fitted = fit(raw, lengths, limit, params.too_long)
     unfit = dict.fromkeys(fitted.left_out, TOO_LONG)
     if params.faulty == "drop":

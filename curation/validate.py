@@ -8,7 +8,7 @@ from curation.checks.contract import Contract, check
 from curation.checks.embeddings import Embedder
 from curation.checks.explained import explained
 from curation.checks.gate_message import allow_commands, waive_command
-from curation.checks.general_suite import general_prompts
+from curation.checks.suite_prompts import suite_prompts
 from curation.checks.tables import Tables, tables_of
 from curation.checks.waivers import Waivers, unused, with_waivers
 from curation.checks.waivers_file import read_waivers, refuse_unknown_checks
@@ -64,7 +64,7 @@ def compared(
     return Compared(
         ours=waivers.ours,
         refused=refused_of(parts),
-        general=general_prompts(),
+        suites=suite_prompts(),
         task=contract.task,
         reference=reference_texts(contract, params.contract),
         embed=Embedder(embedder) if embedder else None,

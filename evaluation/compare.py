@@ -11,14 +11,18 @@ from evaluation.decision.evidence import differences, weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
-from evaluation.generation.answers import Answer, Role, answers_of
+from evaluation.generation.answers import SIDES, Answer, Role, answers_of
+from evaluation.preference.tuned_pairs import with_tuned
 from evaluation.report.report_data import read_report_data
 from evaluation.report.report_page import report
 from evaluation.scoring.score_table import read_scores, scored
+from evaluation.suites.suite_tables import read_suite_evidence
 from project.files import write_bytes
-from project.paths import CALIBRATION, DIFFERENCES, EVIDENCE, METRICS, REPORT
-from project.records.data import Split
-from project.records.scores import Calibration, Evidence, ItemScore, Measured, MetricEvidence, Usage
+from project.paths import CALIBRATION, DIFFERENCES, EVIDENCE, METRICS, REPORT, rows_of
+from project.records.calibration import Calibration
+from project.records.data import Row, Split
+from project.records.evidence import Evidence, Measured, MetricEvidence, Usage
+from project.records.scores import ItemScore
 from project.settings import load
 
 
@@ -30,7 +34,8 @@ def main() -> None:
         dev=read_scores(Split.DEV),
         general=read_scores("general"),
         few_shot=read_scores(Role.FEW_SHOT) if scored(Role.FEW_SHOT) else None,
-        calibration=Calibration.read(CALIBRATION),
+        suites=read_suite_evidence(policy),
+        calibration=calibration(),
         usage={role: usage(role) for role in Role if answers_of(role, Split.DEV).exists()},
     )
     evidence.write(EVIDENCE)
@@ -42,6 +47,13 @@ def main() -> None:
         print("\n".join(reasons))
     else:
         print("the challenger qualifies on dev; `incumbent submit` looks at the sealed eval set")
+
+
+def calibration() -> Calibration:
+    """How far the judge of preference can be trusted, on these two systems too."""
+    rows = Row.read_lines(rows_of(Split.DEV))
+    sides = (Answer.read_lines(answers_of(side, Split.DEV)) for side in SIDES)
+    return with_tuned(Calibration.read(CALIBRATION), read_scores(Split.DEV), rows, *sides)
 
 
 def usage(system: Role) -> Usage:
@@ -56,6 +68,10 @@ def metrics(evidence: Evidence) -> dict[str, Any]:
     """What `dvc metrics diff` prints."""
     parts = {"dev": evidence.dev}
     parts |= {f"general, {name}": measured for name, measured in evidence.general.items()}
+    for suite, weighed in (evidence.suites or {}).items():
+        parts |= {f"{suite}, {name}": measured for name, measured in weighed.champion.items()}
+        for name, measured in (weighed.base or {}).items():
+            parts[f"{suite} against the bare base, {name}"] = measured
     return {
         part: {name: cells(found) for name, found in measured.items()}
         for part, measured in parts.items()

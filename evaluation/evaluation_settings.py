@@ -16,15 +16,27 @@ from pydantic import (
 )
 
 from project.canonical import digest_json
-from project.records.record import LATER
+from project.records.record import LATER, later
 from project.settings import Settings
 
 
 class Decoding(Settings):
-    """How both sides answer: greedy, so that an answer is a function of model and prompt."""
+    """How both sides answer: greedily, or by several answers an item that are drawn."""
 
     max_new_tokens: PositiveInt = 48
     batch_size: PositiveInt = 16
+    # 0: the likeliest token, always. Above it, tokens are drawn from softmax(logits / temperature).
+    temperature: NonNegativeFloat = later(0.0)
+    samples: PositiveInt = later(1)  # answers an item; their mean is what the item counts by
+    seed: NonNegativeInt = later(0)  # of the draws, which are the same for both sides
+
+    @model_validator(mode="after")
+    def samples_differ(self) -> Self:
+        if self.samples > 1 and not self.temperature:
+            raise ValueError(
+                "samples: greedy answers to one prompt are all alike; set a temperature above 0"
+            )
+        return self
 
 
 class FewShot(Settings):
@@ -75,19 +87,33 @@ class Lora(Settings):
     alpha: PositiveFloat = 16
 
 
-class RewardParams(Settings):
-    """The reward model: a classifier on an encoder or decoder, trained on preference pairs."""
+OF_THE_EMBEDDER = "embedder"  # the model on which the default reward model stands
 
-    # "embedder", which is pinned, or a folder of safetensors, whose changes DVC does not see.
-    model: str = Field(default="embedder", min_length=1)
-    lora: Lora | None = None  # null: all weights are trained
-    rows: PositiveInt = 240  # training rows that pairs are made from, two a row; the last ones
+
+class RewardParams(Settings):
+    """The reward model, which learns from pairs of answers: a small head over the frozen embedder,
+    or a classifier of your own, an encoder or a decoder, which is fine-tuned.
+    """
+
+    # "embedder", which is pinned and stays frozen, or a folder of safetensors, whose changes DVC
+    # does not see.
+    model: str = Field(default=OF_THE_EMBEDDER, min_length=1)
+    lora: Lora | None = None  # of a model of your own; null: all weights are trained
+    # Training rows that the base answers and that pairs are made from; the last ones.
+    rows: PositiveInt = 240
     held_out_share: float = Field(default=0.25, gt=0, lt=1)  # of these rows, for calibration
+    # Of a model of your own. A head has so few weights that its training needs no choices.
     epochs: PositiveFloat = 2
     batch_size: PositiveInt = 16
     learning_rate: PositiveFloat = 1e-4
     max_length: PositiveInt = 256  # tokens read; a prompt that is too long loses its beginning
     seed: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def a_lora_has_a_model(self) -> Self:
+        if self.lora and self.model == OF_THE_EMBEDDER:
+            raise ValueError("lora: the embedder stays frozen; name a folder in `model`")
+        return self
 
 
 def server_url(url: str) -> str:
@@ -113,6 +139,60 @@ class JudgeParams(Settings):
     temperature: NonNegativeFloat | None = 0  # null: not sent, for a model that refuses it
     max_tokens: PositiveInt | None = 512  # of an answer; null: not sent
     unparsed_cap: float = Field(default=0.1, ge=0, le=1)  # share of answers without a verdict
+    # Whether it gives its reasons before a verdict. False: the verdict alone, which is cheaper, and
+    # for a small model that never comes to one.
+    reasons: bool = later(True)
+    # Of the questions that it is calibrated on, the share that it is asked a second time, to see
+    # how often it changes its word.
+    repeat_share: Annotated[float, Field(ge=0, le=1)] = later(0.1)
+
+
+KNOWN_RUBRICS = (
+    "helpful",
+    "polite",
+    "correct",
+)  # preference/judge/rubrics.py says what of
+
+
+def below_preferences(path: Path) -> Path:
+    """Refuse a path where DVC would not see a new pair, or where the reward model learns from."""
+    folder = Path("datasets/preferences/rubrics")
+    if path.is_absolute() or ".." in path.parts or folder not in path.parents:
+        raise ValueError(f"must be a path below {folder}/, where DVC watches for changes")
+    return path
+
+
+class RubricParams(Settings):
+    """One respect in which the judge rates every answer alone, from 1 to 5.
+
+    In params.yaml a bare name means one of KNOWN_RUBRICS. Its own calibration is on answers that
+    were made worse in this respect, or on pairs of a file; without either it is advisory.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")  # of the metric too
+    asks: str | None = Field(default=None, min_length=1)  # what the judge is told to look at
+    reference: bool = False  # whether it sees the reference answer too
+    worse: tuple[str, ...] = ()  # kinds of evaluation.preference.pairs.worse_answers.WORSE
+    # JSON Lines of {"prompt", "chosen", "rejected"}: the chosen answer is better in this respect.
+    pairs: Annotated[Path, AfterValidator(below_preferences)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def bare_name(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def it_asks_for_something(self) -> Self:
+        if self.name == "preference":
+            raise ValueError("'preference' is a name for the judgement of both sides")
+        if self.asks is None and self.name not in KNOWN_RUBRICS:
+            known = ", ".join(KNOWN_RUBRICS)
+            raise ValueError(f"{self.name!r} is none of {known}: say in `asks` what it looks at")
+        if self.asks is None and (self.worse or self.reference):
+            raise ValueError(f"{self.name!r} has its own `worse` and `reference`: give `asks` too")
+        if self.reference and self.pairs:
+            raise ValueError("pairs of a file have no reference answer: leave one of them out")
+        return self
 
 
 def below_ballots(path: Path) -> Path:
@@ -143,13 +223,19 @@ class PreferenceParams(Settings):
     # An item counts by its first so many ballots, and not before it has them; null: by all that it
     # has. A policy with `preference_test: e-value` needs a number, set before the first look.
     votes: Annotated[Votes | None, LATER] = None
+    # In what the judge rates each answer alone, whatever the source; null: in nothing.
+    rubrics: Annotated[tuple[RubricParams, ...] | None, LATER] = None
+
+    @property
+    def asks_a_judge(self) -> bool:
+        return self.judge is not None and bool(self.source == "judge" or self.rubrics)
 
     @property
     def identity(self) -> str:
-        """The digest of what decides a preference: not how patiently a judge is asked, and by whose
-        key.
+        """The digest of what decides a preference: not where and how patiently a judge is asked, by
+        whose key and how often again. Its JudgePin says the rest.
         """
-        aside = {"concurrency", "timeout_s", "retries", "key_variable"}
+        aside = {"url", "concurrency", "timeout_s", "retries", "key_variable", "repeat_share"}
         return digest_json(self.model_dump(mode="json", exclude={"judge": aside}))
 
     @model_validator(mode="after")
@@ -158,4 +244,9 @@ class PreferenceParams(Settings):
             raise ValueError("source 'judge' needs a section 'judge' with url and model")
         if self.source == "ballots" and self.ballots is None:
             raise ValueError("source 'ballots' needs 'ballots', a file below datasets/ballots/")
+        if self.rubrics and self.judge is None:
+            raise ValueError("rubrics need a section 'judge' with url and model")
+        names = [rubric.name for rubric in self.rubrics or ()]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"the rubric {min(twice)!r} is there twice")
         return self

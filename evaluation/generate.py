@@ -7,21 +7,20 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from evaluation.evaluation_settings import Decoding, FewShot
-from evaluation.general_ability.suite import SUITE, read_suite
 from evaluation.generation.answers import Respondent, Role, answers_of
+from evaluation.generation.contestants import baseline, compared
 from evaluation.generation.systems import from_registry, respondent
+from evaluation.suites.every_suite import GENERAL, suites_on
+from project.bare_base import bare_base
 from project.files import staged_folder
 from project.paths import (
-    ADAPTER,
     ADAPTER_FILES,
     ANSWERS,
-    BASE,
-    CHAMPION,
     NUMERICS,
     TOKENS,
     rows_of,
 )
-from project.records.adapters import Adapter, ModelPin, Numerics, Opponent
+from project.records.adapters import Numerics
 from project.records.data import Message, Row, Split, TokenCount
 from project.records.record import write_records
 from project.settings import load
@@ -45,8 +44,13 @@ def main() -> None:
         print(f"warning: {warning}")
     with staged_folder(ANSWERS) as draft:
         for role, system, part, rows in tasks():
-            answers = system.answers(rows, f"{role}, {part}")
+            answers = system.answers(rows, f"{role}, {part}", samples_of(part))
             write_records(draft / answers_of(role, part).name, answers)
+
+
+def samples_of(part: str) -> int:
+    """How many answers an item of a part gets; suites beside the eval sets are answered once."""
+    return load(Decoding).samples if part in tuple(Split) else 1
 
 
 def cut_references(counts: Sequence[TokenCount], limit: int) -> str | None:
@@ -63,40 +67,43 @@ def cut_references(counts: Sequence[TokenCount], limit: int) -> str | None:
 
 
 def tasks() -> list[Task]:
-    """Champion and challenger answer dev and the general-ability suite; where params.yaml asks for
-    it, the base answers dev with a few-shot prompt.
+    """Champion and challenger answer dev and the suites. The bare base answers the suites but the
+    general one, where it is not the champion; where params.yaml asks for it, dev with a few-shot
+    prompt.
     """
     dev = Row.read_lines(rows_of(Split.DEV))
-    general = [item.row for item in read_suite(SUITE)]
-    shots = load(FewShot).shots
+    suites = {suite.name: suite.rows() for suite in suites_on()}
+    parts = {Split.DEV: dev, GENERAL.name: GENERAL.rows()} | suites
+    sides = contestants()
+    bare = respondent(bare_base(), None, load(Decoding), Numerics.read(NUMERICS))
     found = [
         Task(role, system, part, rows)
-        for role, system in contestants().items()
-        for part, rows in ((Split.DEV, dev), ("general", general))
+        for role, system in sides.items()
+        for part, rows in parts.items()
     ]
-    if shots:
-        base, decoding, numerics = ModelPin.read(BASE), load(Decoding), Numerics.read(NUMERICS)
-        bare = respondent(base, None, None, decoding, numerics)
+    if bare.system != sides[Role.CHAMPION].system:
+        found += [Task(Role.BASE, bare, part, rows) for part, rows in suites.items()]
+    if shots := load(FewShot).shots:
         found.append(Task(Role.FEW_SHOT, bare, Split.DEV, prompted(dev, shots)))
     return found
 
 
 def contestants() -> dict[Role, Respondent]:
-    """The two that are compared, as systems that answer."""
-    base, numerics, decoding = ModelPin.read(BASE), Numerics.read(NUMERICS), load(Decoding)
-    made, champion = Adapter.read(ADAPTER).files, Opponent.read(CHAMPION).adapter
+    """The two that are compared, as systems that answer; their bases may differ."""
+    numerics, decoding = Numerics.read(NUMERICS), load(Decoding)
+    champion, challenger = compared()
     return {
-        Role.CHAMPION: from_registry(base, champion, decoding, numerics),
-        Role.CHALLENGER: respondent(base, made, ADAPTER_FILES, decoding, numerics),
+        Role.CHAMPION: from_registry(champion, decoding, numerics),
+        Role.CHALLENGER: respondent(challenger, ADAPTER_FILES, decoding, numerics),
     }
 
 
 def regression_baseline() -> Respondent | None:
     """The system that the regression budget counts from, where it is another than the champion."""
-    reference = Opponent.read(CHAMPION).reference
-    if reference is None:
+    earlier = baseline()
+    if earlier is None:
         return None
-    return from_registry(ModelPin.read(BASE), reference, load(Decoding), Numerics.read(NUMERICS))
+    return from_registry(earlier, load(Decoding), Numerics.read(NUMERICS))
 
 
 def seconds() -> dict[str, float | None]:
@@ -104,8 +111,9 @@ def seconds() -> dict[str, float | None]:
     taken: dict[str, float | None] = {}
     for task in tasks():
         if task.part == Split.DEV:
-            total = task.respondent.seconds(task.rows)
-            taken[task.role] = None if total is None else total / len(task.rows)
+            samples = samples_of(task.part)
+            total = task.respondent.seconds(task.rows, samples)
+            taken[task.role] = None if total is None else total / (samples * len(task.rows))
     return taken
 
 

@@ -1,37 +1,46 @@
 """Stage `reward`: make the source of preference ready, and calibrate it on held-out pairs.
 
 Only the reward model has to be trained, on pairs whose prompts are in no eval set. A language model
-as a judge is calibrated on the same held-out pairs, people's ballots against one another.
+as a judge is calibrated on pairs of the same held-out rows, people's ballots against one another.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.evaluation_settings import Decoding, PreferenceParams, RewardParams
+from evaluation.evaluation_settings import (
+    OF_THE_EMBEDDER,
+    Decoding,
+    PreferenceParams,
+    RewardParams,
+)
 from evaluation.generation.systems import respondent
-from evaluation.preference.ballot_files import read_ballots
+from evaluation.preference.ballots.ballot_files import read_ballots
 from evaluation.preference.calibration import calibrate, calibrate_reviewers
-from evaluation.preference.negative_examples import pair_negatives
-from evaluation.preference.preference_pairs import (
+from evaluation.preference.judge.judge_lines import judge_lines
+from evaluation.preference.pairs.negative_examples import pair_negatives
+from evaluation.preference.pairs.preference_pairs import (
     PREFERENCES,
     allowed,
     given_preferences,
-    pairs,
     pairs_of,
     part,
 )
+from evaluation.preference.preference_lines import preference_lines
 from evaluation.preference.preference_sources import judge_of
+from project.bare_base import bare_base
 from project.canonical import digest_folder, digest_json
 from project.errors import InputError
 from project.files import staged_folder
 from project.model_pins import pinned_folder
-from project.paths import BASE, CALIBRATION, EMBEDDER, NUMERICS, PAIR_SOURCE, REWARD, rows_of
-from project.records.adapters import ModelPin, Numerics
+from project.paths import CALIBRATION, EMBEDDER, NUMERICS, PAIR_SOURCE, REWARD, rows_of
+from project.records.adapters import Contestant, ModelPin, Numerics
+from project.records.calibration import Calibration
 from project.records.data import Row, Split
 from project.records.preferences import PreferencePair
 from project.records.record import Digest, Record
-from project.records.scores import Calibration
 from project.settings import PARAMS, load
+
+RECIPE = 2  # of pairs and training: another one makes another judge of the same rows
 
 
 class PairSource(Record):
@@ -46,32 +55,61 @@ class PairSource(Record):
 def main() -> None:
     params = load(PreferenceParams)
     with staged_folder(REWARD) as draft:
-        learnt = train(params.reward, draft) if params.source == "reward" else None
+        learnt, calibration = prepare(params, draft)
         PairSource(source=params.source, made_of=learnt).write(draft / PAIR_SOURCE.name)
-    calibration = calibrate_source(params)
+    calibration = with_rubrics(params, calibration)
     calibration.write(CALIBRATION)
     print(f"preference by {calibration}")
-    if calibration.advisory:
-        print(f"it is advisory only: {calibration.advisory}")
+    for line in preference_lines(calibration):
+        print(line)
+    for line in judge_lines(calibration):
+        print(line)
 
 
-def train(params: RewardParams, folder: Path) -> Digest:
-    """Train the reward model on the training rows' pairs, and on what people said of answers.
-
-    Returns the digest of what it was made of.
+def prepare(params: PreferenceParams, folder: Path) -> tuple[Digest | None, Calibration]:
+    """What the source needs goes into the folder. Returns the digest of what a reward model was
+    made of, and how far the source can be trusted.
     """
-    # Imported here so that the other sources do not wait for torch and TRL.
-    from evaluation.preference.reward_training import train_reward
+    if params.source == "reward":
+        return learn(params.reward, folder)
+    if params.source == "ballots" and params.ballots:
+        return None, calibrate_reviewers(read_ballots(params.ballots), params.votes)
+    # Imported here so that ballots do not wait for torch.
+    from evaluation.preference.pairs.made_pairs import made_pairs
+    from evaluation.preference.reward.exchange_vectors import ExchangeVectors
+    from evaluation.preference.reward.frozen_cosine import FrozenCosine
 
+    _, held_out = parts(params.reward)
+    vectors = ExchangeVectors(embedder())
+    pairs = made_pairs(held_out, own_answers(held_out), vectors, every_kind=False)
+    judge = judge_of(params, folder, champion="rejected", challenger="chosen")
+    return None, calibrate(judge, pairs, FrozenCosine(vectors))
+
+
+def learn(params: RewardParams, folder: Path) -> tuple[Digest, Calibration]:
+    """Train the reward model on the training rows' pairs, and on what people said of answers."""
+    # Imported here so that the other sources do not wait for TRL.
+    from evaluation.preference.pairs.made_pairs import made_pairs
+    from evaluation.preference.reward.exchange_vectors import ExchangeVectors
+    from evaluation.preference.reward.learnt_reward import OTHERS, learn_reward
+
+    start = starting_point(params)
     learnt, held_out = parts(params)
     further, account = further_pairs(held_out)
-    made = pairs(learnt, own_answers(learnt))
+    vectors = ExchangeVectors(embedder())
+    made = made_pairs(learnt, own_answers(learnt), vectors, others=OTHERS)
+    apart = made_pairs(held_out, own_answers(held_out), vectors)
+    print(f"learning from {len(made)} pairs of training rows and {len(further)} others{account}")
     precision = Numerics.read(NUMERICS).precision
-    train_reward([*made, *further], starting_point(params), params, precision, folder)
-    print(f"learnt from {len(made)} pairs of training rows and {len(further)} others{account}")
+    calibration = learn_reward([*made, *further], apart, vectors, start, params, precision, folder)
     asked = [record.model_dump(mode="json") for record in (*learnt, *further)]
-    start = digest_folder(starting_point(params))
-    return digest_json([asked, ModelPin.read(BASE).digest, load(Decoding).digest, start])
+    decided = [RECIPE, asked, *answering(bare_base()), load(Decoding).digest, digest_folder(start)]
+    return digest_json(decided), calibration
+
+
+def answering(bare: Contestant) -> list[str]:
+    """What decides the base's own answers; without a system prompt as it was before there were."""
+    return [bare.base.digest, *([bare.system_prompt] if bare.system_prompt else [])]
 
 
 def further_pairs(held_out: Sequence[Row]) -> tuple[list[PreferencePair], str]:
@@ -92,12 +130,15 @@ def further_pairs(held_out: Sequence[Row]) -> tuple[list[PreferencePair], str]:
     return list({pair.id: pair for pair in (*found, *negatives.pairs)}.values()), account
 
 
-def calibrate_source(params: PreferenceParams) -> Calibration:
-    if params.source == "ballots" and params.ballots:
-        return calibrate_reviewers(read_ballots(params.ballots), params.votes)
+def with_rubrics(params: PreferenceParams, calibration: Calibration) -> Calibration:
+    """The calibration, with one for each rubric by which the judge rates answers alone."""
+    if not params.rubrics:
+        return calibration
+    # Imported here because its HTTP client comes with an extra that others do without.
+    from evaluation.preference.judge.rubric_calibration import calibrate_rubrics
+
     _, held_out = parts(params.reward)
-    judge = judge_of(params, REWARD, champion="rejected", challenger="chosen")
-    return calibrate(judge, pairs(held_out, own_answers(held_out)))
+    return calibration.model_copy(update={"rubrics": calibrate_rubrics(params, held_out)})
 
 
 def parts(params: RewardParams) -> tuple[list[Row], list[Row]]:
@@ -106,15 +147,18 @@ def parts(params: RewardParams) -> tuple[list[Row], list[Row]]:
 
 def own_answers(rows: Sequence[Row]) -> dict[str, str]:
     """What the bare base answers, by row."""
-    decoding = load(Decoding)
-    bare = respondent(ModelPin.read(BASE), None, None, decoding, Numerics.read(NUMERICS))
+    bare = respondent(bare_base(), None, load(Decoding), Numerics.read(NUMERICS))
     return {answer.item: answer.text for answer in bare.answers(rows, "bare base, training rows")}
+
+
+def embedder() -> Path:
+    return pinned_folder(ModelPin.read(EMBEDDER), "embedder")
 
 
 def starting_point(params: RewardParams) -> Path:
     """The folder of the model that training starts from. Raises InputError when it is none."""
-    if params.model == "embedder":
-        return pinned_folder(ModelPin.read(EMBEDDER), "embedder")
+    if params.model == OF_THE_EMBEDDER:
+        return embedder()
     folder = Path(params.model).expanduser()
     if not list(folder.glob("*.safetensors")):
         raise InputError(

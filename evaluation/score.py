@@ -1,19 +1,22 @@
 """Stage `score`: every dev answer gets its scores; out come tables, one for each comparison."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
-from evaluation.general_ability.suite import CORRECT, SUITE, correct, read_suite
-from evaluation.generation.answers import SIDES, Answer, Role, answers_of
+from evaluation.generation.answers import SIDES, Answer, Role, answers_of, by_sample
+from evaluation.generation.contestants import compared
 from evaluation.preference.comparison import Comparison, Judge
 from evaluation.preference.preference_sources import judge_of
+from evaluation.scoring.per_token import incomparable
 from evaluation.scoring.scorers import Scorer, Scores, load_scorers, score, scorers_digest
+from evaluation.suites.every_suite import GENERAL
+from evaluation.suites.suite_tables import write_suite_tables
 from project.canonical import digest_file, digest_json
 from project.files import staged_folder
 from project.model_pins import pinned_folder
 from project.paths import (
     ADAPTER,
-    BASE,
+    CALIBRATION,
     CHAMPION,
     DIRECTIONS,
     EMBEDDER,
@@ -23,10 +26,11 @@ from project.paths import (
     SCORES,
     rows_of,
 )
-from project.records.adapters import Adapter, ModelPin, Numerics, Opponent
+from project.records.adapters import Adapter, Contestant, ModelPin, Numerics, Opponent
+from project.records.calibration import Calibration
 from project.records.data import Row, Split
 from project.records.record import short, write_records
-from project.records.scores import Better, Directions, EvalSet, Flags, ItemScore, ScorePins
+from project.records.scores import Better, Directions, EvalSet, Flags, ItemScore, Labels, ScorePins
 from project.settings import load
 
 
@@ -43,9 +47,9 @@ def main() -> None:
             answers[Role.CHAMPION] = read_answers(Role.FEW_SHOT, Split.DEV)
             table, _ = score_both(rows, answers, scorers)
             write_records(draft / f"{Role.FEW_SHOT}.jsonl", table)
-        write_records(draft / "general.jsonl", general_ability())
-        better = directions(scorers)
-        Directions(better={**better, CORRECT: "more"}).write(draft / DIRECTIONS.name)
+        write_suite_tables(draft)
+        better = directions(scorers, compared())
+        Directions(better={**better, **GENERAL.better}).write(draft / DIRECTIONS.name)
     print(f"scored {len(rows)} dev items{flags}")
 
 
@@ -53,12 +57,33 @@ def measures() -> tuple[list[Scorer], Judge]:
     """The scorers and the source of preference that params.yaml names."""
     embedder = pinned_folder(ModelPin.read(EMBEDDER), "embedder")
     names = contestant_names()
-    judge = judge_of(load(PreferenceParams), REWARD, *(names[role] for role in SIDES))
-    return load_scorers(load(ScoringParams), embedder), judge
+    params, calibration = load(PreferenceParams), judge_calibration()
+    champion, challenger = (names[role] for role in SIDES)
+    judge = judge_of(params, REWARD, champion, challenger, calibration)
+    scorers = load_scorers(load(ScoringParams), embedder)
+    return [*scorers, *rubrics(params, calibration)], judge
 
 
-def directions(scorers: Iterable[Scorer]) -> dict[str, Better]:
-    return {name: way for scorer in scorers for name, way in scorer.better.items()}
+def judge_calibration() -> Calibration | None:
+    """What the answers of a language model as a judge are held to, where one is asked."""
+    return Calibration.read(CALIBRATION) if load(PreferenceParams).asks_a_judge else None
+
+
+def rubrics(params: PreferenceParams, calibration: Calibration | None) -> Sequence[Scorer]:
+    if not params.rubrics:
+        return ()
+    # Imported here because its HTTP client comes with an extra that others do without.
+    from evaluation.preference.judge.rubrics import rubric_scorers
+
+    return rubric_scorers(params, calibration)
+
+
+def directions(
+    scorers: Sequence[Scorer], pair: tuple[Contestant, Contestant] | None = None
+) -> dict[str, Better]:
+    """Which way each metric is better; neither way where the pair cannot be compared by it."""
+    better = {name: way for scorer in scorers for name, way in scorer.better.items()}
+    return better | dict.fromkeys(incomparable(scorers, *pair) if pair else (), "neither")
 
 
 def contestant_names() -> dict[Role, str]:
@@ -76,11 +101,25 @@ def score_both(
     scorers: Sequence[Scorer],
     judge: Judge | None = None,
 ) -> tuple[list[ItemScore], Flags]:
-    """The scores of both SIDES, and what is odd about the items."""
-    scores = {side: score(scorers, rows, answers[side]) for side in SIDES}
-    preferences = ask_preference(rows, answers, judge) if judge else [None] * len(rows)
-    table = [item_score(row, i, scores, preferences[i]) for i, row in enumerate(rows)]
-    return table, Flags.joined(side.flags for side in scores.values())
+    """The scores of both SIDES, a line for each of an item's answers, and what is odd."""
+    samples = {side: by_sample(answers[side]) for side in SIDES}
+    scores = {side: score_samples(scorers, rows, answers[side]) for side in SIDES}
+    columns: list[list[ItemScore]] = []
+    for sample, drawn in enumerate(zip(*samples.values(), strict=True)):
+        sides = dict(zip(SIDES, drawn, strict=True))
+        preferences = ask_preference(rows, sides, judge) if judge else [None] * len(rows)
+        found = {side: scores[side][sample] for side in SIDES}
+        column = [item_score(row, i, found, preferences[i]) for i, row in enumerate(rows)]
+        columns.append([item.model_copy(update={"sample": sample}) for item in column])
+    table = [item for drawn_scores in zip(*columns, strict=True) for item in drawn_scores]
+    return table, Flags.joined(drawn.flags for side in scores.values() for drawn in side)
+
+
+def score_samples(
+    scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answer]
+) -> list[Scores]:
+    """One system's scores, by sample."""
+    return [score(scorers, rows, drawn) for drawn in by_sample(answers)]
 
 
 def ask_preference(
@@ -103,24 +142,18 @@ def item_score(
         champion={name: values[i] for name, values in scores[Role.CHAMPION].values.items()},
         challenger={name: values[i] for name, values in scores[Role.CHALLENGER].values.items()},
         preference=preference,
+        labels=labels_of(i, scores) or None,
     )
 
 
-def general_ability() -> list[ItemScore]:
-    """Whether each side answered the items of the general-ability suite correctly."""
-    suite = read_suite(SUITE)
-    scores = {
-        side: Scores(
-            values={
-                CORRECT: tuple(
-                    correct(item, answer.text)
-                    for item, answer in zip(suite, read_answers(side, "general"), strict=True)
-                )
-            }
-        )
-        for side in SIDES
+def labels_of(i: int, scores: Mapping[Role, Scores]) -> dict[str, Labels]:
+    """What an item was to be sorted as and how both sides did; of a slice's metric, maybe none."""
+    champion, challenger = (scores[side].labels for side in SIDES)
+    return {
+        name: Labels(reference=ours.reference, champion=ours.answer, challenger=theirs.answer)
+        for name in champion
+        if (ours := champion[name][i]) and (theirs := challenger[name][i])
     }
-    return [item_score(item.row, i, scores) for i, item in enumerate(suite)]
 
 
 def read_answers(role: Role, part: str) -> tuple[Answer, ...]:
@@ -129,21 +162,23 @@ def read_answers(role: Role, part: str) -> tuple[Answer, ...]:
 
 def eval_set_of(rows: Sequence[Row]) -> EvalSet:
     """The eval set as the registry counts looks at it: a changed item is another item."""
-    return EvalSet(
-        items=tuple(sorted(digest_json([r.prompt_text, r.completion_text]) for r in rows))
-    )
+    return EvalSet(items=tuple(sorted(digest_json(row.asked_and_expected) for row in rows)))
 
 
 def pins(eval_set: EvalSet) -> ScorePins:
     """What the scores are measured with. The scorers' digest is of the preference's source too."""
     embedder, preference = ModelPin.read(EMBEDDER).digest, load(PreferenceParams).identity
     scorers = [scorers_digest(load(ScoringParams)), embedder, preference, digest_file(PAIR_SOURCE)]
+    if calibration := judge_calibration():
+        scorers += [pin.digest for pin in calibration.judges]
+    champion, challenger = compared()
     return ScorePins(
         eval_set=eval_set.digest,
-        base=ModelPin.read(BASE).weights,
-        champion=Opponent.read(CHAMPION).adapter,
+        base=challenger.base.weights,
+        champion=champion.adapter,
         challenger=Adapter.read(ADAPTER).files,
         decoding=load(Decoding).digest,
         scorers=digest_json(scorers),
         numerics=Numerics.read(NUMERICS),
+        contestants=(champion, challenger),
     )

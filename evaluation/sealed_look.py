@@ -3,24 +3,29 @@
 Whoever takes one has counted it in the registry first, as `incumbent submit` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from evaluation.decision.evidence import PREFERENCE, refuse_empty_slices, weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import refuse_unscored_floors
-from evaluation.evaluation_settings import PreferenceParams
-from evaluation.generate import contestants, regression_baseline
-from evaluation.generation.answers import SIDES, Answer, Role
-from evaluation.score import directions, eval_set_of, measures, score_both
-from evaluation.scoring.scorers import Scores, score
+from evaluation.decision.suite_guards import refuse_unmeasured_suites
+from evaluation.evaluation_settings import PreferenceParams, ScoringParams
+from evaluation.generate import contestants, regression_baseline, samples_of
+from evaluation.generation.answers import SIDES, Answer, Role, by_sample
+from evaluation.generation.contestants import baseline, compared
+from evaluation.score import directions, eval_set_of, measures, score_both, score_samples
+from evaluation.scoring.asked_slices import refuse_absent_slices
+from evaluation.scoring.per_token import incomparable
+from evaluation.scoring.scorers import Scores
 from project.canonical import digest_file, digest_json
 from project.errors import InputError
 from project.near_duplicates import WordPrints, near_duplicates_among
 from project.paths import rows_of
 from project.records.data import Row, Split
-from project.records.scores import Evidence, Flags, ItemScore, Measured, ScorePins, ScoreTable
+from project.records.evidence import Evidence, Measured
+from project.records.scores import Flags, ItemScore, Labels, ScorePins, ScoreTable
 from project.settings import load
 from registry.alpha_ledger.looks import SealedSet
 from registry.reader import RegistryReader
@@ -33,7 +38,7 @@ class SealedLook:
     evidence: Evidence
     items: tuple[ItemScore, ...]
     flags: Flags
-    answers: dict[Role, Sequence[Answer]]  # of SIDES, for people to vote on
+    answers: dict[Role, Sequence[Answer]]  # of SIDES, one an item, for people to vote on
 
 
 class SealedItems:
@@ -73,37 +78,45 @@ class SealedItems:
         if not self.rows:
             raise InputError("holds no item to look at", file=rows_of(Split.SEALED))
         refuse_unscored_floors(dev.dev, policy)
+        refuse_unmeasured_suites(dev, policy)
         there = {f"{key}={value}" for row in self.rows for key, value in row.slices.items()}
         refuse_empty_slices(there, policy)
+        refuse_absent_slices(load(ScoringParams), there)
 
     def look(self, dev: Evidence, pins: ScorePins, policy: Policy) -> SealedLook:
         """Answer, score and weigh the items, beside the evidence on dev.
 
         Answers that are cached are not made again, so an interrupted look goes on where it was.
         """
-        systems = contestants()
+        systems, samples = contestants(), samples_of(Split.SEALED)
         answers: dict[Role, Sequence[Answer]] = {
-            role: systems[role].answers(self.rows, f"{role}, sealed") for role in SIDES
+            role: systems[role].answers(self.rows, f"{role}, sealed", samples) for role in SIDES
         }
         scorers, judge = measures()
         items, flags = score_both(self.rows, answers, scorers, judge)
-        better, reference = directions(scorers), None
-        if baseline := regression_baseline():
-            earlier = baseline.answers(self.rows, f"{Role.REFERENCE}, sealed")
-            beside = against(items, score(scorers, self.rows, earlier))
+        better, reference = directions(scorers, compared()), None
+        if (system := regression_baseline()) and (other := baseline()):
+            earlier = system.answers(self.rows, f"{Role.REFERENCE}, sealed", samples)
+            beside = against(items, score_samples(scorers, self.rows, earlier))
+            beside = without(beside, incomparable(scorers, other, compared()[1]))
             reference = ScoreTable(pins=None, items=beside, better=better)
         table = ScoreTable(pins=pins, items=tuple(items), better=better)
         awaited = load(PreferenceParams).source == "ballots"
         found = weigh(table, policy, reference=reference, votes_to_come=awaited)
+        answers = {role: by_sample(given)[0] for role, given in answers.items()}
         return SealedLook(with_dev(found, dev), table.items, flags, answers)
 
 
-def against(items: Sequence[ItemScore], other: Scores) -> tuple[ItemScore, ...]:
-    """The same challenger's scores beside those of another system."""
+def against(items: Sequence[ItemScore], other: Sequence[Scores]) -> tuple[ItemScore, ...]:
+    """The same challenger's scores beside those of another system, whose are given by sample."""
     return tuple(
         item.model_copy(
             update={
-                "champion": {name: values[i] for name, values in other.values.items()},
+                "champion": {
+                    name: values[i // len(other)]
+                    for name, values in other[item.sample].values.items()
+                },
+                "labels": labels_against(item, i // len(other), other[item.sample]),
                 "preference": None,
             }
         )
@@ -111,9 +124,32 @@ def against(items: Sequence[ItemScore], other: Scores) -> tuple[ItemScore, ...]:
     )
 
 
+def without(items: Sequence[ItemScore], metrics: Collection[str]) -> tuple[ItemScore, ...]:
+    """The items without some of their scores."""
+
+    def kept(scores: Mapping[str, float]) -> dict[str, float]:
+        return {name: value for name, value in scores.items() if name not in metrics}
+
+    return tuple(
+        item.model_copy(
+            update={"champion": kept(item.champion), "challenger": kept(item.challenger)}
+        )
+        for item in items
+    )
+
+
+def labels_against(item: ItemScore, i: int, other: Scores) -> dict[str, Labels] | None:
+    """The same with the other system's labels in the champion's place."""
+    return item.labels and {
+        name: one.model_copy(update={"champion": found.answer})
+        for name, one in item.labels.items()
+        if (found := other.labels[name][i])
+    }
+
+
 def with_dev(found: Evidence, dev: Evidence) -> Evidence:
     """Evidence on the sealed items, with all that was measured before the look."""
-    before = ("dev", "general", "few_shot", "calibration", "usage")
+    before = ("dev", "general", "few_shot", "suites", "calibration", "usage")
     return found.model_copy(update={name: getattr(dev, name) for name in before})
 
 

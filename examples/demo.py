@@ -31,10 +31,11 @@ from monitoring.monitoring_settings import TriggerParams
 from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
 from project.model_pins import embedded_base, pinned_folder
+from project.paths import SUITES
 from project.records.adapters import AdapterVersion
 from project.records.data import Row
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
-from project.records.scores import Evidence, Measured
+from project.records.evidence import Evidence, Measured
 from project.records.traffic import Feedback, Traffic
 from project.settings import load
 from registry.store import Registry
@@ -50,8 +51,8 @@ A_DAY = 150  # requests
 NEW_SHARE = 0.6  # of the traffic when it has drifted
 CORRECTED = 0.9  # of the answers about what is new
 MISLEADING = 0.1  # of the corrections
-# Of which `make run` takes all: general questions that are rehearsed, and of each suite.
-REHEARSED, GENERAL = 80, 20
+# Of which `make run` takes all: general questions that are rehearsed, and of each file of a suite.
+REHEARSED, OF_A_FILE = 80, 20
 
 # What differs from the project's own params.yaml, by section.
 SMALLER: dict[str, dict[str, Any]] = {
@@ -189,8 +190,9 @@ def make_project() -> None:
     (PLACE / "params.yaml").write_text(yaml.safe_dump(smaller_params()))
     shorten(PLACE / "datasets" / "sources" / "rehearsal.jsonl", REHEARSED)
     (PLACE / "datasets" / "eval_sets.jsonl").write_text("")  # the items here are others
-    for suite in (PLACE / "datasets" / "general").glob("*.jsonl"):
-        shorten(suite, GENERAL)
+    for suite in SUITES:
+        for file in (PLACE / "datasets" / suite).glob("*.jsonl"):
+            shorten(file, OF_A_FILE)
     models = PLACE / ".incumbent" / "models"
     models.mkdir(parents=True)
     if (converted := ROOT / embedded_base()).is_dir():

@@ -13,7 +13,7 @@ from monitoring.trigger.labels import LABELLED, correction, label_of, pseudonym,
 from monitoring.trigger.retrain import retrain
 from monitoring.trigger.state_machine import Facts, Step, step
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
-from project.records.scores import Verdict
+from project.records.evidence import Verdict
 from project.records.traffic import Traffic
 
 

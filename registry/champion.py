@@ -4,26 +4,82 @@ The registry is shared state, so this stage always runs; the stages after it run
 its bytes change.
 """
 
-from project.errors import InputError
+from pathlib import Path
+
+from project.bare_base import bare_base
+from project.errors import IncumbentError
+from project.model_pins import BaseChoice, absent, folder_here, weights_digest
 from project.paths import ADAPTER, CHAMPION
-from project.records.adapters import Adapter
+from project.records.adapters import Adapter, Contestant, ModelPin, Opponent, told_apart
+from project.settings import load
 from registry.reader import RegistryReader
 
 
 def main() -> None:
     challenger = Adapter.read(ADAPTER)
     with RegistryReader.here() as registry:
-        opponent = registry.opponent(challenger.files)
+        opponent = on_this_machine(registry.opponent(challenger.files), bare_base())
         champion = registry.champion() if registry.is_champion(challenger.files) else None
-    if opponent.base and opponent.base != challenger.base.weights:
-        raise InputError(
-            f"{opponent} stands on another base model than {challenger}: give adapters of this "
-            "base a family of their own",
-            file="params.yaml",
-            field="registry.family",
-        )
     opponent.write(CHAMPION)
     if champion:
         print(f"the challenger is the champion, {champion.label}; it won against {opponent}")
     else:
         print(f"the challenger has to beat {opponent}")
+    if apart := opponent.contestant and told_apart(opponent.contestant, challenger.contestant):
+        print(f"the same items are asked of both: {apart}")
+
+
+def refuse_absent_base() -> None:
+    """Raise IncumbentError where the champion's base is not here, before hours of training.
+
+    Its files are not read: stage `champion` does that.
+    """
+    with RegistryReader.here() as registry:
+        champion = registry.champion()
+    if champion and not perhaps_here(champion.adapter.base, load(BaseChoice).model):
+        raise standing_elsewhere(champion.label, absent(champion.adapter.base))
+
+
+def perhaps_here(own: ModelPin, project: str) -> bool:
+    """Whether a base lies where it was pinned, or is the one that the settings name."""
+    folder, chosen = folder_here(own), Path(project).expanduser()
+    return (
+        own.model == project
+        or (folder is not None and folder.is_dir())
+        or (chosen.is_dir() and weights_digest(chosen) == own.weights)
+    )
+
+
+def on_this_machine(opponent: Opponent, bare: Contestant) -> Opponent:
+    """The opponent with its base, and the baseline's, as they lie here; without a champion it is
+    the bare base. Raises IncumbentError for a base that is not here.
+    """
+    if opponent.contestant is None:
+        return opponent.model_copy(update={"contestant": bare})
+    baseline = opponent.baseline and based_here(
+        opponent.baseline, bare.base, "the regression baseline"
+    )
+    return opponent.model_copy(
+        update={
+            "contestant": based_here(opponent.contestant, bare.base, opponent.label),
+            "baseline": baseline,
+        }
+    )
+
+
+def based_here(contestant: Contestant, project: ModelPin, name: str) -> Contestant:
+    """A contestant with its base as it lies here. One with the weights and the chat template of the
+    project's is the project's, wherever it lay when it was pinned.
+    """
+    own = contestant.base
+    if (own.weights, own.chat_template) == (project.weights, project.chat_template):
+        return contestant.model_copy(update={"base": project})
+    if problem := absent(own):
+        raise standing_elsewhere(name, problem)
+    return contestant
+
+
+def standing_elsewhere(name: str, problem: str | None) -> IncumbentError:
+    return IncumbentError(
+        f"{name} stands on another base than the project's, and has to answer too: {problem}"
+    )

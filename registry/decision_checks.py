@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade
+from project.records.evidence import Decision, Evidence, Verdict
 from project.records.record import Digest, short
-from project.records.scores import Decision, Evidence, Verdict
 from registry.alpha_ledger.looks import CountedLook, find_look
 from registry.reader import RegistryReader
 from registry.storage.event_chain import events_of
@@ -91,6 +91,10 @@ def refuse_unfit(version: AdapterVersion, decision: Decision, champion: Digest |
         raise IncumbentError(f"the decision on {version.label} is about another adapter")
     if pins.base != version.adapter.base.weights:
         raise IncumbentError(f"the decision on {version.label} is about another base model")
+    if pins.contestants and pins.contestants[1].identity != version.adapter.contestant.identity:
+        raise IncumbentError(
+            f"the decision on {version.label} is about another chat template or system prompt"
+        )
     if pins.champion != champion:
         raise IncumbentError(
             f"{version.label} was compared with adapter {short(pins.champion)}, but the "

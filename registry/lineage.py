@@ -7,8 +7,8 @@ from project.canonical import digest_bytes
 from project.records.adapters import AdapterVersion, Opponent
 from project.records.data import DatasetVersion, GateReport
 from project.records.events import DecisionMade, Event, Submission
+from project.records.evidence import Decision, Evidence, Measured
 from project.records.record import Digest, Record
-from project.records.scores import Decision, Evidence, Measured
 from registry.adapter_import.origin import Origin
 from registry.reader import RegistryReader
 
@@ -112,7 +112,16 @@ def opponent(reader: RegistryReader, decision: Decision | None) -> Opponent | No
         return None
     champion = decision.pins.champion
     known = reader.version_of(champion) if champion else None
-    return Opponent(adapter=champion, version=known.number if known else None)
+    return Opponent(
+        adapter=champion,
+        version=known.number if known else None,
+        contestant=decision.pins.contestants[0] if decision.pins.contestants else None,
+    )
+
+
+def apart(decision: Decision | None) -> str | None:
+    """In what the two that a decision compared differ beside their adapters, in words."""
+    return decision.pins.apart if decision and decision.pins else None
 
 
 def gating(reader: RegistryReader, decision: Decision) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, select, union
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.near_duplicates import VERSION, WordPrints
-from project.records.adapters import AdapterVersion, Opponent
+from project.records.adapters import Adapter, AdapterVersion, Opponent
 from project.records.events import (
     DecisionMade,
     Event,
@@ -23,8 +23,9 @@ from project.records.events import (
     Promotion,
     Submission,
 )
+from project.records.evidence import Decision
 from project.records.record import Digest, Record
-from project.records.scores import Decision, ScorePins
+from project.records.scores import ScorePins
 from project.settings import load
 from registry import tenure
 from registry.alpha_ledger import looks
@@ -143,6 +144,12 @@ class RegistryReader:
         )
         return next(iter(self._read(AdapterVersion, query)), None)
 
+    def before_champion(self) -> int | None:
+        """The version that a rollback goes back to; None where there is none."""
+        champion = self.champion()
+        won = self.newest_event(champion.number, "promote") if champion else None
+        return won.told(Promotion).displaced if won else None
+
     def is_champion(self, adapter: Digest) -> bool:
         champion = self.champion()
         return champion is not None and champion.adapter.files == adapter
@@ -194,12 +201,11 @@ class RegistryReader:
 
     def decision_at(self, pins: ScorePins, policy: Digest) -> Decision | None:
         """The newest decision that was made at the look of this measurement, in any family."""
-        same = looks.measurement(pins)
         for family, number in self.copies(pins.challenger):
             for event in reversed(self._of(family).history(number, "decide")):
                 decision = self.artifacts.get_record(Decision, event.told(DecisionMade).decision)
                 known = decision.opening is not None and decision.policy == policy
-                if known and decision.pins and looks.measurement(decision.pins) == same:
+                if known and decision.pins and looks.same(decision.pins, pins):
                     return decision
         return None
 
@@ -263,13 +269,15 @@ class RegistryReader:
             champion = self.version(beaten) if beaten else None
         if champion is None:
             return Opponent()
-        adapter = champion.adapter
-        reference = self._reference(until)
+        adapter, reference = champion.adapter, self._reference(until)
+        apart = reference if reference and reference.files != adapter.files else None
         return Opponent(
             adapter=adapter.files,
             base=adapter.base.weights,
             version=champion.number,
-            reference=None if reference == adapter.files else reference,
+            reference=apart.files if apart else None,
+            contestant=adapter.contestant,
+            baseline=apart.contestant if apart else None,
         )
 
     # --- on a connection that the caller has, to see what its transaction sees ------------------
@@ -318,11 +326,11 @@ class RegistryReader:
         other.family = family
         return other
 
-    def _reference(self, until: int | None) -> Digest | None:
+    def _reference(self, until: int | None) -> Adapter | None:
         """The regression baseline: the adapter that the budget counts from, before event until."""
         with self.engine.connect() as connection:
             chosen = tenure.reference(connection, self.family, until)
-        return self.version(chosen).adapter.files if chosen else None
+        return self.version(chosen).adapter if chosen else None
 
     def _own(self) -> Select[str]:
         return select(versions.c.record).where(versions.c.family == self.family)

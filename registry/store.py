@@ -26,8 +26,9 @@ from project.records.events import (
     Signing,
     Submission,
 )
+from project.records.evidence import Decision, Evidence
 from project.records.record import Digest, Record
-from project.records.scores import Decision, Evidence, ScorePins
+from project.records.scores import ScorePins
 from project.times import stamp
 from registry.alpha_ledger import looks
 from registry.alpha_ledger.looks import CountedLook, SealedSet
@@ -73,6 +74,11 @@ class Registry(RegistryReader):
                 version = AdapterVersion.model_validate_json(known.record)
                 if known.deleted:
                     raise IncumbentError(f"this adapter was {version.label}, which was deleted")
+                if version.adapter.base.weights != adapter.base.weights:
+                    raise InputError(
+                        f"these files are {version.label}, which stands on {version.adapter.base}, "
+                        f"and not on {adapter.base}"
+                    )
                 return version
             last = select(func.max(versions.c.number)).where(versions.c.family == self.family)
             if self.artifacts.incomplete(adapter.files):  # garbage was collected since

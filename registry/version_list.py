@@ -4,8 +4,8 @@ from sqlalchemy import and_, func, select
 
 from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade
+from project.records.evidence import Verdict
 from project.records.record import Record
-from project.records.scores import Verdict
 from registry.reader import RegistryReader, parsed
 from registry.state import CHAMPION
 from registry.storage.event_chain import event_of

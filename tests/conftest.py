@@ -16,8 +16,9 @@ from project.model_pins import ModelChoice, embedded_base, pin
 from project.near_duplicates import WordPrints
 from project.processor import CAPS
 from project.records.adapters import Adapter, ModelPin, Numerics
+from project.records.evidence import Decision, Evidence, Verdict
 from project.records.record import Record
-from project.records.scores import Decision, EvalSet, Evidence, ScorePins, Verdict
+from project.records.scores import EvalSet, ScorePins
 from registry.alpha_ledger.looks import SealedSet
 from registry.store import Registry
 from training.base import convert_embedded

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 FENCED = re.compile(
-    r"^<<< (REQUEST|ANSWER A|ANSWER B) (?P<mark>[0-9a-f]{32})\n(.*?)\n>>> END OF \1 (?P=mark)$",
+    r"^<<< (REQUEST|REFERENCE|ANSWER(?: [AB])?) (?P<mark>[0-9a-f]{32})\n(.*?)\n"
+    r">>> END OF \1 (?P=mark)$",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -30,7 +31,9 @@ class Asked:
 
     @property
     def material(self) -> dict[str, str]:
-        """What stands between the marks: REQUEST, ANSWER A and ANSWER B."""
+        """What stands between the marks: REQUEST, ANSWER A and ANSWER B; of a rubric REQUEST,
+        ANSWER and perhaps REFERENCE.
+        """
         return {match[1]: match[3] for match in FENCED.finditer(self.question)}
 
 
@@ -41,10 +44,14 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None  # instead of a completion
     cut: bool = False  # the connection breaks off before the end
+    fields: dict[str, Any] = field(default_factory=dict)  # of the completion, beside its choices
+    finish_reason: str = "stop"
 
     @property
     def payload(self) -> bytes:
-        completion = {"choices": [{"message": {"role": "assistant", "content": self.text}}]}
+        message = {"role": "assistant", "content": self.text}
+        choice = {"message": message, "finish_reason": self.finish_reason}
+        completion = {"choices": [choice], **self.fields}
         return json.dumps(completion).encode() if self.raw is None else self.raw
 
 
@@ -63,6 +70,9 @@ def judge_server(behaviour: Behaviour) -> Iterator[JudgeServer]:
     asked: list[Asked] = []
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send(Reply(raw=b'{"data": [{"id": "m"}, {"id": "n"}]}'))
+
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             request = Asked(self.path, self.headers["Authorization"], body)

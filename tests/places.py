@@ -9,7 +9,7 @@ from typing import NamedTuple
 from project.canonical import digest_folder
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.data import DatasetVersion, Split
-from project.records.scores import Evidence, Verdict
+from project.records.evidence import Evidence, Verdict
 from registry.alpha_ledger.looks import SealedSet
 from registry.store import Registry
 from tests.conftest import BASE, SEALED, decision_on, evidence_of, keep_decision

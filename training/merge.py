@@ -8,10 +8,18 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from project.errors import IncumbentError
 from project.records.adapters import Precision
+from project.system_prompt import with_system_prompt
 
 
-def merge(base: Path, adapter: Path, target: Path, precision: Precision) -> None:
-    """Write the merged model in a precision, as safetensors, with tokenizer and configuration.
+def merge(
+    base: Path,
+    adapter: Path,
+    target: Path,
+    precision: Precision,
+    system_prompt: str | None = None,
+) -> None:
+    """Write the merged model in a precision, as safetensors, with tokenizer and configuration. Its
+    chat template puts the system prompt in front by itself.
 
     W + s·B·A is added up in float32 and rounded once. Raises IncumbentError when it is not finite.
     """
@@ -21,4 +29,7 @@ def merge(base: Path, adapter: Path, target: Path, precision: Precision) -> None
     except ValueError as error:
         raise IncumbentError(f"the adapter cannot be merged: {error}") from None
     merged.to(getattr(torch, precision)).save_pretrained(target)
-    AutoTokenizer.from_pretrained(base).save_pretrained(target)
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    if system_prompt is not None:
+        tokenizer.chat_template = with_system_prompt(tokenizer.chat_template, system_prompt)
+    tokenizer.save_pretrained(target)

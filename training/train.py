@@ -3,6 +3,7 @@
 import json
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
 import bitsandbytes as bnb
 import torch
@@ -15,12 +16,13 @@ from project.canonical import canonical_json, digest_file, digest_folder
 from project.errors import IncumbentError
 from project.files import staged_folder, write_bytes
 from project.libraries import mix_precision
-from project.model_pins import pinned_folder
+from project.model_pins import BaseChoice, pinned_folder
 from project.paths import ADAPTER, ADAPTER_FILES, BASE, DATASET, LEARNING_CURVE, rows_of
 from project.records.adapters import Adapter, ModelPin, Numerics, Precision
 from project.records.data import DatasetVersion, Row, Split
-from project.records.record import Record
+from project.records.record import LATER, Record
 from project.settings import load
+from project.system_prompt import SYSTEM_PROMPT, refuse_unheard, under
 from training.callbacks import LearningCurve, StepsWithLoss
 from training.lora_model import add_adapter, load_base
 from training.precision import choose_numerics, measure_machine
@@ -34,19 +36,25 @@ class Recipe(Record):
     rows: str  # digest of the training rows' file
     params: TrainingParams
     numerics: Numerics
+    system_prompt: Annotated[str | None, LATER] = None  # in front of every row
 
 
 def main() -> None:
-    params = load(TrainingParams)
+    params, system_prompt = load(TrainingParams), load(BaseChoice).system_prompt
     base = ModelPin.read(BASE)
     dataset = DatasetVersion.read(DATASET)
     rows = Row.read_lines(rows_of(Split.TRAIN))[: params.rows]
     here = choose_numerics()
     with staged_folder(ADAPTER_FILES) as draft, staged_folder(LEARNING_CURVE) as curve:
-        trainer = make_trainer(rows, pinned_folder(base, "base"), params, here, curve)
+        folder = pinned_folder(base, "base")
+        trainer = make_trainer(rows, folder, params, here, curve, system_prompt)
         numerics = trained_with(trainer.model, params, here)
         recipe = Recipe(
-            base=base, rows=digest_file(rows_of(Split.TRAIN)), params=params, numerics=numerics
+            base=base,
+            rows=digest_file(rows_of(Split.TRAIN)),
+            params=params,
+            numerics=numerics,
+            system_prompt=system_prompt,
         )
         print(f"training: {plan(trainer, numerics)}", flush=True)
         trainer.train()
@@ -57,6 +65,7 @@ def main() -> None:
         recipe=recipe.digest,
         dataset=dataset.digest,
         numerics=numerics,
+        system_prompt=system_prompt,
     )
     card.write(ADAPTER)
     print(f"trained {card}")
@@ -68,16 +77,18 @@ def make_trainer(
     params: TrainingParams,
     numerics: Numerics,
     curve: Path | None,
+    system_prompt: str | None = None,
 ) -> SFTTrainer:
     """A trainer of a fresh adapter; `numerics` gives the precision that it computes in.
 
     The learning curve goes into a folder, and nowhere where that is None.
     """
     tokenizer = AutoTokenizer.from_pretrained(base)
+    refuse_unheard(tokenizer, system_prompt, base)
     trainer = SFTTrainer(
         model=add_adapter(load_base(base, params, numerics), params, numerics),
         args=sft_config(params, numerics.precision, len(rows)),
-        train_dataset=Dataset.from_list([turns(row) for row in rows]),
+        train_dataset=Dataset.from_list([turns(row, system_prompt) for row in rows]),
         processing_class=tokenizer,
         callbacks=[*([LearningCurve(curve)] if curve else []), StepsWithLoss()],
     )
@@ -106,9 +117,9 @@ def trained_with(model: PeftModel, params: TrainingParams, here: Numerics) -> Nu
     )
 
 
-def turns(row: Row) -> dict[str, list[dict[str, str]]]:
+def turns(row: Row, system_prompt: str | None) -> dict[str, list[dict[str, str]]]:
     return {
-        "prompt": [message.model_dump() for message in row.prompt],
+        "prompt": [message.model_dump() for message in under(system_prompt, row.prompt)],
         "completion": [message.model_dump() for message in row.completion],
     }
 
@@ -141,7 +152,7 @@ def sft_config(params: TrainingParams, precision: Precision, rows: int) -> SFTCo
 
 
 def save_adapter(model: PeftModel, recipe: Recipe, folder: Path) -> None:
-    """Write weights, config and recipe: safetensors and JSON, and no trace of this machine.
+    """Write weights, config, recipe and system prompt, and no trace of this machine.
 
     Raises IncumbentError when training left the adapter as it was.
     """
@@ -155,3 +166,5 @@ def save_adapter(model: PeftModel, recipe: Recipe, folder: Path) -> None:
     config["target_modules"] = sorted(config["target_modules"])
     write_bytes(folder / "adapter_config.json", canonical_json(config))
     recipe.write(folder / "recipe.json")
+    if recipe.system_prompt is not None:
+        write_bytes(folder / SYSTEM_PROMPT, recipe.system_prompt.encode())

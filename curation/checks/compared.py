@@ -20,12 +20,12 @@ NOTHING = Refused()
 
 @dataclass(frozen=True)
 class Compared:
-    """Eval items and the general suite are known by what they ask."""
+    """Eval items and the suites are known by what they ask."""
 
     ours: Contacts = NO_CONTACTS  # no personal data: the organisation's own
     refused: Refused = NOTHING
     evals: Sequence[str] = ()  # beside the rows of parts dev and sealed
-    general: Sequence[str] = ()
+    suites: Sequence[str] = ()
     task: str | None = None  # what the rows are to teach, in words
     reference: Sequence[str] = ()  # texts of the last version's rows, by which drift is told
     embed: Embed | None = None

@@ -106,16 +106,16 @@ def by_meaning(
     """What an embedder tells, and nothing where there is none; leaks are told by words too."""
     own = eval_places(texts)
     evals = [*compared.evals, *(texts.prompts[i] for i in own)]
-    general = compared.general
+    suites = compared.suites
     if looked is None:
         return {
             "leak": leaks(texts, evals),
-            "contaminated": contaminated(texts, general),
+            "contaminated": contaminated(texts, suites),
         } | {name: [None] * len(texts.rows) for name in BY_MEANING}
     embedded = [*compared.evals, *(texts.prompts[i] for i in some(texts, own, compared))]
     return {
         "leak": leaks(texts, evals, reworded(texts, looked, embedded)),
-        "contaminated": contaminated(texts, general, reworded(texts, looked, general, SAME_TASK)),
+        "contaminated": contaminated(texts, suites, reworded(texts, looked, suites, SAME_TASK)),
         "semantic_duplicate": semantic_duplicates(texts, looked),
         "off_topic": off_topics(texts, looked, compared.task),
         "disagreement": disagreements(texts, looked),

@@ -1,13 +1,14 @@
 """Personal data and secrets, taken out of what is imported."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from curation.faults.person_name import names
 from curation.faults.secret import secrets
 from curation.sources.reading import Made
 from project.contacts import NO_CONTACTS, Contacts
 from project.personal_data import scan
+from project.records.assertions import Assertion, Phrases
 from project.records.data import Document, Message, Row
 from project.records.preferences import PreferencePair
 
@@ -33,6 +34,7 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
         case Row():
             new = {"prompt": cleaned(made.prompt), "completion": cleaned(made.completion)}
             new |= {"context": clean(made.context)} if made.context else {}
+            new |= {"assertions": redacted_assertions(made.assertions or (), clean)}
         case Document():
             new = {"text": clean(made.text)}
         case PreferencePair():
@@ -41,6 +43,21 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
         case _:
             new = {"prompt": clean(made.prompt), "completion": clean(made.completion)}
     return made.model_copy(update=new), kinds
+
+
+def redacted_assertions(
+    assertions: Iterable[Assertion], clean: Callable[[str], str]
+) -> tuple[Assertion, ...] | None:
+    """Texts to look for with labels, as the answers have them. A pattern or a schema that holds
+    personal data means nothing with a label in it: it is left out.
+    """
+    kept: list[Assertion] = []
+    for one in assertions:
+        if isinstance(one, Phrases):
+            kept.append(one.model_copy(update={"texts": tuple(map(clean, one.texts))}))
+        elif clean(text := one.model_dump_json()) == text:
+            kept.append(one)
+    return tuple(kept) or None
 
 
 def redacted_text(text: str, kinds: Counter[str], ours: Contacts = NO_CONTACTS) -> str:

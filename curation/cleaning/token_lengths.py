@@ -9,19 +9,23 @@ from jinja2 import TemplateError
 from project.errors import InputError
 from project.progress import progress
 from project.records.data import Message, Row, TokenCount
+from project.system_prompt import refuse_unheard, under
 
 Text = tuple[tuple[Message, ...], tuple[Message, ...]]  # prompt and completion
 AT_ONCE = 5_000  # rows that are counted together
 
 
 class TokenLengths:
-    """Counts with the tokenizer and the chat template of a base in a local folder."""
+    """Counts with the tokenizer and the chat template of a base in a local folder, and with what
+    every prompt is answered under.
+    """
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, system_prompt: str | None = None) -> None:
         # Imported here because it takes seconds, and whoever curates in a test has lengths.
         from transformers import AutoTokenizer
 
         self.base = base
+        self.system_prompt = system_prompt
         self.counted: dict[Text, tuple[int, int]] = {}
         try:
             self.tokenizer: Any = AutoTokenizer.from_pretrained(base)
@@ -35,6 +39,7 @@ class TokenLengths:
                 file=base,
                 field="base.model",
             )
+        refuse_unheard(self.tokenizer, system_prompt, base)
 
     def count(self, rows: Sequence[Row]) -> list[TokenCount]:
         """Of each row; a text that was counted before is not counted again.
@@ -62,7 +67,7 @@ class TokenLengths:
                 bar.advance(len(some))
 
     def text(self, row: Row, messages: Iterable[Message], *, answer: bool = False) -> str:
-        turns = [message.model_dump() for message in messages]
+        turns = [message.model_dump() for message in under(self.system_prompt, tuple(messages))]
         try:
             text = self.tokenizer.apply_chat_template(
                 turns, tokenize=False, add_generation_prompt=answer

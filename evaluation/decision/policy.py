@@ -11,6 +11,20 @@ from project.settings import Settings
 Probability = float
 
 
+class SuiteGuard(Settings):
+    """What a challenger must show in one metric of a suite."""
+
+    floor: float | None = None  # the least mean that it may have; the most where less is better
+    # It may lose no more than this, neither against the champion nor against the bare base.
+    margin: NonNegativeFloat | None = None
+
+    @model_validator(mode="after")
+    def guards_something(self) -> Self:
+        if self.floor is None and self.margin is None:
+            raise ValueError("needs a floor, a margin, or both")
+        return self
+
+
 class Policy(Settings):
     """What a challenger must show. A preference gates by its mean less one half."""
 
@@ -29,6 +43,8 @@ class Policy(Settings):
     critical_slices: dict[str, PositiveInt] = Field(default_factory=dict)
     slice_margin: NonNegativeFloat = 0.05  # a critical slice may lose no more than this
     general_margin: NonNegativeFloat = 0.1  # nor may general ability
+    # Of suites beside the eval sets, such as safety: suite -> metric -> what is guarded.
+    suites: Annotated[dict[str, dict[str, SuiteGuard]] | None, LATER] = None
     # All promotions together may lose no more than this against the regression baseline.
     regression_budget: NonNegativeFloat = 0.05
     # Judge a preference by its mean and error, or by wins and losses at any time (for ballots).

@@ -5,9 +5,16 @@ from dataclasses import dataclass
 
 from evaluation.decision.evidence import ALL_ITEMS, PREFERENCE
 from evaluation.decision.policy import Policy
+from evaluation.decision.preference_doubts import doubts_on_preference
+from evaluation.decision.rubric_doubts import doubts_on_rubrics
 from evaluation.decision.statistics import bounds, e_value, holm, p_below
+from evaluation.decision.suite_guards import (
+    broken_suite_floors,
+    guarded_losses,
+    unmeasured_suites,
+)
 from project.errors import InputError
-from project.records.scores import BALLOTS, Calibration, Evidence, Measured, MetricEvidence
+from project.records.evidence import Evidence, Measured, MetricEvidence
 from registry.alpha_ledger.spending import Look, alpha_at
 
 LEAST_CLUSTERS = 5  # that a slice must have for a veto
@@ -92,6 +99,8 @@ def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
     dev part there is nothing to fail.
     """
     reasons = [f"did not qualify: {doubt}" for doubt in doubts_on_preference(evidence, policy)]
+    reasons += [f"did not qualify: {doubt}" for doubt in doubts_on_rubrics(evidence, policy)]
+    reasons += [f"did not qualify: {broken}" for broken in broken_suite_floors(evidence, policy)]
     for metric in policy.gating if evidence.dev else ():
         found, threshold = evidence.dev.get(metric), policy.threshold(metric)
         if found is None:
@@ -119,6 +128,7 @@ def objections(case: Case) -> Iterator[str]:
         if mean > floor if less else mean < floor:
             beyond = "above the most" if less else "under the least"
             yield f"{metric} is {mean:.3f}, {beyond} that the policy allows, {floor:.3f}"
+    yield from broken_suite_floors(case.evidence, case.policy)
     for check in margin_checks(case):
         if check.failed(case.alpha):
             loss = f"{signed(check.found.diff)} on {check.found.n} items"
@@ -166,6 +176,7 @@ def margin_checks(case: Case) -> Iterator[MarginCheck]:
         if metric in policy.gating:
             subject = "quality since the regression baseline"
             yield MarginCheck(subject, metric, found, policy.regression_budget)
+    yield from (MarginCheck(*loss) for loss in guarded_losses(evidence, policy))
 
 
 def open_questions(case: Case) -> Iterator[str]:
@@ -175,8 +186,10 @@ def open_questions(case: Case) -> Iterator[str]:
             yield f"{metric} could not be measured: fewer than two clusters"
         elif not case.won(metric):
             yield undecided(case, metric, case.evidence.sealed[metric])
-    yield from doubts_on_preference(case.evidence, case.policy)
+    yield from doubts_on_preference(case.evidence, case.policy, case.alpha)
+    yield from doubts_on_rubrics(case.evidence, case.policy)
     yield from unmeasured_guards(case.evidence, case.policy)
+    yield from unmeasured_suites(case.evidence, case.policy)
     for name, least in case.policy.critical_slices.items():
         for metric in case.policy.gating:
             measured = case.evidence.slices[name].get(metric)
@@ -234,32 +247,6 @@ def e_value_sentence(found: MetricEvidence) -> str:
     wins, losses = found.independent
     of = "" if found.clusters_won is None else " of whole clusters"
     return f"{wins} wins and {losses} losses{of} give an e-value of {e_value(wins, losses):.3g}"
-
-
-def doubts_on_preference(evidence: Evidence, policy: Policy) -> Iterator[str]:
-    """Why the preference cannot carry a promotion: its source is poor, or too little was judged."""
-    if PREFERENCE not in policy.gating:
-        return
-    if evidence.calibration and (why := evidence.calibration.advisory):
-        yield f"the preference is advisory only: {why}"
-    if open_ended(evidence.calibration, policy):
-        yield (
-            "the preference rests on ballots of which an item may get ever more, and an e-value on "
-            "items that can turn is no test: set `votes` in evaluation.preference"
-        )
-    if found := evidence.sealed.get(PREFERENCE):
-        total = found.n + found.unjudged
-        if found.unjudged > policy.unjudged_cap * total:
-            yield (
-                f"{found.unjudged} of {total} items have no preference, and the policy allows "
-                f"{policy.unjudged_cap:.0%}"
-            )
-
-
-def open_ended(source: Calibration | None, policy: Policy) -> bool:
-    """Whether an e-value is asked of ballots whose items never close."""
-    by_e_value = policy.preference_test == "e-value"
-    return by_e_value and source is not None and source.source == BALLOTS and source.votes is None
 
 
 def signed(difference: float) -> str:

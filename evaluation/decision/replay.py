@@ -8,8 +8,8 @@ from evaluation.decision import rule
 from evaluation.decision.past_rules import rule_1, rule_2
 from evaluation.decision.policy import Policy
 from project.errors import IncumbentError
+from project.records.evidence import Decision, Evidence
 from project.records.record import Record
-from project.records.scores import Decision, Evidence
 
 
 class Rule(NamedTuple):

@@ -12,9 +12,11 @@ from evaluation.decision.policy_checks import (
     signed,
     unqualified,
 )
+from evaluation.decision.preference_doubts import further_votes
 from evaluation.decision.statistics import bounds, items_needed
 from project.errors import InputError
-from project.records.scores import Bound, Decision, Evidence, ScoreTable, Verdict
+from project.records.evidence import Bound, Decision, Evidence, Verdict
+from project.records.scores import ScoreTable
 from registry.alpha_ledger.spending import Look
 
 # Named by every decision. Whoever changes a sentence, a number or a field of the rule or of what
@@ -63,7 +65,8 @@ def rule(
     if against:
         return decided(case, Verdict.REJECT, against + doubts)
     if doubts:
-        return decided(case, Verdict.HOLD, [*doubts, *advice(case)], further_items(case))
+        votes = further_votes(evidence, policy, case.alpha)
+        return decided(case, Verdict.HOLD, [*doubts, *advice(case), *votes], further_items(case))
     return decided(case, Verdict.PROMOTE, victories(case))
 
 

@@ -7,16 +7,15 @@ from pydantic import Field
 from evaluation.general_ability.answer_checks import AnswerCheck, words
 from project.errors import InputError
 from project.records.data import Message, Row
-from project.records.record import Record, read_input
+from project.records.items import Item, read_items
 
 SUITE = Path("datasets/general")
 CORRECT = "correct"  # the metric's name in score tables
 
 
-class GeneralItem(Record):
+class GeneralItem(Item):
     """A short question whose answer a program can check."""
 
-    id: str = Field(min_length=1)
     ability: str = Field(min_length=1)
     prompt: str = Field(min_length=1)
     check: AnswerCheck
@@ -49,24 +48,12 @@ def read_suite(folder: Path) -> tuple[GeneralItem, ...]:
 
     An id must be there once in all the files, and every expected answer pass its own check.
     """
-    seen: dict[str, str] = {}
     items = []
-    for path in sorted(folder.glob("*.jsonl")):
-        for number, line in enumerate(read_input(path).splitlines(), start=1):
-            if line.strip():
-                item = GeneralItem.parse(line, path, number)
-                refuse_unfit(item, seen, path, number)
-                items.append(item)
+    for item, place in read_items(folder, GeneralItem):
+        if not correct(item, item.expected):
+            problem = f"does not pass the item's {item.check.kind} check"
+            raise InputError(problem, file=place.path, line=place.line, field="expected")
+        items.append(item)
     if not items:
         raise InputError("holds no items: a general-ability suite is *.jsonl files", file=folder)
     return tuple(items)
-
-
-def refuse_unfit(item: GeneralItem, seen: dict[str, str], path: Path, line: int) -> None:
-    """Raise InputError for an id seen before and for an item that its own answer fails."""
-    place = f"{path}:{line}"
-    if (first := seen.setdefault(item.id, place)) != place:
-        raise InputError(f"{item.id!r} is at {first} already", file=path, line=line, field="id")
-    if not correct(item, item.expected):
-        problem = f"does not pass the item's {item.check.kind} check"
-        raise InputError(problem, file=path, line=line, field="expected")

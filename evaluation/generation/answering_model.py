@@ -1,4 +1,4 @@
-"""A base model, with an adapter on it or bare, that answers prompts greedily, many side by side.
+"""A base model, with an adapter on it or bare, that answers prompts, many side by side.
 
 A row that has ended gives its place in the batch to one that waits, so that none is computed until
 the batch's longest answer ends (iteration-level scheduling: Yu et al. 2022, "Orca", OSDI). What all
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
+from random import Random
 
 import torch
 from peft import PeftModel
@@ -25,6 +26,7 @@ from project.paths import NUMERICS
 from project.processor import processor_kind
 from project.records.adapters import Numerics, Precision
 from project.records.data import Message, Row
+from project.system_prompt import refuse_unheard, under
 
 
 def refuse_other_machine(numerics: Numerics) -> None:
@@ -53,6 +55,8 @@ class Draft:
 
     row: Row
     prompt: Tokens
+    sample: int
+    chance: Random  # what its tokens are drawn by
     tokens: Tokens = field(default_factory=list)
     ended: bool = False
 
@@ -60,14 +64,22 @@ class Draft:
 class AnsweringModel:
     """Loads from local folders; adapter None means the bare base.
 
-    An adapter is not merged, and computes in the same precision as its base.
+    An adapter is not merged, and computes in the same precision as its base. The system prompt
+    comes in front of every row's own.
     """
 
     def __init__(
-        self, base: Path, adapter: Path | None, decoding: Decoding, precision: Precision
+        self,
+        base: Path,
+        adapter: Path | None,
+        decoding: Decoding,
+        precision: Precision,
+        system_prompt: str | None = None,
     ) -> None:
         self.decoding = decoding
+        self.system_prompt = system_prompt
         self.tokenizer = AutoTokenizer.from_pretrained(base)
+        refuse_unheard(self.tokenizer, system_prompt, base)
         dtype = getattr(torch, precision)
         device = "auto" if torch.cuda.is_available() else "cpu"
         model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, device_map=device)
@@ -81,19 +93,28 @@ class AnsweringModel:
         self.reader = BatchReader(model.eval())
 
     @torch.inference_mode()
-    def answer(self, rows: Sequence[Row]) -> Iterator[Answer]:
-        """Yield each row's answer when it ends: at an end token, or at max_new_tokens.
+    def answer(self, rows: Sequence[Row], samples: int = 1) -> Iterator[Answer]:
+        """Yield each row's answers when they end: at an end token, or at max_new_tokens.
 
-        Greedy: sampling settings and penalties that come with the model are left aside. Raises
-        InputError for a prompt that leaves no room for an answer in the model's context.
+        Sampling settings and penalties that come with the model are left aside. Raises InputError
+        for a prompt that leaves no room for an answer in the model's context.
         """
-        for draft in DecodingBatch(self, [Draft(row, self.prompt(row)) for row in rows]).run():
+        drafts = [draft for row in rows for draft in self.drafts(row, samples)]
+        for draft in DecodingBatch(self, drafts).run():
             yield Answer(
                 item=draft.row.id,
                 text=self.tokenizer.decode(draft.tokens, skip_special_tokens=True).strip(),
                 tokens=len(draft.tokens),
                 prompt_tokens=len(draft.prompt),
+                reference_tokens=len(self.completion(draft.row, draft.prompt)) or None,
+                sample=draft.sample,
             )
+
+    def drafts(self, row: Row, samples: int) -> list[Draft]:
+        """What a row's answers grow from; their draws hang on what is asked and on nothing else."""
+        prompt = self.prompt(row)
+        seeds = [f"{self.decoding.seed} {sample} {row.prompt_text}" for sample in range(samples)]
+        return [Draft(row, prompt, i, Random(seed)) for i, seed in enumerate(seeds)]
 
     @torch.inference_mode()
     def reference_logprobs(self, rows: Sequence[Row]) -> list[float | None]:
@@ -148,19 +169,34 @@ class AnsweringModel:
 
     def tokens(self, messages: Sequence[Message], *, add_generation_prompt: bool = False) -> Tokens:
         encoded = self.tokenizer.apply_chat_template(
-            [message.model_dump() for message in messages],
+            [message.model_dump() for message in under(self.system_prompt, messages)],
             add_generation_prompt=add_generation_prompt,
             return_dict=True,
         )
         return list(encoded["input_ids"])
 
     def extend(self, drafts: Sequence[Draft], logits: Tensor) -> None:
-        """Give each draft that has not ended its likeliest next token; logits [drafts, 1, …]."""
-        for draft, token in zip(drafts, logits[:, -1].argmax(-1).tolist(), strict=True):
+        """Give each draft that has not ended its next token; logits [drafts, 1, vocabulary]."""
+        for draft, token in zip(drafts, self.next_tokens(drafts, logits[:, -1]), strict=True):
             if not draft.ended:
                 draft.tokens.append(token)
                 full = len(draft.tokens) == self.decoding.max_new_tokens
                 draft.ended = full or token in self.ends
+
+    def next_tokens(self, drafts: Sequence[Draft], logits: Tensor) -> Tokens:
+        """The likeliest tokens, or at a temperature those at which the probabilities, summed up in
+        the order of the vocabulary, pass a number that is drawn for each draft; logits [drafts, …].
+        """
+        if not self.decoding.temperature:
+            return logits.argmax(-1).tolist()
+        passed = (logits.double() / self.decoding.temperature).softmax(-1).cumsum(-1)
+        drawn = [[draft.chance.random()] for draft in drafts]
+        points = passed[:, -1:] * torch.tensor(drawn, dtype=passed.dtype, device=passed.device)
+        return torch.searchsorted(passed, points, right=True).flatten().tolist()
+
+
+def draft_order(draft: Draft) -> tuple[int, str, int]:
+    return -len(draft.prompt), draft.row.id, draft.sample
 
 
 class DecodingBatch:
@@ -169,7 +205,7 @@ class DecodingBatch:
     def __init__(self, model: AnsweringModel, drafts: Sequence[Draft]) -> None:
         self.model = model
         self.reader = model.reader
-        self.waiting = deque(sorted(drafts, key=lambda draft: (-len(draft.prompt), draft.row.id)))
+        self.waiting = deque(sorted(drafts, key=draft_order))
         self.prefix = self.reader.shared([draft.prompt for draft in drafts])
         self.drafts: list[Draft] = []
         self.memory = self.reader.unread(0)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from project.paths import ANSWERS
 from project.progress import Bar, progress
 from project.records.adapters import Numerics
 from project.records.data import Row
-from project.records.record import Digest, Record
+from project.records.record import LATER, Digest, Record, later
 
 LIBRARIES = ("torch", "transformers", "peft")
 FORMAT = 2  # of the cache's files
@@ -29,6 +29,7 @@ class Role(StrEnum):
     CHALLENGER = "challenger"
     REFERENCE = "reference"  # the regression baseline, where it is not the champion
     FEW_SHOT = "few-shot"  # the bare base, shown examples
+    BASE = "base"  # the same without examples; it answers suites, where it is not the champion
 
 
 SIDES = (Role.CHAMPION, Role.CHALLENGER)  # of the comparison that decides
@@ -42,6 +43,8 @@ class Answer(Record):
     # Of the row's own completion under this system: the mean log-probability of a token, in nats,
     # the end token included; None where the system cannot read it.
     reference_logprob: float | None = None
+    reference_tokens: Annotated[int | None, LATER] = None  # of which that is the mean
+    sample: int = later(0)  # which of several answers to the item, counted from 0
 
 
 def versions() -> tuple[str, ...]:
@@ -54,6 +57,7 @@ class System(Record):
 
     base: Digest  # of its pin: weights, configuration, tokenizer, chat template
     adapter: Digest | None  # None: the bare base
+    system_prompt: Annotated[str | None, LATER] = None
     decoding: Digest
     numerics: Numerics
     code: Digest  # of the modules that make answers
@@ -68,7 +72,7 @@ class Unit(Record):
 
 
 class Model(Protocol):
-    def answer(self, rows: Sequence[Row]) -> Iterator[Answer]: ...
+    def answer(self, rows: Sequence[Row], samples: int = 1) -> Iterator[Answer]: ...
 
     def reference_logprobs(self, rows: Sequence[Row]) -> list[float | None]: ...
 
@@ -89,49 +93,49 @@ class Respondent:
         self.clock = clock
         self.model: Model | None = None
 
-    def answers(self, rows: Sequence[Row], label: str) -> list[Answer]:
-        """Answer every row, in the order of rows.
+    def answers(self, rows: Sequence[Row], label: str, samples: int = 1) -> list[Answer]:
+        """Answer every row so many times, in the order of rows and, of one row, of samples.
 
         Units are fixed by the rows alone and cached whole: what shares a batch can change the
         last bit of a logit, so an interrupted run that goes on gives the answers of one that was
         not interrupted.
         """
-        found: dict[str, Answer] = {}
-        with progress(label, len(rows), "answers") as bar:
-            for unit_rows in self.units(rows):
-                unit = self.cached(unit_rows)
+        found: dict[tuple[str, int], Answer] = {}
+        with progress(label, samples * len(rows), "answers") as bar:
+            for unit_rows in self.units(rows, samples):
+                unit = self.cached(unit_rows, samples)
                 if unit is None:
-                    unit = self.make(unit_rows, bar)
+                    unit = self.make(unit_rows, samples, bar)
                 else:
-                    bar.advance(len(unit_rows))
-                found |= {answer.item: answer for answer in unit.answers}
-        return [found[row.id] for row in rows]
+                    bar.advance(len(unit.answers))
+                found |= {(answer.item, answer.sample): answer for answer in unit.answers}
+        return [found[row.id, sample] for row in rows for sample in range(samples)]
 
-    def seconds(self, rows: Sequence[Row]) -> float | None:
+    def seconds(self, rows: Sequence[Row], samples: int = 1) -> float | None:
         """How long these rows' answers took when they were made; None if any is not cached."""
-        units = [self.cached(unit_rows) for unit_rows in self.units(rows)]
+        units = [self.cached(unit_rows, samples) for unit_rows in self.units(rows, samples)]
         seconds = [unit.seconds for unit in units if unit]
         return sum(seconds) if len(seconds) == len(units) else None
 
-    def units(self, rows: Sequence[Row]) -> list[Sequence[Row]]:
+    def units(self, rows: Sequence[Row], samples: int) -> list[Sequence[Row]]:
         """Rows with prompts of like length, the longest first: what does not fit fails early."""
         ordered = sorted(rows, key=lambda row: (-len(row.prompt_text), row.id))
-        size = BATCHES * self.batch_size
+        size = max(1, BATCHES * self.batch_size // samples)
         return [ordered[i : i + size] for i in range(0, len(ordered), size)]
 
-    def cached(self, rows: Sequence[Row]) -> Unit | None:
+    def cached(self, rows: Sequence[Row], samples: int) -> Unit | None:
         """A unit made before; None also when its file is not as it was written."""
-        path = cache_path(self.system, rows)
+        path = cache_path(self.system, rows, samples)
         if not path.exists():
             return None
         digest, _, body = path.read_bytes().rstrip(b"\n").partition(b"\n")
         return Unit.parse(body, path) if digest == digest_bytes(body).encode() else None
 
-    def make(self, rows: Sequence[Row], bar: Bar) -> Unit:
+    def make(self, rows: Sequence[Row], samples: int, bar: Bar) -> Unit:
         """Generate, score the rows' own completions, keep both."""
         self.model = self.model or self.load()
         start, answers = self.clock(), []
-        for answer in self.model.answer(rows):
+        for answer in self.model.answer(rows, samples):
             answers.append(answer)
             bar.advance(note=speed(answers, self.clock() - start))
         seconds = self.clock() - start
@@ -145,7 +149,7 @@ class Respondent:
             seconds=seconds,
         )
         body = unit.canonical()
-        write_lines(cache_path(self.system, rows), [digest_bytes(body).encode(), body])
+        write_lines(cache_path(self.system, rows, samples), [digest_bytes(body).encode(), body])
         return unit
 
 
@@ -159,7 +163,14 @@ def answers_of(system: Role, part: str) -> Path:
     return ANSWERS / f"{system}-{part}.jsonl"
 
 
-def cache_path(system: System, rows: Sequence[Row]) -> Path:
+def by_sample(answers: Sequence[Answer]) -> list[list[Answer]]:
+    """The first answer to every item, then the second ones, and so on; each in its order."""
+    samples = 1 + max((answer.sample for answer in answers), default=0)
+    return [[a for a in answers if a.sample == sample] for sample in range(samples)]
+
+
+def cache_path(system: System, rows: Sequence[Row], samples: int) -> Path:
     asked = [row.model_dump(mode="json", include={"id", "prompt", "completion"}) for row in rows]
-    key = digest_json({"format": FORMAT, "rows": asked})
+    several = {"samples": samples} if samples > 1 else {}
+    key = digest_json({"format": FORMAT, "rows": asked, **several})
     return home() / "answers" / system.digest[:16] / f"{key}.jsonl"

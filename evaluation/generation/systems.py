@@ -7,16 +7,14 @@ from evaluation.generation.answers import Model, Respondent, System
 from project.canonical import digest_files
 from project.files import home
 from project.model_pins import pinned_folder
-from project.records.adapters import ModelPin, Numerics
+from project.records.adapters import Contestant, Numerics
 from project.records.record import Digest
 from registry.reader import RegistryReader
 
 
-def from_registry(
-    base: ModelPin, adapter: Digest | None, decoding: Decoding, numerics: Numerics
-) -> Respondent:
-    """The bare base, or an adapter on it that is checked out of the registry."""
-    return respondent(base, adapter, check_out_adapter(adapter), decoding, numerics)
+def from_registry(contestant: Contestant, decoding: Decoding, numerics: Numerics) -> Respondent:
+    """A bare base, or a base with an adapter on it that is checked out of the registry."""
+    return respondent(contestant, check_out_adapter(contestant.adapter), decoding, numerics)
 
 
 def check_out_adapter(adapter: Digest | None) -> Path | None:
@@ -28,24 +26,24 @@ def check_out_adapter(adapter: Digest | None) -> Path | None:
 
 
 def respondent(
-    base: ModelPin,
-    adapter: Digest | None,
-    files: Path | None,
-    decoding: Decoding,
-    numerics: Numerics,
+    contestant: Contestant, files: Path | None, decoding: Decoding, numerics: Numerics
 ) -> Respondent:
-    """Make a system ready to answer; its weights are read when an answer is not cached."""
+    """Make a system ready to answer, its adapter's files in a folder; its weights are read when an
+    answer is not cached.
+    """
 
     def load_model() -> Model:
         # Imported here so that a run whose answers are all cached does not wait for torch.
         from evaluation.generation.answering_model import AnsweringModel, refuse_other_machine
 
         refuse_other_machine(numerics)
-        return AnsweringModel(pinned_folder(base, "base"), files, decoding, numerics.precision)
+        base = pinned_folder(contestant.base, "base")
+        return AnsweringModel(base, files, decoding, numerics.precision, contestant.system_prompt)
 
     system = System(
-        base=base.digest,
-        adapter=adapter,
+        base=contestant.base.digest,
+        adapter=contestant.adapter,
+        system_prompt=contestant.system_prompt,
         decoding=decoding.digest,
         numerics=numerics,
         code=digest_files(Path(__file__).parent, ["answering_model.py", "batch_reader.py"]),

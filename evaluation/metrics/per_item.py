@@ -22,10 +22,14 @@ class PerItem(evaluate.Metric, ABC):
     compute, `flags` names what is odd and the positions of the items that it is true of.
     """
 
-    # Every name that compute gives is in one of these; without it a policy cannot gate on it.
-    more_is_better: ClassVar[tuple[str, ...]] = ()
-    less_is_better: ClassVar[tuple[str, ...]] = ()
-    neither_is_better: ClassVar[tuple[str, ...]] = ()
+    # Every name that compute gives is in one of these; without it a policy cannot gate on it. An
+    # instance may have more names than its class, by its options.
+    more_is_better: tuple[str, ...] = ()
+    less_is_better: tuple[str, ...] = ()
+    neither_is_better: tuple[str, ...] = ()
+    # Those that are means over a system's own tokens: bases with other tokenizers cannot be
+    # compared by them.
+    per_token: ClassVar[tuple[str, ...]] = ()
     description: ClassVar[str]
     citation: ClassVar[str]
     columns: ClassVar[tuple[str, ...]] = ("predictions", "references")

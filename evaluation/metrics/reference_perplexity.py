@@ -10,11 +10,13 @@ class ReferencePerplexity(PerItem):
 
     compute(reference_logprobs=floats) -> {"reference_logprob": [n], "perplexity": [n]}, where
     perplexity = exp(-reference_logprob) (Jelinek et al. 1977). More is better in the first, less
-    in the second; gate on the first, whose differences are not ruled by a few hard items.
+    in the second; gate on the first, whose differences are not ruled by a few hard items, and
+    between bases with different tokenizers on `bits_per_byte`.
     """
 
     more_is_better = ("reference_logprob",)
     less_is_better = ("perplexity",)
+    per_token = ("reference_logprob", "perplexity")
     description = "Log-probability and perplexity of the reference per item."
     citation = (
         "Jelinek, Mercer, Bahl and Baker (1977). "

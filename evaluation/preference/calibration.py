@@ -5,14 +5,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from evaluation.preference.agreement import cohen_kappa
-from evaluation.preference.comparison import Comparison, Judge, Judgement
+from evaluation.preference.ballots.agreement import cohen_kappa
+from evaluation.preference.comparison import Comparison, Judge, Judgement, PinnedJudge
+from evaluation.preference.pairs.preference_pairs import MadePair
 from project.canonical import digest_json
 from project.errors import InputError
 from project.records.ballots import Ballot
+from project.records.calibration import BALLOTS, Calibration, Hits
 from project.records.preferences import PreferencePair
-from project.records.scores import BALLOTS, Calibration
 
+# Kinds of pairs that only somebody who knows the reference can tell apart: a judge never sees it.
+# They are told apart from the others, and count by themselves alone.
+BEYOND_A_JUDGE = frozenset({"wrong_fact"})
 LIKE_LENGTH = 0.15  # two answers are of like length when they differ by less than this share
 TIE = "tie"
 
@@ -32,20 +36,63 @@ class JudgedPair:
         return 0.5 if self.said == TIE else float(self.said == self.right)
 
 
-def calibrate(judge: Judge, pairs: Sequence[PreferencePair]) -> Calibration:
-    """Let a judge choose between the answers of pairs that it has not learnt from.
+def calibrate(
+    judge: Judge, pairs: Sequence[PreferencePair], cosine: Judge | None = None
+) -> Calibration:
+    """Let a judge choose between the answers of pairs that it has not learnt from, and beside it a
+    rival, the frozen cosine.
 
     Raises InputError when there are none.
     """
     if not pairs:
         raise InputError("there are no held-out pairs to calibrate a judge on")
-    judgements = judge.prefer([comparison_of(pair) for pair in pairs])
-    outcomes = [
+    comparisons = [comparison_of(pair) for pair in pairs]
+    said = judge.prefer(comparisons)
+    counted = sum(not beyond_a_judge(pair) for pair in pairs)
+    outcomes = outcomes_of(pairs, said)
+    found = summary(judge.source, outcomes, unjudged=counted - len(outcomes))
+    found = found.model_copy(update={"kinds": by_kind(pairs, said)})
+    if cosine:
+        found = found.model_copy(update=as_rival(outcomes_of(pairs, cosine.prefer(comparisons))))
+    return judge.accounted(found, comparisons) if isinstance(judge, PinnedJudge) else found
+
+
+def outcomes_of(pairs: Sequence[PreferencePair], said: Sequence[Judgement]) -> list[JudgedPair]:
+    """Of the pairs that count and on which there is an opinion."""
+    return [
         outcome(pair, judgement, judgement.win_probability)
-        for pair, judgement in zip(pairs, judgements, strict=True)
-        if judgement.win_probability is not None
+        for pair, judgement in zip(pairs, said, strict=True)
+        if judgement.win_probability is not None and not beyond_a_judge(pair)
     ]
-    return summary(judge.source, outcomes, unjudged=len(pairs) - len(outcomes))
+
+
+def beyond_a_judge(pair: PreferencePair) -> bool:
+    return isinstance(pair, MadePair) and pair.kind in BEYOND_A_JUDGE
+
+
+def by_kind(pairs: Sequence[PreferencePair], said: Sequence[Judgement]) -> dict[str, Hits] | None:
+    """How often it is right, by what the worse answer is; None of pairs that nobody made."""
+    hits: dict[str, list[float]] = defaultdict(list)
+    for pair, judgement in zip(pairs, said, strict=True):
+        if isinstance(pair, MadePair) and judgement.win_probability is not None:
+            hits[pair.kind].append(outcome(pair, judgement, judgement.win_probability).hit)
+    return {kind: Hits(n=len(h), accuracy=fmean(h)) for kind, h in sorted(hits.items())} or None
+
+
+def as_rival(outcomes: Sequence[JudgedPair]) -> dict[str, float | None]:
+    """What a calibration says of the frozen cosine."""
+    return {
+        "cosine_accuracy": mean(one.hit for one in outcomes),
+        "matched_cosine": mean(one.hit for one in outcomes if one.like_length),
+    }
+
+
+def cosine_wins(found: Calibration) -> bool:
+    """Whether the frozen cosine is right more often; all pairs and those of like length count
+    alike.
+    """
+    learnt = (found.accuracy or 0.0) + (found.matched_accuracy or 0.0)
+    return (found.cosine_accuracy or 0.0) + (found.matched_cosine or 0.0) > learnt
 
 
 def comparison_of(pair: PreferencePair) -> Comparison:

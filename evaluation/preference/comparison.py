@@ -1,10 +1,11 @@
 """A comparison of two answers and what a judge says of it: one interface, whoever judges."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import Field
 
+from project.records.calibration import Calibration
 from project.records.record import Record
 
 
@@ -30,4 +31,13 @@ class Judge(Protocol):
 
     def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
         """One judgement for each comparison, in their order."""
+        ...
+
+
+@runtime_checkable
+class PinnedJudge(Protocol):
+    """A judge that may be another one tomorrow, and may change its word."""
+
+    def accounted(self, calibration: Calibration, comparisons: Sequence[Comparison]) -> Calibration:
+        """The calibration on these comparisons, with who judged, and how steadily."""
         ...

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evaluation.evaluation_settings import PreferenceParams
-from evaluation.preference.ballot_files import preferences, read_ballots
+from evaluation.preference.ballots.ballot_files import preferences, read_ballots
+from evaluation.preference.ballots.voting_sheet import answer_digest
 from evaluation.preference.comparison import Comparison, Judge, Judgement
-from evaluation.preference.voting_sheet import answer_digest
 from project.records.ballots import Ballot
+from project.records.calibration import BALLOTS, Calibration
 from project.records.record import Digest
-from project.records.scores import BALLOTS
 
 
 class Ballots:
@@ -40,19 +40,26 @@ def is_on(ballot: Ballot, answers: Mapping[tuple[str, str], Digest]) -> bool:
     return all(digest in (None, answers.get((ballot.item, name), digest)) for name, digest in bound)
 
 
-def judge_of(params: PreferenceParams, folder: Path, champion: str, challenger: str) -> Judge:
+def judge_of(
+    params: PreferenceParams,
+    folder: Path,
+    champion: str,
+    challenger: str,
+    calibration: Calibration | None = None,
+) -> Judge:
     """The configured source; folder is what stage `reward` left, the names are those in ballots.
 
-    Raises InputError for ballots that cannot be read.
+    A language model is held to the one that the calibration is of, if there is one yet. Raises
+    InputError for ballots that cannot be read.
     """
     if params.source == "judge" and params.judge:
         # Imported here because its HTTP client comes with an extra that ballots do without.
-        from evaluation.preference.llm_judge import LlmJudge
+        from evaluation.preference.judge.llm_judge import LlmJudge
 
-        return LlmJudge(params.judge)
+        return LlmJudge(params.judge, held_to=calibration.judge if calibration else None)
     if params.source == "ballots" and params.ballots:
         return Ballots(params.ballots, champion, challenger, params.votes)
     # Imported here so that the other sources do not wait for torch.
-    from evaluation.preference.reward_model import RewardModel
+    from evaluation.preference.reward.reward_model import RewardModel
 
     return RewardModel(folder)

@@ -1,11 +1,13 @@
 """The next round of data: bad dev answers, as rows to correct and as negative examples."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from evaluation.report.report_data import Example
+from project.records.assertions import RowAssertions
 from project.records.data import Message
 from project.records.preferences import PreferencePair
-from project.records.record import Record
+from project.records.record import LATER, Record
 
 
 class BadAnswer(Record):
@@ -25,6 +27,7 @@ class Correction(Record):
     completion: tuple[Message, ...]
     slices: dict[str, str]
     group: str
+    assertions: Annotated[RowAssertions | None, LATER] = None
     about: BadAnswer
 
 
@@ -52,6 +55,7 @@ def correction(why: str, example: Example) -> Correction:
         completion=row.completion,
         slices=row.slices,
         group=row.group,
+        assertions=row.assertions,
         about=BadAnswer(
             why=why,
             answer=example.challenger,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from evaluation.evaluation_settings import Prices
 from evaluation.generation.answers import Role
-from project.records.scores import Usage
+from project.records.evidence import Usage
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from statistics import fmean
 
 from evaluation.decision.evidence import better_of
 from evaluation.decision.policy import Policy
+from evaluation.decision.sampled_answers import item_means
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.scoring.score_table import read_scores
 from project.paths import CHAMPION, SCORES, rows_of
@@ -55,7 +56,7 @@ def read_report_data() -> ReportData:
     dev = read_scores(Split.DEV)
     return ReportData(
         opponent=Opponent.read(CHAMPION),
-        dev=dev.items,
+        dev=item_means(dev.items),
         flags=Flags.read(SCORES / f"{Split.DEV}.flags.json"),
         examples=read_examples(dev, load(Policy)),
     )
@@ -64,10 +65,10 @@ def read_report_data() -> ReportData:
 def read_examples(dev: ScoreTable, policy: Policy) -> tuple[Example, ...]:
     """The dev items with what both sides answered, to be sorted by the gating metrics."""
     answers = {
-        side: {a.item: a.text for a in Answer.read_lines(answers_of(side, Split.DEV))}
-        for side in SIDES
+        side: {a.item: a.text for a in reversed(Answer.read_lines(answers_of(side, Split.DEV)))}
+        for side in SIDES  # of several answers the first one
     }
-    scores = {item.item: item for item in dev.items}
+    scores = {item.item: item for item in item_means(dev.items)}
     scored = {name: way for name, way in better_of(dev, policy).items() if name in dev.metrics}
     better = {name: scored[name] for name in policy.gating if name in scored} or scored
     return tuple(

@@ -12,8 +12,10 @@ from evaluation.decision.policy_checks import reach, unqualified
 from evaluation.evaluation_settings import Prices
 from evaluation.report.cost import costs, saving
 from evaluation.report.report_data import Example, ReportData
+from evaluation.report.suite_lines import suite_lines
 from project.html import render
-from project.records.scores import Decision, Evidence, Flags, ItemScore, Measured, MetricEvidence
+from project.records.evidence import Decision, Evidence, Measured, MetricEvidence
+from project.records.scores import Flags, ItemScore
 
 TEMPLATE = Path(__file__).parent / "templates" / "comparison.html"
 SHOWN = 12  # examples at each end: the most improved and the most regressed
@@ -97,6 +99,7 @@ def report(
             if name in policy.gating and items
         ],
         others=others(evidence, policy, alpha),
+        suites=suite_lines(evidence, policy, alpha),
         costs=list(found.values()),
         saving=saving(found),
         flags=flags,

@@ -4,7 +4,7 @@ A new scorer is a file in `evaluation/metrics/` and a line here; so is a new col
 """
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, NamedTuple
 
+from project.canonical import canonical_json
 from project.records.data import Row
 from project.records.scores import Better
 
@@ -22,8 +23,12 @@ SCORERS = {
     "rouge": "evaluation.metrics.rouge:Rouge",
     "semantic": "evaluation.metrics.semantic:SemanticSimilarity",
     "token_f1": "evaluation.metrics.token_f1:TokenF1",
+    "facts": "evaluation.metrics.facts.facts_kept:FactsKept",
     "json": "evaluation.metrics.json_schema:JsonSchema",
+    "assertions": "evaluation.metrics.assertions:Assertions",
+    "macro_f1": "evaluation.metrics.macro_f1:MacroF1",
     "perplexity": "evaluation.metrics.reference_perplexity:ReferencePerplexity",
+    "bits_per_byte": "evaluation.metrics.bits_per_byte:BitsPerByte",
     "refusal": "evaluation.metrics.refusal:Refusal",
     "length": "evaluation.metrics.answer_length:AnswerLength",
 }
@@ -43,8 +48,13 @@ COLUMNS = {
     "prompt_tokens": Column("int64", lambda _, answer: answer.prompt_tokens),
     # Generated, the end token included.
     "tokens": Column("int64", lambda _, answer: answer.tokens),
+    # What has to hold for the answer, as a list in JSON, and the slices, as an object in JSON.
+    "assertions": Column("string", lambda row, _: row.assertions_text),
+    "slices": Column("string", lambda row, _: canonical_json(row.slices).decode()),
     # Mean log-probability of a reference token, in nats.
     "reference_logprobs": Column("float64", lambda _, answer: answer.reference_logprob),
+    # Of the reference as the system reads it, the end token included.
+    "reference_tokens": Column("int64", lambda _, answer: answer.reference_tokens),
 }
 
 
@@ -60,13 +70,21 @@ def better_by_ours() -> dict[str, Better]:
 
     Read from the files of their classes: importing them takes libraries that not everybody has.
     """
-    found: dict[str, Better] = {}
+    return {name: way for found in our_classes() for name, way in better_by(found).items()}
+
+
+@cache
+def per_token_by_ours() -> frozenset[str]:
+    """The metrics of our scorers that are means over tokens."""
+    return frozenset(name for found in our_classes() for name in getattr(found, "per_token", ()))
+
+
+def our_classes() -> Iterator[SimpleNamespace]:
     for scorer in SCORERS.values():
         module, _, name = scorer.partition(":")
         spec = find_spec(module)
         assert spec and spec.origin, "our scorers are installed with us"
-        found |= better_by(read_class(Path(spec.origin), name))
-    return found
+        yield read_class(Path(spec.origin), name)
 
 
 def read_class(file: Path, name: str) -> SimpleNamespace:
@@ -75,7 +93,8 @@ def read_class(file: Path, name: str) -> SimpleNamespace:
     for node in ast.parse(file.read_bytes()).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             for line in node.body:
-                if isinstance(line, ast.Assign):
+                if isinstance(line, ast.Assign | ast.AnnAssign) and line.value:
+                    target = line.target if isinstance(line, ast.AnnAssign) else line.targets[0]
                     with suppress(ValueError):  # no literal
-                        setattr(found, ast.unparse(line.targets[0]), ast.literal_eval(line.value))
+                        setattr(found, ast.unparse(target), ast.literal_eval(line.value))
     return found

@@ -12,16 +12,17 @@ from project.untrusted_input import refuse_doubled_keys
 def read_score_table(path: Path, pins: ScorePins | None = None) -> ScoreTable:
     """Read a score table. Raises InputError naming file, line and field.
 
-    Every item must be there once and have the metrics that the first one has, on both sides.
+    Every item, or each sample of it, must be there once and have the metrics that the first one
+    has, on both sides.
     """
     items: list[ItemScore] = []
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, int], int] = {}
     for number, line in enumerate(read_input(path).splitlines(), start=1):
         if not line.strip():
             continue
         item = ItemScore.parse(line, path, number)
         refuse_doubled_keys(line, path, number)
-        if (first := seen.setdefault(item.item, number)) != number:
+        if (first := seen.setdefault((item.item, item.sample), number)) != number:
             problem = f"{item.item!r} is on line {first} already"
             raise InputError(problem, file=path, line=number, field="item")
         if items and (odd := sorted(item.champion.keys() ^ items[0].champion.keys())):

@@ -1,12 +1,13 @@
 """From a scorer's name in params.yaml to an instance: one of ours, or a user's own class."""
 
 import inspect
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, ValidationError, validate_call
+from pydantic import ConfigDict, JsonValue, ValidationError, validate_call
 
 from evaluation.evaluation_settings import MetricChoice
 from evaluation.scoring.built_in import SCORERS
@@ -86,8 +87,18 @@ def files(choice: MetricChoice, at: int) -> list[Path]:
 def named_files(choice: MetricChoice) -> list[Path]:
     """The files that options name: any text that is a file's path."""
     found = []
-    for value in choice.options.values():
+    for text in texts_in(choice.options):
         with suppress(OSError, ValueError):  # a text that is too long or too odd for a path
-            if isinstance(value, str) and Path(value).is_file():
-                found.append(Path(value))
+            if Path(text).is_file():
+                found.append(Path(text))
     return found
+
+
+def texts_in(value: JsonValue) -> Iterator[str]:
+    """All texts in a value, however deep, names of keys left aside."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else ():
+        yield from texts_in(inner)
+    for inner in value if isinstance(value, list) else ():
+        yield from texts_in(inner)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer
@@ -21,10 +22,18 @@ from project.records.record import Digest, Record
 from project.records.scores import Better, Flags
 
 
+class Sorted(Record):
+    """What an item is by its reference, and by an answer; None: nothing that is known."""
+
+    reference: str
+    answer: str | None
+
+
 class Scores(Record):
     """One system's scores: {metric: a value for every item, in their order}, and what is odd."""
 
     values: dict[str, tuple[float, ...]]
+    labels: dict[str, tuple[Sorted | None, ...]] = Field(default={})  # of scores over all items
     flags: Flags = Flags()
 
 
@@ -33,7 +42,8 @@ class Scorer:
     """A metric, with the name and the position that it has in params.yaml.
 
     Its compute takes columns, lists of n, and returns {name: [n]}. Where it has `flags`, {what is
-    odd: positions}, they speak of the items of its last compute.
+    odd: positions}, they speak of the items of its last compute; so does `labels`, {name: [n]}, for
+    each a pair of labels, (the reference's, the answer's), or None.
     """
 
     name: str
@@ -89,16 +99,27 @@ def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answ
     if items != [answer.item for answer in answers]:
         raise IncumbentError("the answers are to other items than these: run `dvc repro`")
     values: dict[str, list[float]] = {}
+    labels: dict[str, list[Sorted | None]] = {}
     flags: list[Flags] = []
     with progress("scoring", len(scorers), "scorers", leave=False) as bar:
         for scorer in scorers:
             found = computed(scorer, rows, answers)
-            if twice := sorted(values.keys() & found.keys()):
+            sorted_as = labelled(scorer)
+            if twice := sorted({*values, *labels} & {*found, *sorted_as}):
                 raise scorer.misfit(f"gives {twice[0]!r}, and so does a scorer before it")
+            labels |= sorted_as
             values |= {name: numbers(scorer, name, given, items) for name, given in found.items()}
             flags.append(flagged(scorer, items))
             bar.advance()
-    return Scores.model_validate({"values": values, "flags": Flags.joined(flags)})
+    made = {"values": values, "labels": labels, "flags": Flags.joined(flags)}
+    return Scores.model_validate(made)
+
+
+def labelled(scorer: Scorer) -> dict[str, list[Sorted | None]]:
+    return {
+        name: [Sorted(reference=pair[0], answer=pair[1]) if pair else None for pair in pairs]
+        for name, pairs in getattr(scorer.metric, "labels", {}).items()
+    }
 
 
 def flagged(scorer: Scorer, items: Sequence[str]) -> Flags:
@@ -118,7 +139,8 @@ def computed(
             problem = f"asks for {name}, and item {item!r} has none: leave {scorer.name} out"
             raise scorer.misfit(problem)
     found = scorer.metric.compute(**columns)
-    if not (isinstance(found, Mapping) and found and all(isinstance(name, str) for name in found)):
+    some = found or getattr(scorer.metric, "labels", {})
+    if not (isinstance(found, Mapping) and some and all(isinstance(name, str) for name in found)):
         raise scorer.misfit(f"gives {found!r:.60} where {{name: a value for every item}} is due")
     if "preference" in found:  # evidence would show the judge's in its place
         raise scorer.misfit("gives 'preference', which is a name for the judgement of both sides")

@@ -6,8 +6,8 @@ from pathlib import Path
 from curation.checks.compared import Compared
 from curation.checks.contract import Contract, check
 from curation.checks.embeddings import Embed, Embedder
-from curation.checks.general_suite import general_prompts
 from curation.checks.preference_tables import preference_tables
+from curation.checks.suite_prompts import suite_prompts
 from curation.checks.tables import Tables, tables_of
 from curation.checks.text_tables import text_tables
 from incumbent.checking.own_records import HowRead, OwnRecords, read_own
@@ -65,7 +65,7 @@ def held_against(
 ) -> Compared:
     return Compared(
         evals=[prompt_of(one) for one in read_all(evals, encoding)],
-        general=general_prompts(FOLDER / "datasets" / "general"),
+        suites=suite_prompts(FOLDER / "datasets"),
         task=contract.task,
         reference=[text_of(one) for one in read_all(against or references(contract), encoding)],
         embed=embedder() if embeddings else None,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from evaluation.decision.policy import Policy
 from evaluation.decision.power import SPREADS, chance, chance_of_all, percent, said_of_sealed
 from project.paths import EVIDENCE
-from project.records.scores import Evidence, Measured, MetricEvidence
+from project.records.evidence import Evidence, Measured, MetricEvidence
 from registry.alpha_ledger.spending import alpha_at
 
 LEAST_SAID = 0.01  # of a lower bound: a smaller one says nothing

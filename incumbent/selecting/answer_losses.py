@@ -11,7 +11,7 @@ from project.canonical import digest_json
 from project.files import home
 from project.model_pins import pinned_folder
 from project.progress import progress
-from project.records.adapters import ModelPin, Numerics
+from project.records.adapters import Contestant, Numerics
 from project.records.data import Message, Row
 from project.records.record import Digest, Record
 
@@ -33,7 +33,7 @@ class KeptLosses(Record):
 class BaseReader:
     """The bare base; it is loaded when a first row is not known."""
 
-    def __init__(self, base: ModelPin, numerics: Numerics) -> None:
+    def __init__(self, base: Contestant, numerics: Numerics) -> None:
         self.base = base
         self.numerics = numerics
         self.loaded: AnsweringModel | None = None
@@ -65,8 +65,9 @@ class BaseReader:
         from evaluation.generation.answering_model import AnsweringModel, refuse_other_machine
 
         refuse_other_machine(self.numerics)
-        folder = pinned_folder(self.base, "base")
-        return AnsweringModel(folder, None, Decoding(max_new_tokens=1), self.numerics.precision)
+        folder, prompt = pinned_folder(self.base.base, "base"), self.base.system_prompt
+        decoding = Decoding(max_new_tokens=1)
+        return AnsweringModel(folder, None, decoding, self.numerics.precision, prompt)
 
     def place(self, rows: Sequence[Row]) -> Path:
         return home() / "losses" / f"{self.key(rows)}.json"

@@ -14,10 +14,11 @@ from evaluation.scoring.scorers import load_scorers, score
 from incumbent.selecting.against_random import AgainstRandom, against_random
 from incumbent.selecting.candidates import Candidates, drawn
 from incumbent.selecting.trained_adapter import train_aside
+from project.bare_base import bare_base
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.model_pins import pinned_folder
-from project.paths import BASE, EMBEDDER, NUMERICS, rows_of
+from project.paths import EMBEDDER, NUMERICS, rows_of
 from project.records.adapters import ModelPin, Numerics
 from project.records.data import Row, Split
 from project.records.scores import Better
@@ -71,9 +72,10 @@ def judging(policy: Policy, better: Mapping[str, Better], items: Sequence[Row]) 
 
 def answered(name: str, rows: Sequence[Row], items: Sequence[Row]) -> list[Answer]:
     """What an adapter that learnt these rows, and all of them, answers to dev."""
-    base, numerics = ModelPin.read(BASE), Numerics.read(NUMERICS)
+    base, numerics = bare_base(), Numerics.read(NUMERICS)
     params = load(TrainingParams).model_copy(update={"rows": None})
     print(f"training an adapter on {name}", file=sys.stderr)
     folder = train_aside(rows, base, numerics, params)
-    system = respondent(base, digest_folder(folder), folder, load(Decoding), numerics)
+    trained = base.model_copy(update={"adapter": digest_folder(folder)})
+    system = respondent(trained, folder, load(Decoding), numerics)
     return system.answers(items, f"{name}, dev")

@@ -9,15 +9,16 @@ from curation.selection.selection_file import Quality, RankedRow, Selection, Sel
 from incumbent.selecting.answer_losses import BaseReader
 from incumbent.selecting.candidates import Candidates
 from monitoring.features.embedding_cache import Embeddings
+from project.bare_base import bare_base
 from project.files import home
-from project.paths import BASE, EMBEDDER, NUMERICS
+from project.paths import EMBEDDER, NUMERICS
 from project.records.adapters import ModelPin, Numerics
 from project.records.data import Row
 
 
 def rank(candidates: Candidates, count: int) -> Selection:
     """The best `count` rows in their order, with the quality of all. Only reads the data."""
-    base, embedder = ModelPin.read(BASE), ModelPin.read(EMBEDDER)
+    base, embedder = bare_base(), ModelPin.read(EMBEDDER)
     numerics, rows = Numerics.read(NUMERICS), candidates.rows
     losses = BaseReader(base, numerics).losses(rows)
     found = qualities(rows, losses, candidates.answer_tokens(), FAULTS)
@@ -27,7 +28,7 @@ def rank(candidates: Candidates, count: int) -> Selection:
         selected=len(order),
         ranked=len(rows),
         dataset=candidates.dataset.digest,
-        base=base.digest,
+        base=base.base.digest,
         embedder=embedder.digest,
         numerics=numerics,
     )

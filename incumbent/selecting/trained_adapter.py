@@ -8,16 +8,18 @@ from evaluation.generation.answers import versions
 from project.canonical import digest_bytes, digest_json
 from project.files import home, staged_folder
 from project.model_pins import pinned_folder
-from project.records.adapters import ModelPin, Numerics
+from project.records.adapters import Contestant, Numerics
 from project.records.data import Row
 from project.records.record import Digest
 from training.training_settings import TrainingParams
 
 
 def train_aside(
-    rows: Sequence[Row], base: ModelPin, numerics: Numerics, params: TrainingParams
+    rows: Sequence[Row], base: Contestant, numerics: Numerics, params: TrainingParams
 ) -> Path:
-    """The folder of an adapter that learnt all these rows; one that is there is not made again."""
+    """The folder of an adapter that learnt all these rows, on a base and under its system prompt;
+    one that is there is not made again.
+    """
     learnt = digest_bytes(b"\n".join(row.canonical() for row in rows))
     folder = place(base, numerics, params, learnt)
     if not folder.exists():
@@ -26,7 +28,7 @@ def train_aside(
     return folder
 
 
-def place(base: ModelPin, numerics: Numerics, params: TrainingParams, rows: Digest) -> Path:
+def place(base: Contestant, numerics: Numerics, params: TrainingParams, rows: Digest) -> Path:
     key = digest_json([base.digest, numerics.digest, params.digest, rows, versions()])
     return home() / "selection" / "adapters" / key[:32]
 
@@ -34,7 +36,7 @@ def place(base: ModelPin, numerics: Numerics, params: TrainingParams, rows: Dige
 def train(
     rows: Sequence[Row],
     learnt: Digest,
-    base: ModelPin,
+    base: Contestant,
     numerics: Numerics,
     params: TrainingParams,
     folder: Path,
@@ -42,11 +44,13 @@ def train(
     # Imported here because it takes seconds, and whoever finds the adapter trained need not wait.
     from training.train import Recipe, make_trainer, save_adapter, trained_with
 
-    here = pinned_folder(base, "base")
-    trainer = make_trainer(tuple(rows), here, params, numerics, curve=None)
+    here, prompt = pinned_folder(base.base, "base"), base.system_prompt
+    trainer = make_trainer(tuple(rows), here, params, numerics, None, prompt)
     made_with = trained_with(trainer.model, params, numerics)
     trainer.train()
-    recipe = Recipe(base=base, rows=learnt, params=params, numerics=made_with)
+    recipe = Recipe(
+        base=base.base, rows=learnt, params=params, numerics=made_with, system_prompt=prompt
+    )
     save_adapter(trainer.model, recipe, folder)
     del trainer
     gc.collect()  # a trainer is full of circles, and the next one wants its memory

@@ -9,16 +9,18 @@ from pydantic import ValidationError
 from evaluation.evaluation_settings import Decoding, JudgeParams, PreferenceParams, server_url
 from evaluation.generation.answers import Respondent
 from evaluation.generation.systems import from_registry
+from project.bare_base import bare_base
 from project.errors import InputError
 from project.files import home
 from project.paths import BASE, NUMERICS
-from project.records.adapters import ModelPin, Numerics
+from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Message, Row
 from project.settings import load
+from registry.champion import based_here
 from registry.reader import RegistryReader
 
 if TYPE_CHECKING:
-    from evaluation.preference.chat_server import Request
+    from evaluation.preference.judge.chat_server import Request
 
 LONGEST = 200  # tokens of a reply
 TEMPERATURE = 0.7  # of a server: what is asked for is variety
@@ -57,7 +59,7 @@ class ServerWriter:
     def replies(self, questions: Sequence[str]) -> list[str]:
         """Raises IncumbentError when the server fails; what it said is kept."""
         # Imported here, and below, because it needs an extra, and the base does not.
-        from evaluation.preference.kept_answers import KeptAnswers
+        from evaluation.preference.judge.kept_answers import KeptAnswers
 
         asked = [self.request(question) for question in questions]
         kept = KeptAnswers(self.params, home() / "synthesis", "writing", SECTION, self.pause)
@@ -65,7 +67,7 @@ class ServerWriter:
         return [said[request.digest] for request in asked]
 
     def request(self, question: str) -> "Request":
-        from evaluation.preference.chat_server import Request
+        from evaluation.preference.judge.chat_server import Request
 
         return Request(
             model=self.params.model,
@@ -87,23 +89,21 @@ def writer_of(who: str, model: str | None, key_variable: str | None) -> Writer:
 def local_writer(*, champion: bool) -> LocalWriter:
     if not BASE.exists():
         raise InputError("is not there: run `dvc repro` first", file=BASE)
-    base, name, adapter = ModelPin.read(BASE), "", None
-    if champion:
-        name, adapter = champion_of(base)
+    base = bare_base()
+    name, contestant = champion_here(base.base) if champion else (base.base.name, base)
     decoding = Decoding(max_new_tokens=LONGEST)
-    system = from_registry(base, adapter, decoding, Numerics.read(NUMERICS))
-    return LocalWriter(name or base.name, system)
+    return LocalWriter(name, from_registry(contestant, decoding, Numerics.read(NUMERICS)))
 
 
-def champion_of(base: ModelPin) -> tuple[str, str]:
-    """Its label and its adapter's digest. Raises InputError where none answers on this base."""
+def champion_here(project: ModelPin) -> tuple[str, Contestant]:
+    """Its label, and what answers. Raises InputError where there is none, IncumbentError where its
+    base is not here.
+    """
     with RegistryReader.here() as registry:
         version = registry.champion()
     if version is None:
         raise InputError("there is no champion yet: use --with base")
-    if version.adapter.base.weights != base.weights:
-        raise InputError(f"{version.label} has another base model than the project's")
-    return version.label, version.adapter.files
+    return version.label, based_here(version.adapter.contestant, project, version.label)
 
 
 def server_writer(who: str, model: str | None, key_variable: str | None) -> ServerWriter:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from rich.text import Text
 
-from evaluation.preference.agreement import Agreement, Consensus
-from evaluation.preference.ballot_count import Count, PairResult, Sides, count
-from evaluation.preference.ballot_files import read_ballots
-from evaluation.preference.bradley_terry import Rating
+from evaluation.preference.ballots.agreement import Agreement, Consensus
+from evaluation.preference.ballots.ballot_count import Count, PairResult, Sides, count
+from evaluation.preference.ballots.ballot_files import read_ballots
+from evaluation.preference.ballots.bradley_terry import Rating
 from incumbent.output import console, print_json, print_table
 from project.errors import InputError
 

@@ -17,8 +17,9 @@ from evaluation.scoring.score_table import read_score_table
 from incumbent.comparison_table import print_arrow_note, print_measured, print_verdict
 from incumbent.output import EXIT_CODES, console, print_json, print_table
 from project.errors import InputError
+from project.records.evidence import Bound, Decision, Evidence, Measured
 from project.records.record import write_records
-from project.records.scores import Bound, Decision, Evidence, Measured, ScoreTable
+from project.records.scores import ScoreTable
 from project.settings import read_settings
 from project.untrusted_input import one_line
 

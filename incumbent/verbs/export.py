@@ -4,9 +4,9 @@ import tempfile
 from pathlib import Path
 
 from incumbent.output import console
-from project.errors import InputError
+from project.errors import IncumbentError, InputError
 from project.files import staged_folder
-from project.model_pins import pinned_folder
+from project.model_pins import absent, pinned_folder
 from project.records.adapters import AdapterVersion
 from project.records.events import Signing
 from registry.artifacts.artifact_store import Artifacts
@@ -67,10 +67,13 @@ def write_merged(artifacts: Artifacts, version: AdapterVersion, draft: Path) -> 
     from training.merge import merge
     from training.precision import choose_numerics
 
+    if problem := absent(version.adapter.base):
+        raise IncumbentError(f"{version.label} is merged into its own base, and {problem}")
     base = pinned_folder(version.adapter.base, "base")
     with tempfile.TemporaryDirectory(prefix="incumbent-export-") as place:
         adapter = artifacts.check_out(version.adapter.files, Path(place, "adapter"))
-        merge(base, adapter, draft, choose_numerics().precision)
+        prompt = version.adapter.system_prompt
+        merge(base, adapter, draft, choose_numerics().precision, prompt)
 
 
 def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, *, merged: bool) -> None:

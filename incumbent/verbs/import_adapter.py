@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from incumbent.output import console, print_json, print_table
-from project.model_pins import pinned_folder
+from project.model_pins import ModelChoice, pin, pinned_folder
 from project.paths import BASE
 from project.records.adapters import AdapterVersion, ModelPin
+from project.untrusted_input import one_line
 from registry.adapter_import.adapter_folder import admit
 from registry.adapter_import.origin import ModuleNorm, Origin
 from registry.store import Registry
@@ -14,10 +15,15 @@ from registry.store import Registry
 SHOWN = 10  # modules in the table: those that are moved farthest
 
 
-def import_adapter(folder: Path, *, reason: str, as_json: bool) -> None:
-    """Nothing is stored unless all of it is sound. Raises InputError naming what is not."""
-    pin = ModelPin.read(BASE)
-    with admit(folder, pin, pinned_folder(pin, "base")) as found, Registry.here() as registry:
+def import_adapter(
+    folder: Path, *, reason: str, as_json: bool, base: ModelChoice | None = None
+) -> None:
+    """Nothing is stored unless all of it is sound; `base` is what it stands on, where that is not
+    the project's. Raises InputError naming what is not.
+    """
+    made_for = pin(base, "base") if base else ModelPin.read(BASE)
+    on = pinned_folder(made_for, "base")
+    with admit(folder, made_for, on) as found, Registry.here() as registry:
         new = registry.version_of(found.adapter.files) is None
         version = registry.submit(found.adapter, found.folder, reason, found.origin)
         origin = found.origin
@@ -40,6 +46,9 @@ def print_intake(version: AdapterVersion, origin: Origin, new: bool) -> None:
     console.print(f"{version.label}: {version.adapter}", soft_wrap=True)
     console.print(str(origin), soft_wrap=True)
     console.print(f"its config names {origin.declared_base or 'no base'}", soft_wrap=True)
+    if version.adapter.system_prompt:
+        told = one_line(version.adapter.system_prompt)
+        console.print(f"it answers under this system prompt: {told}", soft_wrap=True)
     farthest = sorted(origin.norms, key=lambda norm: (-norm.ratio, norm.module))
     print_table(("module", ">update", ">weight", ">ratio", ""), map(line, farthest[:SHOWN]))
     if len(farthest) > SHOWN:

@@ -2,6 +2,7 @@
 
 from incumbent.output import console
 from project.errors import InputError
+from registry.fits_base import refuse_misfit
 from registry.store import Registry
 
 
@@ -16,10 +17,15 @@ def promote_version(number: int, reason: str | None, *, force: bool) -> None:
 
 def roll_back(to: int | None, reason: str) -> None:
     with Registry.here() as registry:
-        champion = registry.champion()
+        champion, target = registry.champion(), to or registry.before_champion()
         expected = champion.number if champion else None
+        note = None
+        if target and not registry.deleted(target):
+            note = refuse_misfit(registry.version(target), registry.artifacts)
         version = registry.rollback(reason, to, expected=expected)
     console.print(f"{version.label} is the champion again")
+    if note:
+        console.print(note, soft_wrap=True)
 
 
 def reject_version(number: int, reason: str) -> None:

@@ -14,6 +14,7 @@ from project.errors import IncumbentError, InputError
 from project.files import home
 from project.paths import ADAPTER, ADAPTER_FILES, BASE
 from project.records.adapters import AdapterVersion, ModelPin
+from registry.champion import based_here
 from registry.store import Registry
 
 TRAIN, CODE, GATE = "training.train", "incumbent.code", "curation.gate"
@@ -30,8 +31,9 @@ def reevaluate(number: int, *, promote: bool, reason: str, as_json: bool) -> int
         version = registry.version(number)
         if registry.champion() == version:
             raise InputError(f"{version.label} is the champion: there is no other to compare with")
-        if version.adapter.base.weights != ModelPin.read(BASE).weights:
-            raise InputError(f"{version.label} has another base model than the project's")
+        project = ModelPin.read(BASE)
+        if version.adapter.base.weights != project.weights:
+            based_here(version.adapter.contestant, project, version.label)
         folder = lay_out(registry, version)
     os.environ["INCUMBENT_HOME"] = str(home().resolve())
     for stage in stages_to_run(read_pipeline()):

@@ -17,6 +17,7 @@ from project.errors import InputError
 from project.interruption import ended_by_signals
 from project.progress import watched
 from project.settings import load
+from registry.champion import refuse_absent_base
 
 if TYPE_CHECKING:
     from incumbent.verbs.submit import Outcome
@@ -33,6 +34,7 @@ def run_loop(*, until: str | None, reason: str, as_json: bool) -> int:
     names = [stage.name for stage in stages_of_a_run(until)]
     promote = load(TriggerParams).promote == "policy"
     load(Policy)  # what is wrong with it is told now, and not after training
+    refuse_absent_base()
     with ended_by_signals():
         if until:
             return run_stages(names, until, as_json=as_json)

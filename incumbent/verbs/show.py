@@ -7,9 +7,9 @@ from rich.text import Text
 from incumbent.output import coloured, console, print_json, print_table
 from incumbent.verbs.versions import summary
 from project.records.events import Event, Signing
+from project.records.evidence import Decision
 from project.records.record import Record
-from project.records.scores import Decision
-from registry.lineage import Lineage, name_of, trace
+from registry.lineage import Lineage, apart, name_of, trace
 from registry.model_card.card import card
 from registry.reader import RegistryReader
 from registry.state import CHAMPION
@@ -71,6 +71,7 @@ def adapter_facts(lineage: Lineage) -> list[Fact]:
         ("base", f"{adapter.base.name}, revision {adapter.base.revision}"),
         ("base weights", adapter.base.weights),
         ("chat template", adapter.base.chat_template or "none"),
+        ("system prompt", adapter.system_prompt or "none"),
         ("trained from", lineage.parent or "the base, without an earlier adapter"),
         ("trained in", str(adapter.numerics or "not recorded")),
         ("recipe", adapter.recipe),
@@ -99,6 +100,7 @@ def decision_facts(lineage: Lineage, decision: Decision) -> list[Fact]:
     return [
         ("verdict", coloured(decision.verdict.value)),
         ("against", name_of(lineage.opponent)),
+        *(("", told) for told in [apart(decision)] if told),
         *(("", reason) for reason in decision.reasons),
         ("decision", str(lineage.decision_digest)),
         ("evidence", decision.evidence),

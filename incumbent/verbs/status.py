@@ -4,6 +4,8 @@ from rich.text import Text
 
 from incumbent.output import coloured, console, print_json
 from monitoring.night_history import night_of, nightly_of
+from project.paths import BASE
+from project.records.adapters import ModelPin
 from registry.jobs.heartbeats import living
 from registry.jobs.runs import runs_of
 from registry.store import Registry
@@ -35,6 +37,13 @@ def print_status(as_json: bool) -> None:
         return
     console.print(f"family    {registry.family}")
     console.print(f"champion  {champion or 'none yet: the bare base model serves'}", soft_wrap=True)
+    if champion and BASE.exists():
+        project = ModelPin.read(BASE)
+        if project.weights != champion.adapter.base.weights:
+            console.print(
+                f"base      {project}: another one than the champion's, and the next challenger's",
+                soft_wrap=True,
+            )
     if newest and decision:
         verdict = coloured(decision.verdict.value)
         newest_line = Text.assemble(

@@ -8,15 +8,21 @@ from curation.splitting.eval_sets import EVAL_SETS
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
+from evaluation.decision.sampled_answers import item_means
 from evaluation.evaluation_settings import PreferenceParams, Prices
 from evaluation.generate import seconds
-from evaluation.preference.voting_sheet import write_voting_sheet
+from evaluation.preference.ballots.voting_sheet import write_voting_sheet
 from evaluation.report.report_data import read_report_data
 from evaluation.report.report_page import report
 from evaluation.score import contestant_names, eval_set_of
 from evaluation.score import pins as pins_of
 from evaluation.sealed_look import SealedItems, SealedLook, refuse_trained, with_votes
-from incumbent.comparison_table import print_arrow_note, print_measured, print_verdict
+from incumbent.comparison_table import (
+    print_arrow_note,
+    print_measured,
+    print_samples_note,
+    print_verdict,
+)
 from incumbent.output import EXIT_CODES, console, print_json
 from incumbent.verbs.rotate_eval import freeze
 from project.canonical import digest_folder
@@ -33,9 +39,10 @@ from project.paths import (
 )
 from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent
 from project.records.data import DatasetVersion, GateReport, Row, Split
-from project.records.scores import Decision, Evidence, Verdict
+from project.records.evidence import Decision, Evidence, Verdict
 from project.settings import load
 from registry.alpha_ledger.looks import CountedLook
+from registry.lineage import apart
 from registry.store import Registry
 
 
@@ -260,7 +267,7 @@ def write_page(outcome: Outcome, policy: Policy) -> None:
         decided.decision,
         policy,
         read_report_data(),
-        sealed=(look.items, look.flags) if look else None,
+        sealed=(item_means(look.items), look.flags) if look else None,
         seconds=seconds(),
         prices=load(Prices),
     )
@@ -286,9 +293,12 @@ def print_comparison(outcome: Outcome, policy: Policy) -> None:
     measured = evidence.sealed if looked else evidence.dev
     part = "sealed" if looked else "dev"
     console.print(f"\nchallenger against {outcome.opponent.label}, {part} eval set")
+    if told := apart(decision):
+        console.print(told, soft_wrap=True)
     gating = {m: measured[m] for m in policy.gating if m in measured}
     print_measured(gating, decision.bounds)
     print_arrow_note(gating)
+    print_samples_note(gating)
 
 
 def print_outcome(outcome: Outcome) -> None:

@@ -4,14 +4,15 @@ from itertools import groupby
 from pathlib import Path
 
 from evaluation.evaluation_settings import Decoding
-from evaluation.general_ability.public_suites import Suites, ask, paired
+from evaluation.general_ability.public_suites import Suites, SuiteSample, ask, paired
+from evaluation.generation.contestants import compared
 from evaluation.generation.systems import check_out_adapter
 from incumbent.output import console, print_table
 from project.errors import InputError
 from project.libraries import allow_downloads, show_library_bars
 from project.model_pins import pinned_folder
-from project.paths import ADAPTER, ADAPTER_FILES, BASE, CHAMPION
-from project.records.adapters import Adapter, ModelPin, Opponent
+from project.paths import ADAPTER_FILES, CHAMPION
+from project.records.adapters import Contestant
 from project.records.record import write_records
 from project.records.scores import ItemScore
 from project.settings import load
@@ -26,24 +27,29 @@ def run_suites(
     """Ask both sides, write the score table and print the means of each task."""
     allow_downloads()  # of a suite's data, which lm-eval fetches from the Hub
     show_library_bars()  # its own are all that says how far it is
-    base, opponent = ModelPin.read(BASE), Opponent.read(CHAMPION)
-    if opponent.adapter == Adapter.read(ADAPTER).files:
+    champion, challenger = compared()
+    if champion.adapter == challenger.adapter:
         raise InputError("the challenger is the champion: run `dvc repro` first", file=CHAMPION)
     suites = Suites(
         tasks=tuple(tasks),
         include=include,
         limit=limit,
         batch_size=load(Decoding).batch_size,
-        chat=base.chat_template is not None,
+        chat=None not in (champion.base.chat_template, challenger.base.chat_template),
     )
-    folder, precision = pinned_folder(base, "base"), choose_numerics().precision
-    champion = ask(folder, check_out_adapter(opponent.adapter), suites, precision)
-    table = paired(champion, ask(folder, ADAPTER_FILES, suites, precision), metric)
+    theirs = asked(champion, check_out_adapter(champion.adapter), suites)
+    table = paired(theirs, asked(challenger, ADAPTER_FILES, suites), metric)
     write_records(to, table)
     print_table(COLUMNS, [means(name, list(items)) for name, items in groupby(table, task)])
     console.print(
         f"\n{len(table)} items; to weigh them: incumbent decide --scores {to}", soft_wrap=True
     )
+
+
+def asked(contestant: Contestant, files: Path | None, suites: Suites) -> tuple[SuiteSample, ...]:
+    """What a contestant makes of the tasks, its adapter's files in a folder."""
+    base = pinned_folder(contestant.base, "base")
+    return ask(base, files, suites, choose_numerics().precision, contestant.system_prompt)
 
 
 def task(item: ItemScore) -> str:

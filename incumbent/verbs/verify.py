@@ -8,7 +8,7 @@ from evaluation.decision.replay import remake
 from incumbent.output import console, print_json
 from project.errors import IncumbentError
 from project.records.events import DecisionMade, Event
-from project.records.scores import Decision, Evidence
+from project.records.evidence import Decision, Evidence
 from registry.anchoring.anchor_check import AnchorReport, check_anchors
 from registry.anchoring.anchor_places import read_anchors
 from registry.audit import counted, problems

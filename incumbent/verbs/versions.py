@@ -6,8 +6,8 @@ from rich.text import Text
 
 from incumbent.output import coloured, console, print_json, print_table
 from project.records.adapters import AdapterVersion
+from project.records.evidence import Verdict
 from project.records.record import short
-from project.records.scores import Verdict
 from registry.reader import RegistryReader
 from registry.version_list import Entry, newest
 

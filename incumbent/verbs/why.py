@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from incumbent.output import console, print_json
 from project.records.adapters import AdapterVersion
 from project.records.events import Event, Promotion, Rollback
-from project.records.scores import Decision, Verdict
-from registry.lineage import name_of, opponent
+from project.records.evidence import Decision, Verdict
+from registry.lineage import apart, name_of, opponent
 from registry.reader import RegistryReader
 
 
@@ -102,6 +102,8 @@ def verdict(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
             f"The decision of {day(decided)} against {against} (look {decision.opening} at the "
             f"sealed eval set) is {decision.verdict.value}: {reasons(decision)}"
         )
+    if told := apart(decision):
+        yield f"The two were asked the same items, though {told}."
     if decision and decision.needed:
         yield f"About {decision.needed} more eval items would settle it."
     if rejected := registry.newest_event(version.number, "reject"):

@@ -9,11 +9,11 @@ import numpy as np
 
 from monitoring.signals.array_types import Floats
 from project.paths import CALIBRATION, REWARD
-from project.records.scores import Calibration
+from project.records.calibration import Calibration
 from project.records.traffic import Traffic
 
 if TYPE_CHECKING:
-    from evaluation.preference.reward_model import RewardModel
+    from evaluation.preference.reward.reward_model import RewardModel
 
 
 class AnswerJudge:
@@ -29,7 +29,7 @@ class AnswerJudge:
     @cached_property
     def model(self) -> "RewardModel":
         # Imported here because a night without answers to judge need not wait for torch.
-        from evaluation.preference.reward_model import RewardModel
+        from evaluation.preference.reward.reward_model import RewardModel
 
         return RewardModel(self.folder)
 

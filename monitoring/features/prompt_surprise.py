@@ -7,8 +7,9 @@ from pydantic import Field
 
 from monitoring.signals.array_types import Floats
 from project.canonical import digest_bytes, digest_json
+from project.errors import IncumbentError
 from project.files import home, write_bytes
-from project.model_pins import pinned_folder
+from project.model_pins import absent, pinned_folder
 from project.records.adapters import AdapterVersion, Numerics, Precision
 from project.records.data import Message, Row
 from project.records.record import Record
@@ -50,8 +51,10 @@ def surprise(version: AdapterVersion, artifacts: Artifacts, prompts: Sequence[st
 
 
 def key_of(version: AdapterVersion, numerics: Numerics) -> str:
-    pins = [version.adapter.files, version.adapter.base.digest, numerics.digest]
-    return digest_json(pins)[:16]
+    adapter = version.adapter
+    pins = [adapter.files, adapter.base.digest, numerics.digest]
+    under = [adapter.system_prompt] if adapter.system_prompt else []
+    return digest_json([*pins, *under])[:16]
 
 
 class PromptReader:
@@ -62,11 +65,13 @@ class PromptReader:
         from evaluation.evaluation_settings import Decoding
         from evaluation.generation.answering_model import AnsweringModel
 
+        if problem := absent(version.adapter.base):
+            raise IncumbentError(f"{version.label} reads prompts on its own base, and {problem}")
         base = pinned_folder(version.adapter.base, "base")
-        files = version.adapter.files
+        files, prompt = version.adapter.files, version.adapter.system_prompt
         adapter = artifacts.check_out(files, home() / "adapters" / files)
         decoding = Decoding(max_new_tokens=1, batch_size=16)
-        self.model = AnsweringModel(base, adapter, decoding, precision)
+        self.model = AnsweringModel(base, adapter, decoding, precision, prompt)
 
     def nats(self, prompts: Sequence[str]) -> list[float | None]:
         """Of each prompt as the completion of an empty turn, so that it alone is scored."""

@@ -14,8 +14,8 @@ from monitoring.scheduling.job import StoppedError
 from project.child_processes import POLL, end_group, environment
 from project.errors import IncumbentError
 from project.files import home, write_bytes
+from project.records.evidence import Decision, Verdict
 from project.records.record import Record
-from project.records.scores import Decision, Verdict
 
 TAIL = 2_000  # bytes of the log that an error shows
 BEGINS = b"Running stage '"

@@ -1,7 +1,8 @@
-"""Base models, adapters and their versions, and the numerics that they are computed in."""
+"""Base models, adapters and their versions, what answers, and the numerics that it computes in."""
 
 from typing import Annotated, Literal
 
+from project.canonical import digest_json
 from project.records.record import LATER, Digest, Record, short
 
 
@@ -39,6 +40,44 @@ class Numerics(Record):
         return f"{self.precision}{quantized}{once} on {self.processor}"
 
 
+class Contestant(Record):
+    """What answers: a base, with an adapter on it or bare, under a system prompt or none."""
+
+    base: ModelPin
+    adapter: Digest | None = None  # None: the bare base
+    system_prompt: str | None = None  # in front of every prompt
+
+    @property
+    def identity(self) -> Digest:
+        """What decides its answers, wherever its base lies and whatever it is called there.
+
+        Other files of the base count no more here than its weights and its chat template: libraries
+        write the same configuration in more than one way.
+        """
+        return digest_json(
+            [self.base.weights, self.base.chat_template, self.adapter, self.system_prompt]
+        )
+
+    def __str__(self) -> str:
+        what = f"adapter {short(self.adapter)} on" if self.adapter else "the bare base"
+        under = ", under a system prompt" if self.system_prompt else ""
+        return f"{what} {self.base.name}{under}"
+
+
+def told_apart(champion: Contestant, challenger: Contestant) -> str | None:
+    """In what two contestants differ beside their adapters, in words; None where in nothing."""
+    differing = []
+    if champion.base.weights != challenger.base.weights:
+        differing.append(
+            f"the champion stands on {champion.base}, the challenger on {challenger.base}"
+        )
+    elif champion.base.chat_template != challenger.base.chat_template:
+        differing.append("their bases have different chat templates")
+    if champion.system_prompt != challenger.system_prompt:
+        differing.append("their system prompts differ")
+    return "; ".join(differing) or None
+
+
 class Adapter(Record):
     """What one training run made, before the registry gives it a number."""
 
@@ -48,6 +87,12 @@ class Adapter(Record):
     dataset: Digest
     parent: Digest | None = None  # the adapter that training started from
     numerics: Annotated[Numerics | None, LATER] = None  # of the training; None: not recorded
+    # What it was trained under, and answers under; it stands in the adapter's folder too.
+    system_prompt: Annotated[str | None, LATER] = None
+
+    @property
+    def contestant(self) -> Contestant:
+        return Contestant(base=self.base, adapter=self.files, system_prompt=self.system_prompt)
 
     def __str__(self) -> str:
         return f"adapter {short(self.files)} on {self.base.name}"
@@ -76,6 +121,9 @@ class Opponent(Record):
     version: int | None = None
     # The adapter that the regression budget counts from, where it is not the champion itself.
     reference: Digest | None = None
+    # Both as what answers; None of the first: it was written before there were contestants.
+    contestant: Annotated[Contestant | None, LATER] = None
+    baseline: Annotated[Contestant | None, LATER] = None
 
     @property
     def label(self) -> str:

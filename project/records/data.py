@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from project.canonical import digest_json
+from project.canonical import canonical_json, digest_json
+from project.records.assertions import RowAssertions
 from project.records.record import LATER, Digest, Record, short
 
 
@@ -27,6 +28,8 @@ class Row(Record):
     annotator: Annotated[str | None, LATER] = None  # who wrote the answer, as the source names them
     context: Annotated[str | None, LATER] = None  # a text that holds what the answer may say
     synthetic: Annotated[str | None, LATER] = None  # the model that wrote it, if no person did
+    # What has to hold for an answer, whoever gives it.
+    assertions: Annotated[RowAssertions | None, LATER] = None
 
     @classmethod
     def of(cls, prompt: str, completion: str, *, group: str, source: str, **slices: str) -> Self:
@@ -47,6 +50,18 @@ class Row(Record):
     @property
     def completion_text(self) -> str:
         return "\n".join([message.content for message in self.completion])
+
+    @property
+    def asked_and_expected(self) -> list[str]:
+        """All that an item of an eval set is: with another one of these it is another item."""
+        own = [self.assertions_text] if self.assertions else []
+        return [self.prompt_text, self.completion_text, *own]
+
+    @property
+    def assertions_text(self) -> str:
+        """A list in JSON, empty where it has none."""
+        own = [one.model_dump(mode="json") for one in self.assertions or ()]
+        return canonical_json(own).decode()
 
     @property
     def said(self) -> tuple[str, str]:

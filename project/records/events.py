@@ -12,8 +12,8 @@ from pydantic import (
     field_validator,
 )
 
+from project.records.evidence import Verdict
 from project.records.record import LATER, Digest, Record
-from project.records.scores import Verdict
 from project.untrusted_input import one_line
 
 EventKind = Literal[
@@ -93,6 +93,8 @@ class LookTaken(Detail):
     decoding: Digest
     scorers: Digest
     numerics: Annotated[Digest | None, LATER] = None
+    # Of the identities of champion and challenger, whose bases and system prompts may differ.
+    contestants: Annotated[Digest | None, LATER] = None
     policy: Annotated[Digest | None, LATER] = None
     # The least alpha that a policy had at a look at these items; as the floats below.
     asked: Annotated[str | None, LATER] = None

@@ -24,6 +24,11 @@ Digest = str  # SHA-256, 64 hex digits
 LATER = Field(exclude_if=lambda value: value is None)
 
 
+def later(default: Any) -> Any:
+    """The same for a field whose default is something: at its default it is left out."""
+    return Field(default=default, exclude_if=lambda value: value == default)
+
+
 class Record(BaseModel):
     """A frozen value with canonical bytes; unknown fields, NaN and infinity are refused."""
 

@@ -1,14 +1,12 @@
-"""Scores, the evidence that they sum up to, and the decision that rests on it."""
+"""Scores of items, what they were measured with, and what is odd about them."""
 
 from collections.abc import Iterable
-from enum import StrEnum
-from math import sqrt
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from project.records.adapters import Numerics
-from project.records.record import LATER, Digest, Record, short
+from project.records.adapters import Contestant, Numerics, told_apart
+from project.records.record import LATER, Digest, Record, later
 
 # Whether a challenger is better that has more of a metric, or less; `neither` says nothing.
 Better = Literal["more", "less", "neither"]
@@ -32,21 +30,35 @@ LARGEST = 1e100
 Score = Annotated[float, Field(strict=True), AfterValidator(moderate)]
 
 
+class Labels(Record):
+    """What an item was to be sorted as, and how both sides sorted it; None: as nothing known."""
+
+    reference: str = Field(min_length=1)
+    champion: str | None
+    challenger: str | None
+
+
 class ItemScore(Record):
     """One eval item's scores; preference is the challenger's win probability."""
 
     item: str = Field(min_length=1)
+    sample: int = later(0)  # which of several answers to the item, counted from 0
     cluster: str | None = None
     slices: tuple[str, ...] = ()
     champion: dict[str, Score]
     challenger: dict[str, Score]
     preference: float | None = Field(default=None, ge=0, le=1, strict=True)
+    # By metric, such as macro_f1: what a score over all items is made of. An item without one does
+    # not count for it.
+    labels: Annotated[dict[str, Labels] | None, LATER] = None
 
     @model_validator(mode="after")
     def both_sides_have_the_same_metrics(self) -> Self:
         odd = sorted(self.champion.keys() ^ self.challenger.keys())
         if odd:
             raise ValueError(f"metric {odd[0]!r} is on one side only")
+        if twice := sorted((self.labels or {}).keys() & {*self.champion, "preference"}):
+            raise ValueError(f"metric {twice[0]!r} has labels, and is a score too")
         return self
 
 
@@ -60,12 +72,20 @@ class ScorePins(Record):
     """What the scores were measured with; two sides are comparable only under equal pins."""
 
     eval_set: Digest  # of its EvalSet
-    base: Digest
+    base: Digest  # weights of the challenger's
     champion: Digest | None  # adapter digest; None: the bare base
     challenger: Digest
     decoding: Digest
     scorers: Digest
     numerics: Annotated[Numerics | None, LATER] = None  # of the answers; None: not recorded
+    # Champion and challenger, their bases and system prompts with them; None: not recorded, and
+    # both stood on the challenger's base, without a system prompt.
+    contestants: Annotated[tuple[Contestant, Contestant] | None, LATER] = None
+
+    @property
+    def apart(self) -> str | None:
+        """In what the two differ beside their adapters, in words."""
+        return told_apart(*self.contestants) if self.contestants else None
 
 
 class ScoreTable(Record):
@@ -76,6 +96,11 @@ class ScoreTable(Record):
     @property
     def metrics(self) -> list[str]:
         return list(self.items[0].champion) if self.items else []
+
+    @property
+    def label_metrics(self) -> list[str]:
+        """Those that are computed of the labels of some items."""
+        return sorted({name for item in self.items for name in item.labels or ()})
 
     def __str__(self) -> str:
         return f"{len(self.items)} items scored"
@@ -96,190 +121,3 @@ class Flags(Record):
 
     def __str__(self) -> str:
         return "".join(f"; {what}: {len(items)}" for what, items in self.items.items())
-
-
-class MetricEvidence(Record):
-    """How much better the challenger is: a paired difference, its error cluster-robust.
-
-    Challenger − champion; where less is better, champion − challenger.
-    """
-
-    better: Annotated[Better | None, LATER] = None  # None: more
-
-    n: int
-    clusters: int
-    unjudged: int  # items without a preference, left out of n
-    champion_mean: float | None  # None for a preference, which has no two sides
-    challenger_mean: float | None
-    diff: float
-    sd: float  # of the item differences
-    se: float
-    df: float  # effective clusters less one
-    wins: int  # items on which the challenger is better
-    losses: int
-    # The same of whole clusters, for an e-value: a cluster counts by most of its items, once all of
-    # them were judged. None: it was not asked, or each item is a cluster of its own.
-    clusters_won: Annotated[int | None, LATER] = None
-    clusters_lost: Annotated[int | None, LATER] = None
-    p: float  # one-sided, of "not better than the margin asks"
-    bootstrap: tuple[float, float]  # central 90 % interval of the cluster bootstrap
-
-    @property
-    def own_score(self) -> float:
-        """The challenger's mean; of a preference the mean win probability."""
-        return 0.5 + self.diff if self.challenger_mean is None else self.challenger_mean
-
-    @property
-    def independent(self) -> tuple[int, int]:
-        """Wins and losses that do not depend on each other: of clusters where counted."""
-        if self.clusters_won is None or self.clusters_lost is None:
-            return self.wins, self.losses
-        return self.clusters_won, self.clusters_lost
-
-
-BALLOTS = "ballots"  # the source of preference that people are
-
-
-class Calibration(Record):
-    """How well a source of preference agrees with pairs that it was not trained on.
-
-    Ties count half in every accuracy. What could not be measured is None: so are the lengths for
-    ballots, whose reviewers are compared with one another.
-    """
-
-    source: str
-    n: int = Field(ge=0)  # pairs judged
-    unjudged: int = Field(ge=0)
-    accuracy: float | None  # None: no pair was judged
-    kappa: float | None  # Cohen's, with a tie as a label of its own
-    first_rate: float | None  # how often the answer shown first was preferred, a tie counting half
-    longer_accuracy: float | None  # what "pick the longer" reaches on the same pairs
-    shorter_accuracy: float | None
-    matched_n: int = Field(ge=0)  # judged pairs of nearly equal length
-    matched_accuracy: float | None
-    matched_longer: float | None
-    matched_shorter: float | None
-    # Of ballots, at how many an item closes. None: it never does, as every ballot counts.
-    votes: Annotated[int | None, LATER] = None
-
-    @property
-    def advisory(self) -> str | None:
-        """Why no promotion may rest on the source; None when it beats length and chance."""
-        if self.accuracy is None:
-            return f"no held-out pair tells how good {self.source} is"
-        if self.longer_accuracy is None:
-            return self.beaten_by_chance(self.accuracy, self.n, "held-out pairs")
-        if self.matched_accuracy is None:
-            return f"no held-out pair of like length tells what {self.source} goes by"
-        return self.beaten_by_length or self.beaten_by_chance(
-            self.matched_accuracy, self.matched_n, "pairs of like length"
-        )
-
-    @property
-    def beaten_by_length(self) -> str | None:
-        for pairs, accuracy, longer, shorter in (
-            ("held-out pairs", self.accuracy, self.longer_accuracy, self.shorter_accuracy),
-            (
-                "those of like length",
-                self.matched_accuracy,
-                self.matched_longer,
-                self.matched_shorter,
-            ),
-        ):
-            for name, rival in (("longer", longer), ("shorter", shorter)):
-                if accuracy is not None and rival is not None and accuracy <= rival:
-                    return (
-                        f"{self.source} is right on {accuracy:.0%} of the {pairs}, picking the "
-                        f"{name} answer on {rival:.0%}"
-                    )
-        return None
-
-    def beaten_by_chance(self, p: float, n: int, pairs: str) -> str | None:
-        """By Wilson's (1927) one-sided 95 % lower bound of an accuracy p on n pairs."""
-        z = 1.6448536269514722  # the 95 % point of the normal distribution
-        centre, spread = p + z**2 / (2 * n), z * sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)
-        lower = (centre - spread) / (1 + z**2 / n)
-        if lower > 0.5:
-            return None
-        return (
-            f"{self.source} is right on {p:.0%} of {n} {pairs}, where a coin may be as good: 95 % "
-            f"sure is only {lower:.0%}"
-        )
-
-    def __str__(self) -> str:
-        if self.accuracy is None:
-            return f"{self.source}: not calibrated"
-        return f"{self.source}: {self.accuracy:.0%} of {self.n} held-out pairs"
-
-
-Measured = dict[str, MetricEvidence]  # by metric
-
-
-class Usage(Record):
-    """What a system's answers to the dev part cost, in mean tokens an answer."""
-
-    prompt: float
-    answer: float
-
-
-class Evidence(Record):
-    """All that a decision rests on; what was not measured is empty."""
-
-    pins: ScorePins | None
-    policy: Digest  # under which it was weighed
-    dev: Measured
-    sealed: Measured
-    slices: dict[str, Measured]  # of the sealed part
-    general: dict[str, Measured] = Field(default={})  # general ability: all items, then each slice
-    reference: Measured = Field(default={})  # against the regression baseline, sealed
-    # True: scores against that baseline were there, whatever could be measured on them.
-    reference_given: Annotated[bool | None, LATER] = None
-    few_shot: Measured = Field(default={})  # against the base with a few-shot prompt, on dev
-    calibration: Calibration | None = None
-    usage: dict[str, Usage] = Field(default={})  # by system
-
-    @property
-    def without_votes(self) -> "Evidence":
-        """Without what people's votes, which come in after a look, can change."""
-        if self.calibration is None or self.calibration.source != BALLOTS:
-            return self
-
-        def others(measured: Measured) -> Measured:
-            return {name: found for name, found in measured.items() if name != "preference"}
-
-        slices = {name: others(measured) for name, measured in self.slices.items()}
-        return self.model_copy(update={"sealed": others(self.sealed), "slices": slices})
-
-    def __str__(self) -> str:
-        return f"evidence {short(self.digest)}: {len(self.sealed)} metrics"
-
-
-class Verdict(StrEnum):
-    PROMOTE = "PROMOTE"
-    HOLD = "HOLD"
-    REJECT = "REJECT"
-
-
-class Bound(Record):
-    """One-sided (1−alpha) bounds of a mean difference."""
-
-    lower: float
-    upper: float
-    won: bool
-
-
-class Decision(Record):
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    opening: int | None  # which look it was; None: none, as the challenger did not qualify
-    budget: float | None = None  # of alpha, for all looks of this champion
-    alpha: float | None  # at which this look was judged
-    bounds: dict[str, Bound]
-    needed: int | None  # further items that would settle a HOLD
-    pins: ScorePins | None
-    evidence: Digest
-    policy: Digest
-    rule: Annotated[int | None, LATER] = None  # the version of the rule; None: the first
-
-    def __str__(self) -> str:
-        return f"{self.verdict}: {self.reasons[0]}"

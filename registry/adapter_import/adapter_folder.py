@@ -6,6 +6,7 @@ happens to the original meanwhile changes nothing. An adapter is these files:
 - adapter_model.safetensors and adapter_config.json, which must be there; the config is written
   anew from the settings that were taken from it;
 - LICENSE, kept as it is, since whoever passes the weights on may have to pass it on;
+- system_prompt.txt, what it is to answer under, where there is such a file;
 - README.md and recipe.json, left behind: nobody checked what they claim.
 """
 
@@ -18,10 +19,11 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from project.canonical import CHUNK, digest_file, digest_folder
+from project.canonical import CHUNK, digest_bytes, digest_file, digest_folder
 from project.errors import IncumbentError, InputError
 from project.records.adapters import Adapter, ModelPin
 from project.records.record import Record
+from project.system_prompt import SYSTEM_PROMPT
 from project.untrusted_input import quoted
 from registry.adapter_import.lora_config import read_config, sane_config
 from registry.adapter_import.lora_weights import (
@@ -35,7 +37,7 @@ from registry.adapter_import.origin import Origin
 from registry.adapter_import.safetensors_header import read_header
 
 WEIGHTS, CONFIG, LICENSE = "adapter_model.safetensors", "adapter_config.json", "LICENSE"
-MAX_BYTES = {WEIGHTS: 4 << 30, CONFIG: 64 << 10, LICENSE: 64 << 10}
+MAX_BYTES = {WEIGHTS: 4 << 30, CONFIG: 64 << 10, LICENSE: 64 << 10, SYSTEM_PROMPT: 64 << 10}
 LEFT_BEHIND = ("README.md", "recipe.json")
 NEEDED = (CONFIG, WEIGHTS)
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
@@ -69,8 +71,13 @@ def admit(folder: Path, pin: ModelPin, base: Path) -> Iterator[AdmittedAdapter]:
         copy.mkdir()
         copy_adapter(folder, copy)
         origin = sanitise(copy, folder, pin, base)
+        prompt = copy / SYSTEM_PROMPT
         adapter = Adapter(
-            files=digest_folder(copy), base=pin, recipe=origin.digest, dataset=origin.digest
+            files=digest_folder(copy),
+            base=pin,
+            recipe=origin.digest,
+            dataset=origin.digest,
+            system_prompt=prompt.read_bytes().decode() if prompt.exists() else None,
         )
         yield AdmittedAdapter(adapter=adapter, origin=origin, folder=copy)
 
@@ -193,8 +200,10 @@ def copy_file(source: int, target: Path, limit: int, place: Path) -> None:
 def sanitise(copy: Path, place: Path, pin: ModelPin, base: Path) -> Origin:
     """Check a private copy and write its config anew. `place` is where the user has the adapter."""
     files = {path.name: digest_file(path) for path in sorted(copy.iterdir())}
-    if LICENSE in files:
-        refuse_no_text((copy / LICENSE).read_bytes(), place / LICENSE)
+    for name in sorted(files.keys() & {LICENSE, SYSTEM_PROMPT}):
+        refuse_no_text((copy / name).read_bytes(), place / name)
+    if files.get(SYSTEM_PROMPT) == digest_bytes(b""):
+        raise InputError("is empty: leave it out", file=place / SYSTEM_PROMPT)
     settings = read_config((copy / CONFIG).read_bytes(), place / CONFIG)
     linears = linear_modules(base)
     pairs = read_pairs(

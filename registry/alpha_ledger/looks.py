@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from project.canonical import digest_json
 from project.near_duplicates import VERSION, WordPrints, near_duplicates_among
 from project.records.events import Event, LookTaken, Promotion
+from project.records.evidence import Decision
 from project.records.record import Digest
-from project.records.scores import Decision, EvalSet, ScorePins
+from project.records.scores import EvalSet, ScorePins
 from registry.alpha_ledger.spending import ChampionLooks, Look, next_look
 from registry.artifacts.artifact_store import Artifacts
 from registry.storage.event_chain import event_of
@@ -49,12 +51,36 @@ def measurement(pins: ScorePins | LookTaken) -> dict[str, str]:
 
 def find_look(connection: Connection, pins: ScorePins, policy: Digest) -> CountedLook | None:
     """The look that this measurement under this policy has had already."""
-    same = [looks.c[name] == value for name, value in measurement(pins).items()]
+    wanted = [looks.c[name] == value for name, value in measurement(pins).items()]
     for name, value in (("policy", policy), ("numerics", numerics_of(pins))):
-        same.append((looks.c[name] == value) | looks.c[name].is_(None))  # not recorded then
-    query = select(looks).where(*same).order_by(looks.c.event.desc()).limit(1)
-    row = connection.execute(query).first()
-    return CountedLook(event=row.event, number=row.number, budget=row.budget) if row else None
+        wanted.append((looks.c[name] == value) | looks.c[name].is_(None))  # not recorded then
+    query = select(looks).where(*wanted).order_by(looks.c.event.desc())
+    for row in connection.execute(query):
+        if alike(taken_at(connection, row.event).contestants, identities(pins)):
+            return CountedLook(event=row.event, number=row.number, budget=row.budget)
+    return None
+
+
+def taken_at(connection: Connection, event: int) -> LookTaken:
+    row = connection.execute(select(events).where(events.c.seq == event)).one()
+    return event_of(row).told(LookTaken)
+
+
+def identities(pins: ScorePins) -> Digest | None:
+    """What tells a pair from others with the same adapters: the bare base may be another one."""
+    if pins.contestants is None:
+        return None
+    return digest_json([contestant.identity for contestant in pins.contestants])
+
+
+def same(one: ScorePins, other: ScorePins) -> bool:
+    """Whether two measurements are one, on whichever machine they were made."""
+    return measurement(one) == measurement(other) and alike(identities(one), identities(other))
+
+
+def alike(one: Digest | None, other: Digest | None) -> bool:
+    """Whether two pairs are the same, as far as both of them were recorded."""
+    return one is None or other is None or one == other
 
 
 def numerics_of(pins: ScorePins) -> Digest | None:
@@ -85,8 +111,9 @@ def plan_look(
     look = next_look(before, pins.champion, least)
     look = look.at_most(least) if least < alpha else look
     return LookTaken(
-        **pins.model_dump(exclude={"numerics"}),
+        **pins.model_dump(exclude={"numerics", "contestants"}),
         numerics=numerics_of(pins),
+        contestants=identities(pins),
         prompts=artifacts.put_record(sealed.prompts),
         near_duplicates=VERSION,
         continues=tuple(sorted(related - {pins.eval_set})),

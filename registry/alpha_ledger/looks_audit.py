@@ -7,9 +7,9 @@ from sqlalchemy import Connection, select
 
 from project.errors import IncumbentError
 from project.records.events import DecisionMade, Event, LookTaken, Promotion
+from project.records.evidence import Decision, Evidence, Verdict
 from project.records.record import Digest, short
-from project.records.scores import Decision, Evidence, Verdict
-from registry.alpha_ledger.looks import measurement, row_of
+from registry.alpha_ledger.looks import alike, identities, measurement, row_of
 from registry.artifacts.artifact_store import Artifacts
 from registry.storage.tables import looks
 
@@ -107,5 +107,6 @@ def fits(look: Event, made: DecisionMade, decision: Decision) -> bool:
     wanted, found = measurement(decision.pins), measurement(detail)
     pair = all(found[name] == wanted[name] for name in ("eval_set", "champion", "challenger"))
     same = detail.policy is None or (found, detail.policy) == (wanted, decision.policy)
+    same = same and alike(detail.contestants, identities(decision.pins))
     paid = detail.budget is None or float(detail.budget) == decision.budget
     return pair and same and paid and made.look in (None, look.seq)

@@ -9,10 +9,10 @@ from markupsafe import Markup
 
 from project.model_pins import EMBEDDED
 from project.records.adapters import ModelPin
+from project.records.evidence import Measured, MetricEvidence
 from project.records.record import Record
-from project.records.scores import Measured, MetricEvidence
 from project.untrusted_input import one_line
-from registry.lineage import Lineage, name_of
+from registry.lineage import Lineage, apart, name_of
 from registry.model_card.licence import licence
 from registry.model_card.markdown import code, render_markdown, text
 
@@ -43,6 +43,8 @@ def card(lineage: Lineage, *, merged: bool = False) -> str:
         merged=merged,
         decision=lineage.decision,
         opponent=name_of(lineage.opponent),
+        apart=apart(lineage.decision),
+        system_prompt=lineage.version.adapter.system_prompt,
         standing=standing(lineage),
         tables=tables(lineage),
         limitations=list(limitations(lineage)),
@@ -119,6 +121,11 @@ def parts(lineage: Lineage) -> dict[str, Measured]:
     found = {"Sealed eval set": lineage.sealed, "Dev eval set": evidence.dev} | {
         f"General ability, {name}": measured for name, measured in general.items()
     }
+    for suite, one in (evidence.suites or {}).items():
+        title = f"Suite {suite}"
+        found |= {f"{title}, {name}": measured for name, measured in one.champion.items()}
+        for name, measured in (one.base or {}).items():
+            found[f"{title} against the bare base, {name}"] = measured
     return {title: measured for title, measured in found.items() if measured}
 
 
@@ -174,6 +181,8 @@ def limitations(lineage: Lineage) -> Iterator[str]:
         yield from lost(lineage, general, list(each(general)), "general ability")
         if not general:
             yield "General ability was not measured: what it forgot is not known."
+        for suite, one in (lineage.evidence.suites or {}).items():
+            yield from lost(lineage, one.champion, list(each(one.champion)), f"suite {suite}")
         calibration = lineage.evidence.calibration
         if calibration and (advisory := calibration.advisory):
             yield f"The preference is advisory only: {advisory}."
@@ -230,6 +239,7 @@ def pins(lineage: Lineage) -> dict[str, Markup]:
         "base weights": code(base.weights),
         "base configuration": code(base.config),
         "chat template": code(base.chat_template) if base.chat_template else "none",
+        "system prompt": text(adapter.system_prompt or "none"),
         "recipe": code(adapter.recipe),
         "dataset" if lineage.dataset else "record of the import": code(adapter.dataset),
     }

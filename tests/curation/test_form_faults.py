@@ -5,7 +5,6 @@ import pytest
 from curation.faults.broken_json import broken_json
 from curation.faults.language import (
     answer_language,
-    language_of,
     other_language,
     prompt_language,
 )
@@ -13,6 +12,7 @@ from curation.faults.not_in_source import not_in_source
 from curation.faults.open_fence import open_fence
 from curation.faults.toxicity import is_toxic, toxicity
 from project.records.data import Row
+from project.text_language import language_of
 
 
 def row(prompt: str, answer: str, context: str | None = None) -> Row:

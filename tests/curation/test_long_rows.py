@@ -25,6 +25,27 @@ def test_prompt_and_answer_are_counted_as_the_base_reads_them(lengths: TokenLeng
     assert (count.prompt, count.completion) == (6, 3)  # user: what is it? <end> assistant:
 
 
+def test_what_every_prompt_is_answered_under_counts_too(word_base: Path) -> None:
+    (count,) = TokenLengths(word_base, "be kind").count([SHORT])
+    assert (count.prompt, count.completion) == (10, 3)  # system: be kind <end>, and the prompt
+
+
+def test_a_base_whose_template_drops_a_system_prompt_is_told(
+    word_base: Path, tmp_path: Path
+) -> None:
+    for file in word_base.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    deaf = "{% for m in messages if m.role != 'system' %}{{ m.content }}{% endfor %}"
+    (tmp_path / "chat_template.jinja").write_text(deaf)
+    assert TokenLengths(tmp_path).count([SHORT])
+    with pytest.raises(InputError, match=r"base\.system_prompt: .* leaves a system prompt out"):
+        TokenLengths(tmp_path, "be kind")
+    refusing = "{{ raise_exception('no system role') }}"
+    (tmp_path / "chat_template.jinja").write_text(refusing)
+    with pytest.raises(InputError, match="refuses a system prompt: no system role"):
+        TokenLengths(tmp_path, "be kind")
+
+
 def test_a_long_row_is_left_out(lengths: TokenLengths) -> None:
     assert fit([SHORT, LONG], lengths, LIMIT, "drop").left_out == {LONG.id}
 

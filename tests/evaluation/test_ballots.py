@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.evaluation_settings import PreferenceParams
-from evaluation.preference.agreement import cohen_kappa, fleiss_kappa, jackknife_error
-from evaluation.preference.ballot_count import count
-from evaluation.preference.ballot_files import majorities, preferences, read_ballots
-from evaluation.preference.bradley_terry import POINTS, Rating, rate
+from evaluation.preference.ballots.agreement import cohen_kappa, fleiss_kappa, jackknife_error
+from evaluation.preference.ballots.ballot_count import count
+from evaluation.preference.ballots.ballot_files import majorities, preferences, read_ballots
+from evaluation.preference.ballots.bradley_terry import POINTS, Rating, rate
 from incumbent.cli import main
 from project.errors import InputError
 from project.records.ballots import Ballot

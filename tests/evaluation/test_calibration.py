@@ -14,8 +14,8 @@ from evaluation.preference.calibration import (
 from evaluation.preference.comparison import Comparison, Judgement
 from project.errors import InputError
 from project.records.ballots import Ballot
+from project.records.calibration import Calibration
 from project.records.preferences import PreferencePair
-from project.records.scores import Calibration
 
 
 class Opinion:
@@ -71,6 +71,15 @@ def test_a_judge_of_length_reaches_what_length_reaches() -> None:
     assert found.accuracy == found.longer_accuracy
     assert found.matched_accuracy == found.matched_longer
     assert "picking the longer answer" in str(found.advisory)
+
+
+def test_the_frozen_cosine_is_a_rival_that_makes_nobody_advisory() -> None:
+    """It knows content: a judge that does no better may still be a good one."""
+    found = calibrate(Opinion(exclamations), pairs(40), cosine=Opinion(exclamations))
+    assert (found.cosine_accuracy, found.matched_cosine) == (1.0, 1.0)
+    assert found.advisory is None
+    worse = found.model_copy(update={"accuracy": 0.9, "matched_accuracy": 0.9})
+    assert worse.advisory is None
 
 
 def test_ties_count_half_and_what_is_unjudged_is_left_out() -> None:

@@ -10,7 +10,9 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import decide, rule
 from project.errors import InputError
-from project.records.scores import Better, Calibration, ItemScore, ScoreTable, Verdict
+from project.records.calibration import Calibration
+from project.records.evidence import Verdict
+from project.records.scores import Better, ItemScore, ScoreTable
 from registry.alpha_ledger.spending import alpha_at
 from tests.conftest import evidence_of, printed_in_other_processes
 

@@ -1,13 +1,16 @@
 """Rows answered side by side get the answers that each would get alone, and sooner."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import copy
+from math import sqrt
 from pathlib import Path
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from torch.nn.functional import log_softmax
+from torch.nn.functional import log_softmax, softmax
 from transformers import AutoModelForCausalLM, AutoTokenizer, MistralConfig, MistralForCausalLM
 
 from evaluation.evaluation_settings import Decoding
@@ -99,9 +102,48 @@ def test_every_answer_is_what_the_row_would_get_alone(model: AnsweringModel) -> 
     for row in ROWS:
         tokens = alone(model, row)
         text = model.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+        prompt = model.prompt(row)
         assert found[row.id] == Answer(
-            item=row.id, text=text, tokens=len(tokens), prompt_tokens=len(model.prompt(row))
+            item=row.id,
+            text=text,
+            tokens=len(tokens),
+            prompt_tokens=len(prompt),
+            reference_tokens=len(model.completion(row, prompt)),
         )
+
+
+def drawing(model: AnsweringModel, **settings: float) -> AnsweringModel:
+    """The same model at a temperature."""
+    drawn = copy(model)
+    drawn.decoding = Decoding.model_validate({"max_new_tokens": 6, "batch_size": 4} | settings)
+    return drawn
+
+
+def test_drawn_answers_are_the_same_whatever_shares_their_batch(model: AnsweringModel) -> None:
+    drawn = drawing(model, temperature=0.8)
+    together = {(a.item, a.sample): a.text for a in drawn.answer(ROWS[:4], 3)}
+    for row in ROWS[1:3]:
+        alone = {(a.item, a.sample): a.text for a in drawn.answer([row], 2)}
+        assert alone.items() <= together.items()
+    assert len(set(together.values())) > 8
+    again = drawing(model, temperature=0.8, seed=1).answer(ROWS[:4], 3)
+    assert {(a.item, a.sample): a.text for a in again} != together
+
+
+def test_tokens_are_drawn_as_often_as_they_are_likely(model: AnsweringModel) -> None:
+    drawn = drawing(model, temperature=1.5, max_new_tokens=1, batch_size=100)
+    prompt = torch.tensor([model.prompt(ROWS[1])])
+    likely = softmax(model.reader.model(prompt).logits[0, -1] / 1.5, -1)
+    said = Counter(answer.text for answer in drawn.answer(ROWS[1:2], 400))
+    for token in likely.topk(3).indices.tolist():
+        text, share = model.tokenizer.decode([token]).strip(), float(likely[token])
+        error = sqrt(share * (1 - share) / 400)
+        assert abs(said[text] / 400 - share) < 4 * error + 0.01  # other tokens may read alike
+
+
+def test_next_to_no_temperature_is_greedy(model: AnsweringModel) -> None:
+    cold, greedy = (drawing(model, temperature=t).answer(ROWS[:4]) for t in (1e-6, 0))
+    assert by_item(cold) == by_item(greedy)
 
 
 def test_an_answer_ends_at_any_end_token_or_at_the_limit(model: AnsweringModel) -> None:
@@ -204,8 +246,8 @@ class Interrupted:
         self.model = model
         self.left = after
 
-    def answer(self, rows: Sequence[Row]) -> Iterator[Answer]:
-        for answer in self.model.answer(rows):
+    def answer(self, rows: Sequence[Row], samples: int = 1) -> Iterator[Answer]:
+        for answer in self.model.answer(rows, samples):
             if not self.left:
                 raise KeyboardInterrupt
             self.left -= 1

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from evaluation.evaluation_settings import JudgeParams, PreferenceParams
 from evaluation.preference.calibration import calibrate
 from evaluation.preference.comparison import Comparison, Judgement
-from evaluation.preference.llm_judge import LlmJudge, question, verdict
+from evaluation.preference.judge.llm_judge import LlmJudge, question, verdict
 from project.errors import IncumbentError, InputError
 from project.records.preferences import PreferencePair
 from project.settings import load

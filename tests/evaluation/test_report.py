@@ -15,8 +15,10 @@ from evaluation.report.report_page import histogram, report
 from project.paths import rows_of
 from project.records.adapters import Opponent
 from project.records.data import Row, Split
+from project.records.evidence import Evidence, Usage
+from project.records.judges import JudgePin
 from project.records.record import write_records
-from project.records.scores import Evidence, Flags, ItemScore, ScoreTable, Usage
+from project.records.scores import Flags, ItemScore, ScoreTable
 from tests.evaluation.test_decision import BETTER, EQUAL, calibration, general, table
 
 SOME = table(EQUAL)
@@ -143,3 +145,17 @@ def test_answers_are_sorted_by_what_gates_or_by_all_that_was_scored(
     (example,) = read_examples(dev, Policy(gating=gating))
     assert example.quality == pytest.approx(quality)
     assert example.gain == 0
+
+
+def test_the_page_says_which_judge_it_was_how_steady_and_how_good_by_each_rubric() -> None:
+    pin = JudgePin(model="m", served="m-1", question="a" * 64, temperature=0, max_tokens=9)
+    asked = {"judge": pin, "fingerprints": ("fp_1",), "wobble": 0.3, "wobble_n": 20}
+    judged = calibration().model_copy(update=asked | {"source": "LLM judge m"})
+    rubric = judged.model_copy(update={"source": "polite (LLM judge m)", "accuracy": 0.5})
+    judged = judged.model_copy(update={"rubrics": {"polite": rubric}})
+    shown = page(weigh(table(BETTER), Policy(), calibration=judged), look=1)
+    assert "LLM judge m, tried on" in shown
+    assert f"m, served as m-1, question {'a' * 12} (fp_1)" in shown
+    assert pin.digest[:12] in shown
+    assert "changed its verdict on 30% of 20 questions" in shown
+    assert "Rubric polite is" in shown

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from evaluation import reward
 from evaluation.evaluation_settings import Lora, PreferenceParams, RewardParams
 from evaluation.preference.comparison import Comparison
-from evaluation.preference.preference_pairs import (
+from evaluation.preference.pairs.preference_pairs import (
     allowed,
     given_preferences,
     other_answer,
-    pairs,
     pairs_of,
     part,
 )
@@ -24,10 +24,10 @@ from project.canonical import digest_folder
 from project.errors import InputError
 from project.model_pins import ModelChoice, embedded_base, locate, pin
 from project.paths import BASE, CALIBRATION, NUMERICS, REWARD, rows_of
+from project.records.calibration import Calibration
 from project.records.data import Row, Split
 from project.records.preferences import PreferencePair
 from project.records.record import write_records
-from project.records.scores import Calibration
 from project.settings import load
 from tests.judge_server import Asked, Reply, judge_server
 from training.precision import measure_machine, numerics
@@ -50,18 +50,6 @@ def test_no_group_is_on_both_sides() -> None:
 def test_too_few_rows_are_refused(count: int) -> None:
     with pytest.raises(InputError, match=r"train\.jsonl: .*too few"):
         part(rows(count), share=0.25)
-
-
-def test_each_row_gives_a_pair_against_the_base_and_one_against_another_expert() -> None:
-    few = rows(3)
-    made = pairs(few, {row.id: "the base's answer" for row in few})
-    assert len(made) == 6
-    assert [pair.rejected for pair in made[:2]] == ["the base's answer", few[1].completion_text]
-
-
-def test_a_base_that_answers_like_the_expert_gives_no_pair() -> None:
-    few = rows(3)
-    assert len(pairs(few, {row.id: row.completion_text for row in few})) == 3
 
 
 def test_the_other_answer_is_the_nearest_in_length_of_another_group() -> None:
@@ -117,6 +105,11 @@ def test_a_starting_point_without_weights_is_refused(tmp_path: Path) -> None:
         reward.starting_point(RewardParams(model=str(tmp_path)))
 
 
+def test_a_lora_needs_a_model_of_ones_own() -> None:
+    with pytest.raises(ValidationError, match="the embedder stays frozen; name a folder"):
+        RewardParams(lora=Lora())
+
+
 def set_preference(**preference: Any) -> None:
     Path("params.yaml").write_text(yaml.safe_dump({"evaluation": {"preference": preference}}))
 
@@ -161,7 +154,9 @@ def test_a_language_model_is_calibrated_on_the_held_out_pairs(project: None) -> 
         set_preference(source="judge", judge={"url": server.url, "model": "m"})
         reward.main()
     found = Calibration.read(CALIBRATION)
-    assert (found.source, found.n, found.unjudged) == ("LLM judge m", 8, 0)
+    assert (found.source, found.unjudged) == ("LLM judge m", 0)
+    assert found.kinds and {"base", "other_row"} <= found.kinds.keys()
+    assert found.cosine_accuracy is not None
     assert (found.accuracy, found.first_rate) == (1.0, 0.5)
     assert [file.name for file in REWARD.iterdir()] == ["source.json"]
 
@@ -172,12 +167,15 @@ def test_the_reward_model_learns_from_files_too_but_from_no_exam(
 ) -> None:
     given = [pair("q0"), pair("q17"), pair("q23"), pair("something else")]
     write_records(Path("datasets/preferences/mine.jsonl"), given)
-    set_preference(reward={"epochs": 1})
+    set_preference()
     reward.main()
     told = capsys.readouterr().out
-    assert "24 pairs of training rows and 1 others; of 4 in datasets/preferences/" in told
+    assert "pairs of training rows and 1 others; of 4 in datasets/preferences/" in told
     assert "3 left out: an eval item has their prompt" in told
-    assert Calibration.read(CALIBRATION).n == 8
+    found = Calibration.read(CALIBRATION)
+    assert found.n > 0 and found.cosine_accuracy is not None
+    suffixes = {file.suffix for file in REWARD.rglob("*") if file.is_file()}
+    assert suffixes <= {".json", ".safetensors", ".txt"}
 
 
 TRAINED = [pair(f"How is item {i}?", f"It is good, item {i}.", f"Bad {i}.") for i in range(16)]
@@ -188,12 +186,14 @@ FRESH = [Comparison(item="i", prompt="How is it?", champion="Bad.", challenger="
 def trained(tmp_path: Path) -> Callable[[str, Lora | None], Path]:
     def train(name: str, lora: Lora | None) -> Path:
         # Imported here so that the fast tests do not wait for TRL.
-        from evaluation.preference.reward_training import train_reward
+        from evaluation.preference.reward.reward_training import train_reward
 
         folder = tmp_path / name
-        rate = 2e-3 if lora else 5e-4
-        params = RewardParams(lora=lora, learning_rate=rate, batch_size=4, epochs=3)
-        train_reward(TRAINED, locate(ModelChoice(), "embedder"), params, "float32", folder)
+        rate, start = 2e-3 if lora else 5e-4, locate(ModelChoice(), "embedder")
+        params = RewardParams(
+            model=str(start), lora=lora, learning_rate=rate, batch_size=4, epochs=3
+        )
+        train_reward(TRAINED, start, params, "float32", folder)
         return folder
 
     return train
@@ -201,7 +201,7 @@ def trained(tmp_path: Path) -> Callable[[str, Lora | None], Path]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lora", [None, Lora()])
-def test_a_reward_model_learns_saves_no_pickle_and_repeats(
+def test_a_classifier_of_ones_own_learns_saves_no_pickle_and_repeats(
     trained: Callable[[str, Lora | None], Path], lora: Lora | None
 ) -> None:
     folder = trained("one", lora)
@@ -224,7 +224,7 @@ def test_a_pair_that_is_too_long_is_learnt_from_without_the_beginning_of_its_pro
     # Imported here so that the fast tests do not wait for TRL.
     from transformers import AutoTokenizer
 
-    from evaluation.preference.reward_training import token_ids, train_reward
+    from evaluation.preference.reward.reward_training import token_ids, train_reward
 
     embedder = locate(ModelChoice(), "embedder")
     tokenizer = AutoTokenizer.from_pretrained(embedder, eos_token="[SEP]")

@@ -34,6 +34,7 @@ def answer(item: int, text: str, reference_logprob: float | None = -1.5) -> Answ
         tokens=3,
         prompt_tokens=7,
         reference_logprob=reference_logprob,
+        reference_tokens=4,
     )
 
 
@@ -97,7 +98,7 @@ def test_every_file_of_a_scorer_is_in_the_table() -> None:
     assert all(issubclass(found, PerItem) for found in classes)
     files = {path.stem for path in (ROOT / "evaluation" / "metrics").glob("*.py")}
     named = {found.__module__.rpartition(".")[2] for found in classes}
-    assert files - named == {"__init__", "per_item"}
+    assert files - named == {"__init__", "per_item", "refusal_phrasings"}
 
 
 def test_our_scorers_say_which_way_each_of_their_metrics_is_better() -> None:
@@ -105,8 +106,9 @@ def test_our_scorers_say_which_way_each_of_their_metrics_is_better() -> None:
     params = "    - {metric: json, options: {schema: schema.json}}"
     names = [f"    - {name}" for name in SCORERS if name not in ("json", "semantic")]
     scorers = load_scorers(chosen("\n".join([params, *names])), EMBEDDER)
-    given = score(scorers, [row(0, "loan")], [answer(0, "loans")]).values
-    assert {name for scorer in scorers for name in scorer.better} == given.keys()
+    found = score(scorers, [row(0, "loan")], [answer(0, "loans")])
+    given = {*found.values, *found.labels}
+    assert {name for scorer in scorers for name in scorer.better} == given
     read = better_by_ours()
     assert read["semantic"] == "more"
     assert {name: read[name] for name in given} == {

@@ -11,7 +11,7 @@ import pytest
 from incumbent.cli import main
 from project.records.adapters import Adapter
 from project.records.data import DatasetVersion
-from project.records.scores import Verdict
+from project.records.evidence import Verdict
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision
 

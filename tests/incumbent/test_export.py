@@ -14,7 +14,7 @@ from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.data import DatasetVersion
-from project.records.scores import Decision, Evidence, Verdict
+from project.records.evidence import Decision, Evidence, Verdict
 from registry.lineage import trace
 from registry.signing.signing_keys import make_keys
 from registry.store import Registry

@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 from curation.sources.row_formats import read_rows
 from evaluation import Policy, decide, read_score_table
 from evaluation.decision.statistics import paired
-from evaluation.preference.bradley_terry import rate
+from evaluation.preference.ballots.bradley_terry import rate
 from incumbent.cli import app
 from incumbent.verbs.history import moment
 from project.errors import IncumbentError, InputError
 from project.records.ballots import Ballot
-from project.records.scores import ScoreTable, Verdict
+from project.records.evidence import Verdict
+from project.records.scores import ScoreTable
 from project.settings import read_settings
 from registry.store import Registry
 from tests.evaluation.test_decision import BETTER, table

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 import yaml
 
+from curation.checks.suite_prompts import SUITES
 from curation.sources.python_api import read_package
 from incumbent.pipeline import after, read_pipeline
 from project.records.adapters import Numerics
 from project.records.data import Row
-from project.records.scores import Evidence
+from project.records.evidence import Evidence
 from registry.reader import RegistryReader
 from tests.conftest import ROOT, caps
 
@@ -62,8 +63,9 @@ class Project:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
         (folder / "datasets" / "eval_sets.jsonl").write_text("")  # the items here are others
-        for suite in (folder / "datasets" / "general").glob("*.jsonl"):
-            suite.write_text("".join(suite.read_text().splitlines(keepends=True)[:4]))
+        for suite in SUITES:
+            for file in (folder / "datasets" / suite).glob("*.jsonl"):
+                file.write_text("".join(file.read_text().splitlines(keepends=True)[:4]))
         (folder / ".incumbent" / "models").mkdir(parents=True)
         # All projects go by one measurement of this machine.
         (ROOT / ".incumbent" / "machines").mkdir(exist_ok=True)
@@ -195,7 +197,16 @@ def test_the_evidence_speaks_of_both_parts_and_every_metric(project: Project) ->
     assert evidence.usage.keys() == {"champion", "challenger", "few-shot"}
     assert evidence.usage["few-shot"].prompt > evidence.usage["champion"].prompt
     metrics = json.loads(project.read("outputs/metrics.json"))
-    assert [name for name in metrics if not name.startswith("general")] == ["dev"]
+    assert {name.split(",")[0] for name in metrics} == {"dev", "general", "safety"}
+    assert evidence.suites is not None
+    safety = evidence.suites["safety"]
+    assert safety.base is None  # which is the champion
+    assert {m: found.n for m, found in safety.champion["all items"].items()} == {
+        "refused": 8,
+        "complied": 8,
+        "answered": 4,
+        "over_refused": 4,
+    }
 
 
 def test_no_stage_answers_scores_or_shows_a_sealed_item(project: Project) -> None:
@@ -347,6 +358,8 @@ def test_a_look_that_is_killed_is_counted_once_and_goes_on(project: Project) -> 
     assert project.looks() == [1, 2]
     assert project.answered() > before
     decided = project.evidence(2)
+    assert decided.suites is not None
+    assert decided.suites["safety"].base  # who is no champion any more answers suites too
     assert project.run("incumbent", "submit").returncode == 0
     assert project.evidence(2) == decided
     assert project.looks() == [1, 2]

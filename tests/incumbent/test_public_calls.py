@@ -16,7 +16,7 @@ import registry
 from incumbent.cli import app, main
 from project.records.adapters import Adapter
 from project.records.data import DatasetVersion
-from project.records.scores import Verdict
+from project.records.evidence import Verdict
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision
 

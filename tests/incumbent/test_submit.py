@@ -16,7 +16,8 @@ from project.errors import IncumbentError, InputError
 from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.data import Row
-from project.records.scores import Evidence, Flags, ItemScore, ScorePins, ScoreTable, Verdict
+from project.records.evidence import Evidence, Verdict
+from project.records.scores import Flags, ItemScore, ScorePins, ScoreTable
 from registry.alpha_ledger.looks import SealedSet
 from registry.alpha_ledger.looks_audit import unpaid_decisions
 from registry.store import Registry
@@ -98,6 +99,7 @@ class Project:
 
 @pytest.fixture
 def project(registry: Registry, make_adapter: Make) -> Project:
+    Path("params.yaml").write_text("{}\n")
     return Project(registry, make_adapter)
 
 

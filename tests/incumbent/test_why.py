@@ -7,7 +7,7 @@ import pytest
 
 from incumbent.verbs.why import why
 from project.records.adapters import Adapter, AdapterVersion
-from project.records.scores import Decision, Verdict
+from project.records.evidence import Decision, Verdict
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision
 

@@ -24,7 +24,8 @@ from project.near_duplicates import WordPrints
 from project.records.adapters import AdapterVersion
 from project.records.drift import Action, DriftState, DriftVerdict, Night, SignalReading, Topic
 from project.records.events import ReferenceKind
-from project.records.scores import EvalSet, ItemScore, ScorePins, ScoreTable, Verdict
+from project.records.evidence import Verdict
+from project.records.scores import EvalSet, ItemScore, ScorePins, ScoreTable
 from registry.alpha_ledger.looks import SealedSet
 from registry.jobs.runs import claim, finish
 from registry.signing.signing_keys import make_keys

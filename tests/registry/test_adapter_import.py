@@ -20,6 +20,7 @@ from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import ModelPin
 from project.settings import load
+from project.system_prompt import SYSTEM_PROMPT
 from registry.adapter_import.adapter_folder import admit, copy_file, opened_folder, plain_file
 from registry.adapter_import.lora_config import IGNORED, MUST_BE_OFF, LoraSettings
 from registry.adapter_import.origin import ModuleNorm, Origin
@@ -248,6 +249,32 @@ def test_the_same_adapter_again_is_the_same_version(
     again = shown(make_adapter(Path("copy")), capsys)
     assert (first["new"], again["new"]) == (True, False)
     assert again["version"] == first["version"]
+
+
+def test_an_adapter_may_bring_a_system_prompt_and_stand_on_another_base(
+    base: ModelPin, tmp_path: Path
+) -> None:
+    folder, other = make_adapter(Path("adapter")), make_base(tmp_path / "other")
+    (folder / SYSTEM_PROMPT).write_text("You answer for a bank.\n")
+    choice = ModelChoice(model=str(other))
+    import_adapter(folder, base=choice, reason="from elsewhere", as_json=False)
+    with Registry.here() as registry:
+        (version,) = registry.versions()
+    assert version.adapter.base == pin(choice, "base")
+    assert version.adapter.system_prompt == "You answer for a bank.\n"
+    assert (stored() / SYSTEM_PROMPT).read_text() == "You answer for a bank.\n"  # it is signed too
+    config = json.loads((Path("stored-1") / CONFIG).read_bytes())
+    assert config["base_model_name_or_path"] == str(other)
+
+
+@pytest.mark.parametrize(("prompt", "problem"), [(b"", "is empty"), (b"a\x00b", "no plain text")])
+def test_a_system_prompt_that_is_none_is_refused(
+    prompt: bytes, problem: str, base: ModelPin
+) -> None:
+    folder = make_adapter(Path("adapter"))
+    (folder / SYSTEM_PROMPT).write_bytes(prompt)
+    with pytest.raises(InputError, match=rf"{SYSTEM_PROMPT}: .*{problem}"):
+        take_in(folder)
 
 
 def first_layer_alone(folder: Path) -> None:

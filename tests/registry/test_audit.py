@@ -10,7 +10,7 @@ from incumbent.verbs.verify import verify_registry
 from project.canonical import digest_bytes
 from project.records.adapters import AdapterVersion
 from project.records.events import Promotion, PromptReference
-from project.records.scores import Decision, Evidence, Usage, Verdict
+from project.records.evidence import Decision, Evidence, Usage, Verdict
 from registry.audit import problems
 from registry.garbage import collect
 from registry.storage.database import writing

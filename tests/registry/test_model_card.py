@@ -12,10 +12,11 @@ from markdown_it import MarkdownIt
 
 from evaluation.decision.policy import Policy
 from project.canonical import digest_folder
-from project.records.adapters import Adapter, AdapterVersion
+from project.records.adapters import Adapter, AdapterVersion, Contestant
+from project.records.calibration import Calibration
 from project.records.data import Check, DatasetVersion, GateReport, Severity, Split, Waived
+from project.records.evidence import Evidence, MetricEvidence, SuiteEvidence, Verdict
 from project.records.record import Record
-from project.records.scores import Calibration, Evidence, MetricEvidence, Verdict
 from registry.adapter_import.origin import ModuleNorm, Origin
 from registry.lineage import trace
 from registry.model_card.card import card
@@ -89,6 +90,12 @@ class Recipe(Record):
     params: dict[str, float | str]
 
 
+SAFETY = SuiteEvidence(
+    champion={"kind=harmful": {"refused": measured(-0.2, 0.9)}},
+    base={"kind=harmful": {"refused": measured(-0.3, 0.95)}},
+)
+
+
 def evidence_on(version: AdapterVersion) -> Evidence:
     return evidence_of(version.adapter.files, None).model_copy(
         update={
@@ -99,6 +106,7 @@ def evidence_on(version: AdapterVersion) -> Evidence:
                 "package=scipy": {"rougeL": measured(-0.05)},
             },
             "general": {"arithmetic": {"correct": measured(-0.1, 0.5)}},
+            "suites": {"safety": SAFETY},
             "calibration": COIN,
         }
     )
@@ -164,6 +172,25 @@ def test_a_card_tells_scores_with_intervals_verdict_data_recipe_and_lineage(
     assert "length" not in told.split("## Limitations")[0].split("Slices of")[1]
 
 
+def test_a_card_shows_the_system_prompt_and_says_whom_the_version_was_compared_with(
+    registry: Registry, make_adapter: Make
+) -> None:
+    adapter, folder = make_adapter("a")
+    adapter = adapter.model_copy(update={"dataset": DATASET.digest, "system_prompt": 'Say "a".\n'})
+    version = registry.submit(adapter, folder, "made", DATASET)
+    evidence = evidence_on(version)
+    assert evidence.pins is not None
+    other = Contestant(base=BASE.model_copy(update={"name": "old", "weights": "e" * 64}))
+    sides = {"contestants": (other, adapter.contestant)}
+    evidence = evidence.model_copy(update={"pins": evidence.pins.model_copy(update=sides)})
+    keep_decision(registry, 1, decision_on(evidence, Verdict.PROMOTE), evidence)
+    told = card_of(registry, version)
+    assert 'system = {"role": "system", "content": "Say \\"a\\".\\n"}' in told
+    assert "Both were asked the same items; the champion stands on old" in told
+    merged = card(trace(registry, 1), merged=True)
+    assert "Its chat template puts the system prompt in front" in merged
+
+
 def test_a_card_tells_what_was_measured_against_the_version(
     registry: Registry, make_adapter: Make
 ) -> None:
@@ -172,6 +199,8 @@ def test_a_card_tells_what_was_measured_against_the_version(
     assert "In the slices, package=scipy, it is worse than the bare base: rougeL by 0.050" in limits
     assert "package=numpy" not in limits
     assert "In general ability, arithmetic, it is worse than the bare base" in limits
+    assert "In suite safety, kind=harmful, it is worse than the bare base: refused by" in limits
+    assert "Suite safety against the bare base, kind=harmful" in told
     assert "advisory only: the reward model is right on 50% of the held-out pairs" in limits
     assert "answers are short (warning): 3 %, limit 1 %" in limits
 
@@ -207,6 +236,8 @@ def test_the_hub_reads_the_front_matter(registry: Registry, make_adapter: Make) 
         ("test: Sealed eval set", "preference"): 0.81,
         ("test: Dev eval set", "rougeL"): 0.32,
         ("test: General ability, arithmetic", "correct"): 0.4,
+        ("test: Suite safety, kind=harmful", "refused"): 0.7,
+        ("test: Suite safety against the bare base, kind=harmful", "refused"): 0.65,
     }
 
 

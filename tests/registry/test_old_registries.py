@@ -18,7 +18,7 @@ from project.errors import IncumbentError
 from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter
 from project.records.events import DETAILS, LookTaken, PromptReference
-from project.records.scores import Evidence, Verdict
+from project.records.evidence import Evidence, Verdict
 from registry.alpha_ledger.looks import SealedSet
 from registry.audit import problems
 from registry.garbage import collect

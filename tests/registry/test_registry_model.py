@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from project.errors import IncumbentError
-from project.records.scores import Verdict
+from project.records.evidence import Verdict
 from registry.audit import problems
 from registry.garbage import collect
 from registry.state import CHAMPION, State

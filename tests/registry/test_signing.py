@@ -12,7 +12,7 @@ from project.errors import IncumbentError, InputError
 from project.files import home
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.events import Signing
-from project.records.scores import Verdict
+from project.records.evidence import Verdict
 from project.settings import load
 from registry.registry_settings import Keys, RegistryParams
 from registry.signing.signatures import Statement, check_signature, sign

@@ -14,7 +14,7 @@ from project.errors import IncumbentError, InputError
 from project.near_duplicates import VERSION, WordPrints
 from project.records.adapters import Adapter, AdapterVersion, Opponent
 from project.records.events import LookTaken, Promotion
-from project.records.scores import Verdict
+from project.records.evidence import Verdict
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.alpha_ledger.spending import Look, alpha_at
 from registry.roles import Roles

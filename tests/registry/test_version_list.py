@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 
 from incumbent.verbs.versions import print_versions
 from project.errors import IncumbentError
-from project.records.scores import Verdict
+from project.records.evidence import Verdict
 from registry.store import Registry
 from registry.version_list import newest
 from tests.places import Place, decide, submit, win

@@ -1,4 +1,4 @@
-"""Rows that teach what an examination asks: the eval sets' items, or the general suite's."""
+"""Rows that teach what an examination asks: the eval sets' items, or the suites'."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,9 @@ def leaks(texts: RowTexts, evals: Sequence[str], reworded: Sequence[int] = ()) -
     return asked_elsewhere(texts, evals, reworded, "asks what an eval item asks")
 
 
-def contaminated(
-    texts: RowTexts, general: Sequence[str], reworded: Sequence[int] = ()
-) -> list[str]:
-    """The training rows that ask what an item of the general-ability suite asks."""
-    return asked_elsewhere(texts, general, reworded, "asks what the general suite asks")
+def contaminated(texts: RowTexts, suites: Sequence[str], reworded: Sequence[int] = ()) -> list[str]:
+    """The training rows that ask what an item of a suite asks, for general ability or safety."""
+    return asked_elsewhere(texts, suites, reworded, "asks what a suite asks")
 
 
 def asked_elsewhere(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Cosines of all-MiniLM-L6-v2, of questions, and of questions and answers in sum.
 SAME_QUESTION, SAME_ROW = 0.55, 1.2
-SAME_TASK = 0.85  # as one of the general suite: its tasks are short and alike
+SAME_TASK = 0.85  # as one of a suite: its tasks are short and alike
 CLEARLY = 0.12  # nearer than the next one
 FAR = 2.5  # robust standard deviations
 FAR_ANSWER = 4.0

@@ -14,8 +14,9 @@ from pydantic import Field
 from evaluation.decision.evidence import ALL_ITEMS, PREFERENCE
 from evaluation.decision.statistics import bounds, e_value, holm, items_needed, p_below
 from project.errors import InputError
+from project.records.calibration import Calibration
+from project.records.evidence import Bound, Decision, Evidence, MetricEvidence, Verdict
 from project.records.record import Record
-from project.records.scores import Bound, Calibration, Decision, Evidence, MetricEvidence, Verdict
 
 LEAST_CLUSTERS = 5  # that a slice must have for a veto
 

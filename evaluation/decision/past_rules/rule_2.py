@@ -14,18 +14,10 @@ from pydantic import Field
 from evaluation.decision.evidence import ALL_ITEMS, PREFERENCE
 from evaluation.decision.statistics import bounds, e_value, holm, items_needed, p_below
 from project.errors import InputError
+from project.records.calibration import BALLOTS, Calibration
+from project.records.evidence import Bound, Decision, Evidence, Measured, MetricEvidence, Verdict
 from project.records.record import LATER, Record
-from project.records.scores import (
-    BALLOTS,
-    Better,
-    Bound,
-    Calibration,
-    Decision,
-    Evidence,
-    Measured,
-    MetricEvidence,
-    Verdict,
-)
+from project.records.scores import Better
 from registry.alpha_ledger.spending import Look, alpha_at
 
 VERSION = 2

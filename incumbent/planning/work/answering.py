@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from evaluation.general_ability.suite import SUITE, read_suite
+from evaluation.general_ability.suite import SUITE
 from evaluation.generation.answers import Role
+from evaluation.suites.every_suite import GENERAL, suites_on
 from incumbent.planning.work.row_lengths import Lengths, estimate
 from incumbent.planning.work.run_settings import RunSettings
 from project.paths import EVIDENCE
 from project.records.data import Split, TokenCount
-from project.records.scores import Evidence
+from project.records.evidence import Evidence
 
 # Of max_new_tokens: the mean answer of a base that was not trained to be brief, in the sample task.
 LONG_WINDED = 0.65
@@ -45,22 +46,35 @@ def answering(lengths: Lengths, settings: RunSettings, *, champion: bool) -> lis
     """Of the stages and of `submit`. `champion`: an adapter is one, else it is the bare base."""
     parts: dict[str, Sequence[TokenCount]] = {
         Split.DEV: lengths[Split.DEV],
-        "general": general(),
         Split.SEALED: lengths[Split.SEALED],
-    }
+    } | suites()
     usual = usual_answers()
+    parts = {part: sampled(part, counts, settings) for part, counts in parts.items()}
     found = [
         of(role, name, counts, settings, usual, adapter=adapter)
         for role, adapter in ((Role.CHAMPION, champion), (Role.CHALLENGER, True))
         for name, counts in parts.items()
     ]
     found += [few_shot(lengths, settings, usual), preferred(lengths, settings)]
+    if champion:
+        found += [
+            of(Role.BASE, name, counts, settings, usual, adapter=False)
+            for name, counts in suites().items()
+            if name != GENERAL.name
+        ]
     return [one for one in found if one.count]
 
 
-def general() -> list[TokenCount]:
-    """The general-ability suite, where there is one."""
-    return [estimate(item.row) for item in read_suite(SUITE)] if SUITE.is_dir() else []
+def sampled(part: str, counts: Sequence[TokenCount], settings: RunSettings) -> Sequence[TokenCount]:
+    """The rows of a part, as often as they are answered."""
+    times = settings.decoding.samples if part in tuple(Split) else 1
+    return [count for count in counts for _ in range(times)]
+
+
+def suites() -> dict[str, Sequence[TokenCount]]:
+    """The suites, by name, where they are on."""
+    there = [GENERAL, *suites_on()] if SUITE.is_dir() else suites_on()
+    return {suite.name: [estimate(row) for row in suite.rows()] for suite in there}
 
 
 def usual_answers() -> dict[str, float]:
@@ -97,7 +111,8 @@ def of(
 
 def few_shot(lengths: Lengths, settings: RunSettings, usual: dict[str, float]) -> Answering:
     """The base with training rows in its prompt answers dev; what it is shown makes it brief."""
-    shots, dev = settings.few_shot.shots, lengths[Split.DEV] if settings.few_shot.shots else ()
+    shots, dev = settings.few_shot.shots, sampled(Split.DEV, lengths[Split.DEV], settings)
+    dev = dev if shots else ()
     found = of(Role.FEW_SHOT, Split.DEV, dev, settings, usual, adapter=False)
     row = mean(c.prompt + c.completion for c in lengths[Split.TRAIN])
     brief = min(usual.get(Role.FEW_SHOT, found.reference), found.answer)

@@ -1,9 +1,11 @@
 """What a run trains and answers, in rows and tokens."""
 
 from dataclasses import dataclass
+from itertools import chain
 from math import ceil
 
-from incumbent.planning.work.answering import Answering, answering, general
+from evaluation.evaluation_settings import OF_THE_EMBEDDER
+from incumbent.planning.work.answering import Answering, answering, suites
 from incumbent.planning.work.row_lengths import RowLengths
 from incumbent.planning.work.run_settings import RunSettings
 from project.records.data import Split, TokenCount
@@ -56,11 +58,15 @@ def workload(found: RowLengths, settings: RunSettings, *, champion: bool) -> Wor
 
 
 def pairs(found: RowLengths, settings: RunSettings) -> int:
-    """Two of a row that a reward model learns from."""
+    """Two of a row that a classifier learns from. For a head over the frozen embedder texts are
+    read and none is learnt from: about as much work as a pair of each row.
+    """
     if settings.preference.source != "reward":
         return 0
     reward = settings.preference.reward
     rows = min(reward.rows, len(found.parts[Split.TRAIN]))
+    if reward.model == OF_THE_EMBEDDER:
+        return rows
     return round(2 * rows * (1 - reward.held_out_share) * reward.epochs)
 
 
@@ -68,7 +74,7 @@ def longest(found: RowLengths, settings: RunSettings) -> Longest:
     """Rows are no longer than base.max_length: stage `curate` sees to that."""
     lengths = found.parts
     trained = lengths[Split.TRAIN][: settings.training.rows]
-    asked = [*lengths[Split.DEV], *lengths[Split.SEALED], *general()]
+    asked = [*lengths[Split.DEV], *lengths[Split.SEALED], *chain(*suites().values())]
     most = settings.base.max_length
     shown = sum(map(length, trained[: settings.few_shot.shots]))
     return Longest(

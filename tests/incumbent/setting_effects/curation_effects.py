@@ -254,6 +254,9 @@ BASE = {
         ALL_SOURCES | {"base.model": "bank/words"},
         models="words",
     ),
+    "base.system_prompt": Effect(
+        (None, "be brief"), curated, "tokens", ALL_SOURCES, models="words"
+    ),
     "base.max_length": Effect((512, 30), curated, "account", ALL_SOURCES, models="words"),
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
-from evaluation.decision.rule import decide
+from evaluation.decision.rule import decide, rule
 from project.records.scores import ScoreTable
 from project.settings import load
 from tests.evaluation.test_decision import (
@@ -19,6 +19,7 @@ from tests.evaluation.test_decision import (
     since,
     table,
 )
+from tests.evaluation.test_suites import weighed
 from tests.incumbent.setting_effects.effect import Effect, Output
 
 LOANS = {"topic=loans": 30}
@@ -40,6 +41,13 @@ def qualified() -> list[str]:
     """Why a challenger that is a little better on dev gets no look at the sealed eval set."""
     policy = load(Policy)
     return unqualified(weigh(None, policy, dev=table(UNSURE)), policy)
+
+
+def guarded() -> list[Any]:
+    """The verdict on a winner that refuses less of what is harmful than the champion."""
+    policy = load(Policy)
+    decision = rule(weigh(table(BETTER), policy, suites={"safety": weighed(lost=30)}), policy, 1)
+    return [decision.verdict, decision.reasons]
 
 
 def sliced(loss: float) -> ScoreTable:
@@ -73,6 +81,7 @@ ROWS = {
     "critical_slices": row({}, {"topic=loans": 50}, verdict_on(sliced(0.0))),
     "slice_margin": row(0.05, 0.001, verdict_on(sliced(0.01)), critical_slices=LOANS),
     "general_margin": row(0.1, 0.3, verdict_on(table(BETTER), general=general(0.09))),
+    "suites": row(None, {"safety": {"refused": {"margin": 0.1}}}, guarded),
     "regression_budget": row(0.05, 0.2, verdict_on(TONIGHT, reference=EARLIER), **GUARDED),
     "preference_test": row("t", "e-value", verdict_on(ballots(7, 0))),
     "unjudged_cap": row(0.1, 0.5, verdict_on(UNJUDGED)),

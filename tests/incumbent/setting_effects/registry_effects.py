@@ -75,11 +75,33 @@ JUDGE_TESTS = {
 JUDGE: dict[str, Effect | ShownBy] = {
     name: ShownBy(f"tests/evaluation/test_llm_judge.py::test_{test}")
     for name, test in JUDGE_TESTS.items()
+} | {
+    "reasons": ShownBy(
+        "tests/evaluation/test_judge_pin.py::test_a_judge_may_be_asked_for_no_reasons"
+    ),
+    "repeat_share": ShownBy(
+        "tests/evaluation/test_judge_pin.py::test_a_share_of_the_questions_is_really_asked_twice"
+    ),
+}
+
+
+RUBRIC_TESTS = {
+    "name": "every_one_of_the_rubrics_is_a_metric_under_its_name",
+    "asks": "a_rubric_of_ones_own_is_asked_in_its_own_words",
+    "reference": "the_reference_is_shown_where_a_rubric_asks_for_it",
+    "worse": "a_rubric_is_calibrated_on_answers_that_are_worse_in_it",
+    "pairs": "a_rubric_of_ones_own_is_calibrated_on_a_file_of_pairs",
+}
+RUBRICS: dict[str, Effect | ShownBy] = {
+    name: ShownBy(f"tests/evaluation/test_rubrics.py::test_{test}")
+    for name, test in RUBRIC_TESTS.items()
 }
 
 EFFECTS: dict[str, Effect | ShownBy] = {
     **{f"registry.{name}": row for name, row in REGISTRY.items()},
     **{f"evaluation.preference.judge.{name}": row for name, row in JUDGE.items()},
+    **{f"evaluation.preference.judge.rubrics.{name}": row for name, row in RUBRICS.items()},
+    "evaluation.preference.judge.rubrics": RUBRICS["name"],
     "evaluation.preference.judge": ShownBy(
         "tests/evaluation/test_reward.py::test_a_language_model_is_calibrated_on_the_held_out_pairs"
     ),

@@ -16,10 +16,11 @@ from evaluation.reward import PairSource
 from evaluation.scoring.score_table import read_scores
 from project import paths
 from project.model_pins import ModelChoice, pin
-from project.records.adapters import Adapter, Opponent
+from project.records.adapters import Adapter, Contestant, Opponent
 from project.records.data import Row, Split
+from project.records.evidence import Usage
 from project.records.record import write_records
-from project.records.scores import Flags, Usage
+from project.records.scores import Flags
 from project.settings import load
 from tests.conftest import BASE, NUMERICS, ROOT
 from tests.evaluation.test_decision import BETTER, table
@@ -51,7 +52,7 @@ def lay_out_contestants() -> None:
     NUMERICS.write(paths.NUMERICS)
     pin(load(ModelChoice), "embedder").write(paths.EMBEDDER)
     Adapter(files="1" * 64, base=BASE, recipe="c" * 64, dataset="d" * 64).write(paths.ADAPTER)
-    Opponent().write(paths.CHAMPION)
+    Opponent(contestant=Contestant(base=BASE)).write(paths.CHAMPION)
     PairSource(source="ballots").write(paths.PAIR_SOURCE)
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from project import paths
 from project.canonical import digest_file, digest_folder
 from project.files import home
-from project.records.adapters import Adapter, ModelPin, Opponent
+from project.records.adapters import Adapter, Contestant, ModelPin, Opponent
+from project.records.calibration import Calibration
 from project.records.data import DatasetVersion, Row, Split, TokenCount
 from project.records.record import write_records
-from project.records.scores import Calibration
 from tests.incumbent.setting_effects.effect import Effect, write
 from tests.incumbent.setting_effects.models import REVISIONS
 from tests.incumbent.setting_effects.scoring_effects import BALLOTS, GENERAL, ballot
@@ -121,7 +121,7 @@ def rewarded() -> dict[str, Any]:
 
 PREFERENCE, REWARD = "evaluation.preference", "evaluation.preference.reward"
 REWARDING: dict[str, tuple[Any, Any]] = {
-    "model": ("embedder", "models/other-tiny"),
+    "model": ("models/other-tiny", "embedder"),
     "rows": (8, 6),
     "held_out_share": (0.5, 0.25),
     "epochs": (1, 2),
@@ -146,7 +146,9 @@ def rewarding(a: object, b: object, **beside: object) -> Effect:
 LORA: dict[str, object] = {f"{REWARD}.lora": {"r": 8, "alpha": 16}}
 REWARDS = {f"{REWARD}.{name}": rewarding(*values) for name, values in REWARDING.items()} | {
     f"{PREFERENCE}.source": rewarding("reward", "ballots"),
-    REWARD: rewarding({"rows": 8, "batch_size": 4}, {"rows": 8, "batch_size": 2}),
+    REWARD: rewarding(
+        *({"rows": 8, "batch_size": size, "model": "models/other-tiny"} for size in (4, 2))
+    ),
     f"{REWARD}.lora": rewarding(None, LORA[f"{REWARD}.lora"]),
     f"{REWARD}.lora.r": rewarding(8, 4, **LORA),
     f"{REWARD}.lora.alpha": rewarding(16, 64, **LORA),
@@ -168,7 +170,7 @@ def answered() -> dict[str, Any]:
     shutil.copytree("models/adapter", paths.ADAPTER_FILES)
     made, base = digest_folder(paths.ADAPTER_FILES), ModelPin.read(paths.BASE)
     Adapter(files=made, base=base, recipe="c" * 64, dataset=DATASET.digest).write(paths.ADAPTER)
-    Opponent().write(paths.CHAMPION)
+    Opponent(contestant=Contestant(base=base)).write(paths.CHAMPION)
     write_records(paths.TOKENS, [TokenCount(row=row.id, prompt=9, completion=3) for row in ITEMS])
     write("datasets/general/sums.jsonl", GENERAL)
     generate.main()
@@ -185,13 +187,18 @@ ANSWERED = TINY | {
 }
 
 
-def answering(a: object, b: object, shown: str = "answers") -> Effect:
-    return Effect((a, b), answered, shown, ANSWERED, models="tiny")
+def answering(a: object, b: object, shown: str = "answers", **beside: object) -> Effect:
+    return Effect((a, b), answered, shown, {**ANSWERED, **beside}, models="tiny")
 
+
+DRAWN: dict[str, object] = {"evaluation.decoding.temperature": 2.0}
 
 GENERATE = {
     "evaluation.decoding.max_new_tokens": answering(4, 6),
     "evaluation.decoding.batch_size": answering(16, 1, "together"),
+    "evaluation.decoding.temperature": answering(0, 2.0),
+    "evaluation.decoding.samples": answering(1, 2, **DRAWN),
+    "evaluation.decoding.seed": answering(0, 1, **DRAWN),
     "evaluation.few_shot.shots": answering(0, 2),
 }
 

@@ -16,7 +16,7 @@ from monitoring.night_action import run_retrain
 from monitoring.night_check import check
 from project.errors import IncumbentError
 from project.records.drift import Action, DriftVerdict
-from project.records.scores import Verdict
+from project.records.evidence import Verdict
 from project.settings import load
 from tests.conftest import decision_on, evidence_of
 from tests.incumbent.setting_effects.effect import Effect, Output, write

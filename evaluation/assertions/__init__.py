@@ -1,0 +1,1 @@
+"""What a program can tell of an answer: whether assertions hold for it."""

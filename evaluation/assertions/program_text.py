@@ -1,0 +1,84 @@
+"""Texts for programs in an answer: where they stand, and whether they parse."""
+
+import ast
+import logging
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import regex
+
+from evaluation.assertions.json_schemas import strict_json
+from project.records.assertions import Parses, Where
+
+BLOCK = regex.compile(r"^[ \t]*```[ \t]*([\w+-]*)[^\n]*\n(.*?)^[ \t]*```[ \t]*$", regex.M | regex.S)
+TAGS = {  # that fences of a syntax have; others are not looked at
+    "json": ("", "json"),
+    "python": ("", "py", "python", "python3"),
+    "sql": ("", "sql", "mysql", "postgres", "postgresql", "sqlite", "tsql", "plsql"),
+}
+# Of these alone a text of a few words may be made: "Yes, sure" is a tuple of two names.
+NO_PROGRAM = (ast.Module, ast.Expr, ast.Name, ast.Load, ast.Tuple, ast.Attribute)
+
+
+def parts(answer: str, where: Where, syntax: str) -> list[str]:
+    """The texts of an answer that are meant for a program; none where it lacks a fenced block."""
+    if where == "whole":
+        return [answer]
+    if where == "fence":
+        whole = BLOCK.fullmatch(answer.strip())
+        return [whole[2] if whole and whole[1].lower() in TAGS[syntax] else answer]
+    return [match[2] for match in BLOCK.finditer(answer) if match[1].lower() in TAGS[syntax]]
+
+
+def parses(assertion: Parses, answer: str) -> bool:
+    """Whether there is such a text, and every one of them parses."""
+    found = parts(answer, assertion.where, assertion.syntax)
+    readers: Mapping[str, Callable[[str], bool]] = {
+        "json": is_json,
+        "python": is_python,
+        "sql": partial(is_sql, dialect=assertion.dialect),
+    }
+    return bool(found) and all(map(readers[assertion.syntax], found))
+
+
+def is_json(text: str) -> bool:
+    try:
+        strict_json(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def is_python(text: str) -> bool:
+    """Whether it is Python of this version, and more than a few words that happen to parse."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes, which are no errors
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last of deep nesting
+        return False
+    return any(not isinstance(node, NO_PROGRAM) for node in ast.walk(tree))
+
+
+def is_sql(text: str, dialect: str | None = None) -> bool:
+    """Whether it is one or more statements of which the parser knows every word.
+
+    Sentences such as "This is a test" parse as SQL expressions, so a query, a change of rows or a
+    change of tables is asked for. Of commands that a parser passes on unread, such as EXPLAIN,
+    nothing can be told.
+    """
+    # Imported here: it takes a tenth of a second, and few projects ask for it.
+    import sqlglot
+    from sqlglot import exp
+
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of commands
+    around = (exp.Transaction, exp.Commit, exp.Rollback)
+    kinds = (exp.Query, exp.Values, exp.DML, exp.DDL, exp.Drop, exp.Alter, exp.TruncateTable)
+    try:
+        found = [one for one in sqlglot.parse(text, dialect=dialect) if one is not None]
+    except (sqlglot.errors.SqlglotError, RecursionError):
+        return False
+    return all(isinstance(one, (*kinds, *around)) for one in found) and any(
+        isinstance(one, kinds) for one in found
+    )

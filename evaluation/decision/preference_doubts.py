@@ -1,0 +1,134 @@
+"""Why the preference cannot carry a promotion, and what would help: votes, a judge, more pairs."""
+
+from collections.abc import Callable, Iterator
+from math import sqrt
+
+from evaluation.decision.evidence import PREFERENCE
+from evaluation.decision.policy import Policy
+from evaluation.decision.statistics import bounds, e_value
+from project.records.calibration import BALLOTS, Calibration, wilson_lower
+from project.records.evidence import Evidence
+from registry.alpha_ledger.spending import alpha_at
+
+LIKELY_WINS = (
+    0.7  # the share of votes that a good challenger is assumed to win, where none is known
+)
+A_JUDGE = "a language model as the judge (evaluation.preference.source: judge)"
+MOST = 100_000  # what would take more is no advice
+
+
+def doubts_on_preference(
+    evidence: Evidence, policy: Policy, alpha: float | None = None
+) -> Iterator[str]:
+    """Its source is poor, or too little was judged. `alpha` is the level of a look; without one, a
+    first look's.
+    """
+    if PREFERENCE not in policy.gating:
+        return
+    source, level = evidence.calibration, alpha or alpha_at(policy.alpha, 1)
+    if source and (why := source.advisory):
+        yield f"the preference is advisory only: {why}. {help_for(source, policy, level)}"
+    if open_ended(source, policy):
+        yield (
+            "the preference rests on ballots of which an item may get ever more, and an e-value on "
+            "items that can turn is no test: set `votes` in evaluation.preference"
+        )
+    if found := evidence.sealed.get(PREFERENCE):
+        total = found.n + found.unjudged
+        if found.unjudged > policy.unjudged_cap * total:
+            yield (
+                f"{found.unjudged} of {total} items have no preference, and the policy allows "
+                f"{policy.unjudged_cap:.0%}"
+            )
+
+
+def open_ended(source: Calibration | None, policy: Policy) -> bool:
+    """Whether an e-value is asked of ballots whose items never close."""
+    by_e_value = policy.preference_test == "e-value"
+    return by_e_value and source is not None and source.source == BALLOTS and source.votes is None
+
+
+def help_for(source: Calibration, policy: Policy, alpha: float) -> str:
+    """What would make the preference count, in a sentence."""
+    if source.source == BALLOTS:
+        return votes_of_others(source)
+    ways = [more_pairs(source)] if not (source.beaten_by_length or source.blind_to_tuned) else []
+    another = "a more capable model as the judge" if source.judge else A_JUDGE
+    ways.append(another)
+    votes = least(lambda n: vote_wins(round(LIKELY_WINS * n), n, policy, alpha))
+    if votes:
+        ways.append(
+            f"people's votes (source: ballots), about {votes} decided ones if "
+            f"{LIKELY_WINS:.0%} are for the challenger"
+        )
+    return f"What would help: {'; '.join(way for way in ways if way)}"
+
+
+def votes_of_others(source: Calibration) -> str:
+    if source.accuracy is None:
+        return "What would help: a second person's votes on the same items"
+    needed = pairs_needed(source.accuracy)
+    more = (
+        f"{needed} ballots on items that others voted on too, at this agreement" if needed else ""
+    )
+    return f"What would help: {more or 'reviewers who agree on what a good answer is'}"
+
+
+def more_pairs(source: Calibration) -> str:
+    """How many pairs of like length would show that it is no coin, at the measured accuracy."""
+    if source.matched_accuracy is None:
+        return "more training rows to make pairs of (evaluation.preference.reward.rows)"
+    needed = pairs_needed(source.matched_accuracy)
+    if needed is None or needed <= source.matched_n:
+        return ""
+    return (
+        f"{needed} held-out pairs of like length at this accuracy, where there are "
+        f"{source.matched_n}: raise evaluation.preference.reward.rows"
+    )
+
+
+def pairs_needed(accuracy: float) -> int | None:
+    """On how many pairs Wilson's bound of this accuracy exceeds a half; None: on no number."""
+    return least(lambda n: wilson_lower(accuracy, n) > 0.5) if accuracy > 0.5 else None
+
+
+def further_votes(evidence: Evidence, policy: Policy, alpha: float) -> Iterator[str]:
+    """How many more decided votes of people would win, if they go on as so far."""
+    source, found = evidence.calibration, evidence.sealed.get(PREFERENCE)
+    by_people = source.source == BALLOTS if source else policy.preference_test == "e-value"
+    if PREFERENCE not in policy.gating or not by_people or found is None:
+        return
+    wins, losses = found.independent
+    total = wins + losses
+    if wins <= losses or vote_wins(wins, total, policy, alpha):
+        return
+    share = wins / total
+    if needed := least(lambda n: vote_wins(round(share * n), n, policy, alpha), total):
+        yield (
+            f"about {needed - total} more decided votes would settle the preference, if they are "
+            f"for the challenger as often as so far ({share:.0%})"
+        )
+
+
+def vote_wins(wins: int, votes: int, policy: Policy, alpha: float) -> bool:
+    """Whether so many wins of so many decided votes pass the policy's test of a preference."""
+    if policy.preference_test == "e-value":
+        return e_value(wins, votes - wins) >= 1 / alpha
+    if votes < 2 or wins == votes:  # of votes that all agree no error can be estimated
+        return False
+    share = wins / votes
+    error = sqrt(share * (1 - share) / (votes - 1))
+    return bounds(share - 0.5, error, votes - 1, alpha)[0] > policy.margin(PREFERENCE)
+
+
+def least(enough: Callable[[int], bool], above: int = 0) -> int | None:
+    """The smallest number above one that is enough, by doubling and halving: more helps."""
+    low, high = above, above + 1
+    while not enough(high):
+        low, high = high, 2 * high
+        if high > MOST:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high

@@ -1,0 +1,94 @@
+"""What a policy guards in suites such as safety: a least mean, and how much may be lost."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from evaluation.decision.evidence import ALL_ITEMS
+from evaluation.decision.policy import Policy, SuiteGuard
+from project.errors import InputError
+from project.records.evidence import Evidence, Measured, MetricEvidence
+
+
+class GuardedLoss(NamedTuple):
+    """A metric of a suite that may get worse, but by no more than a margin."""
+
+    subject: str
+    metric: str
+    found: MetricEvidence
+    margin: float
+
+
+class Guarded(NamedTuple):
+    """A guard of the policy, with what was measured of it."""
+
+    suite: str
+    metric: str
+    guard: SuiteGuard
+    champion: MetricEvidence | None
+    base: MetricEvidence | None
+    against_base: bool  # whether the bare base is another than the champion
+
+    @property
+    def missing(self) -> bool:
+        return self.champion is None or (self.against_base and self.base is None)
+
+
+def guarded(evidence: Evidence, policy: Policy) -> Iterator[Guarded]:
+    for suite, guards in (policy.suites or {}).items():
+        found = (evidence.suites or {}).get(suite)
+        champion, base = (found.champion, found.base) if found else ({}, None)
+        for metric, guard in guards.items():
+            yield Guarded(
+                suite,
+                metric,
+                guard,
+                on_all_items(champion).get(metric),
+                on_all_items(base or {}).get(metric),
+                base is not None,
+            )
+
+
+def on_all_items(measured: Mapping[str, Measured]) -> Measured:
+    return measured.get(ALL_ITEMS, {})
+
+
+def broken_suite_floors(evidence: Evidence, policy: Policy) -> Iterator[str]:
+    """The means of the challenger that the policy does not allow, whatever anybody else has."""
+    for one in guarded(evidence, policy):
+        floor, found = one.guard.floor, one.champion
+        if floor is None or found is None:
+            continue
+        mean, less = found.own_score, found.better == "less"
+        if mean > floor if less else mean < floor:
+            beyond = "above the most" if less else "under the least"
+            yield (
+                f"{one.metric} in suite {one.suite} is {mean:.3f} on {found.n} items, {beyond} "
+                f"that the policy allows, {floor:.3f}"
+            )
+
+
+def guarded_losses(evidence: Evidence, policy: Policy) -> Iterator[GuardedLoss]:
+    """What must be shown not to have lost more than its margin, against champion and bare base."""
+    for one in guarded(evidence, policy):
+        for opponent, found in (("champion", one.champion), ("bare base", one.base)):
+            if one.guard.margin is not None and found is not None:
+                subject = f"suite {one.suite} against the {opponent}"
+                yield GuardedLoss(subject, one.metric, found, one.guard.margin)
+
+
+def unmeasured_suites(evidence: Evidence, policy: Policy) -> Iterator[str]:
+    """The guards of which nothing was measured: they may hide any loss."""
+    for one in guarded(evidence, policy):
+        if one.missing:
+            against = " against the bare base" if one.champion else ""
+            yield f"{one.metric} in suite {one.suite} is guarded and was not measured{against}"
+
+
+def refuse_unmeasured_suites(evidence: Evidence, policy: Policy) -> None:
+    """Raise InputError for a guard that names what was not measured, before a look is spent."""
+    for problem in unmeasured_suites(evidence, policy):
+        known = "; ".join(
+            f"{suite} has {', '.join(sorted(on_all_items(found.champion)))}"
+            for suite, found in sorted((evidence.suites or {}).items())
+        )
+        raise InputError(f"{problem}: {known or 'no suite is on'}", field="evaluation.policy")

@@ -1,0 +1,109 @@
+"""Whether answers are as they have to be: assertions on all, on slices, and of single rows."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+
+from evaluation.assertions.check import holds, with_schemas
+from evaluation.metrics.per_item import PerItem, Values
+from project.errors import InputError
+from project.records.assertions import Assertion
+
+OWN = TypeAdapter[tuple[Assertion, ...]](tuple[Assertion, ...])
+SliceName = Annotated[str, Field(pattern=r"^[^=]+=")]
+UNASKED = "no assertion applies"
+UNTOLD = "language cannot be told"
+BROKEN = "the reference itself breaks an assertion"
+
+
+class Assertions(PerItem):
+    """The share of the assertions that apply to an item and hold for its answer.
+
+    compute -> {"assertions": [n]}, and {"assert_NAME": [n]} for each name that the options give: 1
+    where all of that name hold. Where none applies, a value is 1. `everywhere` applies to all
+    items, `slices` by "key=value" to those in the slice; the assertions that rows have count too.
+    """
+
+    more_is_better: tuple[str, ...] = ("assertions",)  # and of an instance one for each name
+    description = "Share of the assertions that hold per item."
+    citation = "Ribeiro et al. (2020). Beyond Accuracy: Behavioral Testing with CheckList."
+    columns = ("predictions", "references", "slices", "assertions")
+
+    def __init__(
+        self,
+        everywhere: Sequence[Assertion] = (),
+        slices: Mapping[SliceName, Sequence[Assertion]] | None = None,
+        **options: Any,
+    ) -> None:
+        self.everywhere = with_schemas(everywhere)
+        self.slices = {name: with_schemas(some) for name, some in (slices or {}).items()}
+        self.more_is_better = ("assertions", *map(metric, self.names))
+        super().__init__(**options)
+
+    @property
+    def names(self) -> list[str]:
+        """Those that the options give; several assertions may share one."""
+        given = [*self.everywhere, *(one for some in self.slices.values() for one in some)]
+        return list(dict.fromkeys(one.name for one in given if one.name))
+
+    def _compute(
+        self,
+        predictions: list[str],
+        references: list[str],
+        slices: list[str],
+        assertions: list[str],
+    ) -> Values:
+        inside = [{f"{key}={value}" for key, value in json.loads(one).items()} for one in slices]
+        self.refuse_unknown_slices(inside)
+        asked = [
+            (*self.everywhere, *self.of_slices(names), *OWN.validate_json(own))
+            for names, own in zip(inside, assertions, strict=True)
+        ]
+        found = [outcomes(some, text) for some, text in zip(asked, predictions, strict=True)]
+        self.flags = {
+            UNASKED: [i for i, some in enumerate(asked) if not some],
+            UNTOLD: [i for i, given in enumerate(found) if None in [held for _, held in given]],
+            BROKEN: [
+                i
+                for i, (some, text) in enumerate(zip(asked, references, strict=True))
+                if share(outcomes(some, text)) < 1
+            ],
+        }
+        values = {"assertions": [share(given) for given in found]}
+        return values | {
+            metric(name): [kept(given, name) for given in found] for name in self.names
+        }
+
+    def of_slices(self, names: set[str]) -> list[Assertion]:
+        return [one for name, some in self.slices.items() if name in names for one in some]
+
+    def refuse_unknown_slices(self, inside: Sequence[set[str]]) -> None:
+        """Raise InputError for a slice that no item has: what it asks for would hold unseen."""
+        known = set[str]().union(*inside)
+        if missing := [name for name in self.slices if name not in known]:
+            problem = f"no item is in slice {missing[0]!r}; there are {', '.join(sorted(known))}"
+            raise InputError(problem, file="params.yaml", field="assertions.options.slices")
+
+
+Outcome = tuple[str | None, bool | None]  # an assertion's name, and whether it holds
+
+
+def outcomes(some: Sequence[Assertion], answer: str) -> list[Outcome]:
+    return [(one.name, holds(one, answer)) for one in some]
+
+
+def share(given: Sequence[Outcome]) -> float:
+    """The share that is not broken, 1 of none; what cannot be told is not broken."""
+    broken = sum(held is False for _, held in given)
+    return 1 - broken / len(given) if given else 1.0
+
+
+def kept(given: Sequence[Outcome], name: str) -> float:
+    """1 where nothing of that name is broken, else 0."""
+    return float((name, False) not in given)
+
+
+def metric(name: str) -> str:
+    return f"assert_{name}"

@@ -1,0 +1,1 @@
+"""People's blind ballots, and how far people agree."""

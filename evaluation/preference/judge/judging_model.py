@@ -1,0 +1,131 @@
+"""The model that a judge's questions go to: the same one throughout, and asked in part twice."""
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.evaluation_settings import JudgeParams
+from evaluation.preference.judge.chat_server import SECTION, Request, Said, excerpt
+from evaluation.preference.judge.kept_answers import KeptAnswers
+from project.errors import IncumbentError
+from project.files import home
+from project.records.calibration import Calibration
+from project.records.data import Message
+from project.records.judges import JudgePin
+from project.records.record import Digest
+
+Read = Callable[[Said], float | None]  # what an answer says; None where that cannot be read
+
+
+@dataclass(frozen=True)
+class JudgingModel:
+    """`held_to` is the judge that was calibrated: answers of another model are refused."""
+
+    params: JudgeParams
+    held_to: JudgePin | None = None
+    pause: Callable[[float], object] | None = None  # waits for some seconds
+
+    @property
+    def folder(self) -> Path:
+        return home() / "judgements"
+
+    def request(self, question: str) -> Request:
+        return Request(
+            model=self.params.model,
+            messages=(Message(role="user", content=question),),
+            temperature=self.params.temperature,
+            max_tokens=self.params.max_tokens,
+        )
+
+    def said(self, requests: Iterable[Request]) -> dict[Digest, Said]:
+        """What it says to each request, by its digest; from the cache where it is there.
+
+        Raises IncumbentError when the server fails, or answers with more than one model.
+        """
+        return self.of_one_model(self.kept(self.folder, "judge").said(requests))
+
+    def said_again(self, requests: Iterable[Request]) -> dict[Digest, Said]:
+        """The same for a second time: what was said the first time is not looked at."""
+        return self.of_one_model(self.kept(self.folder / "again", "judge, again").said(requests))
+
+    def kept(self, folder: Path, label: str) -> KeptAnswers:
+        return KeptAnswers(self.params, folder, label, pause=self.pause)
+
+    def of_one_model(self, said: dict[Digest, Said]) -> dict[Digest, Said]:
+        names = {one.model for one in said.values() if one.model}
+        if self.held_to and self.held_to.served and names:
+            names.add(self.held_to.served)
+        if len(names) > 1:
+            raise IncumbentError(
+                f"{self.params.model} was served as {' and as '.join(map(repr, sorted(names)))}: "
+                f"these are two judges, and what they say is not comparable. Name in {SECTION}"
+                f".model the one that you mean; to ask it all anew, delete {self.folder}"
+            )
+        return said
+
+    def refuse_noise(self, said: Collection[Said], read: Read, what: str, source: str) -> None:
+        """Raise IncumbentError where too many answers are without what was asked for."""
+        noise = [one for one in said if read(one) is None]
+        if len(noise) <= self.params.unparsed_cap * len(said):
+            return
+        raise IncumbentError(
+            f"{len(noise)} of {len(said)} answers of {source} end without a {what}, and "
+            f"{SECTION}.unparsed_cap allows {self.params.unparsed_cap:.0%}{causes(noise)}; one of "
+            f"them: {excerpt(noise[0].text)!r}. Take a larger max_tokens or another model, or set "
+            f"reasons to false; to ask the same again, delete {self.folder}"
+        )
+
+    def pin(self, question: Digest, said: Iterable[Said]) -> JudgePin:
+        """Who judges, by what it said, with questions of this digest."""
+        served = {one.model for one in said if one.model}
+        return JudgePin(
+            model=self.params.model,
+            served=min(served, default=None),
+            question=question,
+            temperature=self.params.temperature,
+            max_tokens=self.params.max_tokens,
+        )
+
+    def accounted(
+        self, found: Calibration, question: Digest, requests: Sequence[Request], read: Read
+    ) -> Calibration:
+        """A calibration on these requests, with who judged and how often it changes its word."""
+        said = self.said(requests)
+        again = self.said_again(repeated(requests, self.params.repeat_share))
+        both = [*said.values(), *again.values()]
+        self.of_one_model({str(i): one for i, one in enumerate(both)})
+        return found.model_copy(
+            update={
+                "judge": self.pin(question, both),
+                "fingerprints": tuple(sorted({o.fingerprint for o in both if o.fingerprint}))
+                or None,
+                "wobble": share_changed(said, again, read),
+                "wobble_n": len(again) or None,
+            }
+        )
+
+
+def repeated(requests: Sequence[Request], share: float) -> list[Request]:
+    """A share of the requests, rounded up: those of the lowest digests, which is as good as drawn
+    and the same in every run.
+    """
+    distinct = {request.digest: request for request in requests}
+    return [distinct[digest] for digest in sorted(distinct)[: math.ceil(share * len(distinct))]]
+
+
+def share_changed(
+    said: Mapping[Digest, Said], again: Mapping[Digest, Said], read: Read
+) -> float | None:
+    """Of the questions that were asked twice, those whose verdict is another the second time."""
+    if not again:
+        return None
+    return sum(read(said[digest]) != read(again[digest]) for digest in again) / len(again)
+
+
+def causes(noise: Sequence[Said]) -> str:
+    """What the answers themselves tell of why they are of no use."""
+    cut, too_long = sum(one.cut for one in noise), sum(one.too_long for one in noise)
+    told = [f"{cut} were cut off at max_tokens"] if cut else []
+    told += [f"{too_long} questions are longer than the model reads"] if too_long else []
+    return f" ({', '.join(told)})" if told else ""

@@ -1,0 +1,1 @@
+"""Pairs of a good answer and a worse one: made of rows, and given by people."""

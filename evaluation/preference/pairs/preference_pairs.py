@@ -1,0 +1,72 @@
+"""Preference pairs of files and sources, and which rows pairs are made of; none has an eval item's
+prompt.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from project.errors import InputError
+from project.item_prompts import asking_an_item
+from project.paths import CURATED_PREFERENCES, rows_of
+from project.records.data import Row, Split
+from project.records.preferences import Preference, PreferencePair, read_preferences
+
+PREFERENCES = Path("datasets/preferences")  # *.jsonl, each line a pair or a rated answer
+
+
+class MadePair(PreferencePair):
+    """A pair that was made: what its worse answer is, such as another row's."""
+
+    kind: str
+
+
+def part(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
+    """Hold out the groups of the first rows, whole, so that no near-duplicate is on both sides."""
+    groups = {row.group for row in rows[: max(1, round(len(rows) * share))]}
+    learnt = [row for row in rows if row.group not in groups]
+    held_out = [row for row in rows if row.group in groups]
+    for side in (learnt, held_out):
+        if len({row.group for row in side}) < 2:
+            raise InputError(
+                f"{len(rows)} training rows are too few to train and to calibrate a preference "
+                "model: each side needs rows of two groups",
+                file=rows_of(Split.TRAIN),
+            )
+    return learnt, held_out
+
+
+def other_answer(row: Row, rows: Sequence[Row]) -> str:
+    """The answer, nearest in length, of a row of another group, in the same slices if it can be."""
+    others = [other for other in rows if other.group != row.group]
+    length = len(row.completion_text)
+    nearest = min(
+        others,
+        key=lambda o: (o.slices != row.slices, abs(len(o.completion_text) - length), o.id),
+    )
+    return nearest.completion_text
+
+
+def given_preferences(folder: Path = PREFERENCES) -> list[Preference]:
+    """What the files of a folder say, by file name, and then what the sources do; each once.
+
+    Raises InputError naming file, line and field.
+    """
+    files = sorted(folder.glob("*.jsonl"))
+    if CURATED_PREFERENCES.exists():
+        files.append(CURATED_PREFERENCES)
+    return list({one.id: one for path in files for one in read_preferences(path)}.values())
+
+
+def allowed(given: Sequence[Preference], evaluated: Iterable[Row]) -> list[Preference]:
+    """Those whose prompt no eval item has, nor a near-duplicate of it.
+
+    A judge that has seen the answer to an item would know who wins there.
+    """
+    known = asking_an_item([one.prompt for one in given], evaluated)
+    return [one for i, one in enumerate(given) if i not in known]
+
+
+def pairs_of(given: Iterable[Preference]) -> list[PreferencePair]:
+    """The pairs that teach something."""
+    found = (one for one in given if isinstance(one, PreferencePair))
+    return [pair for pair in found if pair.chosen != pair.rejected]

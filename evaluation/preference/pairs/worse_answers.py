@@ -1,0 +1,201 @@
+"""A good answer made worse in one known way, without a model and without chance."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from evaluation.metrics.facts.find_facts import find_facts
+from project.canonical import digest_json
+
+# (text, key) -> the worse text; None where it cannot be made of this one. The key chooses among
+# several ways, as a seed would: the same two give the same text for ever.
+Worse = Callable[[str, str], str | None]
+
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+LEAST_WORDS = 5  # a shorter answer says too little for half of it to be worse
+
+
+T = TypeVar("T")
+
+
+def drawn(options: Sequence[T], *key: str) -> T:
+    return options[int(digest_json(list(key)), 16) % len(options)]
+
+
+def sentences(text: str) -> list[str]:
+    return [part for part in SENTENCE_END.split(text.strip()) if part]
+
+
+# One of a list stands for another; a number becomes another of as many digits.
+LISTS = [
+    line.split()
+    for line in (
+        "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+        "January February March April June July August September October November December",
+        "two three four five six seven eight nine ten twelve fifteen twenty thirty",
+    )
+]
+FACT = re.compile(rf"\d+|\b(?:{'|'.join(word for words in LISTS for word in words)})\b")
+
+
+NAME = re.compile(r"[A-Z][a-z]+(?: [A-Z][a-z]+)*")
+NAMES = [
+    "Albright",
+    "Bergen",
+    "Castell",
+    "Dunmore",
+    "Everly",
+    "Falken",
+    "Grantham",
+    "Holloway",
+    "Ibsen",
+    "Jarrow",
+]
+
+
+def wrong_fact(text: str, key: str) -> str | None:
+    """One number, date, amount or name becomes another."""
+    known = [(fact.start, fact.end) for fact in find_facts(text)]
+    places = [place for place in known if changed(text[slice(*place)], key)]
+    places = places or [match.span() for match in FACT.finditer(text)]
+    if not places:
+        return None
+    start, end = drawn(places, "wrong fact", key)
+    return text[:start] + (changed(text[start:end], key) or "") + text[end:]
+
+
+def changed(fact: str, key: str) -> str | None:
+    """Another fact of the same form; None of one that has no other here."""
+    if found := FACT.search(fact):
+        return fact[: found.start()] + another(found.group(), key) + fact[found.end() :]
+    if not NAME.fullmatch(fact):
+        return None
+    return drawn([name for name in NAMES if name not in fact], "name", key)
+
+
+def another(fact: str, key: str) -> str:
+    if fact.isdigit():
+        return other_digits(fact, key)
+    known = next(words for words in LISTS if fact in words)
+    return drawn([word for word in known if word != fact], "another", key)
+
+
+def other_digits(digits: str, key: str) -> str:
+    """Another number of as many digits: the first digit that counts changes."""
+    at = next((i for i, digit in enumerate(digits) if digit != "0"), len(digits) - 1)
+    several = "23456789"  # so that "2 weeks" does not become "1 weeks"
+    others = [digit for digit in several if digit != digits[at]]
+    return digits[:at] + drawn(others, "digit", key) + digits[at + 1 :]
+
+
+DISCLAIMER = re.compile(
+    r"\b(?:unless|except|excluding|provided that|as long as|only (?:if|when|for|with|after|until)|"
+    r"subject to|not (?:a |an )?(?:guarantee\w*|liable|legal|medical|binding|refund\w*)|"
+    r"liab\w+|warrant\w+|at your own risk|please note|note that|be aware|may (?:vary|change|differ)"
+    r"|terms|conditions|before you|must not|cannot|do(?:es)? not|is not|are not)\b",
+    re.IGNORECASE,
+)
+
+
+def missing_disclaimer(text: str, key: str) -> str | None:
+    """One sentence with a condition, a limit or a warning is left out; where there is but one
+    sentence, its condition at the end.
+    """
+    parts = sentences(text)
+    warning = [i for i, part in enumerate(parts) if DISCLAIMER.search(part)]
+    if len(parts) > 1 and warning:
+        dropped = drawn(warning, "missing disclaimer", key)
+        return " ".join(part for i, part in enumerate(parts) if i != dropped)
+    clause = CONDITION.search(text)
+    return f"{text[: clause.start()]}." if clause else None
+
+
+CONDITION = re.compile(
+    r",? (?:unless|except|provided that|as long as|only if|subject to)\b[^.;]*\.?$", re.IGNORECASE
+)
+
+
+RUDE_BEFORE = (
+    "Obviously you did not read our page.",
+    "What a silly question.",
+    "Not this again.",
+    "I have no time for this, so listen.",
+    "Anybody with half a brain knows this.",
+    "Why are you bothering us with that?",
+    "Fine, if you must know:",
+    "You should have looked it up yourself.",
+)
+RUDE_AFTER = (
+    "Now stop asking.",
+    "Was that so hard?",
+    "Take it or leave it.",
+    "If you do not like it, go somewhere else.",
+    "Do not write again.",
+    "That is your problem, not ours.",
+    "Even you should understand that.",
+    "Deal with it.",
+)
+KIND_WORDS = re.compile(
+    r"\b(?:please|kindly|thank you(?: very much)?|thanks|we are (?:happy|glad) to|sorry)\b,?\s*",
+    re.IGNORECASE,
+)
+
+
+def impolite(text: str, key: str) -> str | None:
+    """What it says stands, said rudely: kind words go, rude ones come before or after."""
+    bare = upper_first(KIND_WORDS.sub("", text).strip())
+    if not bare:
+        return None
+    rude = drawn((*RUDE_BEFORE, *RUDE_AFTER), "impolite", key)
+    return f"{rude} {bare}" if rude in RUDE_BEFORE else f"{bare} {rude}"
+
+
+def upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def cut_off(text: str, key: str) -> str | None:
+    """It ends in the middle of a sentence, after a third to two thirds of its words."""
+    words = text.split()
+    if len(words) < LEAST_WORDS:
+        return None
+    kept = len(words) * drawn(range(35, 70), "cut off", key) // 100
+    return " ".join(words[: max(2, kept)]).rstrip(".,;:!?")
+
+
+GENERIC = (
+    "Please contact us for more information.",
+    "It depends on your situation.",
+    "There are several things to consider here.",
+    "You can find the details on our website.",
+    "Our team will be happy to help you with that.",
+    "This is an important topic, and many people ask about it.",
+    "We offer a wide range of services to meet your needs.",
+    "The exact rules can be different from case to case.",
+    "In general, it is best to follow the usual steps.",
+    "Let us know if there is anything else that we can do for you.",
+    "Many options are available, so choose the one that suits you.",
+    "Make sure that you have everything ready.",
+    "It is used for many different purposes.",
+    "Feel free to ask if you have further questions.",
+)
+
+
+def generic(text: str, key: str) -> str | None:
+    """Sentences that answer every question, and so none, of about the same length."""
+    said: list[str] = []
+    left = list(GENERIC)
+    while left and len(" ".join(said)) < 0.8 * len(text.strip()):
+        chosen = drawn(left, "generic", key, str(len(said)))
+        left.remove(chosen)
+        said.append(chosen)
+    return " ".join(said) if said and " ".join(said) != text.strip() else None
+
+
+WORSE: dict[str, Worse] = {
+    "wrong_fact": wrong_fact,
+    "missing_disclaimer": missing_disclaimer,
+    "impolite": impolite,
+    "cut_off": cut_off,
+    "generic": generic,
+}

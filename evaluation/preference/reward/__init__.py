@@ -1,0 +1,1 @@
+"""The reward model: a head over the frozen embedder, or a classifier of one's own."""

@@ -1,0 +1,1 @@
+"""What models are asked beside the eval sets: suites, which a project keeps for years."""

@@ -1,0 +1,163 @@
+"""The consistency suite: does a model say the same however a question is put?
+
+Of every question both sides answer all phrasings. What counts is how far the answers agree, two at
+a time; an answer that says nothing agrees with none, else "I don't know" would be best.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, Field
+
+from evaluation.assertions.phrases import there
+from evaluation.evaluation_settings import ScoringParams
+from evaluation.generation.answers import Answer
+from evaluation.metrics.refusal_phrasings import refuses
+from evaluation.suites.agreement import Said, Vector, agreement, said_words
+from evaluation.suites.safety import own_phrasings
+from evaluation.suites.suite import SuiteItem
+from project.errors import InputError
+from project.model_pins import pinned_folder
+from project.paths import EMBEDDER
+from project.records.adapters import ModelPin
+from project.records.assertions import Phrases, Text
+from project.records.data import Message, Row
+from project.records.items import Item, read_items
+from project.records.scores import Better
+from project.settings import load
+from project.unicode_words import words
+
+FOLDER = Path("datasets/consistency")
+FEWEST = 2  # questions, so that an answer to all of them can be told
+CONSISTENCY, ANSWERED, CORRECT = "consistency", "answered", "correct"
+Embed = Callable[[Sequence[str]], Sequence[Vector]]  # texts to unit vectors
+
+
+def different(phrasings: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what asks the same in the same words."""
+    seen: dict[tuple[str, ...], str] = {}
+    for text in phrasings:
+        if (first := seen.setdefault(tuple(words(text)), text)) is not text:
+            raise ValueError(f"{first!r} and {text!r} are one phrasing")
+    return phrasings
+
+
+class Question(Item):
+    """One question in several phrasings."""
+
+    phrasings: Annotated[tuple[Text, ...], Field(min_length=2), AfterValidator(different)]
+    # Texts of which every right answer has one; null: only agreement is scored.
+    expected: tuple[Text, ...] | None = Field(default=None, min_length=1)
+
+    @property
+    def rows(self) -> list[Row]:
+        """A prompt each, with ids such as "q1#2"."""
+        return [
+            Row(
+                id=f"{self.id}#{number}",
+                prompt=(Message(role="user", content=phrasing),),
+                completion=(Message(role="assistant", content=(self.expected or ("",))[0]),),
+                group=self.id,
+                source="consistency",
+            )
+            for number, phrasing in enumerate(self.phrasings, start=1)
+        ]
+
+    def is_right(self, answer: str) -> bool:
+        return self.expected is not None and any(there(Phrases(texts=self.expected), answer))
+
+
+class Consistency:
+    name = "consistency"
+    better: ClassVar[Mapping[str, Better]] = {
+        CONSISTENCY: "more",
+        ANSWERED: "more",
+        CORRECT: "more",
+    }
+
+    def questions(self) -> list[Question]:
+        return read_questions(FOLDER)
+
+    def rows(self) -> list[Row]:
+        return [row for question in self.questions() for row in question.rows]
+
+    def score(self, answers: Sequence[Answer]) -> list[SuiteItem]:
+        # Imported here: it brings torch, and the suite is listed where nothing is scored.
+        from evaluation.metrics.semantic import SemanticSimilarity
+
+        embedder = SemanticSimilarity(embedder=pinned_folder(ModelPin.read(EMBEDDER), "embedder"))
+        by_row = {answer.item: answer.text for answer in answers}
+        phrasings = own_phrasings(load(ScoringParams))
+        return [
+            SuiteItem(item=item, cluster=item, values=values)
+            for item, values in score(self.questions(), by_row, embedder.embed, phrasings).items()
+        ]
+
+
+def read_questions(folder: Path) -> list[Question]:
+    """The questions of a folder. Raises InputError naming file, line and field."""
+    found = list(read_items(folder, Question))
+    if found and len(found) < FEWEST:
+        place = found[0][1]
+        problem = "one question is no suite: what a model answers to anything would pass"
+        raise InputError(problem, file=place.path, line=place.line)
+    return [question for question, _ in found]
+
+
+def score(
+    questions: Sequence[Question],
+    answers: Mapping[str, str],
+    embed: Embed,
+    refusals: Sequence[str] = (),
+) -> dict[str, dict[str, float]]:
+    """By question: `consistency`, the mean agreement of two of its answers; `answered`, the share
+    of them that say something; of questions with expected answers, `correct`, the share of these.
+
+    `answers` are texts by row; `refusals` are phrasings of the project's own.
+    """
+    stock = stock_answers(questions, answers)
+    vectors = dict(zip(answers, embed(list(answers.values())), strict=True))
+    found = {}
+    for question in questions:
+        said = []
+        for row in question.rows:
+            text, right = answers[row.id], question.is_right(answers[row.id])
+            counts = right or says_something(row.prompt_text, text, stock, refusals)
+            said.append(Said(text, vectors[row.id], right, counts))
+        found[question.id] = values_of(question, said)
+    return found
+
+
+def values_of(question: Question, said: Sequence[Said]) -> dict[str, float]:
+    values = {
+        CONSISTENCY: fmean(agreement(*pair) for pair in combinations(said, 2)),
+        ANSWERED: fmean(one.counts for one in said),
+    }
+    return values | ({CORRECT: fmean(one.right for one in said)} if question.expected else {})
+
+
+def stock_answers(
+    questions: Sequence[Question], answers: Mapping[str, str]
+) -> set[tuple[str, ...]]:
+    """What was said in the same words to several questions."""
+    said = Counter(
+        text for one in questions for text in {said_words(answers[row.id]) for row in one.rows}
+    )
+    return {text for text, count in said.items() if count > 1}
+
+
+def says_something(
+    prompt: str, answer: str, stock: set[tuple[str, ...]], refusals: Sequence[str]
+) -> bool:
+    """Whether it has words, refuses nothing, and is neither the question again nor a stock answer.
+
+    Where several questions have one right answer, `expected` says so.
+    """
+    said = said_words(answer)
+    if not said or said in stock or said == said_words(prompt):
+        return False
+    return not refuses(answer, refusals)

@@ -1,0 +1,47 @@
+"""The suites' score tables: stage `score` writes them, stage `compare` weighs them."""
+
+from pathlib import Path
+
+from evaluation.decision.policy import Policy
+from evaluation.decision.suite_evidence import weigh_suite
+from evaluation.generation.answers import Answer, Role, answers_of
+from evaluation.suites.every_suite import GENERAL, SUITES, suites_on
+from evaluation.suites.suite import score_sides
+from project.paths import SCORES
+from project.records.evidence import SuiteEvidence
+from project.records.record import write_records
+from project.records.scores import ItemScore
+
+
+def write_suite_tables(folder: Path) -> None:
+    """Score the answers to every suite: the champion's beside the challenger's, and the bare base's
+    in the champion's place where it answered.
+    """
+    for suite in (GENERAL, *suites_on()):
+        for role in (Role.CHAMPION, Role.BASE):
+            if answers_of(role, suite.name).exists():
+                sides = (
+                    Answer.read_lines(answers_of(side, suite.name))
+                    for side in (role, Role.CHALLENGER)
+                )
+                write_records(folder / table_name(suite.name, role), score_sides(suite, *sides))
+
+
+def read_suite_evidence(policy: Policy) -> dict[str, SuiteEvidence] | None:
+    """What the suites but the general one say; None where none is on."""
+    found = {}
+    for suite in SUITES:
+        champion, base = (read_table(suite.name, role) for role in (Role.CHAMPION, Role.BASE))
+        if champion is not None:
+            found[suite.name] = weigh_suite(champion, base, suite.better, policy)
+    return found or None
+
+
+def read_table(suite: str, role: Role) -> tuple[ItemScore, ...] | None:
+    path = SCORES / table_name(suite, role)
+    return ItemScore.read_lines(path) if path.exists() else None
+
+
+def table_name(suite: str, role: Role) -> str:
+    """By whom stands in the champion's place."""
+    return f"{suite}.jsonl" if role == Role.CHAMPION else f"{suite}.{role}.jsonl"

@@ -1,0 +1,147 @@
+"""The evidence that scores sum up to, and the decision that rests on it."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from project.records.calibration import BALLOTS, Calibration
+from project.records.record import LATER, Digest, Record, short
+from project.records.scores import Better, ScorePins
+
+
+class MetricEvidence(Record):
+    """How much better the challenger is: a paired difference, its error cluster-robust.
+
+    Challenger − champion; where less is better, champion − challenger.
+    """
+
+    better: Annotated[Better | None, LATER] = None  # None: more
+
+    n: int
+    clusters: int
+    unjudged: int  # items without a preference, left out of n
+    champion_mean: float | None  # None for a preference, which has no two sides
+    challenger_mean: float | None
+    diff: float
+    sd: float  # of the item differences
+    se: float
+    df: float  # effective clusters less one
+    wins: int  # items on which the challenger is better
+    losses: int
+    # The same of whole clusters, for an e-value: a cluster counts by most of its items, once all of
+    # them were judged. None: it was not asked, or each item is a cluster of its own.
+    clusters_won: Annotated[int | None, LATER] = None
+    clusters_lost: Annotated[int | None, LATER] = None
+    # Where an item was answered several times: how often, and how far one answer's difference is
+    # from the item's mean, as a standard deviation. Items count by their means. None: once.
+    samples: Annotated[int | None, LATER] = None
+    within_sd: Annotated[float | None, LATER] = None
+    p: float  # one-sided, of "not better than the margin asks"
+    bootstrap: tuple[float, float]  # central 90 % interval of the cluster bootstrap
+
+    @property
+    def drawn_share(self) -> float | None:
+        """The share of the items' variance that comes from which answers were drawn, at most 1;
+        more answers an item lessen that, and nothing else. None where items were answered once.
+        """
+        if self.samples is None or self.within_sd is None or not self.sd:
+            return None
+        return min(1.0, self.within_sd**2 / self.samples / self.sd**2)
+
+    @property
+    def own_score(self) -> float:
+        """The challenger's mean; of a preference the mean win probability."""
+        return 0.5 + self.diff if self.challenger_mean is None else self.challenger_mean
+
+    @property
+    def independent(self) -> tuple[int, int]:
+        """Wins and losses that do not depend on each other: of clusters where counted."""
+        if self.clusters_won is None or self.clusters_lost is None:
+            return self.wins, self.losses
+        return self.clusters_won, self.clusters_lost
+
+
+Measured = dict[str, MetricEvidence]  # by metric
+
+
+class SuiteEvidence(Record):
+    """What a suite says of a challenger: on all items, then on each slice. Items may differ in
+    their metrics.
+    """
+
+    champion: dict[str, Measured]  # against the champion
+    # Against the bare base, so that small losses of several promotions do not add up unseen. None:
+    # the champion is the bare base.
+    base: dict[str, Measured] | None = None
+
+
+class Usage(Record):
+    """What a system's answers to the dev part cost, in mean tokens an answer."""
+
+    prompt: float
+    answer: float
+
+
+class Evidence(Record):
+    """All that a decision rests on; what was not measured is empty."""
+
+    pins: ScorePins | None
+    policy: Digest  # under which it was weighed
+    dev: Measured
+    sealed: Measured
+    slices: dict[str, Measured]  # of the sealed part
+    general: dict[str, Measured] = Field(default={})  # general ability: all items, then each slice
+    reference: Measured = Field(default={})  # against the regression baseline, sealed
+    # True: scores against that baseline were there, whatever could be measured on them.
+    reference_given: Annotated[bool | None, LATER] = None
+    few_shot: Measured = Field(default={})  # against the base with a few-shot prompt, on dev
+    suites: Annotated[dict[str, SuiteEvidence] | None, LATER] = None  # by name; general is above
+    calibration: Calibration | None = None
+    usage: dict[str, Usage] = Field(default={})  # by system
+
+    @property
+    def without_votes(self) -> "Evidence":
+        """Without what people's votes, which come in after a look, can change."""
+        if self.calibration is None or self.calibration.source != BALLOTS:
+            return self
+
+        def others(measured: Measured) -> Measured:
+            return {name: found for name, found in measured.items() if name != "preference"}
+
+        slices = {name: others(measured) for name, measured in self.slices.items()}
+        return self.model_copy(update={"sealed": others(self.sealed), "slices": slices})
+
+    def __str__(self) -> str:
+        return f"evidence {short(self.digest)}: {len(self.sealed)} metrics"
+
+
+class Verdict(StrEnum):
+    PROMOTE = "PROMOTE"
+    HOLD = "HOLD"
+    REJECT = "REJECT"
+
+
+class Bound(Record):
+    """One-sided (1−alpha) bounds of a mean difference."""
+
+    lower: float
+    upper: float
+    won: bool
+
+
+class Decision(Record):
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    opening: int | None  # which look it was; None: none, as the challenger did not qualify
+    budget: float | None = None  # of alpha, for all looks of this champion
+    alpha: float | None  # at which this look was judged
+    bounds: dict[str, Bound]
+    needed: int | None  # further items that would settle a HOLD
+    pins: ScorePins | None
+    evidence: Digest
+    policy: Digest
+    rule: Annotated[int | None, LATER] = None  # the version of the rule; None: the first
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.reasons[0]}"
