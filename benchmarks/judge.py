@@ -26,7 +26,6 @@ from evaluation.preference.calibration import calibrate
 from evaluation.preference.judge.judge_lines import judge_lines
 from evaluation.preference.judge.llm_judge import LlmJudge
 from evaluation.preference.judge.rubric_calibration import calibrate_rubrics
-from evaluation.preference.pairs.preference_pairs import other_answer
 from evaluation.preference.pairs.worse_answers import WORSE
 from project.model_pins import embedded_base
 from project.records.data import Row
@@ -139,9 +138,15 @@ def print_preference(params: JudgeParams, rows: Sequence[Row], kinds: Sequence[s
     print("served:", found.judge, found.fingerprints or "")
 
 
+def nearest_in_length(row: Row, rows: Sequence[Row]) -> str:
+    """The answer of another row."""
+    answers = [other.completion_text for other in rows if other.group != row.group]
+    return min(answers, key=lambda answer: abs(len(answer) - len(row.completion_text)))
+
+
 def pair_of(row: Row, kind: str, rows: Sequence[Row]) -> PreferencePair | None:
     good = row.completion_text
-    worse = WORSE[kind](good, row.id) if kind in WORSE else other_answer(row, rows)
+    worse = WORSE[kind](good, row.id) if kind in WORSE else nearest_in_length(row, rows)
     if worse is None or worse == good:
         return None
     return PreferencePair(prompt=row.prompt_text, chosen=good, rejected=worse)

@@ -15,7 +15,6 @@ from evaluation.preference.comparison import Comparison
 from evaluation.preference.pairs.preference_pairs import (
     allowed,
     given_preferences,
-    other_answer,
     pairs_of,
     part,
 )
@@ -50,11 +49,6 @@ def test_no_group_is_on_both_sides() -> None:
 def test_too_few_rows_are_refused(count: int) -> None:
     with pytest.raises(InputError, match=r"train\.jsonl: .*too few"):
         part(rows(count), share=0.25)
-
-
-def test_the_other_answer_is_the_nearest_in_length_of_another_group() -> None:
-    few = rows(6, per_group=2)
-    assert other_answer(few[1], few) == few[2].completion_text
 
 
 def pair(prompt: str, chosen: str = "good", rejected: str = "bad") -> PreferencePair:

@@ -35,17 +35,6 @@ def part(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
     return learnt, held_out
 
 
-def other_answer(row: Row, rows: Sequence[Row]) -> str:
-    """The answer, nearest in length, of a row of another group, in the same slices if it can be."""
-    others = [other for other in rows if other.group != row.group]
-    length = len(row.completion_text)
-    nearest = min(
-        others,
-        key=lambda o: (o.slices != row.slices, abs(len(o.completion_text) - length), o.id),
-    )
-    return nearest.completion_text
-
-
 def given_preferences(folder: Path = PREFERENCES) -> list[Preference]:
     """What the files of a folder say, by file name, and then what the sources do; each once.
 
