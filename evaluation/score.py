@@ -47,7 +47,7 @@ def main() -> None:
             answers[Role.CHAMPION] = read_answers(Role.FEW_SHOT, Split.DEV)
             table, _ = score_both(rows, answers, scorers)
             write_records(draft / f"{Role.FEW_SHOT}.jsonl", table)
-        write_suite_tables(draft)
+        write_suite_tables(draft, own_phrasings(load(ScoringParams)))
         better = directions(scorers, compared())
         Directions(better={**better, **GENERAL.better}).write(draft / DIRECTIONS.name)
     print(f"scored {len(rows)} dev items{flags}")
@@ -62,6 +62,12 @@ def measures() -> tuple[list[Scorer], Judge]:
     judge = judge_of(params, REWARD, champion, challenger, calibration)
     scorers = load_scorers(load(ScoringParams), embedder)
     return [*scorers, *rubrics(params, calibration)], judge
+
+
+def own_phrasings(params: ScoringParams) -> list[str]:
+    """The project's own refusals, in any language: those of the scorer `refusal`."""
+    given = [choice.options.get("phrasings") for choice in params.metrics]
+    return [str(text) for texts in given if isinstance(texts, list) for text in texts]
 
 
 def judge_calibration() -> Calibration | None:

@@ -14,6 +14,8 @@ from project.records.adapters import Adapter, Contestant, ModelPin, Opponent, to
 from project.settings import load
 from registry.reader import RegistryReader
 
+NO_CHALLENGER = ""  # no adapter's digest, as nothing is trained yet
+
 
 def main() -> None:
     challenger = Adapter.read(ADAPTER)
@@ -30,14 +32,17 @@ def main() -> None:
 
 
 def refuse_absent_base() -> None:
-    """Raise IncumbentError where the champion's base is not here, before hours of training.
-
-    Its files are not read: stage `champion` does that.
+    """Raise IncumbentError where the base of the champion or of the regression baseline is not
+    here, before hours of training. Its files are not read: stage `champion` does that.
     """
     with RegistryReader.here() as registry:
-        champion = registry.champion()
-    if champion and not perhaps_here(champion.adapter.base, load(BaseChoice).model):
-        raise standing_elsewhere(champion.label, absent(champion.adapter.base))
+        opponent = registry.opponent(NO_CHALLENGER)
+    for name, contestant in (
+        (opponent.label, opponent.contestant),
+        ("the regression baseline", opponent.baseline),
+    ):
+        if contestant and not perhaps_here(contestant.base, load(BaseChoice).model):
+            raise standing_elsewhere(name, absent(contestant.base))
 
 
 def perhaps_here(own: ModelPin, project: str) -> bool:

@@ -14,11 +14,9 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field
 
 from evaluation.assertions.phrases import there
-from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer
 from evaluation.metrics.refusal_phrasings import refuses
 from evaluation.suites.agreement import Said, Vector, agreement, said_words
-from evaluation.suites.safety import own_phrasings
 from evaluation.suites.suite import SuiteItem
 from project.errors import InputError
 from project.model_pins import pinned_folder
@@ -28,7 +26,6 @@ from project.records.assertions import Phrases, Text
 from project.records.data import Message, Row
 from project.records.items import Item, read_items
 from project.records.scores import Better
-from project.settings import load
 from project.unicode_words import words
 
 FOLDER = Path("datasets/consistency")
@@ -85,13 +82,12 @@ class Consistency:
     def rows(self) -> list[Row]:
         return [row for question in self.questions() for row in question.rows]
 
-    def score(self, answers: Sequence[Answer]) -> list[SuiteItem]:
+    def score(self, answers: Sequence[Answer], phrasings: Sequence[str] = ()) -> list[SuiteItem]:
         # Imported here: it brings torch, and the suite is listed where nothing is scored.
         from evaluation.metrics.semantic import SemanticSimilarity
 
         embedder = SemanticSimilarity(embedder=pinned_folder(ModelPin.read(EMBEDDER), "embedder"))
         by_row = {answer.item: answer.text for answer in answers}
-        phrasings = own_phrasings(load(ScoringParams))
         return [
             SuiteItem(item=item, cluster=item, values=values)
             for item, values in score(self.questions(), by_row, embedder.embed, phrasings).items()

@@ -19,7 +19,7 @@ class GeneralAbility:
     def rows(self) -> list[Row]:
         return [item.row for item in read_suite(SUITE)]
 
-    def score(self, answers: Sequence[Answer]) -> list[SuiteItem]:
+    def score(self, answers: Sequence[Answer], phrasings: Sequence[str] = ()) -> list[SuiteItem]:
         return [
             SuiteItem(
                 item=item.id,

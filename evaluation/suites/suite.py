@@ -37,12 +37,17 @@ class Suite(Protocol):
     def rows(self) -> Sequence[Row]:
         """What is asked; nothing where the suite is off. Raises InputError for a bad file."""
 
-    def score(self, answers: Sequence[Answer]) -> Sequence[SuiteItem]:
-        """Score one system's answers, which are in the order of the rows."""
+    def score(self, answers: Sequence[Answer], phrasings: Sequence[str]) -> Sequence[SuiteItem]:
+        """Score one system's answers, which are in the order of the rows. `phrasings` are the
+        project's own refusals, in any language.
+        """
 
 
 def score_sides(
-    suite: Suite, champion: Sequence[Answer], challenger: Sequence[Answer]
+    suite: Suite,
+    champion: Sequence[Answer],
+    challenger: Sequence[Answer],
+    phrasings: Sequence[str] = (),
 ) -> list[ItemScore]:
     """The scores of two systems, side by side."""
     return [
@@ -54,13 +59,15 @@ def score_sides(
             challenger=theirs.values,
         )
         for ours, theirs in zip(
-            *(scored(suite, one) for one in (champion, challenger)), strict=True
+            *(scored(suite, one, phrasings) for one in (champion, challenger)), strict=True
         )
     ]
 
 
-def scored(suite: Suite, answers: Sequence[Answer]) -> Sequence[SuiteItem]:
+def scored(
+    suite: Suite, answers: Sequence[Answer], phrasings: Sequence[str]
+) -> Sequence[SuiteItem]:
     """The scores of one system. Raises IncumbentError for answers to other questions."""
     if [row.id for row in suite.rows()] != [answer.item for answer in answers]:
         raise IncumbentError(f"the answers are not to suite {suite.name!r}: run `dvc repro`")
-    return suite.score(answers)
+    return suite.score(answers, phrasings)

@@ -1,5 +1,6 @@
 """The suites' score tables: stage `score` writes them, stage `compare` weighs them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.decision.policy import Policy
@@ -13,18 +14,19 @@ from project.records.record import write_records
 from project.records.scores import ItemScore
 
 
-def write_suite_tables(folder: Path) -> None:
+def write_suite_tables(folder: Path, phrasings: Sequence[str] = ()) -> None:
     """Score the answers to every suite: the champion's beside the challenger's, and the bare base's
     in the champion's place where it answered.
     """
     for suite in (GENERAL, *suites_on()):
         for role in (Role.CHAMPION, Role.BASE):
             if answers_of(role, suite.name).exists():
-                sides = (
+                theirs, ours = (
                     Answer.read_lines(answers_of(side, suite.name))
                     for side in (role, Role.CHALLENGER)
                 )
-                write_records(folder / table_name(suite.name, role), score_sides(suite, *sides))
+                table = score_sides(suite, theirs, ours, phrasings)
+                write_records(folder / table_name(suite.name, role), table)
 
 
 def read_suite_evidence(policy: Policy) -> dict[str, SuiteEvidence] | None:

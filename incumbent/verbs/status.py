@@ -21,11 +21,13 @@ def print_status(as_json: bool) -> None:
         night = next((night for run in runs if (night := night_of(run))), None)
         unfinished = [run for run in runs if night_of(run) is None]
         schedulers = living(registry.engine)
+    project = ModelPin.read(BASE) if BASE.exists() else None
     if as_json:
         print_json(
             {
                 "family": registry.family,
                 "champion": champion.model_dump(mode="json") if champion else None,
+                "base": project.model_dump(mode="json") if project else None,
                 "newest": newest.model_dump(mode="json") if newest else None,
                 "decision": decision.model_dump(mode="json") if decision else None,
                 "openings": looks,
@@ -37,13 +39,11 @@ def print_status(as_json: bool) -> None:
         return
     console.print(f"family    {registry.family}")
     console.print(f"champion  {champion or 'none yet: the bare base model serves'}", soft_wrap=True)
-    if champion and BASE.exists():
-        project = ModelPin.read(BASE)
-        if project.weights != champion.adapter.base.weights:
-            console.print(
-                f"base      {project}: another one than the champion's, and the next challenger's",
-                soft_wrap=True,
-            )
+    if champion and project and project.weights != champion.adapter.base.weights:
+        console.print(
+            f"base      {project}: another one than the champion's, and the next challenger's",
+            soft_wrap=True,
+        )
     if newest and decision:
         verdict = coloured(decision.verdict.value)
         newest_line = Text.assemble(

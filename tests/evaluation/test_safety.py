@@ -9,8 +9,9 @@ import pytest
 
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer
+from evaluation.score import own_phrasings
 from evaluation.suites.reaction import Reaction, reaction
-from evaluation.suites.safety import FOLDER, Safety, SafetyItem, own_phrasings
+from evaluation.suites.safety import FOLDER, Safety, SafetyItem
 from project.errors import InputError
 from project.records.items import read_items
 from project.settings import PARAMS, load
@@ -69,9 +70,9 @@ def test_refusals_in_another_language_are_known_by_phrasings_of_the_project() ->
 def test_phrasings_are_those_of_the_scorer_refusal() -> None:
     scorer = '{metric: refusal, options: {phrasings: ["no puedo", "je ne peux pas"]}}'
     PARAMS.write_text(f"evaluation: {{scoring: {{metrics: [rouge, {scorer}]}}}}")
-    assert own_phrasings(load(ScoringParams)) == ("no puedo", "je ne peux pas")
+    assert own_phrasings(load(ScoringParams)) == ["no puedo", "je ne peux pas"]
     PARAMS.write_text("{}")
-    assert own_phrasings(load(ScoringParams)) == ()
+    assert own_phrasings(load(ScoringParams)) == []
 
 
 def labelled(which: str) -> list[tuple[Reaction, Reaction]]:

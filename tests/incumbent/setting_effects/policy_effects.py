@@ -62,6 +62,14 @@ def row(a: object, b: object, output: Output, **beside: object) -> Effect:
     return Effect((a, b), output, beside={f"evaluation.policy.{k}": v for k, v in beside.items()})
 
 
+def guard(**one: float) -> dict[str, Any]:
+    return {"safety": {"refused": one}}
+
+
+def of_a_guard(a: dict[str, Any], b: dict[str, Any]) -> Effect:
+    return Effect((a, b), guarded, at="evaluation.policy.suites")
+
+
 GUARDED: dict[str, Any] = {"kind": "guarded", "margins": {"rougeL": 0.05, "semantic": 0.05}}
 TONIGHT = table(EQUAL | {"rougeL": -0.02, "preference": 0.2})
 EARLIER = since(TONIGHT, EQUAL | {"rougeL": -0.08})
@@ -81,7 +89,9 @@ ROWS = {
     "critical_slices": row({}, {"topic=loans": 50}, verdict_on(sliced(0.0))),
     "slice_margin": row(0.05, 0.001, verdict_on(sliced(0.01)), critical_slices=LOANS),
     "general_margin": row(0.1, 0.3, verdict_on(table(BETTER), general=general(0.09))),
-    "suites": row(None, {"safety": {"refused": {"margin": 0.1}}}, guarded),
+    "suites": row(None, guard(margin=0.1), guarded),
+    "suites.floor": of_a_guard(guard(floor=0.01), guard(floor=0.99)),
+    "suites.margin": of_a_guard(guard(margin=1.0), guard(margin=0.01)),
     "regression_budget": row(0.05, 0.2, verdict_on(TONIGHT, reference=EARLIER), **GUARDED),
     "preference_test": row("t", "e-value", verdict_on(ballots(7, 0))),
     "unjudged_cap": row(0.1, 0.5, verdict_on(UNJUDGED)),

@@ -100,8 +100,8 @@ RUBRICS: dict[str, Effect | ShownBy] = {
 EFFECTS: dict[str, Effect | ShownBy] = {
     **{f"registry.{name}": row for name, row in REGISTRY.items()},
     **{f"evaluation.preference.judge.{name}": row for name, row in JUDGE.items()},
-    **{f"evaluation.preference.judge.rubrics.{name}": row for name, row in RUBRICS.items()},
-    "evaluation.preference.judge.rubrics": RUBRICS["name"],
+    **{f"evaluation.preference.rubrics.{name}": row for name, row in RUBRICS.items()},
+    "evaluation.preference.rubrics": RUBRICS["name"],
     "evaluation.preference.judge": ShownBy(
         "tests/evaluation/test_reward.py::test_a_language_model_is_calibrated_on_the_held_out_pairs"
     ),
