@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.rule import Rule
 from tqdm import tqdm
 
+from curation.checks.suite_prompts import SUITES
 from curation.sources.python_api import read_package
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
@@ -31,7 +32,6 @@ from monitoring.monitoring_settings import TriggerParams
 from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
 from project.model_pins import embedded_base, pinned_folder
-from project.paths import SUITES
 from project.records.adapters import AdapterVersion
 from project.records.data import Row
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
