@@ -17,6 +17,7 @@ from evaluation.generation.answers import SIDES, Answer, Role, by_sample
 from evaluation.generation.contestants import baseline, compared
 from evaluation.score import directions, eval_set_of, measures, score_both, score_samples
 from evaluation.scoring.asked_slices import refuse_absent_slices
+from evaluation.scoring.own_assertions import refuse_broken_assertions
 from evaluation.scoring.per_token import incomparable
 from evaluation.scoring.scorers import Scores
 from project.canonical import digest_file, digest_json
@@ -82,6 +83,7 @@ class SealedItems:
         there = {f"{key}={value}" for row in self.rows for key, value in row.slices.items()}
         refuse_empty_slices(there, policy)
         refuse_absent_slices(load(ScoringParams), there)
+        refuse_broken_assertions(load(ScoringParams), self.rows, rows_of(Split.SEALED))
 
     def look(self, dev: Evidence, pins: ScorePins, policy: Policy) -> SealedLook:
         """Answer, score and weigh the items, beside the evidence on dev.

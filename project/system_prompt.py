@@ -10,7 +10,7 @@ from project.errors import InputError
 from project.records.data import Message
 
 SYSTEM_PROMPT = "system_prompt.txt"  # in an adapter's folder, where it has one
-FIELD = "base.system_prompt"
+FIELD = "base.system_prompt"  # where the project gives its own
 PROBE = "Is this heard?"
 
 
@@ -27,10 +27,13 @@ def under(system_prompt: str | None, prompt: Sequence[Message]) -> tuple[Message
     return (Message(role="system", content="\n\n".join([system_prompt, *own])), *turns)
 
 
-def refuse_unheard(tokenizer: Any, system_prompt: str | None, base: Path) -> None:
+def refuse_unheard(
+    tokenizer: Any, system_prompt: str | None, base: Path, field: str | None = None
+) -> None:
     """Raise InputError where a base's chat template refuses a system prompt, or leaves it out.
 
-    The tokenizer is one of transformers, which has no types.
+    The tokenizer is one of transformers, which has no types. `field` is where the prompt was given,
+    if that is known: an adapter from elsewhere brings its own.
     """
     if system_prompt is None:
         return
@@ -47,7 +50,7 @@ def refuse_unheard(tokenizer: Any, system_prompt: str | None, base: Path) -> Non
     raise InputError(
         f"the chat template of {base} {problem}; take it out, or choose a base that knows the "
         "role `system`",
-        field=FIELD,
+        field=field,
     )
 
 
@@ -57,7 +60,12 @@ def with_system_prompt(template: str, system_prompt: str) -> str:
     return (
         f"{{%- set own_prompt = {own} -%}}"
         "{%- if messages and messages[0]['role'] == 'system' -%}"
-        "{%- set own_prompt = own_prompt + '\\n\\n' + messages[0]['content'] -%}"
+        "{%- set row_prompt = messages[0]['content'] -%}"
+        "{%- if row_prompt is not string -%}"  # some write it as a list of parts
+        "{%- set row_prompt = (row_prompt or []) | selectattr('text', 'defined') "
+        "| map(attribute='text') | join -%}"
+        "{%- endif -%}"
+        "{%- set own_prompt = own_prompt + '\\n\\n' + row_prompt -%}"
         "{%- set messages = messages[1:] -%}"
         "{%- endif -%}"
         "{%- set messages = [{'role': 'system', 'content': own_prompt}] + messages -%}"

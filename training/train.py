@@ -22,7 +22,7 @@ from project.records.adapters import Adapter, ModelPin, Numerics, Precision
 from project.records.data import DatasetVersion, Row, Split
 from project.records.record import LATER, Record
 from project.settings import load
-from project.system_prompt import SYSTEM_PROMPT, refuse_unheard, under
+from project.system_prompt import FIELD, SYSTEM_PROMPT, refuse_unheard, under
 from training.callbacks import LearningCurve, StepsWithLoss
 from training.lora_model import add_adapter, load_base
 from training.precision import choose_numerics, measure_machine
@@ -84,7 +84,7 @@ def make_trainer(
     The learning curve goes into a folder, and nowhere where that is None.
     """
     tokenizer = AutoTokenizer.from_pretrained(base)
-    refuse_unheard(tokenizer, system_prompt, base)
+    refuse_unheard(tokenizer, system_prompt, base, FIELD)
     trainer = SFTTrainer(
         model=add_adapter(load_base(base, params, numerics), params, numerics),
         args=sft_config(params, numerics.precision, len(rows)),

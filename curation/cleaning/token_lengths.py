@@ -9,7 +9,7 @@ from jinja2 import TemplateError
 from project.errors import InputError
 from project.progress import progress
 from project.records.data import Message, Row, TokenCount
-from project.system_prompt import refuse_unheard, under
+from project.system_prompt import FIELD, refuse_unheard, under
 
 Text = tuple[tuple[Message, ...], tuple[Message, ...]]  # prompt and completion
 AT_ONCE = 5_000  # rows that are counted together
@@ -39,7 +39,7 @@ class TokenLengths:
                 file=base,
                 field="base.model",
             )
-        refuse_unheard(self.tokenizer, system_prompt, base)
+        refuse_unheard(self.tokenizer, system_prompt, base, FIELD)
 
     def count(self, rows: Sequence[Row]) -> list[TokenCount]:
         """Of each row; a text that was counted before is not counted again.

@@ -4,7 +4,7 @@ import io
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,12 @@ from project.errors import InputError
 from project.untrusted_input import one_line
 
 ZSTD = 93  # the zip format's number for it, which Python's zipfile knows from 3.14 on
+ENCRYPTED = 1  # a bit of a member's flags
+DAMAGE = (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, zlib.error)
 LOCAL_HEADER = 30  # bytes, before a member's name and extra field
+MIB = 1 << 20
+LARGEST_INFLATED = 2048 * MIB  # of all members that are read: a small file can inflate without end
+WRITTEN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, ZSTD)  # how inspect compresses
 HEADERS = ("header.json", "_journal/start.json")  # the second alone where a run was killed
 
 
@@ -50,7 +55,8 @@ def header_among(found: Iterable[tuple[str, Any]]) -> dict[str, Any] | None:
 
 def is_log(value: Any) -> bool:
     """Whether it has what every log of inspect has: {"version", "eval": {"task", …}, …}."""
-    return isinstance(value, dict) and "task" in (value.get("eval") or {})
+    run = value.get("eval") if isinstance(value, dict) else None
+    return isinstance(run, dict) and "task" in run
 
 
 def members(
@@ -60,16 +66,30 @@ def members(
     starts = tuple(wanted)
     try:
         with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                if info.filename.startswith(starts):
-                    yield info.filename, content(archive, info, path)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error) as error:
+            chosen = [one for one in archive.infolist() if one.filename.startswith(starts)]
+            refuse_unreadable(chosen, path)
+            for info in chosen:
+                yield info.filename, content(archive, info, path)
+    except DAMAGE as error:
         raise InputError(f"is damaged: {one_line(error)}", file=path) from None
+
+
+def refuse_unreadable(chosen: Sequence[zipfile.ZipInfo], path: Path) -> None:
+    """Raise InputError for what inspect does not write, and for more than can be read."""
+    if any(info.flag_bits & ENCRYPTED for info in chosen):
+        raise InputError("is encrypted: write it anew without a password", file=path)
+    if any(info.compress_type not in WRITTEN for info in chosen):
+        raise InputError("is compressed as inspect never does: write it anew", file=path)
+    whole = sum(info.file_size for info in chosen)
+    if whole > LARGEST_INFLATED:
+        problem = f"inflates to {whole / MIB:,.0f} MiB, and at most {LARGEST_INFLATED // MIB:,}"
+        raise InputError(f"{problem} MiB are read: give a log of fewer samples", file=path)
 
 
 def content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> bytes:
     if info.compress_type != ZSTD or sys.version_info >= (3, 14):
-        return archive.read(info)
+        with archive.open(info) as stream:  # never more than the size that was added up
+            return stream.read(info.file_size)
     data = decompressed(packed(path, info), info.file_size)
     if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
         raise zipfile.BadZipFile(f"{info.filename} is not what was written")

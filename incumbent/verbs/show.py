@@ -9,12 +9,14 @@ from incumbent.verbs.versions import summary
 from project.records.events import Event, Signing
 from project.records.evidence import Decision
 from project.records.record import Record
+from project.untrusted_input import one_line
 from registry.lineage import Lineage, apart, name_of, trace
 from registry.model_card.card import card
 from registry.reader import RegistryReader
 from registry.state import CHAMPION
 
 Fact = tuple[str, str | Text]
+SHOWN = 200  # characters of a system prompt
 
 
 def print_card(number: int) -> None:
@@ -71,12 +73,18 @@ def adapter_facts(lineage: Lineage) -> list[Fact]:
         ("base", f"{adapter.base.name}, revision {adapter.base.revision}"),
         ("base weights", adapter.base.weights),
         ("chat template", adapter.base.chat_template or "none"),
-        ("system prompt", adapter.system_prompt or "none"),
+        ("system prompt", shortened(adapter.system_prompt or "none")),
         ("trained from", lineage.parent or "the base, without an earlier adapter"),
         ("trained in", str(adapter.numerics or "not recorded")),
         ("recipe", adapter.recipe),
         ("", ", ".join(settings) or "settings not stored"),
     ]
+
+
+def shortened(text: str) -> str:
+    """A third party's text on one line, without what a terminal would obey."""
+    line = one_line(text)
+    return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
 
 
 def data_facts(lineage: Lineage) -> list[Fact]:

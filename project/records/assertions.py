@@ -42,12 +42,12 @@ def compiled(pattern: str) -> str:
     """Refuse what is no regular expression."""
     try:
         regex.compile(pattern)
-    except regex.error as error:
+    except (regex.error, RecursionError, OverflowError) as error:
         raise ValueError(f"no regular expression: {error}") from None
     return pattern
 
 
-def told_apart(code: str) -> str:
+def known_language(code: str) -> str:
     """Refuse a language that cannot be told."""
     if code not in LANGUAGES:
         raise ValueError(f"no language {code!r}: name it by ISO 639, such as en, de, pt, zh")
@@ -55,7 +55,7 @@ def told_apart(code: str) -> str:
 
 
 Text = Annotated[str, Field(pattern=r"\S")]
-Language = Annotated[str, AfterValidator(told_apart)]
+Language = Annotated[str, AfterValidator(known_language)]
 
 
 class Named(Record):
@@ -89,7 +89,7 @@ class Matches(Named):
     """A regular expression is found in the answer; `absent`: it is not."""
 
     kind: Literal["regex"]
-    pattern: Annotated[str, Field(min_length=1), AfterValidator(compiled)]
+    pattern: Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(compiled)]
     absent: bool = False
     whole: bool = False  # whether it has to match the answer from begin to end
 

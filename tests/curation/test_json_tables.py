@@ -75,6 +75,19 @@ def test_usual_files_are_read(text: str, form: str, found: list[dict[str, Any]])
     assert (table_of(text).format, records(text)) == (form, found)
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "q", "completion": "a", "assertions": [{"kind": "length", "most": 9}]},
+        {"instruction": "q", "output": "a", "one": [{"x": 1}], "other": [{"y": 1}]},
+        {"messages": [USER], "tools": [{"name": "f"}]},
+    ],
+)
+def test_a_lone_row_keeps_its_lists(row: dict[str, Any]) -> None:
+    table = table_of(json.dumps(row))
+    assert (table.format, [one.fields for one in table.rows]) == ("json lines", [row])
+
+
 def test_columns_are_named_in_the_order_in_which_they_first_come() -> None:
     assert table_of('{"q": 1}\n{"a": 2, "q": 3}\n{"b": 4}').columns == ("q", "a", "b")
 

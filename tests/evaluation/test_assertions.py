@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from evaluation.assertions import timed_schemas
 from evaluation.assertions.check import holds
 from evaluation.assertions.patterns import matches
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer
 from evaluation.score import directions, eval_set_of
+from evaluation.scoring.own_assertions import refuse_broken_assertions
 from evaluation.scoring.scorer_class import named_files
 from evaluation.scoring.scorers import Scores, load_scorers, score
 from project.errors import InputError
@@ -23,6 +25,7 @@ from project.text_language import LANGUAGES, detector
 from tests.conftest import ROOT
 
 ONE = TypeAdapter[Assertion](Assertion)
+DRAFT_4, DRAFT_7 = (f"http://json-schema.org/draft-0{n}/schema#" for n in (4, 7))
 FENCED = "Here it is:\n```python\nx = 1\n```\nand\n```sql\nnot python\n```\n"
 
 
@@ -171,6 +174,93 @@ def test_json_is_held_against_a_schema() -> None:
     assert held('{"a": 1}', "json_schema", inline=schema)
     assert not held('{"b": 1}', "json_schema", inline=schema)
     assert held('```json\n{"a": 1}\n```', "json_schema", inline=schema, where="fence")
+
+
+SLOW = r"(a|aa)+$"
+LONG = "a" * 60 + "!"
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer"),
+    [
+        ({"pattern": SLOW}, json.dumps(LONG)),
+        ({"patternProperties": {SLOW: {}}}, json.dumps({LONG: 1})),
+        ({"additionalProperties": False, "patternProperties": {SLOW: {}}}, json.dumps({LONG: 1})),
+        ({"items": {"$schema": DRAFT_7, "pattern": SLOW}}, json.dumps([LONG])),
+    ],
+)
+def test_a_schemas_pattern_that_would_hang_is_an_error(
+    schema: dict[str, Any], answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timed_schemas, "SECONDS", 0.05)
+    with pytest.raises(InputError, match=r"aa\)\+\$' takes longer than 0\.05 s"):
+        held(answer, "json_schema", inline=schema)
+
+
+@pytest.mark.parametrize("draft", [None, DRAFT_4, DRAFT_7])
+def test_keys_are_held_against_patterns_and_what_else_is_allowed(draft: str | None) -> None:
+    keys = {"properties": {"a": {}}, "patternProperties": {"^x": {"type": "integer"}}}
+    schema = keys | ({"$schema": draft} if draft else {})
+    closed, whole = (schema | {"additionalProperties": p} for p in (False, {"type": "integer"}))
+    for answer, in_closed, in_whole in [
+        ('{"a": "1", "x1": 1}', True, True),
+        ('{"x1": "1"}', False, False),
+        ('{"b": 1}', False, True),
+        ('{"b": "1"}', False, False),
+        ("[1]", True, True),
+    ]:
+        assert held(answer, "json_schema", inline=closed) is in_closed
+        assert held(answer, "json_schema", inline=whole) is in_whole
+    assert held('{"b": "1"}', "json_schema", inline=schema)
+    assert not held('"xyz"', "json_schema", inline=schema | {"pattern": "^a"})
+
+
+def test_a_number_beyond_all_numbers_is_not_valid() -> None:
+    assert held("1e400", "json_schema", inline={"multipleOf": 0.1}) is False
+
+
+@pytest.mark.parametrize(
+    ("schema", "complaint"),
+    [
+        ({"$schema": 5}, r'"\$schema" must be a text'),
+        ({"type": "strin"}, "no JSON schema: 'strin'"),
+        ({"properties": {"a": {"$ref": "#/no"}}}, "refers to what is not in it"),
+        ({"properties": {"a": {"$ref": "#/x"}}, "x": {"type": "strin"}}, "part that is no schema"),
+        ({"pattern": "("}, "is not a 'regex'"),
+        ({"unevaluatedProperties": False, "patternProperties": {"a": {}}}, "leave one of them out"),
+    ],
+)
+def test_what_is_no_schema_is_told(schema: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        held('"a"', "json_schema", inline=schema)
+
+
+def test_a_word_that_is_data_in_a_schema_refers_to_nothing() -> None:
+    assert held('{"$ref": "#/no"}', "json_schema", inline={"const": {"$ref": "#/no"}})
+
+
+@pytest.mark.parametrize("pattern", ["(" * 900 + ")" * 900, "a" * 2_001, "("])
+def test_a_pattern_that_cannot_be_read_is_refused(pattern: str) -> None:
+    with pytest.raises(ValidationError, match=r"no regular expression|at most 2000 characters"):
+        assertion("regex", pattern=pattern)
+
+
+@pytest.mark.parametrize(
+    ("own", "complaint"),
+    [
+        ({"kind": "json_schema", "inline": {"type": "strin"}}, "no JSON schema"),
+        ({"kind": "json_schema", "inline": {"allOf": [{"$ref": "#/no"}]}}, "not in it"),
+    ],
+)
+def test_a_row_whose_assertion_cannot_be_checked_is_named(
+    own: dict[str, Any], complaint: str
+) -> None:
+    rows = [row(0), row(1, {"kind": "length", "most": 9}, own)]
+    told = rf"^rows\.jsonl: assertions\.1: row '1' has one that cannot be checked: .*{complaint}"
+    with pytest.raises(InputError, match=told):
+        refuse_broken_assertions(chosen(OPTIONS), rows, Path("rows.jsonl"))
+    refuse_broken_assertions(chosen(OPTIONS), rows[:1], Path("rows.jsonl"))
+    refuse_broken_assertions(ScoringParams(), rows, Path("rows.jsonl"))  # which reads none
 
 
 BASE = {"prompt": "q", "completion": "This is not advice.", "group": "g", "source": "s"}

@@ -184,7 +184,10 @@ def test_what_is_no_schema_is_refused(content: object, complaint: str) -> None:
 
 
 def test_a_schema_elsewhere_is_refused_and_never_fetched() -> None:
-    metric = JsonSchema(schema({"$ref": "http://127.0.0.1:9/person.json"}))
+    with pytest.raises(InputError, match=r"^schema\.json: refers to what is not in it: .*person"):
+        JsonSchema(schema({"$ref": "http://127.0.0.1:9/person.json"}))
+    inner = {"$id": "inner.json", "$ref": "http://127.0.0.1:9/person.json"}
+    metric = JsonSchema(schema({"allOf": [inner]}))  # which is followed by answers alone
     with pytest.raises(InputError, match=r"^schema\.json: refers to what is not in it: .*person"):
         metric.compute(predictions=["{}"])
 

@@ -47,6 +47,12 @@ def test_good_rows_end_with_zero_and_are_counted() -> None:
     assert {one["severity"] for one in found["checks"].values() if not one["passed"]} <= {"warning"}
 
 
+def test_a_file_of_the_one_row_that_the_documentation_shows_is_read() -> None:
+    page = (ROOT / "docs" / "assertions.md").read_text()
+    Path("one.jsonl").write_text(page.split("```json\n")[1].partition("```")[0])
+    assert told("one.jsonl", code=1)["rows"] == 1  # too few for any contract
+
+
 def test_a_critical_fault_ends_with_one_and_is_named_by_id_and_line() -> None:
     bad = {"id": "mine", "prompt": "What is it?", "completion": "Pay 4111 1111 1111 1111 for it."}
     found = told(write("rows.jsonl", [*good(), bad]), code=1)

@@ -200,6 +200,17 @@ def test_what_no_measurement_can_mend_is_told_before_a_look_is_spent(
     assert project.registry.history(kind="open") == []
 
 
+def test_a_row_whose_assertion_cannot_be_checked_is_told_before_a_look_is_spent(
+    project: Project, better: Items
+) -> None:
+    Path("params.yaml").write_text("evaluation: {scoring: {metrics: [assertions]}}\n")
+    bad = {"kind": "json_schema", "inline": {"type": "strin"}}
+    better.rows = (Row.model_validate(better.rows[0].model_dump() | {"assertions": [bad]}),)
+    with pytest.raises(InputError, match="cannot be checked: no JSON schema"):
+        project.decide(project.submit("a"), better)
+    assert project.registry.history(kind="open") == []
+
+
 def test_of_two_that_measure_at_once_the_first_one_counts(
     project: Project, better: Items, registry: Registry
 ) -> None:

@@ -1,15 +1,29 @@
 """A contestant's system prompt comes first, in one message, wherever it is put in front."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from project.errors import InputError
 from project.records.data import Message
-from project.system_prompt import under, with_system_prompt
+from project.system_prompt import FIELD, refuse_unheard, under, with_system_prompt
 
+Turns = list[dict[str, Any]]
 USER = Message(role="user", content="who?")
 OWN = Message(role="system", content="be brief")
 ECHO = "{% for m in messages %}[{{ m['role'] }}: {{ m['content'] }}]{% endfor %}"
 ODD = 'it\'s {{ messages }} {% if %}\n\\n "two" {# no #}\r\n€'
+
+
+def turns(messages: tuple[Message, ...]) -> Turns:
+    return [message.model_dump() for message in messages]
+
+
+def said(template: str, messages: Turns) -> str:
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(template).render(messages=messages)
 
 
 def test_it_comes_in_front_and_a_rows_own_behind_it_in_one_message() -> None:
@@ -32,10 +46,38 @@ def test_without_one_a_prompt_stays_as_it_is() -> None:
 def test_a_chat_template_with_it_says_what_the_plain_one_says_of_the_whole(
     system_prompt: str, prompt: tuple[Message, ...]
 ) -> None:
-    def said(template: str, messages: tuple[Message, ...]) -> str:
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-        turns = [message.model_dump() for message in messages]
-        return environment.from_string(template).render(messages=turns)
+    alone = said(with_system_prompt(ECHO, system_prompt), turns(prompt))
+    assert alone == said(ECHO, turns(under(system_prompt, prompt)))
 
-    alone = said(with_system_prompt(ECHO, system_prompt), prompt)
-    assert alone == said(ECHO, under(system_prompt, prompt))
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [{"type": "text", "text": "be "}, {"type": "text", "text": "brief"}],
+        [{"type": "image", "url": "x"}, {"type": "text", "text": "be brief"}],
+    ],
+)
+def test_a_system_message_of_several_parts_is_its_texts(parts: list[dict[str, str]]) -> None:
+    asked = [{"role": "system", "content": parts}, *turns((USER,))]
+    found = said(with_system_prompt(ECHO, "be kind"), asked)
+    assert found == said(ECHO, turns(under("be kind", (OWN, USER))))
+
+
+def test_a_system_message_without_content_says_nothing() -> None:
+    asked = [{"role": "system", "content": None}, *turns((USER,))]
+    assert said(with_system_prompt(ECHO, "be kind"), asked).startswith("[system: be kind\n\n]")
+
+
+class Deaf:
+    """A tokenizer whose template leaves out what systems are told."""
+
+    def apply_chat_template(self, turns: Turns, **options: Any) -> str:
+        return said("{{ messages[-1]['content'] }}", turns)
+
+
+def test_a_prompt_that_is_not_heard_is_named_where_it_was_given() -> None:
+    problem = "the chat template of b leaves a system prompt out"
+    with pytest.raises(InputError, match=rf"^{FIELD}: {problem}"):
+        refuse_unheard(Deaf(), "be kind", Path("b"), FIELD)
+    with pytest.raises(InputError, match=rf"^{problem}"):
+        refuse_unheard(Deaf(), "be kind", Path("b"))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from incumbent.cli import main
 from incumbent.verbs.import_adapter import import_adapter
+from incumbent.verbs.show import print_version
 from project.canonical import canonical_json, digest_file
 from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, pin
@@ -265,6 +266,19 @@ def test_an_adapter_may_bring_a_system_prompt_and_stand_on_another_base(
     assert (stored() / SYSTEM_PROMPT).read_text() == "You answer for a bank.\n"  # it is signed too
     config = json.loads((Path("stored-1") / CONFIG).read_bytes())
     assert config["base_model_name_or_path"] == str(other)
+
+
+def test_a_system_prompt_from_elsewhere_is_shown_on_one_line_and_cut(
+    base: ModelPin, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_adapter(Path("adapter"))
+    (folder / SYSTEM_PROMPT).write_text(f"You are\n{'x' * 500}")
+    take_in(folder)
+    capsys.readouterr()
+    print_version(1, as_json=False)
+    shown = capsys.readouterr().out
+    assert "You are x" in " ".join(shown.split())
+    assert shown.count("x") < 250
 
 
 @pytest.mark.parametrize(("prompt", "problem"), [(b"", "is empty"), (b"a\x00b", "no plain text")])

@@ -20,6 +20,8 @@ from curation.sources.tables.text_file import Gathered, LineNumbers, TextFile
 # A bracket alone does not make it JSON: a CSV file's header may be [id],[name].
 START = re.compile(r"[ \t\r\n]*(?:\{|\[[ \t\r\n]*(?:[\[{\"\]\d-]|null\b|true\b|false\b|NaN\b|$))")
 LISTS = "is a list of lists: write each record as an object, {…}, with its names"
+# What a row is told by, in whichever shape it is written.
+ROWS = ({"prompt", "completion"}, {"instruction", "output"}, {"messages"})
 ONE_OBJECT = "holds one object, and a table is a list of objects"
 
 
@@ -80,6 +82,8 @@ def read_object_of(members: list[Member], source: TextFile, *, skip: bool) -> Ta
     """The object that is all of a file: it is columns, holds a list of records, or is a record."""
     if is_columns(members):
         return read_columns(members, source)
+    if is_line(source) and is_row(members):
+        return read_json_lines(source, skip=skip)
     lists = [member for member in members if holds_rows(member)]
     if len(lists) > 1:
         names = listed([member.key for member in lists])
@@ -87,9 +91,20 @@ def read_object_of(members: list[Member], source: TextFile, *, skip: bool) -> Ta
     if lists:
         table = read_list(source, lists[0].place, skip=skip)
         return replace(table, notes=(*table.notes, *left_aside(members, lists[0])))
-    if not is_object(source.text) or source.line_end in source.text.strip():
+    if not is_line(source):
         source.refuse(f"{ONE_OBJECT}; its keys are {listed([m.key for m in members])}")
     return read_json_lines(source, skip=skip)
+
+
+def is_line(source: TextFile) -> bool:
+    """Whether it could be JSON Lines, of one line."""
+    return is_object(source.text) and source.line_end not in source.text.strip()
+
+
+def is_row(members: list[Member]) -> bool:
+    """Whether it asks and answers by itself: a list in it, such as of assertions, is its own."""
+    names = {member.key for member in members}
+    return any(shape <= names for shape in ROWS)
 
 
 def holds_rows(member: Member) -> bool:

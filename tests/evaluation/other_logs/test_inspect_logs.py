@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZipFile
 
 import pytest
 
+from evaluation.other_logs import inspect_files
 from evaluation.other_logs.inspect_files import read_file
 from project.errors import InputError
 from project.extras import name_missing_extras
@@ -278,6 +279,49 @@ def test_a_damaged_member_is_refused(tmp_path: Path) -> None:
     data[10_000:10_040] = bytes(40)
     (tmp_path / "damaged.eval").write_bytes(data)
     assert "is damaged" in refused(tmp_path / "damaged.eval")
+
+
+@pytest.mark.parametrize("tool", ["inspect", "lm-eval", "promptfoo", "jsonl"])
+@pytest.mark.parametrize("run", ["5", "null", '"task"', '["task"]'])
+def test_what_only_looks_like_a_log_is_refused(tool: str, run: str, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.json"
+    odd.write_text(f'{{"eval": {run}}}')
+    assert refusal("--from", tool, odd, CHALLENGER).startswith(str(odd))
+
+
+def zipped(path: Path, method: int, header: str = "{}") -> Path:
+    with ZipFile(path, "w", method) as archive:
+        archive.writestr("header.json", header)
+    return path
+
+
+@pytest.mark.parametrize("method", [ZIP_BZIP2, ZIP_LZMA])
+def test_what_inspect_does_not_compress_with_is_refused(method: int, tmp_path: Path) -> None:
+    assert "compressed as inspect never does" in refused(zipped(tmp_path / "odd.eval", method))
+
+
+def test_an_encrypted_log_is_refused(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "locked.eval", ZIP_DEFLATED)
+    data = bytearray(path.read_bytes())
+    data[6] |= 1  # the flag, in the member's own header and in the archive's list of members
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    assert "is encrypted" in refused(path)
+
+
+def test_a_small_log_that_inflates_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspect_files, "LARGEST_INFLATED", 1 << 20)
+    path = zipped(tmp_path / "bomb.eval", ZIP_DEFLATED, " " * (3 << 20))
+    assert "inflates to 3 MiB, and at most 1 MiB are read" in refused(path)
+
+
+def test_a_member_is_inflated_to_the_size_that_it_claims_at_most(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "liar.eval", ZIP_DEFLATED, " " * (3 << 20))
+    data = path.read_bytes().replace((3 << 20).to_bytes(4, "little"), (9).to_bytes(4, "little"))
+    path.write_bytes(data)
+    assert "is damaged: Bad CRC" in refused(path)
 
 
 def test_a_log_of_another_task_is_refused(changed: Callable[..., Path]) -> None:
