@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from evaluation.decision.evidence import differences, weigh
+from evaluation.decision.evidence import weigh
+from evaluation.decision.metric_evidence import differences
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule

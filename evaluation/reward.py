@@ -102,9 +102,16 @@ def learn(params: RewardParams, folder: Path) -> tuple[Digest, Calibration]:
     print(f"learning from {len(made)} pairs of training rows and {len(further)} others{account}")
     precision = Numerics.read(NUMERICS).precision
     calibration = learn_reward([*made, *further], apart, vectors, start, params, precision, folder)
-    asked = [record.model_dump(mode="json") for record in (*learnt, *further)]
-    decided = [RECIPE, asked, *answering(bare_base()), load(Decoding).digest, digest_folder(start)]
-    return digest_json(decided), calibration
+    return made_of(calibration.source, (*learnt, *further), start), calibration
+
+
+def made_of(kept: str, learnt: Sequence[Record], start: Path) -> Digest:
+    """Of all that decides what is preferred. `kept` is which judge was: where the head and the
+    frozen cosine are nearly as good as each other, another machine may keep the other one.
+    """
+    asked = [record.model_dump(mode="json") for record in learnt]
+    model = [*answering(bare_base()), load(Decoding).digest, digest_folder(start)]
+    return digest_json([RECIPE, kept, asked, *model])
 
 
 def answering(bare: Contestant) -> list[str]:

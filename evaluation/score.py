@@ -149,7 +149,13 @@ def item_score(
         challenger={name: values[i] for name, values in scores[Role.CHALLENGER].values.items()},
         preference=preference,
         labels=labels_of(i, scores) or None,
+        unread=unread_of(i, *(scores[side] for side in SIDES)) or None,
     )
+
+
+def unread_of(i: int, *sides: Scores) -> tuple[str, ...]:
+    """The metrics that could not be measured on an item, on whichever side."""
+    return tuple(sorted({m for side in sides for m in side.unread if i in side.unread[m]}))
 
 
 def labels_of(i: int, scores: Mapping[Role, Scores]) -> dict[str, Labels]:

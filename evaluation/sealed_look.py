@@ -15,7 +15,7 @@ from evaluation.evaluation_settings import PreferenceParams, ScoringParams
 from evaluation.generate import contestants, regression_baseline, samples_of
 from evaluation.generation.answers import SIDES, Answer, Role, by_sample
 from evaluation.generation.contestants import baseline, compared
-from evaluation.score import directions, eval_set_of, measures, score_both, score_samples
+from evaluation.score import directions, eval_set_of, measures, score_both, score_samples, unread_of
 from evaluation.scoring.asked_slices import refuse_absent_slices
 from evaluation.scoring.own_assertions import refuse_broken_assertions
 from evaluation.scoring.per_token import incomparable
@@ -119,11 +119,17 @@ def against(items: Sequence[ItemScore], other: Sequence[Scores]) -> tuple[ItemSc
                     for name, values in other[item.sample].values.items()
                 },
                 "labels": labels_against(item, i // len(other), other[item.sample]),
+                "unread": unread_against(item, i // len(other), other[item.sample]),
                 "preference": None,
             }
         )
         for i, item in enumerate(items)
     )
+
+
+def unread_against(item: ItemScore, i: int, other: Scores) -> tuple[str, ...] | None:
+    """The metrics that could not be read of either side."""
+    return tuple(sorted({*(item.unread or ()), *unread_of(i, other)})) or None
 
 
 def without(items: Sequence[ItemScore], metrics: Collection[str]) -> tuple[ItemScore, ...]:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
@@ -79,6 +80,13 @@ def section_of(model: type[Settings]) -> str:
     return found[0]
 
 
+def model_of(section: str) -> type[Settings]:
+    """The model that reads a section."""
+    module, _, name = SECTIONS[section].partition(":")
+    found: type[Settings] = getattr(import_module(module), name)
+    return found
+
+
 def validated(model: type[S], node: yaml.Node | None, path: Path, prefix: str = "") -> S:
     try:
         value = Values("").construct_document(node) if node else None
@@ -89,7 +97,8 @@ def validated(model: type[S], node: yaml.Node | None, path: Path, prefix: str = 
         first = error.errors()[0]
         line, inner = line_of(node, [str(part) for part in first["loc"]])
         field = f"{prefix}{'.'.join(inner)}".rstrip(".")
-        raise InputError(first["msg"], file=path, line=line, field=field) from None
+        problem = first["msg"].removeprefix("Value error, ")  # of a check of ours
+        raise InputError(problem, file=path, line=line, field=field) from None
 
 
 def refuse_unknown(node: yaml.Node | None, prefix: str, path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -65,13 +65,13 @@ class JudgeServer:
 
 
 @contextmanager
-def judge_server(behaviour: Behaviour) -> Iterator[JudgeServer]:
-    """Serve until the block ends."""
+def judge_server(behaviour: Behaviour, models: Sequence[str] = ("m", "n")) -> Iterator[JudgeServer]:
+    """Serve until the block ends, and say that there are these models."""
     asked: list[Asked] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send(Reply(raw=b'{"data": [{"id": "m"}, {"id": "n"}]}'))
+            self.send(Reply(raw=json.dumps({"data": [{"id": name} for name in models]}).encode()))
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -1,20 +1,22 @@
 """From score tables to evidence: what each metric says, overall and per slice."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
-import numpy as np
-
-from evaluation.decision.macro_f1 import labels_of, macro_f1, rightness
+from evaluation.decision.metric_evidence import PREFERENCE as PREFERENCE  # others know it from here
+from evaluation.decision.metric_evidence import (
+    cluster_results,
+    drawn_differences,
+    summarise,
+    summarise_labels,
+)
 from evaluation.decision.policy import Policy
-from evaluation.decision.sampled_answers import by_item, item_means, spread
-from evaluation.decision.statistics import Array, p_above, paired
+from evaluation.decision.sampled_answers import item_means, spread
 from evaluation.scoring.built_in import better_by_ours, per_token_by_ours
 from project.errors import InputError
 from project.records.calibration import Calibration
-from project.records.evidence import Evidence, Measured, MetricEvidence, SuiteEvidence, Usage
+from project.records.evidence import Evidence, Measured, SuiteEvidence, Usage
 from project.records.scores import Better, ItemScore, ScoreTable
 
-PREFERENCE = "preference"
 ALL_ITEMS = "all items"
 REFERENCE_TABLE = "the table against the regression baseline"
 
@@ -180,8 +182,7 @@ def measure(table: ScoreTable, policy: Policy) -> Measured:
     }
     for name in table.label_metrics:
         measured[name] = summarise_labels(table.items, policy, name, better.get(name, "more"))
-    judged = [item for item in items if item.preference is not None]
-    preference = summarise(judged, policy, PREFERENCE, total=len(items))
+    preference = summarise(items, policy, PREFERENCE)
     if preference and policy.preference_test == "e-value":
         preference = preference.model_copy(update=cluster_results(items))
     measured[PREFERENCE] = preference
@@ -192,121 +193,3 @@ def measure(table: ScoreTable, policy: Policy) -> Measured:
         name: found.model_copy(update=spread(drawn_differences(table.items, name, found.better)))
         for name, found in there.items()
     }
-
-
-def drawn_differences(
-    answers: Sequence[ItemScore], metric: str, better: Better | None
-) -> list[Array]:
-    """By item, how much better each of the challenger's answers is; unjudged ones left out."""
-    sorted_ones = [answer for answer in answers if metric in (answer.labels or ())]
-    return [differences(drawn, metric, better) for drawn in by_item(sorted_ones or answers)]
-
-
-def cluster_results(items: Sequence[ItemScore]) -> dict[str, int]:
-    """How many clusters won and lost a preference, each by most of its items; empty where each item
-    is a cluster of its own.
-
-    Items of one cluster are not independent, so they are one piece of evidence. A cluster with an
-    item that was not judged yet counts for nothing: it could still turn, and what may turn is no
-    test that one may look at any time.
-    """
-    preferences: dict[str, list[float | None]] = {}
-    for item, cluster in zip(items, clusters_of(items), strict=True):
-        preferences.setdefault(cluster, []).append(item.preference)
-    if len(preferences) == len(items):
-        return {}
-    leads = [
-        sum((p > 0.5) - (p < 0.5) for p in judged)
-        for all_of_it in preferences.values()
-        if len(judged := [p for p in all_of_it if p is not None]) == len(all_of_it)
-    ]
-    won, lost = sum(lead > 0 for lead in leads), sum(lead < 0 for lead in leads)
-    return {"clusters_won": won, "clusters_lost": lost}
-
-
-def clusters_of(items: Sequence[ItemScore]) -> list[str]:
-    """The cluster of each item; one without a name is alone in its own."""
-    return [item.item if item.cluster is None else item.cluster for item in items]
-
-
-def differences(items: Sequence[ItemScore], metric: str, better: Better | None = None) -> Array:
-    """How much better the challenger is on each item [n]: challenger − champion, or the contrary
-    where less is better; of a preference, what it is above one half, items without one left out; of
-    labels, who alone is right.
-    """
-    if metric == PREFERENCE:
-        judged = [item.preference for item in items if item.preference is not None]
-        return np.array(judged, dtype=np.float64) - 0.5
-    sign = -1 if better == "less" else 1
-    if any(item.labels and metric in item.labels for item in items):
-        return sign * rightness(items, metric)
-    return sign * np.array([item.challenger[metric] - item.champion[metric] for item in items])
-
-
-def summarise(
-    items: Sequence[ItemScore],
-    policy: Policy,
-    metric: str,
-    better: Better | None = None,
-    *,
-    total: int | None = None,
-) -> MetricEvidence | None:
-    sides = (None, None) if metric == PREFERENCE else means(items, metric)
-    values = differences(items, metric, better)
-    return summed_up(values, clusters_of(items), sides, policy, metric, better, total)
-
-
-def summarise_labels(
-    items: Sequence[ItemScore], policy: Policy, metric: str, better: Better
-) -> MetricEvidence | None:
-    """Macro-F1 of the items that have labels; it is won on those that one side alone has right."""
-    held = [item for item in items if item.labels and metric in item.labels]
-    clusters = clusters_of(held)
-    labels = [one for one in labels_of(held, metric) if one]
-    references = [one.reference for one in labels]
-    champion = macro_f1(references, [one.champion for one in labels], clusters)
-    challenger = macro_f1(references, [one.challenger for one in labels], clusters)
-    sides = float(champion.mean()), float(challenger.mean())
-    sign = -1 if better == "less" else 1
-    values = sign * (challenger - champion)
-    found = summed_up(values, clusters, sides, policy, metric, better)
-    right = differences(held, metric, better)
-    won = {"wins": int((right > 0).sum()), "losses": int((right < 0).sum())}
-    count = {"n": len({item.item for item in held})}  # of several answers, each is a line
-    return found.model_copy(update=won | count) if found else None
-
-
-def summed_up(
-    values: Array,
-    clusters: Sequence[str],
-    sides: tuple[float | None, float | None],
-    policy: Policy,
-    metric: str,
-    better: Better | None,
-    total: int | None = None,
-) -> MetricEvidence | None:
-    if len(set(clusters)) < 2:
-        return None
-    found = paired(values, clusters)
-    return MetricEvidence(
-        better=None if better == "more" else better,
-        n=found.n,
-        clusters=found.clusters,
-        unjudged=(total or found.n) - found.n,
-        champion_mean=sides[0],
-        challenger_mean=sides[1],
-        diff=found.diff,
-        sd=found.sd,
-        se=found.se,
-        df=found.df,
-        wins=int((values > 0).sum()),
-        losses=int((values < 0).sum()),
-        p=p_above(found.diff, found.se, found.df, policy.threshold(metric)),
-        bootstrap=found.bootstrap,
-    )
-
-
-def means(items: Sequence[ItemScore], metric: str) -> tuple[float, float]:
-    champion = float(np.mean([item.champion[metric] for item in items]))
-    challenger = float(np.mean([item.challenger[metric] for item in items]))
-    return champion, challenger

@@ -49,7 +49,7 @@ class Policy(Settings):
     regression_budget: NonNegativeFloat = 0.05
     # Judge a preference by its mean and error, or by wins and losses at any time (for ballots).
     preference_test: Literal["t", "e-value"] = "t"
-    unjudged_cap: float = Field(default=0.1, ge=0, le=1)  # the share that may lack a preference
+    unjudged_cap: float = Field(default=0.1, ge=0, le=1)  # the share that may lack a judgement
     # Of metrics whose scorer does not say it: whether more or less is better.
     better: Annotated[dict[str, Better] | None, LATER] = None
     effect: float = Field(default=0.02, ge=1e-6)  # the smallest difference worth waiting for

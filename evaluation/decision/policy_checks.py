@@ -85,6 +85,13 @@ class MarginCheck:
             return False
         return reach(self.found, alpha)[0] > -self.margin
 
+    @property
+    def doubt(self) -> str:
+        return (
+            f"{self.subject} may have lost more than {self.margin:g} in {self.metric}: "
+            f"{signed(self.found.diff)} on {self.found.n} items"
+        )
+
 
 def reach(found: MetricEvidence, alpha: float) -> tuple[float, float]:
     """One-sided (1 − alpha) bounds of a measured difference."""
@@ -101,6 +108,9 @@ def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
     reasons = [f"did not qualify: {doubt}" for doubt in doubts_on_preference(evidence, policy)]
     reasons += [f"did not qualify: {doubt}" for doubt in doubts_on_rubrics(evidence, policy)]
     reasons += [f"did not qualify: {broken}" for broken in broken_suite_floors(evidence, policy)]
+    # No look is judged at more than the policy's alpha, so what fails there fails at every look.
+    failed = [check for check in early_checks(evidence, policy) if not check.passed(policy.alpha)]
+    reasons += [f"did not qualify: {check.doubt}" for check in failed]
     for metric in policy.gating if evidence.dev else ():
         found, threshold = evidence.dev.get(metric), policy.threshold(metric)
         if found is None:
@@ -170,12 +180,17 @@ def margin_checks(case: Case) -> Iterator[MarginCheck]:
         for metric, found in evidence.slices[name].items():
             if metric in policy.gating:
                 yield MarginCheck(f"critical slice {name}", metric, found, policy.slice_margin)
-    for metric, found in evidence.general.get(ALL_ITEMS, {}).items():
-        yield MarginCheck("general ability", metric, found, policy.general_margin)
+    yield from early_checks(evidence, policy)
     for metric, found in evidence.reference.items():
         if metric in policy.gating:
             subject = "quality since the regression baseline"
             yield MarginCheck(subject, metric, found, policy.regression_budget)
+
+
+def early_checks(evidence: Evidence, policy: Policy) -> Iterator[MarginCheck]:
+    """Those of which all is known before a look at the sealed eval set."""
+    for metric, found in evidence.general.get(ALL_ITEMS, {}).items():
+        yield MarginCheck("general ability", metric, found, policy.general_margin)
     yield from (MarginCheck(*loss) for loss in guarded_losses(evidence, policy))
 
 
@@ -197,10 +212,7 @@ def open_questions(case: Case) -> Iterator[str]:
                 yield f"critical slice {name} has {n} items for {metric}, and needs {least}"
     for check in margin_checks(case):
         if not check.passed(case.alpha):
-            yield (
-                f"{check.subject} may have lost more than {check.margin:g} in {check.metric}: "
-                f"{signed(check.found.diff)} on {check.found.n} items"
-            )
+            yield check.doubt
 
 
 def unmeasured_guards(evidence: Evidence, policy: Policy) -> Iterator[str]:

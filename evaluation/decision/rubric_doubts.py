@@ -8,11 +8,19 @@ from project.records.evidence import Evidence
 
 
 def doubts_on_rubrics(evidence: Evidence, policy: Policy) -> Iterator[str]:
-    """Of every rubric that gates, or has a floor, and does no better than chance."""
+    """Of every rubric that gates, or has a floor: it does no better than chance, or too few of its
+    scores could be read.
+    """
     found = (evidence.calibration.rubrics if evidence.calibration else None) or {}
     for name in sorted({*policy.gating, *policy.floors} & found.keys()):
         if why := found[name].advisory:
             yield f"rubric {name} is advisory only: {why}. {help_for(name, found[name])}"
+        scored = evidence.sealed.get(name)
+        if scored and scored.unjudged > policy.unjudged_cap * (scored.n + scored.unjudged):
+            yield (
+                f"{scored.unjudged} of {scored.n + scored.unjudged} items have no score of rubric "
+                f"{name} that could be read, and the policy allows {policy.unjudged_cap:.0%}"
+            )
 
 
 def help_for(name: str, calibration: Calibration) -> str:

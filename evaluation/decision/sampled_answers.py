@@ -4,7 +4,7 @@ They are a cluster. With equally many answers an item, the mean over items of th
 its cluster-robust error are those of all answers, each item being a cluster.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from math import sqrt
 from statistics import fmean
 
@@ -21,7 +21,7 @@ def by_item(answers: Iterable[ItemScore]) -> list[list[ItemScore]]:
 
 
 def item_means(answers: Sequence[ItemScore]) -> tuple[ItemScore, ...]:
-    """One line an item: the means over its answers, a preference's over those that were judged."""
+    """One line an item: the means over its answers, of what was judged and could be read."""
     items = by_item(answers)
     if len(items) == len(answers):
         return tuple(answers)
@@ -30,17 +30,20 @@ def item_means(answers: Sequence[ItemScore]) -> tuple[ItemScore, ...]:
 
 def mean_of(drawn: Sequence[ItemScore]) -> ItemScore:
     judged = [one.preference for one in drawn if one.preference is not None]
+    read = {name: read_ones(drawn, name) for name in drawn[0].champion}
+    unread = tuple(sorted(name for name, ones in read.items() if not ones))
     return drawn[0].model_copy(
         update={
-            "champion": means([one.champion for one in drawn]),
-            "challenger": means([one.challenger for one in drawn]),
+            "champion": {m: fmean(o.champion[m] for o in read[m] or drawn) for m in read},
+            "challenger": {m: fmean(o.challenger[m] for o in read[m] or drawn) for m in read},
             "preference": fmean(judged) if judged else None,
+            "unread": unread or None,
         }
     )
 
 
-def means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {name: fmean(one[name] for one in scores) for name in scores[0]}
+def read_ones(drawn: Sequence[ItemScore], metric: str) -> list[ItemScore]:
+    return [one for one in drawn if metric not in (one.unread or ())]
 
 
 def spread(drawn: Sequence[Array]) -> dict[str, float]:

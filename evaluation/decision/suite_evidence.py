@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from evaluation.decision.evidence import ALL_ITEMS, summarise
+from evaluation.decision.evidence import ALL_ITEMS
+from evaluation.decision.metric_evidence import summarise
 from evaluation.decision.policy import Policy
 from project.records.evidence import Measured, SuiteEvidence
 from project.records.scores import Better, ItemScore

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.decision.evidence import ALL_ITEMS, differences
+from evaluation.decision.evidence import ALL_ITEMS
+from evaluation.decision.metric_evidence import differences
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import reach, unqualified
 from evaluation.evaluation_settings import Prices

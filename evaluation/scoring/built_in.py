@@ -80,11 +80,15 @@ def per_token_by_ours() -> frozenset[str]:
 
 
 def our_classes() -> Iterator[SimpleNamespace]:
-    for scorer in SCORERS.values():
-        module, _, name = scorer.partition(":")
-        spec = find_spec(module)
-        assert spec and spec.origin, "our scorers are installed with us"
-        yield read_class(Path(spec.origin), name)
+    yield from map(our_class, SCORERS)
+
+
+def our_class(scorer: str) -> SimpleNamespace:
+    """What the class of one of SCORERS sets to literal values."""
+    module, _, name = SCORERS[scorer].partition(":")
+    spec = find_spec(module)
+    assert spec and spec.origin, "our scorers are installed with us"
+    return read_class(Path(spec.origin), name)
 
 
 def read_class(file: Path, name: str) -> SimpleNamespace:

@@ -13,10 +13,11 @@ def read_score_table(path: Path, pins: ScorePins | None = None) -> ScoreTable:
     """Read a score table. Raises InputError naming file, line and field.
 
     Every item, or each sample of it, must be there once and have the metrics that the first one
-    has, on both sides.
+    has, on both sides. All samples of an item are in its cluster and its slices.
     """
     items: list[ItemScore] = []
     seen: dict[tuple[str, int], int] = {}
+    drawn: dict[str, ItemScore] = {}  # the first sample of each item
     for number, line in enumerate(read_input(path).splitlines(), start=1):
         if not line.strip():
             continue
@@ -25,6 +26,7 @@ def read_score_table(path: Path, pins: ScorePins | None = None) -> ScoreTable:
         if (first := seen.setdefault((item.item, item.sample), number)) != number:
             problem = f"{item.item!r} is on line {first} already"
             raise InputError(problem, file=path, line=number, field="item")
+        refuse_moved(item, drawn.setdefault(item.item, item), path, number)
         if items and (odd := sorted(item.champion.keys() ^ items[0].champion.keys())):
             whose = "this item" if odd[0] in items[0].champion else "the first item"
             problem = f"{whose} lacks it: all items must have the same metrics"
@@ -33,6 +35,15 @@ def read_score_table(path: Path, pins: ScorePins | None = None) -> ScoreTable:
     if not items:
         raise InputError("the score table is empty", file=path)
     return ScoreTable(pins=pins, items=tuple(items))
+
+
+def refuse_moved(item: ItemScore, first: ItemScore, path: Path, number: int) -> None:
+    """Raise InputError for a sample that is in another cluster or slice than the item's first."""
+    problem = f"the samples of {item.item!r} are in different clusters or slices"
+    if item.cluster != first.cluster:
+        raise InputError(problem, file=path, line=number, field="cluster")
+    if set(item.slices) != set(first.slices):
+        raise InputError(problem, file=path, line=number, field="slices")
 
 
 def read_scores(comparison: str) -> ScoreTable:

@@ -65,7 +65,8 @@ def instance(choice: MetricChoice, at: int, embedder: Path) -> Any:
         checked(made, **choice.options, **given)  # by the constructor's own annotations
     except ValidationError as error:
         first = error.errors()[0]
-        raise misfit(at, first["msg"], "options", *map(str, first["loc"])) from None
+        problem = first["msg"].removeprefix("Value error, ")  # of a check of ours
+        raise misfit(at, problem, "options", *map(str, first["loc"])) from None
     return made
 
 

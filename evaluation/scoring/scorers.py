@@ -35,6 +35,8 @@ class Scores(Record):
     values: dict[str, tuple[float, ...]]
     labels: dict[str, tuple[Sorted | None, ...]] = Field(default={})  # of scores over all items
     flags: Flags = Flags()
+    # Positions of items on which a metric could not be measured: their values count for nothing.
+    unread: dict[str, tuple[int, ...]] = Field(default={})
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Scorer:
 
     Its compute takes columns, lists of n, and returns {name: [n]}. Where it has `flags`, {what is
     odd: positions}, they speak of the items of its last compute; so does `labels`, {name: [n]}, for
-    each a pair of labels, (the reference's, the answer's), or None.
+    each a pair of labels, (the reference's, the answer's), or None, and `unread`, {name:
+    positions}, for values that stand for what could not be measured.
     """
 
     name: str
@@ -101,6 +104,7 @@ def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answ
     values: dict[str, list[float]] = {}
     labels: dict[str, list[Sorted | None]] = {}
     flags: list[Flags] = []
+    unread: dict[str, list[int]] = {}
     with progress("scoring", len(scorers), "scorers", leave=False) as bar:
         for scorer in scorers:
             found = computed(scorer, rows, answers)
@@ -108,10 +112,11 @@ def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answ
             if twice := sorted({*values, *labels} & {*found, *sorted_as}):
                 raise scorer.misfit(f"gives {twice[0]!r}, and so does a scorer before it")
             labels |= sorted_as
+            unread |= getattr(scorer.metric, "unread", {})
             values |= {name: numbers(scorer, name, given, items) for name, given in found.items()}
             flags.append(flagged(scorer, items))
             bar.advance()
-    made = {"values": values, "labels": labels, "flags": Flags.joined(flags)}
+    made = {"values": values, "labels": labels, "flags": Flags.joined(flags), "unread": unread}
     return Scores.model_validate(made)
 
 

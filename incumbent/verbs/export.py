@@ -25,7 +25,7 @@ def export_version(number: int, to: Path, *, merged: bool) -> None:
     Raises InputError for a folder that holds something, and for a deleted version; IncumbentError
     where the signature, a row, an event or a byte is not as it must be.
     """
-    to = to.absolute()
+    to = to.resolve()
     refuse_occupied(to)
     with RegistryReader.here() as registry:
         release(registry, number)

@@ -54,8 +54,9 @@ def print_plan(base: str | None, prices: Sequence[str], *, as_json: bool) -> Non
 def print_base(plan: RunPlan) -> None:
     training = plan.settings.training
     size = f", {count(plan.shape.weights)} weights" if plan.shape else ""
+    precision = "not quantized" if training.quantization == "none" else training.quantization
     console.print(
-        f"base {plan.base}{size}; {training.quantization}, LoRA of rank {training.r}, "
+        f"base {plan.base}{size}; {precision}, LoRA of rank {training.r}, "
         f"batches of {training.batch_size}"
     )
 
@@ -145,7 +146,9 @@ def print_lines(title: str, lines: Sequence[str]) -> None:
 
 
 def count(weights: int) -> str:
-    return f"{weights / 1e9:.1f} billion" if weights >= 1e9 else f"{weights / 1e6:.0f} million"
+    if weights >= 1e9:
+        return f"{weights / 1e9:.1f} billion"
+    return f"{weights / 1e6:.0f} million" if weights >= 1e7 else f"{weights / 1e6:.1f} million"
 
 
 def gigabytes(size: int) -> str:

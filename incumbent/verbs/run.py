@@ -7,10 +7,10 @@ from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from evaluation.decision.policy import Policy
 from incumbent.output import EXIT_CODES, print_json
 from incumbent.pipeline import PIPELINE, Stage, needed_for, read_pipeline
 from incumbent.running.dvc_repro import reproduce
+from incumbent.running.early_checks import refuse_wrong_settings
 from incumbent.running.run_screen import RunScreen
 from monitoring.monitoring_settings import TriggerParams
 from project.errors import InputError
@@ -33,7 +33,7 @@ def run_loop(*, until: str | None, reason: str, as_json: bool) -> int:
     """
     names = [stage.name for stage in stages_of_a_run(until)]
     promote = load(TriggerParams).promote == "policy"
-    load(Policy)  # what is wrong with it is told now, and not after training
+    refuse_wrong_settings()
     refuse_absent_base()
     with ended_by_signals():
         if until:

@@ -3,11 +3,10 @@
 import inspect
 import re
 from collections.abc import Iterator
-from importlib import import_module
 
 from incumbent.output import console, print_table
 from project.errors import InputError
-from project.settings import PARAMS, SECTIONS, Settings
+from project.settings import PARAMS, SECTIONS, Settings, model_of
 
 SHOWN = re.compile(r"\n    (@\w|def )")  # where a model's checks begin, behind its fields
 
@@ -27,12 +26,6 @@ def print_settings(section: str | None) -> None:
         console.print(f"# {name}", style="bold")
         for model in with_parts(model_of(name)):
             console.print(fields_of(model), soft_wrap=True)
-
-
-def model_of(section: str) -> type[Settings]:
-    module, _, name = SECTIONS[section].partition(":")
-    found: type[Settings] = getattr(import_module(module), name)
-    return found
 
 
 def with_parts(model: type[Settings]) -> Iterator[type[Settings]]:

@@ -93,7 +93,7 @@ def verdict(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
         yield f"It was submitted by {version.actor} on {version.at[:10]}, and never decided on."
     elif decision.opening is None:
         yield (
-            "It did not qualify on the dev part, so the sealed eval set was not looked at, and the "
+            "It did not qualify, so the sealed eval set was not looked at, and the "
             f"decision of {day(decided)} is {decision.verdict.value}: {reasons(decision)}"
         )
     else:

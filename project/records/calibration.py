@@ -56,7 +56,8 @@ class Calibration(Record):
     # By what the worse answer of a pair is: another row's, one with a wrong fact, …
     kinds: Annotated[dict[str, Hits] | None, LATER] = None
     # Dev items on which one of two tuned adapters clearly keeps more of the reference, which the
-    # judge does not see: how often it takes that one's side. None: one of the two is not tuned.
+    # judge does not see: how often it takes that one's side, as the mean of where the challenger
+    # leads and where the champion does. None: one of the two is not tuned, or leads on too few.
     tuned: Annotated[Hits | None, LATER] = None
 
     @property
@@ -98,8 +99,8 @@ class Calibration(Record):
             return None
         return (
             f"on {self.tuned.n} dev items one of the two tuned adapters clearly keeps more of the "
-            f"reference, and {self.source} takes its side on {self.tuned.accuracy:.0%} of them; "
-            f"{TUNED_NEEDED:.0%} are needed"
+            f"reference, and {self.source} takes its side on {self.tuned.accuracy:.0%} of "
+            f"them, both adapters counting alike; {TUNED_NEEDED:.0%} are needed"
         )
 
     @property

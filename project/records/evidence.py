@@ -20,7 +20,7 @@ class MetricEvidence(Record):
 
     n: int
     clusters: int
-    unjudged: int  # items without a preference, left out of n
+    unjudged: int  # items without a preference or a readable score, left out of n
     champion_mean: float | None  # None for a preference, which has no two sides
     challenger_mean: float | None
     diff: float

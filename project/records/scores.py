@@ -42,7 +42,8 @@ class ItemScore(Record):
     """One eval item's scores; preference is the challenger's win probability."""
 
     item: str = Field(min_length=1)
-    sample: int = later(0)  # which of several answers to the item, counted from 0
+    # Which of several answers to the item, counted from 0.
+    sample: Annotated[int, Field(ge=0)] = later(0)
     cluster: str | None = None
     slices: tuple[str, ...] = ()
     champion: dict[str, Score]
@@ -51,6 +52,9 @@ class ItemScore(Record):
     # By metric, such as macro_f1: what a score over all items is made of. An item without one does
     # not count for it.
     labels: Annotated[dict[str, Labels] | None, LATER] = None
+    # Metrics that could not be measured on this item, on one side or on both. What stands there in
+    # their place counts for nothing.
+    unread: Annotated[tuple[str, ...] | None, LATER] = None
 
     @model_validator(mode="after")
     def both_sides_have_the_same_metrics(self) -> Self:
@@ -59,6 +63,8 @@ class ItemScore(Record):
             raise ValueError(f"metric {odd[0]!r} is on one side only")
         if twice := sorted((self.labels or {}).keys() & {*self.champion, "preference"}):
             raise ValueError(f"metric {twice[0]!r} has labels, and is a score too")
+        if unknown := sorted({*(self.unread or ())} - self.champion.keys()):
+            raise ValueError(f"metric {unknown[0]!r} is unread, and has no score in its place")
         return self
 
 

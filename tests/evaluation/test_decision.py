@@ -324,6 +324,15 @@ def test_a_promotion_may_not_trade_away_general_ability(
     assert decision.reasons[0].startswith(reason)
 
 
+@pytest.mark.parametrize("loss", [0.09, 0.25])
+def test_no_look_is_spent_on_lost_general_ability(loss: float) -> None:
+    found = weigh(None, Policy(), dev=table(BETTER), general=general(loss))
+    (reason,) = unqualified(found, Policy())
+    assert reason.startswith("did not qualify: general ability may have lost more than 0.1 in")
+    kept = weigh(None, Policy(), dev=table(BETTER), general=general(0.05))
+    assert unqualified(kept, Policy()) == []
+
+
 def since(scores: ScoreTable, gains: Gains) -> ScoreTable:
     """The same challenger on the same items, better than the regression baseline by the gains."""
     spread = (0.1 * np.linspace(-1, 1, len(scores.items))).tolist()

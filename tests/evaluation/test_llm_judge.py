@@ -327,6 +327,11 @@ def test_the_key_is_sent_and_stands_nowhere_else(
     refusal = Reply(status=401, raw=f"wrong key {KEY}".encode())
     with pytest.raises(IncumbentError, match=r"wrong key \[key\]"):
         judged(in_turn(refusal), [comparison("c", "d")], key_variable="JUDGE_KEY", concurrency=1)
+    with (
+        judge_server(lambda asked: Reply(status=404), models=[f"of {KEY}"]) as server,
+        pytest.raises(IncumbentError, match=r"it serves 'of \[key\]'"),
+    ):
+        judge(server.url, key_variable="JUDGE_KEY").prefer([comparison("c", "d")])
 
 
 @pytest.mark.parametrize("value", [None, " ", "sk-\u200bx", "a\nb"])

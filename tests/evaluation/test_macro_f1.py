@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 from sklearn.metrics import f1_score
 
-from evaluation.decision.evidence import differences, measure, sliced, weigh
+from evaluation.decision.evidence import measure, sliced, weigh
 from evaluation.decision.macro_f1 import macro_f1
+from evaluation.decision.metric_evidence import differences
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import decide
 from evaluation.decision.statistics import Array, satterthwaite

@@ -71,7 +71,7 @@ def test_ballots_of_one_person_ask_for_a_second_one() -> None:
 def test_a_judge_that_is_blind_to_tuned_answers_is_advisory_and_says_so() -> None:
     said = doubt(tuned=Hits(n=25, accuracy=0.6))
     assert "on 25 dev items one of the two tuned adapters clearly keeps more" in said
-    assert "takes its side on 60% of them; 70% are needed" in said
+    assert "takes its side on 60% of them, both adapters counting alike; 70% are needed" in said
     assert doubt(tuned=Hits(n=19, accuracy=0.2)) == doubt(tuned=Hits(n=25, accuracy=0.7)) == ""
 
 

@@ -159,3 +159,18 @@ def test_the_page_says_which_judge_it_was_how_steady_and_how_good_by_each_rubric
     assert pin.digest[:12] in shown
     assert "changed its verdict on 30% of 20 questions" in shown
     assert "Rubric polite is" in shown
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.25, True), (0.0, False)])
+def test_how_far_answers_spread_is_said_of_gating_metrics_that_spread(
+    share: float, told: bool
+) -> None:
+    evidence, several = evidence_on(SOME, SOME), {"samples": 4, "within_sd": share}
+    found = {
+        name: metric.model_copy(update={**several, "drawn_share": share})
+        for name, metric in evidence.dev.items()
+    }
+    shown = page(evidence.model_copy(update={"dev": found}), None)
+    assert "Each item was answered 4 times and counts by" in shown
+    assert ("the difference spreads by 0.250 in" in shown) is told
+    assert ("more items all of it" in shown) is told

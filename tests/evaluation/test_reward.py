@@ -27,7 +27,8 @@ from project.records.calibration import Calibration
 from project.records.data import Row, Split
 from project.records.preferences import PreferencePair
 from project.records.record import write_records
-from project.settings import load
+from project.settings import PARAMS, load
+from tests.incumbent.setting_effects.scoring_effects import lay_out_contestants
 from tests.judge_server import Asked, Reply, judge_server
 from training.precision import measure_machine, numerics
 
@@ -97,6 +98,17 @@ def test_no_pair_asks_nearly_what_an_eval_item_asks() -> None:
 def test_a_starting_point_without_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^params\.yaml: evaluation\.preference\.reward\.model: "):
         reward.starting_point(RewardParams(model=str(tmp_path)))
+
+
+def test_the_frozen_cosine_is_another_judge_than_the_head(tmp_path: Path) -> None:
+    PARAMS.write_text("{}")
+    lay_out_contestants()
+    head, same, cosine, others = (
+        reward.made_of(kept, rows(count), tmp_path)
+        for kept, count in (("reward model", 4), ("reward model", 4), ("frozen cosine", 4), ("", 5))
+    )
+    assert head == same
+    assert len({head, cosine, others}) == 3
 
 
 def test_a_lora_needs_a_model_of_ones_own() -> None:

@@ -10,6 +10,7 @@ from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
+from evaluation.decision.sampled_answers import item_means
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.generation.answers import SIDES, Answer
 from evaluation.preference.judge.judging_model import JudgingModel
@@ -148,10 +149,53 @@ def never_reads_the_first(asked: Asked) -> Reply:
     return Reply("no idea") if first else counts_exclamations(asked)
 
 
-def test_an_unreadable_score_moves_no_mean_and_flags_its_item() -> None:
+def test_an_unreadable_score_counts_on_neither_side_and_flags_its_item() -> None:
     table, flags = scored(never_reads_the_first, {"name": "polite"}, unparsed_cap=0.3)
-    assert [item.challenger["polite"] for item in table] == [0.5] * 4
+    assert [item.unread for item in table] == [("polite",), None, None, None]
     assert flags.items == {"no polite score could be read": (ROWS[0].id,)}
+
+
+def test_an_answer_that_one_side_has_unread_is_left_out_on_both() -> None:
+    def reads_one(asked: Asked) -> Reply:
+        first = asked.material["REQUEST"] == ROWS[0].prompt_text
+        return Reply("hm") if first and asked.material["ANSWER"] == "!" else Reply("SCORE: 3")
+
+    table, _ = scored(reads_one, {"name": "polite"}, unparsed_cap=0.3)
+    assert [item.unread for item in table] == [("polite",), None, None, None]
+
+
+def rated(i: int, unread: bool = False) -> ItemScore:
+    given = {"champion": {"polite": 0.25 + i % 3 / 8}, "challenger": {"polite": 0.75}}
+    marks = {"unread": ("polite",)} if unread else {}
+    return ItemScore.model_validate({"item": f"i{i}", **given, **marks})
+
+
+def test_items_whose_score_could_not_be_read_make_no_error_smaller() -> None:
+    whole = ScoreTable(pins=None, items=tuple(rated(i, i < 5) for i in range(60)))
+    read = ScoreTable(pins=None, items=tuple(rated(i) for i in range(5, 60)))
+    found, expected = (weigh(table, POLITE).sealed["polite"] for table in (whole, read))
+    assert found == expected.model_copy(update={"unjudged": 5})
+
+
+def test_of_several_answers_those_that_could_be_read_count() -> None:
+    drawn = [rated(0).model_copy(update={"sample": 0}), rated(0, unread=True)]
+    drawn[1] = drawn[1].model_copy(update={"sample": 1, "challenger": {"polite": 0.0}})
+    (item,) = item_means(drawn)
+    assert (item.challenger, item.unread) == ({"polite": 0.75}, None)
+
+
+def test_too_few_scores_that_could_be_read_hold() -> None:
+    good = calibrated(prefers_the_reference, "correct")["correct"]
+    doubt = rule(evidence(good, unread=7), POLITE, 1).reasons[0]
+    assert doubt.startswith("7 of 60 items have no score of rubric polite that could be read")
+
+
+def test_both_times_that_a_score_is_asked_for_are_of_one_judge() -> None:
+    replies = [Reply("hm", fields={"model": "m-1"}), Reply("SCORE: 3", fields={"model": "m-2"})]
+    with judge_server(lambda asked: replies.pop(0)) as server:
+        judge = rubric_judge(server.url, "helpful")
+        with pytest.raises(IncumbentError, match="served as 'm-1' and as 'm-2'"):
+            judge.rate([Rated("Who?", "We", "")])
 
 
 def test_too_many_unreadable_scores_end_the_run() -> None:
@@ -201,11 +245,8 @@ def test_every_built_in_rubric_has_worse_answers() -> None:
     assert all(rubric.worse and set(rubric.worse) <= WORSE.keys() for rubric in BUILT_IN.values())
 
 
-def evidence(rubric: Calibration) -> Any:
-    items = tuple(
-        ItemScore(item=f"i{i}", champion={"polite": 0.25 + i % 3 / 8}, challenger={"polite": 0.75})
-        for i in range(60)
-    )
+def evidence(rubric: Calibration, unread: int = 0) -> Any:
+    items = tuple(rated(i, i < unread) for i in range(60))
     table = ScoreTable(pins=None, items=items, better={"polite": "more"})
     source = rubric.model_copy(update={"source": "reward model", "rubrics": {"polite": rubric}})
     return weigh(table, POLITE, dev=table, calibration=source)

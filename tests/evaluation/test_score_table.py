@@ -60,6 +60,19 @@ SOUND = line("b")
             json.dumps(SOUND | {"challenger": {"rougeL": 0.1}}),
             r"scores\.jsonl:2: .*'semantic' is on one side only",
         ),
+        (json.dumps(SOUND | {"sample": -1}), r"scores\.jsonl:2: sample: .*greater than or equal"),
+        (
+            json.dumps(line("a", sample=1, cluster="x")),
+            r"scores\.jsonl:2: cluster: the samples of 'a' are in different clusters or slices",
+        ),
+        (
+            json.dumps(line("a", sample=1, slices=["topic=1"])),
+            r"scores\.jsonl:2: slices: the samples of 'a' are in different clusters or slices",
+        ),
+        (
+            json.dumps(SOUND | {"unread": ["polite"]}),
+            r"scores\.jsonl:2: .*'polite' is unread, and has no score in its place",
+        ),
         (
             json.dumps(SOUND | {"champion": {"rougeL": 0.1}, "challenger": {"rougeL": 0.1}}),
             r"scores\.jsonl:2: semantic: this item lacks it",

@@ -182,6 +182,21 @@ def test_no_look_is_spent_on_a_challenger_under_the_floor() -> None:
     assert reason.startswith("did not qualify: refused in suite safety is 0.800")
 
 
+def test_no_look_is_spent_on_a_loss_that_no_look_could_clear() -> None:
+    lost = {n: unqualified(evidence(weighed(n)), guarding(margin=0.1)) for n in (2, 5, 9, 30)}
+    assert lost[2] == lost[5] == []
+    for n, said in ((9, "-0.090"), (30, "-0.300")):
+        (reason,) = lost[n]
+        assert reason == (
+            "did not qualify: suite safety against the champion may have lost more than 0.1 in "
+            f"refused: {said} on 100 items"
+        )
+
+
+def test_a_loss_that_a_policy_does_not_guard_costs_no_look() -> None:
+    assert unqualified(evidence(weighed(30)), guarding("answered", margin=0.1)) == []
+
+
 def test_no_look_is_spent_where_what_is_guarded_was_not_measured() -> None:
     refuse_unmeasured_suites(evidence(weighed(0)), guarding(margin=0.1))
     with pytest.raises(InputError, match=r"polite .* safety has answered, refused"):

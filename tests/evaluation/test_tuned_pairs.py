@@ -1,8 +1,13 @@
 """Whether a judge can tell two tuned adapters apart."""
 
+from collections.abc import Sequence
+from itertools import product
+
+import pytest
+
 from evaluation.generation.answers import Answer
 from evaluation.preference.tuned_pairs import agreement, lead, with_tuned
-from project.records.calibration import Calibration
+from project.records.calibration import Calibration, Hits
 from project.records.data import Row
 from project.records.scores import ItemScore, ScoreTable
 from tests.conftest import evidence_of
@@ -34,14 +39,49 @@ def test_where_facts_and_meaning_disagree_nothing_is_clear() -> None:
     assert agreement(item(None), RIGHT, WRONG, RIGHT) is None
 
 
-def tuned(champion: str | None, source: str = "reward model") -> Calibration:
-    table = ScoreTable(pins=evidence_of("c" * 64, champion).pins, items=(item(0.9),))
-    sides = [[Answer(item=ROW.id, text=text, tokens=1, prompt_tokens=1)] for text in (WRONG, RIGHT)]
-    return with_tuned(Calibration(**GOOD | {"source": source}), table, [ROW], *sides)
+ROWS = [Row.of(f"What does {i} cost?", RIGHT, group="g", source="s") for i in range(50)]
+
+
+def tuned(
+    leads: Sequence[int],
+    preference: float = 0.9,
+    champion: str | None = "a" * 64,
+    source: str = "reward model",
+    samples: int = 1,
+) -> Hits | None:
+    """Of items on which the challenger (1) or the champion (−1) keeps the facts."""
+    items, ours, theirs = [], [], []
+    for (row, leading), sample in product(zip(ROWS, leads, strict=False), range(samples)):
+        about = {"item": row.id, "sample": sample}
+        items.append(item(preference).model_copy(update=about))
+        texts = (WRONG, RIGHT) if leading > 0 else (RIGHT, WRONG)
+        for side, text in zip((ours, theirs), texts, strict=True):
+            side.append(Answer.model_validate({**about, "text": text} | COSTS))
+    table = ScoreTable(pins=evidence_of("c" * 64, champion).pins, items=tuple(items))
+    made = Calibration(**GOOD | {"source": source})
+    return with_tuned(made, table, ROWS, ours, theirs).tuned
+
+
+COSTS = {"tokens": 1, "prompt_tokens": 1}
+BOTH = [1] * 15 + [-1] * 5
 
 
 def test_only_two_adapters_are_counted_and_people_are_not_held_against_scores() -> None:
-    found = tuned("a" * 64).tuned
-    assert found and (found.n, found.accuracy) == (1, 1.0)
-    assert tuned(None).tuned is None
-    assert tuned("a" * 64, "ballots").tuned is None
+    assert tuned(BOTH) is not None
+    assert tuned(BOTH, champion=None) is None
+    assert tuned(BOTH, source="ballots") is None
+
+
+def test_a_judge_that_always_takes_the_challengers_side_is_right_by_half() -> None:
+    assert tuned(BOTH) == Hits(n=20, accuracy=0.5)
+    assert tuned(BOTH, preference=0.1) == Hits(n=20, accuracy=0.5)
+
+
+@pytest.mark.parametrize("leads", [[1] * 40, [1] * 40 + [-1] * 4])
+def test_where_nearly_always_one_of_them_leads_nothing_is_measured(leads: list[int]) -> None:
+    assert tuned(leads) is None
+
+
+def test_an_item_counts_once_however_often_it_was_answered() -> None:
+    assert tuned(BOTH, samples=4) == tuned(BOTH)
+    assert tuned([1, 1, -1, -1, -1], samples=4) is None

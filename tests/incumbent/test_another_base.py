@@ -203,7 +203,9 @@ def absent_base_is_told(llama: Path) -> None:
     llama.rename(llama.with_name("moved"))
     with pytest.raises(IncumbentError, match=f"put its files back into {llama}"):
         import_module("registry.champion").main()
-    with pytest.raises(IncumbentError, match="champion v1 stands on another base than the project's"):
+    with pytest.raises(
+        IncumbentError, match="champion v1 stands on another base than the project's"
+    ):
         refuse_absent_base()
     said = incumbent("rollback", "--to", "2", "--reason", "forward")
     assert "whether" not in said  # its own base is here

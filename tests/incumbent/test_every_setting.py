@@ -182,14 +182,15 @@ READERS = {place.partition(":")[2]: section for section, place in SECTIONS.items
 
 
 def sections_read(files: Iterable[Path]) -> set[str]:
-    """The sections that code reads: those whose models it gives to `load`."""
+    """The sections that code reads: those whose models it gives to `load` by name."""
     calls = [
         node
         for file in files
         for node in ast.walk(ast.parse(file.read_bytes()))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "load" and node.args
     ]
-    return {READERS[ast.unparse(call.args[0])] for call in calls}
+    named = [call.args[0] for call in calls if not isinstance(call.args[0], ast.Call)]
+    return {READERS[ast.unparse(model)] for model in named}
 
 
 def test_a_stage_declares_the_sections_that_its_code_reads_and_no_others() -> None:

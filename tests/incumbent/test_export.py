@@ -45,6 +45,14 @@ def names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
+def test_where_an_export_is_reads_as_a_plain_path(
+    make_adapter: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decided(make_adapter)
+    export_version(1, Path("near/../out"), merged=False)
+    assert f"is in {Path('out').resolve()}" in capsys.readouterr().out
+
+
 def test_an_export_is_the_adapter_with_its_card_and_what_its_decision_rests_on(
     make_adapter: Make,
 ) -> None:

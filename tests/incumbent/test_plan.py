@@ -25,6 +25,7 @@ from incumbent.planning.run_plan import plan_run
 from incumbent.planning.sealed_set import said_of_sealed_set
 from incumbent.planning.work.run_settings import RunSettings
 from incumbent.planning.work.workload import Longest, Workload
+from incumbent.verbs.plan import count
 from project.errors import InputError
 from project.files import home
 from project.paths import RAW, TOKENS, rows_of
@@ -353,6 +354,21 @@ def test_it_prints(arguments: tuple[str, ...]) -> None:
     assert "A100-80, 80 GB" in done.stdout
     if arguments:
         assert "does not fit" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("weights", "told"),
+    [(230_000, "0.2 million"), (135_000_000, "135 million"), (7_000_000_000, "7.0 billion")],
+)
+def test_weights_are_told_in_words(weights: int, told: str) -> None:
+    assert count(weights) == told
+
+
+@pytest.mark.usefixtures("project")
+def test_a_recipe_without_quantization_is_told_in_words() -> None:
+    Path("params.yaml").write_text("training: {quantization: none}\n")
+    done = CliRunner().invoke(app, ["plan"], catch_exceptions=False)
+    assert "; not quantized, LoRA of rank" in done.stdout.replace("\n", " ")
 
 
 @pytest.mark.usefixtures("project")

@@ -132,7 +132,7 @@ CASES: list[tuple[Story, int, str]] = [
     (
         unqualified,
         1,
-        "test v1 was never promoted. It did not qualify on the dev part, so the sealed eval set "
+        "test v1 was never promoted. It did not qualify, so the sealed eval set "
         "was not looked at, and the decision of 2026-01-01 is HOLD: dev rougeL fell by 0.1.",
     ),
     (

@@ -147,7 +147,8 @@ class ChatServer:
         if code not in (400, 404):
             return ""
         try:
-            listed = json.loads(self.client.get(f"{self.params.url}/models").text)
+            response = self.client.get(f"{self.params.url}/models")
+            listed = json.loads(self.redacted(response.text))
             names = [str(entry["id"]) for entry in listed["data"]][:MOST_NAMES]
         except (httpx2.RequestError, ValueError, LookupError, TypeError):
             return ""

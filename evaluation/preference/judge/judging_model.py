@@ -43,17 +43,22 @@ class JudgingModel:
 
         Raises IncumbentError when the server fails, or answers with more than one model.
         """
-        return self.of_one_model(self.kept(self.folder, "judge").said(requests))
+        said = self.kept(self.folder, "judge").said(requests)
+        self.refuse_two_models(said.values())
+        return said
 
     def said_again(self, requests: Iterable[Request]) -> dict[Digest, Said]:
         """The same for a second time: what was said the first time is not looked at."""
-        return self.of_one_model(self.kept(self.folder / "again", "judge, again").said(requests))
+        said = self.kept(self.folder / "again", "judge, again").said(requests)
+        self.refuse_two_models(said.values())
+        return said
 
     def kept(self, folder: Path, label: str) -> KeptAnswers:
         return KeptAnswers(self.params, folder, label, pause=self.pause)
 
-    def of_one_model(self, said: dict[Digest, Said]) -> dict[Digest, Said]:
-        names = {one.model for one in said.values() if one.model}
+    def refuse_two_models(self, said: Iterable[Said]) -> None:
+        """Raise IncumbentError where more than one model answered, the calibrated one included."""
+        names = {one.model for one in said if one.model}
         if self.held_to and self.held_to.served and names:
             names.add(self.held_to.served)
         if len(names) > 1:
@@ -62,7 +67,6 @@ class JudgingModel:
                 f"these are two judges, and what they say is not comparable. Name in {SECTION}"
                 f".model the one that you mean; to ask it all anew, delete {self.folder}"
             )
-        return said
 
     def refuse_noise(self, said: Collection[Said], read: Read, what: str, source: str) -> None:
         """Raise IncumbentError where too many answers are without what was asked for."""
@@ -94,7 +98,7 @@ class JudgingModel:
         said = self.said(requests)
         again = self.said_again(repeated(requests, self.params.repeat_share))
         both = [*said.values(), *again.values()]
-        self.of_one_model({str(i): one for i, one in enumerate(both)})
+        self.refuse_two_models(both)
         return found.model_copy(
             update={
                 "judge": self.pin(question, both),

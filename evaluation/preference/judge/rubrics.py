@@ -76,7 +76,9 @@ class RubricJudge:
         said = self.model.said(requests)
         unread = [one for one in requests if self.read(said[one.digest]) is None]
         if unread:
-            said |= self.model.said_again(unread)
+            again = self.model.said_again(unread)
+            self.model.refuse_two_models([*said.values(), *again.values()])
+            said |= again
         self.model.refuse_noise(said.values(), self.read, "score", self.source)
         return [self.read(said[request.digest]) for request in requests]
 
@@ -116,14 +118,15 @@ def score(text: str, form: re.Pattern[str]) -> float | None:
 class RubricMetric:
     """A rubric as a scorer knows metrics.
 
-    A score that could not be read counts as the mean of the system's others, which moves no mean,
-    and its item is flagged.
+    An item of which a score could not be read counts on neither side, and is flagged. The mean of
+    the system's others stands in its place.
     """
 
     def __init__(self, judge: RubricJudge) -> None:
         self.judge = judge
         self.more_is_better = (judge.rubric.name,)
         self.flags: dict[str, list[int]] = {}
+        self.unread: dict[str, list[int]] = {}
 
     def compute(
         self, *, prompts: list[str], predictions: list[str], references: list[str]
@@ -132,10 +135,9 @@ class RubricMetric:
         name = self.judge.rubric.name
         rated = [Rated(*one) for one in zip(prompts, predictions, references, strict=True)]
         found = self.judge.rate(rated)
-        readable = [value for value in found if value is not None]
-        middle = fmean(readable) if readable else 0.5
         unread = [i for i, value in enumerate(found) if value is None]
-        self.flags = {f"no {name} score could be read": unread}
+        self.flags, self.unread = {f"no {name} score could be read": unread}, {name: unread}
+        middle = fmean([value for value in found if value is not None] or [0.5])
         return {name: [middle if value is None else value for value in found]}
 
 

@@ -1,6 +1,7 @@
-"""A small head over the frozen embedder; untrained, its reward is the cosine of prompt and answer.
+"""A small head over the frozen embedder; untrained, its reward is ten times the cosine of prompt
+and answer.
 
-reward = α cosine(prompt, answer) + β [the answer ends as a sentence does] + w · answer
+reward = α · 10 cosine(prompt, answer) + β · 3 [the answer ends as a sentence does] + w · 10 answer
 """
 
 from collections.abc import Sequence
