@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from evaluation.assertions.check import holds, with_schemas
 from evaluation.evaluation_settings import ScoringParams
 from project.errors import InputError
 from project.records.data import Row
@@ -15,6 +14,9 @@ def refuse_broken_assertions(params: ScoringParams, rows: Iterable[Row], file: P
     """
     if all(choice.metric != "assertions" for choice in params.metrics):
         return
+    # Imported here because what checks a schema comes with an extra.
+    from evaluation.assertions.check import holds, with_schemas
+
     for row in rows:
         for at, assertion in enumerate(row.assertions or ()):
             try:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.preference.calibration import calibrate, cosine_wins
+from evaluation.preference.comparison import Comparison
 from project.canonical import digest_folder
 from project.model_pins import ModelChoice, locate
 from project.near_duplicates import near_duplicate_groups
@@ -108,3 +109,16 @@ def test_a_prompt_that_is_too_long_is_read_from_its_end() -> None:
     asked, other = "How long may I keep a book?", "What does a dog cost?"
     near, far = vectors.cosines([rules + asked, rules + other], ["Books are lent for 28 days."] * 2)
     assert near > far
+
+
+@pytest.mark.parametrize(
+    ("champion", "challenger", "expected"),
+    [("he it of of", ".", 0.0), ("", "Yes.", 1.0), ("…", ".", 0.3), ("No.", "Yes.", 0.3)],
+)
+def test_an_answer_without_a_word_loses_to_one_that_has_some(
+    champion: str, challenger: str, expected: float
+) -> None:
+    from evaluation.preference.reward.reward_model import says_something
+
+    compared = Comparison(item="i", prompt="p", champion=champion, challenger=challenger)
+    assert says_something(compared, 0.3) == expected

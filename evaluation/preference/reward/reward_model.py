@@ -13,6 +13,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from evaluation.preference.comparison import Comparison, Judgement
 from evaluation.preference.reward.exchange_vectors import ExchangeVectors
 from evaluation.preference.reward.reward_head import RewardHead, RewardHeadConfig, features
+from project.unicode_words import words
 
 BATCH = 32
 EMBEDDER = "embedder"  # the folder of the embedder that a head was trained on
@@ -36,19 +37,30 @@ class RewardModel:
         self.source = self.model.source
 
     def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
-        """Bradley–Terry: the logistic function of the difference of rewards."""
+        """Bradley–Terry: the logistic function of the difference of rewards. An answer without a
+        word loses to one that has some.
+        """
         if not comparisons:
             return []
         prompts = [comparison.prompt for comparison in comparisons]
         challenger = self.rewards(prompts, [comparison.challenger for comparison in comparisons])
         champion = self.rewards(prompts, [comparison.champion for comparison in comparisons])
         won = torch.sigmoid((challenger - champion).double()).tolist()
-        return [Judgement(win_probability=probability) for probability in won]
+        return [
+            Judgement(win_probability=says_something(one, probability))
+            for one, probability in zip(comparisons, won, strict=True)
+        ]
 
     @torch.inference_mode()
     def rewards(self, prompts: Sequence[str], answers: Sequence[str]) -> torch.Tensor:
         """Rewards [n] of the answers. Each is scored in a batch fixed by the order given."""
         return self.model.rewards(prompts, answers)
+
+
+def says_something(one: Comparison, probability: float) -> float:
+    """The challenger's win probability, where one side alone has words: 1 or 0."""
+    ours, theirs = bool(words(one.challenger)), bool(words(one.champion))
+    return probability if ours == theirs else float(ours)
 
 
 class HeadOnEmbedder:
