@@ -19,6 +19,7 @@ from tests.evaluation.other_logs.decide_from import (
     without_logs,
     write_lines,
 )
+from tests.evaluation.test_public_suites import TASK as CAPITALS
 
 Row = dict[str, Any]
 AT = "2026-01-31T10-00-00.123456"
@@ -273,16 +274,7 @@ def test_who_gives_a_pattern_without_quotes_or_no_log_is_told(write: Write, tmp_
 
 # --- lm-eval itself -------------------------------------------------------------------------------
 
-TASK = {
-    "task": "capitals",
-    "dataset_path": "json",
-    "test_split": "test",
-    "output_type": "multiple_choice",
-    "doc_to_text": "What is the capital of {{country}}?",
-    "doc_to_choice": "{{options}}",
-    "doc_to_target": "right",
-    "metric_list": [{"metric": "acc"}, {"metric": "acc_norm"}],
-}
+TASK = CAPITALS | {"metric_list": [{"metric": "acc"}, {"metric": "acc_norm"}]}
 # Its own tracker, as its command uses it: the files are those that a user finds.
 RUN = """
 import sys
