@@ -28,15 +28,16 @@ from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.answers import Respondent, System
 from project.files import home, staged_folder
 from project.model_pins import ModelChoice, embedded_base, pin
-from project.records.adapters import Precision
+from project.records.adapters import Contestant, Precision
 from project.records.data import Row
 from training.base import convert_embedded
 from training.precision import choose_numerics
-from training.train import Recipe, make_trainer, save_adapter
-from training.training_settings import TrainingParams
+from training.steps.run_step import Ground
+from training.steps.sft_step import train_sft
+from training.training_settings import AdapterParams, SftParams
 
 DECODING = Decoding(max_new_tokens=128, batch_size=16)
-RECIPE = TrainingParams(batch_size=2, learning_rate=0.0015)
+RECIPE = SftParams(batch_size=2, learning_rate=0.0015)
 TRAINED, ASKED = 200, 128  # rows
 PARAMETERS = "Which parameters does this Python API take? Write one a line.\n\n{api}"
 
@@ -101,13 +102,10 @@ def type_of(parameter: ast.arg) -> str:
 def trained_adapter(base: Path, rows: list[Row]) -> Path:
     folder = home() / "benchmarks" / "generation-adapter"
     if not folder.is_dir():
-        with staged_folder(folder) as draft, tempfile.TemporaryDirectory() as curve:
-            here = choose_numerics()
-            trainer = make_trainer(tuple(rows), base, RECIPE, here, Path(curve))
-            trainer.train()
-            pinned = pin(ModelChoice(model=str(base)), "base")
-            recipe = Recipe(base=pinned, rows="", params=RECIPE, numerics=here)
-            save_adapter(trainer.model, recipe, draft)
+        with staged_folder(folder) as draft:
+            bare = Contestant(base=pin(ModelChoice(model=str(base)), "base"))
+            ground = Ground(bare, choose_numerics(), AdapterParams())
+            train_sft(rows, (), ground, RECIPE, draft)
     return folder
 
 

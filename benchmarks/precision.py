@@ -22,9 +22,9 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from curation.sources.python_api import read_package
-from project.model_pins import ModelChoice, embedded_base, locate
+from project.model_pins import ModelChoice, embedded_base, locate, pin
 from project.processor import CHOICES
-from project.records.adapters import Precision
+from project.records.adapters import Contestant, Precision
 from project.records.data import Row
 from training.base import convert_embedded
 from training.precision import measure_machine, numerics
@@ -131,8 +131,9 @@ def training(precision: Precision) -> Cost:
     """A step of two rows, one in each process where there are two (DDP over gloo)."""
     from transformers import TrainerCallback
 
-    from training.train import make_trainer
-    from training.training_settings import TrainingParams
+    from training.steps.run_step import Ground, model_of
+    from training.steps.sft_step import sft_trainer
+    from training.training_settings import AdapterParams, SftParams
 
     class Clock(TrainerCallback):
         def __init__(self) -> None:
@@ -142,12 +143,11 @@ def training(precision: Precision) -> Cost:
             self.at.append((process_time(), perf_counter()))
 
     batch = 2 // int(os.environ.get("WORLD_SIZE", "1"))
-    clock, params = Clock(), TrainingParams(batch_size=batch)
-    with tempfile.TemporaryDirectory() as curve:
-        here = numerics(precision, measure_machine())
-        trainer = make_trainer(rows(24), embedded_base(), params, here, Path(curve))
-        trainer.add_callback(clock)
-        trainer.train()
+    clock, base = Clock(), Contestant(base=pin(ModelChoice(), "base"))
+    ground = Ground(base, numerics(precision, measure_machine()), AdapterParams())
+    trainer = sft_trainer(rows(24), (), SftParams(batch_size=batch), *model_of(ground), ground)
+    trainer.add_callback(clock)
+    trainer.train()
     (p, s), (processor, seconds) = clock.at[WARM_UP], clock.at[-1]
     steps = len(clock.at) - 1 - WARM_UP
     return (processor - p) / steps, (seconds - s) / steps

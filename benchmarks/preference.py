@@ -34,20 +34,21 @@ from evaluation.preference.reward.head_training import train_head
 from evaluation.preference.reward.learnt_reward import OTHERS
 from evaluation.preference.reward.reward_model import RewardModel
 from evaluation.preference.tuned_pairs import agreement, kept
-from project.model_pins import ModelChoice, embedded_base, locate
+from project.model_pins import ModelChoice, embedded_base, locate, pin
 from project.near_duplicates import near_duplicate_groups
 from project.paths import rows_of
-from project.records.adapters import Numerics
+from project.records.adapters import Contestant, Numerics
 from project.records.calibration import Calibration
 from project.records.data import Message, Row, Split
 from project.records.scores import ItemScore
 from training.precision import choose_numerics
-from training.train import make_trainer
-from training.training_settings import TrainingParams
+from training.steps.run_step import Ground
+from training.steps.sft_step import train_sft
+from training.training_settings import AdapterParams, SftParams
 
 QUESTIONS = Path(__file__).parents[1] / "tests/evaluation/service_questions.csv"
 MOST_ROWS, SEEDS = 240, range(5)
-LEARNT = TrainingParams(epochs=8, batch_size=4, learning_rate=1e-3)
+LEARNT = SftParams(epochs=8, batch_size=4, learning_rate=1e-3)
 DECODING = Decoding(max_new_tokens=72, batch_size=32)
 
 
@@ -152,9 +153,9 @@ def with_wrong_facts(row: Row) -> Row:
 def tuned_answers(rows: Sequence[Row]) -> list[Answer]:
     """What an adapter that learnt the rows answers to them."""
     with tempfile.TemporaryDirectory() as folder:
-        trainer = make_trainer(tuple(rows), embedded_base(), LEARNT, choose_numerics(), None)
-        trainer.train()
-        trainer.model.save_pretrained(folder)
+        base = Contestant(base=pin(ModelChoice(), "base"))
+        ground = Ground(base, choose_numerics(), AdapterParams())
+        train_sft(rows, (), ground, LEARNT, Path(folder))
         return answers(rows, DECODING, Path(folder))
 
 

@@ -24,7 +24,10 @@ EMBEDDER = Path("outputs/embedder.json")
 NUMERICS = Path("outputs/numerics.json")
 ADAPTER = Path("outputs/adapter.json")
 ADAPTER_FILES = Path("outputs/adapter")
-LEARNING_CURVE = Path("outputs/training")
+START = Path("outputs/start")
+STEPS = Path("outputs/steps")
+PREFERENCE_DATA = Path("outputs/preference_data/preferences.jsonl")
+PREFERENCE_COUNTS = Path("outputs/preference_data/counts.json")
 CHAMPION = Path("outputs/champion.json")
 REWARD = Path("outputs/reward")
 PAIR_SOURCE = Path("outputs/reward/source.json")
@@ -41,3 +44,10 @@ REPORT = Path("outputs/report.html")
 def rows_of(part: Split) -> Path:
     """The curated rows of one part."""
     return CURATED / f"{part}.jsonl"
+
+
+def step_of(name: str) -> Path:
+    """The folder of one training step: `step.json`, its learning curve, and its adapter, if the
+    step is not left out.
+    """
+    return STEPS / name

@@ -94,8 +94,27 @@ def settings(reader: RegistryReader, version: AdapterVersion) -> dict[str, str]:
     data = reader.artifacts.get(blob).rstrip(b"\n") if blob else b""
     if digest_bytes(data) != version.adapter.recipe:
         return {}
-    params: dict[str, Any] = json.loads(data).get("params", {})
-    return {name: json.dumps(value, ensure_ascii=False) for name, value in sorted(params.items())}
+    return {
+        name: json.dumps(value, ensure_ascii=False)
+        for section, params in sections_of(json.loads(data)).items()
+        for name, value in prefixed(section, params).items()
+    }
+
+
+def sections_of(recipe: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The settings by their section; those of the first recipes had none."""
+    if "params" in recipe:
+        return {"": dict(sorted(recipe["params"].items()))}
+    steps = {name: part["params"] for name, part in recipe.items() if is_step(part)}
+    return {"adapter": recipe.get("adapter", {}), **steps}
+
+
+def is_step(part: object) -> bool:
+    return isinstance(part, dict) and "params" in part
+
+
+def prefixed(section: str, params: dict[str, Any]) -> dict[str, Any]:
+    return {f"{section}.{name}" if section else name: value for name, value in params.items()}
 
 
 def label_of(reader: RegistryReader, adapter: Digest | None) -> str | None:

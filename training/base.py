@@ -2,11 +2,9 @@
 which precision this machine answers.
 """
 
-import json
 import sys
 from pathlib import Path
 
-from project.errors import InputError
 from project.files import staged_folder
 from project.libraries import allow_downloads
 from project.model_pins import (
@@ -20,6 +18,7 @@ from project.model_pins import (
 )
 from project.paths import BASE, EMBEDDER, NUMERICS
 from project.settings import load
+from training.model.usable_base import refuse_too_large, refuse_unusable
 from training.precision import measure_machine, numerics, slowness
 
 
@@ -28,7 +27,9 @@ def main() -> None:
     choice = load(BaseChoice)
     machine = measure_machine()
     answering = numerics(choice.precision, machine)  # reports a wrong setting first
-    prepare(choice)
+    folder = prepare(choice)
+    if not machine.gpu:  # beside a GPU, weights that have no room on it lie in memory
+        refuse_too_large(folder, answering)
     base, embedder = pin(choice, "base"), pin(load(ModelChoice), "embedder")
     base.write(BASE)
     embedder.write(EMBEDDER)
@@ -39,24 +40,15 @@ def main() -> None:
 
 
 def prepare(choice: BaseChoice) -> Path:
-    """The folder of a base, the embedded one converted if it is not yet. Raises InputError."""
+    """The folder of a base, the embedded one converted if it is not yet. Raises InputError for one
+    that cannot be used.
+    """
     if choice.model == EMBEDDED and not embedded_base().is_dir():
         convert_embedded(embedded_base())
     folder = locate(choice, "base")
-    refuse_quantized(folder)
+    if choice.model != EMBEDDED or choice.chat_template is not None:
+        refuse_unusable(folder, choice)
     return folder
-
-
-def refuse_quantized(folder: Path) -> None:
-    """Raise InputError for a base whose files are quantised: we quantise, and say so on record."""
-    config = folder / "config.json"
-    if config.is_file() and json.loads(config.read_bytes()).get("quantization_config"):
-        raise InputError(
-            "is quantised already: name the model that it was made from, and how to quantise it in "
-            "training.quantization",
-            file=config,
-            field="base.model",
-        )
 
 
 def convert_embedded(target: Path) -> None:

@@ -1,29 +1,104 @@
-"""The recipe: the settings of a training run."""
+"""The recipe: the adapter, the steps that train it one after the other, and what they may cost."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from project.records.adapters import Quantization
 from project.settings import Settings
 
 
-class TrainingParams(Settings):
-    """The recipe of a QLoRA run."""
+class AdapterParams(Settings):
+    """The adapter that every step goes on with, and how its base is kept meanwhile."""
 
-    rows: PositiveInt | None = None  # training rows taken, the first ones; null: all
+    # What the first step starts from: a fresh adapter, or the champion's.
+    start: Literal["base", "champion"] = "base"
     r: PositiveInt = 16  # rank of the LoRA update
     alpha: PositiveFloat = 32  # the update is scaled by alpha / r
+    rslora: bool = False  # by alpha / sqrt(r) instead: Kalajdzievski 2023, arXiv 2312.03732
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    # Which linear layers get one: all but the head, or those whose names end so.
+    target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
     # What the base's weights are kept in: QLoRA's four bits, LLM.int8(), or as they are.
     quantization: Quantization = "nf4"
+    double_quantization: bool = True  # of NF4: its scales are quantised too
     # Whether NF4 weights are turned back once, in memory, and not at every product: the same
     # forward pass, sooner. auto: where they take at most a quarter of the memory.
     dequantize_once: Literal["auto", True, False] = "auto"
-    dropout: float = Field(default=0.05, ge=0, lt=1)
-    learning_rate: PositiveFloat = 5e-4
-    epochs: PositiveFloat = 1
-    batch_size: PositiveInt = 4
-    gradient_accumulation: PositiveInt = 1
-    warmup_share: float = Field(default=0.05, ge=0, lt=1)  # of all steps
-    gradient_checkpointing: bool = False  # slower, but a long row fits a small memory
     seed: NonNegativeInt = 0
+
+
+class StepParams(Settings):
+    """What every step is told: for how long it learns, and how fast."""
+
+    epochs: NonNegativeFloat = 0  # 0: this step is left out
+    learning_rate: PositiveFloat = 5e-4
+    # How much faster LoRA's B learns than its A: LoRA+, Hayou et al. 2024, arXiv 2402.12354.
+    lora_plus_ratio: PositiveFloat = 1
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_share: float = Field(default=0.05, ge=0, lt=1)  # of all optimiser steps
+    batch_size: PositiveInt = 4  # examples that a forward pass takes
+    gradient_accumulation: PositiveInt = 1  # forward passes of an optimiser step
+    gradient_checkpointing: bool = False  # slower, but a long row fits a small memory
+
+
+class DomainParams(StepParams):
+    """Continued pre-training on raw text (datasets/curated/documents.jsonl)."""
+
+    learning_rate: PositiveFloat = 2e-4
+    window: PositiveInt = Field(default=512, ge=8)  # tokens of a packed sequence
+    held_out_share: float = Field(default=0.1, ge=0, lt=1)  # of the documents, to measure on
+    replay: NonNegativeFloat = 0.0  # training rows mixed in, as a share of the tokens of documents
+
+
+class SftParams(StepParams):
+    """Supervised fine-tuning on the training rows, with the loss on completions alone."""
+
+    epochs: NonNegativeFloat = 1
+    rows: PositiveInt | None = None  # training rows taken, the first ones; null: all
+    # How often the loss on dev is measured while it trains; 0: never.
+    evaluations: NonNegativeInt = 4
+    # Stop after so many measurements without a lower loss on dev, and keep the best; null: never.
+    patience: PositiveInt | None = None
+    # From the champion on: old rows that are learnt again, as a share of the new ones.
+    replay: NonNegativeFloat = 0.5
+
+
+class DpoParams(StepParams):
+    """Direct preference optimisation on pairs: Rafailov et al. 2023, arXiv 2305.18290."""
+
+    learning_rate: PositiveFloat = 5e-5
+    beta: PositiveFloat = 0.1  # how close it stays to the model that it starts from
+
+
+class KtoParams(StepParams):
+    """Kahneman-Tversky optimisation on rated answers: Ethayarajh et al. 2024, arXiv 2402.01306."""
+
+    learning_rate: PositiveFloat = 5e-5
+    beta: PositiveFloat = 0.1  # how close it stays to the model that it starts from
+    desirable_weight: PositiveFloat = 1.0
+    undesirable_weight: PositiveFloat = 1.0
+
+
+class LimitsParams(Settings):
+    """What training may cost, and what is kept of it meanwhile. Nothing here changes an adapter."""
+
+    save_minutes: PositiveFloat = 10  # between checkpoints: what an interruption costs at most
+    checkpoints: str | None = None  # a folder or an object store; null: below .incumbent/
+    minutes: PositiveFloat | None = None  # of all steps together; then training stops
+    money: PositiveFloat | None = None  # the same, by price
+    price: NonNegativeFloat = 0.0  # of an hour of this machine, in any one currency
+    watts: PositiveFloat | None = None  # that this machine draws; null: estimated
+
+    @model_validator(mode="after")
+    def priced(self) -> Self:
+        if self.money is not None and not self.price:
+            raise ValueError("a limit in money needs the price of an hour of this machine: price")
+        return self

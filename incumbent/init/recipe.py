@@ -63,7 +63,7 @@ def epochs_of(rows: int) -> int:
 def advice(rows: int, trained: int) -> list[str]:
     epochs = epochs_of(trained)
     times = {1: "once", 2: "twice", 3: "three times"}[epochs]
-    found = [f"each of the {trained:,} training rows is read {times} (training.epochs)"]
+    found = [f"each of the {trained:,} training rows is read {times} (training.sft.epochs)"]
     if rows < FEW:
         found.append(
             f"{rows} rows are few. Look first at `few-shot`, which is the base with examples in "

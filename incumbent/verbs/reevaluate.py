@@ -18,6 +18,7 @@ from registry.champion import based_here
 from registry.store import Registry
 
 TRAIN, CODE, GATE = "training.train", "incumbent.code", "curation.gate"
+TRAINING, PINS = "training.", "training.base"  # what begins so trains, but for that one
 OUTPUTS = Path("outputs")
 
 
@@ -51,8 +52,13 @@ def stages_to_run(pipeline: Sequence[Stage]) -> list[Stage]:
     the gate, for nothing is trained.
     """
     later = [stage for s in pipeline if s.module == TRAIN for stage in after(s.name, pipeline)]
-    ours = [stage for stage in pipeline if stage.module not in (None, CODE, GATE, TRAIN)]
+    idle = (None, CODE, GATE)
+    ours = [stage for stage in pipeline if stage.module not in idle and not trains(stage)]
     return [stage for stage in ours if stage in later or stage.always]
+
+
+def trains(stage: Stage) -> bool:
+    return bool(stage.module and stage.module.startswith(TRAINING) and stage.module != PINS)
 
 
 def lay_out(registry: Registry, version: AdapterVersion) -> Path:
@@ -61,7 +67,7 @@ def lay_out(registry: Registry, version: AdapterVersion) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     pipeline = read_pipeline()
     made = [out for stage in stages_to_run(pipeline) for out in stage.outs]
-    given = [out for stage in pipeline if stage.module != TRAIN for out in stage.outs]
+    given = [out for stage in pipeline if not trains(stage) for out in stage.outs]
     own = [path.name for path in Path().iterdir() if path.name[0] != "." and path != OUTPUTS]
     for name in (*own, *(out for out in given if out not in made)):
         if not Path(name).exists():

@@ -97,7 +97,7 @@ def project(models: Path) -> Path:
 
 
 def settings(base: Path, *, seed: int = 0, system_prompt: str | None = None) -> None:
-    training = {"quantization": "none", "r": 16, "epochs": 4, "seed": seed}
+    training = {"adapter": {"quantization": "none", "r": 16, "seed": seed}, "sft": {"epochs": 4}}
     preference = {"source": "ballots", "ballots": "datasets/ballots/ours.jsonl"}
     evaluation = {
         "decoding": {"max_new_tokens": 16},

@@ -24,16 +24,19 @@ from tests.incumbent.setting_effects import (
     registry_effects,
     schedule_effects,
     scoring_effects,
+    step_effects,
     training_effects,
     trigger_effects,
 )
 from tests.incumbent.setting_effects.effect import REFUSED, Effect, ShownBy
 from tests.incumbent.setting_effects.models import lay_out_tiny, lay_out_words
+from training.recipe import STEPS
 
 TABLE: dict[str, Effect | ShownBy] = {
     **curation_effects.EFFECTS,
     **export_effects.EFFECTS,
     **training_effects.EFFECTS,
+    **step_effects.EFFECTS,
     **scoring_effects.EFFECTS,
     **policy_effects.EFFECTS,
     **night_effects.EFFECTS,
@@ -177,7 +180,11 @@ def test_the_same_value_gives_the_same_output(key: str, bench: Bench) -> None:
 # --- what DVC has to know -------------------------------------------------------------------------
 
 # The registry says where an adapter lies, and not what it is: its digest is in what they depend on.
-NOT_DECLARED = {"generate": {"registry"}, "reward": {"registry"}}
+# What training may cost changes no adapter.
+NOT_DECLARED: dict[str, set[str]] = {
+    **dict.fromkeys(("generate", "reward", "preference_data"), {"registry"}),
+    **dict.fromkeys(STEPS, {"training.limits"}),
+}
 READERS = {place.partition(":")[2]: section for section, place in SECTIONS.items()}
 
 

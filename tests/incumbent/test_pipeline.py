@@ -33,7 +33,13 @@ FEW: dict[str, Any] = {
         "curate": {"max_per_group": 2, "dev": 8, "sealed": 24},
         "validate": {"contract": "datasets/contracts/sft.yaml", "embedded_rows": 100},
     },
-    "training": {"rows": 40, "batch_size": 2, "learning_rate": 0.002},
+    "training": {
+        "adapter": {"seed": 0},
+        "domain": {"epochs": 0},
+        "sft": {"rows": 40, "batch_size": 2, "learning_rate": 0.002},
+        "dpo": {"epochs": 0},
+        "kto": {"epochs": 0},
+    },
     "evaluation": {
         "decoding": {"max_new_tokens": 24},
         "few_shot": {"shots": 1},
@@ -46,7 +52,7 @@ FEW: dict[str, Any] = {
 }
 
 
-SECOND = FEW | {"training": FEW["training"] | {"seed": 1}}  # another challenger
+SECOND = FEW | {"training": FEW["training"] | {"adapter": {"seed": 1}}}  # another challenger
 KILLS = [2.0, 5.0, 8.0, 11.0]  # seconds after which a submission is killed
 
 
@@ -270,7 +276,7 @@ def test_a_margin_reruns_the_comparison_and_nothing_before_it(project: Project) 
 def test_an_edit_of_code_touches_the_stages_that_run_it(project: Project) -> None:
     project.machine = {"PYTHONPATH": str(project.folder)}  # the code that is in the folder
     for file, expected in (
-        ("training/lora_model.py", {"train"}),
+        ("training/model/lora.py", {"domain", "sft", "dpo", "kto"}),
         ("project/records/drift.py", set()),
         ("monitoring/night.py", set()),
     ):
@@ -402,7 +408,8 @@ def test_another_kind_of_machine_answers_anew_trains_nothing_and_promotes_nobody
     assert again.returncode == 0, again.stdout
     assert f"the last `dvc repro` answered in {there}: the decision stays" in again.stdout
     # The next challenger is compared with a champion that was answered there.
-    project.set_params(FEW | {"training": FEW["training"] | {"rows": 8}})
+    few = FEW["training"]["sft"] | {"rows": 8}
+    project.set_params(FEW | {"training": FEW["training"] | {"sft": few}})
     project.repro()
     new = project.run("incumbent", "submit", "--json")
     assert new.returncode == 0, new.stdout

@@ -53,14 +53,14 @@ def test_every_stage_but_this_one_has_a_file_that_holds_its_module() -> None:
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("training/lora_model.py", {"train"}),
-        ("training/precision.py", {"base", "train"}),
+        ("training/model/lora.py", {"domain", "sft", "dpo", "kto"}),
+        ("training/precision.py", {"base", "domain", "sft", "dpo", "kto"}),
         ("curation/sources/row_formats.py", {"collect", "curate", "validate"}),
         ("evaluation/report/report_page.py", {"compare"}),
         ("evaluation/generation/batch_reader.py", {"reward", "generate"}),
         ("evaluation/report/templates/comparison.html", {"compare"}),
         ("project/templates/page.html", {"validate", "compare"}),
-        ("registry/storage/tables.py", {"champion", "generate", "reward"}),
+        ("registry/storage/tables.py", {"start", "champion", "generate", "reward"}),
         ("incumbent/init/templates/params.yaml", set()),  # project/settings.py means another file
         ("monitoring/night.py", set()),
         ("incumbent/cli.py", set()),

@@ -8,12 +8,12 @@ from curation.curation_settings import CollectParams
 from evaluation.decision.policy import Policy
 from project.errors import InputError
 from project.settings import load
-from training.training_settings import TrainingParams
+from training.training_settings import SftParams
 
 PARAMS = """\
 training:
-  r: 8
-  epochs: 0
+  sft:
+    batch_size: 0
 evaluation:
   policy:
     alpah: 0.1
@@ -32,12 +32,13 @@ def params() -> None:
 
 def test_a_missing_section_means_the_defaults() -> None:
     Path("params.yaml").write_text("{}\n")
-    assert load(TrainingParams) == TrainingParams()
+    assert load(SftParams) == SftParams()
 
 
 def test_a_wrong_value_is_named_with_its_line() -> None:
-    with pytest.raises(InputError, match=r"^params\.yaml:3: training\.epochs: .*greater than 0"):
-        load(TrainingParams)
+    said = r"^params\.yaml:3: training\.sft\.batch_size: .*greater than 0"
+    with pytest.raises(InputError, match=said):
+        load(SftParams)
 
 
 def test_an_unknown_key_is_refused_with_its_line() -> None:

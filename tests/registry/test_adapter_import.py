@@ -381,14 +381,15 @@ def test_an_adapter_of_peft_is_admitted_and_peft_loads_it_from_the_registry(
     from peft import PeftModel, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from training.lora_model import lora_config
-    from training.train import Recipe, save_adapter
-    from training.training_settings import TrainingParams
+    from training.model.lora import lora_config
+    from training.recipe import Recipe
+    from training.steps.run_step import save_adapter
+    from training.training_settings import AdapterParams
 
     Path("params.yaml").write_text("registry:\n  family: test\n")
     pinned = pin(ModelChoice(model=str(base_model)), "base")
     pinned.write(Path("outputs/base.json"))
-    params = TrainingParams(r=4)
+    params = AdapterParams(r=4)
     torch.manual_seed(0)
     base = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
     model = get_peft_model(base, lora_config(params))
@@ -396,7 +397,7 @@ def test_an_adapter_of_peft_is_admitted_and_peft_loads_it_from_the_registry(
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.01)
     Path("adapter").mkdir()
-    recipe = Recipe(base=pinned, rows="1" * 64, params=params, numerics=NUMERICS)
+    recipe = Recipe(base=pinned, adapter=params, numerics=NUMERICS)
     save_adapter(model, recipe, Path("adapter"))
     ids = torch.arange(100, 120).unsqueeze(0)
     model.eval()

@@ -1,9 +1,11 @@
 """What QLoRA must hold here: loss on answers alone, honest gradients, equal bytes, no pickle."""
 
+import gc
 import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +16,30 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from torch.nn.functional import cosine_similarity
 from torch.testing import assert_close
-from trl import SFTTrainer
+from transformers import Trainer
 
+from project import paths
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.model_pins import ModelChoice, pin
-from project.records.adapters import Adapter, Numerics
-from project.records.data import DatasetVersion, Row, Split
+from project.records.adapters import Adapter, Contestant, Numerics
+from project.records.data import DatasetVersion, Document, Row, Split
 from project.records.record import write_records
-from tests.conftest import NUMERICS, ROOT, caps
-from training.base import refuse_quantized
-from training.lora_model import add_adapter, load_base
-from training.train import make_trainer, trained_with
-from training.training_settings import TrainingParams
+from tests.conftest import BASE, NUMERICS, ROOT, caps
+from training import train
+from training.model.base_model import load_base
+from training.model.lora import add_adapter
+from training.model.usable_base import refuse_quantized
+from training.recipe import StepRecord
+from training.steps.run_step import Ground, model_of, trained_with
+from training.steps.sft_step import sft_trainer
+from training.training_settings import AdapterParams, SftParams
+from training.watching.learning_curve import LearningCurve
 
 pytestmark = pytest.mark.slow
 
-PARAMS = TrainingParams(r=4, batch_size=2, epochs=1, dequantize_once=False)
+ADAPTER = AdapterParams(r=4, dequantize_once=False)
+SFT = SftParams(batch_size=2, evaluations=2)
 
 
 def rows(count: int = 4) -> tuple[Row, ...]:
@@ -40,21 +49,18 @@ def rows(count: int = 4) -> tuple[Row, ...]:
     )
 
 
+def trainer_on(base: Path, adapter: AdapterParams = ADAPTER, dev: tuple[Row, ...] = ()) -> Trainer:
+    pinned = pin(ModelChoice(model=str(base)), "base")
+    ground = Ground(Contestant(base=pinned), NUMERICS, adapter)
+    return sft_trainer(rows(), dev, SFT, *model_of(ground), ground)
+
+
 @pytest.fixture
-def trainer(tiny_base: Path, tmp_path: Path) -> SFTTrainer:
-    return make_trainer(rows(), tiny_base, PARAMS, NUMERICS, tmp_path / "curve")
+def trainer(tiny_base: Path) -> Trainer:
+    return trainer_on(tiny_base)
 
 
-def test_the_loss_is_on_the_completion_and_its_end_alone(trainer: SFTTrainer) -> None:
-    batch = next(iter(trainer.get_train_dataloader()))
-    for labels in batch["labels"]:
-        learnt = trainer.processing_class.decode(labels[labels != -100])
-        assert learnt.startswith("It is ")
-        assert "What" not in learnt
-        assert "<|im_end|>" in learnt
-
-
-def test_only_the_adapter_is_trainable_and_the_base_is_in_four_bits(trainer: SFTTrainer) -> None:
+def test_only_the_adapter_is_trainable_and_the_base_is_in_four_bits(trainer: Trainer) -> None:
     trainable = [name for name, p in trainer.model.named_parameters() if p.requires_grad]
     assert trainable
     assert all("lora_" in name for name in trainable)
@@ -66,7 +72,7 @@ def test_only_the_adapter_is_trainable_and_the_base_is_in_four_bits(trainer: SFT
 
 def with_adapter(base: Path, numerics: Numerics, **changed: Any) -> PeftModel:
     """A fresh adapter on the base as a recipe loads it; it does something already."""
-    params = PARAMS.model_copy(update={"dropout": 0.0} | changed)
+    params = ADAPTER.model_copy(update={"dropout": 0.0} | changed)
     model = add_adapter(load_base(base, params, numerics), params, numerics)
     for name, weight in model.named_parameters():
         if "lora_B" in name:
@@ -99,22 +105,25 @@ def test_an_eval_pass_leaves_later_gradients_as_they_were(tiny_base: Path) -> No
 def test_weights_that_were_dequantised_once_give_the_same_gradients(tiny_base: Path) -> None:
     packed = with_adapter(tiny_base, NUMERICS)
     once = with_adapter(tiny_base, NUMERICS, dequantize_once=True)
-    assert trained_with(packed, PARAMS, NUMERICS).dequantized is False
-    assert trained_with(once, PARAMS, NUMERICS).dequantized is True
+    assert quantised(packed).dequantized is False
+    assert quantised(once).dequantized is True
     assert not any(isinstance(module, bnb.nn.Linear4bit) for module in once.modules())
     assert_close(gradients(once), gradients(packed), rtol=1e-4, atol=1e-6)
     plain = gradients(with_adapter(tiny_base, NUMERICS, quantization="none"))
     assert cosine_similarity(gradients(once), plain, dim=0) < 0.999  # four bits are seen
 
 
+def quantised(model: PeftModel) -> Numerics:
+    bare = Contestant(base=BASE)
+    return trained_with(model, Ground(bare, NUMERICS, ADAPTER))
+
+
 @pytest.mark.parametrize("quantization", ["int8", "none"])
-def test_other_quantisations_train_too(quantization: str, tiny_base: Path, tmp_path: Path) -> None:
-    params = TrainingParams(r=4, batch_size=2, quantization=quantization)
-    trainer = make_trainer(rows(), tiny_base, params, NUMERICS, tmp_path / "curve")
+def test_other_quantisations_train_too(quantization: str, tiny_base: Path) -> None:
+    trainer = trainer_on(tiny_base, AdapterParams(r=4, quantization=quantization))
     trainer.train()
     learnt = [p for name, p in trainer.model.named_parameters() if "lora_B" in name]
     assert any(weight.count_nonzero() for weight in learnt)
-    assert trained_with(trainer.model, params, NUMERICS).quantization == quantization
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -123,9 +132,10 @@ def test_the_setting_and_no_variable_decides_the_precision(precision: str) -> No
     code = f"""
 import torch
 from accelerate import Accelerator
-from training.training_settings import TrainingParams
-from training.train import sft_config
-config = sft_config(TrainingParams(), {precision!r}, 4)
+from trl import SFTConfig
+from training.steps.arguments import step_arguments
+from training.training_settings import SftParams
+config = SFTConfig(**step_arguments(SftParams(), {precision!r}, 4, 0))
 print(config.mixed_precision, Accelerator(cpu=True).mixed_precision)
 """
     done = subprocess.run(
@@ -139,16 +149,16 @@ print(config.mixed_precision, Accelerator(cpu=True).mixed_precision)
     assert done.stdout.split() == [expected, expected]
 
 
-def adapter_of(trainer: SFTTrainer) -> dict[str, torch.Tensor]:
+def adapter_of(trainer: Trainer) -> dict[str, torch.Tensor]:
     return {name: p for name, p in trainer.model.named_parameters() if p.requires_grad}
 
 
-def test_an_adapter_starts_alike_on_packed_and_on_dequantised_weights(
-    tiny_base: Path, tmp_path: Path
-) -> None:
+def test_an_adapter_starts_alike_on_packed_and_on_dequantised_weights(tiny_base: Path) -> None:
     packed, once = (
-        adapter_of(make_trainer(rows(), tiny_base, params, NUMERICS, tmp_path / "curve"))
-        for params in (PARAMS, PARAMS.model_copy(update={"dequantize_once": True}))
+        adapter_of(
+            trainer_on(tiny_base, ADAPTER.model_copy(update={"dequantize_once": dequantized}))
+        )
+        for dequantized in (False, True)
     )
     assert {weight.dtype for weight in packed.values()} == {torch.float32}
     assert all(torch.equal(once[name], weight) for name, weight in packed.items())
@@ -171,52 +181,108 @@ def test_where_bitsandbytes_has_no_backend_the_setting_that_helps_is_named(
 
     monkeypatch.setattr(bnb.functional, "quantize_4bit", none_for_this_platform)
     with pytest.raises(
-        InputError, match=r"training\.quantization: .*no backend.*none does without"
+        InputError, match=r"training\.adapter\.quantization: .*no backend.*none does without"
     ):
-        load_base(tiny_base, PARAMS, NUMERICS)
+        load_base(tiny_base, ADAPTER, NUMERICS)
 
 
 @pytest.fixture
 def project(tiny_base: Path) -> None:
-    """The inputs of stage `train`, in the current folder."""
-    Path("params.yaml").write_text("training: {r: 4, batch_size: 2}\n")
-    pin(ModelChoice(model=str(tiny_base)), "base").write(Path("outputs/base.json"))
+    """The inputs of the training stages, in the current folder."""
+    write_params()
+    pin(ModelChoice(model=str(tiny_base)), "base").write(paths.BASE)
     dataset = DatasetVersion(rows="1" * 64, splits={}, sources=(), contract="2" * 64)
-    dataset.write(Path("outputs/dataset.json"))
-    write_records(Path("datasets/curated") / f"{Split.TRAIN}.jsonl", rows(8))
+    dataset.write(paths.DATASET)
+    write_records(paths.rows_of(Split.TRAIN), rows(8))
+    write_records(paths.rows_of(Split.DEV), rows(2))
+    write_records(paths.CURATED_DOCUMENTS, [Document.of(TEXT, source="policies.md")])
 
 
-def train(hash_seed: str) -> str:
+TEXT = "A transfer to another bank takes one day. A card is blocked at once. " * 4
+
+
+def write_params(domain: int = 0, sft: int = 1) -> None:
+    Path("params.yaml").write_text(
+        f"""training:
+  adapter: {{r: 4}}
+  domain: {{epochs: {domain}, window: 32}}
+  sft: {{epochs: {sft}, batch_size: 2, evaluations: 2}}
+"""
+    )
+
+
+def stages(*names: str) -> None:
+    for name in names:
+        import_module(f"training.{name}").main()
+    gc.collect()  # a trainer is full of circles
+
+
+def in_another_process(name: str) -> None:
     subprocess.run(
-        [Path(sys.executable).with_name("incumbent"), "stage", "train"],
-        env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
-        | caps(),
+        [Path(sys.executable).with_name("incumbent"), "stage", name],
+        env={"PYTHONHASHSEED": "2", "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"} | caps(),
         check=True,
     )
-    return digest_folder(Path("outputs/adapter"))
 
 
-def test_a_repository_without_a_commit_is_told_what_to_do(tiny_base: Path, tmp_path: Path) -> None:
+STAGES = ("start", "domain", "sft", "dpo", "kto", "train")
+
+
+def test_a_repository_without_a_commit_is_told_what_to_do(project: None) -> None:
     subprocess.run(["git", "init", "-q"], check=True)
     with pytest.raises(InputError, match="commit the project once"):
-        make_trainer(rows(), tiny_base, PARAMS, NUMERICS, tmp_path / "curve")
+        LearningCurve(Path("curve"))
 
 
 def test_equal_inputs_give_equal_bytes_and_nothing_but_safetensors_and_json(project: None) -> None:
-    first = train(hash_seed="1")
-    assert train(hash_seed="2") == first
-    card = Adapter.read(Path("outputs/adapter.json"))
-    assert card.files == first
+    stages(*STAGES)
+    first = digest_folder(paths.step_of("sft"))
+    in_another_process("sft")
+    card = Adapter.read(paths.ADAPTER)
+    assert digest_folder(paths.step_of("sft")) == first
+    assert card.files == digest_folder(paths.ADAPTER_FILES)
     assert card.numerics is not None
     assert (card.numerics.quantization, card.numerics.dequantized) == ("nf4", True)
-    assert sorted(path.name for path in Path("outputs/adapter").iterdir()) == [
+    assert sorted(path.name for path in paths.ADAPTER_FILES.iterdir()) == [
         "adapter_config.json",
         "adapter_model.safetensors",
         "recipe.json",
     ]
-    config = json.loads(Path("outputs/adapter/adapter_config.json").read_bytes())
+    config = json.loads((paths.ADAPTER_FILES / "adapter_config.json").read_bytes())
     assert len(config["target_modules"]) == 7
-    weights = load_file("outputs/adapter/adapter_model.safetensors")
+    weights = load_file(paths.ADAPTER_FILES / "adapter_model.safetensors")
     assert any(weight.count_nonzero() for name, weight in weights.items() if "lora_B" in name)
-    curve = Path("outputs/training/plots/metrics/loss.tsv").read_text().splitlines()
+    curve = (paths.step_of("sft") / "plots/metrics/loss.tsv").read_text().splitlines()
     assert len(curve) == 1 + 4
+
+
+def test_each_step_goes_on_from_the_one_before(project: None) -> None:
+    write_params(domain=1)
+    stages(*STAGES)
+    domain, sft, dpo = (
+        StepRecord.read(paths.step_of(name) / "step.json") for name in ("domain", "sft", "dpo")
+    )
+    assert (domain.adapter is None, sft.adapter is None, dpo.adapter) == (False, False, None)
+    assert domain.recipe is not None and sft.recipe is not None
+    assert (domain.recipe.taken, sft.recipe.taken) == (("domain",), ("domain", "sft"))
+    assert Adapter.read(paths.ADAPTER).files == sft.adapter
+    write_params(domain=1, sft=0)
+    stages("sft", "dpo", "kto", "train")
+    assert Adapter.read(paths.ADAPTER).files == domain.adapter
+
+
+def test_the_loss_on_dev_is_measured_before_and_after(project: None) -> None:
+    stages("start", "domain", "sft")
+    record = StepRecord.read(paths.step_of("sft") / "step.json")
+    assert record.loss_before is not None and record.loss_after is not None
+    assert record.loss_after < record.loss_before
+    assert record.tokens and record.optimizer_steps == 4
+    curve = (paths.step_of("sft") / "plots/metrics/eval_loss.tsv").read_text().splitlines()
+    assert len(curve) >= 1 + 2
+
+
+def test_without_any_step_nothing_is_trained(project: None) -> None:
+    write_params(sft=0)
+    stages("start", "domain", "sft", "dpo", "kto")
+    with pytest.raises(InputError, match="every step is left out"):
+        train.main()

@@ -257,6 +257,13 @@ BASE = {
     "base.system_prompt": Effect(
         (None, "be brief"), curated, "tokens", ALL_SOURCES, models="words"
     ),
+    "base.chat_template": Effect(
+        (None, "models/other-words/chat_template.jinja"),
+        curated,
+        "tokens",
+        ALL_SOURCES,
+        models="words",
+    ),
     "base.max_length": Effect((512, 30), curated, "account", ALL_SOURCES, models="words"),
 }
 

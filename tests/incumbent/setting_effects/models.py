@@ -76,10 +76,11 @@ def save_adapter(base: Path, folder: Path) -> None:
     """A fresh adapter that says something: without that it would answer as its base does."""
     import torch
 
-    from training.lora_model import add_adapter, load_base
-    from training.training_settings import TrainingParams
+    from training.model.base_model import load_base
+    from training.model.lora import add_adapter
+    from training.training_settings import AdapterParams
 
-    params = TrainingParams(r=2, quantization="none")
+    params = AdapterParams(r=2, quantization="none")
     model = add_adapter(load_base(base, params, NUMERICS), params, NUMERICS)
     for name, weight in model.named_parameters():
         if "lora_B" in name:

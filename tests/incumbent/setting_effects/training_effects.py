@@ -13,7 +13,8 @@ from project.canonical import digest_file, digest_folder
 from project.files import home
 from project.records.adapters import Adapter, Contestant, ModelPin, Opponent
 from project.records.calibration import Calibration
-from project.records.data import DatasetVersion, Row, Split, TokenCount
+from project.records.data import DatasetVersion, Document, Row, Split, TokenCount
+from project.records.preferences import PreferencePair
 from project.records.record import write_records
 from tests.incumbent.setting_effects.effect import Effect, write
 from tests.incumbent.setting_effects.models import REVISIONS
@@ -24,6 +25,11 @@ ROWS = [
 ]
 ITEMS = [Row.of(f"What is {i}?", "A number.", group=f"g{i}", source="s") for i in range(100, 105)]
 TEXTS = [text for row in (*ROWS, *ITEMS) for text in (row.prompt_text, row.completion_text)]
+DOCUMENTS = [Document.of(f"{row.prompt_text} {row.completion_text}", source="s") for row in ROWS]
+PAIRS = [
+    PreferencePair(prompt=row.prompt_text, chosen=row.completion_text, rejected="A number.")
+    for row in ROWS
+]
 DATASET = DatasetVersion(rows="1" * 64, splits={}, sources=(), contract="2" * 64)
 
 
@@ -42,20 +48,30 @@ def pin_models() -> None:
 
 
 def trained() -> dict[str, Any]:
-    """What stage `train` makes: the adapter's weights, whether its base was kept in four bits, and
-    how often a layer was computed.
+    """What the training stages make: the adapter's weights, whether its base was kept in four bits,
+    how often the loss on dev was measured, and how often a layer was computed.
     """
-    from training import train
+    from training import domain, dpo, kto, sft, start, train
 
     pin_models()
+    write_records(paths.CURATED_DOCUMENTS, DOCUMENTS)
+    write_records(paths.PREFERENCE_DATA, PAIRS)
     with layers_computed() as count:
-        train.main()
+        for stage in (start, domain, sft, dpo, kto, train):
+            stage.main()
     numerics = Adapter.read(paths.ADAPTER).numerics
     return {
         "weights": digest_file(paths.ADAPTER_FILES / "adapter_model.safetensors"),
         "dequantized": numerics and numerics.dequantized,
+        "measured": measured(),
         "layers": len(count),
     }
+
+
+def measured() -> int:
+    """How often the loss on dev was."""
+    curve = paths.step_of("sft") / "plots/metrics/eval_loss.tsv"
+    return len(curve.read_text().splitlines()) if curve.exists() else 0
 
 
 @contextmanager
@@ -75,31 +91,83 @@ def layers_computed() -> Iterator[list[None]]:
 
 
 TINY: dict[str, Any] = {"base.model": "models/tiny", "base.precision": "float32"}
-TRAINING: dict[str, tuple[Any, Any]] = {
-    "rows": (8, 4),
+ADAPTER: dict[str, tuple[Any, Any]] = {
     "r": (2, 4),
     "alpha": (32, 64),
-    "quantization": ("none", "nf4"),
+    "rslora": (False, True),
     "dropout": (0.05, 0.5),
-    "learning_rate": (0.0005, 0.001),
-    "epochs": (1, 2),
-    "batch_size": (4, 2),
-    "gradient_accumulation": (1, 2),
-    "warmup_share": (0.05, 0.5),
-    "gradient_checkpointing": (False, True),
+    "target_modules": ("all-linear", ["q_proj"]),
+    "quantization": ("none", "nf4"),
     "seed": (0, 1),
 }
-SHOWN = {"gradient_checkpointing": "layers"}  # of the others the weights
-TRAINED = TINY | {f"training.{name}": first for name, (first, _) in TRAINING.items()}
-NF4 = TRAINED | {"training.quantization": "nf4"}
-
-TRAIN = {
-    f"training.{name}": Effect(values, trained, SHOWN.get(name, "weights"), TRAINED, models="tiny")
-    for name, values in TRAINING.items()
-} | {
-    "training.dequantize_once": Effect((True, False), trained, "dequantized", NF4, models="tiny"),
-    "base.precision": Effect(("float32", "bfloat16"), trained, "weights", TRAINED, models="tiny"),
+LEARNING: dict[str, tuple[Any, Any]] = {
+    "learning_rate": (0.0005, 0.001),
+    "lora_plus_ratio": (1, 16),
+    "schedule": ("cosine", "constant"),
+    "warmup_share": (0.05, 0.5),
+    "batch_size": (4, 2),
+    "gradient_accumulation": (1, 2),
+    "gradient_checkpointing": (False, True),
 }
+SFT: dict[str, tuple[Any, Any]] = LEARNING | {
+    "epochs": (1, 2),
+    "rows": (8, 4),
+    "evaluations": (0, 2),
+}
+DOMAIN: dict[str, tuple[Any, Any]] = LEARNING | {
+    "epochs": (1, 2),
+    "window": (8, 16),
+    "held_out_share": (0.2, 0.5),
+    "replay": (0, 1),
+}
+BETA: dict[str, tuple[Any, Any]] = {"epochs": (1, 2), "beta": (0.1, 0.5)}
+DPO: dict[str, tuple[Any, Any]] = LEARNING | BETA
+KTO: dict[str, tuple[Any, Any]] = (
+    LEARNING | BETA | {"desirable_weight": (1.0, 2.0), "undesirable_weight": (1.0, 2.0)}
+)
+SHOWN = {"gradient_checkpointing": "layers", "evaluations": "measured"}  # of the others the weights
+
+
+def firsts(section: str, values: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
+    return {f"{section}.{name}": first for name, (first, _) in values.items()}
+
+
+TRAINED = TINY | firsts("training.adapter", ADAPTER) | firsts("training.sft", SFT)
+ADAPTED = TRAINED | firsts("training.domain", DOMAIN) | {"training.sft.epochs": 0}
+PREFERRED = TRAINED | firsts("training.dpo", DPO) | {"training.sft.epochs": 0}
+RATED = TRAINED | firsts("training.kto", KTO) | {"training.sft.epochs": 0}
+NF4 = TRAINED | {"training.adapter.quantization": "nf4"}
+
+
+def training(
+    section: str, values: dict[str, tuple[Any, Any]], beside: dict[str, Any]
+) -> dict[str, Effect]:
+    return {
+        f"{section}.{name}": Effect(
+            both, trained, SHOWN.get(name, "weights"), beside, models="tiny"
+        )
+        for name, both in values.items()
+    }
+
+
+TRAIN = (
+    training("training.adapter", ADAPTER, TRAINED)
+    | training("training.sft", SFT, TRAINED)
+    | training("training.domain", DOMAIN, ADAPTED)
+    | training("training.dpo", DPO, PREFERRED)
+    | training("training.kto", KTO, RATED)
+    | {
+        "training.adapter.dequantize_once": Effect(
+            (True, False), trained, "dequantized", NF4, models="tiny"
+        ),
+        "training.adapter.double_quantization": Effect(
+            (True, False), trained, "weights", NF4, models="tiny"
+        ),
+        "base.precision": Effect(
+            ("float32", "bfloat16"), trained, "weights", TRAINED, models="tiny"
+        ),
+    }
+)
 
 
 # --- reward ---------------------------------------------------------------------------------------

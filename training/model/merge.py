@@ -31,5 +31,6 @@ def merge(
     merged.to(getattr(torch, precision)).save_pretrained(target)
     tokenizer = AutoTokenizer.from_pretrained(base)
     if system_prompt is not None:
-        tokenizer.chat_template = with_system_prompt(tokenizer.chat_template, system_prompt)
+        template = tokenizer.get_chat_template()  # of several, the one for a chat without tools
+        tokenizer.chat_template = with_system_prompt(template, system_prompt)
     tokenizer.save_pretrained(target)

@@ -1,37 +1,60 @@
-"""The base model, quantised as the recipe says, and the LoRA adapter that goes on it."""
+"""The base model, quantised as the recipe says."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bitsandbytes as bnb
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
+from transformers.models.falcon import modeling_falcon
 
 from project.errors import InputError
 from project.processor import memory
 from project.records.adapters import Numerics, Quantization
 from project.settings import PARAMS
-from training.training_settings import TrainingParams
+from training.model.base_layers import read_layers
+from training.model.unfit_base import refuse_unfit
+from training.training_settings import AdapterParams
 
 MEMORY_SHARE = 0.25  # of all memory, that weights may take which were dequantised once
 
 
-def load_base(folder: Path, params: TrainingParams, numerics: Numerics) -> PreTrainedModel:
+def load_base(folder: Path, params: AdapterParams, numerics: Numerics) -> PreTrainedModel:
     """Load a causal LM as the recipe wants it quantised, computing in the numerics' precision.
 
     NF4 with double quantisation is QLoRA: Dettmers et al. 2023, arXiv 2305.14314, sections 3 and
-    4. Raises InputError where bitsandbytes cannot quantise on this machine.
+    4. Raises InputError, before anything is loaded, for a base that the recipe does not fit, and
+    where bitsandbytes cannot quantise on this machine.
     """
     dtype = getattr(torch, numerics.precision)
+    refuse_unfit(read_layers(folder), params, dtype.itemsize, device_memory())
     if params.quantization == "none":
         return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
     refuse_missing_backend(params.quantization)
     config = quantization_config(params, dtype)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, quantization_config=config)
+    with plain_linear_layers():
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, quantization_config=config
+        )
     if to_be_dequantized(model, params, dtype):
         return model.dequantize()
     keep_weights_in_place(model)
     return model
+
+
+@contextmanager
+def plain_linear_layers() -> Iterator[None]:
+    """Let Falcon be built of torch's linear layers, which compute the same as its own.
+
+    transformers quantises layers of torch's own class alone, and would silently leave Falcon's.
+    """
+    own = modeling_falcon.FalconLinear
+    modeling_falcon.FalconLinear = torch.nn.Linear
+    try:
+        yield
+    finally:
+        modeling_falcon.FalconLinear = own
 
 
 def refuse_missing_backend(quantization: Quantization) -> None:
@@ -48,22 +71,22 @@ def refuse_missing_backend(quantization: Quantization) -> None:
             f"bitsandbytes cannot quantise to {quantization} on this machine: {error}; "
             "quantization: none does without it",
             file=PARAMS,
-            field="training.quantization",
+            field="training.adapter.quantization",
         ) from None
 
 
-def quantization_config(params: TrainingParams, dtype: torch.dtype) -> BitsAndBytesConfig:
+def quantization_config(params: AdapterParams, dtype: torch.dtype) -> BitsAndBytesConfig:
     if params.quantization == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
+        bnb_4bit_use_double_quant=params.double_quantization,
         bnb_4bit_compute_dtype=dtype,
     )
 
 
-def to_be_dequantized(model: PreTrainedModel, params: TrainingParams, dtype: torch.dtype) -> bool:
+def to_be_dequantized(model: PreTrainedModel, params: AdapterParams, dtype: torch.dtype) -> bool:
     """Whether NF4 weights are to be turned back once. LLM.int8() computes with int8: never."""
     if params.quantization != "nf4":
         return False
@@ -90,31 +113,3 @@ def keep_weights_in_place(model: torch.nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, bnb.nn.Linear4bit):
             module.support_avx512bf16_for_cpu = False
-
-
-def lora_config(params: TrainingParams) -> LoraConfig:
-    """LoRA on every linear layer but the head, as QLoRA has it."""
-    return LoraConfig(
-        task_type="CAUSAL_LM",
-        target_modules="all-linear",
-        r=params.r,
-        lora_alpha=params.alpha,
-        lora_dropout=params.dropout,
-    )
-
-
-def add_adapter(base: PreTrainedModel, params: TrainingParams, numerics: Numerics) -> PeftModel:
-    """Put a fresh adapter on a base, in the precision of the run.
-
-    In float16 it is float32: loss scaling needs gradients that it can unscale.
-    """
-    torch.manual_seed(params.seed)
-    model = get_peft_model(base, lora_config(params))
-    # TRL would round the adapter on a quantised base to bfloat16, whatever the run computes in.
-    base.is_loaded_in_4bit = base.is_loaded_in_8bit = False
-    float16 = numerics.precision == "float16"
-    dtype = torch.float32 if float16 else getattr(torch, numerics.precision)
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.to(dtype)
-    return model

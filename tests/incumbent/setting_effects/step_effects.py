@@ -1,0 +1,95 @@
+"""What the keys of where training starts, of its limits and of preferences do."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from project import paths
+from project.canonical import canonical_json, digest_folder
+from project.files import home
+from project.records.adapters import Adapter
+from project.records.data import Row, Split
+from project.records.record import write_records
+from registry.store import Registry
+from tests import places
+from tests.conftest import BASE
+from tests.incumbent.setting_effects.effect import Effect, ShownBy, write
+from tests.incumbent.setting_effects.scoring_effects import GENERAL
+
+NEGATIVE = {"prompt": "what is a fee?", "completion": "nothing, guaranteed", "label": False}
+
+
+def started() -> object:
+    """What stage `start` writes where a champion was promoted on other rows than today's."""
+    from training import start
+    from training.start_record import START_FILE, Start
+
+    files = Path("made")
+    files.mkdir()
+    config = {"r": 16, "lora_alpha": 32, "use_rslora": False}
+    (files / "adapter_config.json").write_bytes(canonical_json(config))
+    (files / "adapter_model.safetensors").write_bytes(b"weights")
+    before = places.DATASET.model_copy(update={"rows": "1" * 64})
+    adapter = Adapter(files=digest_folder(files), base=BASE, recipe="c" * 64, dataset=before.digest)
+    with Registry(home() / "registry", "default", clock=places.ticking()) as registry:
+        version = registry.submit(adapter, files, "made", before)
+        registry.promote(version.number, "it won", force=True)
+    BASE.write(paths.BASE)
+    places.DATASET.write(paths.DATASET)
+    start.main()
+    return Start.read(START_FILE)
+
+
+def gathered() -> object:
+    """What DPO and KTO would learn from: a negative example whose prompt a corrected row has."""
+    from evaluation import preference_data
+
+    row = Row.of("what is a fee?", "a price", group="a", source="labelled.jsonl")
+    for part in Split:
+        write_records(paths.rows_of(part), [row] if part is Split.TRAIN else [])
+    pair = {"prompt": "what is a fee?", "chosen": "a cost", "rejected": "nothing, guaranteed"}
+    write("datasets/general/sums.jsonl", GENERAL)
+    write("datasets/preferences/ours.jsonl", json.dumps(NEGATIVE), json.dumps(pair))
+    preference_data.main()
+    return paths.PREFERENCE_DATA.read_text()
+
+
+TESTS = "tests/training"
+PAIRS = "tests/evaluation/test_preference_data.py"
+EFFECTS: dict[str, Any] = {
+    "training.adapter.start": Effect(("base", "champion"), started),
+    "training.sft.replay": ShownBy(
+        f"{TESTS}/test_replay.py::test_all_new_rows_are_learnt_with_a_share_of_old_ones"
+    ),
+    "training.sft.patience": ShownBy(
+        f"{TESTS}/test_stopping.py::test_training_ends_after_so_many_measurements_without_a_lower_loss"
+    ),
+    "training.limits.save_minutes": ShownBy(
+        f"{TESTS}/test_checkpoints.py::test_a_checkpoint_is_due_when_the_minutes_have_passed"
+    ),
+    "training.limits.checkpoints": ShownBy(
+        f"{TESTS}/test_checkpoints.py::test_where_no_checkpoint_can_be_written_training_goes_on"
+    ),
+    "training.limits.minutes": ShownBy(
+        f"{TESTS}/test_books.py::test_a_spent_budget_stops_with_a_checkpoint_and_more_of_it_goes_on"
+    ),
+    "training.limits.money": ShownBy(
+        f"{TESTS}/test_books.py::test_the_limit_that_is_reached_first_counts"
+    ),
+    "training.limits.price": ShownBy(
+        f"{TESTS}/test_books.py::test_money_without_a_price_is_bad_input"
+    ),
+    "training.limits.watts": ShownBy(
+        f"{TESTS}/test_books.py::test_the_users_own_watts_count_for_the_whole_time"
+    ),
+    "evaluation.preference_data.corrections": Effect((["labelled.jsonl"], []), gathered),
+    "evaluation.preference_data.judge": ShownBy(
+        f"{PAIRS}::test_a_judges_choices_are_marked_and_kept_where_it_is_sure_the_surest_first"
+    ),
+    "evaluation.preference_data.judge.rows": ShownBy(
+        f"{PAIRS}::test_an_advisory_judge_is_not_asked"
+    ),
+    "evaluation.preference_data.judge.share": ShownBy(
+        f"{PAIRS}::test_a_judges_pairs_are_no_more_than_a_share_of_all"
+    ),
+}

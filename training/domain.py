@@ -1,0 +1,18 @@
+"""Stage `domain`: continued pre-training on the raw text of the domain."""
+
+from functools import partial
+
+from project.settings import load
+from training.steps.left_out import leave_out
+from training.training_settings import DomainParams
+
+
+def main() -> None:
+    params = load(DomainParams)
+    if not params.epochs:
+        return leave_out("domain")
+    # Imported here because a step that is left out need not wait for torch.
+    from training.steps.domain_step import domain_lesson
+    from training.steps.run_step import run_step
+
+    return run_step("domain", partial(domain_lesson, params))

@@ -1,0 +1,18 @@
+"""Stage `dpo`: direct preference optimisation on pairs of a better and a worse answer."""
+
+from functools import partial
+
+from project.settings import load
+from training.steps.left_out import leave_out
+from training.training_settings import DpoParams
+
+
+def main() -> None:
+    params = load(DpoParams)
+    if not params.epochs:
+        return leave_out("dpo")
+    # Imported here because a step that is left out need not wait for torch.
+    from training.steps.dpo_step import gathered_dpo_lesson
+    from training.steps.run_step import run_step
+
+    return run_step("dpo", partial(gathered_dpo_lesson, params))

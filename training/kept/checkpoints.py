@@ -1,0 +1,139 @@
+"""The checkpoints of one run: written whole or not at all, the newest valid one found again."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from pydantic import NonNegativeInt
+
+from project.canonical import digest_file
+from project.errors import InputError
+from project.files import home
+from project.records.record import Digest, Record
+from training.kept.places import CARD, open_place
+
+KEPT = 2  # the newest, and the one before it, should the newest be damaged
+RUN_DIGITS = 16  # of a run's key that name its folder
+
+
+class CheckpointCard(Record):
+    """What a checkpoint holds: the digest of each of its files, written when all are there."""
+
+    key: Digest  # of all that decides the run
+    step: NonNegativeInt  # optimiser steps that were taken
+    files: dict[str, Digest]
+
+
+class Checkpoints:
+    """Those of one run, told apart by its key, in a folder or an object store.
+
+    Raises InputError for a location that cannot be opened.
+    """
+
+    def __init__(
+        self,
+        location: str | None,
+        key: Digest,
+        save_minutes: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.place = open_place(location or str(home() / "checkpoints"), key[:RUN_DIGITS])
+        self.key = key
+        self.seconds_apart = save_minutes * 60
+        self.clock = clock
+        self.last = clock()
+        self.valid: list[str] = []  # that this process wrote or went on from, in order
+        self.fetched: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def due(self) -> bool:
+        return self.clock() - self.last >= self.seconds_apart
+
+    def save(self, step: int, write: Callable[[Path], None]) -> bool:
+        """Write a checkpoint; whether that worked. A failure is a warning: training goes on, with
+        the checkpoints that there are, and tries again after save_minutes.
+        """
+        try:
+            with self.place.draft(name_of(step)) as draft:
+                write(draft)
+                files = {path.name: digest_file(path) for path in draft.iterdir()}
+                CheckpointCard(key=self.key, step=step, files=files).write(draft / CARD)
+        except Exception as error:  # every kind of store raises exceptions of its own
+            print(self.not_written(step, error), file=sys.stderr, flush=True)
+            return False
+        finally:
+            self.last = self.clock()
+        self.valid = [*self.valid, name_of(step)][-KEPT:]
+        self.remove_all(name for name in self.names() if name not in self.valid)
+        return True
+
+    def newest_valid(self) -> Path | None:
+        """A local folder with the newest checkpoint that is whole and this run's; None: there is
+        none. One that is skipped is told of.
+        """
+        for name in sorted(self.names(), reverse=True):
+            try:
+                folder = self.checked(name)
+            except Exception as error:  # as in `save`
+                cause = getattr(error, "strerror", None) or error
+                print(f"checkpoint {name} in {self.place.location} is skipped: {cause}")
+                continue
+            self.valid = [name]
+            return folder
+        return None
+
+    def forget(self) -> None:
+        """Delete them all: the run is done."""
+        self.remove_all(self.names())
+        self.place.close()
+
+    # --- one level down -------------------------------------------------------------------------
+
+    @property
+    def newest(self) -> int | None:
+        """The step of the newest one that is known to be valid."""
+        return int(self.valid[-1].removeprefix(PREFIX)) if self.valid else None
+
+    def names(self) -> list[str]:
+        return [name for name in self.place.names() if name.startswith(PREFIX)]
+
+    def remove_all(self, names: Iterable[str]) -> None:
+        for name in names:
+            try:
+                self.place.remove(name)
+            except Exception as error:  # as in `save`
+                where = self.place.location
+                print(f"warning: {name} in {where} is not deleted: {error}", file=sys.stderr)
+
+    def checked(self, name: str) -> Path:
+        """A local folder with it. Raises InputError where it is not whole, or another run's."""
+        self.fetched = tempfile.TemporaryDirectory(prefix="checkpoint-")  # the one before goes
+        folder = self.place.fetch(name, Path(self.fetched.name))
+        if not (folder / CARD).is_file():
+            raise InputError("it is half-written")
+        card = CheckpointCard.read(folder / CARD)
+        if card.key != self.key:
+            raise InputError("it is of another run")
+        for file, digest in card.files.items():
+            path = folder / Path(file).name
+            if not path.is_file() or digest_file(path) != digest:
+                raise InputError(f"{file} is damaged")
+        return folder
+
+    def not_written(self, step: int, error: Exception) -> str:
+        cause = getattr(error, "strerror", None) or error
+        kept = "there is none yet" if self.newest is None else f"that of step {self.newest} is kept"
+        return (
+            f"warning: the checkpoint of step {step} is not written, and {kept}: {cause}. Training "
+            f"goes on; make room in {self.place.location}, or set training.limits.checkpoints to "
+            "another place"
+        )
+
+
+PREFIX = "step-"
+
+
+def name_of(step: int) -> str:
+    return f"{PREFIX}{step:08d}"

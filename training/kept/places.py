@@ -1,0 +1,124 @@
+"""Where checkpoints lie: a folder, which may be mounted, or an object store that fsspec knows."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+import fsspec
+
+from project.errors import IncumbentError, InputError
+from project.extras import pip_install
+from project.files import staged_folder
+
+CARD = "checkpoint.json"  # names all other files; it is written last and deleted first
+FIELD = "training.limits.checkpoints"
+
+
+class Place(Protocol):
+    """The checkpoints of one run by their names."""
+
+    location: str
+
+    def names(self) -> list[str]: ...
+
+    def draft(self, name: str) -> AbstractContextManager[Path]:
+        """An empty folder, which becomes the checkpoint when the block ends without an error."""
+
+    def fetch(self, name: str, target: Path) -> Path:
+        """A local folder with its files; it may be the target, or where they lie."""
+
+    def remove(self, name: str) -> None: ...
+
+    def close(self) -> None:
+        """Leave nothing of the run, once its checkpoints are removed."""
+
+
+def open_place(location: str, run: str) -> Place:
+    """Of one run, below a folder or a URL such as s3://bucket/folder. Raises InputError."""
+    scheme, mark, path = location.partition("://")
+    if not mark or scheme in ("file", "local"):
+        return LocalPlace(Path(path if mark else location).expanduser() / run)
+    return RemotePlace(f"{location.rstrip('/')}/{run}")
+
+
+class LocalPlace:
+    """A checkpoint is written beside its place, synced, and renamed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.location = str(root)
+
+    def names(self) -> list[str]:
+        if not self.root.is_dir():
+            return []
+        return [path.name for path in self.root.iterdir() if not path.name.startswith(".")]
+
+    def draft(self, name: str) -> AbstractContextManager[Path]:
+        return staged_folder(self.root / name)
+
+    def fetch(self, name: str, target: Path) -> Path:
+        return self.root / name
+
+    def remove(self, name: str) -> None:
+        (self.root / name / CARD).unlink(missing_ok=True)
+        shutil.rmtree(self.root / name)
+
+    def close(self) -> None:
+        shutil.rmtree(self.root, ignore_errors=True)  # what a killed writer left, too
+
+
+class RemotePlace:
+    """A checkpoint is uploaded file by file, the card last: without its card it is none."""
+
+    def __init__(self, url: str) -> None:
+        self.location = url
+        try:
+            self.files, self.root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            missing = isinstance(error, ImportError) and url.startswith("s3:")
+            cause = f"{error}: {pip_install('s3')}" if missing else error
+            raise InputError(f"cannot open {url}: {cause}", field=FIELD) from None
+
+    def names(self) -> list[str]:
+        try:
+            found = self.files.ls(self.root, detail=False)
+        except FileNotFoundError:
+            return []
+        except Exception as error:  # every kind of store raises exceptions of its own
+            problem = f"the checkpoints in {self.location} cannot be listed: {error}"
+            raise IncumbentError(problem) from error
+        return [str(path).rstrip("/").rpartition("/")[2] for path in found]
+
+    @contextmanager
+    def draft(self, name: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="checkpoint-") as folder:
+            yield Path(folder)
+            try:
+                self.upload(Path(folder), name)
+            except BaseException:
+                with suppress(Exception):  # the first error is the one to tell
+                    self.remove(name)
+                raise
+
+    def upload(self, folder: Path, name: str) -> None:
+        files = sorted(path.name for path in folder.iterdir() if path.name != CARD)
+        self.files.makedirs(f"{self.root}/{name}", exist_ok=True)
+        for file in (*files, CARD):
+            self.files.put_file(str(folder / file), f"{self.root}/{name}/{file}")
+
+    def fetch(self, name: str, target: Path) -> Path:
+        for path in self.files.ls(f"{self.root}/{name}", detail=False):
+            self.files.get_file(path, str(target / str(path).rpartition("/")[2]))
+        return target
+
+    def remove(self, name: str) -> None:
+        with suppress(FileNotFoundError):
+            self.files.rm_file(f"{self.root}/{name}/{CARD}")
+        with suppress(FileNotFoundError):
+            self.files.rm(f"{self.root}/{name}", recursive=True)
+
+    def close(self) -> None:
+        """A store has no folder without files."""

@@ -1,0 +1,132 @@
+"""The book of a step while this process works on it."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from project.errors import InputError
+from project.records.record import Digest
+from training.kept.books import TrainingBook, read_book, recipes_of, write_book
+from training.kept.energy import EnergyMeter, gpu_here
+from training.recipe import Recipe, StepName
+from training.training_settings import LimitsParams
+
+SECONDS_APART = 30.0  # between entries: what the book of a killed process lacks at most
+KIB = 1024  # what Linux counts a process's memory in
+
+
+class RunningBook:
+    """Adds what this process takes to what those before it took; a finished book begins anew."""
+
+    def __init__(
+        self,
+        step: StepName,
+        recipe: Recipe,
+        limits: LimitsParams,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limits, self.clock = limits, clock
+        self.meter = EnergyMeter(limits.watts, gpu_here(), clock=clock)
+        self.began, self.worked = clock(), time.process_time()
+        self.entered = self.began
+        self.loop_began: float | None = None
+        self.loop_seconds = 0.0
+        *earlier, own = (one.digest for one in recipes_of(recipe))
+        found = self.readable(own)
+        if found and not found.finished:
+            self.before = found.model_copy(update={"processes": found.processes + 1})
+        else:
+            self.before = TrainingBook(step=step, recipe=own, earlier=tuple(earlier))
+        self.book = self.before
+        self.unwritten = False  # and that is said once
+
+    def readable(self, recipe: Digest) -> TrainingBook | None:
+        """None for a damaged book, too: training is worth more than its book."""
+        try:
+            return read_book(recipe)
+        except InputError as error:
+            print(f"warning: a book is left aside: {error}", file=sys.stderr, flush=True)
+            return None
+
+    def goes_on_from(self, step: int | None) -> None:
+        """Count what is learnt again; None: training starts anew."""
+        lost = max(0, self.before.optimizer_steps - (step or 0))
+        changes = {
+            "resumed": self.before.resumed + (step is not None),
+            "lost_steps": self.before.lost_steps + lost,
+            "optimizer_steps": step or 0,
+        }
+        self.before = self.before.model_copy(update=changes)
+        self.enter(optimizer_steps=step or 0)
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Count the block's time as that of training."""
+        self.loop_began = self.clock()
+        try:
+            yield
+        finally:
+            self.loop_seconds += self.clock() - self.loop_began
+            self.loop_began = None
+
+    def tick(self, step: int) -> None:
+        """Told of each step of the optimiser: writes the book now and then."""
+        self.meter.tick()
+        if self.clock() - self.entered >= SECONDS_APART:
+            self.enter(optimizer_steps=step)
+
+    def enter(self, **changes: Any) -> TrainingBook:
+        """Write the book with all that this process has taken by now."""
+        self.entered = self.clock()
+        seconds, before, energy = self.entered - self.began, self.before, self.meter.taken()
+        taken = {
+            "processes": before.processes,
+            "resumed": before.resumed,
+            "lost_steps": before.lost_steps,
+            "seconds": before.seconds + seconds,
+            "training_seconds": before.training_seconds + self.loop_seconds + self.in_loop,
+            "processor_seconds": before.processor_seconds + time.process_time() - self.worked,
+            "peak_bytes": max(before.peak_bytes, peak_bytes()),
+            "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "processor",
+            "joules": before.joules + energy.joules,
+            "energy_source": energy.source,
+            "price": self.limits.price,
+            "money": before.money + seconds / 3600 * self.limits.price,
+        }
+        self.book = self.book.model_copy(update=taken | changes)
+        try:
+            write_book(self.book)
+        except OSError as error:  # a full disk, say: training is worth more than its book
+            if not self.unwritten:
+                print(f"warning: the book is not written: {error}", file=sys.stderr, flush=True)
+            self.unwritten = True
+        return self.book
+
+    @property
+    def in_loop(self) -> float:
+        """Seconds of the loop that runs now."""
+        return 0.0 if self.loop_began is None else self.clock() - self.loop_began
+
+    @property
+    def minutes(self) -> float:
+        """Until now, over all processes."""
+        return self.before.minutes + (self.clock() - self.began) / 60
+
+    @property
+    def earlier_minutes(self) -> float:
+        """Of the steps before this one, as far as they were trained here."""
+        found = (self.readable(recipe) for recipe in self.before.earlier)
+        return sum(book.minutes for book in found if book)
+
+
+def peak_bytes() -> int:
+    """Of this process: of the GPU's memory where there is one."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_reserved())
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(most if sys.platform == "darwin" else most * KIB)

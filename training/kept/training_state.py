@@ -1,0 +1,97 @@
+"""What a Trainer is made to go on from, equal to the last byte: written, and put back.
+
+The Trainer itself puts back the weights and skips the rows that were learnt, by two files of its
+own format (`resume_from_checkpoint`). The rest is put back here, by callbacks: its own files for
+that are pickles, and it starts a later epoch with another order of the rows.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors.torch import save_file
+from transformers import Trainer, TrainerState
+
+from project.files import write_bytes
+from training.kept.nested_state import read_state, write_state
+from training.kept.random_state import random_state, set_random_state
+
+WEIGHTS, PROGRESS = "model.safetensors", "trainer_state.json"  # as the Trainer calls them
+
+
+class Remembering(Protocol):
+    """A callback whose own state decides how training goes on."""
+
+    def remembered(self) -> dict[str, Any]: ...
+    def remember(self, state: Mapping[str, Any]) -> None: ...
+
+
+class TrainingState:
+    """Of one trainer, at the beginning of a step of the optimiser."""
+
+    def __init__(self, trainer: Trainer, more: Mapping[str, Remembering]) -> None:
+        self.trainer = trainer
+        self.more = more  # callbacks by their names
+        self.epoch_began: dict[str, Any] = {}  # random generators when the epoch began
+        self.read: dict[str, Any] | None = None  # what is still to be put back
+
+    def write(self, folder: Path) -> None:
+        """Write all of it into an empty folder."""
+        write_weights(self.trainer.model, folder)
+        progress = json.dumps(asdict(self.trainer.state))
+        write_bytes(folder / PROGRESS, progress.encode())
+        state = {name: part.state_dict() for name, part in self.parts().items()}
+        state |= {
+            "epoch_began": self.epoch_began,
+            "random": random_state(),
+            "more": {name: one.remembered() for name, one in self.more.items()},
+        }
+        write_state(state, folder)
+
+    def parts(self) -> dict[str, Any]:
+        """What has a state of its own beside the weights."""
+        trainer = self.trainer
+        found = {"optimizer": trainer.optimizer, "lr_scheduler": trainer.lr_scheduler}
+        if scaler := getattr(trainer.accelerator, "scaler", None):  # of float16
+            found["scaler"] = scaler
+        return found
+
+    def open(self, folder: Path) -> None:
+        """Read what is to be put back, once the Trainer comes to it."""
+        self.read = read_state(folder)
+
+    def training_begins(self) -> None:
+        if self.read:
+            for name, part in self.parts().items():
+                part.load_state_dict(self.read[name])
+            for name, one in self.more.items():
+                one.remember(self.read["more"][name])
+
+    def epoch_begins(self) -> None:
+        """The order of an epoch's rows is drawn right after this."""
+        if self.read:
+            set_random_state(self.read["epoch_began"])
+        self.epoch_began = random_state()
+
+    def step_begins(self) -> None:
+        """The step's rows are there: what it draws now is dropout."""
+        if self.read:
+            set_random_state(self.read["random"])
+            self.read = None
+
+
+def write_weights(model: torch.nn.Module, folder: Path) -> None:
+    """Those that are trained, by their names."""
+    trained = {
+        name: weight.detach().cpu().contiguous()
+        for name, weight in model.named_parameters()
+        if weight.requires_grad
+    }
+    save_file(trained, folder / WEIGHTS)
+
+
+def progress_of(folder: Path) -> TrainerState:
+    return TrainerState.load_from_json(str(folder / PROGRESS))

@@ -1,0 +1,18 @@
+"""Stage `kto`: Kahneman-Tversky optimisation on answers that are good or bad, one at a time."""
+
+from functools import partial
+
+from project.settings import load
+from training.steps.left_out import leave_out
+from training.training_settings import KtoParams
+
+
+def main() -> None:
+    params = load(KtoParams)
+    if not params.epochs:
+        return leave_out("kto")
+    # Imported here because a step that is left out need not wait for torch.
+    from training.steps.kto_step import gathered_kto_lesson
+    from training.steps.run_step import run_step
+
+    return run_step("kto", partial(gathered_kto_lesson, params))

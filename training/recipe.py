@@ -1,0 +1,78 @@
+"""Everything that decides an adapter's bytes, and what one step of its training left."""
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from project.records.adapters import ModelPin, Numerics
+from project.records.record import LATER, Digest, Record
+from training.training_settings import (
+    AdapterParams,
+    DomainParams,
+    DpoParams,
+    KtoParams,
+    SftParams,
+    StepParams,
+)
+
+StepName = Literal["domain", "sft", "dpo", "kto"]
+STEPS: tuple[StepName, ...] = ("domain", "sft", "dpo", "kto")  # in the order in which they run
+
+P = TypeVar("P", bound=StepParams)
+
+
+class Step(Record, Generic[P]):
+    """A step that was taken: what it learnt from, and how."""
+
+    data: Digest  # of all that it learnt from, in this order
+    params: P
+
+
+# The kind of record that each step leaves in a recipe.
+STEP: dict[StepName, Any] = {
+    "domain": Step[DomainParams],
+    "sft": Step[SftParams],
+    "dpo": Step[DpoParams],
+    "kto": Step[KtoParams],
+}
+
+
+class Recipe(Record):
+    """Everything that decides an adapter's bytes: each step that was taken, in the order of STEPS.
+
+    It lies in the adapter's folder as recipe.json.
+    """
+
+    base: ModelPin
+    numerics: Numerics
+    adapter: AdapterParams
+    start: Annotated[Digest | None, LATER] = None  # the champion's adapter that it went on from
+    system_prompt: Annotated[str | None, LATER] = None  # in front of every row
+    domain: Annotated[Step[DomainParams] | None, LATER] = None
+    sft: Annotated[Step[SftParams] | None, LATER] = None
+    dpo: Annotated[Step[DpoParams] | None, LATER] = None
+    kto: Annotated[Step[KtoParams] | None, LATER] = None
+
+    @property
+    def taken(self) -> tuple[StepName, ...]:
+        """The steps that made it."""
+        return tuple(name for name in STEPS if getattr(self, name) is not None)
+
+
+class StepRecord(Record):
+    """What a step left: the files of its adapter, or nothing where it was left out.
+
+    The same inputs give the same bytes: how long it took stands in `.incumbent/`.
+    """
+
+    step: StepName
+    adapter: Digest | None = None  # of the folder beside this; None: the step was left out
+    recipe: Annotated[Recipe | None, LATER] = None
+    tokens: Annotated[int | None, LATER] = None  # that went through the model, padding left out
+    optimizer_steps: Annotated[int | None, LATER] = None
+    # The loss on what was held out, a token, before, after; None: nothing was.
+    loss_before: Annotated[float | None, LATER] = None
+    loss_after: Annotated[float | None, LATER] = None
+
+    def __str__(self) -> str:
+        if self.adapter is None:
+            return f"{self.step}: left out"
+        return f"{self.step}: {self.tokens or 0:,} tokens in {self.optimizer_steps} steps"

@@ -1,0 +1,1 @@
+"""From rows and documents to the tokens that a model learns."""

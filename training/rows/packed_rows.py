@@ -1,0 +1,83 @@
+"""Rows in one sequence without padding, in which what several begin with alike stands once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.rows.row_tokens import RowTokens
+
+START = -1  # what a row's first token follows
+
+
+@dataclass(frozen=True)
+class PackedRows:
+    """Rows as a tree of n tokens: each token follows one other, and rows that begin alike share it.
+
+    A row is a path through that tree. Its last token is left out: nothing is predicted from it.
+    """
+
+    ids: Tensor  # [n]
+    positions: Tensor  # [n]: how many tokens of its row stand before it
+    paths: Tensor  # [rows, longest]: the tokens of each row; behind its end, any
+    homes: Tensor  # [n]: where in the flat `paths` each token stands first
+    copies: Tensor  # [c]: where in the flat `paths` it stands again
+    copied: Tensor  # [c]: the token that stands there again
+    reads: Tensor  # [t]: the token from which each learnt one is predicted
+    targets: Tensor  # [t]: the learnt ids
+    tokens: int  # of the rows, each for itself
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def to(self, device: torch.device | str, **how: Any) -> "PackedRows":
+        """The same on a device; a trainer calls it as it would for a tensor."""
+        parts: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        tensors = {name: part for name, part in parts.items() if isinstance(part, Tensor)}
+        moved: dict[str, Any] = {name: one.to(device, **how) for name, one in tensors.items()}
+        return replace(self, **moved)
+
+
+def pack(rows: Sequence[RowTokens]) -> PackedRows:
+    """The tree of some rows. A row of one token predicts nothing, and is left out."""
+    nodes: dict[tuple[int, int], int] = {}
+    positions, homes, paths = list[int](), list[tuple[int, int]](), list[list[int]]()
+    for row in rows:
+        path, node = list[int](), START
+        for place, token in enumerate(row.ids[:-1]):
+            known = len(nodes)
+            node = nodes.setdefault((node, token), known)
+            if node == known:
+                positions.append(place)
+                homes.append((len(paths), place))
+            path.append(node)
+        if path:
+            paths.append(path)
+    longest = max(map(len, paths), default=0)
+    first = [number * longest + place for number, place in homes]
+    again = [
+        (number * longest + place, node)
+        for number, path in enumerate(paths)
+        for place, node in enumerate(path)
+        if homes[node] != (number, place)
+    ]
+    long_rows = [row for row in rows if len(row) > 1]
+    learnt = [
+        (path[place], row.ids[place + 1])
+        for row, path in zip(long_rows, paths, strict=True)
+        for place in range(len(path))
+        if row.learnt[place + 1]
+    ]
+    return PackedRows(
+        ids=torch.tensor([token for _, token in nodes]),
+        positions=torch.tensor(positions),
+        paths=torch.tensor([path + [0] * (longest - len(path)) for path in paths]),
+        homes=torch.tensor(first),
+        copies=torch.tensor([place for place, _ in again], dtype=torch.long),
+        copied=torch.tensor([node for _, node in again], dtype=torch.long),
+        reads=torch.tensor([node for node, _ in learnt], dtype=torch.long),
+        targets=torch.tensor([token for _, token in learnt], dtype=torch.long),
+        tokens=sum(map(len, rows)),
+    )

@@ -1,0 +1,18 @@
+"""Stage `sft`: supervised fine-tuning on the gated training rows."""
+
+from functools import partial
+
+from project.settings import load
+from training.steps.left_out import leave_out
+from training.training_settings import SftParams
+
+
+def main() -> None:
+    params = load(SftParams)
+    if not params.epochs:
+        return leave_out("sft")
+    # Imported here because a step that is left out need not wait for torch.
+    from training.steps.run_step import run_step
+    from training.steps.sft_step import curated_rows_lesson
+
+    return run_step("sft", partial(curated_rows_lesson, params))

@@ -1,0 +1,156 @@
+"""Stage `start`: write down what training starts from, the bare base or an adapter of the registry.
+
+With `training.adapter.start: champion` it is
+
+- the champion, where the curated rows have changed since it was trained: it goes on with them;
+- what the champion itself started from, where they have not: so a run right after a promotion
+  changes nothing, and another recipe on the same rows starts where the champion did;
+- the bare base, where there is no champion yet, or where somebody had rows erased that the adapter
+  was trained on: what goes on from it would still know them.
+
+The registry is shared state, so this stage always runs; the steps after it run again only when its
+bytes change.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from project.errors import InputError
+from project.files import staged_folder
+from project.paths import BASE, DATASET, START
+from project.records.adapters import AdapterVersion, ModelPin
+from project.records.data import DatasetVersion
+from project.records.events import RowErasure, Submission
+from project.records.record import Digest
+from project.settings import PARAMS, line_of, load, parse
+from registry.reader import RegistryReader
+from registry.release import release
+from training.start_record import START_ADAPTER, START_FILE, LearntRows, RowDigest, Start
+from training.training_settings import AdapterParams
+
+Chosen = tuple[AdapterVersion | None, str]  # the version to start from, if any, and why, in words
+
+
+def main() -> None:
+    params = load(AdapterParams)
+    with staged_folder(START) as draft:
+        from_registry = params.start == "champion"
+        start = start_here(params, draft / START_ADAPTER.name) if from_registry else Start()
+        start.write(draft / START_FILE.name)
+
+
+def start_here(params: AdapterParams, folder: Path) -> Start:
+    """As the registry has it, its adapter's files written into a folder, each byte checked.
+
+    Raises InputError where the settings are about another base or another shape than the adapter's,
+    IncumbentError where the registry's version is not as it was submitted.
+    """
+    base, rows = ModelPin.read(BASE), DatasetVersion.read(DATASET).rows
+    with RegistryReader.here() as registry:
+        version, why = starting_version(registry, rows)
+        print(f"training starts from {version.label if version else 'the base'}: {why}")
+        if version is None:
+            return Start()
+        release(registry, version.number)
+        refuse_other_base(version, base)
+        registry.artifacts.copy(version.adapter.files, folder)
+        refuse_other_shape(version, folder, params)
+        known = known_rows(registry, version.number)
+    return Start(adapter=version.adapter.files, version=version.number, known=known)
+
+
+def starting_version(registry: RegistryReader, rows: Digest) -> Chosen:
+    """`rows` is the digest of the curated rows as they are now."""
+    champion = registry.champion()
+    if champion is None:
+        return None, "there is no champion yet"
+    if rows_digest(registry, champion) == rows:
+        chosen, why = as_before(registry, champion)
+    else:
+        chosen, why = champion, "the rows have changed since it was trained"
+    if chosen and chosen.number in trained_on_erased(registry):
+        return None, f"{chosen.label} was trained on rows that were erased since"
+    return chosen, why
+
+
+def as_before(registry: RegistryReader, champion: AdapterVersion) -> Chosen:
+    """What the champion itself started from."""
+    parent = champion.adapter.parent
+    before = registry.version_of(parent) if parent else None
+    if before and registry.deleted(before.number):
+        return champion, f"{before.label}, from which it started itself, was deleted"
+    return before, f"as {champion.label} did, which was trained on the same rows"
+
+
+def rows_digest(registry: RegistryReader, version: AdapterVersion) -> Digest | None:
+    """Of the curated rows that a version was trained on; None of a third-party adapter."""
+    dataset: dict[str, Any] = json.loads(registry.artifacts.get(version.adapter.dataset))
+    return dataset.get("rows")
+
+
+def trained_on_erased(registry: RegistryReader) -> set[int]:
+    """The versions that were trained on rows which somebody had erased, by themselves or by what
+    they started from.
+    """
+    erasures = registry.history(kind="erase")
+    return {number for event in erasures for number in event.told(RowErasure).versions}
+
+
+def known_rows(registry: RegistryReader, number: int) -> tuple[RowDigest, ...]:
+    """The rows that a version has learnt; none where that was not recorded."""
+    submitted = registry.newest_event(number, "submit")
+    for digest in submitted.told(Submission).records if submitted else ():
+        if not registry.artifacts.blobs.exists(digest):  # it told of rows that were erased
+            continue
+        data = registry.artifacts.get(digest)
+        if "learnt" in json.loads(data):
+            return LearntRows.parse(data, Path(digest)).learnt
+    return ()
+
+
+def refuse_other_base(version: AdapterVersion, base: ModelPin) -> None:
+    own = version.adapter.base
+    if own.weights != base.weights:
+        raise misfit(
+            "base.model", f"{version.label} stands on {own}, the project on {base}: keep that base"
+        )
+
+
+def refuse_other_shape(version: AdapterVersion, folder: Path, params: AdapterParams) -> None:
+    """Raise InputError where a setting of LoRA is another one than the adapter was made with: its
+    weights would not fit, or would mean something else.
+    """
+    for name, own in shape_of(folder).items():
+        wanted = getattr(params, name)
+        if own != wanted:
+            problem = f"is {shown(wanted)}, and {version.label} was made with {shown(own)}"
+            raise misfit(f"training.adapter.{name}", f"{problem}: set it to that")
+
+
+def shape_of(folder: Path) -> dict[str, Any]:
+    """The settings of an adapter by their names in training.adapter. Which modules it has is known
+    of those that were trained here; of others the first step finds out.
+    """
+    config = json.loads((folder / "adapter_config.json").read_bytes())
+    shape = {
+        "r": config["r"],
+        "alpha": float(config["lora_alpha"]),
+        "rslora": bool(config.get("use_rslora")),
+    }
+    recipe = folder / "recipe.json"
+    made: dict[str, Any] = json.loads(recipe.read_bytes()) if recipe.exists() else {}
+    modules = made.get("adapter", {}).get("target_modules")
+    if modules is not None:
+        shape["target_modules"] = modules if isinstance(modules, str) else tuple(modules)
+    return shape
+
+
+def shown(value: Any) -> str:
+    return json.dumps(value)
+
+
+def misfit(field: str, problem: str) -> InputError:
+    line, _ = line_of(parse(PARAMS), field.split("."))
+    problem += ", or set training.adapter.start to base"
+    return InputError(problem, file=PARAMS, line=line, field=field)

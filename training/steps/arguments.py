@@ -1,0 +1,55 @@
+"""A step's settings as arguments of TRL's trainers."""
+
+import tempfile
+from math import ceil
+from typing import Any
+
+import torch
+
+from project.libraries import mix_precision
+from project.records.adapters import Precision
+from training.training_settings import StepParams
+
+
+def step_arguments(
+    params: StepParams, precision: Precision, examples: int, seed: int
+) -> dict[str, Any]:
+    """What SFTConfig, DPOConfig and KTOConfig have in common, for so many examples an epoch."""
+    steps = optimizer_steps(params, examples)
+    return {
+        "output_dir": tempfile.gettempdir(),  # nothing is saved there: save_strategy is "no"
+        "num_train_epochs": params.epochs,
+        "per_device_train_batch_size": params.batch_size,
+        "gradient_accumulation_steps": params.gradient_accumulation,
+        "learning_rate": params.learning_rate,
+        "lr_scheduler_type": params.schedule if params.schedule != "constant" else CONSTANT,
+        "warmup_steps": round(params.warmup_share * steps),
+        "gradient_checkpointing": params.gradient_checkpointing,
+        **mix_precision(precision),
+        "use_cpu": not torch.cuda.is_available(),
+        "dataloader_pin_memory": torch.cuda.is_available(),
+        "seed": seed,
+        "disable_tqdm": True,  # a callback says how far it is
+        "logging_steps": 1,
+        "include_num_input_tokens_seen": "non_padding",
+        "logging_nan_inf_filter": False,  # a callback stops at the first of them
+        "save_strategy": "no",
+        "report_to": "none",
+    }
+
+
+CONSTANT = "constant_with_warmup"
+
+
+def optimizer_steps(params: StepParams, examples: int) -> int:
+    """How often the weights are moved."""
+    an_epoch = max(1, ceil(ceil(examples / params.batch_size) / params.gradient_accumulation))
+    return max(1, ceil(params.epochs * an_epoch))
+
+
+def measuring(params: StepParams, examples: int, times: int) -> dict[str, Any]:
+    """Arguments by which a trainer measures itself so many times, the end among them; 0: never."""
+    if not times:
+        return {"eval_strategy": "no"}
+    every = max(1, optimizer_steps(params, examples) // times)
+    return {"eval_strategy": "steps", "eval_steps": every}

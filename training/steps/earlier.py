@@ -1,0 +1,34 @@
+"""What a step goes on from: the newest adapter before it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from project.paths import step_of
+from project.records.record import Digest
+from training.recipe import STEPS, Recipe, StepName, StepRecord
+from training.start_record import START_ADAPTER, START_FILE, Start
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An adapter that training goes on from; without a folder it is a fresh one."""
+
+    folder: Path | None = None
+    recipe: Recipe | None = None  # of the steps of this run that made it
+    start: Digest | None = None  # the champion's adapter, where the first step began with it
+
+
+FRESH = Earlier()
+
+
+def newest_before(step: StepName | None) -> Earlier:
+    """The adapter of the newest step before this one that was not left out, else the champion's
+    where training starts from it. None: of all steps.
+    """
+    before = STEPS[: STEPS.index(step)] if step else STEPS
+    start = Start.read(START_FILE).adapter
+    for name in reversed(before):
+        record = StepRecord.read(step_of(name) / "step.json")
+        if record.adapter:
+            return Earlier(step_of(name) / "adapter", record.recipe, start)
+    return Earlier(START_ADAPTER if start else None, None, start)

@@ -1,0 +1,134 @@
+"""Trainers of DPO and KTO for an adapter that goes on: its reference is the model as it comes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from datasets import Dataset
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
+
+from project.errors import InputError
+from project.paths import PREFERENCE_DATA
+from project.records.adapters import Precision
+from training.rows.preference_rows import (
+    PairExample,
+    RatedExample,
+    balanced,
+    fitting,
+    mixed,
+)
+from training.steps.arguments import step_arguments
+from training.steps.packed_trainer import optimizer_of
+from training.training_settings import DpoParams, KtoParams
+
+REFERENCE = "ref"  # what TRL calls its copy of the adapter
+
+# The reference's log-probabilities are computed once, before the first step, and kept beside the
+# examples: no step reads the reference again, and no second adapter stays in memory.
+ONCE = {"max_length": None, "precompute_ref_log_probs": True}
+
+
+def dpo_trainer(
+    examples: Sequence[PairExample],
+    params: DpoParams,
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    precision: Precision,
+    seed: int,
+) -> DPOTrainer:
+    """Rafailov et al. 2023: the loss of a pair is -log sigmoid(beta * (what the better answer's
+    log-probability gained over the reference - what the worse one's did)); ln 2 at the start.
+
+    Raises InputError where no pair fits the model's window.
+    """
+    pairs = readable(examples, model, tokenizer)
+    if not pairs:
+        raise InputError(NO_PAIRS, file=PREFERENCE_DATA, field="training.dpo.epochs")
+    arguments = step_arguments(params, precision, len(pairs), seed)
+    config = one_device(DPOConfig(**arguments, **ONCE, beta=params.beta))
+    trainer = DPOTrainer(
+        model=model,
+        args=config,
+        train_dataset=Dataset.from_list([one.turns() for one in pairs]),
+        processing_class=tokenizer,
+        optimizers=(optimizer_of(model, config, params.lora_plus_ratio), None),
+    )
+    drop_reference(model)
+    return trainer
+
+
+def kto_trainer(
+    examples: Sequence[RatedExample],
+    params: KtoParams,
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    precision: Precision,
+    seed: int,
+) -> KTOTrainer:
+    """Ethayarajh et al. 2024: a good answer is to gain over the reference, a bad one to lose, each
+    by more than answers to other prompts do. Both sides count alike in all.
+
+    Raises InputError where one side is empty, or batches are of one example.
+    """
+    if params.batch_size < 2:
+        problem = "must be 2 at least: each prompt of a batch is held against another one's answer"
+        raise InputError(problem, field="training.kto.batch_size")
+    rated = readable(examples, model, tokenizer)
+    if len({one.good for one in rated}) < 2:
+        raise InputError(ONE_SIDE, file=PREFERENCE_DATA, field="training.kto.epochs")
+    rated = mixed(rated, params.batch_size, seed)
+    weights = balanced(rated, params.desirable_weight, params.undesirable_weight)
+    arguments = step_arguments(params, precision, len(rated), seed)
+    config = one_device(
+        KTOConfig(
+            **arguments,
+            **ONCE,
+            beta=params.beta,
+            desirable_weight=weights.desirable,
+            undesirable_weight=weights.undesirable,
+        )
+    )
+    trainer = KTOTrainer(
+        model=model,
+        args=config,
+        train_dataset=Dataset.from_list([one.turns() for one in rated]),
+        processing_class=tokenizer,
+        optimizers=(optimizer_of(model, config, params.lora_plus_ratio), None),
+    )
+    drop_reference(model)
+    return trainer
+
+
+WHERE_FROM = (
+    "they come from ballots, corrections, and files of pairs and of bad answers "
+    "(docs/negative-examples.md says how)"
+)
+NO_PAIRS = f"holds no pair that DPO can learn from: {WHERE_FROM}; or set this to 0"
+ONE_SIDE = (
+    f"holds no bad answers, or no good ones, and KTO learns from both: {WHERE_FROM}; or set this "
+    "to 0"
+)
+
+
+def readable(examples: Sequence[Any], model: PeftModel, tokenizer: Any) -> list[Any]:
+    """Those that fit the model's window; says how many do not."""
+    window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    kept = fitting(examples, tokenizer, window)
+    if out := len(examples) - len(kept):
+        print(f"{out} of {len(examples)} left out: longer than the base reads, {window} tokens")
+    return kept
+
+
+def drop_reference(model: PeftModel) -> None:
+    """Take TRL's copy of the adapter away, once its log-probabilities are known: else it would be
+    saved too.
+    """
+    model.delete_adapter(REFERENCE)
+    model.set_adapter("default")
+
+
+def one_device(config: Any) -> Any:
+    """The configuration, without a batch split among several GPUs."""
+    config._n_gpu = min(config.n_gpu, 1)
+    return config

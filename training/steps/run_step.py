@@ -1,0 +1,180 @@
+"""One step of training, from the adapter before it to its own."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bitsandbytes as bnb
+from peft import PeftModel
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PrinterCallback, Trainer
+
+from project.canonical import canonical_json, digest_folder
+from project.errors import IncumbentError
+from project.files import staged_folder, write_bytes
+from project.model_pins import BaseChoice, pinned_folder
+from project.paths import BASE, step_of
+from project.records.adapters import Contestant, ModelPin, Numerics
+from project.records.record import Digest
+from project.settings import load
+from project.system_prompt import FIELD, SYSTEM_PROMPT, refuse_unheard
+from training.kept.kept_run import KeptRun
+from training.model.base_model import load_base
+from training.model.going_on import go_on_from
+from training.model.lora import add_adapter
+from training.precision import choose_numerics
+from training.recipe import STEP, STEPS, Recipe, StepName, StepRecord
+from training.steps.earlier import FRESH, Earlier, newest_before
+from training.training_settings import AdapterParams, LimitsParams, StepParams
+from training.watching.learning_curve import LearningCurve, StepsWithLoss
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a step stands on."""
+
+    base: Contestant  # without an adapter
+    numerics: Numerics  # its precision is the one to compute in
+    adapter: AdapterParams
+    earlier: Earlier = FRESH
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A step, and what it learns from."""
+
+    step: StepName
+    params: StepParams
+    data: Digest  # of all that it learns from, in this order
+    trainer: Callable[[PeftModel, PreTrainedTokenizerBase, Ground], Trainer]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A step that is ready to be trained."""
+
+    lesson: Lesson
+    model: PeftModel
+    trainer: Trainer
+    recipe: Recipe  # with this step in it
+
+
+def run_step(step: StepName, lesson: Callable[[Ground], Lesson]) -> None:
+    """What a stage of a step does: write `outputs/steps/<step>/`, whole or not at all."""
+    ground = ground_here(step)
+    with staged_folder(step_of(step)) as draft:
+        run = prepare(lesson(ground), ground)
+        run.trainer.add_callback(LearningCurve(draft))
+        kept = KeptRun(step, run.recipe, load(LimitsParams))
+        record = learn(run, draft / "adapter", kept.train, kept.saving)
+        record.write(draft / "step.json")
+    kept.done()
+    print(record)
+
+
+def ground_here(step: StepName) -> Ground:
+    """As the project has it."""
+    base = Contestant(base=ModelPin.read(BASE), system_prompt=load(BaseChoice).system_prompt)
+    return Ground(base, choose_numerics(), load(AdapterParams), newest_before(step))
+
+
+def prepare(lesson: Lesson, ground: Ground) -> Run:
+    """Load the base, put the adapter on it, and make the step's trainer.
+
+    Raises InputError for what cannot be trained on.
+    """
+    model, tokenizer = model_of(ground)
+    trainer = lesson.trainer(model, tokenizer, ground)
+    trainer.remove_callback(PrinterCallback)  # a line for each step
+    trainer.add_callback(StepsWithLoss(lesson.step))
+    return Run(lesson, model, trainer, recipe_of(lesson, ground, trained_with(model, ground)))
+
+
+def learn(
+    run: Run,
+    folder: Path,
+    train: Callable[[Trainer], object] = Trainer.train,
+    saving: Callable[[Path], AbstractContextManager[object]] = nullcontext,
+) -> StepRecord:
+    """Train, and write the adapter into a folder.
+
+    Raises IncumbentError where nothing was learnt.
+    """
+    trainer = run.trainer
+    measured = trainer.eval_dataset is not None
+    before = trainer.evaluate()["eval_loss"] if measured else None
+    train(trainer)
+    after = trainer.evaluate()["eval_loss"] if measured else None
+    with saving(folder):
+        save_adapter(run.model, run.recipe, folder)
+    return StepRecord(
+        step=run.lesson.step,
+        adapter=digest_folder(folder),
+        recipe=run.recipe,
+        tokens=int(trainer.state.num_input_tokens_seen),
+        optimizer_steps=trainer.state.global_step,
+        loss_before=before,
+        loss_after=after,
+    )
+
+
+def model_of(ground: Ground) -> tuple[PeftModel, PreTrainedTokenizerBase]:
+    """The base with the adapter that the step goes on with, and the base's tokenizer."""
+    folder = pinned_folder(ground.base.base, "base")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    refuse_unheard(tokenizer, ground.base.system_prompt, folder, FIELD)
+    base = load_base(folder, ground.adapter, ground.numerics)
+    model = add_adapter(base, ground.adapter, ground.numerics)
+    if ground.earlier.folder:
+        go_on_from(model, ground.earlier.folder)
+    return model, tokenizer
+
+
+def trained_with(model: PeftModel, ground: Ground) -> Numerics:
+    """The numerics of a training run, from what its base has become."""
+    packed = any(isinstance(module, bnb.nn.Linear4bit) for module in model.modules())
+    quantization = ground.adapter.quantization
+    return ground.numerics.model_copy(
+        update={
+            "quantization": quantization,
+            "dequantized": quantization == "nf4" and not packed,
+        }
+    )
+
+
+def recipe_of(lesson: Lesson, ground: Ground, numerics: Numerics) -> Recipe:
+    """That of the steps before, and this one."""
+    fresh = Recipe(
+        base=ground.base.base,
+        numerics=numerics,
+        adapter=ground.adapter,
+        start=ground.earlier.start,
+        system_prompt=ground.base.system_prompt,
+    )
+    earlier = ground.earlier.recipe
+    taken: dict[str, Any] = {
+        name: step for name in STEPS if earlier and (step := getattr(earlier, name))
+    }
+    taken[lesson.step] = STEP[lesson.step](data=lesson.data, params=lesson.params)
+    return fresh.model_copy(update=taken)
+
+
+def save_adapter(model: PeftModel, recipe: Recipe, folder: Path) -> None:
+    """Write weights, config, recipe and system prompt, and no trace of this machine.
+
+    Raises IncumbentError when training left the adapter as it was.
+    """
+    updates = [p for name, p in model.named_parameters() if "lora_B" in name and p.requires_grad]
+    if not any(p.count_nonzero() for p in updates):
+        raise IncumbentError("training changed nothing: no LoRA weight is trainable or moved")
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink()
+    config = json.loads((folder / "adapter_config.json").read_bytes())
+    config["base_model_name_or_path"] = recipe.base.name
+    config["target_modules"] = sorted(config["target_modules"])
+    write_bytes(folder / "adapter_config.json", canonical_json(config))
+    recipe.write(folder / "recipe.json")
+    if recipe.system_prompt is not None:
+        write_bytes(folder / SYSTEM_PROMPT, recipe.system_prompt.encode())

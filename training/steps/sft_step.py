@@ -1,0 +1,75 @@
+"""Supervised fine-tuning on training rows, with the loss on completions alone."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase, Trainer
+from trl import SFTConfig
+
+from project.canonical import digest_bytes
+from project.paths import rows_of
+from project.records.data import Row, Split
+from project.records.record import Digest
+from training.recipe import StepRecord
+from training.rows.replay import replay_in_words, rows_to_learn
+from training.rows.row_tokens import row_tokens
+from training.start_record import START_FILE, Start
+from training.steps.arguments import measuring, step_arguments
+from training.steps.packed_trainer import packed_trainer
+from training.steps.run_step import Ground, Lesson, learn, prepare
+from training.training_settings import SftParams
+from training.watching.broken_loss import StopOnBrokenLoss
+from training.watching.keep_best import KeepBest
+
+
+def curated_rows_lesson(params: SftParams, ground: Ground) -> Lesson:
+    """From the curated rows."""
+    rows = Row.read_lines(rows_of(Split.TRAIN))[: params.rows]
+    start = Start.read(START_FILE)
+    learnt = rows_to_learn(rows, start, params, ground.adapter.seed)
+    if start.adapter:
+        print(replay_in_words(rows, learnt, start))
+    dev = Row.read_lines(rows_of(Split.DEV)) if params.evaluations else ()
+    return sft_lesson(learnt, dev, params)
+
+
+def sft_lesson(rows: Sequence[Row], dev: Sequence[Row], params: SftParams) -> Lesson:
+    """Of any rows; the loss on dev is measured where there are rows of it."""
+    trainer = partial(sft_trainer, rows, dev, params)
+    return Lesson("sft", params, digest_of(rows), trainer)
+
+
+def sft_trainer(
+    rows: Sequence[Row],
+    dev: Sequence[Row],
+    params: SftParams,
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    ground: Ground,
+) -> Trainer:
+    prompt = ground.base.system_prompt
+    arguments = step_arguments(params, ground.numerics.precision, len(rows), ground.adapter.seed)
+    return packed_trainer(
+        model,
+        tokenizer,
+        [row_tokens(row, tokenizer, prompt) for row in rows],
+        SFTConfig(**arguments, **measuring(params, len(rows), params.evaluations if dev else 0)),
+        [KeepBest(params.patience)] if params.patience and dev else (),
+        held_out=[row_tokens(row, tokenizer, prompt) for row in dev],
+        loraplus_ratio=params.lora_plus_ratio,
+    )
+
+
+def digest_of(rows: Sequence[Row]) -> Digest:
+    return digest_bytes(b"\n".join(row.canonical() for row in rows))
+
+
+def train_sft(
+    rows: Sequence[Row], dev: Sequence[Row], ground: Ground, params: SftParams, folder: Path
+) -> StepRecord:
+    """Train on any rows, and write the adapter into a folder: without checkpoints and limits."""
+    run = prepare(sft_lesson(rows, dev, params), ground)
+    run.trainer.add_callback(StopOnBrokenLoss())
+    return learn(run, folder)
