@@ -218,6 +218,31 @@ def check(
     raise typer.Exit(check_data(files, wanted, options, as_json=json))
 
 
+@data.command("preview")
+def preview(
+    file: Annotated[
+        Path | None, typer.Argument(help="Anybody's rows or texts; the curated ones if left out.")
+    ] = None,
+    row: Annotated[str | None, typer.Option(help="A row's id.")] = None,
+    rows: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many, from the first on.")] = 1,
+    document: Annotated[
+        bool, typer.Option("--document", help="Documents, which step domain learns from.")
+    ] = False,
+    ids: Annotated[bool, typer.Option("--ids", help="A line for each token, with its id.")] = False,
+    prompt: PromptColumns = None,
+    completion: CompletionColumn = None,
+    messages: MessagesColumn = None,
+    json: Json = False,
+) -> None:
+    """A row as the model sees it: its tokens, which of them are learnt, where it ends."""
+    from curation.sources.columns.wanted import Wanted
+    from incumbent.verbs.preview_data import PreviewOptions, preview_data
+
+    wanted = Wanted(prompt=tuple(prompt or ()), completion=completion, messages=messages)
+    options = PreviewOptions(row=row, rows=rows, document=document, ids=ids)
+    preview_data(file, wanted, options, as_json=json)
+
+
 @data.command("waive")
 def waive(
     check: Annotated[str, typer.Argument(help="The check's name, as the gate tells it.")],

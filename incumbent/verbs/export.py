@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from incumbent.output import console
+from project.chat_template import TEMPLATE
 from project.errors import IncumbentError, InputError
 from project.files import staged_folder
 from project.model_pins import absent, pinned_folder
@@ -51,9 +52,13 @@ def refuse_occupied(to: Path) -> None:
 
 
 def write_adapter(registry: RegistryReader, version: AdapterVersion, draft: Path) -> None:
-    """The adapter's files as they were submitted, and what was signed about them."""
+    """The adapter's files as they were submitted, what was signed about them, and the chat template
+    where its base has it from the project.
+    """
     artifacts = registry.artifacts
     artifacts.copy(version.adapter.files, draft)
+    if template := version.adapter.base.own_template:
+        (draft / TEMPLATE).write_text(template)
     if signed := registry.newest_event(version.number, "sign"):
         # With the newline that every record's file ends with, and that was signed.
         statement = artifacts.get(signed.told(Signing).statement) + b"\n"
@@ -64,7 +69,7 @@ def write_adapter(registry: RegistryReader, version: AdapterVersion, draft: Path
 def write_merged(artifacts: Artifacts, version: AdapterVersion, draft: Path) -> None:
     """The base's weights with the adapter in them; the adapter's signature is not about those."""
     # Imported here because an export of the adapter does without torch.
-    from training.merge import merge
+    from training.model.merge import merge
     from training.precision import choose_numerics
 
     if problem := absent(version.adapter.base):

@@ -15,6 +15,8 @@ class ModelPin(Record):
     weights: Digest
     config: Digest  # of every other file that decides what it answers: config and tokenizer
     chat_template: Digest | None
+    # The template itself, where the project brought it: the base's own files do not hold it.
+    own_template: Annotated[str | None, LATER] = None
 
     def __str__(self) -> str:
         return f"{self.name} (weights {short(self.weights)})"

@@ -75,6 +75,21 @@ def test_an_export_is_the_adapter_with_its_card_and_what_its_decision_rests_on(
     assert names(Path("out")) == ["adapter", *(f"adapter/{name}" for name in names(out))]
 
 
+def test_a_chat_template_that_the_base_has_from_the_project_goes_along(make_adapter: Make) -> None:
+    adapter, folder = make_adapter("a")
+    base = adapter.base.model_copy(update={"own_template": "{{ messages }}"})
+    adapter = adapter.model_copy(update={"base": base, "dataset": DATASET.digest})
+    with Registry.here() as registry:
+        registry.submit(adapter, folder, "made", DATASET)
+    export_version(1, Path("out"), merged=False)
+    assert Path("out/chat_template.jinja").read_text() == "{{ messages }}"
+    card = Path("out/README.md").read_text()
+    assert (
+        'tokenizer.chat_template = open("path/to/this/folder/chat_template.jinja").read()' in card
+    )
+    assert "--chat-template" in card
+
+
 def test_an_export_writes_into_an_empty_folder_and_into_no_other(make_adapter: Make) -> None:
     decided(make_adapter)
     Path("empty").mkdir()

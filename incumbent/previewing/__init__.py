@@ -1,0 +1,1 @@
+"""What `incumbent data preview` shows: texts as the tokens that training makes of them."""
