@@ -3,10 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from evaluation.decision.policy import Policy
-from incumbent.planning.cost.base_shape import shape_of
-from incumbent.planning.cost.gpus import GB
 from incumbent.planning.cost.setup import Setup
-from incumbent.planning.cost.this_machine import this_machine
 from incumbent.planning.lighter import trains
 from incumbent.planning.run_plan import plan_run
 from incumbent.planning.sealed_set import said_of_sealed_set
@@ -16,6 +13,9 @@ from incumbent.planning.work.workload import longest_allowed
 from project.model_pins import BaseChoice
 from project.records.data import Split, TokenCount
 from project.settings import load
+from training.cost.base_shape import shape_of
+from training.cost.gpus import GB
+from training.cost.this_machine import this_machine
 
 LEAST = 64  # tokens: where not even these can be trained, the plan says so
 HOUR = 60  # minutes

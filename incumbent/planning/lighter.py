@@ -1,11 +1,13 @@
 """Settings with which a run takes less memory, and the largest base that a device can train."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from incumbent.planning.cost.base_shape import SIZES
-from incumbent.planning.cost.memory import Peak, answering_peak, training_peak
+from incumbent.planning.cost.memory import answering_peak, training_peak
 from incumbent.planning.cost.setup import Setup
+from training.cost.base_shape import SIZES
+from training.cost.memory import Peak
+from training.recipe import StepName
 
 SHORTEST = 128  # tokens: a shorter base.max_length leaves out too much to be advice
 
@@ -47,21 +49,32 @@ def of(change: str, peak: Peak, setup: Setup) -> Lighter:
 
 def lighter_training(setup: Setup) -> Iterator[tuple[str, Setup]]:
     """Each change alone, those first that change nothing of what is learnt."""
-    training = setup.settings.training
-    if not training.gradient_checkpointing:
+    steps, adapter = setup.settings, setup.settings.adapter
+    plain = [name for name in steps.taken if not steps.step(name).gradient_checkpointing]
+    if plain:
         other = setup.training_with(gradient_checkpointing=True)
-        yield "training.gradient_checkpointing: true", other
-    if training.batch_size > 1:
-        rows = training.batch_size * training.gradient_accumulation
-        said = f"training.batch_size: 1, training.gradient_accumulation: {rows}"
+        yield keys(plain, "gradient_checkpointing: true"), other
+    batches = {name: steps.step(name).batch_size for name in steps.taken}
+    if large := [name for name, size in batches.items() if size > 1]:
+        rows = [batches[name] * steps.step(name).gradient_accumulation for name in large]
+        kept = [
+            f"training.{n}.gradient_accumulation: {r}" for n, r in zip(large, rows, strict=True)
+        ]
+        said = ", ".join([keys(large, "batch_size: 1"), *kept])
         yield said, setup.training_with(batch_size=1)
-    if training.quantization != "nf4":
+    if adapter.quantization != "nf4":
         other = setup.training_with(quantization="nf4", dequantize_once=False)
-        yield "training.quantization: nf4", other
-    elif setup.dequantized:
-        yield "training.dequantize_once: false", setup.training_with(dequantize_once=False)
+        yield "training.adapter.quantization: nf4", other
+    elif any(step.dequantized for step in setup.steps.values()):
+        other = setup.training_with(dequantize_once=False)
+        yield "training.adapter.dequantize_once: false", other
     if (half := setup.longest.row // 2) >= SHORTEST:
         yield f"base.max_length: {half}, which leaves longer rows out", setup.with_rows_of(half)
+
+
+def keys(steps: Sequence[StepName], setting: str) -> str:
+    """The same setting of several steps."""
+    return ", ".join(f"training.{name}.{setting}" for name in steps)
 
 
 def lightest(setup: Setup) -> Setup:

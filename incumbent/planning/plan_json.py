@@ -3,24 +3,24 @@
 from dataclasses import asdict
 from typing import Any
 
-from incumbent.planning.cost.memory import Peak
 from incumbent.planning.cost.minutes import Minutes
-from incumbent.planning.on_devices import OnDevice, OnGpu
+from incumbent.planning.on_devices import OnDevice, OnOther, OnThisMachine
 from incumbent.planning.run_plan import RunPlan
+from training.cost.memory import Peak
 
 
 def plan_json(plan: RunPlan) -> dict[str, Any]:
     """What is not known is null, and `missing` says why."""
-    work, training = plan.work, plan.settings.training
+    work = plan.work
     return {
         "base": {"model": plan.base, "weights": plan.shape.weights if plan.shape else None},
-        "quantization": training.quantization,
-        "rows": work and {"trained": work.rows, "steps": work.steps, "longest": work.longest.row},
+        "quantization": plan.settings.adapter.quantization,
+        "steps": work and {name: asdict(step) for name, step in work.steps.items()},
         "tokens": work and {"trained": work.tokens, "read": work.read, "generated": work.generated},
         "answers": [asdict(one) for one in work.answering] if work else None,
-        "here": plan.here and on_device(plan.here),
+        "here": plan.here and here(plan.here),
         "disk": plan.disk and {**asdict(plan.disk), "total": plan.disk.total},
-        "gpus": [on_gpu(gpu) for gpu in plan.gpus],
+        "others": [on_other(one) for one in plan.others],
         "lighter": [asdict(one) for one in plan.lighter],
         "sealed": list(plan.sealed),
         "assumed": list(plan.assumed),
@@ -42,9 +42,14 @@ def on_device(found: OnDevice) -> dict[str, Any]:
     }
 
 
-def on_gpu(found: OnGpu) -> dict[str, Any]:
+def here(found: OnThisMachine) -> dict[str, Any]:
+    return {**on_device(found), "steps": dict(found.steps)}
+
+
+def on_other(found: OnOther) -> dict[str, Any]:
     return {
         **on_device(found),
+        "gpu": found.gpu,
         "price": found.price,
         "listed": found.listed,
         "largest_trained": found.largest_trained,

@@ -1,15 +1,13 @@
-"""A run's plan: what it computes, what that takes here and on common GPUs, and what would fit."""
+"""A run's plan: what it computes, what that takes here and elsewhere, and what would fit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from incumbent.planning.cost.base_shape import SIZES, BaseShape, shape_of
 from incumbent.planning.cost.disk import Disk, disk
 from incumbent.planning.cost.setup import Setup
-from incumbent.planning.cost.this_machine import ThisMachine, this_machine
 from incumbent.planning.lighter import Lighter, lighter
-from incumbent.planning.on_devices import OnDevice, OnGpu, on_gpus, on_this_machine
+from incumbent.planning.on_devices import OnOther, OnThisMachine, on_others, on_this_machine
 from incumbent.planning.sealed_set import said_of_sealed_set
 from incumbent.planning.work.row_lengths import RowLengths, row_lengths
 from incumbent.planning.work.run_settings import RunSettings, read_settings
@@ -20,6 +18,8 @@ from project.model_pins import EMBEDDED
 from project.paths import CHAMPION, RAW
 from project.records.adapters import Opponent
 from project.settings import PARAMS
+from training.cost.base_shape import SIZES, BaseShape, shape_of
+from training.cost.this_machine import ThisMachine, this_machine
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class RunPlan:
     shape: BaseShape | None
     settings: RunSettings
     work: Workload | None
-    here: OnDevice | None
+    here: OnThisMachine | None
     disk: Disk | None
-    gpus: tuple[OnGpu, ...]
+    others: tuple[OnOther, ...]  # common machines: processors of a cloud, and GPUs
     lighter: tuple[Lighter, ...]  # what to change here; empty where the run fits
     sealed: tuple[str, ...]  # what the sealed eval set can show
     assumed: tuple[str, ...]
@@ -46,8 +46,8 @@ def plan_run(
 ) -> RunPlan:
     """Of the project here, with another base where one is named: a size or a folder.
 
-    `prices` are of an hour, by a GPU's name; `rows` of somebody who knows them before the project's
-    files do. Raises InputError for wrong settings, and for a named base that is not here.
+    `prices` are of an hour, by a machine's name; `rows` of somebody who knows them before the
+    project's files do. Raises InputError for wrong settings, and for a named base that is not here.
     """
     notes = Notes([], [])
     settings = choose_settings(base, notes)
@@ -66,7 +66,7 @@ def plan_run(
         work=work,
         here=here,
         disk=disk(setup, work) if setup else None,
-        gpus=on_gpus(shape, settings, longest, work, prices or {}) if shape else (),
+        others=on_others(shape, settings, longest, work, prices or {}) if shape else (),
         lighter=tuple(lighter(setup)) if setup else (),
         sealed=tuple(said_of_sealed_set(work.sealed, settings.policy)) if work else (),
         assumed=tuple(notes.assumed),
@@ -110,7 +110,7 @@ def find_shape(settings: RunSettings, notes: Notes, *, named: bool) -> BaseShape
 
 
 def find_work(rows: RowLengths | None, settings: RunSettings, notes: Notes) -> Workload | None:
-    found = rows or row_lengths(settings.curate, settings.training)
+    found = rows or row_lengths(settings.curate, settings.sft)
     if found is None:
         most = settings.base.max_length
         notes.missing.append(
@@ -122,7 +122,9 @@ def find_work(rows: RowLengths | None, settings: RunSettings, notes: Notes) -> W
     if found.assumed:
         notes.assumed.append(found.assumed)
     champion = CHAMPION.exists() and Opponent.read(CHAMPION).adapter is not None
-    return workload(found, settings, champion=champion)
+    work = workload(found, settings, champion=champion)
+    notes.missing.extend(work.missing)
+    return work
 
 
 def find_machine(settings: RunSettings, notes: Notes) -> ThisMachine | None:

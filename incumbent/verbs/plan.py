@@ -1,4 +1,4 @@
-"""`incumbent plan`: what a run will take, here and on common GPUs, before anything is loaded."""
+"""`incumbent plan`: what a run will take, here and elsewhere, before anything is loaded."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
@@ -6,12 +6,13 @@ from dataclasses import fields
 from rich.text import Text
 
 from incumbent.output import console, print_json, print_table
-from incumbent.planning.cost.gpus import GB, LIST, read_prices
-from incumbent.planning.cost.memory import Peak
-from incumbent.planning.on_devices import OnDevice, OnGpu
+from incumbent.planning.cost.prices import read_prices
+from incumbent.planning.on_devices import OnDevice, OnOther, OnThisMachine
 from incumbent.planning.plan_json import plan_json
 from incumbent.planning.run_plan import RunPlan, plan_run
 from incumbent.planning.work.workload import Workload
+from training.cost.gpus import GB, LIST
+from training.cost.memory import Peak
 
 PARTS = {  # of the memory, as people read them
     "weights": "weights",
@@ -21,7 +22,8 @@ PARTS = {  # of the memory, as people read them
     "logits": "logits",
     "process": "the program",
 }
-GPU_COLUMNS = (
+EXAMPLES = {"domain": "windows of text", "sft": "rows", "dpo": "pairs", "kto": "answers"}
+OTHER_COLUMNS = (
     "",
     ">training",
     ">answering",
@@ -44,28 +46,27 @@ def print_plan(base: str | None, prices: Sequence[str], *, as_json: bool) -> Non
         print_tokens(plan.work)
     if plan.here:
         print_here(plan.here, plan)
-    if plan.gpus:
-        print_gpus(plan.gpus)
+    if plan.others:
+        print_others(plan.others)
     print_lines("the sealed eval set", plan.sealed)
     print_lines("assumed", plan.assumed)
     print_lines("missing", plan.missing)
 
 
 def print_base(plan: RunPlan) -> None:
-    training = plan.settings.training
+    adapter = plan.settings.adapter
     size = f", {count(plan.shape.weights)} weights" if plan.shape else ""
-    precision = "not quantized" if training.quantization == "none" else training.quantization
-    console.print(
-        f"base {plan.base}{size}; {precision}, LoRA of rank {training.r}, "
-        f"batches of {training.batch_size}"
-    )
+    precision = "not quantized" if adapter.quantization == "none" else adapter.quantization
+    console.print(f"base {plan.base}{size}; {precision}, LoRA of rank {adapter.r}")
 
 
 def print_tokens(work: Workload) -> None:
-    console.print(
-        f"{work.tokens:,} tokens trained: {work.rows:,} rows in {work.steps:,} steps, the longest "
-        f"of {work.longest.row}"
-    )
+    for name, step in work.steps.items():
+        read = f", {step.read:,} read to compare with" if step.read else ""
+        console.print(
+            f"{step.tokens:,} tokens trained in step {name}: {step.examples:,} {EXAMPLES[name]} in "
+            f"{step.batches:,} batches, the longest of {step.longest}{read}"
+        )
     answers = sum(one.count for one in work.answering)
     console.print(
         f"{work.read:,} tokens read and {work.generated:,} generated, for {answers:,} answers:"
@@ -77,12 +78,14 @@ def print_tokens(work: Workload) -> None:
         )
 
 
-def print_here(here: OnDevice, plan: RunPlan) -> None:
+def print_here(here: OnThisMachine, plan: RunPlan) -> None:
     console.print(f"\nhere: {here.precision} on {here.name}", style="bold")
     if taken := here.minutes:
         money = f", {here.money:.2f} in money" if here.money is not None else ""
+        each = ", ".join(f"{name} {minutes(value)}" for name, value in here.steps.items())
+        steps = f" ({each})" if len(here.steps) > 1 else ""
         console.print(
-            f"about {minutes(taken.total)} minutes: {minutes(taken.train)} to train, "
+            f"about {minutes(taken.total)} minutes: {minutes(taken.train)} to train{steps}, "
             f"{minutes(taken.answer)} to answer, {minutes(taken.other)} for everything else{money}"
         )
     rows = list(memory_rows(here))
@@ -116,25 +119,26 @@ def verdict(here: OnDevice) -> Text:
     return Text(missing, "red")
 
 
-def print_gpus(gpus: Sequence[OnGpu]) -> None:
-    console.print("\nthe whole run on a GPU, roughly, and the largest base for it", style="bold")
-    print_table(GPU_COLUMNS, map(gpu_cells, gpus))
+def print_others(others: Sequence[OnOther]) -> None:
+    console.print("\nthe whole run elsewhere, roughly, and the largest base for it", style="bold")
+    print_table(OTHER_COLUMNS, map(other_cells, others))
     console.print("training and answering: GB at the peak; trains: in NF4", style="dim")
-    if any(gpu.listed for gpu in gpus):
+    console.print("CPU-2 and its like: a cloud's machines of so many vCPUs, with AVX2", style="dim")
+    if any(one.listed for one in others):
         console.print(f"$: {LIST}; yours: --price L4=0.8", style="dim")
 
 
-def gpu_cells(gpu: OnGpu) -> tuple[str | Text, ...]:
-    fits = gpu.trains and gpu.answers
+def other_cells(one: OnOther) -> tuple[str | Text, ...]:
+    fits = one.trains and one.answers
     return (
-        f"{gpu.name}, {gpu.memory / GB:.0f} GB",
-        gigabytes(gpu.training.total),
-        gigabytes(gpu.answering.total),
+        f"{one.name}, {one.memory / GB:.0f} GB",
+        gigabytes(one.training.total),
+        gigabytes(one.answering.total),
         Text("yes", "green") if fits else Text("no", "red"),
-        minutes(gpu.minutes.total) if gpu.minutes and fits else "",
-        f"{'$' if gpu.listed else ''}{gpu.money:.2f}" if gpu.money is not None and fits else "",
-        gpu.largest_trained or "none",
-        gpu.largest_in_all or "none",
+        minutes(one.minutes.total) if one.minutes and fits else "",
+        f"{'$' if one.listed else ''}{one.money:.2f}" if one.money is not None and fits else "",
+        one.largest_trained or "none",
+        one.largest_in_all or "none",
     )
 
 

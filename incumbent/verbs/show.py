@@ -14,6 +14,7 @@ from registry.lineage import Lineage, apart, name_of, trace
 from registry.model_card.card import card
 from registry.reader import RegistryReader
 from registry.state import CHAMPION
+from training.kept.books import books_of
 
 Fact = tuple[str, str | Text]
 SHOWN = 200  # characters of a system prompt
@@ -56,6 +57,7 @@ def dumped(lineage: Lineage) -> dict[str, Any]:
         "origin": plain(lineage.origin),
         "gate": plain(lineage.gate),
         "recipe": lineage.recipe,
+        "training": [plain(book) for book in books_of(lineage.version.adapter.recipe)],
         "parent": lineage.parent,
         "opponent": plain(lineage.opponent),
         "decision": plain(lineage.decision),
@@ -78,6 +80,7 @@ def adapter_facts(lineage: Lineage) -> list[Fact]:
         ("trained in", str(adapter.numerics or "not recorded")),
         ("recipe", adapter.recipe),
         ("", ", ".join(settings) or "settings not stored"),
+        *(("training took", str(book)) for book in books_of(adapter.recipe)),
     ]
 
 

@@ -14,12 +14,11 @@ from typer.testing import CliRunner
 
 from evaluation.decision.policy import Policy
 from incumbent.cli import app
-from incumbent.planning.cost import memory
-from incumbent.planning.cost.base_shape import EMBEDDED_SHAPE, SIZES, BaseShape, read_shape
-from incumbent.planning.cost.gpus import GPUS, gpu_named, read_prices
-from incumbent.planning.cost.memory import Peak, answering_peak, trained_weights, training_peak
-from incumbent.planning.cost.minutes import Clock, Speed
-from incumbent.planning.cost.setup import DEQUANTIZED_SHARE, Computing, Setup
+from incumbent.planning.cost.cloud_processors import CLOUD_PROCESSORS
+from incumbent.planning.cost.memory import answering_peak, training_peak
+from incumbent.planning.cost.minutes import Clock
+from incumbent.planning.cost.prices import read_prices
+from incumbent.planning.cost.setup import Setup
 from incumbent.planning.lighter import largest_trained, lighter, trains
 from incumbent.planning.run_plan import plan_run
 from incumbent.planning.sealed_set import said_of_sealed_set
@@ -28,27 +27,29 @@ from incumbent.planning.work.workload import Longest, Workload
 from incumbent.verbs.plan import count
 from project.errors import InputError
 from project.files import home
-from project.paths import RAW, TOKENS, rows_of
-from project.records.data import Row, Split, TokenCount
+from project.paths import CURATED_DOCUMENTS, CURATED_PREFERENCES, RAW, TOKENS, rows_of
+from project.records.data import Document, Row, Split, TokenCount
+from project.records.preferences import PreferencePair, RatedAnswer
 from project.records.record import write_records
 from tests.conftest import ROOT
 from tests.incumbent.test_light_core import COMMAND, run, without_extras
+from training.cost import memory
+from training.cost.base_shape import EMBEDDED_SHAPE, SIZES, BaseShape, read_shape
+from training.cost.computing import Computing, Speed
+from training.cost.gpus import gpu_named
+from training.cost.memory import Peak, trained_weights
+from training.cost.minutes import TrainingClock
+from training.cost.step_setup import DEQUANTIZED_SHARE, StepWork
 from training.precision import Machine, fingerprint
 
 GB = 10**9
 LLAMA_2_7B = BaseShape(4096, 32, 11_008, 32_000, 32, 32, 128, tied=False)
-LONGEST = Longest(row=256, completion=32, prompt=200, reference=32)
+LONGEST = Longest(row=256, completion=32, prompt=200, reference=32, window=512)
 A_SPEED = Speed(1e-12, 2e-12, 1e-9, 0.0, 1e-10, 1e-4)
-WORK = Workload(
-    rows=400,
-    tokens=40_000,
-    scored=4_000,
-    steps=100,
-    answering=(),
-    pairs=0,
-    longest=LONGEST,
-    sealed=9,
+SFT = StepWork(
+    examples=400, tokens=40_000, scored=4_000, batches=100, longest=256, longest_scored=32
 )
+WORK = Workload(steps={"sft": SFT}, answering=(), pairs=0, longest=LONGEST, sealed=9)
 
 
 def setup(shape: BaseShape = EMBEDDED_SHAPE, *, memory: int = 24 * GB, **training: Any) -> Setup:
@@ -85,18 +86,21 @@ def test_a_lora_has_as_many_weights_as_peft_gives_it() -> None:
 )
 def test_a_7b_takes_its_weights_as_they_are_quantised(quantization: str, gigabytes: float) -> None:
     one = setup(LLAMA_2_7B, quantization=quantization, dequantize_once=False)
-    assert trained_weights(one) / GB == pytest.approx(gigabytes, abs=0.01)
+    assert trained_weights(one.step("sft")) / GB == pytest.approx(gigabytes, abs=0.01)
 
 
 def test_nf4_weights_are_turned_back_once_where_they_take_a_quarter_of_the_memory() -> None:
-    assert setup(LLAMA_2_7B, memory=64 * GB).dequantized
-    assert not setup(LLAMA_2_7B, memory=24 * GB).dequantized
-    assert not setup(LLAMA_2_7B, memory=64 * GB, dequantize_once=False).dequantized
+    assert setup(LLAMA_2_7B, memory=64 * GB).step("sft").dequantized
+    assert not setup(LLAMA_2_7B, memory=24 * GB).step("sft").dequantized
+    assert not setup(LLAMA_2_7B, memory=64 * GB, dequantize_once=False).step("sft").dequantized
 
 
 def test_constants_of_others_are_as_they_have_them() -> None:
-    training = constants(ROOT / "training" / "lora_model.py")
+    training = constants(ROOT / "training" / "model" / "base_model.py")
     assert training["MEMORY_SHARE"] == DEQUANTIZED_SHARE
+    steps = ROOT / "training" / "steps"
+    assert constants(steps / "packing_check.py")["ROWS"] == memory.CHECKED_ROWS
+    assert constants(ROOT / "training/model/row_attention.py")["SHORT"] == memory.SHORT_ROW
     spec = find_spec("trl")
     assert spec is not None
     assert spec.origin is not None
@@ -153,9 +157,12 @@ def test_more_of_anything_takes_more_memory(more: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("less", [{"gradient_checkpointing": True}, {"dropout": 0.0}], ids=str)
 def test_what_saves_memory_saves_activations_alone(less: dict[str, Any]) -> None:
+    """Down to the logits of the rows that are compared, packed and padded, before it starts."""
     before, after = training_peak(setup()), training_peak(setup().training_with(**less))
     assert after.activations < before.activations
-    assert replace(after, activations=before.activations) == before
+    assert after.total < before.total
+    same = {"activations": before.activations, "logits": before.logits}
+    assert replace(after, **same) == before
 
 
 def test_the_activations_of_a_layer_by_hand() -> None:
@@ -178,8 +185,10 @@ def test_a_tenth_of_the_memory_stays_free() -> None:
 
 def test_twice_the_work_takes_twice_as_long() -> None:
     clock = Clock(setup(), A_SPEED)
-    twice = replace(WORK, rows=800, tokens=80_000, scored=8_000, steps=200)
-    assert clock.training(twice) == pytest.approx(2 * clock.training(WORK))
+    twice = replace(SFT, examples=800, tokens=80_000, scored=8_000, batches=200)
+    assert clock.training(replace(WORK, steps={"sft": twice})) == pytest.approx(
+        2 * clock.training(WORK)
+    )
 
 
 @pytest.mark.parametrize("slower", [{"gradient_checkpointing": True}, {"r": 64}], ids=str)
@@ -198,7 +207,7 @@ def test_memory_that_a_step_gives_back_costs_time_beyond_what_is_kept() -> None:
 
 
 def test_four_operations_a_weight_and_token_and_six_a_weight_of_the_lora() -> None:
-    clock = Clock(setup(LLAMA_2_7B, r=8), A_SPEED)
+    clock = TrainingClock(setup(LLAMA_2_7B, r=8).step("sft"), A_SPEED)
     assert clock.operations(row=0) == 4 * LLAMA_2_7B.linear + 6 * LLAMA_2_7B.lora(8)
 
 
@@ -210,9 +219,9 @@ def test_where_training_does_not_fit_changes_are_told_with_what_they_need() -> N
     assert not trains(small)
     found = lighter(small)
     assert [one.change.partition(":")[0] for one in found] == [
-        "training.gradient_checkpointing",
-        "training.batch_size",
-        "training.quantization",
+        "training.sft.gradient_checkpointing",
+        "training.sft.batch_size",
+        "training.adapter.quantization",
         "base.max_length",
         "all of these",
         "evaluation.decoding.batch_size",
@@ -236,9 +245,17 @@ def test_more_memory_never_trains_a_smaller_base() -> None:
 
 
 def test_a_driver_name_finds_its_gpu() -> None:
-    names = ("Tesla T4", "NVIDIA A100-SXM4-80GB", "NVIDIA GeForce RTX 4090", "NVIDIA L40S")
+    names = {
+        "Tesla T4": "T4",
+        "NVIDIA A100-SXM4-80GB": "A100-80",
+        "NVIDIA GeForce RTX 5090": "RTX-5090",
+        "NVIDIA L40S": "L40S",
+        "NVIDIA H200": "H200",
+        "NVIDIA B200": "B200",
+        "AMD Instinct MI300X": "MI300X",
+    }
     found = [gpu_named(name) for name in names]
-    assert [gpu and gpu.name for gpu in found] == ["T4", "A100-80", "RTX-4090", "L40S"]
+    assert [gpu and gpu.name for gpu in found] == list(names.values())
     assert gpu_named("NVIDIA RTX A4000") is None
 
 
@@ -257,7 +274,7 @@ def machine() -> None:
 def project(machine: None) -> None:
     """A hundred rows of 60 tokens, all counted."""
     Path("params.yaml").write_text(
-        "training: {batch_size: 2, epochs: 2}\n"
+        "training: {sft: {batch_size: 2, epochs: 2}}\n"
         "evaluation: {preference: {source: reward, reward: {rows: 20}}, prices: {hour: 6}}\n"
     )
     counts = []
@@ -283,7 +300,8 @@ def planned(*arguments: str) -> dict[str, Any]:
 def test_a_counted_project_assumes_nothing() -> None:
     plan = planned()
     assert (plan["assumed"], plan["missing"]) == ([], [])
-    assert plan["rows"] == {"trained": 60, "steps": 60, "longest": 60}
+    (step,) = plan["steps"].values()
+    assert (step["examples"], step["batches"], step["longest"]) == (60, 60, 60)
     assert plan["tokens"]["trained"] == 60 * 60 * 2
     asked = {(one["system"], one["rows"]): one for one in plan["answers"]}
     assert asked["challenger", "sealed"]["answer"] == 10  # as briefly as its rows
@@ -325,7 +343,7 @@ def test_of_all_gating_metrics_a_lower_bound_is_told_and_of_a_margin_that_it_nev
 
 @pytest.mark.usefixtures("project")
 def test_a_faster_gpu_takes_fewer_minutes_and_a_larger_one_trains_larger_bases() -> None:
-    gpus = {gpu["name"]: gpu for gpu in planned("--base", "3B")["gpus"]}
+    gpus = {one["name"]: one for one in planned("--base", "3B")["others"] if one["gpu"]}
     slowest_first = [gpus[name]["minutes"]["train"] for name in ("T4", "L4", "A100-80", "H100")]
     assert slowest_first == sorted(slowest_first, reverse=True)
     sizes = list(SIZES)
@@ -336,20 +354,68 @@ def test_a_faster_gpu_takes_fewer_minutes_and_a_larger_one_trains_larger_bases()
 
 
 @pytest.mark.usefixtures("project")
+def test_more_processors_take_fewer_minutes_and_have_a_price() -> None:
+    found = {one["name"]: one for one in planned()["others"] if not one["gpu"]}
+    assert list(found) == [one.name for one in CLOUD_PROCESSORS]
+    taken = [one["minutes"]["total"] for one in found.values()]
+    assert taken == sorted(taken, reverse=True)
+    assert all(one["money"] > 0 for one in found.values())
+
+
+@pytest.mark.usefixtures("project")
+def test_each_step_that_is_taken_is_counted_and_says_how_long_it_takes() -> None:
+    Path("params.yaml").write_text(
+        "training: {domain: {epochs: 1, window: 64, held_out_share: 0.5}, sft: {epochs: 1},"
+        " dpo: {epochs: 2, batch_size: 1}, kto: {epochs: 1, batch_size: 2}}\n"
+    )
+    write_records(CURATED_DOCUMENTS, [Document.of("x" * 448, source=str(i)) for i in range(4)])
+    pair = PreferencePair(prompt="why?", chosen="because it is so", rejected="no")
+    rated = RatedAnswer(prompt="when?", completion="never", label=False)
+    CURATED_PREFERENCES.write_bytes(pair.canonical() + b"\n" + rated.canonical() + b"\n")
+    plan = planned()
+    steps = plan["steps"]
+    assert list(steps) == ["domain", "sft", "dpo", "kto"]
+    # 448 bytes are 128 tokens and what is around them; half of four texts are learnt.
+    assert (steps["domain"]["examples"], steps["domain"]["longest"]) == (5, 64)
+    assert (steps["dpo"]["examples"], steps["dpo"]["batches"]) == (1, 2)
+    assert steps["dpo"]["read"] == steps["dpo"]["tokens"] / 2  # once, of two epochs
+    assert steps["kto"]["examples"] == 4  # two answers, a bad one, and a row as a good one
+    assert plan["here"]["minutes"]["train"] == pytest.approx(sum(plan["here"]["steps"].values()))
+    assert plan["missing"] == []
+
+
+@pytest.mark.usefixtures("project")
+def test_a_step_without_data_is_missing_and_not_nothing() -> None:
+    Path("params.yaml").write_text("training: {domain: {epochs: 1}}\n")
+    (said,) = planned()["missing"]
+    assert said == (
+        "how much step domain learns: there is nothing for it in datasets/curated/documents.jsonl"
+    )
+
+
+@pytest.mark.usefixtures("project")
+def test_the_peak_is_of_the_step_that_takes_most() -> None:
+    alone = planned()["here"]["training"]["activations"]
+    Path("params.yaml").write_text("training: {domain: {epochs: 1, window: 2048}}\n")
+    assert planned()["here"]["training"]["activations"] > alone
+
+
+@pytest.mark.usefixtures("project")
 def test_a_price_of_your_own_is_taken_and_none_is_invented() -> None:
-    gpus = {gpu["name"]: gpu for gpu in planned("--price", "l4=3", "--price", "H100=9")["gpus"]}
+    gpus = {one["name"]: one for one in planned("--price", "l4=3", "--price", "H100=9")["others"]}
     l4, h100, t4, other = (gpus[name] for name in ("L4", "H100", "T4", "RTX-4090"))
     assert l4["money"] == pytest.approx(l4["minutes"]["total"] / 60 * 3)
     assert (l4["listed"], h100["listed"], t4["listed"]) == (False, False, True)
     assert (other["price"], other["money"]) == (None, None)
-    assert {gpu.name for gpu in GPUS if gpu.price is None} == {"RTX-4090", "A100-40", "H100"}
 
 
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("arguments", [(), ("--base", "70B")], ids=str)
 def test_it_prints(arguments: tuple[str, ...]) -> None:
     done = CliRunner().invoke(app, ["plan", *arguments], catch_exceptions=False)
-    assert "7,200 tokens trained: 60 rows in 60 steps, the longest of 60" in done.stdout
+    assert (
+        "7,200 tokens trained in step sft: 60 rows in 60 batches, the longest of 60" in done.stdout
+    )
     assert re.search(r"about [\d,]+(\.\d)? minutes: ", done.stdout)
     assert "A100-80, 80 GB" in done.stdout
     if arguments:
@@ -366,7 +432,7 @@ def test_weights_are_told_in_words(weights: int, told: str) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_a_recipe_without_quantization_is_told_in_words() -> None:
-    Path("params.yaml").write_text("training: {quantization: none}\n")
+    Path("params.yaml").write_text("training: {adapter: {quantization: none}}\n")
     done = CliRunner().invoke(app, ["plan"], catch_exceptions=False)
     assert "; not quantized, LoRA of rank" in done.stdout.replace("\n", " ")
 
@@ -383,7 +449,7 @@ def test_rows_that_are_not_split_are_dealt_by_the_shares() -> None:
     Path("params.yaml").write_text("curation: {curate: {dev_share: 0.1, sealed_share: 0.2}}\n")
     write_records(RAW, [row(f"question {i}") for i in range(100)])
     plan = planned()
-    assert plan["rows"]["trained"] == 70
+    assert plan["steps"]["sft"]["examples"] == 70
     assert "not yet split" in plan["assumed"][0]
 
 
@@ -454,5 +520,5 @@ def test_the_core_alone_plans_for_gpus_and_says_what_is_missing() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     plan = json.loads(done.stdout)
     assert plan["here"] is None
-    assert plan["gpus"][0]["minutes"]["total"] > 0
+    assert plan["others"][-1]["minutes"]["total"] > 0
     assert plan["missing"] == ["how fast this machine is: pip install 'incumbent[train]' first"]

@@ -7,7 +7,7 @@ from curation.curation_settings import CurateParams
 from project.paths import CURATED, RAW, TOKENS, rows_of
 from project.records.data import Row, Split, TokenCount
 from project.settings import PARAMS
-from training.training_settings import TrainingParams
+from training.training_settings import SftParams
 
 # Of a row whose text is not there yet, as in the sample task.
 ASSUMED = TokenCount(row="assumed", prompt=65, completion=15)
@@ -25,14 +25,14 @@ class RowLengths:
     assumed: str | None = None  # None: every row was counted
 
 
-def row_lengths(curate: CurateParams, training: TrainingParams) -> RowLengths | None:
+def row_lengths(curate: CurateParams, sft: SftParams) -> RowLengths | None:
     """From the best source that there is; None where not even a limit says how many rows."""
     if all(rows_of(part).exists() for part in Split):
         curated = {part: Row.read_lines(rows_of(part)) for part in Split}
         return counted(curated) or estimated(curated)
     if RAW.exists():
         return RowLengths(dealt(Row.read_lines(RAW), curate), said("of the text, not yet split"))
-    return limited(curate, training)
+    return limited(curate, sft)
 
 
 def counted(curated: Mapping[Split, Sequence[Row]]) -> RowLengths | None:
@@ -72,10 +72,10 @@ def dealt(rows: Sequence[Row], params: CurateParams) -> Lengths:
     }
 
 
-def limited(curate: CurateParams, training: TrainingParams) -> RowLengths | None:
+def limited(curate: CurateParams, sft: SftParams) -> RowLengths | None:
     """As many as the settings let through."""
     sizes = {
-        Split.TRAIN: training.rows or curate.train,
+        Split.TRAIN: sft.rows or curate.train,
         Split.DEV: curate.dev,
         Split.SEALED: curate.sealed,
     }

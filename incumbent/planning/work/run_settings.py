@@ -6,18 +6,41 @@ from evaluation.evaluation_settings import Decoding, FewShot, PreferenceParams, 
 from project.model_pins import BaseChoice
 from project.records.record import Record
 from project.settings import PARAMS, S, load
-from training.training_settings import TrainingParams
+from training.recipe import STEPS, StepName
+from training.training_settings import (
+    AdapterParams,
+    DomainParams,
+    DpoParams,
+    KtoParams,
+    LimitsParams,
+    SftParams,
+    StepParams,
+)
 
 
 class RunSettings(Record):
     base: BaseChoice = BaseChoice()
     curate: CurateParams = CurateParams()
-    training: TrainingParams = TrainingParams()
+    adapter: AdapterParams = AdapterParams()
+    domain: DomainParams = DomainParams()
+    sft: SftParams = SftParams()
+    dpo: DpoParams = DpoParams()
+    kto: KtoParams = KtoParams()
+    limits: LimitsParams = LimitsParams()
     decoding: Decoding = Decoding()
     few_shot: FewShot = FewShot()
     preference: PreferenceParams = PreferenceParams()
     prices: Prices = Prices()
     policy: Policy = Policy()
+
+    def step(self, name: StepName) -> StepParams:
+        found: StepParams = getattr(self, name)
+        return found
+
+    @property
+    def taken(self) -> tuple[StepName, ...]:
+        """The steps that are not left out, in their order."""
+        return tuple(name for name in STEPS if self.step(name).epochs)
 
 
 def read_settings() -> RunSettings:
@@ -25,7 +48,12 @@ def read_settings() -> RunSettings:
     return RunSettings(
         base=section(BaseChoice),
         curate=section(CurateParams),
-        training=section(TrainingParams),
+        adapter=section(AdapterParams),
+        domain=section(DomainParams),
+        sft=section(SftParams),
+        dpo=section(DpoParams),
+        kto=section(KtoParams),
+        limits=section(LimitsParams),
         decoding=section(Decoding),
         few_shot=section(FewShot),
         preference=section(PreferenceParams),

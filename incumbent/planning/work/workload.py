@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from itertools import chain
-from math import ceil
 
 from evaluation.evaluation_settings import OF_THE_EMBEDDER
 from incumbent.planning.work.answering import Answering, answering, suites
 from incumbent.planning.work.row_lengths import RowLengths
 from incumbent.planning.work.run_settings import RunSettings
+from incumbent.planning.work.training_work import steps_of, unknown_of
 from project.records.data import Split, TokenCount
+from training.cost.step_setup import StepWork
+from training.recipe import StepName
 
 
 @dataclass(frozen=True)
@@ -19,18 +21,22 @@ class Longest:
     completion: int
     prompt: int  # that is answered
     reference: int  # whose likelihood is asked for
+    window: int  # of text, that domain adaptation learns
 
 
 @dataclass(frozen=True)
 class Workload:
-    rows: int  # that are trained on
-    tokens: int  # of these rows, over all epochs
-    scored: int  # of these, the completions': what the loss is about
-    steps: int  # batches, over all epochs
+    steps: dict[StepName, StepWork]  # of training, in their order
     answering: tuple[Answering, ...]
     pairs: int  # that a reward model learns from, over all epochs
     longest: Longest
     sealed: int
+    missing: tuple[str, ...] = ()  # what is not known of steps that are taken
+
+    @property
+    def tokens(self) -> int:
+        """That are learnt from, in all steps."""
+        return sum(step.tokens for step in self.steps.values())
 
     @property
     def read(self) -> int:
@@ -43,17 +49,15 @@ class Workload:
 
 def workload(found: RowLengths, settings: RunSettings, *, champion: bool) -> Workload:
     """Of a run with these rows; `champion`: an adapter defends its place, else the bare base."""
-    lengths, training = found.parts, settings.training
-    trained = lengths[Split.TRAIN][: training.rows]
+    lengths = found.parts
+    steps = steps_of(lengths[Split.TRAIN], settings)
     return Workload(
-        rows=len(trained),
-        tokens=round(sum(map(length, trained)) * training.epochs),
-        scored=round(sum(c.completion for c in trained) * training.epochs),
-        steps=ceil(len(trained) * training.epochs / training.batch_size),
+        steps=steps,
         answering=tuple(answering(lengths, settings, champion=champion)),
         pairs=pairs(found, settings),
         longest=longest(found, settings),
         sealed=len(lengths[Split.SEALED]),
+        missing=tuple(unknown_of(settings, steps)),
     )
 
 
@@ -73,7 +77,7 @@ def pairs(found: RowLengths, settings: RunSettings) -> int:
 def longest(found: RowLengths, settings: RunSettings) -> Longest:
     """Rows are no longer than base.max_length: stage `curate` sees to that."""
     lengths = found.parts
-    trained = lengths[Split.TRAIN][: settings.training.rows]
+    trained = lengths[Split.TRAIN][: settings.sft.rows]
     asked = [*lengths[Split.DEV], *lengths[Split.SEALED], *chain(*suites().values())]
     most = settings.base.max_length
     shown = sum(map(length, trained[: settings.few_shot.shots]))
@@ -82,13 +86,15 @@ def longest(found: RowLengths, settings: RunSettings) -> Longest:
         completion=max((c.completion for c in trained), default=0),
         prompt=min(max((c.prompt for c in asked), default=0), most) + shown,
         reference=max((c.completion for c in asked), default=0),
+        window=settings.domain.window,
     )
 
 
 def longest_allowed(settings: RunSettings) -> Longest:
     """Where no row is known: as long as base.max_length allows."""
     most, answer = settings.base.max_length, settings.decoding.max_new_tokens
-    return Longest(row=most, completion=answer, prompt=most, reference=answer)
+    window = settings.domain.window
+    return Longest(row=most, completion=answer, prompt=most, reference=answer, window=window)
 
 
 def length(count: TokenCount) -> int:

@@ -1,0 +1,109 @@
+"""Roughly how long adapters that are trained aside will take, before they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from evaluation.evaluation_settings import Decoding
+from incumbent.selecting.sft_settings import SftSettings
+from project.errors import InputError
+from project.model_pins import BaseChoice
+from project.paths import TOKENS
+from project.records.adapters import Numerics
+from project.records.data import Row, TokenCount
+from project.settings import load
+from training.cost.base_shape import BaseShape, shape_of
+from training.cost.computing import Computing, Speed
+from training.cost.minutes import TrainingClock
+from training.cost.step_setup import StepSetup, StepWork
+from training.cost.this_machine import this_machine
+
+LOADING = 0.25  # minutes of an adapter in which programs and models are loaded
+FULL = 0.85  # of a batch's places are taken, since answers end at different times
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast this machine trains and answers with a base; all in minutes."""
+
+    shape: BaseShape
+    on: Computing
+    speed: Speed
+    counts: dict[str, TokenCount]  # of rows, as stage `curate` counted
+
+    def learning(self, rows: Sequence[Row], settings: SftSettings) -> float:
+        work = self.work(rows, settings)
+        return self.clock(settings, work).seconds(work) / 60
+
+    def reading(self, rows: Sequence[Row]) -> float:
+        """Of prompts and references."""
+        return self.reading_tokens(sum(map(tokens_of, self.known(rows))))
+
+    def reading_tokens(self, tokens: float) -> float:
+        return tokens * 2 * self.shape.weights * self.speed.operation / 60
+
+    def answering(self, rows: Sequence[Row], decoding: Decoding | None = None) -> float:
+        """With answers as long as references, whose likelihood is asked for too."""
+        asked = decoding or load(Decoding)
+        counts = self.known(rows)
+        batch = max(1, min(asked.batch_size, len(counts)))
+        given = sum(min(count.completion, asked.max_new_tokens) for count in counts)
+        each = 2 * batch * self.speed.operation + self.speed.weight
+        step = self.shape.weights * each + 2 * self.shape.layers * self.speed.call
+        return 2 * self.reading(rows) + given / batch / FULL * step / 60
+
+    def work(self, rows: Sequence[Row], settings: SftSettings) -> StepWork:
+        counts, sft = self.known(rows), settings.sft
+        scored = [count.completion for count in counts]
+        return StepWork(
+            examples=len(counts),
+            tokens=round(sft.epochs * sum(map(tokens_of, counts))),
+            scored=round(sft.epochs * sum(scored)),
+            batches=ceil(sft.epochs * len(counts) / sft.batch_size),
+            longest=max(map(tokens_of, counts), default=1),
+            longest_scored=max(scored, default=1),
+        )
+
+    def clock(self, settings: SftSettings, work: StepWork) -> TrainingClock:
+        return TrainingClock(self.setup(settings, work), self.speed)
+
+    def setup(self, settings: SftSettings, work: StepWork) -> StepSetup:
+        return StepSetup(
+            shape=self.shape,
+            adapter=settings.adapter,
+            params=settings.sft,
+            longest=work.longest,
+            longest_scored=work.longest_scored,
+            on=self.on,
+        )
+
+    def known(self, rows: Sequence[Row]) -> list[TokenCount]:
+        return [self.counts[row.id] for row in rows if row.id in self.counts]
+
+
+def pace(numerics: Numerics, choice: BaseChoice | None = None) -> Pace | None:
+    """With the project's base, or another; None where the base or this machine is of a kind that
+    nothing is known of.
+    """
+    machine = this_machine(numerics.precision)
+    try:
+        shape = shape_of(choice or load(BaseChoice))
+    except InputError:
+        return None
+    if machine.speed is None:
+        return None
+    counts = {count.row: count for count in TokenCount.read_lines(TOKENS)}
+    return Pace(shape, machine.computing, machine.speed, counts)
+
+
+def tokens_of(count: TokenCount) -> int:
+    return count.prompt + count.completion
+
+
+def said(minutes: float | None) -> str:
+    """An estimate in words."""
+    if minutes is None:
+        return "no estimate for this base on this machine"
+    if minutes >= 120:
+        return f"about {minutes / 60:.0f} h on an idle machine"
+    return f"about {max(1, round(minutes))} min on an idle machine"
