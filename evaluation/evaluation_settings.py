@@ -250,3 +250,25 @@ class PreferenceParams(Settings):
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"the rubric {min(twice)!r} is there twice")
         return self
+
+
+class JudgedPairsParams(Settings):
+    """Pairs that the source of preference chooses between, of answers to training rows."""
+
+    rows: NonNegativeInt = 0  # training rows whose answers it compares; 0: it chooses nothing
+    # The row's own answer and that of the model that training starts from; or two of that model's
+    # answers, which are drawn.
+    answers: Literal["reference", "drawn"] = "reference"
+    temperature: PositiveFloat = 0.8  # that two answers are drawn at
+    # How far from one half a win probability has to be.
+    margin: float = Field(default=0.25, ge=0, lt=0.5)
+    share: float = Field(default=0.5, ge=0, le=1)  # of all pairs, at most; the surest are kept
+
+
+class PreferenceDataParams(Settings):
+    """What DPO and KTO learn from, beside what people said in ballots and files."""
+
+    # Sources whose rows are corrections: where an answer to their prompt is known to be bad, theirs
+    # is the good one, whatever a pair says.
+    corrections: tuple[str, ...] = ("labelled.jsonl",)
+    judge: JudgedPairsParams = JudgedPairsParams()

@@ -82,6 +82,7 @@ class KtoParams(StepParams):
     """Kahneman-Tversky optimisation on rated answers: Ethayarajh et al. 2024, arXiv 2402.01306."""
 
     learning_rate: PositiveFloat = 5e-5
+    batch_size: int = Field(default=4, ge=2)  # its KL term compares an answer with another's prompt
     beta: PositiveFloat = 0.1  # how close it stays to the model that it starts from
     desirable_weight: PositiveFloat = 1.0
     undesirable_weight: PositiveFloat = 1.0

@@ -44,6 +44,7 @@ from project.settings import load
 from registry.alpha_ledger.looks import CountedLook
 from registry.lineage import apart
 from registry.store import Registry
+from training.rows.learnt_rows import learnt_by_challenger
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
             "was trained on other rows than are curated now: run `dvc repro` first", file=ADAPTER
         )
     rows = sealed.trained_today if new else None  # of a known version they are kept already
-    version = registry.submit(adapter, ADAPTER_FILES, reason, dataset, gate, trained_on=rows)
+    lineage = (dataset, gate, *learnt_by_challenger())
+    version = registry.submit(adapter, ADAPTER_FILES, reason, *lineage, trained_on=rows)
     decided = decide(registry, version, dev, policy, sealed)
     frozen = freeze(registry) if rests_on(decided.decision, sealed) else ()
     is_champion = registry.is_champion(adapter.files)

@@ -13,12 +13,14 @@ from curation.splitting.eval_sets import (
     changing,
     read_changes,
 )
+from evaluation.preference.pairs.preference_pairs import PREFERENCES
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.labels import LABELLED, Label
 from project.erasures import WHY, Erased
 from project.files import write_lines
 from project.records.data import Row
-from project.records.record import Record
+from project.records.preferences import RatedAnswer, read_preferences
+from project.records.record import Record, write_records
 from project.times import stamp
 from registry.reader import RegistryReader
 
@@ -59,6 +61,7 @@ def accept(
         rows = {label.row.id: label.row for label in taken}
         new = tuple(name for name in rows if name not in known)
         if new:
+            add_bad_answers(taken, PREFERENCES / LABELLED.name)
             add_rows(rows.values(), LABELLED)
             at, by = stamp(registry.clock()), registry.actor
             append_change(Extension(at=at, by=by, reason=reason, source=LABELLED.name, rows=new))
@@ -110,3 +113,23 @@ def add_rows(rows: Iterable[Row], path: Path) -> None:
     new = [row for row in rows if row.id not in known]
     if new:
         write_lines(path, [row.canonical() for row in (*known.values(), *new)])
+
+
+def add_bad_answers(labels: Iterable[Label], path: Path) -> None:
+    """Add the answers that users corrected as negative examples, each once, whole or not at all."""
+    known = {one.id: one for one in read_preferences(path)} if path.exists() else {}
+    bad = {one.id: one for label in labels if (one := bad_answer(label))}
+    if bad.keys() - known.keys():
+        write_records(path, (known | bad).values())
+
+
+def bad_answer(label: Label) -> RatedAnswer | None:
+    if not label.bad:
+        return None
+    return RatedAnswer(
+        prompt=label.row.prompt_text,
+        completion=label.bad,
+        label=False,
+        source=LABELLED.name,
+        annotator=label.user,
+    )

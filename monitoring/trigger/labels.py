@@ -27,6 +27,7 @@ class Label(Record):
     row: Row
     user: str | None  # the pseudonym of who sent the prompt
     request: str | None = None  # the id of the request that it was sent in
+    bad: str | None = None  # the answer that a user corrected, where another one was accepted
 
 
 class Data(Exported):
@@ -38,6 +39,8 @@ class Data(Exported):
     user: str | None = None
     drift: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$")
     synthetic: str | None = None  # the model that wrote the prompt, if no user did
+    response: str | None = None
+    corrected: bool = False  # whether a user wrote what the response should have been
 
 
 class QueueTask(AnnotatedTask):
@@ -75,7 +78,14 @@ def label_of(row: Traffic, answer: str, drift: str | None) -> Label:
     made = labelled_row(row.prompt_text, answer, drift)
     if not isinstance(row.prompt, str):
         made = made.model_copy(update={"prompt": row.prompt})
-    return Label(row=made, user=pseudonym(row))
+    bad = other_than(answer, row.response) if correction(row) else None
+    return Label(row=made, user=pseudonym(row), bad=bad)
+
+
+def other_than(answer: str, response: str | None) -> str | None:
+    """A response that says something, and not what was accepted."""
+    said = (response or "").strip()
+    return response if said and said != answer.strip() else None
 
 
 def labelled_row(prompt: str, answer: str, drift: str | None) -> Row:
@@ -110,7 +120,8 @@ def label_of_task(data: Data, answer: str) -> Label:
     if data.synthetic:  # also where a person mended the answer: the prompt is still a model's
         row = row.model_copy(update={"synthetic": data.synthetic})
     request = data.id if isinstance(data.id, str) else None
-    return Label(row=row, user=data.user, request=request)
+    bad = other_than(answer, data.response) if data.corrected else None
+    return Label(row=row, user=data.user, request=request, bad=bad)
 
 
 def write_queue(
@@ -136,7 +147,8 @@ def task_of(row: Traffic, drift: str | None) -> dict[str, Any]:
     if not isinstance(row.prompt, str):
         data["messages"] = [message.model_dump() for message in row.prompt]
     task = {"data": data, "meta": {"at": row.at, "adapter": row.adapter}}
-    draft = correction(row)
+    if draft := correction(row):
+        data["corrected"] = True
     return task | ({"predictions": [prediction(draft)]} if draft else {})
 
 

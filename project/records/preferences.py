@@ -1,12 +1,20 @@
 """What people said of answers: of two which is better, or of one whether it is good."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from project.canonical import digest_json
+from project.records.data import Message
 from project.records.record import LATER, Record, read_input, read_object
+
+# How it is known which answer is good: people voted, a person corrected an answer, a file says it
+# of two answers or of one, or a judge that is a model chose.
+PreferenceOrigin = Literal[
+    "ballot", "correction", "pair", "negative example", "good answer", "judge"
+]
+ORIGINS: tuple[PreferenceOrigin, ...] = get_args(PreferenceOrigin)
 
 
 class PreferencePair(Record):
@@ -15,8 +23,13 @@ class PreferencePair(Record):
     prompt: str
     chosen: str
     rejected: str
-    source: Annotated[str | None, LATER] = None  # the name of the file that it came from
+    # The name of the file that it came from; of what a judge chose, the judge.
+    source: Annotated[str | None, LATER] = None
     annotator: Annotated[str | None, LATER] = None
+    # Of what DPO and KTO learn from. A judge's own choices never calibrate or teach a judge.
+    origin: Annotated[PreferenceOrigin | None, LATER] = None
+    # The prompt's turns, where it is more than one of the user's.
+    messages: Annotated[tuple[Message, ...] | None, LATER] = None
 
     @property
     def id(self) -> str:
@@ -31,6 +44,9 @@ class RatedAnswer(Record):
     label: bool
     source: Annotated[str | None, LATER] = None  # the name of the file that it came from
     annotator: Annotated[str | None, LATER] = None
+    # As for a pair.
+    origin: Annotated[PreferenceOrigin | None, LATER] = None
+    messages: Annotated[tuple[Message, ...] | None, LATER] = None
 
     @property
     def id(self) -> str:
@@ -38,6 +54,11 @@ class RatedAnswer(Record):
 
 
 Preference = PreferencePair | RatedAnswer
+
+
+def by_judge(one: Preference) -> bool:
+    """Whether a model chose, and no person."""
+    return one.origin == "judge"
 
 
 def read_preferences(path: Path) -> tuple[Preference, ...]:

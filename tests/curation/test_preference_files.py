@@ -60,6 +60,13 @@ def test_pairs_of_whole_dialogues_as_texts_are_split_at_their_marks() -> None:
     ]
 
 
+def test_what_a_model_chose_as_a_judge_does_not_pass_for_a_persons_word() -> None:
+    path = lines_of([{"prompt": "q", "chosen": "a", "rejected": "b", "origin": "judge"}])
+    assert in_words(reads("preferences", path)) == [
+        "1: that a model chose as a judge: what people said is read"
+    ]
+
+
 def test_fields_of_other_names_can_be_named() -> None:
     path = lines_of([{"q": "Who?", "yes": "Me.", "no": "You."}])
     with pytest.raises(InputError, match=r"--answer chosen=FIELD.*'q', 'yes', 'no'"):

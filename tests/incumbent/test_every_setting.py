@@ -21,6 +21,7 @@ from tests.incumbent.setting_effects import (
     export_effects,
     night_effects,
     policy_effects,
+    preference_data_effects,
     registry_effects,
     schedule_effects,
     scoring_effects,
@@ -37,6 +38,7 @@ TABLE: dict[str, Effect | ShownBy] = {
     **export_effects.EFFECTS,
     **training_effects.EFFECTS,
     **step_effects.EFFECTS,
+    **preference_data_effects.EFFECTS,
     **scoring_effects.EFFECTS,
     **policy_effects.EFFECTS,
     **night_effects.EFFECTS,
@@ -182,8 +184,8 @@ def test_the_same_value_gives_the_same_output(key: str, bench: Bench) -> None:
 # The registry says where an adapter lies, and not what it is: its digest is in what they depend on.
 # What training may cost changes no adapter.
 NOT_DECLARED: dict[str, set[str]] = {
-    **dict.fromkeys(("generate", "reward", "preference_data"), {"registry"}),
-    **dict.fromkeys(STEPS, {"training.limits"}),
+    **{stage: {"registry"} for stage in ("generate", "reward", "preference_data")},
+    **{step: {"training.limits"} for step in STEPS},
 }
 READERS = {place.partition(":")[2]: section for section, place in SECTIONS.items()}
 

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from curation.splitting.eval_sets import EVAL_SETS, Extension, read_changes
+from evaluation.preference.pairs.preference_pairs import PREFERENCES
 from incumbent.cli import app
 from incumbent.verbs.data_rows import accept_labels
 from monitoring.monitoring_settings import TriggerParams
@@ -17,6 +18,7 @@ from monitoring.trigger.labels import LABELLED, Label, label_of
 from project.errors import IncumbentError, InputError
 from project.files import write_bytes
 from project.records.data import Row
+from project.records.preferences import RatedAnswer, read_preferences
 from registry.store import Registry
 from tests.monitoring.test_labels import asked, queued, written
 
@@ -51,6 +53,27 @@ def test_an_acceptance_adds_rows_and_says_by_whom_and_why(taken: Accept) -> None
     assert (change.by, change.reason, change.source) == ("tester", "checked", "labelled.jsonl")
     assert change.rows == tuple(row.id for row in Row.read_lines(LABELLED))
     assert accepted_prompts() == {"what is x?", "what is y?"}
+
+
+def test_the_answer_that_a_user_corrected_is_a_negative_example(taken: Accept) -> None:
+    taken([label("x", "jane"), label("y")])
+    found = read_preferences(PREFERENCES / LABELLED.name)
+    assert found == tuple(
+        RatedAnswer(
+            prompt=f"what is {name}?",
+            completion=label(name).bad or "",
+            label=False,
+            source="labelled.jsonl",
+            annotator=label(name, user).user,
+        )
+        for name, user in (("x", "jane"), ("y", None))
+    )
+
+
+def test_an_answer_that_was_accepted_as_it_is_is_no_negative_example(taken: Accept) -> None:
+    right = asked("x", "the answer", None).model_copy(update={"response": "the answer"})
+    taken([label_of(right, "the answer", None)])
+    assert not (PREFERENCES / LABELLED.name).exists()
 
 
 def test_the_same_labels_again_change_nothing(taken: Accept) -> None:

@@ -175,11 +175,6 @@ def test_kto_holds_each_prompt_against_another_ones_answer(tiny_base: Path) -> N
     assert sum(pair in own for pair in crossed) < len(crossed) / 4
 
 
-def test_a_batch_of_one_is_refused_for_kto(tiny_base: Path) -> None:
-    with pytest.raises(InputError, match=r"training.kto.batch_size: must be 2 at least"):
-        kto(going_on(tiny_base), tiny_base, params=KTO.model_copy(update={"batch_size": 1}))
-
-
 def test_kto_wants_good_answers_and_bad_ones(tiny_base: Path) -> None:
     with pytest.raises(InputError, match="no bad answers, or no good ones"):
         kto(going_on(tiny_base), tiny_base, [one for one in RATED if one.good])

@@ -69,11 +69,8 @@ def kto_trainer(
     """Ethayarajh et al. 2024: a good answer is to gain over the reference, a bad one to lose, each
     by more than answers to other prompts do. Both sides count alike in all.
 
-    Raises InputError where one side is empty, or batches are of one example.
+    Raises InputError where one side is empty.
     """
-    if params.batch_size < 2:
-        problem = "must be 2 at least: each prompt of a batch is held against another one's answer"
-        raise InputError(problem, field="training.kto.batch_size")
     rated = readable(examples, model, tokenizer)
     if len({one.good for one in rated}) < 2:
         raise InputError(ONE_SIDE, file=PREFERENCE_DATA, field="training.kto.epochs")

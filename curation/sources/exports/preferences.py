@@ -21,6 +21,7 @@ from curation.sources.tables.column_names import listed
 from project.errors import InputError
 
 CHOSEN, REJECTED = "chosen", "rejected"
+BY_JUDGE = "that a model chose as a judge: what people said is read"  # stage preference_data's mark
 
 
 def read_preferences(path: Path, options: ExportOptions) -> Iterator[Read]:
@@ -72,6 +73,8 @@ def bare(record: ExportRecord) -> Judgement:
 def judgement(
     one: Judgement, record: Fields, names: tuple[str, str], fields: ExportFields
 ) -> Judgement:
+    if record.get("origin") == "judge":
+        return replace(one, why=BY_JUDGE)
     try:
         sides = [dialogue(record, record.get(name), fields) for name in names]
     except NothingShownError as nothing:

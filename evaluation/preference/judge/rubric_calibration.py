@@ -12,7 +12,7 @@ from evaluation.preference.pairs.worse_answers import WORSE
 from project.errors import InputError
 from project.records.calibration import Calibration
 from project.records.data import Row
-from project.records.preferences import PreferencePair, read_preferences
+from project.records.preferences import PreferencePair, by_judge, read_preferences
 from project.settings import PARAMS
 
 
@@ -64,7 +64,8 @@ def calibrate_rubric(judge: RubricJudge, pairs: Sequence[RatedPair]) -> Calibrat
 def pairs_of(rubric: RubricParams, rows: Sequence[Row]) -> list[RatedPair]:
     """Answers of which the first is better in the rubric's respect; none where nothing is known."""
     if rubric.pairs:
-        given = [one for one in read_preferences(rubric.pairs) if isinstance(one, PreferencePair)]
+        said = [one for one in read_preferences(rubric.pairs) if not by_judge(one)]
+        given = [one for one in said if isinstance(one, PreferencePair)]
         return [given_pair(pair) for pair in given if pair.chosen != pair.rejected]
     found = []
     for kind in (rubric if rubric.asks else BUILT_IN[rubric.name]).worse:

@@ -9,7 +9,7 @@ from project.errors import InputError
 from project.item_prompts import asking_an_item
 from project.paths import CURATED_PREFERENCES, rows_of
 from project.records.data import Row, Split
-from project.records.preferences import Preference, PreferencePair, read_preferences
+from project.records.preferences import Preference, PreferencePair, by_judge, read_preferences
 
 PREFERENCES = Path("datasets/preferences")  # *.jsonl, each line a pair or a rated answer
 
@@ -36,14 +36,19 @@ def part(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
 
 
 def given_preferences(folder: Path = PREFERENCES) -> list[Preference]:
-    """What the files of a folder say, by file name, and then what the sources do; each once.
+    """What people said in the files of a folder, by file name, and then in the sources; each once.
 
-    Raises InputError naming file, line and field.
+    What a judge chose is left out: a judge that learnt from its own word, or were held against it,
+    would only grow surer of it. Raises InputError naming file, line and field.
     """
+    found = (one for path in preference_files(folder) for one in read_preferences(path))
+    return list({one.id: one for one in found if not by_judge(one)}.values())
+
+
+def preference_files(folder: Path = PREFERENCES) -> list[Path]:
+    """The files of a folder by name, and then what the sources hold."""
     files = sorted(folder.glob("*.jsonl"))
-    if CURATED_PREFERENCES.exists():
-        files.append(CURATED_PREFERENCES)
-    return list({one.id: one for path in files for one in read_preferences(path)}.values())
+    return [*files, CURATED_PREFERENCES] if CURATED_PREFERENCES.exists() else files
 
 
 def allowed(given: Sequence[Preference], evaluated: Iterable[Row]) -> list[Preference]:

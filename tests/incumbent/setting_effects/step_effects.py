@@ -1,6 +1,5 @@
-"""What the keys of where training starts, of its limits and of preferences do."""
+"""What the keys of where training starts and of its limits do."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +7,10 @@ from project import paths
 from project.canonical import canonical_json, digest_folder
 from project.files import home
 from project.records.adapters import Adapter
-from project.records.data import Row, Split
-from project.records.record import write_records
 from registry.store import Registry
 from tests import places
 from tests.conftest import BASE
-from tests.incumbent.setting_effects.effect import Effect, ShownBy, write
-from tests.incumbent.setting_effects.scoring_effects import GENERAL
-
-NEGATIVE = {"prompt": "what is a fee?", "completion": "nothing, guaranteed", "label": False}
+from tests.incumbent.setting_effects.effect import Effect, ShownBy
 
 
 def started() -> object:
@@ -40,22 +34,7 @@ def started() -> object:
     return Start.read(START_FILE)
 
 
-def gathered() -> object:
-    """What DPO and KTO would learn from: a negative example whose prompt a corrected row has."""
-    from evaluation import preference_data
-
-    row = Row.of("what is a fee?", "a price", group="a", source="labelled.jsonl")
-    for part in Split:
-        write_records(paths.rows_of(part), [row] if part is Split.TRAIN else [])
-    pair = {"prompt": "what is a fee?", "chosen": "a cost", "rejected": "nothing, guaranteed"}
-    write("datasets/general/sums.jsonl", GENERAL)
-    write("datasets/preferences/ours.jsonl", json.dumps(NEGATIVE), json.dumps(pair))
-    preference_data.main()
-    return paths.PREFERENCE_DATA.read_text()
-
-
 TESTS = "tests/training"
-PAIRS = "tests/evaluation/test_preference_data.py"
 EFFECTS: dict[str, Any] = {
     "training.adapter.start": Effect(("base", "champion"), started),
     "training.sft.replay": ShownBy(
@@ -81,15 +60,5 @@ EFFECTS: dict[str, Any] = {
     ),
     "training.limits.watts": ShownBy(
         f"{TESTS}/test_books.py::test_the_users_own_watts_count_for_the_whole_time"
-    ),
-    "evaluation.preference_data.corrections": Effect((["labelled.jsonl"], []), gathered),
-    "evaluation.preference_data.judge": ShownBy(
-        f"{PAIRS}::test_a_judges_choices_are_marked_and_kept_where_it_is_sure_the_surest_first"
-    ),
-    "evaluation.preference_data.judge.rows": ShownBy(
-        f"{PAIRS}::test_an_advisory_judge_is_not_asked"
-    ),
-    "evaluation.preference_data.judge.share": ShownBy(
-        f"{PAIRS}::test_a_judges_pairs_are_no_more_than_a_share_of_all"
     ),
 }

@@ -1,0 +1,120 @@
+"""What people's ballots say of answers to prompts that are no eval items."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.preference.ballots.ballot_files import leader, read_ballots
+from evaluation.preference.ballots.voting_sheet import VotingPair, answer_digest
+from project.records.ballots import Ballot
+from project.records.data import Row
+from project.records.preferences import Preference, PreferencePair, RatedAnswer
+from project.records.record import Digest
+
+BALLOTS = Path("datasets/ballots")  # *.jsonl, in folders too
+SHEETS = BALLOTS / "sheets"  # *.jsonl: what was voted on, as `incumbent submit` writes it
+
+# Why a ballot is left out; each reads well behind a number.
+ON_ITEM = "ballots on items of an eval set or a suite"
+UNKNOWN = "ballots on answers whose text nobody knows: put their voting sheet into " + str(SHEETS)
+NO_WINNER = "comparisons in which no answer has most ballots"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a ballot was cast on."""
+
+    prompt: str
+    left: str
+    right: str
+
+
+class KnownTexts:
+    """The texts behind the ids and digests that ballots carry."""
+
+    def __init__(self, sheets: Iterable[VotingPair], rows: Sequence[Row]) -> None:
+        self.sheets = {(one.item, frozenset((one.left, one.right))): one for one in sheets}
+        self.prompts = {row.id: row.prompt_text for row in rows}
+        self.prompts |= {one.item: one.prompt for one in self.sheets.values()}
+        texts = [row.completion_text for row in rows]
+        for one in self.sheets.values():
+            texts += one.left_text, one.right_text
+        self.by_digest = {answer_digest(text): text for text in texts}
+
+    def shown(self, ballot: Ballot) -> Shown | None:
+        """None where a text is not known, or the ballot is bound to another one."""
+        sheet = self.sheets.get((ballot.item, frozenset((ballot.left, ballot.right))))
+        own = {sheet.left: sheet.left_text, sheet.right: sheet.right_text} if sheet else {}
+        prompt = self.prompts.get(ballot.item)
+        left = self.answer(ballot.left_answer, own.get(ballot.left))
+        right = self.answer(ballot.right_answer, own.get(ballot.right))
+        if prompt is None or left is None or right is None or left == right:
+            return None
+        return Shown(prompt, left, right)
+
+    def answer(self, digest: Digest | None, shown: str | None) -> str | None:
+        """What a ballot is bound to; where it is bound to nothing, what the sheet shows."""
+        return self.by_digest.get(digest) if digest else shown
+
+
+def ballot_preferences(
+    folder: Path, rows: Sequence[Row], items: Iterable[Row], lost: Counter[str]
+) -> list[Preference]:
+    """What the ballots of a folder say; `lost` counts those that teach nothing.
+
+    A ballot on an item is never looked up. Raises InputError naming file, line and field.
+    """
+    sheets = [one for path in jsonl(folder / SHEETS.name) for one in VotingPair.read_lines(path)]
+    texts, known_items = KnownTexts(sheets, rows), {row.id for row in items}
+    cast: dict[tuple[str, frozenset[str]], list[tuple[Ballot, Shown]]] = defaultdict(list)
+    files: dict[tuple[str, frozenset[str]], str] = {}
+    for path in ballot_files(folder):
+        for ballot in read_ballots(path):
+            if ballot.item in known_items:
+                lost[ON_ITEM] += 1
+            elif (shown := texts.shown(ballot)) is None:
+                lost[UNKNOWN] += 1
+            else:
+                compared = shown.prompt, frozenset((shown.left, shown.right))
+                cast[compared].append((ballot, shown))
+                files.setdefault(compared, path.name)
+    said = {compared: list(said_by(votes, files[compared])) for compared, votes in cast.items()}
+    lost[NO_WINNER] += sum(not found for found in said.values())
+    return [one for found in said.values() for one in found]
+
+
+def said_by(votes: Sequence[tuple[Ballot, Shown]], file: str) -> Iterator[Preference]:
+    """Of the ballots on two answers: a pair where one has most of them, two negative examples where
+    most call both bad, else nothing.
+    """
+    prompt, texts = votes[0][1].prompt, sorted({votes[0][1].left, votes[0][1].right})
+    both_bad = sum(ballot.choice == "both_bad" for ballot, _ in votes)
+    if 2 * both_bad > len(votes):
+        for text in texts:
+            yield RatedAnswer(
+                prompt=prompt, completion=text, label=False, source=file, origin="ballot"
+            )
+        return
+    winner = leader(Counter(chosen(ballot, shown) for ballot, shown in votes))
+    if winner is not None:
+        (loser,) = (text for text in texts if text != winner)
+        yield PreferencePair(
+            prompt=prompt, chosen=winner, rejected=loser, source=file, origin="ballot"
+        )
+
+
+def chosen(ballot: Ballot, shown: Shown) -> str | None:
+    sides: Mapping[str, str] = {"left": shown.left, "right": shown.right}
+    return sides.get(ballot.choice)
+
+
+def ballot_files(folder: Path) -> list[Path]:
+    """Those with ballots in them, the sheets aside."""
+    sheets = folder / SHEETS.name
+    found = [path for path in sorted(folder.rglob("*.jsonl")) if sheets not in path.parents]
+    return [path for path in found if path.read_bytes().strip()]
+
+
+def jsonl(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.jsonl"))

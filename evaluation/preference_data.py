@@ -1,0 +1,72 @@
+"""Stage `preference_data`: gather what DPO and KTO learn from, and say where it comes from.
+
+Ballots, corrections and files of people; and, where the settings ask for it, a judge's own choices,
+which are marked and no more than a share of all. Nothing asks what an eval item asks.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from evaluation.evaluation_settings import PreferenceDataParams
+from evaluation.preference.pairs.preference_pairs import preference_files
+from evaluation.preference.training_data.asked_judge import pairs_by_judge
+from evaluation.preference.training_data.ballot_preferences import BALLOTS, ballot_preferences
+from evaluation.preference.training_data.judged_pairs import capped
+from evaluation.preference.training_data.known_answers import (
+    GoodAnswers,
+    learnable,
+    undisputed,
+)
+from evaluation.preference.training_data.preference_counts import PreferenceCounts
+from evaluation.preference.training_data.untaught import items_here, retired_prompts, untaught
+from project.item_prompts import bare
+from project.paths import PREFERENCE_COUNTS, PREFERENCE_DATA, rows_of
+from project.records.data import Row, Split
+from project.records.preferences import Preference, PreferencePair, by_judge, read_preferences
+from project.records.record import write_records
+from project.settings import load
+
+
+def main() -> None:
+    params, lost = load(PreferenceDataParams), Counter[str]()
+    rows, items = Row.read_lines(rows_of(Split.TRAIN)), items_here()
+    said = taught([*ballot_preferences(BALLOTS, rows, items, lost), *in_files()], items, lost)
+    people = undisputed([one for one in said if not by_judge(one)], lost)
+    learnt = learnable(people, GoodAnswers(rows, people, params.corrections), lost)
+    silent = unsaid(rows, learnt)
+    chosen = [*of_judge(said), *pairs_by_judge(silent, params.judge, lost)]
+    found = [*learnt, *capped(chosen, len(pairs_among(learnt)), params.judge.share, lost)]
+    counts = PreferenceCounts.of(found, lost)
+    write_records(PREFERENCE_DATA, found)
+    counts.write(PREFERENCE_COUNTS)
+    for line in counts.lines():
+        print(line)
+
+
+def in_files() -> list[Preference]:
+    """What files and sources say, each once; what a judge chose is marked there too."""
+    found = (one for path in preference_files() for one in read_preferences(path))
+    return list({one.id: one for one in found}.values())
+
+
+def taught(
+    given: Sequence[Preference], items: Sequence[Row], lost: Counter[str]
+) -> list[Preference]:
+    """Without those that ask what an item asks, or asked."""
+    why = untaught(given, items, retired_prompts())
+    lost.update(why.values())
+    return [one for i, one in enumerate(given) if i not in why]
+
+
+def unsaid(rows: Iterable[Row], learnt: Iterable[Preference]) -> list[Row]:
+    """Those about whose answers people said nothing."""
+    said = {bare(one.prompt) for one in learnt}
+    return [row for row in rows if bare(row.prompt_text) not in said]
+
+
+def pairs_among(given: Iterable[Preference]) -> list[PreferencePair]:
+    return [one for one in given if isinstance(one, PreferencePair)]
+
+
+def of_judge(given: Iterable[Preference]) -> list[PreferencePair]:
+    return [one for one in pairs_among(given) if by_judge(one)]

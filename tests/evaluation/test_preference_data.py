@@ -1,0 +1,412 @@
+"""What DPO and KTO learn from: where it comes from, what is left out, and what a judge may add."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curation.splitting.eval_sets import Rotation, append_change
+from curation.splitting.eval_sets import prompt_digest as recorded_digest
+from evaluation import preference_data
+from evaluation.evaluation_settings import JudgedPairsParams
+from evaluation.preference.ballots.voting_sheet import VotingPair, answer_digest
+from evaluation.preference.comparison import Comparison, Judgement
+from evaluation.preference.pairs.preference_pairs import PREFERENCES, given_preferences
+from evaluation.preference.training_data.asked_judge import pairs_by_judge
+from evaluation.preference.training_data.ballot_preferences import (
+    BALLOTS,
+    NO_WINNER,
+    ON_ITEM,
+    SHEETS,
+    UNKNOWN,
+    ballot_preferences,
+)
+from evaluation.preference.training_data.judged_pairs import (
+    OVER,
+    UNSURE,
+    TwoAnswers,
+    capped,
+    judged_pairs,
+)
+from evaluation.preference.training_data.known_answers import (
+    DISPUTED,
+    ONE_ANSWER,
+    SAID_BY_ROW,
+    GoodAnswers,
+    learnable,
+    undisputed,
+)
+from evaluation.preference.training_data.untaught import prompt_digest
+from project.errors import InputError
+from project.paths import CALIBRATION, PREFERENCE_COUNTS, PREFERENCE_DATA, rows_of
+from project.records.ballots import Ballot
+from project.records.calibration import Calibration
+from project.records.data import Message, Row, Split
+from project.records.preferences import (
+    Preference,
+    PreferencePair,
+    RatedAnswer,
+    read_preferences,
+)
+from project.records.record import Record, write_records
+
+FEE = Row.of("What is the fee?", "Ten euros a month.", group="fee", source="faq.csv")
+CARD = Row.of("Who can block my card?", "Call us at night too.", group="c", source="labelled.jsonl")
+DEV = Row.of("Where is the branch in town?", "In Mill Lane.", group="d", source="faq.csv")
+SEALED = Row.of("When do you open on Saturdays?", "At nine.", group="s", source="faq.csv")
+
+
+def pair(prompt: str, chosen: str, rejected: str, **more: Any) -> PreferencePair:
+    return PreferencePair(prompt=prompt, chosen=chosen, rejected=rejected, **more)
+
+
+def rated(prompt: str, completion: str, *, good: bool = False) -> RatedAnswer:
+    return RatedAnswer(prompt=prompt, completion=completion, label=good, source="mine.jsonl")
+
+
+@pytest.fixture
+def project(isolate: Path) -> None:
+    """Rows in their parts, a general suite of one item, and settings that are the defaults."""
+    Path("params.yaml").write_text("")
+    for part, rows in zip(Split, ([FEE, CARD], [DEV], [SEALED]), strict=True):
+        write_records(rows_of(part), rows)
+    item = {"id": "g", "ability": "sums", "prompt": "What is 6 + 7?", "expected": "13"}
+    check = {"check": {"kind": "number", "value": 13}}
+    path = Path("datasets/general/sums.jsonl")
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(item | check) + "\n")
+
+
+def gathered(*given: Preference) -> tuple[Preference, ...]:
+    write_records(PREFERENCES / "mine.jsonl", given)
+    preference_data.main()
+    return read_preferences(PREFERENCE_DATA)
+
+
+def left_out() -> dict[str, int]:
+    found: dict[str, int] = json.loads(PREFERENCE_COUNTS.read_bytes())["left_out"]
+    return found
+
+
+# --- never an eval item ---------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("project")
+def test_nothing_that_asks_what_an_item_of_dev_sealed_or_a_suite_asks_is_learnt_from() -> None:
+    prompts = (DEV.prompt_text.upper(), SEALED.prompt_text, "What is 6 + 7?", "Where's the branch?")
+    found = gathered(*(rated(prompt, "No idea.") for prompt in prompts))
+    assert [one.prompt for one in found] == ["Where's the branch?"]
+    assert left_out() == {"that ask what an item of an eval set or a suite asks, or nearly so": 3}
+
+
+@pytest.mark.usefixtures("project")
+def test_near_duplicates_of_an_item_are_not_learnt_from() -> None:
+    assert gathered(pair("Where is the branch, in town please?", "There.", "Here.")) == ()
+
+
+@pytest.mark.usefixtures("project")
+def test_an_item_that_left_the_eval_sets_is_not_learnt_from() -> None:
+    gone = Row.of("What does a new card cost?", "Five euros.", group="g", source="faq.csv")
+    gone_as = Rotation.of(
+        [gone], at="2026-01-01T00:00:00Z", by="ana", reason="worn out", part=Split.DEV
+    )
+    append_change(gone_as)
+    assert gathered(rated("what does a new card cost", "Nothing.")) == ()
+    assert left_out() == {"that ask what an item asked which left the eval sets": 1}
+
+
+@pytest.mark.parametrize("prompt", ["What does a card cost?", "...", "Was kostet’s?", ""])
+def test_prompts_are_known_as_the_record_of_the_eval_sets_knows_them(prompt: str) -> None:
+    row = FEE.model_copy(update={"prompt": (Message(role="user", content=prompt),)})
+    assert prompt_digest(prompt) == recorded_digest(row)
+
+
+# --- files: pairs, negative examples, corrections -------------------------------------------------
+
+
+def learnt(*given: Preference, rows: Sequence[Row] = (FEE, CARD)) -> list[Preference]:
+    good = GoodAnswers(rows, given, ("labelled.jsonl",))
+    return learnable(given, good, Counter())
+
+
+def said(found: Sequence[Preference]) -> list[tuple[str | None, ...]]:
+    return [
+        (one.origin, one.chosen, one.rejected)
+        if isinstance(one, PreferencePair)
+        else (one.origin, one.completion, str(one.label))
+        for one in found
+    ]
+
+
+def test_a_pair_is_learnt_as_it_is() -> None:
+    assert said(learnt(pair("What is the fee?", "Ten.", "None."))) == [("pair", "Ten.", "None.")]
+
+
+def test_a_bad_answer_is_paired_with_the_training_rows() -> None:
+    found = learnt(rated("what is  the FEE?", "No fee, guaranteed!"))
+    assert said(found) == [("negative example", "Ten euros a month.", "No fee, guaranteed!")]
+
+
+def test_a_bad_answer_without_a_good_one_is_left_for_kto() -> None:
+    found = learnt(rated("Open today?", "Who knows."))
+    assert said(found) == [("negative example", "Who knows.", "False")]
+
+
+def test_a_bad_answer_is_paired_with_an_answer_that_was_found_good() -> None:
+    found = learnt(rated("Open today?", "Until six.", good=True), rated("Open today?", "Perhaps."))
+    assert said(found) == [
+        ("good answer", "Until six.", "True"),
+        ("negative example", "Until six.", "Perhaps."),
+    ]
+
+
+def test_a_correction_is_the_better_answer_whatever_a_pair_says() -> None:
+    given = pair(CARD.prompt_text, "Write us a letter.", "Nobody can.", source="round2.jsonl")
+    (found,) = learnt(given, rated(CARD.prompt_text, "Nobody can."))
+    assert said([found]) == [("correction", "Call us at night too.", "Nobody can.")]
+    assert found.source == "labelled.jsonl"
+
+
+def test_a_bad_answer_that_the_training_row_gives_says_that_the_row_is_to_be_corrected() -> None:
+    lost = Counter[str]()
+    given: list[Preference] = [rated(FEE.prompt_text, FEE.completion_text)]
+    given.append(pair("q", "a", "a "))
+    assert learnable(given, GoodAnswers([FEE], given, ()), lost) == []
+    assert lost == {SAID_BY_ROW: 1, ONE_ANSWER: 1}
+
+
+def test_what_people_disagree_on_is_not_learnt() -> None:
+    lost = Counter[str]()
+    kept: list[Preference] = [pair("q", "a", "c"), rated("q", "d")]
+    disputed: list[Preference] = [pair("q", "a", "b"), pair("q", "b", "a"), rated("q", "c")]
+    assert undisputed([*kept, *disputed, rated("q", "c", good=True)], lost) == kept
+    assert lost == {DISPUTED: 4}
+
+
+def test_the_turns_of_a_row_that_asks_the_same_are_kept() -> None:
+    turns = Message(role="user", content="Hello"), Message(role="assistant", content="Yes?")
+    row = FEE.model_copy(update={"prompt": (*turns, *FEE.prompt)})
+    found = learnt(rated("Hello\nYes?\nWhat is the fee?", "None."), rows=[row])
+    assert found[0].messages == row.prompt
+
+
+# --- ballots --------------------------------------------------------------------------------------
+
+
+def sheet(item: str, prompt: str, left: str, right: str) -> VotingPair:
+    return VotingPair(
+        item=item,
+        prompt=prompt,
+        left="v1",
+        right="v2",
+        left_text=left,
+        right_text=right,
+        left_answer=answer_digest(left),
+        right_answer=answer_digest(right),
+    )
+
+
+def ballot(item: str, choice: Any, who: str, *texts: str) -> Ballot:
+    left, right = (answer_digest(text) for text in texts) if texts else (None, None)
+    return Ballot(
+        item=item,
+        reviewer=who,
+        left="v1",
+        right="v2",
+        left_answer=left,
+        right_answer=right,
+        choice=choice,
+        at="2026-01-31T12:00:00Z",
+    )
+
+
+def voted(*records: Record) -> tuple[list[Preference], Counter[str]]:
+    """What ballots and sheets say, where FEE is a training row and DEV an item."""
+    sheets = [one for one in records if isinstance(one, VotingPair)]
+    write_records(SHEETS / "sheet.jsonl", sheets)
+    write_records(BALLOTS / "round" / "b.jsonl", [one for one in records if one not in sheets])
+    lost = Counter[str]()
+    return ballot_preferences(BALLOTS, [FEE], [DEV], lost), +lost
+
+
+def test_most_ballots_make_a_pair_of_the_answers_that_the_sheet_shows() -> None:
+    shown = sheet("t1", "May I pay late?", "Yes, once.", "Never.")
+    cast = (("left", "ann"), ("left", "ben"), ("right", "eve"))
+    votes = [ballot("t1", choice, who) for choice, who in cast]
+    (found,), lost = voted(shown, *votes)
+    assert (found.prompt, *said([found])[0]) == (
+        "May I pay late?",
+        "ballot",
+        "Yes, once.",
+        "Never.",
+    )
+    assert (found.source, lost) == ("b.jsonl", {})
+
+
+def test_ballots_on_eval_items_are_counted_and_never_looked_up() -> None:
+    shown = sheet(DEV.id, DEV.prompt_text, "In town.", "Nowhere.")
+    assert voted(shown, ballot(DEV.id, "left", "ann")) == ([], {ON_ITEM: 1})
+
+
+@pytest.mark.usefixtures("project")
+def test_a_ballot_on_another_item_that_asks_what_an_item_asks_teaches_nothing() -> None:
+    write_records(SHEETS / "s.jsonl", [sheet("t1", DEV.prompt_text, "In town.", "Nowhere.")])
+    write_records(BALLOTS / "b.jsonl", [ballot("t1", "left", "ann")])
+    assert gathered() == ()
+
+
+def test_a_ballot_that_is_bound_to_other_answers_than_the_sheet_shows_is_not_counted() -> None:
+    shown = sheet("t1", "May I pay late?", "Yes, once.", "Never.")
+    assert voted(shown, ballot("t1", "left", "ann", "Yes.", "No.")) == ([], {UNKNOWN: 1})
+
+
+def test_a_ballot_on_a_training_row_finds_the_rows_own_answer_by_its_digest() -> None:
+    other = sheet("other", "Another question?", "No fee at all.", "Yes.")
+    cast = ballot(FEE.id, "right", "ann", "No fee at all.", FEE.completion_text)
+    (found,), _ = voted(other, cast)
+    assert (found.prompt, *said([found])[0][1:]) == (
+        FEE.prompt_text,
+        FEE.completion_text,
+        "No fee at all.",
+    )
+
+
+def test_two_answers_that_most_call_bad_are_two_negative_examples() -> None:
+    shown = sheet("t1", "May I pay late?", "Yes.", "No.")
+    found, _ = voted(shown, ballot("t1", "both_bad", "ann"))
+    assert said(found) == [("ballot", "No.", "False"), ("ballot", "Yes.", "False")]
+
+
+def test_a_tie_teaches_nothing() -> None:
+    shown = sheet("t1", "May I pay late?", "Yes.", "No.")
+    votes = [ballot("t1", "left", "ann"), ballot("t1", "right", "ben")]
+    assert voted(shown, *votes) == ([], {NO_WINNER: 1})
+
+
+# --- the judge ------------------------------------------------------------------------------------
+
+
+class Longer:
+    """Is the surer that the longer answer is better, the longer it is."""
+
+    source = "a judge of length"
+
+    def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
+        return [
+            Judgement(win_probability=len(c.challenger) / (len(c.challenger) + len(c.champion)))
+            for c in comparisons
+        ]
+
+
+def both(prompt: str, one: str, other: str) -> TwoAnswers:
+    return TwoAnswers(Row.of(prompt, one, group=prompt, source="s"), one, other)
+
+
+def test_a_judges_choices_are_marked_and_kept_where_it_is_sure_the_surest_first() -> None:
+    asked = [both("p", "aa", "bbb"), both("q", "a" * 3, "b" * 9), both("r", "a" * 9, "b")]
+    lost = Counter[str]()
+    found = judged_pairs(asked, Longer(), 0.2, lost)
+    assert [(one.prompt, one.chosen[0]) for one in found] == [("r", "a"), ("q", "b")]
+    assert {(one.origin, one.source) for one in found} == {("judge", "a judge of length")}
+    assert lost[UNSURE] == 1
+
+
+@pytest.mark.parametrize(
+    ("others", "share", "kept"), [(10, 0.5, 10), (10, 0.2, 2), (0, 0.5, 0), (10, 0, 0), (0, 1, 20)]
+)
+def test_a_judges_pairs_are_no_more_than_a_share_of_all(
+    others: int, share: float, kept: int
+) -> None:
+    lost = Counter[str]()
+    pairs = [pair("q", f"a{i}", "b", origin="judge") for i in range(20)]
+    assert capped(pairs, others, share, lost) == pairs[:kept]
+    assert lost[OVER] == 20 - kept
+
+
+def test_what_a_judge_chose_teaches_and_calibrates_no_judge() -> None:
+    own, judged = pair("q", "a", "b"), pair("r", "a", "b", origin="judge", source="a judge")
+    write_records(PREFERENCES / "mine.jsonl", [own, judged])
+    assert given_preferences() == [own]
+
+
+@pytest.mark.usefixtures("project")
+def test_a_marked_pair_in_a_file_is_the_judges_still_and_counts_against_its_share() -> None:
+    judged = [pair(f"Question {i}?", "a", "b", origin="judge") for i in range(3)]
+    found = gathered(pair("Who are you?", "A bank.", "Nobody."), *judged)
+    assert [one.origin for one in found] == ["pair", "judge"]
+    assert left_out() == {OVER: 2}
+
+
+def advisory() -> Calibration:
+    return Calibration(
+        source="a judge",
+        n=100,
+        unjudged=0,
+        accuracy=0.5,
+        kappa=None,
+        first_rate=None,
+        longer_accuracy=0.5,
+        shorter_accuracy=0.5,
+        matched_n=0,
+        matched_accuracy=None,
+        matched_longer=None,
+        matched_shorter=None,
+    )
+
+
+def test_an_advisory_judge_is_not_asked() -> None:
+    Path("params.yaml").write_text("")
+    advisory().write(CALIBRATION)
+    lost = Counter[str]()
+    assert pairs_by_judge([FEE, CARD], JudgedPairsParams(rows=1), lost) == []
+    assert list(lost.values()) == [1]
+
+
+def test_where_people_are_the_source_of_preference_no_stage_asks_them() -> None:
+    Path("params.yaml").write_text(
+        "evaluation: {preference: {source: ballots, ballots: datasets/ballots/b.jsonl}}"
+    )
+    advisory().write(CALIBRATION)
+    with pytest.raises(InputError, match=r"judge.rows: people are the source of preference"):
+        pairs_by_judge([FEE], JudgedPairsParams(rows=1), Counter())
+
+
+@pytest.mark.usefixtures("project")
+def test_a_judge_is_not_asked_about_rows_of_which_people_said_something() -> None:
+    assert preference_data.unsaid([FEE, CARD], [rated("what is the fee?", "None.")]) == [CARD]
+
+
+# --- what is said of it ---------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("project")
+def test_each_source_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    gathered(pair("Who are you?", "A bank.", "Nobody.", source="a.jsonl"), rated("Open?", "Hm."))
+    counts = json.loads(PREFERENCE_COUNTS.read_bytes())
+    assert counts["origins"] == {
+        "negative example": {"pairs": 0, "rated": 1},
+        "pair": {"pairs": 1, "rated": 0},
+    }
+    assert counts["sources"] == {"a.jsonl": 1, "mine.jsonl": 1}
+    assert "pair: 1 pair, 0 rated answers alone" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("project")
+def test_the_same_inputs_give_the_same_bytes() -> None:
+    for _ in range(2):
+        gathered(pair("Who are you?", "A bank.", "Nobody."), rated("Open?", "Hm."))
+        written = PREFERENCE_DATA.read_bytes()
+    gathered(pair("Who are you?", "A bank.", "Nobody."), rated("Open?", "Hm."))
+    assert PREFERENCE_DATA.read_bytes() == written
+
+
+@pytest.mark.usefixtures("project")
+def test_without_preferences_the_file_is_there_and_empty(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    preference_data.main()
+    assert PREFERENCE_DATA.read_bytes() == b""
+    assert "nothing for DPO or KTO to learn from" in capsys.readouterr().out
