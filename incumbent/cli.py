@@ -2,6 +2,8 @@
 
 import errno
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -55,6 +57,16 @@ def print_version(asked: bool) -> None:
 
         typer.echo(f"incumbent {version('incumbent')}")
         raise typer.Exit
+
+
+@contextmanager
+def told_to_go_on() -> Iterator[None]:
+    """An interruption of work whose parts are kept is told in a line."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        typer.echo("interrupted: what is made is kept; run it again to go on", err=True)
+        raise typer.Exit(getattr(stop, "exit_code", 130)) from None
 
 
 @app.callback()
@@ -139,6 +151,23 @@ def settings(
 
 
 @app.command()
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(help="Such as brief; all recipes if left out.")
+    ] = None,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Put it into params.yaml, and show what changes."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Named recipes of training: which there are, what one says, one into params.yaml."""
+    from incumbent.verbs.recipes import recipes as handle
+
+    handle(name, write=write, as_json=json)
+
+
+@app.command()
 def doctor(json: Json = False) -> None:
     """What this machine can do, and what it lacks."""
     from incumbent.verbs.doctor import print_diagnosis
@@ -154,14 +183,75 @@ def plan(
     ] = None,
     price: Annotated[
         list[str] | None,
-        typer.Option(metavar="GPU=PRICE", help="Of an hour, such as L4=0.8; for several, again."),
+        typer.Option(metavar="MACHINE=PRICE", help="Of an hour, such as L4=0.8; again for others."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """What a run will take, here and on common GPUs: memory, minutes, tokens, money."""
+    """What a run will take, here and on common machines: memory, minutes, tokens, money."""
     from incumbent.verbs.plan import print_plan
 
     print_plan(base, price or (), as_json=json)
+
+
+@app.command()
+def tune(
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, max=LARGEST, help="Adapters in all; search.trials if left out."),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="After these no further trial begins.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Look for better settings of training, on dev alone; goes on from where it was."""
+    from incumbent.verbs.tune import tune as search
+
+    with told_to_go_on():
+        search(trials, minutes, as_json=json)
+
+
+@app.command()
+def curve(
+    shares: Annotated[
+        str, typer.Option(help="Of the training rows, with commas between.")
+    ] = "1/8,1/4,1/2,1",
+    seeds: Annotated[
+        int, typer.Option(min=1, max=LARGEST, help="How often each share is drawn.")
+    ] = 3,
+    more: Annotated[
+        int, typer.Option(min=1, max=LARGEST, help="Labels, whose worth is told.")
+    ] = 200,
+    at: Annotated[
+        int, typer.Option(min=1, max=LARGEST, help="Labels, of which it is told what they reach.")
+    ] = 250,
+    json: Json = False,
+) -> None:
+    """Scores on dev at several numbers of labels, and what more labels are worth."""
+    from incumbent.verbs.curve import curve as measure
+
+    with told_to_go_on():
+        measure(shares, seeds, more=more, at=at, as_json=json)
+
+
+@app.command()
+def bases(
+    names: Annotated[
+        list[str], typer.Argument(help="Folders, Hub ids such as org/name@COMMIT, or embedded.")
+    ],
+    few_shot: Annotated[
+        int, typer.Option(min=0, max=LARGEST, help="Training rows in each prompt; 0: only bare.")
+    ] = 3,
+    by: Annotated[
+        str | None, typer.Option(help="The metric that ranks; the first that gates if left out.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Rank base models on dev, bare and few-shot, with what each costs, before any is trained."""
+    from incumbent.verbs.bases import bases as rank
+
+    with told_to_go_on():
+        rank(names, few_shot, by=by, as_json=json)
 
 
 @app.command()

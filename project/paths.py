@@ -25,7 +25,6 @@ NUMERICS = Path("outputs/numerics.json")
 ADAPTER = Path("outputs/adapter.json")
 ADAPTER_FILES = Path("outputs/adapter")
 START = Path("outputs/start")
-STEPS = Path("outputs/steps")
 PREFERENCE_DATA = Path("outputs/preference_data/preferences.jsonl")
 PREFERENCE_COUNTS = Path("outputs/preference_data/counts.json")
 CHAMPION = Path("outputs/champion.json")
@@ -50,4 +49,4 @@ def step_of(name: str) -> Path:
     """The folder of one training step: `step.json`, its learning curve, and its adapter, if the
     step is not left out.
     """
-    return STEPS / name
+    return Path("outputs/steps") / name

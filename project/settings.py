@@ -35,6 +35,7 @@ SECTIONS = {
     "evaluation.preference": "evaluation.evaluation_settings:PreferenceParams",
     "evaluation.preference_data": "evaluation.evaluation_settings:PreferenceDataParams",
     "evaluation.policy": "evaluation.decision.policy:Policy",
+    "search": "incumbent.searching.tuning.search_settings:SearchParams",
     "monitoring.traffic": "monitoring.monitoring_settings:TrafficParams",
     "monitoring.drift": "monitoring.monitoring_settings:DriftParams",
     "monitoring.trigger": "monitoring.monitoring_settings:TriggerParams",

@@ -28,16 +28,16 @@ def read_candidates() -> Candidates:
     Raises InputError where it is not there, not the one that the gate let through, or a selection
     already: its rows cannot say what was left out.
     """
-    params = load(CurateParams)
-    if params.selection:
+    if load(CurateParams).selection:
         problem = "the training rows are a selection: take this line out, and run `dvc repro` first"
         raise InputError(problem, file=PARAMS, field="curation.curate.selection")
-    if not DATASET.exists():
-        raise InputError("nothing is curated yet: run `dvc repro` first", file=DATASET)
-    dataset = DatasetVersion.read(DATASET)
-    if digest_folder(CURATED) != dataset.rows:
-        raise InputError("is about other rows: run `dvc repro` first", file=DATASET)
-    rows = Row.read_lines(rows_of(Split.TRAIN))
+    return read_training_rows()
+
+
+def read_training_rows(limit: int | None = None) -> Candidates:
+    """The same, a selection or not: the first ones up to a limit, as training takes them."""
+    params, dataset = load(CurateParams), gated_dataset()
+    rows = Row.read_lines(rows_of(Split.TRAIN))[:limit]
     aside = {*params.train_only, *params.accepted}
     return Candidates(
         rows=tuple(row for row in rows if row.source not in aside),
@@ -45,6 +45,16 @@ def read_candidates() -> Candidates:
         counts={count.row: count for count in TokenCount.read_lines(TOKENS)},
         dataset=dataset,
     )
+
+
+def gated_dataset() -> DatasetVersion:
+    """Raises InputError where there is none, or the curated rows are not those of the gate."""
+    if not DATASET.exists():
+        raise InputError("nothing is curated yet: run `dvc repro` first", file=DATASET)
+    dataset = DatasetVersion.read(DATASET)
+    if digest_folder(CURATED) != dataset.rows:
+        raise InputError("is about other rows: run `dvc repro` first", file=DATASET)
+    return dataset
 
 
 def drawn(rows: Sequence[Row], count: int, seed: int) -> list[Row]:

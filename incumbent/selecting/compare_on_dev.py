@@ -13,17 +13,16 @@ from evaluation.score import directions
 from evaluation.scoring.scorers import load_scorers, score
 from incumbent.selecting.against_random import AgainstRandom, against_random
 from incumbent.selecting.candidates import Candidates, drawn
-from incumbent.selecting.trained_adapter import train_aside
-from project.bare_base import bare_base
+from incumbent.selecting.sft_settings import SftSettings, load_sft_settings
+from incumbent.selecting.trained_adapter import Aside, ground_aside, train_aside
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.model_pins import pinned_folder
-from project.paths import EMBEDDER, NUMERICS, rows_of
-from project.records.adapters import ModelPin, Numerics
+from project.paths import EMBEDDER, rows_of
+from project.records.adapters import ModelPin
 from project.records.data import Row, Split
 from project.records.scores import Better
 from project.settings import PARAMS, load
-from training.training_settings import TrainingParams
 
 
 def compare(candidates: Candidates, selection: Selection, seeds: Sequence[int]) -> AgainstRandom:
@@ -39,7 +38,11 @@ def compare(candidates: Candidates, selection: Selection, seeds: Sequence[int]) 
     best = [by_id[name] for name in selection.chosen]
     sides = {"the selected rows": best}
     sides |= {f"random draw {seed}": drawn(candidates.rows, len(best), seed) for seed in seeds}
-    answers = [answered(name, [*candidates.kept, *own], items) for name, own in sides.items()]
+    aside, settings = ground_aside(from_champion=False), load_sft_settings()
+    answers = [
+        answered(name, [*candidates.kept, *own], items, aside, settings)
+        for name, own in sides.items()
+    ]
     scores = [score(scorers, items, given) for given in answers]
     return AgainstRandom(
         selection=selection.digest,
@@ -70,12 +73,12 @@ def judging(policy: Policy, better: Mapping[str, Better], items: Sequence[Row]) 
     return named
 
 
-def answered(name: str, rows: Sequence[Row], items: Sequence[Row]) -> list[Answer]:
+def answered(
+    name: str, rows: Sequence[Row], items: Sequence[Row], aside: Aside, settings: SftSettings
+) -> list[Answer]:
     """What an adapter that learnt these rows, and all of them, answers to dev."""
-    base, numerics = bare_base(), Numerics.read(NUMERICS)
-    params = load(TrainingParams).model_copy(update={"rows": None})
     print(f"training an adapter on {name}", file=sys.stderr)
-    folder = train_aside(rows, base, numerics, params)
-    trained = base.model_copy(update={"adapter": digest_folder(folder)})
-    system = respondent(trained, folder, load(Decoding), numerics)
+    folder = train_aside(rows, aside, settings)
+    trained = aside.base.model_copy(update={"adapter": digest_folder(folder)})
+    system = respondent(trained, folder, load(Decoding), aside.numerics)
     return system.answers(items, f"{name}, dev")

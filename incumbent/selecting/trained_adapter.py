@@ -2,55 +2,99 @@
 
 import gc
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.generation.answers import versions
-from project.canonical import digest_bytes, digest_json
+from incumbent.selecting.sft_settings import SftSettings
+from project.bare_base import bare_base
+from project.canonical import digest_bytes, digest_folder, digest_json
+from project.errors import InputError
 from project.files import home, staged_folder
-from project.model_pins import pinned_folder
+from project.paths import NUMERICS, rows_of, step_of
 from project.records.adapters import Contestant, Numerics
-from project.records.data import Row
-from project.records.record import Digest
-from training.training_settings import TrainingParams
+from project.records.data import Row, Split
+from project.settings import load
+from training.start_record import START_FILE
+from training.steps.earlier import Earlier, newest_before
+from training.training_settings import AdapterParams, DomainParams
 
 
-def train_aside(
-    rows: Sequence[Row], base: Contestant, numerics: Numerics, params: TrainingParams
-) -> Path:
-    """The folder of an adapter that learnt all these rows, on a base and under its system prompt;
-    one that is there is not made again.
+@dataclass(frozen=True)
+class Aside:
+    """What adapters that are trained aside stand on."""
+
+    base: Contestant  # without an adapter
+    numerics: Numerics
+    earlier: Earlier  # the adapter that they go on from
+
+
+def ground_aside(*, from_champion: bool) -> Aside:
+    """As the project has it: on what step `domain` left, if anything.
+
+    `from_champion`: also on the champion's adapter, where training starts from it. What is to tell
+    how much rows teach must not start with an adapter that has learnt them.
     """
-    learnt = digest_bytes(b"\n".join(row.canonical() for row in rows))
-    folder = place(base, numerics, params, learnt)
+    earlier = earlier_here()
+    if earlier.start and not from_champion:
+        earlier = Earlier()
+    return Aside(bare_base(), Numerics.read(NUMERICS), earlier)
+
+
+def earlier_here() -> Earlier:
+    """Raises InputError where the pipeline has not made yet what training goes on from."""
+    starts = load(AdapterParams).start == "champion" or load(DomainParams).epochs
+    there = START_FILE.exists() and (step_of("domain") / "step.json").exists()
+    if starts and not there:
+        raise InputError(
+            "training goes on from an adapter that is not there: run `dvc repro domain` first",
+            file=step_of("domain") / "step.json",
+        )
+    return newest_before("sft") if there else Earlier()
+
+
+def train_aside(rows: Sequence[Row], aside: Aside, settings: SftSettings) -> Path:
+    """The folder of an adapter that learnt all these rows, under the base's system prompt; one that
+    is there is not made again.
+    """
+    settings = as_needed(settings)
+    folder = adapter_folder(rows, aside, settings)
     if not folder.exists():
         with staged_folder(folder) as draft:
-            train(rows, learnt, base, numerics, params, draft)
+            train(rows, aside, settings, draft)
     return folder
 
 
-def place(base: Contestant, numerics: Numerics, params: TrainingParams, rows: Digest) -> Path:
-    key = digest_json([base.digest, numerics.digest, params.digest, rows, versions()])
+def as_needed(settings: SftSettings) -> SftSettings:
+    """Without a limit of rows, and without measurements on dev that nothing hangs on."""
+    settings = settings.on_all_rows()
+    if settings.sft.patience is not None:
+        return settings
+    return SftSettings(settings.adapter, settings.sft.model_copy(update={"evaluations": 0}))
+
+
+def adapter_folder(rows: Sequence[Row], aside: Aside, settings: SftSettings) -> Path:
+    earlier = aside.earlier.folder
+    key = digest_json(
+        [
+            aside.base.digest,
+            aside.numerics.digest,
+            settings.adapter.digest,
+            settings.sft.digest,
+            earlier and digest_folder(earlier),
+            digest_bytes(b"\n".join(row.canonical() for row in rows)),
+            versions(),
+        ]
+    )
     return home() / "selection" / "adapters" / key[:32]
 
 
-def train(
-    rows: Sequence[Row],
-    learnt: Digest,
-    base: Contestant,
-    numerics: Numerics,
-    params: TrainingParams,
-    folder: Path,
-) -> None:
+def train(rows: Sequence[Row], aside: Aside, settings: SftSettings, folder: Path) -> None:
     # Imported here because it takes seconds, and whoever finds the adapter trained need not wait.
-    from training.train import Recipe, make_trainer, save_adapter, trained_with
+    from training.steps.run_step import Ground
+    from training.steps.sft_step import train_sft
 
-    here, prompt = pinned_folder(base.base, "base"), base.system_prompt
-    trainer = make_trainer(tuple(rows), here, params, numerics, None, prompt)
-    made_with = trained_with(trainer.model, params, numerics)
-    trainer.train()
-    recipe = Recipe(
-        base=base.base, rows=learnt, params=params, numerics=made_with, system_prompt=prompt
-    )
-    save_adapter(trainer.model, recipe, folder)
-    del trainer
+    ground = Ground(aside.base, aside.numerics, settings.adapter, aside.earlier)
+    dev = Row.read_lines(rows_of(Split.DEV)) if settings.sft.evaluations else ()
+    train_sft(rows, dev, ground, settings.sft, folder)
     gc.collect()  # a trainer is full of circles, and the next one wants its memory

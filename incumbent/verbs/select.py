@@ -15,7 +15,7 @@ from project.interruption import ended_by_signals
 from project.records.data import Row, counted
 from project.settings import load
 from project.untrusted_input import one_line
-from training.training_settings import TrainingParams
+from training.training_settings import SftParams
 
 SHOWN = 5  # rows, the best
 WIDE = 70  # characters of a row
@@ -88,9 +88,9 @@ def print_selection(selection: Selection, path: Path, candidates: Candidates) ->
     cells = [(str(r.rank), f"{r.quality:.2f}", in_a_line(row)) for r, row in best]
     print_table((">rank", ">quality", "row"), cells)
     console.print(f"to train on them alone: curation.curate.selection: {path}", soft_wrap=True)
-    in_all, limit = head.selected + len(candidates.kept), load(TrainingParams).rows
+    in_all, limit = head.selected + len(candidates.kept), load(SftParams).rows
     if limit and limit < in_all:
-        said = f"training.rows is {limit}, and {in_all} rows would be there: raise it"
+        said = f"training.sft.rows is {limit}, and {in_all} rows would be there: raise it"
         console.print(said, soft_wrap=True)
 
 

@@ -25,6 +25,7 @@ from tests.incumbent.setting_effects import (
     registry_effects,
     schedule_effects,
     scoring_effects,
+    search_effects,
     step_effects,
     training_effects,
     trigger_effects,
@@ -37,6 +38,7 @@ TABLE: dict[str, Effect | ShownBy] = {
     **curation_effects.EFFECTS,
     **export_effects.EFFECTS,
     **training_effects.EFFECTS,
+    **search_effects.EFFECTS,
     **step_effects.EFFECTS,
     **preference_data_effects.EFFECTS,
     **scoring_effects.EFFECTS,
@@ -213,7 +215,7 @@ def test_a_stage_declares_the_sections_that_its_code_reads_and_no_others() -> No
 
 def test_every_section_is_read_by_a_stage_or_a_verb() -> None:
     """Some effects above read their section themselves."""
-    verbs = [f"incumbent.verbs.{name}" for name in ("nightly", "run", "submit")]
+    verbs = [f"incumbent.verbs.{name}" for name in ("nightly", "run", "submit", "tune")]
     read = sections_read(Imports().of([*modules().values(), *verbs]).values())
     assert read == set(SECTIONS)
 

@@ -48,6 +48,10 @@ VERBS = {
     "gc": "--delete --json",
     "rollback": "--to --reason",
     "history": "--at --json",
+    "tune": "--trials --minutes --json",
+    "curve": "--shares --seeds --more --at --json",
+    "bases": "names --few-shot --by --json",
+    "recipes": "name --write --json",
     "data export": "--to --worst",
     "data labels": "export",
     "drift check": "--reference --current --text-field --block-field --alpha --seed --json "

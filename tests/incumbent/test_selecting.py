@@ -192,7 +192,10 @@ def test_bad_usage_is_told_before_anything_is_loaded(
 
 TINY = {
     "base": {"model": "models/tiny", "precision": "float32"},
-    "training": {"r": 2, "quantization": "none", "batch_size": 4},
+    "training": {
+        "adapter": {"r": 2, "quantization": "none"},
+        "sft": {"batch_size": 4},
+    },
     "evaluation": {
         "decoding": {"max_new_tokens": 4},
         "scoring": {"metrics": ["rouge", "semantic", "perplexity"]},

@@ -57,10 +57,13 @@ def test_every_stage_but_this_one_has_a_file_that_holds_its_module() -> None:
         ("training/precision.py", {"base", "domain", "sft", "dpo", "kto"}),
         ("curation/sources/row_formats.py", {"collect", "curate", "validate"}),
         ("evaluation/report/report_page.py", {"compare"}),
-        ("evaluation/generation/batch_reader.py", {"reward", "generate"}),
+        ("evaluation/generation/batch_reader.py", {"reward", "preference_data", "generate"}),
         ("evaluation/report/templates/comparison.html", {"compare"}),
         ("project/templates/page.html", {"validate", "compare"}),
-        ("registry/storage/tables.py", {"start", "champion", "generate", "reward"}),
+        (
+            "registry/storage/tables.py",
+            {"start", "champion", "generate", "reward", "preference_data"},
+        ),
         ("incumbent/init/templates/params.yaml", set()),  # project/settings.py means another file
         ("monitoring/night.py", set()),
         ("incumbent/cli.py", set()),

@@ -1,0 +1,1 @@
+"""Named recipes: what there is, and how one gets into params.yaml."""

@@ -1,0 +1,1 @@
+"""What `tune`, `curve` and `bases` measure on dev: settings, numbers of labels, and base models."""

@@ -1,0 +1,1 @@
+"""Candidate base models: found, asked on dev, ranked, with what each would cost."""

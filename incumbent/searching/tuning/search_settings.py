@@ -1,0 +1,117 @@
+"""Section `search`: which settings of training `incumbent tune` tries, and how it judges them."""
+
+from difflib import get_close_matches
+from statistics import fmean
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from project.settings import Settings
+from training.training_settings import AdapterParams, SftParams
+
+TRIED: dict[str, type[Settings]] = {"adapter": AdapterParams, "sft": SftParams}
+# Where an adapter starts is no matter of what dev prefers; the best of many seeds is luck.
+LEFT_ALONE = {"adapter.start", "adapter.seed", "adapter.target_modules", "sft.evaluations"}
+
+Scalar = bool | int | float | str | None
+
+
+def known_keys() -> list[str]:
+    """The keys of `training` that can be tried, such as `sft.learning_rate`."""
+    every = [f"{part}.{name}" for part, model in TRIED.items() for name in model.model_fields]
+    return [key for key in every if key not in LEFT_ALONE]
+
+
+def known_key(key: str) -> str:
+    """Refuse a key that training does not have, or that is not to be tried."""
+    known = known_keys()
+    if key in known:
+        return key
+    alike = [one for one in known if one.partition(".")[2] == key]
+    alike = alike or get_close_matches(key, known, n=1, cutoff=0.5)
+    meant = f"; did you mean {alike[0]}?" if alike else f"; there are {', '.join(known)}"
+    raise ValueError(f"{key} is no key of training that can be tried{meant}")
+
+
+class Span(Settings):
+    """All numbers between two, both included."""
+
+    low: int | float
+    high: int | float
+    log: bool = False  # tried evenly by their logarithm, as learning rates are
+    step: int | float | None = Field(default=None, gt=0)  # from low on; null: any number
+
+    @model_validator(mode="after")
+    def it_holds_numbers(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low ({self.low}) must be above 0, for it has a logarithm")
+        if self.log and self.step:
+            raise ValueError("step: take log or step, not both")
+        return self
+
+
+Key = Annotated[str, AfterValidator(known_key)]
+Choices = Annotated[tuple[Scalar, ...], Field(min_length=1)]
+Range = Span | Choices  # in params.yaml {low: …, high: …}, or a list of values
+
+DEFAULT_RANGES: dict[str, Range] = {
+    "sft.learning_rate": Span(low=1e-4, high=2e-3, log=True),
+    "sft.epochs": (1, 2, 3),
+    "sft.batch_size": (2, 4, 8),
+    "adapter.r": (8, 16, 32),
+    "adapter.dropout": (0.0, 0.05, 0.1),
+}
+
+
+class SearchParams(Settings):
+    """How `incumbent tune` looks for better settings of training; only dev is looked at."""
+
+    trials: PositiveInt = 20  # adapters that are trained, those of an earlier start included
+    minutes: PositiveFloat | None = None  # after which no further trial begins; null: no limit
+    # What is made better on dev: loss, a token of the references, which needs no answers; or a
+    # metric of the project's scorers, such as rougeL.
+    metric: str = Field(default="loss", min_length=1)
+    seed: NonNegativeInt = 0  # of what is tried
+    # The keys of training.adapter and training.sft that are tried, and their values.
+    ranges: Annotated[dict[Key, Range], Field(min_length=1)] = DEFAULT_RANGES
+
+    @model_validator(mode="after")
+    def training_takes_every_value(self) -> Self:
+        for key, values in self.ranges.items():
+            for value in (values.low, values.high) if isinstance(values, Span) else values:
+                taken(key, value)
+        return self
+
+    @property
+    def settled(self) -> dict[str, Range]:
+        """The ranges, each value as training has it: 8 for "8"."""
+        return {
+            key: values if isinstance(values, Span) else tuple(taken(key, v) for v in values)
+            for key, values in self.ranges.items()
+        }
+
+
+def taken(key: str, value: Scalar) -> Any:
+    """A value as training reads it. Raises ValueError where training refuses it."""
+    part, _, name = key.partition(".")
+    try:
+        return getattr(TRIED[part].model_validate({name: value}), name)
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{key}: {value}: {said}") from None
+
+
+def mean_of(values: Range) -> float:
+    """Of numbers that are tried."""
+    tried = (values.low, values.high) if isinstance(values, Span) else values
+    return fmean(float(value or 0) for value in tried)

@@ -1,0 +1,130 @@
+"""`incumbent bases`: which base model to start from, before money is spent on training."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from incumbent.output import console, print_json, print_table
+from project.errors import InputError
+from project.interruption import ended_by_signals
+from project.records.data import counted
+
+if TYPE_CHECKING:
+    from incumbent.searching.bases.base_candidates import Candidate
+    from incumbent.searching.bases.base_question import Question
+    from incumbent.searching.bases.base_ranking import Asked, BaseRanking, RankedBase
+
+GB = 10**9
+WIDE = 21  # letters of a base's name
+ACROSS = "bits_per_byte"  # that any two tokenizers share
+SHOWN = ("rougeL", "semantic", ACROSS)  # beside what ranks
+
+
+def bases(names: Sequence[str], shots: int, *, by: str | None, as_json: bool) -> None:
+    """Ask each base dev, bare and few-shot, and rank them.
+
+    Raises InputError for a name that stands there twice, and IncumbentError where none could be
+    asked.
+    """
+    if twice := {name for name in names if list(names).count(name) > 1}:
+        raise InputError(f"{min(twice)} is named twice")
+    # Imported here because it brings libraries of an extra, and takes a while.
+    from incumbent.searching.bases.base_asking import rank
+    from incumbent.searching.bases.base_candidates import find, read_name
+    from incumbent.searching.bases.base_question import Question
+
+    with ended_by_signals():
+        question = Question.here(shots, by)
+        candidates = [find(read_name(name), question.numerics) for name in names]
+        say_beginning(candidates, question)
+        found = rank(candidates, question)
+    if as_json:
+        from incumbent.searching.bases.base_ranking import sentences  # as above
+
+        print_json(found.model_dump(mode="json") | {"said": sentences(found)})
+        return
+    print_ranking(found)
+
+
+def say_beginning(candidates: "Sequence[Candidate]", question: "Question") -> None:
+    """To people, before the first long work."""
+    from incumbent.searching.bases.base_cost import expected  # as above
+    from incumbent.selecting.pace import said
+
+    ways = "bare and few-shot" if question.shots else "bare"
+    about = said(expected(candidates, question))
+    items = counted(len(question.items), "dev item")
+    print(f"{counted(len(candidates), 'base')}, {ways}, {items}: {about}", file=sys.stderr)
+
+
+def print_ranking(found: "BaseRanking") -> None:
+    from incumbent.searching.bases.base_ranking import sentences  # as above
+
+    metrics = [*dict.fromkeys((found.by, *(name for name in SHOWN if name in found.better)))]
+    numbers = [f">{name}" for name in metrics]
+    print_table(("base", "asked", *numbers, ">tokens/s"), list(score_cells(found, metrics)))
+    if len(found.asked) > 1:
+        console.print(f"\nbetter than {found.first}, intervals of {found.level:.0%}", style="bold")
+        two = list(dict.fromkeys((found.by, ACROSS)))
+        cells = list(difference_cells(found, two))
+        print_table(("base", "asked", *(f">{name}" for name in two)), cells)
+    console.print("\nan adapter on it, by training.sft, on this machine", style="bold")
+    columns = ("base", ">weights", ">min", ">GB", ">1,000 answers", "license")
+    print_table(columns, [cost_cells(one) for one in found.bases])
+    for line in [*problems(found), *sentences(found)]:
+        console.print(line, soft_wrap=True)
+
+
+def each_way(found: "BaseRanking") -> Iterator[tuple[str, str, "Asked"]]:
+    for base in found.asked:
+        for name, one in (("bare", base.bare), (f"{found.shots} shown", base.few_shot)):
+            if one:
+                yield base.name, name, one
+
+
+def score_cells(found: "BaseRanking", metrics: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for base, asked, one in each_way(found):
+        speed = "" if one.tokens_per_second is None else f"{one.tokens_per_second:.1f}"
+        scores = [f"{one.scores[m]:.3f}" if m in one.scores else "" for m in metrics]
+        yield in_width(base), asked, *scores, speed
+
+
+def difference_cells(found: "BaseRanking", metrics: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for base, asked, one in each_way(found):
+        if one.against_first:
+            differences = (one.against_first.get(metric) for metric in metrics)
+            yield in_width(base), asked, *(str(d) if d else "" for d in differences)
+
+
+def cost_cells(base: "RankedBase") -> tuple[str | Text, ...]:
+    cost, asked = base.training, base.asked
+    price = asked[0].money if asked else None
+    memory = "" if cost is None else f"{cost.peak_bytes / GB:.1f}"
+    return (
+        in_width(base.name),
+        "" if base.weights is None else count(base.weights),
+        "" if cost is None else f"{cost.minutes:.1f}",
+        Text(memory, "" if cost is None or cost.fits else "red"),
+        "" if price is None else f"{price:.2f}",
+        base.license or "not said",
+    )
+
+
+def problems(found: "BaseRanking") -> Iterator[str]:
+    for base in found.bases:
+        if base.problem:
+            yield f"{base.name} was not asked: {base.problem}"
+        elif base.training and not base.training.fits:
+            yield f"{base.name}: training does not fit here; `incumbent plan` says what would"
+
+
+def in_width(name: str) -> str:
+    """The last part of a long name, and of that the end, which says most."""
+    short = name if len(name) <= WIDE else name.rpartition("/")[2]
+    return short if len(short) <= WIDE else f"…{short[-WIDE + 1 :]}"
+
+
+def count(weights: int) -> str:
+    return f"{weights / 1e9:.1f}B" if weights >= 1e9 else f"{weights / 1e6:.0f}M"

@@ -1,0 +1,83 @@
+"""`incumbent tune`: better settings of training, looked for on dev."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from incumbent.output import console, print_json
+from incumbent.searching.tuning.search_settings import SearchParams
+from project.interruption import ended_by_signals
+from project.records.data import counted
+from project.settings import load
+
+if TYPE_CHECKING:
+    from incumbent.searching.tuning.search_result import SearchResult
+    from incumbent.searching.tuning.settings_search import Tuning
+
+PAGE = "search.html"
+
+
+def tune(trials: int | None, minutes: float | None, *, as_json: bool) -> None:
+    """Search on from where an earlier search of the same kind ended, and say what is best.
+
+    Raises InputError where there is nothing to search on, or by.
+    """
+    given = {"trials": trials, "minutes": minutes}
+    wanted = {name: value for name, value in given.items() if value is not None}
+    params = load(SearchParams).model_copy(update=wanted)
+    # Imported here because Optuna is of an extra, and all of this takes a while.
+    from incumbent.searching.tuning.search_page import write_page
+    from incumbent.searching.tuning.search_result import in_words
+    from incumbent.searching.tuning.settings_search import Tuning
+    from incumbent.searching.tuning.trial_loop import Search, one_at_a_time
+
+    tuning = Tuning.here(params)
+    page = tuning.folder / PAGE
+    with one_at_a_time(tuning.folder), ended_by_signals():
+        search = Search(tuning.folder, params.settled, tuning.better, seed=params.seed)
+        say_beginning(tuning, done=len(search.trials()))
+        own = tuning.own if search.holds(tuning.own) else None
+        more = until(params.minutes)
+        for trial in search.run(tuning.objective, params.trials, first=own, more=more):
+            print(in_words(trial, params.metric), file=sys.stderr)
+            write_page(tuning.result(search.trials()), params.settled, page)
+        found = tuning.result(search.trials())
+        write_page(found, params.settled, page)
+    print_found(found, page, as_json=as_json)
+
+
+def say_beginning(tuning: "Tuning", *, done: int) -> None:
+    """To people, before the first long work."""
+    from incumbent.selecting.pace import said  # as above
+
+    left = tuning.params.trials - done
+    kept = f"{counted(done, 'trial')} done before; " if done else ""
+    about = f", {said(tuning.expected(left))}" if left > 0 else ""
+    print(f"{kept}{counted(max(0, left), 'trial')} to go{about}", file=sys.stderr)
+
+
+def until(minutes: float | None) -> Callable[[], bool]:
+    """Whether a further trial may begin."""
+    end = None if minutes is None else monotonic() + 60 * minutes
+    return lambda: end is None or monotonic() < end
+
+
+def print_found(found: "SearchResult", page: Path, *, as_json: bool) -> None:
+    from incumbent.searching.tuning.search_result import next_steps, sentences  # as above
+
+    steps = next_steps(found)
+    if as_json:
+        lines, command = steps or (None, None)
+        told = {"said": sentences(found), "params": lines, "command": command, "page": str(page)}
+        print_json(found.model_dump(mode="json") | told)
+        return
+    first, *others = sentences(found)
+    console.print(first, style="bold", soft_wrap=True)
+    for line in others:
+        console.print(line, soft_wrap=True)
+    if steps:
+        console.print(f"\nin params.yaml:\n{steps[0]}", soft_wrap=True)
+        console.print(f"\nor as an experiment:\n{steps[1]}", soft_wrap=True)
+    console.print(f"\neach setting, and the score over it: {page}", soft_wrap=True)
