@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from project.errors import IncumbentError, InputError
+from project.settings import load
 from tests.training.kept_steps import SFT, pinned, recipe_of, sft_trainer, trained
 from training.cost.estimate import StepEstimate
 from training.cost.step_setup import StepWork
@@ -233,10 +234,10 @@ def test_the_limit_that_is_reached_first_counts(
 
 
 def test_money_without_a_price_is_bad_input() -> None:
-    with pytest.raises(
-        InputError, match=r"training.limits.price: a limit in money needs the price"
-    ):
-        Budget(LimitsParams(money=3))
+    Path("params.yaml").write_text("training: {limits: {money: 3}}\n")
+    said = r"params.yaml:1: training.limits: a limit in money needs the price of an hour"
+    with pytest.raises(InputError, match=said):
+        load(LimitsParams)
 
 
 def test_steps_before_count_too() -> None:

@@ -2,25 +2,14 @@
 
 from dataclasses import dataclass
 
-from project.errors import InputError
 from training.training_settings import LimitsParams
 
 
 @dataclass(frozen=True)
 class Budget:
-    """A limit in minutes, or in money by the price of an hour: the one that is reached first.
-
-    Raises InputError for a limit in money without a price.
-    """
+    """A limit in minutes, or in money by the price of an hour: the one that is reached first."""
 
     limits: LimitsParams
-
-    def __post_init__(self) -> None:
-        if self.limits.money is not None and not self.limits.price:
-            raise InputError(
-                "a limit in money needs the price of an hour of this machine",
-                field="training.limits.price",
-            )
 
     @property
     def setting(self) -> str:
