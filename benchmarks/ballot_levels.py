@@ -1,6 +1,6 @@
 """How often two equal versions ever reach E = 20, where people look after every single ballot.
 
-    python benchmarks/ballot_levels.py [RUNS]
+    python -m benchmarks.ballot_levels [RUNS]
 
 Ballots come in round by round, one on each item, and every item has a taste of its own: the share
 of people who prefer the first version on it, near one half. Once an item counts only when it has

@@ -1,6 +1,6 @@
 """How much the best of many settings seems to gain on dev by luck, and what the correction leaves.
 
-    python benchmarks/best_of_many.py
+    python -m benchmarks.best_of_many
 
 Simulated scores of 20 settings on 60 dev items, of which one setting is better by a known effect,
 in standard deviations of an item's difference. Nothing is trained: this is about the arithmetic of

@@ -1,6 +1,6 @@
 """How often an equal challenger wins a metric, where clusters are few or differ in size.
 
-    python benchmarks/cluster_levels.py [DRAWS]
+    python -m benchmarks.cluster_levels [DRAWS]
 
 Half of an item's variance is its cluster's. Beside it, what C/(C−1) and t with C − 1 degrees of
 freedom would do.

@@ -1,6 +1,6 @@
 """How long `incumbent decide` takes on a large score table, start-up included.
 
-python benchmarks/decide.py [--items 100000]
+python -m benchmarks.decide [--items 100000]
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """How often the nightly drift check is wrong, and how soon it sees what has changed.
 
-    python benchmarks/drift.py [--clinc data_full.json] [--only MEASURE…] [--results FILE]
-    python benchmarks/drift.py --jsonl FILE [--text-field T] [--label-field L] [--out-label OUT]
+    python -m benchmarks.drift [--clinc data_full.json] [--only MEASURE…] [--results FILE]
+    python -m benchmarks.drift --jsonl FILE [--text-field T] [--label-field L] [--out-label OUT]
 
 Without a file: prompts of the sample task, with torch and transformers as what is out of scope. A
 simulated year freezes a new reference of 2,000 rows, in season of as many as the default, and

@@ -1,6 +1,6 @@
 """How fast new texts are embedded and kept, beside the library's `encode` on sorted texts.
 
-    python benchmarks/embedding.py [--texts 1000] [--repetitions 5] [--processor-time]
+    python -m benchmarks.embedding [--texts 1000] [--repetitions 5] [--processor-time]
 
 The texts are prompts of the sample task. Both ways in turn, in one process, each time with an empty
 cache; then all of them again from the cache. On a machine that does other work too, processor time

@@ -1,6 +1,6 @@
 """How fast answers are generated, beside a plain loop around the library's `generate`.
 
-    python benchmarks/generation.py [--repetitions 5] [--processor-time]
+    python -m benchmarks.generation [--repetitions 5] [--processor-time]
 
 Trains an adapter once (minutes on two cores) on questions about Python APIs whose answers have
 many lengths, and lets it answer others both ways in turn. The plain loop takes the items in file

@@ -1,7 +1,7 @@
 """What a language model is worth as a judge, on answers that were made worse in known ways.
 
-    python benchmarks/judge.py --url http://127.0.0.1:8000/v1 --model NAME [--rows 40] [--reasons]
-    python benchmarks/judge.py --serve PYTHON     # the embedded base behind `transformers serve`
+    python -m benchmarks.judge --url http://127.0.0.1:8000/v1 --model NAME [--rows 40] [--reasons]
+    python -m benchmarks.judge --serve PYTHON     # the embedded base behind `transformers serve`
 
 Each good answer stands against one of another row, and against itself made worse, in both orders;
 then each rubric rates good and worse answers alone. PYTHON is an interpreter of an environment with

@@ -1,6 +1,6 @@
 """How long one night of very many rows takes, and its peak memory; embeddings are cached.
 
-python benchmarks/night.py [--rows 1000000] [--prompts 4000]
+python -m benchmarks.night [--rows 1000000] [--prompts 4000]
 """
 
 import argparse

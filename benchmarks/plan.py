@@ -1,6 +1,6 @@
 """How near `incumbent plan` comes to real runs: minutes and memory, predicted and measured.
 
-    python benchmarks/plan.py [--all] [--processor-time]
+    python -m benchmarks.plan [--all] [--processor-time]
 
 Real training steps and real answers of the embedded base, on rows of exactly so many tokens; each
 case in a fresh process, which times the machine first, as `plan` does. Seconds are of a step after
@@ -116,7 +116,7 @@ def main() -> None:
 
 def comparison(case: Case, *, processor_time: bool) -> str:
     """Both numbers of a case in a process of its own, and what divides them."""
-    command = [sys.executable, __file__, "--measure", json.dumps(vars(case))]
+    command = [sys.executable, "-m", "benchmarks.plan", "--measure", json.dumps(vars(case))]
     environment = dict(os.environ)
     if processor_time:
         command.append("--processor-time")

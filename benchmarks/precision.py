@@ -1,6 +1,6 @@
 """What each precision costs on this machine, and what `auto` chose.
 
-    python benchmarks/precision.py [--only training answers] [--threads]
+    python -m benchmarks.precision [--only training answers] [--threads]
 
 Processor-seconds and seconds of a training step, of an answered token, of a reference's perplexity
 and of an epoch of the reward model, on rows of the sample task; each in a process of its own, as
@@ -95,7 +95,7 @@ def measured(
     ours = (CHOICES, "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
     environment = {k: v for k, v in os.environ.items() if k not in ours} | setting
     done = subprocess.run(
-        [*launcher, __file__, "--measure", work, precision],
+        [*launcher, "-m", "benchmarks.precision", "--measure", work, precision],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

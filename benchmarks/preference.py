@@ -1,7 +1,7 @@
 """How far the default judge of preference can be trusted, and what its training costs.
 
-    python benchmarks/preference.py pairs     # the sample's rows, if a run left them, and others
-    python benchmarks/preference.py tuned     # two adapters, one of which learnt wrong facts
+    python -m benchmarks.preference pairs     # the sample's rows, if a run left them, and others
+    python -m benchmarks.preference tuned     # two adapters, one of which learnt wrong facts
 
 `pairs`: five splits by group; three quarters of at most 240 rows are learnt from, and pairs of the
 rest are judged, beside the frozen cosine and "pick the longer". `tuned`: two adapters learn the

@@ -1,6 +1,6 @@
 """How far adversaries get: a hundred nights of equal challengers through the real `submit`.
 
-    OMP_NUM_THREADS=1 python benchmarks/promotion_adversaries.py [--runs 1000] [--adversary NAME]
+    OMP_NUM_THREADS=1 python -m benchmarks.promotion_adversaries [--runs 1000] [--adversary NAME]
 
 Each run has a registry of its own, in SQLite, with adapters of a few bytes. A look is counted,
 decided on and promoted by the code of `incumbent submit`; only what it measures is simulated, as in

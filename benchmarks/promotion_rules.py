@@ -1,6 +1,6 @@
 """Which rule of promotion can be trusted: a hundred nights of challengers, replayed many times.
 
-    python benchmarks/promotion_rules.py [--runs 200] [--processes 2]
+    python -m benchmarks.promotion_rules [--runs 200] [--processes 2]
 
 Every night a challenger of known true quality is compared with the champion of the moment on one
 eval set, by our policies and by rules that are common elsewhere; a rule that promotes changes its

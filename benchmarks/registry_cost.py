@@ -1,6 +1,6 @@
 """What the registry's verbs cost at 100, 1,000 and 10,000 versions, beside MLflow's on SQLite.
 
-python benchmarks/registry_cost.py [--sizes 100 1000 10000] [--runs 20] [--mlflow-python PYTHON]
+python -m benchmarks.registry_cost [--sizes 100 1000 10000] [--runs 20] [--mlflow-python PYTHON]
 
 Every version in the registry was decided on, and every tenth was promoted. The times are medians,
 taken in turn at each size, so that a busy machine slows all of them alike. MLflow's side takes its

@@ -1,6 +1,6 @@
 """MLflow's side of benchmarks/registry_cost.py: it runs where MLflow 3 is, and nothing of ours.
 
-python benchmarks/registry_mlflow.py FOLDER SIZE PAGE BYTES
+python -m benchmarks.registry_mlflow FOLDER SIZE PAGE BYTES
 
 The store is SQLite in the folder, with a folder of artifacts beside it. Compared are: upload of an
 adapter's folder and registration of a version of it (submit), moving an alias (promote), the

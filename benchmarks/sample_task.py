@@ -1,6 +1,6 @@
 """What the sample task costs and wins: seconds and peak memory of each stage, in a fresh copy.
 
-    python benchmarks/sample_task.py
+    python -m benchmarks.sample_task
 
 Copies the project's tracked files to a temporary folder, runs every stage of dvc.yaml there with an
 empty DVC cache, and prints a table. Memory is the largest resident size of any one process.

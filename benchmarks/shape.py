@@ -1,6 +1,6 @@
 """The shape of the code: how much lies in a folder, in a file, and under one name.
 
-    python benchmarks/shape.py [REVISION]
+    python -m benchmarks.shape [REVISION]
 
 Tests, benchmarks, examples, migrations and frozen rules are left out. Without a revision it is the
 working tree. The ways through the house are those that CONTRIBUTING.md lists, where it does.

@@ -1,6 +1,6 @@
 """How long `incumbent --help` takes: the median of twenty starts, beside a bare interpreter's.
 
-python benchmarks/startup.py
+python -m benchmarks.startup
 """
 
 import statistics

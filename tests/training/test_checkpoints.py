@@ -227,14 +227,13 @@ def losses(trainer: Any) -> list[float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("at", [3, 7, 10], ids="broken off in step {}".format)
-def test_a_resumed_run_has_the_bytes_of_an_uninterrupted_one(at: int, tiny_base: Path) -> None:
-    """In the first epoch, at the beginning of the second, and within it: the order of the rows and
-    the dropout of each epoch are drawn as they were.
+def test_a_resumed_run_has_the_bytes_of_an_uninterrupted_one(tiny_base: Path) -> None:
+    """Broken off at the beginning of the second epoch: the order of its rows and its dropout are
+    drawn as they were.
     """
     whole = sft_trainer(tiny_base)
     whole.train()
-    broken_off(sft_trainer(tiny_base), at, tiny_base)
+    broken_off(sft_trainer(tiny_base), 7, tiny_base)
     resumed = sft_trainer(tiny_base)
     kept_run(resumed, tiny_base, LimitsParams())
     assert resumed.state.global_step == 12
