@@ -12,6 +12,7 @@ from project.records.record import Digest, Record
 from registry.adapter_import.origin import Origin
 from registry.reader import RegistryReader
 
+STEPS = ("domain", "sft", "dpo", "kto")  # of training, in their order
 RECIPE = "recipe.json"  # in the folder of an adapter that training here has made
 
 
@@ -105,7 +106,7 @@ def sections_of(recipe: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The settings by their section; those of the first recipes had none."""
     if "params" in recipe:
         return {"": dict(sorted(recipe["params"].items()))}
-    steps = {name: part["params"] for name, part in recipe.items() if is_step(part)}
+    steps = {name: recipe[name]["params"] for name in STEPS if is_step(recipe.get(name))}
     return {"adapter": recipe.get("adapter", {}), **steps}
 
 

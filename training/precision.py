@@ -27,7 +27,6 @@ SHAPES = ((96, 576, 1536), (16, 576, 1536))
 OPERATIONS = sum(3 * 2 * rows * inputs * outputs for rows, inputs, outputs in SHAPES)
 ROUNDS = 15
 ENOUGH_SECONDS = 0.3
-OTHER_WORK = 1e-11  # seconds a weight and token that no product takes; measured in the sample task
 SLOW = 10  # times slower than another precision: worth a warning
 GPUS = ("nvidia[0-9]*", "dxg", "kfd")  # in /dev: Linux, Windows' subsystem for it, AMD
 
@@ -39,17 +38,6 @@ class Machine(Record):
     gpu: bool
     seconds: dict[Precision, float]  # of the timed products; empty for a GPU
     fastest: Precision
-
-    def minutes(self, precision: Precision, weights: int, tokens: int, passes: int) -> float | None:
-        """Roughly, of reading tokens with a model of so many weights; None for a GPU.
-
-        `passes` is 1 forward, and 2 with the way back to an adapter. A pass takes two operations a
-        weight and token.
-        """
-        if precision not in self.seconds:
-            return None
-        an_operation = self.seconds[precision] / OPERATIONS
-        return weights * tokens * passes * (2 * an_operation + OTHER_WORK) / 60
 
 
 def choose_numerics() -> Numerics:

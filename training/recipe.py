@@ -1,5 +1,6 @@
 """Everything that decides an adapter's bytes, and what one step of its training left."""
 
+from math import exp
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from project.records.adapters import ModelPin, Numerics
@@ -75,4 +76,8 @@ class StepRecord(Record):
     def __str__(self) -> str:
         if self.adapter is None:
             return f"{self.step}: left out"
-        return f"{self.step}: {self.tokens or 0:,} tokens in {self.optimizer_steps} steps"
+        if self.loss_before is None or self.loss_after is None:
+            return f"{self.step}: no loss was measured"
+        fell = f"{self.loss_before:.3f}, then {self.loss_after:.3f}"
+        then = f"{exp(self.loss_before):.1f}, then {exp(self.loss_after):.1f}"
+        return f"{self.step}: loss a token on what it did not learn {fell} (perplexity {then})"

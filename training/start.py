@@ -65,8 +65,11 @@ def starting_version(registry: RegistryReader, rows: Digest) -> Chosen:
     champion = registry.champion()
     if champion is None:
         return None, "there is no champion yet"
-    if rows_digest(registry, champion) == rows:
+    learnt = rows_digest(registry, champion)
+    if learnt == rows:
         chosen, why = as_before(registry, champion)
+    elif learnt is None:
+        chosen, why = champion, "nobody recorded what it was trained on"
     else:
         chosen, why = champion, "the rows have changed since it was trained"
     if chosen and chosen.number in trained_on_erased(registry):

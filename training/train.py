@@ -3,7 +3,7 @@
 import shutil
 
 from project.canonical import digest_folder
-from project.errors import IncumbentError, InputError
+from project.errors import InputError
 from project.files import staged_folder
 from project.paths import ADAPTER, ADAPTER_FILES, DATASET
 from project.records.adapters import Adapter
@@ -21,11 +21,10 @@ def main() -> None:
             file=PARAMS,
             field="training",
         )
+    last.refuse_damaged(last.folder)
     with staged_folder(ADAPTER_FILES) as draft:
         shutil.copytree(last.folder, draft, dirs_exist_ok=True)
-    recipe = Recipe.read(ADAPTER_FILES / "recipe.json")
-    if recipe != last.recipe:
-        raise IncumbentError(f"{ADAPTER_FILES} is not what its step wrote: run `dvc repro` again")
+    recipe = last.recipe
     card = Adapter(
         files=digest_folder(ADAPTER_FILES),
         base=recipe.base,

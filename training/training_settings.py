@@ -49,24 +49,36 @@ class StepParams(Settings):
     gradient_checkpointing: bool = False  # slower, but a long row fits a small memory
 
 
-class DomainParams(StepParams):
+class MeasuredParams(StepParams):
+    """Of a step that measures its loss on what is held out."""
+
+    # How often, while it trains, and at its beginning; 0: never.
+    evaluations: NonNegativeInt = 4
+    # Stop after so many measurements without a lower loss, and keep the best; null: never.
+    patience: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def measured(self) -> Self:
+        if self.patience is not None and not self.evaluations:
+            raise ValueError("patience needs measurements: evaluations is 0")
+        return self
+
+
+class DomainParams(MeasuredParams):
     """Continued pre-training on raw text (datasets/curated/documents.jsonl)."""
 
     learning_rate: PositiveFloat = 2e-4
+    evaluations: NonNegativeInt = 2
     window: PositiveInt = Field(default=512, ge=8)  # tokens of a packed sequence
     held_out_share: float = Field(default=0.1, ge=0, lt=1)  # of the documents, to measure on
     replay: NonNegativeFloat = 0.0  # training rows mixed in, as a share of the tokens of documents
 
 
-class SftParams(StepParams):
+class SftParams(MeasuredParams):
     """Supervised fine-tuning on the training rows, with the loss on completions alone."""
 
     epochs: NonNegativeFloat = 1
     rows: PositiveInt | None = None  # training rows taken, the first ones; null: all
-    # How often the loss on dev is measured while it trains; 0: never.
-    evaluations: NonNegativeInt = 4
-    # Stop after so many measurements without a lower loss on dev, and keep the best; null: never.
-    patience: PositiveInt | None = None
     # From the champion on: old rows that are learnt again, as a share of the new ones.
     replay: NonNegativeFloat = 0.5
 

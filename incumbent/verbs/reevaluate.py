@@ -18,7 +18,8 @@ from registry.champion import based_here
 from registry.store import Registry
 
 TRAIN, CODE, GATE = "training.train", "incumbent.code", "curation.gate"
-TRAINING, PINS = "training.", "training.base"  # what begins so trains, but for that one
+TRAINING = "training."  # the package of the stages that train
+PINS = "training.base"  # the one of them that trains nothing
 OUTPUTS = Path("outputs")
 
 

@@ -99,13 +99,6 @@ def test_products_of_every_shape_take_time() -> None:
     assert all(0 < seconds < 60 for seconds in found.values())
 
 
-def test_twice_the_tokens_take_twice_the_minutes() -> None:
-    once = OLD.minutes("float32", weights=10**8, tokens=10**5, passes=2)
-    assert once is not None
-    assert OLD.minutes("float32", 10**8, 2 * 10**5, passes=2) == pytest.approx(2 * once)
-    assert GPU.minutes("bfloat16", 10**8, 10**5, passes=2) is None
-
-
 @pytest.mark.parametrize(
     ("cpuinfo", "found"),
     [

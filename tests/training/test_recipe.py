@@ -39,3 +39,9 @@ def test_any_setting_of_a_step_makes_another_recipe() -> None:
 
 def test_a_step_that_was_left_out_says_so() -> None:
     assert str(StepRecord(step="dpo")) == "dpo: left out"
+
+
+def test_a_step_tells_the_loss_before_and_after() -> None:
+    taken = StepRecord(step="sft", adapter="a" * 64, loss_before=3.0, loss_after=2.0)
+    fell = "loss a token on what it did not learn 3.000, then 2.000"
+    assert str(taken) == f"sft: {fell} (perplexity 20.1, then 7.4)"

@@ -1,8 +1,9 @@
 """How many steps a run takes, and when it measures itself."""
 
 import pytest
+from trl import SFTConfig
 
-from training.steps.arguments import measuring, optimizer_steps, step_arguments
+from training.steps.arguments import measuring, one_device, optimizer_steps, step_arguments
 from training.training_settings import SftParams
 
 
@@ -21,7 +22,20 @@ def test_it_measures_itself_as_often_as_asked_and_never_without_anything_to_meas
     params = SftParams(batch_size=2)
     assert measuring(params, 80, 4) == {"eval_strategy": "steps", "eval_steps": 10}
     assert measuring(params, 4, 10) == {"eval_strategy": "steps", "eval_steps": 1}
+    assert measuring(params, 14, 4)["eval_steps"] == 2  # of 7 steps: 2, 4, 6, and the end
+    assert measuring(params, 162, 4)["eval_steps"] == 21  # of 81 steps: 21, 42, 63, and the end
     assert measuring(params, 80, 0) == {"eval_strategy": "no"}
+
+
+def test_a_batch_is_not_split_among_gpus() -> None:
+    config = SFTConfig(**step_arguments(SftParams(), "float32", 8, seed=0))
+    config._n_gpu = 2
+    assert one_device(config).train_batch_size == SftParams().batch_size
+
+
+def test_patience_without_a_measurement_is_refused() -> None:
+    with pytest.raises(ValueError, match="patience needs measurements"):
+        SftParams(patience=2, evaluations=0)
 
 
 def test_the_warm_up_is_a_share_of_all_steps() -> None:

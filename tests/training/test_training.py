@@ -20,7 +20,7 @@ from transformers import Trainer
 
 from project import paths
 from project.canonical import digest_folder
-from project.errors import InputError
+from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import Adapter, Contestant, Numerics
 from project.records.data import DatasetVersion, Document, Row, Split
@@ -31,8 +31,9 @@ from training.model.base_model import load_base
 from training.model.lora import add_adapter
 from training.model.usable_base import refuse_quantized
 from training.recipe import StepRecord
-from training.steps.run_step import Ground, model_of, trained_with
-from training.steps.sft_step import sft_trainer
+from training.steps.earlier import Earlier
+from training.steps.run_step import Ground, learn, model_of, prepare, trained_with
+from training.steps.sft_step import sft_lesson, sft_trainer
 from training.training_settings import AdapterParams, SftParams
 from training.watching.learning_curve import LearningCurve
 
@@ -271,6 +272,26 @@ def test_each_step_goes_on_from_the_one_before(project: None) -> None:
     assert Adapter.read(paths.ADAPTER).files == domain.adapter
 
 
+def test_a_damaged_adapter_of_the_step_before_is_refused(project: None) -> None:
+    write_params(domain=1)
+    stages("start", "domain")
+    weights = paths.step_of("domain") / "adapter/adapter_model.safetensors"
+    weights.chmod(0o644)
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(IncumbentError, match="is not what its step wrote"):
+        stages("sft")
+
+
+def test_training_that_moves_nothing_is_told_on_any_step(tiny_base: Path, tmp_path: Path) -> None:
+    pinned = pin(ModelChoice(model=str(tiny_base)), "base")
+    ground = Ground(Contestant(base=pinned), NUMERICS, ADAPTER)
+    learn(prepare(sft_lesson(rows(), (), SFT), ground), tmp_path / "first")
+    going_on = Ground(ground.base, NUMERICS, ADAPTER, Earlier(tmp_path / "first"))
+    run = prepare(sft_lesson(rows(), (), SFT), going_on)
+    with pytest.raises(IncumbentError, match="training changed nothing"):
+        learn(run, tmp_path / "second", train=lambda trainer: None)
+
+
 def test_the_loss_on_dev_is_measured_before_and_after(project: None) -> None:
     stages("start", "domain", "sft")
     record = StepRecord.read(paths.step_of("sft") / "step.json")
@@ -278,7 +299,7 @@ def test_the_loss_on_dev_is_measured_before_and_after(project: None) -> None:
     assert record.loss_after < record.loss_before
     assert record.tokens and record.optimizer_steps == 4
     curve = (paths.step_of("sft") / "plots/metrics/eval_loss.tsv").read_text().splitlines()
-    assert len(curve) >= 1 + 2
+    assert [line.split()[0] for line in curve[1:]] == ["0", "2", "4"]
 
 
 def test_without_any_step_nothing_is_trained(project: None) -> None:

@@ -14,7 +14,7 @@ def held_out_of(
     documents: Sequence[Document], share: float
 ) -> tuple[list[Document], list[Document]]:
     """Those to learn, and those to measure on: a share of them, chosen by their text alone, so that
-    a document that comes later moves no other one. One is always left to learn.
+    a document that comes later moves one other at most. One is always left to learn.
     """
     count = min(round(share * len(documents)), len(documents) - 1)
     chosen = {one.id for one in sorted(documents, key=lambda one: digest_json(one.text))[:count]}

@@ -13,5 +13,7 @@ def learnt_by_challenger() -> tuple[LearntRows, ...]:
     if not START_FILE.exists():
         return ()
     recipe, start = Recipe.read(ADAPTER_FILES / "recipe.json"), Start.read(START_FILE)
+    if start.adapter != recipe.start:  # found since, for the next run
+        return ()
     rows = Row.read_lines(rows_of(Split.TRAIN))[: recipe.sft.params.rows] if recipe.sft else ()
     return (LearntRows.of(rows, start.known),)

@@ -41,6 +41,12 @@ def step_arguments(
 CONSTANT = "constant_with_warmup"
 
 
+def one_device(config: Any) -> Any:
+    """A configuration of a trainer, without a batch that is split among several GPUs unasked."""
+    config._n_gpu = min(config.n_gpu, 1)
+    return config
+
+
 def optimizer_steps(params: StepParams, examples: int) -> int:
     """How often the weights are moved."""
     an_epoch = max(1, ceil(ceil(examples / params.batch_size) / params.gradient_accumulation))
@@ -51,5 +57,5 @@ def measuring(params: StepParams, examples: int, times: int) -> dict[str, Any]:
     """Arguments by which a trainer measures itself so many times, the end among them; 0: never."""
     if not times:
         return {"eval_strategy": "no"}
-    every = max(1, optimizer_steps(params, examples) // times)
+    every = ceil(optimizer_steps(params, examples) / times)
     return {"eval_strategy": "steps", "eval_steps": every}

@@ -7,19 +7,17 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase, Trainer
 from trl import SFTConfig
 
-from project.canonical import digest_bytes
 from project.errors import InputError
 from project.paths import CURATED_DOCUMENTS, rows_of
 from project.records.data import Document, Row, Split
 from training.rows.document_pieces import document_pieces, held_out_of
 from training.rows.replay import replayed_beside
 from training.rows.row_tokens import row_tokens
-from training.steps.arguments import measuring, step_arguments
+from training.steps.arguments import measuring, one_device, step_arguments
 from training.steps.packed_trainer import packed_trainer
-from training.steps.run_step import Ground, Lesson
+from training.steps.run_step import Ground, Lesson, digest_of
 from training.training_settings import DomainParams
-
-EVALUATIONS = 2  # measurements on held-out documents while it trains
+from training.watching.keep_best import KeepBest
 
 
 def domain_lesson(params: DomainParams, ground: Ground) -> Lesson:
@@ -32,7 +30,7 @@ def domain_lesson(params: DomainParams, ground: Ground) -> Lesson:
             file=CURATED_DOCUMENTS,
         )
     rows = Row.read_lines(rows_of(Split.TRAIN)) if params.replay else ()
-    data = digest_bytes(b"\n".join(one.canonical() for one in (*documents, *rows)))
+    data = digest_of([*documents, *rows])
     return Lesson("domain", params, data, partial(domain_trainer, documents, rows, params))
 
 
@@ -58,13 +56,13 @@ def domain_trainer(
     arguments = step_arguments(
         params, ground.numerics.precision, len(examples), ground.adapter.seed
     )
-    measured = EVALUATIONS if held_out else 0
+    measured = params.evaluations if held_out else 0
     return packed_trainer(
         model,
         tokenizer,
         examples,
-        SFTConfig(**arguments, **measuring(params, len(examples), measured)),
-        (),
+        one_device(SFTConfig(**arguments, **measuring(params, len(examples), measured))),
+        [KeepBest(params.patience)] if params.patience and held_out else (),
         held_out=document_pieces(held_out, tokenizer, params.window),
         loraplus_ratio=params.lora_plus_ratio,
     )

@@ -5,13 +5,12 @@ from functools import partial
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase, Trainer
 
-from project.canonical import digest_bytes
 from project.errors import InputError
 from project.paths import PREFERENCE_DATA
 from project.records.preferences import Preference, PreferencePair, read_preferences
 from training.rows.preference_rows import pair_examples
 from training.steps.preference_trainers import NO_PAIRS, dpo_trainer
-from training.steps.run_step import Ground, Lesson
+from training.steps.run_step import Ground, Lesson, digest_of
 from training.training_settings import DpoParams
 
 
@@ -24,8 +23,8 @@ def dpo_lesson(given: tuple[Preference, ...], params: DpoParams) -> Lesson:
     """Of any preferences; rated answers alone are left aside."""
     pairs = [one for one in given if isinstance(one, PreferencePair)]
     if not pairs:
-        raise InputError(NO_PAIRS, file=PREFERENCE_DATA, field="training.dpo.epochs")
-    data = digest_bytes(b"\n".join(pair.canonical() for pair in pairs))
+        raise InputError(NO_PAIRS, file=PREFERENCE_DATA)
+    data = digest_of(pairs)
     return Lesson("dpo", params, data, partial(trainer_of, pairs, params))
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from project.canonical import digest_folder
+from project.errors import IncumbentError
 from project.paths import step_of
 from project.records.record import Digest
 from training.recipe import STEPS, Recipe, StepName, StepRecord
@@ -14,8 +16,16 @@ class Earlier:
     """An adapter that training goes on from; without a folder it is a fresh one."""
 
     folder: Path | None = None
+    files: Digest | None = None  # of the folder
     recipe: Recipe | None = None  # of the steps of this run that made it
     start: Digest | None = None  # the champion's adapter, where the first step began with it
+
+    def refuse_damaged(self, folder: Path) -> None:
+        """Raise IncumbentError where a folder does not hold the bytes that its step wrote."""
+        if self.files and digest_folder(folder) != self.files:
+            raise IncumbentError(
+                f"{folder} is not what its step wrote: remove it, and run `dvc repro` again"
+            )
 
 
 FRESH = Earlier()
@@ -30,5 +40,5 @@ def newest_before(step: StepName | None) -> Earlier:
     for name in reversed(before):
         record = StepRecord.read(step_of(name) / "step.json")
         if record.adapter:
-            return Earlier(step_of(name) / "adapter", record.recipe, start)
-    return Earlier(START_ADAPTER if start else None, None, start)
+            return Earlier(step_of(name) / "adapter", record.adapter, record.recipe, start)
+    return Earlier(START_ADAPTER if start else None, start, None, start)

@@ -5,14 +5,13 @@ from functools import partial
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase, Trainer
 
-from project.canonical import digest_bytes
 from project.errors import InputError
 from project.paths import PREFERENCE_DATA, rows_of
 from project.records.data import Row, Split
 from project.records.preferences import Preference, PreferencePair, read_preferences
 from training.rows.preference_rows import rated_examples
 from training.steps.preference_trainers import ONE_SIDE, kto_trainer
-from training.steps.run_step import Ground, Lesson
+from training.steps.run_step import Ground, Lesson, digest_of
 from training.training_settings import KtoParams
 
 
@@ -27,8 +26,8 @@ def gathered_kto_lesson(params: KtoParams, ground: Ground) -> Lesson:
 def kto_lesson(given: tuple[Preference, ...], rows: tuple[Row, ...], params: KtoParams) -> Lesson:
     """Of any preferences and rows."""
     if all(not isinstance(one, PreferencePair) and one.label for one in given):
-        raise InputError(ONE_SIDE, file=PREFERENCE_DATA, field="training.kto.epochs")
-    data = digest_bytes(b"\n".join(one.canonical() for one in (*given, *rows)))
+        raise InputError(ONE_SIDE, file=PREFERENCE_DATA)
+    data = digest_of([*given, *rows])
     return Lesson("kto", params, data, partial(trainer_of, given, rows, params))
 
 

@@ -41,7 +41,7 @@ def packed_trainer(
     """
     taught = [one for one in examples if any(one.learnt[1:])]
     if not taught:
-        raise InputError("there is nothing to learn: no training row has an answer")
+        raise InputError("there is nothing to learn: no row or document has a token to learn")
     args.max_length = None  # nothing is cut off: stage `curate` saw to the lengths
     trainer = PackedTrainer(
         model=model,

@@ -18,7 +18,7 @@ from training.rows.preference_rows import (
     fitting,
     mixed,
 )
-from training.steps.arguments import step_arguments
+from training.steps.arguments import one_device, step_arguments
 from training.steps.packed_trainer import optimizer_of
 from training.training_settings import DpoParams, KtoParams
 
@@ -44,7 +44,7 @@ def dpo_trainer(
     """
     pairs = readable(examples, model, tokenizer)
     if not pairs:
-        raise InputError(NO_PAIRS, file=PREFERENCE_DATA, field="training.dpo.epochs")
+        raise InputError(NO_PAIRS, file=PREFERENCE_DATA)
     arguments = step_arguments(params, precision, len(pairs), seed)
     config = one_device(DPOConfig(**arguments, **ONCE, beta=params.beta))
     trainer = DPOTrainer(
@@ -73,7 +73,7 @@ def kto_trainer(
     """
     rated = readable(examples, model, tokenizer)
     if len({one.good for one in rated}) < 2:
-        raise InputError(ONE_SIDE, file=PREFERENCE_DATA, field="training.kto.epochs")
+        raise InputError(ONE_SIDE, file=PREFERENCE_DATA)
     rated = mixed(rated, params.batch_size, seed)
     weights = balanced(rated, params.desirable_weight, params.undesirable_weight)
     arguments = step_arguments(params, precision, len(rated), seed)
@@ -101,10 +101,10 @@ WHERE_FROM = (
     "they come from ballots, corrections, and files of pairs and of bad answers "
     "(docs/negative-examples.md says how)"
 )
-NO_PAIRS = f"holds no pair that DPO can learn from: {WHERE_FROM}; or set this to 0"
+NO_PAIRS = f"holds no pair that DPO can learn from: {WHERE_FROM}; or set training.dpo.epochs to 0"
 ONE_SIDE = (
-    f"holds no bad answers, or no good ones, and KTO learns from both: {WHERE_FROM}; or set this "
-    "to 0"
+    f"holds no bad answers, or no good ones, and KTO learns from both: {WHERE_FROM}; or set "
+    "training.kto.epochs to 0"
 )
 
 
@@ -123,9 +123,3 @@ def drop_reference(model: PeftModel) -> None:
     """
     model.delete_adapter(REFERENCE)
     model.set_adapter("default")
-
-
-def one_device(config: Any) -> Any:
-    """The configuration, without a batch split among several GPUs."""
-    config._n_gpu = min(config.n_gpu, 1)
-    return config

@@ -1,23 +1,24 @@
 """One step of training, from the adapter before it to its own."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bitsandbytes as bnb
+import torch
 from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PrinterCallback, Trainer
 
-from project.canonical import canonical_json, digest_folder
+from project.canonical import canonical_json, digest_bytes, digest_folder
 from project.errors import IncumbentError
 from project.files import staged_folder, write_bytes
 from project.model_pins import BaseChoice, pinned_folder
 from project.paths import BASE, step_of
 from project.records.adapters import Contestant, ModelPin, Numerics
-from project.records.record import Digest
+from project.records.record import Digest, Record
 from project.settings import load
 from project.system_prompt import FIELD, SYSTEM_PROMPT, refuse_unheard
 from training.kept.kept_run import KeptRun
@@ -28,6 +29,7 @@ from training.precision import choose_numerics
 from training.recipe import STEP, STEPS, Recipe, StepName, StepRecord
 from training.steps.earlier import FRESH, Earlier, newest_before
 from training.training_settings import AdapterParams, LimitsParams, StepParams
+from training.watching.keep_best import KeepBest, trained
 from training.watching.learning_curve import LearningCurve, StepsWithLoss
 
 
@@ -100,13 +102,15 @@ def learn(
 ) -> StepRecord:
     """Train, and write the adapter into a folder.
 
-    Raises IncumbentError where nothing was learnt.
+    Raises IncumbentError where training left the adapter as it was.
     """
-    trainer = run.trainer
+    trainer, weights = run.trainer, copied(run.model)
     measured = trainer.eval_dataset is not None
     before = trainer.evaluate()["eval_loss"] if measured else None
     train(trainer)
-    after = trainer.evaluate()["eval_loss"] if measured else None
+    if all(torch.equal(weights[name], weight) for name, weight in trained(run.model)):
+        raise IncumbentError("training changed nothing: no LoRA weight is trainable or moved")
+    after = loss_at_end(trainer) if measured else None
     with saving(folder):
         save_adapter(run.model, run.recipe, folder)
     return StepRecord(
@@ -120,6 +124,24 @@ def learn(
     )
 
 
+def copied(model: PeftModel) -> dict[str, torch.Tensor]:
+    return {name: weight.detach().clone() for name, weight in trained(model)}
+
+
+def loss_at_end(trainer: Trainer) -> float:
+    """On what was held out: the last one measured, unless other weights were put back since."""
+    logs = [log for log in trainer.state.log_history if "eval_loss" in log]
+    kept = any(isinstance(one, KeepBest) for one in trainer.callback_handler.callbacks)
+    if kept or not logs or logs[-1]["step"] != trainer.state.global_step:
+        return float(trainer.evaluate()["eval_loss"])
+    return float(logs[-1]["eval_loss"])
+
+
+def digest_of(records: Iterable[Record]) -> Digest:
+    """Of records in this order."""
+    return digest_bytes(b"\n".join(record.canonical() for record in records))
+
+
 def model_of(ground: Ground) -> tuple[PeftModel, PreTrainedTokenizerBase]:
     """The base with the adapter that the step goes on with, and the base's tokenizer."""
     folder = pinned_folder(ground.base.base, "base")
@@ -128,6 +150,7 @@ def model_of(ground: Ground) -> tuple[PeftModel, PreTrainedTokenizerBase]:
     base = load_base(folder, ground.adapter, ground.numerics)
     model = add_adapter(base, ground.adapter, ground.numerics)
     if ground.earlier.folder:
+        ground.earlier.refuse_damaged(ground.earlier.folder)
         go_on_from(model, ground.earlier.folder)
     return model, tokenizer
 
@@ -162,13 +185,7 @@ def recipe_of(lesson: Lesson, ground: Ground, numerics: Numerics) -> Recipe:
 
 
 def save_adapter(model: PeftModel, recipe: Recipe, folder: Path) -> None:
-    """Write weights, config, recipe and system prompt, and no trace of this machine.
-
-    Raises IncumbentError when training left the adapter as it was.
-    """
-    updates = [p for name, p in model.named_parameters() if "lora_B" in name and p.requires_grad]
-    if not any(p.count_nonzero() for p in updates):
-        raise IncumbentError("training changed nothing: no LoRA weight is trainable or moved")
+    """Write weights, config, recipe and system prompt, and no trace of this machine."""
     model.save_pretrained(folder)
     (folder / "README.md").unlink()
     config = json.loads((folder / "adapter_config.json").read_bytes())

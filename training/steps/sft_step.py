@@ -8,17 +8,15 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase, Trainer
 from trl import SFTConfig
 
-from project.canonical import digest_bytes
 from project.paths import rows_of
 from project.records.data import Row, Split
-from project.records.record import Digest
 from training.recipe import StepRecord
 from training.rows.replay import replay_in_words, rows_to_learn
 from training.rows.row_tokens import row_tokens
 from training.start_record import START_FILE, Start
-from training.steps.arguments import measuring, step_arguments
+from training.steps.arguments import measuring, one_device, step_arguments
 from training.steps.packed_trainer import packed_trainer
-from training.steps.run_step import Ground, Lesson, learn, prepare
+from training.steps.run_step import Ground, Lesson, digest_of, learn, prepare
 from training.training_settings import SftParams
 from training.watching.broken_loss import StopOnBrokenLoss
 from training.watching.keep_best import KeepBest
@@ -38,7 +36,9 @@ def curated_rows_lesson(params: SftParams, ground: Ground) -> Lesson:
 def sft_lesson(rows: Sequence[Row], dev: Sequence[Row], params: SftParams) -> Lesson:
     """Of any rows; the loss on dev is measured where there are rows of it."""
     trainer = partial(sft_trainer, rows, dev, params)
-    return Lesson("sft", params, digest_of(rows), trainer)
+    # With patience dev decides too where training ends.
+    data = digest_of([*rows, *dev] if params.patience else rows)
+    return Lesson("sft", params, data, trainer)
 
 
 def sft_trainer(
@@ -49,21 +49,17 @@ def sft_trainer(
     tokenizer: PreTrainedTokenizerBase,
     ground: Ground,
 ) -> Trainer:
-    prompt = ground.base.system_prompt
+    prompt, measured = ground.base.system_prompt, params.evaluations if dev else 0
     arguments = step_arguments(params, ground.numerics.precision, len(rows), ground.adapter.seed)
     return packed_trainer(
         model,
         tokenizer,
         [row_tokens(row, tokenizer, prompt) for row in rows],
-        SFTConfig(**arguments, **measuring(params, len(rows), params.evaluations if dev else 0)),
+        one_device(SFTConfig(**arguments, **measuring(params, len(rows), measured))),
         [KeepBest(params.patience)] if params.patience and dev else (),
         held_out=[row_tokens(row, tokenizer, prompt) for row in dev],
         loraplus_ratio=params.lora_plus_ratio,
     )
-
-
-def digest_of(rows: Sequence[Row]) -> Digest:
-    return digest_bytes(b"\n".join(row.canonical() for row in rows))
 
 
 def train_sft(

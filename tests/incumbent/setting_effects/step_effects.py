@@ -40,6 +40,9 @@ EFFECTS: dict[str, Any] = {
     "training.sft.replay": ShownBy(
         f"{TESTS}/test_replay.py::test_all_new_rows_are_learnt_with_a_share_of_old_ones"
     ),
+    "training.domain.patience": ShownBy(
+        f"{TESTS}/test_stopping.py::test_training_ends_after_so_many_measurements_without_a_lower_loss"
+    ),
     "training.sft.patience": ShownBy(
         f"{TESTS}/test_stopping.py::test_training_ends_after_so_many_measurements_without_a_lower_loss"
     ),

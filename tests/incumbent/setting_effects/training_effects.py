@@ -69,9 +69,9 @@ def trained() -> dict[str, Any]:
 
 
 def measured() -> int:
-    """How often the loss on dev was."""
-    curve = paths.step_of("sft") / "plots/metrics/eval_loss.tsv"
-    return len(curve.read_text().splitlines()) if curve.exists() else 0
+    """How often the loss on what is held out was."""
+    curves = [paths.step_of(step) / "plots/metrics/eval_loss.tsv" for step in ("domain", "sft")]
+    return sum(len(curve.read_text().splitlines()) for curve in curves if curve.exists())
 
 
 @contextmanager
@@ -118,6 +118,7 @@ DOMAIN: dict[str, tuple[Any, Any]] = LEARNING | {
     "epochs": (1, 2),
     "window": (8, 16),
     "held_out_share": (0.2, 0.5),
+    "evaluations": (0, 2),
     "replay": (0, 1),
 }
 BETA: dict[str, tuple[Any, Any]] = {"epochs": (1, 2), "beta": (0.1, 0.5)}
