@@ -11,7 +11,7 @@ from evaluation.evaluation_settings import PreferenceDataParams
 from evaluation.preference.pairs.preference_pairs import preference_files
 from evaluation.preference.training_data.asked_judge import pairs_by_judge
 from evaluation.preference.training_data.ballot_preferences import BALLOTS, ballot_preferences
-from evaluation.preference.training_data.judged_pairs import capped
+from evaluation.preference.training_data.judged_pairs import capped, learnable_of_judge
 from evaluation.preference.training_data.known_answers import (
     GoodAnswers,
     learnable,
@@ -31,11 +31,12 @@ def main() -> None:
     params, lost = load(PreferenceDataParams), Counter[str]()
     rows, items = Row.read_lines(rows_of(Split.TRAIN)), items_here()
     said = taught([*ballot_preferences(BALLOTS, rows, items, lost), *in_files()], items, lost)
-    people = undisputed([one for one in said if not by_judge(one)], lost)
-    learnt = learnable(people, GoodAnswers(rows, people, params.corrections), lost)
-    silent = unsaid(rows, learnt)
-    chosen = [*of_judge(said), *pairs_by_judge(silent, params.judge, lost)]
-    found = [*learnt, *capped(chosen, len(pairs_among(learnt)), params.judge.share, lost)]
+    people = [one for one in said if not by_judge(one)]
+    agreed = undisputed(people, lost)
+    learnt = learnable(agreed, GoodAnswers(rows, agreed, params.corrections), lost)
+    asked = pairs_by_judge(rows_without_preferences(rows, people), params.judge, lost)
+    judged = learnable_of_judge([*filter(by_judge, said), *asked], people, lost)
+    found = [*learnt, *capped(judged, number_of_pairs(learnt), params.judge.share, lost)]
     counts = PreferenceCounts.of(found, lost)
     write_records(PREFERENCE_DATA, found)
     counts.write(PREFERENCE_COUNTS)
@@ -44,9 +45,10 @@ def main() -> None:
 
 
 def in_files() -> list[Preference]:
-    """What files and sources say, each once; what a judge chose is marked there too."""
-    found = (one for path in preference_files() for one in read_preferences(path))
-    return list({one.id: one for one in found}.values())
+    """What people say in files and sources, each once; then all that is marked as a judge's."""
+    found = [one for path in preference_files() for one in read_preferences(path)]
+    people = {one.id: one for one in found if not by_judge(one)}
+    return [*people.values(), *filter(by_judge, found)]
 
 
 def taught(
@@ -58,15 +60,11 @@ def taught(
     return [one for i, one in enumerate(given) if i not in why]
 
 
-def unsaid(rows: Iterable[Row], learnt: Iterable[Preference]) -> list[Row]:
+def rows_without_preferences(rows: Iterable[Row], people: Iterable[Preference]) -> list[Row]:
     """Those about whose answers people said nothing."""
-    said = {bare(one.prompt) for one in learnt}
+    said = {bare(one.prompt) for one in people}
     return [row for row in rows if bare(row.prompt_text) not in said]
 
 
-def pairs_among(given: Iterable[Preference]) -> list[PreferencePair]:
-    return [one for one in given if isinstance(one, PreferencePair)]
-
-
-def of_judge(given: Iterable[Preference]) -> list[PreferencePair]:
-    return [one for one in pairs_among(given) if by_judge(one)]
+def number_of_pairs(given: Iterable[Preference]) -> int:
+    return sum(isinstance(one, PreferencePair) for one in given)

@@ -1,9 +1,14 @@
-"""Which prompts an eval item has, or nearly so: nobody may learn from an answer to them."""
+"""Which prompts an eval item has, or nearly so: nobody may learn from an answer to them. And how
+the record of the eval sets notes a prompt.
+"""
 
 from collections.abc import Iterable, Sequence
 
+from project.canonical import digest_json
 from project.near_duplicates import WordPrints, near_duplicates_among
 from project.records.data import Row
+from project.records.record import Digest
+from project.unicode_words import plain, words
 
 
 def asking_an_item(prompts: Sequence[str], items: Iterable[Row]) -> set[int]:
@@ -14,6 +19,11 @@ def asking_an_item(prompts: Sequence[str], items: Iterable[Row]) -> set[int]:
     known = {bare(text) for text in asked}
     same = {i for i, prompt in enumerate(prompts) if bare(prompt) in known}
     return same.union(near_duplicates_among(WordPrints.of(prompts), WordPrints.of(asked)))
+
+
+def prompt_digest(prompt: str) -> Digest:
+    """A digest of the words of a prompt, in their order; where it has none, of its text."""
+    return digest_json(words(plain(prompt)) or prompt)
 
 
 def bare(prompt: str) -> str:

@@ -8,13 +8,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
-from project.canonical import digest_json
 from project.erasures import Erased
 from project.files import home, make_folder, write_bytes
+from project.item_prompts import prompt_digest
 from project.records.data import Row, Split
 from project.records.record import LATER, Digest, Record, invalid, read_input
 from project.times import moment
-from project.unicode_words import plain, words
 
 EVAL_SETS = Path("datasets/eval_sets.jsonl")  # a change a line, oldest first; git tracks it
 
@@ -58,7 +57,7 @@ class OfItems(Record):
     @classmethod
     def of(cls, rows: Iterable[Row], old: "Items | None" = None, **fields: Any) -> Self:
         """Of rows, behind `old` items, which may be among them."""
-        items = dict(old or {}) | {row.id: prompt_digest(row) for row in rows}
+        items = dict(old or {}) | {row.id: prompt_digest(row.prompt_text) for row in rows}
         return cls(rows=tuple(items), prompts=tuple(items.values()), **fields)
 
     @property
@@ -154,11 +153,6 @@ def retired_ids(changes: Changes, rows: Sequence[Row]) -> set[str]:
     return {name for change in rotations for name in ids_among(rows, change.items)}
 
 
-def prompt_digest(row: Row) -> Digest:
-    """A digest of the words of what is asked, in their order; where it has none, of its text."""
-    return digest_json(words(plain(row.prompt_text)) or row.prompt_text)
-
-
 def ids_among(rows: Sequence[Row], items: Items) -> list[str]:
     """The ids of the rows that are items, in the items' order: by what is asked, whatever their ids
     are now; of two that ask the same, the one that has its id. Where it was not noted what is
@@ -167,7 +161,7 @@ def ids_among(rows: Sequence[Row], items: Items) -> list[str]:
     if not any(items.values()):
         known = {row.id for row in rows}
         return [name for name in items if name in known]
-    asked = {row.id: prompt_digest(row) for row in rows}
+    asked = {row.id: prompt_digest(row.prompt_text) for row in rows}
     own = {name for name, asks in items.items() if name in asked and asks in (None, asked[name])}
     others: dict[Digest | None, list[str]] = {}
     for name, asks in asked.items():

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from curation.splitting.eval_sets import Rotation, append_change
-from curation.splitting.eval_sets import prompt_digest as recorded_digest
 from evaluation import preference_data
 from evaluation.evaluation_settings import JudgedPairsParams
 from evaluation.preference.ballots.voting_sheet import VotingPair, answer_digest
@@ -25,11 +24,16 @@ from evaluation.preference.training_data.ballot_preferences import (
     ballot_preferences,
 )
 from evaluation.preference.training_data.judged_pairs import (
+    JUDGES_DIFFER,
     OVER,
+    PEOPLE_SPOKE,
+    RATED,
+    REPEATED,
     UNSURE,
     TwoAnswers,
     capped,
     judged_pairs,
+    learnable_of_judge,
 )
 from evaluation.preference.training_data.known_answers import (
     DISPUTED,
@@ -39,8 +43,9 @@ from evaluation.preference.training_data.known_answers import (
     learnable,
     undisputed,
 )
-from evaluation.preference.training_data.untaught import prompt_digest
+from project.canonical import digest_json
 from project.errors import InputError
+from project.item_prompts import prompt_digest
 from project.paths import CALIBRATION, PREFERENCE_COUNTS, PREFERENCE_DATA, rows_of
 from project.records.ballots import Ballot
 from project.records.calibration import Calibration
@@ -118,10 +123,11 @@ def test_an_item_that_left_the_eval_sets_is_not_learnt_from() -> None:
     assert left_out() == {"that ask what an item asked which left the eval sets": 1}
 
 
-@pytest.mark.parametrize("prompt", ["What does a card cost?", "...", "Was kostet’s?", ""])
-def test_prompts_are_known_as_the_record_of_the_eval_sets_knows_them(prompt: str) -> None:
-    row = FEE.model_copy(update={"prompt": (Message(role="user", content=prompt),)})
-    assert prompt_digest(prompt) == recorded_digest(row)
+@pytest.mark.parametrize(
+    ("prompt", "noted"), [("What’s a CARD?", ["what", "s", "a", "card"]), ("...", "..."), ("", "")]
+)
+def test_the_record_of_the_eval_sets_notes_the_words_of_a_prompt(prompt: str, noted: Any) -> None:
+    assert prompt_digest(prompt) == digest_json(noted)
 
 
 # --- files: pairs, negative examples, corrections -------------------------------------------------
@@ -340,6 +346,59 @@ def test_a_marked_pair_in_a_file_is_the_judges_still_and_counts_against_its_shar
     assert left_out() == {OVER: 2}
 
 
+def judged(prompt: str, chosen: str, rejected: str) -> PreferencePair:
+    return pair(prompt, chosen, rejected, origin="judge", source="a judge")
+
+
+def from_judge(*given: Preference) -> tuple[list[PreferencePair], Counter[str]]:
+    """Of a judge's choices what is learnt from, where people said something of FEE."""
+    lost = Counter[str]()
+    found = learnable_of_judge(given, [rated(FEE.prompt_text, "None.")], lost)
+    return found, +lost
+
+
+def test_what_people_said_of_a_prompt_stands_whatever_a_judge_chose() -> None:
+    opposite = judged("what is  the FEE?", "None.", FEE.completion_text)
+    assert from_judge(opposite) == ([], {PEOPLE_SPOKE: 1})
+
+
+def test_a_judges_pair_of_one_answer_is_counted_and_not_learnt() -> None:
+    assert from_judge(judged("q", "a", "a ")) == ([], {ONE_ANSWER: 1})
+
+
+def test_a_pair_that_a_judge_makes_again_is_learnt_once() -> None:
+    first, again = judged("q", "a", "b"), judged("q", "a", "b")
+    assert from_judge(first, judged("r", "a", "b"), again) == (
+        [first, judged("r", "a", "b")],
+        {REPEATED: 1},
+    )
+
+
+def test_of_a_judges_pair_and_its_opposite_neither_is_learnt() -> None:
+    assert from_judge(judged("q", "a", "b"), judged("q", "b", "a")) == ([], {JUDGES_DIFFER: 2})
+
+
+def test_an_answer_that_a_judge_rated_is_counted_and_not_learnt() -> None:
+    by_a_judge = rated("q", "a").model_copy(update={"origin": "judge"})
+    assert from_judge(by_a_judge) == ([], {RATED: 1})
+
+
+@pytest.mark.usefixtures("project")
+def test_a_judges_pairs_in_files_come_under_the_rules_of_the_stage() -> None:
+    people = [pair("Who are you?", "A bank.", "Nobody."), pair("Open?", "Yes.", "No.")]
+    disputed = [pair("Why?", "So.", "No."), pair("Why?", "No.", "So.")]
+    same = judged("Who are you?", "A bank.", "Nobody.")
+    marked = [same, judged("open?", "No.", "Yes."), judged("Why?", "So.", "No.")]
+    kept = judged("May I pay late?", "Yes.", "No.")
+    found = gathered(*people, *disputed, *marked, kept, kept, judged("How?", "So.", "So."))
+    assert said(found) == [
+        ("pair", "A bank.", "Nobody."),
+        ("pair", "Yes.", "No."),
+        ("judge", "Yes.", "No."),
+    ]
+    assert left_out() == {DISPUTED: 2, PEOPLE_SPOKE: 3, REPEATED: 1, ONE_ANSWER: 1}
+
+
 def advisory() -> Calibration:
     return Calibration(
         source="a judge",
@@ -376,7 +435,8 @@ def test_where_people_are_the_source_of_preference_no_stage_asks_them() -> None:
 
 @pytest.mark.usefixtures("project")
 def test_a_judge_is_not_asked_about_rows_of_which_people_said_something() -> None:
-    assert preference_data.unsaid([FEE, CARD], [rated("what is the fee?", "None.")]) == [CARD]
+    people = [rated("what is the fee?", "None.")]
+    assert preference_data.rows_without_preferences([FEE, CARD], people) == [CARD]
 
 
 # --- what is said of it ---------------------------------------------------------------------------

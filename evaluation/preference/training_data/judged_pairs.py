@@ -1,20 +1,26 @@
-"""Pairs that a judge chose between: two answers to a training row, where it is sure enough."""
+"""Pairs that a judge chose between, now or in a file: which are learnt from, and how many."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import floor
 
 from evaluation.evaluation_settings import JudgedPairsParams
 from evaluation.preference.comparison import Comparison, Judge
+from evaluation.preference.training_data.known_answers import ONE_ANSWER, says_one_thing, undisputed
 from project.canonical import digest_json
+from project.item_prompts import bare
 from project.records.data import Row
-from project.records.preferences import PreferencePair
+from project.records.preferences import Preference, PreferencePair
 
 # Why a comparison or a pair is left out; each reads well behind a number.
 ALIKE = "training rows both of whose answers are one"
 UNSURE = "comparisons of which the judge is not sure enough"
 OVER = "pairs by the judge over its share, evaluation.preference_data.judge.share"
+RATED = "answers that a judge rated: of a judge, only pairs are learnt from"
+PEOPLE_SPOKE = "pairs by a judge to a prompt of which people said something"
+REPEATED = "pairs by a judge that are there already"
+JUDGES_DIFFER = "pairs by a judge of which a judge said the opposite too"
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,35 @@ def pair_of(both: TwoAnswers, judge: str, *, other_won: bool) -> PreferencePair:
         origin="judge",
         messages=None if plain else both.row.prompt,
     )
+
+
+def learnable_of_judge(
+    given: Iterable[Preference], people: Iterable[Preference], lost: Counter[str]
+) -> list[PreferencePair]:
+    """A judge's pairs, in their order and each once: what people said of a prompt stands, and
+    nothing can be learnt from a pair and its opposite. `lost` counts the rest.
+    """
+    said = {bare(one.prompt) for one in people}
+    kept: dict[str, PreferencePair] = {}
+    for one in given:
+        if not isinstance(one, PreferencePair):
+            lost[RATED] += 1
+        elif why := why_not(one, said, kept):
+            lost[why] += 1
+        else:
+            kept[one.id] = one
+    return undisputed(list(kept.values()), lost, JUDGES_DIFFER)
+
+
+def why_not(pair: PreferencePair, said: Collection[str], kept: Collection[str]) -> str | None:
+    """Why a judge's pair is not learnt from, given the prompts of which people said something and
+    the ids of the pairs before it; None where it is.
+    """
+    if bare(pair.prompt) in said:
+        return PEOPLE_SPOKE
+    if says_one_thing(pair):
+        return ONE_ANSWER
+    return REPEATED if pair.id in kept else None
 
 
 def capped(

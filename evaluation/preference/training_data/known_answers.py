@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar
 
 from project.item_prompts import bare
 from project.records.data import Message, Row
 from project.records.preferences import Preference, PreferencePair, RatedAnswer
+
+AnyPreference = TypeVar("AnyPreference", bound=Preference)
 
 # Why one is left out; each reads well behind a number.
 ONE_ANSWER = "whose two answers are one"
@@ -93,11 +96,13 @@ def with_good_answer(one: Preference, good: GoodAnswers) -> Preference:
     )
 
 
-def undisputed(given: Sequence[Preference], lost: Counter[str]) -> list[Preference]:
+def undisputed(
+    given: Sequence[AnyPreference], lost: Counter[str], why: str = DISPUTED
+) -> list[AnyPreference]:
     """Without that of which somebody said the opposite: nothing can be learnt from both."""
     said = {one.id for one in given}
     kept = [one for one in given if opposite(one).id not in said]
-    lost[DISPUTED] += len(given) - len(kept)
+    lost[why] += len(given) - len(kept)
     return kept
 
 

@@ -4,13 +4,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from evaluation.suites.every_suite import GENERAL, SUITES
-from project.canonical import digest_json
-from project.item_prompts import asking_an_item
+from project.item_prompts import asking_an_item, prompt_digest
 from project.paths import rows_of
 from project.records.data import Row, Split
 from project.records.preferences import Preference
 from project.records.record import Digest, read_input, read_object
-from project.unicode_words import plain, words
 
 EVAL_SETS = Path("datasets/eval_sets.jsonl")  # what changed the eval sets, oldest change first
 
@@ -42,8 +40,3 @@ def untaught(
     left = {i: ASKS_RETIRED for i, one in enumerate(given) if prompt_digest(one.prompt) in retired}
     near = asking_an_item([one.prompt for one in given], items)
     return left | dict.fromkeys(near, ASKS_ITEM)
-
-
-def prompt_digest(prompt: str) -> Digest:
-    """As the record of the eval sets knows what an item asks: a digest of its words, in order."""
-    return digest_json(words(plain(prompt)) or prompt)
