@@ -55,6 +55,10 @@ def out_of_reach(
         f"git pull  # {ERASED}",
     )
     yield (
+        "checkpoints of training in the place that training.limits.checkpoints names, or once did",
+        "delete there by hand",
+    )
+    yield (
         "backups, exported versions, servers that loaded an adapter, Label Studio and other tools",
         "delete there by hand",
     )

@@ -21,7 +21,9 @@ QUOTED = re.compile(rb'"([^"\\]+)(?=")')  # as an id stands in JSON, and what is
 # Below home(): what is no cache, is held by the registry itself, or tells of machines and models.
 KEPT = frozenset({"registry", "models", "machines", "imports", "keys"})
 BY_DIGEST = "embeddings.db*"  # vectors under the digests of texts
-TRAINED = "selection"  # below home(): adapters that were trained to rank rows
+# Below home(): weights that were trained on the rows, by which rows were ranked, or of a run that
+# was broken off. They are deleted unread: nothing in them names a row.
+TRAINED = frozenset({"selection", "checkpoints"})
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,12 @@ def spelled(text: str) -> Iterator[bytes]:
 def traces(trail: Trail, *, rows: bool) -> list[Path]:
     """The files that go: where `rows` of the sources are meant, all that the stages made too."""
     found = [*made_by_stages()] if rows else []
-    places = [CACHE, *(p for p in entries(home()) if p.name not in KEPT)]
+    unread = KEPT | TRAINED if rows else KEPT
+    places = [CACHE, *(p for p in entries(home()) if p.name not in unread)]
     found += (file for place in places for file in files_in(place) if tells(file, trail))
     if rows:
         found += (file for file in files_in(home()) if file.match(BY_DIGEST))
-        found += files_in(home() / TRAINED)
+        found += (file for name in sorted(TRAINED) for file in files_in(home() / name))
     return list(dict.fromkeys(found))
 
 

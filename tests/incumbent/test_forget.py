@@ -146,6 +146,16 @@ def test_no_file_within_reach_names_her_any_more_and_all_else_is_as_it_was() -> 
     assert [row.id for rows in day.read(date) for row in rows] == ["t2"]
 
 
+def test_checkpoints_that_learnt_them_go_too_and_those_elsewhere_are_named() -> None:
+    """Weights name nobody: they are deleted unread, with the moments of the optimiser."""
+    weights = home() / "checkpoints" / "aa" / "step-00000010" / "model.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    said = forget("--match", NAME, "--yes", "--reason", "she asked for it")
+    assert not weights.exists()
+    assert "checkpoints of training in the place that training.limits.checkpoints names" in said
+
+
 def test_rows_stay_away_when_somebody_imports_them_again_in_other_case_and_blanks() -> None:
     forget("--match", NAME, "--yes", "--reason", "she asked for it")
     again = Row.of(

@@ -19,7 +19,7 @@ from training.kept.books import (
     write_book,
 )
 from training.kept.budget import Budget
-from training.kept.energy import EnergyMeter
+from training.kept.energy import Energy, EnergyMeter
 from training.training_settings import DomainParams, DpoParams, LimitsParams
 
 DOMAIN, DPO = DomainParams(epochs=1), DpoParams(epochs=1)
@@ -208,8 +208,29 @@ def test_a_gpus_power_is_read_every_few_seconds(tmp_path: Path) -> None:
     one = meter(clock, Clock(), tmp_path, gpu="GPU-1", gpu_watts=watts)
     for clock.now in range(61):
         one.tick()
-    assert one.taken().joules == 300 * 60
     assert len(read) == 6
+    clock.now = 65
+    assert one.taken().joules == 300 * 65  # also what came after the last reading
+
+
+def test_a_gpu_is_read_once_in_a_short_run_too(tmp_path: Path) -> None:
+    clock = Clock()
+    one = meter(clock, Clock(), tmp_path, gpu="GPU-1", gpu_watts=lambda _: 300.0)
+    clock.now = 4
+    assert one.taken() == Energy(1200, "nvidia-smi's power, the GPU alone")
+
+
+def test_energy_is_unknown_where_nvidia_smi_never_answers(tmp_path: Path) -> None:
+    clock, asked = Clock(), list[str]()
+    one = meter(clock, Clock(), tmp_path, gpu="GPU-1", gpu_watts=asked.append)
+    for clock.now in range(61):
+        one.tick()
+    assert len(asked) == 6
+    energy = one.taken()
+    book = TrainingBook(
+        step="sft", recipe="a" * 64, joules=energy.joules, energy_source=energy.source
+    )
+    assert str(book).endswith(", energy unknown: nvidia-smi did not answer")
 
 
 # --- the budget ----------------------------------------------------------------------------------

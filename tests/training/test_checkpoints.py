@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
@@ -14,11 +15,14 @@ from typing import Any
 import pytest
 
 from project.errors import IncumbentError, InputError
+from project.files import write_bytes
 from project.interruption import Ended, ended_by_signals
+from project.paths import CODE
 from tests.conftest import ROOT
 from tests.training.kept_steps import ADAPTER, SFT, pinned, recipe_of, sft_trainer, trained
 from training.kept.checkpoints import Checkpoints
 from training.kept.end_asked import noted_signals
+from training.kept.places import LocalPlace
 from training.training_settings import DpoParams, KtoParams, LimitsParams, StepParams
 
 pytest_plugins = ["tests.servers"]
@@ -72,7 +76,7 @@ def test_the_newest_is_taken_and_the_one_before_is_kept(place: str, tmp_path: Pa
 
 def test_a_damaged_one_is_skipped_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     found = with_three("kept")
-    (found.place.fetch("step-00000030", Path()) / "state").write_text("3O")
+    (found.place.fetch("step-00000030") / "state").write_text("3O")
     newest = found.newest_valid()
     assert newest is not None
     assert newest.name == "step-00000020"
@@ -83,7 +87,7 @@ def test_a_damaged_one_is_skipped_in_words(capsys: pytest.CaptureFixture[str]) -
 
 def test_a_half_written_one_is_skipped(capsys: pytest.CaptureFixture[str]) -> None:
     found = with_three("kept")
-    (found.place.fetch("step-00000030", Path()) / "checkpoint.json").unlink()
+    (found.place.fetch("step-00000030") / "checkpoint.json").unlink()
     newest = found.newest_valid()
     assert newest is not None
     assert newest.name == "step-00000020"
@@ -98,7 +102,7 @@ def test_one_of_another_run_is_skipped(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_a_card_names_no_file_outside_of_its_checkpoint(tmp_path: Path) -> None:
     found = with_three("kept")
-    card = found.place.fetch("step-00000030", Path()) / "checkpoint.json"
+    card = found.place.fetch("step-00000030") / "checkpoint.json"
     card.write_text(card.read_text().replace('"state"', '"../../secret"'))
     (tmp_path / "secret").write_text("30")
     newest = found.newest_valid()
@@ -108,7 +112,7 @@ def test_a_card_names_no_file_outside_of_its_checkpoint(tmp_path: Path) -> None:
 
 def test_one_that_was_skipped_counts_for_nothing_when_old_ones_go() -> None:
     found = with_three("kept")
-    (found.place.fetch("step-00000030", Path()) / "checkpoint.json").unlink()
+    (found.place.fetch("step-00000030") / "checkpoint.json").unlink()
     again = Checkpoints("kept", KEY, 10)
     again.newest_valid()
     again.save(40, writing("40"))
@@ -131,6 +135,56 @@ def test_a_full_disk_is_a_warning_and_the_old_one_stays(capsys: pytest.CaptureFi
         "step-00000030",
     ]
     assert found.save(40, writing("40"))
+
+
+@pytest.mark.parametrize("error", [IncumbentError("it cannot be listed"), OSError("it is stale")])
+def test_a_place_that_cannot_be_listed_any_more_is_a_warning(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def gone(_: LocalPlace) -> list[str]:
+        raise error
+
+    found = with_three("kept")
+    monkeypatch.setattr(LocalPlace, "names", gone)
+    assert found.save(40, writing("40"))
+    found.forget()
+    told = f"warning: old checkpoints in kept/aaaaaaaaaaaaaaaa not deleted: {error}"
+    assert capsys.readouterr().err.count(told) == 2
+
+
+def test_one_that_cannot_be_deleted_keeps_no_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(place: LocalPlace, name: str) -> None:
+        if name == "step-00000020":
+            raise OSError("it is held")
+        removed.append(name)
+
+    removed = list[str]()
+    found = with_three("kept")
+    monkeypatch.setattr(LocalPlace, "remove", refuse)
+    found.forget()
+    assert removed == ["step-00000030"]
+    assert "warning: step-00000020 in kept/aaaaaaaaaaaaaaaa not deleted: it is held" in (
+        capsys.readouterr().err
+    )
+
+
+def copies() -> list[Path]:
+    return list(Path(tempfile.gettempdir()).glob("checkpoint-*"))
+
+
+def test_of_a_store_one_copy_is_here_at_most_and_of_a_folder_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with_three("kept").newest_valid()
+    assert copies() == []
+    place = with_three("memory://copies").place
+    first, second = (place.fetch(f"step-000000{step}") for step in (20, 30))
+    assert copies() == [second] != [first]
+    place.drop_copy()
+    assert copies() == []
 
 
 def test_a_place_that_is_none_is_bad_input() -> None:
@@ -207,7 +261,9 @@ def kept_run(trainer: Any, base: Path, limits: LimitsParams, **steps: StepParams
     return run
 
 
-def broken_off(trainer: Any, at: int, base: Path, **steps: StepParams) -> None:
+def broken_off(
+    trainer: Any, at: int, base: Path, limits: LimitsParams = ALWAYS, /, **steps: StepParams
+) -> None:
     """Train until so many steps are taken, with a checkpoint before each."""
     from transformers import TrainerCallback
 
@@ -218,7 +274,7 @@ def broken_off(trainer: Any, at: int, base: Path, **steps: StepParams) -> None:
 
     trainer.add_callback(Break())
     with pytest.raises(ZeroDivisionError):
-        kept_run(trainer, base, ALWAYS, **steps)
+        kept_run(trainer, base, limits, **steps)
 
 
 def losses(trainer: Any) -> list[float]:
@@ -355,6 +411,41 @@ def test_changed_data_or_another_recipe_starts_anew(
     assert Checkpoints(None, run_key(recipe_of(base)), 10).newest_valid() is not None
 
 
+def test_changed_code_of_the_step_starts_anew() -> None:
+    from training.kept.kept_run import run_key
+
+    keys = [run_key(recipe_of())]
+    for step, code in (("sft", "one"), ("sft", "two"), ("dpo", "of another step")):
+        write_bytes(CODE / f"{step}.json", code.encode())
+        keys.append(run_key(recipe_of()))
+    assert len(set(keys[:3])) == 3
+    assert keys[3] == keys[2]
+
+
+@pytest.mark.slow
+def test_the_copy_of_a_checkpoint_is_gone_when_training_has_begun(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import TrainerCallback
+
+    class Look(TrainerCallback):
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            seen.append(copies())
+
+    seen = list[list[Path]]()
+    store = LimitsParams(checkpoints="memory://resumed")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    always = store.model_copy(update={"save_minutes": 1e-9})
+    broken_off(sft_trainer(tiny_base), 7, tiny_base, always)
+    resumed = sft_trainer(tiny_base)
+    resumed.add_callback(Look())
+    kept_run(resumed, tiny_base, store)
+    whole = sft_trainer(tiny_base)
+    whole.train()
+    assert seen == [[]] * 6  # it went on from step 6 of 12
+    assert trained(resumed) == trained(whole)
+
+
 @pytest.mark.slow
 def test_where_no_checkpoint_can_be_written_training_goes_on(
     tiny_base: Path, capsys: pytest.CaptureFixture[str]
@@ -402,6 +493,24 @@ def test_a_signal_that_was_ignored_is_still_ignored() -> None:
             assert asked.number is None
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.slow
+def test_a_signal_in_the_last_step_ends_nothing_and_that_is_said(
+    tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from transformers import TrainerCallback
+
+    class Signal(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, *_: Any, **__: Any) -> None:
+            if state.global_step == state.max_steps:
+                signal.raise_signal(signal.SIGTERM)
+
+    trainer = sft_trainer(tiny_base)
+    trainer.add_callback(Signal())
+    kept_run(trainer, tiny_base, LimitsParams())
+    assert trainer.state.global_step == 12
+    assert "training was done when it came: the adapter is written" in capsys.readouterr().err
 
 
 LONG = SFT.model_copy(update={"epochs": 6})  # 36 steps

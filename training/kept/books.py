@@ -12,6 +12,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from project.files import home
 from project.records.record import LATER, Digest, Record
+from training.kept.energy import UNKNOWN
 from training.recipe import STEPS, Recipe, StepName
 
 GIB = 2**30
@@ -59,9 +60,16 @@ class TrainingBook(Record):
         return (
             f"{self.step}: {self.tokens:,} tokens in {self.optimizer_steps:,} steps, "
             f"{duration(self.seconds)}{speed}, {self.processor_seconds:,.0f} processor-seconds, "
-            f"{self.peak_bytes / GIB:.1f} GiB at the peak, about {self.watt_hours:.2g} Wh "
-            f"({self.energy_source}){money}{self.interruptions}"
+            f"{self.peak_bytes / GIB:.1f} GiB at the peak, {self.energy}"
+            f"{money}{self.interruptions}"
         )
+
+    @property
+    def energy(self) -> str:
+        """In words, with its source."""
+        if self.energy_source == UNKNOWN:
+            return f"energy {UNKNOWN}"
+        return f"about {self.watt_hours:.2g} Wh ({self.energy_source})"
 
     @property
     def interruptions(self) -> str:

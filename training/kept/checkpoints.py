@@ -1,9 +1,9 @@
 """The checkpoints of one run: written whole or not at all, the newest valid one found again."""
 
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import NonNegativeInt
@@ -45,7 +45,6 @@ class Checkpoints:
         self.clock = clock
         self.last = clock()
         self.valid: list[str] = []  # that this process wrote or went on from, in order
-        self.fetched: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def due(self) -> bool:
@@ -66,7 +65,7 @@ class Checkpoints:
         finally:
             self.last = self.clock()
         self.valid = [*self.valid, name_of(step)][-KEPT:]
-        self.remove_all(name for name in self.names() if name not in self.valid)
+        self.remove_all(but=self.valid)
         return True
 
     def newest_valid(self) -> Path | None:
@@ -86,7 +85,7 @@ class Checkpoints:
 
     def forget(self) -> None:
         """Delete them all: the run is done."""
-        self.remove_all(self.names())
+        self.remove_all()
         self.place.close()
 
     # --- one level down -------------------------------------------------------------------------
@@ -99,18 +98,25 @@ class Checkpoints:
     def names(self) -> list[str]:
         return [name for name in self.place.names() if name.startswith(PREFIX)]
 
-    def remove_all(self, names: Iterable[str]) -> None:
-        for name in names:
-            try:
-                self.place.remove(name)
-            except Exception as error:  # as in `save`
-                where = self.place.location
-                print(f"warning: {name} in {where} is not deleted: {error}", file=sys.stderr)
+    def remove_all(self, but: Collection[str] = ()) -> None:
+        with self.warned("old checkpoints"):
+            for name in self.names():
+                if name not in but:
+                    with self.warned(name):
+                        self.place.remove(name)
+
+    @contextmanager
+    def warned(self, what: str) -> Iterator[None]:
+        """Make a warning of a failure to delete: training, or its adapter, is worth more."""
+        try:
+            yield
+        except Exception as error:  # as in `save`
+            where = self.place.location
+            print(f"warning: {what} in {where} not deleted: {error}", file=sys.stderr, flush=True)
 
     def checked(self, name: str) -> Path:
         """A local folder with it. Raises InputError where it is not whole, or another run's."""
-        self.fetched = tempfile.TemporaryDirectory(prefix="checkpoint-")  # the one before goes
-        folder = self.place.fetch(name, Path(self.fetched.name))
+        folder = self.place.fetch(name)
         if not (folder / CARD).is_file():
             raise InputError("it is half-written")
         card = CheckpointCard.read(folder / CARD)

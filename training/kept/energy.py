@@ -16,6 +16,7 @@ PACKAGES = "intel-rapl:[0-9]*"  # each with its cores and, as a folder further d
 # Footprint, https://www.cloudcarbonfootprint.org/docs/methodology (their vCPU, of SPECpower).
 WATTS_A_CORE = 3.5
 SECONDS_APART = 10.0  # readings of a GPU's power
+UNKNOWN = "unknown: nvidia-smi did not answer"
 
 
 @dataclass(frozen=True)
@@ -42,22 +43,32 @@ class EnergyMeter:
         self.gpu_watts = gpu_watts
         self.counters = Counters(powercap)
         self.began, self.worked = clock(), processor_clock()
-        self.read, self.gpu_joules = self.began, 0.0
+        self.asked = self.read = self.began  # a GPU's power; `read` where it was told
+        self.gpu_joules: float | None = None  # until it is told once
 
     def tick(self) -> None:
         """Read what has no counter of its own: a GPU's power, every few seconds."""
         self.counters.tick()
-        now = self.clock()
-        if self.gpu and now - self.read >= SECONDS_APART and (watts := self.gpu_watts(self.gpu)):
-            self.gpu_joules += watts * (now - self.read)
-            self.read = now
+        if self.gpu and self.clock() - self.asked >= SECONDS_APART:
+            self.read_gpu(self.gpu)
+
+    def read_gpu(self, gpu: str) -> None:
+        """Count what it draws now for all the time since it was read."""
+        self.asked = self.clock()
+        watts = self.gpu_watts(gpu)
+        if watts is not None:
+            self.gpu_joules = (self.gpu_joules or 0.0) + watts * (self.asked - self.read)
+            self.read = self.asked
 
     def taken(self) -> Energy:
-        self.tick()
+        self.counters.tick()
         if self.watts is not None:
             joules = self.watts * (self.clock() - self.began)
             return Energy(joules, f"training.limits.watts, {self.watts:g} W")
         if self.gpu:
+            self.read_gpu(self.gpu)  # also in a run of a few seconds
+            if self.gpu_joules is None:
+                return Energy(0.0, UNKNOWN)
             return Energy(self.gpu_joules, "nvidia-smi's power, the GPU alone")
         if self.counters.readable:
             return Energy(self.counters.joules, "RAPL, of all that the processor did")

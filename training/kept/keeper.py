@@ -37,6 +37,7 @@ class Keeper(TrainerCallback):
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Raises KeyboardInterrupt or BudgetSpentError, after a checkpoint."""
         self.state.step_begins()
+        self.checkpoints.place.drop_copy()  # all that was in it is read
         self.tick(state.global_step)
         asked, spent = self.asked.number is not None, self.budget_spent()
         if asked or spent or self.checkpoints.due:

@@ -10,9 +10,10 @@ from pathlib import Path
 from safetensors import SafetensorError
 from transformers import Trainer
 
-from project.canonical import digest_json
+from project.canonical import digest_file, digest_json
 from project.errors import IncumbentError
 from project.model_pins import folder_here
+from project.paths import CODE
 from project.records.record import Digest
 from training.cost.estimate import StepEstimate, estimate_step
 from training.cost.step_setup import StepWork
@@ -32,8 +33,12 @@ LIBRARIES = ("accelerate", "bitsandbytes", "peft", "torch", "transformers", "trl
 
 
 def run_key(recipe: Recipe) -> Digest:
-    """Of all that decides a run, the libraries included."""
-    return digest_json([recipe.digest, {name: version(name) for name in LIBRARIES}])
+    """Of all that decides a run: the libraries too, and the code of its last step, where the stage
+    `code` has written it down.
+    """
+    code = CODE / f"{recipe.taken[-1]}.json"
+    libraries = {name: version(name) for name in LIBRARIES}
+    return digest_json([recipe.digest, libraries, digest_file(code) if code.is_file() else None])
 
 
 class KeptRun:
@@ -71,6 +76,9 @@ class KeptRun:
             )
             trainer.add_callback(StopOnBrokenLoss())
             self.loop(trainer, newest)
+            if asked.number is not None:  # in the last step: no other began, to end before it
+                done = "training was done when it came: the adapter is written"
+                print(done, file=sys.stderr, flush=True)
 
     @contextmanager
     def saving(self, folder: Path) -> Iterator[None]:

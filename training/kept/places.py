@@ -27,8 +27,11 @@ class Place(Protocol):
     def draft(self, name: str) -> AbstractContextManager[Path]:
         """An empty folder, which becomes the checkpoint when the block ends without an error."""
 
-    def fetch(self, name: str, target: Path) -> Path:
-        """A local folder with its files; it may be the target, or where they lie."""
+    def fetch(self, name: str) -> Path:
+        """A local folder with its files, until another is fetched or `drop_copy` is called."""
+
+    def drop_copy(self) -> None:
+        """Delete the local copy of what was fetched, if one was made."""
 
     def remove(self, name: str) -> None: ...
 
@@ -59,8 +62,11 @@ class LocalPlace:
     def draft(self, name: str) -> AbstractContextManager[Path]:
         return staged_folder(self.root / name)
 
-    def fetch(self, name: str, target: Path) -> Path:
+    def fetch(self, name: str) -> Path:
         return self.root / name
+
+    def drop_copy(self) -> None:
+        """There is no copy."""
 
     def remove(self, name: str) -> None:
         (self.root / name / CARD).unlink(missing_ok=True)
@@ -75,6 +81,7 @@ class RemotePlace:
 
     def __init__(self, url: str) -> None:
         self.location = url
+        self.copy: tempfile.TemporaryDirectory[str] | None = None  # of what was fetched
         try:
             self.files, self.root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
@@ -109,10 +116,18 @@ class RemotePlace:
         for file in (*files, CARD):
             self.files.put_file(str(folder / file), f"{self.root}/{name}/{file}")
 
-    def fetch(self, name: str, target: Path) -> Path:
+    def fetch(self, name: str) -> Path:
+        self.drop_copy()
+        self.copy = tempfile.TemporaryDirectory(prefix="checkpoint-", ignore_cleanup_errors=True)
+        target = Path(self.copy.name)
         for path in self.files.ls(f"{self.root}/{name}", detail=False):
             self.files.get_file(path, str(target / str(path).rpartition("/")[2]))
         return target
+
+    def drop_copy(self) -> None:
+        if self.copy:
+            self.copy.cleanup()
+            self.copy = None
 
     def remove(self, name: str) -> None:
         with suppress(FileNotFoundError):
