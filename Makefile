@@ -7,13 +7,19 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
-.PHONY: run demo test test-fast lint install constraints clean
+.PHONY: run demo bank bank-brief test test-fast lint install constraints clean
 
 run: install
 	incumbent run
 
 demo: install
 	python examples/demo.py
+
+bank: install
+	python -m examples.bank.run
+
+bank-brief: install
+	python -m examples.bank.run --brief
 
 test: lint
 	pytest

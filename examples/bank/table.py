@@ -1,0 +1,133 @@
+"""The table of systems and what it says, as Markdown and as JSON."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from math import exp
+from pathlib import Path
+from typing import Any
+
+from examples.bank.behaviours import BEHAVIOURS, needs_warning
+from examples.bank.measures import METRICS, Mean, System, difference, mean_of
+from examples.bank.rows import DOCUMENT_ONLY, TRAINED
+
+HEAD = (
+    "system",
+    "ROUGE-L",
+    "similarity",
+    "facts kept",
+    "contradicted",
+    "preferred to base",
+    "tokens",
+    "seconds",
+    "sealed verdict",
+)
+
+
+def write_results(folder: Path, systems: Sequence[System], told: Mapping[str, Any]) -> str:
+    """Write table.md and table.json into a folder; returns the Markdown."""
+    text = "\n".join(lines(systems, told)) + "\n"
+    (folder / "table.md").write_text(text)
+    found = {"systems": [asdict(system) for system in systems], **told}
+    (folder / "table.json").write_text(json.dumps(found, indent=1))
+    return text
+
+
+def lines(systems: Sequence[System], told: Mapping[str, Any]) -> Iterator[str]:
+    n = len(systems[0].items)
+    yield f"Means of {n} dev items and their standard errors; tokens and seconds an answer."
+    yield ""
+    yield from as_table(HEAD, [line_of(s, told["verdicts"].get(s.name, "")) for s in systems])
+    yield ""
+    yield "Facts kept, by where a fact stands:"
+    yield ""
+    yield from as_table(
+        ("system", "in training rows", "in the documents alone"),
+        [(s.name, *(str(kept(s, fact)) for fact in (TRAINED, DOCUMENT_ONLY))) for s in systems],
+    )
+    yield ""
+    yield "Unwanted behaviours, of the answers; a missing warning, of those that need one:"
+    yield ""
+    yield from as_table(
+        ("system", *BEHAVIOURS), [(s.name, *(rate(s, b) for b in BEHAVIOURS)) for s in systems]
+    )
+    yield ""
+    yield from of_the_domain(told)
+    yield from of_the_second_round(systems, told)
+    yield from of_the_verdicts(told)
+    yield from of_the_time(told["steps"])
+
+
+def line_of(system: System, verdict: str) -> tuple[str, ...]:
+    means = [str(mean_of([item.scores[metric] for item in system.items])) for metric in METRICS]
+    voted = system.won + system.lost
+    preferred = f"{system.won} of {voted}" if voted else "-"
+    seconds = "-" if system.seconds is None else f"{system.seconds:.2f}"
+    return (system.name, *means, preferred, f"{system.tokens:.0f}", seconds, verdict or "-")
+
+
+def kept(system: System, fact: str) -> Mean:
+    return mean_of([i.scores["facts_kept"] for i in system.items if i.fact == fact])
+
+
+def rate(system: System, behaviour: str) -> str:
+    asked = [i for i in system.items if behaviour != "no_warning" or needs_warning(i.topic)]
+    shown = Counter(behaviour in item.unwanted for item in asked)
+    return f"{shown[True]} of {len(asked)}"
+
+
+def of_the_domain(told: Mapping[str, Any]) -> Iterator[str]:
+    domain, terms = told["domain"], told["terms"]
+    before, after = (exp(domain[key]) for key in ("loss_before", "loss_after"))
+    yield f"Perplexity on held-out documents: {before:.1f} before adaptation, {after:.1f} after."
+    for name, score in terms.items():
+        yield (
+            f"The bank's terms, {name}: {score['right']} of {score['n']} right, "
+            f"mean log-probability {score['logprob']:.2f}."
+        )
+    yield ""
+
+
+def of_the_second_round(systems: Sequence[System], told: Mapping[str, Any]) -> Iterator[str]:
+    first, second = systems[-2:]
+    exported = told["second_round"]["bad"]
+    bad = [item.id for item in second.items if item.id in exported]
+    rest = [item.id for item in second.items if item.id not in exported]
+    yield "Second round less first, on the exported bad answers and on the rest:"
+    yield ""
+    rows = [
+        (metric, *(str(difference(second, first, metric, ids)) for ids in (bad, rest)))
+        for metric in METRICS
+    ]
+    yield from as_table(("metric", f"{len(bad)} bad answers", f"the other {len(rest)}"), rows)
+    yield ""
+    if sisters := told["second_round"]["sisters"]:
+        yield (
+            f"Facts kept on {sisters['n']} sister questions: {sisters['first']:.3f} in the first "
+            f"round, {sisters['second']:.3f} in the second, difference {sisters['difference']}."
+        )
+        yield ""
+
+
+def of_the_verdicts(told: Mapping[str, Any]) -> Iterator[str]:
+    for name, sealed in told["sealed"].items():
+        yield f"{name}, as `incumbent submit` decided:"
+        yield ""
+        yield from (f"- {reason}" for reason in sealed["reasons"])
+        yield ""
+
+
+def of_the_time(steps: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    whole = {key: sum(one[key] for one in steps.values()) for key in next(iter(steps.values()))}
+    rows = [
+        (name, f"{one['minutes']:.1f}", f"{one['processor_minutes']:.1f}")
+        for name, one in {**steps, "in all": whole}.items()
+    ]
+    yield from as_table(("step", "minutes", "processor minutes"), rows)
+
+
+def as_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{' --- |' * len(head)}"
+    yield from (f"| {' | '.join(row)} |" for row in rows)

@@ -1,0 +1,100 @@
+"""The story of examples/bank: where it lies, what its recipes are, and how it goes on."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.bank import run
+from examples.bank.dealing import Dealt
+from examples.bank.measures import METRICS, Item, System, write_systems
+from examples.bank.run import Bank, bring_in_lines, of_the_brief, of_the_project, parsed, tell
+
+SCORES = dict.fromkeys(METRICS, 0.5)
+ITEM = Item("one", "loan", "trained", "an answer", SCORES, [])
+SYSTEM = System("one", [ITEM], tokens=1.0, prompt_tokens=1.0, seconds=None)
+BANK = Bank(Dealt([], []), {})
+DECIDED = {"verdict": "PROMOTE", "sealed": {"reasons": []}}
+LEARNT = {"loss_before": 1.0, "loss_after": 0.5}
+TERMS = {"before": {"n": 4, "right": 1, "logprob": -2.0}}
+RESULTS: dict[str, dict[str, Any]] = {
+    "domain_alone": {"step": LEARNT, "terms": TERMS},
+    "first_round": {},
+    "submitted": DECIDED,
+    "bad_answers": {"rows": 0},
+    "after_bad_answers": {"bad": [], "rows": 0, "sisters": {}},
+}
+
+
+@pytest.fixture
+def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The steps that the story takes, in a folder of its own; each gives its result at once."""
+    taken: list[str] = []
+    monkeypatch.chdir(tmp_path)
+    Path("results").mkdir()
+    for part in ("domain", "first-round", "second-round"):
+        write_systems(Path(f"results/systems-{part}.json"), [SYSTEM])
+
+    def quick(name: str, result: dict[str, Any]) -> Any:
+        def work(*_: Any, **__: Any) -> dict[str, Any]:
+            taken.append(name)
+            return dict(result)
+
+        return work
+
+    for name, result in RESULTS.items():
+        monkeypatch.setattr(run, name, quick(name, result))
+    return taken
+
+
+def test_a_story_that_was_interrupted_behind_a_promotion_only_submits_again(
+    done: list[str],
+) -> None:
+    tell(BANK)
+    assert done == [
+        "domain_alone",
+        "first_round",
+        "submitted",
+        "bad_answers",
+        "after_bad_answers",
+        "submitted",
+    ]
+    done.clear()
+    Path("results/first-submission.json").unlink()
+    Path("results/second-submission.json").unlink()
+    tell(BANK)
+    assert done == ["submitted", "submitted"]
+
+
+def test_the_time_of_every_step_is_told(done: list[str]) -> None:
+    tell(BANK)
+    told = json.loads(Path("results/table.json").read_bytes())
+    assert list(told["steps"]) == list(run.STEPS)
+    assert told["systems"][0] == asdict(SYSTEM)
+
+
+def test_a_step_that_was_not_done_has_no_result() -> None:
+    with pytest.raises(FileNotFoundError):
+        run.read_step("a step that nobody took")
+
+
+def test_each_story_has_a_folder_of_its_own_and_another_one_where_it_is_asked_for() -> None:
+    assert parsed([]).to.name == "bank"
+    assert parsed(["--brief"]).to.name == "bank-brief"
+    assert parsed(["--brief", "--to", "there"]).to == Path("there")
+
+
+def test_the_briefs_rows_are_learnt_as_its_recipe_says_and_other_rows_as_the_project_says() -> None:
+    sft = of_the_brief()["training.sft"]
+    assert sft == {"epochs": 3, "learning_rate": 2e-5, "batch_size": 4}
+    assert of_the_brief()["training.adapter"]["quantization"] == "nf4"
+    assert of_the_project()["training.sft"].keys() == sft.keys()
+
+
+def test_where_no_row_is_about_what_failed_none_is_brought_in(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bring_in_lines("second-round", [])
+    assert capsys.readouterr().out == "second-round: there is nothing to bring in\n"
