@@ -46,7 +46,7 @@ def main() -> None:
         recipe = read_recipe(name).training
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder, "adapter")
-            seconds = train(task.old, target, None, 0, recipe.adapter, recipe.sft)
+            seconds = train(task.old, target, None, 0, recipe.sft, recipe.adapter)
             found[name] = Result(len(task.old), seconds, measured(target, task))
         print_result(name, [found[name]])
     first = given.recipes[0]

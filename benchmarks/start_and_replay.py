@@ -25,6 +25,7 @@ from curation.sources.row_formats import read_rows
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.metrics.rouge import Rouge
+from incumbent.recipes.named_recipes import read_recipe
 from project.model_pins import ModelChoice, embedded_base, pin
 from project.near_duplicates import near_duplicate_groups
 from project.records.adapters import Contestant
@@ -44,9 +45,8 @@ REHEARSAL = Path(__file__).parents[1] / "datasets/sources/rehearsal.jsonl"
 REHEARSED = 1 / 4  # of the old rows
 ITEMS = 30  # of each topic
 SHARES = (0.0, 0.25, 0.5, 1.0)
-PARAMS = SftParams(learning_rate=5e-4, epochs=1, batch_size=2)  # the recipe `sample`
-SLOWER = 2e-4
-ADAPTER = AdapterParams()
+SLOWER = 0.4  # of the learning rate
+SAMPLE = read_recipe("sample").training
 BASE = "the bare base"
 CHAMPION = "the champion, before"
 FROM_BASE = "from the base, all rows"
@@ -68,7 +68,7 @@ class Way:
     name: str
     rows: Sequence[Row]
     from_champion: bool = True
-    params: SftParams = PARAMS
+    slower: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,15 +91,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--old", type=int, default=160)
     parser.add_argument("--new", type=int, default=40)
+    parser.add_argument("--batch-size", type=int, default=SAMPLE.sft.batch_size)
+    parser.add_argument("--learning-rate", type=float, default=SAMPLE.sft.learning_rate)
     parser.add_argument("--only", default="", help="ways whose names hold this text")
     given = parser.parse_args()
     if not embedded_base().is_dir():
         convert_embedded(embedded_base())
+    told = {"batch_size": given.batch_size, "learning_rate": given.learning_rate}
+    params = SAMPLE.sft.model_copy(update=told)
     found: dict[str, list[Result]] = {}
     for seed in range(given.seeds):
         task = drifted_sample(given.old, given.new, seed)
         with tempfile.TemporaryDirectory() as folder:
-            for name, result in compared(task, Path(folder), seed, given.only):
+            for name, result in compared(task, Path(folder), seed, params, given.only):
                 found.setdefault(name, []).append(result)
                 print_result(name, [result])
     print(f"\nall {given.seeds} seeds: {given.old} old rows, {given.new} new ones")
@@ -111,18 +115,22 @@ def main() -> None:
         print_differences(name, found[name], found[against])
 
 
-def compared(task: Task, folder: Path, seed: int, wanted: str) -> Iterator[tuple[str, Result]]:
+def compared(
+    task: Task, folder: Path, seed: int, params: SftParams, wanted: str
+) -> Iterator[tuple[str, Result]]:
     """Each way to train, and what came of it."""
     champion = folder / "champion"
     yield BASE, Result(0, 0.0, measured(None, task))
-    seconds = train(task.old, champion, None, seed)
+    seconds = train(task.old, champion, None, seed, params)
     yield CHAMPION, Result(len(task.old), seconds, measured(champion, task))
     for number, way in enumerate(ways_to_go_on(task, seed)):
         if wanted not in way.name:
             continue
         target = folder / str(number)
         start = champion if way.from_champion else None
-        seconds = train(way.rows, target, start, seed, params=way.params)
+        rate = params.learning_rate * (SLOWER if way.slower else 1)
+        own = params.model_copy(update={"learning_rate": rate})
+        seconds = train(way.rows, target, start, seed, own)
         yield way.name, Result(len(way.rows), seconds, measured(target, task))
 
 
@@ -132,10 +140,9 @@ def ways_to_go_on(task: Task, seed: int) -> Iterator[Way]:
     for share in SHARES:
         yield Way(f"from the champion, replay {share:g}", replayed(every, known, share, seed))
     yield Way("from the champion, all rows", every)
-    slower = PARAMS.model_copy(update={"learning_rate": SLOWER})
     for share in SHARES:
         rows = replayed(every, known, share, seed)
-        yield Way(f"slower, from the champion, replay {share:g}", rows, params=slower)
+        yield Way(f"slower, from the champion, replay {share:g}", rows, slower=True)
 
 
 def train(
@@ -143,8 +150,8 @@ def train(
     target: Path,
     start: Path | None,
     seed: int,
-    adapter: AdapterParams = ADAPTER,
-    params: SftParams = PARAMS,
+    params: SftParams,
+    adapter: AdapterParams = SAMPLE.adapter,
 ) -> float:
     """Processor-seconds of a step of supervised fine-tuning."""
     base = Contestant(base=pin(ModelChoice(), "base"))

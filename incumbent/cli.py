@@ -220,10 +220,10 @@ def curve(
         int, typer.Option(min=1, max=LARGEST, help="How often each share is drawn.")
     ] = 3,
     more: Annotated[
-        int, typer.Option(min=1, max=LARGEST, help="Labels, whose worth is told.")
+        int, typer.Option(min=1, max=LARGEST, help="Say what this many more labels would add.")
     ] = 200,
     at: Annotated[
-        int, typer.Option(min=1, max=LARGEST, help="Labels, of which it is told what they reach.")
+        int, typer.Option(min=1, max=LARGEST, help="Say what this many labels reach.")
     ] = 250,
     json: Json = False,
 ) -> None:

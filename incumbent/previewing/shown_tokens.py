@@ -1,6 +1,6 @@
 """A row or a document as its tokens: the text of each, what is learnt, where it ends and is cut."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,11 +47,14 @@ def preview_of(
     learnt = [i for i, mark in zip(tokens.ids, tokens.learnt, strict=True) if mark]
     last = next((token for token in reversed(learnt) if token in ends), None)
     end = None if last is None else str(tokenizer.convert_ids_to_tokens(last))
-    return Preview(name, place, tokens, tuple(shown(tokens, tokenizer)), end, cuts)
+    return Preview(name, place, tokens, tuple(shown(tokens, tokenizer, cuts)), end, cuts)
 
 
-def shown(tokens: RowTokens, tokenizer: Any) -> Iterator[Shown]:
-    """Each token's text is what it adds behind the one before it: alone, some lose their space."""
+def shown(tokens: RowTokens, tokenizer: Any, cuts: Container[int] = ()) -> Iterator[Shown]:
+    """Each token's text is what it adds behind the one before it: alone, some lose their space.
+
+    A character that is cut, before a position in `cuts`, is shown as its broken parts.
+    """
 
     def decode(ids: Sequence[int]) -> str:
         return str(tokenizer.decode(ids, clean_up_tokenization_spaces=False))
@@ -61,8 +64,10 @@ def shown(tokens: RowTokens, tokenizer: Any) -> Iterator[Shown]:
     for place, token in enumerate(tokens.ids):
         waiting.append(token)
         text = decode([*before, *waiting])[len(decode(before)) if before else 0 :]
-        last = place + 1 == len(tokens) or tokens.learnt[place + 1] != tokens.learnt[place]
-        if text.endswith(BROKEN) and len(waiting) < LONGEST and not last:
+        after = place + 1
+        last = after == len(tokens) or tokens.learnt[after] != tokens.learnt[place] or after in cuts
+        broken = text.endswith(BROKEN)
+        if broken and len(waiting) < LONGEST and not last:
             continue
         yield Shown(tuple(waiting), text, tokens.learnt[place])
-        before, waiting = waiting, []
+        before, waiting = [] if broken else waiting, []  # its rest would complete it, unseen

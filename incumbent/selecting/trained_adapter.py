@@ -1,15 +1,17 @@
 """An adapter trained aside, by the project's recipe: not in outputs/, and no version of it."""
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import clear_frames
 
 from evaluation.generation.answers import versions
 from incumbent.selecting.sft_settings import SftSettings
 from project.bare_base import bare_base
 from project.canonical import digest_bytes, digest_folder, digest_json
-from project.errors import InputError
+from project.errors import IncumbentError, InputError
 from project.files import home, staged_folder
 from project.paths import NUMERICS, rows_of, step_of
 from project.records.adapters import Contestant, Numerics
@@ -90,11 +92,28 @@ def adapter_folder(rows: Sequence[Row], aside: Aside, settings: SftSettings) -> 
 
 
 def train(rows: Sequence[Row], aside: Aside, settings: SftSettings, folder: Path) -> None:
+    """Raises IncumbentError where training fails, or the GPU has no memory for it."""
     # Imported here because it takes seconds, and whoever finds the adapter trained need not wait.
     from training.steps.run_step import Ground
     from training.steps.sft_step import train_sft
 
     ground = Ground(aside.base, aside.numerics, settings.adapter, aside.earlier)
     dev = Row.read_lines(rows_of(Split.DEV)) if settings.sft.evaluations else ()
-    train_sft(rows, dev, ground, settings.sft, folder)
-    gc.collect()  # a trainer is full of circles, and the next one wants its memory
+    try:
+        with full_gpu_told():
+            train_sft(rows, dev, ground, settings.sft, folder)
+    finally:
+        gc.collect()  # a trainer is full of circles, and the next one wants its memory
+
+
+@contextmanager
+def full_gpu_told() -> Iterator[None]:
+    """Raise IncumbentError where a GPU's memory is full: with other settings it may not be."""
+    import torch  # as above
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        clear_frames(error.__traceback__)  # they hold the model and the trainer
+        first = str(error).partition("\n")[0]
+        raise IncumbentError(f"the GPU has no memory for it: {first}") from None

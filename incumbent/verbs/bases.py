@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from incumbent.output import console, print_json, print_table
-from project.errors import InputError
 from project.interruption import ended_by_signals
+from project.libraries import allow_downloads
 from project.records.data import counted
+from training.cost.gpus import GB
 
 if TYPE_CHECKING:
     from incumbent.searching.bases.base_candidates import Candidate
     from incumbent.searching.bases.base_question import Question
     from incumbent.searching.bases.base_ranking import Asked, BaseRanking, RankedBase
 
-GB = 10**9
 WIDE = 21  # letters of a base's name
 ACROSS = "bits_per_byte"  # that any two tokenizers share
 SHOWN = ("rougeL", "semantic", ACROSS)  # beside what ranks
@@ -25,19 +25,19 @@ SHOWN = ("rougeL", "semantic", ACROSS)  # beside what ranks
 def bases(names: Sequence[str], shots: int, *, by: str | None, as_json: bool) -> None:
     """Ask each base dev, bare and few-shot, and rank them.
 
-    Raises InputError for a name that stands there twice, and IncumbentError where none could be
-    asked.
+    Raises InputError for a base that is named twice, and IncumbentError where none could be asked.
     """
-    if twice := {name for name in names if list(names).count(name) > 1}:
-        raise InputError(f"{min(twice)} is named twice")
     # Imported here because it brings libraries of an extra, and takes a while.
     from incumbent.searching.bases.base_asking import rank
-    from incumbent.searching.bases.base_candidates import find, read_name
+    from incumbent.searching.bases.base_candidates import find, read_name, refuse_twice
     from incumbent.searching.bases.base_question import Question
 
+    choices = [read_name(name) for name in names]
+    refuse_twice(choices)
+    allow_downloads()  # before the question, whose scorers import the Hub's library
     with ended_by_signals():
         question = Question.here(shots, by)
-        candidates = [find(read_name(name), question.numerics) for name in names]
+        candidates = [find(choice, question.numerics) for choice in choices]
         say_beginning(candidates, question)
         found = rank(candidates, question)
     if as_json:
@@ -72,30 +72,33 @@ def print_ranking(found: "BaseRanking") -> None:
         print_table(("base", "asked", *(f">{name}" for name in two)), cells)
     console.print("\nan adapter on it, by training.sft, on this machine", style="bold")
     columns = ("base", ">weights", ">min", ">GB", ">1,000 answers", "license")
-    print_table(columns, [cost_cells(one) for one in found.bases])
+    names = in_width([one.name for one in found.bases])
+    print_table(columns, [(names[one.name], *cost_cells(one)) for one in found.bases])
     for line in [*problems(found), *sentences(found)]:
         console.print(line, soft_wrap=True)
 
 
 def each_way(found: "BaseRanking") -> Iterator[tuple[str, str, "Asked"]]:
+    """The name in the width of its column, how the base was asked, and what came of it."""
+    names = in_width([base.name for base in found.bases])
     for base in found.asked:
         for name, one in (("bare", base.bare), (f"{found.shots} shown", base.few_shot)):
             if one:
-                yield base.name, name, one
+                yield names[base.name], name, one
 
 
 def score_cells(found: "BaseRanking", metrics: Sequence[str]) -> Iterator[tuple[str, ...]]:
     for base, asked, one in each_way(found):
         speed = "" if one.tokens_per_second is None else f"{one.tokens_per_second:.1f}"
         scores = [f"{one.scores[m]:.3f}" if m in one.scores else "" for m in metrics]
-        yield in_width(base), asked, *scores, speed
+        yield base, asked, *scores, speed
 
 
 def difference_cells(found: "BaseRanking", metrics: Sequence[str]) -> Iterator[tuple[str, ...]]:
     for base, asked, one in each_way(found):
         if one.against_first:
             differences = (one.against_first.get(metric) for metric in metrics)
-            yield in_width(base), asked, *(str(d) if d else "" for d in differences)
+            yield base, asked, *(str(d) if d else "" for d in differences)
 
 
 def cost_cells(base: "RankedBase") -> tuple[str | Text, ...]:
@@ -103,7 +106,6 @@ def cost_cells(base: "RankedBase") -> tuple[str | Text, ...]:
     price = asked[0].money if asked else None
     memory = "" if cost is None else f"{cost.peak_bytes / GB:.1f}"
     return (
-        in_width(base.name),
         "" if base.weights is None else count(base.weights),
         "" if cost is None else f"{cost.minutes:.1f}",
         Text(memory, "" if cost is None or cost.fits else "red"),
@@ -120,9 +122,21 @@ def problems(found: "BaseRanking") -> Iterator[str]:
             yield f"{base.name}: training does not fit here; `incumbent plan` says what would"
 
 
-def in_width(name: str) -> str:
-    """The last part of a long name, and of that the end, which says most."""
-    short = name if len(name) <= WIDE else name.rpartition("/")[2]
+def in_width(names: Sequence[str]) -> dict[str, str]:
+    """Of each long name its last part, or its last two where others end alike; of that the end,
+    which says most. Those that are still alike are numbered.
+    """
+    for parts in (1, 2):
+        shown = {name: cut("/".join(name.split("/")[-parts:]), name) for name in names}
+        if len(set(shown.values())) == len(shown):
+            return shown
+    numbers = {name: f"{i}:" for i, name in enumerate(names, 1)}
+    return {name: numbers[name] + shown[name][-WIDE + len(numbers[name]) :] for name in names}
+
+
+def cut(short: str, name: str) -> str:
+    if len(name) <= WIDE:
+        return name
     return short if len(short) <= WIDE else f"…{short[-WIDE + 1 :]}"
 
 

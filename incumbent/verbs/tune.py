@@ -79,5 +79,6 @@ def print_found(found: "SearchResult", page: Path, *, as_json: bool) -> None:
         console.print(line, soft_wrap=True)
     if steps:
         console.print(f"\nin params.yaml:\n{steps[0]}", soft_wrap=True)
-        console.print(f"\nor as an experiment:\n{steps[1]}", soft_wrap=True)
-    console.print(f"\neach setting, and the score over it: {page}", soft_wrap=True)
+        command = steps[1].replace(" -S ", " \\\n  -S ")
+        console.print(f"\nor as an experiment:\n{command}", soft_wrap=True)
+    console.print(f"\neach setting, and the score over it:\n{page}", soft_wrap=True)

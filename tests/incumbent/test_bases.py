@@ -1,13 +1,21 @@
 """`incumbent bases` ranks what it can ask, says why it cannot ask the rest, and what each costs."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from incumbent.searching.bases.base_candidates import license_in_readme, read_name
+from incumbent.searching.bases.base_candidates import (
+    Candidate,
+    license_in_readme,
+    read_name,
+    refuse_twice,
+)
 from incumbent.searching.bases.base_ranking import (
     Against,
     Asked,
@@ -18,10 +26,13 @@ from incumbent.searching.bases.base_ranking import (
     ranked,
     sentences,
 )
-from incumbent.verbs.bases import bases, print_ranking
+from incumbent.verbs.bases import bases, in_width, print_ranking
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.model_pins import BaseChoice
+from tests.conftest import ROOT
+from tests.hub_server import COMMIT, NAME, Hub, playing
+from tests.incumbent.test_light_core import COMMAND
 from tests.incumbent.tiny_project import called, lay_out_project, run
 
 GROUPS = [f"g{i // 2}" for i in range(40)]
@@ -88,8 +99,16 @@ def test_a_base_is_named_as_a_folder_a_hub_id_with_its_commit_or_embedded() -> N
 
 
 def test_a_base_that_is_named_twice_is_refused() -> None:
-    with pytest.raises(InputError, match="a is named twice"):
-        bases(["a", "b", "a"], 3, by=None, as_json=False)
+    Path("a").mkdir()
+    for names in (["a", "b", "a"], ["a", "./a/"], ["x/y@1", "x/y@1"], ["x/y", "x/y/"]):
+        with pytest.raises(InputError, match="is named twice"):
+            bases(names, 3, by=None, as_json=False)
+
+
+def test_two_revisions_of_a_model_are_two_bases_with_names_of_their_own() -> None:
+    choices = [read_name(f"org/x@{digit * 40}") for digit in "ab"]
+    refuse_twice(choices)
+    assert [Candidate(one).name for one in choices] == ["org/x@aaaaaaa", "org/x@bbbbbbb"]
 
 
 @pytest.mark.parametrize(
@@ -121,8 +140,12 @@ def test_the_best_is_first_by_its_better_score_and_what_was_not_asked_is_last() 
 def test_differences_to_the_first_are_for_the_better_whichever_way_a_metric_goes() -> None:
     first = RNG.uniform(1, 2, size=40)
     found = against(
-        {"rougeL": first, "bits_per_byte": first, "length": first},
-        {"rougeL": first + 0.1, "bits_per_byte": first - 0.2, "length": first},
+        {name: first.tolist() for name in ("rougeL", "bits_per_byte", "length")},
+        {
+            "rougeL": (first + 0.1).tolist(),
+            "bits_per_byte": (first - 0.2).tolist(),
+            "length": first.tolist(),
+        },
         GROUPS,
         {"rougeL": "more", "bits_per_byte": "less", "length": "neither"},
         alpha=0.05,
@@ -159,6 +182,15 @@ def test_a_table_of_bases_fits_80_columns(capsys: pytest.CaptureFixture[str]) ->
     assert "…" in text and "apache-2.0" in text and "135M" in text
     assert "c was not asked: has no chat template" in text
     assert BaseRanking.model_validate(json.loads(found.canonical())) == found
+
+
+def test_no_two_bases_of_a_table_look_alike() -> None:
+    runs = [f"/somewhere/far/away/run-{letter}/merged" for letter in "ab"]
+    assert [*in_width(runs).values()] == ["run-a/merged", "run-b/merged"]
+    deep = [f"/{letter}/and-a-long-name-of-a-run/merged" for letter in "ab"]
+    assert [*in_width(deep).values()] == ["1:ame-of-a-run/merged", "2:ame-of-a-run/merged"]
+    long = "organisation/a-model-with-a-long-name@1234567"
+    assert in_width(["a", long]) == {"a": "a", long: "…-a-long-name@1234567"}
 
 
 def test_training_that_does_not_fit_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -200,6 +232,27 @@ def test_bases_are_asked_one_after_the_other_and_one_that_cannot_be_is_told(
     assert by_name["models/tiny"]["bare"]["against_first"] == {}
     assert digest_folder(Path("outputs")) == before
     assert run(capsys, "bases", "models/tiny", "models/other-tiny")[0]["shots"] == 3
+
+
+@pytest.mark.slow
+def test_a_base_that_only_the_hub_has_is_fetched_and_asked(tmp_path: Path) -> None:
+    lay_out_project()
+    Path("models/other-tiny/README.md").write_text("---\nlicense: mit\n---\n")
+    with playing(Hub(Path("models/other-tiny"))) as hub:
+        own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "PYTHONPATH": str(ROOT)}
+        offline = {"HF_HUB_OFFLINE", *own}  # of the environment of these tests
+        done = subprocess.run(
+            [sys.executable, "-c", COMMAND, "bases", f"{NAME}@{COMMIT}", "--json"],
+            env={name: value for name, value in os.environ.items() if name not in offline} | own,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)["bases"]
+    assert found["name"] == f"{NAME}@{COMMIT[:7]}"
+    assert (found["problem"], found["license"]) == (None, "mit")
+    assert found["bare"]["scores"].keys() >= {"rougeL", "bits_per_byte"}
 
 
 @pytest.mark.slow

@@ -67,6 +67,13 @@ def test_a_share_of_too_few_rows_is_refused() -> None:
         nested(ROWS[:20], SHARES, 0)
 
 
+def test_shares_that_take_the_same_rows_are_refused_for_they_make_no_curve() -> None:
+    rows = [Row.of(f"{i}?", f"{i}", group="large", source="faq.csv") for i in range(60)]
+    said = r"--shares: 1/4 and 1/2 take the same 60 rows, for the rows are in too few groups, 1"
+    with pytest.raises(InputError, match=said):
+        nested(rows, read_shares("1/4,1/2,1"), 0)
+
+
 # --- the fit --------------------------------------------------------------------------------------
 
 
@@ -125,7 +132,10 @@ def test_labels_that_bring_nothing_are_not_shown_to_bring_anything() -> None:
     curve = grown(0.0, base=0.3)
     assert curve.more.low == pytest.approx(0, abs=1e-9)
     assert curve.of_gain is None
-    assert "not shown to be anything" in "\n".join(sentences(told(curve)))
+    said = "\n".join(sentences(told(curve)))
+    assert "rougeL: 200 labels more: +0.0" in said
+    assert "], no gain is shown" in said
+    assert "rougeL: all labels together are not shown to beat the base" in said
 
 
 def test_draws_that_differ_widen_the_intervals() -> None:
@@ -150,6 +160,8 @@ def test_where_less_is_better_a_falling_score_is_a_gain() -> None:
     assert curve.of_gain
     for _, low, high in curve.band:
         assert low < high
+    said = sentences(told(curve))
+    assert "rougeL: less is better, so there is no share of the score to tell" in said
 
 
 def test_numbers_outside_of_what_was_measured_are_not_told() -> None:
@@ -181,8 +193,9 @@ def test_the_outcome_is_told_in_words_and_drawn() -> None:
     said = "\n".join(sentences(found))
     assert "120 dev items in 60 groups; intervals of 90%; 3 draws of each share" in said
     assert "each adapter also learns 20 rehearsed or accepted rows" in said
-    assert "for 200 labels more, by the curve" in said
-    assert "250 of 1,200 labels reach" in said
+    assert "rougeL: 200 labels more: +0.0" in said
+    assert said.count("rougeL: 250 of 1,200 labels reach") == 2
+    assert max(map(len, said.splitlines())) <= 80
     assert "labels reach 90% of the score of all" in said
     write_page(found, Path("labels.html"))
     page = Path("labels.html").read_text()

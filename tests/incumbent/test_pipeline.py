@@ -45,6 +45,7 @@ FEW: dict[str, Any] = {
         "few_shot": {"shots": 1},
         "scoring": {"metrics": ["rouge", "semantic", "perplexity", "refusal"]},
         "preference": {"reward": {"rows": 24}},
+        "preference_data": {"corrections": ["labelled.jsonl"]},
         # What is shown here is the loop, on too few items to be sure of anything.
         "policy": {"gating": ["rougeL"], "alpha": 0.49, "qualify": 0.5, "general_margin": 1},
     },

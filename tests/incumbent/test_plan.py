@@ -491,7 +491,7 @@ def test_a_base_that_is_not_here_is_missing_and_a_named_one_is_an_error() -> Non
         ("L4", "'L4' names no price"),
         ("L4=-1", "names no price"),
         ("L4=inf", "names no price"),
-        ("H2O=3", "'H2O' is no GPU that is known here; there are T4, L4"),
+        ("H2O=3", "'H2O' is no machine that is known here; there are T4, L4"),
     ],
 )
 def test_a_wrong_price_is_refused(given: str, problem: str) -> None:

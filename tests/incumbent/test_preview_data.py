@@ -109,6 +109,16 @@ def test_a_document_is_learnt_from_end_to_end_and_shows_where_its_windows_end() 
     ]
 
 
+def test_a_window_that_ends_inside_a_character_shows_where() -> None:
+    Path("fees.txt").write_text("The fé is a")
+    said = preview(file="fees.txt").replace("·", "").splitlines()
+    assert said[1:] == [
+        "learnt │ The f\ufffd",
+        "─────── training.domain.window, 8: cut here",
+        "learnt │ \ufffd is a<|im_end|>",
+    ]
+
+
 def test_the_projects_system_prompt_stands_in_front() -> None:
     settings(system_prompt="Be brief.")
     assert "<|im_start|>system↵\n       │ Be brief.<|im_end|>↵" in preview().replace("·", "")

@@ -19,7 +19,8 @@ from incumbent.searching.tuning.search_settings import LEFT_ALONE, SearchParams,
 from incumbent.searching.tuning.trial import Trial
 from incumbent.searching.tuning.trial_loop import Search, distribution, one_at_a_time
 from incumbent.selecting.sft_settings import SftSettings
-from incumbent.verbs.tune import until
+from incumbent.selecting.trained_adapter import full_gpu_told
+from incumbent.verbs.tune import print_found, until
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
 from project.settings import load
@@ -85,6 +86,14 @@ def test_every_key_of_the_step_can_be_tried_but_those_that_are_no_choice() -> No
         ({"adapter.dropout": {"low": 0, "high": 0.5, "log": True}}, "it has a logarithm"),
         ({"adapter.r": {"low": 8, "high": 64, "log": True, "step": 8}}, "log or step, not both"),
         ({"adapter.dropout": {"low": 0, "high": 2}}, "adapter.dropout: 2: Input should be less"),
+        (
+            {"adapter.r": {"low": 8.5, "high": 32}},
+            "adapter.r: 8.5: Input should be a valid integer",
+        ),
+        ({"adapter.r": {"low": 8, "high": 32, "step": 0.5}}, "adapter.r: 0.5: Input should be"),
+        ({"adapter.rslora": {"low": 0, "high": 1}}, "adapter.rslora is no number: list its values"),
+        ({"sft.epochs": [0, 1]}, "sft.epochs: 0: leaves the step out"),
+        ({"sft.epochs": {"low": 0, "high": 2}}, "sft.epochs: 0: leaves the step out"),
         ({"adapter.r": []}, "search.ranges.adapter.r"),
         ({}, "search.ranges"),
     ],
@@ -110,6 +119,25 @@ def test_numbers_between_two_are_tried_evenly_or_by_their_logarithm_or_in_steps(
         (Span(low=0.1, high=0.5, step=0.1), FloatDistribution(0.1, 0.5, step=0.1)),
     ):
         assert distribution(span) == meant
+
+
+@pytest.mark.parametrize(
+    ("key", "span", "meant"),
+    [
+        ("adapter.r", {"low": 8.0, "high": 32}, IntDistribution(8, 32)),
+        ("adapter.r", {"low": 8, "high": 32, "step": 8.0}, IntDistribution(8, 32, step=8)),
+        ("sft.replay", {"low": 0, "high": 1}, FloatDistribution(0.0, 1.0)),
+        ("sft.epochs", {"low": 1, "high": 3, "step": 1}, FloatDistribution(1.0, 3.0, step=1.0)),
+    ],
+)
+def test_numbers_between_two_are_whole_where_training_takes_whole_ones(
+    key: str, span: dict[str, Any], meant: object
+) -> None:
+    params = SearchParams.model_validate({"ranges": {key: span}})
+    assert distribution(params.settled[key]) == meant
+    one = Search(Path("search"), params.settled, "less")
+    for trial in one.run(lambda values: (float(values[key]),), 12):
+        with_values(OWN, trial.values)  # training takes each
 
 
 def test_values_become_settings_lines_and_a_command() -> None:
@@ -150,7 +178,7 @@ def test_the_first_trials_lie_evenly_in_all_ranges() -> None:
     assert {values["adapter.r"] for values in found} == {8, 16, 32}
 
 
-def test_a_search_in_several_sittings_tries_what_one_in_a_single_sitting_does() -> None:
+def test_a_search_that_was_interrupted_tries_what_an_uninterrupted_one_does() -> None:
     whole, parts = search("whole"), "parts"
     list(whole.run(objective, 12, first=FIRST))
     for count in (1, 10, 12):
@@ -209,6 +237,21 @@ def test_training_that_fails_is_a_trial_without_a_score() -> None:
     assert {trial.values["adapter.r"] for trial in failed} == {8}
     assert {trial.error for trial in failed} == {"the loss is no number any more"}
     assert [trial.number for trial in found] == list(range(6))
+
+
+@pytest.mark.slow
+def test_a_gpu_that_is_full_is_a_trial_without_a_score() -> None:
+    import torch  # which takes seconds
+
+    def full(values: Mapping[str, Any]) -> tuple[float, ...]:
+        with full_gpu_told():
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore")
+
+    (failed,) = search().run(full, 1)
+    assert failed.score is None
+    assert failed.error == (
+        "the GPU has no memory for it: CUDA out of memory. Tried to allocate 2 GiB."
+    )
 
 
 def test_no_trial_begins_when_the_time_is_over() -> None:
@@ -271,29 +314,35 @@ def test_few_groups_of_items_say_nothing() -> None:
 # --- what is said of it ---------------------------------------------------------------------------
 
 
-def outcome(shift: float, *, own: Mapping[str, Any] = FIRST, wanted: int = 3) -> SearchResult:
+def outcome(
+    shift: float,
+    *,
+    first: Mapping[str, Any] = FIRST,
+    own: Mapping[str, Any] = FIRST,
+    wanted: int = 3,
+) -> SearchResult:
     base = RNG.uniform(1, 2, size=60)
     noise = np.resize([0.05, -0.05], 60)
     trials = [
-        Trial(0, FIRST, tuple(base), seconds=60.0),
-        Trial(1, FIRST | {"adapter.r": 32}, tuple(base - shift + noise), seconds=120.0),
-        Trial(2, FIRST | {"adapter.r": 8}, error="killed"),
+        Trial(0, dict(first), tuple(base), seconds=60.0),
+        Trial(1, {**first, "adapter.r": 32}, tuple(base - shift + noise), seconds=120.0),
+        Trial(2, {**first, "adapter.r": 8}, error="killed"),
     ]
     return result_of(trials, GROUPS, metric="loss", better="less", wanted=wanted, own=own)
 
 
 def test_a_better_setting_is_told_with_how_often_dev_was_used() -> None:
-    first, gain, looks = sentences(outcome(0.35))
+    first, seen, corrected, looks = sentences(outcome(0.35))
     assert first.startswith("best of 2: trial 2: loss")
-    assert "r 32" in first and "2.0 min" in first
-    assert "better by 0.3" in gain and "not shown" not in gain
-    assert looks == (
-        "dev chose among 2 adapters, so the score of the best is optimistic; sealed decides"
-    )
+    assert first.endswith(", 2.0 min")
+    assert seen.startswith("on the items that chose it: better than params.yaml by 0.3")
+    assert corrected.startswith("on items that did not: by 0.3")
+    assert corrected.endswith("]")
+    assert looks == "dev chose among 2 adapters: the best score is optimistic, sealed decides"
 
 
 def test_a_setting_that_is_not_shown_to_be_better_is_said_to_be_so() -> None:
-    assert any("not shown to be better" in line for line in sentences(outcome(0.001)))
+    assert any("no gain is shown" in line for line in sentences(outcome(0.001)))
     assert "the settings of params.yaml are the best of those that were tried" in sentences(
         outcome(-0.3)
     )
@@ -302,6 +351,18 @@ def test_a_setting_that_is_not_shown_to_be_better_is_said_to_be_so() -> None:
     assert (
         "the settings of params.yaml lie outside of the ranges: nothing to compare with" in beyond
     )
+
+
+def test_all_but_the_path_of_the_page_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    five = FIRST | {"sft.epochs": 2.0, "sft.batch_size": 4, "adapter.dropout": 0.05}
+    better = outcome(0.001, first=five, own=five)
+    print_found(better, Path("p" * 90), as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines if "ppp" not in line) <= 80
+    command = "\n".join(lines).partition("or as an experiment:\n")[2].partition("\n\n")[0]
+    joined = command.replace("\\\n", " ")
+    steps = next_steps(better)
+    assert steps and joined.split() == steps[1].split()
 
 
 def test_trials_that_are_left_are_told() -> None:

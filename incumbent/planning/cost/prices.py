@@ -24,7 +24,7 @@ def read_prices(given: Iterable[str]) -> dict[str, float]:
         name, _, price = text.partition("=")
         if plain(name) not in known:
             names = ", ".join(known.values())
-            problem = f"{name!r} is no GPU that is known here; there are {names}"
+            problem = f"{name!r} is no machine that is known here; there are {names}"
             raise InputError(problem, field="--price")
         prices[known[plain(name)]] = read_price(text, price)
     return prices

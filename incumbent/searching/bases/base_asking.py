@@ -31,20 +31,16 @@ def rank(candidates: Sequence[Candidate], question: Question) -> BaseRanking:
 
     Raises IncumbentError where none could be asked.
     """
-    found, values = [], dict[str, tuple[Values, ...]]()
-    for candidate in candidates:
-        base, own = asked(candidate, question)
-        found.append(base)
-        if own:
-            values[base.name] = own
-    if not values:
-        reasons = "; ".join(f"{one.name}: {one.problem}" for one in found)
+    found = [asked(candidate, question) for candidate in candidates]
+    answered = [(base, values) for base, values in found if values]
+    if not answered:
+        reasons = "; ".join(f"{base.name}: {base.problem}" for base, _ in found)
         raise IncumbentError(f"none of these bases could be asked: {reasons}")
-    first = next(iter(values))
-    found = [compared(one, values.get(one.name, ()), values[first], question) for one in found]
+    first, values = answered[0]
+    bases = [compared(base, own, values, question) for base, own in found]
     return BaseRanking(
-        bases=tuple(ranked(found, question.by, question.better[question.by])),
-        first=first,
+        bases=tuple(ranked(bases, question.by, question.better[question.by])),
+        first=first.name,
         by=question.by,
         shots=question.shots,
         items=len(question.items),

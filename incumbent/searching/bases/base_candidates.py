@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import metadata
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 import yaml
 
 from project.errors import InputError
-from project.libraries import allow_downloads
 from project.model_pins import (
     EMBEDDED,
     EMBEDDED_PACKAGE,
@@ -26,6 +26,8 @@ from training.model.usable_base import refuse_too_large
 from training.precision import measure_machine
 
 AT = re.compile(r"(?P<model>[^@]+)@(?P<revision>[^@]+)")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+SHORT = 7  # digits of a commit in a name, as git has them
 FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.DOTALL | re.MULTILINE)
 
 
@@ -41,10 +43,11 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """As a table shows it."""
+        """With the start of its revision: two of one model are two bases."""
         if self.choice.model == EMBEDDED and self.pin:
             return self.pin.name
-        return self.choice.model.rstrip("/")
+        model, revision = self.choice.model.rstrip("/"), self.choice.revision
+        return model if revision is None else f"{model}@{short(revision)}"
 
 
 def read_name(name: str) -> BaseChoice:
@@ -55,13 +58,29 @@ def read_name(name: str) -> BaseChoice:
     return BaseChoice(model=name)
 
 
+def refuse_twice(choices: Sequence[BaseChoice]) -> None:
+    """Raise InputError where two names, however they are written, are those of one base."""
+    seen = set[tuple[str, str | None]]()
+    for choice in choices:
+        folder, named = Path(choice.model).expanduser(), choice.model.rstrip("/")
+        if choice.model != EMBEDDED and folder.is_dir():
+            named = str(folder.resolve())
+        if (named, choice.revision) in seen:
+            raise InputError(f"{choice.model} is named twice")
+        seen.add((named, choice.revision))
+
+
+def short(revision: str) -> str:
+    """The start of a commit, or a whole name of another kind."""
+    return revision[:SHORT] if COMMIT.fullmatch(revision) else revision
+
+
 def find(choice: BaseChoice, numerics: Numerics) -> Candidate:
     """Fetch a base where it is not here, and pin it. One that cannot be had or used, or whose
     weights do not fit, keeps its problem: the others are ranked without it.
 
     A base without a chat template is asked with the project's, where that has one.
     """
-    allow_downloads()
     try:
         choice = with_template(choice)
         folder = prepare(choice)

@@ -22,25 +22,21 @@ def sentences(found: LabelCurve) -> list[str]:
 
 
 def of_metric(name: str, curve: MetricCurve, found: LabelCurve) -> list[str]:
-    lines = [f"{name}: {worth(curve.more)} for {found.more:,} labels more, by the curve"]
+    lines = [f"{found.more:,} labels more: {worth(curve.more)}"]
+    reach = f"{found.at:,} of {found.rows:,} labels reach"
     if curve.of_score:
-        reached = f"{found.at:,} of {found.rows:,} labels reach {curve.of_score.percent}"
-        gained = "; all of them are not shown to beat the base"
-        if curve.of_gain:
-            gained = f", and {curve.of_gain.percent} of what all gain over the base"
-        lines.append(f"{name}: {reached} of the score of all{gained}")
-    elif curve.of_gain:
-        gain = curve.of_gain.percent
-        lines.append(
-            f"{name}: {found.at:,} of {found.rows:,} labels reach {gain} of what all gain over "
-            "the base"
-        )
+        lines.append(f"{reach} {curve.of_score.percent} of the score of all")
+    if curve.of_gain:
+        lines.append(f"{reach} {curve.of_gain.percent} of what all gain over the base")
+    elif curve.measured(found.at):
+        lines.append("all labels together are not shown to beat the base")
     if curve.enough:
-        lines.append(f"{name}: about {curve.enough:,} labels reach 90% of the score of all")
-    return lines
+        lines.append(f"about {curve.enough:,} labels reach 90% of the score of all")
+    if curve.better == "less":
+        lines.append("less is better, so there is no share of the score to tell")
+    return [f"{name}: {line}" for line in lines]
 
 
 def worth(more: Estimate) -> str:
     """The curve never falls, so an interval that begins at 0 to three digits shows nothing."""
-    known = "" if round(more.low, 3) > 0 else ", which is not shown to be anything,"
-    return f"{more}{known}"
+    return f"{more}" if round(more.low, 3) > 0 else f"{more}, no gain is shown"

@@ -54,10 +54,15 @@ class MetricCurve(Record):
     band: tuple[tuple[float, float, float], ...]  # rows, and the interval of the curve there
     more: Estimate  # what so many labels more would bring, above 0 for the better
     # What a smaller number of labels reaches: None where it is outside of what was measured, or
-    # where there is nothing to have a share of.
+    # where there is nothing to have a share of. Where less is better, a share of the score says
+    # nothing (half of an error is more than all of it), and `of_score` and `enough` are None.
     of_score: Estimate | None  # a share of the score with all rows
     of_gain: Estimate | None  # a share of what all rows gain over the base
     enough: int | None  # rows that reach 90 % of the score with all, by the curve
+
+    def measured(self, rows: int) -> bool:
+        """Whether so many lie between the smallest share and all."""
+        return self.points[0].rows <= rows <= self.points[-1].rows
 
 
 class LabelCurve(Record):

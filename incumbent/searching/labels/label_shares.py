@@ -32,7 +32,7 @@ def read_share(text: str) -> Fraction:
 
 def nested(rows: Sequence[Row], shares: Sequence[Fraction], seed: int) -> list[list[Row]]:
     """Rows for each share, about so many and in the order of the data; a function of the rows'
-    groups and the seed. Raises InputError where a share is too small.
+    groups and the seed. Raises InputError where a share is too small, or has the rows of another.
 
     A group is taken whole or not at all, so a share may have a few rows more than its number.
     """
@@ -40,8 +40,8 @@ def nested(rows: Sequence[Row], shares: Sequence[Fraction], seed: int) -> list[l
     sizes = dict.fromkeys(groups, 0)
     for row in rows:
         sizes[row.group] += 1
-    found = []
-    for share in shares:
+    found: list[list[Row]] = []
+    for number, share in enumerate(shares):
         wanted = round(share * len(rows))
         if wanted < FEWEST:
             there = counted(len(rows), "training row")
@@ -49,6 +49,10 @@ def nested(rows: Sequence[Row], shares: Sequence[Fraction], seed: int) -> list[l
             raise InputError(f"{problem}: leave this share out", field="--shares")
         taken = first_groups(groups, sizes, wanted)
         found.append([row for row in rows if row.group in taken])
+        if number and len(found[-1]) == len(found[-2]):
+            problem = f"{shares[number - 1]} and {share} take the same {len(found[-1])} rows"
+            few = f"the rows are in too few groups, {len(groups)}: leave one of the two out"
+            raise InputError(f"{problem}, for {few}", field="--shares")
     return found
 
 

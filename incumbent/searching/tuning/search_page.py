@@ -1,8 +1,7 @@
 """A search as a page: each setting that was tried, and the score over its values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from incumbent.searching.chart_panel import Axis, Kind, Mark, Panel, padded
 from incumbent.searching.tuning.recipe_values import as_yaml
@@ -63,7 +62,7 @@ def panel(
     across: Axis,
     up: Axis,
     found: SearchResult,
-    place: Any,
+    place: Callable[[TrialLine], float],
     names: Sequence[tuple[float, str]] = (),
 ) -> Panel:
     marks = [
@@ -78,7 +77,6 @@ def panel(
         across=names or across.ticks(3),
         up=up.ticks(),
         marks=sorted(marks, key=lambda mark: mark.kind == "best"),  # the best on top
-        below="",
     )
 
 

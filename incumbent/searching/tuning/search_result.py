@@ -88,11 +88,15 @@ def line_of(trial: Trial) -> TrialLine:
 
 
 def in_words(trial: TrialLine | Trial, metric: str) -> str:
-    """A trial in a line."""
+    """A trial in a line, with what was tried."""
     values = ", ".join(f"{short(key)} {as_yaml(value)}" for key, value in trial.values.items())
+    return f"{score_in_words(trial, metric)}; {values}"
+
+
+def score_in_words(trial: TrialLine | Trial, metric: str) -> str:
     said = f"failed: {trial.error}" if trial.score is None else f"{metric} {trial.score:.4f}"
     taken = f", {trial.seconds / 60:.1f} min" if trial.seconds is not None else ""
-    return f"trial {trial.number + 1}: {said}; {values}{taken}"
+    return f"trial {trial.number + 1}: {said}{taken}"
 
 
 def short(key: str) -> str:
@@ -100,15 +104,15 @@ def short(key: str) -> str:
 
 
 def sentences(found: SearchResult) -> list[str]:
-    """The outcome in plain words, what it is worth, and what to do with it."""
+    """The outcome in plain words and what it is worth, in lines for a screen of 80 columns."""
     best = found.best_trial
     if best is None:
         return [f"all {counted(len(found.trials), 'trial')} failed: none of them gave an adapter"]
-    lines = [f"best of {found.scored}: {in_words(best, found.metric)}"]
+    lines = [f"best of {found.scored}: {score_in_words(best, found.metric)}"]
     lines += against_own(found)
     lines.append(
-        f"dev chose among {counted(found.scored, 'adapter')}, so the score of the best is "
-        "optimistic; sealed decides"
+        f"dev chose among {counted(found.scored, 'adapter')}: the best score is optimistic, "
+        "sealed decides"
     )
     if len(found.trials) < found.wanted:
         left = found.wanted - len(found.trials)
@@ -124,10 +128,11 @@ def against_own(found: SearchResult) -> list[str]:
     if found.gain is None:
         return [f"{found.clusters} groups of dev items are too few to say what it gains"]
     gain = found.gain
-    shown = "" if found.finds_better else ", so it is not shown to be better"
+    interval = f"[{gain.low:+.4f}, {gain.high:+.4f}]"
+    shown = "" if found.finds_better else ", no gain is shown"
     return [
-        f"against params.yaml: better by {gain.seen:.4f} on the items that chose it, and by "
-        f"{gain.corrected:.4f} [{gain.low:+.4f}, {gain.high:+.4f}] on items that did not{shown}"
+        f"on the items that chose it: better than params.yaml by {gain.seen:.4f}",
+        f"on items that did not: by {gain.corrected:.4f} {interval}{shown}",
     ]
 
 

@@ -42,7 +42,7 @@ def known_key(key: str) -> str:
 
 
 class Span(Settings):
-    """All numbers between two, both included."""
+    """All numbers between two, both included; whole ones for a key that takes no others."""
 
     low: int | float
     high: int | float
@@ -88,27 +88,37 @@ class SearchParams(Settings):
     @model_validator(mode="after")
     def training_takes_every_value(self) -> Self:
         for key, values in self.ranges.items():
-            for value in (values.low, values.high) if isinstance(values, Span) else values:
-                taken(key, value)
+            settled(key, values)
         return self
 
     @property
     def settled(self) -> dict[str, Range]:
-        """The ranges, each value as training has it: 8 for "8"."""
-        return {
-            key: values if isinstance(values, Span) else tuple(taken(key, v) for v in values)
-            for key, values in self.ranges.items()
-        }
+        """The ranges, each value as training has it: 8 for "8" and for 8.0."""
+        return {key: settled(key, values) for key, values in self.ranges.items()}
+
+
+def settled(key: str, values: Range) -> Range:
+    """A range of values as training reads them. Raises ValueError where it refuses one."""
+    if not isinstance(values, Span):
+        return tuple(taken(key, value) for value in values)
+    numbers = {"low": values.low, "high": values.high, "step": values.step}
+    read = {name: taken(key, one) for name, one in numbers.items() if one is not None}
+    if any(isinstance(one, bool) for one in read.values()):
+        raise ValueError(f"{key} is no number: list its values, such as [true, false]")
+    return values.model_copy(update=read)
 
 
 def taken(key: str, value: Scalar) -> Any:
     """A value as training reads it. Raises ValueError where training refuses it."""
     part, _, name = key.partition(".")
     try:
-        return getattr(TRIED[part].model_validate({name: value}), name)
+        read = getattr(TRIED[part].model_validate({name: value}), name)
     except ValidationError as error:
         said = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise ValueError(f"{key}: {value}: {said}") from None
+    if key == "sft.epochs" and not read:
+        raise ValueError(f"{key}: {value}: leaves the step out, and there is nothing to measure")
+    return read
 
 
 def mean_of(values: Range) -> float:

@@ -2,7 +2,7 @@
 
 What is tried next is a function of the search's seed and of the trials before, and of nothing else:
 each trial gets a sampler of its own (TPE: Bergstra et al. 2011, NeurIPS 24; Watanabe 2023, arXiv
-2304.11127), so a search in two sittings tries what one in a single sitting does.
+2304.11127), so a search that was interrupted tries what an uninterrupted one does.
 """
 
 import fcntl
@@ -79,13 +79,13 @@ class Search:
         `first` is what the first one tries; `more` is asked before each whether it may begin. A
         trial whose training fails is one more trial; bad input ends the search.
         """
-        self.end_killed()
+        self.finish_killed()
         while (number := len(self.trials())) < count and more():
             fixed = first if number == 0 and first else self.spread(number)
             if fixed:
-                self.put_next(fixed)
+                self.enqueue(fixed)
             self.study.sampler = self.sampler(number)
-            yield self.turn(number, objective, fixed, clock)
+            yield self.run_trial(number, objective, fixed, clock)
 
     def spread(self, number: int) -> dict[str, Any] | None:
         """The values of one of the first trials, which lie evenly in all ranges, as a Sobol
@@ -96,7 +96,7 @@ class Search:
         points = qmc.Sobol(len(self.ranges), rng=self.seed).random(STARTUP)[number].tolist()
         return {key: at(u, one) for u, (key, one) in zip(points, self.ranges.items(), strict=True)}
 
-    def put_next(self, values: Mapping[str, Any]) -> None:
+    def enqueue(self, values: Mapping[str, Any]) -> None:
         """Let the next trial try these, also where a process was killed before it began."""
         if not any(one.state is TrialState.WAITING for one in self.frozen()):
             self.study.enqueue_trial(dict(values))
@@ -105,13 +105,14 @@ class Search:
         seed = int(digest_json(["trial", self.seed, number])[:8], 16)
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, constant_liar=False)
 
-    def turn(
+    def run_trial(
         self,
         number: int,
         objective: Objective,
         fixed: Mapping[str, Any] | None,
         clock: Callable[[], float],
     ) -> Trial:
+        """Make one trial: of the values fixed for it, or of those that the sampler gives."""
         trial = self.study.ask(self.ranges)
         values = dict(fixed or {}) or self.rounded(trial.params)
         trial.set_user_attr(VALUES, values)
@@ -121,17 +122,17 @@ class Search:
                 raise IncumbentError(f"killed {KILLS} times: is there memory for it?")
             items = objective(values)
         except KeyboardInterrupt:
-            self.end(trial, {STOPPED: True})
+            self.finish(trial, {STOPPED: True})
             raise
         except InputError:
-            self.end(trial, {STOPPED: True})
+            self.finish(trial, {STOPPED: True})
             raise
         except (IncumbentError, MemoryError) as error:
-            return self.end(trial, {ERROR: str(error) or "no memory", NUMBER: number})
+            return self.finish(trial, {ERROR: str(error) or "no memory", NUMBER: number})
         found = {ITEMS: list(items), SECONDS: clock() - start, NUMBER: number}
-        return self.end(trial, found, fmean(items))
+        return self.finish(trial, found, fmean(items))
 
-    def end(
+    def finish(
         self, trial: optuna.Trial, found: Mapping[str, Any], score: float | None = None
     ) -> Trial:
         """Keep a trial with what was found; without a score it failed."""
@@ -140,8 +141,8 @@ class Search:
         self.study.tell(trial, score, None if found.get(ITEMS) else TrialState.FAIL)
         return trial_of(trial.user_attrs)
 
-    def end_killed(self) -> None:
-        """End what a process left that was killed."""
+    def finish_killed(self) -> None:
+        """Fail what a process left that was killed."""
         for one in self.frozen():
             if one.state is TrialState.RUNNING:
                 self.study.tell(one.number, state=TrialState.FAIL)
