@@ -12,6 +12,7 @@ from typing import Any
 import bitsandbytes as bnb
 import pytest
 import torch
+import yaml
 from peft import PeftModel
 from safetensors.torch import load_file
 from torch.nn.functional import cosine_similarity
@@ -300,6 +301,15 @@ def test_the_loss_on_dev_is_measured_before_and_after(project: None) -> None:
     assert record.tokens and record.optimizer_steps == 4
     curve = (paths.step_of("sft") / "plots/metrics/eval_loss.tsv").read_text().splitlines()
     assert [line.split()[0] for line in curve[1:]] == ["0", "2", "4"]
+
+
+def test_every_curve_that_dvc_draws_is_there(project: None) -> None:
+    stages("start", "domain", "sft", "dpo", "kto")
+    drawn = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
+    files = [file for plot in drawn for one in plot.values() for file in one["y"]]
+    ours = [file for file in files if "steps/" in file]
+    assert len(ours) == 12
+    assert all(Path(file).is_file() for file in ours)
 
 
 def test_without_any_step_nothing_is_trained(project: None) -> None:

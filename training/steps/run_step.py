@@ -29,6 +29,7 @@ from training.precision import choose_numerics
 from training.recipe import STEP, STEPS, Recipe, StepName, StepRecord
 from training.steps.earlier import FRESH, Earlier, newest_before
 from training.training_settings import AdapterParams, LimitsParams, StepParams
+from training.watching.curve_files import fill_up_curves
 from training.watching.keep_best import KeepBest, trained
 from training.watching.learning_curve import LearningCurve, StepsWithLoss
 
@@ -72,6 +73,7 @@ def run_step(step: StepName, lesson: Callable[[Ground], Lesson]) -> None:
         kept = KeptRun(step, run.recipe, load(LimitsParams))
         record = learn(run, draft / "adapter", kept.train, kept.saving)
         record.write(draft / "step.json")
+        fill_up_curves(draft)
     kept.done()
     print(record)
 
