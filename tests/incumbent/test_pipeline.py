@@ -255,7 +255,7 @@ def test_the_challenger_that_is_the_champion_is_no_error_and_no_new_version(
     evidence = project.read("outputs/evidence.json")
     output = project.repro()
     assert "the challenger is the champion, test v1" in output
-    assert stages_run(output) == ["code", "base", "gate", "champion"]
+    assert stages_run(output) == ["code", "base", "gate", "start", "champion"]
     assert project.read("outputs/evidence.json") == evidence
     again = project.run("incumbent", "submit", "--promote")
     assert again.returncode == 0
@@ -268,7 +268,7 @@ def test_a_margin_reruns_the_comparison_and_nothing_before_it(project: Project) 
     policy = FEW["evaluation"]["policy"] | {"margins": {"rougeL": 0.9}}
     project.set_params(FEW | {"evaluation": FEW["evaluation"] | {"policy": policy}})
     output = project.repro()
-    assert stages_run(output) == ["code", "base", "gate", "champion", "compare"]
+    assert stages_run(output) == ["code", "base", "gate", "start", "champion", "compare"]
     assert "must exceed +0.900" in output
     project.set_params(FEW)
     project.repro()
@@ -291,7 +291,7 @@ def test_an_edit_of_code_touches_the_stages_that_run_it(project: Project) -> Non
             assert f"{stage} will run again: {file} changed" in said
         edited.write_text(before)
     project.machine = {}
-    assert stages_run(project.repro()) == ["code", "base", "gate", "champion"]
+    assert stages_run(project.repro()) == ["code", "base", "gate", "start", "champion"]
 
 
 def test_what_follows_training_is_what_reads_its_adapter() -> None:
@@ -308,7 +308,7 @@ def test_a_broken_dataset_stops_before_training(project: Project) -> None:
     failed = project.run("dvc", "repro")
     assert failed.returncode != 0
     assert "no account numbers (critical): 1 of " in failed.stdout
-    assert "train" not in stages_run(failed.stdout)
+    assert "sft" not in stages_run(failed.stdout)
     (project.folder / "datasets/sources/letters.jsonl").unlink()
     project.set_params(FEW)
     project.repro()
@@ -338,7 +338,7 @@ def test_an_interrupted_training_is_run_again(project: Project) -> None:
     assert b"interrupted: nothing half-written is kept" in rest
     assert list((project.folder / "outputs").glob(".*-*")) == []  # no draft is left behind
     output = project.repro()
-    assert "train" in stages_run(output)
+    assert "sft" in stages_run(output)
 
 
 def test_who_does_not_qualify_costs_no_sealed_answer(project: Project) -> None:
@@ -373,7 +373,7 @@ def test_a_look_that_is_killed_is_counted_once_and_goes_on(project: Project) -> 
     verified = project.run("incumbent", "verify")
     assert verified.returncode == 0, verified.stdout
     project.set_params(FEW)
-    assert "train" not in stages_run(project.repro())
+    assert "sft" not in stages_run(project.repro())
 
 
 def test_a_version_that_is_there_already_is_evaluated_again(project: Project) -> None:
@@ -398,7 +398,7 @@ def test_another_kind_of_machine_answers_anew_trains_nothing_and_promotes_nobody
     project.machine = {"ATEN_CPU_CAPABILITY": "default" if capped else "avx2"}
     ran = stages_run(project.repro())
     assert {"base", "generate", "score", "compare"} <= set(ran)
-    assert "train" not in ran
+    assert not {"sft", "train"} & set(ran)
     there = Numerics.read(project.folder / "outputs" / "numerics.json")
     assert there.processor != here.processor
     submitted = project.run("incumbent", "submit", "--promote")
