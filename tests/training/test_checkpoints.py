@@ -485,6 +485,17 @@ def test_the_first_signal_of_a_kind_is_noted_and_the_same_again_ends_at_once() -
     assert ended.value.exit_code == 128 + signal.SIGTERM
 
 
+def test_a_signal_amid_a_print_is_noted_too(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Python refuses a print within another one: a bar may be drawn when the signal comes."""
+    monkeypatch.setattr(sys, "stderr", None)
+    with noted_signals() as asked:
+        signal.raise_signal(signal.SIGTERM)
+    assert asked.number == signal.SIGTERM
+    assert "SIGTERM: a checkpoint comes after this step" in capfd.readouterr().err
+
+
 def test_a_signal_that_was_ignored_is_still_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -1,7 +1,7 @@
 """A signal that asks a training run to end: noted first, so that a checkpoint can be written."""
 
+import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from typing import Any
 
 from project.interruption import Ended
 
+STDERR = 2
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -24,7 +25,8 @@ class EndAsked:
             before(number, frame)
         self.number = number
         name = signal.Signals(number).name
-        print(f"{name}: a checkpoint comes after this step; again, to end at once", file=sys.stderr)
+        said = f"{name}: a checkpoint comes after this step; again, to end at once\n"
+        os.write(STDERR, said.encode())  # print would fail where it came amid another print
 
     def end(self) -> None:
         """End as the signal would have. Raises KeyboardInterrupt."""
