@@ -35,7 +35,7 @@ def make_project(to: Path, sizes: Sizes) -> Dealt:
             here = Path.cwd()
             os.chdir(draft)
             try:
-                fill(dealt)
+                fill(dealt, to)
             finally:
                 os.chdir(here)
     os.chdir(to)
@@ -48,8 +48,8 @@ def dealt_rows(sizes: Sizes) -> Dealt:
     return deal(rows(), document_rows(), params, sizes)
 
 
-def fill(dealt: Dealt) -> None:
-    """Write the project into the current folder."""
+def fill(dealt: Dealt, to: Path) -> None:
+    """Write the project into the current folder, which will be moved to its place."""
     copy_project(Path(), sample=False)
     shutil.copy(HERE / "project" / PARAMS.name, PARAMS)
     shutil.copy(HERE / "project" / "bank.yaml", "datasets/contracts/bank.yaml")
@@ -59,7 +59,7 @@ def fill(dealt: Dealt) -> None:
             shorten(file, OF_A_FILE)
     write_lines(ROWS, dealt_fields(dealt.project))
     share_base()
-    start([ROWS], "Start with Lindmoor Bank's rows")
+    start([ROWS], "Start with Lindmoor Bank's rows", to)
     bring_in(DOCUMENTS, "--as", "manual")
 
 

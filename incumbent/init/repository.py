@@ -18,14 +18,14 @@ def refuse_without_git() -> None:
         raise InputError("a project needs git, which is not installed")
 
 
-def start(rows: Iterable[Path], message: str) -> None:
+def start(rows: Iterable[Path], message: str, target: Path) -> None:
     """Make the current folder a DVC project that tracks these files, and commit it.
 
-    In a folder of a git repository nothing is committed: that is its owner's. Nor staged, which DVC
-    does where it can: it gets a repository of its own for a while. Raises IncumbentError with what
-    git or DVC said.
+    The folder will be moved to target. Where a git repository would track it there, nothing is
+    committed: that is its owner's. Nor staged, which DVC does where it can: it gets a repository
+    of its own for a while. Raises IncumbentError with what git or DVC said.
     """
-    nested = inside_repository(Path()) is not None
+    nested = repository_around(target) is not None
     call(["git", "init", "-q"])
     dvc("init", "-q")
     dvc("config", "core.analytics", "false")
@@ -38,12 +38,21 @@ def start(rows: Iterable[Path], message: str) -> None:
         call(["git", *author(), *UNSIGNED, "commit", "-q", "--no-verify", "-m", message])
 
 
-def inside_repository(folder: Path) -> Path | None:
-    """The git repository that a folder lies in, if it does."""
-    found = subprocess.run(
-        ["git", "rev-parse", "--show-toplevel"], cwd=folder, capture_output=True, text=True
-    )
-    return Path(found.stdout.strip()) if found.returncode == 0 else None
+def repository_around(target: Path) -> Path | None:
+    """The git repository that would track a new folder here, if one would.
+
+    One that ignores the folder does not, and DVC works in no folder that git ignores.
+    """
+    above = target.resolve().parent
+    above = next(folder for folder in (above, *above.parents) if folder.is_dir())
+    top = asked_git(above, "rev-parse", "--show-toplevel")
+    ignored = asked_git(above, "check-ignore", "-q", f"{target.resolve()}/")
+    tracks = top.returncode == 0 and ignored.returncode != 0
+    return Path(top.stdout.strip()) if tracks else None
+
+
+def asked_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
 
 
 def author() -> Sequence[str]:

@@ -22,7 +22,7 @@ from incumbent.init.findings import find
 from incumbent.init.findings_text import files_said, findings_said, outlook_said
 from incumbent.init.new_folder import new_folder, refuse_taken
 from incumbent.init.own_files import take_in
-from incumbent.init.repository import inside_repository, refuse_without_git, start
+from incumbent.init.repository import refuse_without_git, repository_around, start
 from incumbent.init.screen import Said, show
 from incumbent.init.settings_file import Chosen, family_of, write_settings
 from incumbent.output import console
@@ -60,9 +60,10 @@ class FileOptions:
 def init_sample(target: Path) -> None:
     """The sample task: one-line summaries of Python APIs, from installed packages."""
     refuse_without_git()
+    home = target.resolve()
     with interruptible(), new_folder(target):
         copy_project(Path(), sample=True)
-        start([], "Start with the sample task")
+        start([], "Start with the sample task", home)
     show(next_said(target))
 
 
@@ -119,7 +120,7 @@ def make(
     target: Path, files: Sequence[Path], columns: Columns, base: BaseChoice, options: FileOptions
 ) -> None:
     allow_downloads()
-    there = [file.resolve() for file in files]  # wherever the work goes on
+    home, there = target.resolve(), [file.resolve() for file in files]  # wherever the work goes on
     with new_folder(target):
         copy_project(Path(), sample=False)
         sources = [options.source(path, columns) for path in take_in(there)]
@@ -129,7 +130,8 @@ def make(
         write_settings(chosen)
         console.print()
         show([*findings_said(found), *outlook_said(found)])
-        start([one.path for one in sources], f"Start with {', '.join(f.name for f in there)}")
+        names = ", ".join(file.name for file in there)
+        start([source.path for source in sources], f"Start with {names}", home)
 
 
 def bars_for_people() -> AbstractContextManager[None]:
@@ -178,6 +180,6 @@ def as_options(columns: Columns) -> str:
 
 def next_said(target: Path) -> Iterator[Said]:
     console.print()
-    if around := inside_repository(target.resolve().parent):
+    if around := repository_around(target):
         yield Said("git", [f"{target} lies in the repository {around}: commit it there"])
     yield Said("next", [f"cd {shlex.quote(str(target))} && incumbent run"])

@@ -1,6 +1,7 @@
 """The folder of a new project appears whole or not at all, wherever it is to lie."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_inside_of_a_repository_nothing_is_staged_or_committed() -> None:
     git("init", "-q")
     with new_folder(Path("own")):
         Path("faq.csv").touch()
-        start([Path("faq.csv")], "Start")
+        start([Path("faq.csv")], "Start", Path("own").resolve())
     assert git("status", "--short") == "?? own/\n"
     assert Path("own/.dvc/config").exists() and Path("own/faq.csv.dvc").exists()
 
@@ -82,11 +83,25 @@ def test_inside_of_a_repository_nothing_is_staged_or_committed() -> None:
 def test_elsewhere_all_but_the_rows_is_committed() -> None:
     with new_folder(Path("own")):
         Path("faq.csv").touch()
-        start([Path("faq.csv")], "Start with faq.csv")
+        start([Path("faq.csv")], "Start with faq.csv", Path("own").resolve())
     assert git("-C", "own", "status", "--short") == ""
     assert git("-C", "own", "log", "--format=%s") == "Start with faq.csv\n"
     assert "faq.csv.dvc" in (tracked := git("-C", "own", "ls-files").splitlines())
     assert "faq.csv" not in tracked
+
+
+@pytest.mark.parametrize("own", ["own", "work/deep/own"])
+def test_a_folder_that_the_repository_around_ignores_gets_its_own(own: str) -> None:
+    """DVC works in no folder that git ignores."""
+    git("init", "-q")
+    Path(".gitignore").write_text("/own/\n/work/\n")
+    target = Path(own).resolve()
+    with new_folder(target):
+        Path("faq.csv").touch()
+        Path("dvc.yaml").write_text("stages: {}\n")
+        start([Path("faq.csv")], "Start", target)
+    assert git("-C", own, "log", "--format=%s") == "Start\n"
+    subprocess.run([sys.executable, "-m", "dvc", "status", "-q"], cwd=own, check=True)
 
 
 # --- files --------------------------------------------------------------------------------------
