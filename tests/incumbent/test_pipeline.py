@@ -53,7 +53,13 @@ FEW: dict[str, Any] = {
 }
 
 
-SECOND = FEW | {"training": FEW["training"] | {"adapter": {"seed": 1}}}  # another challenger
+# Another challenger, which learns twice as many rows. So it surely qualifies in this metric.
+SECOND = FEW | {
+    "training": FEW["training"]
+    | {"adapter": {"seed": 1}, "sft": FEW["training"]["sft"] | {"rows": 80}},
+    "evaluation": FEW["evaluation"]
+    | {"policy": FEW["evaluation"]["policy"] | {"gating": ["reference_logprob"]}},
+}
 KILLS = [2.0, 5.0, 8.0, 11.0]  # seconds after which a submission is killed
 
 
@@ -342,14 +348,14 @@ def test_an_interrupted_training_is_run_again(project: Project) -> None:
 
 
 def test_who_does_not_qualify_costs_no_sealed_answer(project: Project) -> None:
-    policy = FEW["evaluation"]["policy"] | {"margins": {"rougeL": 0.9}}
-    project.set_params(SECOND | {"evaluation": FEW["evaluation"] | {"policy": policy}})
+    policy = SECOND["evaluation"]["policy"] | {"margins": {"reference_logprob": 9}}
+    project.set_params(SECOND | {"evaluation": SECOND["evaluation"] | {"policy": policy}})
     project.repro()
     before = project.answered()
     submitted = project.run("incumbent", "submit")
     assert submitted.returncode == 0, submitted.stdout
     assert "dev eval set" in submitted.stdout
-    assert "did not qualify: rougeL" in submitted.stdout
+    assert "did not qualify: reference_logprob" in submitted.stdout
     assert project.answered() == before
     assert project.looks() == [1]
 

@@ -381,6 +381,7 @@ def test_an_adapter_of_peft_is_admitted_and_peft_loads_it_from_the_registry(
     from peft import PeftModel, get_peft_model
     from transformers import AutoModelForCausalLM
 
+    from training.model.base_layers import layers_of
     from training.model.lora import lora_config
     from training.recipe import Recipe
     from training.steps.run_step import save_adapter
@@ -392,7 +393,7 @@ def test_an_adapter_of_peft_is_admitted_and_peft_loads_it_from_the_registry(
     params = AdapterParams(r=4)
     torch.manual_seed(0)
     base = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
-    model = get_peft_model(base, lora_config(params))
+    model = get_peft_model(base, lora_config(params, layers_of(base)))
     for name, weight in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.01)

@@ -262,7 +262,7 @@ def test_a_loss_on_packed_rows_that_differs_is_found_out(
 
 def test_rows_that_teach_nothing_are_refused(tokenizer: Any, tmp_path: Path) -> None:
     silent = RowTokens((1, 2, 3), (True, False, False))  # nothing stands before the first token
-    with pytest.raises(InputError, match="no training row has an answer"):
+    with pytest.raises(InputError, match="no row or document has a token to learn"):
         packed_trainer(made(), tokenizer, [silent], arguments(tmp_path, 2))
 
 
