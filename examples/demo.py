@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache
 from math import hypot
@@ -120,6 +121,17 @@ def main() -> None:
         expect(night.action is Action.REFUSED, "a refusal, with its reason")
     command("incumbent", "status")
     chapter(f"Done in {(monotonic() - began) / 60:.0f} minutes; the project is in {PLACE}")
+    show_page()
+
+
+def show_page() -> None:
+    """The versions and nights on the review page, which is served while somebody looks at it."""
+    if sys.stdin.isatty():
+        with suppress(KeyboardInterrupt):
+            command("incumbent", "review")
+    else:
+        console.print("its versions and nights on a page:")
+        console.print(f"cd {PLACE} && {shutil.which('incumbent')} review", soft_wrap=True)
 
 
 def accept_labels(users: "Users") -> None:

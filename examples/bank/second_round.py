@@ -28,8 +28,9 @@ def second_round(
 ) -> SecondRound:
     """From the corrections that `incumbent data export` wrote. Pure but for reading them.
 
-    Rows about the same facts come first, then rows about the same aspect of other products, each in
-    the order of the reserve; facts that stand in the documents alone stay there.
+    Rows about the same facts come first, then rows about the same aspect of other products, then
+    others of the same topic, each in the order of the reserve; facts that stand in the documents
+    alone stay there.
     """
     asked = {row.prompt: row for row in dealt}
     lines = corrections.read_text().splitlines()
@@ -38,8 +39,10 @@ def second_round(
     learnt = dict.fromkeys(own[0] for own in same.values() if own)
     sisters = dict.fromkeys(own[1] for own in same.values() if len(own) > 1)
     aspects = {(row.topic, aspect_of(row)) for row in failed}
-    kindred = [r for r in reserve if (r.topic, aspect_of(r)) in aspects and r not in sisters]
-    rows = list(dict.fromkeys([*learnt, *kindred]))[:most]
+    topics = {row.topic for row in failed}
+    others = [r for r in reserve if r.topic in topics and r not in sisters]
+    kindred = [r for r in others if (r.topic, aspect_of(r)) in aspects]
+    rows = list(dict.fromkeys([*learnt, *kindred, *others]))[:most]
     return SecondRound([row.id for row in failed], rows, [s for s in sisters if s not in learnt])
 
 

@@ -37,16 +37,19 @@ def test_the_first_row_about_a_failed_fact_is_learnt_and_the_second_is_a_sister(
     reserve = [row("sloop.fee", 2), row("sloop.fee", 3), row("sloop.late", 2)]
     found = second_round(corrections(tmp_path, failed), [failed, fine], reserve)
     assert found.bad == ["sloop.fee.1"]
-    assert found.rows == [reserve[0]]
+    assert found.rows[0] == reserve[0]
     assert found.sisters == [reserve[1]]
 
 
-def test_rows_about_the_same_aspect_of_other_products_are_learnt_after_them(tmp_path: Path) -> None:
+def test_rows_about_the_same_aspect_then_those_about_the_same_topic_are_learnt_after_them(
+    tmp_path: Path,
+) -> None:
     failed = row("sloop.fee", 1)
-    reserve = [row("cutter.fee", 1), row("keel.fee", 1, "loan"), row("sloop.fee", 2)]
+    loan, other, aspect = row("keel.fee", 1, "loan"), row("cutter.late", 1), row("cutter.fee", 1)
+    reserve = [loan, other, aspect, same := row("sloop.fee", 2)]
     path = corrections(tmp_path, failed)
-    assert second_round(path, [failed], reserve).rows == [reserve[2], reserve[0]]
-    assert second_round(path, [failed], reserve, most=1).rows == [reserve[2]]
+    assert second_round(path, [failed], reserve).rows == [same, aspect, other]
+    assert second_round(path, [failed], reserve, most=1).rows == [same]
 
 
 def test_what_stands_in_the_documents_alone_is_learnt_from_no_row(tmp_path: Path) -> None:
