@@ -35,8 +35,11 @@ Chosen = tuple[AdapterVersion | None, str]  # the version to start from, if any,
 def main() -> None:
     params = load(AdapterParams)
     with staged_folder(START) as draft:
-        from_registry = params.start == "champion"
-        start = start_here(params, draft / START_ADAPTER.name) if from_registry else Start()
+        if params.start == "champion":
+            start = start_here(params, draft / START_ADAPTER.name)
+        else:
+            start = Start()
+            print("training starts from the base (training.adapter.start)")
         start.write(draft / START_FILE.name)
 
 

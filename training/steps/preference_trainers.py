@@ -1,7 +1,7 @@
 """Trainers of DPO and KTO for an adapter that goes on: its reference is the model as it comes."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from datasets import Dataset
 from peft import PeftModel
@@ -21,6 +21,8 @@ from training.rows.preference_rows import (
 from training.steps.arguments import one_device, step_arguments
 from training.steps.packed_trainer import optimizer_of
 from training.training_settings import DpoParams, KtoParams
+
+T = TypeVar("T", DPOTrainer, KTOTrainer)
 
 REFERENCE = "ref"  # what TRL calls its copy of the adapter
 
@@ -47,15 +49,7 @@ def dpo_trainer(
         raise InputError(NO_PAIRS, file=PREFERENCE_DATA)
     arguments = step_arguments(params, precision, len(pairs), seed)
     config = one_device(DPOConfig(**arguments, **ONCE, beta=params.beta))
-    trainer = DPOTrainer(
-        model=model,
-        args=config,
-        train_dataset=Dataset.from_list([one.turns() for one in pairs]),
-        processing_class=tokenizer,
-        optimizers=(optimizer_of(model, config, params.lora_plus_ratio), None),
-    )
-    drop_reference(model)
-    return trainer
+    return ready(DPOTrainer, config, pairs, params.lora_plus_ratio, model, tokenizer)
 
 
 def kto_trainer(
@@ -86,15 +80,7 @@ def kto_trainer(
             undesirable_weight=weights.undesirable,
         )
     )
-    trainer = KTOTrainer(
-        model=model,
-        args=config,
-        train_dataset=Dataset.from_list([one.turns() for one in rated]),
-        processing_class=tokenizer,
-        optimizers=(optimizer_of(model, config, params.lora_plus_ratio), None),
-    )
-    drop_reference(model)
-    return trainer
+    return ready(KTOTrainer, config, rated, params.lora_plus_ratio, model, tokenizer)
 
 
 WHERE_FROM = (
@@ -117,9 +103,25 @@ def readable(examples: Sequence[Any], model: PeftModel, tokenizer: Any) -> list[
     return kept
 
 
-def drop_reference(model: PeftModel) -> None:
-    """Take TRL's copy of the adapter away, once its log-probabilities are known: else it would be
-    saved too.
+def ready(
+    kind: Callable[..., T],
+    config: DPOConfig | KTOConfig,
+    examples: Sequence[PairExample | RatedExample],
+    lora_plus_ratio: float,
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+) -> T:
+    """A trainer on these examples, the reference's log-probabilities computed.
+
+    TRL's copy of the adapter is taken away then: else it would be saved too.
     """
+    trainer = kind(
+        model=model,
+        args=config,
+        train_dataset=Dataset.from_list([one.turns() for one in examples]),
+        processing_class=tokenizer,
+        optimizers=(optimizer_of(model, config, lora_plus_ratio), None),
+    )
     model.delete_adapter(REFERENCE)
     model.set_adapter("default")
+    return trainer
