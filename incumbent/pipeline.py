@@ -19,7 +19,16 @@ from project.records.record import Record, read_input
 
 PIPELINE = Path("dvc.yaml")
 COMMAND = "incumbent stage "
-PACKAGES = ("curation", "evaluation", "incumbent", "monitoring", "project", "registry", "training")
+PACKAGES = (
+    "curation",
+    "evaluation",
+    "incumbent",
+    "monitoring",
+    "project",
+    "registry",
+    "review",
+    "training",
+)
 
 
 class Project:

@@ -42,6 +42,7 @@ SECTIONS = {
     "monitoring.schedule": "monitoring.scheduling.schedule_settings:ScheduleParams",
     "monitoring.notices": "monitoring.scheduling.notice_settings:NoticeParams",
     "registry": "registry.registry_settings:RegistryParams",
+    "review": "review.review_settings:ReviewParams",
 }
 
 

@@ -7,7 +7,16 @@ import pytest
 
 from tests.conftest import ROOT
 
-PACKAGES = ("curation", "evaluation", "incumbent", "monitoring", "project", "registry", "training")
+PACKAGES = (
+    "curation",
+    "evaluation",
+    "incumbent",
+    "monitoring",
+    "project",
+    "registry",
+    "review",
+    "training",
+)
 SCRIPTS = [file for folder in ("benchmarks", "examples") for file in (ROOT / folder).glob("*.py")]
 
 
