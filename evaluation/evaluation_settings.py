@@ -216,10 +216,13 @@ Votes = Annotated[int, Field(gt=0), AfterValidator(odd)]  # ballots at which an 
 class PreferenceParams(Settings):
     """Who says which of two answers is better. All are calibrated, as far as they can be."""
 
-    source: Literal["reward", "judge", "ballots"] = "reward"
+    # people+judge: people's votes on some sealed items, beside a judge on all of them: the one of
+    # section `judge` where there is one, else the reward model. It alone judges dev.
+    source: Literal["reward", "judge", "ballots", "people+judge"] = "reward"
     reward: RewardParams = RewardParams()  # its rows and held_out_share calibrate a judge too
     judge: JudgeParams | None = None
-    ballots: Annotated[Path, AfterValidator(below_ballots)] | None = None  # JSON Lines
+    # JSON Lines. Without a file people vote on the page, once a look was taken.
+    ballots: Annotated[Path, AfterValidator(below_ballots)] | None = None
     # An item counts by its first so many ballots, and not before it has them; null: by all that it
     # has. A policy with `preference_test: e-value` needs a number, set before the first look.
     votes: Annotated[Votes | None, LATER] = None
@@ -228,7 +231,21 @@ class PreferenceParams(Settings):
 
     @property
     def asks_a_judge(self) -> bool:
-        return self.judge is not None and bool(self.source == "judge" or self.rubrics)
+        return self.judge is not None and bool(self.judged_by == "judge" or self.rubrics)
+
+    @property
+    def asks_people(self) -> bool:
+        """Whether people's votes decide on the sealed items, alone or beside a judge."""
+        return self.source in ("ballots", "people+judge")
+
+    @property
+    def judged_by(self) -> Literal["reward", "judge", "ballots"]:
+        """Who judges dev, and all items beside people."""
+        if self.source == "people+judge":
+            return "judge" if self.judge else "reward"
+        if self.source == "ballots" and self.ballots is None:
+            return "reward"  # people vote on the page, and on sealed items alone
+        return self.source
 
     @property
     def identity(self) -> str:
@@ -242,8 +259,6 @@ class PreferenceParams(Settings):
     def the_source_is_described(self) -> Self:
         if self.source == "judge" and self.judge is None:
             raise ValueError("source 'judge' needs a section 'judge' with url and model")
-        if self.source == "ballots" and self.ballots is None:
-            raise ValueError("source 'ballots' needs 'ballots', a file below datasets/ballots/")
         if self.rubrics and self.judge is None:
             raise ValueError("rubrics need a section 'judge' with url and model")
         names = [rubric.name for rubric in self.rubrics or ()]

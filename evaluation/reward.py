@@ -58,6 +58,8 @@ def main() -> None:
         learnt, calibration = prepare(params, draft)
         PairSource(source=params.source, made_of=learnt).write(draft / PAIR_SOURCE.name)
     calibration = with_rubrics(params, calibration)
+    if params.source == "people+judge":
+        calibration = calibration.model_copy(update={"people": True})
     calibration.write(CALIBRATION)
     print(f"preference by {calibration}")
     for line in preference_lines(calibration):
@@ -70,9 +72,9 @@ def prepare(params: PreferenceParams, folder: Path) -> tuple[Digest | None, Cali
     """What the source needs goes into the folder. Returns the digest of what a reward model was
     made of, and how far the source can be trusted.
     """
-    if params.source == "reward":
+    if params.judged_by == "reward":
         return learn(params.reward, folder)
-    if params.source == "ballots" and params.ballots:
+    if params.judged_by == "ballots" and params.ballots:
         return None, calibrate_reviewers(read_ballots(params.ballots), params.votes)
     # Imported here so that ballots do not wait for torch.
     from evaluation.preference.pairs.made_pairs import made_pairs

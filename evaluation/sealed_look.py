@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from evaluation.decision.evidence import PREFERENCE, refuse_empty_slices, weigh
+from evaluation.decision.evidence import refuse_empty_slices, weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import refuse_unscored_floors
 from evaluation.decision.suite_guards import refuse_unmeasured_suites
@@ -15,7 +15,20 @@ from evaluation.evaluation_settings import PreferenceParams, ScoringParams
 from evaluation.generate import contestants, regression_baseline, samples_of
 from evaluation.generation.answers import SIDES, Answer, Role, by_sample
 from evaluation.generation.contestants import baseline, compared
-from evaluation.score import directions, eval_set_of, measures, score_both, score_samples, unread_of
+from evaluation.preference.ballots.ballot_files import read_ballots
+from evaluation.preference.calibration import calibrate_reviewers
+from evaluation.preference.comparison import Judge
+from evaluation.preference.people_and_judge.preference_evidence import without_preference
+from evaluation.preference.preference_sources import Ballots
+from evaluation.score import (
+    contestant_names,
+    directions,
+    eval_set_of,
+    measures,
+    score_both,
+    score_samples,
+    unread_of,
+)
 from evaluation.scoring.asked_slices import refuse_absent_slices
 from evaluation.scoring.own_assertions import refuse_broken_assertions
 from evaluation.scoring.per_token import incomparable
@@ -24,12 +37,15 @@ from project.canonical import digest_file, digest_json
 from project.errors import InputError
 from project.near_duplicates import WordPrints, near_duplicates_among
 from project.paths import rows_of
+from project.records.calibration import Calibration
 from project.records.data import Row, Split
-from project.records.evidence import Evidence, Measured
+from project.records.evidence import Evidence
 from project.records.scores import Flags, ItemScore, Labels, ScorePins, ScoreTable
 from project.settings import load
 from registry.alpha_ledger.looks import SealedSet
 from registry.reader import RegistryReader
+
+UNTIL_COUNTED = 2  # votes at which an item closes, until the first count says how many
 
 
 @dataclass(frozen=True)
@@ -65,14 +81,14 @@ class SealedItems:
         of them. Else other ballots are another measurement, and so another look.
         """
         preference, scorers = load(PreferenceParams), dev.scorers
-        ballots = preference.ballots if preference.source == "ballots" else None
+        ballots = preference.ballots if preference.asks_people else None
         if ballots and not self.open_for_votes(policy):
             scorers = digest_json([scorers, digest_file(ballots)])
         return dev.model_copy(update={"eval_set": self.set.items.digest, "scorers": scorers})
 
     def open_for_votes(self, policy: Policy) -> bool:
         """Whether a look stays open: one number, one alpha, and votes that still come in."""
-        return load(PreferenceParams).source == "ballots" and policy.preference_test == "e-value"
+        return load(PreferenceParams).asks_people and policy.preference_test == "e-value"
 
     def refuse_unmeasurable(self, dev: Evidence, policy: Policy) -> None:
         """Raise InputError for what no measurement could mend, before a look is spent on it."""
@@ -95,6 +111,7 @@ class SealedItems:
             role: systems[role].answers(self.rows, f"{role}, sealed", samples) for role in SIDES
         }
         scorers, judge = measures()
+        judge = people() if load(PreferenceParams).source == "ballots" else judge
         items, flags = score_both(self.rows, answers, scorers, judge)
         better, reference = directions(scorers, compared()), None
         if (system := regression_baseline()) and (other := baseline()):
@@ -103,8 +120,9 @@ class SealedItems:
             beside = without(beside, incomparable(scorers, other, compared()[1]))
             reference = ScoreTable(pins=None, items=beside, better=better)
         table = ScoreTable(pins=pins, items=tuple(items), better=better)
-        awaited = load(PreferenceParams).source == "ballots"
+        awaited = load(PreferenceParams).asks_people
         found = weigh(table, policy, reference=reference, votes_to_come=awaited)
+        found = without_preference(found) if beside_a_judge() else found
         answers = {role: by_sample(given)[0] for role, given in answers.items()}
         return SealedLook(with_dev(found, dev), table.items, flags, answers)
 
@@ -158,20 +176,34 @@ def labels_against(item: ItemScore, i: int, other: Scores) -> dict[str, Labels] 
 def with_dev(found: Evidence, dev: Evidence) -> Evidence:
     """Evidence on the sealed items, with all that was measured before the look."""
     before = ("dev", "general", "few_shot", "suites", "calibration", "usage")
-    return found.model_copy(update={name: getattr(dev, name) for name in before})
+    evidence = found.model_copy(update={name: getattr(dev, name) for name in before})
+    return evidence.model_copy(update={"calibration": nobody_yet()}) if on_page() else evidence
 
 
-def with_votes(stored: Evidence, found: Evidence) -> Evidence:
-    """The evidence of an open look with the votes of today; nothing else is measured again."""
+def on_page() -> bool:
+    """Whether people decide by votes on the page alone: a reward model judges dev then, which says
+    nothing of them.
+    """
+    params = load(PreferenceParams)
+    return params.source == "ballots" and params.ballots is None
 
-    def voted(then: Measured, now: Measured) -> Measured:
-        others = {name: value for name, value in then.items() if name != PREFERENCE}
-        return others | ({PREFERENCE: now[PREFERENCE]} if PREFERENCE in now else {})
 
-    slices = {name: voted(then, found.slices.get(name, {})) for name, then in stored.slices.items()}
-    return stored.model_copy(
-        update={"sealed": voted(stored.sealed, found.sealed), "slices": slices}
-    )
+def beside_a_judge() -> bool:
+    """Whether people's votes are put together with a judge's word on all items."""
+    return load(PreferenceParams).source == "people+judge"
+
+
+def people() -> Judge:
+    """The ballots of the file that the settings name; of none, every item is unjudged yet."""
+    params, names = load(PreferenceParams), contestant_names()
+    champion, challenger = (names[role] for role in SIDES)
+    filed = read_ballots(params.ballots) if params.ballots else ()
+    return Ballots(filed, champion, challenger, params.votes)
+
+
+def nobody_yet() -> Calibration:
+    """Of people of whom nobody has voted."""
+    return calibrate_reviewers((), load(PreferenceParams).votes or UNTIL_COUNTED)
 
 
 def refuse_trained(

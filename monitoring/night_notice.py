@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from project.records.drift import Action, DriftVerdict, Night
+from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
 from registry.jobs.outbox import Notice
 
 
@@ -16,4 +16,12 @@ def notices(night: Night) -> Iterator[Notice]:
         kind="drift" if night.action is Action.NONE else what.value,
         text=f"{night.family}, {night}\n" + "\n".join(night.reasons[1:]),
         detail={"date": night.date, "verdict": night.verdict, "state": night.state},
+        path=path_of(night),
     )
+
+
+def path_of(night: Night) -> str:
+    """The page where a person goes on: the challenger that waits for one, else the night."""
+    if night.outcome is RetrainOutcome.REVIEW and night.challenger:
+        return f"/review/{night.challenger}"
+    return f"/nights/{night.date}"

@@ -1,6 +1,7 @@
 """What is asked of a decision before it is kept, and before a version is promoted by it."""
 
 from itertools import chain
+from unicodedata import normalize
 
 from sqlalchemy import Connection
 
@@ -55,6 +56,57 @@ def refuse_second_measurement(
                     "`incumbent submit` again"
                 )
             return
+
+
+def refuse_unseen(
+    champion: int | None,
+    expected: int | None,
+    made: DecisionMade | None,
+    seen: Digest | None,
+) -> None:
+    """Raise IncumbentError unless the champion and the newest decision are those that somebody saw
+    who promotes. `expected` is that champion's number, 0 for none; None: nobody says.
+    """
+    if expected is not None and (champion or 0) != expected:
+        raise IncumbentError(
+            f"{named(champion)} is champion now, and {named(expected)} was when this was looked "
+            "at: nothing was changed"
+        )
+    if seen is not None and (made is None or made.decision != seen):
+        raise IncumbentError(
+            "there is a newer decision than the one that was looked at: nothing was changed"
+        )
+
+
+def refuse_one_person(
+    registry: RegistryReader, connection: Connection, version: AdapterVersion, by: str
+) -> None:
+    """Raise IncumbentError where four eyes are asked for, and one person, or a program that follows
+    the verdict, would promote what nobody else looked at.
+    """
+    if not registry.four_eyes:
+        return
+    asked = "registry.four_eyes in params.yaml asks for a second person"
+    if by != "person":
+        raise IncumbentError(f"{version.label} waits for a person to promote it: {asked}")
+    submitted = registry.newest_on(connection, "submit", version.number)
+    if submitted is None or same_person(submitted.actor, registry.actor):
+        raise IncumbentError(
+            f"{registry.actor} submitted {version.label} and may not promote it too: {asked}"
+        )
+
+
+def named(champion: int | None) -> str:
+    return f"version {champion}" if champion else "no version"
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are one, in whichever case and form they were typed."""
+    return plain(one) == plain(other)
+
+
+def plain(name: str) -> str:
+    return " ".join(normalize("NFKC", name).casefold().split())
 
 
 def winning(

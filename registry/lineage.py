@@ -12,6 +12,7 @@ from project.records.record import Digest, Record
 from registry.adapter_import.origin import Origin
 from registry.reader import RegistryReader
 
+SINGLE_VOTES = ("show", "vote", "unvote")  # kinds of events
 STEPS = ("domain", "sft", "dpo", "kto")  # of training, in their order
 RECIPE = "recipe.json"  # in the folder of an adapter that training here has made
 
@@ -31,7 +32,7 @@ class Lineage(Record):
     decision: Decision | None
     evidence: Evidence | None
     gating: tuple[str, ...]  # the metrics that decided
-    history: tuple[Event, ...]
+    history: tuple[Event, ...]  # single votes aside, of which there are very many
 
     @property
     def decision_digest(self) -> Digest | None:
@@ -58,7 +59,7 @@ def trace(reader: RegistryReader, number: int) -> Lineage:
     when one of its records is missing or damaged.
     """
     version = reader.version(number)
-    history = tuple(reader.history(number))
+    history = tuple(reader.history(number, without=SINGLE_VOTES))
     deleted = reader.deleted(number)
     decision = reader.decision(number)
     data = json.loads(reader.artifacts.get(version.adapter.dataset))

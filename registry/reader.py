@@ -1,7 +1,7 @@
 """Reading the registry: versions, which of them is champion, and the history of both."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,6 +58,8 @@ class RegistryReader:
         actor: str | None = None,
         roles: Roles | None = None,
         keys: Keys | None = None,
+        four_eyes: bool = False,
+        announced: Collection[EventKind] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.engine = connect(database or f"sqlite:///{root / 'registry.db'}")
@@ -66,6 +68,8 @@ class RegistryReader:
         self.actor = actor or current_actor()
         self.roles = roles or Roles()
         self.keys = keys or Keys()
+        self.announced = announced  # kinds of events that become notices too
+        self.four_eyes = four_eyes  # whoever submitted a version may not promote it
         self.clock = clock
 
     @classmethod
@@ -79,6 +83,8 @@ class RegistryReader:
             artifacts=params.artifacts,
             roles=Roles.here(params.roles),
             keys=params.keys,
+            four_eyes=params.four_eyes,
+            announced=params.announced,
         )
 
     def families(self) -> list[Self]:
@@ -160,9 +166,18 @@ class RegistryReader:
             rows = connection.execute(query.order_by(aliases.c.name)).all()
         return {row.name: row.number for row in rows}
 
-    def history(self, number: int | None = None, kind: EventKind | None = None) -> list[Event]:
-        """The family's events, oldest first; of one version or of one kind when asked."""
-        return self._read(Event, self._events(number, kind).order_by(events.c.seq))
+    def history(
+        self,
+        number: int | None = None,
+        kind: EventKind | None = None,
+        *,
+        without: Collection[str] = (),
+    ) -> list[Event]:
+        """The family's events, oldest first; of one version or of one kind when asked, and without
+        the kinds that are not.
+        """
+        query = self._events(number, kind).where(events.c.kind.not_in(without))
+        return self._read(Event, query.order_by(events.c.seq))
 
     def newest_event(self, number: int, kind: EventKind) -> Event | None:
         """The last event of a kind about a version. Raises IncumbentError if it was changed."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from project.records.events import EventKind
 from project.records.record import Record
 from project.settings import PARAMS, Settings
 
@@ -28,13 +29,32 @@ class RegistryParams(Settings):
     # with a password belongs in $INCUMBENT_DATABASE.
     database: str | None = None
     artifacts: str | None = None
-    roles: Path | None = None  # YAML: {submit, vote, promote: [names]}
+    roles: Path | None = None  # YAML: {submit, vote, promote, delete, administer: [names]}
+    # Nobody promotes what the same person submitted, and no program promotes anything. A rollback
+    # needs one person: it is for emergencies, and goes to what was champion before.
+    four_eyes: bool = False
     public_keys: tuple[Path, ...] = ()  # that signatures are checked with, if any
     require_signature: bool = False  # refuse to promote, export or deploy what nobody signed
     # Where the chain's newest event is written down, daily by the scheduler: a file, git (a tag),
     # git:REMOTE (a tag, pushed there), or a webhook's address. One that is secret belongs in
     # $INCUMBENT_ANCHOR, which wins over this. It is of use where the database's owner cannot write.
     anchor: str | None = None
+
+    # Whether what happens here becomes notices too, to wherever monitoring.notices sends them, and
+    # which kinds of events do.
+    event_notices: bool = False
+    event_kinds: tuple[EventKind, ...] = (
+        "submit",
+        "decide",
+        "promote",
+        "rollback",
+        "reject",
+        "delete",
+    )
+
+    @property
+    def announced(self) -> tuple[EventKind, ...]:
+        return self.event_kinds if self.event_notices else ()
 
     @property
     def anchor_place(self) -> str | None:

@@ -11,6 +11,7 @@ from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
 from project.records.events import Submission
 from project.records.record import Digest
+from registry.decision_checks import named
 from registry.reader import RegistryReader
 from registry.signing.signatures import check_signature
 from registry.storage.event_chain import events_of
@@ -64,7 +65,3 @@ def refuse_moved(connection: Connection, family: str, champion: int | None) -> N
             f"the alias says that {named(champion)} is champion, the events say {named(recorded)}; "
             "`incumbent verify` tells more"
         )
-
-
-def named(champion: int | None) -> str:
-    return f"version {champion}" if champion else "no version"

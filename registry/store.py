@@ -32,7 +32,14 @@ from project.records.scores import ScorePins
 from project.times import stamp
 from registry.alpha_ledger import looks
 from registry.alpha_ledger.looks import CountedLook, SealedSet
-from registry.decision_checks import look_of, refuse_second_measurement, winning
+from registry.decision_checks import (
+    look_of,
+    refuse_one_person,
+    refuse_second_measurement,
+    refuse_unseen,
+    winning,
+)
+from registry.jobs.event_notices import put_notice
 from registry.reader import RegistryReader
 from registry.registry_settings import NAME
 from registry.release import refuse_changed, refuse_moved, release
@@ -221,16 +228,25 @@ class Registry(RegistryReader):
         self._sign_where_keyed(number)
 
     def promote(
-        self, number: int, reason: str, *, by: str = "person", force: bool = False
+        self,
+        number: int,
+        reason: str,
+        *,
+        by: str = "person",
+        force: bool = False,
+        expected: int | None = None,
+        seen: Digest | None = None,
     ) -> AdapterVersion:
         """Make a version champion whose newest decision says PROMOTE against the present champion.
 
         `by` is "person" for somebody who looked, "policy" for a program that followed the verdict.
-        `force` does without a decision, and marks the version for ever.
+        `force` does without a decision, and marks the version for ever. `expected` is the number of
+        the champion that somebody saw who decides, 0 for none, and `seen` the decision: where there
+        is another one now, nothing moves.
 
         One transaction: it reads the champion, compares, swaps and writes the event, or does
         nothing. Promoting the champion again changes nothing. Raises IncumbentError when the
-        evidence does not fit.
+        evidence does not fit, and where four eyes are asked for and these are two.
         """
         self.roles.require("promote", self.actor)
         version = self.version(number)
@@ -246,6 +262,8 @@ class Registry(RegistryReader):
                 return version
             decided = self.newest_on(connection, "decide", number)
             made = decided.told(DecisionMade) if decided else None
+            refuse_unseen(champion, expected, made, seen)
+            refuse_one_person(self, connection, version, by)
             decision = None if force else winning(self, connection, version, champion, made)
             signatures.refuse_stale(signed, version, self.submitted(number), made, self.keys)
             promotion = Promotion(
@@ -374,7 +392,7 @@ class Registry(RegistryReader):
 
         Raises InputError for a version that an alias names, and for the regression baseline.
         """
-        self.roles.require("promote", self.actor)
+        self.roles.require("delete", self.actor)
         version = self.version(number)
         with writing(self.engine) as connection:
             query = select(aliases.c.name).where(
@@ -444,7 +462,16 @@ class Registry(RegistryReader):
             previous=previous,
         )
         append(connection, event)
+        put_notice(connection, event, self.announced)
         return event
 
     def _now(self) -> str:
         return stamp(self.clock())
+
+    def append_event(
+        self, connection: Connection, number: int, detail: Detail, reason: str
+    ) -> Event:
+        """For parts of the registry in folders of their own, such as ballots: they check the duty,
+        and what the transaction sees, before they add an event to it.
+        """
+        return self._append(connection, number, detail, reason)

@@ -51,7 +51,7 @@ class Case:
         """Whether a metric's lower bound, or its e-value, is above what the policy asks."""
         found = self.evidence.sealed[metric]
         if self.by_e_value(metric):
-            return e_value(*found.independent) >= 1 / self.alpha
+            return e_value_of(found) >= 1 / self.alpha
         return self.known(metric) and self.lower(metric) > self.policy.threshold(metric)
 
     def known(self, metric: str) -> bool:
@@ -198,7 +198,7 @@ def open_questions(case: Case) -> Iterator[str]:
     """Everything that a promotion still lacks."""
     for metric in case.policy.gating:
         if metric not in case.evidence.sealed:
-            yield f"{metric} could not be measured: fewer than two clusters"
+            yield unmeasured(case, metric)
         elif not case.won(metric):
             yield undecided(case, metric, case.evidence.sealed[metric])
     yield from doubts_on_preference(case.evidence, case.policy, case.alpha)
@@ -237,6 +237,18 @@ def unmeasured_guards(evidence: Evidence, policy: Policy) -> Iterator[str]:
                 yield f"{subject} in {metric}: it was not scored against it"
 
 
+def unmeasured(case: Case, metric: str) -> str:
+    source = case.evidence.calibration
+    if metric == PREFERENCE and source and source.people:
+        if case.policy.preference_test == "t":
+            return (
+                f"{metric} is not known: people vote once the look was taken, and votes that come "
+                "in are read by preference_test: e-value alone"
+            )
+        return f"{metric} is not known yet: people voted on too few of the items that were drawn"
+    return f"{metric} could not be measured: fewer than two clusters"
+
+
 def undecided(case: Case, metric: str, found: MetricEvidence) -> str:
     """Why a gating metric has not won yet."""
     if case.by_e_value(metric):
@@ -255,7 +267,17 @@ def undecided(case: Case, metric: str, found: MetricEvidence) -> str:
     )
 
 
+def e_value_of(found: MetricEvidence) -> float:
+    """That the challenger is preferred: by wins and losses, or by people's votes and a judge."""
+    if found.people:
+        return found.people.e_value or 0.0
+    return e_value(*found.independent)
+
+
 def e_value_sentence(found: MetricEvidence) -> str:
+    if people := found.people:
+        voted = f"people's votes on {people.votes:,} items, with the judge on all {found.n:,},"
+        return f"{voted} give an e-value of {e_value_of(found):.3g}"
     wins, losses = found.independent
     of = "" if found.clusters_won is None else " of whole clusters"
     return f"{wins} wins and {losses} losses{of} give an e-value of {e_value(wins, losses):.3g}"

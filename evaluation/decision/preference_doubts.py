@@ -6,8 +6,15 @@ from math import sqrt
 from evaluation.decision.evidence import PREFERENCE
 from evaluation.decision.policy import Policy
 from evaluation.decision.statistics import bounds, e_value
+from evaluation.decision.votes_needed import (
+    Standing,
+    any_time_test,
+    further_alone,
+    further_with_judge,
+    t_test,
+)
 from project.records.calibration import BALLOTS, Calibration, wilson_lower
-from project.records.evidence import Evidence
+from project.records.evidence import Evidence, MetricEvidence, PeopleAndJudge
 from registry.alpha_ledger.spending import alpha_at
 
 LIKELY_WINS = (
@@ -26,7 +33,8 @@ def doubts_on_preference(
     if PREFERENCE not in policy.gating:
         return
     source, level = evidence.calibration, alpha or alpha_at(policy.alpha, 1)
-    if source and (why := source.advisory):
+    # A poor judge beside people's votes makes nothing false: it only saves none of them.
+    if source and not source.people and (why := source.advisory):
         yield f"the preference is advisory only: {why}. {help_for(source, policy, level)}"
     if open_ended(source, policy):
         yield (
@@ -96,6 +104,9 @@ def further_votes(evidence: Evidence, policy: Policy, alpha: float) -> Iterator[
     """How many more decided votes of people would win, if they go on as so far."""
     source, found = evidence.calibration, evidence.sealed.get(PREFERENCE)
     by_people = source.source == BALLOTS if source else policy.preference_test == "e-value"
+    if found and found.people and PREFERENCE in policy.gating:
+        yield from votes_beside_judge(found, found.people, policy, alpha)
+        return
     if PREFERENCE not in policy.gating or not by_people or found is None:
         return
     wins, losses = found.independent
@@ -108,6 +119,23 @@ def further_votes(evidence: Evidence, policy: Policy, alpha: float) -> Iterator[
             f"about {needed - total} more decided votes would settle the preference, if they are "
             f"for the challenger as often as so far ({share:.0%})"
         )
+
+
+def votes_beside_judge(
+    found: MetricEvidence, people: PeopleAndJudge, policy: Policy, alpha: float
+) -> Iterator[str]:
+    """How many more items people have to vote on, with this judge and without it."""
+    beyond = found.diff - policy.margin(PREFERENCE)
+    standing = Standing(beyond, se=found.se, sd=people.sd, votes=people.votes, items=found.n)
+    passes = any_time_test(alpha) if policy.preference_test == "e-value" else t_test(alpha)
+    if beyond <= 0 or not (more := further_with_judge(standing, passes)):
+        return
+    alone = further_alone(standing, passes)
+    without = "there are too few items" if alone is None else f"{alone:,} would"
+    yield (
+        f"about {more:,} more items with people's votes would settle the preference with this "
+        f"judge, if people go on as so far; without it {without}"
+    )
 
 
 def vote_wins(wins: int, votes: int, policy: Policy, alpha: float) -> bool:

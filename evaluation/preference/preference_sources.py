@@ -17,8 +17,10 @@ class Ballots:
 
     source = BALLOTS
 
-    def __init__(self, path: Path, champion: str, challenger: str, votes: int | None) -> None:
-        self.ballots = read_ballots(path)
+    def __init__(
+        self, ballots: Sequence[Ballot], champion: str, challenger: str, votes: int | None
+    ) -> None:
+        self.ballots = ballots
         self.names = champion, challenger
         self.votes = votes
 
@@ -52,13 +54,13 @@ def judge_of(
     A language model is held to the one that the calibration is of, if there is one yet. Raises
     InputError for ballots that cannot be read.
     """
-    if params.source == "judge" and params.judge:
+    if params.judged_by == "judge" and params.judge:
         # Imported here because its HTTP client comes with an extra that ballots do without.
         from evaluation.preference.judge.llm_judge import LlmJudge
 
         return LlmJudge(params.judge, held_to=calibration.judge if calibration else None)
     if params.source == "ballots" and params.ballots:
-        return Ballots(params.ballots, champion, challenger, params.votes)
+        return Ballots(read_ballots(params.ballots), champion, challenger, params.votes)
     # Imported here so that the other sources do not wait for torch.
     from evaluation.preference.reward.reward_model import RewardModel
 

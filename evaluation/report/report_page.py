@@ -19,6 +19,7 @@ from project.records.evidence import Decision, Evidence, Measured, MetricEvidenc
 from project.records.scores import Flags, ItemScore
 
 TEMPLATE = Path(__file__).parent / "templates" / "comparison.html"
+Scored = tuple[Sequence[ItemScore], Flags]
 SHOWN = 12  # examples at each end: the most improved and the most regressed
 BINS = 21  # of a histogram; odd, so that the middle one holds what did not change
 
@@ -63,7 +64,7 @@ def report(
     policy: Policy,
     material: ReportData,
     *,
-    sealed: tuple[Sequence[ItemScore], Flags] | None = None,
+    sealed: Scored | None = None,
     seconds: Mapping[str, float | None] | None = None,
     prices: Prices | None = None,
 ) -> str:
@@ -77,7 +78,7 @@ def report(
     looked = decision.opening is not None
     part = "sealed" if looked else "dev"
     measured = evidence.sealed if looked else evidence.dev
-    items, flags = sealed or ((), Flags()) if looked else (material.dev, material.flags)
+    items, flags = items_shown(decision, material, sealed)
     slices = evidence.slices if looked else {}
     names = sorted(measured, key=lambda name: (name not in policy.gating, name))
     found = {cost.system: cost for cost in costs(evidence.usage, seconds or {}, prices or Prices())}
@@ -107,6 +108,13 @@ def report(
         regressed=shown([example for example in ordered if example.gain < 0]),
         improved=shown([example for example in reversed(ordered) if example.gain > 0]),
     )
+
+
+def items_shown(decision: Decision, material: ReportData, sealed: Scored | None) -> Scored:
+    """The items whose spread is shown: of a look, if they are there, else of dev."""
+    if decision.opening is not None:
+        return sealed or ((), Flags())
+    return material.dev, material.flags
 
 
 def shown(examples: Sequence[Example]) -> Sequence[Example]:

@@ -2,38 +2,53 @@
 
 import logging
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import httpx2
 from sqlalchemy import Engine
 
 from monitoring.scheduling.notice_settings import NoticeParams
 from monitoring.scheduling.webhook import UndeliveredError, post
+from monitoring.scheduling.webhook_signature import secret_here, signature_headers
 from project.canonical import canonical_json
 from registry.jobs import outbox
+from registry.jobs.deliveries import record_try
 from registry.jobs.outbox import Letter, Notice
 
 FIRST_WAIT = timedelta(seconds=30)  # before the second try; then four times as long each time
 
 log = logging.getLogger(__name__)
 
+Clock = Callable[[], datetime]
 
-Send = Callable[[Notice], None]  # raises UndeliveredError
+
+@dataclass(frozen=True)
+class Destination:
+    """Where notices go: a word for it, what of it may be shown, and how one is sent there."""
+
+    name: str
+    place: str
+    send: Callable[[Notice], None]  # raises UndeliveredError
 
 
-def deliver(engine: Engine, params: NoticeParams, clock: Callable[[], datetime]) -> int:
+def deliver(engine: Engine, params: NoticeParams, clock: Clock, page: str | None = None) -> int:
     """Send the notices that are due, each to every destination; returns how many went out.
 
-    One that fails is tried again later, which is no error here; the others wait for the next call,
-    for they would likely fail too. Raises IncumbentError when the registry cannot be written, and
-    InputError when the webhook's address must not be used.
+    `page` is the address that links begin with; without it there are none. A notice that fails is
+    tried again later, which is no error here; the others wait for the next call, for they would
+    likely fail too. Raises IncumbentError when the registry cannot be written, and InputError when
+    the webhook's address or secret must not be used.
     """
-    routes = dict(destinations(params))
+    routes = tuple(destinations(params, clock, page))
     hold = timedelta(seconds=60 + 10 * params.timeout_seconds)  # longer than deliveries take
     sent = 0
     while (letter := outbox.take(engine, clock(), hold)) is not None:
-        if problem := "; ".join(try_destinations(engine, letter, routes)):
+        if problem := "; ".join(try_destinations(engine, letter, routes, clock)):
             wait = wait_after(letter.attempt) if letter.attempt < params.attempts else None
             outbox.postpone(engine, letter, clock(), wait)
             report(letter, problem, wait)
@@ -43,19 +58,28 @@ def deliver(engine: Engine, params: NoticeParams, clock: Callable[[], datetime])
     return sent
 
 
-def try_destinations(engine: Engine, letter: Letter, routes: dict[str, Send]) -> Iterator[str]:
+def try_destinations(
+    engine: Engine, letter: Letter, routes: Sequence[Destination], clock: Clock
+) -> Iterator[str]:
     """Send a notice to the destinations that lack it; what went wrong, in words."""
-    delivered = letter.delivered
-    for name, send in routes.items():
-        if name in delivered:
+    for route in routes:
+        if route.name in letter.delivered:
             continue
-        try:
-            send(letter.notice)
-        except UndeliveredError as error:
-            yield f"{name}: {error}"
-        else:
-            delivered = (*delivered, name)
-            outbox.mark(engine, letter, delivered)
+        began, start = clock(), monotonic()
+        problem = problem_of(route, letter.notice)
+        took = monotonic() - start
+        letter = record_try(engine, letter, route.name, route.place, began, took, problem)
+        if problem:
+            yield f"{route.name}: {problem}"
+
+
+def problem_of(route: Destination, notice: Notice) -> str | None:
+    """What went wrong with one try; None: the notice arrived."""
+    try:
+        route.send(notice)
+    except UndeliveredError as error:
+        return str(error)
+    return None
 
 
 def report(letter: Letter, problem: str, wait: timedelta | None) -> None:
@@ -71,27 +95,51 @@ def wait_after(attempt: int) -> timedelta:
     return min(FIRST_WAIT * 4.0 ** min(attempt - 1, 10), outbox.LONGEST_WAIT)
 
 
-def destinations(params: NoticeParams) -> Iterator[tuple[str, Send]]:
+def destinations(params: NoticeParams, clock: Clock, page: str | None) -> Iterator[Destination]:
     if (address := params.url()) is not None:
-        yield "webhook", lambda notice: to_webhook(notice, address, params)
+        secret = secret_here()
+
+        def send(notice: Notice) -> None:
+            to_webhook(notice, address, params, page, secret, clock)
+
+        yield Destination("webhook", address.host, send)
     if params.command:
-        yield "command", lambda notice: to_command(notice, params)
+        program = Path(params.command[0]).name
+        yield Destination("command", program, lambda notice: to_command(notice, params, page))
 
 
-def to_webhook(notice: Notice, address: httpx2.URL, params: NoticeParams) -> None:
+def to_webhook(
+    notice: Notice,
+    address: httpx2.URL,
+    params: NoticeParams,
+    page: str | None,
+    secret: bytes | None,
+    clock: Clock,
+) -> None:
+    told = message(notice, page)
     # Slack reads <…> as links and calls, and the text may quote what users wrote.
-    text = notice.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    body = canonical_json(notice.model_dump(mode="json") | {"text": text})
+    told["text"] = told["text"].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    if link := told.get("link"):
+        told["text"] += f"\n{link}"
+    body = canonical_json(told)
+    signature = signature_headers(notice.key, body, secret, clock()) if secret else None
     private, timeout = params.allow_private, params.timeout_seconds
-    post(address, body, notice.key, allow_private=private, timeout=timeout)
+    post(address, body, notice.key, allow_private=private, timeout=timeout, signature=signature)
 
 
-def to_command(notice: Notice, params: NoticeParams) -> None:
+def message(notice: Notice, page: str | None) -> dict[str, Any]:
+    """A notice as it is sent, with a link to its page where there is one."""
+    told = notice.model_dump(mode="json", exclude={"path"})
+    link = {"link": page.rstrip("/") + notice.path} if page and notice.path else {}
+    return told | link
+
+
+def to_command(notice: Notice, params: NoticeParams, page: str | None) -> None:
     program = params.command[0]
     try:
         done = subprocess.run(
             params.command,
-            input=notice.canonical() + b"\n",
+            input=canonical_json(message(notice, page)) + b"\n",
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             timeout=params.timeout_seconds,

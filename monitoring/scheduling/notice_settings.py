@@ -17,7 +17,8 @@ class NoticeParams(Settings):
     """Whom to tell. The default tells nobody; the log and the registry have it all the same."""
 
     # A Slack-compatible address, https alone unless allow_private. Most are secrets: they belong
-    # in $INCUMBENT_WEBHOOK, which wins over this.
+    # in $INCUMBENT_WEBHOOK, which wins over this. What is sent is signed with the secret in
+    # $INCUMBENT_WEBHOOK_SECRET, if there is one.
     webhook: str | None = None
     # A program and its arguments, which gets the notice as JSON on its standard input.
     command: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()

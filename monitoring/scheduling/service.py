@@ -17,6 +17,7 @@ from monitoring.scheduling.notice_delivery import deliver
 from monitoring.scheduling.notice_settings import NoticeParams
 from monitoring.scheduling.schedule_settings import ScheduleParams, address_of
 from monitoring.scheduling.scheduler import Scheduler
+from monitoring.scheduling.webhook_signature import secret_here
 from project.errors import IncumbentError
 from project.times import stamp
 from registry.jobs.heartbeats import farewell
@@ -35,21 +36,23 @@ def serve(
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     once: bool = False,
+    page: str | None = None,
 ) -> None:
-    """Do what is due, until SIGTERM or SIGINT, or just once.
+    """Do what is due, until SIGTERM or SIGINT, or just once. `page` is the address of the review
+    page, which notices link to.
 
     Runs in the main thread, whose signals it handles: a run that is on is asked to stop and waited
     for, and then it returns. Raises InputError for an address that cannot be used.
     """
-    notices.url()  # rather now than in the night
+    notices.url(), secret_here()  # rather now than in the night
     log_to_stderr()
     scheduler = Scheduler(params, jobs, engine, clock=clock)
     with terminable(scheduler):
         if once:
             scheduler.tick()
-            deliver(engine, notices, clock)
+            deliver(engine, notices, clock, page)
             return
-        with showing(params, scheduler), ticking(scheduler, notices) as ticker:
+        with showing(params, scheduler), ticking(scheduler, notices, page) as ticker:
             log.info("scheduler %s runs", scheduler.holder)
             while True:
                 threading.Event().wait(TICK.total_seconds())
@@ -79,7 +82,9 @@ def terminable(scheduler: Scheduler) -> Iterator[None]:
 
 
 @contextmanager
-def ticking(scheduler: Scheduler, notices: NoticeParams) -> Iterator[BackgroundScheduler]:
+def ticking(
+    scheduler: Scheduler, notices: NoticeParams, page: str | None
+) -> Iterator[BackgroundScheduler]:
     """Do all that comes again and again, each in a thread of its own, until the block ends.
 
     The jobs live in memory: what must survive is in the registry.
@@ -89,7 +94,7 @@ def ticking(scheduler: Scheduler, notices: NoticeParams) -> Iterator[BackgroundS
     # However late it is, and however many times were missed: one run, now.
     defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     ticker = BackgroundScheduler(timezone=UTC, job_defaults=defaults)
-    for work in (scheduler.beat, scheduler.tick, lambda: deliver(engine, notices, clock)):
+    for work in (scheduler.beat, scheduler.tick, lambda: deliver(engine, notices, clock, page)):
         seconds, now = TICK.total_seconds(), datetime.now(UTC)
         ticker.add_job(calmly(work), "interval", seconds=seconds, next_run_time=now)
     ticker.start()

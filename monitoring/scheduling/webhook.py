@@ -6,6 +6,7 @@ The address is often a secret, so no message names more of it than its host.
 import ipaddress
 import logging
 import socket
+from collections.abc import Mapping
 
 import httpx2
 
@@ -36,7 +37,15 @@ def parsed(address: str, *, allow_plain: bool) -> httpx2.URL:
     return url
 
 
-def post(url: httpx2.URL, body: bytes, key: str, *, allow_private: bool, timeout: float) -> None:
+def post(
+    url: httpx2.URL,
+    body: bytes,
+    key: str,
+    *,
+    allow_private: bool,
+    timeout: float,
+    signature: Mapping[str, str] | None = None,
+) -> None:
     """Send a body once. Raises UndeliveredError unless the answer is a success.
 
     It connects to an address that was checked, without asking for it again, and so through no
@@ -46,6 +55,7 @@ def post(url: httpx2.URL, body: bytes, key: str, *, allow_private: bool, timeout
         "Host": url.netloc.decode(),
         "Content-Type": "application/json",
         "Idempotency-Key": key,
+        **(signature or {}),
     }
     extensions = {"sni_hostname": url.raw_host.decode()}  # whom the certificate has to name
     trusted = httpx2.create_ssl_context()

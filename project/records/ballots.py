@@ -1,11 +1,28 @@
-"""People's blind ballots."""
+"""People's blind ballots, the sheet of what they vote on, and when an item closes."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from project.records.record import LATER, Digest, Record
 from project.times import moment
+
+Choice = Literal["left", "right", "tie", "both_bad"]
+SheetPart = Literal["dev", "sealed"]
+Respect = Literal["helpful", "polite", "correct"]  # in which people rate both answers
+RESPECTS: tuple[Respect, ...] = ("helpful", "polite", "correct")
+Stars = Annotated[int, Field(ge=1, le=5, strict=True)]
+
+
+class Rating(Record):
+    """How two answers are rated in one respect, from 1 to 5."""
+
+    left: Stars
+    right: Stars
+
+
+Rubric = dict[Respect, Rating]
 
 
 class Ballot(Record):
@@ -18,7 +35,7 @@ class Ballot(Record):
     # The digests of both answers, where the ballot is bound to them: others are not voted on.
     left_answer: Annotated[Digest | None, LATER] = None
     right_answer: Annotated[Digest | None, LATER] = None
-    choice: Literal["left", "right", "tie", "both_bad"]
+    choice: Choice
     at: Annotated[str, AfterValidator(moment)]
 
     @field_validator("right")
@@ -40,3 +57,45 @@ class Ballot(Record):
 
     def __str__(self) -> str:
         return f"{self.reviewer} on {self.item}: {self.winner or self.choice.replace('_', ' ')}"
+
+
+class VotingPair(Record):
+    """Two answers to an item. `left` and `right` are what a ballot calls those who gave them; a
+    ballot with the digests too counts for these very answers alone.
+    """
+
+    item: str
+    prompt: str
+    left: str
+    right: str
+    left_text: str
+    right_text: str
+    left_answer: Digest
+    right_answer: Digest
+    # As in the item's scores: what votes on it are weighed with.
+    cluster: Annotated[str | None, LATER] = None
+    slices: Annotated[tuple[str, ...] | None, LATER] = None
+    # A judge's chance that the challenger is preferred, and the chance by which the item is drawn.
+    preference: Annotated[float | None, LATER] = None
+    chance: Annotated[float | None, LATER] = None
+
+
+def disagree(cast: Sequence[Ballot]) -> bool:
+    """Whether as many ballots chose one version as the other one."""
+    winners = [ballot.winner for ballot in cast if ballot.winner]
+    return bool(winners) and winners.count(winners[0]) * 2 == len(winners)
+
+
+def counting(cast: Sequence[Ballot], votes: int | None) -> Sequence[Ballot] | None:
+    """Those of an item's ballots, in the order of time, by which it counts; None: it is open still.
+
+    It closes at its first `votes` ballots; with an even number that do not agree, at one more, a
+    third person's. None: every ballot counts. The rule is the same for both versions and is fixed
+    before the first vote, so that votes may be counted as they come in.
+    """
+    if votes is None:
+        return cast
+    first = cast[:votes]
+    if len(first) == votes and votes % 2 == 0 and disagree(first):
+        first, votes = cast[: votes + 1], votes + 1
+    return first if len(first) == votes else None

@@ -53,6 +53,8 @@ class Calibration(Record):
     # by the embedder's cosine. On all pairs, and on those of like length.
     cosine_accuracy: Annotated[float | None, LATER] = None
     matched_cosine: Annotated[float | None, LATER] = None
+    # True: people vote beside it on the sealed items, where its faults cost votes and no more.
+    people: Annotated[bool | None, LATER] = None
     # By what the worse answer of a pair is: another row's, one with a wrong fact, …
     kinds: Annotated[dict[str, Hits] | None, LATER] = None
     # Dev items on which one of two tuned adapters clearly keeps more of the reference, which the

@@ -12,6 +12,7 @@ from pydantic import (
     field_validator,
 )
 
+from project.records.ballots import Choice, Rubric, SheetPart
 from project.records.evidence import Verdict
 from project.records.record import LATER, Digest, Record
 from project.untrusted_input import one_line
@@ -30,6 +31,10 @@ EventKind = Literal[
     "erase",
     "watch",
     "watch-answers",
+    "ask",
+    "show",
+    "vote",
+    "unvote",
 ]
 ReferenceKind = Literal["watch", "watch-answers"]
 
@@ -186,6 +191,58 @@ class AnswerReference(PromptReference):
     kind = "watch-answers"
 
 
+class VotesAsked(Detail):
+    """People are to vote on a version's answers beside another's. Asked again about the same sheet,
+    with more votes, the newest one says how many; an item closes as the first one had it.
+    """
+
+    kind = "ask"
+    sheet: Kept  # JSON Lines of VotingPairs
+    part: SheetPart
+    look: int | None  # the number of the event that counted it; None: no sealed items are on it
+    votes: int  # reviewers an item
+    items: int  # on the sheet
+    judged: int  # 1: a judge compared the answers too, and items are drawn by its doubt
+    champion: str  # what ballots call the two
+    challenger: str
+
+
+class ItemShown(Detail):
+    """An item was shown to the actor for the first time, and is on record before it was."""
+
+    kind = "show"
+    sheet: Digest
+    item: str
+    repeat: int  # 1: a second time, to see whether the reviewer says the same
+    chance: str | None  # of being drawn, as repr has it; None: drawn with like chances
+
+
+class BallotCast(Detail):
+    """The actor's blind choice between two answers."""
+
+    kind = "vote"
+    shown: int  # the number of the event that showed them
+    sheet: Digest
+    item: str
+    left: str  # the version whose answer stood there, by its name on the sheet
+    right: str
+    left_answer: Digest
+    right_answer: Digest
+    choice: Choice
+    rubric: Annotated[Rubric | None, LATER] = None
+    comment: Annotated[str | None, LATER] = None
+    seconds: int  # from the showing to the vote, at most half an hour
+    repeat: int  # 1: as in the showing; it counts for the reviewer's own agreement alone
+    adjudication: int  # 1: those before did not agree
+
+
+class BallotWithdrawn(Detail):
+    """The actor took the last ballot back."""
+
+    kind = "unvote"
+    ballot: int  # the number of its event
+
+
 DETAILS: dict[EventKind, type[Detail]] = {
     detail.kind: detail
     for detail in (
@@ -202,6 +259,10 @@ DETAILS: dict[EventKind, type[Detail]] = {
         RowErasure,
         PromptReference,
         AnswerReference,
+        VotesAsked,
+        ItemShown,
+        BallotCast,
+        BallotWithdrawn,
     )
 }
 D = TypeVar("D", bound=Detail)

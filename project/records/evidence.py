@@ -10,6 +10,20 @@ from project.records.record import LATER, Digest, Record, short
 from project.records.scores import Better, ScorePins
 
 
+class PeopleAndJudge(Record):
+    """What a preference rests on that comes from people's votes on some items and a judge on all.
+
+    evaluation.preference.people_and_judge says how they are put together.
+    """
+
+    votes: int  # items with people's word, as far as they were drawn
+    tuning: float  # how far the judge is made use of, from 0 to 1
+    saved: int  # further items that people would have to vote on without the judge
+    sd: float  # of people's word between items
+    # Of "people prefer the challenger", whenever one looks. None: not asked for, or of a slice.
+    e_value: Annotated[float | None, LATER] = None
+
+
 class MetricEvidence(Record):
     """How much better the challenger is: a paired difference, its error cluster-robust.
 
@@ -37,6 +51,7 @@ class MetricEvidence(Record):
     # from the item's mean, as a standard deviation. Items count by their means. None: once.
     samples: Annotated[int | None, LATER] = None
     within_sd: Annotated[float | None, LATER] = None
+    people: Annotated[PeopleAndJudge | None, LATER] = None  # of a preference by both
     p: float  # one-sided, of "not better than the margin asks"
     bootstrap: tuple[float, float]  # central 90 % interval of the cluster bootstrap
 
@@ -103,7 +118,8 @@ class Evidence(Record):
     @property
     def without_votes(self) -> "Evidence":
         """Without what people's votes, which come in after a look, can change."""
-        if self.calibration is None or self.calibration.source != BALLOTS:
+        source = self.calibration
+        if source is None or not (source.source == BALLOTS or source.people):
             return self
 
         def others(measured: Measured) -> Measured:

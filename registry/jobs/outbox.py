@@ -6,12 +6,12 @@ key by which the reader can see that. It is never lost.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
-from project.records.record import Record
+from project.records.record import LATER, Record
 from project.times import moment_of, stamp
 from registry.storage.database import reading, writing
 from registry.storage.tables import outbox
@@ -26,6 +26,8 @@ class Notice(Record):
     kind: str = Field(pattern=r"^[a-z][a-z-]{0,62}$")
     text: str = Field(min_length=1)
     detail: dict[str, str | int | float | bool | None] = Field(default={})
+    # Of the page that shows it, below the address of `incumbent review`.
+    path: Annotated[str | None, Field(pattern=r"^/([\w.?=&-][\w/.?=&-]*)?$"), LATER] = None
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}"
@@ -84,9 +86,12 @@ def due(row: Row[Any], now: datetime) -> bool:
     return not now < moment_of(row.next_try) <= now + LONGEST_WAIT
 
 
-def mark(engine: Engine, letter: Letter, delivered: tuple[str, ...]) -> None:
-    """Keep which destinations have a notice, right after the last of them got it."""
-    change(engine, letter, delivered=" ".join(delivered))
+def mark(connection: Connection, letter: Letter, delivered: tuple[str, ...]) -> None:
+    """Keep which destinations have a notice, right after the last of them got it; inside the
+    caller's transaction.
+    """
+    own = update(outbox).where(outbox.c.id == letter.id)
+    connection.execute(own.values(delivered=" ".join(delivered)))
 
 
 def close(engine: Engine, letter: Letter, now: datetime) -> None:
@@ -99,9 +104,11 @@ def postpone(engine: Engine, letter: Letter, now: datetime, wait: timedelta | No
     change(engine, letter, next_try=None if wait is None else stamp(now + wait))
 
 
-def revive(engine: Engine, now: datetime) -> int:
-    """Try again what was given up; returns how many notices that are."""
+def revive(engine: Engine, now: datetime, notice: int | None = None) -> int:
+    """Try again what was given up, or one such notice; returns how many notices that are."""
     given_up = update(outbox).where(outbox.c.sent_at.is_(None), outbox.c.next_try.is_(None))
+    if notice is not None:
+        given_up = given_up.where(outbox.c.id == notice)
     with writing(engine) as connection:
         again = given_up.values(next_try=stamp(now), attempts=0)
         return connection.execute(again).rowcount

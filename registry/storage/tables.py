@@ -107,3 +107,18 @@ outbox = Table(
     Column("sent_at", String(24)),  # when all of them had it
     Index("ix_outbox_sent_at", "sent_at"),
 )
+
+# Each try to deliver a notice, and what came of it.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("notice", Integer, nullable=False),  # its id in the outbox
+    Column("attempt", Integer, nullable=False),
+    Column("destination", String(16), nullable=False),  # a word, as in the outbox
+    Column("place", String(255), nullable=False),  # a host or a program, never a secret address
+    Column("at", String(24), nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("problem", Text),  # None: it was delivered
+    Index("ix_deliveries_notice", "notice"),
+)

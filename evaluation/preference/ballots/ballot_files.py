@@ -1,12 +1,12 @@
 """People's blind ballots as files, and what they say of each item."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import fmean
 
 from project.errors import InputError
-from project.records.ballots import Ballot
+from project.records.ballots import Ballot, counting
 from project.records.record import Record, read_input
 from project.times import moment_of
 from project.untrusted_input import refuse_doubled_keys
@@ -54,13 +54,14 @@ def preferences(
 ) -> dict[str, float]:
     """By item, how its ballots on these two prefer the challenger: 1, 0, and ½ for neither.
 
-    The mean of the first `votes` ballots, and items with fewer are left out; None: of all.
+    The mean of the ballots by which it counts (project.records.ballots.counting), and open items
+    are left out; None: of all ballots.
     """
     worth = {challenger: 1.0, champion: 0.0, None: 0.5}
     return {
-        item: fmean(worth[ballot.winner] for ballot in cast[:votes])
+        item: fmean(worth[ballot.winner] for ballot in counted)
         for (item, pair), cast in by_comparison(ballots).items()
-        if set(pair) == {champion, challenger} and is_closed(cast, votes)
+        if set(pair) == {champion, challenger} and (counted := counting(cast, votes))
     }
 
 
@@ -76,8 +77,8 @@ def majorities(ballots: Iterable[Ballot], votes: int | None = None) -> tuple[Maj
             item=item,
             versions=pair,
             ballots=len(cast),
-            closed=is_closed(cast, votes),
-            winner=leader(Counter(ballot.winner for ballot in cast[:votes])),
+            closed=counting(cast, votes) is not None,
+            winner=leader(Counter(ballot.winner for ballot in counting(cast, votes) or cast)),
         )
         for (item, pair), cast in by_comparison(ballots).items()
     )
@@ -91,10 +92,6 @@ def by_comparison(ballots: Iterable[Ballot]) -> dict[tuple[str, tuple[str, str]]
     for ballot in sorted(ballots, key=lambda ballot: moment_of(ballot.at.upper())):
         found[ballot.item, ballot.pair].append(ballot)
     return dict(sorted(found.items()))
-
-
-def is_closed(cast: Sequence[Ballot], votes: int | None) -> bool:
-    return votes is None or len(cast) >= votes
 
 
 def leader(votes: Counter[str | None]) -> str | None:

@@ -5,23 +5,9 @@ from pathlib import Path
 
 from evaluation.generation.answers import SIDES, Answer, Role
 from project.canonical import digest_bytes, digest_json
+from project.records.ballots import VotingPair as VotingPair  # others know it from here
 from project.records.data import Row
-from project.records.record import Digest, Record, write_records
-
-
-class VotingPair(Record):
-    """Two answers to an item. `left` and `right` are what a ballot calls those who gave them; a
-    ballot with the digests too counts for these very answers alone.
-    """
-
-    item: str
-    prompt: str
-    left: str
-    right: str
-    left_text: str
-    right_text: str
-    left_answer: Digest
-    right_answer: Digest
+from project.records.record import Digest, write_records
 
 
 def write_voting_sheet(
@@ -34,9 +20,22 @@ def write_voting_sheet(
     write_records(path, pairs(rows, answers, names))
 
 
+def judged_pairs(
+    sheet: Sequence[VotingPair], judge: Sequence[float | None], chances: Sequence[float]
+) -> tuple[VotingPair, ...]:
+    """The same pairs with a judge's chance that the challenger is preferred, and with the chance by
+    which each is drawn.
+    """
+    return tuple(
+        pair.model_copy(update={"preference": preference, "chance": chance})
+        for pair, preference, chance in zip(sheet, judge, chances, strict=True)
+    )
+
+
 def pairs(
     rows: Sequence[Row], answers: Mapping[Role, Sequence[Answer]], names: Mapping[Role, str]
 ) -> Iterator[VotingPair]:
+    """A pair of answers for each row, with what votes on it are weighed with."""
     for i, row in enumerate(rows):
         sides = [(names[role], answers[role][i].text) for role in SIDES]
         # A lot that is the same whenever the sheet is written again.
@@ -52,6 +51,8 @@ def pairs(
             right_text=right_text,
             left_answer=answer_digest(left_text),
             right_answer=answer_digest(right_text),
+            cluster=row.group,
+            slices=tuple(f"{key}={value}" for key, value in sorted(row.slices.items())),
         )
 
 

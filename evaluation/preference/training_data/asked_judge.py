@@ -36,7 +36,7 @@ def pairs_by_judge(
     if not params.rows:
         return []
     source, calibration = load(PreferenceParams), Calibration.read(CALIBRATION)
-    if source.source == "ballots":
+    if source.judged_by == "ballots":
         raise InputError(PEOPLE, file=PARAMS, field="evaluation.preference_data.judge.rows")
     asked = drawn_rows(rows, params)
     if calibration.advisory:

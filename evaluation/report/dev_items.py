@@ -1,0 +1,139 @@
+"""Dev items with what both sides answered, kept for every version beside its report.
+
+A stage's outputs hold the last pair alone. The first line of the file says who was compared; every
+other one is an item. Sealed items are never in it.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Self
+
+from evaluation.decision.evidence import better_of
+from evaluation.decision.policy import Policy
+from evaluation.decision.sampled_answers import item_means
+from evaluation.generation.answers import SIDES, Answer, Role, answers_of
+from evaluation.scoring.score_table import read_scores
+from project.files import home, write_lines
+from project.paths import CHAMPION, SCORES, rows_of
+from project.records.adapters import AdapterVersion, Opponent
+from project.records.data import Row, Split
+from project.records.record import LATER, Record, read_input
+from project.records.scores import Better, Flags, ItemScore
+from project.settings import load
+
+
+class Comparison(Record):
+    """Who was compared on dev, and which way each metric is better."""
+
+    version: int | None  # of the challenger; None: nobody submitted it yet
+    opponent: Opponent
+    better: dict[str, Better]
+    gating: tuple[str, ...]
+
+
+class DevItem(Record):
+    """One dev item: what was asked, what both sides answered first, and their mean scores."""
+
+    row: Row
+    champion: str
+    challenger: str
+    scores: ItemScore
+    flags: Annotated[tuple[str, ...] | None, LATER] = None  # what is odd about it
+
+
+class DevItems(Record):
+    comparison: Comparison
+    items: tuple[DevItem, ...]
+
+    @classmethod
+    def kept(cls, path: Path) -> Self:
+        """Raises InputError naming file, line and field."""
+        first, *lines = read_input(path).split(b"\n")
+        items = [(number, line) for number, line in enumerate(lines, start=2) if line]
+        return cls(
+            comparison=Comparison.parse(first, path, 1),
+            items=tuple(DevItem.parse(line, path, number) for number, line in items),
+        )
+
+
+def kept_path(family: str, number: int) -> Path:
+    return home() / "reports" / f"{family}-v{number}.dev.jsonl"
+
+
+def kept_versions(family: str) -> list[int]:
+    """The versions whose dev items are kept, newest first."""
+    name = re.compile(rf"{re.escape(family)}-v([1-9]\d{{0,8}})\.dev\.jsonl")
+    found = (name.fullmatch(path.name) for path in (home() / "reports").glob("*.dev.jsonl"))
+    return sorted((int(match[1]) for match in found if match), reverse=True)
+
+
+def keep_dev_items(version: AdapterVersion) -> None:
+    """Keep what the stages left about a version, in place of what was kept about it before."""
+    found = measured(version.number)
+    lines = [found.comparison.canonical(), *(item.canonical() for item in found.items)]
+    write_lines(kept_path(version.family, version.number), lines)
+
+
+def measured(version: int | None) -> DevItems:
+    """What the stages left, which may be under way: items that not all of them have are left out.
+
+    Raises InputError where something is not there.
+    """
+    scores, policy = read_scores(Split.DEV), load(Policy)
+    texts = [first_answers(side) for side in SIDES]
+    of_item = {one.item: one for one in item_means(scores.items)}
+    odd = flags_by_item(Flags.read(SCORES / f"{Split.DEV}.flags.json"))
+    return DevItems(
+        comparison=Comparison(
+            version=version,
+            opponent=Opponent.read(CHAMPION),
+            better={m: w for m, w in better_of(scores, policy).items() if m in scores.metrics},
+            gating=policy.gating,
+        ),
+        items=tuple(
+            DevItem(
+                row=row,
+                champion=texts[0][row.id],
+                challenger=texts[1][row.id],
+                scores=of_item[row.id],
+                flags=odd.get(row.id),
+            )
+            for row in Row.read_lines(rows_of(Split.DEV))
+            if row.id in of_item and all(row.id in known for known in texts)
+        ),
+    )
+
+
+def first_answers(side: Role) -> dict[str, str]:
+    """By item, of several answers the first one."""
+    return {a.item: a.text for a in reversed(Answer.read_lines(answers_of(side, Split.DEV)))}
+
+
+def flags_by_item(flags: Flags) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for what, items in flags.items.items():
+        for item in items:
+            found[item] = (*found.get(item, ()), what)
+    return found
+
+
+def kept_comparison(path: Path) -> Comparison:
+    """Raises InputError for a file that is gone or says something else."""
+    return Comparison.parse(next(lines_of(path), b""), path, 1)
+
+
+def kept_item(path: Path, item: str) -> DevItem | None:
+    """One item of a file, without reading what the others say: a file may hold thousands."""
+    named = b'"id":' + json.dumps(item, ensure_ascii=False).encode("utf-8", "replace")
+    for number, line in enumerate(lines_of(path), start=1):
+        if number > 1 and named in line:
+            found = DevItem.parse(line, path, number)
+            if found.row.id == item:
+                return found
+    return None
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    yield from filter(None, read_input(path).split(b"\n"))

@@ -1,0 +1,72 @@
+"""Which versions wait for people's votes, and for how many."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, select
+
+from project.records.ballots import SheetPart, counting
+from project.records.record import Record, short
+from registry.ballots.standing import Asked, Votes, missing, votes_on
+from registry.reader import RegistryReader
+from registry.storage.tables import events, versions
+
+NEWEST = 50  # versions that are looked through: who was asked about before has been passed over
+
+
+class OpenVotes(Record):
+    """Voting on one version."""
+
+    version: int
+    part: SheetPart
+    items: int  # on the sheet
+    closed: int  # of them
+    votes: int  # ballots that were cast
+    needed: int  # further ones until each item has as many as were asked for
+
+
+def open_votes(registry: RegistryReader) -> tuple[OpenVotes, ...]:
+    """What is still voted on, newest version first: compared with the present champion, neither
+    decided by a person nor deleted.
+    """
+    champion = registry.champion()
+    label = short(champion.adapter.files) if champion else "base"
+    with registry.engine.connect() as connection:
+        numbers = waiting(registry, connection)
+        states = [(number, votes_on(registry, connection, number)) for number in numbers]
+    return tuple(
+        open_of(number, votes, asked)
+        for number, votes in states
+        if (asked := votes.newest()) and asked.detail.champion == label
+    )
+
+
+def waiting(registry: RegistryReader, connection: Connection) -> Iterator[int]:
+    """The versions that people were asked about and that nothing has settled, newest first."""
+
+    def told(kind: str) -> set[int]:
+        query = select(events.c.number).where(
+            events.c.family == registry.family, events.c.kind == kind
+        )
+        return set(connection.execute(query.distinct()).scalars())
+
+    gone = select(versions.c.number).where(
+        versions.c.family == registry.family, versions.c.deleted.is_(True)
+    )
+    settled = told("reject") | set(connection.execute(gone).scalars())
+    champion = registry.alias_on(connection, "champion")
+    asked = sorted(told("ask") - settled - {champion}, reverse=True)
+    yield from asked[:NEWEST]
+
+
+def open_of(number: int, votes: Votes, asked: Asked) -> OpenVotes:
+    by_item = votes.by_item(asked.detail.sheet)
+    cast = list(by_item.values())
+    unseen = asked.detail.items - len(cast)
+    return OpenVotes(
+        version=number,
+        part=asked.detail.part,
+        items=asked.detail.items,
+        closed=sum(counting(one, asked.closes_at) is not None for one in cast),
+        votes=sum(map(len, cast)),
+        needed=unseen * asked.detail.votes + sum(missing(o, asked.detail.votes) for o in cast),
+    )

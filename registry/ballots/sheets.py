@@ -1,0 +1,141 @@
+"""The sheet that people vote on: opened for a version, asked about again, and read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from project.canonical import digest_bytes
+from project.errors import IncumbentError, InputError
+from project.records.ballots import SheetPart, VotingPair
+from project.records.events import Event, VotesAsked
+from project.records.record import Digest, short
+from registry.artifacts.artifact_store import Artifacts
+from registry.ballots.standing import Asked, refuse_settled, votes_on
+from registry.storage.database import writing
+from registry.store import Registry
+
+MOST_VOTES = 99  # reviewers an item
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Both answers to each item, in the order of the sheet."""
+
+    digest: Digest
+    pairs: tuple[VotingPair, ...]
+
+    @cached_property
+    def by_item(self) -> dict[str, VotingPair]:
+        return {pair.item: pair for pair in self.pairs}
+
+
+def open_sheet(
+    registry: Registry,
+    number: int,
+    pairs: Sequence[VotingPair],
+    *,
+    part: SheetPart,
+    votes: int,
+    reason: str,
+    look: int | None = None,
+) -> Event:
+    """Let people vote on a version's answers. The same sheet again changes nothing.
+
+    `look` is the number of the event that counted the look at sealed items. Raises IncumbentError
+    for sealed items without one, and where there is nothing to decide about the version any more.
+    """
+    registry.roles.require("submit", registry.actor)
+    champion, challenger = labels(pairs, short(registry.version(number).adapter.files))
+    data = b"".join(pair.canonical() + b"\n" for pair in pairs)
+    with writing(registry.engine) as connection:
+        refuse_settled(registry, connection, number)
+        refuse_uncounted(registry, connection, number, part, look)
+        asked = VotesAsked(
+            sheet=registry.artifacts.put(data),
+            part=part,
+            look=look,
+            votes=within_reason(votes),
+            items=len(pairs),
+            judged=int(any(pair.chance is not None for pair in pairs)),
+            champion=champion,
+            challenger=challenger,
+        )
+        known = votes_on(registry, connection, number).asked.get(part)
+        if known and known.on_same(asked):
+            return known.event
+        return registry.append_event(connection, number, asked, reason)
+
+
+def ask_votes(
+    registry: Registry, number: int, votes: int, reason: str, part: SheetPart | None = None
+) -> Event:
+    """Ask for more reviewers an item, on the sheet that is open: the sealed one where there is one.
+
+    The gate goes on counting an item as it was agreed on when the sheet was opened: further votes
+    tell how far people agree. Raises InputError unless it is more than was asked for.
+    """
+    registry.roles.require("promote", registry.actor)
+    with writing(registry.engine) as connection:
+        refuse_settled(registry, connection, number)
+        asked = votes_on(registry, connection, number).sheet(part)
+        if votes <= asked.detail.votes:
+            raise InputError(f"{asked.detail.votes} votes an item are asked for already")
+        more = asked.detail.model_copy(update={"votes": within_reason(votes)})
+        return registry.append_event(connection, number, more, reason)
+
+
+def asked_about(registry: Registry, number: int, part: SheetPart | None = None) -> Asked | None:
+    """The newest sheet of a version: the sealed one where there is one, and nothing else asked."""
+    with registry.engine.connect() as connection:
+        return votes_on(registry, connection, number).newest(part)
+
+
+def read_sheet(artifacts: Artifacts, digest: Digest) -> Sheet:
+    """A stored sheet. Raises IncumbentError when it is gone, as after an erasure."""
+    if not artifacts.blobs.exists(digest):
+        raise IncumbentError(f"the voting sheet {short(digest)} is gone: submit the version again")
+    return parsed(artifacts, digest)
+
+
+@lru_cache(maxsize=16)
+def parsed(artifacts: Artifacts, digest: Digest) -> Sheet:
+    """Kept by digest, as its bytes never change."""
+    lines = artifacts.get(digest).splitlines()
+    return Sheet(digest, tuple(VotingPair.parse(line, Path(digest)) for line in lines))
+
+
+def labels(pairs: Sequence[VotingPair], challenger: str) -> tuple[str, str]:
+    """What the sheet calls champion and challenger. Raises InputError unless it is on these two."""
+    names = {name for pair in pairs for name in (pair.left, pair.right)}
+    if len(names) != 2 or challenger not in names:
+        raise InputError(f"a voting sheet compares {challenger} with one other version")
+    if len({pair.item for pair in pairs}) != len(pairs):
+        raise InputError("an item is on the voting sheet twice")
+    (champion,) = names - {challenger}
+    for pair in pairs:
+        bound = (pair.left_text, pair.left_answer), (pair.right_text, pair.right_answer)
+        if any(digest_bytes(text.encode()) != digest for text, digest in bound):
+            raise InputError(f"the digests of item {pair.item!r} are of other answers than it has")
+    return champion, challenger
+
+
+def within_reason(votes: int) -> int:
+    if not 1 <= votes <= MOST_VOTES:
+        raise InputError(f"votes an item are from 1 to {MOST_VOTES}, not {votes}")
+    return votes
+
+
+def refuse_uncounted(
+    registry: Registry, connection: Connection, number: int, part: SheetPart, look: int | None
+) -> None:
+    """Raise IncumbentError for sealed items that people would see without a counted look."""
+    if part == "dev" and look is None:
+        return
+    counted = registry.event_on(connection, look) if look else None
+    if part == "dev" or counted is None or (counted.kind, counted.version) != ("open", number):
+        raise IncumbentError(
+            f"no look at the sealed eval set was counted for version {number}, so nobody may see it"
+        )

@@ -1,0 +1,1 @@
+"""Many versions at once, in few queries: what pages and lists show of a family."""

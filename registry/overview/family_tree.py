@@ -1,0 +1,53 @@
+"""From which version each version was trained, and who followed whom as champion."""
+
+from sqlalchemy import Connection, select
+
+from project.records.events import Event
+from project.records.record import Digest, Record
+from registry.overview.champion_history import newest_moves
+from registry.overview.version_search import Standing, VersionFilter, search
+from registry.reader import RegistryReader
+from registry.storage.database import reading
+from registry.storage.tables import versions
+
+
+class Member(Record):
+    """One version, and where it comes from."""
+
+    standing: Standing
+    parent: int | None  # the version that its training went on from
+    unknown_parent: bool  # it went on from an adapter that is no version of the family
+
+
+class FamilyTree(Record):
+    """The newest versions, the newest first, and all promotions and rollbacks, oldest first."""
+
+    total: int  # versions, with those that are left out
+    members: tuple[Member, ...]
+    moves: tuple[Event, ...]
+
+
+def family_tree(reader: RegistryReader, limit: int | None) -> FamilyTree:
+    """Raises IncumbentError for a version or an event that was changed."""
+    found = search(reader, VersionFilter(), limit=limit)
+    parents = {s.version.adapter.parent for s in found.versions} - {None}
+    with reading(reader.engine) as connection:
+        numbers = numbers_of(connection, reader.family, sorted(filter(None, parents)))
+        moves = newest_moves(connection, reader.family)
+    members = [member(one, numbers) for one in found.versions]
+    return FamilyTree(total=found.total, members=tuple(members), moves=tuple(reversed(moves)))
+
+
+def member(standing: Standing, numbers: dict[Digest, int]) -> Member:
+    parent = standing.version.adapter.parent
+    number = numbers.get(parent) if parent else None
+    return Member(
+        standing=standing, parent=number, unknown_parent=parent is not None and number is None
+    )
+
+
+def numbers_of(connection: Connection, family: str, adapters: list[Digest]) -> dict[Digest, int]:
+    query = select(versions.c.adapter, versions.c.number).where(
+        versions.c.family == family, versions.c.adapter.in_(adapters)
+    )
+    return {row.adapter: row.number for row in connection.execute(query)}
