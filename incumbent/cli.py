@@ -334,12 +334,19 @@ def ballots(
             min=1, help="An item counts by its first so many ballots; odd, fixed before you look."
         ),
     ] = 1,
+    judge: Annotated[
+        Path | None,
+        typer.Option(
+            help="A judge's word on these items and more: JSON Lines of item, left, right and "
+            "preference, the chance that the left is preferred."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Who agrees and which version people prefer, from anybody's ballots; needs no project."""
     from incumbent.verbs.count_ballots import count_ballots
 
-    count_ballots(file, votes=votes, as_json=json)
+    count_ballots(file, votes=votes, judge=judge, as_json=json)
 
 
 @app.command()
@@ -522,6 +529,29 @@ def scheduler(
 
 
 @app.command()
+def review(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
+    host: Annotated[str, typer.Option(help="Another one than this machine needs users.")] = (
+        "127.0.0.1"
+    ),
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the address, and open no browser.")
+    ] = False,
+    add_user: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Add somebody to the file of review.users instead."),
+    ] = None,
+) -> None:
+    """Open the web page on which people look, vote and decide; needs the review extra."""
+    from incumbent.verbs import review as verb
+
+    if add_user is not None:
+        verb.add_user(add_user)
+    else:
+        verb.review(host, port, browser=not no_browser)
+
+
+@app.command()
 def stage(name: Annotated[str, typer.Argument(help="As dvc.yaml has it, such as train.")]) -> None:
     """Run one stage of the pipeline, as dvc.yaml does."""
     from incumbent.pipeline import run_stage
@@ -583,6 +613,22 @@ def export(
     from incumbent.verbs.export import export_version
 
     export_version(number, to, merged=merged)
+
+
+@app.command()
+def dossier(
+    number: VersionNumber,
+    to: Annotated[
+        Path | None, typer.Option(help="FILE.html or FILE.pdf; FAMILY-vN-dossier.html if left out.")
+    ] = None,
+    notes: Annotated[
+        Path | None, typer.Option(help="YAML: what people wrote; dossier.yaml if left out.")
+    ] = None,
+) -> None:
+    """Write what a model-risk department asks for about a version (SR 11-7, EU AI Act Annex IV)."""
+    from incumbent.verbs.dossier import write_version_dossier
+
+    write_version_dossier(number, to, notes)
 
 
 @app.command()

@@ -9,6 +9,11 @@ from evaluation.preference.ballots.agreement import Agreement, Consensus
 from evaluation.preference.ballots.ballot_count import Count, PairResult, Sides, count
 from evaluation.preference.ballots.ballot_files import read_ballots
 from evaluation.preference.ballots.bradley_terry import Rating
+from evaluation.preference.people_and_judge.ballots_with_judge import (
+    PredictionPowered,
+    prediction_powered,
+)
+from evaluation.preference.people_and_judge.judge_file import read_judge
 from incumbent.output import console, print_json, print_table
 from project.errors import InputError
 
@@ -18,24 +23,40 @@ ALL = 2 * ENOUGH  # for each pair, where the ballots chose which of its two clai
 SHOWN = 10  # pairs of reviewers; --json has them all
 
 
-def count_ballots(path: Path, *, votes: int, as_json: bool) -> None:
-    """Print what the ballots of a file say, of which an item closes at `votes`.
+def count_ballots(path: Path, *, votes: int, as_json: bool, judge: Path | None = None) -> None:
+    """Print what the ballots of a file say, of which an item closes at `votes`; with the file of a
+    judge also what both say together.
 
     Raises InputError naming file, line and field, and for an even number of votes.
 
     The keys of the JSON are the fields of Count, its records as they are declared, and
-    `conclusions`: the sentences of the text, as a list.
+    `conclusions`: the sentences of the text, as a list. With a judge, `prediction_powered` has the
+    fields of PredictionPowered for the pair of versions with most votes, and `others`, a list of
+    the other pairs; it is null where no pair has three closed items.
     """
     if votes % 2 == 0:
         raise InputError(
             "must be odd, so that two versions cannot have equally many", field="--votes"
         )
     found = count(read_ballots(path), votes)
+    both = prediction_powered(found, read_judge(judge), judge) if judge else None
     if as_json:
-        sentences = [*on_ratings(found), *on_pairs(found), *on_reviewers(found), *on_sides(found)]
-        print_json(found.model_dump(mode="json") | {"conclusions": sentences})
-    else:
-        print_count(found)
+        print_json(fields_of(found, both))
+        return
+    print_count(found)
+    if both is not None:
+        console.print("\nwith the judge, on all of its items", style="bold")
+        print_sentences(on_judge(both))
+
+
+def fields_of(found: Count, both: Sequence[PredictionPowered] | None) -> dict[str, object]:
+    sentences = [*on_ratings(found), *on_pairs(found), *on_reviewers(found), *on_sides(found)]
+    fields = found.model_dump(mode="json")
+    if both is None:
+        return fields | {"conclusions": sentences}
+    shown = [one.model_dump(mode="json") for one in both]
+    powered = shown[0] | {"others": shown[1:]} if shown else None
+    return fields | {"prediction_powered": powered, "conclusions": [*sentences, *on_judge(both)]}
 
 
 def print_count(found: Count) -> None:
@@ -194,6 +215,30 @@ def side_sentence(sides: Sides) -> str:
         placed = f"the better rated version stood there in {sides.better_left:.0%}"
         return f"{left}; but {placed}: shuffle the sides to tell a habit from a preference"
     return f"{left}: {'no side is' if low <= 0.5 <= high else 'a side is'} favoured"
+
+
+def on_judge(both: Sequence[PredictionPowered]) -> list[str]:
+    """What people and the judge say together, and what that rests on."""
+    if not both:
+        return ["no pair of versions has three items with votes that the judge speaks of"]
+    return [
+        *(powered_sentence(one) for one in both),
+        "this takes the items with votes for a random sample of the judge's items: items that were "
+        "picked by hand would shift it",
+    ]
+
+
+def powered_sentence(one: PredictionPowered) -> str:
+    low, high = one.interval
+    rests = f"{one.votes:,} of {one.items:,} items have votes"
+    if one.saved > 0:
+        rests += f"; without the judge {one.saved:,} more would be needed for this interval"
+    else:
+        rests += "; the judge saves no votes"
+    return (
+        f"{one.first} over {one.second}: {one.estimate:.1%} "
+        f"(95% interval {low:.1%} … {high:.1%}); {rests}"
+    )
 
 
 def is_enough(pair: PairResult) -> bool:

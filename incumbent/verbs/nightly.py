@@ -26,6 +26,7 @@ from registry.audit import problems
 from registry.jobs.runs import Claim, Run, runs_of
 from registry.registry_settings import RegistryParams
 from registry.store import Registry
+from review.review_settings import ReviewParams
 
 
 def run_night(day: date | None, *, as_json: bool) -> None:
@@ -39,7 +40,7 @@ def run_night(day: date | None, *, as_json: bool) -> None:
         job = nightly_job(NightContext.here(registry), schedule)
         Scheduler(schedule, [job], registry.engine, clock=registry.clock).run(job, day, insist=True)
         night = finished(registry, job.name, day)
-        deliver(registry.engine, load(NoticeParams), registry.clock)
+        deliver(registry.engine, load(NoticeParams), registry.clock, load(ReviewParams).url)
     if as_json:
         print_json(night.model_dump(mode="json"))
     else:
@@ -65,8 +66,15 @@ def run_scheduler(*, once: bool) -> None:
             *anchor_jobs(registry, schedule),
             verify_job(registry, schedule),
         )
-        notices = load(NoticeParams)
-        serve(schedule, jobs, registry.engine, notices, clock=registry.clock, once=once)
+        serve(
+            schedule,
+            jobs,
+            registry.engine,
+            load(NoticeParams),
+            clock=registry.clock,
+            once=once,
+            page=load(ReviewParams).url,
+        )
 
 
 def nightly_job(context: NightContext, schedule: ScheduleParams) -> Job:

@@ -11,12 +11,16 @@ from evaluation.decision.rule import rule
 from evaluation.decision.sampled_answers import item_means
 from evaluation.evaluation_settings import PreferenceParams, Prices
 from evaluation.generate import seconds
+from evaluation.preference.ballots.registry_ballots import with_cast_votes
+from evaluation.preference.ballots.votes_decision import with_votes
 from evaluation.preference.ballots.voting_sheet import write_voting_sheet
+from evaluation.report.dev_items import keep_dev_items
+from evaluation.report.kept_report import kept_report, kept_report_path
 from evaluation.report.report_data import read_report_data
 from evaluation.report.report_page import report
 from evaluation.score import contestant_names, eval_set_of
 from evaluation.score import pins as pins_of
-from evaluation.sealed_look import SealedItems, SealedLook, refuse_trained, with_votes
+from evaluation.sealed_look import SealedItems, SealedLook, refuse_trained
 from incumbent.comparison_table import (
     print_arrow_note,
     print_measured,
@@ -24,6 +28,7 @@ from incumbent.comparison_table import (
     print_verdict,
 )
 from incumbent.output import EXIT_CODES, console, print_json
+from incumbent.verbs.open_voting import open_voting
 from incumbent.verbs.rotate_eval import freeze
 from project.canonical import digest_folder
 from project.errors import InputError
@@ -68,6 +73,7 @@ class Outcome:
     is_champion: bool
     fallen: bool  # rolled back, and nothing has brought it back
     promoted: bool
+    awaited: bool  # that somebody else promotes it: four eyes are asked for
     frozen: tuple[Split, ...]  # eval sets whose items stay from now on
 
     @property
@@ -105,7 +111,9 @@ def submit(*, promote: bool, reason: str) -> Outcome:
     policy = load(Policy)
     with Registry.here() as registry:
         outcome = submitted(registry, policy, promote=promote, reason=reason)
+        open_voting(registry, outcome.version, outcome.decided.look, policy)
     write_page(outcome, policy)
+    keep_dev_items(outcome.version)
     if outcome.decided.look and load(PreferenceParams).source == "ballots":
         write_voting_sheet(
             outcome.sheet, SealedItems().rows, outcome.decided.look.answers, contestant_names()
@@ -133,9 +141,8 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
     is_champion = registry.is_champion(adapter.files)
     fallen = registry.rolled_back(version.number)
     barred = fallen or registry.newest_event(version.number, "reject")
-    promoted = promote and decided.decision.verdict is Verdict.PROMOTE and not barred
-    if promoted:
-        registry.promote(version.number, reason, by="policy")
+    won = decided.decision.verdict is Verdict.PROMOTE and not barred
+    promoted = promote and won and promote_winner(registry, version, reason)
     return Outcome(
         version=version,
         decided=decided,
@@ -144,8 +151,17 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
         is_champion=is_champion,
         fallen=fallen,
         promoted=promoted,
+        awaited=won and registry.four_eyes and not is_champion,
         frozen=frozen,
     )
+
+
+def promote_winner(registry: Registry, version: AdapterVersion, reason: str) -> bool:
+    """Promote as the policy says. Where four eyes are asked for that is for a person, and False."""
+    if registry.four_eyes:
+        return False
+    registry.promote(version.number, reason, by="policy")
+    return True
 
 
 def rests_on(decision: Decision, sealed: SealedItems) -> bool:
@@ -211,6 +227,9 @@ def decide(
         return Decided(before, keep(registry, version, before, policy, look))
     found = sealed.look(dev, pins, policy)
     evidence = with_votes(before, found.evidence) if before else found.evidence
+    if sealed.open_for_votes(policy):
+        cast = registry, version.number, look.event, evidence, policy
+        evidence = with_cast_votes(*cast, load(PreferenceParams))
     return Decided(evidence, keep(registry, version, evidence, policy, look), found, notes)
 
 
@@ -264,16 +283,20 @@ def write_page(outcome: Outcome, policy: Policy) -> None:
     there = outcome.page.read_text() if outcome.page.exists() else ""
     if look is None and decided.decision.digest in there:
         return
+    shown, taken = read_report_data(), seconds()
+    sealed = (item_means(look.items), look.flags) if look else None
     page = report(
         decided.evidence,
         decided.decision,
         policy,
-        read_report_data(),
-        sealed=(item_means(look.items), look.flags) if look else None,
-        seconds=seconds(),
+        shown,
+        sealed=sealed,
+        seconds=taken,
         prices=load(Prices),
     )
     write_bytes(outcome.page, page.encode())
+    kept = kept_report(decided.evidence, decided.decision, policy, shown, sealed, taken)
+    kept.write(kept_report_path(outcome.version.family, outcome.version.number))
 
 
 def fields_of(outcome: Outcome) -> dict[str, Any]:
@@ -317,6 +340,12 @@ def print_outcome(outcome: Outcome) -> None:
         )
     elif outcome.promoted:
         console.print(f"{version.label} is the champion now")
+    elif outcome.awaited:
+        console.print(
+            f"registry.four_eyes asks for a second person: not {version.actor}, but somebody else "
+            f"approves it, by incumbent promote {version.number} or in incumbent review",
+            soft_wrap=True,
+        )
     elif decision.verdict is Verdict.PROMOTE:
         console.print(f"to make it the champion: incumbent promote {version.number}")
     if outcome.frozen:

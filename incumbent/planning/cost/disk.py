@@ -35,7 +35,7 @@ def disk(setup: Setup, work: Workload | None) -> Disk:
     shape, settings = setup.shape, setup.settings
     preference = settings.preference
     adapter = adapter_bytes(shape, settings.adapter.r, setup.on)
-    learnt = preference.source == "reward" and preference.reward.model == "embedder"
+    learnt = preference.judged_by == "reward" and preference.reward.model == "embedder"
     answers = sum(one.count for one in work.answering) if work else 0
     return Disk(
         base=shape.weights * BYTES["bfloat16"] if settings.base.model == EMBEDDED else 0,

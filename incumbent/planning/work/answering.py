@@ -123,9 +123,9 @@ def preferred(lengths: Lengths, settings: RunSettings) -> Answering:
     """The bare base answers the rows that preference is learnt from, or calibrated on."""
     ours = settings.preference
     rows = lengths[Split.TRAIN][-ours.reward.rows :]
-    if ours.source == "judge":
+    if ours.judged_by == "judge":
         rows = rows[: round(len(rows) * ours.reward.held_out_share)]
-    counts = () if ours.source == "ballots" else rows
+    counts = () if ours.judged_by == "ballots" else rows
     return of("bare base", Split.TRAIN, counts, settings, {}, adapter=False)
 
 

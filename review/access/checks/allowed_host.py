@@ -1,0 +1,49 @@
+"""Only names of this machine, and the one in the settings, are answered.
+
+A page elsewhere can point its own name at 127.0.0.1 (DNS rebinding): its requests then carry that
+name. The port is not asked for, so that a forwarded one works.
+"""
+
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class AllowedHost:
+    def __init__(self, app: ASGIApp, url: str | None) -> None:
+        self.app = app
+        self.url = url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and own_origin(HTTPConnection(scope), self.url) is None:
+            raise HTTPException(
+                421,
+                "This server does not answer to that name. Open it by 127.0.0.1, or set "
+                "review.url in params.yaml to the address that people use.",
+            )
+        await self.app(scope, receive, send)
+
+
+def own_origin(request: HTTPConnection, url: str | None) -> str | None:
+    """The origin by which the browser knows this server; None for a name that is not ours."""
+    hosts = request.headers.getlist("host")
+    if len(hosts) != 1:
+        return None
+    host = hosts[0].lower()
+    if url and host == urlsplit(url).netloc.lower():
+        return url.lower()
+    return f"{request.scope['scheme']}://{host}" if is_loopback(host) else None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, with a port or without, is a name of this machine alone."""
+    try:
+        parts = urlsplit(f"//{host}")
+        found = parts.hostname in LOOPBACK and parts.netloc == host and parts.username is None
+        return found and (parts.port is None or True)
+    except ValueError:
+        return False

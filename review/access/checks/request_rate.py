@@ -1,0 +1,37 @@
+"""Whoever asks too often is told to wait: by session, or by address where there is none."""
+
+import math
+
+from fastapi import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from review.access.rate_limit import Buckets
+
+
+class RequestRate:
+    def __init__(self, app: ASGIApp, buckets: Buckets) -> None:
+        self.app = app
+        self.buckets = buckets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not scope["path"].startswith("/assets/"):
+            refuse_haste(self.buckets, asker(HTTPConnection(scope)))
+        await self.app(scope, receive, send)
+
+
+def asker(request: HTTPConnection) -> str:
+    session = getattr(request.state, "session_id", None)
+    return f"session {session}" if session else f"address {address_of(request)}"
+
+
+def address_of(request: HTTPConnection) -> str:
+    return request.client.host if request.client else ""
+
+
+def refuse_haste(buckets: Buckets, key: str) -> None:
+    """Raise the 429 that says how long to wait, if the bucket is empty."""
+    if wait := buckets.wait(key):
+        seconds = math.ceil(wait)
+        text = f"Too many requests: wait {seconds} s, then try again."
+        raise HTTPException(429, text, headers={"Retry-After": str(seconds)})

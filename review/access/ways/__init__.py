@@ -1,0 +1,1 @@
+"""How people show who they are, a file a way."""

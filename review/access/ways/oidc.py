@@ -1,0 +1,132 @@
+"""OpenID Connect: the authorization code flow with PKCE, state and nonce.
+
+https://openid.net/specs/openid-connect-core-1_0.html, section 3.1; RFC 7636; RFC 9207.
+"""
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from pydantic import BaseModel, ValidationError
+
+from project.errors import IncumbentError
+from project.records.record import Record
+from review.access.people import is_name
+from review.access.ways.provider_calls import ProviderError, fetched, sent
+from review.review_settings import OidcParams
+
+SECRET = "INCUMBENT_OIDC_SECRET"
+# Whoever knows the client's secret could sign with HS256, and anybody with none.
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "Ed25519")
+MINUTES = 10  # from the link to the way back
+LEEWAY = 60  # seconds by which clocks may differ
+
+
+class RefusedError(IncumbentError):
+    """The provider, or what it sent, did not show who this is."""
+
+
+class Flow(Record):
+    """What a browser keeps, sealed, while it is at the provider."""
+
+    state: str
+    nonce: str
+    verifier: str
+    next: str
+    until: int
+
+    @classmethod
+    def begun(cls, to: str, now: datetime) -> "Flow":
+        made = [secrets.token_urlsafe(32) for _ in range(3)]
+        until = int(now.timestamp()) + MINUTES * 60
+        return cls(state=made[0], nonce=made[1], verifier=made[2], next=to, until=until)
+
+
+class Metadata(BaseModel):
+    """The part of a provider's description that is used here."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One provider. It is asked for its description when the first person signs in."""
+
+    params: OidcParams
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        found = fetched(self.params.discovery)
+        try:
+            metadata = Metadata.model_validate(found)
+        except ValidationError as error:
+            lacks = ".".join(map(str, error.errors()[0]["loc"]))
+            raise ProviderError(f"{self.params.discovery} describes no provider: {lacks}") from None
+        own = metadata.issuer.rstrip("/") + "/.well-known/openid-configuration"
+        if own != self.params.discovery:
+            raise ProviderError(f"{self.params.discovery} names another issuer, {metadata.issuer}")
+        return metadata
+
+    def address(self, flow: Flow, back: str) -> str:
+        """Where the browser goes to sign in. `back` is our address that it comes back to."""
+        address: str = prepare_grant_uri(
+            self.metadata.authorization_endpoint,
+            self.params.client_id,
+            "code",
+            redirect_uri=back,
+            scope="openid profile email",
+            state=flow.state,
+            nonce=flow.nonce,
+            code_challenge=create_s256_code_challenge(flow.verifier),
+            code_challenge_method="S256",
+        )
+        return address
+
+    def name(self, code: str, flow: Flow, back: str, now: datetime) -> str:
+        """Exchange the code for an ID token, and read the person's name in it.
+
+        Raises RefusedError for a token that does not hold, ProviderError where there is no answer.
+        """
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
+        form["code_verifier"] = flow.verifier
+        answer = sent(
+            self.metadata.token_endpoint, form, self.params.client_id, os.environ.get(SECRET)
+        )
+        token = answer.get("id_token")
+        if not isinstance(token, str):
+            raise RefusedError(f"the provider gave no ID token: {answer.get('error', '')}")
+        return self.named(self.claims(token, flow.nonce, now))
+
+    def claims(self, token: str, nonce: str, now: datetime) -> CodeIDToken:
+        """What a signed token says, once all that it must say is checked."""
+        client = self.params.client_id
+        try:
+            keys = KeySet.import_key_set({"keys": fetched(self.metadata.jwks_uri)["keys"]})
+            decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
+            wanted = {"iss": {"value": self.metadata.issuer}, "aud": {"value": client}}
+            params = {"nonce": nonce, "client_id": client}
+            claims = CodeIDToken(decoded.claims, decoded.header, wanted, params)
+            claims.validate(now=int(now.timestamp()), leeway=LEEWAY)
+        except (JoseError, ValueError, KeyError, TypeError) as error:
+            raise RefusedError(f"the provider's ID token does not hold: {error}") from None
+        return claims
+
+    def named(self, claims: CodeIDToken) -> str:
+        claim = self.params.claim
+        name = claims.get(claim)
+        if not isinstance(name, str) or not is_name(name):
+            raise RefusedError(f"the ID token has no name in {claim}: set review.oidc.claim")
+        if claim == "email" and claims.get("email_verified") is not True:
+            raise RefusedError(f"the provider has not verified that {name} is theirs")
+        return name

@@ -1,0 +1,77 @@
+"""What stands behind a version: the checks of its data, the nights that led to it, its history."""
+
+from monitoring.night_history import REMEMBERED, night_of, nightly_of
+from project.records.data import GateReport
+from project.records.events import Event, Signing
+from project.untrusted_input import one_line
+from registry.jobs.runs import runs_of
+from registry.lineage import Lineage
+from registry.model_card.card import card
+from registry.model_card.markdown import SPECIAL
+from registry.reader import RegistryReader
+from review.challenger.review_record import Gate, NightBefore, Told
+
+
+def gate(report: GateReport | None) -> Gate | None:
+    if report is None:
+        return None
+    return Gate(
+        summary=f"Of {report.row_count:,} rows, {report}.",
+        failed=tuple(one_line(str(check)) for check in report.checks if not check.passed),
+        waived=tuple(one_line(str(check)) for check in report.waived),
+        checks=tuple((check.name, check.passed) for check in report.checks),
+    )
+
+
+def nights(reader: RegistryReader, number: int) -> tuple[NightBefore, ...]:
+    """The nights whose retrain made this version."""
+    named = f'"challenger":{number}'
+    found = (
+        night_of(run)
+        for run in runs_of(reader.engine, nightly_of(reader.family), REMEMBERED)
+        if named in (run.record or "")  # parsing all of them takes too long for a page
+    )
+    return tuple(
+        NightBefore(
+            date=night.date,
+            verdict=night.verdict.value.replace("_", " "),
+            reasons=night.reasons,
+            topics=tuple(topic.name for topic in night.topics),
+        )
+        for night in found
+        if night and night.challenger == number
+    )
+
+
+def card_text(lineage: Lineage) -> str:
+    """The model card to be read as it stands: what escapes its values is for Markdown alone."""
+    front, _, text = card(lineage).removeprefix("---\n").partition("\n---\n")
+    return unescaped(text if text else front).strip()
+
+
+def unescaped(markdown: str) -> str:
+    """Without the backslash in front of what Markdown would read as markup."""
+    parts = markdown.split("\\")
+    first, *others = parts
+    return first + "".join(part if SPECIAL.match(part) else f"\\{part}" for part in others)
+
+
+def signature(lineage: Lineage, required: bool) -> str:
+    """Who signed it last, in a sentence."""
+    signed = newest(lineage, "sign")
+    if signed is None:
+        return "Nobody signed it, and it must be signed." if required else "Nobody signed it."
+    key = signed.told(Signing).key[:12]
+    return f"Signed by {signed.actor} on {signed.at[:10]} with key {key}; checked on promotion."
+
+
+def newest(lineage: Lineage, kind: str) -> Event | None:
+    return next((event for event in reversed(lineage.history) if event.kind == kind), None)
+
+
+def told(lineage: Lineage) -> tuple[Told, ...]:
+    """The version's history, the newest first."""
+    return tuple(
+        Told(seq=e.seq, kind=e.kind, actor=e.actor, at=e.at, reason=e.reason)
+        for e in reversed(lineage.history)
+    )

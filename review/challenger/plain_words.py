@@ -1,0 +1,86 @@
+"""A decision in the words of somebody who knows the work and no machine learning."""
+
+from collections.abc import Mapping, Sequence
+
+from project.records.evidence import Bound, Decision, Verdict
+
+MEANS = {
+    "rougeL": "words shared with the reference answer",
+    "semantic": "meaning shared with the reference answer",
+    "preference": "preferred answers",
+    "length": "how long the answers are",
+    "empty": "empty answers",
+    "refusal": "refused answers",
+    "perplexity": "how surprising the answers are to a language model",
+}
+
+
+def meaning(metric: str) -> str:
+    """What a metric measures; of one that is not ours, its name."""
+    return MEANS.get(metric, metric.replace("_", " "))
+
+
+def called(metric: str) -> str:
+    """A metric in a sentence: what it measures, and its name behind."""
+    return f"{MEANS[metric]} ({metric})" if metric in MEANS else metric.replace("_", " ")
+
+
+def listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def summary(label: str, against: str, decision: Decision, gating: Sequence[str]) -> str:
+    """One or two sentences: what was found, and what it means."""
+    bounds = {m: found for m, found in decision.bounds.items() if m in gating}
+    if decision.opening is None:
+        return (
+            f"{label} did not qualify: on the dev items it is not clearly enough better than "
+            f"{against}, or something that the policy guards speaks against it. The sealed eval "
+            "set was not looked at."
+        )
+    match decision.verdict:
+        case Verdict.PROMOTE:
+            return promoted(label, against, bounds)
+        case Verdict.REJECT:
+            return rejected(label, against, bounds)
+        case Verdict.HOLD:
+            return held(label, against, bounds, decision.needed)
+
+
+def promoted(label: str, against: str, bounds: Mapping[str, Bound]) -> str:
+    better = [metric for metric, found in bounds.items() if found.lower > 0]
+    others = [metric for metric in bounds if metric not in better]
+    if not better:
+        return f"{label} is better than {against} in what the policy asks for."
+    sentence = f"{label} is better than {against} in {measures(better, every=not others)}"
+    if others:
+        sentence += f", and does what the policy asks in {words(others)}"
+    return f"{sentence}. Nothing that the policy guards is clearly worse."
+
+
+def rejected(label: str, against: str, bounds: Mapping[str, Bound]) -> str:
+    if worse := [metric for metric, found in bounds.items() if found.upper < 0]:
+        return f"{label} is clearly worse than {against} in {words(worse)}."
+    return f"{label} is not good enough: something that the policy guards is clearly lost."
+
+
+def held(label: str, against: str, bounds: Mapping[str, Bound], needed: int | None) -> str:
+    sentence = f"It is not sure yet that {label} is better than {against}."
+    if won := [metric for metric, found in bounds.items() if found.won]:
+        sentence += f" It is better in {words(won)}; something else is in doubt."
+    if needed:
+        sentence += f" About {needed:,} more eval items would settle it."
+    return sentence
+
+
+def measures(better: Sequence[str], *, every: bool) -> str:
+    """Some metrics in words, and how many they are where they are all that decide."""
+    if not every or len(better) == 1:
+        return words(better)
+    count = {2: "both", 3: "all three", 4: "all four"}.get(len(better), f"all {len(better)}")
+    return f"{count} measures that decide: {words(better)}"
+
+
+def words(metrics: Sequence[str]) -> str:
+    return listed([called(metric) for metric in metrics])

@@ -1,0 +1,106 @@
+"""The review page of a challenger, its votes as they come in, and all of it as JSON."""
+
+from pathlib import Path as FilePath
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Path, Request
+from fastapi.responses import HTMLResponse
+
+from project.errors import IncumbentError, InputError
+from registry.ballots.sheets import asked_about
+from registry.ballots.standing import refuse_settled
+from registry.store import Registry
+from review.access.people import Person, ThePerson
+from review.challenger import decide_routes
+from review.challenger.review import review_of
+from review.challenger.review_record import Review
+from review.frame.pages import page
+from review.site import TheSite
+from review.voting.live import LiveVotes, live_votes
+
+TEMPLATES = FilePath(__file__).parent / "templates"
+NOTICES = {
+    "already": "It was the champion already: nothing was changed.",
+    "unchecked": "Whether its files still fit their base was not checked: the base is not on this "
+    "machine.",
+}
+
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+router = APIRouter(tags=["review"])
+router.include_router(decide_routes.router)
+
+
+@router.get("/review/{number}", response_class=HTMLResponse)
+def show_review(
+    number: Number, request: Request, site: TheSite, person: ThePerson, told: str = ""
+) -> HTMLResponse:
+    """The whole review of one version."""
+    registry = site.registry(person.name)
+    review = found(registry, number)
+    is_champion = review.headline.champion == number
+    return page(
+        request,
+        TEMPLATES / "review.html",
+        review=review,
+        number=number,
+        notices=[NOTICES[told]] if told in NOTICES and is_champion else [],
+        shown=person.may("promote"),
+        votes=votes_shown(registry, number, person),
+        votable=person.may("vote") and is_voted_on(registry, number),
+        more_votes=more_votes(registry, number),
+    )
+
+
+@router.get("/review/{number}/votes", response_class=HTMLResponse)
+def show_votes(number: Number, request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
+    """The votes so far, for the page to put in the place of what it shows."""
+    registry = site.registry(person.name)
+    refuse_unknown(registry, number)
+    return page(
+        request,
+        TEMPLATES / "live_votes.html",
+        number=number,
+        shown=person.may("promote"),
+        votes=votes_shown(registry, number, person),
+    )
+
+
+@router.get("/api/review/{number}")
+def review_as_json(number: Number, site: TheSite, person: ThePerson) -> Review:
+    """All that the review page shows, the votes aside: those are at /api/votes/{number}."""
+    return found(site.registry(person.name), number)
+
+
+def found(registry: Registry, number: int) -> Review:
+    refuse_unknown(registry, number)
+    return review_of(registry, number)
+
+
+def refuse_unknown(registry: Registry, number: int) -> None:
+    """Raise a 404 for a number that no version has."""
+    try:
+        registry.version(number)
+    except InputError as error:
+        raise HTTPException(404, str(error)) from None
+
+
+def more_votes(registry: Registry, number: int) -> int:
+    """The least number of votes an item that is more than were asked for."""
+    asked = asked_about(registry, number)
+    return asked.detail.votes + 1 if asked else 1
+
+
+def is_voted_on(registry: Registry, number: int) -> bool:
+    """Whether people were asked, and their votes still tell something."""
+    try:
+        with registry.engine.connect() as connection:
+            refuse_settled(registry, connection, number)
+    except IncumbentError:
+        return False
+    return asked_about(registry, number) is not None
+
+
+def votes_shown(registry: Registry, number: int, person: Person) -> LiveVotes | None:
+    """How the votes stand, for whoever may approve; who only votes must not know it."""
+    return live_votes(registry, number) if person.may("promote") else None

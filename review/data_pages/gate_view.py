@@ -1,0 +1,147 @@
+"""The gate's report for people: its checks, and the rows that fail one of them."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from curation.checks.advice import advice_on
+from curation.checks.waiving import is_stale
+from curation.gate import failing
+from project.errors import InputError
+from project.paths import GATE_REPORT
+from project.personal_data import redact
+from project.records.data import Check, GateReport, Row, Severity, Split
+from project.records.record import Record
+from project.untrusted_input import one_line
+from review.data_pages.found_rows import found_rows
+
+SHOWN = 50  # rows of a page
+CHARS = 300  # of a text
+# A row that fails a check of one of these columns is listed without its text, as on the gate's own
+# page.
+PRIVATE = frozenset(
+    {"personal_data", "account_data", "contact_data", "person_name", "secret", "toxicity"}
+)
+
+
+class CheckView(Record):
+    name: str
+    severity: Severity
+    passes: bool  # today
+    limit: str
+    observed: str
+    crashed: str | None
+    failing: int  # rows
+    unexcused: int  # of them, those that no waiver excuses today
+    waived: tuple[str, ...]  # by whom, until when and why
+    why: str
+    todo: str
+
+
+class GateView(Record):
+    is_open: bool
+    is_stale: bool  # other rows are curated now than were checked
+    rows: int
+    dataset: str  # digest of the rows that were checked
+    checks: tuple[CheckView, ...]  # those that fail first
+
+
+class FailedRow(Record):
+    """A failing row; texts are shortened, and None where they must not get out."""
+
+    id: str
+    part: Split | None  # None: sealed, or not there any more
+    source: str | None
+    excused: bool
+    prompt: str | None
+    completion: str | None
+    hidden: str | None  # why its texts are not shown
+
+
+class FailedRows(Record):
+    check: CheckView
+    page: int
+    pages: int
+    rows: tuple[FailedRow, ...]
+
+
+def gate_report() -> GateReport | None:
+    return GateReport.read(GATE_REPORT) if GATE_REPORT.exists() else None
+
+
+def gate_view(report: GateReport, today: date) -> GateView:
+    checks = [check_view(check, today) for check in report.checks]
+    return GateView(
+        is_open=not failing(report, today, Severity.CRITICAL),
+        is_stale=is_stale(report),
+        rows=report.row_count,
+        dataset=report.dataset_rows,
+        checks=tuple(sorted(checks, key=lambda c: (c.passes, c.severity is Severity.WARNING))),
+    )
+
+
+def check_view(check: Check, today: date) -> CheckView:
+    advice = advice_on(check.column)
+    return CheckView(
+        name=check.name,
+        severity=check.severity,
+        passes=check.passes(today),
+        limit=check.limit,
+        observed=check.observed,
+        crashed=check.crashed,
+        failing=len(check.failing_rows),
+        unexcused=len(check.unexcused(today)),
+        waived=tuple(map(str, check.waived or ())),
+        why=advice.why,
+        todo=advice.todo,
+    )
+
+
+def failed_rows(report: GateReport, name: str, page: int, today: date) -> FailedRows:
+    """The rows that fail a check, as far as they may be shown. Raises InputError for a check that
+    the report does not have.
+    """
+    check = next((check for check in report.checks if check.name == name), None)
+    if check is None:
+        raise InputError(f"the report has no check {one_line(name)[:80]!r}", field="check")
+    ids = check.failing_rows[(page - 1) * SHOWN : page * SHOWN]
+    found, private = found_rows(set(ids)), private_rows(report.checks)
+    left = set(check.unexcused(today))
+    return FailedRows(
+        check=check_view(check, today),
+        page=page,
+        pages=max(1, -(-len(check.failing_rows) // SHOWN)),
+        rows=tuple(
+            failed_row(name, found.get(name), excused=name not in left, private=name in private)
+            for name in ids
+        ),
+    )
+
+
+def private_rows(checks: Sequence[Check]) -> frozenset[str]:
+    return frozenset(row for c in checks if c.column in PRIVATE for row in c.failing_rows)
+
+
+def failed_row(
+    name: str, found: tuple[Split, Row] | None, *, excused: bool, private: bool
+) -> FailedRow:
+    part, row = found or (None, None)
+    hidden = "it seems to hold what must not get out" if private else None
+    if row is None:
+        hidden = "it is an item of the sealed eval set, or not there any more"
+    texts = (row.prompt_text, row.completion_text) if row and not hidden else (None, None)
+    prompt, completion = (text and excerpt(text) for text in texts)
+    return FailedRow(
+        id=name,
+        part=part,
+        source=row.source if row else None,
+        excused=excused,
+        prompt=prompt,
+        completion=completion,
+        hidden=hidden,
+    )
+
+
+def excerpt(text: str) -> str:
+    """Its beginning, with labels in place of what could be somebody's data."""
+    line = one_line(redact(text))
+    return line if len(line) <= CHARS else f"{line[:CHARS]}…"

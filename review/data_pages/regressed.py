@@ -1,0 +1,124 @@
+"""Dev answers that are bad or got worse, and the right answers that people write in their place."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from curation.splitting.eval_sets import changing
+from evaluation.report.comparisons import choices, items_of
+from evaluation.report.corrections_export import Correction, bad, correction
+from evaluation.report.dev_items import DevItems
+from evaluation.report.report_data import Example
+from project.errors import InputError
+from project.records.data import Message, Row
+from project.records.record import Record, write_records
+from registry.reader import RegistryReader
+from review.data_pages.accepting import written
+
+# As `incumbent data export` writes it; `incumbent data import` reads it.
+CORRECTIONS = Path("datasets/queue/corrections.jsonl")
+COMMAND = f"incumbent data import {CORRECTIONS} --as corrections --replace"
+MOST = 150  # items, as `data export` has it
+SHOWN = 20  # items of a page
+
+
+class BadItem(Record):
+    """A dev item whose answer is among the worst, or lost most to the champion."""
+
+    why: str
+    row: Row
+    champion: str
+    challenger: str
+    gain: float  # over the champion, mean over the metrics that decide
+    corrected: str | None  # what a person wrote, waiting for its import
+
+
+class BadItems(Record):
+    """One page of them."""
+
+    version: int | None  # of the challenger; None: it was not submitted
+    found: int
+    page: int
+    pages: int
+    items: tuple[BadItem, ...]
+    waiting: int  # corrections in the file
+
+
+def bad_items(registry: RegistryReader, page: int) -> BadItems:
+    """Of the newest comparison. Nothing where none was made."""
+    dev, waiting = newest(registry), read_corrections()
+    wrote = {said(one): one.completion[0].content for one in waiting}
+    found = bad(examples(dev), MOST) if dev else []
+    return BadItems(
+        version=dev.comparison.version if dev else None,
+        found=len(found),
+        page=page,
+        pages=max(1, -(-len(found) // SHOWN)),
+        items=tuple(
+            bad_item(why, one, wrote.get(said(one.row)))
+            for why, one in found[(page - 1) * SHOWN : page * SHOWN]
+        ),
+        waiting=len(waiting),
+    )
+
+
+def newest(registry: RegistryReader) -> DevItems | None:
+    there = choices(registry)
+    return items_of(registry, there[0].number) if there else None
+
+
+def bad_item(why: str, example: Example, corrected: str | None) -> BadItem:
+    return BadItem(
+        why=why,
+        row=example.row,
+        champion=example.champion,
+        challenger=example.challenger,
+        gain=example.gain,
+        corrected=corrected,
+    )
+
+
+def examples(dev: DevItems) -> list[Example]:
+    """As the command line has them: sorted by the gating metrics, or by all where none is there."""
+    head = dev.comparison
+    better = {name: head.better[name] for name in head.gating if name in head.better}
+    return [
+        Example(
+            row=one.row,
+            champion=one.champion,
+            challenger=one.challenger,
+            scores=one.scores,
+            better=better or head.better,
+        )
+        for one in dev.items
+    ]
+
+
+def correct(registry: RegistryReader, item: str, answer: str) -> Correction:
+    """Write a right answer into the file of corrections, in place of an earlier one to this item.
+
+    Raises InputError for a blank answer, and for what is no bad item of the newest comparison.
+    """
+    text = written(answer)
+    if not text:
+        raise InputError("write the right answer first: it is blank", field="answer")
+    dev = newest(registry)
+    found = bad(examples(dev), MOST) if dev else []
+    why, example = next((one for one in found if one[1].row.id == item), (None, None))
+    if why is None or example is None:
+        raise InputError("is no bad answer of the newest comparison any more", field="item")
+    made = correction(why, example).model_copy(
+        update={"completion": (Message(role="assistant", content=text),)}
+    )
+    with changing():
+        kept = [one for one in read_corrections() if said(one) != said(made)]
+        write_records(CORRECTIONS, [*kept, made])
+    return made
+
+
+def read_corrections() -> Sequence[Correction]:
+    """Raises InputError naming file and line."""
+    return Correction.read_lines(CORRECTIONS) if CORRECTIONS.exists() else ()
+
+
+def said(asked: Row | Correction) -> str:
+    return "\n".join(message.content for message in asked.prompt)

@@ -1,0 +1,162 @@
+"""The data pages: what the gate says, and what waits for a person to accept or to refuse."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse
+
+from curation.checks.waivers import LONGEST
+from curation.checks.waivers_file import WAIVERS
+from curation.gate import USUAL
+from project.records.data import GateReport
+from review.access.people import ThePerson
+from review.data_pages.acceptors import why_not
+from review.data_pages.data_overview import DataOverview, data_overview
+from review.data_pages.gate_view import FailedRows, GateView, failed_rows, gate_report, gate_view
+from review.data_pages.regressed import COMMAND, CORRECTIONS, BadItems, bad_items
+from review.data_pages.waiting_tasks import Kind, WaitingTasks, tasks_page
+from review.data_pages.waivers_view import WaiverView, waivers_view
+from review.data_pages.writes import router as writes
+from review.frame.pages import page
+from review.site import Site, TheSite
+
+router = APIRouter(tags=["data"])
+router.include_router(writes)
+TEMPLATES = Path(__file__).parent / "templates"
+LARGEST = 10**6
+TABS = (
+    ("Overview", "/data"),
+    ("Gate", "/data/gate"),
+    ("Waivers", "/data/waivers"),
+    ("To label", "/data/queue/label"),
+    ("Users' corrections", "/data/queue/correction"),
+    ("Synthetic rows", "/data/queue/synthetic"),
+    ("Bad answers", "/data/regressed"),
+)
+
+PageNumber = Annotated[int, Query(ge=1, le=LARGEST, alias="page")]
+CheckName = Annotated[str, Query(max_length=500, description="A check's name in the contract.")]
+
+
+@router.get("/data", response_class=HTMLResponse)
+def show_data(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
+    """What waits, and where the data stands."""
+    return data_page(request, "data.html", found=data_overview(today(site)))
+
+
+@router.get("/api/data")
+def get_data(site: TheSite, person: ThePerson) -> DataOverview:
+    """What waits, and where the data stands."""
+    return data_overview(today(site))
+
+
+@router.get("/data/gate", response_class=HTMLResponse)
+def show_gate(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
+    """The checks of the data gate."""
+    report = gate_report()
+    found = gate_view(report, today(site)) if report else None
+    return data_page(request, "gate.html", found=found)
+
+
+@router.get("/api/data/gate")
+def get_gate(site: TheSite, person: ThePerson) -> GateView:
+    """The checks of the data gate."""
+    return gate_view(the_report(), today(site))
+
+
+@router.get("/data/gate/rows", response_class=HTMLResponse)
+def show_failed_rows(
+    request: Request, site: TheSite, person: ThePerson, check: CheckName, number: PageNumber = 1
+) -> HTMLResponse:
+    """The rows that fail a check."""
+    found = failed_rows(the_report(), check, number, today(site))
+    return data_page(
+        request,
+        "failed_rows.html",
+        found=found,
+        refused=why_not(person, "files"),
+        until=today(site) + USUAL,
+        latest=today(site) + LONGEST,
+        today=today(site),
+    )
+
+
+@router.get("/api/data/gate/rows")
+def get_failed_rows(
+    site: TheSite, person: ThePerson, check: CheckName, number: PageNumber = 1
+) -> FailedRows:
+    """The rows that fail a check, 50 on a page. Sealed rows are without their texts."""
+    return failed_rows(the_report(), check, number, today(site))
+
+
+@router.get("/data/waivers", response_class=HTMLResponse)
+def show_waivers(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
+    """What people excused at the gate."""
+    report = gate_report()
+    failing = [c for c in gate_view(report, today(site)).checks if not c.passes] if report else []
+    return data_page(
+        request,
+        "waivers.html",
+        found=waivers_view(report, today(site)),
+        failing=failing,
+        file=WAIVERS,
+    )
+
+
+@router.get("/api/data/waivers")
+def get_waivers(site: TheSite, person: ThePerson) -> tuple[WaiverView, ...]:
+    """What people excused at the gate, the first to end first."""
+    return waivers_view(gate_report(), today(site))
+
+
+@router.get("/data/queue/{kind}", response_class=HTMLResponse)
+def show_queue(
+    request: Request, site: TheSite, person: ThePerson, kind: Kind, number: PageNumber = 1
+) -> HTMLResponse:
+    """What waits of one kind, each with a form."""
+    found = tasks_page(kind, number)
+    return data_page(request, "queue.html", found=found, refused=why_not(person, "labels"))
+
+
+@router.get("/api/data/queue/{kind}")
+def get_queue(site: TheSite, person: ThePerson, kind: Kind, number: PageNumber = 1) -> WaitingTasks:
+    """What waits of one kind, 20 on a page."""
+    return tasks_page(kind, number)
+
+
+@router.get("/data/regressed", response_class=HTMLResponse)
+def show_bad_items(
+    request: Request, site: TheSite, person: ThePerson, number: PageNumber = 1
+) -> HTMLResponse:
+    """Bad dev answers of the newest comparison, each with a form for the right one."""
+    return data_page(
+        request,
+        "regressed.html",
+        found=bad_items(site.registry(person.name), number),
+        refused=why_not(person, "files"),
+        file=CORRECTIONS,
+        command=COMMAND,
+    )
+
+
+@router.get("/api/data/regressed")
+def get_bad_items(site: TheSite, person: ThePerson, number: PageNumber = 1) -> BadItems:
+    """Bad dev answers of the newest comparison, 20 on a page, and what people wrote instead."""
+    return bad_items(site.registry(person.name), number)
+
+
+def today(site: Site) -> date:
+    return site.clock().date()
+
+
+def the_report() -> GateReport:
+    report = gate_report()
+    if report is None:
+        raise HTTPException(404, "nothing is checked yet: run `dvc repro` first")
+    return report
+
+
+def data_page(request: Request, template: str, **values: Any) -> HTMLResponse:
+    return page(request, TEMPLATES / template, tabs=TABS, **values)

@@ -1,0 +1,175 @@
+"""What waits for a person in the queues: prompts to answer, users' corrections, synthetic rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
+
+from curation.sources.exports.label_studio_task import Exported, Result, nothing_if_null
+from curation.splitting.eval_sets import EVAL_SETS
+from evaluation.report.comparisons import Stamp, stamp
+from monitoring.monitoring_settings import TriggerParams
+from monitoring.trigger.acceptance import accepted_prompts
+from monitoring.trigger.labels import LABELLED, QueueTask
+from project.canonical import digest_json
+from project.erasures import ERASED, Erased
+from project.errors import InputError
+from project.records.data import Message
+from project.records.record import Record, invalid, read_input
+from project.settings import PARAMS, load
+from review.data_pages.refusals import refused_keys
+
+QUEUE = Path("datasets/queue")
+SHOWN = 20  # tasks of a page
+Kind = Literal["label", "correction", "synthetic"]
+
+
+class Prediction(Exported):
+    """A draft: what a user wrote, or a model."""
+
+    result: Annotated[tuple[Result, ...], BeforeValidator(nothing_if_null)] = ()
+
+
+class DraftedTask(QueueTask):
+    """A task of a queue with its draft, which counts for nothing until a person accepts it."""
+
+    predictions: Annotated[tuple[Prediction, ...], BeforeValidator(nothing_if_null)] = ()
+
+    @property
+    def draft(self) -> str:
+        texts = (text for one in self.predictions for part in one.result for text in part.texts)
+        return next(iter(texts), "")
+
+    @property
+    def kind(self) -> Kind:
+        if self.data.synthetic:
+            return "synthetic"
+        return "correction" if self.data.corrected else "label"
+
+    @property
+    def prompt_text(self) -> str:
+        messages = self.data.messages or ()
+        return "\n".join(one.content for one in messages) if messages else self.data.prompt
+
+    @property
+    def key(self) -> str:
+        """The same for the same request and draft, whichever file it stands in."""
+        return digest_json([str(self.data.id), self.prompt_text, self.draft])[:16]
+
+
+class WaitingTask(Record):
+    """One thing that waits for a person."""
+
+    key: str
+    kind: Kind
+    file: str
+    prompt: tuple[Message, ...]
+    response: str  # what a model answered; of a synthetic row, what it was made of
+    draft: str  # an answer to confirm or mend
+    drift: str | None  # the day on which the drift began that it is about
+    synthetic: str | None  # the model that wrote it
+    user: str | None  # a pseudonym
+
+
+class WaitingTasks(Record):
+    """One page of what waits of one kind."""
+
+    kind: Kind
+    found: int
+    page: int
+    pages: int
+    tasks: tuple[WaitingTask, ...]
+
+
+@dataclass(frozen=True)
+class QueueFile:
+    """The tasks of one file, or why it cannot be read."""
+
+    path: Path
+    tasks: Sequence[DraftedTask]
+    problem: str | None = None
+
+
+TASKS = TypeAdapter(list[DraftedTask])
+
+
+def queue_files() -> list[QueueFile]:
+    """The nights' queue and all that imports and synthesis left beside it."""
+    paths = {queue_of_nights(stamp([PARAMS])), *QUEUE.glob("*.json")}
+    return [read_queue(path, stamp([path])) for path in sorted(paths) if path.is_file()]
+
+
+@lru_cache(1)
+def queue_of_nights(stamp: Stamp) -> Path:
+    return load(TriggerParams).queue
+
+
+@lru_cache(32)
+def read_queue(path: Path, stamp: Stamp) -> QueueFile:
+    try:
+        return QueueFile(path, TASKS.validate_json(read_input(path)))
+    except ValidationError as error:
+        return QueueFile(path, (), str(invalid(error, path)))
+    except InputError as error:
+        return QueueFile(path, (), str(error))
+
+
+def waiting_tasks(kind: Kind | None = None) -> list[tuple[DraftedTask, Path]]:
+    """Those that nobody accepted or refused, each once, in the order of their files."""
+    accepted, refused = prompts_accepted(), refused_keys()
+    gone = Erased.here().rows
+    found: dict[str, tuple[DraftedTask, Path]] = {}
+    for file in queue_files():
+        for task in file.tasks:
+            done = task.prompt_text in accepted or task.key in refused
+            if kind in (None, task.kind) and not done and str(task.data.id) not in gone:
+                found.setdefault(task.key, (task, file.path))
+    return list(found.values())
+
+
+def prompts_accepted() -> frozenset[str]:
+    """What is asked in rows that somebody accepted."""
+    there = [path for path in (LABELLED, EVAL_SETS, ERASED) if path.exists()]
+    return read_accepted(stamp(there))
+
+
+@lru_cache(1)
+def read_accepted(stamp: Stamp) -> frozenset[str]:
+    return frozenset(accepted_prompts())
+
+
+def find(key: str) -> DraftedTask:
+    """Raises InputError where it does not wait any more."""
+    for task, _ in waiting_tasks():
+        if task.key == key:
+            return task
+    raise InputError("that does not wait any more: somebody accepted or refused it, or it left")
+
+
+def tasks_page(kind: Kind, page: int) -> WaitingTasks:
+    waiting = waiting_tasks(kind)
+    return WaitingTasks(
+        kind=kind,
+        found=len(waiting),
+        page=page,
+        pages=max(1, -(-len(waiting) // SHOWN)),
+        tasks=tuple(waiting_task(*one) for one in waiting[(page - 1) * SHOWN : page * SHOWN]),
+    )
+
+
+def waiting_task(task: DraftedTask, path: Path) -> WaitingTask:
+    data = task.data
+    return WaitingTask(
+        key=task.key,
+        kind=task.kind,
+        file=str(path),
+        prompt=data.messages or (Message(role="user", content=data.prompt),),
+        response=data.response or "",
+        draft=task.draft,
+        drift=data.drift,
+        synthetic=data.synthetic,
+        user=data.user,
+    )

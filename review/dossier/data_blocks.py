@@ -1,0 +1,139 @@
+"""What the records say of the data that a version was trained on, and of how it was trained."""
+
+from collections.abc import Iterator
+
+from project.records.data import Check, DatasetVersion, GateReport
+from registry.adapter_import.origin import Origin
+from registry.model_card.licence import licence
+from review.dossier.document import Block
+from review.dossier.version_records import VersionRecords
+from review.dossier.words import listed
+
+ELSEWHERE = "Not known: the adapter was made elsewhere, and only its files were handed in."
+
+
+def data_blocks(records: VersionRecords) -> Iterator[Block]:
+    """The dataset, the checks that it went through, and what was excused."""
+    lineage = records.lineage
+    if lineage.dataset is None:
+        yield Block(title="Data", text=(ELSEWHERE,))
+        return
+    yield dataset_block(lineage.dataset)
+    if lineage.gate is None:
+        yield Block(title="Checks of the data", text=("No report of checks is stored.",))
+        return
+    yield gate_block(lineage.gate)
+    if lineage.gate.waived:
+        yield waiver_block(lineage.gate)
+
+
+def dataset_block(dataset: DatasetVersion) -> Block:
+    splits = listed(f"{count:,} {split.value}" for split, count in dataset.splits.items())
+    return Block(
+        title="Dataset",
+        text=(
+            "Rows of one group are never split apart. Everybody may look at dev; sealed alone "
+            "decides, and only sums over it are shown.",
+        ),
+        facts=(
+            ("rows by split", splits),
+            ("sources", listed(dataset.sources, "none named")),
+            ("dataset version", dataset.digest),
+            ("digest of the rows", dataset.rows),
+            ("digest of the contract", dataset.contract),
+            ("DVC revision", dataset.dvc_revision or "none"),
+        ),
+    )
+
+
+def gate_block(gate: GateReport) -> Block:
+    """Every check with its limit and what was found."""
+    return Block(
+        title="Checks of the data",
+        text=(f"Of {gate.row_count:,} rows, {gate}.",),
+        columns=("Check", "Severity", "Limit", "Found", ">Failing rows", "Outcome"),
+        rows=tuple(check_row(check) for check in gate.checks),
+    )
+
+
+def check_row(check: Check) -> tuple[str, ...]:
+    if check.crashed:
+        outcome = f"the check crashed: {check.crashed}"
+    elif check.passed:
+        outcome = "passed" if check.met else "passed by a waiver"
+    else:
+        outcome = "failed"
+    rows = f"{len(check.failing_rows):,}"
+    return (check.name, check.severity.value, check.limit, check.observed, rows, outcome)
+
+
+def waiver_block(gate: GateReport) -> Block:
+    """What a person excused, for how long and why."""
+    return Block(
+        title="Waivers",
+        columns=("Check", "Excused", "By", "Until", "Reason"),
+        rows=tuple(
+            (check.name, waived.extent, waived.by, waived.until.isoformat(), waived.reason)
+            for check in gate.waived
+            for waived in check.waived or ()
+        ),
+    )
+
+
+def recipe_blocks(records: VersionRecords) -> Iterator[Block]:
+    """The method: the base, what training started from, and every setting that was recorded."""
+    lineage, adapter = records.lineage, records.lineage.version.adapter
+    yield Block(
+        title="Method",
+        text=("A low-rank adapter (LoRA) on a base model whose own weights stay as they are.",),
+        facts=(
+            ("base model", adapter.base.name),
+            ("trained from", lineage.parent or "the base, without an earlier adapter"),
+            ("trained in", str(adapter.numerics or "not recorded")),
+            ("digest of the recipe", adapter.recipe),
+        ),
+    )
+    settings = tuple(lineage.recipe.items())
+    if lineage.origin:
+        yield Block(title="Recipe", text=(ELSEWHERE,))
+    elif settings:
+        yield Block(title="Recipe", columns=("Setting", "Value"), rows=settings)
+    else:
+        yield Block(title="Recipe", text=("Its settings are not stored any more.",))
+
+
+def pin_block(records: VersionRecords) -> Block:
+    """What exactly answers: every part of it by its digest."""
+    adapter = records.lineage.version.adapter
+    base = adapter.base
+    return Block(
+        title="What answers",
+        facts=(
+            ("adapter, digest of its files", adapter.files),
+            ("base model", f"{base.name}, revision {base.revision or 'none'}"),
+            ("base weights", base.weights),
+            ("base configuration and tokenizer", base.config),
+            ("chat template", base.chat_template or "none"),
+            ("system prompt", adapter.system_prompt or "none"),
+        ),
+    )
+
+
+def vendor_blocks(records: VersionRecords) -> Iterator[Block]:
+    """What others made: the base, and an adapter that was handed in."""
+    base = records.lineage.version.adapter.base
+    stated = licence(base) or "its files name none: ask those who made it"
+    yield Block(title="Base model", facts=(("name", base.name), ("licence", stated)))
+    if records.origin:
+        yield origin_block(records.origin)
+
+
+def origin_block(origin: Origin) -> Block:
+    return Block(
+        title="Adapter of a third party",
+        text=(str(origin), *(f"Hardly anything is left of {norm}." for norm in origin.absurd)),
+        facts=(
+            ("made for, as its files say", origin.declared_base or "no base in particular"),
+            *((f"file {name}", digest) for name, digest in origin.files.items()),
+        ),
+    )

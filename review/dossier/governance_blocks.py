@@ -1,0 +1,181 @@
+"""Who may do what, who did it, which rules hold, and what else is in the inventory."""
+
+from collections.abc import Iterator
+
+from project.records.events import Event, Promotion, Signing
+from project.records.evidence import Decision, Evidence
+from project.settings import load
+from registry.lineage import Lineage, name_of
+from registry.registry_settings import RegistryParams
+from registry.roles import Duty, Roles
+from review.dossier.document import Block
+from review.dossier.version_records import VersionRecords
+from review.dossier.words import event_row, listed, settings_of, yes_no
+
+DUTIES: tuple[Duty, ...] = ("submit", "vote", "promote", "delete", "administer")
+SIGN_OFFS = ("submit", "sign", "decide", "promote", "rollback", "reject", "delete", "alias")
+
+
+def role_block(records: VersionRecords) -> Block:
+    """The duties, kept apart or not."""
+    roles = records.reader.roles
+    return Block(
+        title="Who may do what",
+        columns=("Duty", "Who"),
+        rows=tuple((duty, allowed(roles, duty)) for duty in DUTIES),
+    )
+
+
+def allowed(roles: Roles, duty: Duty) -> str:
+    found = roles.allowed(duty)
+    return "everybody" if found is None else listed(found, "nobody")
+
+
+def sign_off_block(records: VersionRecords) -> Block:
+    """Every act on this version by a named person or program, with its reason."""
+    events = [event for event in records.lineage.history if event.kind in SIGN_OFFS]
+    return Block(
+        title="Sign-offs on record",
+        columns=("At", "What", "Who", "Why"),
+        rows=tuple(event_row(event) for event in events),
+    )
+
+
+def approval_text(records: VersionRecords) -> str:
+    """In a sentence, who approved the version, or that nobody has."""
+    gained, lost = records.tenure
+    if gained is None:
+        return "It was never promoted."
+    until = f", until {lost.at}" if lost else " and still is"
+    return f"It became champion on {gained.at}, {approved(gained)}{until}."
+
+
+def approved(gained: Event) -> str:
+    if not isinstance(gained.detail, Promotion):
+        return f"when {gained.actor} rolled back to it ({gained.reason})"
+    promotion = gained.detail
+    how = "by force and without a verdict, " if promotion.forced else ""
+    by = "by the policy in a run of" if promotion.by == "policy" else "approved by"
+    return f"{how}{by} {gained.actor} ({gained.reason})"
+
+
+def policy_block(records: VersionRecords) -> Block:
+    """The policy that the newest decision was made under."""
+    if not records.policy:
+        return Block(title="Policy of promotion", text=("No decision was made yet.",))
+    return Block(
+        title="Policy of promotion",
+        text=("As it was stored with the newest decision.",),
+        facts=settings_of(records.policy),
+    )
+
+
+def control_block(records: VersionRecords) -> Block:
+    """What the registry itself enforces."""
+    params, reader = load(RegistryParams), records.reader
+    return Block(
+        title="Controls that the registry enforces",
+        text=(
+            "A promotion is one transaction that compares the champion with the one that the "
+            "evidence is about. The history is append-only: each event names the digest of the "
+            "one before it.",
+        ),
+        facts=(
+            ("a second person must promote (four eyes)", yes_no(reader.four_eyes)),
+            ("a signature is required", yes_no(reader.keys.required)),
+            ("keys whose signatures count", listed(key.name for key in reader.keys.public)),
+            ("the history is anchored outside", yes_no(params.anchor_place is not None)),
+        ),
+    )
+
+
+def check_block(records: VersionRecords) -> Block:
+    return Block(title="Check of the records", text=tuple(records.findings))
+
+
+def inventory_block(records: VersionRecords) -> Block:
+    """The family's versions, the newest first."""
+    return Block(
+        title=f"The {len(records.inventory)} newest versions of {records.reader.family}",
+        columns=(">Version", "Base model", "Verdict", "Standing", "Submitted", "By"),
+        rows=tuple(
+            (
+                str(entry.version.number),
+                entry.version.adapter.base.name,
+                entry.verdict.value if entry.verdict else "none",
+                "champion" if entry.champion else "",
+                entry.version.at,
+                entry.version.actor,
+            )
+            for entry in reversed(records.inventory)
+        ),
+    )
+
+
+def digest_block(records: VersionRecords) -> Block:
+    """Where each record is that this dossier was written from."""
+    lineage = records.lineage
+    decision: Decision | None = lineage.decision
+    evidence: Evidence | None = lineage.evidence
+    signed = [e.told(Signing) for e in lineage.history if isinstance(e.detail, Signing)]
+    facts = [
+        ("version", records.reader.submitted(records.number)),
+        ("adapter", lineage.version.adapter.files),
+        ("dataset", lineage.version.adapter.dataset),
+        ("recipe", lineage.version.adapter.recipe),
+    ]
+    if decision and evidence:
+        facts += [
+            ("decision", str(lineage.decision_digest)),
+            ("evidence", decision.evidence),
+            ("policy", decision.policy),
+        ]
+    if lineage.history:
+        newest = lineage.history[-1]
+        facts.append((f"newest event of it, number {newest.seq}", newest.digest))
+    facts += [("signed statement", signing.statement) for signing in signed[-1:]]
+    return Block(title="Records, by SHA-256", facts=tuple(facts))
+
+
+def change_blocks(records: VersionRecords) -> Iterator[Block]:
+    """What is different from the version that it was compared with, and what happened since."""
+    lineage, before = records.lineage, records.before
+    against = name_of(lineage.opponent) if lineage.opponent else "nobody yet"
+    if before is None:
+        yield Block(title="Changes", text=(f"It was compared with {against}.",))
+    else:
+        rows = tuple(changed_facts(records))
+        text = f"Against {before.version.label}. What is not listed is the same in both."
+        columns = ("What", before.version.label, lineage.version.label)
+        yield Block(title="Changes", text=(text,), columns=columns, rows=rows)
+    yield Block(
+        title="What happened to it",
+        text=(approval_text(records),),
+        columns=("At", "What", "Who", "Why"),
+        rows=tuple(event_row(event) for event in lineage.history),
+    )
+
+
+def changed_facts(records: VersionRecords) -> Iterator[tuple[str, str, str]]:
+    old, new = records.before, records.lineage
+    assert old is not None, "there is a version to compare with"
+    sides = [plain_facts(old), plain_facts(new)]
+    for name in dict.fromkeys([*sides[0], *sides[1]]):
+        one, other = (side.get(name, "not there") for side in sides)
+        if one != other:
+            yield (name, one, other)
+
+
+def plain_facts(lineage: Lineage) -> dict[str, str]:
+    """What may differ between two versions, by name."""
+    adapter, data = lineage.version.adapter, lineage.dataset
+    facts = {
+        "base model": f"{adapter.base.name}, weights {adapter.base.weights[:12]}",
+        "system prompt": adapter.system_prompt or "none",
+        "trained in": str(adapter.numerics or "not recorded"),
+        "trained from": lineage.parent or "the base",
+    }
+    if data:
+        rows = {f"rows, {split.value}": f"{count:,}" for split, count in data.splits.items()}
+        facts |= {"dataset": data.rows[:12], "sources": listed(data.sources)} | rows
+    return facts | {f"recipe, {name}": value for name, value in lineage.recipe.items()}

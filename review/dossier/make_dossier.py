@@ -1,0 +1,98 @@
+"""A version's dossier, made from its records and from what people wrote."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from evaluation.decision.replay import remake
+from project.errors import IncumbentError
+from project.records.evidence import Evidence
+from project.times import stamp
+from registry.audit import counted, problems
+from registry.reader import RegistryReader
+from registry.release import refuse_changed
+from registry.store import Registry
+from review.dossier.annex_iv import annex_iv
+from review.dossier.document import Block, Dossier
+from review.dossier.governance_blocks import approval_text
+from review.dossier.model_risk import model_risk
+from review.dossier.notes import read_notes, with_notes
+from review.dossier.version_records import VersionRecords, read_records
+
+SHOWN = 10  # problems
+
+
+def make_dossier(registry: Registry, number: int, *, whole: bool, notes: Path | None) -> Dossier:
+    """The dossier of a version, as of now.
+
+    `whole` checks every record of the registry for it, which takes its time; else this version's
+    own are checked. Raises InputError when there is no such version or the notes are none,
+    IncumbentError when one of its records is missing or damaged.
+    """
+    findings = [*own_findings(registry, number), *(whole_findings(registry) if whole else [])]
+    records = read_records(registry, number, findings)
+    parts = (model_risk(records), annex_iv(records))
+    return Dossier(
+        family=registry.family,
+        number=number,
+        version=registry.submitted(number),
+        made=stamp(registry.clock()),
+        by=registry.actor,
+        summary=summary(records),
+        parts=with_notes(parts, read_notes(notes), notes),
+    )
+
+
+def summary(records: VersionRecords) -> Block:
+    """What a reader wants to know first."""
+    lineage, decision = records.lineage, records.lineage.decision
+    standing = [f"the {name}" for name in lineage.aliases] + ["deleted"] * lineage.deleted
+    return Block(
+        text=(approval_text(records),),
+        facts=(
+            ("verdict", decision.verdict.value if decision else "nobody has decided on it"),
+            ("because", "; ".join(decision.reasons) if decision else "–"),
+            ("standing today", ", ".join(standing) or "no alias names it"),
+            ("base model", lineage.version.adapter.base.name),
+            ("submitted", f"{lineage.version.at} by {lineage.version.actor}"),
+            ("origin", "a third party" if lineage.origin else "trained in this project"),
+        ),
+    )
+
+
+def own_findings(registry: RegistryReader, number: int) -> Sequence[str]:
+    """Whether this version's rows are as they were written, and its decision comes out again."""
+    version = registry.version(number)
+    try:
+        with registry.engine.connect() as connection:
+            refuse_changed(connection, version)
+        found = [f"{version.label} and every event about it are as they were written."]
+    except IncumbentError as error:
+        found = [f"It does not hold: {error}."]
+    return [*found, replayed(registry, number)]
+
+
+def replayed(registry: RegistryReader, number: int) -> str:
+    """In a sentence, whether the newest decision follows from its evidence, byte for byte."""
+    made = registry.decision_made(number)
+    decision = registry.decision(number)
+    if made is None or decision is None:
+        return "No decision was made that could be made again."
+    try:
+        evidence = registry.artifacts.get_record(Evidence, decision.evidence)
+        again = remake(decision, evidence, registry.artifacts.get(decision.policy))
+        same = again.canonical() == registry.artifacts.get(made.decision)
+    except IncumbentError as error:
+        return f"The newest decision could not be made again: {error}."
+    if not same:
+        return "It does not hold: the evidence gives another decision than the one that is stored."
+    return "The newest decision was made again from its evidence: the same bytes."
+
+
+def whole_findings(registry: Registry) -> Sequence[str]:
+    """The same of the whole registry, as `incumbent verify` checks it."""
+    found = list(problems(registry))
+    events, versions = counted(registry)
+    if not found:
+        return [f"{events} events in an unbroken chain, {versions} versions whole."]
+    more = [f"{len(found) - SHOWN} problems more."] if len(found) > SHOWN else []
+    return [f"The registry is not whole: {len(found)} problems.", *found[:SHOWN], *more]

@@ -1,0 +1,87 @@
+"""All records that a dossier is written from, read once."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from monitoring.night_history import nights_before
+from project.errors import IncumbentError
+from project.records.drift import Night
+from project.records.events import BallotCast, BallotWithdrawn, Event
+from registry.adapter_import.origin import Origin
+from registry.lineage import Lineage, trace
+from registry.reader import RegistryReader
+from registry.version_list import Entry, newest
+
+INVENTORY = 50  # versions
+
+
+@dataclass(frozen=True)
+class VersionRecords:
+    """What is stored about a version, and about its family where a dossier tells of it."""
+
+    reader: RegistryReader
+    lineage: Lineage
+    before: Lineage | None  # whom it was compared with; None: the bare base, or nobody
+    policy: Mapping[str, Any]  # of the newest decision, as it was stored; empty: none was made
+    tenure: tuple[Event | None, Event | None]  # when it became champion, and ceased to be it
+    nights: Sequence[Night]  # that watched it, the oldest first
+    ballots: Sequence[Event]  # that were cast on its answers and not taken back
+    inventory: Sequence[Entry]  # the newest versions of the family, the oldest first
+    findings: Sequence[str]  # of the last check of all records
+
+    @property
+    def origin(self) -> Origin | None:
+        return self.lineage.origin
+
+    @property
+    def number(self) -> int:
+        return self.lineage.version.number
+
+
+def read_records(reader: RegistryReader, number: int, findings: Sequence[str]) -> VersionRecords:
+    """Raises InputError when there is no such version, IncumbentError when one of its records is
+    missing or damaged.
+    """
+    lineage = trace(reader, number)
+    return VersionRecords(
+        reader=reader,
+        lineage=lineage,
+        before=opponent_of(reader, lineage),
+        policy=policy_of(reader, lineage),
+        tenure=reader.tenure(number),
+        nights=[n for n in nights_of(reader) if n.champion == number],
+        ballots=standing_ballots(reader, number),
+        inventory=newest(reader, INVENTORY),
+        findings=findings,
+    )
+
+
+def opponent_of(reader: RegistryReader, lineage: Lineage) -> Lineage | None:
+    """Whom the newest decision compared it with; else whom it displaced."""
+    known = lineage.opponent.version if lineage.opponent else None
+    try:
+        return trace(reader, known) if known else None
+    except IncumbentError:  # its records were erased since: the changes are then not known
+        return None
+
+
+def policy_of(reader: RegistryReader, lineage: Lineage) -> Mapping[str, Any]:
+    if lineage.decision is None:
+        return {}
+    found: Mapping[str, Any] = json.loads(reader.artifacts.get(lineage.decision.policy))
+    return found
+
+
+def nights_of(reader: RegistryReader) -> Sequence[Night]:
+    return nights_before(reader.engine, reader.family, date.max)
+
+
+def standing_ballots(reader: RegistryReader, number: int) -> list[Event]:
+    taken_back = {
+        event.told(BallotWithdrawn).ballot for event in reader.history(number, kind="unvote")
+    }
+    cast = reader.history(number, kind="vote")
+    return [e for e in cast if e.seq not in taken_back and not e.told(BallotCast).repeat]

@@ -1,0 +1,1 @@
+"""What every page has: its frame, its looks, its errors, and what a browser is told of it."""

@@ -1,0 +1,31 @@
+"""The home page, and the same as JSON."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from review.access.people import ThePerson
+from review.frame.pages import page
+from review.home.data_waiting import data_waiting
+from review.home.home_page import HomePage, home_page
+from review.home.quality_chart import panels
+from review.site import TheSite
+
+TEMPLATE = Path(__file__).parent / "templates" / "home.html"
+
+router = APIRouter(tags=["home"])
+
+
+@router.get("/", response_class=HTMLResponse, include_in_schema=False)
+def show_home(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
+    """Where the project stands."""
+    shown = read_home(request, site, person)
+    return page(request, TEMPLATE, home=shown, panels=panels(shown.quality))
+
+
+@router.get("/api/home")
+def read_home(request: Request, site: TheSite, person: ThePerson) -> HomePage:
+    """Where the project stands: champion, what waits for a person, quality over time, nights."""
+    now = site.clock()
+    return home_page(site.registry(person.name), now, data_waiting(request, now.date()))

@@ -1,0 +1,36 @@
+"""Which schedulers live, and what they do next."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from project.records.record import Record
+from registry.jobs.heartbeats import living
+
+ALIVE = timedelta(minutes=2)  # the age up to which a heartbeat tells of life
+
+
+class SchedulerLine(Record):
+    """What one scheduler said of itself last. Times are RFC 3339, UTC."""
+
+    holder: str
+    seen: str
+    alive: bool
+    doing: str | None
+    next_job: str | None
+    next_at: str | None
+
+
+def schedulers(engine: Engine, now: datetime) -> tuple[SchedulerLine, ...]:
+    """Those that were seen within about a day, the one seen last first."""
+    return tuple(
+        SchedulerLine(
+            holder=beat.holder,
+            seen=beat.at,
+            alive=beat.age(now) <= ALIVE,
+            doing=beat.doing,
+            next_job=beat.next_job,
+            next_at=beat.next_at,
+        )
+        for beat in living(engine)
+    )

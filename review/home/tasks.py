@@ -1,0 +1,144 @@
+"""What needs a person now, the most urgent first."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from monitoring.report.night_text import plural
+from project.errors import IncumbentError
+from project.records.record import Record
+from registry.ballots.open_votes import open_votes
+from registry.jobs.runs import RunState
+from registry.overview.waiting_reviews import WaitingReview, outdated, waiting_reviews
+from registry.reader import RegistryReader
+from review.home.data_waiting import DataWaiting
+from review.home.last_nights import NightLine
+from review.home.schedulers import SchedulerLine
+
+REVIEWS = 10  # that are named one by one
+OUTDATED = "it won against another champion than the present one"
+# What is counted, in words, and on which data page it is.
+DATA = (
+    ("failed_checks", "check of the data failed", "checks of the data failed", "/data"),
+    ("waivers_ending", "waiver ends soon", "waivers end soon", "/data"),
+    (
+        "synthetic",
+        "synthetic row to accept or refuse",
+        "synthetic rows to accept or refuse",
+        "/data",
+    ),
+    ("labels", "prompt to label", "prompts to label", "/data"),
+    (
+        "corrections",
+        "user's correction to accept or refuse",
+        "users' corrections to accept or refuse",
+        "/data",
+    ),
+)
+
+TaskKind = Literal["review", "older", "votes", "drift", "night", "scheduler", "data"]
+
+
+class Task(Record):
+    """One thing that waits for a person, and where it is done."""
+
+    kind: TaskKind
+    text: str
+    detail: str | None = None  # in somebody's own words, or what to type
+    link: str
+    action: str  # what the link says
+
+
+def reviews(reader: RegistryReader) -> Iterator[Task]:
+    """The versions that won and wait for a person: one by one those that can be promoted."""
+    waiting = waiting_reviews(reader, REVIEWS)
+    found = [(review, doubt(reader, review)) for review in waiting.newest]
+    for review, why in found:
+        if why is None:
+            yield Task(
+                kind="review",
+                text=f"v{review.version.number} won and waits for a person",
+                detail=review.decided.reason,
+                link=f"/review/{review.version.number}",
+                action="Review",
+            )
+        elif why != OUTDATED:
+            text = f"v{review.version.number} won, and its decision cannot be read"
+            yield Task(kind="review", text=text, detail=why, link="/verify", action="Verify")
+    passed = sum(why == OUTDATED for _, why in found)
+    if others := waiting.total - len(found) + passed:
+        yield older(others, outdated_too=passed > 0)
+
+
+def doubt(reader: RegistryReader, review: WaitingReview) -> str | None:
+    """Why a version that won cannot be promoted as things are; None: it can."""
+    try:
+        return OUTDATED if outdated(reader, review) else None
+    except IncumbentError as error:
+        return str(error)
+
+
+def older(count: int, *, outdated_too: bool) -> Task:
+    """What won earlier, in one line."""
+    many = f"{count:,} other version{'' if count == 1 else 's'} won"
+    return Task(
+        kind="older",
+        text=f"{many}, against another champion than the present one" if outdated_too else many,
+        detail="incumbent reevaluate V" if outdated_too else None,
+        link="/versions?verdict=PROMOTE&promoted=no&rejected=no",
+        action="See which",
+    )
+
+
+def votes(reader: RegistryReader) -> Iterator[Task]:
+    """The challengers that people are asked to vote on."""
+    for one in open_votes(reader):
+        if not one.needed:
+            continue
+        yield Task(
+            kind="votes",
+            text=f"v{one.version} needs {plural(one.needed, 'more vote')}",
+            detail=f"{plural(one.votes, 'vote')} so far",
+            link=f"/vote/{one.version}",
+            action="Vote",
+        )
+
+
+def nights(lines: Sequence[NightLine]) -> Iterator[Task]:
+    """The newest night where its drift is confirmed, and those that were given up."""
+    newest = lines[0] if lines else None
+    if newest and newest.confirmed:
+        yield Task(
+            kind="drift",
+            text=f"Drift is confirmed, in the night of {newest.date} too",
+            detail=newest.duty,
+            link=f"/nights/{newest.date}",
+            action="See why",
+        )
+    for one in lines:
+        if one.run is RunState.FAILED:
+            yield Task(
+                kind="night",
+                text=f"The night of {one.date} failed",
+                detail=one.problem,
+                link=f"/nights/{one.date}",
+                action="See the night",
+            )
+
+
+def silent(lines: Sequence[SchedulerLine]) -> Iterator[Task]:
+    """The scheduler that was seen last, where none lives."""
+    if lines and not any(one.alive for one in lines):
+        yield Task(
+            kind="scheduler",
+            text=f"No scheduler has been seen since {lines[0].seen[:16].replace('T', ' ')} UTC",
+            detail="incumbent scheduler",
+            link="/nights",
+            action="See the nights",
+        )
+
+
+def data(waiting: DataWaiting | None) -> Iterator[Task]:
+    for name, one, several, link in DATA if waiting else ():
+        if count := int(getattr(waiting, name)):
+            text = f"{count:,} {one if count == 1 else several}"
+            yield Task(kind="data", text=text, link=link, action="Open")

@@ -1,0 +1,194 @@
+"""The list of dev items of one comparison, filtered, the worst change first."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+from evaluation.report.comparisons import opponent_label
+from evaluation.report.dev_items import Comparison, DevItem, DevItems
+from project.errors import InputError
+from project.records.record import Record
+from project.untrusted_input import one_line
+from review.items.item_query import ItemQuery
+
+SHOWN = 50  # items of a page
+CHARS = 160  # of a prompt's beginning
+PREFERENCE = "preference"
+ASSERTIONS = "assertions"
+NAMED = "assert_"  # before an assertion's name, in a metric of its own
+
+Flip = Literal["lost", "gained", "same"]
+Holds = Callable[["ItemLine", DevItem], bool]
+
+
+class ItemLine(Record):
+    """One item by one metric; a difference is above 0 where the challenger is better."""
+
+    item: str
+    prompt: str  # its beginning
+    slices: tuple[str, ...]
+    champion: float | None  # None: that metric could not be measured on it
+    challenger: float | None
+    difference: float | None
+    flip: Flip | None
+    broken: tuple[str, ...]  # assertions that the challenger's answer breaks
+    flags: tuple[str, ...]  # what is odd about it
+
+
+class ItemList(Record):
+    """One page of the items that were asked for."""
+
+    version: int | None  # of the challenger; None: nobody submitted it
+    opponent: str
+    metric: str
+    better: str
+    metrics: tuple[str, ...]
+    slices: tuple[str, ...]
+    assertions: tuple[str, ...]
+    all_items: int
+    found: int
+    page: int
+    pages: int
+    items: tuple[ItemLine, ...]
+
+
+def item_list(dev: DevItems, query: ItemQuery) -> ItemList:
+    """Raises InputError for a metric, slice or assertion that the items do not have."""
+    names = metrics(dev)
+    metric = known(query.score, names, "score") or first_metric(dev.comparison, names)
+    slices = tuple(sorted({name for one in dev.items for name in one.scores.slices}))
+    asserted = tuple(name for name in names if is_assertion(name))
+    known(query.slice, slices, "slice"), known(query.assertion, asserted, "assertion")
+    wanted = list(conditions(dev, query, metric))
+    lines = [(line_of(one, dev.comparison, metric, query.moved or 0), one) for one in dev.items]
+    found = [line for line, one in lines if all(holds(line, one) for holds in wanted)]
+    ordered = sorted(found, key=lambda line: order(line, best_first=query.flips == "gained"))
+    page = query.page or 1
+    return ItemList(
+        version=dev.comparison.version,
+        opponent=opponent_label(dev.comparison.opponent),
+        metric=metric,
+        better="more" if metric == PREFERENCE else dev.comparison.better.get(metric, "more"),
+        metrics=names,
+        slices=slices,
+        assertions=asserted,
+        all_items=len(dev.items),
+        found=len(found),
+        page=page,
+        pages=max(1, -(-len(found) // SHOWN)),
+        items=tuple(ordered[(page - 1) * SHOWN : page * SHOWN]),
+    )
+
+
+def metrics(dev: DevItems) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for one in dev.items for name in metrics_of(one)))
+
+
+def metrics_of(item: DevItem) -> tuple[str, ...]:
+    judged = () if item.scores.preference is None else (PREFERENCE,)
+    return (*judged, *item.scores.champion)
+
+
+def first_metric(comparison: Comparison, names: Sequence[str]) -> str:
+    gating = [name for name in comparison.gating if name in names and name != PREFERENCE]
+    return (gating or list(names) or [PREFERENCE])[0]
+
+
+def known(name: str | None, names: Sequence[str], field: str) -> str | None:
+    if name is not None and name not in names:
+        there = ", ".join(names[:20]) or "none"
+        raise InputError(f"no item has {one_line(name)[:80]!r}; there are {there}", field=field)
+    return name
+
+
+def is_assertion(metric: str) -> bool:
+    return metric == ASSERTIONS or metric.startswith(NAMED)
+
+
+def broken(item: DevItem, side: Literal["champion", "challenger"]) -> tuple[str, ...]:
+    """The assertions that a side's answer breaks, as metrics are called."""
+    scores = item.scores.champion if side == "champion" else item.scores.challenger
+    return tuple(name for name, value in scores.items() if is_assertion(name) and value < 1)
+
+
+def both(item: DevItem, metric: str) -> tuple[float, float] | None:
+    """The scores of champion and challenger, where they could be measured."""
+    scores = item.scores
+    if metric == PREFERENCE:
+        return None if scores.preference is None else (1 - scores.preference, scores.preference)
+    if metric in (scores.unread or ()) or metric not in scores.champion:
+        return None
+    return scores.champion[metric], scores.challenger[metric]
+
+
+def line_of(item: DevItem, comparison: Comparison, metric: str, moved: float) -> ItemLine:
+    found = both(item, metric)
+    sign = -1 if comparison.better.get(metric) == "less" else 1
+    change = sign * (found[1] - found[0]) if found else None
+    return ItemLine(
+        item=item.row.id,
+        prompt=beginning(item.row.prompt_text),
+        slices=item.scores.slices,
+        champion=found[0] if found else None,
+        challenger=found[1] if found else None,
+        difference=change,
+        flip=None if change is None else flip_of(change, moved),
+        broken=broken(item, "challenger"),
+        flags=item.flags or (),
+    )
+
+
+def beginning(text: str) -> str:
+    line = one_line(text)
+    return line if len(line) <= CHARS else f"{line[:CHARS]}…"
+
+
+def flip_of(change: float, moved: float) -> Flip:
+    return "lost" if change < -moved else "gained" if change > moved else "same"
+
+
+def order(line: ItemLine, *, best_first: bool) -> tuple[bool, float, str]:
+    """Items that could not be measured come last."""
+    change = line.difference or 0
+    return line.difference is None, -change if best_first else change, line.item
+
+
+def conditions(dev: DevItems, query: ItemQuery, metric: str) -> Iterator[Holds]:
+    if query.flips in ("lost", "gained", "same"):
+        yield lambda line, _: line.flip == query.flips
+    if query.flips in ("broke", "fixed"):
+        refuse_no_share(dev, metric)
+        before = query.flips == "broke"
+        better = dev.comparison.better.get(metric, "more")
+        yield lambda line, _: turned(line, better, before=before)
+    if query.low is not None or query.high is not None:
+        low = float("-inf") if query.low is None else query.low
+        high = float("inf") if query.high is None else query.high
+        yield lambda line, _: line.challenger is not None and low <= line.challenger <= high
+    if query.slice:
+        yield lambda line, _: query.slice in line.slices
+    if query.assertion:
+        yield lambda line, _: query.assertion in line.broken
+    if query.q:
+        words = query.q.casefold()
+        yield lambda _, one: words in said(one).casefold()
+
+
+def refuse_no_share(dev: DevItems, metric: str) -> None:
+    """Raise InputError where scores are not from 0 to 1: right and wrong mean nothing there."""
+    scores = (score for one in dev.items for score in both(one, metric) or ())
+    if any(not 0 <= score <= 1 for score in scores):
+        problem = f"{metric} is not from 0 to 1, so no answer is right or wrong by it"
+        raise InputError(f"{problem}: choose lost or gained", field="flips")
+
+
+def turned(line: ItemLine, better: str, *, before: bool) -> bool:
+    """Whether the champion was right and the challenger is not, or, not `before`, the reverse."""
+    if line.champion is None or line.challenger is None:
+        return False
+    right = [(score >= 0.5) != (better == "less") for score in (line.champion, line.challenger)]
+    return right == [before, not before]
+
+
+def said(item: DevItem) -> str:
+    row = item.row
+    return "\n".join([row.id, row.prompt_text, row.completion_text, item.champion, item.challenger])

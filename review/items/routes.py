@@ -1,0 +1,100 @@
+"""The item explorer: dev items and what versions answered to them."""
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse
+
+from evaluation.report.comparisons import Choice, choices, items_of
+from review.access.people import ThePerson
+from review.frame.pages import page
+from review.items.item_list import ItemList, item_list
+from review.items.item_page import REFERENCE, ItemView, item_view, marked_answers
+from review.items.item_query import LARGEST, ItemQuery
+from review.site import Site, TheSite
+
+router = APIRouter(tags=["items"])
+TEMPLATES = Path(__file__).parent / "templates"
+CHOICES = 200  # versions that the page offers, newest first
+
+Filters = Annotated[ItemQuery, Query()]
+Before = Annotated[int | None, Query(ge=1, le=LARGEST, description="Only versions before this.")]
+NOTHING = "no dev items are kept yet: `incumbent submit` keeps those of each version"
+
+
+@router.get("/items", response_class=HTMLResponse)
+def show_items(request: Request, site: TheSite, person: ThePerson, query: Filters) -> HTMLResponse:
+    """Dev items of one comparison, filtered."""
+    there = choices(site.registry(person.name))
+    number = chosen(there, query) if there else None
+    is_kept = number in {one.number for one in there}
+    found = listed(site, person.name, there, query) if is_kept else None
+    given = query.model_dump(exclude={"page"}, exclude_none=True)
+    return page(
+        request,
+        TEMPLATES / "items.html",
+        found=found,
+        query=query,
+        choices=there[:CHOICES],
+        chosen=number,
+        link=urlencode(given),
+    )
+
+
+@router.get("/api/items")
+def list_items(site: TheSite, person: ThePerson, query: Filters) -> ItemList:
+    """Dev items of one comparison, filtered, 50 on a page."""
+    there = choices(site.registry(person.name))
+    if not there:
+        raise HTTPException(404, NOTHING)
+    return listed(site, person.name, there, query)
+
+
+@router.get("/api/items/{item:path}")
+def get_item(site: TheSite, person: ThePerson, item: str, before: Before = None) -> ItemView:
+    """One dev item with the answers of every version. Sealed items are not there."""
+    return found_item(site, person.name, item, before)
+
+
+@router.get("/items/{item:path}", response_class=HTMLResponse)
+def show_item(
+    request: Request,
+    site: TheSite,
+    person: ThePerson,
+    item: str,
+    before: Before = None,
+    against: Annotated[str, Query(max_length=100)] = "",
+) -> HTMLResponse:
+    """One dev item, at an address of its own."""
+    view = found_item(site, person.name, item, before)
+    held = against or usual(view)
+    return page(
+        request,
+        TEMPLATES / "item.html",
+        view=view,
+        against=held,
+        reference=REFERENCE,
+        marked=marked_answers(view, held),
+    )
+
+
+def listed(site: Site, actor: str, there: list[Choice], query: ItemQuery) -> ItemList:
+    return item_list(items_of(site.registry(actor), chosen(there, query)), query)
+
+
+def chosen(there: list[Choice], query: ItemQuery) -> int:
+    return there[0].number if query.version is None else query.version
+
+
+def found_item(site: Site, actor: str, item: str, before: int | None) -> ItemView:
+    view = item_view(site.registry(actor), item, before)
+    if view is None:
+        raise HTTPException(404, "no dev item of that id is kept; sealed items are not shown")
+    return view
+
+
+def usual(view: ItemView) -> str:
+    """What answers are held against: the one that the newest comparison's champion gave."""
+    return view.comparisons[0].opponent

@@ -1,0 +1,119 @@
+"""The nights as the registry keeps them, those that failed or are not at their end among them."""
+
+from datetime import date, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Engine
+
+from monitoring.night_history import check_job, ended, night_of, nightly_of
+from monitoring.report.night_text import VERDICTS, done
+from project.records.drift import Night
+from project.records.record import Record
+from registry.jobs.run_span import runs_between, span_of
+from registry.jobs.runs import Run, RunState
+
+SHOWN = timedelta(days=90)  # before a night, in the charts of its page
+LONGEST = timedelta(days=400)
+
+
+class NightStatus(StrEnum):
+    """What a date's night came to, or why it has no verdict."""
+
+    DRIFT = "drift"
+    NO_DRIFT = "no_drift"
+    INSUFFICIENT = "insufficient"
+    FAILED = "failed"
+    UNFINISHED = "unfinished"  # somebody is at it, or it waits for its next attempt
+
+
+STATUSES = {
+    NightStatus.DRIFT: "drift",
+    NightStatus.NO_DRIFT: "no drift",
+    NightStatus.INSUFFICIENT: "not enough data",
+    NightStatus.FAILED: "the check failed",
+    NightStatus.UNFINISHED: "not finished yet",
+}
+
+
+class NightLine(Record):
+    """One date in a list of nights. Fields of a night are None where it has no verdict."""
+
+    date: date
+    status: NightStatus
+    words: str  # the status in words
+    state: str | None = None
+    evidence: float | None = None  # of the strongest signal; 1 or more is an alarm
+    rows: int | None = None
+    champion: int | None = None  # that was watched; None: the bare base, or no verdict
+    challenger: int | None = None
+    done: str | None = None
+    problem: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.date}: {self.words}" + (f", {self.state}" if self.state else "")
+
+
+def lines_between(engine: Engine, family: str, first: date, last: date) -> tuple[NightLine, ...]:
+    """Every date with a night, the oldest first."""
+    checks = {run.date: run for run in runs_between(engine, check_job(family), first, last)}
+    ends = {run.date: run for run in runs_between(engine, nightly_of(family), first, last)}
+    days = sorted(checks.keys() | ends.keys())
+    return tuple(line_of(day, night(checks.get(day), ends.get(day)), ends.get(day)) for day in days)
+
+
+def nights_up_to(engine: Engine, family: str, day: date) -> tuple[Night, ...]:
+    """A day's night, if it has a verdict, behind those that a chart shows before it."""
+    first = day - min(SHOWN, day - date.min)
+    checks = {run.date: run for run in runs_between(engine, check_job(family), first, day)}
+    ends = {run.date: run for run in runs_between(engine, nightly_of(family), first, day)}
+    found = (night(checks.get(one), ends.get(one)) for one in sorted(checks.keys() | ends.keys()))
+    return tuple(filter(None, found))
+
+
+def newest_lines(engine: Engine, family: str, limit: int) -> tuple[NightLine, ...]:
+    """The last dates with a night, the newest first; of those more than a year back none."""
+    if (span := span_of(engine, nightly_of(family)) or span_of(engine, check_job(family))) is None:
+        return ()
+    last = span[1]
+    return lines_between(engine, family, last - min(LONGEST, last - date.min), last)[
+        : -limit - 1 : -1
+    ]
+
+
+def years_of(engine: Engine, family: str) -> tuple[int, ...]:
+    """The years with nights, the oldest first."""
+    spans = [span_of(engine, job(family)) for job in (nightly_of, check_job)]
+    known = [day.year for span in spans if span for day in span]
+    return tuple(range(min(known), max(known) + 1)) if known else ()
+
+
+# --- one level down -----------------------------------------------------------------------------
+
+
+def night(check: Run | None, end: Run | None) -> Night | None:
+    """What is known of a night: its end if it has one, else its verdict."""
+    if end and (found := night_of(end)):
+        return found
+    found = night_of(check) if check else None
+    return ended(found, end) if found else None
+
+
+def line_of(day: date, found: Night | None, end: Run | None) -> NightLine:
+    if found is None:
+        gone = end is not None and end.state is RunState.FAILED
+        status = NightStatus.FAILED if gone else NightStatus.UNFINISHED
+        problem = end.problem if end else None
+        return NightLine(date=day, status=status, words=STATUSES[status], problem=problem)
+    status = NightStatus(found.verdict.value)
+    return NightLine(
+        date=day,
+        status=status,
+        words=VERDICTS[found.verdict].lower(),
+        state=found.state.value,
+        evidence=found.evidence,
+        rows=found.rows,
+        champion=found.champion,
+        challenger=found.challenger,
+        done=done(found),
+        problem=end.problem if end and end.state is not RunState.FINISHED else None,
+    )

@@ -1,0 +1,71 @@
+"""How the web page is served, and who may use it."""
+
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, PositiveInt, field_validator, model_validator
+
+from project.settings import Settings
+
+SignIn = Literal["token", "users", "oidc", "proxy"]
+
+
+class OidcParams(Settings):
+    """An OpenID Connect provider. The client's secret is in $INCUMBENT_OIDC_SECRET."""
+
+    discovery: str  # its address that ends in /.well-known/openid-configuration
+    client_id: str
+    claim: str = "preferred_username"  # the name in the registry; "email" where it must be verified
+
+
+class ProxyParams(Settings):
+    """A proxy that signs people in, and names them in a header."""
+
+    header: str = "X-Forwarded-User"
+    trusted: tuple[str, ...] = ("127.0.0.1", "::1")  # the addresses that the proxy calls from
+
+
+class ReviewParams(Settings):
+    """The web page of `incumbent review`."""
+
+    # The address by which people reach the page, as https://review.example.com; None: this machine
+    # alone. Links in notices begin with it, and no other host is answered.
+    url: str | None = None
+    # How people are known: "token", one user on this machine, by the address that is printed at the
+    # start; "users", names and passwords of a file; "oidc", OpenID Connect; "proxy", a header that
+    # a trusted proxy sets.
+    sign_in: SignIn = "token"
+    users: Path | None = None  # YAML: {users: {name: argon2 hash}}
+    oidc: OidcParams | None = None
+    proxy: ProxyParams = ProxyParams()
+    requests_a_minute: PositiveInt = 600  # by one session; more are answered with "slow down"
+    votes: PositiveInt = 2  # reviewers an item; a third one where two disagree
+    repeats: float = Field(default=0.05, ge=0, le=0.5)  # share of items that are asked twice
+
+    @field_validator("url")
+    @classmethod
+    def refuse_no_address(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "http://host")
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.path not in ("", "/")
+        ):
+            raise ValueError(
+                "must be an address without a path, such as https://review.example.com"
+            )
+        return url.rstrip("/") if url else None
+
+    @model_validator(mode="after")
+    def refuse_nobody(self) -> Self:
+        if self.sign_in == "users" and self.users is None:
+            raise ValueError("sign_in: users needs users, a YAML file: {users: {name: hash}}")
+        if self.sign_in == "oidc" and self.oidc is None:
+            raise ValueError("sign_in: oidc needs oidc, with discovery and client_id")
+        return self
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the page by https alone, so that cookies can demand it."""
+        return bool(self.url and self.url.startswith("https:"))

@@ -1,0 +1,92 @@
+"""To the OpenID provider, and back from it."""
+
+import hmac
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import ValidationError
+
+from review.access.checks.allowed_host import own_origin
+from review.access.gate import Gate
+from review.access.signed_text import opened, seal
+from review.access.ways.oidc import MINUTES, Flow, Provider, RefusedError
+from review.access.ways.provider_calls import ProviderError
+from review.frame.errors import onward
+from review.sign_in.session_cookie import Next, TheGate, begun, local
+
+router = APIRouter(include_in_schema=False)
+Code = Annotated[str, Query(max_length=4000)]
+
+
+@router.get("/sign-in/oidc")
+def to_the_provider(request: Request, gate: TheGate, to: Next = "/") -> Response:
+    """Remember, in a sealed cookie, what the answer has to match, and go."""
+    flow = Flow.begun(local(to), gate.site.clock())
+    try:
+        going = RedirectResponse(provider_of(gate).address(flow, back(request, gate)), 303)
+    except ProviderError as error:
+        raise HTTPException(502, f"{error}. Try again later.") from None
+    # Lax, as the way back comes from the provider's site; a strict cookie would not be sent then.
+    going.set_cookie(
+        flow_cookie(gate),
+        seal(gate.site.secret, "oidc flow", flow.canonical()),
+        max_age=MINUTES * 60,
+        secure=gate.sessions.secure,
+        httponly=True,
+        samesite="lax",
+    )
+    return going
+
+
+@router.get("/sign-in/oidc/back")
+def from_the_provider(
+    request: Request,
+    gate: TheGate,
+    code: Code = "",
+    state: Code = "",
+    error: Code = "",
+    iss: Code = "",
+) -> Response:
+    """Take the provider's answer, if it is the one to what this browser asked."""
+    provider, flow = provider_of(gate), flow_of(request, gate)
+    if flow is None or not hmac.compare_digest(flow.state.encode(), state.encode()):
+        raise HTTPException(403, "This sign-in was not begun here, or took too long. Begin again.")
+    if error:
+        raise HTTPException(403, f"The provider did not sign you in: {error}")
+    try:
+        if iss and iss != provider.metadata.issuer:
+            raise RefusedError("the answer is of another provider")
+        name = provider.name(code, flow, back(request, gate), gate.site.clock())
+    except RefusedError as refusal:
+        raise HTTPException(403, f"You are not signed in: {refusal}.") from None
+    except ProviderError as failure:
+        raise HTTPException(502, f"{failure}. Try again later.") from None
+    done = begun(gate, name, onward(request, flow.next))
+    done.delete_cookie(flow_cookie(gate), secure=gate.sessions.secure, httponly=True)
+    return done
+
+
+def provider_of(gate: Gate) -> Provider:
+    if gate.provider is None:
+        raise HTTPException(404)
+    return gate.provider
+
+
+def flow_cookie(gate: Gate) -> str:
+    return f"{gate.sessions.cookie}-flow"
+
+
+def flow_of(request: Request, gate: Gate) -> Flow | None:
+    """What this browser began, if it was not too long ago."""
+    value = opened(gate.site.secret, "oidc flow", request.cookies.get(flow_cookie(gate), ""))
+    try:
+        flow = Flow.model_validate_json(value) if value else None
+    except ValidationError:
+        return None
+    return flow if flow and flow.until > gate.site.clock().timestamp() else None
+
+
+def back(request: Request, gate: Gate) -> str:
+    """Our address that the provider sends people back to; it has to be told of it."""
+    return f"{own_origin(request, gate.site.params.url)}/sign-in/oidc/back"

@@ -1,0 +1,1 @@
+"""The registry's pages: versions, two of them compared, their lineage, the history, the check."""

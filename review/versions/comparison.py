@@ -1,0 +1,210 @@
+"""Two versions side by side: what they are, how they were trained, what was measured of each."""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from project.records.evidence import Decision, Measured
+from project.records.record import Record
+from project.records.scores import Better, ScorePins
+from registry.lineage import Lineage, name_of, trace
+from registry.overview.version_search import Standing, standing
+from registry.reader import RegistryReader
+
+# Of what two measurements must agree in before their numbers may stand side by side, in words.
+PINS = {
+    "eval_set": "other eval items",
+    "champion": "another opponent",
+    "decoding": "another way of answering (decoding)",
+    "scorers": "other scorers",
+    "numerics": "other numerics",
+}
+Part = Literal["sealed", "dev"]
+
+
+class Pair(Record):
+    """One fact of both; None: it is not known, or there is none."""
+
+    name: str
+    a: str | None
+    b: str | None
+
+    @property
+    def same(self) -> bool:
+        return self.a == self.b
+
+
+class Measure(Record):
+    """One metric of one version, against its own opponent."""
+
+    own: float | None  # its mean; None for a preference, which has no two sides
+    diff: float
+    lower: float  # of the central 90 % interval
+    upper: float
+    n: int
+    better: Better | None  # None: more
+
+
+class MeasurePair(Record):
+    metric: str
+    a: Measure | None
+    b: Measure | None
+
+
+class Side(Record):
+    """One of the two."""
+
+    standing: Standing
+    against: str | None  # its newest opponent; None: nothing was decided
+    part: Part | None  # on which it was measured
+
+
+class Comparison(Record):
+    """Two versions, and whether what was measured of them may be compared."""
+
+    a: Side
+    b: Side
+    facts: tuple[Pair, ...]
+    recipe: tuple[Pair, ...]  # the settings that differ
+    recipe_same: int  # how many settings do not
+    recipe_known: bool  # whether both recipes are stored
+    measures: tuple[MeasurePair, ...]
+    direct: int | None  # the one of the two that was measured against the other one
+    differing: tuple[
+        str, ...
+    ]  # why the numbers must not be compared with each other; none: they may
+    command: str  # that compares them
+
+
+def compare(reader: RegistryReader, first: int, second: int) -> Comparison | None:
+    """None where there is no such version. Raises IncumbentError when a record is missing."""
+    a, b = standing(reader, first), standing(reader, second)
+    if a is None or b is None:
+        return None
+    left, right = trace(reader, first), trace(reader, second)
+    recipes = pairs(left.recipe, right.recipe)
+    differing = [pair for pair in recipes if not pair.same]
+    return Comparison(
+        a=side(a, left),
+        b=side(b, right),
+        facts=tuple(facts(left, right)),
+        recipe=tuple(differing),
+        recipe_same=len(recipes) - len(differing),
+        recipe_known=bool(left.recipe and right.recipe),
+        measures=measures(left, right),
+        direct=direct(left, right),
+        differing=tuple(apart(left, right)),
+        command=command(a, b),
+    )
+
+
+def side(found: Standing, lineage: Lineage) -> Side:
+    decided = lineage.decision is not None
+    return Side(
+        standing=found,
+        against=name_of(lineage.opponent) if decided else None,
+        part=part(lineage) if decided else None,
+    )
+
+
+def part(lineage: Lineage) -> Part:
+    return "sealed" if lineage.looked_at_sealed else "dev"
+
+
+def measured(lineage: Lineage) -> Measured:
+    if lineage.evidence is None:
+        return {}
+    return lineage.sealed if lineage.looked_at_sealed else lineage.evidence.dev
+
+
+# --- facts --------------------------------------------------------------------------------------
+
+
+def facts(left: Lineage, right: Lineage) -> Iterator[Pair]:
+    a, b = facts_of(left), facts_of(right)
+    for name, value in a.items():
+        yield Pair(name=name, a=value, b=b[name])
+
+
+def facts_of(lineage: Lineage) -> dict[str, str | None]:
+    version, adapter, dataset = lineage.version, lineage.version.adapter, lineage.dataset
+    decision = lineage.decision
+    return {
+        "Submitted": f"{version.at[:16].replace('T', ' ')} UTC",
+        "By": version.actor,
+        "Verdict": decision.verdict.value if decision else None,
+        "Compared with": name_of(lineage.opponent) if decision else None,
+        "Adapter": adapter.files,
+        "Base": adapter.base.name,
+        "Base weights": adapter.base.weights,
+        "Chat template": adapter.base.chat_template,
+        "System prompt": adapter.system_prompt,
+        "Trained from": lineage.parent or "the base",
+        "Trained in": str(adapter.numerics) if adapter.numerics else None,
+        "Dataset": str(dataset) if dataset else str(lineage.origin),
+        "Rows": dataset.rows if dataset else None,
+        "Recipe": adapter.recipe,
+    }
+
+
+def pairs(a: Mapping[str, str], b: Mapping[str, str]) -> list[Pair]:
+    names = dict.fromkeys([*a, *b])
+    return [Pair(name=name, a=a.get(name), b=b.get(name)) for name in names]
+
+
+# --- measures -----------------------------------------------------------------------------------
+
+
+def measures(left: Lineage, right: Lineage) -> tuple[MeasurePair, ...]:
+    """The gating metrics first."""
+    a, b = measured(left), measured(right)
+    gating = dict.fromkeys([*left.gating, *right.gating])
+    names = dict.fromkeys([*gating, *sorted(a.keys() | b.keys())])
+    return tuple(
+        MeasurePair(metric=name, a=measure(a, name), b=measure(b, name))
+        for name in names
+        if name in a or name in b
+    )
+
+
+def measure(found: Measured, metric: str) -> Measure | None:
+    if (one := found.get(metric)) is None:
+        return None
+    lower, upper = one.bootstrap
+    return Measure(
+        own=one.challenger_mean, diff=one.diff, lower=lower, upper=upper, n=one.n, better=one.better
+    )
+
+
+def direct(left: Lineage, right: Lineage) -> int | None:
+    """The version whose evidence is against the other one."""
+    for one, other in ((left, right), (right, left)):
+        pins = pins_of(one.decision)
+        if pins and pins.champion == other.version.adapter.files:
+            return one.version.number
+    return None
+
+
+def apart(left: Lineage, right: Lineage) -> Iterator[str]:
+    """In what the two measurements differ, in words."""
+    a, b = pins_of(left.decision), pins_of(right.decision)
+    if a is None or b is None:
+        unknown = [one.version.label for one, pins in ((left, a), (right, b)) if pins is None]
+        yield f"nothing was measured of {' and '.join(unknown)}"
+        return
+    if part(left) != part(right):
+        yield "one was measured on the dev eval set alone, the other on the sealed one"
+    for name, words in PINS.items():
+        if getattr(a, name) != getattr(b, name):
+            yield words
+
+
+def pins_of(decision: Decision | None) -> ScorePins | None:
+    return decision.pins if decision else None
+
+
+def command(a: Standing, b: Standing) -> str:
+    """What compares the two: with the champion, on the sealed set; else on anybody's scores."""
+    for champion, other in ((a, b), (b, a)):
+        if champion.champion and not other.deleted and other.version.number:
+            return f"incumbent reevaluate {other.version.number}"
+    return "incumbent decide --scores FILE"

@@ -1,0 +1,51 @@
+"""The history page, filtered and a page at a time."""
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from project.records.record import Record
+from registry.event_list import newest_events
+from registry.reader import RegistryReader
+from registry.storage.database import reading
+from review.access.people import ThePerson
+from review.frame.pages import page
+from review.site import TheSite
+from review.versions.event_line import WORDS, EventLine, event_line
+from review.versions.parameters import PAGE, HistoryQuery
+
+TEMPLATE = Path(__file__).parent / "templates" / "history.html"
+
+router = APIRouter()
+Asked = Annotated[HistoryQuery, Query()]
+
+
+class HistoryPage(Record):
+    """Some of the events, the newest first."""
+
+    events: tuple[EventLine, ...]
+    before: int | None  # what asks for the next page; None: this is the last one
+
+
+def history_page(reader: RegistryReader, asked: HistoryQuery) -> HistoryPage:
+    """Raises IncumbentError for an event that was changed."""
+    with reading(reader.engine) as connection:
+        found = newest_events(
+            connection, reader.family, asked.chosen, before=asked.before, limit=PAGE + 1
+        )
+    shown = tuple(event_line(event) for event in found[:PAGE])
+    return HistoryPage(events=shown, before=shown[-1].seq if len(found) > PAGE else None)
+
+
+@router.get("/history", response_class=HTMLResponse, include_in_schema=False)
+def show_history(request: Request, site: TheSite, person: ThePerson, asked: Asked) -> HTMLResponse:
+    found = history_page(site.registry(person.name), asked)
+    return page(request, TEMPLATE, found=found, asked=asked, kinds=WORDS)
+
+
+@router.get("/api/history")
+def read_history(site: TheSite, person: ThePerson, asked: Asked) -> HistoryPage:
+    """Events of the registry, 50 a page, the newest first; single votes only when asked for."""
+    return history_page(site.registry(person.name), asked)

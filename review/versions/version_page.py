@@ -1,0 +1,160 @@
+"""All that the registry knows of one version."""
+
+from collections.abc import Iterator, Sequence
+
+from project.errors import IncumbentError
+from project.files import home
+from project.records.adapters import Opponent
+from project.records.data import DatasetVersion, GateReport
+from project.records.events import DecisionMade, Event, LookTaken, Signing
+from project.records.evidence import Decision, Verdict
+from project.records.record import Digest, Record
+from registry.adapter_import.origin import Origin
+from registry.event_list import EventFilter, count_events
+from registry.lineage import SINGLE_VOTES, Lineage, name_of, trace
+from registry.model_card.card import ScoreLine, tables
+from registry.overview.version_search import Standing, standing
+from registry.overview.why_paragraph import why
+from registry.reader import RegistryReader
+from registry.signing.signatures import Statement
+from registry.storage.database import reading
+from review.versions.event_line import EventLine, event_line
+
+
+class DecisionLine(Record):
+    """A decision as the history has it."""
+
+    seq: int
+    at: str
+    actor: str
+    verdict: Verdict
+    reason: str
+    look: int | None  # at the sealed eval set; None: it was not looked at
+
+
+class SignatureState(Record):
+    """The newest signature. That it holds is for `incumbent verify` to say."""
+
+    by: str
+    at: str
+    key: Digest
+    covers_decision: bool  # whether it is about the newest decision
+
+
+class Papers(Record):
+    """What the version's records say, which are files beside the database."""
+
+    dataset: DatasetVersion | None  # None: imported
+    origin: Origin | None  # None: trained here
+    gate: GateReport | None
+    recipe: dict[str, str]
+    parent: str | None  # label of the version that training started from
+    opponent: Opponent | None  # of the newest decision
+    decision: Decision | None
+    scores: dict[str, tuple[ScoreLine, ...]]  # by part; nothing of sealed items without a look
+
+    @property
+    def against(self) -> str:
+        return name_of(self.opponent)
+
+
+class VersionPage(Record):
+    """One version, all that happened to it, and what its records say."""
+
+    standing: Standing
+    aliases: tuple[str, ...]
+    why: str | None  # in a paragraph, why it was or was not promoted
+    parent: int | None  # the version of this family that training started from
+    papers: Papers | None
+    problem: str | None  # why there are no papers
+    decisions: tuple[DecisionLine, ...]  # the newest first
+    signature: SignatureState | None
+    votes: int  # that were cast and not shown one by one
+    history: tuple[EventLine, ...]  # the newest first, single votes aside
+    report: str | None  # the file of its report, where it is kept here
+
+
+def version_page(reader: RegistryReader, number: int) -> VersionPage | None:
+    """None for a version that there is not. A record that is missing or damaged is said."""
+    found = standing(reader, number)
+    if found is None:
+        return None
+    lineage, problem = traced(reader, number)
+    history = lineage.history if lineage else tuple(reader.history(number, without=SINGLE_VOTES))
+    parent = found.version.adapter.parent
+    started_from = reader.version_of(parent) if parent else None
+    return VersionPage(
+        standing=found,
+        aliases=tuple(name for name, held in reader.aliases().items() if held == number),
+        why=why(reader, number) if lineage else None,
+        parent=started_from.number if started_from else None,
+        papers=papers(lineage) if lineage else None,
+        problem=problem,
+        decisions=tuple(decision_lines(history)),
+        signature=signature(reader, history),
+        votes=vote_count(reader, number),
+        history=tuple(event_line(event) for event in reversed(history)),
+        report=report_path(reader.family, number),
+    )
+
+
+def traced(reader: RegistryReader, number: int) -> tuple[Lineage | None, str | None]:
+    """The lineage, or why there is none."""
+    try:
+        return trace(reader, number), None
+    except IncumbentError as error:
+        return None, str(error)
+
+
+def papers(lineage: Lineage) -> Papers:
+    return Papers(
+        dataset=lineage.dataset,
+        origin=lineage.origin,
+        gate=lineage.gate,
+        recipe=lineage.recipe,
+        parent=lineage.parent,
+        opponent=lineage.opponent,
+        decision=lineage.decision,
+        scores={part: tuple(lines) for part, lines in tables(lineage).items()},
+    )
+
+
+def decision_lines(history: Sequence[Event]) -> Iterator[DecisionLine]:
+    """The newest first."""
+    looks = {e.seq: e.detail.opening for e in history if isinstance(e.detail, LookTaken)}
+    for event in reversed(history):
+        if isinstance(event.detail, DecisionMade):
+            yield DecisionLine(
+                seq=event.seq,
+                at=event.at,
+                actor=event.actor,
+                verdict=event.detail.verdict,
+                reason=event.reason,
+                look=looks.get(event.detail.look) if event.detail.look else None,
+            )
+
+
+def signature(reader: RegistryReader, history: Sequence[Event]) -> SignatureState | None:
+    """The newest one. Where its statement cannot be read, it covers nothing."""
+    signed = next((e for e in reversed(history) if isinstance(e.detail, Signing)), None)
+    made = next((e.detail for e in reversed(history) if isinstance(e.detail, DecisionMade)), None)
+    if signed is None:
+        return None
+    signing = signed.told(Signing)
+    try:
+        about = reader.artifacts.get_record(Statement, signing.statement).decision
+        covers = about == (made.decision if made else None)
+    except IncumbentError:
+        covers = False
+    return SignatureState(by=signed.actor, at=signed.at, key=signing.key, covers_decision=covers)
+
+
+def vote_count(reader: RegistryReader, number: int) -> int:
+    with reading(reader.engine) as connection:
+        chosen = EventFilter(kinds=("vote",), version=number)
+        return count_events(connection, reader.family, chosen)
+
+
+def report_path(family: str, number: int) -> str | None:
+    path = home() / "reports" / f"{family}-v{number}.html"
+    return str(path) if path.is_file() else None

@@ -1,0 +1,112 @@
+"""How the votes on a version stand: for whoever decides, never for whoever votes."""
+
+from collections.abc import Sequence
+
+from evaluation.evaluation_settings import PreferenceParams
+from evaluation.preference.ballots.agreement import choices, consensus
+from evaluation.preference.ballots.drawn_votes import chances_of, draws_of
+from evaluation.preference.ballots.registry_ballots import votes_on_sheet
+from evaluation.preference.ballots.votes_decision import PeoplesVotes
+from evaluation.preference.people_and_judge.estimate import Estimate, combined
+from evaluation.preference.people_and_judge.votes_needed import VotesNeeded, votes_needed
+from project.records.ballots import Ballot, SheetPart
+from project.records.record import Record
+from project.settings import load
+from registry.ballots.standing import Asked, Votes, read_votes
+from registry.reader import RegistryReader
+from review.voting.reviewers import self_agreement
+
+FRESH = 0.05  # the level at which votes settle it, before a decision names one
+
+
+class LiveVotes(Record):
+    """What people said so far of a version beside its rival."""
+
+    part: SheetPart
+    judged: bool  # a judge's word on all items is part of the estimate
+    votes: int  # ballots that stand
+    items: int  # on the sheet
+    closed: int  # items that have all their votes
+    reviewers: int
+    needed: int | None  # further items that would settle it; None: not known, or none would
+    estimate: float | None  # how far people prefer the challenger: ½ as much as the champion
+    lower: float | None  # of its 95 % interval
+    upper: float | None
+    agreement: float | None  # Fleiss' kappa
+    self_agreement: float | None  # the share of repeated items with the same choice
+    text: str  # all of it in a sentence
+
+
+def live_votes(
+    registry: RegistryReader, number: int, part: SheetPart | None = None
+) -> LiveVotes | None:
+    """The votes on a version's newest sheet; None: nobody was asked to vote."""
+    state = read_votes(registry, number)
+    asked = state.newest(part)
+    if asked is None:
+        return None
+    people = votes_on_sheet(registry, state, asked, load(PreferenceParams))
+    said = people.preferences()
+    found = estimate(asked, people, said)
+    needed = votes_needed(found, level(registry, number)) if found else None
+    return LiveVotes(
+        part=asked.detail.part,
+        judged=bool(asked.detail.judged),
+        votes=len(people.ballots),
+        items=asked.detail.items,
+        closed=sum(word is not None for word in said),
+        reviewers=len({ballot.reviewer for ballot in people.ballots}),
+        needed=further(asked, needed),
+        estimate=found.estimate if found else None,
+        lower=found.lower if found else None,
+        upper=found.upper if found else None,
+        agreement=kappa(people.ballots, asked),
+        self_agreement=self_agreement(state, asked.detail.sheet),
+        text=sentence(asked, state, people, needed),
+    )
+
+
+def estimate(asked: Asked, people: PeoplesVotes, said: Sequence[float | None]) -> Estimate | None:
+    """People's preference; with the judge's word where the items were drawn by its doubt."""
+    sheet, chances = people.sheet, chances_of(people.sheet)
+    clusters = [pair.cluster or pair.item for pair in sheet]
+    if chances:
+        judge = [0.5 if pair.preference is None else pair.preference for pair in sheet]
+        draws = draws_of(asked.detail.sheet, sheet, said)
+        return combined(judge, draws, chances, clusters)
+    voted = [(i, word) for i, word in enumerate(said) if word is not None]
+    return combined([0.5] * len(sheet), voted, None, clusters)
+
+
+def level(registry: RegistryReader, number: int) -> float:
+    """The alpha of the look that the newest decision was made at."""
+    decision = registry.decision(number)
+    return decision.alpha if decision and decision.alpha else FRESH
+
+
+def kappa(ballots: Sequence[Ballot], asked: Asked) -> float | None:
+    rank = {asked.detail.challenger: 0, asked.detail.champion: 1}
+    on_these = [ballot for ballot in ballots if rank.keys() == set(ballot.pair)]
+    return consensus(choices(on_these, rank)).kappa
+
+
+def further(asked: Asked, needed: VotesNeeded | None) -> int | None:
+    if needed is None:
+        return None
+    return needed.with_judge if asked.detail.judged else needed.alone
+
+
+def sentence(asked: Asked, state: Votes, people: PeoplesVotes, needed: VotesNeeded | None) -> str:
+    """For people: how many votes there are, and how many more settle it."""
+    cast = len(people.ballots)
+    if not cast:
+        return "No votes so far."
+    if needed is None:
+        return f"{cast} votes so far: too few items have all their votes to tell more."
+    if asked.detail.judged:
+        return f"{needed}."
+    if needed.alone is None:
+        return f"{cast} votes so far; votes on all items would not settle it, if it goes on so."
+    if needed.alone == 0:
+        return f"{cast} votes so far; they settle it."
+    return f"{cast} votes so far; about {needed.alone} more items with all their votes settle it."

@@ -1,0 +1,58 @@
+"""The voting page for programs, as JSON."""
+
+from pydantic import BaseModel
+
+from project.records.ballots import SheetPart
+from review.voting.live import LiveVotes
+from review.voting.reviewers import Reviewer
+from review.voting.voting_view import VotingView
+
+
+class ShownItem(BaseModel):
+    """A prompt and two answers, blind. A vote on it names `shown`."""
+
+    shown: int
+    prompt: str
+    left: str
+    right: str
+
+
+class NextItem(BaseModel):
+    """What a person is to vote on next; no item: all is done."""
+
+    part: SheetPart
+    item: ShownItem | None
+    done: int
+    left: int
+    undo: int | None  # this person's last ballot, where it can be taken back
+
+
+class BallotTaken(BaseModel):
+    """The number of a ballot's event."""
+
+    ballot: int
+
+
+class VotesReport(BaseModel):
+    """How the votes on a version stand, and who cast them."""
+
+    version: int
+    asked_for: int  # votes an item
+    live: LiveVotes
+    reviewers: tuple[Reviewer, ...]
+
+
+def next_item(view: VotingView) -> NextItem:
+    pair, shown = view.pair, view.shown
+    item = (
+        ShownItem(shown=shown, prompt=pair.prompt, left=pair.left_text, right=pair.right_text)
+        if pair and shown
+        else None
+    )
+    return NextItem(
+        part=view.part,
+        item=item,
+        done=view.progress.done,
+        left=view.progress.left,
+        undo=view.undo,
+    )
