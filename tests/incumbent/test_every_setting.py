@@ -23,6 +23,7 @@ from tests.incumbent.setting_effects import (
     policy_effects,
     preference_data_effects,
     registry_effects,
+    review_effects,
     schedule_effects,
     scoring_effects,
     search_effects,
@@ -47,6 +48,7 @@ TABLE: dict[str, Effect | ShownBy] = {
     **trigger_effects.EFFECTS,
     **schedule_effects.EFFECTS,
     **registry_effects.EFFECTS,
+    **review_effects.EFFECTS,
 }
 EFFECTS = {key: row for key, row in TABLE.items() if isinstance(row, Effect)}
 SHOWN_BY = {key: row for key, row in TABLE.items() if isinstance(row, ShownBy)}
@@ -215,7 +217,7 @@ def test_a_stage_declares_the_sections_that_its_code_reads_and_no_others() -> No
 
 def test_every_section_is_read_by_a_stage_or_a_verb() -> None:
     """Some effects above read their section themselves."""
-    verbs = [f"incumbent.verbs.{name}" for name in ("nightly", "run", "submit", "tune")]
+    verbs = [f"incumbent.verbs.{name}" for name in ("nightly", "review", "run", "submit", "tune")]
     read = sections_read(Imports().of([*modules().values(), *verbs]).values())
     assert read == set(SECTIONS)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.verbs.why import why
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.evidence import Decision, Verdict
+from registry.overview.why_paragraph import why
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from incumbent.verbs.anchor import write_anchor
 from project.errors import IncumbentError
+from registry.jobs.deliveries import newest_notices
 from registry.store import Registry
 from tests.incumbent.setting_effects.effect import Effect, ShownBy, write
 from tests.places import submit
@@ -33,6 +34,13 @@ def promoted() -> str:
         return outcome(lambda: registry.promote(number, "test", force=True).label)
 
 
+def announced() -> list[str]:
+    """The kinds of the notices that a submission leaves."""
+    with Registry.here() as registry:
+        submit(registry, "a", Path())
+        return [sent.notice.kind for sent in newest_notices(registry.engine, 9)]
+
+
 def outcome(attempt: Callable[[], str]) -> str:
     try:
         return attempt()
@@ -57,6 +65,11 @@ REGISTRY: dict[str, Effect | ShownBy] = {
         "tests/registry/test_signing.py::test_signing_by_hand_needs_a_key_by_option_or_environment"
     ),
     "require_signature": Effect((False, True), promoted),
+    "four_eyes": Effect((False, True), promoted),
+    "event_notices": Effect((False, True), announced),
+    "event_kinds": Effect(
+        (["submit"], ["promote"]), announced, beside={"registry.event_notices": True}
+    ),
     "anchor": Effect(("one.jsonl", "other.jsonl"), anchored),
 }
 

@@ -1,0 +1,205 @@
+"""A project's folder with a true story in it, for a browser to look at.
+
+v2 displaced v1 and is champion; v3 won against it and people are asked to vote on it; v4 is in
+doubt; v5 was never decided on. Its texts are those that break pages: long, Chinese, from right to left, and markup.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import chdir, contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from benchmarks.review_pages import FAMILY as LARGE
+from benchmarks.review_pages import fill
+from evaluation.decision.policy import Policy
+from evaluation.preference.ballots.voting_sheet import answer_digest
+from evaluation.report.dev_items import DevItem
+from evaluation.report.kept_report import kept_report, kept_report_path
+from evaluation.report.report_data import ReportData
+from monitoring.trigger.labels import write_queue
+from project.canonical import canonical_json
+from project.files import write_bytes
+from project.records.adapters import AdapterVersion, Opponent
+from project.records.ballots import VotingPair
+from project.records.drift import Action, DriftState, RetrainOutcome, Topic
+from project.records.record import short
+from project.records.scores import Flags
+from project.settings import PARAMS
+from registry.ballots.sheets import open_sheet
+from registry.store import Registry
+from review.access.ways.users_file import add_user
+from review.data_pages.waiting_tasks import QUEUE
+from tests.evaluation.test_decision import BETTER, calibration, general, table
+from tests.monitoring.test_labels import asked
+from tests.monitoring.test_night_report import NEW, TALLY, night
+from tests.places import submit
+from tests.review.test_challenger_page import decided, made_with
+from tests.review.test_data_pages import FAILING, SYNTHETIC, gate
+from tests.review.test_items import item
+from tests.review.test_items import keep as keep_items
+from tests.review.test_items import row as row_of
+from tests.review.test_nights import drifted
+from tests.review.test_nights import keep as keep_nights
+from tests.voting_sheets import named, vote_for
+
+FAMILY, REGISTRY = "test", Path(".incumbent/registry")
+CHAMPION, WINNER, DOUBTED, UNDECIDED = 2, 3, 4, 5
+TODAY = date.today()
+LAST_NIGHT = TODAY - timedelta(days=1)
+PASSWORDS = {"ann": "a password of ann", "bob": "a password of bob"}
+MARKUP = "<script>document.title = 'run'</script><img src=x onerror=alert(1)> \"'& </div>{{ 7*7 }}"
+LONG = "The card is blocked at once, and a new one comes by post in five days. " * 57  # 4,047 chars
+TEXTS = (
+    ("how do I block a lost card?", LONG, LONG.replace("five", "six")),
+    ("如何挂失银行卡？", "请立即致电客服热线挂失，新卡将在五天内寄出。" * 6, "请前往网点办理。"),
+    ("كيف أوقف بطاقة مفقودة؟", "اتصل بنا فورًا وسنوقف البطاقة (24/7). " * 6, "زر أقرب فرع."),
+    (f"what is {MARKUP}?", f"It is {MARKUP}", f"No: {MARKUP}"),
+    ("an address without a space", "https://bank.example/" + "a" * 300, "I do not know."),
+    ("what does a late transfer cost?", "", "It costs 5 euros."),
+    ("list the fees", "- card: 5\n- transfer: 2\n\n    total: 7", "| fee | € |\n|---|---|\n|card|5|"),
+    ("the same?", "Both say this.", "Both say this."),
+    ("emoji 👩‍👩‍👧‍👦 and marks", "👍🏽 ok e\u0301 \u202etxet\u202c", "no 🙁"),
+    ("who can see my account?", "You alone.", "You, and whom you allow to."),
+    ("can I pay abroad?", "Yes, in all countries.", "Yes. It costs 1 % of the sum."),
+    ("how long does it take?", "Two days.", "One day, or two."),
+)
+LONGEST, MARKED_UP = "i0", "i3"
+
+
+@contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    """A project in this folder, whose state is in it too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.delenv("INCUMBENT_HOME", raising=False)
+        yield
+
+
+def opened(folder: Path, family: str = FAMILY) -> Registry:
+    """The registry of a project of this file."""
+    return Registry(folder / REGISTRY, family, actor="trainer")
+
+
+def make_project(folder: Path) -> Path:
+    """The story, with names and passwords too, for a server that asks for them."""
+    with inside(folder), opened(folder) as registry:
+        write_settings("token")
+        for name, password in PASSWORDS.items():
+            add_user(Path("users.yaml"), name, password)
+        make_versions(registry, folder / "adapters")
+        make_nights(registry)
+        make_data()
+    return folder
+
+
+def write_settings(sign_in: str) -> None:
+    """How people sign in; and no limit of requests, for a test is faster than people."""
+    PARAMS.write_text(
+        f"registry: {{family: {FAMILY}}}\n"
+        f"review: {{sign_in: {sign_in}, users: users.yaml, requests_a_minute: 100000}}\n"
+    )
+
+
+def make_large(folder: Path, versions: int = 1000) -> Path:
+    """So many versions, and votes on the newest ones."""
+    with inside(folder), opened(folder, LARGE) as registry:
+        PARAMS.write_text(f"registry: {{family: {LARGE}}}\nreview: {{requests_a_minute: 100000}}\n")
+        fill(registry, versions, ballots=2000)
+    return folder
+
+
+# --- one level down -------------------------------------------------------------------------------
+
+
+def make_versions(registry: Registry, folder: Path) -> None:
+    folder.mkdir()
+    for name, rows, rate in (("first", 100, 1e-4), ("second", 120, 2e-4)):
+        version = made_with(registry, folder, name, rows, rate, ("a" * 16, "b" * 16))
+        decided(registry, version)
+        registry.promote(version.number, f"{name} in all that we measure")
+    winner = made_with(registry, folder, "third", 140, 2e-4, ("b" * 16, "c" * 16))
+    measure(registry, winner)
+    ask_people(registry, winner)
+    doubted = made_with(registry, folder, "fourth", 150, 3e-4, ("d" * 16,))
+    decided(registry, doubted, BETTER | {"semantic": 0.0, "rougeL": -0.005})
+    submit(registry, "fifth", folder)
+
+
+def measure(registry: Registry, version: AdapterVersion) -> None:
+    """A decision on all that can be measured, and what is kept beside its report."""
+    more = {"general": general(0.05), "calibration": calibration()}
+    evidence, decision = decided(registry, version, **more)
+    items = table(BETTER).items
+    material = ReportData(opponent=Opponent(version=CHAMPION), dev=items, flags=Flags(), examples=())
+    sealed, seconds = (items, Flags(items={"truncated": ("i1",)})), {"challenger": 0.25}
+    kept = kept_report(evidence, decision, Policy(), material, sealed, seconds)
+    kept.write(kept_report_path(FAMILY, version.number))
+    keep_items(version.number, list(dev_items()), CHAMPION)
+
+
+def dev_items() -> Iterator[DevItem]:
+    """The texts as dev items, some of them better and some worse."""
+    for number, (prompt, left, right) in enumerate(TEXTS):
+        made = item(f"i{number}", 0.5, 0.5 + 0.04 * (number % 5 - 2), assertions=number % 2)
+        row = row_of(f"i{number}", prompt, topic=MARKUP if number % 4 == 3 else "cards")
+        yield made.model_copy(update={"row": row, "challenger": left, "champion": right})
+
+
+def ask_people(registry: Registry, version: AdapterVersion) -> None:
+    """A sheet of the texts, on four of which somebody voted already."""
+    pairs = voting_pairs(version, registry.version(CHAMPION))
+    open_sheet(registry, version.number, pairs, part="dev", votes=2, reason="for discussion")
+    (event,) = registry.history(kind="ask")
+    for pair in pairs[-4:]:
+        eve = named(registry, "eve")
+        vote_for(eve, version.number, event.detail.sheet, pair.item, pair.left)
+
+
+def voting_pairs(version: AdapterVersion, champion: AdapterVersion) -> Sequence[VotingPair]:
+    return [
+        VotingPair(
+            item=f"i{number}",
+            prompt=prompt,
+            left=short(version.adapter.files),
+            right=short(champion.adapter.files),
+            left_text=left,
+            right_text=right,
+            left_answer=answer_digest(left),
+            right_answer=answer_digest(right),
+        )
+        for number, (prompt, left, right) in enumerate(TEXTS)
+    ]
+
+
+def make_nights(registry: Registry) -> None:
+    """Forty quiet nights, and then drift that led to v3."""
+    hostile = Topic(name=MARKUP, new=False, before=0.1, now=0.2, z=7, exemplars=(MARKUP,))
+    for back in range(40, 1, -1):
+        day = LAST_NIGHT - timedelta(days=back - 1)
+        keep_nights(registry, night(date=str(day), champion=CHAMPION, family=FAMILY))
+    last = drifted(
+        date=str(LAST_NIGHT),
+        champion=CHAMPION,
+        family=FAMILY,
+        topics=(NEW, hostile),
+        exemplars=(TEXTS[1][0], TEXTS[2][0], MARKUP),
+        new_words=("tensor", MARKUP),
+        tally=TALLY,
+        state=DriftState.ACT,
+        action=Action.RETRAIN,
+        outcome=RetrainOutcome.REVIEW,
+        challenger=WINNER,
+        reasons=("users ask of tensors",),
+    )
+    keep_nights(registry, last)
+
+
+def make_data() -> None:
+    """A gate that is shut, and each kind of task that waits for a person."""
+    gate(*FAILING)
+    tensors = asked("t").model_copy(update={"prompt": "what is a torch tensor"})
+    hostile = asked("h").model_copy(update={"prompt": MARKUP})
+    write_queue([tensors, hostile, asked("b", "a b", "jane")], QUEUE / "labels.json")
+    write_bytes(QUEUE / "synthetic.json", canonical_json([SYNTHETIC]))

@@ -1,0 +1,129 @@
+"""Every page in a real browser: it can be read by everybody, it fits, and asks nobody else."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.looking import DESKTOP, Watched, faults
+from tests.browser.made_project import (
+    CHAMPION,
+    DOUBTED,
+    LAST_NIGHT,
+    LONGEST,
+    MARKED_UP,
+    UNDECIDED,
+    WINNER,
+)
+from tests.browser.served import served
+
+pytestmark = pytest.mark.slow
+PAGES = {
+    "home": "/",
+    "versions": "/versions",
+    "version": f"/versions/{WINNER}",
+    "champion": f"/versions/{CHAMPION}",
+    "compare": f"/versions/compare?a={WINNER}&b={CHAMPION}",
+    "lineage": "/lineage",
+    "history": "/history",
+    "history-all": "/history?kind=all",
+    "verify": "/verify",
+    "review": f"/review/{WINNER}",
+    "review-hold": f"/review/{DOUBTED}",
+    "review-undecided": f"/review/{UNDECIDED}",
+    "review-champion": f"/review/{CHAMPION}",
+    "rollback": "/rollback",
+    "vote": f"/vote/{WINNER}",
+    "vote-marked": f"/vote/{WINNER}?marked=1",
+    "votes": f"/votes/{WINNER}",
+    "items": f"/items?version={WINNER}",
+    "item-long": f"/items/{LONGEST}?version={WINNER}",
+    "item-chinese": f"/items/i1?version={WINNER}",
+    "item-arabic": f"/items/i2?version={WINNER}",
+    "item-markup": f"/items/{MARKED_UP}?version={WINNER}",
+    "item-no-space": f"/items/i4?version={WINNER}",
+    "data": "/data",
+    "gate": "/data/gate",
+    "failed-rows": f"/data/gate/rows?check={quote('no contacts')}",
+    "waivers": "/data/waivers",
+    "labels": "/data/queue/label",
+    "corrections": "/data/queue/correction",
+    "synthetic": "/data/queue/synthetic",
+    "regressed": f"/data/regressed?version={WINNER}",
+    "nights": "/nights",
+    "night": f"/nights/{LAST_NIGHT}",
+    "topic": f"/nights/{LAST_NIGHT}/topics/1",
+    "topic-markup": f"/nights/{LAST_NIGHT}/topics/2",
+    "deliveries": "/deliveries",
+    "dossier": f"/dossier/{WINNER}",
+    "api": "/api",
+}
+LARGE_PAGES = {
+    "large-home": "/",
+    "large-versions": "/versions",
+    "large-lineage": "/lineage",
+    "large-history": "/history",
+    "large-review": "/review/1000",
+    "large-compare": "/versions/compare?a=1000&b=999",
+}
+# Links that were seen on the pages, for they must lead somewhere.
+LINKS = """() => [...document.querySelectorAll("a[href]")]
+  .map(one => new URL(one.getAttribute("href"), location).href.split("#")[0])"""
+
+
+def watched(browser: Browser, folder: Path) -> Iterator[Watched]:
+    """A browser that is signed in to a project's server."""
+    with served(folder) as pages, browser.new_context(viewport=DESKTOP) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        found = Watched(page, pages.origin)
+        page.goto(pages.door)
+        page.wait_for_url(f"{pages.origin}/")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def small_project(
+    chromium: Browser, made_once: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Watched]:
+    folder = tmp_path_factory.mktemp("looked-at") / "project"
+    yield from watched(chromium, Path(shutil.copytree(made_once, folder)))
+
+
+@pytest.fixture(scope="module")
+def large_project(chromium: Browser, large: Path) -> Iterator[Watched]:
+    yield from watched(chromium, large)
+
+
+@pytest.fixture(scope="module")
+def links() -> set[str]:
+    return set()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_fit_for_everybody(name: str, small_project: Watched, links: set[str]) -> None:
+    check(small_project, name, PAGES[name])
+    links |= set(small_project.page.evaluate(LINKS))
+
+
+@pytest.mark.parametrize("name", LARGE_PAGES)
+def test_a_page_of_a_thousand_versions_is_fit_for_everybody(
+    name: str, large_project: Watched
+) -> None:
+    check(large_project, name, LARGE_PAGES[name])
+
+
+def test_no_link_of_any_page_is_dead(small_project: Watched, links: set[str]) -> None:
+    own = sorted(link for link in links if link.startswith(small_project.origin))
+    answers = {link: small_project.page.request.get(link).status for link in own}
+    assert {link: status for link, status in answers.items() if status != 200} == {}
+
+
+def check(project: Watched, name: str, path: str) -> None:
+    answer = project.page.goto(project.origin + path)
+    assert answer and answer.status == 200
+    project.page.wait_for_load_state("networkidle")
+    assert project.taken() == []
+    assert list(faults(project.page, name)) == []

@@ -1,0 +1,335 @@
+"""The review page: what was measured, in words for everybody, and nothing that may not be shown."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluation.decision.evidence import weigh
+from evaluation.decision.policy import Policy, SuiteGuard
+from evaluation.decision.rule import rule
+from evaluation.report.kept_report import kept_report, kept_report_path
+from evaluation.report.report_data import ReportData
+from project.canonical import digest_bytes, digest_folder
+from project.records.adapters import Adapter, AdapterVersion, Opponent
+from project.records.data import Check, DatasetVersion, GateReport, Severity, Split
+from project.records.drift import Action, DriftState, DriftVerdict, Night, Topic
+from project.records.evidence import Decision, Evidence, SuiteEvidence, Usage
+from project.records.scores import Flags
+from registry.jobs.runs import claim, finish
+from registry.storage.database import writing
+from registry.store import Registry
+from review.challenger.plain_words import listed, summary
+from review.challenger.review import review_of
+from tests.conftest import BASE, SEALED
+from tests.evaluation.test_decision import (
+    BETTER,
+    EQUAL,
+    Gains,
+    calibration,
+    general,
+    joined,
+    table,
+)
+from tests.places import START, evidence_on, submit, win
+from tests.review.conftest import Browser
+from tests.voting_sheets import all_vote, opened
+from training.start_record import LearntRows
+
+STRICT = Policy()
+XSS = "<img src=x onerror=alert(1)>"
+
+
+def decided(
+    registry: Registry,
+    version: AdapterVersion,
+    gains: Gains = BETTER,
+    policy: Policy = STRICT,
+    **measured: Any,
+) -> tuple[Evidence, Decision]:
+    """A decision by the rule, at a counted look, on items whose scores differ by these gains."""
+    pins = evidence_on(registry, version).pins
+    assert pins is not None
+    scores = joined(table(gains, slices=("kind=card",)), table(gains, slices=("kind=loan",)))
+    sealed = scores.model_copy(update={"pins": pins})
+    dev = table(BETTER).model_copy(update={"pins": pins})
+    evidence = weigh(sealed, policy, dev=dev, **measured)
+    look = registry.count_look(
+        version.number, pins, SEALED, policy=policy.digest, alpha=policy.alpha
+    )
+    decision = rule(evidence, policy, look.number, look.budget)
+    registry.record_decision(version.number, decision, evidence, policy)
+    return evidence, decision
+
+
+def made_with(
+    registry: Registry, folder: Path, name: str, rows: int, lr: float, learnt: tuple[str, ...]
+) -> AdapterVersion:
+    """A version with a recipe, a dataset of so many rows, and the rows that it has learnt."""
+    files = folder / name
+    files.mkdir()
+    (files / "adapter_model.safetensors").write_bytes(name.encode())
+    (files / "recipe.json").write_text(json.dumps({"params": {"lr": lr, "rank": 8}}))
+    dataset = DatasetVersion(
+        rows=f"{rows:064x}",
+        splits={Split.TRAIN: rows, Split.DEV: 60},
+        sources=("faq.csv", *([f"{XSS}.csv"] if rows > 100 else [])),
+        contract="c" * 64,
+    )
+    check = Check(
+        name="no repeats", severity=Severity.WARNING, passed=False, limit="0", observed="3"
+    )
+    gate = GateReport(dataset_rows=dataset.rows, contract="c" * 64, row_count=rows, checks=(check,))
+    recipe = Path(files / "recipe.json").read_bytes()
+    adapter = Adapter(
+        files=digest_folder(files),
+        base=BASE,
+        recipe=digest_bytes(recipe),
+        dataset=dataset.digest,
+    )
+    return registry.submit(adapter, files, "made", dataset, gate, LearntRows(learnt=learnt))
+
+
+def test_a_winner_is_described_for_who_knows_no_statistics(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    win(registry, "first", tmp_path)
+    decided(registry, submit(registry, "second", tmp_path))
+    page = client.get("/review/2").text
+    assert "test v2 is better than the champion v1 in all three measures that decide" in page
+    assert "meaning shared with the reference answer (semantic)" in page
+    assert "rougeL is better by +0.100, at least" in page
+    assert 'aria-label="all items: +0.100, from ' in page
+    assert "kind=card" in page
+
+
+def test_a_hold_says_what_is_in_doubt_and_how_many_items_are_missing(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    _, decision = decided(
+        registry,
+        submit(registry, "a", tmp_path),
+        BETTER | {"semantic": 0.005},
+        Policy(effect=0.005),
+    )
+    page = client.get("/review/1").text
+    assert "It is not sure yet that test v1 is better than the base model" in page
+    assert decision.needed
+    assert f"About {decision.needed:,} more eval items would settle it." in page
+    assert "Not possible: test v1 may not be promoted: HOLD" in page
+
+
+@pytest.mark.usefixtures("site")
+def test_a_loser_is_named_worse_in_what_it_lost(registry: Registry, tmp_path: Path) -> None:
+    decided(registry, submit(registry, "a", tmp_path), BETTER | {"preference": -0.2})
+    head = review_of(registry, 1).headline
+    assert (head.verdict, head.tone) == ("REJECT", "bad")
+    assert (
+        "clearly worse than the base model without an adapter in preferred answers" in head.summary
+    )
+
+
+@pytest.mark.usefixtures("site")
+def test_what_did_not_qualify_shows_dev_alone(registry: Registry, tmp_path: Path) -> None:
+    version = submit(registry, "a", tmp_path)
+    pins = evidence_on(registry, version).pins
+    evidence = weigh(None, Policy(), dev=table(EQUAL).model_copy(update={"pins": pins}))
+    registry.record_decision(1, rule(evidence, Policy(), None), evidence, Policy())
+    review = review_of(registry, 1)
+    assert review.part == "dev"
+    assert "did not qualify" in review.headline.summary
+    assert len(review.plots) == 3
+
+
+def test_a_version_without_a_decision_has_a_page(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    submit(registry, "a", tmp_path)
+    page = client.get("/review/1").text
+    assert "never compared with the champion" in page
+    assert "Not possible: test v1 was never decided on" in page
+
+
+def test_guards_costs_and_trust_are_on_the_page(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    policy = Policy(suites={"safety": {"correct": SuiteGuard(floor=0.5)}}, floors={"rougeL": 0.1})
+    safety = SuiteEvidence(
+        champion={"all items": weigh(general(0.0), Policy(gating=("correct",))).sealed}
+    )
+    decided(
+        registry,
+        submit(registry, "a", tmp_path),
+        policy=policy,
+        general=general(0.05),
+        calibration=calibration(),
+        suites={"safety": safety},
+        usage={"challenger": Usage(prompt=20, answer=9), "few-shot": Usage(prompt=220, answer=9)},
+    )
+    page = client.get("/review/1").text
+    assert "General ability: whether it forgot" in page
+    assert "The policy guards it: correct must be at least 0.5" in page
+    assert "the mean of rougeL must not be below 0.1" in page
+    assert "87% fewer tokens" in page
+    assert 'tried on 200 held-out pairs: <b class="good">yes</b>' in page
+
+
+def test_what_was_kept_beside_the_report_is_shown_for_its_own_decision_alone(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    usage = {"challenger": Usage(prompt=20, answer=9)}
+    evidence, decision = decided(registry, submit(registry, "a", tmp_path), usage=usage)
+    items = table(BETTER).items
+    material = ReportData(opponent=Opponent(), dev=items, flags=Flags(), examples=())
+    sealed = items, Flags(items={"truncated": ("i1",)})
+    kept = kept_report(evidence, decision, Policy(), material, sealed, {"challenger": 0.25})
+    kept.write(kept_report_path("test", 1))
+    page = client.get("/review/1").text
+    assert "0.250" in page
+    wins = evidence.sealed["rougeL"].wins
+    assert f"rougeL: {wins} items better" in page
+    assert "truncated: 1 item" in page
+    kept_report_path("test", 1).write_text("{}")
+    assert "truncated" not in client.get("/review/1").text
+    kept.model_copy(update={"decision": "0" * 64}).write(kept_report_path("test", 1))
+    assert "truncated" not in client.get("/review/1").text
+
+
+def test_rows_recipe_and_sources_are_held_against_the_champions(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    first = made_with(registry, tmp_path, "first", 100, 1e-4, ("a" * 16, "b" * 16))
+    registry.promote(first.number, "the first", force=True)
+    decided(
+        registry, made_with(registry, tmp_path, "second", 140, 2e-4, ("b" * 16, "c" * 16, "d" * 16))
+    )
+    changes = review_of(registry, 2).changes
+    assert (changes.rows_added, changes.rows_removed) == (2, 1)
+    assert [(one.name, one.before, one.after) for one in changes.recipe] == [
+        ("lr", "0.0001", "0.0002")
+    ]
+    assert [(one.name, one.before, one.after) for one in changes.splits] == [
+        ("train", "100", "140")
+    ]
+    page = client.get("/review/2").text
+    assert "Failed: no repeats (warning): 3, limit 0" in page
+    assert XSS not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;.csv" in page
+
+
+def test_the_night_whose_retrain_made_it_is_linked(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    for number in (1, 11):
+        keep_night(registry, number)
+    submit(registry, "a", tmp_path)
+    page = client.get("/review/1").text
+    assert 'href="/nights/2026-01-01"' in page
+    assert 'href="/nights/2026-01-11"' not in page
+    assert "&lt;img src=x" in page
+
+
+def keep_night(registry: Registry, challenger: int) -> None:
+    day = START.date() + timedelta(days=challenger - 1)
+    topic = Topic(name=XSS, new=True, before=0.0, now=0.4, z=9.0, exemplars=())
+    night = Night(
+        family="test",
+        date=str(day),
+        champion=None,
+        reference=None,
+        traffic=None,
+        rows=0,
+        units=0,
+        set_aside={},
+        verdict=DriftVerdict.DRIFT,
+        readings=(),
+        topics=(topic,),
+        exemplars=(),
+        new_words=(),
+        state=DriftState.ACT,
+        action=Action.RETRAIN,
+        reasons=("users ask of loans",),
+        challenger=challenger,
+    )
+    held = claim(registry.engine, "nightly test", day, "h", START, timedelta(hours=1))
+    assert held is not None
+    with writing(registry.engine) as connection:
+        finish(connection, held, START, night.canonical().decode())
+
+
+def test_a_reason_of_an_attacker_stays_text_in_every_part(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    registry.actor = XSS
+    decided(registry, submit(registry, "a", tmp_path))
+    registry.reject(1, XSS)
+    for path in ("/review/1", "/review/1/votes", "/rollback"):
+        page = client.get(path).text
+        assert "<img" not in page
+        assert "style=" not in page
+        assert "<script>" not in page
+
+
+def test_votes_are_shown_live_to_whoever_may_approve(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    version = submit(registry, "a", tmp_path)
+    assert "Nobody was asked to vote" in client.get("/review/1").text
+    sheet = opened(registry, version).sheet
+    all_vote(registry, 1, sheet, ("bob", "eve"), "base")
+    part = client.get("/review/1/votes").text
+    assert 'hx-get="/review/1/votes"' in part
+    assert "<html" not in part
+    assert "items have all their votes" in part
+    assert part.strip() in client.get("/review/1").text
+    history = client.get("/api/review/1").json()["history"]
+    assert {event["kind"] for event in history} == {"submit", "ask"}
+
+
+def test_who_only_votes_sees_no_count(client: Browser, registry: Registry, tmp_path: Path) -> None:
+    opened(registry, submit(registry, "a", tmp_path))
+    Path("roles.yaml").write_text("vote: [ann]\npromote: [bob]")
+    Path("params.yaml").write_text("registry: {roles: roles.yaml}")
+    for path in ("/review/1", "/review/1/votes"):
+        assert "who votes must not know it" in client.get(path).text
+    told = client.get("/api/review/1").json()
+    assert not any(event["kind"] in ("vote", "show", "unvote") for event in told["history"])
+
+
+def test_more_votes_are_asked_for_with_a_reason_once(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    opened(registry, submit(registry, "a", tmp_path), votes=2)
+    assert 'name="votes" value="3" min="3"' in client.get("/review/1").text
+    answers = [client.send_form("/review/1/votes", votes=3, reason="close") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 400]
+    assert [event.reason for event in registry.history(kind="ask")] == ["please", "close"]
+
+
+def test_the_page_is_there_as_json_too(client: Browser, registry: Registry, tmp_path: Path) -> None:
+    decided(registry, submit(registry, "a", tmp_path))
+    told = client.get("/api/review/1").json()
+    assert told == review_of(registry, 1).model_dump(mode="json") | {"offers": told["offers"]}
+    schema = client.get("/api/openapi.json").json()
+    answer = schema["paths"]["/api/review/{number}"]["get"]["responses"]["200"]
+    assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/Review")
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_names_are_listed_as_in_a_sentence(names: list[str], sentence: str) -> None:
+    assert listed(names) == sentence
+
+
+def test_a_guarded_policy_is_told_apart_from_a_win_in_all(
+    registry: Registry, tmp_path: Path
+) -> None:
+    policy = Policy(kind="guarded", margins={"rougeL": 0.05})
+    version = submit(registry, "a", tmp_path)
+    _, decision = decided(registry, version, BETTER | {"rougeL": -0.01}, policy)
+    said = summary("v1", "v0", decision, policy.gating)
+    assert "does what the policy asks in words shared with the reference answer" in said
+    assert "all three" not in said

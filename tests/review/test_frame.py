@@ -1,0 +1,204 @@
+"""The frame of all pages: errors, headers, assets, the page for programs, the server."""
+
+import gzip
+import hashlib
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI, HTTPException
+from pydantic import ValidationError
+
+from project.errors import IncumbentError, InputError
+from review.frame.assets_folder import FOLDER, asset
+from review.review_settings import ReviewParams
+from review.server import listening, refuse_open_door
+from tests.review.conftest import Browser
+
+# Of dist/htmx.min.js in npm's htmx.org 4.0.1.
+HTMX = "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+def failing(app: FastAPI, error: Exception) -> None:
+    """Two routes that fail with it: a page, and JSON."""
+
+    def route() -> None:
+        raise error
+
+    app.get("/fails")(route)
+    app.get("/api/fails")(route)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (InputError("no such slice", field="slice"), 400, "slice: no such slice"),
+        (IncumbentError("ann may not promote"), 409, "ann may not promote"),
+        (HTTPException(404, "There is no v9."), 404, "There is no v9."),
+        (HTTPException(404), 404, "There is nothing at this address."),
+        (ValueError("a secret of the server"), 500, "This is a fault of the server"),
+    ],
+)
+def test_an_error_is_a_page_for_people_and_a_problem_for_programs(
+    app: FastAPI, client: Browser, error: Exception, status: int, words: str
+) -> None:
+    failing(app, error)
+    page, problem = client.get("/fails"), client.get("/api/fails")
+    assert (page.status_code, problem.status_code) == (status, status)
+    assert words in page.text
+    assert problem.json()["detail"].startswith(words)
+    assert "a secret" not in page.text + problem.text
+    assert "content-security-policy" in page.headers
+
+
+def test_a_wrong_parameter_is_named(app: FastAPI, client: Browser) -> None:
+    @app.get("/number")
+    def number(n: int) -> int:
+        return n
+
+    answer = client.get("/number?n=many")
+    assert (answer.status_code, "n: Input should be a valid integer" in answer.text) == (422, True)
+
+
+def test_a_fault_of_the_server_is_in_its_log(
+    app: FastAPI, client: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing(app, ValueError("what happened"))
+    client.get("/fails")
+    assert "what happened" in caplog.text
+
+
+# --- headers and assets ---------------------------------------------------------------------------
+
+
+def test_a_page_is_never_kept_and_an_asset_as_long_as_its_bytes(client: Browser) -> None:
+    assert client.get("/nowhere").headers["cache-control"] == "no-store"
+    assert "immutable" in client.get(asset("review.css")).headers["cache-control"]
+    assert client.get("/assets/review.css").headers["cache-control"] == "no-cache"
+
+
+def test_pages_name_assets_that_are_there_and_nothing_of_other_hosts(client: Browser) -> None:
+    page = client.get("/nowhere").text
+    named = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page)
+    assert len(named) >= 4
+    assert [client.get(address).status_code for address in named] == [200] * len(named)
+    assert not re.search(r"https?://", page)
+
+
+def test_a_large_page_is_compressed(client: Browser) -> None:
+    answer = client.get("/api", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert "<main" in answer.text
+    assert len(gzip.compress(answer.content)) < len(answer.content)
+
+
+def test_htmx_is_npms_version_4_0_1_to_the_byte() -> None:
+    assert hashlib.sha256((FOLDER / "htmx-4.0.1.min.js").read_bytes()).hexdigest() == HTMX
+
+
+def test_htmx_reads_our_settings_and_swaps_no_error_in(client: Browser) -> None:
+    """In htmx 4 nothing is inherited, and bodies of errors are swapped in unless they are named."""
+    script = (FOLDER / "htmx-4.0.1.min.js").read_text()
+    page = client.get("/nowhere").text
+    settings = json.loads(re.findall(r"name=\"htmx-config\" content='([^']+)'", page)[0])
+    assert settings["noSwap"] == [204, 304, "4xx", "5xx"]
+    assert settings["includeIndicatorCSS"] is False
+    for relied_on in (
+        'meta[name="htmx-config"]',
+        "noSwap:[204,304]",
+        "implicitInheritance:!1",
+        'mode:"same-origin"',
+        "htmx:response:error",
+        "htmx:after:swap",
+    ):
+        assert relied_on in script, relied_on
+
+
+def test_templates_hold_no_script_no_style_and_nothing_unescaped() -> None:
+    """A browser would stop the former, and nothing the latter."""
+    inline = re.compile(r"\son[a-z]+=|\sstyle=|<style|<script(?![^>]*\ssrc=)|\|\s*safe|hx-on|\bjs:")
+    root = Path(__file__).parents[2] / "review"
+    for template in root.rglob("templates/*.html"):
+        assert not inline.search(template.read_text()), template
+
+
+# --- for programs ---------------------------------------------------------------------------------
+
+
+def test_the_page_for_programs_lists_what_lies_under_api(app: FastAPI, client: Browser) -> None:
+    @app.get("/api/numbers/{n}", response_model=list[int])
+    def numbers(n: int, most: int = 3) -> list[int]:
+        """Some numbers."""
+        return [n] * most
+
+    page = client.get("/api").text
+    for words in ("/api/numbers/{n}", "Some numbers.", "<code>most</code>"):
+        assert words in page
+    description = client.get("/api/openapi.json").json()
+    assert "/api/numbers/{n}" in description["paths"]
+    assert all(path.startswith("/api/") for path in description["paths"])
+
+
+# --- the server -----------------------------------------------------------------------------------
+
+
+def test_an_address_that_others_reach_needs_users_and_a_name() -> None:
+    users = {"sign_in": "users", "users": "users.yaml"}
+    refuse_open_door("127.0.0.1", ReviewParams())
+    refuse_open_door("::1", ReviewParams())
+    with pytest.raises(InputError, match=r"review.sign_in: 0\.0\.0\.0 can be reached"):
+        refuse_open_door("0.0.0.0", ReviewParams(url="https://review.example.com"))
+    with pytest.raises(InputError, match=r"review.url: 10\.0\.0\.5 can be reached"):
+        refuse_open_door("10.0.0.5", ReviewParams.model_validate(users))
+    named = ReviewParams.model_validate({**users, "url": "https://review.example.com"})
+    refuse_open_door("0.0.0.0", named)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"sign_in": "users"},
+        {"sign_in": "oidc"},
+        {"url": "review.example.com"},
+        {"url": "https://review.example.com/page"},
+        {"sign_in": "nobody"},
+    ],
+)
+def test_settings_that_let_nobody_in_are_refused(params: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        ReviewParams.model_validate(params)
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"port {port} is taken"), listening("127.0.0.1", port):
+            pass
+
+
+def started(*arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", "from incumbent.cli import main; main()", "review", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_prints_an_address_serves_and_ends_when_asked(number: signal.Signals) -> None:
+    Path("params.yaml").write_text("registry: {family: bank}\n")
+    server = started("--port", "0")
+    assert server.stdout
+    address = server.stdout.readline().split()[-1]
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        assert answer.status == 200
+    server.send_signal(number)
+    rest, _ = server.communicate(timeout=20)
+    assert (server.returncode, rest.splitlines()[-1]) == (0, "ended")
+    assert "Traceback" not in rest

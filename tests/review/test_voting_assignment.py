@@ -1,0 +1,100 @@
+"""Who is asked what next, when an item is asked again, and how far somebody is."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from project.records.record import short
+from registry.ballots.casting import show
+from registry.ballots.sheets import read_sheet
+from registry.ballots.standing import read_votes
+from registry.store import Registry
+from review.voting.assignment import Assignments, Turn
+from review.voting.reviewers import reviewers, self_agreement
+from tests.places import START, submit
+from tests.voting_sheets import all_vote, named, opened, vote_for
+
+
+class Sheet:
+    def __init__(self, registry: Registry, items: int, votes: int = 2) -> None:
+        self.registry = registry
+        self.digest = opened(registry, registry.version(1), items, votes).sheet
+        self.items = [p.item for p in read_sheet(registry.artifacts, self.digest).pairs]
+        self.label = short(registry.version(1).adapter.files)
+
+    def way(self, who: str, repeats: float = 0.0, now: datetime = START) -> Assignments:
+        votes = read_votes(self.registry, 1)
+        return Assignments(votes, votes.sheet(), self.items, who, now, repeats)
+
+    def vote(self, who: str, turn: Turn, winner: str | None = "base") -> None:
+        registry = named(self.registry, who)
+        vote_for(registry, 1, self.digest, turn.item, winner, repeat=turn.repeat)
+
+
+@pytest.fixture(autouse=True)
+def version(registry: Registry, tmp_path: Path) -> None:
+    submit(registry, "a", tmp_path)
+
+
+def test_items_are_asked_in_their_order(registry: Registry) -> None:
+    sheet = Sheet(registry, 3)
+    for item in sheet.items:
+        turn = sheet.way("ann").next()
+        assert turn == Turn(item)
+        sheet.vote("ann", turn)
+    assert sheet.way("ann").next() is None
+
+
+def test_what_another_looks_at_now_comes_later(registry: Registry) -> None:
+    sheet = Sheet(registry, 3, votes=1)
+    show(named(registry, "ann"), 1, sheet.digest, "i0")
+    assert sheet.way("bob").next() == Turn("i1")
+    later = START + timedelta(hours=1)
+    assert sheet.way("bob", now=later).next() == Turn("i0")
+
+
+def test_what_has_all_its_votes_is_asked_of_nobody(registry: Registry) -> None:
+    sheet = Sheet(registry, 2, votes=1)
+    sheet.vote("ann", Turn("i0"))
+    assert sheet.way("bob").next() == Turn("i1")
+
+
+def test_what_was_seen_and_not_voted_on_comes_first(registry: Registry) -> None:
+    sheet = Sheet(registry, 3)
+    show(named(registry, "ann"), 1, sheet.digest, "i2")
+    assert sheet.way("ann").next() == Turn("i2")
+
+
+def test_a_planted_item_comes_again_once_and_ten_items_later(registry: Registry) -> None:
+    sheet, asked = Sheet(registry, 30, votes=1), []
+    while turn := sheet.way("ann", repeats=0.5).next():
+        asked.append(turn)
+        sheet.vote("ann", turn)
+    again = [turn.item for turn in asked if turn.repeat]
+    assert 2 < len(again) < 20
+    assert len(again) == len(set(again))
+    for item in again:
+        first, second = (asked.index(Turn(item, repeat)) for repeat in (0, 1))
+        assert second - first > 10
+    state = read_votes(registry, 1)
+    assert self_agreement(state, sheet.digest) == 1.0
+    (ann,) = reviewers(state, sheet.digest)
+    assert (ann.votes, ann.repeats, ann.self_agreement) == (30, len(again), 1.0)
+
+
+def test_who_says_another_thing_the_second_time_is_known_for_it(registry: Registry) -> None:
+    sheet = Sheet(registry, 2)
+    sheet.vote("ann", Turn("i0"))
+    sheet.vote("ann", Turn("i1"))
+    sheet.vote("ann", Turn("i0", repeat=1), sheet.label)
+    sheet.vote("ann", Turn("i1", repeat=1))
+    assert self_agreement(read_votes(registry, 1), sheet.digest) == 0.5
+
+
+def test_progress_counts_what_is_left_for_this_person(registry: Registry) -> None:
+    sheet = Sheet(registry, 4)
+    all_vote(registry, 1, sheet.digest, ["bob", "cat"], "base")
+    assert (sheet.way("ann").progress().done, sheet.way("ann").progress().left) == (0, 0)
+    bob = sheet.way("bob").progress()
+    assert (bob.done, bob.left, bob.total, bob.minutes) == (4, 0, 4, 0)
