@@ -22,7 +22,13 @@ from project.files import write_bytes
 from project.paths import CALIBRATION, DIFFERENCES, EVIDENCE, METRICS, REPORT, rows_of
 from project.records.calibration import Calibration
 from project.records.data import Row, Split
-from project.records.evidence import Evidence, Measured, MetricEvidence, Usage
+from project.records.evidence import (
+    Evidence,
+    Measured,
+    MetricEvidence,
+    Usage,
+    rated_by_people,
+)
 from project.records.scores import ItemScore
 from project.settings import load
 
@@ -42,7 +48,8 @@ def main() -> None:
     evidence.write(EVIDENCE)
     write_bytes(METRICS, json.dumps(metrics(evidence), indent=2).encode() + b"\n")
     shown = read_report_data()
-    write_bytes(DIFFERENCES, quantiles(shown.dev, policy.gating, evidence.dev).encode())
+    on_dev = [metric for metric in policy.gating if not rated_by_people(metric)]
+    write_bytes(DIFFERENCES, quantiles(shown.dev, on_dev, evidence.dev).encode())
     write_bytes(REPORT, report(evidence, rule(evidence, policy, None), policy, shown).encode())
     if reasons := unqualified(evidence, policy):
         print("\n".join(reasons))
@@ -89,7 +96,7 @@ def quantiles(items: Sequence[ItemScore], gating: Sequence[str], dev: Measured) 
     better = {metric: found.better for metric, found in dev.items()}
     columns = [sorted(differences(items, m, better.get(m)).tolist()) for m in gating]
     lines = ["\t".join(("share", *gating))]
-    for i in range(min(map(len, columns))):
+    for i in range(min(map(len, columns), default=0)):
         share = (i + 0.5) / len(columns[0])
         lines.append("\t".join(f"{value:.6f}" for value in (share, *(c[i] for c in columns))))
     return "\n".join(lines) + "\n"

@@ -216,8 +216,9 @@ Votes = Annotated[int, Field(gt=0), AfterValidator(odd)]  # ballots at which an 
 class PreferenceParams(Settings):
     """Who says which of two answers is better. All are calibrated, as far as they can be."""
 
-    # people+judge: people's votes on some sealed items, beside a judge on all of them: the one of
-    # section `judge` where there is one, else the reward model. It alone judges dev.
+    # ballots: people's votes on sealed items. people+judge: their votes on some, beside a judge on
+    # all of them. Where people vote on the page a judge alone judges dev: the one of section
+    # `judge` where there is one, else the reward model.
     source: Literal["reward", "judge", "ballots", "people+judge"] = "reward"
     reward: RewardParams = RewardParams()  # its rows and held_out_share calibrate a judge too
     judge: JudgeParams | None = None
@@ -239,12 +240,15 @@ class PreferenceParams(Settings):
         return self.source in ("ballots", "people+judge")
 
     @property
+    def votes_on_page(self) -> bool:
+        """Whether they vote on the page, once a look was taken, and not in a file before it."""
+        return self.asks_people and (self.source == "people+judge" or self.ballots is None)
+
+    @property
     def judged_by(self) -> Literal["reward", "judge", "ballots"]:
-        """Who judges dev, and all items beside people."""
-        if self.source == "people+judge":
+        """Who judges dev, and all items beside people who vote on the page."""
+        if self.source == "people+judge" or self.votes_on_page:  # and so on sealed items alone
             return "judge" if self.judge else "reward"
-        if self.source == "ballots" and self.ballots is None:
-            return "reward"  # people vote on the page, and on sealed items alone
         return self.source
 
     @property

@@ -58,7 +58,7 @@ def main() -> None:
         learnt, calibration = prepare(params, draft)
         PairSource(source=params.source, made_of=learnt).write(draft / PAIR_SOURCE.name)
     calibration = with_rubrics(params, calibration)
-    if params.source == "people+judge":
+    if params.votes_on_page:
         calibration = calibration.model_copy(update={"people": True})
     calibration.write(CALIBRATION)
     print(f"preference by {calibration}")

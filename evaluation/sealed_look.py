@@ -11,6 +11,7 @@ from evaluation.decision.evidence import refuse_empty_slices, weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import refuse_unscored_floors
 from evaluation.decision.suite_guards import refuse_unmeasured_suites
+from evaluation.decision.voting_policy import refuse_unread_votes, votes_come_in
 from evaluation.evaluation_settings import PreferenceParams, ScoringParams
 from evaluation.generate import contestants, regression_baseline, samples_of
 from evaluation.generation.answers import SIDES, Answer, Role, by_sample
@@ -88,12 +89,13 @@ class SealedItems:
 
     def open_for_votes(self, policy: Policy) -> bool:
         """Whether a look stays open: one number, one alpha, and votes that still come in."""
-        return load(PreferenceParams).asks_people and policy.preference_test == "e-value"
+        return votes_come_in(policy, load(PreferenceParams))
 
     def refuse_unmeasurable(self, dev: Evidence, policy: Policy) -> None:
         """Raise InputError for what no measurement could mend, before a look is spent on it."""
         if not self.rows:
             raise InputError("holds no item to look at", file=rows_of(Split.SEALED))
+        refuse_unread_votes(policy, load(PreferenceParams))
         refuse_unscored_floors(dev.dev, policy)
         refuse_unmeasured_suites(dev, policy)
         there = {f"{key}={value}" for row in self.rows for key, value in row.slices.items()}

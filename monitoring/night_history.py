@@ -55,6 +55,14 @@ def nights_before(engine: Engine, family: str, day: date) -> tuple[Night, ...]:
     )
 
 
+def last_word(check: Run | None, end: Run | None) -> Night | None:
+    """A night with its end, if it has one; None where it has come to no verdict."""
+    verdict = night_of(check) if check else None
+    if verdict is not None:
+        return ended(verdict, end)
+    return night_of(end) if end else None
+
+
 def ended(night: Night, end: Run | None) -> Night:
     if end is None:
         return night

@@ -9,6 +9,7 @@ from project.errors import InputError
 
 # Of libraries whose module has another name than their distribution.
 DISTRIBUTIONS = {
+    "argon2": "argon2-cffi",
     "bs4": "beautifulsoup4",
     "detect_secrets": "bc-detect-secrets",
     "docx": "python-docx",

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+FileState = tuple[tuple[str | int, ...], ...]
+
 
 def home() -> Path:
     """The folder of all state: $INCUMBENT_HOME, or `.incumbent` in the project's root."""
@@ -71,6 +73,22 @@ def make_folder(folder: Path) -> None:
 def write_lines(target: Path, lines: Iterable[bytes]) -> None:
     """Write the lines, each ended by a newline, as one whole file."""
     write_bytes(target, b"".join(line + b"\n" for line in lines))
+
+
+def state_of(*files: Path) -> FileState:
+    """What changes whenever one of some files does: while it is the same, what was read of them
+    needs no second reading.
+    """
+    return tuple(map(state_of_file, files))
+
+
+def state_of_file(file: Path) -> tuple[str | int, ...]:
+    path = str(file.resolve())
+    try:
+        found = file.stat()
+    except OSError:
+        return (path,)
+    return path, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def sync(path: Path) -> None:

@@ -20,6 +20,11 @@ def stamp(moment: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
+def readable(text: str) -> str:
+    """What `stamp` wrote as people read it, to the minute."""
+    return f"{text[:16].replace('T', ' ')} UTC"
+
+
 def moment_of(text: str) -> datetime:
     """The moment that `stamp` wrote."""
     return datetime.fromisoformat(text)

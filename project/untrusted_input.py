@@ -14,13 +14,21 @@ SHOWN = 80  # characters of third-party text in a message
 def quoted(value: object) -> str:
     """A third-party value as a short line of ASCII: no escape sequence reaches a terminal."""
     text = ascii(value) if isinstance(value, str) else reprlib.repr(value)  # it may be nested deep
-    text = text.encode("ascii", "backslashreplace").decode()
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return cut(text.encode("ascii", "backslashreplace").decode(), SHOWN)
 
 
 def one_line(value: object) -> str:
     """A value without line breaks and control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+
+
+def shortened(value: object, most: int = SHOWN) -> str:
+    """The beginning of a value, on one line."""
+    return cut(one_line(value), most)
+
+
+def cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def unique_keys(

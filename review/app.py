@@ -15,7 +15,6 @@ from review.access.checks.who_is_there import WhoIsThere
 from review.access.gate import Gate, gate_of
 from review.challenger import routes as challenger
 from review.data_pages import routes as data_pages
-from review.data_pages.waiting import waiting
 from review.dossier import routes as dossier
 from review.frame import routes as frame
 from review.frame.api_page import api_description
@@ -28,6 +27,7 @@ from review.nights import routes as nights
 from review.sign_in import routes as sign_in
 from review.site import Site
 from review.versions import routes as versions
+from review.versions.last_check import LastCheck
 from review.voting import routes as voting
 
 # Of all areas, in the order of the navigation.
@@ -59,7 +59,7 @@ def create_app(site: Site, gate: Gate | None = None) -> FastAPI:
     )
     app.state.site = site
     app.state.gate = gate
-    app.state.data_waiting = waiting
+    app.state.last_check = LastCheck()
     app.mount("/assets", ASSETS, name="assets")
     for router in ROUTERS:
         app.include_router(router)

@@ -39,7 +39,7 @@ class ReviewParams(Settings):
     users: Path | None = None  # YAML: {users: {name: argon2 hash}}
     oidc: OidcParams | None = None
     proxy: ProxyParams = ProxyParams()
-    requests_a_minute: PositiveInt = 600  # by one session; more are answered with "slow down"
+    requests_a_minute: PositiveInt = 600  # by one person; more are answered with "slow down"
     votes: PositiveInt = 2  # reviewers an item; a third one where two disagree
     repeats: float = Field(default=0.05, ge=0, le=0.5)  # share of items that are asked twice
 

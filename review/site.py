@@ -11,13 +11,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from project.files import FileState, state_of
 from project.settings import PARAMS, load
 from registry.registry_settings import RegistryParams
 from registry.roles import Roles
 from registry.store import Registry
 from review.review_settings import ReviewParams
-
-FileState = tuple[str, int, int, int] | None  # path, inode, size, time of the last change
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def roles_now() -> Roles:
     params = registry_params(state_of(PARAMS))
     named = os.environ.get("INCUMBENT_ROLES")
     chosen = Path(named) if named else params.roles
-    return roles_of(chosen, state_of(chosen) if chosen else None)
+    return roles_of(chosen, state_of(chosen) if chosen else ())
 
 
 # Each is read again only when its file has changed: reading YAML takes longer than a page does.
@@ -59,15 +58,6 @@ def registry_params(state: FileState) -> RegistryParams:
 @lru_cache(1)
 def roles_of(chosen: Path | None, state: FileState) -> Roles:
     return Roles.here(chosen)
-
-
-def state_of(file: Path) -> FileState:
-    """What changes whenever a file does; None where there is none."""
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return str(file.resolve()), found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def site_of(request: Request) -> Site:

@@ -14,7 +14,13 @@ from evaluation.decision.sampled_answers import item_means, spread
 from evaluation.scoring.built_in import better_by_ours, per_token_by_ours
 from project.errors import InputError
 from project.records.calibration import Calibration
-from project.records.evidence import Evidence, Measured, SuiteEvidence, Usage
+from project.records.evidence import (
+    Evidence,
+    Measured,
+    SuiteEvidence,
+    Usage,
+    rated_by_people,
+)
 from project.records.scores import Better, ItemScore, ScoreTable
 
 ALL_ITEMS = "all items"
@@ -76,6 +82,8 @@ def refuse(table: ScoreTable, policy: Policy, *, unjudged_too: bool = False) -> 
         if metric == PREFERENCE:
             if not unjudged_too and all(item.preference is None for item in table.items):
                 raise InputError("the policy needs a preference, and no item was judged")
+        elif rated_by_people(metric):
+            continue  # no model says it: it comes in with people's votes
         elif metric not in table.label_metrics and (
             missing := [i.item for i in table.items if metric not in i.champion]
         ):

@@ -8,10 +8,9 @@ from evaluation.decision.macro_f1 import labels_of, macro_f1, rightness
 from evaluation.decision.policy import Policy
 from evaluation.decision.sampled_answers import by_item
 from evaluation.decision.statistics import Array, p_above, paired
+from project.records.evidence import PREFERENCE as PREFERENCE  # others know it from here
 from project.records.evidence import MetricEvidence
 from project.records.scores import Better, ItemScore
-
-PREFERENCE = "preference"
 
 
 def summarise(

@@ -2,13 +2,16 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator, model_validator
 
+from project.records.ballots import RESPECTS
+from project.records.evidence import PEOPLE, by_people, rated_by_people
 from project.records.record import LATER
 from project.records.scores import Better
 from project.settings import Settings
 
 Probability = float
+RATINGS = tuple(PEOPLE + respect for respect in RESPECTS)  # that a policy may gate on
 
 
 class SuiteGuard(Settings):
@@ -55,6 +58,25 @@ class Policy(Settings):
     effect: float = Field(default=0.02, ge=1e-6)  # the smallest difference worth waiting for
     power: Probability = Field(default=0.8, gt=0, lt=1)  # to find it, for items still needed
 
+    @field_validator("gating")
+    @classmethod
+    def people_rate_it(cls, gating: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted(set(filter(rated_by_people, gating)) - set(RATINGS)):
+            raise ValueError(
+                f"people do not rate {unknown[0]!r}; what they rate is {', '.join(RATINGS)}"
+            )
+        return gating
+
+    @field_validator("floors")
+    @classmethod
+    def ratings_have_none(cls, floors: dict[str, float]) -> dict[str, float]:
+        if rated := sorted(filter(rated_by_people, floors)):
+            raise ValueError(
+                f"people's ratings, such as {rated[0]!r}, have no floor: name it in `gating`, with "
+                "what it may lose in `margins`"
+            )
+        return floors
+
     @model_validator(mode="after")
     def names_are_consistent(self) -> Self:
         if self.kind == "guarded" and "preference" not in self.gating:
@@ -64,6 +86,16 @@ class Policy(Settings):
         if unknown := sorted(self.margins.keys() - set(self.gating)):
             raise ValueError(f"a margin for {unknown[0]!r}, which is no gating metric")
         return self
+
+    @property
+    def gates_on_votes(self) -> bool:
+        """Whether people's votes, where they are the source, have a part in a promotion."""
+        return any(map(by_people, self.gating))
+
+    @property
+    def ratings(self) -> tuple[str, ...]:
+        """What people rate, of that which gates."""
+        return tuple(filter(rated_by_people, self.gating))
 
     def margin(self, metric: str) -> float:
         return self.margins.get(metric, 0.0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from evaluation.decision.evidence import ALL_ITEMS, PREFERENCE
 from evaluation.decision.policy import Policy
 from evaluation.decision.preference_doubts import doubts_on_preference
-from evaluation.decision.rubric_doubts import doubts_on_rubrics
+from evaluation.decision.rubric_doubts import doubts_on_ratings, doubts_on_rubrics
 from evaluation.decision.statistics import bounds, e_value, holm, p_below
 from evaluation.decision.suite_guards import (
     broken_suite_floors,
@@ -14,7 +14,13 @@ from evaluation.decision.suite_guards import (
     unmeasured_suites,
 )
 from project.errors import InputError
-from project.records.evidence import Evidence, Measured, MetricEvidence
+from project.records.evidence import (
+    Evidence,
+    Measured,
+    MetricEvidence,
+    by_people,
+    rated_by_people,
+)
 from registry.alpha_ledger.spending import Look, alpha_at
 
 LEAST_CLUSTERS = 5  # that a slice must have for a veto
@@ -103,7 +109,7 @@ def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
 
     Every look makes the next one harder, so none is taken for a challenger that is not clearly
     enough better on dev, or that could not be promoted whatever the sealed items say. Without a
-    dev part there is nothing to fail.
+    dev part there is nothing to fail; and what people rate, they rate on sealed items alone.
     """
     reasons = [f"did not qualify: {doubt}" for doubt in doubts_on_preference(evidence, policy)]
     reasons += [f"did not qualify: {doubt}" for doubt in doubts_on_rubrics(evidence, policy)]
@@ -113,6 +119,8 @@ def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
     reasons += [f"did not qualify: {check.doubt}" for check in failed]
     for metric in policy.gating if evidence.dev else ():
         found, threshold = evidence.dev.get(metric), policy.threshold(metric)
+        if rated_by_people(metric):
+            continue
         if found is None:
             reasons.append(f"did not qualify: {metric} was not measured on the dev part")
         elif found.p >= policy.qualify:
@@ -203,6 +211,7 @@ def open_questions(case: Case) -> Iterator[str]:
             yield undecided(case, metric, case.evidence.sealed[metric])
     yield from doubts_on_preference(case.evidence, case.policy, case.alpha)
     yield from doubts_on_rubrics(case.evidence, case.policy)
+    yield from doubts_on_ratings(case.evidence, case.policy)
     yield from unmeasured_guards(case.evidence, case.policy)
     yield from unmeasured_suites(case.evidence, case.policy)
     for name, least in case.policy.critical_slices.items():
@@ -218,8 +227,8 @@ def open_questions(case: Case) -> Iterator[str]:
 def unmeasured_guards(evidence: Evidence, policy: Policy) -> Iterator[str]:
     """What was asked for and says nothing: it may hide any loss.
 
-    The preference is seldom judged against the regression baseline, and is missed there only where
-    nothing else could be measured.
+    The preference is seldom judged against the regression baseline, and what people rate never is:
+    they are missed there only where nothing else could be measured.
     """
     if evidence.general and not evidence.general.get(ALL_ITEMS):
         yield "general ability could not be measured: fewer than two clusters"
@@ -233,18 +242,17 @@ def unmeasured_guards(evidence: Evidence, policy: Policy) -> Iterator[str]:
         yield f"{subject}: no gating metric was scored against it"
     else:
         for metric in missing:
-            if metric != PREFERENCE:
+            if not by_people(metric):
                 yield f"{subject} in {metric}: it was not scored against it"
 
 
 def unmeasured(case: Case, metric: str) -> str:
     source = case.evidence.calibration
+    if rated_by_people(metric):
+        if case.evidence.all_voted:
+            return f"{metric} is not known: people rated it on fewer than two clusters"
+        return f"{metric} is not known yet: not all items have their votes yet"
     if metric == PREFERENCE and source and source.people:
-        if case.policy.preference_test == "t":
-            return (
-                f"{metric} is not known: people vote once the look was taken, and votes that come "
-                "in are read by preference_test: e-value alone"
-            )
         return f"{metric} is not known yet: people voted on too few of the items that were drawn"
     return f"{metric} could not be measured: fewer than two clusters"
 

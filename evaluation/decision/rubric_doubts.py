@@ -23,6 +23,17 @@ def doubts_on_rubrics(evidence: Evidence, policy: Policy) -> Iterator[str]:
             )
 
 
+def doubts_on_ratings(evidence: Evidence, policy: Policy) -> Iterator[str]:
+    """Of what people rate, where it gates: too many items were voted on without a rating."""
+    for metric in policy.ratings:
+        rated = evidence.sealed.get(metric)
+        if rated and rated.unjudged > policy.unjudged_cap * (rated.n + rated.unjudged):
+            yield (
+                f"{rated.unjudged} of {rated.n + rated.unjudged} items have no rating of {metric}, "
+                f"and the policy allows {policy.unjudged_cap:.0%}"
+            )
+
+
 def help_for(name: str, calibration: Calibration) -> str:
     leave = f"or take {name} out of the policy"
     if calibration.accuracy is None and not calibration.unjudged:

@@ -1,12 +1,12 @@
 """Which comparisons on dev can be shown, and the items of one, read once while its files stay."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from evaluation.generation.answers import SIDES, answers_of
 from evaluation.report.dev_items import DevItems, kept_path, kept_versions, measured
 from project.errors import InputError
+from project.files import FileState, state_of
 from project.paths import ADAPTER, CHAMPION, DIRECTIONS, SCORES, rows_of
 from project.records.adapters import Adapter, Opponent
 from project.records.data import Split
@@ -24,8 +24,6 @@ LEFT = (
     rows_of(Split.DEV),
     *(answers_of(side, Split.DEV) for side in SIDES),
 )
-
-Stamp = tuple[tuple[str | int, ...], ...]  # of files: while it is the same, so are they
 
 
 class Choice(Record):
@@ -61,30 +59,21 @@ def items_of(registry: RegistryReader, number: int) -> DevItems:
     """The dev items of one choice. Raises InputError where it is none."""
     path = kept_path(registry.family, number)
     if number != LAST_RUN and path.exists():
-        return read_kept(path, stamp([path]))
+        return read_kept(path, state_of(path))
     if left_by_stages(registry) == number:
-        return read_left(number or None, stamp(LEFT))
+        return read_left(number or None, state_of(*LEFT))
     problem = f"no dev items are kept of version {number}"
     raise InputError(f"{problem}: `incumbent submit` keeps them of a new version")
 
 
 @lru_cache(4)
-def read_kept(path: Path, stamp: Stamp) -> DevItems:
+def read_kept(path: Path, state: FileState) -> DevItems:
     return DevItems.kept(path)
 
 
 @lru_cache(2)
-def read_left(version: int | None, stamp: Stamp) -> DevItems:
+def read_left(version: int | None, state: FileState) -> DevItems:
     return measured(version)
-
-
-def stamp(paths: Sequence[Path]) -> Stamp:
-    """Raises InputError where one is gone."""
-    try:
-        stats = [(str(path), path.stat()) for path in paths]
-    except OSError as error:
-        raise InputError(error.strerror or "cannot be read", file=error.filename) from None
-    return tuple((name, at.st_ino, at.st_mtime_ns, at.st_size) for name, at in stats)
 
 
 def opponent_label(opponent: Opponent) -> str:

@@ -9,13 +9,19 @@ from project.unicode_words import UNSPACED
 
 # A character of a script without blanks, or a word with the blanks behind it.
 PIECE = regex.compile(rf"[{UNSPACED}]|(?:[^\s{UNSPACED}]+\s*|\s+)", regex.V1)
-MOST = 3_000  # pieces of a text: longer ones are compared by lines, for time grows with the square
+MOST = 3_000  # pieces of a text: time grows with their square
 
 
 def marked(a: str, b: str) -> tuple[Words, Words]:
-    """Both texts in pieces that together are the text, each marked where the other lacks it."""
-    longest = max(len(PIECE.findall(text)) for text in (a, b))
-    parts = [text.splitlines(keepends=True) if longest > MOST else pieces(text) for text in (a, b)]
+    """Both texts in pieces that together are the text, each marked where the other lacks it.
+
+    Long texts are compared by lines, and not at all where there are too many of these.
+    """
+    parts = [pieces(a), pieces(b)]
+    if max(map(len, parts)) > MOST:
+        parts = [text.splitlines(keepends=True) for text in (a, b)]
+    if max(map(len, parts)) > MOST:
+        return ((a, False),), ((b, False),)
     bare = [[part.rstrip() for part in some] for some in parts]
     ours, theirs = differing(*bare)
     return joined(parts[0], ours), joined(parts[1], theirs)

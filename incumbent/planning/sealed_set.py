@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from evaluation.decision.policy import Policy
 from evaluation.decision.power import SPREADS, chance, chance_of_all, percent, said_of_sealed
 from project.paths import EVIDENCE
-from project.records.evidence import Evidence, Measured, MetricEvidence
+from project.records.evidence import Evidence, Measured, MetricEvidence, rated_by_people
 from registry.alpha_ledger.spending import alpha_at
 
 LEAST_SAID = 0.01  # of a lower bound: a smaller one says nothing
@@ -49,7 +49,11 @@ def said_of_sealed_set(items: int, policy: Policy, effect: float | None = None) 
         return
     measured, alpha = dev_measured(), alpha_at(policy.alpha, 1)
     gain = policy.effect if effect is None else effect
-    gains = [Gain(m, gain - policy.threshold(m), measured.get(m)) for m in policy.gating]
+    gains = [
+        Gain(m, gain - policy.threshold(m), measured.get(m))
+        for m in policy.gating
+        if not rated_by_people(m)  # of which dev tells nothing
+    ]
     for one in gains:
         yield one.said(items, alpha)
     chances = [one.chance(items, alpha) for one in gains if one.beyond > 0]

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from evaluation.decision.policy import Policy
+from evaluation.decision.policy import RATINGS, Policy
+from evaluation.decision.voting_policy import refuse_unread_votes
 from evaluation.evaluation_settings import MetricChoice, PreferenceParams, ScoringParams
 from evaluation.scoring.built_in import SCORERS, better_by, our_class
 from evaluation.suites.every_suite import SUITES
@@ -22,6 +23,7 @@ def refuse_wrong_settings() -> None:
     policy = load(Policy)
     refuse_unknown_guards(policy, asked)
     refuse_unknown_metrics(policy, load(ScoringParams), load(PreferenceParams))
+    refuse_unread_votes(policy, load(PreferenceParams))
 
 
 def refuse_unknown_guards(policy: Policy, asked: Mapping[str, Mapping[str, object]]) -> None:
@@ -50,7 +52,7 @@ def refuse_unknown_metrics(
         return
     given += [rubric.name for rubric in preference.rubrics or ()]
     for field, names in (("gating", policy.gating), ("floors", policy.floors)):
-        known = [*given, PREFERENCE] if field == "gating" else given
+        known = [*given, PREFERENCE, *RATINGS] if field == "gating" else given
         if unknown := [name for name in names if name not in known]:
             problem = (
                 f"{unknown[0]!r} is given by no scorer of evaluation.scoring.metrics; these give "

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from curation.selection.selection_file import Selection
-from evaluation.decision.evidence import PREFERENCE
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.answers import Answer
@@ -21,6 +20,7 @@ from project.model_pins import pinned_folder
 from project.paths import EMBEDDER, rows_of
 from project.records.adapters import ModelPin
 from project.records.data import Row, Split
+from project.records.evidence import by_people
 from project.records.scores import Better
 from project.settings import PARAMS, load
 
@@ -60,13 +60,14 @@ def compare(candidates: Candidates, selection: Selection, seeds: Sequence[int]) 
 def judging(policy: Policy, better: Mapping[str, Better], items: Sequence[Row]) -> tuple[str, ...]:
     """The gating metrics that scorers give. Raises InputError where these, or dev, say nothing.
 
-    A preference is no part of it: its source was calibrated for other answers than these.
+    A preference is no part of it, as its source was calibrated for other answers than these; nor is
+    what people rate.
     """
     if len({row.group for row in items}) < 2:
         raise InputError(
             "has too few items to compare on: use --no-compare", file=rows_of(Split.DEV)
         )
-    named = tuple(name for name in policy.gating if name != PREFERENCE)
+    named = tuple(name for name in policy.gating if not by_people(name))
     if not named or not all(better.get(name, "neither") != "neither" for name in named):
         problem = "names no metric, beside preference, that a scorer gives: use --no-compare"
         raise InputError(problem, file=PARAMS, field="evaluation.policy.gating")

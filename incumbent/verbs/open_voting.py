@@ -12,23 +12,24 @@ from evaluation.score import contestant_names, read_answers
 from evaluation.sealed_look import SealedItems, SealedLook, beside_a_judge
 from project.paths import rows_of
 from project.records.adapters import AdapterVersion
-from project.records.ballots import VotingPair
+from project.records.ballots import SheetPart, VotingPair
 from project.records.data import Row, Split
 from project.settings import load
-from registry.ballots.sheets import open_sheet
+from registry.ballots.sheets import asked_about, open_sheet
 from registry.store import Registry
 from review.review_settings import ReviewParams
 
 
 def open_voting(
     registry: Registry, version: AdapterVersion, look: SealedLook | None, policy: Policy
-) -> None:
+) -> SheetPart | None:
     """Open a sheet of dev items, for discussion; and one of the sealed items where people's votes
-    are the gate and their look stays open. Nothing where a person has settled the version already.
+    are the gate and their look stays open. Returns the part that people are asked about; None:
+    there is no item, or a person has settled the version already.
     """
     number = version.number
     if registry.is_champion(version.adapter.files) or registry.newest_event(number, "reject"):
-        return
+        return None
     open_dev(registry, number)
     made, sealed = registry.decision_made(number), SealedItems()
     if look and made and made.look and sealed.open_for_votes(policy):
@@ -41,6 +42,8 @@ def open_voting(
             reason="people's votes decide",
             look=made.look,
         )
+    asked = asked_about(registry, number)
+    return asked.detail.part if asked else None
 
 
 def sealed_pairs(rows: Sequence[Row], look: SealedLook) -> Sequence[VotingPair]:

@@ -1,6 +1,6 @@
 """`incumbent submit`: the pipeline's challenger becomes a version with a decision."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,14 @@ from project.paths import (
     rows_of,
 )
 from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent
+from project.records.ballots import SheetPart
 from project.records.data import DatasetVersion, GateReport, Row, Split
 from project.records.evidence import Decision, Evidence, Verdict
 from project.settings import load
 from registry.alpha_ledger.looks import CountedLook
 from registry.lineage import apart
 from registry.store import Registry
+from review.review_settings import ReviewParams
 from training.rows.learnt_rows import learnt_by_challenger
 
 
@@ -75,6 +77,7 @@ class Outcome:
     promoted: bool
     awaited: bool  # that somebody else promotes it: four eyes are asked for
     frozen: tuple[Split, ...]  # eval sets whose items stay from now on
+    voted_on: SheetPart | None = None  # which items people are asked to vote on
 
     @property
     def page(self) -> Path:
@@ -111,7 +114,8 @@ def submit(*, promote: bool, reason: str) -> Outcome:
     policy = load(Policy)
     with Registry.here() as registry:
         outcome = submitted(registry, policy, promote=promote, reason=reason)
-        open_voting(registry, outcome.version, outcome.decided.look, policy)
+        asked = open_voting(registry, outcome.version, outcome.decided.look, policy)
+        outcome = replace(outcome, voted_on=asked)
     write_page(outcome, policy)
     keep_dev_items(outcome.version)
     if outcome.decided.look and load(PreferenceParams).source == "ballots":
@@ -356,6 +360,16 @@ def print_outcome(outcome: Outcome) -> None:
         )
     if outcome.moved:
         console.print(outcome.moved, soft_wrap=True)
+    if outcome.voted_on:
+        console.print(how_to_vote(version.number, outcome.voted_on), soft_wrap=True)
     if outcome.sheet.exists():
         console.print(f"what to vote on: {outcome.sheet}", soft_wrap=True)
     console.print(f"report: {outcome.page}", soft_wrap=True)
+
+
+def how_to_vote(number: int, part: SheetPart) -> str:
+    """In one line; the address where the page has one that all reach it by."""
+    what = "people's votes decide" if part == "sealed" else "to vote on dev, for discussion"
+    url = load(ReviewParams).url
+    where = f"{url}/vote/{number}" if url else f"incumbent review, then /vote/{number}"
+    return f"{what}: {where}"

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from monitoring.drift.reference import Reference
 from monitoring.report.charts import HIGHEST, LOWEST, Frame, of_signal, overall, steps
-from monitoring.report.night_text import VERDICTS, day_text, done, duty, plural, strongest, watched
+from monitoring.report.night_text import VERDICTS, day_text, done, duty, strongest, watched
 from monitoring.report.prompt_map import Map, PointKind
 from monitoring.signals.signal import Batch
 from project.files import home, write_bytes
 from project.html import render
+from project.records.data import counted
 from project.records.drift import DriftState, Night, Topic
 
 TEMPLATE = Path(__file__).parent / "templates" / "night.html"
@@ -28,7 +29,7 @@ def page(night: Night, history: Sequence[Night], places: Map | None) -> str:
         verdicts=VERDICTS,
         duty=duty(night),
         done=done,
-        plural=plural,
+        counted=counted,
         day_text=day_text,
         powers=range(LOWEST, HIGHEST + 1),
         states=list(DriftState),

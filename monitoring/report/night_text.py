@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
+from project.records.data import counted
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome, SignalReading, Topic
 from project.records.traffic import DayTally
 
@@ -100,7 +101,7 @@ def strength(reading: SignalReading) -> tuple[bool, float, float]:
 
 def reading_text(reading: SignalReading) -> str:
     return (
-        f"{reading.signal} over {plural(reading.nights, 'night')}: {reading.evidence:.2g} "
+        f"{reading.signal} over {counted(reading.nights, 'night')}: {reading.evidence:.2g} "
         f"(1 is an alarm), {reading.effect:.1%} of traffic moved"
     )
 
@@ -115,11 +116,7 @@ def day_text(tally: DayTally) -> str:
     rated = ", ".join(f"{count:,} {kind}" for kind, count in ratings.items() if count)
     parts = [f"ratings: {rated}"] * bool(rated)
     parts += [f"{tally.corrected:,} corrected"] * bool(tally.corrected)
-    parts += [plural(tally.empty, "empty answer")] * bool(tally.empty)
+    parts += [counted(tally.empty, "empty answer")] * bool(tally.empty)
     if tally.median_ms is not None:
         parts.append(f"latency {tally.median_ms:,.0f} ms, for 95 % at most {tally.p95_ms:,.0f} ms")
     return "; ".join(parts) or "Nobody rated an answer."
-
-
-def plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

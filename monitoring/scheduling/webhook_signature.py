@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import os
 from base64 import b64decode, b64encode
-from binascii import Error
 from datetime import datetime
 
 from project.canonical import digest_bytes
@@ -29,7 +28,7 @@ def secret_here() -> bytes | None:
     try:
         encoded = given.startswith(PREFIX)
         secret = b64decode(given[len(PREFIX) :], validate=True) if encoded else given.encode()
-    except Error:
+    except ValueError:
         raise InputError(f"${SECRET} begins with {PREFIX}, and no base64 follows") from None
     if len(secret) < LEAST:
         raise InputError(

@@ -230,7 +230,7 @@ class BallotCast(Detail):
     right_answer: Digest
     choice: Choice
     rubric: Annotated[Rubric | None, LATER] = None
-    comment: Annotated[str | None, LATER] = None
+    comment: Annotated[Digest | None, KEPT, LATER] = None  # a text that can be erased
     seconds: int  # from the showing to the vote, at most half an hour
     repeat: int  # 1: as in the showing; it counts for the reviewer's own agreement alone
     adjudication: int  # 1: those before did not agree

@@ -9,6 +9,18 @@ from project.records.calibration import BALLOTS, Calibration
 from project.records.record import LATER, Digest, Record, short
 from project.records.scores import Better, ScorePins
 
+PREFERENCE = "preference"  # who is preferred, as a metric
+PEOPLE = "people:"  # what the names of metrics begin with that people rate, as in people:polite
+
+
+def rated_by_people(metric: str) -> bool:
+    return metric.startswith(PEOPLE)
+
+
+def by_people(metric: str) -> bool:
+    """Whether people's votes may be what a metric rests on."""
+    return metric == PREFERENCE or rated_by_people(metric)
+
 
 class PeopleAndJudge(Record):
     """What a preference rests on that comes from people's votes on some items and a judge on all.
@@ -114,6 +126,8 @@ class Evidence(Record):
     suites: Annotated[dict[str, SuiteEvidence] | None, LATER] = None  # by name; general is above
     calibration: Calibration | None = None
     usage: dict[str, Usage] = Field(default={})  # by system
+    # Where the policy gates on people's ratings: whether all items have their votes.
+    all_voted: Annotated[bool | None, LATER] = None
 
     @property
     def without_votes(self) -> "Evidence":
@@ -123,10 +137,17 @@ class Evidence(Record):
             return self
 
         def others(measured: Measured) -> Measured:
-            return {name: found for name, found in measured.items() if name != "preference"}
+            return {name: found for name, found in measured.items() if not by_people(name)}
 
-        slices = {name: others(measured) for name, measured in self.slices.items()}
-        return self.model_copy(update={"sealed": others(self.sealed), "slices": slices})
+        return self.model_copy(
+            update={
+                "sealed": others(self.sealed),
+                "slices": {name: others(measured) for name, measured in self.slices.items()},
+                # How far reviewers agree is told by their votes too.
+                "calibration": None if source.source == BALLOTS else source,
+                "all_voted": None,
+            }
+        )
 
     def __str__(self) -> str:
         return f"evidence {short(self.digest)}: {len(self.sealed)} metrics"

@@ -15,6 +15,7 @@ from project.records.ballots import Choice, Rubric, VotingPair
 from project.records.events import BallotCast, BallotWithdrawn, Event, ItemShown
 from project.records.record import Digest, Record
 from project.times import moment_of
+from registry.ballots.comments import Comment
 from registry.ballots.sheets import Sheet, read_sheet
 from registry.ballots.standing import (
     Asked,
@@ -82,7 +83,7 @@ def cast(registry: Registry, number: int, vote: Vote) -> Event:
             item=key.item,
             choice=vote.choice,
             rubric=vote.rubric or None,
-            comment=said(vote.comment),
+            comment=kept_comment(registry, key.item, vote.comment),
             seconds=seconds_between(since.timestamp(), registry.clock().timestamp()),
             repeat=key.repeat,
             adjudication=int(not key.repeat and in_conflict(earlier, asked.detail.votes)),
@@ -187,8 +188,9 @@ def counted_on(
     return decided is not None and decided.seq > last.event.seq
 
 
-def said(comment: str | None) -> str | None:
-    return (comment or "").strip() or None
+def kept_comment(registry: Registry, item: str, comment: str | None) -> Digest | None:
+    text = (comment or "").strip()
+    return registry.artifacts.put_record(Comment.on(item, text)) if text else None
 
 
 def seconds_between(start: float, end: float) -> int:

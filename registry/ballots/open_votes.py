@@ -1,6 +1,7 @@
 """Which versions wait for people's votes, and for how many."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from sqlalchemy import Connection, select
 
@@ -34,7 +35,7 @@ def open_votes(registry: RegistryReader) -> tuple[OpenVotes, ...]:
         numbers = waiting(registry, connection)
         states = [(number, votes_on(registry, connection, number)) for number in numbers]
     return tuple(
-        open_of(number, votes, asked)
+        votes.once("open", partial(open_of, number, votes, asked))
         for number, votes in states
         if (asked := votes.newest()) and asked.detail.champion == label
     )

@@ -96,8 +96,12 @@ def asked_about(registry: Registry, number: int, part: SheetPart | None = None) 
 def read_sheet(artifacts: Artifacts, digest: Digest) -> Sheet:
     """A stored sheet. Raises IncumbentError when it is gone, as after an erasure."""
     if not artifacts.blobs.exists(digest):
-        raise IncumbentError(f"the voting sheet {short(digest)} is gone: submit the version again")
+        raise IncumbentError(gone(digest))
     return parsed(artifacts, digest)
+
+
+def gone(digest: Digest) -> str:
+    return f"the voting sheet {short(digest)} is gone: submit the version again"
 
 
 @lru_cache(maxsize=16)

@@ -1,9 +1,10 @@
 """The votes on a version, as a fold over its events: what was asked, who saw what, what stands."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, select
@@ -18,6 +19,8 @@ from registry.storage.event_chain import event_of
 from registry.storage.tables import events
 
 KINDS = ("ask", "show", "vote", "unvote")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class Votes:
     ballots: dict[Key, StandingBallot] = field(default_factory=dict)
     items: dict[tuple[Digest, str], tuple[StandingBallot, ...]] = field(default_factory=dict)
     withdrawn: dict[Key, Event] = field(default_factory=dict)
+    # What was computed of these very ballots; pages ask for it again and again.
+    computed: dict[Hashable, Any] = field(default_factory=dict)
 
     def newest(self, part: SheetPart | None = None) -> Asked | None:
         """The sheet of a part; of none, the sealed one where there is one."""
@@ -104,7 +109,16 @@ class Votes:
     def by_item(self, sheet: Digest) -> dict[str, list[Ballot]]:
         return {item: self.on_item(sheet, item) for there, item in self.items if there == sheet}
 
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What is computed of what was asked and of the ballots, once for each key and state."""
+        if key not in self.computed:
+            self.computed[key] = compute()
+        found: T = self.computed[key]
+        return found
+
     def apply(self, event: Event) -> None:
+        if event.kind != "show":
+            self.computed = {}
         match event.detail:
             case VotesAsked(part=part, votes=votes) as detail:
                 before = self.asked.get(part)

@@ -95,6 +95,11 @@ def verdict(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
         yield f"The two were asked the same items, though {told}."
     if decision and decision.needed:
         yield f"About {decision.needed} more eval items would settle it."
+    yield from rejection(registry, version)
+
+
+def rejection(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
+    """A person's no, if there was one."""
     if rejected := registry.newest_event(version.number, "reject"):
         yield f"{rejected.actor} rejected it on {day(rejected)}: {cited(rejected.reason)}"
 

@@ -22,6 +22,11 @@ class Person:
         """Whether a page offers it. The registry asks again when it is done."""
         return self.roles.allow(duty, self.name)
 
+    @property
+    def decides(self) -> bool:
+        """Who decides may know how the votes stand; who only votes would not be blind any more."""
+        return self.may("promote") or self.may("administer")
+
 
 def person_of(request: Request) -> Person:
     """Whom the access middleware found; without one no route is reached."""

@@ -83,4 +83,4 @@ class Sessions:
         return encoded(mark(self.secret, "csrf", session_id.encode()))
 
     def is_csrf(self, session_id: str, given: str) -> bool:
-        return hmac.compare_digest(self.csrf(session_id).encode(), given.encode())
+        return hmac.compare_digest(self.csrf(session_id).encode(), given.encode("utf-8", "replace"))

@@ -8,8 +8,9 @@ from registry.jobs.runs import runs_of
 from registry.lineage import Lineage
 from registry.model_card.card import card
 from registry.model_card.markdown import SPECIAL
+from registry.overview.why_paragraph import day
 from registry.reader import RegistryReader
-from review.challenger.review_record import Gate, NightBefore, Told
+from review.challenger.review_record import Gate, HistoryLine, NightBefore
 
 
 def gate(report: GateReport | None) -> Gate | None:
@@ -62,16 +63,16 @@ def signature(lineage: Lineage, required: bool) -> str:
     if signed is None:
         return "Nobody signed it, and it must be signed." if required else "Nobody signed it."
     key = signed.told(Signing).key[:12]
-    return f"Signed by {signed.actor} on {signed.at[:10]} with key {key}; checked on promotion."
+    return f"Signed by {signed.actor} on {day(signed)} with key {key}; checked on promotion."
 
 
 def newest(lineage: Lineage, kind: str) -> Event | None:
     return next((event for event in reversed(lineage.history) if event.kind == kind), None)
 
 
-def told(lineage: Lineage) -> tuple[Told, ...]:
+def history_lines(lineage: Lineage) -> tuple[HistoryLine, ...]:
     """The version's history, the newest first."""
     return tuple(
-        Told(seq=e.seq, kind=e.kind, actor=e.actor, at=e.at, reason=e.reason)
+        HistoryLine(seq=e.seq, kind=e.kind, actor=e.actor, at=e.at, reason=e.reason)
         for e in reversed(lineage.history)
     )

@@ -1,10 +1,10 @@
 """What a person decides on the review page: each form is one call of the registry, or nothing."""
 
 from collections.abc import Callable
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from project.errors import IncumbentError, InputError
@@ -15,14 +15,13 @@ from registry.fits_base import refuse_misfit
 from registry.store import Registry
 from review.access.people import ThePerson
 from review.challenger.earlier_champions import earlier_champions, moves_since
+from review.frame.address import LARGEST, VersionNumber
+from review.frame.forms import Reason, given_reason
 from review.frame.pages import page
 from review.site import TheSite
 
-TEMPLATES = FilePath(__file__).parent / "templates"
-LARGEST = 2**31 - 1
+TEMPLATES = Path(__file__).parent / "templates"
 
-Number = Annotated[int, Path(ge=1, le=LARGEST)]
-Reason = Annotated[str, Form(max_length=2000)]
 # Whom the page called the champion; 0: nobody.
 Champion = Annotated[int, Form(ge=0, le=LARGEST)]
 Seen = Annotated[str, Form(pattern="^[0-9a-f]{64}$")]  # the decision that the page showed
@@ -32,7 +31,7 @@ router = APIRouter(tags=["decide"])
 
 @router.post("/review/{number}/approve", status_code=303, response_class=HTMLResponse)
 def approve(
-    number: Number,
+    number: VersionNumber,
     request: Request,
     site: TheSite,
     person: ThePerson,
@@ -45,7 +44,7 @@ def approve(
     already = "?told=already" if is_champion(registry, number) else ""
 
     def promote() -> str:
-        registry.promote(number, given(reason), expected=champion, seen=decision)
+        registry.promote(number, given_reason(reason), expected=champion, seen=decision)
         return f"/review/{number}{already}"
 
     return done_or_refused(request, registry, promote, f"/review/{number}", champion)
@@ -53,13 +52,13 @@ def approve(
 
 @router.post("/review/{number}/reject", status_code=303, response_class=HTMLResponse)
 def reject(
-    number: Number, request: Request, site: TheSite, person: ThePerson, reason: Reason = ""
+    number: VersionNumber, request: Request, site: TheSite, person: ThePerson, reason: Reason = ""
 ) -> Response:
     """A person's no."""
     registry = site.registry(person.name)
 
     def say_no() -> str:
-        registry.reject(number, given(reason))
+        registry.reject(number, given_reason(reason))
         return f"/review/{number}"
 
     return done_or_refused(request, registry, say_no, f"/review/{number}")
@@ -67,7 +66,7 @@ def reject(
 
 @router.post("/review/{number}/votes", status_code=303, response_class=HTMLResponse)
 def ask_for_votes(
-    number: Number,
+    number: VersionNumber,
     request: Request,
     site: TheSite,
     person: ThePerson,
@@ -78,7 +77,7 @@ def ask_for_votes(
     registry = site.registry(person.name)
 
     def ask() -> str:
-        ask_votes(registry, number, votes, given(reason))
+        ask_votes(registry, number, votes, given_reason(reason))
         return f"/review/{number}"
 
     return done_or_refused(request, registry, ask, f"/review/{number}")
@@ -112,7 +111,7 @@ def roll_back(
 
     def go_back() -> str:
         registry.roles.require("promote", person.name)
-        why, target = given(reason), registry.version(to)
+        why, target = given_reason(reason), registry.version(to)
         unchecked = None if registry.deleted(to) else refuse_misfit(target, registry.artifacts)
         registry.rollback(why, to, expected=champion)
         return f"/review/{to}{'?told=unchecked' if unchecked else ''}"
@@ -121,13 +120,6 @@ def roll_back(
 
 
 # --- one level down -----------------------------------------------------------------------------
-
-
-def given(reason: str) -> str:
-    """A reason as it is kept. Raises InputError without one."""
-    if not reason.strip():
-        raise InputError("a reason is needed: it stays in the history", field="reason")
-    return reason.strip()
 
 
 def is_champion(registry: Registry, number: int) -> bool:

@@ -11,6 +11,7 @@ from evaluation.report.kept_report import KeptReport
 from evaluation.report.report_page import Forest, ForestLine, forest, others
 from evaluation.report.suite_lines import Against, SuiteLine, suite_lines
 from project.errors import InputError
+from project.files import FileState
 from project.records.calibration import Calibration
 from project.records.evidence import Decision, Evidence, Measured
 from project.settings import load
@@ -25,7 +26,6 @@ from review.challenger.review_record import (
     SuiteTable,
     Trust,
 )
-from review.site import FileState
 
 Measures = Mapping[str, Sequence[ForestLine]]
 

@@ -7,6 +7,7 @@ from project.records.events import DecisionMade
 from registry.ballots.sheets import asked_about
 from registry.decision_checks import refuse_one_person, winning
 from registry.lineage import Lineage
+from registry.overview.why_paragraph import day
 from registry.roles import Duty
 from registry.state import CHAMPION
 from registry.storage.database import reading
@@ -41,7 +42,7 @@ def doubts(registry: Registry, lineage: Lineage, action: Action) -> Iterator[str
     elif lineage.deleted:
         yield f"{lineage.version.label} was deleted."
     elif rejected := registry.newest_event(lineage.version.number, "reject"):
-        yield f"{rejected.actor} rejected it on {rejected.at[:10]}."
+        yield f"{rejected.actor} rejected it on {day(rejected)}."
     elif action == "votes" and asked_about(registry, lineage.version.number) is None:
         yield "Nobody was asked to vote on it yet: `incumbent submit` opens a sheet of its answers."
     try:

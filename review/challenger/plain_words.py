@@ -12,6 +12,9 @@ MEANS = {
     "empty": "empty answers",
     "refusal": "refused answers",
     "perplexity": "how surprising the answers are to a language model",
+    "people:helpful": "how helpful people find the answers",
+    "people:polite": "how polite people find the answers",
+    "people:correct": "how correct people find the answers",
 }
 
 

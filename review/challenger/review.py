@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from evaluation.decision.policy import Policy
 from evaluation.report.kept_report import KeptReport, read_kept_report
+from project.files import state_of
 from project.records.adapters import AdapterVersion
 from project.records.evidence import Evidence
 from project.settings import PARAMS
@@ -15,7 +16,6 @@ from review.challenger.changes import changes
 from review.challenger.offers import offers
 from review.challenger.plain_words import summary
 from review.challenger.review_record import Headline, Review
-from review.site import state_of
 
 NOTHING = Evidence(pins=None, policy="", dev={}, sealed={}, slices={})
 
@@ -50,7 +50,7 @@ def review_of(registry: Registry, number: int) -> Review:
         nights=background.nights(registry, number),
         card=background.card_text(lineage),
         signature=background.signature(lineage, registry.keys.required),
-        history=background.told(lineage),
+        history=background.history_lines(lineage),
         offers=offers(registry, lineage),
     )
 
@@ -110,8 +110,7 @@ def standing(
     """What the version is now, and what changed since it was decided on."""
     yield from why_paragraph.standing(registry, lineage.version)
     yield from why_paragraph.promotion(registry, lineage.version)
-    if rejected := background.newest(lineage, "reject"):
-        yield f"{rejected.actor} rejected it on {rejected.at[:10]}: {rejected.reason}"
+    yield from why_paragraph.rejection(registry, lineage.version)
     if champion != lineage.version and compared_with_another(lineage, champion):
         now = f"v{champion.number} is the champion" if champion else "there is no champion"
         yield (

@@ -163,7 +163,7 @@ class NightBefore(Record):
     topics: tuple[str, ...]
 
 
-class Told(Record):
+class HistoryLine(Record):
     """One event of the version's history."""
 
     seq: int
@@ -204,7 +204,7 @@ class Review(Record):
     nights: tuple[NightBefore, ...]
     card: str
     signature: str
-    history: tuple[Told, ...]
+    history: tuple[HistoryLine, ...]
     offers: tuple[Offer, ...]
 
     def offer(self, action: Action) -> Offer:

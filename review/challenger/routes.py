@@ -1,12 +1,11 @@
 """The review page of a challenger, its votes as they come in, and all of it as JSON."""
 
-from pathlib import Path as FilePath
-from typing import Annotated
+from pathlib import Path
 
-from fastapi import APIRouter, HTTPException, Path, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from project.errors import IncumbentError, InputError
+from project.errors import IncumbentError
 from registry.ballots.sheets import asked_about
 from registry.ballots.standing import refuse_settled
 from registry.store import Registry
@@ -14,18 +13,17 @@ from review.access.people import Person, ThePerson
 from review.challenger import decide_routes
 from review.challenger.review import review_of
 from review.challenger.review_record import Review
+from review.frame.address import VersionNumber, known_version
 from review.frame.pages import page
 from review.site import TheSite
 from review.voting.live import LiveVotes, live_votes
 
-TEMPLATES = FilePath(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 NOTICES = {
     "already": "It was the champion already: nothing was changed.",
     "unchecked": "Whether its files still fit their base was not checked: the base is not on this "
     "machine.",
 }
-
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 router = APIRouter(tags=["review"])
 router.include_router(decide_routes.router)
@@ -33,7 +31,7 @@ router.include_router(decide_routes.router)
 
 @router.get("/review/{number}", response_class=HTMLResponse)
 def show_review(
-    number: Number, request: Request, site: TheSite, person: ThePerson, told: str = ""
+    number: VersionNumber, request: Request, site: TheSite, person: ThePerson, told: str = ""
 ) -> HTMLResponse:
     """The whole review of one version."""
     registry = site.registry(person.name)
@@ -53,10 +51,12 @@ def show_review(
 
 
 @router.get("/review/{number}/votes", response_class=HTMLResponse)
-def show_votes(number: Number, request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
+def show_votes(
+    number: VersionNumber, request: Request, site: TheSite, person: ThePerson
+) -> HTMLResponse:
     """The votes so far, for the page to put in the place of what it shows."""
     registry = site.registry(person.name)
-    refuse_unknown(registry, number)
+    known_version(registry, number)
     return page(
         request,
         TEMPLATES / "live_votes.html",
@@ -67,22 +67,14 @@ def show_votes(number: Number, request: Request, site: TheSite, person: ThePerso
 
 
 @router.get("/api/review/{number}")
-def review_as_json(number: Number, site: TheSite, person: ThePerson) -> Review:
+def read_review(number: VersionNumber, site: TheSite, person: ThePerson) -> Review:
     """All that the review page shows, the votes aside: those are at /api/votes/{number}."""
     return found(site.registry(person.name), number)
 
 
 def found(registry: Registry, number: int) -> Review:
-    refuse_unknown(registry, number)
+    known_version(registry, number)
     return review_of(registry, number)
-
-
-def refuse_unknown(registry: Registry, number: int) -> None:
-    """Raise a 404 for a number that no version has."""
-    try:
-        registry.version(number)
-    except InputError as error:
-        raise HTTPException(404, str(error)) from None
 
 
 def more_votes(registry: Registry, number: int) -> int:

@@ -9,6 +9,7 @@ from project.times import stamp
 from registry.reader import RegistryReader
 from review.data_pages.refusals import Refusal, refuse
 from review.data_pages.waiting_tasks import find
+from review.frame.forms import given_reason, written
 
 
 def accept_task(registry: RegistryReader, key: str, answer: str, reason: str) -> Acceptance:
@@ -20,9 +21,9 @@ def accept_task(registry: RegistryReader, key: str, answer: str, reason: str) ->
     text = written(answer)
     if not text:
         raise InputError("write the right answer first: it is blank", field="answer")
-    refuse_blank(reason)
+    why = given_reason(reason)
     label = label_of_task(find(key).data, text)
-    done = accept([label], registry, reason.strip(), load(TriggerParams))
+    done = accept([label], registry, why, load(TriggerParams))
     if done.left_out:
         raise InputError("; ".join(done.left_out))
     return done
@@ -30,19 +31,7 @@ def accept_task(registry: RegistryReader, key: str, answer: str, reason: str) ->
 
 def refuse_task(registry: RegistryReader, key: str, reason: str) -> None:
     """Raises InputError for a blank reason, and for what does not wait any more."""
-    refuse_blank(reason)
+    why = given_reason(reason)
     task = find(key)
     at = stamp(registry.clock())
-    refuse(Refusal(key=task.key, by=registry.actor, at=at, reason=reason.strip()))
-
-
-def written(text: str) -> str:
-    """What somebody typed into a form, which ends lines as browsers do."""
-    if "\0" in text:
-        raise InputError("holds a character that no text has (NUL)")
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
-
-
-def refuse_blank(reason: str) -> None:
-    if not any(map(str.isalnum, reason)):
-        raise InputError("say why: it is kept with your name", field="reason")
+    refuse(Refusal(key=task.key, by=registry.actor, at=at, reason=why))

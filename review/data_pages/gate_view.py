@@ -11,8 +11,9 @@ from project.paths import GATE_REPORT
 from project.personal_data import redact
 from project.records.data import Check, GateReport, Row, Severity, Split
 from project.records.record import Record
-from project.untrusted_input import one_line
+from project.untrusted_input import shortened
 from review.data_pages.found_rows import found_rows
+from review.frame.paging import NumberedPage, nth_page, page_count
 
 SHOWN = 50  # rows of a page
 CHARS = 300  # of a text
@@ -57,10 +58,8 @@ class FailedRow(Record):
     hidden: str | None  # why its texts are not shown
 
 
-class FailedRows(Record):
+class FailedRows(NumberedPage):
     check: CheckView
-    page: int
-    pages: int
     rows: tuple[FailedRow, ...]
 
 
@@ -102,14 +101,15 @@ def failed_rows(report: GateReport, name: str, page: int, today: date) -> Failed
     """
     check = next((check for check in report.checks if check.name == name), None)
     if check is None:
-        raise InputError(f"the report has no check {one_line(name)[:80]!r}", field="check")
-    ids = check.failing_rows[(page - 1) * SHOWN : page * SHOWN]
+        raise InputError(f"the report has no check {shortened(name)!r}", field="check")
+    ids = nth_page(check.failing_rows, page, SHOWN)
     found, private = found_rows(set(ids)), private_rows(report.checks)
     left = set(check.unexcused(today))
     return FailedRows(
         check=check_view(check, today),
+        total=len(check.failing_rows),
         page=page,
-        pages=max(1, -(-len(check.failing_rows) // SHOWN)),
+        pages=page_count(len(check.failing_rows), SHOWN),
         rows=tuple(
             failed_row(name, found.get(name), excused=name not in left, private=name in private)
             for name in ids
@@ -143,5 +143,4 @@ def failed_row(
 
 def excerpt(text: str) -> str:
     """Its beginning, with labels in place of what could be somebody's data."""
-    line = one_line(redact(text))
-    return line if len(line) <= CHARS else f"{line[:CHARS]}…"
+    return shortened(redact(text), CHARS)

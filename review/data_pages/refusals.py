@@ -4,8 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from curation.splitting.eval_sets import changing
-from evaluation.report.comparisons import Stamp, stamp
-from project.files import write_bytes
+from project.files import FileState, state_of, write_bytes
 from project.records.record import Record, read_input
 
 REFUSED = Path("datasets/queue/refused.jsonl")  # a refusal a line, oldest first
@@ -32,9 +31,9 @@ def refuse(refusal: Refusal) -> None:
 
 def refused_keys() -> frozenset[str]:
     """Raises InputError naming file and line."""
-    return read_refused(stamp([REFUSED])) if REFUSED.exists() else frozenset()
+    return read_refused(state_of(REFUSED)) if REFUSED.exists() else frozenset()
 
 
 @lru_cache(1)
-def read_refused(stamp: Stamp) -> frozenset[str]:
+def read_refused(state: FileState) -> frozenset[str]:
     return frozenset(one.key for one in Refusal.read_lines(REFUSED))

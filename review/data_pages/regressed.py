@@ -12,7 +12,8 @@ from project.errors import InputError
 from project.records.data import Message, Row
 from project.records.record import Record, write_records
 from registry.reader import RegistryReader
-from review.data_pages.accepting import written
+from review.frame.forms import written
+from review.frame.paging import NumberedPage, nth_page, page_count
 
 # As `incumbent data export` writes it; `incumbent data import` reads it.
 CORRECTIONS = Path("datasets/queue/corrections.jsonl")
@@ -32,13 +33,10 @@ class BadItem(Record):
     corrected: str | None  # what a person wrote, waiting for its import
 
 
-class BadItems(Record):
+class BadItems(NumberedPage):
     """One page of them."""
 
     version: int | None  # of the challenger; None: it was not submitted
-    found: int
-    page: int
-    pages: int
     items: tuple[BadItem, ...]
     waiting: int  # corrections in the file
 
@@ -50,12 +48,12 @@ def bad_items(registry: RegistryReader, page: int) -> BadItems:
     found = bad(examples(dev), MOST) if dev else []
     return BadItems(
         version=dev.comparison.version if dev else None,
-        found=len(found),
+        total=len(found),
         page=page,
-        pages=max(1, -(-len(found) // SHOWN)),
+        pages=page_count(len(found), SHOWN),
         items=tuple(
             bad_item(why, one, wrote.get(said(one.row)))
-            for why, one in found[(page - 1) * SHOWN : page * SHOWN]
+            for why, one in nth_page(found, page, SHOWN)
         ),
         waiting=len(waiting),
     )

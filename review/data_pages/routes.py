@@ -20,12 +20,12 @@ from review.data_pages.waiting_tasks import Kind, WaitingTasks, tasks_page
 from review.data_pages.waivers_view import WaiverView, waivers_view
 from review.data_pages.writes import router as writes
 from review.frame.pages import page
+from review.frame.paging import PageNumber
 from review.site import Site, TheSite
 
 router = APIRouter(tags=["data"])
 router.include_router(writes)
 TEMPLATES = Path(__file__).parent / "templates"
-LARGEST = 10**6
 TABS = (
     ("Overview", "/data"),
     ("Gate", "/data/gate"),
@@ -36,7 +36,7 @@ TABS = (
     ("Bad answers", "/data/regressed"),
 )
 
-PageNumber = Annotated[int, Query(ge=1, le=LARGEST, alias="page")]
+Shown = Annotated[PageNumber, Query(alias="page")]
 CheckName = Annotated[str, Query(max_length=500, description="A check's name in the contract.")]
 
 
@@ -47,7 +47,7 @@ def show_data(request: Request, site: TheSite, person: ThePerson) -> HTMLRespons
 
 
 @router.get("/api/data")
-def get_data(site: TheSite, person: ThePerson) -> DataOverview:
+def read_data(site: TheSite, person: ThePerson) -> DataOverview:
     """What waits, and where the data stands."""
     return data_overview(today(site))
 
@@ -61,14 +61,14 @@ def show_gate(request: Request, site: TheSite, person: ThePerson) -> HTMLRespons
 
 
 @router.get("/api/data/gate")
-def get_gate(site: TheSite, person: ThePerson) -> GateView:
+def read_gate(site: TheSite, person: ThePerson) -> GateView:
     """The checks of the data gate."""
     return gate_view(the_report(), today(site))
 
 
 @router.get("/data/gate/rows", response_class=HTMLResponse)
 def show_failed_rows(
-    request: Request, site: TheSite, person: ThePerson, check: CheckName, number: PageNumber = 1
+    request: Request, site: TheSite, person: ThePerson, check: CheckName, number: Shown = 1
 ) -> HTMLResponse:
     """The rows that fail a check."""
     found = failed_rows(the_report(), check, number, today(site))
@@ -84,8 +84,8 @@ def show_failed_rows(
 
 
 @router.get("/api/data/gate/rows")
-def get_failed_rows(
-    site: TheSite, person: ThePerson, check: CheckName, number: PageNumber = 1
+def read_failed_rows(
+    site: TheSite, person: ThePerson, check: CheckName, number: Shown = 1
 ) -> FailedRows:
     """The rows that fail a check, 50 on a page. Sealed rows are without their texts."""
     return failed_rows(the_report(), check, number, today(site))
@@ -106,14 +106,14 @@ def show_waivers(request: Request, site: TheSite, person: ThePerson) -> HTMLResp
 
 
 @router.get("/api/data/waivers")
-def get_waivers(site: TheSite, person: ThePerson) -> tuple[WaiverView, ...]:
+def read_waivers(site: TheSite, person: ThePerson) -> tuple[WaiverView, ...]:
     """What people excused at the gate, the first to end first."""
     return waivers_view(gate_report(), today(site))
 
 
 @router.get("/data/queue/{kind}", response_class=HTMLResponse)
 def show_queue(
-    request: Request, site: TheSite, person: ThePerson, kind: Kind, number: PageNumber = 1
+    request: Request, site: TheSite, person: ThePerson, kind: Kind, number: Shown = 1
 ) -> HTMLResponse:
     """What waits of one kind, each with a form."""
     found = tasks_page(kind, number)
@@ -121,14 +121,14 @@ def show_queue(
 
 
 @router.get("/api/data/queue/{kind}")
-def get_queue(site: TheSite, person: ThePerson, kind: Kind, number: PageNumber = 1) -> WaitingTasks:
+def read_queue(site: TheSite, person: ThePerson, kind: Kind, number: Shown = 1) -> WaitingTasks:
     """What waits of one kind, 20 on a page."""
     return tasks_page(kind, number)
 
 
 @router.get("/data/regressed", response_class=HTMLResponse)
 def show_bad_items(
-    request: Request, site: TheSite, person: ThePerson, number: PageNumber = 1
+    request: Request, site: TheSite, person: ThePerson, number: Shown = 1
 ) -> HTMLResponse:
     """Bad dev answers of the newest comparison, each with a form for the right one."""
     return data_page(
@@ -142,7 +142,7 @@ def show_bad_items(
 
 
 @router.get("/api/data/regressed")
-def get_bad_items(site: TheSite, person: ThePerson, number: PageNumber = 1) -> BadItems:
+def read_bad_items(site: TheSite, person: ThePerson, number: Shown = 1) -> BadItems:
     """Bad dev answers of the newest comparison, 20 on a page, and what people wrote instead."""
     return bad_items(site.registry(person.name), number)
 

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from curation.checks.waivers_file import WAIVERS
 from curation.gate import failing
-from evaluation.report.comparisons import Stamp, stamp
 from project.errors import InputError
+from project.files import FileState, state_of
 from project.paths import GATE_REPORT
 from project.records.data import GateReport, Severity
 from project.records.record import Record
@@ -47,14 +47,13 @@ def waiting(today: date) -> Waiting:
 def of_gate(today: date) -> tuple[int, int]:
     """The checks that keep the gate shut, and the waivers that somebody should look at."""
     try:
-        there = [path for path in (GATE_REPORT, WAIVERS) if path.exists()]
-        return read_gate(today, stamp(there))
+        return read_gate(today, state_of(GATE_REPORT, WAIVERS))
     except InputError:
         return 0, 0
 
 
 @lru_cache(1)
-def read_gate(today: date, stamp: Stamp) -> tuple[int, int]:
+def read_gate(today: date, state: FileState) -> tuple[int, int]:
     report = gate_report()
     ending = sum(one.ends_soon for one in waivers_view(report, today))
     return len(shut_by(report, today)), ending

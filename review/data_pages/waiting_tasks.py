@@ -10,17 +10,18 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from curation.sources.exports.label_studio_task import Exported, Result, nothing_if_null
 from curation.splitting.eval_sets import EVAL_SETS
-from evaluation.report.comparisons import Stamp, stamp
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import accepted_prompts
 from monitoring.trigger.labels import LABELLED, QueueTask
 from project.canonical import digest_json
 from project.erasures import ERASED, Erased
 from project.errors import InputError
+from project.files import FileState, state_of
 from project.records.data import Message
 from project.records.record import Record, invalid, read_input
 from project.settings import PARAMS, load
 from review.data_pages.refusals import refused_keys
+from review.frame.paging import NumberedPage, nth_page, page_count
 
 QUEUE = Path("datasets/queue")
 SHOWN = 20  # tasks of a page
@@ -74,13 +75,10 @@ class WaitingTask(Record):
     user: str | None  # a pseudonym
 
 
-class WaitingTasks(Record):
+class WaitingTasks(NumberedPage):
     """One page of what waits of one kind."""
 
     kind: Kind
-    found: int
-    page: int
-    pages: int
     tasks: tuple[WaitingTask, ...]
 
 
@@ -98,17 +96,17 @@ TASKS = TypeAdapter(list[DraftedTask])
 
 def queue_files() -> list[QueueFile]:
     """The nights' queue and all that imports and synthesis left beside it."""
-    paths = {queue_of_nights(stamp([PARAMS])), *QUEUE.glob("*.json")}
-    return [read_queue(path, stamp([path])) for path in sorted(paths) if path.is_file()]
+    paths = {queue_of_nights(state_of(PARAMS)), *QUEUE.glob("*.json")}
+    return [read_queue(path, state_of(path)) for path in sorted(paths) if path.is_file()]
 
 
 @lru_cache(1)
-def queue_of_nights(stamp: Stamp) -> Path:
+def queue_of_nights(state: FileState) -> Path:
     return load(TriggerParams).queue
 
 
 @lru_cache(32)
-def read_queue(path: Path, stamp: Stamp) -> QueueFile:
+def read_queue(path: Path, state: FileState) -> QueueFile:
     try:
         return QueueFile(path, TASKS.validate_json(read_input(path)))
     except ValidationError as error:
@@ -132,12 +130,11 @@ def waiting_tasks(kind: Kind | None = None) -> list[tuple[DraftedTask, Path]]:
 
 def prompts_accepted() -> frozenset[str]:
     """What is asked in rows that somebody accepted."""
-    there = [path for path in (LABELLED, EVAL_SETS, ERASED) if path.exists()]
-    return read_accepted(stamp(there))
+    return read_accepted(state_of(LABELLED, EVAL_SETS, ERASED))
 
 
 @lru_cache(1)
-def read_accepted(stamp: Stamp) -> frozenset[str]:
+def read_accepted(state: FileState) -> frozenset[str]:
     return frozenset(accepted_prompts())
 
 
@@ -153,10 +150,10 @@ def tasks_page(kind: Kind, page: int) -> WaitingTasks:
     waiting = waiting_tasks(kind)
     return WaitingTasks(
         kind=kind,
-        found=len(waiting),
+        total=len(waiting),
         page=page,
-        pages=max(1, -(-len(waiting) // SHOWN)),
-        tasks=tuple(waiting_task(*one) for one in waiting[(page - 1) * SHOWN : page * SHOWN]),
+        pages=page_count(len(waiting), SHOWN),
+        tasks=tuple(waiting_task(*one) for one in nth_page(waiting, page, SHOWN)),
     )
 
 

@@ -14,6 +14,7 @@ from review.data_pages.accepting import accept_task, refuse_task
 from review.data_pages.acceptors import require
 from review.data_pages.regressed import correct
 from review.data_pages.waiting_tasks import Kind
+from review.frame.forms import Reason
 from review.site import TheSite
 
 router = APIRouter(tags=["data"])
@@ -29,23 +30,23 @@ def accept(
     person: ThePerson,
     kind: Kind,
     key: Short,
-    reason: Short,
+    reason: Reason,
     answer: Written = "",
 ) -> RedirectResponse:
     """Accept an answer: the next run trains on some of it, and is judged by the rest."""
     require(person, "labels")
     accept_task(site.registry(person.name), key, answer, reason)
-    return seen(f"/data/queue/{kind}")
+    return back_to(f"/data/queue/{kind}")
 
 
 @router.post("/data/queue/{kind}/refuse", response_class=RedirectResponse)
 def refuse(
-    site: TheSite, person: ThePerson, kind: Kind, key: Short, reason: Short
+    site: TheSite, person: ThePerson, kind: Kind, key: Short, reason: Reason
 ) -> RedirectResponse:
     """Refuse it: it is not asked again."""
     require(person, "labels")
     refuse_task(site.registry(person.name), key, reason)
-    return seen(f"/data/queue/{kind}")
+    return back_to(f"/data/queue/{kind}")
 
 
 @router.post("/data/waivers", response_class=RedirectResponse)
@@ -54,7 +55,7 @@ def waive(
     person: ThePerson,
     check: Short,
     until: Annotated[date, Form()],
-    reason: Short,
+    reason: Reason,
     rows: Written = "",
     every: Annotated[bool, Form()] = False,
 ) -> RedirectResponse:
@@ -66,7 +67,7 @@ def waive(
             excuse(asked, site.clock().date())
     except InputError as error:  # a form has no options
         raise InputError(str(error).removeprefix("--")) from None
-    return seen("/data/waivers")
+    return back_to("/data/waivers")
 
 
 @router.post("/data/regressed", response_class=RedirectResponse)
@@ -76,8 +77,8 @@ def write_answer(
     """Write the right answer to a dev item into the file that `incumbent data import` reads."""
     require(person, "files")
     correct(site.registry(person.name), item, answer)
-    return seen("/data/regressed")
+    return back_to("/data/regressed")
 
 
-def seen(address: str) -> RedirectResponse:
+def back_to(address: str) -> RedirectResponse:
     return RedirectResponse(address, 303)

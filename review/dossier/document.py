@@ -8,7 +8,7 @@ from project.records.evidence import MetricEvidence
 from project.records.record import Digest, Record
 
 
-class Interval(Record):
+class ScoreInterval(Record):
     """A measured difference on an axis: more than zero is better for this version."""
 
     label: str
@@ -17,7 +17,7 @@ class Interval(Record):
     upper: float
 
     @classmethod
-    def of(cls, label: str, found: MetricEvidence) -> "Interval":
+    def of(cls, label: str, found: MetricEvidence) -> "ScoreInterval":
         """With the central 90 % interval of the cluster bootstrap."""
         lower, upper = found.bootstrap
         return cls(label=label, lower=lower, diff=found.diff, upper=upper)
@@ -31,7 +31,7 @@ class Block(Record):
     facts: tuple[tuple[str, str], ...] = ()
     columns: tuple[str, ...] = ()  # one that holds numbers is named with a leading ">"
     rows: tuple[tuple[str, ...], ...] = ()
-    intervals: tuple[Interval, ...] = ()
+    intervals: tuple[ScoreInterval, ...] = ()
 
     @property
     def end(self) -> float:

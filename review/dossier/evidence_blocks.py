@@ -7,7 +7,7 @@ from project.records.events import Event, LookTaken
 from project.records.evidence import Decision, Evidence, Measured, MetricEvidence
 from registry.lineage import apart, name_of
 from registry.model_card.card import limitations, line, ordered, parts
-from review.dossier.document import Block, Interval
+from review.dossier.document import Block, ScoreInterval
 from review.dossier.preference_blocks import calibration_block, vote_block
 from review.dossier.version_records import VersionRecords
 from review.dossier.words import listed, signed
@@ -64,7 +64,7 @@ def scores(title: str, measured: Measured, gating: tuple[str, ...]) -> Block:
             (one.label, one.champion, one.challenger, one.difference, one.interval, f"{one.n:,}")
             for one, _ in lines
         ),
-        intervals=tuple(Interval.of(one.label, found) for one, found in lines),
+        intervals=tuple(ScoreInterval.of(one.label, found) for one, found in lines),
     )
 
 

@@ -21,15 +21,19 @@ from review.dossier.version_records import VersionRecords, read_records
 SHOWN = 10  # problems
 
 
-def make_dossier(registry: Registry, number: int, *, whole: bool, notes: Path | None) -> Dossier:
+def make_dossier(
+    registry: Registry, number: int, *, whole: bool, notes: Path | None, blind: bool = False
+) -> Dossier:
     """The dossier of a version, as of now.
 
     `whole` checks every record of the registry for it, which takes its time; else this version's
-    own are checked. Raises InputError when there is no such version or the notes are none,
-    IncumbentError when one of its records is missing or damaged.
+    own are checked. `blind` leaves out how people's votes stand.
+
+    Raises InputError when there is no such version or the notes are none, IncumbentError when one
+    of its records is missing or damaged.
     """
     findings = [*own_findings(registry, number), *(whole_findings(registry) if whole else [])]
-    records = read_records(registry, number, findings)
+    records = read_records(registry, number, findings, blind=blind)
     parts = (model_risk(records), annex_iv(records))
     return Dossier(
         family=registry.family,

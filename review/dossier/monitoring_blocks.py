@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
-from monitoring.report.night_text import VERDICTS, done, plural
+from monitoring.report.night_text import VERDICTS, done
+from project.records.data import counted
 from project.records.drift import DriftVerdict, Night
 from project.settings import Settings, load
 from review.dossier.document import Block
@@ -74,7 +75,7 @@ def night_blocks(records: VersionRecords) -> Iterator[Block]:
     counts = Counter(night.verdict for night in nights)
     yield Block(
         title="Nights so far",
-        text=(f"{plural(len(nights), 'night')}, from {nights[0].date} to {nights[-1].date}.",),
+        text=(f"{counted(len(nights), 'night')}, from {nights[0].date} to {nights[-1].date}.",),
         facts=tuple((VERDICTS[verdict].lower(), str(counts[verdict])) for verdict in DriftVerdict),
     )
     alarms = [night for night in nights if night.verdict is DriftVerdict.DRIFT]

@@ -8,6 +8,8 @@ from review.dossier.document import Block
 from review.dossier.version_records import VersionRecords
 from review.dossier.words import score
 
+BLIND = "How they stand is shown to whoever decides: who votes must not know it."
+
 
 def calibration_block(records: VersionRecords) -> Block | None:
     """How far the preference may be trusted."""
@@ -38,6 +40,8 @@ def calibration_facts(found: Calibration) -> tuple[tuple[str, str], ...]:
 
 def vote_block(records: VersionRecords) -> Block:
     """People's votes that are on record: who gave how many, and what they chose."""
+    if records.ballots is None:
+        return Block(title="People's votes", text=(BLIND,))
     own: dict[str, list[BallotCast]] = defaultdict(list)
     for event in records.ballots:
         own[event.actor].append(event.told(BallotCast))

@@ -28,7 +28,8 @@ class VersionRecords:
     policy: Mapping[str, Any]  # of the newest decision, as it was stored; empty: none was made
     tenure: tuple[Event | None, Event | None]  # when it became champion, and ceased to be it
     nights: Sequence[Night]  # that watched it, the oldest first
-    ballots: Sequence[Event]  # that were cast on its answers and not taken back
+    # That were cast on its answers and not taken back; None: not for the eyes of who votes.
+    ballots: Sequence[Event] | None
     inventory: Sequence[Entry]  # the newest versions of the family, the oldest first
     findings: Sequence[str]  # of the last check of all records
 
@@ -41,7 +42,9 @@ class VersionRecords:
         return self.lineage.version.number
 
 
-def read_records(reader: RegistryReader, number: int, findings: Sequence[str]) -> VersionRecords:
+def read_records(
+    reader: RegistryReader, number: int, findings: Sequence[str], *, blind: bool
+) -> VersionRecords:
     """Raises InputError when there is no such version, IncumbentError when one of its records is
     missing or damaged.
     """
@@ -53,7 +56,7 @@ def read_records(reader: RegistryReader, number: int, findings: Sequence[str]) -
         policy=policy_of(reader, lineage),
         tenure=reader.tenure(number),
         nights=[n for n in nights_of(reader) if n.champion == number],
-        ballots=standing_ballots(reader, number),
+        ballots=None if blind else standing_ballots(reader, number),
         inventory=newest(reader, INVENTORY),
         findings=findings,
     )

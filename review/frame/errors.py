@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException as StarletteError
 
 from project.errors import IncumbentError, InputError
 from review.access.checks.who_is_there import UnknownPersonError
+from review.access.own_address import local
 from review.frame.pages import TEMPLATES, page
 
 LOG = logging.getLogger(__name__)
@@ -71,12 +72,20 @@ async def refused(request: Request, error: Exception) -> Response:
 
 
 async def bad_input(request: Request, error: Exception) -> Response:
-    return answer(request, 400, str(error))
+    return answer(request, 400, told(request, error))
 
 
 async def failed(request: Request, error: Exception) -> Response:
     """The registry said no: what was asked for does not go with what is there now."""
-    return answer(request, 409, str(error))
+    return answer(request, 409, told(request, error))
+
+
+def told(request: Request, error: Exception) -> str:
+    """What is wrong, for who is signed in: it may name files of the project, and people in them."""
+    if getattr(request.state, "person", None):
+        return str(error)
+    LOG.error("%s %s: %s", request.method, request.url.path, error)
+    return "This server is not set up rightly. Its log says what is wrong."
 
 
 async def invalid(request: Request, error: Exception) -> Response:
@@ -95,19 +104,23 @@ async def nobody(request: Request, error: Exception) -> Response:
     """To the sign-in, and from there back to what was asked for."""
     if is_api(request) or "hx-request" in request.headers:
         return answer(request, 401, "Sign in first.")  # htmx would put the sign-in into the page
-    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    if request.method != "GET":
-        wanted = "/"
+    wanted = asked_for(request) if request.method == "GET" else "/"
     if request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET":
         return onward(request, wanted)
     return RedirectResponse(f"/sign-in?next={quote(wanted, safe='')}", 303)
+
+
+def asked_for(request: Request) -> str:
+    """The path as the browser sent it: decoded, it may be another one, or another host's."""
+    path = str(request.scope.get("raw_path", b""), "ascii", "replace")
+    return path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def onward(request: Request, to: str) -> Response:
     """A page that goes on by itself: browsers send a strict cookie only from a page of this site,
     and so not with the first request from a link in a message or from a provider.
     """
-    return page(request, TEMPLATES / "onward.html", to=to)
+    return page(request, TEMPLATES / "onward.html", to=local(to))
 
 
 Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]

@@ -8,6 +8,8 @@ import jinja2
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from project.records.data import counted
+from project.times import readable
 from review.access.people import Person
 from review.frame.assets_folder import asset
 from review.site import Site
@@ -35,7 +37,7 @@ def environment(folder: Path) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["asset"] = asset
+    made.globals |= {"asset": asset, "counted": counted, "readable": readable}
     return made
 
 

@@ -6,10 +6,10 @@ from project.records.record import Record
 from registry.overview.version_search import counts
 from registry.reader import RegistryReader
 from registry.storage.database import reading
+from review.data_pages.waiting import waiting
 from review.home import tasks
 from review.home.champion_card import ChampionCard, champion_card
-from review.home.data_waiting import DataWaiting
-from review.home.last_nights import NightLine, last_nights
+from review.home.last_nights import LastNight, last_nights
 from review.home.quality import Quality, quality
 from review.home.schedulers import SchedulerLine, schedulers
 from review.home.tasks import Task
@@ -24,11 +24,11 @@ class HomePage(Record):
     tasks: tuple[Task, ...]  # the most urgent first
     champion: ChampionCard | None  # None: the bare base serves
     quality: Quality
-    nights: tuple[NightLine, ...]  # the newest first
+    nights: tuple[LastNight, ...]  # the newest first
     schedulers: tuple[SchedulerLine, ...]
 
 
-def home_page(reader: RegistryReader, now: datetime, waiting: DataWaiting | None) -> HomePage:
+def home_page(reader: RegistryReader, now: datetime) -> HomePage:
     """Raises IncumbentError for a record of the registry that was changed."""
     lines = last_nights(reader.engine, reader.family)
     beats = schedulers(reader.engine, now)
@@ -43,7 +43,7 @@ def home_page(reader: RegistryReader, now: datetime, waiting: DataWaiting | None
             *tasks.reviews(reader),
             *tasks.votes(reader),
             *tasks.silent(beats),
-            *tasks.data(waiting),
+            *tasks.data(waiting(now.date())),
         ),
         champion=champion_card(reader),
         quality=quality(reader),

@@ -2,9 +2,9 @@
 
 from sqlalchemy import Engine
 
-from monitoring.night_history import check_job, ended, night_of, nightly_of
+from monitoring.night_history import check_job, last_word, nightly_of
 from monitoring.report.night_text import VERDICTS, done, duty, reading_text, strongest
-from project.records.drift import DriftState, DriftVerdict, Night
+from project.records.drift import DriftState, DriftVerdict
 from project.records.record import Record
 from registry.jobs.runs import Run, RunState, runs_of
 
@@ -12,7 +12,7 @@ SHOWN = 14
 PRESSING = (DriftState.CONFIRMED, DriftState.ACT)  # drift that has lasted
 
 
-class NightLine(Record):
+class LastNight(Record):
     """One night, as far as it came."""
 
     date: str
@@ -34,7 +34,7 @@ class NightLine(Record):
         return self.state in PRESSING
 
 
-def last_nights(engine: Engine, family: str, limit: int = SHOWN) -> tuple[NightLine, ...]:
+def last_nights(engine: Engine, family: str, limit: int = SHOWN) -> tuple[LastNight, ...]:
     """The newest first. Raises IncumbentError when the database cannot be read."""
     checks = {run.date: run for run in runs_of(engine, check_job(family), limit)}
     ends = {run.date: run for run in runs_of(engine, nightly_of(family), limit)}
@@ -42,11 +42,11 @@ def last_nights(engine: Engine, family: str, limit: int = SHOWN) -> tuple[NightL
     return tuple(line(str(day), checks.get(day), ends.get(day)) for day in days)
 
 
-def line(day: str, check: Run | None, end: Run | None) -> NightLine:
+def line(day: str, check: Run | None, end: Run | None) -> LastNight:
     night = last_word(check, end)
     signals = strongest(night.readings) if night else []
     stopped = end is not None and end.state is not RunState.FINISHED
-    return NightLine(
+    return LastNight(
         date=day,
         run=end.state if end else None,
         problem=end.problem if end and stopped else None,
@@ -56,11 +56,3 @@ def line(day: str, check: Run | None, end: Run | None) -> NightLine:
         done=done(night) if night else None,
         duty=duty(night) if night else None,
     )
-
-
-def last_word(check: Run | None, end: Run | None) -> Night | None:
-    """A night with its end, if it has one."""
-    verdict = night_of(check) if check else None
-    if verdict is not None:
-        return ended(verdict, end)
-    return night_of(end) if end else None

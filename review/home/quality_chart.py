@@ -1,6 +1,6 @@
 """Where the marks of the chart of quality stand, in units of the SVG that the template makes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,24 +57,27 @@ def panel(metric: str, steps: Sequence[Step]) -> Panel:
         return round(TOP + (high - value) * span, 1)
 
     room = (WIDTH - LEFT - RIGHT) / max(len(steps), 1)
-    marks = []
-    for place, step in enumerate(steps):
-        found = step.differences.get(metric)
-        marks.append(
-            Mark(
-                x=round(LEFT + room * (place + 0.5), 1),
-                y=y(found.diff) if found else y(0),
-                top=y(found.upper) if found else None,
-                bottom=y(found.lower) if found else None,
-                tone=tone(metric, step),
-                rollback=step.how == "rollback",
-                label=f"v{step.version}",
-                title=title(metric, step),
-            )
-        )
+    marks = [
+        mark(metric, step, round(LEFT + room * (place + 0.5), 1), y)
+        for place, step in enumerate(steps)
+    ]
     ticks = [Tick(y(value), f"{value:+.3g}") for value in (low, high) if value]
     described = ". ".join(title(metric, step) for step in steps)
     return Panel(metric, WIDTH, HEIGHT, y(0), (*ticks, Tick(y(0), "0")), tuple(marks), described)
+
+
+def mark(metric: str, step: Step, x: float, y: Callable[[float], float]) -> Mark:
+    found = step.differences.get(metric)
+    return Mark(
+        x=x,
+        y=y(found.diff if found else 0),
+        top=y(found.upper) if found else None,
+        bottom=y(found.lower) if found else None,
+        tone=tone(metric, step),
+        rollback=step.how == "rollback",
+        label=f"v{step.version}",
+        title=title(metric, step),
+    )
 
 
 def reach(metric: str, steps: Sequence[Step]) -> tuple[float, float]:

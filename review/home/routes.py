@@ -7,7 +7,6 @@ from fastapi.responses import HTMLResponse
 
 from review.access.people import ThePerson
 from review.frame.pages import page
-from review.home.data_waiting import data_waiting
 from review.home.home_page import HomePage, home_page
 from review.home.quality_chart import panels
 from review.site import TheSite
@@ -17,15 +16,14 @@ TEMPLATE = Path(__file__).parent / "templates" / "home.html"
 router = APIRouter(tags=["home"])
 
 
-@router.get("/", response_class=HTMLResponse, include_in_schema=False)
+@router.get("/", response_class=HTMLResponse)
 def show_home(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
     """Where the project stands."""
-    shown = read_home(request, site, person)
+    shown = read_home(site, person)
     return page(request, TEMPLATE, home=shown, panels=panels(shown.quality))
 
 
 @router.get("/api/home")
-def read_home(request: Request, site: TheSite, person: ThePerson) -> HomePage:
+def read_home(site: TheSite, person: ThePerson) -> HomePage:
     """Where the project stands: champion, what waits for a person, quality over time, nights."""
-    now = site.clock()
-    return home_page(site.registry(person.name), now, data_waiting(request, now.date()))
+    return home_page(site.registry(person.name), site.clock())

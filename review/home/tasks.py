@@ -3,37 +3,20 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from monitoring.report.night_text import plural
 from project.errors import IncumbentError
+from project.records.data import counted
 from project.records.record import Record
+from project.times import readable
 from registry.ballots.open_votes import open_votes
 from registry.jobs.runs import RunState
 from registry.overview.waiting_reviews import WaitingReview, outdated, waiting_reviews
 from registry.reader import RegistryReader
-from review.home.data_waiting import DataWaiting
-from review.home.last_nights import NightLine
+from review.data_pages.waiting import Waiting
+from review.home.last_nights import LastNight
 from review.home.schedulers import SchedulerLine
 
 REVIEWS = 10  # that are named one by one
 OUTDATED = "it won against another champion than the present one"
-# What is counted, in words, and on which data page it is.
-DATA = (
-    ("failed_checks", "check of the data failed", "checks of the data failed", "/data"),
-    ("waivers_ending", "waiver ends soon", "waivers end soon", "/data"),
-    (
-        "synthetic",
-        "synthetic row to accept or refuse",
-        "synthetic rows to accept or refuse",
-        "/data",
-    ),
-    ("labels", "prompt to label", "prompts to label", "/data"),
-    (
-        "corrections",
-        "user's correction to accept or refuse",
-        "users' corrections to accept or refuse",
-        "/data",
-    ),
-)
 
 TaskKind = Literal["review", "older", "votes", "drift", "night", "scheduler", "data"]
 
@@ -79,7 +62,7 @@ def doubt(reader: RegistryReader, review: WaitingReview) -> str | None:
 
 def older(count: int, *, outdated_too: bool) -> Task:
     """What won earlier, in one line."""
-    many = f"{count:,} other version{'' if count == 1 else 's'} won"
+    many = f"{counted(count, 'other version')} won"
     return Task(
         kind="older",
         text=f"{many}, against another champion than the present one" if outdated_too else many,
@@ -96,14 +79,14 @@ def votes(reader: RegistryReader) -> Iterator[Task]:
             continue
         yield Task(
             kind="votes",
-            text=f"v{one.version} needs {plural(one.needed, 'more vote')}",
-            detail=f"{plural(one.votes, 'vote')} so far",
+            text=f"v{one.version} needs {counted(one.needed, 'more vote')}",
+            detail=f"{counted(one.votes, 'vote')} so far",
             link=f"/vote/{one.version}",
             action="Vote",
         )
 
 
-def nights(lines: Sequence[NightLine]) -> Iterator[Task]:
+def nights(lines: Sequence[LastNight]) -> Iterator[Task]:
     """The newest night where its drift is confirmed, and those that were given up."""
     newest = lines[0] if lines else None
     if newest and newest.confirmed:
@@ -130,15 +113,37 @@ def silent(lines: Sequence[SchedulerLine]) -> Iterator[Task]:
     if lines and not any(one.alive for one in lines):
         yield Task(
             kind="scheduler",
-            text=f"No scheduler has been seen since {lines[0].seen[:16].replace('T', ' ')} UTC",
+            text=f"No scheduler has been seen since {readable(lines[0].seen)}",
             detail="incumbent scheduler",
             link="/nights",
             action="See the nights",
         )
 
 
-def data(waiting: DataWaiting | None) -> Iterator[Task]:
-    for name, one, several, link in DATA if waiting else ():
-        if count := int(getattr(waiting, name)):
+def data(waiting: Waiting) -> Iterator[Task]:
+    """What waits in the data, each kind in a line."""
+    for count, one, several, page in data_counts(waiting):
+        if count:
             text = f"{count:,} {one if count == 1 else several}"
-            yield Task(kind="data", text=text, link=link, action="Open")
+            yield Task(kind="data", text=text, link=f"/data/{page}", action="Open")
+
+
+def data_counts(waiting: Waiting) -> tuple[tuple[int, str, str, str], ...]:
+    """How many wait, what one of them is called and several are, and on which data page it is."""
+    return (
+        (waiting.failed_checks, "check of the data failed", "checks of the data failed", "gate"),
+        (waiting.waivers_ending, "waiver ends soon", "waivers end soon", "waivers"),
+        (
+            waiting.synthetic,
+            "synthetic row to accept or refuse",
+            "synthetic rows to accept or refuse",
+            "queue/synthetic",
+        ),
+        (waiting.labels, "prompt to label", "prompts to label", "queue/label"),
+        (
+            waiting.corrections,
+            "user's correction to accept or refuse",
+            "users' corrections to accept or refuse",
+            "queue/correction",
+        ),
+    )

@@ -7,7 +7,8 @@ from evaluation.report.comparisons import opponent_label
 from evaluation.report.dev_items import Comparison, DevItem, DevItems
 from project.errors import InputError
 from project.records.record import Record
-from project.untrusted_input import one_line
+from project.untrusted_input import shortened
+from review.frame.paging import NumberedPage, nth_page, page_count
 from review.items.item_query import ItemQuery
 
 SHOWN = 50  # items of a page
@@ -34,7 +35,7 @@ class ItemLine(Record):
     flags: tuple[str, ...]  # what is odd about it
 
 
-class ItemList(Record):
+class ItemList(NumberedPage):
     """One page of the items that were asked for."""
 
     version: int | None  # of the challenger; None: nobody submitted it
@@ -44,10 +45,7 @@ class ItemList(Record):
     metrics: tuple[str, ...]
     slices: tuple[str, ...]
     assertions: tuple[str, ...]
-    all_items: int
-    found: int
-    page: int
-    pages: int
+    all_items: int  # of the comparison
     items: tuple[ItemLine, ...]
 
 
@@ -57,12 +55,9 @@ def item_list(dev: DevItems, query: ItemQuery) -> ItemList:
     metric = known(query.score, names, "score") or first_metric(dev.comparison, names)
     slices = tuple(sorted({name for one in dev.items for name in one.scores.slices}))
     asserted = tuple(name for name in names if is_assertion(name))
-    known(query.slice, slices, "slice"), known(query.assertion, asserted, "assertion")
-    wanted = list(conditions(dev, query, metric))
-    lines = [(line_of(one, dev.comparison, metric, query.moved or 0), one) for one in dev.items]
-    found = [line for line, one in lines if all(holds(line, one) for holds in wanted)]
-    ordered = sorted(found, key=lambda line: order(line, best_first=query.flips == "gained"))
-    page = query.page or 1
+    known(query.slice, slices, "slice")
+    known(query.assertion, asserted, "assertion")
+    found = lines_found(dev, query, metric)
     return ItemList(
         version=dev.comparison.version,
         opponent=opponent_label(dev.comparison.opponent),
@@ -72,11 +67,19 @@ def item_list(dev: DevItems, query: ItemQuery) -> ItemList:
         slices=slices,
         assertions=asserted,
         all_items=len(dev.items),
-        found=len(found),
-        page=page,
-        pages=max(1, -(-len(found) // SHOWN)),
-        items=tuple(ordered[(page - 1) * SHOWN : page * SHOWN]),
+        total=len(found),
+        page=query.page,
+        pages=page_count(len(found), SHOWN),
+        items=tuple(nth_page(found, query.page, SHOWN)),
     )
+
+
+def lines_found(dev: DevItems, query: ItemQuery, metric: str) -> list[ItemLine]:
+    """The items that were asked for, in the order in which they are read."""
+    wanted = list(conditions(dev, query, metric))
+    lines = [(line_of(one, dev.comparison, metric, query.moved or 0), one) for one in dev.items]
+    found = (line for line, one in lines if all(holds(line, one) for holds in wanted))
+    return sorted(found, key=lambda line: order(line, best_first=query.flips == "gained"))
 
 
 def metrics(dev: DevItems) -> tuple[str, ...]:
@@ -96,7 +99,7 @@ def first_metric(comparison: Comparison, names: Sequence[str]) -> str:
 def known(name: str | None, names: Sequence[str], field: str) -> str | None:
     if name is not None and name not in names:
         there = ", ".join(names[:20]) or "none"
-        raise InputError(f"no item has {one_line(name)[:80]!r}; there are {there}", field=field)
+        raise InputError(f"no item has {shortened(name)!r}; there are {there}", field=field)
     return name
 
 
@@ -110,7 +113,7 @@ def broken(item: DevItem, side: Literal["champion", "challenger"]) -> tuple[str,
     return tuple(name for name, value in scores.items() if is_assertion(name) and value < 1)
 
 
-def both(item: DevItem, metric: str) -> tuple[float, float] | None:
+def both_scores(item: DevItem, metric: str) -> tuple[float, float] | None:
     """The scores of champion and challenger, where they could be measured."""
     scores = item.scores
     if metric == PREFERENCE:
@@ -121,12 +124,12 @@ def both(item: DevItem, metric: str) -> tuple[float, float] | None:
 
 
 def line_of(item: DevItem, comparison: Comparison, metric: str, moved: float) -> ItemLine:
-    found = both(item, metric)
+    found = both_scores(item, metric)
     sign = -1 if comparison.better.get(metric) == "less" else 1
     change = sign * (found[1] - found[0]) if found else None
     return ItemLine(
         item=item.row.id,
-        prompt=beginning(item.row.prompt_text),
+        prompt=shortened(item.row.prompt_text, CHARS),
         slices=item.scores.slices,
         champion=found[0] if found else None,
         challenger=found[1] if found else None,
@@ -135,11 +138,6 @@ def line_of(item: DevItem, comparison: Comparison, metric: str, moved: float) ->
         broken=broken(item, "challenger"),
         flags=item.flags or (),
     )
-
-
-def beginning(text: str) -> str:
-    line = one_line(text)
-    return line if len(line) <= CHARS else f"{line[:CHARS]}…"
 
 
 def flip_of(change: float, moved: float) -> Flip:
@@ -175,7 +173,7 @@ def conditions(dev: DevItems, query: ItemQuery, metric: str) -> Iterator[Holds]:
 
 def refuse_no_share(dev: DevItems, metric: str) -> None:
     """Raise InputError where scores are not from 0 to 1: right and wrong mean nothing there."""
-    scores = (score for one in dev.items for score in both(one, metric) or ())
+    scores = (score for one in dev.items for score in both_scores(one, metric) or ())
     if any(not 0 <= score <= 1 for score in scores):
         problem = f"{metric} is not from 0 to 1, so no answer is right or wrong by it"
         raise InputError(f"{problem}: choose lost or gained", field="flips")

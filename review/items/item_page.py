@@ -18,7 +18,7 @@ from project.records.adapters import Opponent
 from project.records.data import Row
 from project.records.record import Record, short
 from registry.reader import RegistryReader
-from review.items.item_list import both, broken, metrics_of
+from review.items.item_list import both_scores, broken, metrics_of
 from review.items.near_rows import NearRow, near_rows
 
 SHOWN = 12  # comparisons, newest first
@@ -131,7 +131,7 @@ def key_of(opponent: Opponent) -> str:
 
 
 def compared(comparison: Comparison, item: DevItem) -> ItemComparison:
-    found = {name: both(item, name) for name in metrics_of(item)}
+    found = {name: both_scores(item, name) for name in metrics_of(item)}
     return ItemComparison(
         version=comparison.version,
         opponent=key_of(comparison.opponent),

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluation.report.comparisons import Stamp, stamp
+from project.files import FileState, state_of
 from project.near_duplicates import word_hashes
 from project.paths import rows_of
 from project.records.data import Row, Split
@@ -63,12 +63,12 @@ def near_rows(prompt: str, count: int = 5) -> list[NearRow]:
     path = rows_of(Split.TRAIN)
     if not path.exists():
         return []
-    found = train_words(path, stamp([path])).nearest(prompt, count)
+    found = train_words(path, state_of(path)).nearest(prompt, count)
     return [NearRow(row=Row.parse(line, path), likeness=near) for line, near in found]
 
 
 @lru_cache(1)
-def train_words(path: Path, stamp: Stamp) -> TrainWords:
+def train_words(path: Path, state: FileState) -> TrainWords:
     # Imported here, and above, so that other pages do not wait for it.
     import numpy as np
 

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
 from evaluation.report.comparisons import Choice, choices, items_of
 from review.access.people import ThePerson
+from review.frame.address import Number
 from review.frame.pages import page
 from review.items.item_list import ItemList, item_list
 from review.items.item_page import REFERENCE, ItemView, item_view, marked_answers
-from review.items.item_query import LARGEST, ItemQuery
+from review.items.item_query import ItemQuery
 from review.site import Site, TheSite
 
 router = APIRouter(tags=["items"])
@@ -20,7 +20,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 CHOICES = 200  # versions that the page offers, newest first
 
 Filters = Annotated[ItemQuery, Query()]
-Before = Annotated[int | None, Query(ge=1, le=LARGEST, description="Only versions before this.")]
+Before = Annotated[Number | None, Query(description="Only versions before this.")]
 NOTHING = "no dev items are kept yet: `incumbent submit` keeps those of each version"
 
 
@@ -30,8 +30,9 @@ def show_items(request: Request, site: TheSite, person: ThePerson, query: Filter
     there = choices(site.registry(person.name))
     number = chosen(there, query) if there else None
     is_kept = number in {one.number for one in there}
+    if number and not is_kept:
+        site.registry(person.name).version(number)  # raises InputError for what is no version
     found = listed(site, person.name, there, query) if is_kept else None
-    given = query.model_dump(exclude={"page"}, exclude_none=True)
     return page(
         request,
         TEMPLATES / "items.html",
@@ -39,12 +40,11 @@ def show_items(request: Request, site: TheSite, person: ThePerson, query: Filter
         query=query,
         choices=there[:CHOICES],
         chosen=number,
-        link=urlencode(given),
     )
 
 
 @router.get("/api/items")
-def list_items(site: TheSite, person: ThePerson, query: Filters) -> ItemList:
+def read_items(site: TheSite, person: ThePerson, query: Filters) -> ItemList:
     """Dev items of one comparison, filtered, 50 on a page."""
     there = choices(site.registry(person.name))
     if not there:
@@ -53,7 +53,7 @@ def list_items(site: TheSite, person: ThePerson, query: Filters) -> ItemList:
 
 
 @router.get("/api/items/{item:path}")
-def get_item(site: TheSite, person: ThePerson, item: str, before: Before = None) -> ItemView:
+def read_item(site: TheSite, person: ThePerson, item: str, before: Before = None) -> ItemView:
     """One dev item with the answers of every version. Sealed items are not there."""
     return found_item(site, person.name, item, before)
 

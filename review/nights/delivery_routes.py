@@ -11,6 +11,7 @@ from registry.jobs.deliveries import NoticeState, SentNotice, newest_notices
 from registry.jobs.heartbeats import living
 from registry.jobs.outbox import depth, revive
 from review.access.people import Person, ThePerson
+from review.frame.address import LARGEST
 from review.frame.pages import page
 from review.site import TheSite
 
@@ -18,7 +19,6 @@ router = APIRouter(tags=["deliveries"])
 
 TEMPLATE = Path(__file__).parent / "templates" / "deliveries.html"
 PAGE = 50  # notices
-LARGEST = 2**31 - 1  # that every database has a number for
 
 Before = Annotated[int | None, Query(ge=1, le=LARGEST, description="Notices with lower ids.")]
 State = Annotated[NoticeState | None, Query(description="All of them if left out.")]

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.report import night_page
 from monitoring.report.charts import HIGHEST, LOWEST
-from monitoring.report.night_text import VERDICTS, day_text, done, duty, plural, watched
+from monitoring.report.night_text import VERDICTS, day_text, done, duty, watched
 from monitoring.report.prompt_map import PointKind
 from monitoring.trigger.acceptance import accepted_prompts
 from project.records.drift import DriftState, Night, Topic
@@ -53,12 +53,11 @@ def show_nights(request: Request, site: TheSite, year: Year = None) -> HTMLRespo
         year=year_of(chosen, of_year(site, chosen)),
         years=years,
         newest=newest_lines(engine, site.family, NEWEST),
-        plural=plural,
     )
 
 
 @router.get("/api/nights")
-def list_nights(site: TheSite, year: Year = None) -> list[NightLine]:
+def read_nights(site: TheSite, year: Year = None) -> list[NightLine]:
     """The nights of a year, the oldest first."""
     years = years_of(site.opened.engine, site.family)
     return list(of_year(site, year or (years[-1] if years else site.clock().year)))
@@ -79,7 +78,6 @@ def show_night(request: Request, site: TheSite, day: date) -> HTMLResponse:
         duty=duty,
         done=done,
         watched=watched,
-        plural=plural,
         day_text=day_text,
         powers=range(LOWEST, HIGHEST + 1),
         states=list(DriftState),
@@ -105,7 +103,6 @@ def show_topic(request: Request, site: TheSite, day: date, number: TopicNumber) 
         topic=topic,
         found=waiting_on(topic),
         queue=load(TriggerParams).queue,
-        plural=plural,
     )
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from sqlalchemy import Engine
 
-from monitoring.night_history import check_job, ended, night_of, nightly_of
+from monitoring.night_history import check_job, last_word, nightly_of
 from monitoring.report.night_text import VERDICTS, done
 from project.records.drift import Night
 from project.records.record import Record
@@ -58,7 +58,9 @@ def lines_between(engine: Engine, family: str, first: date, last: date) -> tuple
     checks = {run.date: run for run in runs_between(engine, check_job(family), first, last)}
     ends = {run.date: run for run in runs_between(engine, nightly_of(family), first, last)}
     days = sorted(checks.keys() | ends.keys())
-    return tuple(line_of(day, night(checks.get(day), ends.get(day)), ends.get(day)) for day in days)
+    return tuple(
+        line_of(day, last_word(checks.get(day), ends.get(day)), ends.get(day)) for day in days
+    )
 
 
 def nights_up_to(engine: Engine, family: str, day: date) -> tuple[Night, ...]:
@@ -66,7 +68,9 @@ def nights_up_to(engine: Engine, family: str, day: date) -> tuple[Night, ...]:
     first = day - min(SHOWN, day - date.min)
     checks = {run.date: run for run in runs_between(engine, check_job(family), first, day)}
     ends = {run.date: run for run in runs_between(engine, nightly_of(family), first, day)}
-    found = (night(checks.get(one), ends.get(one)) for one in sorted(checks.keys() | ends.keys()))
+    found = (
+        last_word(checks.get(one), ends.get(one)) for one in sorted(checks.keys() | ends.keys())
+    )
     return tuple(filter(None, found))
 
 
@@ -88,14 +92,6 @@ def years_of(engine: Engine, family: str) -> tuple[int, ...]:
 
 
 # --- one level down -----------------------------------------------------------------------------
-
-
-def night(check: Run | None, end: Run | None) -> Night | None:
-    """What is known of a night: its end if it has one, else its verdict."""
-    if end and (found := night_of(end)):
-        return found
-    found = night_of(check) if check else None
-    return ended(found, end) if found else None
 
 
 def line_of(day: date, found: Night | None, end: Run | None) -> NightLine:

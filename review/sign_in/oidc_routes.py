@@ -9,11 +9,12 @@ from pydantic import ValidationError
 
 from review.access.checks.allowed_host import own_origin
 from review.access.gate import Gate
+from review.access.own_address import local
 from review.access.signed_text import opened, seal
 from review.access.ways.oidc import MINUTES, Flow, Provider, RefusedError
 from review.access.ways.provider_calls import ProviderError
 from review.frame.errors import onward
-from review.sign_in.session_cookie import Next, TheGate, begun, local
+from review.sign_in.session_cookie import Next, TheGate, begun
 
 router = APIRouter(include_in_schema=False)
 Code = Annotated[str, Query(max_length=4000)]

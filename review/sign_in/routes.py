@@ -7,10 +7,11 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from review.access.checks.request_rate import address_of, refuse_haste
+from review.access.own_address import local
 from review.frame.errors import onward
 from review.frame.pages import page
 from review.sign_in import oidc_routes
-from review.sign_in.session_cookie import Next, TheGate, begun, cookie_kind, local
+from review.sign_in.session_cookie import Next, TheGate, begun, cookie_kind
 
 router = APIRouter(include_in_schema=False)
 router.include_router(oidc_routes.router)

@@ -1,4 +1,4 @@
-"""A session begun, as the cookie that a browser gets, and where the browser goes then."""
+"""A session begun, as the cookie that a browser gets."""
 
 from typing import Annotated, Literal, TypedDict
 
@@ -37,12 +37,3 @@ def begun(gate: Gate, name: str, response: Response, proof: str = "") -> Respons
     value = gate.sessions.sealed(session)
     response.set_cookie(gate.sessions.cookie, value, max_age=HOURS * 3600, **cookie_kind(gate))
     return response
-
-
-def local(address: str) -> str:
-    """The address, if it is a path of this server; else the home page.
-
-    Browsers read a backslash as a slash, and leave out tabs and newlines.
-    """
-    plain = address.isprintable() and "\\" not in address
-    return address if plain and address.startswith("/") and address[1:2] != "/" else "/"

@@ -6,6 +6,7 @@ from typing import Literal
 from project.records.evidence import Decision, Measured
 from project.records.record import Record
 from project.records.scores import Better, ScorePins
+from project.times import readable
 from registry.lineage import Lineage, name_of, trace
 from registry.overview.version_search import Standing, standing
 from registry.reader import RegistryReader
@@ -69,17 +70,14 @@ class Comparison(Record):
     recipe_known: bool  # whether both recipes are stored
     measures: tuple[MeasurePair, ...]
     direct: int | None  # the one of the two that was measured against the other one
-    differing: tuple[
-        str, ...
-    ]  # why the numbers must not be compared with each other; none: they may
+    differing: tuple[str, ...]  # why their numbers must not be compared; none: they may
     command: str  # that compares them
 
 
-def compare(reader: RegistryReader, first: int, second: int) -> Comparison | None:
-    """None where there is no such version. Raises IncumbentError when a record is missing."""
+def compare(reader: RegistryReader, first: int, second: int) -> Comparison:
+    """Of versions that there are. Raises IncumbentError when a record is missing."""
     a, b = standing(reader, first), standing(reader, second)
-    if a is None or b is None:
-        return None
+    assert a is not None and b is not None, "there are such versions"
     left, right = trace(reader, first), trace(reader, second)
     recipes = pairs(left.recipe, right.recipe)
     differing = [pair for pair in recipes if not pair.same]
@@ -129,7 +127,7 @@ def facts_of(lineage: Lineage) -> dict[str, str | None]:
     version, adapter, dataset = lineage.version, lineage.version.adapter, lineage.dataset
     decision = lineage.decision
     return {
-        "Submitted": f"{version.at[:16].replace('T', ' ')} UTC",
+        "Submitted": readable(version.at),
         "By": version.actor,
         "Verdict": decision.verdict.value if decision else None,
         "Compared with": name_of(lineage.opponent) if decision else None,

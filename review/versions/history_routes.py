@@ -14,7 +14,7 @@ from review.access.people import ThePerson
 from review.frame.pages import page
 from review.site import TheSite
 from review.versions.event_line import WORDS, EventLine, event_line
-from review.versions.parameters import PAGE, HistoryQuery
+from review.versions.parameters import PAGE, UNBLINDING, HistoryQuery
 
 TEMPLATE = Path(__file__).parent / "templates" / "history.html"
 
@@ -26,26 +26,31 @@ class HistoryPage(Record):
     """Some of the events, the newest first."""
 
     events: tuple[EventLine, ...]
-    before: int | None  # what asks for the next page; None: this is the last one
+    older: int | None  # `before` of the next page; None: there is none
 
 
-def history_page(reader: RegistryReader, asked: HistoryQuery) -> HistoryPage:
+def history_page(reader: RegistryReader, asked: HistoryQuery, *, blind: bool) -> HistoryPage:
     """Raises IncumbentError for an event that was changed."""
+    chosen = asked.chosen(blind=blind)
     with reading(reader.engine) as connection:
         found = newest_events(
-            connection, reader.family, asked.chosen, before=asked.before, limit=PAGE + 1
+            connection, reader.family, chosen, before=asked.before, limit=PAGE + 1
         )
     shown = tuple(event_line(event) for event in found[:PAGE])
-    return HistoryPage(events=shown, before=shown[-1].seq if len(found) > PAGE else None)
+    return HistoryPage(events=shown, older=shown[-1].seq if len(found) > PAGE else None)
 
 
-@router.get("/history", response_class=HTMLResponse, include_in_schema=False)
+@router.get("/history", response_class=HTMLResponse)
 def show_history(request: Request, site: TheSite, person: ThePerson, asked: Asked) -> HTMLResponse:
-    found = history_page(site.registry(person.name), asked)
-    return page(request, TEMPLATE, found=found, asked=asked, kinds=WORDS)
+    blind = not person.decides
+    found = history_page(site.registry(person.name), asked, blind=blind)
+    kinds = {kind: words for kind, words in WORDS.items() if not (blind and kind in UNBLINDING)}
+    return page(request, TEMPLATE, found=found, asked=asked, kinds=kinds, blind=blind)
 
 
 @router.get("/api/history")
 def read_history(site: TheSite, person: ThePerson, asked: Asked) -> HistoryPage:
-    """Events of the registry, 50 a page, the newest first; single votes only when asked for."""
-    return history_page(site.registry(person.name), asked)
+    """Events of the registry, 50 a page, the newest first; single votes only when asked for, and
+    nothing of the votes for who only votes.
+    """
+    return history_page(site.registry(person.name), asked, blind=not person.decides)

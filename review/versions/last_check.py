@@ -45,8 +45,6 @@ class LastCheck:
 
 
 def last_check(app: FastAPI) -> LastCheck:
-    """The application's own, made when it is first asked for."""
-    if not hasattr(app.state, "last_check"):
-        app.state.last_check = LastCheck()
+    """The application's own."""
     found: LastCheck = app.state.last_check
     return found

@@ -40,7 +40,7 @@ class LineagePage(Record):
     moves: tuple[ChampionMove, ...]
 
 
-@router.get("/lineage", response_class=HTMLResponse, include_in_schema=False)
+@router.get("/lineage", response_class=HTMLResponse)
 def show_lineage(request: Request, site: TheSite, person: ThePerson, asked: Asked) -> HTMLResponse:
     tree = family_tree(site.registry(person.name), None if asked.all else SHOWN)
     return page(request, TEMPLATE, tree=tree, graph=graph(tree), row=30)

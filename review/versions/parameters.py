@@ -1,50 +1,28 @@
-"""What may be asked for in an address: nonsense is refused before anything is read."""
+"""What the registry's pages may be asked for."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
+from typing import Annotated, Literal
 
-from fastapi import Path
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, Field
 
 from project.records.events import EventKind
 from registry.event_list import EventFilter
 from registry.lineage import SINGLE_VOTES
 from registry.overview.version_search import VerdictFilter, VersionFilter
+from review.frame.address import AddressQuery, Number
+from review.frame.paging import PageNumber
 
-MOST = 2**31 - 1  # that a number in the database can be
 PAGE = 50  # rows
+# Kinds of events that are for whoever decides: a ballot names who stood on which side, and both
+# lots, of the sheet and of the reviewer, can be drawn again from the sheet's digest.
+UNBLINDING = ("ask", *SINGLE_VOTES)
 
-Number = Annotated[int, Field(ge=1, le=MOST)]
-VersionNumber = Annotated[int, Path(ge=1, le=MOST)]
 Text = Annotated[str, Field(max_length=200, pattern=r"^[^\u0000]*$")]
 Choice = Literal["yes", "no", "all"]
 TRUTH: dict[Choice, bool | None] = {"yes": True, "no": False, "all": None}
 
 
-class Query(BaseModel):
-    """The part of an address after the question mark. A field that was left empty is not there."""
-
-    model_config = ConfigDict(frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def without_empty_fields(cls, fields: Any) -> Any:
-        return {name: value for name, value in dict(fields).items() if value != ""}
-
-    @property
-    def narrows(self) -> bool:
-        """Whether it asks for anything."""
-        return self != type(self)()
-
-    def address(self, path: str, **changes: object) -> str:
-        """The same page with other values; None leaves one out."""
-        fields = self.model_dump(mode="json", by_alias=True, exclude_defaults=True) | changes
-        given = {name: value for name, value in fields.items() if value is not None}
-        return f"{path}?{urlencode(given)}" if given else path
-
-
-class VersionsQuery(Query):
+class VersionsQuery(AddressQuery):
     """Which versions are listed."""
 
     verdict: VerdictFilter | None = None
@@ -52,7 +30,7 @@ class VersionsQuery(Query):
     rejected: Choice = "all"
     deleted: Choice = "no"
     text: Text = ""
-    page: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    page: PageNumber = 1
 
     @property
     def chosen(self) -> VersionFilter:
@@ -69,7 +47,7 @@ class VersionsQuery(Query):
         return (self.page - 1) * PAGE
 
 
-class HistoryQuery(Query):
+class HistoryQuery(AddressQuery):
     """Which events are listed."""
 
     # None: all but single votes, of which there may be thousands.
@@ -83,11 +61,12 @@ class HistoryQuery(Query):
     text: Text = ""
     before: Number | None = None  # events with lower numbers alone
 
-    @property
-    def chosen(self) -> EventFilter:
+    def chosen(self, *, blind: bool) -> EventFilter:
+        """`blind` leaves out what tells whose answers somebody votes on, whatever is asked for."""
+        single = () if self.kind else SINGLE_VOTES
         return EventFilter(
             kinds=(self.kind,) if self.kind and self.kind != "all" else (),
-            without=() if self.kind else SINGLE_VOTES,
+            without=UNBLINDING if blind else single,
             version=self.version,
             actor=self.actor or None,
             since=f"{self.first}T00:00:00.000Z" if self.first else None,
@@ -96,14 +75,14 @@ class HistoryQuery(Query):
         )
 
 
-class CompareQuery(Query):
+class CompareQuery(AddressQuery):
     """Which two versions are compared."""
 
     a: Number | None = None
     b: Number | None = None
 
 
-class LineageQuery(Query):
+class LineageQuery(AddressQuery):
     """How much of the lineage is drawn."""
 
     all: bool = False

@@ -3,20 +3,21 @@
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from project.records.record import Record
 from registry.lineage import trace
 from registry.model_card.card import card
-from registry.overview.version_search import Found, search, standing
+from registry.overview.version_search import Standing, search
 from registry.reader import RegistryReader
-from review.access.people import ThePerson
+from review.access.people import Person, ThePerson
+from review.frame.address import Number, VersionNumber, known_version
 from review.frame.pages import page
-from review.site import TheSite
+from review.frame.paging import NumberedPage, page_count
+from review.site import Site, TheSite
 from review.versions import history_routes, lineage_routes, verify_routes
 from review.versions.comparison import Comparison, compare
-from review.versions.parameters import PAGE, CompareQuery, Number, VersionNumber, VersionsQuery
+from review.versions.parameters import PAGE, CompareQuery, VersionsQuery
 from review.versions.version_page import VersionPage, version_page
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -34,27 +35,24 @@ class MarkdownResponse(PlainTextResponse):
     media_type = "text/markdown"
 
 
-class VersionsPage(Record):
+class VersionsPage(NumberedPage):
     """Some of the versions, the newest first."""
 
-    total: int  # that the filter lets through
-    page: int
-    pages: int
-    found: Found
+    versions: tuple[Standing, ...]
 
     @classmethod
     def of(cls, reader: RegistryReader, asked: VersionsQuery) -> "VersionsPage":
         found = search(reader, asked.chosen, limit=PAGE, skip=asked.skip)
-        pages = max(1, -(-found.total // PAGE))
-        return cls(total=found.total, page=asked.page, pages=pages, found=found)
+        pages = page_count(found.total, PAGE)
+        return cls(total=found.total, page=asked.page, pages=pages, versions=found.versions)
 
 
-@router.get("/versions", response_class=HTMLResponse, include_in_schema=False)
-def list_versions(
+@router.get("/versions", response_class=HTMLResponse)
+def show_versions(
     request: Request, site: TheSite, person: ThePerson, asked: Versions
 ) -> HTMLResponse:
-    shown = VersionsPage.of(site.registry(person.name), asked)
-    return page(request, TEMPLATES / "versions.html", shown=shown, asked=asked)
+    found = VersionsPage.of(site.registry(person.name), asked)
+    return page(request, TEMPLATES / "versions.html", found=found, asked=asked)
 
 
 @router.get("/api/versions")
@@ -63,7 +61,7 @@ def read_versions(site: TheSite, person: ThePerson, asked: Versions) -> Versions
     return VersionsPage.of(site.registry(person.name), asked)
 
 
-@router.get("/versions/compare", response_class=HTMLResponse, include_in_schema=False)
+@router.get("/versions/compare", response_class=HTMLResponse)
 def show_comparison(request: Request, site: TheSite, person: ThePerson, asked: Two) -> HTMLResponse:
     reader = site.registry(person.name)
     champion = reader.champion()
@@ -83,21 +81,22 @@ def read_comparison(
     return compared(site.registry(person.name), a, b)
 
 
-@router.get("/versions/{number}", response_class=HTMLResponse, include_in_schema=False)
+@router.get("/versions/{number}", response_class=HTMLResponse)
 def show_version(
     request: Request, site: TheSite, person: ThePerson, number: VersionNumber
 ) -> HTMLResponse:
-    found = known(site.registry(person.name), number)
-    return page(request, TEMPLATES / "version.html", found=found, number=number)
+    found = known(site, person, number)
+    blind = not person.decides
+    return page(request, TEMPLATES / "version.html", found=found, number=number, blind=blind)
 
 
 @router.get("/api/versions/{number}")
 def read_version(site: TheSite, person: ThePerson, number: VersionNumber) -> VersionPage:
     """One version: what it is, where it comes from, and all that happened to it."""
-    return known(site.registry(person.name), number)
+    return known(site, person, number)
 
 
-@router.get("/versions/{number}/card", response_class=HTMLResponse, include_in_schema=False)
+@router.get("/versions/{number}/card", response_class=HTMLResponse)
 def show_card(
     request: Request, site: TheSite, person: ThePerson, number: VersionNumber
 ) -> HTMLResponse:
@@ -115,24 +114,18 @@ def read_card(site: TheSite, person: ThePerson, number: VersionNumber) -> Markdo
 # --- one level down -----------------------------------------------------------------------------
 
 
-def known(reader: RegistryReader, number: int) -> VersionPage:
-    if (found := version_page(reader, number)) is None:
-        raise missing(reader, number)
-    return found
+def known(site: Site, person: Person, number: int) -> VersionPage:
+    reader = site.registry(person.name)
+    known_version(reader, number)
+    return version_page(reader, number, blind=not person.decides)
 
 
 def compared(reader: RegistryReader, a: int, b: int) -> Comparison:
-    if (found := compare(reader, a, b)) is None:
-        lacking = next(number for number in (a, b) if standing(reader, number) is None)
-        raise missing(reader, lacking)
-    return found
+    for number in (a, b):
+        known_version(reader, number)
+    return compare(reader, a, b)
 
 
 def card_of(reader: RegistryReader, number: int) -> str:
-    if standing(reader, number) is None:
-        raise missing(reader, number)
+    known_version(reader, number)
     return card(trace(reader, number))
-
-
-def missing(reader: RegistryReader, number: int) -> HTTPException:
-    return HTTPException(404, f"{reader.family} has no version {number}: see /versions")

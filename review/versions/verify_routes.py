@@ -15,13 +15,13 @@ TEMPLATE = Path(__file__).parent / "templates" / "verify.html"
 router = APIRouter()
 
 
-@router.get("/verify", response_class=HTMLResponse, include_in_schema=False)
+@router.get("/verify", response_class=HTMLResponse)
 def show_check(request: Request, person: ThePerson) -> HTMLResponse:
     made = last_check(request.app).made
     return page(request, TEMPLATE, made=made, may=person.may("administer"))
 
 
-@router.post("/verify", response_class=RedirectResponse, include_in_schema=False)
+@router.post("/verify", response_class=RedirectResponse)
 def start_check(request: Request, site: TheSite, person: ThePerson) -> RedirectResponse:
     last_check(request.app).check(site.registry(person.name))
     return RedirectResponse("/verify", 303)

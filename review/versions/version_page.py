@@ -19,6 +19,7 @@ from registry.reader import RegistryReader
 from registry.signing.signatures import Statement
 from registry.storage.database import reading
 from review.versions.event_line import EventLine, event_line
+from review.versions.parameters import UNBLINDING
 
 
 class DecisionLine(Record):
@@ -74,11 +75,12 @@ class VersionPage(Record):
     report: str | None  # the file of its report, where it is kept here
 
 
-def version_page(reader: RegistryReader, number: int) -> VersionPage | None:
-    """None for a version that there is not. A record that is missing or damaged is said."""
+def version_page(reader: RegistryReader, number: int, *, blind: bool) -> VersionPage:
+    """Of a version that there is. A record that is missing or damaged is said. `blind` leaves out
+    what tells whose answers somebody votes on.
+    """
     found = standing(reader, number)
-    if found is None:
-        return None
+    assert found is not None, "there is such a version"
     lineage, problem = traced(reader, number)
     history = lineage.history if lineage else tuple(reader.history(number, without=SINGLE_VOTES))
     parent = found.version.adapter.parent
@@ -93,7 +95,11 @@ def version_page(reader: RegistryReader, number: int) -> VersionPage | None:
         decisions=tuple(decision_lines(history)),
         signature=signature(reader, history),
         votes=vote_count(reader, number),
-        history=tuple(event_line(event) for event in reversed(history)),
+        history=tuple(
+            event_line(event)
+            for event in reversed(history)
+            if not (blind and event.kind in UNBLINDING)
+        ),
         report=report_path(reader.family, number),
     )
 

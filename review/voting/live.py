@@ -9,8 +9,9 @@ from evaluation.preference.ballots.registry_ballots import votes_on_sheet
 from evaluation.preference.ballots.votes_decision import PeoplesVotes
 from evaluation.preference.people_and_judge.estimate import Estimate, combined
 from evaluation.preference.people_and_judge.votes_needed import VotesNeeded, votes_needed
+from project.canonical import digest_file
 from project.records.ballots import Ballot, SheetPart
-from project.records.record import Record
+from project.records.record import Digest, Record
 from project.settings import load
 from registry.ballots.standing import Asked, Votes, read_votes
 from registry.reader import RegistryReader
@@ -40,15 +41,25 @@ class LiveVotes(Record):
 def live_votes(
     registry: RegistryReader, number: int, part: SheetPart | None = None
 ) -> LiveVotes | None:
-    """The votes on a version's newest sheet; None: nobody was asked to vote."""
+    """The votes on a version's newest sheet; None: nobody was asked to vote, or the sheet is gone
+    with what a person had erased.
+    """
     state = read_votes(registry, number)
     asked = state.newest(part)
-    if asked is None:
+    if asked is None or not registry.artifacts.blobs.exists(asked.detail.sheet):
         return None
-    people = votes_on_sheet(registry, state, asked, load(PreferenceParams))
+    params, alpha = load(PreferenceParams), level(registry, number)
+    key = asked.detail.sheet, alpha, params.identity, digest_of_file(params)
+    return state.once(key, lambda: standing_votes(registry, state, asked, params, alpha))
+
+
+def standing_votes(
+    registry: RegistryReader, state: Votes, asked: Asked, params: PreferenceParams, alpha: float
+) -> LiveVotes:
+    people = votes_on_sheet(registry, state, asked, params)
     said = people.preferences()
     found = estimate(asked, people, said)
-    needed = votes_needed(found, level(registry, number)) if found else None
+    needed = votes_needed(found, alpha) if found else None
     return LiveVotes(
         part=asked.detail.part,
         judged=bool(asked.detail.judged),
@@ -64,6 +75,12 @@ def live_votes(
         self_agreement=self_agreement(state, asked.detail.sheet),
         text=sentence(asked, state, people, needed),
     )
+
+
+def digest_of_file(params: PreferenceParams) -> Digest | None:
+    """Of the ballots beside those of the page; None: there are none, or no such file."""
+    path = params.ballots if params.asks_people else None
+    return digest_file(path) if path and path.exists() else None
 
 
 def estimate(asked: Asked, people: PeoplesVotes, said: Sequence[float | None]) -> Estimate | None:

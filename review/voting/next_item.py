@@ -3,6 +3,7 @@
 from pydantic import BaseModel
 
 from project.records.ballots import SheetPart
+from review.voting.comments import WrittenComment
 from review.voting.live import LiveVotes
 from review.voting.reviewers import Reviewer
 from review.voting.voting_view import VotingView
@@ -40,6 +41,7 @@ class VotesReport(BaseModel):
     asked_for: int  # votes an item
     live: LiveVotes
     reviewers: tuple[Reviewer, ...]
+    comments: tuple[WrittenComment, ...]  # of votes on dev items
 
 
 def next_item(view: VotingView) -> NextItem:

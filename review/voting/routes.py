@@ -9,12 +9,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from project.errors import IncumbentError, InputError
 from project.records.ballots import RESPECTS, SheetPart
 from registry.ballots.casting import Vote, cast, withdraw
-from registry.ballots.sheets import asked_about
+from registry.ballots.sheets import asked_about, gone
 from registry.ballots.standing import read_votes, refuse_settled
 from registry.store import Registry
 from review.access.people import Person, ThePerson
 from review.frame.pages import page
 from review.site import Site, TheSite
+from review.voting.comments import newest_comments
 from review.voting.counting import count_votes, open_look
 from review.voting.live import live_votes
 from review.voting.next_item import BallotTaken, NextItem, VotesReport, next_item
@@ -164,16 +165,26 @@ def next_view(site: Site, person: Person, number: int, part: SheetPart | None) -
 
 
 def votes_report(site: Site, person: Person, number: int, part: SheetPart | None) -> VotesReport:
-    """Raises a 403 for who only votes: who knows the count is not blind any more."""
+    """Raises a 403 for who only votes: who knows the count is not blind any more. Raises
+    IncumbentError for a sheet that was erased.
+    """
     registry = site.registry(person.name)
     known(registry, number)
     if not (person.may("promote") or person.may("administer")):
         raise HTTPException(403, "how the votes stand is for whoever may promote or administer")
     asked, live = asked_about(registry, number, part), live_votes(registry, number, part)
-    if asked is None or live is None:
+    if asked is None:
         raise HTTPException(404, NOBODY_ASKED)
-    table = reviewers(read_votes(registry, number), asked.detail.sheet)
-    return VotesReport(version=number, asked_for=asked.detail.votes, live=live, reviewers=table)
+    if live is None:
+        raise IncumbentError(gone(asked.detail.sheet))
+    votes = read_votes(registry, number)
+    return VotesReport(
+        version=number,
+        asked_for=asked.detail.votes,
+        live=live,
+        reviewers=reviewers(votes, asked.detail.sheet),
+        comments=newest_comments(registry, votes, asked),
+    )
 
 
 def is_open(registry: Registry, number: int) -> bool:

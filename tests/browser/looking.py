@@ -1,13 +1,17 @@
 """What is looked at on every page: who can read it, whether it fits, and what it asks for."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import ConsoleMessage, Dialog, Page, Request
 
+SCREENSHOTS = Path(
+    os.environ.get("INCUMBENT_SCREENSHOTS", Path(tempfile.gettempdir()) / "incumbent-screenshots")
+)
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 360, "height": 740}
 ENLARGED = {"width": 640, "height": 400}  # the desktop's at 200 %
@@ -53,7 +57,7 @@ class Watched:
 def faults(page: Page, name: str) -> Iterator[str]:
     """What is wrong with the page that is open: by day at a desk, at night on a phone, enlarged.
 
-    A picture of it is kept in $INCUMBENT_SCREENSHOTS, if that is set.
+    Two pictures of it are kept in $INCUMBENT_SCREENSHOTS, or in the folder of temporary files.
     """
     yield from shown(page, name, "light", DESKTOP)
     yield from shown(page, name, "dark", PHONE)
@@ -66,8 +70,7 @@ def shown(page: Page, name: str, scheme: Any, size: dict[str, int]) -> Iterator[
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     yield from too_wide(page, size)
     yield from (f"{scheme}: {found}" for found in hard_to_use(page))
-    if folder := os.environ.get("INCUMBENT_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}.{scheme}.png", full_page=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.{scheme}.png", full_page=True)
 
 
 def too_wide(page: Page, size: dict[str, int]) -> Iterator[str]:

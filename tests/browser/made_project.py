@@ -1,7 +1,8 @@
 """A project's folder with a true story in it, for a browser to look at.
 
 v2 displaced v1 and is champion; v3 won against it and people are asked to vote on it; v4 is in
-doubt; v5 was never decided on. Its texts are those that break pages: long, Chinese, from right to left, and markup.
+doubt; v5 was never decided on. Its texts are those that break pages: long, Chinese, from right to
+left, and markup.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.review_pages import FAMILY as LARGE
-from benchmarks.review_pages import fill
+from benchmarks.busy_registry import FAMILY as LARGE
+from benchmarks.busy_registry import fill
 from evaluation.decision.policy import Policy
 from evaluation.preference.ballots.voting_sheet import answer_digest
 from evaluation.report.dev_items import DevItem
@@ -24,6 +25,7 @@ from project.files import write_bytes
 from project.records.adapters import AdapterVersion, Opponent
 from project.records.ballots import VotingPair
 from project.records.drift import Action, DriftState, RetrainOutcome, Topic
+from project.records.events import VotesAsked
 from project.records.record import short
 from project.records.scores import Flags
 from project.settings import PARAMS
@@ -58,7 +60,11 @@ TEXTS = (
     (f"what is {MARKUP}?", f"It is {MARKUP}", f"No: {MARKUP}"),
     ("an address without a space", "https://bank.example/" + "a" * 300, "I do not know."),
     ("what does a late transfer cost?", "", "It costs 5 euros."),
-    ("list the fees", "- card: 5\n- transfer: 2\n\n    total: 7", "| fee | € |\n|---|---|\n|card|5|"),
+    (
+        "list the fees",
+        "- card: 5\n- transfer: 2\n\n    total: 7",
+        "| fee | € |\n|---|---|\n|card|5|",
+    ),
     ("the same?", "Both say this.", "Both say this."),
     ("emoji 👩‍👩‍👧‍👦 and marks", "👍🏽 ok e\u0301 \u202etxet\u202c", "no 🙁"),
     ("who can see my account?", "You alone.", "You, and whom you allow to."),
@@ -129,10 +135,13 @@ def make_versions(registry: Registry, folder: Path) -> None:
 
 def measure(registry: Registry, version: AdapterVersion) -> None:
     """A decision on all that can be measured, and what is kept beside its report."""
-    more = {"general": general(0.05), "calibration": calibration()}
-    evidence, decision = decided(registry, version, **more)
+    evidence, decision = decided(
+        registry, version, general=general(0.05), calibration=calibration()
+    )
     items = table(BETTER).items
-    material = ReportData(opponent=Opponent(version=CHAMPION), dev=items, flags=Flags(), examples=())
+    material = ReportData(
+        opponent=Opponent(version=CHAMPION), dev=items, flags=Flags(), examples=()
+    )
     sealed, seconds = (items, Flags(items={"truncated": ("i1",)})), {"challenger": 0.25}
     kept = kept_report(evidence, decision, Policy(), material, sealed, seconds)
     kept.write(kept_report_path(FAMILY, version.number))
@@ -150,11 +159,11 @@ def dev_items() -> Iterator[DevItem]:
 def ask_people(registry: Registry, version: AdapterVersion) -> None:
     """A sheet of the texts, on four of which somebody voted already."""
     pairs = voting_pairs(version, registry.version(CHAMPION))
-    open_sheet(registry, version.number, pairs, part="dev", votes=2, reason="for discussion")
-    (event,) = registry.history(kind="ask")
+    number = version.number
+    event = open_sheet(registry, number, pairs, part="dev", votes=2, reason="for discussion")
     for pair in pairs[-4:]:
         eve = named(registry, "eve")
-        vote_for(eve, version.number, event.detail.sheet, pair.item, pair.left)
+        vote_for(eve, number, event.told(VotesAsked).sheet, pair.item, pair.left)
 
 
 def voting_pairs(version: AdapterVersion, champion: AdapterVersion) -> Sequence[VotingPair]:

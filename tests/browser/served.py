@@ -34,7 +34,7 @@ class Served:
 @contextmanager
 def served(folder: Path, port: int = 0, actor: str = "ann") -> Iterator[Served]:
     """`incumbent review` in this folder, until the block ends."""
-    command = [Path(sys.executable).with_name("incumbent"), "review", "--no-browser"]
+    command = [str(Path(sys.executable).with_name("incumbent")), "review", "--no-browser"]
     environment = {name: value for name, value in os.environ.items() if name != "INCUMBENT_HOME"}
     with (
         (folder / "review.log").open("a") as log,

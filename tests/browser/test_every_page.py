@@ -69,6 +69,9 @@ LARGE_PAGES = {
     "large-review": "/review/1000",
     "large-compare": "/versions/compare?a=1000&b=999",
 }
+NOT_THERE = (
+    "console: Failed to load resource: the server responded with a status of 404 (Not Found)"
+)
 # Links that were seen on the pages, for they must lead somewhere.
 LINKS = """() => [...document.querySelectorAll("a[href]")]
   .map(one => new URL(one.getAttribute("href"), location).href.split("#")[0])"""
@@ -119,6 +122,23 @@ def test_no_link_of_any_page_is_dead(small_project: Watched, links: set[str]) ->
     own = sorted(link for link in links if link.startswith(small_project.origin))
     answers = {link: small_project.page.request.get(link).status for link in own}
     assert {link: status for link, status in answers.items() if status != 200} == {}
+
+
+def test_a_page_that_is_not_there_is_fit_for_everybody_too(small_project: Watched) -> None:
+    answer = small_project.page.goto(f"{small_project.origin}/versions/99")
+    assert answer and answer.status == 404
+    assert small_project.taken() == [NOT_THERE]
+    assert list(faults(small_project.page, "not-there")) == []
+
+
+def test_who_is_not_signed_in_sees_a_page_that_says_how(
+    chromium: Browser, small_project: Watched
+) -> None:
+    with chromium.new_context() as stranger:
+        page = stranger.new_page()
+        page.goto(f"{small_project.origin}/review/{WINNER}")
+        assert "/sign-in" in page.url
+        assert list(faults(page, "sign-in-token")) == []
 
 
 def check(project: Watched, name: str, path: str) -> None:

@@ -1,5 +1,6 @@
-"""People review a challenger in a real browser: by keyboard, without script, two of them at once."""
+"""People review a challenger in a real browser: by keyboard, without script, two at once."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,13 +8,17 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from project.records.events import BallotCast
+from registry.ballots.comments import comment_text
 from registry.ballots.standing import read_votes
+from tests.browser.looking import faults
 from tests.browser.made_project import PASSWORDS, TEXTS, WINNER, inside, opened, write_settings
 from tests.browser.served import Served, served
-from tests.browser.walking import follow, heading, is_done, press_and_go, tab_to
+from tests.browser.walking import follow, is_done, press_and_go, tab_to
 
 pytestmark = pytest.mark.slow
 VOTE, REVIEW = f"/vote/{WINNER}", f"/review/{WINNER}"
+COMMENT = "1 is not a vote here, nor is 2"
+WHY = "better where our customers ask most"
 Browsers = Callable[..., BrowserContext]
 
 
@@ -42,51 +47,42 @@ def shown(page: Page) -> str | None:
     return page.locator('input[name="shown"]').get_attribute("value")
 
 
-def test_a_whole_review_needs_no_mouse(
-    pages: Served, project: Path, context: Browsers
-) -> None:
+def test_a_whole_review_needs_no_mouse(pages: Served, project: Path, context: Browsers) -> None:
     page = context().new_page()
     page.goto(pages.door)
     page.wait_for_url(f"{pages.origin}/")
     follow(page, f'a[href="{VOTE}"]')
-    tab_to(page, "summary")
-    page.keyboard.press("Enter")
-    tab_to(page, "#comment")
-    page.keyboard.type("1 is not a vote here, nor is 2")
-    page.keyboard.press("Shift+Tab")
-    follow_backwards(page, '[data-key="2"]')
+    vote_with_a_comment(page)
     press_and_go(page, "u")
     assert own(project) == []
     assert vote_on_all(page, "1234") == len(TEXTS)
     assert len(own(project)) == len(set(own(project))) == len(TEXTS)
+    assert list(faults(page, "vote-done")) == []
     follow(page, 'main a[href="/"]')
     follow(page, f'a[href="{REVIEW}"]')
-    follow_inside(page, 'a[href="#decide"]')
-    tab_to(page, "#approve-reason")
-    page.keyboard.type("better where our customers ask most")
-    follow(page, "form[action$=approve] button")
-    assert "champion" in page.locator("main").inner_text()
+    approve(page)
     with opened(project) as registry:
-        champion, (event,) = registry.champion(), registry.history(kind="promote")[-1:]
+        champion, promoted = registry.champion(), registry.history(kind="promote")[-1]
         assert champion and champion.number == WINNER
-        assert (event.actor, event.reason) == ("ann", "better where our customers ask most")
+        assert (promoted.actor, promoted.reason) == ("ann", WHY)
         ballots = [one.told(BallotCast) for one in registry.history(kind="vote")]
-        assert "1 is not a vote here, nor is 2" in [ballot.comment for ballot in ballots]
+        assert COMMENT in [comment_text(registry.artifacts, ballot) for ballot in ballots]
 
 
-def follow_backwards(page: Page, selector: str) -> None:
-    for _ in range(40):
-        if page.locator(":focus").evaluate("(element, s) => element.matches(s)", selector):
-            press_and_go(page, "Enter")
-            return
-        page.keyboard.press("Shift+Tab")
-    raise AssertionError(f"Shift+Tab did not come to {selector}")
-
-
-def follow_inside(page: Page, selector: str) -> None:
-    """A link to a part of the same page."""
-    tab_to(page, selector)
+def vote_with_a_comment(page: Page) -> None:
+    tab_to(page, "summary")
     page.keyboard.press("Enter")
+    tab_to(page, "#comment")
+    page.keyboard.type(COMMENT)
+    follow(page, '[data-key="2"]', "Shift+Tab")
+
+
+def approve(page: Page) -> None:
+    tab_to(page, 'a[href="#decide"]')
+    page.keyboard.press("Enter")
+    tab_to(page, "#approve-reason")
+    page.keyboard.type(WHY)
+    follow(page, "form[action$=approve] button")
 
 
 def test_a_vote_and_the_page_survive_a_reload_and_a_restart_of_the_server(
@@ -113,18 +109,11 @@ def test_two_reviewers_at_once_each_vote_once_on_an_item_and_lose_no_vote(
     with inside(project):
         write_settings("users")
     with served(project) as pages:
-        both = [signed_in(context(), pages, name) for name in PASSWORDS]
-        sent = {name: 0 for name in PASSWORDS}
-        while not all(map(is_done, both)):
-            busy = [(name, page) for name, page in zip(PASSWORDS, both, strict=True) if not is_done(page)]
-            before = {name: page.url for name, page in busy}
-            assert before
-            for name, page in busy:  # none waits for the other
-                page.evaluate("document.body.dataset.old = 'yes'")
-                page.keyboard.press("3")
-                sent[name] += 1
-            for _, page in busy:
-                page.wait_for_selector("body:not([data-old])")
+        both = {name: signed_in(context(), pages, name) for name in PASSWORDS}
+        sent: Counter[str] = Counter()
+        while busy := [name for name, page in both.items() if not is_done(page)]:
+            sent.update(busy)
+            vote_at_once([both[name] for name in busy])
     votes = cast(project)
     assert len(votes) == len(set(votes))
     assert {name: len(own(project, name)) for name in PASSWORDS} == sent
@@ -132,9 +121,19 @@ def test_two_reviewers_at_once_each_vote_once_on_an_item_and_lose_no_vote(
     assert all(items.count(f"i{number}") >= 2 for number in range(len(TEXTS)))
 
 
+def vote_at_once(pages: list[Page]) -> None:
+    """Each page sends a vote before any of them has its answer."""
+    for page in pages:
+        page.evaluate("document.body.dataset.old = 'yes'")
+        page.keyboard.press("3")
+    for page in pages:
+        page.wait_for_selector("body:not([data-old])")
+
+
 def signed_in(browser: BrowserContext, pages: Served, name: str) -> Page:
     page = browser.new_page()
     page.goto(pages.origin + VOTE)
+    assert list(faults(page, "sign-in-users")) == []
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORDS[name])
     page.get_by_role("button", name="Sign in").click()

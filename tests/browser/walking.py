@@ -9,15 +9,15 @@ FOCUS_IS_SEEN = """element => {
 }"""
 
 
-def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus is there, where it must be seen."""
+def tab_to(page: Page, selector: str, key: str = "Tab") -> None:
+    """Press Tab, or Shift+Tab, until the focus is there, where it must be seen."""
     for _ in range(MOST_TABS):
-        page.keyboard.press("Tab")
+        page.keyboard.press(key)
         focus = page.locator(":focus")
         if focus.count() and focus.evaluate("(element, s) => element.matches(s)", selector):
             assert focus.evaluate(FOCUS_IS_SEEN), f"the focus on {selector} is not seen"
             return
-    raise AssertionError(f"{MOST_TABS} times Tab on {page.url} did not come to {selector}")
+    raise AssertionError(f"{MOST_TABS} times {key} on {page.url} did not come to {selector}")
 
 
 def press_and_go(page: Page, key: str) -> None:
@@ -26,9 +26,9 @@ def press_and_go(page: Page, key: str) -> None:
         page.keyboard.press(key)
 
 
-def follow(page: Page, selector: str) -> None:
+def follow(page: Page, selector: str, key: str = "Tab") -> None:
     """Go to a link or a button, and press it."""
-    tab_to(page, selector)
+    tab_to(page, selector, key)
     press_and_go(page, "Enter")
 
 

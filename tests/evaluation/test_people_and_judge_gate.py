@@ -1,12 +1,14 @@
 """The gate that people's votes and a judge feed: what it counts and what it says."""
 
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
+from evaluation.decision.voting_policy import refuse_unread_votes
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.preference.people_and_judge.drawing import draw_chances, draw_order
 from evaluation.preference.people_and_judge.preference_evidence import (
@@ -14,9 +16,11 @@ from evaluation.preference.people_and_judge.preference_evidence import (
     without_preference,
 )
 from project.canonical import digest_bytes
+from project.errors import InputError
 from project.records.ballots import VotingPair
 from project.records.calibration import Calibration
 from project.records.evidence import Evidence, MetricEvidence, Verdict
+from project.settings import load
 
 ITEMS = 400
 T_TEST = Policy(gating=("preference",))
@@ -123,9 +127,22 @@ def test_the_judge_alone_decides_nothing() -> None:
     )
 
 
-def test_votes_after_a_look_need_the_any_time_test() -> None:
-    decision = rule(weighed(T_TEST, share=1.0, votes=0), T_TEST, 1)
-    assert decision.reasons[0].endswith("are read by preference_test: e-value alone")
+@pytest.mark.parametrize("preference", ["source: people+judge", "source: ballots"])
+def test_votes_after_a_look_need_the_any_time_test(preference: str) -> None:
+    Path("params.yaml").write_text(
+        f"evaluation:\n  preference: {{{preference}}}\n  policy:\n    preference_test: t\n"
+    )
+    with pytest.raises(InputError, match="read by an e-value alone: set it to e-value") as found:
+        refuse_unread_votes(load(Policy), load(PreferenceParams))
+    assert str(found.value).startswith("params.yaml:4: evaluation.policy.preference_test: people")
+    refuse_unread_votes(ANY_TIME, load(PreferenceParams))
+    refuse_unread_votes(Policy(gating=("rougeL",)), load(PreferenceParams))
+
+
+def test_votes_of_a_file_are_read_once_by_either_test() -> None:
+    by_file = PreferenceParams(source="ballots", ballots=Path("datasets/ballots/a.jsonl"))
+    refuse_unread_votes(T_TEST, by_file)
+    refuse_unread_votes(ANY_TIME, by_file)
 
 
 def test_a_hold_says_how_many_more_votes_would_settle_it() -> None:

@@ -15,19 +15,21 @@ from evaluation.preference.ballots.registry_ballots import (
     votes_on_sheet,
     with_cast_votes,
 )
-from evaluation.preference.ballots.votes_decision import PeoplesVotes, with_votes
+from evaluation.preference.ballots.votes_decision import with_votes
 from evaluation.preference.ballots.voting_sheet import judged_pairs
+from evaluation.preference.comparison import Comparison
 from evaluation.preference.people_and_judge.drawing import draw_chances, draw_order
 from evaluation.preference.preference_sources import Ballots
 from project.errors import InputError
 from project.records.adapters import AdapterVersion
-from project.records.ballots import Rating, Rubric
+from project.records.ballots import Rating, Rubric, VotingPair
 from project.records.evidence import Decision, Evidence, Verdict
 from project.records.record import short, write_records
 from project.records.scores import ItemScore, ScoreTable
 from registry.alpha_ledger.looks import CountedLook
+from registry.ballots.casting import as_shown
 from registry.ballots.sheets import ask_votes, open_sheet
-from registry.ballots.standing import read_votes
+from registry.ballots.standing import Key, read_votes
 from registry.store import Registry
 from tests.conftest import SEALED, evidence_of
 from tests.places import submit
@@ -41,13 +43,15 @@ ITEMS = 12
 class OpenLook:
     """A look at sealed items that waits for votes."""
 
-    def __init__(self, registry: Registry, version: AdapterVersion, votes: int) -> None:
-        self.registry, self.version = registry, version
+    def __init__(
+        self, registry: Registry, version: AdapterVersion, votes: int, policy: Policy = POLICY
+    ) -> None:
+        self.registry, self.version, self.policy = registry, version, policy
         self.label = short(version.adapter.files)
         self.pins = evidence_of(version.adapter.files, None).pins
         assert self.pins is not None
         self.look: CountedLook = registry.count_look(
-            version.number, self.pins, SEALED, policy=POLICY.digest, alpha=POLICY.alpha
+            version.number, self.pins, SEALED, policy=policy.digest, alpha=policy.alpha
         )
         self.pairs = sheet_of(version, ITEMS)
         asked = open_sheet(
@@ -70,10 +74,14 @@ class OpenLook:
             for n, pair in enumerate(self.pairs)
         ]
         table = ScoreTable(pins=self.pins, items=tuple(items))
-        return weigh(table, POLICY, votes_to_come=True)
+        return weigh(table, self.policy, votes_to_come=True)
 
     def decided(self, params: PreferenceParams = BY_PEOPLE) -> tuple[Evidence, Decision]:
-        return decided_with_votes(self.registry, 1, self.look, self.stored, POLICY, params)
+        return decided_with_votes(self.registry, 1, self.look, self.stored, self.policy, params)
+
+    def seen(self, pair: VotingPair, who: str = "ann") -> VotingPair:
+        """A pair with its sides as a reviewer sees them."""
+        return as_shown(pair, Key(self.sheet, pair.item, who, 0))
 
     def vote(self, who: str, item: str, winner: str | None, rubric: Rubric | None = None) -> None:
         vote_for(named(self.registry, who), 1, self.sheet, item, winner, rubric=rubric)
@@ -89,9 +97,8 @@ def test_the_decision_has_the_bytes_that_the_same_votes_in_a_file_give(look: Ope
         look.vote("ann", f"i{n}", None if n == 4 else "base" if n == 7 else look.label)
     cast = [one.ballot for one in read_votes(look.registry, 1).standing(look.sheet)]
     write_records(Path("ballots.jsonl"), cast)
-    votes = PeoplesVotes(tuple(look.pairs), (), "base", look.label, 1)
     judge = Ballots(read_ballots(Path("ballots.jsonl")), "base", look.label, 1)
-    preferences = [one.win_probability for one in judge.prefer(votes.comparisons())]
+    preferences = [one.win_probability for one in judge.prefer(comparisons(look))]
     by_file = with_votes(look.stored, look.weighed(preferences))
 
     evidence, decision = look.decided(PreferenceParams())
@@ -99,6 +106,14 @@ def test_the_decision_has_the_bytes_that_the_same_votes_in_a_file_give(look: Ope
     again = rule(by_file, POLICY, look.look.number, look.look.budget)
     assert decision.canonical() == again.canonical()
     assert evidence.sealed["preference"].n == 10
+
+
+def comparisons(look: OpenLook) -> list[Comparison]:
+    texts = [{p.left: p.left_text, p.right: p.right_text} for p in look.pairs]
+    return [
+        Comparison(item=p.item, prompt="?", champion=two["base"], challenger=two[look.label])
+        for p, two in zip(look.pairs, texts, strict=True)
+    ]
 
 
 def test_votes_that_all_agree_promote_and_a_few_hold(look: OpenLook) -> None:

@@ -185,7 +185,11 @@ def test_a_secret_is_text_or_base64_behind_its_prefix(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(
     ("given", "complaint"),
-    [("short", "has 5 bytes, and needs 24"), ("whsec_?", "no base64 follows")],
+    [
+        ("short", "has 5 bytes, and needs 24"),
+        ("whsec_?", "no base64 follows"),
+        ("whsec_é", "no base64 follows"),
+    ],
 )
 def test_a_secret_that_protects_nothing_is_refused_and_not_repeated(
     given: str, complaint: str, monkeypatch: pytest.MonkeyPatch

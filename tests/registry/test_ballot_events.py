@@ -13,6 +13,7 @@ from project.records.evidence import Verdict
 from project.records.record import short
 from registry.audit import problems
 from registry.ballots.casting import Vote, cast, show, withdraw
+from registry.ballots.comments import comment_text
 from registry.ballots.open_votes import open_votes
 from registry.ballots.sheets import ask_votes, asked_about, open_sheet, read_sheet
 from registry.ballots.standing import read_votes
@@ -293,3 +294,27 @@ def test_what_another_process_wrote_is_seen(registry: Registry, sheet: str, tmp_
     with Registry(tmp_path / "registry", "test", actor="bob") as other:
         vote_for(other, 1, sheet, "i0", "base")
     assert standing(registry, sheet) == ["bob on i0: base"]
+
+
+def test_a_comment_is_kept_beside_the_history_and_can_be_erased(
+    registry: Registry, sheet: str
+) -> None:
+    shown = show(registry, 1, sheet, "i0")
+    cast(registry, 1, Vote(shown=shown.seq, choice="tie", comment=" Jana is rude "))
+    (event,) = registry.history(kind="vote")
+    ballot = event.told(BallotCast)
+    assert "Jana" not in event.canonical().decode()
+    assert comment_text(registry.artifacts, ballot) == "Jana is rude"
+    assert (list(problems(registry)), collect(registry)) == ([], [])
+    assert ballot.comment is not None
+    registry.record_erasure(["r1"], [], [ballot.comment], "she asked for it")
+    assert comment_text(registry.artifacts, ballot) is None
+    assert list(problems(registry)) == []
+
+
+def test_two_comments_with_the_same_words_are_two(registry: Registry, sheet: str) -> None:
+    for item in ("i0", "i1"):
+        shown = show(registry, 1, sheet, item)
+        cast(registry, 1, Vote(shown=shown.seq, choice="tie", comment="rude"))
+    digests = {event.told(BallotCast).comment for event in registry.history(kind="vote")}
+    assert len(digests) == 2

@@ -7,9 +7,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from review.access.checks.body_size import MOST_BYTES
+from review.access.own_address import local
 from review.app import create_app
 from review.review_settings import ReviewParams
-from review.sign_in.session_cookie import local
 from review.site import Site
 from tests.review.conftest import ADDRESS, Browser, Browsers
 

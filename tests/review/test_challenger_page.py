@@ -288,6 +288,24 @@ def test_votes_are_shown_live_to_whoever_may_approve(
     assert {event["kind"] for event in history} == {"submit", "ask"}
 
 
+def test_voting_is_offered_only_where_it_is_open(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    version = submit(registry, "a", tmp_path)
+    assert 'href="/vote/1"' not in client.get("/review/1").text
+    opened(registry, version)
+    assert 'href="/vote/1"' in client.get("/review/1").text
+    registry.reject(1, "no")
+    assert 'href="/vote/1"' not in client.get("/review/1").text
+
+
+def test_what_is_to_be_typed_is_shown_as_code(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    submit(registry, "a", tmp_path)
+    assert "run <code>incumbent submit</code>" in client.get("/review/1").text
+
+
 def test_who_only_votes_sees_no_count(client: Browser, registry: Registry, tmp_path: Path) -> None:
     opened(registry, submit(registry, "a", tmp_path))
     Path("roles.yaml").write_text("vote: [ann]\npromote: [bob]")

@@ -140,7 +140,11 @@ def test_a_refused_task_is_not_asked_again_and_the_record_holds_none_of_its_text
 @pytest.mark.usefixtures("queues")
 @pytest.mark.parametrize(
     ("answer", "reason", "told"),
-    [(" \r\n", "checked", "it is blank"), ("a", " ", "say why"), ("a\0b", "checked", "NUL")],
+    [
+        (" \r\n", "checked", "it is blank"),
+        ("a", " ", "a reason is needed"),
+        ("a\0b", "checked", "NUL"),
+    ],
 )
 def test_nothing_is_accepted_without_an_answer_and_a_reason(
     client: Browser, answer: str, reason: str, told: str

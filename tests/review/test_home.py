@@ -17,8 +17,11 @@ from registry.overview.waiting_reviews import waiting_reviews
 from registry.roles import Roles
 from registry.storage.database import writing
 from registry.store import Registry
+from review.data_pages.waiting import Waiting
+from review.data_pages.waiting_tasks import QUEUE
 from review.home.quality import quality
 from review.home.quality_chart import panels
+from review.home.tasks import data
 from tests.conftest import decision_on, keep_decision
 from tests.places import START, decide, evidence_on, submit, win
 from tests.review.conftest import Browser
@@ -261,18 +264,20 @@ def test_votes_that_are_missing_need_a_person(
     assert (task["text"], task["link"]) == ("v1 needs 2 more votes", "/vote/1")
 
 
-class Counted:
-    failed_checks = 0
-    waivers_ending = 1
-    synthetic = 0
-    labels = 1200
-    corrections = 0
+def test_data_that_wait_are_counted_and_linked_to_their_pages() -> None:
+    waiting = Waiting(failed_checks=0, waivers_ending=1, synthetic=0, labels=1200, corrections=0)
+    assert [(task.text, task.link) for task in data(waiting)] == [
+        ("1 waiver ends soon", "/data/waivers"),
+        ("1,200 prompts to label", "/data/queue/label"),
+    ]
 
 
-def test_data_that_wait_are_counted_where_the_application_counts_them(client: Browser) -> None:
-    client.app.state.data_waiting = lambda today: Counted()  # type: ignore[attr-defined]
-    texts = [task["text"] for task in client.get("/api/home").json()["tasks"]]
-    assert texts == ["1 waiver ends soon", "1,200 prompts to label"]
+def test_the_first_page_counts_what_waits_in_the_data(client: Browser) -> None:
+    QUEUE.mkdir(parents=True)
+    (QUEUE / "labels.json").write_text('[{"data": {"prompt": "how?"}}]')
+    assert [task["text"] for task in client.get("/api/home").json()["tasks"]] == [
+        "1 prompt to label"
+    ]
 
 
 def test_nobody_needs_a_role_to_read(client: Browser, registry: Registry) -> None:

@@ -30,6 +30,7 @@ from review.items.item_list import ItemList, item_list
 from review.items.item_page import item_view, marked_answers
 from review.items.item_query import ItemQuery
 from review.items.near_rows import near_rows
+from tests.places import submit
 from tests.review.conftest import Browser
 
 MakeAdapter = Callable[[str], tuple[Adapter, Path]]
@@ -276,6 +277,11 @@ def test_what_differs_is_marked_and_no_blank_is_lost() -> None:
     assert [text for text, new in marked("我是王小明吗", "我是王明吗")[0] if new] == ["小"]
 
 
+def test_what_has_too_many_lines_to_compare_is_shown_without_marks() -> None:
+    long = "one\n" * 20_000
+    assert marked(long, "two") == (((long, False),), (("two", False),))
+
+
 def test_the_nearest_training_rows_share_rare_words() -> None:
     rows = [row(f"r{i}", f"what is the cost of number{i}?") for i in range(30)]
     write_records(rows_of(Split.TRAIN), [*rows, row("card", "who may block a lost card?")])
@@ -303,6 +309,16 @@ def test_the_list_and_its_twin_say_the_same(client: Browser) -> None:
 def test_without_items_the_page_says_what_keeps_them(client: Browser) -> None:
     assert "incumbent submit" in client.get("/items").text
     assert client.get("/api/items").status_code == 404
+
+
+def test_a_version_without_items_has_a_page_that_says_so(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    submit(registry, "a", tmp_path)
+    keep(2)
+    shown = client.get("/items?version=1")
+    assert shown.status_code == 200
+    assert "No dev items are kept of v1" in shown.text
 
 
 @pytest.mark.parametrize(

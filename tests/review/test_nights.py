@@ -96,7 +96,7 @@ def test_every_year_can_be_laid_out(number: int) -> None:
 def test_the_years_with_nights_can_be_chosen(registry: Registry, client: Browser) -> None:
     keep(registry, night(1, date="2024-12-31"), night(1))
     html = client.get("/nights?year=2024").text
-    assert "2024: 1 night, no with drift" in Shown(html).words
+    assert "2024: 1 night, none with drift" in Shown(html).words
     assert 'href="/nights?year=2025"' in html
 
 

@@ -62,9 +62,9 @@ def test_the_history_goes_on_page_by_page_to_the_first_event(
 ) -> None:
     submit_many(registry, 55)
     first = client.get("/api/history?kind=submit").json()
-    assert (len(first["events"]), first["before"]) == (50, 6)
-    last = client.get(f"/api/history?kind=submit&before={first['before']}").json()
-    assert ([one["seq"] for one in last["events"]], last["before"]) == ([5, 4, 3, 2, 1], None)
+    assert (len(first["events"]), first["older"]) == (50, 6)
+    last = client.get(f"/api/history?kind=submit&before={first['older']}").json()
+    assert ([one["seq"] for one in last["events"]], last["older"]) == ([5, 4, 3, 2, 1], None)
     assert "/history?kind=submit&amp;before=6" in client.get("/history?kind=submit").text
 
 

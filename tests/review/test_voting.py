@@ -9,6 +9,7 @@ from httpx2 import Response
 from project.records.adapters import AdapterVersion
 from project.records.events import BallotCast, VotesAsked
 from project.records.record import short
+from registry.ballots.comments import comment_text
 from registry.ballots.sheets import open_sheet
 from registry.ballots.standing import read_votes
 from registry.store import Registry
@@ -187,7 +188,7 @@ def test_a_rating_and_a_comment_are_kept(
     (ballot,) = cast(registry)
     assert ballot.rubric is not None
     assert (ballot.rubric["polite"].left, ballot.rubric["polite"].right) == (5, 2)
-    assert ballot.comment == "rude\nat the end"
+    assert comment_text(registry.artifacts, ballot) == "rude\nat the end"
 
 
 @pytest.mark.parametrize(
@@ -305,5 +306,26 @@ def test_answers_prompts_and_names_are_text(
         assert "<img" not in page
     vote(client, comment=HOSTILE)
     page = client.get("/votes/1").text
-    assert "<b>eve" not in page
-    assert "&lt;b&gt;eve" in page
+    for written in ("<b>eve", "<script>alert"):
+        assert written not in page
+        assert written.replace("<", "&lt;").replace(">", "&gt;") in page
+
+
+def test_comments_on_dev_are_read_where_the_votes_are(
+    client: Browser, asked: VotesAsked, browser: Browsers
+) -> None:
+    vote(browser("bob"), comment="both invent a fee")
+    page = client.get("/votes/1").text
+    assert "both invent a fee" in page
+    (written,) = client.get("/api/votes/1").json()["comments"]
+    assert (written["reviewer"], written["text"]) == ("bob", "both invent a fee")
+
+
+def test_comments_on_sealed_items_are_shown_to_nobody(
+    client: Browser, registry: Registry, version: AdapterVersion
+) -> None:
+    pairs, look = sheet_of(version, 3), look_at_sealed(registry, version)
+    open_sheet(registry, 1, pairs, part="sealed", votes=1, reason="r", look=look)
+    vote(client, comment="the answer to i0 invents a fee")
+    assert "invents a fee" not in client.get("/votes/1").text
+    assert client.get("/api/votes/1").json()["comments"] == []

@@ -10,9 +10,12 @@ from evaluation.preference.ballots.voting_sheet import judged_pairs
 from evaluation.preference.people_and_judge.drawing import draw_chances
 from project.errors import IncumbentError
 from project.records.evidence import Verdict
-from project.records.record import short
+from project.records.record import short, write_records
 from registry.audit import problems
+from registry.ballots.casting import show
+from registry.ballots.open_votes import open_votes
 from registry.ballots.sheets import open_sheet
+from registry.ballots.standing import read_votes
 from registry.roles import Roles
 from registry.store import Registry
 from review.voting.counting import count_votes
@@ -142,3 +145,36 @@ def test_a_judge_that_agrees_with_people_is_part_of_the_estimate(
     assert found is not None
     assert found.judged
     assert found.estimate == pytest.approx(0.5, abs=0.1)
+
+
+def test_how_the_votes_stand_is_computed_once_and_anew_after_a_vote(
+    registry: Registry, look: OpenLook
+) -> None:
+    look.vote("ann", "i0", look.label)
+    first = live_votes(registry, 1)
+    show(named(registry, "ann"), 1, look.sheet, "i1")  # changes no vote
+    assert live_votes(registry, 1) is first
+    waiting = open_votes(registry)
+    look.vote("ann", "i1", "base")
+    found = live_votes(registry, 1)
+    assert first is not None
+    assert found is not None
+    assert (first.votes, found.votes) == (1, 2)
+    assert open_votes(registry)[0].needed == waiting[0].needed - 1
+
+
+def test_a_changed_file_of_ballots_is_read_anew(registry: Registry, look: OpenLook) -> None:
+    look.vote("ann", "i0", look.label)
+    (cast,) = [one.ballot for one in read_votes(registry, 1).standing(look.sheet)]
+    path = Path("datasets/ballots/votes.jsonl")
+    path.parent.mkdir(parents=True)
+    Path("params.yaml").write_text(
+        f"registry: {{family: test}}\n"
+        f"evaluation: {{preference: {{source: ballots, ballots: {path}}}}}\n"
+    )
+    for votes in (2, 3):
+        names = [f"somebody {n}" for n in range(1, votes)]
+        write_records(path, [cast.model_copy(update={"reviewer": name}) for name in names])
+        found = live_votes(registry, 1)
+        assert found is not None
+        assert found.votes == votes

@@ -8,6 +8,7 @@ from evaluation.decision.policy import Policy
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.sealed_look import SealedLook
 from incumbent.verbs.open_voting import open_voting
+from incumbent.verbs.submit import how_to_vote
 from project.paths import ADAPTER, CHAMPION, rows_of
 from project.records.adapters import AdapterVersion, Opponent
 from project.records.data import Row, Split
@@ -93,8 +94,24 @@ def test_sealed_items_are_not_shown_where_votes_are_read_once(
     assert asked_about(registry, 1, "sealed") is None
 
 
+def test_sealed_items_are_not_shown_where_the_policy_asks_for_no_vote(
+    registry: Registry, version: AdapterVersion
+) -> None:
+    settings("{source: people+judge}")
+    by_scores = Policy(gating=("rougeL",), preference_test="e-value")
+    assert open_voting(registry, version, look(version), by_scores) == "dev"
+    assert asked_about(registry, 1, "sealed") is None
+
+
 def test_nobody_is_asked_about_the_champion(registry: Registry, version: AdapterVersion) -> None:
     settings("{source: reward}")
     registry.promote(1, "it won")
     open_voting(registry, version, look(version), E_VALUE)
     assert registry.history(kind="ask") == []
+
+
+def test_a_submission_says_in_one_line_how_to_vote() -> None:
+    settings("{source: reward}")
+    assert how_to_vote(3, "dev") == "to vote on dev, for discussion: incumbent review, then /vote/3"
+    Path("params.yaml").write_text("review: {url: 'https://review.example.com'}\n")
+    assert how_to_vote(3, "sealed") == "people's votes decide: https://review.example.com/vote/3"

@@ -1,13 +1,14 @@
 """The ballots that were cast on the page, beside those of a file: what people say at a look."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.preference.ballots.ballot_files import read_ballots
 from evaluation.preference.ballots.drawn_votes import draws_of
-from evaluation.preference.ballots.people_ratings import ratings_of
+from evaluation.preference.ballots.people_ratings import Rated, ratings_of
 from evaluation.preference.ballots.votes_decision import PeoplesVotes, evidence_with_votes
 from evaluation.preference.calibration import calibrate_reviewers
 from evaluation.preference.people_and_judge.preference_evidence import with_people_and_judge
@@ -45,7 +46,7 @@ def with_cast_votes(
     policy: Policy,
     params: PreferenceParams,
 ) -> Evidence:
-    """The evidence with all votes on a version at this look; as it is where people were not asked.
+    """The evidence with all votes on a version at this look; as it is where nobody voted.
 
     `look` is the number of the event that counted it.
     """
@@ -54,6 +55,9 @@ def with_cast_votes(
     if asked is None or asked.detail.look != look:
         return evidence
     votes = votes_on_sheet(registry, state, asked, params)
+    if not votes.ballots:
+        return evidence
+    votes = replace(votes, ratings=ratings_on_sheet(state, asked))
     found = evidence_with_votes(evidence, votes, policy, calibration_of(evidence, votes, params))
     if params.source != "people+judge":
         return found
@@ -65,8 +69,8 @@ def votes_on_sheet(
     registry: RegistryReader, state: Votes, asked: Asked, params: PreferenceParams
 ) -> PeoplesVotes:
     """What stands on a sheet, with the ballots of a file where there is one."""
-    sheet, standing = asked.detail.sheet, list(state.standing(asked.detail.sheet))
-    cast = [ballot.ballot for ballot in standing]
+    sheet = asked.detail.sheet
+    cast = [ballot.ballot for ballot in state.standing(sheet)]
     filed = ballots_of_file(params, asked.detail.part)
     refuse_doubled(filed, cast)
     return PeoplesVotes(
@@ -75,8 +79,13 @@ def votes_on_sheet(
         champion=asked.detail.champion,
         challenger=asked.detail.challenger,
         votes=asked.closes_at,
-        ratings=ratings_of(standing, asked.detail.items, asked.detail.challenger, asked.closes_at),
     )
+
+
+def ratings_on_sheet(state: Votes, asked: Asked) -> dict[str, Rated] | None:
+    """What people rated, by item; None while an item lacks votes."""
+    standing, detail = list(state.standing(asked.detail.sheet)), asked.detail
+    return ratings_of(standing, detail.items, detail.challenger, asked.closes_at)
 
 
 def ballots_of_file(params: PreferenceParams, part: SheetPart) -> tuple[Ballot, ...]:

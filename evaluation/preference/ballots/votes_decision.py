@@ -1,16 +1,16 @@
 """The evidence of an open look with the votes of today: theirs alone is another one."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from evaluation.decision.evidence import PREFERENCE, measure, sliced
+from evaluation.decision.evidence import measure, sliced
 from evaluation.decision.policy import Policy
-from evaluation.preference.ballots.people_ratings import PEOPLE, Rated
-from evaluation.preference.comparison import Comparison
-from evaluation.preference.preference_sources import Ballots
+from evaluation.preference.ballots.ballot_files import preferences
+from evaluation.preference.ballots.people_ratings import Rated, with_least_error
+from evaluation.preference.preference_sources import is_on
 from project.records.ballots import Ballot, VotingPair
 from project.records.calibration import Calibration
-from project.records.evidence import Evidence, Measured
+from project.records.evidence import Evidence, Measured, by_people
 from project.records.scores import ItemScore, ScoreTable
 
 UNRATED = (0.0, 0.0)  # stands where nothing was said, and is not read
@@ -25,34 +25,31 @@ class PeoplesVotes:
     champion: str  # what the ballots call the two
     challenger: str
     votes: int | None  # at how many an item closes
-    # People's ratings by item, once all are in: of metrics such as people:polite.
-    ratings: Mapping[str, Rated] = field(default_factory=dict)
+    # People's ratings by item, of metrics such as people:polite; None: not all votes are in yet.
+    ratings: Mapping[str, Rated] | None = None
 
     def preferences(self) -> list[float | None]:
-        """How the ballots on each pair prefer the challenger; None for an item that is open."""
-        judge = Ballots(self.ballots, self.champion, self.challenger, self.votes)
-        return [found.win_probability for found in judge.prefer(self.comparisons())]
+        """How the ballots on each pair prefer the challenger; None for an item that is open.
 
-    def comparisons(self) -> list[Comparison]:
-        return [self.comparison(pair) for pair in self.sheet]
-
-    def comparison(self, pair: VotingPair) -> Comparison:
-        texts = {pair.left: pair.left_text, pair.right: pair.right_text}
-        return Comparison(
-            item=pair.item,
-            prompt=pair.prompt,
-            champion=texts[self.champion],
-            challenger=texts[self.challenger],
-        )
+        As Ballots.prefer has it, but with the digests that the sheet has of its answers already.
+        """
+        answers = {
+            (pair.item, name): digest
+            for pair in self.sheet
+            for name, digest in ((pair.left, pair.left_answer), (pair.right, pair.right_answer))
+        }
+        counted = [ballot for ballot in self.ballots if is_on(ballot, answers)]
+        by_item = preferences(counted, self.champion, self.challenger, self.votes)
+        return [by_item.get(pair.item) for pair in self.sheet]
 
     def items(self) -> tuple[ItemScore, ...]:
         """The sheet's items as a score table has them, with nothing but what people said."""
+        metrics = sorted({metric for rated in (self.ratings or {}).values() for metric in rated})
         judged = zip(self.sheet, self.preferences(), strict=True)
-        return tuple(self.item(pair, preference) for pair, preference in judged)
+        return tuple(self.item(pair, preference, metrics) for pair, preference in judged)
 
-    def item(self, pair: VotingPair, preference: float | None) -> ItemScore:
-        said = self.ratings.get(pair.item, {})
-        metrics = sorted({metric for rated in self.ratings.values() for metric in rated})
+    def item(self, pair: VotingPair, preference: float | None, metrics: Sequence[str]) -> ItemScore:
+        said = (self.ratings or {}).get(pair.item, {})
         return ItemScore(
             item=pair.item,
             cluster=pair.cluster,
@@ -69,10 +66,15 @@ def evidence_with_votes(
 ) -> Evidence:
     """The stored evidence with what people say of the sheet's items, and how far they agree."""
     table = ScoreTable(pins=stored.pins, items=votes.items())
+    slices = {name: with_least_error(m, policy) for name, m in sliced(table, policy).items()}
     now = stored.model_copy(
-        update={"sealed": measure(table, policy), "slices": sliced(table, policy)}
+        update={"sealed": with_least_error(measure(table, policy), policy), "slices": slices}
     )
-    return with_votes(stored, now).model_copy(update={"calibration": calibration})
+    # Only where it matters: other evidence has the bytes that it had.
+    all_voted = True if policy.ratings and votes.ratings is not None else None
+    return with_votes(stored, now).model_copy(
+        update={"calibration": calibration, "all_voted": all_voted}
+    )
 
 
 def with_votes(stored: Evidence, found: Evidence) -> Evidence:
@@ -87,7 +89,3 @@ def voted(then: Measured, now: Measured) -> Measured:
     """What was measured then, but what people say as it is now."""
     others = {name: value for name, value in then.items() if not by_people(name)}
     return others | {name: value for name, value in now.items() if by_people(name)}
-
-
-def by_people(metric: str) -> bool:
-    return metric == PREFERENCE or metric.startswith(PEOPLE)

@@ -1,4 +1,4 @@
-"""Whoever asks too often is told to wait: by session, or by address where there is none."""
+"""Whoever asks too often is told to wait: by name, or by address where nobody is signed in."""
 
 import math
 
@@ -6,6 +6,7 @@ from fastapi import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from review.access.people import Person
 from review.access.rate_limit import Buckets
 
 
@@ -21,8 +22,9 @@ class RequestRate:
 
 
 def asker(request: HTTPConnection) -> str:
-    session = getattr(request.state, "session_id", None)
-    return f"session {session}" if session else f"address {address_of(request)}"
+    """By name, as one person can begin many sessions."""
+    person: Person | None = getattr(request.state, "person", None)
+    return f"person {person.name}" if person else f"address {address_of(request)}"
 
 
 def address_of(request: HTTPConnection) -> str:

@@ -61,7 +61,7 @@ async def in_form(request: Request) -> str:
         return ""
     try:
         form = await request.form(max_files=0, max_fields=1000)
-    except StarletteError as error:
+    except (StarletteError, ValueError) as error:  # the latter of an encoding that is none
         raise HTTPException(400, "This form cannot be read.") from error
     given = form.get("csrf")
     return given if isinstance(given, str) else ""

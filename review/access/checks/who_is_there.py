@@ -3,6 +3,7 @@
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from review.access.checks.request_rate import asker, refuse_haste
 from review.access.gate import Gate
 
 OPEN = ("/sign-in", "/healthz")
@@ -25,6 +26,7 @@ class WhoIsThere:
                 request.state.person = self.gate.person(*found)
                 request.state.session_id = found[1]
             elif not is_open(scope["path"]):
+                refuse_haste(self.gate.requests, asker(request))
                 raise UnknownPersonError
         await self.app(scope, receive, send)
 

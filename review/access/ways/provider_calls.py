@@ -5,7 +5,7 @@ import json
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from project.errors import IncumbentError
 from review.access.checks.allowed_host import is_loopback
@@ -16,6 +16,16 @@ MOST_BYTES = 1 << 20
 
 class ProviderError(IncumbentError):
     """The provider is not reached, or answers with what is no answer."""
+
+
+class NoRedirects(HTTPRedirectHandler):
+    """Another address than the one that was checked is not asked, nor told the client's secret."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+OPENER = build_opener(NoRedirects)
 
 
 def fetched(address: str) -> dict[str, Any]:
@@ -47,7 +57,7 @@ def secure(address: str) -> str:
 
 def answered(request: Request) -> dict[str, Any]:
     try:
-        with urlopen(request, timeout=SECONDS) as response:
+        with OPENER.open(request, timeout=SECONDS) as response:
             body = response.read(MOST_BYTES)
     except HTTPError as error:  # an OAuth error is JSON too
         body = error.read(MOST_BYTES)

@@ -1,0 +1,106 @@
+"""What a voter tries, to learn whose answer is whose, or how others voted: no page tells it."""
+
+from pathlib import Path
+
+import pytest
+
+from project.records.adapters import AdapterVersion
+from project.records.events import BallotCast, VotesAsked
+from project.records.record import short
+from registry.store import Registry
+from tests.places import decide, submit
+from tests.review.conftest import Browser, Browsers
+from tests.voting_sheets import all_vote, opened
+
+# Wherever events or votes are told of, with all by which more of them can be asked for.
+PAGES = [
+    "/",
+    "/history",
+    *(f"/history?kind={kind}" for kind in ("all", "ask", "show", "vote", "unvote")),
+    "/versions/1",
+    "/review/1",
+    "/review/1/votes",
+    "/dossier/1",
+    "/dossier/1/file",
+    "/vote/1",
+]
+TWINS = [
+    "/api/home",
+    *(f"/api/history?kind={kind}" for kind in ("all", "ask", "show", "vote", "unvote")),
+    "/api/history?text=vote",
+    "/api/versions/1",
+    "/api/review/1",
+    "/api/dossier/1",
+    "/api/vote/1/next",
+]
+
+
+@pytest.fixture
+def version(registry: Registry, tmp_path: Path) -> AdapterVersion:
+    return decide(registry, submit(registry, "a", tmp_path))
+
+
+@pytest.fixture
+def asked(registry: Registry, version: AdapterVersion) -> VotesAsked:
+    """A sheet that bob has voted on, in a project where carol alone decides."""
+    found = opened(registry, version)
+    all_vote(registry, 1, found.sheet, ["bob"], short(version.adapter.files))
+    Path("roles.yaml").write_text("promote: [carol]\n")
+    Path("params.yaml").write_text("registry: {family: test, roles: roles.yaml}\n")
+    return found
+
+
+def test_no_page_tells_a_voter_what_ballots_are_bound_to(
+    browser: Browsers, asked: VotesAsked, registry: Registry
+) -> None:
+    """By a ballot's digests anybody knows the answers again, and which side was whose; by the
+    sheet's digest the lots of the sides can be drawn again.
+    """
+    ballots = [event.told(BallotCast) for event in registry.history(kind="vote")]
+    secret = {asked.sheet, *(digest for one in ballots for digest in bound_to(one))}
+    answers = {path: browser("ann").get(path) for path in (*PAGES, *TWINS)}
+    assert {answer.status_code for answer in answers.values()} == {200}
+    assert [
+        path for path, answer in answers.items() if any(one in answer.text for one in secret)
+    ] == []
+
+
+def test_no_page_tells_a_voter_who_voted(browser: Browsers, asked: VotesAsked) -> None:
+    ann = browser("ann")
+    assert [path for path in (*PAGES, *TWINS) if "bob" in ann.get(path).text] == []
+
+
+def test_a_voter_learns_nothing_of_an_own_ballot_either(
+    browser: Browsers, asked: VotesAsked
+) -> None:
+    """Else one could vote, look whose answer it was, take the vote back, and vote again."""
+    ann = browser("ann")
+    shown = ann.get("/api/vote/1/next").json()["item"]["shown"]
+    ann.post("/api/vote/1", json={"shown": shown, "choice": "left"}, headers=token(ann))
+    for query in ("kind=vote", "kind=all", "actor=ann", "kind=vote&actor=ann&text=left"):
+        kinds = {one["kind"] for one in ann.get(f"/api/history?{query}").json()["events"]}
+        assert not kinds & {"ask", "show", "vote", "unvote"}
+
+
+def test_the_search_of_the_history_is_no_oracle(browser: Browsers, asked: VotesAsked) -> None:
+    """A digest can be guessed a letter at a time where a search says whether it is there."""
+    for guess in (asked.sheet, asked.sheet[:8]):
+        for kind in ("", "ask", "show", "vote", "all"):
+            found = browser("ann").get("/api/history", params={"text": guess, "kind": kind}).json()
+            assert found["events"] == []
+
+
+def test_who_decides_sees_every_vote(browser: Browsers, asked: VotesAsked) -> None:
+    carol = browser("carol")
+    found = carol.get("/api/history?kind=vote").json()["events"]
+    assert [one["actor"] for one in found] == ["bob"] * 3
+    assert asked.sheet in carol.get("/api/versions/1").text
+    assert "bob" in carol.get("/dossier/1").text
+
+
+def bound_to(ballot: BallotCast) -> tuple[str, str]:
+    return ballot.left_answer, ballot.right_answer
+
+
+def token(browser: Browser) -> dict[str, str]:
+    return {"X-CSRF-Token": browser.csrf}

@@ -1,0 +1,170 @@
+"""From a submission to the champion by people's votes: submit, vote, count, approve, verify."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evaluation.decision.registry_check import check_registry
+from evaluation.evaluation_settings import PreferenceParams
+from incumbent.verbs.submit import print_outcome, submit
+from project.records.evidence import Decision, Verdict
+from project.settings import load
+from registry.ballots.sheets import asked_about
+from registry.store import Registry
+from review.app import create_app
+from review.review_settings import ReviewParams
+from review.site import Site
+from tests.evaluation.test_llm_judge import likes_exclamations
+from tests.judge_server import judge_server
+from tests.recorded_project import ITEMS, answer_and_compare, lay_out
+from tests.review.conftest import Browser
+
+SETTINGS = """\
+registry: {{family: test}}
+review: {{votes: {votes}, repeats: 0}}
+evaluation:
+  scoring: {{metrics: [length]}}
+  preference: {{source: {source}, judge: {{url: '{url}', model: m}}}}
+  policy:
+    kind: guarded
+    gating: {gating}
+    margins: {margins}
+    preference_test: e-value
+"""
+
+# One tells enough beside a judge; people alone are held against each other.
+REVIEWERS = {"ballots": ("ann", "bob"), "people+judge": ("ann",)}
+
+
+@pytest.fixture
+def judge() -> Iterator[str]:
+    with judge_server(likes_exclamations) as server:
+        yield server.url
+
+
+@pytest.fixture
+def here(isolate: Path) -> Iterator[Registry]:
+    Path("params.yaml").write_text("registry: {family: test}\n")
+    with Registry.here() as registry:
+        yield registry
+
+
+def submitted(source: str, url: str, ratings: str = "") -> None:
+    gating, margins = f"[preference{', ' + ratings if ratings else ''}]", "{}"
+    if ratings:
+        margins = f"{{{ratings}: 0.2}}"
+    lay_out(
+        SETTINGS.format(
+            source=source, url=url, gating=gating, margins=margins, votes=len(REVIEWERS[source])
+        )
+    )
+    answer_and_compare()
+    outcome = submit(promote=True, reason="a first one")
+    print_outcome(outcome)
+    assert (outcome.decided.decision.verdict, outcome.voted_on) == (Verdict.HOLD, "sealed")
+
+
+def browsers(registry: Registry, source: str) -> list[Browser]:
+    site = Site(registry, ReviewParams(repeats=0), b"s" * 32, clock=registry.clock)
+    app = create_app(site)
+    return [Browser(app, name) for name in REVIEWERS[source]]
+
+
+def better(shown: dict[str, str]) -> str:
+    """Whichever ends with an exclamation mark."""
+    marked = [side for side in ("left", "right") if shown[side].endswith("!")]
+    return "tie" if len(marked) == 2 else marked[0]
+
+
+def all_vote(clients: list[Browser], rubric: dict[str, dict[str, int]] | None = None) -> None:
+    assert [vote_on_all(client, rubric) for client in clients] == [ITEMS] * len(clients)
+
+
+def vote_on_all(client: Browser, rubric: dict[str, dict[str, int]] | None) -> int:
+    token, votes = {"X-CSRF-Token": client.csrf}, 0
+    while shown := client.get("/api/vote/1/next").json()["item"]:
+        vote = {"shown": shown["shown"], "choice": better(shown), "rubric": rubric}
+        assert client.post("/api/vote/1", json=vote, headers=token).status_code == 200
+        votes += 1
+    return votes
+
+
+def count_twice(client: Browser) -> None:
+    for _ in range(2):
+        assert client.send_form("/vote/1/count").status_code == 303
+
+
+def decision(registry: Registry) -> Decision:
+    found = registry.decision(1)
+    assert found is not None
+    return found
+
+
+def approve(client: Browser, registry: Registry) -> None:
+    made = registry.decision_made(1)
+    assert made is not None
+    fields = {"champion": 0, "decision": made.decision, "reason": "people prefer it"}
+    assert client.send_form("/review/1/approve", **fields).status_code == 303
+
+
+@pytest.mark.parametrize("source", ["ballots", "people+judge"])
+def test_a_challenger_becomes_champion_by_peoples_votes(
+    source: str, judge: str, here: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submitted(source, judge)
+    assert "people's votes decide: incumbent review, then /vote/1\n" in capsys.readouterr().out
+    asked = asked_about(here, 1, "sealed")
+    assert asked is not None
+    assert (asked.detail.votes, asked.detail.items) == (len(REVIEWERS[source]), ITEMS)
+    client, *_ = clients = browsers(here, source)
+    all_vote(clients)
+    assert client.send_form("/vote/1/count").status_code == 303
+    assert decision(here).verdict is Verdict.PROMOTE
+    approve(client, here)
+    assert here.champion() == here.version(1)
+    assert len(here.history(kind="open")) == 1
+    assert check_registry(here).problems == ()
+
+
+@pytest.mark.parametrize("source", ["ballots", "people+judge"])
+def test_a_count_without_new_votes_changes_nothing(source: str, judge: str, here: Registry) -> None:
+    submitted(source, judge)
+    client, *_ = clients = browsers(here, source)
+    count_twice(client)
+    all_vote(clients)
+    count_twice(client)
+    assert len(here.history(kind="decide")) == 2
+
+
+def test_a_second_submission_counts_the_votes_of_the_page(judge: str, here: Registry) -> None:
+    submitted("ballots", judge)
+    all_vote(browsers(here, "ballots"))
+    outcome = submit(promote=True, reason="with votes")
+    assert outcome.promoted
+    assert len(here.history(kind="open")) == 1
+    assert check_registry(here).problems == ()
+
+
+@pytest.mark.parametrize("source", ["ballots", "people+judge"])
+def test_politeness_gates_by_peoples_ratings(source: str, judge: str, here: Registry) -> None:
+    submitted(source, judge, ratings="people:polite")
+    awaited = "people:polite is not known yet: not all items have their votes yet"
+    assert awaited in decision(here).reasons
+    client, *_ = clients = browsers(here, source)
+    all_vote(clients, {"polite": {"left": 5, "right": 5}})
+    client.send_form("/vote/1/count")
+    assert decision(here).verdict is Verdict.PROMOTE
+    assert "people:polite" in decision(here).bounds
+    for path in ("/", "/review/1", "/votes/1", "/versions/1", "/dossier/1"):
+        assert client.get(path).status_code == 200
+    assert check_registry(here).problems == ()
+
+
+def test_where_people_vote_on_the_page_the_configured_judge_judges_dev() -> None:
+    Path("params.yaml").write_text(
+        SETTINGS.format(
+            source="ballots", url="http://x/v1", gating="[preference]", margins="{}", votes=1
+        )
+    )
+    assert load(PreferenceParams).judged_by == "judge"
