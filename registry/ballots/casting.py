@@ -26,6 +26,7 @@ from registry.ballots.standing import (
     refuse_settled,
     votes_on,
 )
+from registry.decision_checks import plain
 from registry.reader import RegistryReader
 from registry.storage.database import writing
 from registry.store import Registry
@@ -53,7 +54,7 @@ def show(registry: Registry, number: int, sheet: Digest, item: str, *, repeat: i
         refuse_settled(registry, connection, number)
         votes = votes_on(registry, connection, number)
         asked_for(votes, sheet)
-        if known := votes.shown.get(Key(sheet, item, registry.actor, repeat)):
+        if known := votes.shown.get(Key(sheet, item, plain(registry.actor), repeat)):
             return known
         pair = pair_on(read_sheet(registry.artifacts, sheet), item)
         chance = None if pair.chance is None else repr(pair.chance)
@@ -67,7 +68,7 @@ def cast(registry: Registry, number: int, vote: Vote) -> Event:
     with writing(registry.engine) as connection:
         refuse_settled(registry, connection, number)
         votes = votes_on(registry, connection, number)
-        key, shown = seen(votes, vote.shown, registry.actor)
+        key, shown = seen(votes, vote.shown, plain(registry.actor))
         asked = asked_for(votes, key.sheet)
         if key in votes.ballots:
             raise IncumbentError(
@@ -104,7 +105,7 @@ def withdraw(registry: Registry, number: int, ballot: int) -> Event:
     with writing(registry.engine) as connection:
         refuse_settled(registry, connection, number)
         votes = votes_on(registry, connection, number)
-        last = last_ballot(votes, registry.actor)
+        last = last_ballot(votes, plain(registry.actor))
         if last is None or last.event.seq != ballot:
             raise IncumbentError("only your own last ballot can be taken back")
         if counted_on(registry, connection, votes, last):

@@ -13,6 +13,7 @@ from project.errors import IncumbentError
 from project.records.ballots import Ballot, SheetPart, counting, disagree
 from project.records.events import BallotCast, BallotWithdrawn, Event, ItemShown, VotesAsked
 from project.records.record import Digest
+from registry.decision_checks import plain
 from registry.reader import RegistryReader
 from registry.state import CHAMPION
 from registry.storage.event_chain import event_of
@@ -45,7 +46,7 @@ class Key:
 
     sheet: Digest
     item: str
-    reviewer: str
+    reviewer: str  # the actor in plain spelling: Ann and ann are one person
     repeat: int
 
 
@@ -125,9 +126,9 @@ class Votes:
                 again = before is not None and before.on_same(detail)
                 self.asked[part] = Asked(event, before.closes_at if before and again else votes)
             case ItemShown(sheet=sheet, item=item, repeat=repeat):
-                self.shown.setdefault(Key(sheet, item, event.actor, repeat), event)
+                self.shown.setdefault(Key(sheet, item, plain(event.actor), repeat), event)
             case BallotCast(sheet=sheet, item=item, repeat=repeat) as detail:
-                key = Key(sheet, item, event.actor, repeat)
+                key = Key(sheet, item, plain(event.actor), repeat)
                 self.put(StandingBallot(event, detail, key))
             case BallotWithdrawn(ballot=seq):
                 gone = (key for key, b in reversed(self.ballots.items()) if b.event.seq == seq)

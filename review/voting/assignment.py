@@ -90,12 +90,12 @@ class Assignments:
     def own(self) -> dict[str, StandingBallot]:
         """This reviewer's ballots by item, in the order in which they were cast."""
         firsts = self.votes.standing(self.sheet)
-        return {b.detail.item: b for b in firsts if b.event.actor == self.reviewer}
+        return {b.detail.item: b for b in firsts if b.key.reviewer == self.reviewer}
 
     @cached_property
     def own_repeats(self) -> list[StandingBallot]:
         repeated = self.votes.standing(self.sheet, repeats=True)
-        return [ballot for ballot in repeated if ballot.event.actor == self.reviewer]
+        return [ballot for ballot in repeated if ballot.key.reviewer == self.reviewer]
 
     @cached_property
     def expected(self) -> Counter[str]:

@@ -11,6 +11,7 @@ from project.records.events import Event, ItemShown
 from registry.ballots.casting import as_shown, last_ballot, show, stands_counted
 from registry.ballots.sheets import Sheet, read_sheet
 from registry.ballots.standing import Asked, Key, Votes, read_votes
+from registry.decision_checks import plain
 from registry.store import Registry
 from review.voting.assignment import Assignments, Progress
 
@@ -64,7 +65,7 @@ def assignments(
         votes=votes,
         asked=asked,
         order=items_in_order(sheet),
-        reviewer=registry.actor,
+        reviewer=plain(registry.actor),
         now=registry.clock(),
         repeats=repeats,
     )
@@ -76,12 +77,12 @@ def items_in_order(sheet: Sheet) -> Sequence[str]:
 
 def sides_of(sheet: Sheet, event: Event) -> VotingPair:
     told = event.told(ItemShown)
-    key = Key(sheet.digest, told.item, event.actor, told.repeat)
+    key = Key(sheet.digest, told.item, plain(event.actor), told.repeat)
     return as_shown(sheet.by_item[told.item], key)
 
 
 def undoable(registry: Registry, votes: Votes) -> int | None:
-    last = last_ballot(votes, registry.actor)
+    last = last_ballot(votes, plain(registry.actor))
     if last is None or stands_counted(registry, votes, last):
         return None
     return last.event.seq

@@ -53,6 +53,13 @@ def test_the_same_sheet_again_asks_nothing_new(registry: Registry, version: Adap
     assert len(registry.history(kind="ask")) == 1
 
 
+def test_one_person_in_two_spellings_has_one_ballot(registry: Registry, sheet: str) -> None:
+    """As behind a proxy that does not tell capitals apart."""
+    vote_for(named(registry, "ann"), 1, sheet, "i0", "base")
+    with pytest.raises(IncumbentError, match="that ballot stands"):
+        vote_for(named(registry, "Ann "), 1, sheet, "i0", "base")
+
+
 def test_a_second_ballot_on_an_item_is_refused(registry: Registry, sheet: str) -> None:
     ann = named(registry, "ann")
     vote_for(ann, 1, sheet, "i0", "base")
