@@ -90,6 +90,7 @@ def test_evidence_without_suites_keeps_the_digest_that_it_had() -> None:
 
 
 def test_a_look_at_the_sealed_items_keeps_what_the_suites_said() -> None:
+    Path("params.yaml").touch()
     looked = with_dev(weigh(table(BETTER), Policy()), evidence(weighed(3)))
     assert looked.suites == {"safety": weighed(3)}
 
