@@ -2,13 +2,15 @@
 
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from project.settings import Settings
 
 SignIn = Literal["token", "users", "oidc", "proxy"]
+USUAL_PORTS = {"http": 80, "https": 443}
+NO_ADDRESS = "must be an address without a path, such as https://review.example.com"
 
 
 class OidcParams(Settings):
@@ -46,16 +48,14 @@ class ReviewParams(Settings):
     @field_validator("url")
     @classmethod
     def refuse_no_address(cls, url: str | None) -> str | None:
-        parts = urlsplit(url or "http://host")
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.path not in ("", "/")
-        ):
-            raise ValueError(
-                "must be an address without a path, such as https://review.example.com"
-            )
-        return url.rstrip("/") if url else None
+        """Also: as a browser writes it, since Host and Origin are compared with it."""
+        if not url:
+            return None
+        parts = urlsplit(url)
+        more = parts.query or parts.fragment or parts.username is not None
+        if parts.scheme not in USUAL_PORTS or parts.path not in ("", "/") or more:
+            raise ValueError(NO_ADDRESS)
+        return origin_of(parts)
 
     @model_validator(mode="after")
     def refuse_nobody(self) -> Self:
@@ -69,3 +69,15 @@ class ReviewParams(Settings):
     def secure(self) -> bool:
         """Whether browsers reach the page by https alone, so that cookies can demand it."""
         return bool(self.url and self.url.startswith("https:"))
+
+
+def origin_of(parts: SplitResult) -> str:
+    """The origin of an address as browsers write it: in lower case, and a usual port left out.
+
+    Raises ValueError for an address without a host, or with a port that is none.
+    """
+    if not parts.hostname:
+        raise ValueError(NO_ADDRESS)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    is_usual = parts.port in (None, USUAL_PORTS[parts.scheme])
+    return f"{parts.scheme}://{host}" + ("" if is_usual else f":{parts.port}")

@@ -40,7 +40,7 @@ def accept_labels(export: Path, reason: str) -> None:
     """Accept the labels of an export: from now on they are trained on, and items of the eval sets.
 
     Raises InputError for an export that cannot be read, or a blank reason, and IncumbentError for
-    an actor who may not submit.
+    an actor who may not promote.
     """
     if not reason.strip():
         raise InputError("say why these labels are accepted: --reason")
@@ -49,7 +49,7 @@ def accept_labels(export: Path, reason: str) -> None:
         problem = "holds no answer that somebody submitted: let people annotate, then export again"
         raise InputError(problem, file=export)
     with RegistryReader.here() as registry:
-        registry.roles.require("submit", registry.actor)
+        registry.roles.require("promote", registry.actor)
         accepted = accept(labels, registry, reason, load(TriggerParams))
     for line in (str(accepted), *accepted.left_out):
         console.print(line, soft_wrap=True)

@@ -102,9 +102,14 @@ def capped(
 
 def accepted_prompts() -> set[str]:
     """What is asked in the labelled rows that somebody accepted."""
+    return {row.prompt_text for row in accepted_rows()}
+
+
+def accepted_rows() -> list[Row]:
+    """The labelled rows that somebody accepted, in the order of their file."""
     accepted = accepted_ids(read_changes(EVAL_SETS))
     rows = Row.read_lines(LABELLED) if LABELLED.exists() else ()
-    return {row.prompt_text for row in rows if row.id in accepted}
+    return [row for row in rows if row.id in accepted]
 
 
 def add_rows(rows: Iterable[Row], path: Path) -> None:

@@ -23,6 +23,7 @@ def changes(reader: RegistryReader, lineage: Lineage, other: AdapterVersion | No
     sources = sources_of(lineage.dataset), sources_of(before)
     return Changes(
         against=other.label if other else "the bare base model",
+        number=other.number if other else None,
         known=other is not None and before is not None,
         base=based(other.adapter.base, own.base, other.adapter.system_prompt, own.system_prompt)
         if other

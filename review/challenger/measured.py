@@ -13,7 +13,7 @@ from evaluation.report.suite_lines import Against, SuiteLine, suite_lines
 from project.errors import InputError
 from project.files import FileState
 from project.records.calibration import Calibration
-from project.records.evidence import Decision, Evidence, Measured
+from project.records.evidence import Decision, Evidence, Measured, by_people
 from project.settings import load
 from registry.lineage import Lineage
 from registry.reader import RegistryReader
@@ -177,8 +177,13 @@ def answer_costs(
     return rows, saving({cost.system: cost for cost in found})
 
 
-def spreads(kept: KeptReport | None) -> tuple[SpreadBar, ...]:
-    return tuple(SpreadBar(**spread.model_dump()) for spread in kept.spreads) if kept else ()
+def spreads(kept: KeptReport | None, *, unvoted: bool) -> tuple[SpreadBar, ...]:
+    """`unvoted`: without those that rest on people's votes."""
+    return tuple(
+        SpreadBar(**spread.model_dump())
+        for spread in (kept.spreads if kept else ())
+        if not (unvoted and by_people(spread.metric))
+    )
 
 
 @lru_cache(1)

@@ -8,7 +8,7 @@ from project.files import state_of
 from project.records.adapters import AdapterVersion
 from project.records.evidence import Evidence
 from project.settings import PARAMS
-from registry.lineage import Lineage, apart, name_of, trace
+from registry.lineage import Lineage, apart, name_of
 from registry.overview import why_paragraph
 from registry.store import Registry
 from review.challenger import background, measured
@@ -16,13 +16,16 @@ from review.challenger.changes import changes
 from review.challenger.offers import offers
 from review.challenger.plain_words import summary
 from review.challenger.review_record import Headline, Review
+from review.voting.blinding import is_voted, traced
 
 NOTHING = Evidence(pins=None, policy="", dev={}, sealed={}, slices={})
 
 
-def review_of(registry: Registry, number: int) -> Review:
-    """All that the page shows to the person in whose name the registry is read."""
-    lineage = trace(registry, number)
+def review_of(registry: Registry, number: int, *, blind: bool = False) -> Review:
+    """All that the page shows to the person in whose name the registry is read. `blind` leaves out
+    what people said of a version that is voted on.
+    """
+    lineage = traced(registry, number, blind=blind)
     stored = measured.policy_of(registry, lineage)
     policy = stored or stand_in(lineage)
     kept = read_kept_report(registry.family, number, lineage.decision_digest)
@@ -42,7 +45,7 @@ def review_of(registry: Registry, number: int) -> Review:
         floors=measured.floors(policy, evidence.sealed) if stored else (),
         costs=costs,
         saving=saving,
-        spreads=measured.spreads(kept),
+        spreads=measured.spreads(kept, unvoted=blind and is_voted(registry, number)),
         odd=odd(kept),
         trust=measured.trust(evidence.calibration),
         changes=changes(registry, lineage, compared_with(registry, lineage)),

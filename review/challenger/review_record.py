@@ -128,6 +128,7 @@ class Changes(Record):
     """What is other than in the version that it was compared with."""
 
     against: str
+    number: int | None  # of that version; None: it is the bare base
     known: bool  # False: nothing is recorded of the other one's making
     base: tuple[FieldChange, ...]
     splits: tuple[FieldChange, ...]  # rows by part
@@ -142,7 +143,8 @@ class Changes(Record):
     def nothing(self) -> bool:
         """Whether all that is recorded is the same."""
         rows = self.rows_added or self.rows_removed
-        return not (self.base or self.splits or rows or self.recipe or self.sources_added)
+        sources = self.sources_added or self.sources_removed
+        return not (self.base or self.splits or rows or sources or self.recipe)
 
 
 class Gate(Record):

@@ -17,6 +17,7 @@ from review.frame.address import VersionNumber, known_version
 from review.frame.pages import page
 from review.site import TheSite
 from review.voting.live import LiveVotes, live_votes
+from review.voting.votes_report import may_follow
 
 TEMPLATES = Path(__file__).parent / "templates"
 NOTICES = {
@@ -35,7 +36,7 @@ def show_review(
 ) -> HTMLResponse:
     """The whole review of one version."""
     registry = site.registry(person.name)
-    review = found(registry, number)
+    review = found(registry, number, person)
     is_champion = review.headline.champion == number
     return page(
         request,
@@ -43,8 +44,8 @@ def show_review(
         review=review,
         number=number,
         notices=[NOTICES[told]] if told in NOTICES and is_champion else [],
-        shown=person.may("promote"),
         votes=votes_shown(registry, number, person),
+        **live_rights(registry, number, person),
         votable=person.may("vote") and is_voted_on(registry, number),
         more_votes=more_votes(registry, number),
     )
@@ -61,20 +62,20 @@ def show_votes(
         request,
         TEMPLATES / "live_votes.html",
         number=number,
-        shown=person.may("promote"),
         votes=votes_shown(registry, number, person),
+        **live_rights(registry, number, person),
     )
 
 
 @router.get("/api/review/{number}")
 def read_review(number: VersionNumber, site: TheSite, person: ThePerson) -> Review:
     """All that the review page shows, the votes aside: those are at /api/votes/{number}."""
-    return found(site.registry(person.name), number)
+    return found(site.registry(person.name), number, person)
 
 
-def found(registry: Registry, number: int) -> Review:
+def found(registry: Registry, number: int, person: Person) -> Review:
     known_version(registry, number)
-    return review_of(registry, number)
+    return review_of(registry, number, blind=not person.decides)
 
 
 def more_votes(registry: Registry, number: int) -> int:
@@ -94,5 +95,11 @@ def is_voted_on(registry: Registry, number: int) -> bool:
 
 
 def votes_shown(registry: Registry, number: int, person: Person) -> LiveVotes | None:
-    """How the votes stand, for whoever may approve; who only votes must not know it."""
-    return live_votes(registry, number) if person.may("promote") else None
+    """How the votes stand, for whoever decides; who only votes must not know it."""
+    return live_votes(registry, number) if person.decides else None
+
+
+def live_rights(registry: Registry, number: int, person: Person) -> dict[str, bool]:
+    """Whether the page shows how the votes stand, and leads to the page that tells more."""
+    asked = asked_about(registry, number) is not None
+    return {"shown": person.decides, "follows": asked and may_follow(person)}

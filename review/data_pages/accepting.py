@@ -1,19 +1,26 @@
 """Accepting and refusing what waits, by the functions that the command line calls."""
 
+from threading import Lock
+
 from monitoring.monitoring_settings import TriggerParams
-from monitoring.trigger.acceptance import Acceptance, accept
-from monitoring.trigger.labels import label_of_task
+from monitoring.trigger.acceptance import Acceptance, accept, accepted_rows
+from monitoring.trigger.labels import Label, label_of_task
 from project.errors import InputError
 from project.settings import load
 from project.times import stamp
 from registry.reader import RegistryReader
 from review.data_pages.refusals import Refusal, refuse
-from review.data_pages.waiting_tasks import find
+from review.data_pages.waiting_tasks import find, queue_files
 from review.frame.forms import given_reason, written
+
+# Between what was accepted and what is accepted now nobody else accepts anything on a page.
+ACCEPTING = Lock()
 
 
 def accept_task(registry: RegistryReader, key: str, answer: str, reason: str) -> Acceptance:
-    """As `incumbent data labels` does with a task that this answer was submitted to.
+    """As `incumbent data labels` does with an export of this user's tasks that were accepted, and
+    this one: `labels_per_user` holds for all of them together. `labels_at_once` counts new labels
+    alone, as on the command line.
 
     Raises InputError for a blank answer or reason, for what does not wait any more, and where the
     project's limits leave it out.
@@ -22,11 +29,21 @@ def accept_task(registry: RegistryReader, key: str, answer: str, reason: str) ->
     if not text:
         raise InputError("write the right answer first: it is blank", field="answer")
     why = given_reason(reason)
-    label = label_of_task(find(key).data, text)
-    done = accept([label], registry, why, load(TriggerParams))
+    with ACCEPTING:
+        label = label_of_task(find(key).data, text)
+        before = accepted_of(label.user) if label.user else []
+        done = accept([*before, label], registry, why, load(TriggerParams))
     if done.left_out:
-        raise InputError("; ".join(done.left_out))
+        raise InputError(f"not accepted: {'; '.join(done.left_out)}")
     return done
+
+
+def accepted_of(user: str) -> list[Label]:
+    """What was accepted of one user's tasks, as far as these are still in the queues."""
+    rows = {row.prompt_text: row for row in accepted_rows()}
+    tasks = (task for file in queue_files() for task in file.tasks if task.data.user == user)
+    prompts = dict.fromkeys(task.prompt_text for task in tasks)
+    return [Label(row=rows[prompt], user=user) for prompt in prompts if prompt in rows]
 
 
 def refuse_task(registry: RegistryReader, key: str, reason: str) -> None:

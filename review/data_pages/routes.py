@@ -76,7 +76,7 @@ def show_failed_rows(
         request,
         "failed_rows.html",
         found=found,
-        refused=why_not(person, "files"),
+        refused=why_not(person),
         until=today(site) + USUAL,
         latest=today(site) + LONGEST,
         today=today(site),
@@ -117,7 +117,7 @@ def show_queue(
 ) -> HTMLResponse:
     """What waits of one kind, each with a form."""
     found = tasks_page(kind, number)
-    return data_page(request, "queue.html", found=found, refused=why_not(person, "labels"))
+    return data_page(request, "queue.html", found=found, refused=why_not(person))
 
 
 @router.get("/api/data/queue/{kind}")
@@ -135,7 +135,7 @@ def show_bad_items(
         request,
         "regressed.html",
         found=bad_items(site.registry(person.name), number),
-        refused=why_not(person, "files"),
+        refused=why_not(person),
         file=CORRECTIONS,
         command=COMMAND,
     )

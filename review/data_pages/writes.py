@@ -34,7 +34,7 @@ def accept(
     answer: Written = "",
 ) -> RedirectResponse:
     """Accept an answer: the next run trains on some of it, and is judged by the rest."""
-    require(person, "labels")
+    require(person)
     accept_task(site.registry(person.name), key, answer, reason)
     return back_to(f"/data/queue/{kind}")
 
@@ -44,7 +44,7 @@ def refuse(
     site: TheSite, person: ThePerson, kind: Kind, key: Short, reason: Reason
 ) -> RedirectResponse:
     """Refuse it: it is not asked again."""
-    require(person, "labels")
+    require(person)
     refuse_task(site.registry(person.name), key, reason)
     return back_to(f"/data/queue/{kind}")
 
@@ -60,7 +60,7 @@ def waive(
     every: Annotated[bool, Form()] = False,
 ) -> RedirectResponse:
     """Excuse rows from a check until a day, as `incumbent data waive` does."""
-    require(person, "files")
+    require(person)
     asked = Excuse(check, rows.strip() or None, every, until, reason.strip(), person.name)
     try:
         with changing():
@@ -75,7 +75,7 @@ def write_answer(
     site: TheSite, person: ThePerson, item: Short, answer: Written = ""
 ) -> RedirectResponse:
     """Write the right answer to a dev item into the file that `incumbent data import` reads."""
-    require(person, "files")
+    require(person)
     correct(site.registry(person.name), item, answer)
     return back_to("/data/regressed")
 

@@ -14,6 +14,7 @@ from registry.adapter_import.origin import Origin
 from registry.lineage import Lineage, trace
 from registry.reader import RegistryReader
 from registry.version_list import Entry, newest
+from review.voting.blinding import traced
 
 INVENTORY = 50  # versions
 
@@ -48,7 +49,7 @@ def read_records(
     """Raises InputError when there is no such version, IncumbentError when one of its records is
     missing or damaged.
     """
-    lineage = trace(reader, number)
+    lineage = traced(reader, number, blind=blind)
     return VersionRecords(
         reader=reader,
         lineage=lineage,

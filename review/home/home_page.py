@@ -1,13 +1,16 @@
 """All that the home page says, gathered in a few queries."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from project.records.record import Record
+from registry.ballots.open_votes import open_votes
 from registry.overview.version_search import counts
 from registry.reader import RegistryReader
 from registry.storage.database import reading
+from review.access.people import Person
 from review.data_pages.waiting import waiting
-from review.home import tasks
+from review.home import tasks, vote_tasks
 from review.home.champion_card import ChampionCard, champion_card
 from review.home.last_nights import LastNight, last_nights
 from review.home.quality import Quality, quality
@@ -21,15 +24,15 @@ class HomePage(Record):
     family: str
     versions: int  # with the deleted ones
     deleted: int
-    tasks: tuple[Task, ...]  # the most urgent first
+    tasks: tuple[Task, ...]  # of whoever looks, the most urgent first
     champion: ChampionCard | None  # None: the bare base serves
     quality: Quality
     nights: tuple[LastNight, ...]  # the newest first
     schedulers: tuple[SchedulerLine, ...]
 
 
-def home_page(reader: RegistryReader, now: datetime) -> HomePage:
-    """Raises IncumbentError for a record of the registry that was changed."""
+def home_page(reader: RegistryReader, now: datetime, person: Person) -> HomePage:
+    """As one person sees it. Raises IncumbentError for a record that was changed."""
     lines = last_nights(reader.engine, reader.family)
     beats = schedulers(reader.engine, now)
     with reading(reader.engine) as connection:
@@ -38,15 +41,27 @@ def home_page(reader: RegistryReader, now: datetime) -> HomePage:
         family=reader.family,
         versions=number,
         deleted=deleted,
-        tasks=(
-            *tasks.nights(lines),
-            *tasks.reviews(reader),
-            *tasks.votes(reader),
-            *tasks.silent(beats),
-            *tasks.data(waiting(now.date())),
-        ),
+        tasks=tuple(tasks_of(reader, now, person, lines, beats)),
         champion=champion_card(reader),
         quality=quality(reader),
         nights=lines,
         schedulers=beats,
     )
+
+
+def tasks_of(
+    reader: RegistryReader,
+    now: datetime,
+    person: Person,
+    lines: Sequence[LastNight],
+    beats: Sequence[SchedulerLine],
+) -> Iterator[Task]:
+    """What waits, the most urgent first: votes and data for those alone who may do it."""
+    asked = open_votes(reader) if person.may("vote") else ()
+    yield from tasks.nights(lines)
+    yield from tasks.reviews(reader, blind=not person.decides)
+    yield from vote_tasks.sealed_votes(reader, asked)
+    yield from tasks.silent(beats)
+    if person.may("promote"):
+        yield from tasks.data(waiting(now.date()))
+    yield from vote_tasks.dev_votes(reader, asked)

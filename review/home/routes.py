@@ -25,5 +25,5 @@ def show_home(request: Request, site: TheSite, person: ThePerson) -> HTMLRespons
 
 @router.get("/api/home")
 def read_home(site: TheSite, person: ThePerson) -> HomePage:
-    """Where the project stands: champion, what waits for a person, quality over time, nights."""
-    return home_page(site.registry(person.name), site.clock())
+    """Where the project stands: champion, what waits for you, quality over time, nights."""
+    return home_page(site.registry(person.name), site.clock(), person)

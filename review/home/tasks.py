@@ -7,18 +7,18 @@ from project.errors import IncumbentError
 from project.records.data import counted
 from project.records.record import Record
 from project.times import readable
-from registry.ballots.open_votes import open_votes
 from registry.jobs.runs import RunState
 from registry.overview.waiting_reviews import WaitingReview, outdated, waiting_reviews
 from registry.reader import RegistryReader
 from review.data_pages.waiting import Waiting
 from review.home.last_nights import LastNight
 from review.home.schedulers import SchedulerLine
+from review.voting.blinding import is_voted
 
 REVIEWS = 10  # that are named one by one
 OUTDATED = "it won against another champion than the present one"
 
-TaskKind = Literal["review", "older", "votes", "drift", "night", "scheduler", "data"]
+TaskKind = Literal["review", "older", "votes", "dev_votes", "drift", "night", "scheduler", "data"]
 
 
 class Task(Record):
@@ -31,17 +31,22 @@ class Task(Record):
     action: str  # what the link says
 
 
-def reviews(reader: RegistryReader) -> Iterator[Task]:
-    """The versions that won and wait for a person: one by one those that can be promoted."""
+def reviews(reader: RegistryReader, *, blind: bool) -> Iterator[Task]:
+    """The versions that won and wait for a person: one by one those that can be promoted.
+
+    Whoever is blind is not told why one won while people still vote on it.
+    """
     waiting = waiting_reviews(reader, REVIEWS)
     found = [(review, doubt(reader, review)) for review in waiting.newest]
     for review, why in found:
         if why is None:
+            number = review.version.number
+            voted = blind and is_voted(reader, number)
             yield Task(
                 kind="review",
-                text=f"v{review.version.number} won and waits for a person",
-                detail=review.decided.reason,
-                link=f"/review/{review.version.number}",
+                text=f"v{number} won and waits for a person",
+                detail=None if voted else review.decided.reason,
+                link=f"/review/{number}",
                 action="Review",
             )
         elif why != OUTDATED:
@@ -70,20 +75,6 @@ def older(count: int, *, outdated_too: bool) -> Task:
         link="/versions?verdict=PROMOTE&promoted=no&rejected=no",
         action="See which",
     )
-
-
-def votes(reader: RegistryReader) -> Iterator[Task]:
-    """The challengers that people are asked to vote on."""
-    for one in open_votes(reader):
-        if not one.needed:
-            continue
-        yield Task(
-            kind="votes",
-            text=f"v{one.version} needs {counted(one.needed, 'more vote')}",
-            detail=f"{counted(one.votes, 'vote')} so far",
-            link=f"/vote/{one.version}",
-            action="Vote",
-        )
 
 
 def nights(lines: Sequence[LastNight]) -> Iterator[Task]:

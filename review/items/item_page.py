@@ -152,13 +152,10 @@ def compared(comparison: Comparison, item: DevItem) -> ItemComparison:
 
 def marked_answers(view: ItemView, against: str) -> dict[str, Words]:
     """Each answer's words, by its key, marked where the one that it is held against has no such
-    words; that one as it is.
+    words; that one as it is. `against` is REFERENCE or the key of an answer.
     """
     texts = {one.key: one.text for one in view.answers}
-    base = view.row.completion_text if against == REFERENCE else texts.get(against)
-    if base is None:
-        names = ", ".join([REFERENCE, *texts])
-        raise InputError(f"nobody of that name answered; there are {names}", field="against")
+    base = view.row.completion_text if against == REFERENCE else texts[against]
     return {
         key: ((text, False),) if key == against else marked(base, text)[1]
         for key, text in texts.items()

@@ -69,11 +69,12 @@ def show_item(
 ) -> HTMLResponse:
     """One dev item, at an address of its own."""
     view = found_item(site, person.name, item, before)
-    held = against or usual(view)
+    held = against if against in held_against(view) else usual(view)
     return page(
         request,
         TEMPLATES / "item.html",
         view=view,
+        before=before,
         against=held,
         reference=REFERENCE,
         marked=marked_answers(view, held),
@@ -93,6 +94,11 @@ def found_item(site: Site, actor: str, item: str, before: int | None) -> ItemVie
     if view is None:
         raise HTTPException(404, "no dev item of that id is kept; sealed items are not shown")
     return view
+
+
+def held_against(view: ItemView) -> set[str]:
+    """What answers can be held against: a page of older versions lacks the newest ones' answers."""
+    return {REFERENCE, *(one.key for one in view.answers)}
 
 
 def usual(view: ItemView) -> str:

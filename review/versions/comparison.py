@@ -7,9 +7,10 @@ from project.records.evidence import Decision, Measured
 from project.records.record import Record
 from project.records.scores import Better, ScorePins
 from project.times import readable
-from registry.lineage import Lineage, name_of, trace
+from registry.lineage import Lineage, name_of
 from registry.overview.version_search import Standing, standing
 from registry.reader import RegistryReader
+from review.voting.blinding import traced
 
 # Of what two measurements must agree in before their numbers may stand side by side, in words.
 PINS = {
@@ -74,11 +75,14 @@ class Comparison(Record):
     command: str  # that compares them
 
 
-def compare(reader: RegistryReader, first: int, second: int) -> Comparison:
-    """Of versions that there are. Raises IncumbentError when a record is missing."""
+def compare(reader: RegistryReader, first: int, second: int, *, blind: bool) -> Comparison:
+    """Of versions that there are, without what people say of them where somebody is `blind`.
+
+    Raises IncumbentError when a record is missing.
+    """
     a, b = standing(reader, first), standing(reader, second)
     assert a is not None and b is not None, "there are such versions"
-    left, right = trace(reader, first), trace(reader, second)
+    left, right = (traced(reader, number, blind=blind) for number in (first, second))
     recipes = pairs(left.recipe, right.recipe)
     differing = [pair for pair in recipes if not pair.same]
     return Comparison(

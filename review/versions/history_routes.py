@@ -1,11 +1,13 @@
 """The history page, filtered and a page at a time."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from project.records.events import Event
 from project.records.record import Record
 from registry.event_list import newest_events
 from registry.reader import RegistryReader
@@ -15,6 +17,7 @@ from review.frame.pages import page
 from review.site import TheSite
 from review.versions.event_line import WORDS, EventLine, event_line
 from review.versions.parameters import PAGE, UNBLINDING, HistoryQuery
+from review.voting.blinding import is_voted
 
 TEMPLATE = Path(__file__).parent / "templates" / "history.html"
 
@@ -30,14 +33,26 @@ class HistoryPage(Record):
 
 
 def history_page(reader: RegistryReader, asked: HistoryQuery, *, blind: bool) -> HistoryPage:
-    """Raises IncumbentError for an event that was changed."""
+    """Raises IncumbentError for an event that was changed.
+
+    `blind` leaves out all about votes, and decisions that may rest on them while votes are cast.
+    """
     chosen = asked.chosen(blind=blind)
     with reading(reader.engine) as connection:
         found = newest_events(
             connection, reader.family, chosen, before=asked.before, limit=PAGE + 1
         )
-    shown = tuple(event_line(event) for event in found[:PAGE])
-    return HistoryPage(events=shown, older=shown[-1].seq if len(found) > PAGE else None)
+    older = found[PAGE - 1].seq if len(found) > PAGE else None
+    shown = found[:PAGE]
+    if blind:
+        shown = without_voted(reader, shown)
+    return HistoryPage(events=tuple(event_line(event) for event in shown), older=older)
+
+
+def without_voted(reader: RegistryReader, events: Sequence[Event]) -> list[Event]:
+    decided = {event.version for event in events if event.kind == "decide"}
+    voted = {number for number in decided if is_voted(reader, number)}
+    return [event for event in events if event.kind != "decide" or event.version not in voted]
 
 
 @router.get("/history", response_class=HTMLResponse)

@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from registry.lineage import trace
 from registry.model_card.card import card
 from registry.overview.version_search import Standing, search
 from registry.reader import RegistryReader
@@ -19,6 +18,7 @@ from review.versions import history_routes, lineage_routes, verify_routes
 from review.versions.comparison import Comparison, compare
 from review.versions.parameters import PAGE, CompareQuery, VersionsQuery
 from review.versions.version_page import VersionPage, version_page
+from review.voting.blinding import traced
 
 TEMPLATES = Path(__file__).parent / "templates"
 COLUMNS = 120  # of the model card's text
@@ -65,7 +65,8 @@ def read_versions(site: TheSite, person: ThePerson, asked: Versions) -> Versions
 def show_comparison(request: Request, site: TheSite, person: ThePerson, asked: Two) -> HTMLResponse:
     reader = site.registry(person.name)
     champion = reader.champion()
-    found = compared(reader, asked.a, asked.b) if asked.a and asked.b else None
+    blind = not person.decides
+    found = compared(reader, asked.a, asked.b, blind=blind) if asked.a and asked.b else None
     a = asked.a or (champion.number if champion else None)
     return page(request, TEMPLATES / "compare.html", found=found, a=a, b=asked.b)
 
@@ -78,7 +79,7 @@ def read_comparison(
     b: Annotated[Number, Query()],
 ) -> Comparison:
     """Two versions side by side, and whether what was measured of them may be compared."""
-    return compared(site.registry(person.name), a, b)
+    return compared(site.registry(person.name), a, b, blind=not person.decides)
 
 
 @router.get("/versions/{number}", response_class=HTMLResponse)
@@ -100,14 +101,14 @@ def read_version(site: TheSite, person: ThePerson, number: VersionNumber) -> Ver
 def show_card(
     request: Request, site: TheSite, person: ThePerson, number: VersionNumber
 ) -> HTMLResponse:
-    text = card_of(site.registry(person.name), number)
+    text = card_of(site.registry(person.name), number, blind=not person.decides)
     return page(request, TEMPLATES / "card.html", text=text, number=number)
 
 
 @router.get("/api/versions/{number}/card", response_class=MarkdownResponse)
 def read_card(site: TheSite, person: ThePerson, number: VersionNumber) -> MarkdownResponse:
     """The model card, in Markdown, as `incumbent export` writes it."""
-    text = card_of(site.registry(person.name), number)
+    text = card_of(site.registry(person.name), number, blind=not person.decides)
     return MarkdownResponse(text)
 
 
@@ -120,12 +121,12 @@ def known(site: Site, person: Person, number: int) -> VersionPage:
     return version_page(reader, number, blind=not person.decides)
 
 
-def compared(reader: RegistryReader, a: int, b: int) -> Comparison:
+def compared(reader: RegistryReader, a: int, b: int, *, blind: bool) -> Comparison:
     for number in (a, b):
         known_version(reader, number)
-    return compare(reader, a, b)
+    return compare(reader, a, b, blind=blind)
 
 
-def card_of(reader: RegistryReader, number: int) -> str:
+def card_of(reader: RegistryReader, number: int, *, blind: bool) -> str:
     known_version(reader, number)
-    return card(trace(reader, number))
+    return card(traced(reader, number, blind=blind))

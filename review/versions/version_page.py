@@ -11,15 +11,16 @@ from project.records.evidence import Decision, Verdict
 from project.records.record import Digest, Record
 from registry.adapter_import.origin import Origin
 from registry.event_list import EventFilter, count_events
-from registry.lineage import SINGLE_VOTES, Lineage, name_of, trace
+from registry.lineage import SINGLE_VOTES, Lineage, name_of
 from registry.model_card.card import ScoreLine, tables
+from registry.overview import why_paragraph
 from registry.overview.version_search import Standing, standing
-from registry.overview.why_paragraph import why
 from registry.reader import RegistryReader
 from registry.signing.signatures import Statement
 from registry.storage.database import reading
 from review.versions.event_line import EventLine, event_line
 from review.versions.parameters import UNBLINDING
+from review.voting import blinding
 
 
 class DecisionLine(Record):
@@ -81,14 +82,15 @@ def version_page(reader: RegistryReader, number: int, *, blind: bool) -> Version
     """
     found = standing(reader, number)
     assert found is not None, "there is such a version"
-    lineage, problem = traced(reader, number)
-    history = lineage.history if lineage else tuple(reader.history(number, without=SINGLE_VOTES))
+    lineage, problem = traced(reader, number, blind=blind)
+    hidden = blind and blinding.is_voted(reader, number)
+    history = lineage.history if lineage else unread_history(reader, number, hidden=hidden)
     parent = found.version.adapter.parent
     started_from = reader.version_of(parent) if parent else None
     return VersionPage(
         standing=found,
         aliases=tuple(name for name, held in reader.aliases().items() if held == number),
-        why=why(reader, number) if lineage else None,
+        why=why(reader, lineage, hidden=hidden) if lineage else None,
         parent=started_from.number if started_from else None,
         papers=papers(lineage) if lineage else None,
         problem=problem,
@@ -104,12 +106,29 @@ def version_page(reader: RegistryReader, number: int, *, blind: bool) -> Version
     )
 
 
-def traced(reader: RegistryReader, number: int) -> tuple[Lineage | None, str | None]:
+def traced(
+    reader: RegistryReader, number: int, *, blind: bool
+) -> tuple[Lineage | None, str | None]:
     """The lineage, or why there is none."""
     try:
-        return trace(reader, number), None
+        return blinding.traced(reader, number, blind=blind), None
     except IncumbentError as error:
         return None, str(error)
+
+
+def unread_history(reader: RegistryReader, number: int, *, hidden: bool) -> tuple[Event, ...]:
+    """The history of a version whose records cannot be read."""
+    history = tuple(reader.history(number, without=SINGLE_VOTES))
+    return blinding.unvoted_history(history) if hidden else history
+
+
+def why(reader: RegistryReader, lineage: Lineage, *, hidden: bool) -> str:
+    """In a paragraph, why it was or was not promoted; `hidden`: with nothing that votes say."""
+    version, decision = lineage.version, lineage.decision
+    if not hidden or decision is None:
+        return why_paragraph.why(reader, version.number)
+    told = f"The newest decision is {decision.verdict.value}: {why_paragraph.reasons(decision)}"
+    return " ".join((*why_paragraph.standing(reader, version), told))
 
 
 def papers(lineage: Lineage) -> Papers:

@@ -63,7 +63,7 @@ class Assignments:
             return again
         lacking = [item for item in self.free if self.lacks(item)]
         unhurried = (item for item in lacking if self.lacks(item, self.expected[item]))
-        conflicts = (item for item in self.free if self.conflict(item))
+        conflicts = (item for item in self.free if self.conflict(item, self.expected[item]))
         return next((Turn(item) for item in (*unhurried, *lacking, *conflicts)), None)
 
     def progress(self) -> Progress:
@@ -121,8 +121,9 @@ class Assignments:
     def lacks(self, item: str, expected: int = 0) -> bool:
         return len(self.cast(item)) + expected < self.wanted
 
-    def conflict(self, item: str) -> bool:
-        return in_conflict(self.cast(item), self.wanted)
+    def conflict(self, item: str, expected: int = 0) -> bool:
+        """Whether a third person is to speak, and nobody else is about to."""
+        return not expected and in_conflict(self.cast(item), self.wanted)
 
     def seen_and_open(self) -> Turn | None:
         """What this reviewer was shown last, or took back last, and has no ballot on."""

@@ -8,8 +8,8 @@ from project.records.events import DecisionMade
 from project.records.evidence import Decision, Evidence
 from project.settings import load
 from registry.alpha_ledger.looks import CountedLook
-from registry.ballots.sheets import asked_about
-from registry.ballots.standing import refuse_settled
+from registry.ballots.standing import read_votes, refuse_settled
+from registry.reader import RegistryReader
 from registry.store import Registry
 
 
@@ -33,17 +33,23 @@ def count_votes(registry: Registry, number: int) -> Decision:
     return decision
 
 
-def open_look(registry: Registry, number: int) -> tuple[DecisionMade, CountedLook]:
+def open_look(registry: RegistryReader, number: int) -> tuple[DecisionMade, CountedLook]:
     """The newest decision on a version and its look, which is open for votes."""
-    with registry.engine.connect() as connection:
-        refuse_settled(registry, connection, number)
-    made, asked = registry.decision_made(number), asked_about(registry, number, "sealed")
-    if registry.rolled_back(number):
-        raise IncumbentError(f"version {number} was rolled back: votes do not bring it back")
-    if made is None or asked is None or made.look is None or asked.detail.look != made.look:
-        raise IncumbentError(f"no look at sealed items is open for votes on version {number}")
+    made = awaited(registry, number)
     decision = registry.artifacts.get_record(Decision, made.decision)
     look = registry.look(decision.pins, made.policy) if decision.pins else None
     if look is None:
         raise IncumbentError(f"the ledger has no look for the decision on version {number}")
     return made, look
+
+
+def awaited(registry: RegistryReader, number: int) -> DecisionMade:
+    """The newest decision on a version, which waits for votes. Raises IncumbentError without."""
+    with registry.engine.connect() as connection:
+        refuse_settled(registry, connection, number)
+    made, asked = registry.decision_made(number), read_votes(registry, number).newest("sealed")
+    if registry.rolled_back(number):
+        raise IncumbentError(f"version {number} was rolled back: votes do not bring it back")
+    if made is None or asked is None or made.look is None or asked.detail.look != made.look:
+        raise IncumbentError(f"no look at sealed items is open for votes on version {number}")
+    return made

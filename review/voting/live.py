@@ -11,6 +11,7 @@ from evaluation.preference.people_and_judge.estimate import Estimate, combined
 from evaluation.preference.people_and_judge.votes_needed import VotesNeeded, votes_needed
 from project.canonical import digest_file
 from project.records.ballots import Ballot, SheetPart
+from project.records.data import counted
 from project.records.record import Digest, Record
 from project.settings import load
 from registry.ballots.standing import Asked, Votes, read_votes
@@ -114,16 +115,11 @@ def further(asked: Asked, needed: VotesNeeded | None) -> int | None:
 
 
 def sentence(asked: Asked, state: Votes, people: PeoplesVotes, needed: VotesNeeded | None) -> str:
-    """For people: how many votes there are, and how many more settle it."""
+    """For people: how many items have their votes, and how many more settle it."""
     cast = len(people.ballots)
     if not cast:
         return "No votes so far."
     if needed is None:
-        return f"{cast} votes so far: too few items have all their votes to tell more."
-    if asked.detail.judged:
-        return f"{needed}."
-    if needed.alone is None:
-        return f"{cast} votes so far; votes on all items would not settle it, if it goes on so."
-    if needed.alone == 0:
-        return f"{cast} votes so far; they settle it."
-    return f"{cast} votes so far; about {needed.alone} more items with all their votes settle it."
+        said = counted(cast, "vote")
+        return f"{said} so far: too few items have all their votes to tell more."
+    return f"{needed if asked.detail.judged else needed.by_people}."

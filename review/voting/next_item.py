@@ -35,13 +35,13 @@ class BallotTaken(BaseModel):
 
 
 class VotesReport(BaseModel):
-    """How the votes on a version stand, and who cast them."""
+    """How the votes on a version stand; for whoever decides also who cast them."""
 
     version: int
     asked_for: int  # votes an item
     live: LiveVotes
-    reviewers: tuple[Reviewer, ...]
-    comments: tuple[WrittenComment, ...]  # of votes on dev items
+    reviewers: tuple[Reviewer, ...] | None = None  # None: not for whoever only counts them
+    comments: tuple[WrittenComment, ...] | None = None  # of votes on dev items
 
 
 def next_item(view: VotingView) -> NextItem:

@@ -20,21 +20,21 @@ class Reviewer(Record):
 
 
 def reviewers(votes: Votes, sheet: Digest) -> tuple[Reviewer, ...]:
-    """By name."""
+    """By name; somebody in two spellings is one, by the first of them."""
     firsts: dict[str, list[StandingBallot]] = defaultdict(list)
     for ballot in votes.standing(sheet):
-        firsts[ballot.event.actor].append(ballot)
+        firsts[ballot.key.reviewer].append(ballot)
     steady = same_again(votes, sheet)
-    return tuple(reviewer(name, firsts[name], steady.get(name, [])) for name in sorted(firsts))
+    return tuple(reviewer(firsts[name], steady.get(name, [])) for name in sorted(firsts))
 
 
-def reviewer(name: str, cast: list[StandingBallot], steady: list[bool]) -> Reviewer:
+def reviewer(cast: list[StandingBallot], steady: list[bool]) -> Reviewer:
     chosen = [one.detail.choice for one in cast if one.detail.choice in ("left", "right")]
     return Reviewer(
-        name=name,
+        name=cast[0].event.actor,
         votes=len(cast),
         repeats=len(steady),
-        median_seconds=median(one.detail.seconds for one in cast) if cast else None,
+        median_seconds=median(one.detail.seconds for one in cast),
         self_agreement=fmean(steady) if steady else None,
         left_share=chosen.count("left") / len(chosen) if chosen else None,
     )
@@ -47,13 +47,13 @@ def self_agreement(votes: Votes, sheet: Digest) -> float | None:
 
 
 def same_again(votes: Votes, sheet: Digest) -> dict[str, list[bool]]:
-    """By reviewer, of each item that was asked twice whether the same was said, whichever side the
-    answers stood on.
+    """By reviewer in plain spelling, of each item that was asked twice whether the same was said,
+    whichever side the answers stood on.
     """
     found: dict[str, list[bool]] = defaultdict(list)
     for again in votes.standing(sheet, repeats=True):
         if before := votes.ballots.get(replace(again.key, repeat=0)):
-            found[again.event.actor].append(said(again) == said(before))
+            found[again.key.reviewer].append(said(again) == said(before))
     return dict(found)
 
 

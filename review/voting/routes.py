@@ -2,25 +2,23 @@
 
 from pathlib import Path as FilePath
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from project.errors import IncumbentError, InputError
+from project.errors import IncumbentError
 from project.records.ballots import RESPECTS, SheetPart
 from registry.ballots.casting import Vote, cast, withdraw
-from registry.ballots.sheets import asked_about, gone
-from registry.ballots.standing import read_votes, refuse_settled
+from registry.ballots.standing import refuse_settled
 from registry.store import Registry
 from review.access.people import Person, ThePerson
 from review.frame.pages import page
 from review.site import Site, TheSite
-from review.voting.comments import newest_comments
 from review.voting.counting import count_votes, open_look
-from review.voting.live import live_votes
 from review.voting.next_item import BallotTaken, NextItem, VotesReport, next_item
-from review.voting.reviewers import reviewers
-from review.voting.vote_form import VoteForm
+from review.voting.vote_form import MarksForm, TypedForm, VoteForm
+from review.voting.votes_report import NOBODY_ASKED, known, may_follow, votes_report
 from review.voting.voting_view import VotingView, voting_view
 
 TEMPLATES = FilePath(__file__).parent / "templates"
@@ -30,7 +28,6 @@ CHOICES = (
     ("tie", "Both are as good", "3"),
     ("both_bad", "Both are bad", "4"),
 )
-NOBODY_ASKED = "nobody was asked to vote on this version"
 
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Seq = Annotated[int, Form(ge=1, le=2**53)]
@@ -50,17 +47,7 @@ def show_item(
 ) -> HTMLResponse:
     """The next item for this person, which is put on record before it is shown."""
     view = next_view(site, person, number, part)
-    template = "vote.html" if view.shown else "done.html"
-    return page(
-        request,
-        TEMPLATES / template,
-        number=number,
-        view=view,
-        part=part,
-        marks=marked,
-        choices=CHOICES,
-        respects=RESPECTS,
-    )
+    return item_page(request, person, number, view, part=part, marks=marked)
 
 
 @router.post("/vote/{number}")
@@ -69,7 +56,20 @@ def take_vote(
 ) -> RedirectResponse:
     """A ballot on what was shown."""
     cast(site.registry(person.name), number, form.vote())
-    return back(number, form.part)
+    return back(number, form.part, form.marked)
+
+
+@router.post("/vote/{number}/marks", response_class=HTMLResponse)
+def mark_differences(
+    number: Number,
+    request: Request,
+    site: TheSite,
+    person: ThePerson,
+    form: Annotated[MarksForm, Form()],
+) -> HTMLResponse:
+    """The same item with what differs marked, or not. Nothing that was typed is lost."""
+    view = next_view(site, person, number, form.part)
+    return item_page(request, person, number, view, part=form.part, marks=form.mark, typed=form)
 
 
 @router.post("/vote/{number}/undo")
@@ -79,10 +79,11 @@ def take_back(
     person: ThePerson,
     ballot: Seq,
     part: Annotated[SheetPart | None, Form()] = None,
+    marked: Annotated[bool, Form()] = False,
 ) -> RedirectResponse:
     """This person's last ballot is taken back."""
     withdraw(site.registry(person.name), number, ballot)
-    return back(number, part)
+    return back(number, part, marked)
 
 
 @router.post("/vote/{number}/count")
@@ -96,7 +97,7 @@ def count(number: Number, site: TheSite, person: ThePerson) -> RedirectResponse:
 def show_votes(
     number: Number, request: Request, site: TheSite, person: ThePerson, part: Part = None
 ) -> HTMLResponse:
-    """How the votes stand and who cast them, for whoever decides."""
+    """How the votes stand, and who cast them for whoever decides."""
     report = votes_report(site, person, number, part)
     registry = site.registry(person.name)
     return page(
@@ -129,23 +130,43 @@ def post_undo(number: Number, site: TheSite, person: ThePerson, ballot: BallotTa
 
 @router.get("/api/votes/{number}")
 def get_votes(number: Number, site: TheSite, person: ThePerson, part: Part = None) -> VotesReport:
-    """How the votes stand and who cast them, for whoever decides."""
+    """How the votes stand, and who cast them for whoever decides."""
     return votes_report(site, person, number, part)
 
 
 # --- one level down ------------------------------------------------------------------------------
 
 
-def back(number: int, part: SheetPart | None) -> RedirectResponse:
-    return RedirectResponse(f"/vote/{number}" + (f"?part={part}" if part else ""), 303)
+def item_page(
+    request: Request,
+    person: Person,
+    number: int,
+    view: VotingView,
+    *,
+    part: SheetPart | None,
+    marks: bool,
+    typed: TypedForm | None = None,
+) -> HTMLResponse:
+    """One item to vote on; `typed` is what is in the form already, if it is about this item."""
+    return page(
+        request,
+        TEMPLATES / ("vote.html" if view.shown else "done.html"),
+        number=number,
+        view=view,
+        part=part,
+        marks=marks,
+        typed=typed if typed and typed.shown == view.shown else None,
+        follows=may_follow(person),
+        choices=CHOICES,
+        respects=RESPECTS,
+    )
 
 
-def known(registry: Registry, number: int) -> None:
-    """Raise a 404 for a number that no version has."""
-    try:
-        registry.version(number)
-    except InputError as error:
-        raise HTTPException(404, str(error)) from None
+def back(number: int, part: SheetPart | None, marked: bool) -> RedirectResponse:
+    """To the next item, marked as the one before it was."""
+    asked = {"part": part, "marked": 1 if marked else None}
+    query = urlencode({name: value for name, value in asked.items() if value})
+    return RedirectResponse(f"/vote/{number}" + (f"?{query}" if query else ""), 303)
 
 
 def next_view(site: Site, person: Person, number: int, part: SheetPart | None) -> VotingView:
@@ -162,29 +183,6 @@ def next_view(site: Site, person: Person, number: int, part: SheetPart | None) -
     if view is None:
         raise HTTPException(404, NOBODY_ASKED)
     return view
-
-
-def votes_report(site: Site, person: Person, number: int, part: SheetPart | None) -> VotesReport:
-    """Raises a 403 for who only votes: who knows the count is not blind any more. Raises
-    IncumbentError for a sheet that was erased.
-    """
-    registry = site.registry(person.name)
-    known(registry, number)
-    if not (person.may("promote") or person.may("administer")):
-        raise HTTPException(403, "how the votes stand is for whoever may promote or administer")
-    asked, live = asked_about(registry, number, part), live_votes(registry, number, part)
-    if asked is None:
-        raise HTTPException(404, NOBODY_ASKED)
-    if live is None:
-        raise IncumbentError(gone(asked.detail.sheet))
-    votes = read_votes(registry, number)
-    return VotesReport(
-        version=number,
-        asked_for=asked.detail.votes,
-        live=live,
-        reviewers=reviewers(votes, asked.detail.sheet),
-        comments=newest_comments(registry, votes, asked),
-    )
 
 
 def is_open(registry: Registry, number: int) -> bool:

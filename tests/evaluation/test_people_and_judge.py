@@ -318,13 +318,13 @@ def test_needed_is_the_smallest_number_that_passes() -> None:
 def test_what_is_needed_is_said_in_a_sentence() -> None:
     found = known(combined(*world_with_votes()))
     text = str(votes_needed(found.model_copy(update={"estimate": 0.58})))
-    assert text.startswith("50 votes so far; with this judge about ")
+    assert text.startswith("50 items have all their votes; with this judge about ")
     assert " more settle it; without it " in text
     assert "on all items would not settle" in str(
         votes_needed(found.model_copy(update={"estimate": 0.501}))
     )
     assert str(votes_needed(found.model_copy(update={"estimate": 0.9}))) == (
-        "50 votes so far; they settle it"
+        "50 items have all their votes; they settle it"
     )
 
 

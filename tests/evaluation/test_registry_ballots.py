@@ -177,9 +177,10 @@ def test_a_file_and_the_page_count_together_and_nobody_speaks_in_both(look: Open
     write_records(path, [elsewhere.model_copy(update=bound)])
     params = PreferenceParams(source="ballots", ballots=path)
     assert look.decided(params)[0].sealed["preference"].n == 2
-    write_records(path, [ballot])
-    with pytest.raises(InputError, match="'ann' voted on item 'i0' in the file of ballots and on"):
-        look.decided(params)
+    for spelling in ("ann", " ANN"):
+        write_records(path, [ballot.model_copy(update={"reviewer": spelling})])
+        with pytest.raises(InputError, match="'ann' voted on item 'i0' in the file of ballots"):
+            look.decided(params)
 
 
 def test_ratings_are_a_metric_once_every_item_has_closed(look: OpenLook) -> None:

@@ -146,10 +146,10 @@ def test_the_command_says_what_it_took_and_what_it_left_out() -> None:
     assert len(read_changes()) == 1
 
 
-def test_only_those_who_may_submit_accept(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("roles.yaml").write_text("submit: [ann]\n")
+def test_only_those_who_may_promote_accept(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("roles.yaml").write_text("submit: [tester]\npromote: [ann]\n")
     monkeypatch.setenv("INCUMBENT_ROLES", "roles.yaml")
-    with pytest.raises(IncumbentError, match="tester may not submit: that is for ann"):
+    with pytest.raises(IncumbentError, match="tester may not promote: that is for ann"):
         accept_labels(export(Path("export.json"), 1), "checked")
     assert not EVAL_SETS.exists()
 

@@ -134,10 +134,14 @@ def test_names_of_this_machine_are_answered_on_forwarded_ports_too(
     assert client.get("/healthz", headers={"Host": host}).status_code == 200
 
 
-def test_the_address_in_the_settings_is_answered_and_no_other_part_of_it(site: Site) -> None:
-    params = ReviewParams(url="https://review.example.com")
+@pytest.mark.parametrize("url", ["https://review.example.com", "https://review.example.com:443"])
+def test_the_address_in_the_settings_is_answered_and_no_other_part_of_it(
+    site: Site, url: str
+) -> None:
+    params = ReviewParams(url=url)
     client = TestClient(create_app(Site(site.opened, params, site.secret)), ADDRESS)
-    hosts = {"review.example.com": 200, "review.example.com:99": 421, "example.com": 421}
+    name = "review.example.com"
+    hosts = {name: 200, f"{name}:443": 200, f"{name}:99": 421, "example.com": 421}
     found = {h: client.get("/healthz", headers={"Host": h}).status_code for h in hosts}
     assert found == hosts
 

@@ -4,10 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.decision.rule import rule
 from project.records.adapters import AdapterVersion
 from project.records.events import BallotCast, VotesAsked
+from project.records.evidence import Verdict
 from project.records.record import short
 from registry.store import Registry
+from review.voting.counting import count_votes
+from tests.evaluation.test_decision import calibration
+from tests.evaluation.test_registry_ballots import OpenLook
 from tests.places import decide, submit
 from tests.review.conftest import Browser, Browsers
 from tests.voting_sheets import all_vote, opened
@@ -96,6 +101,64 @@ def test_who_decides_sees_every_vote(browser: Browsers, asked: VotesAsked) -> No
     assert [one["actor"] for one in found] == ["bob"] * 3
     assert asked.sheet in carol.get("/api/versions/1").text
     assert "bob" in carol.get("/dossier/1").text
+
+
+# What tells how people voted, once votes were counted into a decision that leaves voting open.
+TELLING = ("+0.500", '"diff":0.5,', "4 wins", "decided votes", "e-value of")
+
+
+@pytest.fixture
+def counted(registry: Registry, tmp_path: Path) -> OpenLook:
+    """An interim count: bob voted on half of the items, and the look stays open."""
+    look = OpenLook(registry, submit(registry, "a", tmp_path), votes=1)
+    source = calibration(source="ballots", votes=1)
+    stored = look.stored.model_copy(update={"calibration": source})
+    first = rule(stored, look.policy, look.look.number, look.look.budget)
+    registry.record_decision(1, first, stored, look.policy)
+    for n in range(4):
+        look.vote("bob", f"i{n}", look.label)
+    assert count_votes(registry, 1).verdict is Verdict.HOLD
+    Path("roles.yaml").write_text("promote: [carol]\n")
+    Path("params.yaml").write_text("registry: {family: test, roles: roles.yaml}\n")
+    return look
+
+
+MEASURED = [
+    *("/review/1", "/versions/1", "/versions/1/card", "/dossier/1", "/dossier/1/file"),
+    *("/api/review/1", "/api/versions/1", "/api/versions/1/card", "/api/dossier/1"),
+    *(
+        "/api/versions/compare?a=1&b=1",
+        "/history?kind=decide",
+        "/api/history?text=wins",
+        "/api/home",
+    ),
+]
+
+
+@pytest.mark.parametrize("path", MEASURED)
+def test_an_interim_count_tells_a_voter_nothing(
+    browser: Browsers, counted: OpenLook, path: str
+) -> None:
+    answer = browser("ann").get(path)
+    assert answer.status_code == 200
+    assert [word for word in TELLING if word in answer.text] == []
+    if "dossier" not in path:  # it has the policy, which everybody may know
+        assert "preference" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/review/1", "/api/versions/1", "/api/dossier/1"])
+def test_who_decides_sees_an_interim_count(browser: Browsers, counted: OpenLook, path: str) -> None:
+    told = browser("carol").get(path).text
+    assert "4 wins and 0 losses" in told
+    assert "+0.500" in told or '"diff":0.5,' in told
+    assert "rougeL" in browser("ann").get(path).text
+
+
+def test_what_people_said_is_told_once_voting_has_ended(
+    browser: Browsers, counted: OpenLook, registry: Registry
+) -> None:
+    registry.reject(1, "too few care")
+    assert "4 wins and 0 losses" in browser("ann").get("/api/review/1").text
 
 
 def bound_to(ballot: BallotCast) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from registry.storage.database import writing
 from registry.store import Registry
 from review.challenger.plain_words import listed, summary
 from review.challenger.review import review_of
+from review.challenger.review_record import Changes
 from tests.conftest import BASE, SEALED
 from tests.evaluation.test_decision import (
     BETTER,
@@ -214,9 +215,40 @@ def test_rows_recipe_and_sources_are_held_against_the_champions(
         ("train", "100", "140")
     ]
     page = client.get("/review/2").text
+    assert 'href="/versions/compare?a=1&amp;b=2">Side by side' in page
+    assert 'href="/data/gate"' in page
     assert "Failed: no repeats (warning): 3, limit 0" in page
     assert XSS not in page
     assert "&lt;img src=x onerror=alert(1)&gt;.csv" in page
+
+
+def test_side_by_side_is_with_whom_it_was_compared_not_with_whoever_is_champion_now(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    decided(registry, submit(registry, "a", tmp_path))  # against the bare base
+    win(registry, "b", tmp_path)
+    decided(registry, submit(registry, "c", tmp_path))
+    win(registry, "d", tmp_path)
+    assert "Side by side" not in client.get("/review/1").text
+    assert "/versions/compare?a=2&amp;b=3" in client.get("/review/3").text
+
+
+def test_a_source_that_left_is_a_change() -> None:
+    same = Changes(
+        against="v1",
+        number=1,
+        known=True,
+        base=(),
+        splits=(),
+        rows_added=0,
+        rows_removed=0,
+        sources_added=(),
+        sources_removed=(),
+        recipe=(),
+        trained_from=None,
+    )
+    assert same.nothing
+    assert not same.model_copy(update={"sources_removed": ("faq.csv",)}).nothing
 
 
 def test_the_night_whose_retrain_made_it_is_linked(

@@ -171,6 +171,25 @@ def test_whoever_may_not_sees_no_button_and_changes_nothing(browser: Browsers) -
     assert not any(path.exists() for path in (LABELLED, REFUSED, CORRECTIONS, WAIVERS))
 
 
+@pytest.mark.usefixtures("queues")
+def test_whoever_may_promote_accepts_also_where_others_submit(browser: Browsers) -> None:
+    roles("submit: [bob]\npromote: [ann]\n")
+    assert accept(browser("ann"), "a", "label", "an a") == 303
+
+
+def test_the_limit_for_each_user_holds_for_all_that_is_accepted_one_by_one(client: Browser) -> None:
+    PARAMS.write_text("registry: {family: test}\nmonitoring: {trigger: {labels_per_user: 2}}\n")
+    users = {"a": "jane", "b": "jane", "c": "jane", "d": "joe", "e": None, "f": None, "g": None}
+    write_queue([asked(name, None, user) for name, user in users.items()], NIGHTS)
+    write_queue([asked("a", None, "jane")], QUEUE / "again.json")  # counts once
+    found = {name: accept(client, name, "label", f"an {name}") for name in users}
+    assert [name for name, status in found.items() if status != 303] == ["c"]
+    refused = client.send_form("/data/queue/label/accept", key=keys()["c"], answer="x", reason="r")
+    assert refused.status_code == 400
+    assert "over monitoring.trigger.labels_per_user, 2" in refused.text
+    assert len(read_changes()) == 6
+
+
 def test_a_file_that_is_no_queue_is_told_and_hides_no_other(client: Browser) -> None:
     write_queue([asked("a")], NIGHTS)
     (QUEUE / "odd.json").write_text('[{"data": {"prompt": 1}}]')

@@ -170,12 +170,32 @@ def test_an_address_that_others_reach_needs_users_and_a_name() -> None:
         {"sign_in": "oidc"},
         {"url": "review.example.com"},
         {"url": "https://review.example.com/page"},
+        {"url": "https://review.example.com?page"},
+        {"url": "https://ann@review.example.com"},
+        {"url": "https://review.example.com:port"},
+        {"url": "https://:443"},
         {"sign_in": "nobody"},
     ],
 )
 def test_settings_that_let_nobody_in_are_refused(params: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         ReviewParams.model_validate(params)
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://review.example.com:443", "https://review.example.com"),
+        ("http://review.example.com:80/", "http://review.example.com"),
+        ("HTTPS://Review.Example.com/", "https://review.example.com"),
+        ("https://review.example.com:8443", "https://review.example.com:8443"),
+        ("https://review.example.com:80", "https://review.example.com:80"),
+        ("http://[::1]:80", "http://[::1]"),
+        ("", None),
+    ],
+)
+def test_the_address_is_kept_as_browsers_write_it(url: str, origin: str | None) -> None:
+    assert ReviewParams(url=url).url == origin
 
 
 def test_a_port_that_is_taken_is_named() -> None:

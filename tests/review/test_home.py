@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from project.canonical import digest_bytes
-from project.records.ballots import VotingPair
 from project.records.drift import Action, DriftState, DriftVerdict, Night
+from project.records.events import VotesAsked
 from project.records.evidence import Evidence, MetricEvidence, Verdict
-from project.records.record import short
+from project.settings import PARAMS
 from registry.ballots.sheets import open_sheet
 from registry.jobs.heartbeats import Heartbeat, beat
 from registry.jobs.runs import claim, fail, finish
@@ -24,7 +23,8 @@ from review.home.quality_chart import panels
 from review.home.tasks import data
 from tests.conftest import decision_on, keep_decision
 from tests.places import START, decide, evidence_on, submit, win
-from tests.review.conftest import Browser
+from tests.review.conftest import Browser, Browsers
+from tests.voting_sheets import look_at_sealed, named, opened, sheet_of, vote_for
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -245,23 +245,87 @@ def test_a_scheduler_says_what_it_does_next_or_is_missed(
 # --- votes and data -----------------------------------------------------------------------------
 
 
-def test_votes_that_are_missing_need_a_person(
+def ask_about_sealed(registry: Registry, folder: Path, name: str = "a", items: int = 2) -> str:
+    """The sheet of sealed items on which two people each are to vote."""
+    version = submit(registry, name, folder)
+    look = look_at_sealed(registry, version)
+    pairs = sheet_of(version, items)
+    asked = open_sheet(
+        registry, version.number, pairs, part="sealed", votes=2, reason="submitted", look=look
+    )
+    return asked.told(VotesAsked).sheet
+
+
+def tasks_for(client: Browser) -> list[tuple[str, str]]:
+    return [(task["text"], task["link"]) for task in client.get("/api/home").json()["tasks"]]
+
+
+def test_votes_that_a_decision_waits_for_need_a_person(
     client: Browser, registry: Registry, tmp_path: Path
 ) -> None:
-    version = submit(registry, "a", tmp_path)
-    pair = VotingPair(
-        item="i",
-        prompt="p",
-        left="base",
-        right=short(version.adapter.files),
-        left_text="one",
-        right_text="two",
-        left_answer=digest_bytes(b"one"),
-        right_answer=digest_bytes(b"two"),
-    )
-    open_sheet(registry, 1, [pair], part="dev", votes=2, reason="submitted")
-    (task,) = client.get("/api/home").json()["tasks"]
-    assert (task["text"], task["link"]) == ("v1 needs 2 more votes", "/vote/1")
+    ask_about_sealed(registry, tmp_path)
+    assert tasks_for(client) == [("v1 needs 4 more votes", "/vote/1")]
+
+
+def test_who_has_voted_on_all_is_told_and_not_asked_again(
+    browser: Browsers, registry: Registry, tmp_path: Path
+) -> None:
+    sheet = ask_about_sealed(registry, tmp_path)
+    vote_for(named(registry, "ann"), 1, sheet, "i0", None)
+    assert tasks_for(browser("ann")) == [("v1 needs 3 more votes", "/vote/1")]
+    vote_for(named(registry, "ann"), 1, sheet, "i1", None)
+    vote_for(named(registry, "bob"), 1, sheet, "i1", None)  # i1 has what it needs
+    assert tasks_for(browser("ann")) == [("v1 needs 1 more vote", "/review/1")]
+    assert "you have voted on all" in browser("ann").get("/").text
+    assert tasks_for(browser("bob")) == [("v1 needs 1 more vote", "/vote/1")]
+    assert tasks_for(browser("cid")) == [("v1 needs 1 more vote", "/vote/1")]
+
+
+def test_all_dev_sheets_are_one_line_below_all_else(
+    browser: Browsers, registry: Registry, tmp_path: Path
+) -> None:
+    for name in "abc":
+        sheet = opened(registry, submit(registry, name, tmp_path), items=1).sheet
+    vote_for(named(registry, "ann"), 3, sheet, "i0", None)
+    ask_about_sealed(registry, tmp_path, "d")
+    wait_in_the_queue()
+    line = "Dev answers of 3 challengers can be voted on"
+    assert tasks_for(browser("ann"))[-1] == (line, "/vote/2")  # she has voted on v3
+    assert tasks_for(browser("bob")) == [
+        ("v4 needs 4 more votes", "/vote/4"),
+        ("1 prompt to label", "/data/queue/label"),
+        (line, "/vote/3"),
+    ]
+
+
+def test_dev_sheets_that_somebody_has_voted_on_ask_nothing_of_them(
+    browser: Browsers, registry: Registry, tmp_path: Path
+) -> None:
+    sheet = opened(registry, submit(registry, "a", tmp_path), items=1).sheet
+    vote_for(named(registry, "ann"), 1, sheet, "i0", None)
+    assert tasks_for(browser("ann")) == []
+    assert "Nothing waits for you" in browser("ann").get("/").text
+
+
+def test_each_task_is_shown_to_those_who_may_do_it(
+    browser: Browsers, registry: Registry, tmp_path: Path
+) -> None:
+    decide(registry, submit(registry, "a", tmp_path))
+    opened(registry, submit(registry, "b", tmp_path))
+    wait_in_the_queue()
+    Path("roles.yaml").write_text("vote: [ann]\npromote: [bob]\n")
+    PARAMS.write_text("registry: {family: test, roles: roles.yaml}\n")
+    shown = {name: [link for _, link in tasks_for(browser(name))] for name in ("ann", "bob", "cid")}
+    assert shown == {
+        "ann": ["/review/1", "/vote/2"],
+        "bob": ["/review/1", "/data/queue/label"],
+        "cid": ["/review/1"],
+    }
+
+
+def wait_in_the_queue() -> None:
+    QUEUE.mkdir(parents=True)
+    (QUEUE / "labels.json").write_text('[{"data": {"prompt": "how?"}}]')
 
 
 def test_data_that_wait_are_counted_and_linked_to_their_pages() -> None:
@@ -273,11 +337,8 @@ def test_data_that_wait_are_counted_and_linked_to_their_pages() -> None:
 
 
 def test_the_first_page_counts_what_waits_in_the_data(client: Browser) -> None:
-    QUEUE.mkdir(parents=True)
-    (QUEUE / "labels.json").write_text('[{"data": {"prompt": "how?"}}]')
-    assert [task["text"] for task in client.get("/api/home").json()["tasks"]] == [
-        "1 prompt to label"
-    ]
+    wait_in_the_queue()
+    assert tasks_for(client) == [("1 prompt to label", "/data/queue/label")]
 
 
 def test_nobody_needs_a_role_to_read(client: Browser, registry: Registry) -> None:

@@ -350,7 +350,16 @@ def test_an_item_has_an_address_of_its_own(client: Browser) -> None:
     assert shown.status_code == twin.status_code == 200
     assert "<mark>challenger </mark>" in client.get("/items/a").text
     assert [one["key"] for one in twin.json()["answers"]] == ["v2", "v1"]
-    assert client.get("/items/a?against=nobody").status_code == 400
+    assert client.get("/items/a?against=nobody").text == client.get("/items/a").text
+
+
+def test_marking_differences_stays_on_the_page_of_older_versions(client: Browser) -> None:
+    for number in range(1, 15):
+        keep(number, champion=None)
+    shown = client.get("/items/a?before=3&against=v14")  # whose answer is on the page before
+    assert shown.status_code == 200
+    assert '<input type="hidden" name="before" value="3">' in shown.text
+    assert 'name="before"' not in client.get("/items/a").text
 
 
 def test_texts_of_a_model_are_shown_and_never_run(client: Browser) -> None:

@@ -11,6 +11,7 @@ from monitoring.night_history import check_job, nightly_of
 from monitoring.trigger.labels import write_queue
 from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome, Topic
 from project.records.traffic import Traffic
+from project.settings import PARAMS
 from registry.jobs.runs import claim, fail, finish
 from registry.storage.database import writing
 from registry.store import Registry
@@ -18,7 +19,7 @@ from review.nights.calendar import CELL, GAP, LEFT, TOP, year_of
 from review.nights.stored_nights import NightLine, NightStatus, lines_between
 from review.nights.topic_rows import rows_on
 from tests.monitoring.test_night_report import ALARM, HOSTILE, NEW, TALLY, Outline, night
-from tests.review.conftest import Browser
+from tests.review.conftest import Browser, Browsers
 
 NOW = datetime(2026, 3, 1, 3, tzinfo=UTC)
 QUEUE = Path("datasets/queue/labels.json")
@@ -67,6 +68,16 @@ def test_a_year_without_nights_says_what_to_type(client: Browser) -> None:
     page = client.get("/nights")
     assert page.status_code == 200
     assert "incumbent nightly" in page.text
+
+
+def test_the_notices_are_linked_before_the_first_night_for_whoever_may_see_them(
+    browser: Browsers,
+) -> None:
+    Path("roles.yaml").write_text("administer: [ann]\n")
+    PARAMS.write_text("registry: {family: test, roles: roles.yaml}\n")
+    for path in ("/nights", "/"):
+        assert 'href="/deliveries"' in browser("ann").get(path).text
+        assert 'href="/deliveries"' not in browser("bob").get(path).text
 
 
 def test_each_night_is_a_link_with_words_and_alarms_have_a_letter(

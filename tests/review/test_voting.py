@@ -175,6 +175,59 @@ def test_what_differs_is_marked_on_demand(client: Browser, asked: VotesAsked) ->
     assert "<mark>old </mark>" in marked
 
 
+def test_marks_lose_nothing_that_was_typed_and_are_no_vote(
+    client: Browser, asked: VotesAsked, registry: Registry
+) -> None:
+    seq = shown(client.get("/vote/1"))
+    typed = {"shown": seq, "comment": "so\r\nrude", "polite_left": "5"}
+    page = post(client, "/vote/1/marks", mark="1", **typed)
+    assert page.status_code == 200
+    assert "<mark>new </mark>" in page.text
+    assert "so\r\nrude</textarea>" in page.text
+    assert '<option value="5" selected>' in page.text
+    assert shown(page) == seq
+    assert "<mark>" not in post(client, "/vote/1/marks", mark="0", **typed).text
+    assert cast(registry) == []
+
+
+def test_marks_stay_on_for_the_next_item(client: Browser, asked: VotesAsked) -> None:
+    assert '<input type="hidden" name="marked" value="1">' in client.get("/vote/1?marked=1").text
+    answer = vote(client, part="dev", marked="1")
+    assert answer.headers["location"] == "/vote/1?part=dev&marked=1"
+    assert "<mark>" in client.get(answer.headers["location"]).text
+
+
+def test_what_was_typed_on_another_item_is_not_put_beside_this_one(
+    client: Browser, asked: VotesAsked
+) -> None:
+    seq = shown(client.get("/vote/1"))
+    vote(client)
+    page = post(client, "/vote/1/marks", mark="1", shown=seq, comment="about the first")
+    assert "about the first" not in page.text
+
+
+def test_who_decides_is_led_to_how_the_votes_stand(
+    client: Browser, asked: VotesAsked, browser: Browsers
+) -> None:
+    for path in ("/vote/1", "/review/1"):
+        assert '"/votes/1"' in client.get(path).text
+    Path("roles.yaml").write_text("promote: [carol]\nadminister: [dan]\n")
+    Path("params.yaml").write_text("registry: {family: test, roles: roles.yaml}\n")
+    assert '"/votes/1"' in browser("dan").get("/review/1/votes").text
+    for path in ("/vote/1", "/review/1"):
+        assert '"/votes/1"' not in browser("ann").get(path).text
+
+
+def test_votes_on_dev_are_said_to_decide_nothing(client: Browser, asked: VotesAsked) -> None:
+    for path in ("/review/1", "/review/1/votes", "/votes/1"):
+        assert "decide nothing" in client.get(path).text
+
+
+def test_keys_can_be_turned_off(client: Browser, asked: VotesAsked) -> None:
+    assert "data-keys" in client.get("/vote/1").text
+    assert "[data-keys]" in client.get("/assets/review.js").text
+
+
 def test_keys_1_to_4_vote(client: Browser, asked: VotesAsked) -> None:
     page = client.get("/vote/1").text
     keys = re.findall(r'name="choice" value="(\w+)" data-key="(\d)"', page)

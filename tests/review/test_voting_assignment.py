@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from project.records.record import short
-from registry.ballots.casting import show
+from registry.ballots.casting import Vote, cast, show
 from registry.ballots.sheets import read_sheet
 from registry.ballots.standing import read_votes
 from registry.store import Registry
@@ -52,6 +52,26 @@ def test_what_another_looks_at_now_comes_later(registry: Registry) -> None:
     assert sheet.way("bob").next() == Turn("i1")
     later = START + timedelta(hours=1)
     assert sheet.way("bob", now=later).next() == Turn("i0")
+
+
+def test_a_third_person_is_asked_once_where_two_disagree(registry: Registry) -> None:
+    sheet = Sheet(registry, 1)
+    sheet.vote("ann", Turn("i0"))
+    sheet.vote("bob", Turn("i0"), sheet.label)
+    assert sheet.way("cat").next() == Turn("i0")
+    show(named(registry, "cat"), 1, sheet.digest, "i0")
+    assert sheet.way("cat").next() == Turn("i0")
+    assert sheet.way("dan").next() is None
+    assert sheet.way("dan", now=START + timedelta(hours=1)).next() == Turn("i0")
+
+
+def test_a_reviewer_in_two_spellings_is_one(registry: Registry) -> None:
+    sheet = Sheet(registry, 2)
+    for who, repeat in (("Ann", 0), ("ann", 1)):
+        seen = show(named(registry, who), 1, sheet.digest, "i0", repeat=repeat)
+        cast(named(registry, who), 1, Vote(shown=seen.seq, choice="tie"))
+    (ann,) = reviewers(read_votes(registry, 1), sheet.digest)
+    assert (ann.name, ann.votes, ann.repeats, ann.self_agreement) == ("Ann", 1, 1, 1.0)
 
 
 def test_what_has_all_its_votes_is_asked_of_nobody(registry: Registry) -> None:

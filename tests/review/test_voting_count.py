@@ -23,7 +23,7 @@ from review.voting.live import live_votes
 from tests.evaluation.test_decision import calibration
 from tests.evaluation.test_registry_ballots import POLICY, OpenLook
 from tests.places import submit
-from tests.review.conftest import Browser, post
+from tests.review.conftest import Browser, Browsers, post
 from tests.voting_sheets import all_vote, named, opened, sheet_of, vote_for
 
 
@@ -116,7 +116,36 @@ def test_live_votes_say_how_many_more_settle_it(registry: Registry, look: OpenLo
     assert found.lower is not None
     assert found.upper is not None
     assert found.lower < 4 / 6 < found.upper
-    assert found.text.startswith("6 votes so far; ")
+    assert found.text.startswith("6 items have all their votes; ")
+
+
+def test_live_votes_count_items_and_not_ballots(registry: Registry, tmp_path: Path) -> None:
+    Path("params.yaml").write_text("registry: {family: test}\n")
+    look = OpenLook(registry, submit(registry, "a", tmp_path), votes=2)
+    for n in range(6):
+        for who in ("ann", "bob"):
+            look.vote(who, f"i{n}", look.label if n % 3 else "base")
+    found = live_votes(registry, 1)
+    assert found is not None
+    assert found.votes == 12
+    assert found.text.startswith("6 items have all their votes; ")
+
+
+def test_who_submits_alone_counts_the_votes_and_learns_no_names(
+    browser: Browsers, registry: Registry, look: OpenLook
+) -> None:
+    Path("roles.yaml").write_text("submit: [sam]\npromote: [carol]\n")
+    Path("params.yaml").write_text("registry: {family: test, roles: roles.yaml}\n")
+    all_vote(registry, 1, look.sheet, ["bob"], look.label)
+    sam = browser("sam")
+    assert '"/votes/1"' in sam.get("/review/1").text
+    page = sam.get("/votes/1").text
+    assert "Count the votes into the decision" in page
+    assert "bob" not in page
+    told = sam.get("/api/votes/1").json()
+    assert (told["reviewers"], told["comments"], told["live"]["votes"]) == (None, None, 12)
+    assert sam.send_form("/vote/1/count").status_code == 303
+    assert browser("ann").get("/votes/1").status_code == 403
 
 
 def test_reviewers_agreement_is_told(registry: Registry, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from project.records.evidence import Decision, Evidence
 from registry.alpha_ledger.looks import CountedLook
 from registry.ballots.sheets import read_sheet
 from registry.ballots.standing import Asked, Votes, read_votes
+from registry.decision_checks import plain
 from registry.reader import RegistryReader
 
 
@@ -96,9 +97,9 @@ def ballots_of_file(params: PreferenceParams, part: SheetPart) -> tuple[Ballot, 
 
 def refuse_doubled(filed: Sequence[Ballot], cast: Sequence[Ballot]) -> None:
     """Raise InputError where a reviewer speaks in the file and on the page too."""
-    there = {(ballot.reviewer, ballot.item, ballot.pair) for ballot in filed}
+    there = {(plain(ballot.reviewer), ballot.item, ballot.pair) for ballot in filed}
     for ballot in cast:
-        if (ballot.reviewer, ballot.item, ballot.pair) in there:
+        if (plain(ballot.reviewer), ballot.item, ballot.pair) in there:
             raise InputError(
                 f"{ballot.reviewer!r} voted on item {ballot.item!r} in the file of ballots and on "
                 "the page too: take that line out of the file",

@@ -1,4 +1,4 @@
-"""What people read while votes come in: how many there are, and how many more settle it."""
+"""What people read while votes come in: how many items have theirs, and how many more settle it."""
 
 from evaluation.decision.votes_needed import (
     Standing,
@@ -12,22 +12,33 @@ from project.records.record import Record
 
 
 class VotesNeeded(Record):
-    """How many more votes settle who is preferred, if people go on as so far."""
+    """How many more items, each with all its votes, settle who is preferred, if people go on as so
+    far.
+    """
 
-    votes: int  # so far
+    votes: int  # items that have all theirs so far
     with_judge: int | None  # more; 0: it is settled; None: not even votes on all items would do
     alone: int | None  # more, if there were no judge
 
     def __str__(self) -> str:
-        so_far = f"{self.votes:,} votes so far"
-        if self.with_judge == 0:
-            return f"{so_far}; they settle it"
-        if self.with_judge is None:
-            return f"{so_far}; votes on all items would not settle it, if people go on as so far"
-        with_it = f"with this judge about {self.with_judge:,} more settle it"
-        if self.alone is None:
-            return f"{so_far}; {with_it}; without it there are too few items"
-        return f"{so_far}; {with_it}; without it {self.alone:,}"
+        found = self.told(self.with_judge, "with this judge ")
+        if not self.with_judge:
+            return found
+        without = "there are too few items" if self.alone is None else f"{self.alone:,}"
+        return f"{found}; without it {without}"
+
+    @property
+    def by_people(self) -> str:
+        """The same where there is no judge."""
+        return self.told(self.alone)
+
+    def told(self, more: int | None, how: str = "") -> str:
+        many = "1 item has all its" if self.votes == 1 else f"{self.votes:,} items have all their"
+        if more is None:
+            outlook = "votes on all items would not settle it, if people go on as so far"
+        else:
+            outlook = f"{how}about {more:,} more settle it" if more else "they settle it"
+        return f"{many} votes; {outlook}"
 
 
 def votes_needed(found: Estimate, alpha: float = 0.05, *, any_time: bool = True) -> VotesNeeded:

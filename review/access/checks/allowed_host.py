@@ -10,6 +10,8 @@ from fastapi import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from review.review_settings import USUAL_PORTS
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -34,9 +36,18 @@ def own_origin(request: HTTPConnection, url: str | None) -> str | None:
     if len(hosts) != 1:
         return None
     host = hosts[0].lower()
-    if url and host == urlsplit(url).netloc.lower():
-        return url.lower()
+    if url and host in hosts_of(url):
+        return url
     return f"{request.scope['scheme']}://{host}" if is_loopback(host) else None
+
+
+def hosts_of(url: str) -> tuple[str, ...]:
+    """How Host may name an address of the settings: proxies may write a usual port, browsers leave
+    it out.
+    """
+    parts = urlsplit(url)
+    own = parts.netloc
+    return (own,) if parts.port else (own, f"{own}:{USUAL_PORTS[parts.scheme]}")
 
 
 def is_loopback(host: str) -> bool:

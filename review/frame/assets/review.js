@@ -6,6 +6,7 @@ const TYPED_IN = "input:not([type=checkbox], [type=radio]), textarea, select, [c
 // data-key="1" on a button or a link: the key presses it, unless somebody types or holds a modifier.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
+  if (keysAreOff()) return;
   if (event.target instanceof Element && event.target.closest(TYPED_IN)) return;
   const named = `[data-key="${CSS.escape(event.key)}"]`;
   const found = [...document.querySelectorAll(named)].find((one) => one.checkVisibility());
@@ -13,6 +14,29 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   found.click();
 });
+
+// Single keys can be turned off, for people who speak to their computer or press keys by accident
+// (WCAG 2.1.4). A browser that keeps nothing for pages leaves them as they are after a reload: on.
+const KEYS = "keys";
+let keysNow = kept(KEYS) ?? "on";
+
+for (const line of document.querySelectorAll("[data-keys]")) {
+  const box = line.querySelector("input");
+  box.checked = !keysAreOff();
+  box.addEventListener("change", () => {
+    keysNow = box.checked ? "on" : "off";
+    try { localStorage.setItem(KEYS, keysNow); } catch { /* then for this page alone */ }
+  });
+  line.hidden = false;
+}
+
+function keysAreOff() {
+  return keysNow === "off";
+}
+
+function kept(name) {
+  try { return localStorage.getItem(name); } catch { return null; }
+}
 
 // A form that is on its way is not sent a second time by a double click.
 const PATIENCE = 3000;

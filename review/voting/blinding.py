@@ -1,0 +1,80 @@
+"""A version's records for who only votes on it: without what people said of it so far."""
+
+from collections.abc import Collection
+
+from evaluation.decision.replay import remake
+from project.errors import IncumbentError
+from project.records.events import DecisionMade, Event
+from project.records.evidence import Decision, Evidence, Measured, by_people
+from registry.lineage import Lineage, trace
+from registry.reader import RegistryReader
+from review.voting.counting import awaited
+
+HIDDEN = "what people's votes say is shown to whoever decides: who votes must not know it"
+
+
+def traced(reader: RegistryReader, number: int, *, blind: bool) -> Lineage:
+    """A version's lineage, as registry.lineage gathers it. `blind`: for somebody who only votes."""
+    lineage = trace(reader, number)
+    return without_people(reader, lineage) if blind and is_voted(reader, number) else lineage
+
+
+def is_voted(reader: RegistryReader, number: int) -> bool:
+    """Whether the look of the newest decision is open for votes, which a count may change yet."""
+    try:
+        awaited(reader, number)
+    except IncumbentError:
+        return False
+    return True
+
+
+def without_people(reader: RegistryReader, lineage: Lineage) -> Lineage:
+    """A lineage without preference, people's ratings, and the reasons that rest on them."""
+    decision, evidence = lineage.decision, lineage.evidence
+    if decision is None or evidence is None:
+        return lineage
+    left = unvoted(evidence)
+    told = unvoted_reasons(reader, decision, left)
+    shown = decision.model_copy(
+        update={
+            "reasons": (*told, HIDDEN),
+            "bounds": {m: found for m, found in decision.bounds.items() if not by_people(m)},
+            "needed": None,
+        }
+    )
+    history = unvoted_history(lineage.history, told)
+    return lineage.model_copy(update={"decision": shown, "evidence": left, "history": history})
+
+
+def unvoted(evidence: Evidence) -> Evidence:
+    """Whatever is said to be the source of the preference."""
+    left = evidence.without_votes
+    slices = {name: others(measured) for name, measured in left.slices.items()}
+    return left.model_copy(
+        update={"sealed": others(left.sealed), "slices": slices, "all_voted": None}
+    )
+
+
+def others(measured: Measured) -> Measured:
+    return {metric: found for metric, found in measured.items() if not by_people(metric)}
+
+
+def unvoted_reasons(
+    reader: RegistryReader, decision: Decision, evidence: Evidence
+) -> tuple[str, ...]:
+    """The reasons that its rule gives without votes too."""
+    try:
+        again = remake(decision, evidence, reader.artifacts.get(decision.policy))
+    except IncumbentError:  # an unknown rule, or a policy that cannot be read
+        return ()
+    return tuple(reason for reason in decision.reasons if reason in again.reasons)
+
+
+def unvoted_history(history: tuple[Event, ...], told: Collection[str] = ()) -> tuple[Event, ...]:
+    """Events with the reason of each decision hidden, unless it may be told."""
+    return tuple(
+        event.model_copy(update={"reason": HIDDEN})
+        if isinstance(event.detail, DecisionMade) and event.reason not in told
+        else event
+        for event in history
+    )
