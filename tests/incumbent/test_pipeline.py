@@ -46,19 +46,22 @@ FEW: dict[str, Any] = {
         "scoring": {"metrics": ["rouge", "semantic", "perplexity", "refusal"]},
         "preference": {"reward": {"rows": 24}},
         "preference_data": {"corrections": ["labelled.jsonl"]},
-        # What is shown here is the loop, on too few items to be sure of anything.
-        "policy": {"gating": ["rougeL"], "alpha": 0.49, "qualify": 0.5, "general_margin": 1},
+        # What is shown here is the loop, on too few items to be sure of much: whoever learnt more
+        # rows is surely better in this metric.
+        "policy": {
+            "gating": ["reference_logprob"],
+            "alpha": 0.49,
+            "qualify": 0.5,
+            "general_margin": 1,
+        },
     },
     "registry": {"family": "test"},
 }
 
 
-# Another challenger, which learns twice as many rows. So it surely qualifies in this metric.
-SECOND = FEW | {
+SECOND = FEW | {  # another challenger, which qualifies
     "training": FEW["training"]
-    | {"adapter": {"seed": 1}, "sft": FEW["training"]["sft"] | {"rows": 80}},
-    "evaluation": FEW["evaluation"]
-    | {"policy": FEW["evaluation"]["policy"] | {"gating": ["reference_logprob"]}},
+    | {"adapter": {"seed": 1}, "sft": FEW["training"]["sft"] | {"rows": 80}}
 }
 KILLS = [2.0, 5.0, 8.0, 11.0]  # seconds after which a submission is killed
 
@@ -271,11 +274,11 @@ def test_the_challenger_that_is_the_champion_is_no_error_and_no_new_version(
 
 
 def test_a_margin_reruns_the_comparison_and_nothing_before_it(project: Project) -> None:
-    policy = FEW["evaluation"]["policy"] | {"margins": {"rougeL": 0.9}}
+    policy = FEW["evaluation"]["policy"] | {"margins": {"reference_logprob": 9}}
     project.set_params(FEW | {"evaluation": FEW["evaluation"] | {"policy": policy}})
     output = project.repro()
     assert stages_run(output) == ["code", "base", "gate", "start", "champion", "compare"]
-    assert "must exceed +0.900" in output
+    assert "must exceed +9.000" in output
     project.set_params(FEW)
     project.repro()
 
@@ -348,8 +351,8 @@ def test_an_interrupted_training_is_run_again(project: Project) -> None:
 
 
 def test_who_does_not_qualify_costs_no_sealed_answer(project: Project) -> None:
-    policy = SECOND["evaluation"]["policy"] | {"margins": {"reference_logprob": 9}}
-    project.set_params(SECOND | {"evaluation": SECOND["evaluation"] | {"policy": policy}})
+    policy = FEW["evaluation"]["policy"] | {"margins": {"reference_logprob": 9}}
+    project.set_params(SECOND | {"evaluation": FEW["evaluation"] | {"policy": policy}})
     project.repro()
     before = project.answered()
     submitted = project.run("incumbent", "submit")
