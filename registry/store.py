@@ -246,7 +246,7 @@ class Registry(RegistryReader):
 
         One transaction: it reads the champion, compares, swaps and writes the event, or does
         nothing. Promoting the champion again changes nothing. Raises IncumbentError when the
-        evidence does not fit, and where four eyes are asked for and these are two.
+        evidence does not fit, and where four eyes are asked for and the submitter promotes.
         """
         self.roles.require("promote", self.actor)
         version = self.version(number)
