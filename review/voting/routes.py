@@ -4,7 +4,7 @@ from pathlib import Path as FilePath
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, HTTPException, Path, Query, Request
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from project.errors import IncumbentError
@@ -13,6 +13,7 @@ from registry.ballots.casting import Vote, cast, withdraw
 from registry.ballots.standing import refuse_settled
 from registry.store import Registry
 from review.access.people import Person, ThePerson
+from review.frame.address import VersionNumber
 from review.frame.pages import page
 from review.site import Site, TheSite
 from review.voting.counting import count_votes, open_look
@@ -29,7 +30,6 @@ CHOICES = (
     ("both_bad", "Both are bad", "4"),
 )
 
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Seq = Annotated[int, Form(ge=1, le=2**53)]
 Part = Annotated[SheetPart | None, Query(description="Which sheet; else the sealed one if any.")]
 
@@ -38,7 +38,7 @@ router = APIRouter(tags=["votes"])
 
 @router.get("/vote/{number}", response_class=HTMLResponse)
 def show_item(
-    number: Number,
+    number: VersionNumber,
     request: Request,
     site: TheSite,
     person: ThePerson,
@@ -52,7 +52,7 @@ def show_item(
 
 @router.post("/vote/{number}")
 def take_vote(
-    number: Number, site: TheSite, person: ThePerson, form: Annotated[VoteForm, Form()]
+    number: VersionNumber, site: TheSite, person: ThePerson, form: Annotated[VoteForm, Form()]
 ) -> RedirectResponse:
     """A ballot on what was shown."""
     cast(site.registry(person.name), number, form.vote())
@@ -61,7 +61,7 @@ def take_vote(
 
 @router.post("/vote/{number}/marks", response_class=HTMLResponse)
 def mark_differences(
-    number: Number,
+    number: VersionNumber,
     request: Request,
     site: TheSite,
     person: ThePerson,
@@ -74,7 +74,7 @@ def mark_differences(
 
 @router.post("/vote/{number}/undo")
 def take_back(
-    number: Number,
+    number: VersionNumber,
     site: TheSite,
     person: ThePerson,
     ballot: Seq,
@@ -87,7 +87,7 @@ def take_back(
 
 
 @router.post("/vote/{number}/count")
-def count(number: Number, site: TheSite, person: ThePerson) -> RedirectResponse:
+def count(number: VersionNumber, site: TheSite, person: ThePerson) -> RedirectResponse:
     """The votes of today make the decision anew."""
     count_votes(site.registry(person.name), number)
     return RedirectResponse(f"/review/{number}", 303)
@@ -95,7 +95,7 @@ def count(number: Number, site: TheSite, person: ThePerson) -> RedirectResponse:
 
 @router.get("/votes/{number}", response_class=HTMLResponse)
 def show_votes(
-    number: Number, request: Request, site: TheSite, person: ThePerson, part: Part = None
+    number: VersionNumber, request: Request, site: TheSite, person: ThePerson, part: Part = None
 ) -> HTMLResponse:
     """How the votes stand, and who cast them for whoever decides."""
     report = votes_report(site, person, number, part)
@@ -110,26 +110,32 @@ def show_votes(
 
 
 @router.get("/api/vote/{number}/next")
-def get_next(number: Number, site: TheSite, person: ThePerson, part: Part = None) -> NextItem:
+def get_next(
+    number: VersionNumber, site: TheSite, person: ThePerson, part: Part = None
+) -> NextItem:
     """The next item for this person, which is put on record before it is returned."""
     return next_item(next_view(site, person, number, part))
 
 
 @router.post("/api/vote/{number}")
-def post_vote(number: Number, site: TheSite, person: ThePerson, vote: Vote) -> BallotTaken:
+def post_vote(number: VersionNumber, site: TheSite, person: ThePerson, vote: Vote) -> BallotTaken:
     """A ballot on what was shown."""
     return BallotTaken(ballot=cast(site.registry(person.name), number, vote).seq)
 
 
 @router.post("/api/vote/{number}/undo")
-def post_undo(number: Number, site: TheSite, person: ThePerson, ballot: BallotTaken) -> BallotTaken:
+def post_undo(
+    number: VersionNumber, site: TheSite, person: ThePerson, ballot: BallotTaken
+) -> BallotTaken:
     """This person's last ballot is taken back."""
     withdraw(site.registry(person.name), number, ballot.ballot)
     return ballot
 
 
 @router.get("/api/votes/{number}")
-def get_votes(number: Number, site: TheSite, person: ThePerson, part: Part = None) -> VotesReport:
+def get_votes(
+    number: VersionNumber, site: TheSite, person: ThePerson, part: Part = None
+) -> VotesReport:
     """How the votes stand, and who cast them for whoever decides."""
     return votes_report(site, person, number, part)
 
