@@ -5,18 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from incumbent.pipeline import PACKAGES
 from tests.conftest import ROOT
 
-PACKAGES = (
-    "curation",
-    "evaluation",
-    "incumbent",
-    "monitoring",
-    "project",
-    "registry",
-    "review",
-    "training",
-)
 SCRIPTS = [file for folder in ("benchmarks", "examples") for file in (ROOT / folder).glob("*.py")]
 
 

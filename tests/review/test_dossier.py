@@ -1,5 +1,6 @@
 """A dossier says what the records say, names what a person must write, and invents nothing."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -337,7 +338,9 @@ def test_a_browser_that_fails_leaves_no_file(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("chromium"), reason="no browser that prints")
+@pytest.mark.skipif(
+    not shutil.which("chromium") and not os.environ.get("CI"), reason="no browser that prints"
+)
 def test_chromium_prints_it(registry: Registry, tmp_path: Path) -> None:
     submit(registry, "a", tmp_path)
     write_dossier(of(registry), Path("dossier.pdf"))
