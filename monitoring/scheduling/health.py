@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -17,8 +17,6 @@ from project.errors import IncumbentError, InputError
 from project.records.record import Record
 from project.settings import PARAMS
 from registry.jobs.heartbeats import living
-
-FRESH = timedelta(minutes=2)  # the age up to which a heartbeat tells of life
 
 Clock = Callable[[], datetime]
 
@@ -51,10 +49,10 @@ def health_of(engine: Engine, holder: str, now: datetime) -> Health:
         return Health(healthy=False, problem="the database does not answer", scheduler=holder)
     if heartbeat is None:
         return Health(healthy=False, problem="no heartbeat yet", scheduler=holder)
-    age = heartbeat.age(now)
+    healthy, age = heartbeat.is_fresh(now), heartbeat.age(now).total_seconds()
     return Health(
-        healthy=age <= FRESH,
-        problem=None if age <= FRESH else f"no heartbeat for {age.total_seconds():.0f} s",
+        healthy=healthy,
+        problem=None if healthy else f"no heartbeat for {age:.0f} s",
         scheduler=holder,
         doing=heartbeat.doing,
         next_job=heartbeat.next_job,

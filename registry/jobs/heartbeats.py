@@ -9,6 +9,7 @@ from project.times import moment_of
 from registry.storage.database import reading, writing
 from registry.storage.tables import heartbeats
 
+FRESH = timedelta(minutes=2)  # the age up to which a heartbeat tells of life
 FORGOTTEN = timedelta(days=1)  # a dead scheduler is seen for so long
 
 
@@ -24,6 +25,10 @@ class Heartbeat(Record):
     def age(self, now: datetime) -> timedelta:
         """The distance from now; a clock that was set back makes no heartbeat fresh."""
         return abs(now - moment_of(self.at))
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether it tells of life."""
+        return self.age(now) <= FRESH
 
     def __str__(self) -> str:
         doing = f"at {self.doing}" if self.doing else f"next {self.next_job} at {self.next_at}"

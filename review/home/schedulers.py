@@ -1,13 +1,11 @@
 """Which schedulers live, and what they do next."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Engine
 
 from project.records.record import Record
 from registry.jobs.heartbeats import living
-
-ALIVE = timedelta(minutes=2)  # the age up to which a heartbeat tells of life
 
 
 class SchedulerLine(Record):
@@ -27,7 +25,7 @@ def schedulers(engine: Engine, now: datetime) -> tuple[SchedulerLine, ...]:
         SchedulerLine(
             holder=beat.holder,
             seen=beat.at,
-            alive=beat.age(now) <= ALIVE,
+            alive=beat.is_fresh(now),
             doing=beat.doing,
             next_job=beat.next_job,
             next_at=beat.next_at,
