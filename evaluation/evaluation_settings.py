@@ -126,6 +126,27 @@ def server_url(url: str) -> str:
     return url.rstrip("/")
 
 
+class GenerationParams(Settings):
+    """Which engine answers eval items: the one that will serve them is the one to be judged by."""
+
+    # "embedded": transformers and PEFT in this process; "vllm": a vLLM or SGLang server that loads
+    # adapters; "openai": any server of OpenAI's API, whose models stand for contestants.
+    backend: Literal["embedded", "vllm", "openai"] = "embedded"
+    url: Annotated[str, AfterValidator(server_url)] | None = None  # http://127.0.0.1:8000/v1
+    key_variable: str | None = None  # the environment variable with its API key
+    # Of "openai": the server's model for each contestant, by the first 12 digits of its adapter's
+    # digest, or "base".
+    models: dict[str, str] = Field(default_factory=dict)
+    concurrency: PositiveInt = 16  # requests at a time
+    timeout_seconds: PositiveFloat = 120.0  # of one answer
+
+    @model_validator(mode="after")
+    def a_server_has_an_address(self) -> Self:
+        if self.backend != "embedded" and self.url is None:
+            raise ValueError(f"backend: {self.backend} needs url, such as http://127.0.0.1:8000/v1")
+        return self
+
+
 class JudgeParams(Settings):
     """A language model as a judge, behind any OpenAI-compatible server."""
 

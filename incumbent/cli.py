@@ -30,6 +30,7 @@ from incumbent.options import (
     Turns,
     VersionNumber,
 )
+from incumbent.serving_commands import deploy, deployments, experiment, serve, serve_report
 from project.errors import IncumbentError
 from project.extras import name_missing_extras
 
@@ -551,6 +552,11 @@ def review(
         verb.review(host, port, browser=not no_browser)
 
 
+for verb in (serve, deploy, deployments, serve_report):
+    app.command()(verb)
+app.add_typer(experiment, name="experiment")
+
+
 @app.command()
 def stage(name: Annotated[str, typer.Argument(help="As dvc.yaml has it, such as train.")]) -> None:
     """Run one stage of the pipeline, as dvc.yaml does."""
@@ -608,11 +614,18 @@ def export(
     merged: Annotated[
         bool, typer.Option("--merged", help="The base with the adapter merged into it.")
     ] = False,
+    for_: Annotated[
+        Literal["vllm", "peft", "merged", "gguf"] | None,
+        typer.Option("--for", help="The engine's form, scored again on dev before it is written."),
+    ] = None,
+    margin: Annotated[
+        float, typer.Option(min=0.0, help="By which a score may differ from the judged one.")
+    ] = 0.02,
 ) -> None:
     """Write a version to a folder that PEFT and vLLM load, with its card and evidence."""
     from incumbent.verbs.export import export_version
 
-    export_version(number, to, merged=merged)
+    export_version(number, to, merged=merged, engine=for_, margin=margin)
 
 
 @app.command()

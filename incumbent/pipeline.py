@@ -27,6 +27,7 @@ PACKAGES = (
     "project",
     "registry",
     "review",
+    "serving",
     "training",
 )
 

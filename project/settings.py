@@ -30,6 +30,7 @@ SECTIONS = {
     "training.limits": "training.training_settings:LimitsParams",
     "evaluation.decoding": "evaluation.evaluation_settings:Decoding",
     "evaluation.few_shot": "evaluation.evaluation_settings:FewShot",
+    "evaluation.generation": "evaluation.evaluation_settings:GenerationParams",
     "evaluation.prices": "evaluation.evaluation_settings:Prices",
     "evaluation.scoring": "evaluation.evaluation_settings:ScoringParams",
     "evaluation.preference": "evaluation.evaluation_settings:PreferenceParams",
@@ -43,6 +44,7 @@ SECTIONS = {
     "monitoring.notices": "monitoring.scheduling.notice_settings:NoticeParams",
     "registry": "registry.registry_settings:RegistryParams",
     "review": "review.review_settings:ReviewParams",
+    "serving": "serving.serving_settings:ServingParams",
 }
 
 

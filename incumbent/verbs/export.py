@@ -20,7 +20,9 @@ from registry.signing.signatures import SIGNATURE, STATEMENT
 CARD = "README.md"
 
 
-def export_version(number: int, to: Path, *, merged: bool) -> None:
+def export_version(
+    number: int, to: Path, *, merged: bool, engine: str | None = None, margin: float = 0.02
+) -> None:
     """The folder appears whole or not at all, and every byte in it was checked.
 
     Raises InputError for a folder that holds something, and for a deleted version; IncumbentError

@@ -35,6 +35,10 @@ EventKind = Literal[
     "show",
     "vote",
     "unvote",
+    "deploy",
+    "deploy-failed",
+    "experiment",
+    "experiment-end",
 ]
 ReferenceKind = Literal["watch", "watch-answers"]
 
@@ -243,6 +247,59 @@ class BallotWithdrawn(Detail):
     ballot: int  # the number of its event
 
 
+class Deployed(Detail):
+    """A version was loaded on every replica and checked there, and the champion's traffic moved to
+    it.
+    """
+
+    kind = "deploy"
+    adapter: Digest
+    name: str  # under which the replicas know it
+    engine: str  # as "vllm 0.32.0"
+    replicas: tuple[str, ...]
+    golden: int  # prompts that each replica answered as the evidence says
+    # The least share of an answer that was the evidence's, over the replicas, as repr has it. None:
+    # the version's dev answers are not kept, so that there is nothing to compare with.
+    agreement: str | None
+    displaced: Displaced  # the version that the traffic came from; None: the bare base
+
+
+class DeploymentFailed(Detail):
+    """A version was not deployed, and the traffic stayed where it was; the reason says why."""
+
+    kind = "deploy-failed"
+    adapter: Digest
+    name: str
+    step: Literal["verify", "load", "golden"]
+    replica: str | None  # where it failed; None: before any
+
+
+class ExperimentOpened(Detail):
+    """A person let a version that is not the champion answer a share of the traffic, or beside it.
+
+    The event's number names the experiment.
+    """
+
+    kind = "experiment"
+    mode: Literal["shadow", "canary", "ab"]
+    adapter: Digest
+    champion: int | None  # the version that it is compared with; None: the bare base
+    share: str  # of users who get the challenger, as repr has it; in a shadow, of requests
+    metric: str  # rating, escalated, resolved or satisfaction
+    alpha: str  # of a false alarm and of a false win, each, as repr has it
+    guardrails: tuple[str, ...]  # errors, refusals, slow, long
+    salt: str  # of the hash that assigns users
+
+
+class ExperimentEnded(Detail):
+    """What came of an experiment. A verdict once given stays: later feedback does not undo it."""
+
+    kind = "experiment-end"
+    experiment: int  # the number of its event
+    verdict: Literal["harm", "better", "no-difference", "stopped"]
+    result: Kept  # figures at the end, as an ExperimentResult
+
+
 DETAILS: dict[EventKind, type[Detail]] = {
     detail.kind: detail
     for detail in (
@@ -263,6 +320,10 @@ DETAILS: dict[EventKind, type[Detail]] = {
         ItemShown,
         BallotCast,
         BallotWithdrawn,
+        Deployed,
+        DeploymentFailed,
+        ExperimentOpened,
+        ExperimentEnded,
     )
 }
 D = TypeVar("D", bound=Detail)

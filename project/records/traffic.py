@@ -17,6 +17,14 @@ class Feedback(Record):
     correction: str | None = None  # the answer that the user would have liked
 
 
+class Outcome(Record):
+    """What became of the user's case."""
+
+    escalated: bool | None = None
+    resolved: bool | None = None
+    satisfaction: float | None = Field(default=None, ge=0, le=1)
+
+
 class Traffic(Record):
     """One request to the served model, and its answer. Fields that others add are left aside."""
 
@@ -29,6 +37,7 @@ class Traffic(Record):
     response: str
     adapter: str | None = None  # its digest, or the version's name; None: the champion's
     feedback: Feedback | None = None
+    outcome: Outcome | None = None
     latency_ms: float | None = None
 
     @property

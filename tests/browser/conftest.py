@@ -23,7 +23,7 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """A browser for this folder's tests alone: Playwright keeps an event loop as long as it runs."""
+    """For this folder's tests alone: Playwright keeps an event loop as long as it runs."""
     if not CHROMIUM.exists():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
     with sync_playwright() as playwright:

@@ -57,11 +57,11 @@ def left(name: str, data: bytes) -> bytes:
         ("a.csv", CSV.encode("utf-16")),
         ("a.csv", CSV.encode("cp1252")),
         ("a.csv", CSV.encode("utf-8-sig")),
-        ("a.csv.gz", gzip.compress(CSV.encode())),
+        ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
         ("a.jsonl", LINES.encode()),
         ("a.jsonl", LINES.encode("utf-16")),
         ("a.jsonl", b'{"who": "J\xfcrgen M\xfcller"}\n{"q": "Max Muster"}\n'),
-        ("a.jsonl.gz", gzip.compress(LINES.encode())),
+        ("a.jsonl.gz", gzip.compress(LINES.encode(), mtime=0)),
         ("a.jsonl", json.dumps(RECORDS, indent=1).encode()),
         ("a.json", json.dumps(RECORDS, indent=1).encode()),
         ("a.json", json.dumps({"meta": [{"x": 1}], "data": RECORDS}).encode()),
@@ -91,7 +91,7 @@ def test_a_record_with_a_value_that_equals_nothing_goes_too() -> None:
         b"<p>J&uuml;rgen&nbsp;M&uuml;ller</p>",
         "Jürgen Müller".encode("utf-16"),
         "Jürgen Müller".encode("cp1252"),
-        gzip.compress("Jürgen Müller".encode()),
+        gzip.compress("Jürgen Müller".encode(), mtime=0),
     ],
 )
 def test_a_text_is_found_however_it_is_written(data: bytes) -> None:

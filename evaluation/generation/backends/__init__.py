@@ -1,0 +1,1 @@
+"""Engines that answer, for eval items and for users, behind one protocol."""

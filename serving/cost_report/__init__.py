@@ -1,0 +1,1 @@
+"""What a specialist saves: the adapter beside a few-shot prompt and a larger model."""

@@ -1,0 +1,1 @@
+"""How the gateway follows the registry: adapters on every replica, checked before traffic moves."""

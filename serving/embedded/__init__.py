@@ -1,0 +1,1 @@
+"""The embedded backend: transformers and PEFT in this process."""

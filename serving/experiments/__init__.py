@@ -1,0 +1,1 @@
+"""Shadow, canary and A/B: who is asked what, and what came of it."""

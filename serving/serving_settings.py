@@ -1,0 +1,69 @@
+"""Section `serving`: which engine answers users, and who may ask it how much."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
+
+from evaluation.evaluation_settings import server_url
+from project.settings import Settings
+
+ServerUrl = Annotated[str, AfterValidator(server_url)]
+
+
+class PoolParams(Settings):
+    """Replicas of an engine with one base model."""
+
+    base: str  # as base.model names it, or the digest of its weights, or its first 12 digits
+    replicas: tuple[ServerUrl, ...] = Field(min_length=1)  # such as http://10.0.0.5:8000/v1
+    slots: PositiveInt = 3  # adapters that a replica holds at a time: vLLM's --max-loras
+    # The folder of adapters as the replicas see it, where that is not as this machine does: it is
+    # `.incumbent/adapters` here.
+    adapters: Path | None = None
+
+
+class GoldenParams(Settings):
+    """Prompts that a replica must answer as the evidence says, before traffic moves to it."""
+
+    prompts: PositiveInt = 4  # dev items, whose answers are most unlike the bare base's
+    # The share of an answer, from its beginning, that must be the evidence's; on average. Engines
+    # round differently, so that a word may differ, and all that follows it.
+    agreement: float = Field(default=0.5, gt=0, le=1)
+
+
+class TrafficLogParams(Settings):
+    """What is kept of requests, where monitoring.traffic says."""
+
+    share: float = Field(default=1.0, ge=0, le=1)  # of users whose traffic is kept
+    seconds: PositiveFloat = 5.0  # after which a chunk is closed and can be read
+    waiting: PositiveInt = 10_000  # rows that wait for the disk; more are dropped and counted
+
+
+class ServingParams(Settings):
+    """The gateway of `incumbent serve`."""
+
+    # "embedded": transformers and PEFT in the gateway's process; "vllm" and "sglang": over HTTP.
+    backend: Literal["embedded", "vllm", "sglang"] = "embedded"
+    pools: tuple[PoolParams, ...] = ()  # of vllm and sglang; a base of its own each
+    key_variable: str | None = None  # the environment variable with the replicas' API key
+    slots: PositiveInt = 3  # adapters that the embedded backend holds at a time
+    batch_size: PositiveInt = 16  # answers that the embedded backend makes side by side
+    golden: GoldenParams = GoldenParams()
+    reconcile_seconds: PositiveFloat = 5.0  # between two looks at registry and replicas
+    keys: Path | None = None  # YAML: {keys: {caller: SHA-256 of the key}}; null: this machine alone
+    body_bytes: PositiveInt = 1 << 20  # of a request
+    max_tokens: PositiveInt = 1024  # of an answer; also where a request names no limit
+    timeout_seconds: PositiveFloat = 120.0  # of an answer, from request to end
+    running: PositiveInt = 64  # requests at a time; more wait
+    waiting: PositiveInt = 256  # more are answered 429, with Retry-After
+    requests_a_minute: PositiveInt = 6_000  # of one caller
+    traffic: TrafficLogParams = TrafficLogParams()
+
+    @model_validator(mode="after")
+    def refuse_no_replica(self) -> Self:
+        if self.backend != "embedded" and not self.pools:
+            raise ValueError(
+                f"backend: {self.backend} needs pools: "
+                "[{base: embedded, replicas: [http://127.0.0.1:8000/v1]}]"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""Requests, answers and feedback, kept in immutable chunks."""
