@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
+# Two processes of one thread each are quicker than one of two. Each needs some 3 GB of memory.
+WORKERS ?= 2
+PYTEST := OMP_NUM_THREADS=1 pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .PHONY: run demo bank bank-brief test test-fast lint install constraints clean
@@ -22,10 +25,10 @@ bank-brief: install
 	python -m examples.bank.run --brief
 
 test: lint
-	pytest
+	$(PYTEST)
 
 test-fast: install
-	pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: install
 	ruff check .

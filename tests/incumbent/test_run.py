@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from project import child_processes
+from project import child_processes, libraries
 
 COMMAND = str(Path(sys.executable).with_name("incumbent"))
 LOG = Path("home/logs/run.log")
@@ -269,6 +269,7 @@ def test_programs_of_ours_are_found_and_what_we_settle_stays_ours(
 ) -> None:
     monkeypatch.setenv("PATH", "/usr/bin")
     monkeypatch.setenv("TQDM_DISABLE", "1")
+    monkeypatch.setattr(libraries, "CHOSEN_BY_USER", frozenset())
     found = child_processes.environment()
     assert found["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
     assert "TQDM_DISABLE" not in found
