@@ -7,13 +7,16 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 # Two processes of one thread each are quicker than one of two. Each needs some 3 GB of memory.
 WORKERS ?= 2
-PYTEST := OMP_NUM_THREADS=1 pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 pytest --numprocesses $(WORKERS) --no-loadscope-reorder
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
-.PHONY: run demo bank bank-brief test test-fast lint install constraints clean
+.PHONY: run serve demo bank bank-brief test test-fast lint install constraints clean
 
 run: install
 	incumbent run
+
+serve: install
+	incumbent serve
 
 demo: install
 	python examples/demo.py

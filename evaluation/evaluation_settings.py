@@ -1,5 +1,6 @@
 """Settings of the evaluation stages; the policy of promotion is in decision/policy.py."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -129,14 +130,18 @@ def server_url(url: str) -> str:
 class GenerationParams(Settings):
     """Which engine answers eval items: the one that will serve them is the one to be judged by."""
 
-    # "embedded": transformers and PEFT in this process; "vllm": a vLLM or SGLang server that loads
+    # "embedded": transformers and PEFT in this process; "vllm" and "sglang": a server that loads
     # adapters; "openai": any server of OpenAI's API, whose models stand for contestants.
-    backend: Literal["embedded", "vllm", "openai"] = "embedded"
+    backend: Literal["embedded", "vllm", "sglang", "openai"] = "embedded"
     url: Annotated[str, AfterValidator(server_url)] | None = None  # http://127.0.0.1:8000/v1
-    key_variable: str | None = None  # the environment variable with its API key
+    # The environment variable with its API key.
+    key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*$")
     # Of "openai": the server's model for each contestant, by the first 12 digits of its adapter's
     # digest, or "base".
     models: dict[str, str] = Field(default_factory=dict)
+    # The folder of adapters as the server sees it, where that is not as this machine does: it is
+    # `.incumbent/adapters` here.
+    adapters: Path | None = None
     concurrency: PositiveInt = 16  # requests at a time
     timeout_seconds: PositiveFloat = 120.0  # of one answer
 
@@ -144,6 +149,13 @@ class GenerationParams(Settings):
     def a_server_has_an_address(self) -> Self:
         if self.backend != "embedded" and self.url is None:
             raise ValueError(f"backend: {self.backend} needs url, such as http://127.0.0.1:8000/v1")
+        return self
+
+    @model_validator(mode="after")
+    def names_are_of_adapters(self) -> Self:
+        for name in self.models:
+            if name != "base" and not re.fullmatch(r"[0-9a-f]{12}", name):
+                raise ValueError(f"models: {name!r} is neither base nor 12 digits of a digest")
         return self
 
 

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from evaluation.evaluation_settings import Decoding, FewShot
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Respondent, Role, answers_of
 from evaluation.generation.contestants import baseline, compared
+from evaluation.generation.recorded_engine import record_engine, recorded_numerics
 from evaluation.generation.systems import from_registry, respondent
 from evaluation.suites.every_suite import GENERAL, suites_on
 from project.bare_base import bare_base
@@ -16,7 +18,6 @@ from project.files import staged_folder
 from project.paths import (
     ADAPTER_FILES,
     ANSWERS,
-    NUMERICS,
     TOKENS,
     rows_of,
 )
@@ -42,8 +43,10 @@ def main() -> None:
     counts = TokenCount.read_lines(TOKENS)
     if warning := cut_references(counts, load(Decoding).max_new_tokens):
         print(f"warning: {warning}")
+    numerics = answering_numerics()
     with staged_folder(ANSWERS) as draft:
-        for role, system, part, rows in tasks():
+        record_engine(numerics, draft)
+        for role, system, part, rows in tasks(numerics):
             answers = system.answers(rows, f"{role}, {part}", samples_of(part))
             write_records(draft / answers_of(role, part).name, answers)
 
@@ -66,7 +69,7 @@ def cut_references(counts: Sequence[TokenCount], limit: int) -> str | None:
     )
 
 
-def tasks() -> list[Task]:
+def tasks(numerics: Numerics) -> list[Task]:
     """Champion and challenger answer dev and the suites. The bare base answers the suites but the
     general one, where it is not the champion; where params.yaml asks for it, dev with a few-shot
     prompt.
@@ -74,8 +77,8 @@ def tasks() -> list[Task]:
     dev = Row.read_lines(rows_of(Split.DEV))
     suites = {suite.name: suite.rows() for suite in suites_on()}
     parts = {Split.DEV: dev, GENERAL.name: GENERAL.rows()} | suites
-    sides = contestants()
-    bare = respondent(bare_base(), None, load(Decoding), Numerics.read(NUMERICS))
+    sides = answering_in(numerics)
+    bare = respondent(bare_base(), None, load(Decoding), numerics)
     found = [
         Task(role, system, part, rows)
         for role, system in sides.items()
@@ -89,8 +92,13 @@ def tasks() -> list[Task]:
 
 
 def contestants() -> dict[Role, Respondent]:
-    """The two that are compared, as systems that answer; their bases may differ."""
-    numerics, decoding = Numerics.read(NUMERICS), load(Decoding)
+    """The two that are compared, as systems that answer as they did when this stage ran."""
+    return answering_in(recorded_numerics())
+
+
+def answering_in(numerics: Numerics) -> dict[Role, Respondent]:
+    """The two that are compared; their bases may differ."""
+    decoding = load(Decoding)
     champion, challenger = compared()
     return {
         Role.CHAMPION: from_registry(champion, decoding, numerics),
@@ -103,13 +111,13 @@ def regression_baseline() -> Respondent | None:
     earlier = baseline()
     if earlier is None:
         return None
-    return from_registry(earlier, load(Decoding), Numerics.read(NUMERICS))
+    return from_registry(earlier, load(Decoding), recorded_numerics())
 
 
 def seconds() -> dict[str, float | None]:
     """The seconds that an answer to the dev part took each system, where they are known."""
     taken: dict[str, float | None] = {}
-    for task in tasks():
+    for task in tasks(recorded_numerics()):
         if task.part == Split.DEV:
             samples = samples_of(task.part)
             total = task.respondent.seconds(task.rows, samples)

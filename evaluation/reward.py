@@ -13,6 +13,7 @@ from evaluation.evaluation_settings import (
     PreferenceParams,
     RewardParams,
 )
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.systems import respondent
 from evaluation.preference.ballots.ballot_files import read_ballots
 from evaluation.preference.calibration import calibrate, calibrate_reviewers
@@ -156,7 +157,7 @@ def parts(params: RewardParams) -> tuple[list[Row], list[Row]]:
 
 def own_answers(rows: Sequence[Row]) -> dict[str, str]:
     """What the bare base answers, by row."""
-    bare = respondent(bare_base(), None, load(Decoding), Numerics.read(NUMERICS))
+    bare = respondent(bare_base(), None, load(Decoding), answering_numerics())
     return {answer.item: answer.text for answer in bare.answers(rows, "bare base, training rows")}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of, by_sample
 from evaluation.generation.contestants import compared
+from evaluation.generation.recorded_engine import recorded_numerics
 from evaluation.preference.comparison import Comparison, Judge
 from evaluation.preference.preference_sources import judge_of
 from evaluation.scoring.per_token import incomparable
@@ -20,13 +21,12 @@ from project.paths import (
     CHAMPION,
     DIRECTIONS,
     EMBEDDER,
-    NUMERICS,
     PAIR_SOURCE,
     REWARD,
     SCORES,
     rows_of,
 )
-from project.records.adapters import Adapter, Contestant, ModelPin, Numerics, Opponent
+from project.records.adapters import Adapter, Contestant, ModelPin, Opponent
 from project.records.calibration import Calibration
 from project.records.data import Row, Split
 from project.records.record import short, write_records
@@ -191,6 +191,6 @@ def pins(eval_set: EvalSet) -> ScorePins:
         challenger=Adapter.read(ADAPTER).files,
         decoding=load(Decoding).digest,
         scorers=digest_json(scorers),
-        numerics=Numerics.read(NUMERICS),
+        numerics=recorded_numerics(),
         contestants=(champion, challenger),
     )

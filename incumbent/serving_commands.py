@@ -74,7 +74,10 @@ def start_experiment(
         typer.Option(help="What users' feedback or outcomes must not get worse in."),
     ] = "rating",
     alpha: Annotated[
-        float, typer.Option(help="The chance of a false alarm, and of a false win, at any time.")
+        float,
+        typer.Option(
+            help="The chance that equals ever end with a verdict, however often one looks."
+        ),
     ] = 0.05,
     reason: Reason = "opened by hand",
 ) -> None:

@@ -13,7 +13,8 @@ Cut = Literal["hour", "weekday", "none"]  # how finely traffic is cut by time
 class TrafficParams(Settings):
     """Section `monitoring.traffic`."""
 
-    folder: Path = Path("datasets/traffic")  # a folder for each UTC day below it
+    # A folder, or the URL of one on an object store; below it is a folder for each UTC day.
+    folder: str = "datasets/traffic"
     redact: bool = True  # whether personal data is taken out on the way in
     keep_days: int = Field(default=90, ge=1)  # after that, a day's traffic is deleted
 

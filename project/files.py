@@ -35,8 +35,11 @@ def staged_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def write_bytes(target: Path, data: bytes) -> None:
-    """Write a file so that a reader or a crash sees the old bytes or the new ones."""
+def write_bytes(target: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a file so that a reader or a crash sees the old bytes or the new ones.
+
+    Until it is whole its owner alone can read it, and afterwards those whom `mode` lets.
+    """
     make_folder(target.parent)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
     try:
@@ -44,7 +47,7 @@ def write_bytes(target: Path, data: bytes) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(name).chmod(0o644)
+        Path(name).chmod(mode)
         rename_all({Path(name): target})
     finally:
         Path(name).unlink(missing_ok=True)

@@ -50,6 +50,8 @@ class RegistryParams(Settings):
         "rollback",
         "reject",
         "delete",
+        "deploy-failed",
+        "experiment-end",
     )
 
     @property

@@ -1,7 +1,5 @@
 """Serve the pages until somebody ends it."""
 
-import errno
-import ipaddress
 import logging
 import socket
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from fastapi import FastAPI
 from project.errors import InputError
 from project.files import home
 from project.interruption import ended_by_signals
+from project.listening import address_of, is_private, listening
 from project.settings import load
 from registry.ballots.open_votes import open_votes
 from registry.store import Registry
@@ -35,14 +34,6 @@ def site_here() -> Iterator[Site]:
         yield Site(registry, params, secret_of(home() / "review" / "secret"))
 
 
-def is_private(host: str) -> bool:
-    """Whether an address is of this machine alone."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def refuse_open_door(host: str, params: ReviewParams) -> None:
     """Raise InputError for an address that others reach, where nobody has to say who they are."""
     if is_private(host):
@@ -62,29 +53,6 @@ def refuse_open_door(host: str, params: ReviewParams) -> None:
         )
 
 
-@contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket on that address. Raises InputError where there can be none, naming the port."""
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError:
-        raise InputError(f"{host} is no address of this machine", field="--host") from None
-    with socket.socket(family, kind) as bound:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            bound.bind(address)
-            bound.listen(128)
-        except OSError as error:
-            raise InputError(unbound(error, host, port), field="--port") from None
-        yield bound
-
-
-def unbound(error: OSError, host: str, port: int) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} is taken, by another `incumbent review` perhaps: choose another one"
-    return f"{host}:{port} cannot be listened to: {error.strerror}"
-
-
 @dataclass(frozen=True)
 class Server:
     """A project's pages behind a socket that listens already."""
@@ -100,12 +68,11 @@ class Server:
     @property
     def address(self) -> str:
         """How a browser finds the pages; with a token where one is needed."""
-        host, port = self.socket.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
+        shown = address_of(self.socket)
         params = self.gate.site.params
         if params.sign_in == "token":
-            return f"http://{shown}:{port}/sign-in?token={self.gate.token.text}"
-        return params.url or f"http://{shown}:{port}/"
+            return f"http://{shown}/sign-in?token={self.gate.token.text}"
+        return params.url or f"http://{shown}/"
 
     def run(self) -> None:
         """Serve until Ctrl-C or SIGTERM. Proxy headers are not believed: whoever asks is whoever
@@ -135,5 +102,5 @@ def server_here(host: str, port: int) -> Iterator[Server]:
     with site_here() as site:
         refuse_open_door(host, site.params)
         open_votes(site.opened)  # what is read once of all votes, before anybody waits for it
-        with listening(host, port) as bound:
+        with listening(host, port, "incumbent review") as bound:
             yield Server(create_app(site), bound)

@@ -1,7 +1,11 @@
 """A version on the replicas, under a name that is never used for another one."""
 
+import re
+
 from project.records.adapters import AdapterVersion, Contestant
 from project.records.record import Digest, Record
+
+DIGITS = 12  # of the adapter's digest in its name
 
 
 class Deployment(Record):
@@ -27,6 +31,12 @@ def deployment_of(version: AdapterVersion) -> Deployment:
     files = version.adapter.files
     return Deployment(
         version=version.number,
-        name=f"{version.family}-v{version.number}-{files[:12]}",
+        name=f"{version.family}-v{version.number}-{files[:DIGITS]}",
         contestant=version.adapter.contestant,
     )
+
+
+def version_in(name: str, family: str) -> int | None:
+    """The version that a loaded adapter's name tells; None: it is none of this family's."""
+    found = re.fullmatch(rf"{re.escape(family)}-v([1-9]\d*)-[0-9a-f]{{{DIGITS}}}", name)
+    return int(found[1]) if found else None

@@ -3,9 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
-from evaluation.evaluation_settings import server_url
+from evaluation.evaluation_settings import Prices, server_url
 from project.settings import Settings
 
 ServerUrl = Annotated[str, AfterValidator(server_url)]
@@ -25,7 +32,7 @@ class PoolParams(Settings):
 class GoldenParams(Settings):
     """Prompts that a replica must answer as the evidence says, before traffic moves to it."""
 
-    prompts: PositiveInt = 4  # dev items, whose answers are most unlike the bare base's
+    prompts: PositiveInt = 8  # dev items, whose answers are most unlike the bare base's
     # The share of an answer, from its beginning, that must be the evidence's; on average. Engines
     # round differently, so that a word may differ, and all that follows it.
     agreement: float = Field(default=0.5, gt=0, le=1)
@@ -37,6 +44,24 @@ class TrafficLogParams(Settings):
     share: float = Field(default=1.0, ge=0, le=1)  # of users whose traffic is kept
     seconds: PositiveFloat = 5.0  # after which a chunk is closed and can be read
     waiting: PositiveInt = 10_000  # rows that wait for the disk; more are dropped and counted
+
+
+class LargerModelParams(Settings):
+    """A larger model, for `incumbent serve-report`."""
+
+    url: ServerUrl
+    model: str = Field(min_length=1)
+    key_variable: str | None = None  # the environment variable with its API key
+    prices: Prices = Prices()
+    timeout_seconds: PositiveFloat = 120.0
+    concurrency: PositiveInt = 4
+
+
+class CostParams(Settings):
+    """What `incumbent serve-report` compares the champion with."""
+
+    shots: tuple[NonNegativeInt, ...] = ()  # of the base, beside 0 and evaluation.few_shot
+    larger: LargerModelParams | None = None
 
 
 class ServingParams(Settings):
@@ -52,12 +77,13 @@ class ServingParams(Settings):
     reconcile_seconds: PositiveFloat = 5.0  # between two looks at registry and replicas
     keys: Path | None = None  # YAML: {keys: {caller: SHA-256 of the key}}; null: this machine alone
     body_bytes: PositiveInt = 1 << 20  # of a request
-    max_tokens: PositiveInt = 1024  # of an answer; also where a request names no limit
+    max_tokens: PositiveInt = 1024  # of an answer; a request that asks for more is refused
     timeout_seconds: PositiveFloat = 120.0  # of an answer, from request to end
     running: PositiveInt = 64  # requests at a time; more wait
     waiting: PositiveInt = 256  # more are answered 429, with Retry-After
     requests_a_minute: PositiveInt = 6_000  # of one caller
     traffic: TrafficLogParams = TrafficLogParams()
+    cost: CostParams = CostParams()
 
     @model_validator(mode="after")
     def refuse_no_replica(self) -> Self:
@@ -66,4 +92,11 @@ class ServingParams(Settings):
                 f"backend: {self.backend} needs pools: "
                 "[{base: embedded, replicas: [http://127.0.0.1:8000/v1]}]"
             )
+        return self
+
+    @model_validator(mode="after")
+    def refuse_a_replica_twice(self) -> Self:
+        urls = [url for pool in self.pools for url in pool.replicas]
+        if len(urls) != len(set(urls)):
+            raise ValueError("pools: a replica stands there twice")
         return self

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from project import paths
 from project.canonical import digest_folder, digest_json
@@ -36,6 +38,18 @@ NUMERICS = Numerics(precision="float32", processor="a processor")
 def caps() -> dict[str, str]:
     """The variables by which this machine is to pass for an older one, for processes of tests."""
     return {name: os.environ[name] for name in CAPS if name in os.environ}
+
+
+class ByFile(LoadFileScheduling):
+    """A file's tests stay in one process, for they share fixtures; so do all that share vLLM."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        together = "tests/serving/vllm"
+        return together if nodeid.startswith(together) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

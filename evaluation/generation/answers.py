@@ -59,9 +59,10 @@ class System(Record):
     adapter: Digest | None  # None: the bare base
     system_prompt: Annotated[str | None, LATER] = None
     decoding: Digest
-    numerics: Numerics
+    numerics: Numerics  # and the server that answers, where one does
     code: Digest  # of the modules that make answers
     libraries: tuple[str, ...] = Field(default_factory=versions)
+    model: Annotated[str | None, LATER] = None  # that stands for it on a server of any kind
 
 
 class Unit(Record):
@@ -86,11 +87,14 @@ class Respondent:
         batch_size: int,
         load: Callable[[], Model],
         clock: Callable[[], float] = perf_counter,
+        release: Callable[[], None] | None = None,
     ) -> None:
+        """`release` gives back what a server holds for the model; None: there is no such thing."""
         self.system = system
         self.batch_size = batch_size
         self.load = load
         self.clock = clock
+        self.release = release
         self.model: Model | None = None
 
     def answers(self, rows: Sequence[Row], label: str, samples: int = 1) -> list[Answer]:
@@ -101,15 +105,24 @@ class Respondent:
         not interrupted.
         """
         found: dict[tuple[str, int], Answer] = {}
-        with progress(label, samples * len(rows), "answers") as bar:
-            for unit_rows in self.units(rows, samples):
-                unit = self.cached(unit_rows, samples)
-                if unit is None:
-                    unit = self.make(unit_rows, samples, bar)
-                else:
-                    bar.advance(len(unit.answers))
-                found |= {(answer.item, answer.sample): answer for answer in unit.answers}
+        try:
+            with progress(label, samples * len(rows), "answers") as bar:
+                for unit_rows in self.units(rows, samples):
+                    unit = self.cached(unit_rows, samples)
+                    if unit is None:
+                        unit = self.make(unit_rows, samples, bar)
+                    else:
+                        bar.advance(len(unit.answers))
+                    found |= {(answer.item, answer.sample): answer for answer in unit.answers}
+        finally:
+            self.give_back()
         return [found[row.id, sample] for row in rows for sample in range(samples)]
+
+    def give_back(self) -> None:
+        """Leave nothing on a server. A model in this process stays, for the next rows."""
+        if self.release is not None and self.model is not None:
+            self.model = None
+            self.release()
 
     def seconds(self, rows: Sequence[Row], samples: int = 1) -> float | None:
         """How long these rows' answers took when they were made; None if any is not cached."""

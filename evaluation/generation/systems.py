@@ -2,14 +2,20 @@
 
 from pathlib import Path
 
-from evaluation.evaluation_settings import Decoding
+from evaluation.evaluation_settings import Decoding, GenerationParams
 from evaluation.generation.answers import Model, Respondent, System
+from evaluation.generation.backends.backend import Engine
+from evaluation.generation.served_contestant import ServedContestant
 from project.canonical import digest_files
+from project.errors import InputError
 from project.files import home
 from project.model_pins import pinned_folder
 from project.records.adapters import Contestant, Numerics
 from project.records.record import Digest
+from project.settings import load
 from registry.reader import RegistryReader
+
+HERE = Path(__file__).parent
 
 
 def from_registry(contestant: Contestant, decoding: Decoding, numerics: Numerics) -> Respondent:
@@ -29,8 +35,10 @@ def respondent(
     contestant: Contestant, files: Path | None, decoding: Decoding, numerics: Numerics
 ) -> Respondent:
     """Make a system ready to answer, its adapter's files in a folder; its weights are read when an
-    answer is not cached.
+    answer is not cached. A server answers where the numerics are one's.
     """
+    if numerics.engine is not None:
+        return served(contestant, files, decoding, numerics, numerics.engine)
 
     def load_model() -> Model:
         # Imported here so that a run whose answers are all cached does not wait for torch.
@@ -46,6 +54,34 @@ def respondent(
         system_prompt=contestant.system_prompt,
         decoding=decoding.digest,
         numerics=numerics,
-        code=digest_files(Path(__file__).parent, ["answering_model.py", "batch_reader.py"]),
+        code=digest_files(HERE, ["answering_model.py", "batch_reader.py"]),
     )
     return Respondent(system, decoding.batch_size, load_model)
+
+
+def served(
+    contestant: Contestant,
+    files: Path | None,
+    decoding: Decoding,
+    numerics: Numerics,
+    engine: Engine,
+) -> Respondent:
+    """A system on a server. Raises InputError where the settings name none, or none such."""
+    params = load(GenerationParams)
+    if params.backend != engine.name:
+        raise InputError(
+            f"eval items were answered by {engine}, and evaluation.generation.backend is now "
+            f"{params.backend}: run `dvc repro`"
+        )
+    held = ServedContestant(contestant, files, decoding, engine, params)
+    system = System(
+        base=contestant.base.digest,
+        adapter=contestant.adapter,
+        system_prompt=contestant.system_prompt,
+        decoding=decoding.digest,
+        numerics=numerics,
+        code=digest_files(HERE, ["server_model.py"]),
+        libraries=(),  # the engine's version is what counts
+        model=held.model,
+    )
+    return Respondent(system, decoding.batch_size, held.load, release=held.release)

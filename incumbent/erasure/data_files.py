@@ -12,13 +12,13 @@ from curation.splitting.eval_sets import EVAL_SETS
 from incumbent.erasure.file_text import text_in
 from incumbent.erasure.record_files import Cut, Meant, cut
 from incumbent.erasure.traces import CACHE, files_in
+from incumbent.erasure.traffic_files import traffic_places
 from incumbent.erasure.wanted import Wanted
-from monitoring.monitoring_settings import TrafficParams
 from project.erasures import ERASED, texts_of
 from project.errors import InputError
 from project.paths import CURATED, RAW
 from project.records.preferences import Preference, PreferencePair, RatedAnswer
-from project.settings import PARAMS, load
+from project.settings import PARAMS
 
 DATA = Path("datasets")
 OURS = frozenset({RAW.parent.name, CURATED.name})  # below it: what stages made
@@ -27,8 +27,7 @@ SETTINGS = "contracts"  # below it: files with comments, and no records of peopl
 
 def data_files() -> Iterator[Path]:
     """All that is no work of stages, with the traffic, wherever that is, but for the list."""
-    traffic = load(TrafficParams).folder
-    places = (DATA,) if traffic.is_relative_to(DATA) else (DATA, traffic)
+    places = (DATA, *(place for place in traffic_places() if not place.is_relative_to(DATA)))
     for path in (path for place in places for path in files_in(place)):
         own = path.is_relative_to(DATA) and path.relative_to(DATA).parts[0] in OURS
         if not own and path != ERASED:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from incumbent.erasure.file_text import text_in
+from incumbent.erasure.traffic_files import traffic_places
 from incumbent.erasure.wanted import Wanted
 from incumbent.pipeline import read_pipeline
 from project.erasures import Erasable, texts_of
@@ -68,7 +69,13 @@ def traces(trail: Trail, *, rows: bool) -> list[Path]:
     found = [*made_by_stages()] if rows else []
     unread = KEPT | TRAINED if rows else KEPT
     places = [CACHE, *(p for p in entries(home()) if p.name not in unread)]
-    found += (file for place in places for file in files_in(place) if tells(file, trail))
+    cut = traffic_places()  # by records: the rows of others in these files are nowhere else
+    found += (
+        file
+        for place in places
+        for file in files_in(place)
+        if not any(map(file.is_relative_to, cut)) and tells(file, trail)
+    )
     if rows:
         found += (file for file in files_in(home()) if file.match(BY_DIGEST))
         found += (file for name in sorted(TRAINED) for file in files_in(home() / name))

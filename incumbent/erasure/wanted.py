@@ -18,6 +18,7 @@ from project.unicode_words import UNSPACED, plain
 
 LEAST = 3  # letters or digits: less would stand in nearly every row
 LEAST_UNSPACED = 2  # in a script where a letter is a word
+FEEDBACK_OF = "feedback_of"  # the request, where feedback stands apart from it
 WORD_ITSELF = regex.compile(rf"[{UNSPACED}]")
 # What people, keyboards and programs write one for the other.
 ALIKE = str.maketrans({**dict.fromkeys("’‘ʼ`´", "'"), **dict.fromkeys("‐‑‒–—−", "-")})
@@ -45,14 +46,14 @@ class Wanted:
 
     def of_traffic(self, records: Iterable[Any]) -> Self:
         """The same, and what tells of requests that are meant: their ids, and their users' names
-        where it is these that are.
+        where it is these that are. Feedback that is meant stands for the request that it is of.
         """
         found = [one for one in records if is_request(one)]
         users = {str(one["user"]) for one in found if self.named_in(str(one.get("user") or ""))}
         return replace(
             self,
             users=self.users | users,
-            requests=self.requests | {str(one["id"]) for one in found},
+            requests=self.requests | {str(one["id"]) for one in found} | set(answers_of(records)),
         )
 
     @cached_property
@@ -76,7 +77,10 @@ class Wanted:
         if isinstance(record, dict):
             inner = record.get("data")  # of a task of Label Studio
             request = str(inner.get("id", "")) if isinstance(inner, dict) else ""
-            if str(record.get("id", "")) in self.ids or request in self.ids | self.requests:
+            logged = str(record["id"]) if is_request(record) else str(record.get(FEEDBACK_OF, ""))
+            if str(record.get("id", "")) in self.ids:
+                return True
+            if not {request, logged}.isdisjoint(self.ids | self.requests):
                 return True
         return any(text in self.digests or self.named_in(text) for text in strings(record))
 
@@ -134,6 +138,15 @@ def is_told(said: str, texts: Collection[str]) -> bool:
 def is_request(record: Any) -> bool:
     """Whether a record is one of a traffic log."""
     return isinstance(record, dict) and {"id", "prompt", "response", "adapter"} <= record.keys()
+
+
+def answers_of(records: Iterable[Any]) -> Iterator[str]:
+    """The requests that late feedback among the records is of."""
+    yield from (str(one[FEEDBACK_OF]) for one in records if is_late_feedback(one))
+
+
+def is_late_feedback(record: Any) -> bool:
+    return isinstance(record, dict) and {FEEDBACK_OF, "at"} <= record.keys()
 
 
 def pattern_of(text: str) -> str:

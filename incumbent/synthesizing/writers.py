@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import ValidationError
 
 from evaluation.evaluation_settings import Decoding, JudgeParams, PreferenceParams, server_url
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Respondent
 from evaluation.generation.systems import from_registry
 from project.bare_base import bare_base
 from project.errors import InputError
 from project.files import home
-from project.paths import BASE, NUMERICS
-from project.records.adapters import Contestant, ModelPin, Numerics
+from project.paths import BASE
+from project.records.adapters import Contestant, ModelPin
 from project.records.data import Message, Row
 from project.settings import load
 from registry.champion import based_here
@@ -92,7 +93,7 @@ def local_writer(*, champion: bool) -> LocalWriter:
     base = bare_base()
     name, contestant = champion_here(base.base) if champion else (base.base.name, base)
     decoding = Decoding(max_new_tokens=LONGEST)
-    return LocalWriter(name, from_registry(contestant, decoding, Numerics.read(NUMERICS)))
+    return LocalWriter(name, from_registry(contestant, decoding, answering_numerics()))
 
 
 def champion_here(project: ModelPin) -> tuple[str, Contestant]:

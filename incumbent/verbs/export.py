@@ -1,49 +1,59 @@
 """`incumbent export`: a version in a folder that other programs load, and its papers."""
 
-import tempfile
 from pathlib import Path
 
 from incumbent.output import console
-from project.chat_template import TEMPLATE
-from project.errors import IncumbentError, InputError
+from project.errors import InputError
 from project.files import staged_folder
-from project.model_pins import absent, pinned_folder
-from project.records.adapters import AdapterVersion
-from project.records.events import Signing
 from registry.artifacts.artifact_store import Artifacts
 from registry.lineage import Lineage, trace
 from registry.model_card.card import card
 from registry.reader import RegistryReader
 from registry.release import release
-from registry.signing.signatures import SIGNATURE, STATEMENT
+from serving.exporting.exported import Exported, Form, table
+from serving.exporting.forms import write_adapter, write_merged
 
 CARD = "README.md"
+WORDS: dict[Form | None, str] = {
+    None: "as an adapter",
+    "peft": "as an adapter for PEFT",
+    "vllm": "as an adapter for vLLM",
+    "merged": "merged into its base",
+    "gguf": "as a GGUF file",
+}
+WHOLE = ("merged", "gguf")  # forms that hold the base's weights
 
 
 def export_version(
-    number: int, to: Path, *, merged: bool, engine: str | None = None, margin: float = 0.02
+    number: int, to: Path, *, merged: bool, engine: Form | None = None, margin: float = 0.02
 ) -> None:
-    """The folder appears whole or not at all, and every byte in it was checked.
+    """The folder appears whole or not at all, and every byte in it was checked. In the form of an
+    engine, it is scored again on dev, and nothing is written outside the margin.
 
     Raises InputError for a folder that holds something, and for a deleted version; IncumbentError
-    where the signature, a row, an event or a byte is not as it must be.
+    where the signature, a row, an event, a byte or a score is not as it must be.
     """
     to = to.resolve()
     refuse_occupied(to)
+    if merged and engine not in (None, "merged"):
+        raise InputError(f"--merged is a form of its own: leave it out beside --for {engine}")
     with RegistryReader.here() as registry:
         release(registry, number)
         lineage = trace(registry, number)
-        try:
-            with staged_folder(to) as draft:
-                if merged:
-                    write_merged(registry.artifacts, lineage.version, draft)
-                else:
-                    write_adapter(registry, lineage.version, draft)
-                write_papers(registry.artifacts, lineage, draft, merged=merged)
-        except OSError as error:
-            raise InputError(error.strerror or "cannot be written", file=to) from None
-    what = "merged into its base" if merged else "as an adapter"
+        if engine is None:
+            export_plain(registry, lineage, to, merged=merged)
+            scored = None
+        else:
+            scored = export_scored(registry, lineage, to, engine, margin)
+    what = WORDS["merged" if merged else engine]
+    if scored:
+        console.print(f"{table(scored.scores)}\n{of_answers(scored)}", soft_wrap=True)
     console.print(f"{lineage.version.label}, {what}, is in {to}", soft_wrap=True)
+
+
+def of_answers(scored: Exported) -> str:
+    engine = " ".join(filter(None, (scored.engine.name, scored.engine.version)))
+    return f"{scored.same_answers} of {scored.items} answers by {engine} are the judged ones"
 
 
 def refuse_occupied(to: Path) -> None:
@@ -53,39 +63,48 @@ def refuse_occupied(to: Path) -> None:
         raise InputError("is not empty: name a new folder", file=to)
 
 
-def write_adapter(registry: RegistryReader, version: AdapterVersion, draft: Path) -> None:
-    """The adapter's files as they were submitted, what was signed about them, and the chat template
-    where its base has it from the project.
-    """
-    artifacts = registry.artifacts
-    artifacts.copy(version.adapter.files, draft)
-    if template := version.adapter.base.own_template:
-        (draft / TEMPLATE).write_text(template)
-    if signed := registry.newest_event(version.number, "sign"):
-        # With the newline that every record's file ends with, and that was signed.
-        statement = artifacts.get(signed.told(Signing).statement) + b"\n"
-        (draft / STATEMENT).write_bytes(statement)
-        (draft / SIGNATURE).write_bytes(artifacts.get(signed.told(Signing).signature))
+def export_plain(registry: RegistryReader, lineage: Lineage, to: Path, *, merged: bool) -> None:
+    try:
+        with staged_folder(to) as draft:
+            if merged:
+                # Imported here because an export of the adapter does without torch.
+                from training.precision import choose_numerics
+
+                precision = choose_numerics().precision
+                write_merged(registry.artifacts, lineage.version, draft, precision)
+            else:
+                write_adapter(registry, lineage.version, draft)
+            write_papers(registry.artifacts, lineage, draft, card(lineage, merged=merged))
+    except OSError as error:
+        raise unwritable(error, to) from None
 
 
-def write_merged(artifacts: Artifacts, version: AdapterVersion, draft: Path) -> None:
-    """The base's weights with the adapter in them; the adapter's signature is not about those."""
-    # Imported here because an export of the adapter does without torch.
-    from training.model.merge import merge
-    from training.precision import choose_numerics
+def export_scored(
+    registry: RegistryReader, lineage: Lineage, to: Path, form: Form, margin: float
+) -> Exported:
+    # Imported here because an export that nobody scores again does without the evaluation.
+    from serving.exporting import exporting
 
-    if problem := absent(version.adapter.base):
-        raise IncumbentError(f"{version.label} is merged into its own base, and {problem}")
-    base = pinned_folder(version.adapter.base, "base")
-    with tempfile.TemporaryDirectory(prefix="incumbent-export-") as place:
-        adapter = artifacts.check_out(version.adapter.files, Path(place, "adapter"))
-        prompt = version.adapter.system_prompt
-        merge(base, adapter, draft, choose_numerics().precision, prompt)
+    planned = exporting.plan(lineage, form)
+    try:
+        with staged_folder(to) as draft:
+            answered = exporting.write_form(registry, planned, draft)
+            exported = exporting.check(planned, answered, draft, margin)
+            own = exporting.write_papers(exported, lineage.version.adapter.system_prompt, draft)
+            text = card(lineage, merged=form in WHOLE) + own
+            write_papers(registry.artifacts, lineage, draft, text)
+    except OSError as error:
+        raise unwritable(error, to) from None
+    return exported
 
 
-def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, *, merged: bool) -> None:
+def unwritable(error: OSError, to: Path) -> InputError:
+    return InputError(error.strerror or "cannot be written", file=to)
+
+
+def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, text: str) -> None:
     """The card, and what is needed to make the decision again."""
-    (draft / CARD).write_text(card(lineage, merged=merged))
+    (draft / CARD).write_text(text)
     if lineage.decision and lineage.evidence:
         lineage.decision.write(draft / "decision.json")
         lineage.evidence.write(draft / "evidence.json")

@@ -14,6 +14,7 @@ from incumbent.erasure.out_of_reach import out_of_reach
 from incumbent.erasure.record_files import Cut, Meant, cut
 from incumbent.erasure.registry_traces import artifacts_of, trained_versions
 from incumbent.erasure.traces import Trail, traces
+from incumbent.erasure.traffic_files import put_back
 from incumbent.erasure.wanted import Meaning, Rows, Wanted
 from incumbent.output import console, print_json
 from monitoring.traffic.traffic_store import held
@@ -154,6 +155,8 @@ def erase_all(found: Found, registry: Registry, reason: str) -> None:
     registry.record_erasure(ids, trained, found.artifacts, reason)
     for one in found.cuts:
         cut_again(one.path, found.meant)
+    for one in cuts_of(found.meant):  # a gateway's rows have got other files meanwhile
+        cut_again(one.path, found.meant)
     delete_files(found.traces)  # those too that a source was a link to
 
 
@@ -170,6 +173,7 @@ def cut_again(path: Path, meant: Meant) -> None:
     with suppress(FileNotFoundError), held(path):  # a night may have deleted it
         if found := cut(path, meant):
             found.apply()
+            put_back(path)
 
 
 def print_found(found: Found, *, erased: bool) -> None:

@@ -29,7 +29,7 @@ def print_aliases(at: str, as_json: bool) -> None:
     if as_json:
         print_json({name: version.model_dump(mode="json") for name, version in held.items()})
     elif not held:
-        console.print(f"at {at} no alias named a version: the bare base model served")
+        console.print(f"at {at} no alias named a version")
     else:
         rows = ((name, v.label, v.adapter.files) for name, v in held.items())
         print_table(("alias", "version", "adapter"), rows)

@@ -10,6 +10,7 @@ from project.records.events import Event, Signing
 from project.records.evidence import Decision
 from project.records.record import Record
 from project.untrusted_input import one_line
+from registry.experiments.experiment_events import experiments
 from registry.lineage import Lineage, apart, name_of, trace
 from registry.model_card.card import card
 from registry.reader import RegistryReader
@@ -28,14 +29,17 @@ def print_card(number: int) -> None:
 def print_version(number: int, as_json: bool) -> None:
     with RegistryReader.here() as registry:
         lineage = trace(registry, number)
+        tried = [one for one in experiments(registry) if one.version == number]
     if as_json:
-        print_json(dumped(lineage))
+        shown = [one.model_dump(mode="json") for one in tried]
+        print_json(dumped(lineage) | {"experiments": shown})
         return
     marks = [*lineage.aliases, *(["deleted"] if lineage.deleted else [])]
     console.print(Text.assemble((lineage.version.label, "bold"), *(f" · {m}" for m in marks)))
     facts = [*adapter_facts(lineage), *data_facts(lineage)]
     if lineage.decision:
         facts += decision_facts(lineage, lineage.decision)
+    facts += [("experiment", str(one)) for one in tried]
     print_table(("", ""), facts + signature_facts(lineage))
     console.print("\nhistory")
     for event in lineage.history:

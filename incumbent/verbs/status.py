@@ -5,7 +5,9 @@ from rich.text import Text
 from incumbent.output import coloured, console, print_json
 from monitoring.night_history import night_of, nightly_of
 from project.paths import BASE
-from project.records.adapters import ModelPin
+from project.records.adapters import AdapterVersion, ModelPin
+from project.times import readable
+from registry.deployments import Tenure, deployed
 from registry.jobs.heartbeats import living
 from registry.jobs.runs import runs_of
 from registry.store import Registry
@@ -16,6 +18,7 @@ def print_status(as_json: bool) -> None:
         champion = registry.champion()
         newest = next(iter(registry.newest()), None)
         decision = registry.decision(newest.number) if newest else None
+        answering = deployed(registry)
         looks = len(registry.history(kind="open"))
         runs = runs_of(registry.engine, nightly_of(registry.family), limit=8)
         night = next((night for run in runs if (night := night_of(run))), None)
@@ -27,6 +30,7 @@ def print_status(as_json: bool) -> None:
             {
                 "family": registry.family,
                 "champion": champion.model_dump(mode="json") if champion else None,
+                "deployed": answering.model_dump(mode="json") if answering else None,
                 "base": project.model_dump(mode="json") if project else None,
                 "newest": newest.model_dump(mode="json") if newest else None,
                 "decision": decision.model_dump(mode="json") if decision else None,
@@ -38,7 +42,12 @@ def print_status(as_json: bool) -> None:
         )
         return
     console.print(f"family    {registry.family}")
-    console.print(f"champion  {champion or 'none yet: the bare base model serves'}", soft_wrap=True)
+    console.print(
+        f"champion  {champion or 'none yet: a challenger has to beat the bare base model'}",
+        soft_wrap=True,
+    )
+    if champion or answering:
+        console.print(f"deployed  {deployed_line(champion, answering)}", soft_wrap=True)
     if champion and project and project.weights != champion.adapter.base.weights:
         console.print(
             f"base      {project}: another one than the champion's, and the next challenger's",
@@ -59,3 +68,13 @@ def print_status(as_json: bool) -> None:
         console.print(f"watched   by {scheduler}", soft_wrap=True)
     if newest is None:
         console.print("next      dvc repro && incumbent submit --promote")
+
+
+def deployed_line(champion: AdapterVersion | None, answering: Tenure | None) -> str:
+    """Where gateways send the champion's traffic, and whether that is the champion."""
+    if answering is None:
+        return "nothing yet: `incumbent serve` deploys the champion"
+    line = f"v{answering.version} since {readable(answering.since)}"
+    if champion is None or champion.number == answering.version:
+        return line
+    return f"{line}, and not the champion: `incumbent deploy {champion.number}` says why"

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable
 from math import exp, log
+from typing import Any
 
-from project.records.traffic import DayTally, Traffic
+from project.records.traffic import DayTally, Outcome, Traffic
 
 HOURS = 24
+THOUSAND = 1000
 LONGEST = 1e9  # ms; what is longer counts as that
 STEP = 0.05  # of a latency's logarithm: quantiles are within 2.5 %
 
@@ -19,6 +21,8 @@ class Tally:
         self.ratings: Counter[int] = Counter()
         self.latencies: Counter[int] = Counter()  # by the logarithm, in steps
         self.corrected = self.empty = 0
+        self.outcomes: Counter[str] = Counter()  # rows that tell one, and what they tell
+        self.satisfaction: Counter[int] = Counter()  # in thousandths
 
     @property
     def rows(self) -> int:
@@ -29,10 +33,20 @@ class Tally:
             self.hours[row.time.hour] += 1
             self.empty += not row.response.strip()
             if row.feedback:
-                self.ratings[row.feedback.rating] += 1
+                if row.feedback.rating is not None:
+                    self.ratings[row.feedback.rating] += 1
                 self.corrected += bool(row.feedback.correction)
+            if row.outcome:
+                self.count(row.outcome)
             if row.latency_ms and row.latency_ms > 0:
                 self.latencies[round(log(min(row.latency_ms, LONGEST)) / STEP)] += 1
+
+    def count(self, outcome: Outcome) -> None:
+        self.outcomes["all"] += 1
+        self.outcomes["escalated"] += bool(outcome.escalated)
+        self.outcomes["resolved"] += bool(outcome.resolved)
+        if outcome.satisfaction is not None:
+            self.satisfaction[round(THOUSAND * outcome.satisfaction)] += 1
 
     def merge(self, other: "Tally") -> None:
         for name, count in vars(other).items():
@@ -48,7 +62,21 @@ class Tally:
             empty=self.empty,
             median_ms=self.latency(0.5),
             p95_ms=self.latency(0.95),
+            **self.ends(),
         )
+
+    def ends(self) -> dict[str, Any]:
+        """What became of the cases; nothing where nobody told it."""
+        if not self.outcomes["all"]:
+            return {}
+        rated = self.satisfaction.total()
+        total = sum(value * count for value, count in self.satisfaction.items())
+        return {
+            "outcomes": self.outcomes["all"],
+            "escalated": self.outcomes["escalated"],
+            "resolved": self.outcomes["resolved"],
+            "satisfaction": total / THOUSAND / rated if rated else None,
+        }
 
     def latency(self, share: float) -> float | None:
         """What so large a share of the answers took at the most; None where nothing is known."""

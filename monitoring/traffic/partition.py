@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
@@ -14,10 +14,11 @@ from pyarrow.parquet import ParquetFile
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from monitoring.traffic.late_feedback import LateFeedbacks, Place
 from project.errors import IncumbentError
 from project.files import sync
 from project.records.record import Record
-from project.records.traffic import Traffic
+from project.records.traffic import LateFeedback, Traffic
 
 BATCH = 1_000  # rows
 LONGEST = 1 << 20  # bytes of a line; with BATCH it bounds the memory
@@ -40,6 +41,7 @@ class RawLine(NamedTuple):
     number: int | None
     json: bytes
     problem: str | None = None  # what is known to be wrong with it before it is parsed
+    offset: int = 0  # bytes before it, in a file of lines
 
 
 class CorruptError(ValueError):
@@ -52,44 +54,73 @@ class Reading:
     At the end of an iteration `set_aside` counts by reason what was corrupt, and the quarantine
     lists it; another iteration gives the same again. Left early, it leaves the quarantine as it
     was. Rows come in the order of files and lines, and of two with one id the first one counts:
-    beside a batch the ids are held, some 150 bytes a row.
+    beside a batch the ids are held, some 150 bytes a row. Feedback that came in files of its own is
+    joined to its rows; `unmatched` counts the answers that the day's own feedback is about and that
+    are not of this day.
     """
 
     def __init__(
-        self, day: date, files: list[Path], quarantine: Path, clean: Callable[[str], str]
+        self,
+        day: date,
+        files: list[Path],
+        quarantine: Path,
+        clean: Callable[[str], str],
+        *,
+        feedback: Sequence[Path] = (),
+        later: Sequence[Path] = (),
     ) -> None:
+        """`feedback` came on the day, and is set aside with it; `later` came on the days after."""
         self.day = day
         self.files = files
+        self.feedback = feedback
+        self.later = later
         self.quarantine = quarantine
         self.clean = clean
         self.set_aside: Counter[str] = Counter()
+        self.unmatched = 0
 
     def __iter__(self) -> Iterator[list[Traffic]]:
         self.set_aside.clear()
         seen: set[str] = set()
         batch: list[Traffic] = []
         with streamed(self.quarantine) as quarantine:
-            for file, line in self._lines():
+            feedback = self._read_feedback(quarantine)
+            for file, line in self._lines(self.files):
                 try:
                     row = parse(line, self.day)
                     if row.id in seen:
                         raise CorruptError("repeated id")
                 except CorruptError as reason:
-                    quarantine.write(self._describe(file, line, str(reason)).canonical() + b"\n")
-                    self.set_aside[str(reason)] += 1
+                    self._put_aside(quarantine, file, line, str(reason))
                     continue
                 seen.add(row.id)
-                batch.append(row)
+                batch.append(feedback.join(row))
                 if len(batch) == BATCH:
                     yield batch
                     batch = []
             if batch:
                 yield batch
+            self.unmatched = feedback.unmatched
 
-    def _lines(self) -> Iterator[tuple[Path, RawLine]]:
-        for file in self.files:
+    def _read_feedback(self, quarantine: BinaryIO) -> LateFeedbacks:
+        found = LateFeedbacks()
+        for own, files in ((True, self.feedback), (False, self.later)):
+            for file, line in self._lines(files):
+                try:
+                    found.add(parse_feedback(line), Place(file, line.offset), own=own)
+                except CorruptError as reason:
+                    if own:  # what came later is set aside with its own day
+                        self._put_aside(quarantine, file, line, f"feedback: {reason}")
+        return found
+
+    def _lines(self, files: Sequence[Path]) -> Iterator[tuple[Path, RawLine]]:
+        for file in files:
             for line in READERS[file.suffix](file):
                 yield file, line
+
+    def _put_aside(self, quarantine: BinaryIO, file: Path, line: RawLine, reason: str) -> None:
+        quarantine.write(self._describe(file, line, reason).canonical() + b"\n")
+        self.set_aside[reason] += 1
 
     def _describe(self, file: Path, line: RawLine, reason: str) -> SetAside:
         text = self.clean(line.json.decode(errors="replace").rstrip("\r\n"))
@@ -112,6 +143,20 @@ def parse(line: RawLine, day: date) -> Traffic:
     raise CorruptError("another day")
 
 
+def parse_feedback(line: RawLine) -> LateFeedback:
+    """Raises CorruptError, as `parse` does."""
+    if line.problem:
+        raise CorruptError(line.problem)
+    try:
+        feedback = LateFeedback.model_validate_json(line.json)
+        feedback.time.timestamp()
+    except ValidationError as error:
+        raise CorruptError(reason(error, line.json)) from None
+    except (OverflowError, ValueError):  # a time of the year 1 or 9999 that UTC has not
+        raise CorruptError("bad at") from None
+    return feedback
+
+
 def reason(error: ValidationError, data: bytes) -> str:
     try:
         data.decode()
@@ -125,7 +170,7 @@ def reason(error: ValidationError, data: bytes) -> str:
 
 
 def json_lines(path: Path) -> Iterator[RawLine]:
-    number = 0
+    number = offset = 0
     try:
         with path.open("rb") as stream:
             while data := stream.readline(LONGEST):
@@ -134,7 +179,8 @@ def json_lines(path: Path) -> Iterator[RawLine]:
                     skip_line(stream)
                     yield RawLine(number, data, "too long")
                 elif not data.isspace():
-                    yield RawLine(number, data)
+                    yield RawLine(number, data, offset=offset)
+                offset = stream.tell()
     except OSError as error:
         yield RawLine(None, str(error).encode(), "unreadable file")
 

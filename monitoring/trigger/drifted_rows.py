@@ -57,7 +57,7 @@ class DriftedRows:
     def corrected(self, since: date, day: date) -> Iterator[Traffic]:
         """Every row since then whose user wrote the right answer, on whatever topic."""
         for one in self.days(since, day):
-            for rows in self.context.traffic.read(one):
+            for rows in self.context.traffic.read(one, late=True):
                 yield from corrected(rows)
 
     def strangest_first(self, rows: Sequence[Traffic]) -> list[Traffic]:

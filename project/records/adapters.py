@@ -28,6 +28,21 @@ Precision = Literal["float32", "bfloat16", "float16"]
 Quantization = Literal["nf4", "int8", "none"]
 
 
+class Engine(Record):
+    """The program that computed an answer, where that was not this process."""
+
+    name: str  # "embedded", "vllm", "sglang" or "openai"
+    version: str | None  # as it tells it
+    # The base as the server names it, a quantised one too; of a server that tells nothing of it,
+    # its address.
+    model: str | None
+
+    def __str__(self) -> str:
+        version = f" {self.version}" if self.version else ""
+        model = f" with {self.model}" if self.model else ""
+        return f"{self.name}{version}{model}"
+
+
 class Numerics(Record):
     """How a model's numbers are computed; answers under different ones are never compared."""
 
@@ -35,8 +50,12 @@ class Numerics(Record):
     quantization: Quantization = "none"
     dequantized: bool = False  # once, when they were loaded
     processor: str  # its kind: maker and vector instructions, or the GPU's name
+    # The server that answered. None tells its own numerics: those above are then of this machine.
+    engine: Annotated[Engine | None, LATER] = None
 
     def __str__(self) -> str:
+        if self.engine:
+            return str(self.engine)
         quantized = "" if self.quantization == "none" else f", {self.quantization}"
         once = " dequantised once" if self.dequantized else ""
         return f"{self.precision}{quantized}{once} on {self.processor}"

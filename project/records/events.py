@@ -209,6 +209,8 @@ class VotesAsked(Detail):
     judged: int  # 1: a judge compared the answers too, and items are drawn by its doubt
     champion: str  # what ballots call the two
     challenger: str
+    # Who is asked, by name, and on how many items at most; None: whoever may vote, on any number.
+    reviewers: Annotated[dict[str, Annotated[int, Field(ge=1)]] | None, LATER] = None
 
 
 class ItemShown(Detail):
@@ -286,7 +288,8 @@ class ExperimentOpened(Detail):
     champion: int | None  # the version that it is compared with; None: the bare base
     share: str  # of users who get the challenger, as repr has it; in a shadow, of requests
     metric: str  # rating, escalated, resolved or satisfaction
-    alpha: str  # of a false alarm and of a false win, each, as repr has it
+    # The chance that equals ever end with a verdict, a false alarm or a false win; as repr has it.
+    alpha: str
     guardrails: tuple[str, ...]  # errors, refusals, slow, long
     salt: str  # of the hash that assigns users
 

@@ -1,20 +1,26 @@
 """Requests to the served model, and what a day of them was like."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from project.records.data import Message
-from project.records.record import Record
+from project.records.record import LATER, Record
 from project.times import moment
 
 
 class Feedback(Record):
     """What a user made of one answer."""
 
-    rating: Literal[-1, 0, 1]
+    rating: Literal[-1, 0, 1] | None = None
     correction: str | None = None  # the answer that the user would have liked
+
+    @model_validator(mode="after")
+    def it_says_something(self) -> Self:
+        if self.rating is None and self.correction is None:
+            raise ValueError("has neither a rating nor a correction")
+        return self
 
 
 class Outcome(Record):
@@ -25,6 +31,23 @@ class Outcome(Record):
     satisfaction: float | None = Field(default=None, ge=0, le=1)
 
 
+class LateFeedback(Record):
+    """Feedback that came after its answer was logged. Fields that others add are left aside."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    feedback_of: str = Field(min_length=1)  # the id of the answer
+    at: Annotated[str, AfterValidator(moment)]  # when it came
+    caller: str | None = None  # whose key it came with
+    rating: Literal[-1, 0, 1] | None = None
+    correction: str | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def time(self) -> datetime:
+        return datetime.fromisoformat(self.at.upper()).astimezone(UTC)
+
+
 class Traffic(Record):
     """One request to the served model, and its answer. Fields that others add are left aside."""
 
@@ -33,6 +56,7 @@ class Traffic(Record):
     id: str = Field(min_length=1)
     at: Annotated[str, AfterValidator(moment)]
     user: str | None = None  # or a conversation: what is not independent within itself
+    caller: str | None = None  # whose key it came with, where a gateway logged it
     prompt: str | tuple[Message, ...]
     response: str
     adapter: str | None = None  # its digest, or the version's name; None: the champion's
@@ -65,3 +89,8 @@ class DayTally(Record):
     empty: int  # answers without a word
     median_ms: float | None  # latency; None: no row tells it
     p95_ms: float | None
+    # Of rows whose case had an end that somebody told; None: nobody did.
+    outcomes: Annotated[int | None, LATER] = None
+    escalated: Annotated[int | None, LATER] = None
+    resolved: Annotated[int | None, LATER] = None
+    satisfaction: Annotated[float | None, LATER] = None  # the mean of those that tell it

@@ -16,6 +16,7 @@ from project.records.events import BallotCast, BallotWithdrawn, Event, ItemShown
 from project.records.record import Digest, Record
 from project.times import moment_of
 from registry.ballots.comments import Comment
+from registry.ballots.reviewers_asked import refuse_submitter, refuse_unasked
 from registry.ballots.sheets import Sheet, read_sheet
 from registry.ballots.standing import (
     Asked,
@@ -47,15 +48,18 @@ class Vote(Record):
 def show(registry: Registry, number: int, sheet: Digest, item: str, *, repeat: int = 0) -> Event:
     """Put on record that the actor sees an item, before it is shown; seen again, nothing is added.
 
-    Raises IncumbentError for a sheet that is not voted on, InputError for an item not on it.
+    Raises IncumbentError for a sheet that is not voted on and for who is not asked, InputError for
+    an item that is not on it.
     """
     registry.roles.require("vote", registry.actor)
     with writing(registry.engine) as connection:
         refuse_settled(registry, connection, number)
         votes = votes_on(registry, connection, number)
-        asked_for(votes, sheet)
-        if known := votes.shown.get(Key(sheet, item, plain(registry.actor), repeat)):
+        asked, key = asked_for(votes, sheet), Key(sheet, item, plain(registry.actor), repeat)
+        refuse_submitter(registry, connection, number, asked)
+        if known := votes.shown.get(key):
             return known
+        refuse_unasked(votes, asked, key)
         pair = pair_on(read_sheet(registry.artifacts, sheet), item)
         chance = None if pair.chance is None else repr(pair.chance)
         shown = ItemShown(sheet=sheet, item=item, repeat=repeat, chance=chance)

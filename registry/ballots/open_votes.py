@@ -6,8 +6,11 @@ from functools import partial
 from sqlalchemy import Connection, select
 
 from project.records.ballots import SheetPart, counting
-from project.records.record import Record, short
+from project.records.events import RowErasure
+from project.records.record import Digest, Record, short
+from registry.ballots.reviewers_asked import is_first, most_items
 from registry.ballots.standing import Asked, Votes, missing, votes_on
+from registry.decision_checks import plain
 from registry.reader import RegistryReader
 from registry.storage.tables import events, versions
 
@@ -27,17 +30,20 @@ class OpenVotes(Record):
 
 def open_votes(registry: RegistryReader) -> tuple[OpenVotes, ...]:
     """What is still voted on, newest version first: compared with the present champion, neither
-    decided by a person nor deleted.
+    decided by a person nor deleted, on a sheet that nobody had erased.
     """
     champion = registry.champion()
     label = short(champion.adapter.files) if champion else "base"
+    gone = erased(registry)
     with registry.engine.connect() as connection:
         numbers = waiting(registry, connection)
         states = [(number, votes_on(registry, connection, number)) for number in numbers]
     return tuple(
         votes.once("open", partial(open_of, number, votes, asked))
         for number, votes in states
-        if (asked := votes.newest()) and asked.detail.champion == label
+        if (asked := votes.newest())
+        and asked.detail.champion == label
+        and asked.detail.sheet not in gone
     )
 
 
@@ -57,6 +63,26 @@ def waiting(registry: RegistryReader, connection: Connection) -> Iterator[int]:
     champion = registry.alias_on(connection, "champion")
     asked = sorted(told("ask") - settled - {champion}, reverse=True)
     yield from asked[:NEWEST]
+
+
+def erased(registry: RegistryReader) -> set[Digest]:
+    """What is gone with what people had erased."""
+    events = registry.history(kind="erase")
+    return {digest for event in events for digest in event.told(RowErasure).artifacts}
+
+
+def votes_lacking(votes: Votes, asked: Asked, needed: int) -> int:
+    """How many of the votes that are needed nobody is asked for; 0 where everybody is."""
+    named = asked.detail.reviewers
+    if named is None:
+        return 0
+    return max(0, needed - sum(left_of(votes, asked, plain(name)) for name in named))
+
+
+def left_of(votes: Votes, asked: Asked, reviewer: str) -> int:
+    """On how many items a reviewer who is asked by name has yet to vote."""
+    cast = sum(is_first(key, asked, reviewer) for key in votes.ballots)
+    return max(0, (most_items(asked, reviewer) or 0) - cast)
 
 
 def open_of(number: int, votes: Votes, asked: Asked) -> OpenVotes:

@@ -1,6 +1,6 @@
 """The sheet that people vote on: opened for a version, asked about again, and read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from project.records.ballots import SheetPart, VotingPair
 from project.records.events import Event, VotesAsked
 from project.records.record import Digest, short
 from registry.artifacts.artifact_store import Artifacts
+from registry.ballots.reviewers_asked import checked
 from registry.ballots.standing import Asked, refuse_settled, votes_on
 from registry.storage.database import writing
 from registry.store import Registry
@@ -70,20 +71,29 @@ def open_sheet(
 
 
 def ask_votes(
-    registry: Registry, number: int, votes: int, reason: str, part: SheetPart | None = None
+    registry: Registry,
+    number: int,
+    votes: int,
+    reason: str,
+    part: SheetPart | None = None,
+    reviewers: Mapping[str, int] | None = None,
 ) -> Event:
-    """Ask for more reviewers an item, on the sheet that is open: the sealed one where there is one.
+    """Ask for more reviewers an item, or other ones, on the sheet that is open: the sealed one
+    where there is one. `reviewers` are asked by name, each on so many items; None: whoever may
+    vote. Which items they see is drawn as before.
 
     The gate goes on counting an item as it was agreed on when the sheet was opened: further votes
-    tell how far people agree. Raises InputError unless it is more than was asked for.
+    tell how far people agree. Raises InputError where nothing else than before is asked for.
     """
     registry.roles.require("promote", registry.actor)
     with writing(registry.engine) as connection:
         refuse_settled(registry, connection, number)
         asked = votes_on(registry, connection, number).sheet(part)
-        if votes <= asked.detail.votes:
-            raise InputError(f"{asked.detail.votes} votes an item are asked for already")
-        more = asked.detail.model_copy(update={"votes": within_reason(votes)})
+        detail = asked.detail
+        named = checked(reviewers, registry.roles, detail.items) if reviewers else None
+        if votes < detail.votes or (votes, named) == (detail.votes, detail.reviewers):
+            raise InputError(f"{detail.votes} votes an item are asked for already")
+        more = detail.model_copy(update={"votes": within_reason(votes), "reviewers": named})
         return registry.append_event(connection, number, more, reason)
 
 

@@ -53,7 +53,16 @@ def sentence(event: Event) -> str:
     return f"{event.actor} {DONE.get(event.kind, f'wrote {event.kind} about')} {label}"
 
 
-DONE = {"submit": "submitted", "reject": "rejected", "delete": "deleted", "sign": "signed"}
+DONE = {
+    "submit": "submitted",
+    "reject": "rejected",
+    "delete": "deleted",
+    "sign": "signed",
+    "deploy": "deployed",
+    "deploy-failed": "could not deploy",
+    "experiment": "opened an experiment with",
+    "experiment-end": "ended the experiment with",
+}
 
 
 def named(version: int | None) -> str:

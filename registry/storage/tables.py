@@ -122,3 +122,19 @@ deliveries = Table(
     Column("problem", Text),  # None: it was delivered
     Index("ix_deliveries_notice", "notice"),
 )
+
+# What experiments on traffic are judged by: of each user and metric what came first, in the order
+# of arrival. The registry is no place for names of users.
+observations = Table(
+    "observations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("experiment", Integer, nullable=False),  # the number of the event that opened it
+    Column("unit", String(64), nullable=False),  # the user, as a digest
+    Column("arm", String(16), nullable=False),
+    Column("metric", String(16), nullable=False),
+    Column("value", Float, nullable=False),
+    Column("at", String(40), nullable=False),
+    UniqueConstraint("experiment", "unit", "metric", "arm"),
+    Index("ix_observations_experiment", "experiment", "id"),
+)

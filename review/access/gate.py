@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from project.files import home
+from project.rate_limit import Buckets
 from review.access.people import Person
-from review.access.rate_limit import Buckets
 from review.access.sessions import Session, Sessions
 from review.access.ways.oidc import Provider
 from review.access.ways.one_time_token import OneTimeToken

@@ -6,8 +6,6 @@ from project.records.events import Event, Signing
 from project.untrusted_input import one_line
 from registry.jobs.runs import runs_of
 from registry.lineage import Lineage
-from registry.model_card.card import card
-from registry.model_card.markdown import SPECIAL
 from registry.overview.why_paragraph import day
 from registry.reader import RegistryReader
 from review.challenger.review_record import Gate, HistoryLine, NightBefore
@@ -42,19 +40,6 @@ def nights(reader: RegistryReader, number: int) -> tuple[NightBefore, ...]:
         for night in found
         if night and night.challenger == number
     )
-
-
-def card_text(lineage: Lineage) -> str:
-    """The model card to be read as it stands: what escapes its values is for Markdown alone."""
-    front, _, text = card(lineage).removeprefix("---\n").partition("\n---\n")
-    return unescaped(text if text else front).strip()
-
-
-def unescaped(markdown: str) -> str:
-    """Without the backslash in front of what Markdown would read as markup."""
-    parts = markdown.split("\\")
-    first, *others = parts
-    return first + "".join(part if SPECIAL.match(part) else f"\\{part}" for part in others)
 
 
 def signature(lineage: Lineage, required: bool) -> str:

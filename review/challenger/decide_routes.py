@@ -15,6 +15,7 @@ from registry.fits_base import refuse_misfit
 from registry.store import Registry
 from review.access.people import ThePerson
 from review.challenger.earlier_champions import earlier_champions, moves_since
+from review.challenger.who_votes import LONGEST, who_votes
 from review.frame.address import LARGEST, VersionNumber
 from review.frame.forms import Reason, given_reason
 from review.frame.pages import page
@@ -24,6 +25,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 # Whom the page called the champion; 0: nobody.
 Champion = Annotated[int, Form(ge=0, le=LARGEST)]
+WhoVotes = Annotated[str, Form(max_length=LONGEST)]
 Seen = Annotated[str, Form(pattern="^[0-9a-f]{64}$")]  # the decision that the page showed
 
 router = APIRouter(tags=["decide"])
@@ -71,13 +73,15 @@ def ask_for_votes(
     site: TheSite,
     person: ThePerson,
     votes: Annotated[int, Form(ge=1, le=MOST_VOTES)],
+    reviewers: WhoVotes = "",
     reason: Reason = "",
 ) -> Response:
-    """More people on each item."""
+    """More people on each item, or other ones, or both."""
     registry = site.registry(person.name)
 
     def ask() -> str:
-        ask_votes(registry, number, votes, given_reason(reason))
+        why, named = given_reason(reason), who_votes(reviewers)
+        ask_votes(registry, number, votes, why, reviewers=named)
         return f"/review/{number}"
 
     return done_or_refused(request, registry, ask, f"/review/{number}")

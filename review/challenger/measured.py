@@ -82,7 +82,7 @@ def interval(line: ForestLine) -> Interval:
         upper=line.upper,
         champion=line.found.champion_mean,
         challenger=line.found.challenger_mean,
-        less_is_better=line.found.better == "less",
+        better=line.found.better,
         judged=line.judged and line.found.better != "neither",
     )
 

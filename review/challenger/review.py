@@ -9,6 +9,7 @@ from project.records.adapters import AdapterVersion
 from project.records.evidence import Evidence
 from project.settings import PARAMS
 from registry.lineage import Lineage, apart, name_of
+from registry.model_card.card import card
 from registry.overview import why_paragraph
 from registry.store import Registry
 from review.challenger import background, measured
@@ -51,7 +52,7 @@ def review_of(registry: Registry, number: int, *, blind: bool = False) -> Review
         changes=changes(registry, lineage, compared_with(registry, lineage)),
         gate=background.gate(lineage.gate),
         nights=background.nights(registry, number),
-        card=background.card_text(lineage),
+        card=card(lineage),
         signature=background.signature(lineage, registry.keys.required),
         history=background.history_lines(lineage),
         offers=offers(registry, lineage),

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from project.records.record import Digest, Record
+from review.frame.difference import Difference
 
 Tone = Literal["good", "warn", "bad", "soft"]  # how the page colours it
 Action = Literal["approve", "reject", "votes", "rollback"]
@@ -30,17 +31,12 @@ class Headline(Record):
         return tones.get(self.verdict, "soft")
 
 
-class Interval(Record):
-    """One difference, and how sure it is: each end is a one-sided bound."""
+class Interval(Difference):
+    """One difference, and how sure it is: each end is a one-sided bound at the look's level."""
 
     label: str
-    n: int
-    diff: float
-    lower: float
-    upper: float
     champion: float | None  # the mean on each side, where it has sides
     challenger: float | None
-    less_is_better: bool
     judged: bool  # whether a colour may say better or worse
     threshold: float | None = None  # that the lower end must exceed
 
@@ -204,7 +200,7 @@ class Review(Record):
     changes: Changes
     gate: Gate | None
     nights: tuple[NightBefore, ...]
-    card: str
+    card: str  # the model card, in Markdown
     signature: str
     history: tuple[HistoryLine, ...]
     offers: tuple[Offer, ...]

@@ -1,5 +1,6 @@
 """The review page of a challenger, its votes as they come in, and all of it as JSON."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import APIRouter, Request
@@ -10,9 +11,11 @@ from registry.ballots.sheets import asked_about
 from registry.ballots.standing import refuse_settled
 from registry.store import Registry
 from review.access.people import Person, ThePerson
-from review.challenger import decide_routes
+from review.challenger import decide_routes, rows_routes
+from review.challenger.open_look import open_items
 from review.challenger.review import review_of
 from review.challenger.review_record import Review
+from review.challenger.who_votes import as_typed
 from review.frame.address import VersionNumber, known_version
 from review.frame.pages import page
 from review.site import TheSite
@@ -28,6 +31,7 @@ NOTICES = {
 
 router = APIRouter(tags=["review"])
 router.include_router(decide_routes.router)
+router.include_router(rows_routes.router)
 
 
 @router.get("/review/{number}", response_class=HTMLResponse)
@@ -47,7 +51,7 @@ def show_review(
         votes=votes_shown(registry, number, person),
         **live_rights(registry, number, person),
         votable=person.may("vote") and is_voted_on(registry, number),
-        more_votes=more_votes(registry, number),
+        asking=asking(registry, number),
     )
 
 
@@ -78,10 +82,24 @@ def found(registry: Registry, number: int, person: Person) -> Review:
     return review_of(registry, number, blind=not person.decides)
 
 
-def more_votes(registry: Registry, number: int) -> int:
-    """The least number of votes an item that is more than were asked for."""
+@dataclass(frozen=True)
+class Asking:
+    """What the form that asks for votes says before anybody typed in it."""
+
+    votes: int  # an item, that are asked for now
+    reviewers: str  # who is asked by name, a line each
+    voters: tuple[str, ...]  # who may vote, where the roles name them
+    open_items: int | None  # of the look that waits for votes; None: none waits
+
+
+def asking(registry: Registry, number: int) -> Asking:
     asked = asked_about(registry, number)
-    return asked.detail.votes + 1 if asked else 1
+    return Asking(
+        votes=asked.detail.votes if asked else 1,
+        reviewers=as_typed(asked.detail.reviewers if asked else None),
+        voters=registry.roles.vote or (),
+        open_items=open_items(registry, number),
+    )
 
 
 def is_voted_on(registry: Registry, number: int) -> bool:

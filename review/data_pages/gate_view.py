@@ -39,8 +39,9 @@ class CheckView(Record):
 
 
 class GateView(Record):
+    version: int | None  # whose rows were checked; None: those that are curated now
     is_open: bool
-    is_stale: bool  # other rows are curated now than were checked
+    is_stale: bool  # other rows are curated now than were checked; never of a version's own
     rows: int
     dataset: str  # digest of the rows that were checked
     checks: tuple[CheckView, ...]  # those that fail first
@@ -67,11 +68,13 @@ def gate_report() -> GateReport | None:
     return GateReport.read(GATE_REPORT) if GATE_REPORT.exists() else None
 
 
-def gate_view(report: GateReport, today: date) -> GateView:
+def gate_view(report: GateReport, today: date, version: int | None = None) -> GateView:
+    """`today` is the day by which waivers hold: of a version, the one when it was submitted."""
     checks = [check_view(check, today) for check in report.checks]
     return GateView(
+        version=version,
         is_open=not failing(report, today, Severity.CRITICAL),
-        is_stale=is_stale(report),
+        is_stale=version is None and is_stale(report),
         rows=report.row_count,
         dataset=report.dataset_rows,
         checks=tuple(sorted(checks, key=lambda c: (c.passes, c.severity is Severity.WARNING))),
@@ -103,7 +106,8 @@ def failed_rows(report: GateReport, name: str, page: int, today: date) -> Failed
     if check is None:
         raise InputError(f"the report has no check {shortened(name)!r}", field="check")
     ids = nth_page(check.failing_rows, page, SHOWN)
-    found, private = found_rows(set(ids)), private_rows(report.checks)
+    found, now = found_rows(set(ids)), gate_report()
+    private = private_rows((*report.checks, *(now.checks if now else ())))
     left = set(check.unexcused(today))
     return FailedRows(
         check=check_view(check, today),

@@ -10,15 +10,16 @@ from fastapi.responses import HTMLResponse
 from curation.checks.waivers import LONGEST
 from curation.checks.waivers_file import WAIVERS
 from curation.gate import USUAL
-from project.records.data import GateReport
-from review.access.people import ThePerson
+from review.access.people import Person, ThePerson
 from review.data_pages.acceptors import why_not
 from review.data_pages.data_overview import DataOverview, data_overview
 from review.data_pages.gate_view import FailedRows, GateView, failed_rows, gate_report, gate_view
 from review.data_pages.regressed import COMMAND, CORRECTIONS, BadItems, bad_items
+from review.data_pages.stored_gate import Reported, reported
 from review.data_pages.waiting_tasks import Kind, WaitingTasks, tasks_page
 from review.data_pages.waivers_view import WaiverView, waivers_view
 from review.data_pages.writes import router as writes
+from review.frame.address import Number
 from review.frame.pages import page
 from review.frame.paging import PageNumber
 from review.site import Site, TheSite
@@ -37,6 +38,7 @@ TABS = (
 )
 
 Shown = Annotated[PageNumber, Query(alias="page")]
+Version = Annotated[Number | None, Query(description="Of its rows; else of those of now.")]
 CheckName = Annotated[str, Query(max_length=500, description="A check's name in the contract.")]
 
 
@@ -53,29 +55,39 @@ def read_data(site: TheSite, person: ThePerson) -> DataOverview:
 
 
 @router.get("/data/gate", response_class=HTMLResponse)
-def show_gate(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
-    """The checks of the data gate."""
-    report = gate_report()
-    found = gate_view(report, today(site)) if report else None
+def show_gate(
+    request: Request, site: TheSite, person: ThePerson, version: Version = None
+) -> HTMLResponse:
+    """The checks of the data gate, of today's rows or of those of a version."""
+    one = reported(site.registry(person.name), version, today(site))
+    found = gate_view(one.report, one.day, version) if one else None
     return data_page(request, "gate.html", found=found)
 
 
 @router.get("/api/data/gate")
-def read_gate(site: TheSite, person: ThePerson) -> GateView:
-    """The checks of the data gate."""
-    return gate_view(the_report(), today(site))
+def read_gate(site: TheSite, person: ThePerson, version: Version = None) -> GateView:
+    """The checks of the data gate, of today's rows or of those of a version."""
+    one = the_report(site, person, version)
+    return gate_view(one.report, one.day, version)
 
 
 @router.get("/data/gate/rows", response_class=HTMLResponse)
 def show_failed_rows(
-    request: Request, site: TheSite, person: ThePerson, check: CheckName, number: Shown = 1
+    request: Request,
+    site: TheSite,
+    person: ThePerson,
+    check: CheckName,
+    number: Shown = 1,
+    version: Version = None,
 ) -> HTMLResponse:
     """The rows that fail a check."""
-    found = failed_rows(the_report(), check, number, today(site))
+    one = the_report(site, person, version)
+    found = failed_rows(one.report, check, number, one.day)
     return data_page(
         request,
         "failed_rows.html",
         found=found,
+        version=version,
         refused=why_not(person),
         until=today(site) + USUAL,
         latest=today(site) + LONGEST,
@@ -85,10 +97,15 @@ def show_failed_rows(
 
 @router.get("/api/data/gate/rows")
 def read_failed_rows(
-    site: TheSite, person: ThePerson, check: CheckName, number: Shown = 1
+    site: TheSite,
+    person: ThePerson,
+    check: CheckName,
+    number: Shown = 1,
+    version: Version = None,
 ) -> FailedRows:
     """The rows that fail a check, 50 on a page. Sealed rows are without their texts."""
-    return failed_rows(the_report(), check, number, today(site))
+    one = the_report(site, person, version)
+    return failed_rows(one.report, check, number, one.day)
 
 
 @router.get("/data/waivers", response_class=HTMLResponse)
@@ -151,11 +168,11 @@ def today(site: Site) -> date:
     return site.clock().date()
 
 
-def the_report() -> GateReport:
-    report = gate_report()
-    if report is None:
+def the_report(site: Site, person: Person, version: int | None) -> Reported:
+    found = reported(site.registry(person.name), version, today(site))
+    if found is None:
         raise HTTPException(404, "nothing is checked yet: run `dvc repro` first")
-    return report
+    return found
 
 
 def data_page(request: Request, template: str, **values: Any) -> HTMLResponse:

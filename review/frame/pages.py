@@ -12,6 +12,7 @@ from project.records.data import counted
 from project.times import readable
 from review.access.people import Person
 from review.frame.assets_folder import asset
+from review.frame.markdown import rendered
 from review.site import Site
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -37,7 +38,12 @@ def environment(folder: Path) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {"asset": asset, "counted": counted, "readable": readable}
+    made.globals |= {
+        "asset": asset,
+        "counted": counted,
+        "readable": readable,
+        "rendered": rendered,
+    }
     return made
 
 

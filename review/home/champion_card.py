@@ -34,7 +34,7 @@ class ChampionCard(Record):
 
 
 def champion_card(reader: RegistryReader) -> ChampionCard | None:
-    """None while the bare base serves. Raises IncumbentError for a record that was changed."""
+    """None while there was none yet. Raises IncumbentError for a record that was changed."""
     champion = reader.champion()
     if champion is None:
         return None

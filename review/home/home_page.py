@@ -25,7 +25,7 @@ class HomePage(Record):
     versions: int  # with the deleted ones
     deleted: int
     tasks: tuple[Task, ...]  # of whoever looks, the most urgent first
-    champion: ChampionCard | None  # None: the bare base serves
+    champion: ChampionCard | None  # None: there was none yet
     quality: Quality
     nights: tuple[LastNight, ...]  # the newest first
     schedulers: tuple[SchedulerLine, ...]

@@ -7,23 +7,13 @@ from project.errors import IncumbentError
 from project.records.events import Event, Promotion
 from project.records.evidence import Evidence, Measured
 from project.records.record import Digest, Record
-from project.records.scores import Better
 from registry.overview.champion_history import displaced_by, move_count, newest_moves
 from registry.reader import RegistryReader
 from registry.storage.database import reading
+from review.frame.difference import Difference, central
 from review.home.champion_card import How, how_moved
 
 SHOWN = 20  # promotions and rollbacks
-
-
-class Difference(Record):
-    """How much better a version was than the champion that it displaced; 0 is no difference."""
-
-    diff: float  # where less is better, its sign is turned
-    lower: float  # of the central 90 % interval
-    upper: float
-    n: int  # items
-    better: Better | None  # None: more
 
 
 class Step(Record):
@@ -79,16 +69,7 @@ def step(reader: RegistryReader, move: Event) -> Step:
 
 
 def differences(measured: Measured) -> dict[str, Difference]:
-    return {
-        metric: Difference(
-            diff=found.diff,
-            lower=found.bootstrap[0],
-            upper=found.bootstrap[1],
-            n=found.n,
-            better=found.better,
-        )
-        for metric, found in measured.items()
-    }
+    return {metric: central(found) for metric, found in measured.items()}
 
 
 def metrics(

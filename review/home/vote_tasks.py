@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from project.records.data import counted
+from project.records.events import VotesAsked
 from registry.ballots.open_votes import OpenVotes
-from registry.ballots.standing import missing, read_votes
+from registry.ballots.reviewers_asked import is_submitter, may_see_more
+from registry.ballots.standing import Votes, missing, read_votes
 from registry.decision_checks import plain
 from registry.reader import RegistryReader
 from review.home.tasks import Task
@@ -45,9 +47,19 @@ def dev_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterato
 
 
 def is_open_to_actor(reader: RegistryReader, one: OpenVotes) -> bool:
-    """Whether the reader's actor has not voted yet on some item that needs more votes."""
+    """Whether the reader's actor is asked to vote, and has not voted yet on some item that needs
+    more votes.
+    """
     votes, actor = read_votes(reader, one.version), plain(reader.actor)
-    asked = votes.sheet(one.part).detail
+    asked = votes.sheet(one.part)
+    with reader.engine.connect() as connection:
+        if is_submitter(reader, connection, one.version, asked):
+            return False
+    return may_see_more(votes, asked, actor) and lacks_mine(votes, asked.detail, actor)
+
+
+def lacks_mine(votes: Votes, asked: VotesAsked, actor: str) -> bool:
+    """Whether some item needs more votes and has none of this person's."""
     cast = [ballots for (sheet, _), ballots in votes.items.items() if sheet == asked.sheet]
     if len(cast) < asked.items:
         return True

@@ -40,6 +40,7 @@ class ItemList(NumberedPage):
 
     version: int | None  # of the challenger; None: nobody submitted it
     opponent: str
+    chosen: int | None  # the version that a person chose as the other one; None: its opponent then
     metric: str
     better: str
     metrics: tuple[str, ...]
@@ -52,7 +53,8 @@ class ItemList(NumberedPage):
 def item_list(dev: DevItems, query: ItemQuery) -> ItemList:
     """Raises InputError for a metric, slice or assertion that the items do not have."""
     names = metrics(dev)
-    metric = known(query.score, names, "score") or first_metric(dev.comparison, names)
+    known(None if query.against else query.score, names, "score")
+    metric = query.score if query.score in names else first_metric(dev.comparison, names)
     slices = tuple(sorted({name for one in dev.items for name in one.scores.slices}))
     asserted = tuple(name for name in names if is_assertion(name))
     known(query.slice, slices, "slice")
@@ -60,7 +62,8 @@ def item_list(dev: DevItems, query: ItemQuery) -> ItemList:
     found = lines_found(dev, query, metric)
     return ItemList(
         version=dev.comparison.version,
-        opponent=opponent_label(dev.comparison.opponent),
+        opponent=opponent_of(dev.comparison, query),
+        chosen=query.against,
         metric=metric,
         better="more" if metric == PREFERENCE else dev.comparison.better.get(metric, "more"),
         metrics=names,
@@ -72,6 +75,10 @@ def item_list(dev: DevItems, query: ItemQuery) -> ItemList:
         pages=page_count(len(found), SHOWN),
         items=tuple(nth_page(found, query.page, SHOWN)),
     )
+
+
+def opponent_of(comparison: Comparison, query: ItemQuery) -> str:
+    return f"v{query.against}" if query.against else opponent_label(comparison.opponent)
 
 
 def lines_found(dev: DevItems, query: ItemQuery, metric: str) -> list[ItemLine]:

@@ -19,6 +19,9 @@ class ItemQuery(AddressQuery):
     version: Annotated[int | None, Field(ge=0, le=LARGEST)] = Field(
         default=None, description="The challenger; 0: what was not submitted yet."
     )
+    against: Annotated[int | None, Field(ge=1, le=LARGEST)] = Field(
+        default=None, description="Another version; else whom the challenger was compared with."
+    )
     flips: Flips | None = Field(
         default=None,
         description="lost, gained, same: how the score moved; broke: the champion was right and "

@@ -6,13 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
-from evaluation.report.comparisons import Choice, choices, items_of
+from evaluation.report.comparisons import Choice, choices
 from review.access.people import ThePerson
 from review.frame.address import Number
 from review.frame.pages import page
 from review.items.item_list import ItemList, item_list
 from review.items.item_page import REFERENCE, ItemView, item_view, marked_answers
 from review.items.item_query import ItemQuery
+from review.items.two_versions import held_against
 from review.site import Site, TheSite
 
 router = APIRouter(tags=["items"])
@@ -26,7 +27,7 @@ NOTHING = "no dev items are kept yet: `incumbent submit` keeps those of each ver
 
 @router.get("/items", response_class=HTMLResponse)
 def show_items(request: Request, site: TheSite, person: ThePerson, query: Filters) -> HTMLResponse:
-    """Dev items of one comparison, filtered."""
+    """Dev items of one comparison, or of any two versions, filtered."""
     there = choices(site.registry(person.name))
     number = chosen(there, query) if there else None
     is_kept = number in {one.number for one in there}
@@ -45,7 +46,7 @@ def show_items(request: Request, site: TheSite, person: ThePerson, query: Filter
 
 @router.get("/api/items")
 def read_items(site: TheSite, person: ThePerson, query: Filters) -> ItemList:
-    """Dev items of one comparison, filtered, 50 on a page."""
+    """Dev items of one comparison, or of any two versions, filtered, 50 on a page."""
     there = choices(site.registry(person.name))
     if not there:
         raise HTTPException(404, NOTHING)
@@ -69,7 +70,7 @@ def show_item(
 ) -> HTMLResponse:
     """One dev item, at an address of its own."""
     view = found_item(site, person.name, item, before)
-    held = against if against in held_against(view) else usual(view)
+    held = against if against in markable(view) else usual(view)
     return page(
         request,
         TEMPLATES / "item.html",
@@ -82,7 +83,8 @@ def show_item(
 
 
 def listed(site: Site, actor: str, there: list[Choice], query: ItemQuery) -> ItemList:
-    return item_list(items_of(site.registry(actor), chosen(there, query)), query)
+    found = held_against(site.registry(actor), chosen(there, query), query.against)
+    return item_list(found, query)
 
 
 def chosen(there: list[Choice], query: ItemQuery) -> int:
@@ -96,7 +98,7 @@ def found_item(site: Site, actor: str, item: str, before: int | None) -> ItemVie
     return view
 
 
-def held_against(view: ItemView) -> set[str]:
+def markable(view: ItemView) -> set[str]:
     """What answers can be held against: a page of older versions lacks the newest ones' answers."""
     return {REFERENCE, *(one.key for one in view.answers)}
 

@@ -5,11 +5,12 @@ from typing import Literal
 
 from project.records.evidence import Decision, Measured
 from project.records.record import Record
-from project.records.scores import Better, ScorePins
+from project.records.scores import ScorePins
 from project.times import readable
 from registry.lineage import Lineage, name_of
 from registry.overview.version_search import Standing, standing
 from registry.reader import RegistryReader
+from review.frame.difference import Difference, central
 from review.voting.blinding import traced
 
 # Of what two measurements must agree in before their numbers may stand side by side, in words.
@@ -35,15 +36,10 @@ class Pair(Record):
         return self.a == self.b
 
 
-class Measure(Record):
+class Measure(Difference):
     """One metric of one version, against its own opponent."""
 
     own: float | None  # its mean; None for a preference, which has no two sides
-    diff: float
-    lower: float  # of the central 90 % interval
-    upper: float
-    n: int
-    better: Better | None  # None: more
 
 
 class MeasurePair(Record):
@@ -171,10 +167,7 @@ def measures(left: Lineage, right: Lineage) -> tuple[MeasurePair, ...]:
 def measure(found: Measured, metric: str) -> Measure | None:
     if (one := found.get(metric)) is None:
         return None
-    lower, upper = one.bootstrap
-    return Measure(
-        own=one.challenger_mean, diff=one.diff, lower=lower, upper=upper, n=one.n, better=one.better
-    )
+    return Measure(own=one.challenger_mean, **central(one).model_dump())
 
 
 def direct(left: Lineage, right: Lineage) -> int | None:

@@ -14,7 +14,7 @@ from review.frame.address import Number, VersionNumber, known_version
 from review.frame.pages import page
 from review.frame.paging import NumberedPage, page_count
 from review.site import Site, TheSite
-from review.versions import history_routes, lineage_routes, verify_routes
+from review.versions import delete_routes, history_routes, lineage_routes, verify_routes
 from review.versions.comparison import Comparison, compare
 from review.versions.parameters import PAGE, CompareQuery, VersionsQuery
 from review.versions.version_page import VersionPage, version_page
@@ -24,7 +24,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 COLUMNS = 120  # of the model card's text
 
 router = APIRouter(tags=["versions"])
-for other in (history_routes, lineage_routes, verify_routes):
+for other in (delete_routes, history_routes, lineage_routes, verify_routes):
     router.include_router(other.router)
 
 Versions = Annotated[VersionsQuery, Query()]

@@ -10,6 +10,7 @@ from statistics import median
 from project.canonical import digest_json
 from project.records.ballots import Ballot
 from project.times import moment_of
+from registry.ballots.reviewers_asked import further_items, most_items
 from registry.ballots.standing import Asked, StandingBallot, Votes, in_conflict
 
 SOON = timedelta(minutes=30)  # for so long a vote is expected of whoever was shown an item
@@ -55,12 +56,15 @@ class Assignments:
 
     def next(self) -> Turn | None:
         """What was seen and not voted on; then a planted repeat that is due; then what lacks votes,
-        and at last what two others disagree on. None: nothing is left.
+        and at last what two others disagree on. None: nothing is left, or no more is asked of this
+        reviewer.
         """
         if seen := self.seen_and_open():
             return seen
         if again := self.due_repeat():
             return again
+        if further_items(self.votes, self.asked, self.reviewer) == 0:
+            return None
         lacking = [item for item in self.free if self.lacks(item)]
         unhurried = (item for item in lacking if self.lacks(item, self.expected[item]))
         conflicts = (item for item in self.free if self.conflict(item, self.expected[item]))
@@ -69,8 +73,15 @@ class Assignments:
     def progress(self) -> Progress:
         own = [*self.own.values(), *self.own_repeats]
         left = sum(self.lacks(item) or self.conflict(item) for item in self.free)
+        if self.most is not None:
+            left = min(left, max(0, self.most - len(self.own)))
         times = [ballot.detail.seconds for ballot in own]
         return Progress(len(own), left, median(times) if len(times) > 2 else None)
+
+    @cached_property
+    def most(self) -> int | None:
+        """On how many items this reviewer is asked; None: on any number."""
+        return most_items(self.asked, self.reviewer)
 
     # --- one level down ---------------------------------------------------------------------------
 

@@ -42,6 +42,8 @@ class VotesReport(BaseModel):
     live: LiveVotes
     reviewers: tuple[Reviewer, ...] | None = None  # None: not for whoever only counts them
     comments: tuple[WrittenComment, ...] | None = None  # of votes on dev items
+    named: bool = False  # only those vote whom somebody asked by name
+    lacking: int = 0  # votes that are needed and that nobody is asked for
 
 
 def next_item(view: VotingView) -> NextItem:

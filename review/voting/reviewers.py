@@ -5,13 +5,15 @@ from dataclasses import replace
 from statistics import fmean, median
 
 from project.records.record import Digest, Record
-from registry.ballots.standing import StandingBallot, Votes
+from registry.ballots.standing import Asked, StandingBallot, Votes
+from registry.decision_checks import plain
 
 
 class Reviewer(Record):
     """One person's work on a sheet."""
 
     name: str
+    asked: int | None  # on how many items; None: on any number, or not any more
     votes: int  # first ballots on items
     repeats: int  # items that were asked a second time
     median_seconds: float | None
@@ -19,22 +21,33 @@ class Reviewer(Record):
     left_share: float | None  # how often the left one was chosen, of all that chose one
 
 
-def reviewers(votes: Votes, sheet: Digest) -> tuple[Reviewer, ...]:
-    """By name; somebody in two spellings is one, by the first of them."""
+def reviewers(votes: Votes, asked: Asked) -> tuple[Reviewer, ...]:
+    """Who voted and who is asked by name, in the order of their names; somebody in two spellings is
+    one, by the first of them.
+    """
     firsts: dict[str, list[StandingBallot]] = defaultdict(list)
-    for ballot in votes.standing(sheet):
+    for ballot in votes.standing(asked.detail.sheet):
         firsts[ballot.key.reviewer].append(ballot)
-    steady = same_again(votes, sheet)
-    return tuple(reviewer(firsts[name], steady.get(name, [])) for name in sorted(firsts))
+    named = {plain(name): (name, most) for name, most in (asked.detail.reviewers or {}).items()}
+    steady = same_again(votes, asked.detail.sheet)
+    return tuple(
+        reviewer(named.get(one), firsts.get(one, []), steady.get(one, []))
+        for one in sorted(firsts.keys() | named.keys())
+    )
 
 
-def reviewer(cast: list[StandingBallot], steady: list[bool]) -> Reviewer:
+def reviewer(
+    named: tuple[str, int] | None, cast: list[StandingBallot], steady: list[bool]
+) -> Reviewer:
+    """`named` is somebody who is asked by name, and on how many items."""
+    name, most = named or ("", None)
     chosen = [one.detail.choice for one in cast if one.detail.choice in ("left", "right")]
     return Reviewer(
-        name=cast[0].event.actor,
+        name=cast[0].event.actor if cast else name,
+        asked=most,
         votes=len(cast),
         repeats=len(steady),
-        median_seconds=median(one.detail.seconds for one in cast),
+        median_seconds=median(one.detail.seconds for one in cast) if cast else None,
         self_agreement=fmean(steady) if steady else None,
         left_share=chosen.count("left") / len(chosen) if chosen else None,
     )

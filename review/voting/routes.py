@@ -110,7 +110,7 @@ def show_votes(
 
 
 @router.get("/api/vote/{number}/next")
-def get_next(
+def read_next(
     number: VersionNumber, site: TheSite, person: ThePerson, part: Part = None
 ) -> NextItem:
     """The next item for this person, which is put on record before it is returned."""
@@ -133,7 +133,7 @@ def post_undo(
 
 
 @router.get("/api/votes/{number}")
-def get_votes(
+def read_votes_report(
     number: VersionNumber, site: TheSite, person: ThePerson, part: Part = None
 ) -> VotesReport:
     """How the votes stand, and who cast them for whoever decides."""

@@ -4,6 +4,7 @@ from fastapi import HTTPException
 
 from project.errors import IncumbentError, InputError
 from project.records.ballots import SheetPart
+from registry.ballots.open_votes import open_of, votes_lacking
 from registry.ballots.sheets import asked_about, gone
 from registry.ballots.standing import Asked, read_votes
 from registry.store import Registry
@@ -47,8 +48,10 @@ def with_names(registry: Registry, found: VotesReport, asked: Asked) -> VotesRep
     votes = read_votes(registry, found.version)
     return found.model_copy(
         update={
-            "reviewers": reviewers(votes, asked.detail.sheet),
+            "reviewers": reviewers(votes, asked),
             "comments": newest_comments(registry, votes, asked),
+            "named": asked.detail.reviewers is not None,
+            "lacking": votes_lacking(votes, asked, open_of(found.version, votes, asked).needed),
         }
     )
 

@@ -25,6 +25,7 @@ class VotingView:
     shown: int | None  # the number of the event that showed it
     pair: VotingPair | None  # with the sides as they are shown
     undo: int | None  # the reviewer's last ballot, where it can be taken back
+    most: int | None  # items that this reviewer is asked about; None: any number
 
     @property
     def same(self) -> bool:
@@ -55,6 +56,7 @@ def voting_view(
         shown=event.seq if event else None,
         pair=sides_of(sheet, event) if event else None,
         undo=undoable(registry, votes),
+        most=way.most,
     )
 
 

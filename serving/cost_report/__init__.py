@@ -1,1 +1,1 @@
-"""What a specialist saves: the adapter beside a few-shot prompt and a larger model."""
+"""What an answer of the champion costs, beside a few-shot prompt and a larger model."""

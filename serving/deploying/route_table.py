@@ -5,7 +5,8 @@ gets here, are `serving/deploying/follower.py`'s.
 """
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from evaluation.generation.backends.backend import Backend
@@ -28,6 +29,8 @@ class RouteTable:
     previous: Deployment | None = None  # for a rollback without a wait
     holders: list[Holder] = field(default_factory=list)
     running: Counter[str] = field(default_factory=Counter)  # requests on each replica now
+    # The same by replica and the name of what answers there.
+    answers: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def deployed(self, version: int | None) -> Deployment | None:
         """A version that at least one replica holds; None: the bare base."""
@@ -43,6 +46,23 @@ class RouteTable:
         ]
         return min(able, key=lambda backend: self.running[backend.replica], default=None)
 
+    @contextmanager
+    def answering(self, deployment: Deployment, backend: Backend) -> Iterator[None]:
+        """While a request is answered: what still answers is not unloaded."""
+        pair = (backend.replica, deployment.name)
+        self.running[backend.replica] += 1
+        self.answers[pair] += 1
+        try:
+            yield
+        finally:
+            self.running[backend.replica] -= 1
+            self.answers[pair] -= 1
+            if not self.answers[pair]:  # names are many over the months, and none comes back
+                del self.answers[pair]
+
+    def answers_still(self, replica: str, name: str) -> bool:
+        return self.answers[(replica, name)] > 0
+
     def hold(self, deployment: Deployment, backend: Backend) -> None:
         if not self.holds(deployment, backend.replica):
             self.holders.append(Holder(deployment, backend))
@@ -53,6 +73,18 @@ class RouteTable:
             for h in self.holders
         )
 
+    def held_by(self, replica: str) -> list[Deployment]:
+        return [h.deployment for h in self.holders if h.backend.replica == replica]
+
+    def replicas_of(self, deployment: Deployment) -> list[Backend]:
+        return [h.backend for h in self.holders if h.deployment.name == deployment.name]
+
+    def move(self, deployment: Deployment) -> None:
+        """Let new requests for the champion go to a deployment; running ones end where they are."""
+        if self.champion is not None and self.champion.name != deployment.name:
+            self.previous = self.champion
+        self.champion = deployment
+
     def lost(self, replica: str, name: str | None = None) -> None:
         """A replica does not answer, or lacks an adapter: no request goes there until the follower
         has repaired it.
@@ -62,3 +94,9 @@ class RouteTable:
             for h in self.holders
             if h.backend.replica != replica or name not in (None, h.deployment.name)
         ]
+
+    def keep(self, names: Collection[str]) -> None:
+        """Forget what nobody may ask for any more. A replica may hold its adapter still."""
+        self.holders = [h for h in self.holders if h.deployment.name in names]
+        if self.previous is not None and self.previous.name not in names:
+            self.previous = None

@@ -1,1 +1,1 @@
-"""Requests, answers and feedback, kept in immutable chunks."""
+"""What passed through the gateway, as chunks in the traffic folder; no answer waits for it."""

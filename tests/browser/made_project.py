@@ -38,13 +38,14 @@ from tests.monitoring.test_labels import asked
 from tests.monitoring.test_night_report import NEW, TALLY, night
 from tests.places import submit
 from tests.review.test_challenger_page import decided, made_with
-from tests.review.test_data_pages import FAILING, SYNTHETIC, gate
+from tests.review.test_data_pages import FAILING, SYNTHETIC, TRAIN, gate
 from tests.review.test_items import item
 from tests.review.test_items import keep as keep_items
 from tests.review.test_items import row as row_of
 from tests.review.test_nights import drifted
 from tests.review.test_nights import keep as keep_nights
 from tests.voting_sheets import named, vote_for
+from training.start_record import row_digest
 
 FAMILY, REGISTRY = "test", Path(".incumbent/registry")
 CHAMPION, WINNER, DOUBTED, UNDECIDED = 2, 3, 4, 5
@@ -125,11 +126,13 @@ def make_versions(registry: Registry, folder: Path) -> None:
         version = made_with(registry, folder, name, rows, rate, ("a" * 16, "b" * 16))
         decided(registry, version)
         registry.promote(version.number, f"{name} in all that we measure")
-    winner = made_with(registry, folder, "third", 140, 2e-4, ("b" * 16, "c" * 16))
+    learnt = ("b" * 16, "c" * 16, *map(row_digest, TRAIN))
+    winner = made_with(registry, folder, "third", 140, 2e-4, learnt)
     measure(registry, winner)
     ask_people(registry, winner)
     doubted = made_with(registry, folder, "fourth", 150, 3e-4, ("d" * 16,))
     decided(registry, doubted, BETTER | {"semantic": 0.0, "rougeL": -0.005})
+    keep_items(doubted.number, list(dev_items())[2:], CHAMPION)
     submit(registry, "fifth", folder)
 
 

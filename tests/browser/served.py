@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S*")
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+(/\S*)?")
 PATIENCE = 20  # seconds for the server to end
 
 

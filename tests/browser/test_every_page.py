@@ -3,11 +3,13 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from socket import socket
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser
 
+from review.access.ways.users_file import add_user
 from tests.browser.looking import DESKTOP, Watched, faults
 from tests.browser.made_project import (
     CHAMPION,
@@ -26,6 +28,9 @@ PAGES = {
     "versions": "/versions",
     "version": f"/versions/{WINNER}",
     "champion": f"/versions/{CHAMPION}",
+    "card": f"/versions/{WINNER}/card",
+    "delete": f"/versions/{UNDECIDED}/delete",
+    "delete-refused": f"/versions/{CHAMPION}/delete",
     "compare": f"/versions/compare?a={WINNER}&b={CHAMPION}",
     "lineage": "/lineage",
     "history": "/history",
@@ -35,11 +40,14 @@ PAGES = {
     "review-hold": f"/review/{DOUBTED}",
     "review-undecided": f"/review/{UNDECIDED}",
     "review-champion": f"/review/{CHAMPION}",
+    "rows-added": f"/review/{WINNER}/rows",
+    "rows-removed": f"/review/{WINNER}/rows?which=removed",
     "rollback": "/rollback",
     "vote": f"/vote/{WINNER}",
     "vote-marked": f"/vote/{WINNER}?marked=1",
     "votes": f"/votes/{WINNER}",
     "items": f"/items?version={WINNER}",
+    "items-of-two": f"/items?version={DOUBTED}&against={WINNER}",
     "item-long": f"/items/{LONGEST}?version={WINNER}",
     "item-chinese": f"/items/i1?version={WINNER}",
     "item-arabic": f"/items/i2?version={WINNER}",
@@ -47,6 +55,7 @@ PAGES = {
     "item-no-space": f"/items/i4?version={WINNER}",
     "data": "/data",
     "gate": "/data/gate",
+    "gate-of-version": f"/data/gate?version={WINNER}",
     "failed-rows": f"/data/gate/rows?check={quote('no contacts')}",
     "waivers": "/data/waivers",
     "labels": "/data/queue/label",
@@ -139,6 +148,48 @@ def test_who_is_not_signed_in_sees_a_page_that_says_how(
         page.goto(f"{small_project.origin}/review/{WINNER}")
         assert "/sign-in" in page.url
         assert list(faults(page, "sign-in-token")) == []
+
+
+def test_a_refused_approval_is_fit_for_everybody_and_says_what_changed(
+    small_project: Watched,
+) -> None:
+    page, form = small_project.page, f"form[action='/review/{WINNER}/approve']"
+    page.goto(f"{small_project.origin}/review/{WINNER}")
+    seen_before = f"{CHAMPION - 1}"  # as a page has it that was opened before the last promotion
+    page.locator(f"{form} [name=champion]").evaluate(
+        "(field, champion) => { field.value = champion }", seen_before
+    )
+    page.fill("#approve-reason", "better")
+    page.click(f"{form} button")
+    assert page.locator("h1").inner_text() == "Nothing was changed"
+    assert "While you looked at the page, the champion changed" in page.content()
+    small_project.taken()  # the browser says that the answer is a 409
+    assert list(faults(page, "refused")) == []
+
+
+OIDC = "oidc: {discovery: 'https://login.example/.well-known/x', client_id: incumbent}"
+
+
+@pytest.mark.parametrize(("way", "more"), [("users", "users: users.yaml"), ("oidc", OIDC)])
+def test_each_way_to_sign_in_is_fit_for_everybody(
+    chromium: Browser, tmp_path: Path, way: str, more: str
+) -> None:
+    port = free_port()
+    settings = f"{{sign_in: {way}, url: 'http://127.0.0.1:{port}', {more}}}"
+    (tmp_path / "params.yaml").write_text(f"registry: {{family: test}}\nreview: {settings}\n")
+    add_user(tmp_path / "users.yaml", "ann", "a password of ann")
+    with served(tmp_path, port) as pages, chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(pages.origin)
+        assert "/sign-in" in page.url
+        assert list(faults(page, f"sign-in-{way}")) == []
+
+
+def free_port() -> int:
+    with socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
+        return port
 
 
 def check(project: Watched, name: str, path: str) -> None:

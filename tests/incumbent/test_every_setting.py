@@ -19,6 +19,8 @@ from tests.conftest import ROOT
 from tests.incumbent.setting_effects import (
     curation_effects,
     export_effects,
+    gateway_effects,
+    generation_effects,
     night_effects,
     policy_effects,
     preference_data_effects,
@@ -27,6 +29,7 @@ from tests.incumbent.setting_effects import (
     schedule_effects,
     scoring_effects,
     search_effects,
+    serving_effects,
     step_effects,
     training_effects,
     trigger_effects,
@@ -49,6 +52,9 @@ TABLE: dict[str, Effect | ShownBy] = {
     **schedule_effects.EFFECTS,
     **registry_effects.EFFECTS,
     **review_effects.EFFECTS,
+    **generation_effects.EFFECTS,
+    **gateway_effects.EFFECTS,
+    **serving_effects.EFFECTS,
 }
 EFFECTS = {key: row for key, row in TABLE.items() if isinstance(row, Effect)}
 SHOWN_BY = {key: row for key, row in TABLE.items() if isinstance(row, ShownBy)}

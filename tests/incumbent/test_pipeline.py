@@ -43,6 +43,7 @@ FEW: dict[str, Any] = {
     "evaluation": {
         "decoding": {"max_new_tokens": 24},
         "few_shot": {"shots": 1},
+        "generation": {"backend": "embedded"},
         "scoring": {"metrics": ["rouge", "semantic", "perplexity", "refusal"]},
         "preference": {"reward": {"rows": 24}},
         "preference_data": {"corrections": ["labelled.jsonl"]},

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from project.errors import InputError
 from project.files import home
-from review.access.rate_limit import MOST_KEPT, Buckets
+from project.rate_limit import MOST_KEPT, Buckets
 from review.access.secret_file import secret_of
 from review.access.signed_text import opened, seal
 from review.access.ways import users_file

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI, HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
+from project import files
 from project.files import rename_all
 from review.access.checks.body_size import BodySize
 from review.access.ways import users_file
@@ -104,7 +105,7 @@ def test_hashes_of_passwords_are_private_from_the_first_byte_on(
         modes.extend(draft.stat().st_mode & 0o077 for draft in renames)
         rename_all(renames)
 
-    monkeypatch.setattr(users_file, "rename_all", watched)
+    monkeypatch.setattr(files, "rename_all", watched)
     users_file.add_user(Path("users.yaml"), "ann", "correct horse")
     modes.append(Path("users.yaml").stat().st_mode & 0o077)
     assert modes == [0, 0]

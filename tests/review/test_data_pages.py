@@ -17,15 +17,19 @@ from monitoring.trigger.labels import LABELLED, task_of, write_queue
 from project.canonical import canonical_json, digest_folder
 from project.files import write_bytes
 from project.paths import CURATED, GATE_REPORT, rows_of
+from project.records.adapters import Adapter
 from project.records.data import Check, GateReport, Row, Severity, Split
 from project.records.record import write_records
 from project.settings import PARAMS
+from registry.store import Registry
 from review.data_pages.gate_view import PRIVATE
 from review.data_pages.refusals import REFUSED, Refusal
 from review.data_pages.regressed import CORRECTIONS
 from review.data_pages.waiting import Waiting, waiting
 from review.data_pages.waiting_tasks import QUEUE, Kind, waiting_tasks
+from tests.conftest import BASE
 from tests.monitoring.test_labels import asked, written
+from tests.places import DATASET, submit
 from tests.review.conftest import Browser, Browsers
 from tests.review.test_items import HOSTILE, SEVERAL, keep
 
@@ -404,3 +408,49 @@ def test_texts_of_users_and_models_are_shown_and_never_run(client: Browser) -> N
     for path in ("queue/correction", "queue/synthetic", "gate", "waivers", "regressed"):
         shown = client.get(f"/data/{path}").text
         assert "<script>alert" not in shown and "&lt;script&gt;alert(1)" in shown
+
+
+# --- the gate of a version ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gated(registry: Registry, tmp_path: Path) -> None:
+    """A version that was submitted with a report of its own, and another report of today's rows."""
+    gate(check("enough rows"), FAILING[1])
+    files, dataset = tmp_path / "a", DATASET.model_copy(update={"rows": "e" * 64})
+    files.mkdir()
+    (files / "adapter_model.safetensors").write_bytes(b"a")
+    adapter = Adapter(
+        files=digest_folder(files), base=BASE, recipe="c" * 64, dataset=dataset.digest
+    )
+    checks = (check("no contacts", *TRAIN, SECRET, SEALED),)
+    own = GateReport(dataset_rows=dataset.rows, contract="c" * 64, row_count=7, checks=checks)
+    registry.submit(adapter, files, "made", dataset, own)
+
+
+@pytest.mark.usefixtures("gated")
+def test_a_version_has_the_gate_page_of_its_own_rows(client: Browser) -> None:
+    address = "/data/gate?version=1"
+    assert f'href="{address}"' in client.get("/review/1").text
+    assert f'href="{address}"' in client.get("/versions/1").text
+    page = client.get(address).text
+    assert "no contacts" in page and "A critical check failed." in page
+    assert "other rows are curated now" not in page
+    assert "enough rows" in client.get("/data/gate").text
+
+
+@pytest.mark.usefixtures("gated")
+def test_the_failing_rows_of_a_version_are_shown_and_waived_nowhere(client: Browser) -> None:
+    page = client.get("/data/gate/rows?check=no%20contacts&version=1").text
+    assert "Call me, 2." in page
+    assert "swordfish" not in page and "sealed answer" not in page
+    assert "<h2>Waive</h2>" not in page
+
+
+@pytest.mark.parametrize("version", [1, 9])
+def test_a_version_without_a_report_has_no_gate_page(
+    client: Browser, registry: Registry, tmp_path: Path, version: int
+) -> None:
+    submit(registry, "a", tmp_path)
+    assert client.get(f"/data/gate?version={version}").status_code == 404
+    assert client.get(f"/api/data/gate?version={version}").status_code == 404

@@ -16,9 +16,10 @@ from fastapi import FastAPI, HTTPException
 from pydantic import ValidationError
 
 from project.errors import IncumbentError, InputError
+from project.listening import listening
 from review.frame.assets_folder import FOLDER, asset
 from review.review_settings import ReviewParams
-from review.server import listening, refuse_open_door
+from review.server import refuse_open_door
 from tests.review.conftest import Browser
 
 # Of dist/htmx.min.js in npm's htmx.org 4.0.1.
@@ -201,7 +202,10 @@ def test_the_address_is_kept_as_browsers_write_it(url: str, origin: str | None) 
 def test_a_port_that_is_taken_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(InputError, match=f"port {port} is taken"), listening("127.0.0.1", port):
+        with (
+            pytest.raises(InputError, match=f"port {port} is taken"),
+            listening("127.0.0.1", port, "a test"),
+        ):
             pass
 
 

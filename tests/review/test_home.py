@@ -32,7 +32,7 @@ SCRIPT = "<script>alert(1)</script>"
 def test_an_empty_project_says_what_to_type_next(client: Browser) -> None:
     page = client.get("/").text
     assert "incumbent run" in page
-    assert "the bare base model serves" in page
+    assert "a challenger has to beat the bare base model" in page
 
 
 def test_a_winner_waits_for_a_person_on_top(

@@ -70,7 +70,7 @@ def test_a_reviewer_in_two_spellings_is_one(registry: Registry) -> None:
     for who, repeat in (("Ann", 0), ("ann", 1)):
         seen = show(named(registry, who), 1, sheet.digest, "i0", repeat=repeat)
         cast(named(registry, who), 1, Vote(shown=seen.seq, choice="tie"))
-    (ann,) = reviewers(read_votes(registry, 1), sheet.digest)
+    (ann,) = reviewers(votes := read_votes(registry, 1), votes.sheet())
     assert (ann.name, ann.votes, ann.repeats, ann.self_agreement) == ("Ann", 1, 1, 1.0)
 
 
@@ -99,7 +99,7 @@ def test_a_planted_item_comes_again_once_and_ten_items_later(registry: Registry)
         assert second - first > 10
     state = read_votes(registry, 1)
     assert self_agreement(state, sheet.digest) == 1.0
-    (ann,) = reviewers(state, sheet.digest)
+    (ann,) = reviewers(state, state.sheet())
     assert (ann.votes, ann.repeats, ann.self_agreement) == (30, len(again), 1.0)
 
 

@@ -9,7 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from project.records.adapters import Engine
 from project.records.record import Record
+
+__all__ = ["UNREACHABLE", "Backend", "BackendError", "Body", "Endpoint", "Engine", "Names"]
 
 # A request's or an answer's JSON object, as OpenAI's API has it.
 Body = Mapping[str, Any]
@@ -36,14 +39,6 @@ class BackendError(Exception):
         super().__init__(message)
         self.status = status
         self.body = body or {}
-
-
-class Engine(Record):
-    """What an answer is pinned by, beside the contestant: the program that computed it."""
-
-    name: str  # "embedded", "vllm", "sglang" or "openai"
-    version: str | None  # as it tells it
-    model: str | None  # the base as the server names it, a quantised one too
 
 
 class Names(Record):

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from evaluation.evaluation_settings import Decoding, JudgedPairsParams, PreferenceParams
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Respondent
 from evaluation.generation.systems import respondent
 from evaluation.preference.preference_sources import judge_of
@@ -11,8 +12,7 @@ from evaluation.preference.training_data.judged_pairs import TwoAnswers, drawn_r
 from project.bare_base import bare_base
 from project.canonical import digest_folder
 from project.errors import InputError
-from project.paths import CALIBRATION, NUMERICS, REWARD, START
-from project.records.adapters import Numerics
+from project.paths import CALIBRATION, REWARD, START
 from project.records.calibration import Calibration
 from project.records.data import Row
 from project.records.preferences import PreferencePair
@@ -71,4 +71,4 @@ def answering(decoding: Decoding) -> Respondent:
     contestant = bare_base()
     if files:
         contestant = contestant.model_copy(update={"adapter": digest_folder(files)})
-    return respondent(contestant, files, decoding, Numerics.read(NUMERICS))
+    return respondent(contestant, files, decoding, answering_numerics())

@@ -10,9 +10,8 @@ from fastapi import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from project.listening import is_loopback
 from review.review_settings import USUAL_PORTS
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class AllowedHost:
@@ -48,13 +47,3 @@ def hosts_of(url: str) -> tuple[str, ...]:
     parts = urlsplit(url)
     own = parts.netloc
     return (own,) if parts.port else (own, f"{own}:{USUAL_PORTS[parts.scheme]}")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host, with a port or without, is a name of this machine alone."""
-    try:
-        parts = urlsplit(f"//{host}")
-        found = parts.hostname in LOOPBACK and parts.netloc == host and parts.username is None
-        return found and (parts.port is None or True)
-    except ValueError:
-        return False

@@ -6,8 +6,8 @@ from fastapi import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from project.rate_limit import Buckets
 from review.access.people import Person
-from review.access.rate_limit import Buckets
 
 
 class RequestRate:

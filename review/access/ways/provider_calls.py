@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from project.errors import IncumbentError
-from review.access.checks.allowed_host import is_loopback
+from project.listening import is_loopback
 
 SECONDS = 10
 MOST_BYTES = 1 << 20

@@ -1,8 +1,6 @@
 """Names and passwords in a file: {users: {name: argon2id hash}}."""
 
-import os
 import secrets
-import tempfile
 from functools import cached_property
 from pathlib import Path
 from threading import Semaphore
@@ -13,7 +11,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from pydantic import Field, field_validator
 
 from project.errors import InputError
-from project.files import FileState, make_folder, rename_all, state_of
+from project.files import FileState, state_of, write_bytes
 from project.settings import Settings, read_settings
 from review.access.people import is_name
 from review.access.signed_text import mark
@@ -85,18 +83,4 @@ def add_user(path: Path, name: str, password: str) -> None:
         raise InputError(f"a password takes at least {SHORTEST} characters, and at most {LONGEST}")
     there = read_settings(Users, path).users if path.exists() else {}
     with_them = Users(users={**there, name: HASHER.hash(password)})
-    write_private(path, yaml.safe_dump(with_them.model_dump()).encode())
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, which its owner alone can read, from its first byte on."""
-    make_folder(path.parent)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        rename_all({Path(name): path})
-    finally:
-        Path(name).unlink(missing_ok=True)
+    write_bytes(path, yaml.safe_dump(with_them.model_dump()).encode(), mode=0o600)

@@ -1,0 +1,54 @@
+"""Which engine answers eval items: transformers in this process, or a server."""
+
+import asyncio
+from pathlib import Path
+
+from evaluation.evaluation_settings import GenerationParams
+from evaluation.generation.backends.adapter_server import AdapterServer
+from evaluation.generation.backends.backend import Backend, BackendError, Engine
+from evaluation.generation.backends.openai_server import OpenAIServer, key_in
+from evaluation.generation.backends.sglang import SGLangReplica
+from evaluation.generation.backends.vllm import VllmReplica
+from project.errors import IncumbentError
+from project.files import home
+from project.paths import NUMERICS
+from project.records.adapters import Numerics
+from project.settings import load
+
+SECTION = "evaluation.generation"
+SERVERS: dict[str, type[AdapterServer]] = {"vllm": VllmReplica, "sglang": SGLangReplica}
+
+
+def answering_numerics() -> Numerics:
+    """What the next answers are made in. A server is asked what it is: raises IncumbentError where
+    it does not answer.
+    """
+    params = load(GenerationParams)
+    engine = None if params.backend == "embedded" else asyncio.run(asked_engine(params))
+    return Numerics.read(NUMERICS).model_copy(update={"engine": engine})
+
+
+async def asked_engine(params: GenerationParams) -> Engine:
+    backend = backend_of(params)
+    try:
+        return await backend.engine()
+    except BackendError as error:
+        raise IncumbentError(f"{error}; check {SECTION}.url") from None
+    finally:
+        await backend.close()
+
+
+def backend_of(params: GenerationParams) -> Backend:
+    """The server that the settings name. Raises InputError for a key that is not set."""
+    assert params.url is not None  # the settings see to it
+    key = key_in(params.key_variable, f"{SECTION}.key_variable")
+    if params.backend not in SERVERS:
+        return OpenAIServer(params.url, key=key, timeout=params.timeout_seconds)
+    seen = (adapters_here(), params.adapters) if params.adapters else None
+    server = SERVERS[params.backend]
+    return server(params.url, key=key, timeout=params.timeout_seconds, adapters=seen)
+
+
+def adapters_here() -> Path:
+    """The folder that holds adapters by their digests, each for ever the same."""
+    return home() / "adapters"

@@ -1,0 +1,104 @@
+"""`incumbent deploy`: the champion to every replica now, and the traffic to it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from evaluation.evaluation_settings import Decoding
+from incumbent.output import console, print_json
+from project.errors import IncumbentError, InputError
+from project.records.adapters import AdapterVersion
+from project.settings import load
+from registry.deployments import Tenure, deployed, failures_since
+from registry.store import Registry
+from serving.deploying.follower import Follower
+from serving.deploying.pools import Pools, pools_of
+from serving.deploying.route_table import RouteTable
+from serving.serving_settings import ServingParams
+
+PAUSE = 0.5  # seconds between two looks at the registry
+
+
+def deploy_version(number: int, timeout: float, *, as_json: bool) -> None:
+    """Raises InputError for a version that is not the champion, IncumbentError where it is not
+    deployed in time.
+    """
+    params = load(ServingParams)
+    tell = (lambda line: None) if as_json else tell_people
+    with Registry.here() as registry:
+        version = champion_of(registry, number)
+        if params.backend == "embedded":
+            wait_for_gateway(registry, version, timeout)
+        else:
+            pools = pools_of(params)
+            asyncio.run(bring(registry, version, pools, params, timeout, tell))
+        found = deployed(registry)
+    assert found is not None, "the version was deployed"
+    say(version, found, as_json)
+
+
+def tell_people(line: str) -> None:
+    console.print(line, soft_wrap=True)
+
+
+def champion_of(registry: Registry, number: int) -> AdapterVersion:
+    version, champion = registry.version(number), registry.champion()
+    if champion is None or champion.number != number:
+        now = f"v{champion.number} is" if champion else "there is none yet"
+        raise InputError(
+            f"{version.label} is not the champion ({now}), and only the champion is deployed. To "
+            f"let it answer some users: `incumbent experiment start {number}`; to make it "
+            f"champion: `incumbent promote {number}`"
+        )
+    return version
+
+
+async def bring(
+    registry: Registry,
+    version: AdapterVersion,
+    pools: Pools,
+    params: ServingParams,
+    timeout: float,
+    tell: Callable[[str], None],
+) -> None:
+    """Do what a gateway's follower does, without a gateway: those that run follow by themselves."""
+    follower = Follower(registry, pools, RouteTable(), params, load(Decoding), tell=tell)
+    try:
+        async with asyncio.timeout(timeout):
+            while not reached(follower, version):
+                await follower.once()
+                if not reached(follower, version):
+                    await asyncio.sleep(params.reconcile_seconds)
+    except TimeoutError:
+        raise not_deployed(version, timeout, str(follower.state())) from None
+    finally:
+        await pools.close()
+
+
+def reached(follower: Follower, version: AdapterVersion) -> bool:
+    """Whether it is where the traffic goes."""
+    now = follower.table.champion
+    return now is not None and now.version == version.number
+
+
+def wait_for_gateway(registry: Registry, version: AdapterVersion, timeout: float) -> None:
+    """The embedded backend lives in the gateway's process, which follows the registry."""
+    until = time.monotonic() + timeout
+    while (found := deployed(registry)) is None or found.version != version.number:
+        if time.monotonic() >= until:
+            failures = failures_since(registry, version)
+            why = failures[-1].reason if failures else "no gateway told of it: `incumbent serve`"
+            raise not_deployed(version, timeout, why)
+        time.sleep(min(PAUSE, timeout))
+
+
+def not_deployed(version: AdapterVersion, timeout: float, why: str) -> IncumbentError:
+    return IncumbentError(f"{version.label} was not deployed within {timeout:.0f} s: {why}")
+
+
+def say(version: AdapterVersion, found: Tenure, as_json: bool) -> None:
+    if as_json:
+        print_json(found.model_dump(mode="json", by_alias=True))
+        return
+    replicas = ", ".join(found.told.replicas)
+    console.print(f"{version.label} is deployed as {found.told.name} on {replicas}", soft_wrap=True)

@@ -1,0 +1,169 @@
+"""`incumbent experiment`: a version that is not the champion answers some users, or beside it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.text import Text
+
+from incumbent.output import console, print_json, print_table
+from project.settings import load
+from project.times import readable
+from registry.experiments.experiment_events import (
+    Experiment,
+    end_experiment,
+    experiments,
+    find_experiment,
+    open_experiment,
+)
+from registry.experiments.experiment_result import Comparison, ExperimentResult
+from registry.reader import RegistryReader
+from registry.store import Registry
+from serving.experiments.measures import Metric
+from serving.experiments.opening import Mode, asked_for
+from serving.experiments.sentences import points, sentences, verdict_of
+from serving.experiments.standing import figures_now, standing
+from serving.serving_settings import ServingParams
+
+STYLES = {"harm": "bold red", "better": "bold green"}
+
+
+def start(number: int, mode: Mode, share: float, metric: Metric, alpha: float, reason: str) -> None:
+    with Registry.here() as registry:
+        version = registry.version(number)
+        told = asked_for(
+            registry,
+            version,
+            load(ServingParams),
+            mode=mode,
+            share=share,
+            metric=metric,
+            alpha=alpha,
+        )
+        opened = open_experiment(registry, number, told, reason)
+    console.print(f"experiment {opened.number} is open: {purpose(opened)}")
+    console.print(
+        f"running gateways follow within seconds; `incumbent experiment show {opened.number}` "
+        "tells how it stands",
+        soft_wrap=True,
+    )
+
+
+def purpose(experiment: Experiment) -> str:
+    told = experiment.told
+    pair, share = f"v{experiment.version} against {against(experiment)}", share_text(experiment)
+    if told.mode == "shadow":
+        return f"{pair}, beside it for {share} of the requests, seen by nobody"
+    return f"{pair}, for {share} of the users, judged by {told.metric}"
+
+
+def against(experiment: Experiment) -> str:
+    champion = experiment.told.champion
+    return f"v{champion}" if champion else "the bare base"
+
+
+def share_text(experiment: Experiment) -> str:
+    return f"{100 * experiment.share:.3g}%"
+
+
+def print_list(as_json: bool) -> None:
+    with RegistryReader.here() as registry:
+        found = experiments(registry)
+    if as_json:
+        print_json([summary(one) for one in found])
+    elif not found:
+        console.print("no experiments: `incumbent experiment start V` opens one")
+    else:
+        columns = (">number", "version", "against", "mode", ">share", "metric", "since", "verdict")
+        print_table(columns, map(line, found))
+
+
+def line(one: Experiment) -> tuple[str | Text, ...]:
+    verdict = one.end.verdict if one.end else "running"
+    return (
+        str(one.number),
+        f"v{one.version}",
+        against(one),
+        one.told.mode,
+        share_text(one),
+        "" if one.told.mode == "shadow" else one.told.metric,
+        readable(one.opened.at),
+        Text(verdict, STYLES.get(verdict, "")),
+    )
+
+
+def print_one(number: int, as_json: bool) -> None:
+    with RegistryReader.here() as registry:
+        experiment = find_experiment(registry, number)
+        result = standing(registry, experiment)
+    told = list(sentences(experiment, result))
+    if as_json:
+        verdict = verdict_of(experiment, result)
+        fields = {"verdict": verdict, "result": result.model_dump(mode="json")}
+        print_json(summary(experiment) | fields | {"conclusions": told})
+        return
+    state = experiment.end.verdict if experiment.end else "running"
+    console.print(
+        Text.assemble(
+            (f"experiment {number}", "bold"), f" · {state} · since {readable(experiment.opened.at)}"
+        )
+    )
+    console.print(purpose(experiment))
+    for sentence in told:
+        console.print(sentence)
+    console.print()
+    print_figures(result)
+
+
+def print_figures(result: ExperimentResult) -> None:
+    columns = ("", ">champion", ">challenger", "difference, points", ">worse: E", ">enough")
+    print_table(columns, figure_lines(result))
+
+
+def figure_lines(result: ExperimentResult) -> Iterator[tuple[str, ...]]:
+    users = result.users
+    yield ("users", f"{users.champion:,.0f}", f"{users.challenger:,.0f}", "", "", "")
+    for one in result.comparisons:
+        yield figure_line(one)
+
+
+def figure_line(one: Comparison) -> tuple[str, ...]:
+    """Means with the number of users that they are of."""
+    return (
+        one.name,
+        f"{one.means.champion:.1%} of {one.users.champion:,.0f}",
+        f"{one.means.challenger:.1%} of {one.users.challenger:,.0f}",
+        difference_text(one),
+        e_text(one.harm),
+        f"{one.harm_needed:,.0f}",
+    )
+
+
+def difference_text(one: Comparison) -> str:
+    if not (one.users.champion and one.users.challenger):
+        return "not known"
+    low, high = one.interval
+    return f"{points(one.difference)} ({points(low)} … {points(high)})"
+
+
+def e_text(value: float) -> str:
+    return f"{value:,.1f}" if value < 10_000 else f"{value:.0e}"
+
+
+def summary(one: Experiment) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "version": one.version,
+        "opened": one.opened.model_dump(mode="json"),
+        "ended": one.ended.model_dump(mode="json") if one.ended else None,
+    }
+
+
+def stop(number: int, reason: str) -> None:
+    with Registry.here() as registry:
+        registry.roles.require("promote", registry.actor)
+        experiment = find_experiment(registry, number)
+        if experiment.ended is None:
+            result = figures_now(registry, experiment)
+            experiment = end_experiment(registry, experiment, "stopped", result, reason)
+    verdict = experiment.end.verdict if experiment.end else "stopped"
+    console.print(f"experiment {number} has ended: {verdict}; its users get the champion again")

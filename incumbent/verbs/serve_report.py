@@ -1,0 +1,61 @@
+"""`incumbent serve-report`: what an answer of the champion costs, beside what else could answer."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from incumbent.output import console, print_json, print_table
+from project.interruption import ended_by_signals
+from project.settings import load
+from serving.serving_settings import LargerModelParams, ServingParams
+
+if TYPE_CHECKING:
+    from serving.cost_report.larger_model import LargerModel
+    from serving.cost_report.system_costs import CostReport
+
+
+def report_costs(items: int, to: Path | None, *, as_json: bool) -> None:
+    """Ask, compare, print; write a page too where `to` names a file.
+
+    Raises InputError where there is no champion or no dev set, and IncumbentError where a model
+    does not answer.
+    """
+    # Imported here because it brings libraries of an extra, and takes a while.
+    from serving.cost_report.compare_costs import compare_costs
+    from serving.cost_report.cost_page import write_page
+    from serving.cost_report.cost_words import sentences
+
+    cost = load(ServingParams).cost
+    with ended_by_signals():
+        report = compare_costs(items, cost.shots, larger_model(cost.larger))
+    if to:
+        write_page(report, to)
+    if as_json:
+        print_json(report.model_dump(mode="json") | {"said": sentences(report)})
+    else:
+        print_costs(report)
+
+
+def larger_model(params: LargerModelParams | None) -> "LargerModel | None":
+    """The larger model that the settings name. Raises InputError where its key is not there."""
+    from evaluation.generation.backends.openai_server import key_in  # as above
+    from serving.cost_report.larger_model import LargerModel
+
+    if params is None:
+        return None
+    return LargerModel(
+        url=params.url,
+        model=params.model,
+        prices=params.prices,
+        key=key_in(params.key_variable, "serving.cost.larger.key_variable"),
+        timeout_seconds=params.timeout_seconds,
+        concurrency=params.concurrency,
+    )
+
+
+def print_costs(report: "CostReport") -> None:
+    from serving.cost_report.cost_words import rows_of_table, sentences  # as above
+
+    print_table(*rows_of_table(report))
+    console.print()
+    for sentence in sentences(report):
+        console.print(sentence, soft_wrap=True)

@@ -1,0 +1,154 @@
+"""Traffic on an object store: its files are copied to a local folder before they are read."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import fsspec
+
+from project.canonical import digest_bytes
+from project.errors import IncumbentError, InputError
+from project.extras import pip_install
+from project.files import home
+
+FIELD = "monitoring.traffic.folder"
+ENDINGS = (".jsonl", ".parquet")
+AT_ONCE = 8  # files that are fetched at a time
+SHADOW = "shadow"  # a folder beside the days, with days of its own: answers that no user got
+
+
+def local_folder(location: Path | str) -> Path | None:
+    """The folder that a location names; None for the URL of an object store."""
+    scheme, mark, path = str(location).partition("://")
+    if not mark:
+        return Path(location)
+    return Path(path) if scheme in ("file", "local") else None
+
+
+def open_store(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the folder in it. Raises InputError where nothing opens it."""
+    try:
+        files, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+    except (ImportError, ValueError) as error:
+        missing = isinstance(error, ImportError) and url.startswith("s3:")
+        cause = f"{error}: {pip_install('s3')}" if missing else error
+        raise InputError(f"cannot open {shown(url)}: {cause}", field=FIELD) from None
+    return files, root
+
+
+def shown(url: str) -> str:
+    """A URL without what may be a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def day_named(name: str) -> date | None:
+    try:
+        day = date.fromisoformat(name)
+    except ValueError:
+        return None
+    return day if name == str(day) else None  # 20261124 is a date too, and no partition's name
+
+
+class RemoteTraffic:
+    """A folder of partitions on an object store, and copies of those that were read.
+
+    Chunks do not change under their names, so that a file of the same size is the same.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = shown(url)
+        self.files, self.root = open_store(url)
+        self.copies = self.copies_of(url)
+
+    @staticmethod
+    def copies_of(url: str) -> Path:
+        return home() / "monitoring" / "traffic" / digest_bytes(url.encode())[:12]
+
+    def days(self) -> list[date]:
+        """The days that have a folder, oldest first."""
+        return self.days_below("")
+
+    def fetch(self, partition: str) -> None:
+        """Bring a partition's copies in line with its files."""
+        found = self.sizes(partition)
+        folder = self.copies / partition
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name not in found:
+                path.unlink(missing_ok=True)
+        wanted = [n for n, size in found.items() if size_of(folder / n) != size]
+        if wanted:
+            folder.mkdir(parents=True, exist_ok=True)
+            with self.errors("read"), ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(lambda name: self.copy(f"{partition}/{name}"), wanted))
+
+    def fetch_all(self) -> None:
+        """Every partition, also of answers that no user got."""
+        for below in ("", f"{SHADOW}/"):
+            for day in self.days_below(below):
+                self.fetch(f"{below}{day}")
+
+    def put_back(self, copy: Path) -> None:
+        """Upload a copy that was changed: rows were erased from it."""
+        name = copy.relative_to(self.copies).as_posix()
+        with self.errors("written"):
+            self.files.put_file(str(copy), f"{self.root}/{name}")
+
+    def expire(self, keep_days: int, today: date) -> None:
+        """Delete what is over keep_days old; the copies are the caller's."""
+        for below in ("", f"{SHADOW}/"):
+            for day in self.days_below(below):
+                if (today - day).days > keep_days:
+                    with self.errors("deleted"), suppress(FileNotFoundError):
+                        self.files.rm(f"{self.root}/{below}{day}", recursive=True)
+
+    # --- one level down -------------------------------------------------------------------------
+
+    def days_below(self, below: str) -> list[date]:
+        return sorted(day for name in self.names(below) if (day := day_named(name)))
+
+    def names(self, below: str) -> list[str]:
+        with self.errors("listed"):
+            try:
+                found = self.files.ls(f"{self.root}/{below}".rstrip("/"), detail=False)
+            except FileNotFoundError:
+                return []
+        return [str(path).rstrip("/").rpartition("/")[2] for path in found]
+
+    def sizes(self, partition: str) -> dict[str, int]:
+        """The files of a partition that hold traffic, by name."""
+        with self.errors("listed"):
+            try:
+                found = self.files.ls(f"{self.root}/{partition}", detail=True)
+            except FileNotFoundError:
+                return {}
+        files = {str(one["name"]).rpartition("/")[2]: one for one in found}
+        return {
+            name: int(one["size"])
+            for name, one in files.items()
+            if one["type"] == "file" and name.endswith(ENDINGS) and name[0] != "."
+        }
+
+    def copy(self, name: str) -> None:
+        target = self.copies / name
+        draft = target.with_name(f".{os.getpid()}-{target.name}")
+        self.files.get_file(f"{self.root}/{name}", str(draft))
+        draft.replace(target)
+
+    @contextmanager
+    def errors(self, what: str) -> Iterator[None]:
+        """Every kind of store raises exceptions of its own."""
+        try:
+            yield
+        except Exception as error:
+            cause = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise IncumbentError(f"{self.url} could not be {what}: {cause}") from error
+
+
+def size_of(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None

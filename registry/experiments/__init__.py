@@ -1,0 +1,1 @@
+"""Experiments on traffic: opened by people, judged by what users made of the answers."""

@@ -1,0 +1,106 @@
+"""Who is asked dev items for the report, and their answers: those that are cached, or new ones."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from evaluation.evaluation_settings import Decoding, Prices
+from evaluation.generate import prompted, samples_of
+from evaluation.generation.answers import Answer, Respondent
+from evaluation.generation.recorded_engine import recorded_numerics
+from evaluation.generation.systems import from_registry
+from project.canonical import digest_json
+from project.errors import InputError
+from project.paths import rows_of
+from project.records.adapters import AdapterVersion, Contestant
+from project.records.data import Row, Split
+from project.settings import load
+from registry.reader import RegistryReader
+from serving.cost_report.larger_model import LargerModel, ask_larger
+
+
+@dataclass(frozen=True)
+class AskedSystem:
+    """A system's answers to the items, in their order; of an item maybe several, one after the
+    other.
+    """
+
+    name: str
+    answers: Sequence[Answer]
+    seconds: float | None  # that the machine took for an answer, several side by side
+    prices: Prices
+    shots: int | None = None  # of the bare base: examples in its prompt
+    latencies: Sequence[float] = field(default=())  # of each answer alone, where it was timed
+
+
+def champion() -> AdapterVersion:
+    """Raises InputError where there is none."""
+    with RegistryReader.here() as registry:
+        found = registry.champion()
+    if found is None:
+        raise InputError("there is no champion yet: `incumbent run` makes a challenger")
+    return found
+
+
+def dev_items(most: int) -> list[Row]:
+    """So many dev items at most, the same whenever it is asked. Raises InputError for too few."""
+    path = rows_of(Split.DEV)
+    if not path.exists():
+        raise InputError("is not there: `incumbent run` makes it", file=path)
+    chosen = sorted(Row.read_lines(path), key=lambda row: digest_json(row.id))[:most]
+    if len({row.group for row in chosen}) < 2:
+        raise InputError("has too few items to compare systems on", file=path)
+    return chosen
+
+
+def ask_systems(
+    items: Sequence[Row],
+    version: AdapterVersion,
+    shots: Sequence[int],
+    larger: LargerModel | None,
+) -> Iterator[AskedSystem]:
+    """The champion's adapter first, then its bare base with so many examples, then the larger."""
+    contestant, prices = version.adapter.contestant, load(Prices)
+    yield AskedSystem(version.label, *answered(contestant, items, 0, version.label), prices)
+    bare = contestant.model_copy(update={"adapter": None})
+    for count in shots:
+        name = f"base, {count} examples" if count else "base, no examples"
+        yield AskedSystem(name, *answered(bare, items, count, name), prices, shots=count)
+    if larger:
+        timed = ask_larger(larger, items, contestant.system_prompt, load(Decoding))
+        yield AskedSystem(
+            larger.model,
+            [one.answer for one in timed],
+            None,  # the machine is not ours, and others may use it at the same time
+            larger.prices,
+            latencies=[one.seconds for one in timed],
+        )
+
+
+def answered(
+    contestant: Contestant, items: Sequence[Row], shots: int, label: str
+) -> tuple[list[Answer], float | None]:
+    """Answers to the items, and the mean seconds of an answer. Where evaluation has the answers to
+    all of dev, those are taken.
+    """
+    system = from_registry(contestant, load(Decoding), recorded_numerics())
+    samples, every = samples_of(Split.DEV), Row.read_lines(rows_of(Split.DEV))
+    rows = {row.id: row for row in (prompted(every, shots) if shots else every)}
+    asked = [rows[item.id] for item in items]
+    if system.seconds(list(rows.values()), samples) is not None:
+        asked = list(rows.values())
+    answers = asked_of(system, asked, label, samples)
+    taken = system.seconds(asked, samples)
+    of_item: dict[str, list[Answer]] = {}
+    for answer in answers:
+        of_item.setdefault(answer.item, []).append(answer)
+    chosen = list(chain.from_iterable(of_item[item.id] for item in items))
+    return chosen, None if taken is None else taken / len(answers)
+
+
+def asked_of(system: Respondent, rows: Sequence[Row], label: str, samples: int) -> list[Answer]:
+    """And its model is let go: the next one wants the memory."""
+    try:
+        return system.answers(rows, f"{label}, dev", samples)
+    finally:
+        system.model = None

@@ -1,0 +1,195 @@
+"""What answers cost and what they are worth: each system's figures, and against the adapter."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Literal
+
+import numpy as np
+
+from evaluation.decision.policy import Policy
+from evaluation.decision.statistics import bounds, paired
+from evaluation.generation.answers import Answer
+from evaluation.report.cost import money
+from evaluation.score import directions, score_samples
+from evaluation.scoring.scorers import Scorer
+from project.records.data import Row
+from project.records.evidence import Usage
+from project.records.record import Record
+from project.records.scores import Better
+from serving.cost_report.asked_systems import AskedSystem
+
+Values = Mapping[str, Sequence[float | None]]  # of each item, by metric; None: not measured
+Verdict = Literal["better", "worse", "no difference shown"]
+
+
+class Mean(Record):
+    """A mean over the items, with one-sided bounds on both sides."""
+
+    mean: float
+    low: float
+    high: float
+    items: int
+
+
+class Difference(Record):
+    """To the adapter on the same items; above 0 the system is better than the adapter."""
+
+    diff: float
+    low: float
+    high: float
+    items: int
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.low > 0:
+            return "better"
+        return "worse" if self.high < 0 else "no difference shown"
+
+    def __str__(self) -> str:
+        return f"{self.diff:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+
+
+class SystemCost(Record):
+    """One system. Tokens and seconds are means of an answer."""
+
+    name: str
+    shots: int | None  # of the bare base: examples in its prompt
+    prompt: float
+    answer: float
+    seconds: float | None  # of the machine, several answers side by side
+    latency: float | None  # of an answer alone, from request to end; None: not timed
+    p50: float | None
+    p95: float | None
+    money: float | None  # per 1,000 answers; None: no price is set, or the time is not known
+    quality: dict[str, Mean]
+    against: dict[str, Difference]  # empty for the adapter itself
+
+
+class CostReport(Record):
+    champion: str  # its label
+    items: int
+    clusters: int
+    level: float  # of the intervals
+    judged_by: tuple[str, ...]  # the metrics that say whether two systems are equally good
+    better: dict[str, Better]
+    systems: tuple[SystemCost, ...]  # the adapter first
+
+
+def report_of(
+    label: str,
+    asked: Sequence[AskedSystem],
+    items: Sequence[Row],
+    scorers: Sequence[Scorer],
+    policy: Policy,
+) -> CostReport:
+    """The figures of all systems; the first is the adapter that the others are compared with."""
+    better = {name: way for name, way in directions(scorers).items() if way != "neither"}
+    values = [values_of(system.answers, items, scorers, better) for system in asked]
+    groups = [row.group for row in items]
+    return CostReport(
+        champion=label,
+        items=len(items),
+        clusters=len(set(groups)),
+        level=round(1 - 2 * policy.alpha, 6),
+        judged_by=judging(policy, [name for name in better if name in values[0]]),
+        better={name: way for name, way in better.items() if name in values[0]},
+        systems=tuple(
+            figures(system, own, values[0] if i else {}, groups, better, policy.alpha)
+            for i, (system, own) in enumerate(zip(asked, values, strict=True))
+        ),
+    )
+
+
+def values_of(
+    answers: Sequence[Answer],
+    items: Sequence[Row],
+    scorers: Sequence[Scorer],
+    better: Mapping[str, Better],
+) -> Values:
+    """Of several answers to an item the mean. A scorer that lacks what it reads is left out."""
+    drawn = score_samples([one for one in scorers if reads(one, answers)], items, answers)
+    found: dict[str, list[float | None]] = {}
+    for name in (name for name in better if name in drawn[0].values):
+        unread = {i for scores in drawn for i in scores.unread.get(name, ())}
+        means = np.mean([scores.values[name] for scores in drawn], axis=0).tolist()
+        found[name] = [None if i in unread else mean for i, mean in enumerate(means)]
+    return found
+
+
+def reads(scorer: Scorer, answers: Sequence[Answer]) -> bool:
+    """Whether it has what it asks for: most servers do not tell how likely a reference is."""
+    asks = "reference_logprobs" in scorer.columns
+    return not asks or all(answer.reference_logprob is not None for answer in answers)
+
+
+def judging(policy: Policy, names: Sequence[str]) -> tuple[str, ...]:
+    """What the policy gates on, as far as it is measured here; else all that is."""
+    return tuple(name for name in policy.gating if name in names) or tuple(names)
+
+
+def figures(
+    system: AskedSystem,
+    own: Values,
+    adapters: Values,
+    groups: Sequence[str],
+    better: Mapping[str, Better],
+    alpha: float,
+) -> SystemCost:
+    used = Usage(
+        prompt=fmean(answer.prompt_tokens for answer in system.answers),
+        answer=fmean(answer.tokens for answer in system.answers),
+    )
+    times = np.array(system.latencies)
+    quality = {name: mean_of(values, groups, alpha) for name, values in own.items()}
+    against = {
+        name: difference(values, adapters[name], groups, better[name], alpha)
+        for name, values in own.items()
+        if name in adapters
+    }
+    return SystemCost(
+        name=system.name,
+        shots=system.shots,
+        prompt=used.prompt,
+        answer=used.answer,
+        seconds=system.seconds,
+        latency=float(times.mean()) if len(times) else None,
+        p50=float(np.quantile(times, 0.5)) if len(times) else None,
+        p95=float(np.quantile(times, 0.95)) if len(times) else None,
+        money=money(used, system.seconds, system.prices),
+        quality={name: mean for name, mean in quality.items() if mean},
+        against={name: found for name, found in against.items() if found},
+    )
+
+
+def mean_of(values: Sequence[float | None], groups: Sequence[str], alpha: float) -> Mean | None:
+    """None where too few items were measured."""
+    found = interval(list(values), groups, alpha)
+    return Mean(mean=found[0], low=found[1], high=found[2], items=found[3]) if found else None
+
+
+def difference(
+    values: Sequence[float | None],
+    adapters: Sequence[float | None],
+    groups: Sequence[str],
+    better: Better,
+    alpha: float,
+) -> Difference | None:
+    """On the items that both were measured on."""
+    sign = -1 if better == "less" else 1
+    apart = [
+        None if a is None or b is None else sign * (a - b)
+        for a, b in zip(values, adapters, strict=True)
+    ]
+    found = interval(apart, groups, alpha)
+    return Difference(diff=found[0], low=found[1], high=found[2], items=found[3]) if found else None
+
+
+def interval(
+    values: Sequence[float | None], groups: Sequence[str], alpha: float
+) -> tuple[float, float, float, int] | None:
+    """A mean with its bounds, and of how many items; errors are clustered by group."""
+    there = [(v, group) for v, group in zip(values, groups, strict=True) if v is not None]
+    if len({group for _, group in there}) < 2:
+        return None
+    found = paired(np.array([v for v, _ in there]), [group for _, group in there])
+    return found.diff, *bounds(found.diff, found.se, found.df, alpha), found.n

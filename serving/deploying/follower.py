@@ -1,0 +1,200 @@
+"""The follower: brings what the registry wants to every replica, then moves the traffic.
+
+Nothing below the gateway calls it. It looks at the registry and at the replicas every few seconds,
+and does what is missing; so that a restart of anything, at any moment, is made good by the next
+look.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from evaluation.evaluation_settings import Decoding
+from evaluation.generation.backends.backend import Backend, BackendError
+from project.records.adapters import AdapterVersion
+from project.records.events import Deployed
+from registry.deployments import Wanted, record_deployment, wanted
+from registry.store import Registry
+from serving.deploying.dev_answers import dev_answers
+from serving.deploying.failures import Failures
+from serving.deploying.golden_prompts import Subject
+from serving.deploying.pools import Pools
+from serving.deploying.replica_loading import ReplicaLoader
+from serving.deploying.replica_watch import ReplicaWatch
+from serving.deploying.retries import Retries
+from serving.deploying.route_table import RouteTable
+from serving.deploying.state import ServingState
+from serving.deploying.version_loading import Bringing, VersionLoader
+from serving.deployment import Deployment, deployment_of
+from serving.serving_settings import ServingParams
+
+log = logging.getLogger(__name__)
+
+SHORTEST = 0.2  # seconds between two looks, however often requests ask for one
+
+
+class Follower:
+    """One gateway's. All of it runs in one event loop; what waits for a database or a disk runs in
+    threads beside it.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        pools: Pools,
+        table: RouteTable,
+        params: ServingParams,
+        decoding: Decoding,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[str], None] = log.info,
+    ) -> None:
+        self.registry = registry
+        self.pools = pools
+        self.table = table
+        self.pause = params.reconcile_seconds
+        self.decoding = decoding
+        self.tell = tell
+        self.watch = ReplicaWatch(registry.family, table)
+        self.failures = Failures(registry, Retries(params.reconcile_seconds, clock))
+        replicas = ReplicaLoader(
+            family=registry.family,
+            table=table,
+            golden=params.golden,
+            decoding=decoding,
+            patience=params.timeout_seconds,
+            subject_of=self.subject_of,
+        )
+        self.loader = VersionLoader(
+            registry, pools, table, self.watch, self.failures, replicas, tell
+        )
+        self.wanted: Wanted | None = None
+        self.woken = asyncio.Event()
+
+    async def run(self) -> None:
+        """Follow until it is cancelled, whatever goes wrong in one look."""
+        while True:
+            self.woken.clear()
+            try:
+                await self.once()
+            # A gateway whose follower has died would serve on, and never deploy again.
+            except Exception as error:
+                log.error("the registry could not be followed: %s", error, exc_info=error)
+            await asyncio.sleep(min(SHORTEST, self.pause))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.pause):
+                    await self.woken.wait()
+
+    def wake(self) -> None:
+        """Look at once: a request found that a replica lost something."""
+        self.woken.set()
+
+    async def once(self) -> None:
+        """Look at the registry and at the replicas, and do what is missing.
+
+        Raises IncumbentError where the registry cannot be read, or a deployment not be recorded.
+        """
+        found = self.wanted = await asyncio.to_thread(wanted, self.registry)
+        await self.watch.look(self.pools.all(), self.lasting(found))
+        for version in found.versions:
+            if await self.loader.bring(self.bringing(version, found)):
+                await self.route(version, found)
+        self.forget(found)
+        await self.close_other_bases(found)
+
+    def kept(self, found: Wanted) -> set[str]:
+        """The names that must stay loaded."""
+        names = {deployment_of(version).name for version in found.versions}
+        return names | ({self.table.champion.name} if self.table.champion else set())
+
+    def lasting(self, found: Wanted) -> set[str]:
+        """The names that must stay when the next version comes: the previous one need not then."""
+        versions = (found.champion, found.deployed, *found.experiments)
+        return {deployment_of(version).name for version in versions if version is not None}
+
+    def bringing(self, version: AdapterVersion, found: Wanted) -> Bringing:
+        return Bringing(
+            version,
+            news=found.news[version.number],
+            kept=self.kept(found),
+            lasting=self.lasting(found),
+            in_use=version == found.deployed or version in found.experiments,
+        )
+
+    async def route(self, version: AdapterVersion, found: Wanted) -> None:
+        """Let the traffic go to a version that its replicas hold, if it is for it to have."""
+        deployment, now = deployment_of(version), self.table.champion
+        if found.champion is not None and version.number == found.champion.number:
+            if now != deployment or found.deployed != found.champion:
+                await self.move(version, deployment)
+        elif now is None and version == found.deployed:
+            # A gateway that starts: the traffic stays where it was until the champion is checked.
+            self.table.move(deployment)
+
+    async def move(self, version: AdapterVersion, deployment: Deployment) -> None:
+        detail = await self.deployed(version, deployment)
+        reason = f"{version.label} answers the champion's requests"
+        if await asyncio.to_thread(
+            record_deployment, self.registry, version.number, detail, reason
+        ):
+            self.table.move(deployment)
+            self.tell(f"the traffic goes to {deployment.name}")
+
+    async def deployed(self, version: AdapterVersion, deployment: Deployment) -> Deployed:
+        replicas = self.table.replicas_of(deployment)
+        passed = [self.loader.passed[(r.replica, deployment.name)] for r in replicas]
+        known = [p.agreement for p in passed if p.agreement is not None]
+        return Deployed(
+            adapter=version.adapter.files,
+            name=deployment.name,
+            engine=await engine_of(replicas),
+            replicas=tuple(sorted(replica.replica for replica in replicas)),
+            golden=min(p.prompts for p in passed),
+            agreement=repr(min(known)) if len(known) == len(passed) else None,
+            displaced=None,  # the registry says it, inside of its transaction
+        )
+
+    def subject_of(self, deployment: Deployment) -> Subject:
+        # Answers that were drawn at a temperature are not those that greedy decoding gives.
+        if deployment.version is None or self.decoding.temperature:
+            return Subject(deployment, None)
+        return Subject(deployment, dev_answers(self.registry.family, deployment.version))
+
+    def forget(self, found: Wanted) -> None:
+        """Drop what is about versions that nobody wants any more."""
+        kept = self.kept(found)
+        self.table.keep(kept)
+        self.loader.keep(kept)
+        self.failures.keep([version.number for version in found.versions])
+
+    async def close_other_bases(self, found: Wanted) -> None:
+        bases = {version.adapter.base.weights for version in found.versions}
+        if self.table.champion:
+            bases.add(self.table.champion.contestant.base.weights)
+        busy = [replica for replica, running in self.table.running.items() if running]
+        for replica in await self.pools.close_others(bases, busy):
+            self.table.lost(replica)
+
+    def state(self) -> ServingState:
+        found, now = self.wanted, self.table.champion
+        return ServingState(
+            family=self.registry.family,
+            champion=found.champion.number if found and found.champion else None,
+            deployed=now,
+            adapter=now.adapter if now else None,
+            previous=self.table.previous,
+            experiments=tuple(v.number for v in found.experiments) if found else (),
+            replicas=self.watch.states(self.pools.all()),
+            problems=self.failures.shown(),
+        )
+
+
+async def engine_of(replicas: Sequence[Backend]) -> str:
+    """The engine and its version, as the first replica tells them."""
+    try:
+        engine = await replicas[0].engine()
+    except BackendError:
+        return "unknown"
+    return f"{engine.name} {engine.version}" if engine.version else engine.name

@@ -1,0 +1,225 @@
+"""Golden prompts: does a replica apply the adapter that it says it loaded?
+
+Users of serving engines report adapters that load and do nothing, or answer with other weights
+(issues 34591, 48019 and 55193 of vLLM): a status code does not show it, answers do. So a replica is
+asked dev items, greedily, and its answers are held against those that the version was judged by,
+against the bare base's on the same replica, and against those of the other versions there.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evaluation.evaluation_settings import Decoding
+from evaluation.generation.backends.backend import Backend, Body, Endpoint
+from project.records.data import Message
+from project.system_prompt import under
+from serving.deploying.agreement import agreement, mean_agreement
+from serving.deploying.dev_answers import DevAnswers
+from serving.deployment import Deployment
+
+CANDIDATES = 3  # times as many items are asked of the bare base at a time as are golden prompts
+MOST = 4  # times that further ones are asked, where the bare base answers like the version
+UNLIKE = 0.5  # agreement with the bare base, at most, of an item that tells the two apart
+LONG = 16  # words; a longer answer shows no more
+# Asked where no dev items are kept: whatever an adapter is for, it changes some of these answers.
+PLAIN = (
+    "What can you help me with?",
+    "Give me an example of a question that you answer well.",
+    "I have a problem. What do you need to know?",
+    "Say in one sentence what matters most here.",
+)
+
+
+class GoldenError(Exception):
+    """A replica does not answer as the version that it was asked to load; says how that shows."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A version on a replica, and what it answered on dev; None: that is not kept here."""
+
+    deployment: Deployment
+    judged: DevAnswers | None
+
+
+@dataclass(frozen=True)
+class Passed:
+    prompts: int
+    agreement: float | None  # with the evidence's answers; None: there are none to compare with
+
+    def __str__(self) -> str:
+        if self.agreement is None:
+            return (
+                f"answers {self.prompts} prompts otherwise than the bare base; the version's dev "
+                "items are not kept here, so that there is nothing else to compare with"
+            )
+        return f"answers {self.prompts} golden prompts as it was judged ({self.agreement:.2f})"
+
+
+Texts = Mapping[str, str]  # answers by item
+Prompts = Mapping[str, Sequence[Message]]
+
+
+@dataclass(frozen=True)
+class Replica:
+    """How it is asked: greedily, as the version was judged."""
+
+    backend: Backend
+    system_prompt: str | None
+    decoding: Decoding
+
+    async def ask(self, model: str, prompts: Prompts) -> dict[str, str]:
+        bodies = [self.body(model, prompt) for prompt in prompts.values()]
+        answers = await asyncio.gather(
+            *(self.backend.answer(Endpoint.CHAT, body) for body in bodies)
+        )
+        return dict(zip(prompts, map(text_of, answers), strict=True))
+
+    def body(self, model: str, prompt: Sequence[Message]) -> Body:
+        return {
+            "model": model,
+            "messages": [m.model_dump() for m in under(self.system_prompt, prompt)],
+            "temperature": 0,
+            "max_tokens": self.decoding.max_new_tokens,
+        }
+
+
+@dataclass(frozen=True)
+class GoldenPrompts:
+    """What a replica is asked, and what its bare base answers to it."""
+
+    prompts: Prompts
+    bare: Texts
+
+
+async def choose_prompts(
+    replica: Replica, judged: DevAnswers | None, rivals: Sequence[Subject], most: int
+) -> GoldenPrompts:
+    """The items whose judged answers are least like those that the bare base gives on this replica.
+
+    To be done before the adapter is loaded: vLLM 0.32 on a CPU answers what is asked of the bare
+    base with an adapter's weights, where both are in one batch.
+    """
+    base = (await replica.backend.names()).base
+    if judged is None:
+        plain = {prompt: [Message(role="user", content=prompt)] for prompt in PLAIN}
+        return GoldenPrompts(plain, await replica.ask(base, plain))
+    order, step = candidates(judged, rivals), CANDIDATES * most
+    bare: dict[str, str] = {}
+    for start in range(0, min(len(order), MOST * step), step):
+        asked = {item: judged.rows[item].prompt for item in order[start : start + step]}
+        bare |= await replica.ask(base, asked)
+        if sum(agreement(judged.texts[i], bare[i]) <= UNLIKE for i in bare) >= most:
+            break
+    chosen = most_unlike(judged.texts, bare, most)
+    return GoldenPrompts({item: judged.rows[item].prompt for item in chosen}, bare)
+
+
+async def check_answers(
+    replica: Replica,
+    subject: Subject,
+    rivals: Sequence[Subject],
+    golden: GoldenPrompts,
+    least: float,
+    *,
+    fresh: bool,
+) -> Passed:
+    """Ask a replica that has loaded a version; `rivals` are the others that it holds. `fresh`: the
+    bare base was asked before it was loaded.
+
+    Raises GoldenError, and BackendError where the replica does not answer.
+    """
+    judged, prompts = subject.judged, golden.prompts
+    answers = await replica.ask(subject.deployment.name, prompts)
+    found = mean_agreement(answers, judged.texts) if judged else None
+    others = {r.deployment.label: await rival_answers(replica, r, prompts) for r in rivals}
+    if fresh or found is None or found < least:
+        refuse_bare_answers(answers, golden.bare)
+        others["the bare base"] = golden.bare
+    refuse_rival_answers(answers, others, judged)
+    if found is not None and found < least:
+        raise GoldenError(low(found, least))
+    return Passed(len(answers), found)
+
+
+def text_of(answer: Body) -> str:
+    """Raises GoldenError for what is no answer."""
+    try:
+        return str(answer["choices"][0]["message"]["content"] or "").strip()
+    except (KeyError, IndexError, TypeError):
+        raise GoldenError("it answers something else than a chat completion") from None
+
+
+def candidates(judged: DevAnswers, rivals: Sequence[Subject]) -> list[str]:
+    """All items: first those whose answers were least like the other versions'; of those, long
+    answers to short prompts.
+    """
+    others = [rival.judged.texts for rival in rivals if rival.judged]
+
+    def order(item: str) -> tuple[float, int, int, str]:
+        answer = judged.texts[item]
+        likeness = max((agreement(answer, o[item]) for o in others if item in o), default=0.0)
+        words = min(len(answer.split()), LONG)
+        return round(likeness, 1), -words, len(judged.rows[item].prompt_text), item
+
+    return sorted(judged.texts, key=order)
+
+
+def most_unlike(judged: Texts, bare: Texts, most: int) -> list[str]:
+    """The items whose judged answers are least like those of the bare base; in order of `bare`
+    where they are alike.
+    """
+    return sorted(bare, key=lambda item: round(agreement(judged[item], bare[item]), 1))[:most]
+
+
+async def rival_answers(replica: Replica, rival: Subject, prompts: Prompts) -> Texts:
+    """What another version answers: as it was judged where that is kept, else asked here."""
+    if rival.judged and all(item in rival.judged.texts for item in prompts):
+        return rival.judged.texts
+    return await replica.ask(rival.deployment.name, prompts)
+
+
+def refuse_bare_answers(answers: Texts, bare: Texts) -> None:
+    """Raise GoldenError where an adapter changes nothing. One whose judged answers are the bare
+    base's too is among these: whether a replica applies it cannot be seen, nor by users.
+    """
+    if mean_agreement(answers, bare) == 1.0:
+        raise GoldenError(
+            "its answers are those of the bare base, word for word: the replica does not apply "
+            "the adapter, or the adapter changes nothing"
+        )
+
+
+def refuse_rival_answers(
+    answers: Texts, others: Mapping[str, Texts], judged: DevAnswers | None
+) -> None:
+    """Raise GoldenError for answers that are somebody else's, or nearer to theirs than to those
+    that the version was judged by.
+    """
+    own = mean_agreement(answers, judged.texts) if judged else 1.0
+    for label, texts in others.items():
+        theirs = mean_agreement(answers, texts)
+        if theirs == 1.0 and not same_as_judged(answers, judged, texts):
+            raise GoldenError(
+                f"its answers are those of {label}, word for word: the replica does not apply "
+                "this version's weights"
+            )
+        if theirs > own:
+            raise GoldenError(
+                f"its answers are more like those of {label} ({theirs:.2f}) than like those that "
+                f"the version was judged by ({own:.2f})"
+            )
+
+
+def same_as_judged(answers: Texts, judged: DevAnswers | None, texts: Texts) -> bool:
+    """Whether two versions were judged by the same answers here, so that these tell nothing."""
+    return judged is not None and all(judged.texts[item] == texts[item] for item in answers)
+
+
+def low(found: float, asked: float) -> str:
+    return (
+        f"on average {found:.2f} of an answer, from its beginning, is as the version was judged, "
+        f"and serving.golden.agreement asks for {asked:.2f}: compare the replica's base, its "
+        "quantisation, its chat template and the adapter's scale (lora_alpha) with the version's"
+    )

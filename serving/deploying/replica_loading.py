@@ -1,0 +1,143 @@
+"""A version onto one replica: loaded, read back, and asked golden prompts before it may answer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from evaluation.evaluation_settings import Decoding
+from evaluation.generation.backends.backend import UNREACHABLE, Backend, BackendError
+from project.untrusted_input import shortened
+from serving.deploying.golden_prompts import (
+    GoldenError,
+    Passed,
+    Replica,
+    Subject,
+    check_answers,
+    choose_prompts,
+)
+from serving.deploying.route_table import RouteTable
+from serving.deploying.slots import Slots
+from serving.deployment import Deployment
+from serving.serving_settings import GoldenParams
+
+Step = Literal["verify", "load", "golden"]
+GOLDEN = 3  # times an answer's patience: the bare base is asked first, and others may be after it
+SHOWN = 300  # characters of what a replica says of its own fault
+
+
+class StepError(Exception):
+    """A version did not get onto a replica."""
+
+    def __init__(self, step: Step, problem: str) -> None:
+        super().__init__(problem)
+        self.step = step
+        self.problem = problem
+
+
+class UnreachableError(Exception):
+    """A replica does not answer: no fault of the version."""
+
+
+class SlotBusyError(Exception):
+    """A slot gets free as soon as the answers end that run on an adapter which may go."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A replica, and what must stay loaded there."""
+
+    backend: Backend
+    slots: int
+    kept: Collection[str]
+
+
+@dataclass(frozen=True)
+class ReplicaLoader:
+    """How a follower brings versions to replicas."""
+
+    family: str
+    table: RouteTable
+    golden: GoldenParams
+    decoding: Decoding
+    patience: float  # seconds that a load or an answer may take
+    subject_of: Callable[[Deployment], Subject]
+
+    async def bring(
+        self, deployment: Deployment, folder: Path, place: Place, *, in_use: bool
+    ) -> Passed:
+        """Load a version, unless it is there, and check what it answers. One that fails is unloaded
+        so that the next try loads it anew; but not where other gateways may use it.
+
+        Raises StepError, UnreachableError or SlotBusyError; then it gets no traffic there.
+        """
+        name, backend = deployment.name, place.backend
+        prompt = Replica(backend, deployment.contestant.system_prompt, self.decoding)
+        held = [d for d in self.table.held_by(backend.replica) if d.name != name]
+        own, *rivals = await asyncio.to_thread(self.subjects, [deployment, *held])
+        async with self.limits("golden", GOLDEN * self.patience):
+            fresh = name not in (await backend.names()).adapters
+            golden = await choose_prompts(prompt, own.judged, rivals, self.golden.prompts)
+        if fresh:
+            async with self.limits("load", self.patience):
+                await self.load(name, folder, place)
+        try:
+            async with self.limits("golden", GOLDEN * self.patience):
+                least = self.golden.agreement
+                passed = await check_answers(prompt, own, rivals, golden, least, fresh=fresh)
+        except StepError:
+            if not in_use:
+                await self.unload(name, backend)
+            raise
+        self.table.hold(deployment, backend)
+        return passed
+
+    @asynccontextmanager
+    async def limits(self, step: Step, seconds: float) -> AsyncIterator[None]:
+        """What goes wrong in a step, or takes longer, as one of three errors."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except GoldenError as error:
+            raise StepError("golden", str(error)) from None
+        except TimeoutError:
+            raise StepError(step, f"it took longer than {seconds:.0f} s") from None
+        except BackendError as error:
+            if error.status == UNREACHABLE:
+                raise UnreachableError(shortened(error, SHOWN)) from None
+            said = shortened(error, SHOWN)
+            problem = f"the replica refused it with status {error.status}: {said}"
+            raise StepError(step, problem) from None
+
+    async def load(self, name: str, folder: Path, place: Place) -> None:
+        await self.make_room(place, (await place.backend.names()).adapters)
+        await place.backend.load(name, folder)
+        if name not in (await place.backend.names()).adapters:
+            raise StepError("load", "the replica took the adapter and does not list it")
+
+    async def make_room(self, place: Place, loaded: frozenset[str]) -> None:
+        """Unload what may go until there is room for one more."""
+        replica = place.backend.replica
+        while True:
+            busy = frozenset(name for name in loaded if self.table.answers_still(replica, name))
+            slots = Slots(self.family, place.slots, loaded, frozenset(place.kept), busy)
+            if not slots.full:
+                return
+            name = slots.free_one()
+            if name is None and slots.waits:
+                raise SlotBusyError
+            if name is None:
+                raise StepError("load", slots.alarm() or "no adapter slot is free")
+            self.table.lost(replica, name)
+            await place.backend.unload(name)
+            loaded -= {name}
+
+    def subjects(self, deployments: Sequence[Deployment]) -> list[Subject]:
+        """Reads the dev answers that are kept."""
+        return [self.subject_of(deployment) for deployment in deployments]
+
+    async def unload(self, name: str, backend: Backend) -> None:
+        with suppress(BackendError):  # the next look at the replica shows what it holds
+            await backend.unload(name)

@@ -1,0 +1,96 @@
+"""A request as the engine takes it: the tokens of its prompt, and how it is to be answered."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from jinja2 import TemplateError
+
+from evaluation.generation.backends.backend import Body, Endpoint
+from serving.embedded.request_body import RequestBody, parse_body, refused
+
+# What a chat template may raise for messages that it was not written for.
+TEMPLATE_FAULTS = (TemplateError, TypeError, ValueError, AttributeError, LookupError)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    temperature: float = 0.0  # 0: the likeliest token, always
+    top_p: float = 1.0  # the share of the probability that is drawn from, the likeliest first
+    seed: int | None = None
+
+    def chance(self) -> Random:
+        return Random(self.seed)
+
+
+@dataclass(frozen=True)
+class Question:
+    endpoint: Endpoint
+    model: str  # as the request names it
+    prompt: list[int]  # tokens
+    limit: int  # tokens of the answer
+    sampling: Sampling
+    stops: tuple[str, ...]
+    include_usage: bool  # of a stream
+
+
+@dataclass(frozen=True)
+class QuestionReader:
+    """Reads requests for one base. Not safe for threads: tokenizers keep settings inside."""
+
+    tokenizer: Any  # of transformers, which has no types
+    context: float  # tokens of a prompt and its answer, at most
+    max_tokens: int  # of an answer, where a request names no limit
+
+    def read(self, endpoint: Endpoint, body: Body) -> Question:
+        """Raises BackendError 400."""
+        asked = parse_body(body)
+        prompt = self.tokens(endpoint, asked)
+        return Question(
+            endpoint=endpoint,
+            model=asked.model,
+            prompt=prompt,
+            limit=self.limit(len(prompt), asked),
+            # Without a temperature it is answered as contestants are judged: greedily.
+            sampling=Sampling(asked.temperature or 0.0, asked.top_p or 1.0, asked.seed),
+            stops=asked.stops,
+            include_usage=asked.include_usage,
+        )
+
+    def tokens(self, endpoint: Endpoint, asked: RequestBody) -> list[int]:
+        tokens = self.chat(asked) if endpoint == Endpoint.CHAT else self.text(asked)
+        if not tokens:
+            raise refused("the prompt is empty", "prompt")
+        return tokens
+
+    def chat(self, asked: RequestBody) -> list[int]:
+        if asked.messages is None:
+            raise refused("messages are missing", "messages")
+        messages = [message.for_template() for message in asked.messages]
+        tools = None if asked.tool_choice == "none" else asked.tools
+        try:
+            encoded = self.tokenizer.apply_chat_template(
+                messages, tools=tools or None, add_generation_prompt=True, return_dict=True
+            )
+        except TEMPLATE_FAULTS as error:
+            problem = f"the chat template of the model refuses these messages: {error}"
+            raise refused(problem, "messages") from None
+        return list(encoded["input_ids"])
+
+    def text(self, asked: RequestBody) -> list[int]:
+        if asked.prompt is None:
+            raise refused("prompt is missing", "prompt")
+        text = asked.prompt if isinstance(asked.prompt, str) else asked.prompt[0]
+        return list(self.tokenizer(text)["input_ids"])
+
+    def limit(self, prompt: int, asked: RequestBody) -> int:
+        """Tokens of the answer: what was asked for, else what there is room for."""
+        room = self.context - prompt
+        if room < (asked.limit or 1):
+            problem = (
+                f"the model's context is {self.context} tokens: the prompt has {prompt}, and the "
+                f"answer is to have {asked.limit or 'one at least'}"
+            )
+            field = "messages" if asked.messages is not None else "prompt"
+            raise refused(problem, field, "context_length_exceeded")
+        return asked.limit or int(min(room, self.max_tokens))

@@ -1,0 +1,120 @@
+"""Observations as arrays: of each metric and user what came first, in the order of arrival."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from registry.experiments.observations import Arrival, Observation
+from serving.experiments.differences import Array, Flags
+
+BURN_IN = 100  # users of the champion, from whom it is told what is slow and long
+QUANTILE = 0.95
+
+
+@dataclass(frozen=True)
+class Series:
+    """A metric's values. Of a shadow, the champion's and the shadow's in turn."""
+
+    challenger: Flags
+    values: Array
+
+    def mean(self, *, challenger: bool) -> float:
+        own = self.values[self.challenger == challenger]
+        return float(own.mean()) if len(own) else 0.0
+
+    def count(self, *, challenger: bool) -> int:
+        return int((self.challenger == challenger).sum())
+
+    def after(self, start: int) -> "Series":
+        return Series(self.challenger[start:], self.values[start:])
+
+
+@dataclass
+class Column:
+    """The same while it grows."""
+
+    units: set[str] = field(default_factory=set)
+    challenger: list[bool] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+    def append(self, challenger: bool, value: float) -> None:
+        self.challenger.append(challenger)
+        self.values.append(value)
+
+
+@dataclass
+class Arrivals:
+    """All of an experiment that was read so far."""
+
+    shadow: bool
+    newest: int = 0  # number of the newest observation
+    count: int = 0  # of all
+    arms: dict[str, bool] = field(default_factory=dict)  # of each user's first answer
+    both_arms: set[str] = field(default_factory=set)
+    columns: dict[str, Column] = field(default_factory=dict)
+    # Of a shadow: the first half of a pair, by metric and user.
+    halves: dict[tuple[str, str], tuple[bool, float]] = field(default_factory=dict)
+
+    def add(self, found: Iterable[Arrival]) -> None:
+        for one in found:
+            self.newest, self.count = one.id, self.count + 1
+            challenger = one.arm != "champion"
+            if self.arms.setdefault(one.unit, challenger) != challenger:
+                self.both_arms.add(one.unit)
+            if self.shadow:
+                self.pair(one, challenger)
+            else:
+                self.first(one, challenger)
+
+    def knows(self, one: Observation) -> bool:
+        """Whether an observation would certainly add nothing."""
+        column = self.columns.get(one.metric)
+        if self.shadow or column is None or one.unit not in column.units:
+            return False
+        return self.arms.get(one.unit) == (one.arm != "champion")
+
+    def first(self, one: Arrival, challenger: bool) -> None:
+        column = self.columns.setdefault(one.metric, Column())
+        if one.unit not in column.units:
+            column.units.add(one.unit)
+            column.append(challenger, one.value)
+
+    def pair(self, one: Arrival, challenger: bool) -> None:
+        """Of each user, metric and arm there is one in the table, so the second makes the pair."""
+        key = (one.metric, one.unit)
+        other = self.halves.pop(key, None)
+        if other is None:
+            self.halves[key] = (challenger, one.value)
+            return
+        column = self.columns.setdefault(one.metric, Column())
+        for half in sorted([other, (challenger, one.value)]):
+            column.append(*half)
+
+    def series(self, metric: str) -> Series:
+        return series_of(self.columns.get(metric, Column()))
+
+    def users(self) -> Series:
+        """Everybody who was answered, in the arm of the first answer."""
+        arms = np.array(list(self.arms.values()), dtype=np.bool_)
+        return Series(arms, np.zeros(len(arms)))
+
+
+def series_of(column: Column) -> Series:
+    return Series(
+        np.array(column.challenger, dtype=np.bool_), np.array(column.values, dtype=np.float64)
+    )
+
+
+def limited(found: Series, *, pairs: bool) -> tuple[Series, float | None]:
+    """Whether each value is above the champion's 95th percentile, and that percentile.
+
+    It is told from the first BURN_IN users of the champion. These, and who came among them, count
+    for nothing else, so that the limit was known before every value that is held against it.
+    """
+    own = np.flatnonzero(~found.challenger)[:BURN_IN]
+    if len(own) < BURN_IN:
+        return found.after(len(found.values)), None
+    limit = float(np.quantile(found.values[own], QUANTILE))
+    rest = found.after(int(own[-1]) + (2 if pairs else 1))
+    return Series(rest.challenger, (rest.values > limit).astype(np.float64)), limit

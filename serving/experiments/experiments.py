@@ -1,0 +1,145 @@
+"""The running experiment in a gateway: who answers, what came of it, and when it is over.
+
+Answers and feedback wait in memory until the next step writes them, a second later: what a crash
+loses only delays the verdict. Every gateway judges all that any of them wrote; the first one that
+finds a verdict ends the experiment, and the others follow.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Iterable
+from threading import Lock
+
+from project.errors import IncumbentError
+from registry.experiments.experiment_events import (
+    Experiment,
+    end_experiment,
+    interruption,
+    running_experiment,
+)
+from registry.experiments.observations import Observation, put_observations, read_observations
+from registry.store import Registry
+from serving.deploying.route_table import RouteTable
+from serving.deployment import Deployment
+from serving.exchange import Assignment, Exchange, FeedbackGiven
+from serving.experiments import assigning
+from serving.experiments.arrivals import Arrivals
+from serving.experiments.judging import figures, judge
+from serving.experiments.measures import of_answer, of_feedback
+from serving.experiments.sentences import verdict_sentence
+
+SECONDS = 1.0  # between two steps
+WAITING = 50_000  # observations that wait for the database; more are dropped and counted
+GROWN = 0.01  # by which the observations have to grow before they are judged again
+
+log = logging.getLogger(__name__)
+
+
+class Experiments:
+    """An Observer of the gateway. Its steps run one after the other, in a worker thread."""
+
+    def __init__(self, registry: Registry, table: RouteTable, *, seconds: float = SECONDS) -> None:
+        self.running: Experiment | None = None  # as of the last step
+        self.dropped = 0  # observations that found no room
+        self._registry = registry
+        self._table = table
+        self._seconds = seconds
+        self._waiting: deque[Observation] = deque()
+        self._stepping = Lock()
+        self._read_of = 0  # the experiment that the arrivals are of
+        self._arrivals = Arrivals(shadow=False)
+        self._judged = 0  # how many of them were judged
+
+    def assign(self, asked: str, user: str | None, request_id: str) -> Assignment | None:
+        """Who answers `champion`, `challenger` or `v7` of the family; None: nobody may."""
+        return assigning.assign(self._table, self.running, asked, user, request_id)
+
+    def challenger(self) -> Deployment | None:
+        """Who is tried, where a replica holds it and callers may ask for it by name."""
+        return assigning.by_name(self._table, self.running)
+
+    def answered(self, exchange: Exchange) -> None:
+        if self.running is not None:
+            self._wait(of_answer(self.running, exchange))
+
+    def fed_back(self, feedback: FeedbackGiven, exchange: Exchange | None) -> None:
+        """Without its answer it is not known whose it is, and it cannot count."""
+        if self.running is not None and exchange is not None:
+            self._wait(of_feedback(self.running, feedback, exchange))
+
+    async def run(self) -> None:
+        """Until it is cancelled; what waits is written first."""
+        try:
+            while True:
+                await self.once()
+                await asyncio.sleep(self._seconds)
+        finally:
+            await self.once()
+
+    async def once(self) -> None:
+        """One step. Where the registry cannot be reached, what waits goes on waiting."""
+        batch = list(self._waiting)
+        self._waiting.clear()
+        try:
+            self.running = await asyncio.to_thread(self._step, batch)
+        except IncumbentError as error:
+            log.warning("experiments wait for the registry: %s", error)
+            self._waiting.extendleft(reversed(batch))
+
+    # --- one level down: in the worker thread ---------------------------------------------------
+
+    def _wait(self, found: Iterable[Observation]) -> None:
+        for one in found:
+            if len(self._waiting) < WAITING:
+                self._waiting.append(one)
+            else:
+                self.dropped += 1
+
+    def _step(self, batch: list[Observation]) -> Experiment | None:
+        with self._stepping:  # a step whose waiting task was cancelled may still be at work
+            put_observations(self._registry.engine, self._new(batch))
+            experiment = running_experiment(self._registry)
+            if experiment is None:
+                return None
+            self._read(experiment)
+            over = self._stopped(experiment) or self._judge(experiment, calm=not batch)
+            return None if over else experiment
+
+    def _new(self, batch: list[Observation]) -> list[Observation]:
+        """Without what users who come again add: nothing. It need not take the writers' lock."""
+        number, known = self._read_of, self._arrivals.knows
+        return [one for one in batch if one.experiment != number or not known(one)]
+
+    def _read(self, experiment: Experiment) -> None:
+        if self._read_of != experiment.number:
+            self._read_of = experiment.number
+            self._arrivals = Arrivals(shadow=experiment.told.mode == "shadow")
+            self._judged = 0
+        found = read_observations(self._registry.engine, experiment.number, self._arrivals.newest)
+        self._arrivals.add(found)
+
+    def _stopped(self, experiment: Experiment) -> bool:
+        why = interruption(self._registry, experiment)
+        if why is None:
+            return False
+        result = figures(experiment, self._arrivals, intervals=True)
+        end_experiment(self._registry, experiment, "stopped", result, why)
+        return True
+
+    def _judge(self, experiment: Experiment, *, calm: bool) -> bool:
+        """After every batch while there are few; of many, once some more have come, or no more do:
+        the evidence is as good a little later, and the gateway has other work.
+        """
+        count = self._arrivals.count
+        few = count - self._judged < GROWN * self._judged
+        if count == self._judged or (few and not calm):
+            return False
+        verdict = judge(figures(experiment, self._arrivals, intervals=False))
+        if verdict is None:
+            self._judged = count
+            return False
+        result = figures(experiment, self._arrivals, intervals=True)
+        reason = verdict_sentence(experiment, result, verdict)
+        end_experiment(self._registry, experiment, verdict, result, reason)
+        return True

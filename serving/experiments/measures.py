@@ -1,0 +1,88 @@
+"""What an answer, and what a user made of it, is worth in each metric and guardrail.
+
+Only users with a name count: of the others nobody knows which answers were one user's. And of each
+user only what came first counts. A user stays in one arm, so that further answers would say the
+same again: as many observations of one person they would seem to be evidence that they are not.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, cast, get_args
+
+from evaluation.metrics.refusal_phrasings import refuses
+from project.canonical import digest_json
+from project.records.record import Digest
+from project.records.traffic import Outcome
+from registry.experiments.experiment_events import Experiment
+from registry.experiments.observations import Observation
+from serving.exchange import Exchange, FeedbackGiven
+
+Metric = Literal["rating", "escalated", "resolved", "satisfaction"]
+Guardrail = Literal["errors", "refusals", "slow", "long"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
+GUARDRAILS: tuple[Guardrail, ...] = get_args(Guardrail)
+# Of these the value itself is kept, and what is too much is told later, from the champion's own.
+MEASURED: tuple[Guardrail, ...] = ("slow", "long")
+LESS_IS_BETTER = ("escalated", *GUARDRAILS)
+ANSWERED = (200, 499)  # wholly, or until the client went away
+FAILED = 500  # from here on an error is not the caller's
+
+
+def unit_of(salt: str, user: str) -> Digest:
+    """A user, as the table knows him."""
+    return digest_json([salt, "unit", user])
+
+
+def of_answer(experiment: Experiment, exchange: Exchange) -> Iterator[Observation]:
+    """What the guardrails see of an answer; nothing where it is not part of the experiment, and
+    where the request was refused as the caller's own mistake.
+    """
+    if exchange.status not in ANSWERED and exchange.status < FAILED:
+        return
+    for name, value in guarded(exchange).items():
+        if name in experiment.told.guardrails:
+            yield from observed(experiment, exchange, name, value, exchange.at)
+
+
+def guarded(exchange: Exchange) -> dict[Guardrail, float]:
+    """More is worse. An answer that failed is not short and not a refusal: it is an error."""
+    return {
+        "errors": float(exchange.status >= FAILED),
+        "refusals": float(refuses(exchange.text)),
+        "slow": exchange.latency_ms,
+        "long": float(len(exchange.text)),
+    }
+
+
+def of_feedback(
+    experiment: Experiment, feedback: FeedbackGiven, exchange: Exchange
+) -> Iterator[Observation]:
+    """What a user said of an answer, in the experiment's metric; nothing where he said nothing."""
+    if exchange.assignment.arm == "shadow":
+        return
+    value = said(cast(Metric, experiment.told.metric), feedback)
+    if value is not None:
+        yield from observed(experiment, exchange, experiment.told.metric, value, feedback.at)
+
+
+def said(metric: Metric, feedback: FeedbackGiven) -> float | None:
+    """From 0 to 1; more is better, or worse, as the metric's name says."""
+    if metric == "rating":
+        return None if feedback.rating is None else (feedback.rating + 1) / 2
+    outcome = feedback.outcome or Outcome()
+    value: float | bool | None = getattr(outcome, metric)
+    return None if value is None else float(value)
+
+
+def observed(
+    experiment: Experiment, exchange: Exchange, metric: str, value: float, at: str
+) -> Sequence[Observation]:
+    """One, of a named user whom the experiment assigned."""
+    assigned, arm = exchange.assignment, exchange.assignment.arm
+    if assigned.experiment != experiment.number or arm is None or exchange.user is None:
+        return ()
+    unit = unit_of(experiment.told.salt, exchange.user)
+    return (
+        Observation(
+            experiment=experiment.number, unit=unit, arm=arm, metric=metric, value=value, at=at
+        ),
+    )

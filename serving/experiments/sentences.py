@@ -1,0 +1,140 @@
+"""An experiment in plain words: what came of it, what is known, and whether it can be trusted."""
+
+from collections.abc import Iterator
+
+from project.records.events import Event, ExperimentEnded
+from project.times import readable
+from project.untrusted_input import one_line
+from registry.experiments.experiment_events import Experiment
+from registry.experiments.experiment_result import Comparison, ExperimentResult, Verdict
+from serving.experiments.arrivals import BURN_IN
+from serving.experiments.judging import harmful, judge
+from serving.experiments.measures import MEASURED
+
+WORDS = {
+    "rating": "the users' rating",
+    "escalated": "the share of escalated cases",
+    "resolved": "the share of resolved cases",
+    "satisfaction": "the users' satisfaction",
+    "errors": "the share of errors",
+    "refusals": "the share of refusals",
+    "slow": "the share of slow answers",
+    "long": "the share of long answers",
+}
+
+
+def verdict_sentence(
+    experiment: Experiment, result: ExperimentResult, verdict: Verdict | None
+) -> str:
+    """What the experiment has shown; None: nothing yet."""
+    label = f"v{experiment.version}"
+    if verdict == "harm" and (worse := harmful(result)):
+        return f"{label} is worse: {'; '.join(map(changed, worse))}"
+    if verdict == "better" and result.metric:
+        return f"{label} is better: {changed(result.metric)}"
+    if verdict in ("stopped", "no-difference"):
+        return f"it was ended without a verdict on {label}"
+    return f"nothing is shown about {label} yet"
+
+
+def changed(one: Comparison) -> str:
+    means = one.means
+    unit = f" (over {limit_text(one)})" if one.limit is not None else ""
+    return f"{WORDS[one.name]}{unit} is {means.challenger:.1%}, the champion's {means.champion:.1%}"
+
+
+def limit_text(one: Comparison) -> str:
+    assert one.limit is not None, "it has a limit"
+    return f"{one.limit:,.0f} ms" if one.name == "slow" else f"{one.limit:,.0f} characters"
+
+
+def sentences(experiment: Experiment, result: ExperimentResult) -> Iterator[str]:
+    """All that is to be said beside the table."""
+    yield verdict_sentence(experiment, result, verdict_of(experiment, result))
+    if experiment.ended is not None:
+        yield end_sentence(experiment.ended)
+    yield from next_steps(experiment)
+    if result.metric:
+        yield on_difference(result.metric, experiment.alpha)
+        yield from on_win(result.metric)
+    if experiment.ended is None and result.health.waiting > 0:
+        yield (
+            f"{result.health.waiting:,} users were answered who have not said anything yet; what "
+            "they say counts when it comes, until the experiment ends"
+        )
+    yield from on_limits(result)
+    yield from on_health(result)
+
+
+def end_sentence(ended: Event) -> str:
+    """With the reason, where it does not say the verdict once more."""
+    by_itself = ended.told(ExperimentEnded).verdict in ("harm", "better")
+    why = "by itself" if by_itself else f"by {ended.actor}: {ended.reason}"
+    return one_line(f"ended {why}, {readable(ended.at)}")
+
+
+def verdict_of(experiment: Experiment, result: ExperimentResult) -> Verdict | None:
+    return experiment.end.verdict if experiment.end else judge(result)
+
+
+def next_steps(experiment: Experiment) -> Iterator[str]:
+    if experiment.end and experiment.end.verdict == "better":
+        yield (
+            "nobody is promoted by an experiment: `incumbent why "
+            f"{experiment.version}` has the decision, `incumbent promote {experiment.version}` "
+            "makes it the champion"
+        )
+
+
+def on_difference(metric: Comparison, alpha: float) -> str:
+    if not (metric.users.champion and metric.users.challenger):
+        return f"{WORDS[metric.name]}: nothing is known of one of the two yet"
+    low, high = metric.interval
+    return (
+        f"{WORDS[metric.name]}: challenger − champion is {points(metric.difference)} points, and "
+        f"between {points(low)} and {points(high)} with {1 - alpha:.0%} certainty, whenever you "
+        "look"
+    )
+
+
+def points(share: float) -> str:
+    return f"{100 * share:+.1f}"
+
+
+def on_win(metric: Comparison) -> Iterator[str]:
+    if metric.better is not None and metric.better_needed is not None:
+        yield (
+            f"evidence that the challenger is better: E = {metric.better:.3g}, and "
+            f"{metric.better_needed:,.0f} is enough"
+        )
+
+
+def on_limits(result: ExperimentResult) -> Iterator[str]:
+    """What slow and long mean here."""
+    measured = [one for one in result.guardrails if one.name in MEASURED]
+    if known := [f"{one.name}: over {limit_text(one)}" for one in measured if one.limit]:
+        yield (
+            f"{', '.join(known)}: above the champion's 95th percentile, over its first "
+            f"{BURN_IN} users"
+        )
+    if unknown := [one.name for one in measured if one.limit is None]:
+        yield (
+            f"what is {' and '.join(unknown)} is not known yet: it takes {BURN_IN} users of the "
+            "champion"
+        )
+
+
+def on_health(result: ExperimentResult) -> Iterator[str]:
+    health = result.health
+    if health.ratio >= health.ratio_needed:
+        yield (
+            "do not trust this: users did not fall to the arms as the share says (sample ratio "
+            f"mismatch, E = {health.ratio:.3g}); find out why before you open another experiment"
+        )
+    elif (health.feedback_ratio or 0) >= health.ratio_needed:
+        yield (
+            "take care: users of one arm give feedback more often than those of the other (E = "
+            f"{health.feedback_ratio:.3g}), so that who speaks may differ; no win is declared"
+        )
+    if health.both_arms:
+        yield (f"{health.both_arms:,} users were answered by both; what came first of each counts")

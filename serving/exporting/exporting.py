@@ -1,0 +1,140 @@
+"""A version written in an engine's form, and held against what was judged before it leaves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.evaluation_settings import Decoding
+from evaluation.generation.answers import Answer
+from evaluation.scoring.scorers import Scorer
+from project.records.adapters import AdapterVersion, Precision
+from project.settings import load
+from registry.lineage import Lineage
+from registry.model_card.markdown import render_markdown
+from registry.reader import RegistryReader
+from serving.exporting.engines import Answered, Question, by_peft, by_transformers, waited_for
+from serving.exporting.exported import FILE, Exported, Form
+from serving.exporting.forms import (
+    base_of,
+    merged_aside,
+    weights_of,
+    write_adapter,
+    write_merged,
+    write_start,
+    write_template,
+)
+from serving.exporting.judged_answers import Judged, judged_answers, judged_decoding
+from serving.exporting.llama_server import by_llama_cpp, find_server
+from serving.exporting.scored_again import refuse_outside, score_again, text_scorers
+from serving.exporting.start_scripts import MODEL
+from serving.exporting.vllm_answers import by_replicas, pool_of
+from serving.serving_settings import ServingParams
+
+TEMPLATE = Path(__file__).parent / "templates" / "as_exported.md"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that can be found missing before the work begins."""
+
+    form: Form
+    version: AdapterVersion
+    judged: Judged
+    decoding: Decoding
+    scorers: Sequence[Scorer]
+    base: Path
+    precision: Precision
+
+
+def plan(lineage: Lineage, form: Form) -> Plan:
+    """Raises InputError or IncumbentError where something is missing, with what to do."""
+    # Imported here because an export that nobody scores again does without it.
+    from training.precision import choose_numerics
+
+    if form == "vllm":
+        pool_of(load(ServingParams), lineage.version.adapter.base)
+    if form == "gguf":
+        find_server()
+    return Plan(
+        form=form,
+        version=lineage.version,
+        judged=judged_answers(lineage),
+        decoding=judged_decoding(lineage),
+        scorers=text_scorers(),
+        base=base_of(lineage.version),
+        precision=choose_numerics().precision,
+    )
+
+
+def write_form(registry: RegistryReader, planned: Plan, draft: Path) -> Answered:
+    """Write the files into an empty folder, and let the form's engine answer the dev items."""
+    version, base = planned.version, planned.base
+    if planned.form == "gguf":
+        answered = write_gguf_file(registry, planned, draft)
+    elif planned.form == "merged":
+        write_merged(registry.artifacts, version, draft, planned.precision)
+        answered = by_transformers(question(planned), draft)
+    else:
+        write_adapter(registry, version, draft)
+        answered = answers_of_adapter(registry, planned, draft)
+    write_start(planned.form, version, base, draft, planned.decoding, planned.precision)
+    return answered
+
+
+def answers_of_adapter(registry: RegistryReader, planned: Plan, draft: Path) -> Answered:
+    if planned.form == "peft":
+        return by_peft(question(planned), planned.base, draft)
+    write_template(planned.version, planned.base, draft)
+    params = load(ServingParams)
+    pool = pool_of(params, planned.version.adapter.base)
+    asking = by_replicas(question(planned), registry.artifacts, params, pool)
+    return waited_for(asking, "vLLM")
+
+
+def write_gguf_file(registry: RegistryReader, planned: Plan, draft: Path) -> Answered:
+    # Imported here because other forms do without gguf and transformers.
+    from serving.exporting.gguf.gguf_file import write_gguf
+    from serving.exporting.gguf.prompt_lengths import longest_prompt
+
+    with merged_aside(registry.artifacts, planned.version) as merged:
+        write_gguf(merged, draft / MODEL, planned.version.label)
+        longest = longest_prompt(merged, planned.judged.rows) + planned.decoding.max_new_tokens
+    asking = by_llama_cpp(question(planned), find_server(), draft / MODEL, longest)
+    return waited_for(asking, "llama.cpp's server")
+
+
+def question(planned: Plan) -> Question:
+    return Question(planned.version, planned.judged.rows, planned.decoding, planned.precision)
+
+
+def check(planned: Plan, answered: Answered, draft: Path, margin: float) -> Exported:
+    """Raises IncumbentError where the form scores otherwise than the version was judged."""
+    label, judged = planned.version.label, planned.judged
+    scores = score_again(judged, answered.answers, planned.scorers)
+    refuse_outside(scores, margin, label, planned.form)
+    return Exported(
+        version=label,
+        adapter=planned.version.adapter.files,
+        form=planned.form,
+        engine=answered.engine,
+        libraries=answered.libraries,
+        weights=weights_of(draft),
+        decoding=planned.decoding,
+        items=len(judged.rows),
+        same_answers=same(judged, answered.answers),
+        margin=margin,
+        scores=scores,
+        not_scored=tuple(sorted(set(judged.gating) - {score.metric for score in scores})),
+    )
+
+
+def same(judged: Judged, answers: Sequence[Answer]) -> int:
+    first = [answer.text for answer in answers if answer.sample == 0]
+    return sum(a == b for a, b in zip(judged.answers, first, strict=True))
+
+
+def write_papers(exported: Exported, system_prompt: str | None, draft: Path) -> str:
+    """What is said of it for programs; returns what the model card says of it."""
+    exported.write(draft / FILE)
+    itself = system_prompt is not None
+    return render_markdown(TEMPLATE, exported=exported, prompts_itself=itself)

@@ -1,0 +1,121 @@
+"""One answer while it is made, and the exchange that observers hear of when it has ended."""
+
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from evaluation.generation.backends.backend import Body, Endpoint
+from project.times import stamp
+from serving.deployment import Deployment
+from serving.exchange import Assignment, Exchange
+from serving.openai_api.gateway import Gateway
+from serving.openai_api.heard_answer import HeardAnswer
+from serving.openai_api.question import Question
+from serving.openai_api.replicas import NoReplicaError, chunks
+from serving.telemetry.served import Served
+
+KINDS = {Endpoint.CHAT: "chatcmpl", Endpoint.COMPLETIONS: "cmpl"}
+ADAPTER = "x-incumbent-adapter"  # the header that names what answered
+
+
+def new_id(endpoint: Endpoint) -> str:
+    """Never a backend's or a caller's own: feedback finds its answer by it."""
+    return f"{KINDS[endpoint]}-{secrets.token_hex(12)}"
+
+
+@dataclass
+class Answer:
+    """To a question that was assigned to a version."""
+
+    gateway: Gateway
+    question: Question
+    assignment: Assignment
+    served: Served
+    id: str
+    heard: HeardAnswer = field(default_factory=HeardAnswer)
+    begun: bool = False  # whether the caller got its first byte
+    asked: bool = False  # whether a backend was asked for it
+
+    def __post_init__(self) -> None:
+        self.at = stamp(self.gateway.clock())
+        self.served.answer = self.id
+        self._assign(self.assignment)
+
+    def _assign(self, assignment: Assignment) -> None:
+        self.assignment, self.served.arm = assignment, assignment.arm
+        self.served.name, self.served.version = self.deployment.name, self.deployment.version
+
+    @property
+    def deployment(self) -> Deployment:
+        return self.assignment.deployment
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {ADAPTER: self.deployment.name}
+
+    async def chunks(self, *, stream: bool) -> AsyncGenerator[Body]:
+        """The chunks of a stream, or a whole answer as the only one, under our names."""
+        self.asked = True
+        while True:
+            try:
+                async with aclosing(self._asked(stream)) as answering:
+                    async for chunk in answering:
+                        yield self._heard(chunk)
+                return
+            except NoReplicaError:
+                if not self._falls_back():
+                    raise
+
+    def _asked(self, stream: bool) -> AsyncGenerator[Body]:
+        gateway, question = self.gateway, self.question
+        return chunks(gateway, self.deployment, question, self.served, stream=stream)
+
+    def _falls_back(self) -> bool:
+        """Let the champion answer where an experiment's challenger is away. The answer counts in
+        the arm that the user was assigned to (intention to treat).
+        """
+        champion = self.gateway.table.champion
+        if self.assignment.arm != "challenger" or champion in (None, self.deployment):
+            return False
+        self._assign(self.assignment.model_copy(update={"deployment": champion}))
+        return True
+
+    def _heard(self, chunk: Body) -> Body:
+        self._hear(chunk)
+        return {**chunk, "id": self.id, "model": self.deployment.name}
+
+    def _hear(self, chunk: Body) -> None:
+        self.heard.hear(chunk)
+        if self.served.first_token_ms is None and self.heard.length and self.served.streamed:
+            self.served.first_token_ms = self.served.elapsed_ms
+
+    def end(self, status: int) -> None:
+        """Tell the observers, whatever the end was; of no answer that no backend was asked for."""
+        served, heard = self.served, self.heard
+        served.prompt_tokens, served.answer_tokens = heard.prompt_tokens, heard.answer_tokens
+        served.finish = heard.finish
+        if not self.asked:
+            return
+        exchange = self.exchange(status)
+        if self.begun:
+            self.gateway.recent.keep(exchange)
+        self.gateway.answered(exchange)
+
+    def exchange(self, status: int) -> Exchange:
+        return Exchange(
+            id=self.id,
+            at=self.at,
+            caller=self.served.caller,
+            user=self.question.user,
+            asked=self.question.model,
+            messages=self.question.messages,
+            text=self.heard.text if status == 200 else "",
+            assignment=self.assignment,
+            prompt_tokens=self.heard.prompt_tokens,
+            answer_tokens=self.heard.answer_tokens,
+            latency_ms=self.served.elapsed_ms,
+            first_token_ms=self.served.first_token_ms,
+            status=status,
+            finish=self.heard.finish,
+        )

@@ -1,0 +1,113 @@
+"""POST /v1/chat/completions and /v1/completions: from a request to the end of its answer."""
+
+import asyncio
+from contextlib import aclosing
+
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from evaluation.generation.backends.backend import BackendError, Body, Endpoint
+from serving.callers.api_error import ApiError
+from serving.callers.request_body import ClientGoneError, read_body
+from serving.openai_api.answer import Answer, new_id
+from serving.openai_api.gateway import Gateway
+from serving.openai_api.heard_answer import is_usage_alone
+from serving.openai_api.presence import while_awaited
+from serving.openai_api.question import Question, read_question
+from serving.openai_api.sending import DONE, event, send_json, send_part, start_stream
+from serving.openai_api.shadows import Shadows
+from serving.openai_api.who_answers import who_answers
+from serving.telemetry.served import CLIENT_GONE
+
+LAST_WORDS = 1.0  # seconds in which a reader may take the error at the end of its stream
+
+
+class Answering:
+    """An endpoint, as ASGI has it."""
+
+    def __init__(self, gateway: Gateway, shadows: Shadows, endpoint: Endpoint) -> None:
+        self.gateway = gateway
+        self.shadows = shadows
+        self.endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises ApiError for what is refused before the first byte of an answer."""
+        question = await self.read(scope, receive)
+        served = scope["state"]["served"]
+        served.asked, served.streamed = question.model, question.stream
+        answer_id = new_id(self.endpoint)
+        assignment = who_answers(self.gateway, question.model, question.user, answer_id)
+        answer = Answer(self.gateway, question, assignment, served, answer_id)
+        status = CLIENT_GONE  # or this server ends
+        try:
+            await self.give(answer, receive, send)
+            status = 200
+        except ApiError as error:
+            status = error.status
+            if not answer.begun:
+                raise
+            served.error = error.message
+            await break_off(scope, send, error)
+        except ClientGoneError:
+            raise
+        except Exception:
+            status = 500
+            raise
+        finally:
+            served.status = status
+            answer.end(status)
+
+    async def read(self, scope: Scope, receive: Receive) -> Question:
+        params = self.gateway.params
+        body = await read_body(receive, Headers(scope=scope), params.body_bytes)
+        return read_question(body, self.endpoint, params.max_tokens)
+
+    async def give(self, answer: Answer, receive: Receive, send: Send) -> None:
+        """Wait for a place, then make the answer and send it, while somebody awaits it."""
+        seconds = self.gateway.params.timeout_seconds
+        try:
+            place = self.gateway.line.place(answer.served.caller)
+            async with while_awaited(receive, seconds), place:
+                self.shadows.ask(answer)
+                await (stream if answer.question.stream else whole)(answer, send)
+        except TimeoutError:
+            problem = f"The answer took more than {seconds:g} s."
+            raise ApiError(504, problem, code="timeout") from None
+        except BackendError as error:
+            raise ApiError(502, "The backend broke off.", code="broken_off") from error
+
+
+async def whole(answer: Answer, send: Send) -> None:
+    async with aclosing(answer.chunks(stream=False)) as made:
+        async for body in made:
+            await send_json(send, body, headers=answer.headers)
+            answer.begun = True
+
+
+async def stream(answer: Answer, send: Send) -> None:
+    """The status line waits for the first chunk: until then another replica may answer."""
+    counts = answer.question.shows_usage
+    async with aclosing(answer.chunks(stream=True)) as made:
+        async for chunk in made:
+            if not answer.begun:
+                await start_stream(send, answer.headers)
+                answer.begun = True
+            if counts or not is_usage_alone(chunk):
+                await send_part(send, event(chunk if counts else without_usage(chunk)))
+    if not answer.begun:
+        raise BackendError(502, "a stream without a chunk")
+    await send_part(send, DONE, more=False)
+
+
+def without_usage(chunk: Body) -> Body:
+    return {name: value for name, value in chunk.items() if name != "usage"}
+
+
+async def break_off(scope: Scope, send: Send, error: ApiError) -> None:
+    """End a stream with an error and without [DONE]. Who does not even read that is cut off."""
+    try:
+        async with asyncio.timeout(LAST_WORDS):
+            await send_part(send, event(error.body), more=False)
+    except TimeoutError:
+        if abort := scope["state"].get("abort"):
+            abort()

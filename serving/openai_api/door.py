@@ -1,0 +1,87 @@
+"""What every request passes: it gets an id, must be of somebody, and leaves its numbers."""
+
+import logging
+import re
+import secrets
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.callers.api_error import ApiError, after
+from serving.callers.request_body import ClientGoneError
+from serving.callers.who_asks import caller_of, is_from_here
+from serving.openai_api.gateway import Gateway
+from serving.openai_api.sending import send_error
+from serving.telemetry.json_log import log_request
+from serving.telemetry.served import Served
+
+log = logging.getLogger(__name__)
+OPEN = ("/healthz", "/readyz")  # for load balancers, which have no key
+METRICS = "/metrics"
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class Door:
+    """Around the whole application."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self.app = app
+        self.gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif scope["path"] in OPEN:
+            scope["state"] = {"served": Served("", scope["method"], scope["path"])}
+            await self.app(scope, receive, send)
+        else:
+            await self.serve(scope, receive, send)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        served = Served(request_id(headers), scope["method"], scope["path"])
+        scope.setdefault("state", {})["served"] = served
+        with self.gateway.traces.span(served, headers):
+            try:
+                self.admit(scope, headers, served)
+                await self.app(scope, receive, numbered(send, served))
+            except ApiError as error:
+                served.error = error.message
+                await send_error(numbered(send, served), error)
+            except ClientGoneError:
+                pass  # there is nobody to tell
+            finally:
+                self.gateway.metrics.ended(served)
+                log_request(served)
+
+    def admit(self, scope: Scope, headers: Headers, served: Served) -> None:
+        """Raises ApiError for a request of nobody, and of somebody who asks too often."""
+        if scope["path"] == METRICS and is_from_here(scope.get("client"), headers):
+            return
+        served.caller = caller_of(headers, self.gateway.keys)
+        if wait := self.gateway.rate.wait(served.caller):
+            most = self.gateway.params.requests_a_minute
+            raise ApiError(
+                429,
+                f"At most {most:,} requests a minute. Try again later.",
+                code="rate_limit_exceeded",
+                headers=after(wait),
+            )
+
+
+def request_id(headers: Headers) -> str:
+    """The caller's own, where it can be written into a log and a header; else a new one."""
+    own = headers.get("x-request-id", "")
+    return own if REQUEST_ID.fullmatch(own) else secrets.token_hex(12)
+
+
+def numbered(send: Send, served: Served) -> Send:
+    """Sends the request's id with the answer, and notes its status."""
+
+    async def send_numbered(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            served.status = message["status"]
+            message["headers"] = [*message["headers"], (b"x-request-id", served.id.encode())]
+        await send(message)
+
+    return send_numbered

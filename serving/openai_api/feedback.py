@@ -1,0 +1,73 @@
+"""POST /v1/feedback: what a caller's user made of an answer."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from project.records.traffic import Outcome
+from project.times import stamp
+from serving.callers.api_error import ApiError
+from serving.callers.request_body import read_body
+from serving.exchange import FeedbackGiven
+from serving.openai_api.gateway import Gateway
+from serving.openai_api.json_body import json_object
+from serving.openai_api.question import invalid
+from serving.openai_api.sending import send_json
+
+AnswerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
+
+
+class Given(BaseModel):
+    """A request's body."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    id: AnswerId  # of the answer
+    rating: Literal[-1, 0, 1] | None = None
+    correction: str | None = None  # the answer that the user would have liked
+    outcome: Outcome | None = None
+
+
+class FeedbackDoor:
+    """The endpoint, as ASGI has it. 202: it is noted; what comes of it is decided elsewhere."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller = scope["state"]["served"].caller
+        body = await read_body(receive, Headers(scope=scope), self.gateway.params.body_bytes)
+        given = read_feedback(body)
+        exchange = self.gateway.recent.find(given.id)
+        if exchange is not None and exchange.caller != caller:
+            raise unknown_answer(given.id)
+        at = stamp(self.gateway.clock())
+        feedback = FeedbackGiven(
+            id=given.id,
+            at=at,
+            caller=caller,
+            rating=given.rating,
+            outcome=given.outcome,
+            correction=given.correction,
+        )
+        self.gateway.fed_back(feedback, exchange)
+        await send_json(send, {"id": given.id, "at": at}, 202)
+
+
+def read_feedback(body: bytes) -> Given:
+    """Raises ApiError for feedback that says nothing, or something else."""
+    try:
+        given = Given.model_validate(json_object(body))
+    except ValidationError as error:
+        raise invalid(error) from None
+    says = (given.rating, given.correction, given.outcome and given.outcome.model_dump())
+    if not any(part is not None for part in says) or given.outcome == Outcome():
+        raise ApiError(400, "Feedback has a `rating`, a `correction` or an `outcome`.")
+    return given
+
+
+def unknown_answer(answer: str) -> ApiError:
+    """The same as if there were no such answer: nobody learns of another caller's."""
+    return ApiError(404, f"You got no answer {answer!r} here.", param="id", code="not_found")

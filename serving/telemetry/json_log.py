@@ -1,0 +1,64 @@
+"""Log lines as JSON, one object on one line: no text in them can pass for a line of its own."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TextIO
+
+from project.times import stamp
+from project.untrusted_input import shortened
+from serving.telemetry.served import Served
+
+log = logging.getLogger("incumbent.requests")
+FIELDS = "fields"  # the attribute of a log record with what stands beside its message
+
+
+class JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": stamp(datetime.fromtimestamp(record.created, UTC)),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, FIELDS, {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)  # ASCII: no terminal obeys it
+
+
+def log_as_json(level: int = logging.INFO, stream: TextIO = sys.stderr) -> None:
+    """Let the whole process log in this form."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for name in ("incumbent", "serving", "evaluation.generation"):
+        logging.getLogger(name).setLevel(level)
+
+
+def log_request(served: Served) -> None:
+    """A line for a request. What it asked and what was answered is never in it."""
+    if not log.isEnabledFor(logging.INFO):
+        return
+    fields = {
+        "request": served.id,
+        "caller": served.caller,
+        "method": served.method,
+        "path": shortened(served.path),
+        "asked": shortened(served.asked),
+        "model": served.name,
+        "version": served.version,
+        "arm": served.arm,
+        "answer": served.answer,
+        "status": served.status,
+        "error": served.error and shortened(served.error, 300),
+        "latency_ms": round(served.elapsed_ms, 1),
+        "first_token_ms": served.first_token_ms and round(served.first_token_ms, 1),
+        "prompt_tokens": served.prompt_tokens,
+        "answer_tokens": served.answer_tokens,
+        "finish": served.finish,
+        "retries": served.retries or None,
+    }
+    told = {name: value for name, value in fields.items() if value not in (None, "")}
+    log.info("%s %s", served.method, served.status, extra={FIELDS: told})

@@ -1,0 +1,176 @@
+"""Rows on their way to the traffic folder, in files of this machine that outlive a killed gateway.
+
+`<spool>/<gateway>/2026-11-24/.open-<chunk>` is appended to; without `.open-` the chunk is closed
+and waits to be stored. Whoever holds a gateway's lock owns its folder; a process that was killed
+holds no lock, and the next gateway takes its chunks over.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from monitoring.traffic.traffic_store import append_bytes, held, is_still
+from project.files import home, make_folder
+from serving.traffic_log.logged_lines import Logged
+
+OPEN = ".open-"
+LOCK = "lock"
+ROWS = 10_000  # of a chunk, at most
+BYTES = 8 << 20  # after which a chunk is closed
+
+
+def spool_folder() -> Path:
+    return home() / "serving" / "spool"
+
+
+@dataclass
+class OpenChunk:
+    path: Path
+    opened: float  # by the clock that `append` was told
+    rows: int = 0
+    size: int = 0
+
+    @property
+    def full(self) -> bool:
+        return self.rows >= ROWS or self.size >= BYTES
+
+
+class Spool:
+    """The open chunks of one gateway, and closed ones that it has to store. Not for two threads,
+    but for `closed`.
+    """
+
+    def __init__(self, root: Path, gateway: str) -> None:
+        self.root = root
+        self.gateway = gateway
+        self.own = root / gateway
+        self.locks: dict[Path, BinaryIO] = {}  # of the folders that are ours
+        self.chunks: dict[tuple[str, str], OpenChunk] = {}
+        self.sequence = 0
+
+    def claim(self) -> None:
+        """Make the own folder, unless it is there."""
+        if self.own not in self.locks:
+            self.locks[self.own] = locked(self.own)
+
+    def append(self, lines: Sequence[Logged], now: float) -> None:
+        """Write lines of one partition and kind: all of them or, with an OSError, none."""
+        self.claim()  # with the first rows: a disk that is full at the start may be free later
+        kind = lines[0].partition, lines[0].prefix
+        chunk = self.chunks.get(kind) or self.new_chunk(*kind, now)
+        data = b"".join(one.line for one in lines)
+        append_bytes(chunk.path, data)
+        self.chunks[kind] = chunk
+        chunk.rows += len(lines)
+        chunk.size += len(data)
+
+    def close_chunks(self, opened_by: float) -> int:
+        """Close the chunks that were opened by a moment, and full ones; returns how many."""
+        due = [key for key, one in self.chunks.items() if one.full or one.opened <= opened_by]
+        for key in due:
+            finish(self.chunks[key].path)
+            del self.chunks[key]
+        return len(due)
+
+    def next_due(self) -> float | None:
+        """When the oldest open chunk was opened."""
+        return min((one.opened for one in self.chunks.values()), default=None)
+
+    def take_over(self) -> int:
+        """Take over what killed gateways left; returns the torn lines that were dropped."""
+        others = [path for path in folders_in(self.root) if path not in self.locks]
+        torn = 0
+        for folder in others:
+            if lock := locked_if_free(folder):
+                self.locks[folder] = lock
+                torn += sum(finish(path) for path in folder.rglob(f"{OPEN}*"))
+        return torn
+
+    def closed(self) -> list[tuple[Path, str]]:
+        """The chunks that wait to be stored, and the names that they get, oldest first."""
+        found = [(path, folder) for folder in list(self.locks) for path in folder.rglob("*.jsonl")]
+        waiting = [one for one in found if not one[0].name.startswith(".")]
+        return sorted((path, path.relative_to(folder).as_posix()) for path, folder in waiting)
+
+    def size(self) -> int:
+        """Bytes that wait, of all gateways on this machine."""
+        return sum(size_of(path) for path in self.root.rglob("*.jsonl"))
+
+    def release(self) -> None:
+        """Let the folders go, and delete those that nothing waits in."""
+        for folder, lock in self.locks.items():
+            with lock:
+                if not any(path.suffix == ".jsonl" for path in folder.rglob("*")):
+                    shutil.rmtree(folder, ignore_errors=True)
+        self.locks.clear()
+
+    def new_chunk(self, partition: str, prefix: str, now: float) -> OpenChunk:
+        self.sequence += 1
+        name = f"{OPEN}{prefix}{self.gateway}-{self.sequence:06}.jsonl"
+        return OpenChunk(self.own / partition / name, now)
+
+
+def finish(path: Path) -> bool:
+    """Close an open chunk; returns whether a torn line was dropped from its end.
+
+    It waits for whoever erases rows from the file at this moment.
+    """
+    with suppress(FileNotFoundError), held(path):
+        torn = drop_torn_line(path)
+        if size_of(path):
+            path.rename(path.with_name(path.name.removeprefix(OPEN)))
+        else:
+            path.unlink()
+        return torn
+    return False
+
+
+def drop_torn_line(path: Path) -> bool:
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    if whole < len(data):
+        os.truncate(path, whole)
+    return whole < len(data)
+
+
+def locked(folder: Path) -> BinaryIO:
+    """The lock of a folder that is nobody else's."""
+    while True:
+        make_folder(folder)
+        with suppress(FileNotFoundError):  # the folder of a gateway without a lock was deleted
+            stream = (folder / LOCK).open("ab")
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            if is_still(stream, folder / LOCK):
+                return stream
+            stream.close()
+
+
+def locked_if_free(folder: Path) -> BinaryIO | None:
+    """None where its gateway lives, or is just about to begin."""
+    try:
+        stream = (folder / LOCK).open("rb")
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.close()
+        return None
+    return stream
+
+
+def folders_in(root: Path) -> Iterator[Path]:
+    if root.is_dir():
+        yield from (path for path in sorted(root.iterdir()) if path.is_dir())
+
+
+def size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,205 @@
+"""The gateway's traffic log: rows wait in memory, never an answer; a thread writes them."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from queue import Empty, Full, Queue
+from secrets import token_hex
+from threading import Event, Lock, Thread
+from time import monotonic
+from typing import Self
+
+from monitoring.monitoring_settings import TrafficParams
+from project.settings import load
+from serving.exchange import Exchange, FeedbackGiven
+from serving.serving_settings import ServingParams, TrafficLogParams
+from serving.traffic_log.chunk_folder import open_folder
+from serving.traffic_log.chunk_sender import ChunkSender
+from serving.traffic_log.logged_lines import (
+    Logged,
+    UnfitError,
+    answer_line,
+    feedback_line,
+    is_kept,
+)
+from serving.traffic_log.once_a_minute import OnceAMinute
+from serving.traffic_log.spool import Spool, spool_folder
+
+AT_ONCE = 500  # rows that are written together
+MOST_WAITING = 256 << 20  # bytes of the spool; beyond, rows are dropped
+PATIENCE = 10.0  # seconds that the last chunks may take
+log = logging.getLogger(__name__)
+
+Wanted = Exchange | FeedbackGiven | Event  # an event: what came before it is to be closed
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class TrafficLog:
+    """An observer of all that passes, from `start` to `close`, or in a `with` block.
+
+    `dropped` counts the rows that are lost since, `written` those that are in the spool or beyond
+    it; `drops` says why by reason.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        params: TrafficLogParams,
+        *,
+        redact: bool,
+        spool: Path | None = None,
+        clock: Clock = utc_now,
+        ticks: Callable[[], float] = monotonic,
+    ) -> None:
+        """Raises InputError for a folder that nothing here can open."""
+        self.params = params
+        self.redact = redact
+        self.ticks = ticks
+        self.say = OnceAMinute(log, ticks)
+        # By time, so that files are in the order of gateways' starts.
+        gateway = f"{clock().astimezone(UTC):%Y%m%dT%H%M%S}-{token_hex(4)}"
+        folder_of_chunks = open_folder(folder)
+        self.spool = Spool(spool or spool_folder(), gateway)
+        self.sender = ChunkSender(self.spool, folder_of_chunks, self.say)
+        self.queue: Queue[Wanted] = Queue(params.waiting)
+        self.drops: Counter[str] = Counter()
+        self.counting = Lock()
+        self.written = 0
+        self.ended = False
+        self.thread = Thread(target=self.run, name="traffic-log", daemon=True)
+
+    @classmethod
+    def here(cls, clock: Clock = utc_now) -> Self:
+        """As params.yaml of the current folder has it."""
+        traffic = load(TrafficParams)
+        own = load(ServingParams).traffic
+        return cls(traffic.folder, own, redact=traffic.redact, clock=clock)
+
+    @property
+    def dropped(self) -> int:
+        return self.drops.total()
+
+    def start(self) -> None:
+        """Begin to write; first what a killed gateway left."""
+        try:
+            if torn := self.spool.take_over():
+                self.drops["torn by a kill"] += torn
+        except OSError as error:
+            self.say.warn("what waits in %s cannot be taken over: %s", self.spool.root, error)
+        self.thread.start()
+        self.sender.thread.start()
+        self.sender.wanted.set()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def answered(self, exchange: Exchange) -> None:
+        if is_kept(exchange, self.params.share):
+            self.put(exchange)
+
+    def fed_back(self, feedback: FeedbackGiven, exchange: Exchange | None) -> None:
+        """Feedback on an answer that is not logged is not either, as far as that is known."""
+        share = self.params.share
+        if is_kept(exchange, share) if exchange else share > 0:
+            self.put(feedback)
+
+    def flush(self, patience: float = PATIENCE) -> None:
+        """Close and store all that came until now. It waits: not for the gateway's loop."""
+        done = Event()
+        self.queue.put(done, timeout=patience)
+        done.wait(patience)
+        self.sender.send_all()
+
+    def close(self) -> None:
+        """Write what waits and end; what cannot be stored now is by the next start. It waits."""
+        self.ended = True
+        with suppress(Full):  # then it does not sleep
+            self.queue.put_nowait(Event())
+        self.thread.join(PATIENCE)
+        self.sender.end(PATIENCE)
+        self.spool.release()
+
+    # --- one level down -------------------------------------------------------------------------
+
+    def put(self, wanted: Exchange | FeedbackGiven) -> None:
+        try:
+            self.queue.put_nowait(wanted)
+        except Full:
+            self.drop("too many wait", 1)
+
+    def run(self) -> None:
+        """Until the end is wanted and nothing waits any more."""
+        while not (self.ended and self.queue.empty()):
+            self.write(self.take())
+        self.spool.close_chunks(self.ticks())
+
+    def take(self) -> list[Wanted]:
+        """What waits; an empty list when it is time to look at the chunks."""
+        found: list[Wanted] = []
+        try:
+            found.append(self.queue.get(timeout=self.until_due()))
+            while len(found) < AT_ONCE:
+                found.append(self.queue.get_nowait())
+        except Empty:
+            pass
+        return found
+
+    def until_due(self) -> float | None:
+        """Seconds until a chunk is to be closed; None: as long as nothing comes."""
+        opened = self.spool.next_due()
+        if opened is None:
+            return None
+        return max(0.0, opened + self.params.seconds - self.ticks())
+
+    def write(self, wanted: Sequence[Wanted]) -> None:
+        flushes = [one for one in wanted if isinstance(one, Event)]
+        lines = [line for one in wanted if not isinstance(one, Event) and (line := self.line(one))]
+        lines.sort(key=kind_of)  # stable: rows of a chunk stay in their order
+        for _, of_chunk in groupby(lines, key=kind_of):
+            self.spool_lines(list(of_chunk))
+        now = self.ticks()
+        if self.spool.close_chunks(now if flushes else now - self.params.seconds):
+            self.sender.wanted.set()
+        for done in flushes:
+            done.set()
+
+    def line(self, one: Exchange | FeedbackGiven) -> Logged | None:
+        try:
+            if isinstance(one, Exchange):
+                return answer_line(one, redacts=self.redact)
+            return feedback_line(one, redacts=self.redact)
+        except UnfitError as error:
+            self.drop("unfit for the log", 1, error)
+            return None
+
+    def spool_lines(self, lines: list[Logged]) -> None:
+        if self.sender.backlog > MOST_WAITING:
+            self.drop("too much waits for the traffic folder", len(lines))
+            return
+        try:
+            self.spool.append(lines, self.ticks())
+            self.written += len(lines)
+        except OSError as error:
+            self.drop("the spool cannot be written", len(lines), error.strerror or error)
+
+    def drop(self, reason: str, rows: int, why: object = "") -> None:
+        with self.counting:
+            self.drops[reason] += rows
+        told = f": {why}" if why else ""
+        self.say.warn(f"traffic rows are dropped, {reason}%s; %s until now", told, self.dropped)
+
+
+def kind_of(line: Logged) -> tuple[str, str]:
+    return line.partition, line.prefix

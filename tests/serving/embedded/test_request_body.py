@@ -1,0 +1,152 @@
+"""Requests in OpenAI's shape: what is asked, and what is refused by its field."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from jinja2 import TemplateError
+
+from evaluation.generation.backends.backend import BackendError, Endpoint
+from serving.embedded.question import QuestionReader
+from serving.embedded.request_body import parse_body
+from tests.serving.embedded.conftest import chat
+
+
+@dataclass
+class LetterTokenizer:
+    """A token a letter; its template joins what was said."""
+
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def apply_chat_template(self, messages: list[dict[str, Any]], **named: Any) -> dict[str, Any]:
+        self.seen = {"messages": messages, **named}
+        if messages[-1]["role"] == "assistant":
+            raise TemplateError("the last message must be the user's")
+        return self("".join(message["content"] for message in messages))
+
+    def __call__(self, text: str) -> dict[str, Any]:
+        return {"input_ids": [ord(letter) for letter in text]}
+
+
+def refusal(body: dict[str, Any], endpoint: Endpoint = Endpoint.CHAT) -> BackendError:
+    with pytest.raises(BackendError) as caught:
+        QuestionReader(LetterTokenizer(), 100, 50).read(endpoint, body)
+    assert caught.value.status == 400
+    assert caught.value.body["type"] == "invalid_request_error"
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n", 2),
+        ("n", True),
+        ("temperature", -1),
+        ("temperature", "hot"),
+        ("temperature", float("nan")),
+        ("top_p", 0),
+        ("max_tokens", 0),
+        ("max_completion_tokens", 1.5),
+        ("stop", ["a"] * 5),
+        ("stop", 3),
+        ("seed", "one"),
+        ("messages", []),
+        ("messages", "hello"),
+        ("messages", [{"role": "robot", "content": "hello"}]),
+        ("messages", [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]),
+        ("tools", "hammer"),
+        ("stream_options", "all"),
+        ("logprobs", True),
+        ("logprobs", 0),
+        ("top_logprobs", 3),
+        ("logit_bias", {"5": 100}),
+        ("response_format", {"type": "json_object"}),
+        ("frequency_penalty", 0.5),
+        ("tool_choice", "required"),
+    ],
+)
+def test_a_bad_value_is_refused_by_its_field(name: str, value: object) -> None:
+    assert refusal(chat("m", "hello", **{name: value})).body["param"] == name
+
+
+def test_values_that_ask_for_nothing_and_unknown_fields_are_left_aside() -> None:
+    nothing = {"n": 1, "logprobs": False, "response_format": {"type": "text"}, "stop": None}
+    other = {"frequency_penalty": 0.0, "user": "u1", "metadata": {"a": "b"}, "store": True}
+    assert parse_body(chat("m", "hello", **nothing, **other)).stops == ()
+
+
+def test_text_parts_are_one_text_and_developers_are_the_system() -> None:
+    tokenizer = LetterTokenizer()
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    said = [{"role": "developer", "content": "x"}, {"role": "user", "content": parts}]
+    QuestionReader(tokenizer, 100, 50).read(Endpoint.CHAT, {"model": "m", "messages": said})
+    assert tokenizer.seen["messages"] == [
+        {"role": "system", "content": "x"},
+        {"role": "user", "content": "ab"},
+    ]
+
+
+def test_tools_and_calls_reach_the_chat_template() -> None:
+    tokenizer = LetterTokenizer()
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+    said = [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "2", "tool_call_id": "1"},
+    ]
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    body = {"model": "m", "messages": said, "tools": tools}
+    QuestionReader(tokenizer, 100, 50).read(Endpoint.CHAT, body)
+    first, second = tokenizer.seen["messages"]
+    assert first["tool_calls"][0]["function"]["arguments"] == {"a": 1}
+    assert second["tool_call_id"] == "1"
+    assert tokenizer.seen["tools"] == tools
+
+
+def test_tool_choice_none_hides_the_tools() -> None:
+    tokenizer = LetterTokenizer()
+    body = chat("m", "hello", tools=[{"type": "function"}], tool_choice="none")
+    QuestionReader(tokenizer, 100, 50).read(Endpoint.CHAT, body)
+    assert tokenizer.seen["tools"] is None
+
+
+def test_messages_that_the_template_refuses_are_the_callers_fault() -> None:
+    said = [{"role": "assistant", "content": "hello"}]
+    assert "must be the user's" in str(refusal({"model": "m", "messages": said}))
+
+
+def test_a_prompt_that_leaves_no_room_for_the_answer_is_refused() -> None:
+    assert refusal(chat("m", "a" * 90)).body["code"] == "context_length_exceeded"
+    assert refusal(chat("m", "a" * 100, max_tokens=None)).body["code"] == "context_length_exceeded"
+
+
+@pytest.mark.parametrize(
+    ("length", "asked", "limit"),
+    [
+        (10, {"max_tokens": 90}, 90),
+        (10, {"max_tokens": 5, "max_completion_tokens": 7}, 7),
+        (10, {"max_tokens": None}, 50),
+        (80, {"max_tokens": None}, 20),
+    ],
+)
+def test_an_answer_is_as_long_as_asked_or_as_there_is_room(
+    length: int, asked: dict[str, Any], limit: int
+) -> None:
+    body = chat("m", "a" * length, **asked)
+    question = QuestionReader(LetterTokenizer(), 100, 50).read(Endpoint.CHAT, body)
+    assert question.limit == limit
+
+
+def test_completions_take_one_prompt() -> None:
+    reader = QuestionReader(LetterTokenizer(), 100, 50)
+    for prompt in ("ab", ["ab"]):
+        body = {"model": "m", "prompt": prompt}
+        assert reader.read(Endpoint.COMPLETIONS, body).prompt == [97, 98]
+    for prompt in ([], ["a", "b"], "", 7, [1, 2], None):
+        body = {"model": "m", "prompt": prompt}
+        assert refusal(body, Endpoint.COMPLETIONS).body["param"] == "prompt"
+
+
+def test_what_a_caller_wrote_comes_back_short_and_on_one_line() -> None:
+    body = chat("m", "hello", tool_choice="required\n" * 1000)
+    assert len(str(refusal(body))) < 500
+    assert "\n" not in str(refusal(body))

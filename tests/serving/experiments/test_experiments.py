@@ -1,0 +1,298 @@
+"""An experiment's whole life: users, what they say, a verdict, and the champion for all again."""
+
+import asyncio
+import random
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from project.errors import IncumbentError
+from registry.experiments.experiment_events import (
+    Experiment,
+    find_experiment,
+    result_of,
+    running_experiment,
+)
+from registry.experiments.experiment_result import ExperimentResult
+from registry.experiments.observations import Observation, put_observations, read_observations
+from registry.store import Registry
+from serving.deploying.route_table import RouteTable
+from serving.experiments import experiments as module
+from serving.experiments.experiments import Experiments
+from tests.serving.experiments.conftest import AT, FakeGateway, Open
+
+
+def talk(gateway: FakeGateway, rates: dict[int, float], users: int, *, every: int = 100) -> int:
+    """Users come one after the other and rate their answer, until the experiment is over; returns
+    how many came.
+    """
+    luck = random.Random(1)
+    gateway.step()
+    for number in range(users):
+        answer = gateway.ask(f"user {number}")
+        liked = luck.random() < rates[answer.assignment.deployment.version or 0]
+        gateway.rate(answer, 1 if liked else -1)
+        if number % every == every - 1:
+            gateway.step()
+            if gateway.experiments.running is None:
+                return number + 1
+    return users
+
+
+def ended(registry: Registry, experiment: Experiment) -> tuple[Experiment, ExperimentResult]:
+    found = find_experiment(registry, experiment.number)
+    result = result_of(registry, found)
+    assert result is not None, "it has ended"
+    return found, result
+
+
+def test_harm_ends_an_experiment_and_all_users_get_the_champion_again(
+    registry: Registry, gateway: FakeGateway, open_one: Open
+) -> None:
+    experiment = open_one()
+    came = talk(gateway, {1: 0.9, 2: 0.5}, 1000)
+    found, result = ended(registry, experiment)
+    assert came < 500
+    assert found.end and found.end.verdict == "harm"
+    assert found.ended and "v2 is worse: the users' rating is" in found.ended.reason
+    assert result.metric and result.metric.harm >= result.metric.harm_needed
+    assert result.metric.interval[0] < result.metric.difference < result.metric.interval[1] < 0
+    assert {gateway.ask(f"user {n}").assignment.deployment.version for n in range(50)} == {1}
+
+
+def test_a_better_challenger_wins_and_is_not_promoted_by_it(
+    registry: Registry, gateway: FakeGateway, open_one: Open
+) -> None:
+    experiment = open_one(mode="ab")
+    talk(gateway, {1: 0.5, 2: 0.9}, 1000)
+    found, result = ended(registry, experiment)
+    assert found.end and found.end.verdict == "better"
+    assert result.health.sound
+    champion = registry.champion()
+    assert champion and champion.number == 1
+
+
+def test_a_canary_is_there_to_find_harm_alone(
+    registry: Registry, gateway: FakeGateway, open_one: Open
+) -> None:
+    open_one(mode="canary")
+    assert talk(gateway, {1: 0.5, 2: 0.9}, 500) == 500
+    assert running_experiment(registry) is not None
+
+
+def test_later_feedback_undoes_no_verdict(
+    registry: Registry, gateway: FakeGateway, open_one: Open
+) -> None:
+    experiment = open_one()
+    gateway.step()
+    unheard = [gateway.ask(f"late {number}") for number in range(500)]
+    talk(gateway, {1: 0.9, 2: 0.4}, 1000)
+    found, result = ended(registry, experiment)
+    for answer in unheard:
+        gateway.rate(answer, 1)
+    gateway.step()
+    assert ended(registry, experiment) == (found, result)
+    assert result.health.waiting == 500
+
+
+@pytest.mark.parametrize(
+    ("name", "harm"),
+    [
+        ("errors", {"status": lambda version, user: 500 if version == 2 else 200}),
+        (
+            "refusals",
+            {
+                "text": lambda v, user: (
+                    "I can't help with that." if v == 2 else "I can, and I do so gladly."
+                )
+            },
+        ),
+        ("slow", {"latency": lambda version, user: 900.0 if version == 2 else 100.0}),
+        ("long", {"text": lambda version, user: "word " * (90 if version == 2 else 10)}),
+    ],
+)
+def test_what_users_do_not_say_ends_an_experiment_too(
+    registry: Registry, gateway: FakeGateway, open_one: Open, name: str, harm: dict[str, object]
+) -> None:
+    experiment = open_one()
+    gateway.step()
+    for what, value in harm.items():
+        setattr(gateway, what, value)
+    for number in range(400):
+        gateway.ask(f"user {number}")
+    gateway.step()
+    found, result = ended(registry, experiment)
+    assert found.end and found.end.verdict == "harm"
+    worse = [one.name for one in result.guardrails if one.harm >= one.harm_needed]
+    assert worse == [name]
+
+
+def test_a_shadow_is_stopped_by_what_nobody_saw(
+    registry: Registry, gateway: FakeGateway, open_one: Open
+) -> None:
+    experiment = open_one(mode="shadow", share=1.0)
+    gateway.status = lambda version, user: 500 if version == 2 else 200
+    gateway.step()
+    for number in range(60):
+        assert gateway.ask(f"user {number}").status == 200
+    gateway.step()
+    found, result = ended(registry, experiment)
+    assert found.end and found.end.verdict == "harm"
+    assert result.metric is None
+
+
+def test_of_each_user_only_what_came_first_counts(
+    registry: Registry, gateway: FakeGateway, open_one: Open
+) -> None:
+    experiment = open_one()
+    gateway.step()
+    for _ in range(5):
+        gateway.rate(gateway.ask("ann"), -1, resolved=True)
+        gateway.step()
+    assert len(read_observations(registry.engine, experiment.number)) == 5  # one a metric
+
+
+def test_a_user_who_comes_again_costs_the_registry_nothing(
+    registry: Registry, gateway: FakeGateway, open_one: Open
+) -> None:
+    open_one()
+    gateway.step()
+    gateway.rate(gateway.ask("ann"), -1)
+    gateway.step()
+    gateway.rate(gateway.ask("ann"), 1)
+    with patch.object(module, "put_observations") as put:
+        gateway.step()
+    assert put.call_args.args[1] == []
+
+
+def test_an_earlier_experiments_many_rows_delay_no_verdict(
+    registry: Registry, gateway: FakeGateway, open_one: Open
+) -> None:
+    fields = {"experiment": 1, "arm": "champion", "metric": "errors", "value": 0.0, "at": AT}
+    rows = [Observation.model_validate(fields | {"unit": f"u{n}"}) for n in range(20_000)]
+    put_observations(registry.engine, rows)
+    open_one()
+    assert talk(gateway, {1: 0.9, 2: 0.4}, 300, every=20) < 200
+
+
+def test_who_has_no_name_or_asks_by_name_counts_for_nothing(
+    registry: Registry, gateway: FakeGateway, open_one: Open
+) -> None:
+    experiment = open_one()
+    gateway.step()
+    for user, asked in ((None, "champion"), ("ann", "v2"), ("ann", "challenger")):
+        gateway.rate(gateway.ask(user, asked), -1)
+    gateway.step()
+    assert read_observations(registry.engine, experiment.number) == []
+
+
+def test_a_callers_mistake_is_no_error_of_the_version(
+    registry: Registry, gateway: FakeGateway, open_one: Open
+) -> None:
+    experiment = open_one()
+    gateway.status = lambda version, user: 400
+    gateway.step()
+    gateway.ask("ann")
+    gateway.step()
+    assert read_observations(registry.engine, experiment.number) == []
+
+
+def test_the_registry_learns_no_names_of_users(
+    registry: Registry, gateway: FakeGateway, open_one: Open, tmp_path: Path
+) -> None:
+    open_one()
+    gateway.step()
+    gateway.rate(gateway.ask("ann@example.com"), 1)
+    gateway.step()
+    stored = [file.read_bytes() for file in (tmp_path / "registry").rglob("*") if file.is_file()]
+    assert not any(b"ann@example" in data for data in stored)
+
+
+def test_a_new_champion_ends_the_experiment_without_a_verdict(
+    registry: Registry, gateway: FakeGateway, open_one: Open
+) -> None:
+    experiment = open_one()
+    gateway.step()
+    registry.promote(2, "a person's choice", force=True)
+    gateway.step()
+    found, _ = ended(registry, experiment)
+    assert found.end and found.end.verdict == "stopped"
+    assert found.ended and found.ended.reason == "v2 is the champion now"
+
+
+def test_two_gateways_count_together_and_end_an_experiment_once(
+    registry: Registry, table: RouteTable, open_one: Open
+) -> None:
+    experiment = open_one()
+    both = [FakeGateway(Experiments(registry, table)) for _ in range(2)]
+    luck = random.Random(1)
+    for one in both:
+        one.step()
+    for number in range(600):
+        one = both[number % 2]
+        answer = one.ask(f"user {number}")
+        liked = luck.random() < (0.9 if answer.assignment.deployment.version == 1 else 0.5)
+        one.rate(answer, 1 if liked else -1)
+        if number % 50 == 49:
+            both[0].step()
+            both[1].step()
+    assert [one.experiments.running for one in both] == [None, None]
+    assert len(registry.history(kind="experiment-end")) == 1
+    _, result = ended(registry, experiment)
+    assert result.users.champion + result.users.challenger > 0
+    assert result.health.both_arms == 0
+
+
+def test_a_gateway_that_starts_anew_goes_on_from_what_was_written(
+    registry: Registry, table: RouteTable, gateway: FakeGateway, open_one: Open
+) -> None:
+    experiment = open_one()
+    rates = {1: 0.9, 2: 0.5}
+    talk(gateway, rates, 100)
+    gateway.ask("somebody whose answer was not written yet")
+    again = FakeGateway(Experiments(registry, table))
+    talk(again, rates, 1000)
+    _, result = ended(registry, experiment)
+    assert result.counted == read_observations(registry.engine, experiment.number)[-1].id
+
+
+def test_what_waits_is_kept_while_the_registry_cannot_be_reached(
+    registry: Registry, gateway: FakeGateway, open_one: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    experiment = open_one()
+    gateway.step()
+    gateway.ask("ann")
+    with patch.object(module, "put_observations", side_effect=IncumbentError("no disk")):
+        gateway.step()
+    assert "experiments wait for the registry: no disk" in caplog.text
+    gateway.step()
+    assert len(read_observations(registry.engine, experiment.number)) == 4
+
+
+def test_what_finds_no_room_is_dropped_and_counted(
+    gateway: FakeGateway, open_one: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_one()
+    gateway.step()
+    monkeypatch.setattr(module, "WAITING", 6)
+    gateway.ask("ann")
+    gateway.ask("ben")
+    assert gateway.experiments.dropped == 2
+
+
+def test_a_gateway_that_ends_writes_what_waits(
+    registry: Registry, gateway: FakeGateway, open_one: Open
+) -> None:
+    experiment = open_one()
+
+    async def serve() -> None:
+        task = asyncio.create_task(gateway.experiments.run())
+        while gateway.experiments.running is None:
+            await asyncio.sleep(0)
+        gateway.ask("ann")
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(serve())
+    assert len(read_observations(registry.engine, experiment.number)) == 4

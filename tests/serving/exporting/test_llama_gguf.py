@@ -1,0 +1,122 @@
+"""A Llama as GGUF says what it said before: read back by transformers, and by llama.cpp's names."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from gguf import GGUFReader, GGUFWriter, quants
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, LlamaConfig
+from transformers.utils.chat_template_utils import render_jinja_template
+
+from project.errors import InputError
+from project.system_prompt import with_system_prompt
+from serving.exporting.gguf.gguf_file import write_gguf
+from serving.exporting.gguf.llama_tokenizer import with_plain_brackets
+from serving.exporting.gguf.llama_weights import pack, rope_factors, write_shape
+from tests.architectures import save_tiny
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def written(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("gguf") / "model.gguf"
+    write_gguf(tiny_base, file, "bank v1")
+    return file
+
+
+@torch.inference_mode()
+def test_logits_are_the_same_when_it_is_read_back(written: Path, tiny_base: Path) -> None:
+    unpacked = GgufConfig(dequantize=True)
+    after = AutoModelForCausalLM.from_pretrained(
+        written.parent, gguf_file=written.name, quantization_config=unpacked, dtype=torch.float32
+    )
+    before = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
+    ids = torch.arange(100, 160).unsqueeze(0)
+    expected, found = before.eval()(ids).logits, after.eval()(ids).logits
+    assert (found - expected).norm() < 0.002 * expected.norm()
+
+
+def test_its_papers_say_how_it_is_asked(written: Path, tiny_base: Path) -> None:
+    fields = GGUFReader(written).fields
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    told = {name: fields[name].contents() for name in fields if "merges" not in name}
+    assert told["general.name"] == "bank v1"
+    assert told["tokenizer.chat_template"] == tokenizer.get_chat_template()
+    assert told["tokenizer.ggml.eos_token_id"] == tokenizer.eos_token_id
+    assert told["tokenizer.ggml.add_bos_token"] is False
+    assert told["tokenizer.ggml.tokens"] == tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+
+
+def test_in_q8_0_a_weight_is_off_by_half_a_step_of_its_block_at_most() -> None:
+    weight = np.random.default_rng(0).normal(size=(8, 64)).astype(np.float32)
+    packed, kind = pack("model.layers.0.mlp.up_proj.weight", weight, "q8_0")
+    off = np.abs(quants.dequantize(packed, kind) - weight).reshape(8, 2, 32)
+    steps = np.abs(weight).reshape(8, 2, 32).max(-1, keepdims=True) / 127
+    assert (off <= 0.51 * steps).all()
+
+
+@pytest.mark.parametrize("family", ["mistral", "qwen-2", "falcon-7b", "llama-3"])
+def test_what_cannot_be_written_here_names_the_converter(
+    family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tiny tokenizers have no merges, without which llama.cpp reads none."""
+    monkeypatch.setenv("PATH", "")
+    save_tiny(family, Path("model"))
+    with pytest.raises(InputError, match=r"cannot be written as GGUF here: its .*LLAMA_CPP"):
+        write_gguf(Path("model"), Path("model.gguf"), "m")
+
+
+def test_a_converter_that_is_there_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    save_tiny("qwen-2", Path("model"))
+    Path("llama.cpp").mkdir()
+    Path("llama.cpp/convert_hf_to_gguf.py").write_text(
+        "import sys; open(sys.argv[3], 'w').write(' '.join(sys.argv[4:]))"
+    )
+    monkeypatch.setenv("LLAMA_CPP", "llama.cpp")
+    write_gguf(Path("model"), Path("model.gguf"), "m", "q8_0")
+    assert Path("model.gguf").read_text() == "--outtype q8_0"
+
+
+def test_positions_of_llama_3_are_stretched_by_wavelength() -> None:
+    """Short waves stay, long ones are stretched by the factor (Llama 3.1's reference code)."""
+    scaling = {
+        "rope_type": "llama3",
+        "rope_theta": 500_000.0,
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192,
+    }
+    config = LlamaConfig(hidden_size=128, num_attention_heads=1, rope_parameters=scaling)
+    factors = rope_factors(config)
+    assert len(factors) == 64
+    assert factors[0] == pytest.approx(1)
+    assert factors[-1] == pytest.approx(8)
+    assert all(b >= a - 1e-5 for a, b in pairwise(factors))
+    assert rope_factors(LlamaConfig()) == []
+
+
+def test_the_shape_is_written_for_heads_of_their_own_width() -> None:
+    config = LlamaConfig(hidden_size=64, num_attention_heads=4, head_dim=32)
+    writer = GGUFWriter(None, "llama")
+    write_shape(writer, config, "f16")
+    written = {name: value.value for name, value in writer.kv_data[0].items()}
+    assert written["llama.rope.dimension_count"] == written["llama.attention.key_length"] == 32
+
+
+def test_brackets_of_a_system_prompt_are_plain_for_llama_cpp() -> None:
+    """Its Jinja refuses a text with \\x7b in it."""
+    prompt = "Say {{ nothing }} and {% this %}, never \\x7b or \\\\{."
+    template = with_plain_brackets(with_system_prompt("{{ messages[0]['content'] }}", prompt))
+    assert "{{ nothing }}" in template
+    assert rendered(template) == prompt
+
+
+def rendered(template: str) -> str:
+    """As transformers does it."""
+    asked = [[{"role": "user", "content": "?"}]]
+    texts, _ = render_jinja_template(asked, chat_template=template)
+    return str(texts[0])

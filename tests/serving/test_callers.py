@@ -1,0 +1,261 @@
+"""Who may ask, how much and how often."""
+
+import asyncio
+from pathlib import Path
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+from typer.testing import CliRunner
+
+from incumbent.cli import app as command
+from project.errors import InputError
+from project.settings import PARAMS
+from serving.app import create_app
+from serving.callers.api_error import ApiError
+from serving.callers.key_file import LOOK_SECONDS, KeyFile, add_key
+from serving.callers.waiting_line import WaitingLine
+from serving.openai_api.gateway import Gateway
+from serving.server import refuse_open_door
+from serving.serving_settings import ServingParams
+from tests.serving.conftest import ADDRESS, Listener, MakeGateway, asking, for_ever
+
+CHAT = "/v1/chat/completions"
+KEYS = Path("keys.yaml")
+
+
+@pytest.fixture
+def keyed(gateway: Gateway) -> tuple[TestClient, dict[str, str]]:
+    """A gateway that asks for keys, reached by any name; and the keys of ann and bob."""
+    keys = {name: add_key(KEYS, name) for name in ("ann", "bob")}
+    gateway.keys = KeyFile(KEYS)
+    return TestClient(create_app(gateway), "http://gateway.example.com"), keys
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_a_key_says_who_asks(keyed: tuple[TestClient, dict[str, str]], listener: Listener) -> None:
+    client, keys = keyed
+    assert client.post(CHAT, json=asking(), headers=bearer(keys["bob"])).status_code == 200
+    assert listener.exchanges[0].caller == "bob"
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, bearer("inc-no"), bearer(""), {"Authorization": "Basic x"}, bearer("é")]
+)
+def test_nobody_gets_in_without_a_key(
+    keyed: tuple[TestClient, dict[str, str]], headers: dict[str, str]
+) -> None:
+    encoded = {name: value.encode() for name, value in headers.items()}
+    for path in (CHAT, "/v1/feedback", "/v1/models", "/v1/incumbent/serving", "/metrics", "/x"):
+        answer = keyed[0].request("POST" if "v1" in path else "GET", path, headers=encoded)
+        assert answer.status_code == 401
+        assert answer.json()["error"]["code"] == "invalid_api_key"
+
+
+def test_load_balancers_need_no_key(keyed: tuple[TestClient, dict[str, str]]) -> None:
+    assert [keyed[0].get(path).status_code for path in ("/healthz", "/readyz")] == [200, 200]
+
+
+def test_only_who_got_an_answer_may_say_what_it_was_worth(
+    keyed: tuple[TestClient, dict[str, str]], listener: Listener
+) -> None:
+    client, keys = keyed
+    answer = client.post(CHAT, json=asking(), headers=bearer(keys["ann"])).json()["id"]
+    given = {"id": answer, "rating": -1}
+    assert client.post("/v1/feedback", json=given, headers=bearer(keys["bob"])).status_code == 404
+    assert client.post("/v1/feedback", json=given, headers=bearer(keys["ann"])).status_code == 202
+    assert [feedback.caller for feedback, _ in listener.feedback] == ["ann"]
+
+
+def test_the_file_holds_no_key(keyed: tuple[TestClient, dict[str, str]]) -> None:
+    assert not any(key in KEYS.read_text() for key in keyed[1].values())
+
+
+def test_keys_are_read_again_when_their_file_changes() -> None:
+    now = [0.0]
+    old = add_key(KEYS, "ann")
+    keys = KeyFile(KEYS, clock=lambda: now[0])
+    new = add_key(KEYS, "ann")
+    now[0] += LOOK_SECONDS
+    assert (keys.caller(old), keys.caller(new)) == (None, "ann")
+
+
+def test_a_file_that_was_broken_since_leaves_what_was_known() -> None:
+    now = [0.0]
+    key = add_key(KEYS, "ann")
+    keys = KeyFile(KEYS, clock=lambda: now[0])
+    KEYS.write_text("keys: [")
+    now[0] += LOOK_SECONDS
+    assert keys.caller(key) == "ann"
+
+
+@pytest.mark.parametrize("text", ["keys: {}", "keys: {ann: abc}", "keys: {'a b': x}", "- x"])
+def test_a_file_of_keys_that_is_none_is_refused(text: str) -> None:
+    KEYS.write_text(text)
+    with pytest.raises(InputError, match=r"keys\.yaml"):
+        KeyFile(KEYS)
+
+
+def test_a_missing_file_of_keys_says_how_it_is_made() -> None:
+    with pytest.raises(InputError, match="--add-key"):
+        KeyFile(KEYS)
+
+
+def test_the_command_makes_a_key_and_shows_it_once() -> None:
+    PARAMS.write_text("serving: {keys: keys.yaml}\n")
+    shown = CliRunner().invoke(command, ["serve", "--add-key", "ann"])
+    assert shown.exit_code == 0
+    assert KeyFile(KEYS).caller(shown.stdout.strip()) == "ann"
+
+
+def test_the_command_says_where_keys_would_go() -> None:
+    PARAMS.write_text("serving: {}\n")
+    shown = CliRunner().invoke(command, ["serve", "--add-key", "ann"])
+    assert isinstance(shown.exception, InputError)
+    assert "serving.keys" in str(shown.exception)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "a\nb", "x" * 65])
+def test_a_caller_has_a_name_that_logs_can_hold(name: str) -> None:
+    with pytest.raises(InputError, match="no name"):
+        add_key(KEYS, name)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.5", "gateway.example.com", "::"])
+def test_without_keys_no_other_machine_is_let_in(host: str) -> None:
+    with pytest.raises(InputError, match="--add-key"):
+        refuse_open_door(host, ServingParams())
+    refuse_open_door(host, ServingParams(keys=KEYS))
+    refuse_open_door("127.0.0.1", ServingParams())
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"Host": "127.0.0.1.evil.example"}, 421),
+        ({"Host": "user@127.0.0.1"}, 421),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:3000"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Host": "localhost:8080", "Origin": "http://localhost:8080"}, 200),
+    ],
+)
+def test_without_keys_no_web_page_is_let_in(
+    client: TestClient, headers: dict[str, str], status: int
+) -> None:
+    assert client.post(CHAT, json=asking(), headers=headers).status_code == status
+
+
+def test_metrics_need_no_key_on_this_machine(gateway: Gateway) -> None:
+    add_key(KEYS, "ann")
+    gateway.keys = KeyFile(KEYS)
+    app = create_app(gateway)
+    here = TestClient(app, ADDRESS, client=("127.0.0.1", 5))
+    behind_a_proxy = TestClient(app, "http://gateway.example.com", client=("127.0.0.1", 5))
+    elsewhere = TestClient(app, ADDRESS, client=("10.0.0.5", 5))
+    asked = [browser.get("/metrics").status_code for browser in (here, behind_a_proxy, elsewhere)]
+    assert asked == [200, 401, 401]
+
+
+def test_one_caller_s_haste_is_no_other_s(make_gateway: MakeGateway) -> None:
+    keys = {name: add_key(KEYS, name) for name in ("ann", "bob")}
+    gateway = make_gateway(requests_a_minute=2)
+    gateway.keys = KeyFile(KEYS)
+    client = TestClient(create_app(gateway), ADDRESS)
+    asked = [client.get("/v1/models", headers=bearer(keys["ann"])) for _ in range(3)]
+    assert [answer.status_code for answer in asked] == [200, 200, 429]
+    assert int(asked[2].headers["retry-after"]) == 30
+    assert client.get("/v1/models", headers=bearer(keys["bob"])).status_code == 200
+
+
+async def waits(line: WaitingLine, caller: str, order: list[str]) -> None:
+    async with line.place(caller):
+        order.append(caller)
+
+
+def test_a_line_lets_in_who_came_first_and_forgets_who_left() -> None:
+    async def queue() -> list[str]:
+        line, order = WaitingLine(running=1, waiting=2), list[str]()
+        async with line.place("ann"):
+            first = asyncio.create_task(waits(line, "first", order))
+            gone = asyncio.create_task(waits(line, "gone", order))
+            await asyncio.sleep(0)
+            with pytest.raises(ApiError):
+                await waits(line, "refused", order)
+            gone.cancel()
+            await asyncio.sleep(0)
+            last = asyncio.create_task(waits(line, "last", order))
+            await asyncio.sleep(0)
+        await asyncio.gather(first, last)
+        assert (line.running, line.waiting) == (0, 0)
+        return order
+
+    assert asyncio.run(queue()) == ["first", "last"]
+
+
+def test_a_caller_who_asks_for_everything_shuts_nobody_out() -> None:
+    async def queue() -> list[str]:
+        line, order = WaitingLine(running=2, waiting=9), list[str]()
+        async with line.place("greedy"):
+            async with line.place("greedy"):
+                callers = ["greedy", "greedy", "ann"]
+                waiting = [asyncio.create_task(waits(line, name, order)) for name in callers]
+                await asyncio.sleep(0)
+            await asyncio.gather(*waiting)
+        return order
+
+    assert asyncio.run(queue()) == ["ann", "greedy", "greedy"]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_place_for_who_leaves_in_that_moment_is_not_lost(before: bool) -> None:
+    async def queue() -> list[str]:
+        line, order = WaitingLine(running=1, waiting=9), list[str]()
+        async with line.place("ann"):
+            gone = asyncio.create_task(waits(line, "gone", order))
+            last = asyncio.create_task(waits(line, "last", order))
+            await asyncio.sleep(0)
+            if before:
+                gone.cancel()
+        gone.cancel()
+        await asyncio.wait([gone, last], timeout=5)
+        return order
+
+    assert asyncio.run(queue()) == ["last"]
+
+
+def test_a_line_tells_how_long_it_takes() -> None:
+    now = [0.0]
+
+    async def queue() -> float:
+        line = WaitingLine(running=2, waiting=0, clock=lambda: now[0])
+        for _ in range(100):
+            async with line.place("ann"):
+                now[0] += 10
+        return line.expected_wait
+
+    assert asyncio.run(queue()) == pytest.approx(5, abs=0.1)
+
+
+def test_a_deadline_counts_the_wait_for_a_place(make_gateway: MakeGateway) -> None:
+    gateway = make_gateway(running=1, timeout_seconds=0.05)
+
+    async def occupied() -> None:
+        async with gateway.line.place("ann"):
+            await for_ever()
+
+    async def ask() -> int:
+        holding = asyncio.create_task(occupied())
+        await asyncio.sleep(0)
+        transport = httpx2.ASGITransport(create_app(gateway))
+        async with httpx2.AsyncClient(transport=transport, base_url=ADDRESS) as client:
+            status = (await client.post(CHAT, json=asking())).status_code
+        holding.cancel()
+        return status
+
+    assert asyncio.run(ask()) == 504

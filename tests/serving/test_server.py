@@ -1,0 +1,161 @@
+"""A whole gateway: from a promotion in the registry to a row in the traffic log, and its end."""
+
+import asyncio
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+
+import httpx2
+import pytest
+
+from project.errors import InputError
+from project.listening import address_of, listening
+from project.records.adapters import Adapter
+from project.settings import PARAMS
+from registry.store import Registry
+from serving.http_server import Server, running
+from serving.openai_api.gateway import Gateway
+from serving.server import kept_running, server_here, service_here
+from tests.conftest import ROOT
+from tests.evaluation.engine_server import engine_server
+from tests.serving.conftest import Listener, NamingBackend, asking, for_ever
+
+CHAT = "/v1/chat/completions"
+Make = Callable[[str], tuple[Adapter, Path]]
+SETTINGS = """
+registry: {{family: bank}}
+serving:
+  backend: vllm
+  pools: [{{base: a-base, replicas: ["{url}"]}}]
+  reconcile_seconds: 0.05
+  traffic: {{seconds: 0.05}}
+"""
+
+
+def promote(make: Make, weights: str) -> int:
+    with Registry.here() as registry:
+        number = registry.submit(*make(weights), "trained").number
+        registry.promote(number, "by hand", force=True)
+        return number
+
+
+def test_a_promotion_reaches_traffic_and_traffic_reaches_the_log(make_adapter: Make) -> None:
+    told: SimpleQueue[str] = SimpleQueue()
+    names = []
+    with engine_server() as engine:
+        PARAMS.write_text(SETTINGS.format(url=engine.url))
+        promote(make_adapter, "one")
+        with (
+            service_here(tell=told.put) as service,
+            running(service.gateway, service.running) as address,
+            httpx2.Client(base_url=f"{address}/v1") as client,
+        ):
+            for further in ("two", None):
+                while "traffic goes to" not in told.get(timeout=20):
+                    pass
+                answer = client.post("/chat/completions", json=asking(user="ann"))
+                names.append(answer.json()["model"])
+                if further:
+                    promote(make_adapter, further)
+            state = client.get("/incumbent/serving").json()
+    assert [name.rpartition("-")[0] for name in names] == ["bank-v1", "bank-v2"]
+    assert state["adapter"].startswith(names[1][-12:])
+    rows = "".join(file.read_text() for file in Path("datasets/traffic").rglob("*.jsonl"))
+    assert len(rows.splitlines()) == 2
+
+
+def test_running_answers_end_before_the_server_does(
+    gateway: Gateway, backend: NamingBackend
+) -> None:
+    free = threading.Event()
+    backend.waits = lambda: asyncio.to_thread(free.wait)
+    with listening("127.0.0.1", 0, "a test") as bound:
+        server = Server(gateway)
+        thread = threading.Thread(target=server.serve_on, args=(bound,))
+        address = f"http://{address_of(bound)}"
+        thread.start()
+        server.up.wait()
+        with httpx2.stream("POST", f"{address}{CHAT}", json=asking(stream=True)) as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            server.should_exit = True
+            free.set()
+            assert list(lines)[-2:] == ["data: [DONE]", ""]
+        thread.join(timeout=10)
+        assert not thread.is_alive()
+
+
+def test_an_answer_that_outlasts_the_end_is_no_fault_of_the_version(
+    gateway: Gateway, backend: NamingBackend, listener: Listener
+) -> None:
+    backend.waits = for_ever
+    with listening("127.0.0.1", 0, "a test") as bound:
+        server = Server(gateway, patience=0)
+        thread = threading.Thread(target=server.serve_on, args=(bound,))
+        address = f"http://{address_of(bound)}"
+        thread.start()
+        server.up.wait()
+        with httpx2.stream("POST", f"{address}{CHAT}", json=asking(stream=True)) as answer:
+            next(answer.iter_lines())
+            server.should_exit = True
+            assert listener.heard.get(timeout=10).status == 499
+        thread.join(timeout=10)
+    assert backend.closed == 1
+
+
+def test_a_part_that_breaks_begins_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("serving.server.RESTART_SECONDS", 0)
+    begun: list[int] = []
+
+    async def breaks_once() -> None:
+        begun.append(len(begun))
+        if len(begun) == 1:
+            raise RuntimeError("lost")
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(kept_running(breaks_once))
+    assert begun == [0, 1]
+    assert "begins again" in caplog.text
+
+
+@pytest.mark.slow  # two starts of the command
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_command_in_order(end: signal.Signals) -> None:
+    PARAMS.write_text("registry: {family: bank}\n")
+    code = "from incumbent.cli import main; main()"
+    command = [sys.executable, "-c", code, "serve", "--port", "0"]
+    piped = subprocess.PIPE
+    with subprocess.Popen(command, stdout=piped, stderr=piped, text=True, env=here()) as process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        assert re.search(r"family bank answers at http://127\.0\.0\.1:\d+/v1$", first)
+        line = process.stdout.readline()
+        assert line.strip().startswith("curl http://127.0.0.1:")
+        address = line.split()[1]
+        asked = subprocess.run(shlex.split(line), capture_output=True, text=True)
+        assert "no_champion" in asked.stdout or not shutil.which("curl"), address
+        process.send_signal(end)
+        assert process.stdout.read().endswith("ended\n")
+        assert "Traceback" not in process.stderr.read()
+
+
+def here() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def test_an_address_that_others_reach_is_refused_before_anything_starts() -> None:
+    PARAMS.write_text("registry: {family: bank}\n")
+    with pytest.raises(InputError, match=r"serving\.keys"), server_here("0.0.0.0", 0, print):
+        pass

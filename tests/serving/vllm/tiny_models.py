@@ -1,0 +1,66 @@
+"""A tiny base that vLLM takes on a CPU, and adapters on it that answer unlike each other.
+
+What loads torch is imported where it is used, so that the fast tests do not wait for it.
+"""
+
+from pathlib import Path
+
+from tests.architectures import ARCHITECTURES, save_tokenizer
+
+LINEAR = ("q_proj", "v_proj", "down_proj")
+
+
+def save_base(folder: Path) -> Path:
+    """Two heads of 64: vLLM's kernels for a CPU know few sizes of a head. It answers in ASCII."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    size = save_tokenizer(ARCHITECTURES["llama-3"], folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=size,
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        initializer_range=0.1,
+        max_position_embeddings=512,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+    )
+    model = LlamaForCausalLM(config)
+    with torch.no_grad():  # bytes that are no character by themselves are never the likeliest
+        model.lm_head.weight[unreadable(folder)] = 0
+    model.save_pretrained(folder)
+    return folder
+
+
+def unreadable(base: Path) -> list[int]:
+    """The tokens that are half a character, or none that one can see; the end token is kept."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    texts = {token: tokenizer.decode([token]) for token in range(len(tokenizer))}
+    ends = tokenizer.eos_token_id
+    return [
+        i for i, text in texts.items() if i != ends and not ("!" <= text <= "~" and len(text) == 1)
+    ]
+
+
+def save_adapter(base: Path, folder: Path, seed: int) -> Path:
+    """Weights large enough that its greedy answers are its own."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base)
+    config = LoraConfig(r=8, lora_alpha=16, target_modules=list(LINEAR), task_type="CAUSAL_LM")
+    adapted = get_peft_model(model, config)
+    torch.manual_seed(seed)
+    for name, weight in adapted.named_parameters():
+        if "lora_" in name:
+            torch.nn.init.normal_(weight, std=0.2)
+    adapted.save_pretrained(folder)
+    return folder
