@@ -622,7 +622,7 @@ def export(
         float, typer.Option(min=0.0, help="By which a score may differ from the judged one.")
     ] = 0.02,
 ) -> None:
-    """Write a version to a folder that PEFT and vLLM load, with its card and evidence."""
+    """Write a version to a folder for PEFT, vLLM or llama.cpp, with its card and evidence."""
     from incumbent.verbs.export import export_version
 
     export_version(number, to, merged=merged, engine=for_, margin=margin)

@@ -13,11 +13,11 @@ from project.errors import InputError
 from project.files import home
 from project.interruption import ended_by_signals
 from project.listening import address_of, is_private, listening
+from project.secret_file import secret_of
 from project.settings import load
 from registry.ballots.open_votes import open_votes
 from registry.store import Registry
 from review.access.gate import Gate
-from review.access.secret_file import secret_of
 from review.app import create_app
 from review.review_settings import ReviewParams
 from review.site import Site

@@ -91,7 +91,7 @@ def export_scored(
             answered = exporting.write_form(registry, planned, draft)
             exported = exporting.check(planned, answered, draft, margin)
             own = exporting.write_papers(exported, lineage.version.adapter.system_prompt, draft)
-            text = card(lineage, merged=form in WHOLE) + own
+            text = card(lineage, merged=form in WHOLE, form=form) + own
             write_papers(registry.artifacts, lineage, draft, text)
     except OSError as error:
         raise unwritable(error, to) from None

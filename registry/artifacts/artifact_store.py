@@ -3,12 +3,15 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from project.canonical import canonical_json, digest_bytes, digest_folder
 from project.errors import IncumbentError, InputError
-from project.files import staged_folder
+from project.files import make_folder, staged_folder
 from project.records.record import Digest, Record, short
 from registry.artifacts.blobs import Blobs
 
@@ -100,11 +103,21 @@ class Artifacts:
         return True
 
     def check_out(self, digest: Digest, target: Path) -> Path:
-        """Copy a stored folder to target, unless it stands there whole already."""
-        if target.is_dir() and digest_folder(target) == digest:
+        """Copy a stored folder to target, unless it stands there whole already.
+
+        Several processes may do so at once: a whole folder is never taken away from who reads it.
+        """
+        if stands(target, digest):
             return target
-        with staged_folder(target) as draft:
-            self.copy(digest, draft)
+        make_folder(target.parent)
+        with TemporaryDirectory(prefix=".draft-", dir=target.parent) as place:
+            made = Path(place, target.name)
+            with staged_folder(made) as draft:
+                self.copy(digest, draft)
+            if target.exists() and not stands(target, digest):
+                rmtree(target)
+            with suppress(OSError):  # another process was quicker
+                made.rename(target)
         return target
 
     def copy(self, digest: Digest, folder: Path) -> None:
@@ -134,3 +147,8 @@ class Artifacts:
                 f"artifact {short(digest)} in {self.blobs.location} is damaged: its bytes no "
                 "longer have its digest; restore it from a backup"
             )
+
+
+def stands(folder: Path, digest: Digest) -> bool:
+    """Whether a folder is there, every byte of it as its digest says."""
+    return folder.is_dir() and digest_folder(folder) == digest

@@ -31,16 +31,20 @@ class ScoreLine(Record):
     n: int
 
 
-def card(lineage: Lineage, *, merged: bool = False) -> str:
-    """The whole README.md. Equal records give equal bytes."""
+def card(lineage: Lineage, *, merged: bool = False, form: str | None = None) -> str:
+    """The whole README.md. Equal records give equal bytes. `form` is the engine's, of an export for
+    one: vllm, peft, merged or gguf.
+    """
     base = lineage.version.adapter.base
     stated = licence(base)
+    library = "gguf" if form == "gguf" else "transformers" if merged else "peft"
     return render_markdown(
         TEMPLATE,
         lineage=lineage,
         base=base,
         precision=precision(lineage),
         merged=merged,
+        form=form,
         decision=lineage.decision,
         opponent=name_of(lineage.opponent),
         apart=apart(lineage.decision),
@@ -51,7 +55,7 @@ def card(lineage: Lineage, *, merged: bool = False) -> str:
         checks=checks(lineage),
         licence=stated,
         pins=pins(lineage),
-        front_matter=Markup(front_matter(lineage, stated, merged=merged)),
+        front_matter=Markup(front_matter(lineage, stated, library)),
     )
 
 
@@ -70,17 +74,17 @@ def standing(lineage: Lineage) -> str:
 # --- front matter -------------------------------------------------------------------------------
 
 
-def front_matter(lineage: Lineage, stated: str | None, *, merged: bool) -> str:
+def front_matter(lineage: Lineage, stated: str | None, library: str) -> str:
     """The YAML that the Hub reads: https://huggingface.co/docs/hub/model-cards."""
     base = lineage.version.adapter.base
     fields: dict[str, Any] = {
-        "library_name": "transformers" if merged else "peft",
+        "library_name": library,
         "pipeline_tag": "text-generation",
         "tags": ["incumbent", "lora"],
     }
     if hub_name := on_the_hub(base):
         fields["base_model"] = one_line(hub_name)
-        fields["base_model_relation"] = "finetune" if merged else "adapter"
+        fields["base_model_relation"] = "finetune" if library != "peft" else "adapter"
     if stated:
         fields["license"] = one_line(stated)
     if found := list(results(lineage)):

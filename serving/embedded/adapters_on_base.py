@@ -2,7 +2,8 @@
 
 All rows share one pass through the base, and each adapter's rows get their update on top (PEFT's
 mixed batches). Turns, adapter by adapter, would read all weights of the base once for each of them:
-with 16 rows of two adapters a step took 180 ms in turns and 134 ms mixed, on two cores.
+with 8 rows on each of two adapters a step of the embedded base takes 119 ms of one core mixed, and
+twice 84 ms in turns.
 """
 
 from collections.abc import Sequence

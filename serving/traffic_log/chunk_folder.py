@@ -9,7 +9,6 @@ from monitoring.traffic.remote_traffic import local_folder, open_store, shown
 from project.errors import IncumbentError
 from project.files import make_folder, sync
 
-
 BUCKETS = frozenset({"s3", "gs", "abfs", "oss", "oci"})  # stores that know no folders
 
 

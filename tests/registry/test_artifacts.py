@@ -1,6 +1,7 @@
 """Artifacts are stored under their digest and never trusted at a reading."""
 
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,18 @@ def test_a_file_that_changes_while_it_is_uploaded_is_not_stored(tmp_path: Path) 
 def test_a_missing_artifact_is_named(store: Artifacts) -> None:
     with pytest.raises(IncumbentError, match="artifact 000000000000 is missing"):
         store.get("0" * 64)
+
+
+def test_many_who_check_out_one_folder_take_it_away_from_nobody(
+    store: Artifacts, tmp_path: Path
+) -> None:
+    digest = put(store, folder(tmp_path / "source"))
+    target = tmp_path / "copies" / "copy"
+
+    def read(_: int) -> str:
+        store.check_out(digest, target)
+        return (target / "a").read_text() + (target / "sub" / "b").read_text()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(read, range(64))) == {"12"}
+    assert [path.name for path in target.parent.iterdir()] == ["copy"]

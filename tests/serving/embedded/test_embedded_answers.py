@@ -9,7 +9,11 @@ import pytest
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import BackendError, Body, Endpoint
+from project.model_pins import ModelChoice, pin
+from project.paths import NUMERICS
+from project.records.adapters import Numerics
 from project.records.data import Row
+from serving.serving_settings import ServingParams
 from tests.architectures import save_tiny
 from tests.serving.embedded.conftest import answer, chat, save_adapter
 
@@ -219,3 +223,22 @@ def test_the_engine_says_what_it_is(with_backend: Run) -> None:
         assert "torch" in engine.version and "peft" in engine.version
 
     with_backend(use)
+
+
+def test_a_pinned_base_answers_under_its_own_name_in_the_precision_of_the_evaluation(
+    base: Path,
+) -> None:
+    from serving.embedded.embedded_backend import EmbeddedBackend
+
+    pinned = pin(ModelChoice(model=str(base)), "base")
+    Numerics(precision="bfloat16", processor="another").write(NUMERICS)
+    backend = EmbeddedBackend.of(pinned, ServingParams())
+
+    async def use() -> None:
+        assert (await backend.names()).base == pinned.name
+        assert pinned.weights[:12] in backend.replica
+        assert "bfloat16" in str(backend.thread.model.dtype)
+        assert await answer(backend, chat(pinned.name, "Why?"))
+        await backend.close()
+
+    asyncio.run(use())

@@ -90,5 +90,5 @@ def test_without_a_server_for_its_base_the_next_step_is_named() -> None:
     for params in (ServingParams(), ServingParams(backend="vllm", pools=(pool,))):
         with pytest.raises(InputError, match=r"names no vLLM server with a-base .*--for peft"):
             pool_of(params, BASE)
-    own = pool.model_copy(update={"base": "m"})
+    own = PoolParams(base="m", replicas=("http://127.0.0.1:8001/v1",))
     assert pool_of(ServingParams(backend="vllm", pools=(pool, own)), BASE) == own
