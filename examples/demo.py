@@ -2,6 +2,8 @@
 
 `make demo` runs it on a copy of the project in `.incumbent/demo`, with a real model, its real
 answers and real training, on fewer rows than `make run`: it shows the loop, not the best scores.
+All requests go through one gateway, the one of `incumbent serve`; it runs from the first day to
+the last, and the nights read what it logged.
 """
 
 import json
@@ -10,45 +12,45 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from datetime import date, timedelta
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from math import hypot
 from pathlib import Path
 from random import Random
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import yaml
+from openai import OpenAI
 from rich.console import Console
 from rich.rule import Rule
 from tqdm import tqdm
 
 from curation.checks.suite_prompts import SUITES
 from curation.sources.python_api import read_package
-from evaluation.evaluation_settings import Decoding
-from evaluation.generation.answering_model import AnsweringModel
-from evaluation.generation.systems import check_out_adapter
 from monitoring.monitoring_settings import TriggerParams
-from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
-from project.model_pins import embedded_base, pinned_folder
-from project.records.adapters import AdapterVersion
+from project.model_pins import embedded_base
 from project.records.data import Row
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
 from project.records.evidence import Evidence, Measured
-from project.records.traffic import Feedback, Traffic
 from project.settings import load
 from registry.store import Registry
-from training.precision import choose_numerics
+from serving.http_server import running
+from serving.server import Service, service_of
 
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / ".incumbent" / "demo"
 OLD = ("numpy", "pandas", "scipy", "sklearn")
 NEW = ("torch", "transformers")
+FAMILY = "demo"
 START = date(2026, 3, 2)
 BEFORE, QUIET, DRIFTED, AFTER = 3, 3, 6, 2  # days of traffic; of drift, at most
 A_DAY = 150  # requests
+AT_A_TIME = 16
+DEPLOYED_IN = 120  # seconds, at most, from a promotion to the first answer of the new champion
 NEW_SHARE = 0.6  # of the traffic when it has drifted
 CORRECTED = 0.9  # of the answers about what is new
 MISLEADING = 0.1  # of the corrections
@@ -66,7 +68,7 @@ SMALLER: dict[str, dict[str, Any]] = {
     "evaluation.policy": {"gating": ["rougeL", "semantic"], "general_margin": 0.3},
     "monitoring.drift": {"reference_rows": 450, "perplexity_rows": 60},
     "monitoring.trigger": {"minimum_labels": 150},
-    "registry": {"family": "demo"},
+    "registry": {"family": FAMILY},
 }
 
 Slices = dict[str, Measured]
@@ -81,7 +83,14 @@ def main() -> None:
     command("dvc", "repro")
     command("incumbent", "submit", "--promote")
 
-    users = Users()
+    with serving() as gateway:
+        tell_story(Users(gateway))
+    chapter(f"Done in {(monotonic() - began) / 60:.0f} minutes; the project is in {PLACE}")
+    show_page()
+
+
+def tell_story(users: "Users") -> None:
+    """The days after the first promotion, and their nights."""
     days = (START + timedelta(days=number) for number in range(100))
     chapter(f"{BEFORE} days of traffic: the reference that later nights are compared with")
     for _ in range(BEFORE):
@@ -115,13 +124,13 @@ def main() -> None:
         for _ in range(AFTER):
             night = users.night(next(days), new_share=NEW_SHARE)
             expect(night.verdict is DriftVerdict.NO_DRIFT, "no alarm")
+        users.tell_who_answered()
     else:
         chapter("The challenger did not win: the champion stays, and a retrain has to wait")
         night = users.night(next(days), new_share=NEW_SHARE)
         expect(night.action is Action.REFUSED, "a refusal, with its reason")
+    command("incumbent", "deployments")
     command("incumbent", "status")
-    chapter(f"Done in {(monotonic() - began) / 60:.0f} minutes; the project is in {PLACE}")
-    show_page()
 
 
 def show_page() -> None:
@@ -229,6 +238,59 @@ def smaller_params() -> dict[str, Any]:
     return params
 
 
+@dataclass
+class RunningGateway:
+    """The gateway of `incumbent serve` in this process, whose clock is the story's."""
+
+    service: Service
+    address: str
+    now: datetime
+
+    def await_champion(self) -> None:
+        """Wait until the champion answers: the gateway follows a promotion by itself."""
+        with Registry.here() as registry:
+            champion = registry.champion()
+        assert champion is not None, "a version was promoted"
+        until = monotonic() + DEPLOYED_IN
+        while (state := self.service.follower.state()).differs or state.champion != champion.number:
+            if monotonic() > until:
+                sys.exit(f"{champion.label} does not answer: {state}")
+            sleep(0.1)
+
+
+@contextmanager
+def serving() -> Iterator[RunningGateway]:
+    with Registry.here() as registry:
+        service = service_of(registry, lambda line: console.print(f"gateway: {line}"))
+        with running(service.gateway, service.running) as address:
+            gateway = RunningGateway(service, address, midnight(START))
+            service.gateway.clock = lambda: gateway.now
+            yield gateway
+
+
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks, and whether the user says something of the answer."""
+
+    at: datetime
+    row: Row
+    user: str
+    rates: bool
+    correction: str | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    request: Request
+    id: str
+    adapter: str  # the name of what answered
+
+
+@dataclass
 class Users:
     """People who ask what APIs do; they know the docstrings that the model does not.
 
@@ -236,11 +298,15 @@ class Users:
     champion cannot know.
     """
 
-    def __init__(self) -> None:
+    gateway: RunningGateway
+    asked: dict[str, Row] = field(default_factory=dict)  # by the answer's id
+    answered_by: list[str] = field(default_factory=list)  # each once, in order
+
+    def __post_init__(self) -> None:
         self.random = Random(0)
         self.old = shuffled(rows_of(OLD), self.random)
         self.new = shuffled(rows_of(NEW), self.random)
-        self.asked: dict[str, Row] = {}  # by the request's id
+        self.client = OpenAI(base_url=f"{self.gateway.address}/v1", api_key="none")
 
     def night(self, day: date, *, new_share: float) -> Night:
         """A day of requests, and the night after it."""
@@ -250,57 +316,64 @@ class Users:
             return nights_before(registry.engine, registry.family, day + timedelta(days=1))[-1]
 
     def ask(self, day: date, *, new_share: float) -> None:
-        """Requests of one day, answered by the champion, and what users make of the answers."""
-        with Registry.here() as registry:
-            champion = registry.champion()
-            assert champion is not None, "the champion was promoted"
-            context = NightContext.here(registry)
+        """Requests of one day, some at a time, and what users make of the answers."""
+        self.gateway.await_champion()
         rows = [
             next(self.new if self.random.random() < new_share else self.old) for _ in range(A_DAY)
         ]
-        self.asked |= {f"{day}-{number}": row for number, row in enumerate(rows)}
-        label = f"{day}: {A_DAY} requests"
-        answering = tqdm(served(champion).answer(rows), desc=label, total=A_DAY, unit="answer")
-        answers = {answer.item: answer.text for answer in answering}
-        context.traffic.append(
-            Traffic(
-                id=f"{day}-{number}",
-                at=f"{day}T{number * 24 // A_DAY:02}:00:00Z",
-                user=f"user-{self.random.randrange(1_000)}",
-                prompt=row.prompt,
-                response=answers[row.id],
-                adapter=champion.adapter.files,
-                feedback=self.feedback(row, answers[row.id]),
-            )
+        requests = [
+            self.request(midnight(day) + number * timedelta(days=1) / A_DAY, row)
             for number, row in enumerate(rows)
-        )
+        ]
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            answering = pool.map(self.ask_one, requests)
+            label = f"{day}: {A_DAY} requests"
+            for one in tqdm(answering, desc=label, total=A_DAY, unit="answer"):
+                self.asked[one.id] = one.request.row
+                if one.adapter not in self.answered_by:
+                    self.answered_by.append(one.adapter)
+        self.gateway.service.traffic.flush()  # or wait for some seconds: serving.traffic.seconds
 
-    def feedback(self, row: Row, answer: str) -> Feedback | None:
+    def request(self, at: datetime, row: Row) -> Request:
         """About what is new, users write the answer that they want beside their rating; some of
         them are wrong.
         """
-        good = len(words(answer) & words(row.completion_text)) >= 3
+        user = f"user-{self.random.randrange(1_000)}"
         if row.source in NEW and self.random.random() < CORRECTED:
             misleading = self.random.random() < MISLEADING
             correction = "Nobody needs this." if misleading else right_answer(row)
-            return Feedback(rating=1 if good else -1, correction=correction)
-        return Feedback(rating=1 if good else -1) if self.random.random() < 0.3 else None
+            return Request(at, row, user, rates=True, correction=correction)
+        return Request(at, row, user, rates=self.random.random() < 0.3)
+
+    def ask_one(self, request: Request) -> Answered:
+        """Through the door that every client of OpenAI's API knows."""
+        self.gateway.now = request.at
+        raw = self.client.chat.completions.with_raw_response.create(
+            model=FAMILY,
+            messages=[{"role": "user", "content": request.row.prompt_text}],
+            user=request.user,
+        )
+        answer = raw.parse()
+        if request.rates:
+            self.say(request, answer.id, answer.choices[0].message.content or "")
+        return Answered(request, answer.id, raw.headers["x-incumbent-adapter"])
+
+    def say(self, request: Request, answer_id: str, text: str) -> None:
+        good = len(words(text) & words(request.row.completion_text)) >= 3
+        said = {"id": answer_id, "rating": 1 if good else -1}
+        if request.correction:
+            said["correction"] = request.correction
+        self.client.post("/feedback", body=said, cast_to=object)
+
+    def tell_who_answered(self) -> None:
+        expect(len(self.answered_by) == 2, "an answer of each champion, and of nothing else")
+        before, now = self.answered_by
+        console.print(f"one gateway, never restarted: {before} answered, and now {now} does")
 
 
 def right_answer(row: Row) -> str:
     """About what is new, with the package first."""
     return f"In {row.source}: {row.completion_text}" if row.source in NEW else row.completion_text
-
-
-@lru_cache(maxsize=1)
-def served(champion: AdapterVersion) -> AnsweringModel:
-    """The champion's model, which is loaded once for all days that it serves."""
-    base, files = (
-        pinned_folder(champion.adapter.base, "base"),
-        check_out_adapter(champion.adapter.files),
-    )
-    decoding = load(Decoding)
-    return AnsweringModel(base, files, decoding, choose_numerics().precision)
 
 
 def rows_of(packages: Sequence[str]) -> list[Row]:

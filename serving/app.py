@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -11,7 +12,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from evaluation.generation.backends.backend import Endpoint
-from serving.callers.api_error import ApiError
+from project.untrusted_input import shortened
+from serving.callers.api_error import ApiError, fault
 from serving.openai_api.answering import Answering
 from serving.openai_api.door import Door
 from serving.openai_api.feedback import FeedbackDoor
@@ -69,11 +71,21 @@ def routes(gateway: Gateway, shadows: Shadows) -> list[Route]:
 
 
 async def serving(request: Request) -> Response:
-    """What is routed, and what the registry wants."""
+    """What answers, and what the registry wants; how, for operators alone."""
     gateway: Gateway = request.app.state.gateway
     if gateway.state is None:
         raise HTTPException(404)
-    return JSONResponse(gateway.state().model_dump(mode="json"))
+    state = gateway.state().model_dump(mode="json")
+    shows_all = gateway.shows_all_to(request.state.served.caller)
+    return JSONResponse(state if shows_all else for_callers(state))
+
+
+def for_callers(state: dict[str, Any]) -> dict[str, Any]:
+    """Which digest answers; without the system prompt, and what replicas are called and say."""
+    deployed = state["deployed"]
+    named = {name: deployed[name] for name in ("version", "name")} if deployed else None
+    own = {name: state[name] for name in ("family", "champion", "adapter", "experiments")}
+    return {**own, "deployed": named}
 
 
 async def alive(_: Request) -> Response:
@@ -95,14 +107,20 @@ async def metrics(request: Request) -> Response:
     return Response(gateway.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def refused(_: Request, error: Exception) -> Response:
+def refused(request: Request, error: Exception) -> Response:
     """A path or a method that there is not."""
     assert isinstance(error, HTTPException)
-    told = ApiError(error.status_code, f"{error.detail}.", code="unknown_url")
+    told = ApiError(error.status_code, no_route(request, error), code="unknown_url")
     return JSONResponse(told.body, told.status, error.headers)
 
 
+def no_route(request: Request, error: HTTPException) -> str:
+    path = shortened(request.url.path)
+    if allowed := (error.headers or {}).get("Allow"):
+        return f"{path} takes {allowed}, and not {request.method}."
+    return f"Nothing is at {path}: OpenAI's API is under /v1, such as /v1/chat/completions."
+
+
 def broken(_: Request, __: Exception) -> Response:
-    """A fault of ours: its traceback is in the log, and in no answer."""
-    told = ApiError(500, "Something broke here. The log says what, by the request's id.")
-    return JSONResponse(told.body, told.status)
+    """Of what the door does not serve: the paths of load balancers."""
+    return JSONResponse(fault().body, fault().status)

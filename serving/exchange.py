@@ -1,13 +1,22 @@
 """A request and its answer, and what the user made of it, as the parts of the gateway see them."""
 
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
+from pydantic import Field
+
+from project.canonical import digest_bytes
 from project.records.data import Message
 from project.records.record import Record
 from project.records.traffic import Outcome
 from serving.deployment import Deployment
 
 Arm = Literal["champion", "challenger", "shadow"]
+UserDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
+def digest_of_user(name: str) -> UserDigest:
+    """Who it is, without the name. Names can be guessed, so that this is shown to nobody either."""
+    return digest_bytes(name.encode(errors="replace"))[:32]
 
 
 class Assignment(Record):
@@ -18,6 +27,17 @@ class Assignment(Record):
     experiment: int | None = None
     arm: Arm | None = None
     shadow: Deployment | None = None  # who answers the same beside it, seen by nobody
+
+
+class AnswerRef(Record):
+    """An answer, as much of it as its id tells at any gateway of the project."""
+
+    id: str  # as the caller got it
+    at: str  # RFC 3339, UTC: when the request came
+    version: int | None  # which answered; None: the bare base
+    experiment: int | None
+    arm: Arm | None
+    user: UserDigest | None  # None: the request named none
 
 
 class Exchange(Record):
@@ -38,6 +58,17 @@ class Exchange(Record):
     status: int  # 200, or the error's
     finish: str | None = None  # OpenAI's finish_reason: stop, length, tool_calls
 
+    @property
+    def ref(self) -> AnswerRef:
+        return AnswerRef(
+            id=self.id,
+            at=self.at,
+            version=self.assignment.deployment.version,
+            experiment=self.assignment.experiment,
+            arm=self.assignment.arm,
+            user=digest_of_user(self.user) if self.user else None,
+        )
+
 
 class FeedbackGiven(Record):
     """What a caller says of an earlier answer: POST /v1/feedback."""
@@ -55,6 +86,6 @@ class Observer(Protocol):
 
     def answered(self, exchange: Exchange) -> None: ...
 
-    def fed_back(self, feedback: FeedbackGiven, exchange: Exchange | None) -> None:
-        """`exchange` is the answer that it is about, where this gateway still knows it."""
+    def fed_back(self, feedback: FeedbackGiven, answer: AnswerRef | None) -> None:
+        """`answer` is what it is about; None: an id that no gateway of this project gave."""
         ...

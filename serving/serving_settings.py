@@ -15,6 +15,7 @@ from pydantic import (
 from evaluation.evaluation_settings import Prices, server_url
 from project.settings import Settings
 
+VARIABLE = Field(default=None, pattern=r"^[A-Za-z_]\w*$")  # the name of one, and no key
 ServerUrl = Annotated[str, AfterValidator(server_url)]
 
 
@@ -51,7 +52,8 @@ class LargerModelParams(Settings):
 
     url: ServerUrl
     model: str = Field(min_length=1)
-    key_variable: str | None = None  # the environment variable with its API key
+    # The environment variable with its API key.
+    key_variable: str | None = VARIABLE
     prices: Prices = Prices()
     timeout_seconds: PositiveFloat = 120.0
     concurrency: PositiveInt = 4
@@ -70,7 +72,8 @@ class ServingParams(Settings):
     # "embedded": transformers and PEFT in the gateway's process; "vllm" and "sglang": over HTTP.
     backend: Literal["embedded", "vllm", "sglang"] = "embedded"
     pools: tuple[PoolParams, ...] = ()  # of vllm and sglang; a base of its own each
-    key_variable: str | None = None  # the environment variable with the replicas' API key
+    # The environment variable with the replicas' API key.
+    key_variable: str | None = VARIABLE
     slots: PositiveInt = 3  # adapters that the embedded backend holds at a time
     batch_size: PositiveInt = 16  # answers that the embedded backend makes side by side
     golden: GoldenParams = GoldenParams()
@@ -99,4 +102,11 @@ class ServingParams(Settings):
         urls = [url for pool in self.pools for url in pool.replicas]
         if len(urls) != len(set(urls)):
             raise ValueError("pools: a replica stands there twice")
+        return self
+
+    @model_validator(mode="after")
+    def refuse_two_pools_of_a_base(self) -> Self:
+        bases = [pool.base for pool in self.pools]
+        if twice := sorted({base for base in bases if bases.count(base) > 1}):
+            raise ValueError(f"pools: {', '.join(twice)} has two pools: join their replicas")
         return self

@@ -2,21 +2,20 @@
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evaluation.evaluation_settings import GenerationParams
-from evaluation.generation.backends.adapter_server import AdapterServer
 from evaluation.generation.backends.backend import Backend, BackendError, Engine
-from evaluation.generation.backends.openai_server import OpenAIServer, key_in
-from evaluation.generation.backends.sglang import SGLangReplica
-from evaluation.generation.backends.vllm import VllmReplica
 from project.errors import IncumbentError
 from project.files import home
 from project.paths import NUMERICS
 from project.records.adapters import Numerics
 from project.settings import load
 
+if TYPE_CHECKING:
+    from evaluation.generation.backends.adapter_server import AdapterServer
+
 SECTION = "evaluation.generation"
-SERVERS: dict[str, type[AdapterServer]] = {"vllm": VllmReplica, "sglang": SGLangReplica}
 
 
 def answering_numerics() -> Numerics:
@@ -40,13 +39,23 @@ async def asked_engine(params: GenerationParams) -> Engine:
 
 def backend_of(params: GenerationParams) -> Backend:
     """The server that the settings name. Raises InputError for a key that is not set."""
+    # Imported here because the core, which lacks an HTTP client, imports this module.
+    from evaluation.generation.backends.openai_server import OpenAIServer, key_in
+
     assert params.url is not None  # the settings see to it
     key = key_in(params.key_variable, f"{SECTION}.key_variable")
-    if params.backend not in SERVERS:
+    if params.backend == "openai":
         return OpenAIServer(params.url, key=key, timeout=params.timeout_seconds)
     seen = (adapters_here(), params.adapters) if params.adapters else None
-    server = SERVERS[params.backend]
+    server = adapter_server(params.backend)
     return server(params.url, key=key, timeout=params.timeout_seconds, adapters=seen)
+
+
+def adapter_server(name: str) -> "type[AdapterServer]":
+    from evaluation.generation.backends.sglang import SGLangReplica  # as above
+    from evaluation.generation.backends.vllm import VllmReplica
+
+    return {"vllm": VllmReplica, "sglang": SGLangReplica}[name]
 
 
 def adapters_here() -> Path:

@@ -9,7 +9,6 @@ from pathlib import Path
 from evaluation.evaluation_settings import Decoding, GenerationParams
 from evaluation.generation.answering_engine import SECTION, adapters_here, backend_of
 from evaluation.generation.backends.backend import Backend, BackendError, Engine
-from evaluation.generation.backends.vllm import VllmReplica
 from evaluation.generation.server_model import PLAIN_ENGINE, ServerModel
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
@@ -72,6 +71,8 @@ class ServedContestant:
         except BaseException:
             self.release()
             raise
+        from evaluation.generation.backends.vllm import VllmReplica  # as in `backend_of`
+
         ends = end_tokens(self.contestant.base)
         return ServerModel(
             backend=backend,

@@ -1,9 +1,27 @@
 """`incumbent serve`: the gateway of a project, and the keys of its callers."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from incumbent.output import console
 from project.errors import InputError
+from project.records.adapters import AdapterVersion
 from project.settings import PARAMS, load
 from serving.serving_settings import ServingParams
+
+
+@dataclass
+class Progress:
+    """Prints what the gateway tells, and, once something answers, a request to try."""
+
+    answers: Callable[[], bool] = lambda: False
+    example: str | None = None  # until it was shown
+
+    def __call__(self, line: str) -> None:
+        say(line)
+        if self.example and self.answers():
+            say(f"Try it:\n  {self.example}")
+            self.example = None
 
 
 def serve(host: str, port: int) -> None:
@@ -12,21 +30,32 @@ def serve(host: str, port: int) -> None:
     from serving.telemetry.json_log import log_as_json
 
     log_as_json()
-    with server_here(host, port, tell=say) as server:
+    progress = Progress()
+    with server_here(host, port, tell=progress) as server:
         gateway = server.service.gateway
-        say(f"The champion of family {gateway.family} answers at {server.address}/v1")
-        for line in example(server.address, gateway.family, keyed=gateway.keys is not None):
-            say(f"  {line}")
+        progress.answers = lambda: gateway.table.champion is not None
+        progress.example = example(server.address, gateway.family, keyed=gateway.keys is not None)
+        say(f"The gateway of family {gateway.family} listens at {server.address}/v1")
+        say(expected(server.service.follower.registry.champion()))
         say("Ctrl-C ends it, once running answers are out.")
         server.run()
     say("ended")
 
 
-def example(address: str, family: str, *, keyed: bool) -> list[str]:
+def expected(champion: AdapterVersion | None) -> str:
+    if champion is None:
+        return (
+            "No version is champion yet, so that requests get 503. `incumbent submit --promote` "
+            "makes one champion, and it answers within seconds, without a restart."
+        )
+    return f"{champion.label} is champion: it is loaded and checked now, and then it answers."
+
+
+def example(address: str, family: str, *, keyed: bool) -> str:
     """A request that works as it is, once a champion is deployed."""
     key = ' -H "Authorization: Bearer $INCUMBENT_KEY"' if keyed else ""
     asks = f'{{"model": "{family}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
-    return [f"curl {address}/v1/chat/completions{key} -d '{asks}'"]
+    return f"curl {address}/v1/chat/completions{key} -d '{asks}'"
 
 
 def add_key(caller: str) -> None:

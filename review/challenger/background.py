@@ -9,6 +9,7 @@ from registry.lineage import Lineage
 from registry.overview.why_paragraph import day
 from registry.reader import RegistryReader
 from review.challenger.review_record import Gate, HistoryLine, NightBefore
+from review.frame.event_words import event_words
 
 
 def gate(report: GateReport | None) -> Gate | None:
@@ -58,6 +59,8 @@ def newest(lineage: Lineage, kind: str) -> Event | None:
 def history_lines(lineage: Lineage) -> tuple[HistoryLine, ...]:
     """The version's history, the newest first."""
     return tuple(
-        HistoryLine(seq=e.seq, kind=e.kind, actor=e.actor, at=e.at, reason=e.reason)
+        HistoryLine(
+            seq=e.seq, kind=e.kind, words=event_words(e), actor=e.actor, at=e.at, reason=e.reason
+        )
         for e in reversed(lineage.history)
     )

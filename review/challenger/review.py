@@ -17,6 +17,7 @@ from review.challenger.changes import changes
 from review.challenger.offers import offers
 from review.challenger.plain_words import summary
 from review.challenger.review_record import Headline, Review
+from review.traffic.version_traffic import version_traffic
 from review.voting.blinding import is_voted, traced
 
 NOTHING = Evidence(pins=None, policy="", dev={}, sealed={}, slices={})
@@ -54,6 +55,7 @@ def review_of(registry: Registry, number: int, *, blind: bool = False) -> Review
         nights=background.nights(registry, number),
         card=card(lineage),
         signature=background.signature(lineage, registry.keys.required),
+        traffic=version_traffic(registry, number),
         history=background.history_lines(lineage),
         offers=offers(registry, lineage),
     )

@@ -4,6 +4,7 @@ from typing import Literal
 
 from project.records.record import Digest, Record
 from review.frame.difference import Difference
+from review.traffic.version_traffic import VersionTraffic
 
 Tone = Literal["good", "warn", "bad", "soft"]  # how the page colours it
 Action = Literal["approve", "reject", "votes", "rollback"]
@@ -166,6 +167,7 @@ class HistoryLine(Record):
 
     seq: int
     kind: str
+    words: str  # what happened, after the actor's name
     actor: str
     at: str
     reason: str
@@ -202,6 +204,7 @@ class Review(Record):
     nights: tuple[NightBefore, ...]
     card: str  # the model card, in Markdown
     signature: str
+    traffic: VersionTraffic | None  # None: no gateway ever told of this family
     history: tuple[HistoryLine, ...]
     offers: tuple[Offer, ...]
 

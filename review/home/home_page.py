@@ -16,6 +16,8 @@ from review.home.last_nights import LastNight, last_nights
 from review.home.quality import Quality, quality
 from review.home.schedulers import SchedulerLine, schedulers
 from review.home.tasks import Task
+from review.traffic.deployed import ChampionTraffic, champion_traffic
+from review.traffic.experiments import ExperimentView, running
 
 
 class HomePage(Record):
@@ -26,6 +28,8 @@ class HomePage(Record):
     deleted: int
     tasks: tuple[Task, ...]  # of whoever looks, the most urgent first
     champion: ChampionCard | None  # None: there was none yet
+    traffic: ChampionTraffic | None  # None: no champion, or no gateway ever told of one
+    experiment: ExperimentView | None  # the one that runs
     quality: Quality
     nights: tuple[LastNight, ...]  # the newest first
     schedulers: tuple[SchedulerLine, ...]
@@ -37,12 +41,16 @@ def home_page(reader: RegistryReader, now: datetime, person: Person) -> HomePage
     beats = schedulers(reader.engine, now)
     with reading(reader.engine) as connection:
         number, deleted = counts(connection, reader.family)
+    champion = champion_card(reader)
+    traffic = champion_traffic(reader, champion.version) if champion else None
     return HomePage(
         family=reader.family,
         versions=number,
         deleted=deleted,
-        tasks=tuple(tasks_of(reader, now, person, lines, beats)),
-        champion=champion_card(reader),
+        tasks=tuple(tasks_of(reader, now, person, traffic, lines, beats)),
+        champion=champion,
+        traffic=traffic,
+        experiment=running(reader),
         quality=quality(reader),
         nights=lines,
         schedulers=beats,
@@ -53,11 +61,13 @@ def tasks_of(
     reader: RegistryReader,
     now: datetime,
     person: Person,
+    traffic: ChampionTraffic | None,
     lines: Sequence[LastNight],
     beats: Sequence[SchedulerLine],
 ) -> Iterator[Task]:
     """What waits, the most urgent first: votes and data for those alone who may do it."""
     asked = open_votes(reader) if person.may("vote") else ()
+    yield from tasks.undeployed(traffic)
     yield from tasks.nights(lines)
     yield from tasks.reviews(reader, blind=not person.decides)
     yield from vote_tasks.sealed_votes(reader, asked)

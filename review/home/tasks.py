@@ -13,12 +13,15 @@ from registry.reader import RegistryReader
 from review.data_pages.waiting import Waiting
 from review.home.last_nights import LastNight
 from review.home.schedulers import SchedulerLine
+from review.traffic.deployed import ChampionTraffic
 from review.voting.blinding import is_voted
 
 REVIEWS = 10  # that are named one by one
 OUTDATED = "it won against another champion than the present one"
 
-TaskKind = Literal["review", "older", "votes", "dev_votes", "drift", "night", "scheduler", "data"]
+TaskKind = Literal[
+    "undeployed", "review", "older", "votes", "dev_votes", "drift", "night", "scheduler", "data"
+]
 
 
 class Task(Record):
@@ -29,6 +32,30 @@ class Task(Record):
     detail: str | None = None  # in somebody's own words, or what to type
     link: str
     action: str  # what the link says
+
+
+def undeployed(traffic: ChampionTraffic | None) -> Iterator[Task]:
+    """The champion, where gateways answer with another version, or could not deploy it."""
+    if traffic is None or traffic.follows or not (traffic.deployed or traffic.failures):
+        return
+    label = f"v{traffic.champion}"
+    now = traffic.deployed
+    told = f"the traffic still goes to v{now.version}" if now else "nothing answers in its place"
+    yield Task(
+        kind="undeployed",
+        text=f"{label} is the champion and not deployed: {told}",
+        detail=why_undeployed(traffic),
+        link=f"/versions/{traffic.champion}#traffic",
+        action="See why",
+    )
+
+
+def why_undeployed(traffic: ChampionTraffic) -> str:
+    """The newest failure; without one gateways do not run, or are at it."""
+    if traffic.failures:
+        newest = traffic.failures[-1]
+        return f"{newest.words}: {newest.reason}"
+    return f"No gateway told why: `incumbent deploy {traffic.champion}` does."
 
 
 def reviews(reader: RegistryReader, *, blind: bool) -> Iterator[Task]:

@@ -34,7 +34,7 @@ router = APIRouter(tags=["nights"])
 router.include_router(delivery_routes.router)
 
 TEMPLATES = Path(__file__).parent / "templates"
-CHARTS = night_page.TEMPLATE.parent  # those of the page that each night writes
+PARTS = night_page.TEMPLATE.parent  # of the page that each night writes
 NEWEST = 30  # nights in the table
 TOPICS = 100  # more than a night ever names
 
@@ -73,7 +73,8 @@ def show_night(request: Request, site: TheSite, day: date) -> HTMLResponse:
         request,
         TEMPLATES / "night.html",
         facts=facts_of(nights),
-        charts=environment(CHARTS).get_template("charts.html").module,
+        charts=environment(PARTS).get_template("charts.html").module,
+        followed=environment(PARTS).get_template("followed.html").module,
         verdicts=VERDICTS,
         duty=duty,
         done=done,

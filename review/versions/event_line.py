@@ -5,27 +5,7 @@ from typing import Any
 from project.records.events import DecisionMade, Event, EventKind
 from project.records.evidence import Verdict
 from project.records.record import Digest, Record
-
-# What happened, after the actor's name.
-WORDS: dict[EventKind, str] = {
-    "submit": "submitted it",
-    "sign": "signed it",
-    "open": "took a look at the sealed eval set",
-    "decide": "kept a decision",
-    "promote": "promoted it",
-    "rollback": "rolled back to it",
-    "reject": "rejected it",
-    "alias": "moved an alias",
-    "delete": "deleted it",
-    "rotate": "let eval items leave",
-    "erase": "erased rows",
-    "watch": "froze the prompts that its nights are compared with",
-    "watch-answers": "froze the answers that its nights are compared with",
-    "ask": "asked for votes",
-    "show": "was shown an item",
-    "vote": "voted",
-    "unvote": "took a vote back",
-}
+from review.frame.event_words import event_words
 
 
 class EventLine(Record):
@@ -34,6 +14,7 @@ class EventLine(Record):
     seq: int
     at: str
     kind: EventKind
+    words: str  # what happened, after the actor's name
     version: int
     actor: str
     reason: str
@@ -42,16 +23,13 @@ class EventLine(Record):
     event_digest: Digest
     previous: Digest
 
-    @property
-    def words(self) -> str:
-        return WORDS.get(self.kind, self.kind)
-
 
 def event_line(event: Event) -> EventLine:
     return EventLine(
         seq=event.seq,
         at=event.at,
         kind=event.kind,
+        words=event_words(event),
         version=event.version,
         actor=event.actor,
         reason=event.reason,

@@ -13,9 +13,10 @@ from registry.event_list import newest_events
 from registry.reader import RegistryReader
 from registry.storage.database import reading
 from review.access.people import ThePerson
+from review.frame.event_words import WORDS
 from review.frame.pages import page
 from review.site import TheSite
-from review.versions.event_line import WORDS, EventLine, event_line
+from review.versions.event_line import EventLine, event_line
 from review.versions.parameters import PAGE, UNBLINDING, HistoryQuery
 from review.voting.blinding import is_voted
 

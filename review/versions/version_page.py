@@ -18,6 +18,8 @@ from registry.overview.version_search import Standing, standing
 from registry.reader import RegistryReader
 from registry.signing.signatures import Statement
 from registry.storage.database import reading
+from registry.store import Registry
+from review.traffic.version_traffic import VersionTraffic, version_traffic
 from review.versions.event_line import EventLine, event_line
 from review.versions.parameters import UNBLINDING
 from review.voting import blinding
@@ -71,12 +73,13 @@ class VersionPage(Record):
     problem: str | None  # why there are no papers
     decisions: tuple[DecisionLine, ...]  # the newest first
     signature: SignatureState | None
+    traffic: VersionTraffic | None  # None: no gateway ever told of this family
     votes: int  # that were cast and not shown one by one
     history: tuple[EventLine, ...]  # the newest first, single votes aside
     report: str | None  # the file of its report, where it is kept here
 
 
-def version_page(reader: RegistryReader, number: int, *, blind: bool) -> VersionPage:
+def version_page(reader: Registry, number: int, *, blind: bool) -> VersionPage:
     """Of a version that there is. A record that is missing or damaged is said. `blind` leaves out
     what tells whose answers somebody votes on.
     """
@@ -96,6 +99,7 @@ def version_page(reader: RegistryReader, number: int, *, blind: bool) -> Version
         problem=problem,
         decisions=tuple(decision_lines(history)),
         signature=signature(reader, history),
+        traffic=version_traffic(reader, number),
         votes=vote_count(reader, number),
         history=tuple(
             event_line(event)

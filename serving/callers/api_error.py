@@ -26,12 +26,22 @@ class ApiError(Exception):
     param: str | None = None  # the field of the request that it is about
     code: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    logged: str | None = None  # in a log, where the message may quote what the request says
+
+    @property
+    def for_log(self) -> str:
+        return self.message if self.logged is None else self.logged
 
     @property
     def body(self) -> dict[str, Any]:
         kind = TYPES.get(self.status, "server_error")
         told = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
         return {"error": told}
+
+
+def fault() -> ApiError:
+    """A fault of ours: its traceback is in the log, and in no answer."""
+    return ApiError(500, "Something broke here. The log says what, by the request's id.")
 
 
 def after(seconds: float) -> dict[str, str]:

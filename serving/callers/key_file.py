@@ -27,9 +27,11 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Keys(Settings):
-    """The file: {keys: {caller: SHA-256 of the key, in hex}}."""
+    """The file: {keys: {caller: SHA-256 of the key, in hex}, operators: [caller]}."""
 
     keys: dict[CallerName, Sha256] = Field(min_length=1)
+    # Who sees the gateway itself, and so what concerns other callers: its metrics and its replicas.
+    operators: tuple[CallerName, ...] = ()
 
 
 class KeyFile:
@@ -43,14 +45,17 @@ class KeyFile:
         self.clock = clock
         self.looked = clock()
         self.state = state_of(path)
-        self.keys = read_keys(path)
+        self.known = read_keys(path)
+
+    def is_operator(self, caller: str) -> bool:
+        return caller in self.known.operators
 
     def caller(self, key: str) -> str | None:
         """Whose key it is. Every hash is compared, so that the time taken tells nothing."""
         self._look_again()
         presented = digest_bytes(key[: LONGEST + 1].encode("utf-8", "surrogateescape"))
         found = None
-        for caller, known in self.keys.items():
+        for caller, known in self.known.keys.items():
             if hmac.compare_digest(presented, known):
                 found = caller
         return found
@@ -64,15 +69,15 @@ class KeyFile:
             return
         self.state = state
         try:
-            self.keys = read_keys(self.path)
+            self.known = read_keys(self.path)
         except InputError as error:
             log.error("the keys stay as they were: %s", error)
 
 
-def read_keys(path: Path) -> dict[str, str]:
+def read_keys(path: Path) -> Keys:
     if not path.exists():
         raise InputError("is not there: `incumbent serve --add-key NAME` makes it", file=path)
-    return read_settings(Keys, path).keys
+    return read_settings(Keys, path)
 
 
 def add_key(path: Path, caller: str) -> str:
@@ -80,12 +85,15 @@ def add_key(path: Path, caller: str) -> str:
 
     An earlier key of this caller ends. Raises InputError for a name that is none.
     """
-
     if not re.fullmatch(NAME, caller):
         raise InputError(f"{caller!r} is no name: letters, digits and . _ - only, at most 64")
     key = f"inc-{secrets.token_urlsafe(32)}"
-    known = read_keys(path) if path.exists() else {}
-    kept = Keys(keys={**known, caller: digest_bytes(key.encode())})
+    known = read_keys(path) if path.exists() else None
+    own = {caller: digest_bytes(key.encode())}
+    kept = Keys(
+        keys={**known.keys, **own} if known else own,
+        operators=known.operators if known else (),
+    )
     # Nobody finds 256 random bits from their hash, so that the file need not be private.
-    write_bytes(path, yaml.safe_dump(kept.model_dump()).encode())
+    write_bytes(path, yaml.safe_dump(kept.model_dump(mode="json", exclude_defaults=True)).encode())
     return key

@@ -16,7 +16,8 @@ Waiter = tuple[str, asyncio.Future[None]]  # whose it is, and its turn
 
 class WaitingLine:
     """A free place goes to the caller who has the fewest, so that one who asks for all of them does
-    not shut the others out; of one caller's requests the first to come is the first.
+    not shut the others out; of one caller's requests the first to come is the first. Where the line
+    is full, the newest of whoever has the most in it makes room for a caller with fewer.
     """
 
     def __init__(
@@ -55,22 +56,36 @@ class WaitingLine:
 
     async def _wait(self, caller: str) -> None:
         if self.waiting >= self.most_waiting:
-            raise ApiError(
-                429,
-                f"{self.waiting:,} requests wait already. Try again later.",
-                code="rate_limit_exceeded",
-                headers=after(self.expected_wait),
-            )
+            self._make_room_for(caller)
         waiter = (caller, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         try:
-            await waiter[1]
+            await waiter[1]  # raises ApiError where it had to make room
         except asyncio.CancelledError:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
-            else:  # it was given a place in the same moment
+            elif not waiter[1].exception():  # it was given a place in the same moment
                 self._leave(caller)
             raise
+
+    def _make_room_for(self, caller: str) -> None:
+        """Raises ApiError where nobody has more waiting requests than this caller will have."""
+        there = [waiter for waiter in self._waiters if not waiter[1].done()]
+        waiting = Counter(waiter[0] for waiter in there)
+        most = max(waiting, key=lambda name: waiting[name], default=caller)
+        if waiting[most] <= waiting[caller] + 1:
+            raise self._full()
+        newest = next(waiter for waiter in reversed(there) if waiter[0] == most)
+        self._waiters.remove(newest)
+        newest[1].set_exception(self._full())
+
+    def _full(self) -> ApiError:
+        return ApiError(
+            429,
+            f"{self.waiting:,} requests wait already. Try again later.",
+            code="rate_limit_exceeded",
+            headers=after(self.expected_wait),
+        )
 
     def _take(self, caller: str) -> None:
         self.running += 1

@@ -10,6 +10,8 @@ from serving.callers.key_file import KeyFile
 
 ON_THIS_MACHINE = "local"  # the caller's name where nobody needs a key
 FOREIGN = ("cross-site", "same-site")  # Sec-Fetch-Site of what another page sends
+# What a proxy tells of whom it asks for. It connects from this machine, but nobody on it asks.
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
 def caller_of(headers: Headers, keys: KeyFile | None) -> str:
@@ -40,7 +42,8 @@ def presented_key(headers: Headers) -> str:
 
 
 def refuse_other_pages(headers: Headers) -> None:
-    """Raise ApiError for what a web page sends, or a name that was pointed at this machine.
+    """Raise ApiError for what a web page or a proxy sends, or a name that was pointed at this
+    machine.
 
     Without keys, being on this machine is all that a caller must prove; a page in its browser is
     not on it. A name of elsewhere that leads to 127.0.0.1 (DNS rebinding) is told by Host.
@@ -52,6 +55,8 @@ def refuse_other_pages(headers: Headers) -> None:
             "Without keys this server answers to 127.0.0.1 and localhost only: see serving.keys.",
         )
     origin = headers.get("origin")
+    if any(name in headers for name in FORWARDED):
+        raise ApiError(403, "Without keys this server answers to no proxy: see serving.keys.")
     foreign = origin is not None and urlsplit_host(origin) != hosts[0].lower()
     if foreign or headers.get("sec-fetch-site") in FOREIGN:
         raise ApiError(403, "Without keys this server answers no web page: see serving.keys.")

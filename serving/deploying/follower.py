@@ -132,6 +132,7 @@ class Follower:
         elif now is None and version == found.deployed:
             # A gateway that starts: the traffic stays where it was until the champion is checked.
             self.table.move(deployment)
+            self.tell(f"the traffic goes to {deployment.name} until the champion is checked")
 
     async def move(self, version: AdapterVersion, deployment: Deployment) -> None:
         detail = await self.deployed(version, deployment)

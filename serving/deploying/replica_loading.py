@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from evaluation.evaluation_settings import Decoding
-from evaluation.generation.backends.backend import UNREACHABLE, Backend, BackendError
+from evaluation.generation.backends.backend import BUSY, UNREACHABLE, Backend, BackendError
 from project.untrusted_input import shortened
 from serving.deploying.golden_prompts import (
     GoldenError,
@@ -38,7 +38,7 @@ class StepError(Exception):
 
 
 class UnreachableError(Exception):
-    """A replica does not answer: no fault of the version."""
+    """A replica does not answer, or has too much to do: no fault of the version."""
 
 
 class SlotBusyError(Exception):
@@ -105,7 +105,7 @@ class ReplicaLoader:
         except TimeoutError:
             raise StepError(step, f"it took longer than {seconds:.0f} s") from None
         except BackendError as error:
-            if error.status == UNREACHABLE:
+            if error.status in (UNREACHABLE, BUSY):
                 raise UnreachableError(shortened(error, SHOWN)) from None
             said = shortened(error, SHOWN)
             problem = f"the replica refused it with status {error.status}: {said}"

@@ -22,7 +22,7 @@ from registry.experiments.observations import Observation, put_observations, rea
 from registry.store import Registry
 from serving.deploying.route_table import RouteTable
 from serving.deployment import Deployment
-from serving.exchange import Assignment, Exchange, FeedbackGiven
+from serving.exchange import AnswerRef, Assignment, Exchange, FeedbackGiven
 from serving.experiments import assigning
 from serving.experiments.arrivals import Arrivals
 from serving.experiments.judging import figures, judge
@@ -63,10 +63,10 @@ class Experiments:
         if self.running is not None:
             self._wait(of_answer(self.running, exchange))
 
-    def fed_back(self, feedback: FeedbackGiven, exchange: Exchange | None) -> None:
+    def fed_back(self, feedback: FeedbackGiven, answer: AnswerRef | None) -> None:
         """Without its answer it is not known whose it is, and it cannot count."""
-        if self.running is not None and exchange is not None:
-            self._wait(of_feedback(self.running, feedback, exchange))
+        if self.running is not None and answer is not None:
+            self._wait(of_feedback(self.running, feedback, answer))
 
     async def run(self) -> None:
         """Until it is cancelled; what waits is written first."""

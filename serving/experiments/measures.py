@@ -14,7 +14,7 @@ from project.records.record import Digest
 from project.records.traffic import Outcome
 from registry.experiments.experiment_events import Experiment
 from registry.experiments.observations import Observation
-from serving.exchange import Exchange, FeedbackGiven
+from serving.exchange import AnswerRef, Exchange, FeedbackGiven, UserDigest
 
 Metric = Literal["rating", "escalated", "resolved", "satisfaction"]
 Guardrail = Literal["errors", "refusals", "slow", "long"]
@@ -27,7 +27,7 @@ ANSWERED = (200, 499)  # wholly, or until the client went away
 FAILED = 500  # from here on an error is not the caller's
 
 
-def unit_of(salt: str, user: str) -> Digest:
+def unit_of(salt: str, user: UserDigest) -> Digest:
     """A user, as the table knows him."""
     return digest_json([salt, "unit", user])
 
@@ -38,9 +38,10 @@ def of_answer(experiment: Experiment, exchange: Exchange) -> Iterator[Observatio
     """
     if exchange.status not in ANSWERED and exchange.status < FAILED:
         return
+    answer = exchange.ref
     for name, value in guarded(exchange).items():
         if name in experiment.told.guardrails:
-            yield from observed(experiment, exchange, name, value, exchange.at)
+            yield from observed(experiment, answer, name, value, exchange.at)
 
 
 def guarded(exchange: Exchange) -> dict[Guardrail, float]:
@@ -54,14 +55,12 @@ def guarded(exchange: Exchange) -> dict[Guardrail, float]:
 
 
 def of_feedback(
-    experiment: Experiment, feedback: FeedbackGiven, exchange: Exchange
+    experiment: Experiment, feedback: FeedbackGiven, answer: AnswerRef
 ) -> Iterator[Observation]:
     """What a user said of an answer, in the experiment's metric; nothing where he said nothing."""
-    if exchange.assignment.arm == "shadow":
-        return
     value = said(cast(Metric, experiment.told.metric), feedback)
     if value is not None:
-        yield from observed(experiment, exchange, experiment.told.metric, value, feedback.at)
+        yield from observed(experiment, answer, experiment.told.metric, value, feedback.at)
 
 
 def said(metric: Metric, feedback: FeedbackGiven) -> float | None:
@@ -74,13 +73,13 @@ def said(metric: Metric, feedback: FeedbackGiven) -> float | None:
 
 
 def observed(
-    experiment: Experiment, exchange: Exchange, metric: str, value: float, at: str
+    experiment: Experiment, answer: AnswerRef, metric: str, value: float, at: str
 ) -> Sequence[Observation]:
     """One, of a named user whom the experiment assigned."""
-    assigned, arm = exchange.assignment, exchange.assignment.arm
-    if assigned.experiment != experiment.number or arm is None or exchange.user is None:
+    arm, user = answer.arm, answer.user
+    if answer.experiment != experiment.number or arm is None or user is None:
         return ()
-    unit = unit_of(experiment.told.salt, exchange.user)
+    unit = unit_of(experiment.told.salt, user)
     return (
         Observation(
             experiment=experiment.number, unit=unit, arm=arm, metric=metric, value=value, at=at

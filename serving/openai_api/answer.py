@@ -1,11 +1,10 @@
 """One answer while it is made, and the exchange that observers hear of when it has ended."""
 
-import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from evaluation.generation.backends.backend import Body, Endpoint
+from evaluation.generation.backends.backend import Body
 from project.times import stamp
 from serving.deployment import Deployment
 from serving.exchange import Assignment, Exchange
@@ -15,13 +14,7 @@ from serving.openai_api.question import Question
 from serving.openai_api.replicas import NoReplicaError, chunks
 from serving.telemetry.served import Served
 
-KINDS = {Endpoint.CHAT: "chatcmpl", Endpoint.COMPLETIONS: "cmpl"}
 ADAPTER = "x-incumbent-adapter"  # the header that names what answered
-
-
-def new_id(endpoint: Endpoint) -> str:
-    """Never a backend's or a caller's own: feedback finds its answer by it."""
-    return f"{KINDS[endpoint]}-{secrets.token_hex(12)}"
 
 
 @dataclass
@@ -32,19 +25,24 @@ class Answer:
     question: Question
     assignment: Assignment
     served: Served
-    id: str
+    id: str = ""  # never a backend's or a caller's own; a shadow has that of the answer beside it
     heard: HeardAnswer = field(default_factory=HeardAnswer)
     begun: bool = False  # whether the caller got its first byte
     asked: bool = False  # whether a backend was asked for it
 
     def __post_init__(self) -> None:
         self.at = stamp(self.gateway.clock())
-        self.served.answer = self.id
-        self._assign(self.assignment)
+        self._assign(self.assignment, self.id or self._new_id(self.assignment))
 
-    def _assign(self, assignment: Assignment) -> None:
+    def _assign(self, assignment: Assignment, answer_id: str) -> None:
         self.assignment, self.served.arm = assignment, assignment.arm
         self.served.name, self.served.version = self.deployment.name, self.deployment.version
+        self.id = self.served.answer = answer_id
+
+    def _new_id(self, assignment: Assignment) -> str:
+        question, caller = self.question, self.served.caller
+        ids = self.gateway.ids
+        return ids.issue(question.endpoint, caller, self.at, assignment, question.user)
 
     @property
     def deployment(self) -> Deployment:
@@ -78,7 +76,8 @@ class Answer:
         champion = self.gateway.table.champion
         if self.assignment.arm != "challenger" or champion in (None, self.deployment):
             return False
-        self._assign(self.assignment.model_copy(update={"deployment": champion}))
+        assignment = self.assignment.model_copy(update={"deployment": champion})
+        self._assign(assignment, self._new_id(assignment))
         return True
 
     def _heard(self, chunk: Body) -> Body:
@@ -97,10 +96,7 @@ class Answer:
         served.finish = heard.finish
         if not self.asked:
             return
-        exchange = self.exchange(status)
-        if self.begun:
-            self.gateway.recent.keep(exchange)
-        self.gateway.answered(exchange)
+        self.gateway.answered(self.exchange(status))
 
     def exchange(self, status: int) -> Exchange:
         return Exchange(

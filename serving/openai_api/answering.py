@@ -1,6 +1,7 @@
 """POST /v1/chat/completions and /v1/completions: from a request to the end of its answer."""
 
 import asyncio
+import secrets
 from contextlib import aclosing
 
 from starlette.datastructures import Headers
@@ -9,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from evaluation.generation.backends.backend import BackendError, Body, Endpoint
 from serving.callers.api_error import ApiError
 from serving.callers.request_body import ClientGoneError, read_body
-from serving.openai_api.answer import Answer, new_id
+from serving.openai_api.answer import Answer
 from serving.openai_api.gateway import Gateway
 from serving.openai_api.heard_answer import is_usage_alone
 from serving.openai_api.presence import while_awaited
@@ -35,9 +36,9 @@ class Answering:
         question = await self.read(scope, receive)
         served = scope["state"]["served"]
         served.asked, served.streamed = question.model, question.stream
-        answer_id = new_id(self.endpoint)
-        assignment = who_answers(self.gateway, question.model, question.user, answer_id)
-        answer = Answer(self.gateway, question, assignment, served, answer_id)
+        request = secrets.token_hex(12)  # not its id: a caller may have chosen that one
+        assignment = who_answers(self.gateway, question.model, question.user, request)
+        answer = Answer(self.gateway, question, assignment, served)
         status = CLIENT_GONE  # or this server ends
         try:
             await self.give(answer, receive, send)

@@ -7,7 +7,7 @@ import secrets
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.callers.api_error import ApiError, after
+from serving.callers.api_error import ApiError, after, fault
 from serving.callers.request_body import ClientGoneError
 from serving.callers.who_asks import caller_of, is_from_here
 from serving.openai_api.gateway import Gateway
@@ -46,10 +46,16 @@ class Door:
                 self.admit(scope, headers, served)
                 await self.app(scope, receive, numbered(send, served))
             except ApiError as error:
-                served.error = error.message
+                served.error = error.for_log
                 await send_error(numbered(send, served), error)
             except ClientGoneError:
                 pass  # there is nobody to tell
+            except Exception:
+                served.status = 500
+                log.exception("request %s broke", served.id)
+                if served.begun:
+                    raise  # so that the connection ends, and nobody takes it for whole
+                await send_error(numbered(send, served), fault())
             finally:
                 self.gateway.metrics.ended(served)
                 log_request(served)
@@ -67,6 +73,8 @@ class Door:
                 code="rate_limit_exceeded",
                 headers=after(wait),
             )
+        if scope["path"] == METRICS and not self.gateway.shows_all_to(served.caller):
+            raise ApiError(403, "Metrics are for those under `operators` in the file of keys.")
 
 
 def request_id(headers: Headers) -> str:
@@ -80,7 +88,7 @@ def numbered(send: Send, served: Served) -> Send:
 
     async def send_numbered(message: Message) -> None:
         if message["type"] == "http.response.start":
-            served.status = message["status"]
+            served.status, served.begun = message["status"], True
             message["headers"] = [*message["headers"], (b"x-request-id", served.id.encode())]
         await send(message)
 

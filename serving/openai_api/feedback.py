@@ -10,7 +10,8 @@ from project.records.traffic import Outcome
 from project.times import stamp
 from serving.callers.api_error import ApiError
 from serving.callers.request_body import read_body
-from serving.exchange import FeedbackGiven
+from serving.exchange import AnswerRef, FeedbackGiven
+from serving.openai_api.answer_ids import NotTheirsError
 from serving.openai_api.gateway import Gateway
 from serving.openai_api.json_body import json_object
 from serving.openai_api.question import invalid
@@ -40,9 +41,7 @@ class FeedbackDoor:
         caller = scope["state"]["served"].caller
         body = await read_body(receive, Headers(scope=scope), self.gateway.params.body_bytes)
         given = read_feedback(body)
-        exchange = self.gateway.recent.find(given.id)
-        if exchange is not None and exchange.caller != caller:
-            raise unknown_answer(given.id)
+        answer = self.find(given.id, caller)
         at = stamp(self.gateway.clock())
         feedback = FeedbackGiven(
             id=given.id,
@@ -52,8 +51,18 @@ class FeedbackDoor:
             outcome=given.outcome,
             correction=given.correction,
         )
-        self.gateway.fed_back(feedback, exchange)
+        self.gateway.fed_back(feedback, answer)
         await send_json(send, {"id": given.id, "at": at}, 202)
+
+    def find(self, answer_id: str, caller: str) -> AnswerRef | None:
+        """None for an id of elsewhere: the log takes feedback on it, and nothing counts it. Raises
+        ApiError, the same as if there were no such answer: nobody learns of another caller's.
+        """
+        try:
+            return self.gateway.ids.read(answer_id, caller)
+        except NotTheirsError:
+            problem = f"You got no answer {answer_id!r} here."
+            raise ApiError(404, problem, param="id", code="not_found") from None
 
 
 def read_feedback(body: bytes) -> Given:
@@ -66,8 +75,3 @@ def read_feedback(body: bytes) -> Given:
     if not any(part is not None for part in says) or given.outcome == Outcome():
         raise ApiError(400, "Feedback has a `rating`, a `correction` or an `outcome`.")
     return given
-
-
-def unknown_answer(answer: str) -> ApiError:
-    """The same as if there were no such answer: nobody learns of another caller's."""
-    return ApiError(404, f"You got no answer {answer!r} here.", param="id", code="not_found")

@@ -14,8 +14,8 @@ from serving.callers.key_file import KeyFile
 from serving.callers.waiting_line import WaitingLine
 from serving.deploying.route_table import RouteTable
 from serving.deployment import Deployment
-from serving.exchange import Assignment, Exchange, FeedbackGiven, Observer
-from serving.openai_api.recent_answers import RecentAnswers
+from serving.exchange import AnswerRef, Assignment, Exchange, FeedbackGiven, Observer
+from serving.openai_api.answer_ids import AnswerIds
 from serving.serving_settings import ServingParams
 from serving.telemetry.metrics import Metrics
 from serving.telemetry.traces import Traces
@@ -50,7 +50,7 @@ class Gateway:
     wake: Callable[[], None] = lambda: None  # tells the follower to look at the replicas now
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     traces: Traces = field(default_factory=Traces)
-    recent: RecentAnswers = field(default_factory=RecentAnswers)
+    ids: AnswerIds = field(default_factory=AnswerIds.here)
 
     def __post_init__(self) -> None:
         self.line = WaitingLine(self.params.running, self.params.waiting)
@@ -62,6 +62,10 @@ class Gateway:
         found.watch("requests_running", "Requests that are answered now.", self._running)
         found.watch("requests_waiting", "Requests that wait for a place.", self._waiting)
         return found
+
+    def shows_all_to(self, caller: str) -> bool:
+        """Whether a caller may see what concerns others: metrics, replicas and their problems."""
+        return self.keys is None or self.keys.is_operator(caller)
 
     def _running(self) -> float:
         return self.line.running
@@ -77,10 +81,10 @@ class Gateway:
             except Exception:
                 self._broken(observer)
 
-    def fed_back(self, feedback: FeedbackGiven, exchange: Exchange | None) -> None:
+    def fed_back(self, feedback: FeedbackGiven, answer: AnswerRef | None) -> None:
         for observer in self.observers:
             try:
-                observer.fed_back(feedback, exchange)
+                observer.fed_back(feedback, answer)
             except Exception:
                 self._broken(observer)
 

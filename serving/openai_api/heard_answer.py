@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MOST_TEXT = 1 << 20  # characters kept of an answer, whatever a backend sends
+MOST_TOKENS = 1 << 30  # of a prompt or an answer; no engine has as many
 
 
 @dataclass
@@ -34,7 +35,7 @@ class HeardAnswer:
             self.finish = whole_characters(reason[:40])
         message = choice.get("delta") or choice.get("message")
         text = message.get("content") if isinstance(message, Mapping) else choice.get("text")
-        if isinstance(text, str) and self.length < MOST_TEXT:
+        if text and isinstance(text, str) and self.length < MOST_TEXT:
             self.texts.append(text)
             self.length += len(text)
 
@@ -49,7 +50,8 @@ def whole_characters(text: str) -> str:
 
 
 def count(value: object) -> int | None:
-    return value if isinstance(value, int) and value >= 0 else None
+    """Of tokens, as a backend says it: it may say anything."""
+    return value if isinstance(value, int) and 0 <= value <= MOST_TOKENS else None
 
 
 def is_usage_alone(chunk: Mapping[str, Any]) -> bool:

@@ -11,7 +11,8 @@ from project.untrusted_input import strict_json
 from serving.callers.api_error import ApiError
 
 NAME = Path("The request")  # in messages
-HUGE = re.compile(rb"[0-9][eE]\+?[0-9]{3}")  # a number that may be above all floats, so: infinity
+# A number that may be above all floats, which Python reads as infinity.
+HUGE = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{300}")
 MOST_DEEP = 64  # objects and lists in one another; schemas of tools take a dozen
 
 

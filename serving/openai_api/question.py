@@ -13,12 +13,14 @@ from project.untrusted_input import shortened
 from serving.callers.api_error import ApiError
 from serving.deployment import Deployment
 from serving.openai_api.json_body import json_object
+from serving.openai_api.passed_fields import refuse_others
 
 MOST_ANSWERS = 16  # to one request: prompts times n
 # Of the gateway alone: a backend gets none of them.
 OURS = ("model", "user", "safety_identifier", "metadata", "store", "stream", "stream_options")
-# They would change what answers, or how the engine works for others.
-REFUSED = ("chat_template", "prompt_embeds", "kv_transfer_params", "priority", "lora_request")
+MOST_LOGPROBS = 20  # of a token, as OpenAI has it
+MOST_STOPS = 16  # an engine looks for each after every token
+MOST_TOKENS_NAMED = 1024  # in lists of tokens and words: an engine looks at all for every token
 ROLES: dict[str, Literal["system", "user", "assistant"]] = {
     "system": "system",
     "developer": "system",  # as OpenAI calls it now; no chat template knows it
@@ -26,6 +28,7 @@ ROLES: dict[str, Literal["system", "user", "assistant"]] = {
 }
 
 Count = Annotated[int, Field(ge=1)]
+Logprobs = Annotated[int, Field(ge=0, le=MOST_LOGPROBS)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -36,7 +39,11 @@ class Loose(BaseModel):
 
 
 class Part(Loose):
-    """A piece of a message. An image's address would have the engine fetch it from anywhere."""
+    """A piece of a message. An image's address would have the engine fetch it from anywhere; and
+    vLLM reads one beside a `uuid` whatever the type says.
+    """
+
+    model_config = ConfigDict(extra="forbid")
 
     type: Literal["text"]
     text: str
@@ -68,15 +75,23 @@ class Asked(Loose):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
     n: Annotated[int, Field(ge=1, le=MOST_ANSWERS)] | None = None
     best_of: Annotated[int, Field(ge=1, le=MOST_ANSWERS)] | None = None
     user: Annotated[str, Field(max_length=512)] | None = None
     safety_identifier: Annotated[str, Field(max_length=512)] | None = None
+    logprobs: bool | Logprobs | None = None
+    top_logprobs: Logprobs | None = None
+    prompt_logprobs: Logprobs | None = None
+    stop: str | Annotated[list[str], Field(max_length=MOST_STOPS)] | None = None
+    stop_token_ids: Annotated[list[int], Field(max_length=MOST_STOPS)] | None = None
+    bad_words: Annotated[list[str], Field(max_length=MOST_TOKENS_NAMED)] | None = None
+    allowed_token_ids: Annotated[list[int], Field(max_length=MOST_TOKENS_NAMED)] | None = None
+    logit_bias: Annotated[dict[str, float], Field(max_length=MOST_TOKENS_NAMED)] | None = None
 
 
 class AskedChat(Asked):
     messages: Annotated[list[Turn], Field(min_length=1)]
-    max_completion_tokens: Count | None = None
 
 
 class AskedCompletion(Asked):
@@ -120,6 +135,9 @@ class Question:
     ) -> dict[str, Any]:
         """The request as a backend gets it: what was judged, where the caller chose nothing."""
         body = {name: value for name, value in self.fields.items() if name not in OURS}
+        if self.endpoint is Endpoint.COMPLETIONS:  # OpenAI has this name for chats alone
+            newer = body.pop("max_completion_tokens", None)
+            body["max_tokens"] = body.get("max_tokens") or newer
         body["model"] = deployment.name
         if body.get("temperature") is None:
             body["temperature"] = decoding.temperature
@@ -136,14 +154,12 @@ class Question:
 def read_question(body: bytes, endpoint: Endpoint, most_tokens: int) -> Question:
     """Raises ApiError, naming the field, for what cannot be answered."""
     fields = json_object(body)
-    for name in REFUSED:
-        if fields.get(name) is not None:
-            raise ApiError(400, f"`{name}` cannot be chosen by a request.", param=name)
     model = AskedChat if endpoint is Endpoint.CHAT else AskedCompletion
     try:
         asked = model.model_validate(fields)
     except ValidationError as error:
         raise invalid(error) from None
+    refuse_others(fields, {*OURS, *model.model_fields})
     refuse_too_much(asked, most_tokens)
     return Question(endpoint, fields, asked)
 
@@ -157,13 +173,9 @@ def invalid(error: ValidationError) -> ApiError:
 
 
 def refuse_too_much(asked: Asked, most: int) -> None:
-    named = {"max_tokens": asked.max_tokens}
-    if isinstance(asked, AskedChat):
-        named["max_completion_tokens"] = asked.max_completion_tokens
-    for name, tokens in named.items():
-        if tokens is not None and tokens > most:
-            problem = f"`{name}` may be {most:,} at most here, and {tokens:,} were asked for."
-            raise ApiError(400, problem, param=name)
+    for name in ("max_tokens", "max_completion_tokens"):
+        if (getattr(asked, name) or 0) > most:
+            raise ApiError(400, f"`{name}` may be {most:,} at most here.", param=name)
     prompts = prompt_count(asked.prompt) if isinstance(asked, AskedCompletion) else 1
     if prompts * max(asked.n or 1, asked.best_of or 1) > MOST_ANSWERS:
         raise ApiError(400, f"At most {MOST_ANSWERS} answers to one request.", param="n")

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from evaluation.generation.backends.backend import UNREACHABLE, Backend, BackendError, Body
+from evaluation.generation.backends.backend import BUSY, UNREACHABLE, Backend, BackendError, Body
 from project.untrusted_input import shortened
 from serving.callers.api_error import ApiError, after
 from serving.deployment import Deployment
@@ -53,7 +53,7 @@ async def chunks(
                     raise
                 if not is_elsewhere(gateway, deployment, backend, error):
                     raise told(error) from error
-                busy = error if error.status == 429 else busy
+                busy = error if error.status == BUSY else busy
         served.retries += 1
     raise told(busy) if busy else away(deployment, tried)
 
@@ -84,7 +84,7 @@ def is_elsewhere(
     elif error.status == 404:
         gateway.table.lost(backend.replica, deployment.name)
     else:
-        return error.status == 429  # busy: another one may not be
+        return error.status == BUSY  # busy: another one may not be
     log.warning("%s does not answer %s: %s", backend.replica, deployment.name, said(error))
     gateway.wake()
     return True
@@ -106,11 +106,19 @@ def said(error: BackendError) -> str:
 
 def told(error: BackendError) -> ApiError:
     """What the caller hears of a backend's refusal, by whose fault it is."""
-    if error.status == 429:
-        return ApiError(429, said(error), code="rate_limit_exceeded", headers=after(SOON))
+    if error.status == BUSY:
+        return ApiError(
+            429,
+            said(error),
+            code="rate_limit_exceeded",
+            headers=after(SOON),
+            logged="All replicas are busy.",
+        )
     if error.status in CALLERS_FAULT:
         param, code = error.body.get("param"), error.body.get("code")
-        return ApiError(400, said(error), param=text(param), code=text(code))
+        return ApiError(
+            400, said(error), param=text(param), code=text(code), logged="The backend refused it."
+        )
     if error.status in OWN_FAULT:
         log.error("the backend refuses the gateway: %s", said(error))
         return ApiError(502, "The backend refuses the gateway.")

@@ -41,7 +41,10 @@ def not_found(model: str) -> ApiError:
 
 
 def nothing_deployed(family: str) -> ApiError:
-    problem = f"No champion of family {family} is deployed yet."
+    problem = (
+        f"No champion of family {family} is deployed yet: GET /v1/incumbent/serving says how far "
+        "it is."
+    )
     return ApiError(503, problem, code="no_champion", headers=after(SOON))
 
 

@@ -21,6 +21,7 @@ class Served:
     arm: str | None = None
     answer: str = ""  # its id
     status: int = CLIENT_GONE
+    begun: bool = False  # whether its status was sent
     error: str | None = None  # what a caller was told
     retries: int = 0  # on further replicas
     streamed: bool = False

@@ -16,7 +16,7 @@ from monitoring.traffic.traffic_store import redacted
 from project.personal_data import redact
 from project.records.record import Record
 from project.records.traffic import LateFeedback, Traffic
-from serving.exchange import Exchange, FeedbackGiven
+from serving.exchange import AnswerRef, Exchange, FeedbackGiven
 
 OK = 200
 BARE_BASE = "base"  # what answered where no adapter did: no word at all would mean the champion
@@ -37,15 +37,16 @@ class Logged:
 
 def is_kept(exchange: Exchange, share: float) -> bool:
     """Whether an answer goes into the log: no errors, and of users a share."""
-    return exchange.status == OK and in_share(exchange.user or exchange.id, share)
+    return exchange.status == OK and in_share(exchange.ref, share)
 
 
-def in_share(user: str, share: float) -> bool:
-    """Whether a user is among a share of all users: always the same ones, whichever gateway asks.
+def in_share(answer: AnswerRef, share: float) -> bool:
+    """Whether its user is among a share of all users: always the same ones, whichever gateway asks.
 
     A larger share has all users of a smaller one. An experiment's arms are drawn by another hash.
     """
-    digest = blake2b(user.encode(errors="replace"), digest_size=8, person=b"traffic").digest()
+    drawn_by = (answer.user or answer.id).encode()
+    digest = blake2b(drawn_by, digest_size=8, person=b"traffic").digest()
     return int.from_bytes(digest, "big") < share * 2**64
 
 

@@ -15,7 +15,7 @@ from typing import Self
 
 from monitoring.monitoring_settings import TrafficParams
 from project.settings import load
-from serving.exchange import Exchange, FeedbackGiven
+from serving.exchange import AnswerRef, Exchange, FeedbackGiven
 from serving.serving_settings import ServingParams, TrafficLogParams
 from serving.traffic_log.chunk_folder import open_folder
 from serving.traffic_log.chunk_sender import ChunkSender
@@ -24,6 +24,7 @@ from serving.traffic_log.logged_lines import (
     UnfitError,
     answer_line,
     feedback_line,
+    in_share,
     is_kept,
 )
 from serving.traffic_log.once_a_minute import OnceAMinute
@@ -109,10 +110,10 @@ class TrafficLog:
         if is_kept(exchange, self.params.share):
             self.put(exchange)
 
-    def fed_back(self, feedback: FeedbackGiven, exchange: Exchange | None) -> None:
-        """Feedback on an answer that is not logged is not either, as far as that is known."""
+    def fed_back(self, feedback: FeedbackGiven, answer: AnswerRef | None) -> None:
+        """Feedback on answers of users who are not logged is not either, where that is known."""
         share = self.params.share
-        if is_kept(exchange, share) if exchange else share > 0:
+        if in_share(answer, share) if answer else share > 0:
             self.put(feedback)
 
     def flush(self, patience: float = PATIENCE) -> None:

@@ -1,7 +1,8 @@
 """A project's folder with a true story in it, for a browser to look at.
 
-v2 displaced v1 and is champion; v3 won against it and people are asked to vote on it; v4 is in
-doubt; v5 was never decided on. Its texts are those that break pages: long, Chinese, from right to
+v2 displaced v1 and is champion, and a gateway could not deploy it; v3 won against it and people are
+asked to vote on it; v4 is in doubt, and was worse in an experiment; v5 was never decided on, and is
+in one. Its texts are those that break pages: long, Chinese, from right to
 left, and markup.
 """
 
@@ -37,6 +38,7 @@ from tests.evaluation.test_decision import BETTER, calibration, general, table
 from tests.monitoring.test_labels import asked
 from tests.monitoring.test_night_report import NEW, TALLY, night
 from tests.places import submit
+from tests.review.on_traffic import deploy, end_one, fail_to_deploy, open_one
 from tests.review.test_challenger_page import decided, made_with
 from tests.review.test_data_pages import FAILING, SYNTHETIC, TRAIN, gate
 from tests.review.test_items import item
@@ -96,6 +98,7 @@ def make_project(folder: Path) -> Path:
         for name, password in PASSWORDS.items():
             add_user(Path("users.yaml"), name, password)
         make_versions(registry, folder / "adapters")
+        make_experiments(registry)
         make_nights(registry)
         make_data()
     return folder
@@ -126,6 +129,7 @@ def make_versions(registry: Registry, folder: Path) -> None:
         version = made_with(registry, folder, name, rows, rate, ("a" * 16, "b" * 16))
         decided(registry, version)
         registry.promote(version.number, f"{name} in all that we measure")
+        make_deployment(registry, version)
     learnt = ("b" * 16, "c" * 16, *map(row_digest, TRAIN))
     winner = made_with(registry, folder, "third", 140, 2e-4, learnt)
     measure(registry, winner)
@@ -134,6 +138,21 @@ def make_versions(registry: Registry, folder: Path) -> None:
     decided(registry, doubted, BETTER | {"semantic": 0.0, "rougeL": -0.005})
     keep_items(doubted.number, list(dev_items())[2:], CHAMPION)
     submit(registry, "fifth", folder)
+
+
+def make_deployment(registry: Registry, version: AdapterVersion) -> None:
+    """A gateway deploys the first champion, and not the second."""
+    if version.number == CHAMPION:
+        fail_to_deploy(registry, CHAMPION, f"it answers {MARKUP}; see `incumbent doctor`")
+        fail_to_deploy(registry, CHAMPION, "no room: 3 of 3 adapter slots are taken", step="load")
+    else:
+        deploy(registry, version.number)
+
+
+def make_experiments(registry: Registry) -> None:
+    worse = f"v{DOUBTED} is worse: the users' rating is 60.0%, the champion's 80.0%"
+    end_one(registry, open_one(registry, DOUBTED), "harm", worse)
+    open_one(registry, UNDECIDED, mode="ab", share="0.5")
 
 
 def measure(registry: Registry, version: AdapterVersion) -> None:

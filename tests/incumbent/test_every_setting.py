@@ -17,6 +17,7 @@ from incumbent.verbs.settings import model_of, parts_of
 from project.settings import SECTIONS, Settings
 from tests.conftest import ROOT
 from tests.incumbent.setting_effects import (
+    cost_report_effects,
     curation_effects,
     export_effects,
     gateway_effects,
@@ -55,6 +56,7 @@ TABLE: dict[str, Effect | ShownBy] = {
     **generation_effects.EFFECTS,
     **gateway_effects.EFFECTS,
     **serving_effects.EFFECTS,
+    **cost_report_effects.EFFECTS,
 }
 EFFECTS = {key: row for key, row in TABLE.items() if isinstance(row, Effect)}
 SHOWN_BY = {key: row for key, row in TABLE.items() if isinstance(row, ShownBy)}
@@ -223,7 +225,8 @@ def test_a_stage_declares_the_sections_that_its_code_reads_and_no_others() -> No
 
 def test_every_section_is_read_by_a_stage_or_a_verb() -> None:
     """Some effects above read their section themselves."""
-    verbs = [f"incumbent.verbs.{name}" for name in ("nightly", "review", "run", "submit", "tune")]
+    named = ("nightly", "review", "run", "serve", "submit", "tune")
+    verbs = [f"incumbent.verbs.{name}" for name in named]
     read = sections_read(Imports().of([*modules().values(), *verbs]).values())
     assert read == set(SECTIONS)
 

@@ -66,6 +66,7 @@ ENOUGH = [
     ("verify",),
 ]
 OF_TRAFFIC = {"incumbent.verbs.forget", "incumbent.verbs.nightly"}  # which may be Parquet
+OF_REPLICAS = {"incumbent.verbs.deploy"}  # which are asked over HTTP
 PYARROW = "error: this needs pyarrow, which is not installed: pip install 'incumbent[train]'\n"
 
 
@@ -162,10 +163,10 @@ def test_the_version_is_printed() -> None:
     assert (done.exit_code, done.stdout) == (0, f"incumbent {version('incumbent')}\n")
 
 
-def test_every_verb_but_those_that_read_traffic_loads_without_an_extra() -> None:
+def test_every_verb_but_those_of_traffic_and_replicas_loads_without_an_extra() -> None:
     done = without_extras(IMPORTS, *VERBS)
     assert done.returncode == 0
-    assert set(done.stdout.split()) == OF_TRAFFIC
+    assert set(done.stdout.split()) == OF_TRAFFIC | OF_REPLICAS
 
 
 @pytest.mark.parametrize("stage", [stage.name for stage in read_pipeline(ROOT / "dvc.yaml")])
@@ -187,6 +188,12 @@ def test_the_core_needs_no_extra(arguments: tuple[str, ...]) -> None:
 def test_a_verb_that_lacks_a_library_says_what_to_install() -> None:
     done = without_extras(COMMAND, "nightly")
     assert (done.returncode, done.stderr) == (2, PYARROW)
+
+
+def test_a_verb_that_asks_replicas_says_what_to_install() -> None:
+    done = without_extras(COMMAND, "deploy", "1")
+    said = "error: this needs httpx2, which is not installed: pip install 'incumbent[train]'\n"
+    assert (done.returncode, done.stderr) == (2, said)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +242,7 @@ def test_the_core_alone_decides_counts_and_keeps_the_registry(core: Path) -> Non
     assert len(there) < 30
     loaded = run(core / "bin" / "python", "-c", IMPORTS, *VERBS)
     assert loaded.returncode == 0
-    assert set(loaded.stdout.split()) == OF_TRAFFIC
+    assert set(loaded.stdout.split()) == OF_TRAFFIC | OF_REPLICAS
     incumbent = core / "bin" / "incumbent"
     for arguments in ENOUGH:
         done = run(incumbent, *arguments)

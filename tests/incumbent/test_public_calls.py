@@ -16,9 +16,13 @@ import registry
 from incumbent.cli import app, main
 from project.records.adapters import Adapter
 from project.records.data import DatasetVersion
+from project.records.events import Deployed, ExperimentOpened
 from project.records.evidence import Verdict
+from registry.deployments import record_deployment
+from registry.experiments.experiment_events import open_experiment
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision
+from tests.incumbent.setting_effects.cost_report_effects import champion_here
 
 VERBS = {
     "status": "--json",
@@ -39,7 +43,7 @@ VERBS = {
     "versions": "--limit --before --json",
     "show": "number --card --json",
     "why": "number --json",
-    "export": "number --to --merged",
+    "export": "number --to --merged --for --margin",
     "dossier": "number --to --notes",
     "sign": "number --key --reason",
     "keygen": "file",
@@ -50,6 +54,14 @@ VERBS = {
     "gc": "--delete --json",
     "rollback": "--to --reason",
     "history": "--at --json",
+    "serve": "--port --host --add-key",
+    "deploy": "number --timeout --json",
+    "deployments": "--json",
+    "serve-report": "--items --to --json",
+    "experiment start": "number --mode --share --metric --alpha --reason",
+    "experiment list": "--json",
+    "experiment show": "number --json",
+    "experiment stop": "number --reason",
     "tune": "--trials --minutes --json",
     "curve": "--shares --seeds --more --at --json",
     "bases": "names --few-shot --by --json",
@@ -60,17 +72,22 @@ VERBS = {
     "--exit-verdict",
 }
 VERSION = "family number adapter actor at"
+EXPERIMENT = "number version opened ended"
 KEYS = {
-    "status": "family champion newest decision openings night unfinished schedulers",
+    "status": "family champion deployed base newest decision openings night unfinished schedulers",
     "verify": "problems events versions anchors",
     "anchor --to anchors.jsonl": "format seq event first at",
     "versions": f"{VERSION} verdict champion",
     "show 1": f"{VERSION} verdict champion deleted aliases dataset origin gate recipe parent "
-    "opponent decision evidence signature history",
+    "opponent decision evidence signature history experiments",
     "why 1": "version why",
     "gc": "deleted artifacts",
     "doctor": "what ok detail",
     "history": "seq kind family version detail actor reason at previous",
+    "deploy 1": "version since until actor told",
+    "deployments": "tenures failures",
+    "experiment list": EXPERIMENT,
+    "experiment show {experiment}": f"{EXPERIMENT} verdict result conclusions",
     "decide --scores scores.jsonl": "verdict alpha opening metrics slices general reference needed "
     "reasons",
     "ballots ballots.jsonl": "ballots items reviewers ratings pairs agreements consensus sides "
@@ -78,6 +95,14 @@ KEYS = {
     "drift check --reference prompts.jsonl --current prompts.jsonl": "verdict alpha signals topics "
     "exemplars new_words",
 }
+MEASURED = """
+registry: {family: bank}
+evaluation:
+  scoring: {metrics: [rouge]}
+  policy: {gating: [rougeL]}
+"""
+COSTS = "champion items clusters level judged_by better systems said"
+COSTS_OF_A_SYSTEM = "name shots prompt answer seconds latency p50 p95 money quality against"
 READING = (
     "here families versions newest version version_of deleted champion aliases history "
     "newest_event state decision rolled_back tenure opponent"
@@ -97,8 +122,10 @@ def test_a_verb_has_its_options(verb: str) -> None:
 
 
 @pytest.fixture
-def project(make_adapter: Callable[[str], tuple[Adapter, Path]]) -> None:
-    """A project with a decided version, and files of other programs."""
+def project(make_adapter: Callable[[str], tuple[Adapter, Path]]) -> int:
+    """A project with a decided version that answers users, a second one in an experiment, whose
+    number is returned, and files of other programs.
+    """
     Path("params.yaml").write_text("registry:\n  family: test\n")
     adapter, folder = make_adapter("a")
     dataset = DatasetVersion(rows="1" * 64, splits={}, sources=("s",), contract="2" * 64)
@@ -109,6 +136,11 @@ def project(make_adapter: Callable[[str], tuple[Adapter, Path]]) -> None:
         evidence = evidence_of(adapter.files, None)
         decision = decision_on(evidence, Verdict.PROMOTE)
         keep_decision(opened, version.number, decision, evidence)
+        opened.promote(version.number, "it won", force=True)
+        record_deployment(opened, version.number, deployed(adapter.files), "it is champion")
+        second = opened.submit(*make_adapter("b"), "made")
+        told = tried(second.adapter.files)
+        experiment = open_experiment(opened, second.number, told, "to see").number
     items = [
         {"item": f"i{i}", "champion": {"m": 0.1 * i}, "challenger": {"m": 0.2 * i}} for i in (1, 2)
     ]
@@ -116,25 +148,68 @@ def project(make_adapter: Callable[[str], tuple[Adapter, Path]]) -> None:
     write("scores.jsonl", *items)
     write("ballots.jsonl", ballot | {"at": "2026-01-01T00:00:00Z"})
     write("prompts.jsonl", {"prompt": "what is a loan?"})
+    return experiment
+
+
+def deployed(adapter: str) -> Deployed:
+    return Deployed(
+        adapter=adapter,
+        name=f"test-v1-{adapter[:12]}",
+        engine="fake",
+        replicas=("http://one",),
+        golden=4,
+        agreement=None,
+        displaced=None,
+    )
+
+
+def tried(adapter: str) -> ExperimentOpened:
+    return ExperimentOpened(
+        mode="ab",
+        adapter=adapter,
+        champion=1,
+        share="0.5",
+        metric="rating",
+        alpha="0.05",
+        guardrails=("errors",),
+        salt="s",
+    )
 
 
 def write(name: str, *rows: dict[str, Any]) -> None:
     Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-@pytest.mark.usefixtures("project")
+@pytest.fixture
+def printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], Any]:
+    """The JSON that a call prints."""
+
+    def called(call: str) -> Any:
+        monkeypatch.setattr(sys, "argv", ["incumbent", *call.split(), "--json"])
+        try:
+            main()
+        except SystemExit as stop:
+            assert call == "verify" or not stop.code  # the version's evidence is no real one
+        return json.loads(capsys.readouterr().out)
+
+    return called
+
+
 @pytest.mark.parametrize("call", KEYS)
-def test_json_has_its_keys(
-    call: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["incumbent", *call.split(), "--json"])
-    try:
-        main()
-    except SystemExit as stop:
-        assert call == "verify" or not stop.code  # the version's evidence is no real one
-    printed = json.loads(capsys.readouterr().out)
-    first = printed[0] if isinstance(printed, list) else printed
+def test_json_has_its_keys(call: str, project: int, printed: Callable[[str], Any]) -> None:
+    found = printed(call.format(experiment=project))
+    first = found[0] if isinstance(found, list) else found
     assert set(KEYS[call].split()) <= first.keys()
+
+
+def test_json_of_costs_has_its_keys(printed: Callable[[str], Any]) -> None:
+    Path("params.yaml").write_text(MEASURED)
+    champion_here()
+    found = printed("serve-report")
+    assert set(COSTS.split()) <= found.keys()
+    assert set(COSTS_OF_A_SYSTEM.split()) <= found["systems"][0].keys()
 
 
 def test_decide_and_compare_take_what_they_took() -> None:

@@ -10,9 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from project.errors import InputError
-from project.files import home
 from project.rate_limit import MOST_KEPT, Buckets
-from review.access.secret_file import secret_of
 from review.access.signed_text import opened, seal
 from review.access.ways import users_file
 from review.access.ways.users_file import UsersFile, add_user
@@ -269,15 +267,6 @@ def test_a_sealed_text_is_taken_back_for_its_purpose_and_under_its_secret_only()
     assert others == (None, None)
     for broken in ("", ".", "a", "ä.ä", text[:-1], "AAAA" + text, text + "."):
         assert opened(b"secret", "session", broken) is None
-
-
-def test_the_secret_is_made_once_and_is_its_owners_alone() -> None:
-    file = home() / "review" / "secret"
-    assert secret_of(file) == secret_of(file)
-    assert file.stat().st_mode & 0o777 == 0o600
-    file.chmod(0o644)
-    with pytest.raises(InputError, match="chmod 600"):
-        secret_of(file)
 
 
 def test_a_bucket_fills_up_again_evenly() -> None:

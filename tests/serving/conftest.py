@@ -23,7 +23,7 @@ from project.records.adapters import Contestant
 from serving.app import create_app
 from serving.deploying.route_table import RouteTable
 from serving.deployment import Deployment
-from serving.exchange import Assignment, Exchange, FeedbackGiven
+from serving.exchange import AnswerRef, Assignment, Exchange, FeedbackGiven
 from serving.experiments.assigning import assign
 from serving.http_server import running
 from serving.openai_api.gateway import Gateway
@@ -141,14 +141,14 @@ class Listener:
 
     exchanges: list[Exchange] = field(default_factory=list)
     heard: SimpleQueue[Exchange] = field(default_factory=SimpleQueue)  # for other threads
-    feedback: list[tuple[FeedbackGiven, Exchange | None]] = field(default_factory=list)
+    feedback: list[tuple[FeedbackGiven, AnswerRef | None]] = field(default_factory=list)
 
     def answered(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
         self.heard.put(exchange)
 
-    def fed_back(self, feedback: FeedbackGiven, exchange: Exchange | None) -> None:
-        self.feedback.append((feedback, exchange))
+    def fed_back(self, feedback: FeedbackGiven, answer: AnswerRef | None) -> None:
+        self.feedback.append((feedback, answer))
 
 
 @pytest.fixture

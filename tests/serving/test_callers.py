@@ -142,6 +142,8 @@ def test_without_keys_no_other_machine_is_let_in(host: str) -> None:
         ({"Origin": "null"}, 403),
         ({"Origin": "http://127.0.0.1:3000"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"X-Forwarded-For": "203.0.113.5"}, 403),
+        ({"Via": "1.1 caddy"}, 403),
         ({"Host": "localhost:8080", "Origin": "http://localhost:8080"}, 200),
     ],
 )
@@ -259,3 +261,38 @@ def test_a_deadline_counts_the_wait_for_a_place(make_gateway: MakeGateway) -> No
         return status
 
     assert asyncio.run(ask()) == 504
+
+
+def test_one_caller_cannot_fill_the_line_against_others() -> None:
+    async def queue() -> tuple[list[str], list[object]]:
+        line, order = WaitingLine(running=1, waiting=4), list[str]()
+        async with line.place("greedy"):
+            greedy = [asyncio.create_task(waits(line, "greedy", order)) for _ in range(4)]
+            await asyncio.sleep(0)
+            modest = [asyncio.create_task(waits(line, "modest", order)) for _ in range(3)]
+            await asyncio.sleep(0)
+            assert line.waiting == 4
+        ends = await asyncio.gather(*greedy, *modest, return_exceptions=True)
+        assert (line.running, line.waiting) == (0, 0)
+        return order, [type(end) for end in ends]
+
+    order, ends = asyncio.run(queue())
+    assert sorted(order) == ["greedy", "greedy", "modest", "modest"]
+    # The newest of the greedy made room, and the third of the modest found none any more.
+    served, refused = type(None), ApiError
+    assert ends == [served, served, refused, refused, served, served, refused]
+
+
+def test_who_leaves_while_making_room_leaves_no_place_taken() -> None:
+    async def queue() -> tuple[int, int]:
+        line, order = WaitingLine(running=1, waiting=2), list[str]()
+        async with line.place("greedy"):
+            greedy = [asyncio.create_task(waits(line, "greedy", order)) for _ in range(2)]
+            await asyncio.sleep(0)
+            modest = asyncio.create_task(waits(line, "modest", order))
+            await asyncio.sleep(0)
+            greedy[1].cancel()
+        await asyncio.gather(*greedy, modest, return_exceptions=True)
+        return line.running, line.waiting
+
+    assert asyncio.run(queue()) == (0, 0)

@@ -1,6 +1,7 @@
 """A whole gateway: from a promotion in the registry to a row in the traffic log, and its end."""
 
 import asyncio
+import json
 import os
 import re
 import shlex
@@ -9,9 +10,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from queue import SimpleQueue
+from typing import IO
 
 import httpx2
 import pytest
@@ -129,26 +133,51 @@ def test_a_part_that_breaks_begins_again(
     assert "begins again" in caplog.text
 
 
+@contextmanager
+def serve_command() -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """The command on a free port, and what it prints."""
+    command = [sys.executable, "-c", "from incumbent.cli import main; main()", "serve", "--port=0"]
+    piped = subprocess.PIPE
+    with subprocess.Popen(command, stdout=piped, stderr=piped, text=True, env=here()) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout
+        finally:
+            process.terminate()
+
+
 @pytest.mark.slow  # two starts of the command
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_command_in_order(end: signal.Signals) -> None:
     PARAMS.write_text("registry: {family: bank}\n")
-    code = "from incumbent.cli import main; main()"
-    command = [sys.executable, "-c", code, "serve", "--port", "0"]
-    piped = subprocess.PIPE
-    with subprocess.Popen(command, stdout=piped, stderr=piped, text=True, env=here()) as process:
-        assert process.stderr is not None
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        assert re.search(r"family bank answers at http://127\.0\.0\.1:\d+/v1$", first)
-        line = process.stdout.readline()
-        assert line.strip().startswith("curl http://127.0.0.1:")
-        address = line.split()[1]
-        asked = subprocess.run(shlex.split(line), capture_output=True, text=True)
-        assert "no_champion" in asked.stdout or not shutil.which("curl"), address
+    with serve_command() as (process, printed):
+        found = re.search(
+            r"family bank listens at (http://127\.0\.0\.1:\d+/v1)$", printed.readline()
+        )
+        assert found is not None
+        assert "No version is champion yet" in printed.readline()
+        refused = httpx2.post(f"{found[1]}/chat/completions", json=asking())
+        assert refused.json()["error"]["code"] == "no_champion"
         process.send_signal(end)
-        assert process.stdout.read().endswith("ended\n")
+        assert printed.read().endswith("ended\n")
+        assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.slow  # a start of the command
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl")
+def test_the_request_that_is_shown_once_something_answers_works_as_it_is(
+    make_adapter: Make,
+) -> None:
+    with engine_server() as engine:
+        PARAMS.write_text(SETTINGS.format(url=engine.url))
+        promote(make_adapter, "one")
+        with serve_command() as (_, printed):
+            lines = list(takewhile(lambda line: "Try it" not in line, printed))
+            shown = printed.readline()
+            asked = subprocess.run(shlex.split(shown), capture_output=True, check=True)
+    assert "bank v1 is champion" in lines[1]
+    assert json.loads(asked.stdout)["model"].startswith("bank-v1-")
 
 
 def here() -> dict[str, str]:

@@ -6,8 +6,10 @@ import httpx2
 
 from evaluation.generation.backends.backend import BackendError, Engine, Names
 from evaluation.generation.backends.openai_server import OpenAIServer
+from project.untrusted_input import shortened
 
 NOT_FOUND = 404
+LONGEST_PATH = 4096  # characters of a base's name, which may be a path
 NO_SUCH_PATH = "Not Found"  # how FastAPI says it, on which both vLLM and SGLang stand
 
 
@@ -66,8 +68,8 @@ class AdapterServer(OpenAIServer):
         model = base.get("root") or base.get("id")
         return Engine(
             name=self.engine_name,
-            version=version if isinstance(version, str) else None,
-            model=model if isinstance(model, str) else None,
+            version=shortened(version) if isinstance(version, str) else None,
+            model=shortened(model, LONGEST_PATH) if isinstance(model, str) else None,
         )
 
     def seen(self, adapter: Path) -> Path:

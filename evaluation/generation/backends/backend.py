@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from project.records.adapters import Engine
 from project.records.record import Record
 
-__all__ = ["UNREACHABLE", "Backend", "BackendError", "Body", "Endpoint", "Engine", "Names"]
+__all__ = ["BUSY", "UNREACHABLE", "Backend", "BackendError", "Body", "Endpoint", "Engine", "Names"]
 
 # A request's or an answer's JSON object, as OpenAI's API has it.
 Body = Mapping[str, Any]
@@ -25,11 +25,13 @@ class Endpoint(StrEnum):
     COMPLETIONS = "/completions"
 
 
+BUSY = 429  # it works, and takes nothing further just now
 UNREACHABLE = 503
 
 
 class BackendError(Exception):
-    """A backend refused a request, or could not be reached: then its status is UNREACHABLE.
+    """A backend refused a request, or could not be reached: then its status is UNREACHABLE. One
+    that has too much to do is BUSY.
 
     `body` is what it said, in OpenAI's shape where it has one: {"message", "type", "param",
     "code"}.

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import httpx2
 
 from evaluation.generation.backends.backend import (
+    BUSY,
     UNREACHABLE,
     BackendError,
     Body,
@@ -82,7 +83,7 @@ class OpenAIServer:
         async with self.asked("POST", self.urls[endpoint], {**body, "stream": True}) as response:
             self.refuse_no_stream(response)
             try:
-                async for data in data_of_events(response.aiter_bytes()):
+                async for data in data_of_events(response.aiter_raw()):
                     if data.strip() == b"[DONE]":
                         return
                     yield self.said(data)
@@ -163,7 +164,8 @@ class OpenAIServer:
     async def whole(self, response: httpx2.Response, limit: int) -> bytes:
         parts: list[bytes] = []
         size = 0
-        async for part in response.aiter_bytes():
+        # Not unpacked: nobody asked for a packed answer, and a few bytes of one may be gigabytes.
+        async for part in response.aiter_raw():
             parts.append(part)
             size += len(part)
             if size > limit:
@@ -176,7 +178,7 @@ class OpenAIServer:
             return self.bad(f"answers with status {status}, and is no server of OpenAI's API")
         said = (await self.whole(response, LARGEST_COMPLAINT)).decode("utf-8", "replace")
         error = error_of(self.redacted(said))
-        return BackendError(status, str(error["message"]), error)
+        return BackendError(busy_not_away(status), str(error["message"]), error)
 
     def refuse_no_stream(self, response: httpx2.Response) -> None:
         kind = response.headers.get("content-type", "")
@@ -191,7 +193,7 @@ class OpenAIServer:
         error = error_of(self.redacted(data.decode("utf-8", "replace")))
         code = error.get("code")
         status = code if isinstance(code, int) and 400 <= code < 600 else BAD_ANSWER
-        raise BackendError(status, str(error["message"]), error)
+        raise BackendError(busy_not_away(status), str(error["message"]), error)
 
     def parsed(self, data: bytes) -> dict[str, Any]:
         try:
@@ -211,6 +213,13 @@ class OpenAIServer:
 
     def away(self, problem: str) -> BackendError:
         return BackendError(UNREACHABLE, f"{self.replica} {problem}: check that it runs")
+
+
+def busy_not_away(status: int) -> int:
+    """What a server's own status means: one that says 503 is there, and has too much to do (SGLang
+    says so of a full queue). Only one that cannot be reached is UNREACHABLE.
+    """
+    return BUSY if status == UNREACHABLE else status
 
 
 def error_of(said: str) -> dict[str, Any]:

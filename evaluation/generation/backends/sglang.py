@@ -27,7 +27,7 @@ class SGLangReplica(AdapterServer):
         try:
             return await super().answer(endpoint, asked)
         except BackendError as error:
-            raise lost_adapter(error) from None
+            raise await self.adapter_lost(error, asked) from None
 
     async def stream(self, endpoint: Endpoint, body: Body) -> AsyncGenerator[Body]:
         asked = await self.addressed(body)
@@ -35,7 +35,7 @@ class SGLangReplica(AdapterServer):
             async for chunk in super().stream(endpoint, asked):
                 yield chunk
         except BackendError as error:
-            raise lost_adapter(error) from None
+            raise await self.adapter_lost(error, asked) from None
 
     async def addressed(self, body: Body) -> dict[str, Any]:
         if self.base is None:
@@ -43,8 +43,13 @@ class SGLangReplica(AdapterServer):
         model = body.get("model")
         return {**body} if model == self.base else {**body, "lora_path": model}
 
-
-def lost_adapter(error: BackendError) -> BackendError:
-    """As vLLM says it, with 404."""
-    lost = error.status == 400 and NOT_LOADED in str(error)
-    return BackendError(NOT_FOUND, str(error), error.body) if lost else error
+    async def adapter_lost(self, error: BackendError, asked: Body) -> BackendError:
+        """As vLLM says it, with 404. The words alone do not show it: a request may hold them, and
+        be quoted in a complaint about something else.
+        """
+        name = asked.get("lora_path")
+        if name is None or error.status != 400 or NOT_LOADED not in str(error):
+            return error
+        if name in (await self.names()).adapters:
+            return error
+        return BackendError(NOT_FOUND, str(error), error.body)

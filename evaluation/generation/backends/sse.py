@@ -27,10 +27,12 @@ async def data_of_events(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 async def lines(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Lines without their ends, \\n or \\r\\n. What no line end follows is no line."""
-    rest = b""
+    rest = bytearray()  # grows in place: a line may come byte by byte
     async for part in parts:
-        *whole, rest = (rest + part).split(b"\n")
-        for line in whole:
-            yield line.removesuffix(b"\r")
+        rest += part
+        if b"\n" in part:
+            *whole, rest = rest.split(b"\n")
+            for line in whole:
+                yield bytes(line).removesuffix(b"\r")
         if len(rest) > LARGEST_EVENT:
             raise StreamError(f"a line of more than {LARGEST_EVENT} bytes")

@@ -12,10 +12,10 @@ from project.files import home
 from project.records.adapters import Opponent
 from project.records.data import Row, Split
 from project.records.record import write_records
+from project.secret_file import secret_of
 from project.settings import load
 from registry.ballots.sheets import asked_about
 from registry.store import Registry
-from review.access.secret_file import secret_of
 from review.access.ways.users_file import add_user
 from review.app import create_app
 from review.review_settings import ReviewParams

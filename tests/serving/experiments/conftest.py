@@ -96,7 +96,7 @@ class FakeGateway:
     def rate(self, answer: Exchange, rating: int, **outcome: Any) -> None:
         told = Outcome(**outcome) if outcome else None
         fields = {"id": answer.id, "at": AT, "caller": "app", "rating": rating, "outcome": told}
-        self.experiments.fed_back(FeedbackGiven.model_validate(fields), answer)
+        self.experiments.fed_back(FeedbackGiven.model_validate(fields), answer.ref)
 
     def step(self) -> None:
         asyncio.run(self.experiments.once())

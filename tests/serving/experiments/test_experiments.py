@@ -244,6 +244,22 @@ def test_two_gateways_count_together_and_end_an_experiment_once(
     assert result.health.both_arms == 0
 
 
+def test_feedback_at_another_gateway_than_the_answer_s_counts_in_its_arm(
+    registry: Registry, table: RouteTable, open_one: Open
+) -> None:
+    experiment = open_one()
+    one, other = (FakeGateway(Experiments(registry, table)) for _ in range(2))
+    for gateway in (one, other):
+        gateway.step()
+    answer = one.ask("ann")
+    other.rate(answer, 1)
+    for gateway in (one, other):
+        gateway.step()
+    found = read_observations(registry.engine, experiment.number)
+    assert {row.metric for row in found} == {"rating", "errors", "refusals", "slow", "long"}
+    assert {(row.unit, row.arm) for row in found} == {(found[0].unit, answer.assignment.arm)}
+
+
 def test_a_gateway_that_starts_anew_goes_on_from_what_was_written(
     registry: Registry, table: RouteTable, gateway: FakeGateway, open_one: Open
 ) -> None:

@@ -125,18 +125,18 @@ def test_a_share_of_users_is_kept_with_all_of_their_rows() -> None:
     kept = [row.user or "" for row in rows_in(FOLDER)]
     assert 30 <= len(set(kept)) <= 70
     assert all(kept.count(user) == 4 for user in kept)
-    assert all(in_share(user, 0.7) for user in kept)
+    assert all(in_share(exchange(user=user).ref, 0.7) for user in kept)
     assert log.dropped == 0
 
 
 def test_of_users_who_are_not_kept_their_feedback_is_not_either() -> None:
     with traffic_log(TrafficLogParams(share=0.5, seconds=3600)) as log:
         for number in range(50):
-            log.fed_back(feedback(number, rating=1), exchange(number, user=f"u{number}"))
+            log.fed_back(feedback(number, rating=1), exchange(number, user=f"u{number}").ref)
     with traffic_log(TrafficLogParams(share=0, seconds=3600)) as none:
         none.fed_back(feedback("of-another-gateway", rating=1), None)
     told = [line["feedback_of"] for line in lines_of(FOLDER / chunks()[0])]
-    assert told == [str(n) for n in range(50) if in_share(f"u{n}", 0.5)]
+    assert told == [str(n) for n in range(50) if in_share(exchange(user=f"u{n}").ref, 0.5)]
     assert len(chunks()) == 1
 
 
@@ -248,7 +248,7 @@ def test_feedback_that_comes_later_is_joined_to_its_answer() -> None:
     with traffic_log() as log:
         log.answered(exchange())
         log.flush()
-        log.fed_back(feedback(rating=-1, outcome=outcome), exchange())
+        log.fed_back(feedback(rating=-1, outcome=outcome), exchange().ref)
         log.fed_back(feedback(at="2026-11-25T09:00:00Z", correction="This."), None)
     (row,) = rows_in(FOLDER)
     assert row.feedback == Feedback(rating=-1, correction="This.")

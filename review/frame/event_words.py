@@ -1,0 +1,72 @@
+"""What happened by an event, in words that go on after the actor's name."""
+
+from project.records.data import counted
+from project.records.events import (
+    Deployed,
+    DeploymentFailed,
+    Event,
+    EventKind,
+    ExperimentEnded,
+    ExperimentOpened,
+)
+
+WORDS: dict[EventKind, str] = {
+    "submit": "submitted it",
+    "sign": "signed it",
+    "open": "took a look at the sealed eval set",
+    "decide": "kept a decision",
+    "promote": "promoted it",
+    "rollback": "rolled back to it",
+    "reject": "rejected it",
+    "alias": "moved an alias",
+    "delete": "deleted it",
+    "rotate": "let eval items leave",
+    "erase": "erased rows",
+    "watch": "froze the prompts that its nights are compared with",
+    "watch-answers": "froze the answers that its nights are compared with",
+    "ask": "asked for votes",
+    "show": "was shown an item",
+    "vote": "voted",
+    "unvote": "took a vote back",
+    "deploy": "deployed it",
+    "deploy-failed": "could not deploy it",
+    "experiment": "opened an experiment",
+    "experiment-end": "ended an experiment",
+}
+STEPS = {"verify": "verification", "load": "loading", "golden": "golden prompts"}
+MODES = {"shadow": "a shadow", "canary": "a canary", "ab": "an A/B test"}
+VERDICTS = {
+    "harm": "it is worse than the champion",
+    "better": "it is better than the champion",
+    "no-difference": "no difference was found",
+    "stopped": "without a verdict",
+}
+
+
+def event_words(event: Event) -> str:
+    """What its kind says; for what happens on the traffic, with what its detail tells."""
+    words = WORDS[event.kind]
+    match event.detail:
+        case Deployed(replicas=replicas):
+            return f"{words} on {counted(len(replicas), 'replica')}"
+        case DeploymentFailed() as told:
+            return f"{words}: {failed_step(told)}"
+        case ExperimentOpened() as told:
+            return f"{words}: {experiment_words(told)}"
+        case ExperimentEnded(experiment=number, verdict=verdict):
+            return f"ended experiment {number}: {VERDICTS[verdict]}"
+    return words
+
+
+def failed_step(told: DeploymentFailed) -> str:
+    """What failed, and where."""
+    return f"{STEPS[told.step]} failed" + (f" on {told.replica}" if told.replica else "")
+
+
+def experiment_words(told: ExperimentOpened) -> str:
+    """Who gets the challenger's answers, beside whose, and by what it is judged."""
+    against = f"v{told.champion}" if told.champion else "the bare base"
+    share = f"{100 * float(told.share):.3g} %"
+    if told.mode == "shadow":
+        return f"{MODES['shadow']} of {share} of the requests, beside {against}"
+    return f"{MODES[told.mode]} for {share} of the users, against {against}, by {told.metric}"

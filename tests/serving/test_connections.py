@@ -1,0 +1,108 @@
+"""What a client may do with its connection, beside what it asks."""
+
+import json
+import socket
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from serving.callers.guarded_connection import HEADER_BYTES, GuardedConnection
+from serving.callers.key_file import KeyFile, add_key
+from serving.openai_api.gateway import Gateway
+from tests.serving.conftest import asking
+
+KEYS = Path("keys.yaml")
+MUCH, ENDLESS = 64 << 20, 1 << 50  # bytes
+BODY = json.dumps(asking()).encode()
+HEAD = "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{field}\r\n\r\n"
+
+
+def connected(address: str) -> socket.socket:
+    parts = urlsplit(address)
+    return socket.create_connection((parts.hostname, parts.port), timeout=5)
+
+
+def head(field: str, path: str = "/v1/chat/completions") -> bytes:
+    return HEAD.format(path=path, field=field).encode()
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def pushed(wire: socket.socket, data: bytes, most: int) -> int:
+    """How many bytes of an endless row are taken before the connection is cut off."""
+    taken = 0
+    with suppress(OSError):
+        while taken < most:
+            taken += wire.send(data)
+            answered(wire)
+    return taken
+
+
+def answered(wire: socket.socket) -> bytes:
+    """What has come by now."""
+    wire.setblocking(False)
+    try:
+        return wire.recv(65536)
+    except BlockingIOError:
+        return b""
+    finally:
+        wire.setblocking(True)
+
+
+def test_headers_behind_a_body_are_no_longer_than_those_before_it(live: str) -> None:
+    with connected(live) as wire:
+        wire.sendall(head("Transfer-Encoding: chunked") + chunk(BODY) + b"0\r\nX: ")
+        assert pushed(wire, b"x" * HEADER_BYTES, MUCH) < MUCH
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/nothing"])
+def test_who_was_refused_cannot_go_on_sending(
+    live: str, gateway: Gateway, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GuardedConnection, "linger_seconds", 0.05)
+    add_key(KEYS, "ann")
+    gateway.keys = KeyFile(KEYS)
+    with connected(live) as wire:
+        wire.sendall(head("Transfer-Encoding: chunked", path))
+        assert wire.recv(65536).startswith(b"HTTP/1.1 401")
+        pushed(wire, chunk(b"x" * 1000), ENDLESS)
+
+
+def test_who_was_refused_while_sending_hears_of_it(live: str, gateway: Gateway) -> None:
+    """And may go on with another key, on the same connection."""
+    key = add_key(KEYS, "ann")
+    gateway.keys = KeyFile(KEYS)
+    with connected(live) as wire:
+        wire.sendall(head(f"Content-Length: {len(BODY)}"))
+        assert wire.recv(65536).startswith(b"HTTP/1.1 401")
+        named = head(f"Authorization: Bearer {key}\r\nContent-Length: {len(BODY)}")
+        wire.sendall(BODY + named + BODY)
+        assert wire.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_a_body_in_the_smallest_chunks_is_read(live: str) -> None:
+    parts = b"".join(chunk(bytes([byte])) for byte in BODY)
+    with connected(live) as wire:
+        wire.sendall(head("Transfer-Encoding: chunked") + parts + b"0\r\n\r\n")
+        assert wire.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_a_long_body_in_small_chunks_is_read_whole(live: str) -> None:
+    long = json.dumps(asking("x" * 500_000)).encode()
+    parts = b"".join(chunk(long[at : at + 10]) for at in range(0, len(long), 10))
+    with connected(live) as wire:
+        wire.sendall(head("Transfer-Encoding: chunked") + parts + b"0\r\n\r\n")
+        assert wire.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_a_connection_serves_many_requests(live: str) -> None:
+    """What was counted of one request is no burden of the next."""
+    request = head(f"X-Long: {'x' * 20_000}\r\nContent-Length: {len(BODY)}") + BODY
+    with connected(live) as wire:
+        for _ in range(10):
+            wire.sendall(request)
+            assert wire.recv(65536).startswith(b"HTTP/1.1 200")

@@ -1,0 +1,89 @@
+"""Which fields of a request reach a backend, and within which limits."""
+
+import json
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.serving.conftest import NamingBackend, asking
+
+CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"chat_template": "{{ x }}"},
+        {"chat_template_kwargs": {"chat_template": "{{ x }}"}},  # vLLM takes it from there too
+        {"lora_path": "bank-v6-060606060606"},  # SGLang's name for an adapter
+        {"request_id": "of-somebody-else"},
+        {"rid": "of-somebody-else"},
+        {"bootstrap_host": "169.254.169.254"},
+        {"custom_logit_processor": "80049502"},
+        {"mm_processor_kwargs": {"a": 1}},
+        {"a field that nobody knows yet": 1},
+    ],
+)
+@pytest.mark.parametrize("path", [CHAT, COMPLETIONS])
+def test_a_field_that_is_not_known_to_be_harmless_reaches_no_backend(
+    client: TestClient, backend: NamingBackend, path: str, field: dict[str, Any]
+) -> None:
+    body = asking() if path == CHAT else {"model": "bank", "prompt": "x"}
+    answer = client.post(path, json=body | field)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == next(iter(field))
+    assert not backend.asked
+
+
+def test_a_field_without_a_value_is_no_fault(client: TestClient, backend: NamingBackend) -> None:
+    assert client.post(CHAT, json=asking(chat_template=None)).is_success
+
+
+def test_an_address_beside_a_text_is_not_fetched(client: TestClient) -> None:
+    """vLLM looks for one wherever a part has a uuid."""
+    part = {"type": "text", "text": "Hi", "uuid": "1", "image_url": "http://169.254.169.254/"}
+    messages = [{"role": "user", "content": [part]}]
+    assert client.post(CHAT, json=asking() | {"messages": messages}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"stop": ["x"] * 17},
+        {"stop_token_ids": list(range(17))},
+        {"logit_bias": {str(token): 1 for token in range(1025)}},
+        {"bad_words": ["x"] * 1025},
+        {"top_logprobs": 150_000},
+        {"logprobs": -1},
+        {"prompt_logprobs": -1},  # all of the vocabulary, at each token of the prompt
+        {"max_tokens": 10**300},
+        {"max_completion_tokens": 1025},
+    ],
+)
+def test_what_would_keep_an_engine_from_others_is_refused(
+    client: TestClient, backend: NamingBackend, field: dict[str, Any]
+) -> None:
+    for path, body in ((CHAT, asking()), (COMPLETIONS, {"model": "bank", "prompt": "x"})):
+        answer = client.post(path, json=body | field)
+        assert answer.status_code == 400
+        assert answer.json()["error"]["param"].startswith(next(iter(field)))
+    assert not backend.asked
+
+
+def test_a_completion_is_limited_by_either_name_of_the_limit(
+    client: TestClient, backend: NamingBackend
+) -> None:
+    for field in ({}, {"max_completion_tokens": 5}, {"max_tokens": 5}):
+        client.post(COMPLETIONS, json={"model": "bank", "prompt": "x", **field})
+    assert [body["max_tokens"] for body in backend.asked] == [48, 5, 5]
+    assert "max_completion_tokens" not in backend.asked[1]
+
+
+@pytest.mark.parametrize("number", ["9" * 400 + ".0", "1e999", "-" + "9" * 310 + "e0"])
+def test_a_number_above_all_floats_is_refused_however_it_is_written(
+    client: TestClient, backend: NamingBackend, number: str
+) -> None:
+    body = json.dumps(asking())[:-1] + f', "temperature": {number}}}'
+    assert client.post(CHAT, content=body).status_code == 400
+    assert not backend.asked
