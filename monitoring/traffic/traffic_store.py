@@ -25,6 +25,7 @@ DAY = timedelta(days=1)
 # A day's rows have the feedback that came until the end of the next day, so that a night which is
 # computed again later finds the same.
 LATE = 1  # days
+MODE = 0o640  # of files of traffic: what users wrote is not for everybody on the machine
 LATEST = 28  # days, for corrections, which wait for a person however late they come
 
 
@@ -192,7 +193,8 @@ def user_digest(user: str) -> str:
 def append_bytes(path: Path, data: bytes | bytearray) -> None:
     """Append whole lines: all of them, or on an error none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+", buffering=0) as stream:
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+    with os.fdopen(os.open(path, flags, MODE), "ab+", buffering=0) as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         if not is_still(stream, path):  # rows were erased: another file has its name
             append_bytes(path, data)

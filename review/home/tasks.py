@@ -51,11 +51,14 @@ def undeployed(traffic: ChampionTraffic | None) -> Iterator[Task]:
 
 
 def why_undeployed(traffic: ChampionTraffic) -> str:
-    """The newest failure; without one gateways do not run, or are at it."""
+    """The newest failure. Without one no gateway runs, or one is loading it just now."""
     if traffic.failures:
         newest = traffic.failures[-1]
         return f"{newest.words}: {newest.reason}"
-    return f"No gateway told why: `incumbent deploy {traffic.champion}` does."
+    return (
+        "A gateway follows a promotion within a minute or so; if none did, "
+        f"`incumbent deploy {traffic.champion}` says why."
+    )
 
 
 def reviews(reader: RegistryReader, *, blind: bool) -> Iterator[Task]:

@@ -7,8 +7,9 @@ finds a verdict ends the experiment, and the others follow.
 
 import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Lock
 
 from project.errors import IncumbentError
@@ -31,7 +32,12 @@ from serving.experiments.sentences import verdict_sentence
 
 SECONDS = 1.0  # between two steps
 WAITING = 50_000  # observations that wait for the database; more are dropped and counted
+# Seconds without the registry after which nobody would hear of harm: then the champion answers all.
+STALE = 30.0
+MOST_USERS = 300_000  # of an experiment: callers can make up any number of them, and each is held
 GROWN = 0.01  # by which the observations have to grow before they are judged again
+
+PAUSED = ", and the champion answers everybody until then"
 
 log = logging.getLogger(__name__)
 
@@ -39,25 +45,34 @@ log = logging.getLogger(__name__)
 class Experiments:
     """An Observer of the gateway. Its steps run one after the other, in a worker thread."""
 
-    def __init__(self, registry: Registry, table: RouteTable, *, seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        table: RouteTable,
+        *,
+        seconds: float = SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.running: Experiment | None = None  # as of the last step
         self.dropped = 0  # observations that found no room
         self._registry = registry
         self._table = table
         self._seconds = seconds
+        self._clock = clock
+        self._looked = clock()  # when the last step began that reached the registry
         self._waiting: deque[Observation] = deque()
         self._stepping = Lock()
-        self._read_of = 0  # the experiment that the arrivals are of
+        self._read_of: Experiment | None = None  # the experiment that the arrivals are of
         self._arrivals = Arrivals(shadow=False)
         self._judged = 0  # how many of them were judged
 
     def assign(self, asked: str, user: str | None, request_id: str) -> Assignment | None:
         """Who answers `champion`, `challenger` or `v7` of the family; None: nobody may."""
-        return assigning.assign(self._table, self.running, asked, user, request_id)
+        return assigning.assign(self._table, self._watched(), asked, user, request_id)
 
     def challenger(self) -> Deployment | None:
         """Who is tried, where a replica holds it and callers may ask for it by name."""
-        return assigning.by_name(self._table, self.running)
+        return assigning.by_name(self._table, self._watched())
 
     def answered(self, exchange: Exchange) -> None:
         if self.running is not None:
@@ -79,22 +94,34 @@ class Experiments:
 
     async def once(self) -> None:
         """One step. Where the registry cannot be reached, what waits goes on waiting."""
-        batch = list(self._waiting)
+        batch, began = list(self._waiting), self._clock()
         self._waiting.clear()
         try:
             self.running = await asyncio.to_thread(self._step, batch)
-        except IncumbentError as error:
-            log.warning("experiments wait for the registry: %s", error)
+            self._looked = began
+        except Exception as error:
             self._waiting.extendleft(reversed(batch))
+            if not isinstance(error, IncumbentError):
+                raise
+            paused = "" if self._watched() or not self.running else PAUSED
+            log.warning("experiments wait for the registry%s: %s", paused, error)
+
+    def _watched(self) -> Experiment | None:
+        """The running experiment, unless its end would not be heard of here."""
+        return self.running if self._clock() - self._looked <= STALE else None
 
     # --- one level down: in the worker thread ---------------------------------------------------
 
     def _wait(self, found: Iterable[Observation]) -> None:
         for one in found:
-            if len(self._waiting) < WAITING:
+            if len(self._waiting) < WAITING and self._has_room(one):
                 self._waiting.append(one)
             else:
                 self.dropped += 1
+
+    def _has_room(self, one: Observation) -> bool:
+        users = self._arrivals.arms
+        return len(users) < MOST_USERS or one.unit in users
 
     def _step(self, batch: list[Observation]) -> Experiment | None:
         with self._stepping:  # a step whose waiting task was cancelled may still be at work
@@ -108,12 +135,14 @@ class Experiments:
 
     def _new(self, batch: list[Observation]) -> list[Observation]:
         """Without what users who come again add: nothing. It need not take the writers' lock."""
-        number, known = self._read_of, self._arrivals.knows
+        number = self._read_of.number if self._read_of else None
+        known = self._arrivals.knows
         return [one for one in batch if one.experiment != number or not known(one)]
 
     def _read(self, experiment: Experiment) -> None:
-        if self._read_of != experiment.number:
-            self._read_of = experiment.number
+        # By its event: in a registry that was restored another one may have its number.
+        if self._read_of is None or self._read_of.opened != experiment.opened:
+            self._read_of = experiment
             self._arrivals = Arrivals(shadow=experiment.told.mode == "shadow")
             self._judged = 0
         found = read_observations(self._registry.engine, experiment.number, self._arrivals.newest)

@@ -57,7 +57,7 @@ def link_or_copy(file: Path, target: Path) -> None:
     try:
         os.link(file, target)
     except OSError:
-        shutil.copyfile(file, target)
+        shutil.copy(file, target)  # with who may read it
 
 
 class RemoteChunks:

@@ -40,8 +40,8 @@ class ChunkSender:
                     self.send(file, name)
                 self.backlog = 0
             except (IncumbentError, OSError) as error:
-                self.backlog = self.spool.size()
                 self.say.warn("traffic waits in %s: %s", self.spool.root, error)
+                self.backlog = max(self.spool.size(), 1)
 
     def send(self, file: Path, name: str) -> None:
         """Whoever erases rows has the file alone, before or after."""

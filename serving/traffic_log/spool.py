@@ -62,19 +62,22 @@ class Spool:
         """Write lines of one partition and kind: all of them or, with an OSError, none."""
         self.claim()  # with the first rows: a disk that is full at the start may be free later
         kind = lines[0].partition, lines[0].prefix
-        chunk = self.chunks.get(kind) or self.new_chunk(*kind, now)
+        # Known before it is written to: a full disk may take a file's name and none of its bytes.
+        if kind not in self.chunks:
+            self.chunks[kind] = self.new_chunk(*kind, now)
+        chunk = self.chunks[kind]
         data = b"".join(one.line for one in lines)
         append_bytes(chunk.path, data)
-        self.chunks[kind] = chunk
         chunk.rows += len(lines)
         chunk.size += len(data)
 
     def close_chunks(self, opened_by: float) -> int:
-        """Close the chunks that were opened by a moment, and full ones; returns how many."""
+        """Close the chunks that were opened by a moment, and full ones; returns how many. One that
+        cannot be closed is left to the next start; then raises OSError.
+        """
         due = [key for key, one in self.chunks.items() if one.full or one.opened <= opened_by]
         for key in due:
-            finish(self.chunks[key].path)
-            del self.chunks[key]
+            finish(self.chunks.pop(key).path)
         return len(due)
 
     def next_due(self) -> float | None:

@@ -32,6 +32,7 @@ from serving.traffic_log.spool import Spool, spool_folder
 
 AT_ONCE = 500  # rows that are written together
 MOST_WAITING = 256 << 20  # bytes of the spool; beyond, rows are dropped
+MOST_HELD = 64 << 20  # characters that wait in memory: prompts may be long
 PATIENCE = 10.0  # seconds that the last chunks may take
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class TrafficLog:
         self.queue: Queue[Wanted] = Queue(params.waiting)
         self.drops: Counter[str] = Counter()
         self.counting = Lock()
+        self.held = 0  # characters that wait
         self.written = 0
         self.ended = False
         self.thread = Thread(target=self.run, name="traffic-log", daemon=True)
@@ -135,16 +137,26 @@ class TrafficLog:
     # --- one level down -------------------------------------------------------------------------
 
     def put(self, wanted: Exchange | FeedbackGiven) -> None:
+        size = length_of(wanted)
+        if self.held + size > MOST_HELD:
+            self.drop("too much waits", 1)
+            return
         try:
             self.queue.put_nowait(wanted)
         except Full:
             self.drop("too many wait", 1)
+        else:
+            self.hold(size)
+
+    def hold(self, size: int) -> None:
+        with self.counting:
+            self.held += size
 
     def run(self) -> None:
         """Until the end is wanted and nothing waits any more."""
         while not (self.ended and self.queue.empty()):
             self.write(self.take())
-        self.spool.close_chunks(self.ticks())
+        self.close_chunks(self.ticks())
 
     def take(self) -> list[Wanted]:
         """What waits; an empty list when it is time to look at the chunks."""
@@ -170,11 +182,18 @@ class TrafficLog:
         lines.sort(key=kind_of)  # stable: rows of a chunk stay in their order
         for _, of_chunk in groupby(lines, key=kind_of):
             self.spool_lines(list(of_chunk))
+        self.hold(-sum(length_of(one) for one in wanted if not isinstance(one, Event)))
         now = self.ticks()
-        if self.spool.close_chunks(now if flushes else now - self.params.seconds):
-            self.sender.wanted.set()
+        self.close_chunks(now if flushes else now - self.params.seconds)
         for done in flushes:
             done.set()
+
+    def close_chunks(self, opened_by: float) -> None:
+        try:
+            if self.spool.close_chunks(opened_by):
+                self.sender.wanted.set()
+        except OSError as error:  # it lies there, and the next start stores it
+            self.say.warn("a chunk in %s cannot be closed: %s", self.spool.root, error)
 
     def line(self, one: Exchange | FeedbackGiven) -> Logged | None:
         try:
@@ -183,7 +202,10 @@ class TrafficLog:
             return feedback_line(one, redacts=self.redact)
         except UnfitError as error:
             self.drop("unfit for the log", 1, error)
-            return None
+        # Without the text. The thread must live on: it writes the rows of everybody.
+        except Exception as error:
+            self.drop("a fault of the log", 1, type(error).__name__)
+        return None
 
     def spool_lines(self, lines: list[Logged]) -> None:
         if self.sender.backlog > MOST_WAITING:
@@ -200,6 +222,12 @@ class TrafficLog:
             self.drops[reason] += rows
         told = f": {why}" if why else ""
         self.say.warn(f"traffic rows are dropped, {reason}%s; %s until now", told, self.dropped)
+
+
+def length_of(wanted: Exchange | FeedbackGiven) -> int:
+    if isinstance(wanted, FeedbackGiven):
+        return len(wanted.correction or "")
+    return len(wanted.text) + sum(len(message.content) for message in wanted.messages)
 
 
 def kind_of(line: Logged) -> tuple[str, str]:
