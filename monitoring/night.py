@@ -11,6 +11,7 @@ from monitoring.night_history import check_of, keep_check, nights_before
 from monitoring.night_notice import notices
 from monitoring.report.night_page import forget_pages, write_page
 from monitoring.scheduling.job import JobResult, Work
+from monitoring.trigger.waiting_corrections import queue_corrections
 from project.errors import IncumbentError
 from project.records.drift import Action
 from registry.jobs.runs import Claim
@@ -28,6 +29,10 @@ def nightly(context: NightContext) -> Work:
             keep_check(registry.engine, claim, night, registry.clock())
         if night.action is Action.RETRAIN:
             night = run_retrain(context, night, stop)
+        any_own = night.tally is None or night.tally.corrected > 0
+        queue_corrections(
+            context.traffic, claim.date, context.trigger, context.keep_days, any_own=any_own
+        )
         write_page(night, nights_before(registry.engine, registry.family, claim.date))
         forget(context, claim.date)
         return JobResult(night, tuple(notices(night)))

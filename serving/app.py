@@ -49,6 +49,8 @@ def create_app(gateway: Gateway, beside: Running = alone) -> Starlette:
         exception_handlers={HTTPException: refused, Exception: broken},
         lifespan=lifespan,
     )
+    # A redirect would name http and the request's Host, and clients would send their key there.
+    app.router.redirect_slashes = False
     app.state.gateway = gateway
     return app
 

@@ -18,10 +18,12 @@ from serving.callers.key_file import KeyFile
 from serving.deploying.follower import Follower
 from serving.deploying.pools import Pools, pools_of
 from serving.deploying.route_table import RouteTable
+from serving.deploying.state import ServingState
 from serving.experiments.experiments import Experiments
 from serving.http_server import COMMAND, Server
 from serving.openai_api.gateway import Gateway
 from serving.serving_settings import ServingParams
+from serving.telemetry.metrics import Metrics
 from serving.telemetry.traces import Traces
 from serving.traffic_log.traffic_log import TrafficLog
 
@@ -95,7 +97,17 @@ def service_of(registry: Registry, tell: Callable[[str], None] = log.info) -> Se
     watch = gateway.metrics.watch
     watch("traffic_rows_dropped", "Rows that the log lost.", lambda: traffic.dropped)
     watch("observations_dropped", "That experiments lost.", lambda: experiments.dropped)
+    watch_deploying(gateway.metrics, follower.state)
     return Service(gateway, follower, experiments, traffic, pools)
+
+
+def watch_deploying(metrics: Metrics, state: Callable[[], ServingState]) -> None:
+    """Numbers to be called for: above 0 a person should look."""
+    metrics.watch(
+        "champion_not_deployed", "Whether traffic goes elsewhere.", lambda: state().differs
+    )
+    metrics.watch("replicas_away", "Replicas that do not answer.", lambda: state().away)
+    metrics.watch("replicas_full", "With no slot for a further version.", lambda: state().full)
 
 
 def refuse_open_door(host: str, params: ServingParams) -> None:

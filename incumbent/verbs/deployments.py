@@ -21,7 +21,7 @@ def print_deployments(*, as_json: bool) -> None:
     if not found.tenures and not found.failures:
         console.print("nothing was deployed yet: promote a version, then run `incumbent serve`")
         return
-    columns = (">version", "", "from", "until", "agreement", "replicas, or what failed")
+    columns = (">version", "", "from (UTC)", "until", "agreement", "replicas, or what failed")
     print_table(columns, [line for _, line in sorted(lines(found), key=lambda pair: pair[0])])
     if champion and (not found.tenures or found.tenures[-1].version != champion.number):
         console.print(
@@ -42,10 +42,10 @@ def answered_line(tenure: Tenure) -> Line:
     return (
         f"v{tenure.version}",
         "answered" if tenure.until else Text("answers", "bold green"),
-        readable(tenure.since),
-        readable(tenure.until) if tenure.until else "now",
+        minute(tenure.since),
+        minute(tenure.until) if tenure.until else "now",
         share,
-        one_line(f"{told.engine} on {', '.join(told.replicas)}"),
+        one_line(", ".join(told.replicas)),
     )
 
 
@@ -54,8 +54,13 @@ def failed_line(failure: Failure) -> Line:
     return (
         f"v{failure.version}",
         Text("failed", "bold red"),
-        readable(failure.at),
+        minute(failure.at),
         "",
         "",
         one_line(f"{failure.told.step}{place}: {failure.reason}"),
     )
+
+
+def minute(text: str) -> str:
+    """A moment without its time zone, which the column's head names: tables are narrow."""
+    return readable(text).removesuffix(" UTC")

@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -155,6 +155,18 @@ def parse_feedback(line: RawLine) -> LateFeedback:
     except (OverflowError, ValueError):  # a time of the year 1 or 9999 that UTC has not
         raise CorruptError("bad at") from None
     return feedback
+
+
+def corrected_in(files: Sequence[Path]) -> set[str]:
+    """The ids of the answers that feedback in these files corrects; corrupt lines say nothing."""
+    found = set()
+    for file in files:
+        for line in READERS[file.suffix](file):
+            with suppress(CorruptError):
+                feedback = parse_feedback(line)
+                if feedback.correction is not None:
+                    found.add(feedback.feedback_of)
+    return found
 
 
 def reason(error: ValidationError, data: bytes) -> str:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from pydantic_core import PydanticSerializationError
 
 from monitoring.traffic.late_feedback import PREFIX
-from monitoring.traffic.partition import READERS, Reading
+from monitoring.traffic.partition import READERS, Reading, corrected_in
 from monitoring.traffic.remote_traffic import SHADOW, RemoteTraffic, day_named, local_folder
 from project.canonical import digest_bytes, digest_file, digest_json
 from project.errors import IncumbentError, InputError
@@ -25,8 +25,8 @@ DAY = timedelta(days=1)
 # A day's rows have the feedback that came until the end of the next day, so that a night which is
 # computed again later finds the same.
 LATE = 1  # days
-MODE = 0o640  # of files of traffic: what users wrote is not for everybody on the machine
 LATEST = 28  # days, for corrections, which wait for a person however late they come
+MODE = 0o640  # of files of traffic: what users wrote is not for everybody on the machine
 
 
 class TrafficStore:
@@ -87,6 +87,10 @@ class TrafficStore:
             feedback=self._feedback(day),
             later=self._later(day, LATEST if late else LATE),
         )
+
+    def corrected_on(self, day: date) -> set[str]:
+        """The ids of the answers on which a correction came that day, whenever they were given."""
+        return corrected_in(self._feedback(day))
 
     def digest(self, day: date) -> Digest:
         """One digest over the names and bytes of a partition's files, and of late feedback's."""

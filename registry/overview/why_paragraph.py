@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from project.records.adapters import AdapterVersion
-from project.records.events import Event, Promotion, Rollback
+from project.records.events import Event, ExperimentEnded, ExperimentOpened, Promotion, Rollback
 from project.records.evidence import Decision, Verdict
 from registry.lineage import apart, name_of, opponent
 from registry.reader import RegistryReader
@@ -17,6 +17,7 @@ def why(registry: RegistryReader, number: int) -> str:
             *standing(registry, version),
             *promotion(registry, version),
             *verdict(registry, version),
+            *experiment(registry, version),
             *outlook(registry, version),
         )
     )
@@ -102,6 +103,21 @@ def rejection(registry: RegistryReader, version: AdapterVersion) -> Iterator[str
     """A person's no, if there was one."""
     if rejected := registry.newest_event(version.number, "reject"):
         yield f"{rejected.actor} rejected it on {day(rejected)}: {cited(rejected.reason)}"
+
+
+def experiment(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
+    """What users made of it, in the newest experiment with it."""
+    opened = registry.newest_event(version.number, "experiment")
+    ended = registry.newest_event(version.number, "experiment-end")
+    if opened is None:
+        return
+    told = opened.told(ExperimentOpened)
+    tried = f"experiment {opened.seq} ({told.mode} against {label(told.champion)})"
+    if ended is None or ended.seq < opened.seq:
+        yield f"It is in {tried} since {day(opened)}."
+    else:
+        verdict = ended.told(ExperimentEnded).verdict
+        yield f"Its {tried} ended on {day(ended)}, {verdict}: {cited(ended.reason)}"
 
 
 def outlook(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:

@@ -8,6 +8,8 @@ from registry.artifacts.artifact_store import Artifacts
 
 
 def check_out(artifacts: Artifacts, files: Digest) -> Path:
-    """An adapter's folder, every byte of which is as its digest says."""
-    folder = artifacts.check_out(files, home() / "adapters" / files)
-    return folder.resolve()  # an engine may run in another folder
+    """An adapter's folder, every byte of which is as its digest says. Raises IncumbentError, and
+    OSError where it cannot be written.
+    """
+    # An engine may run in another folder than this process.
+    return artifacts.check_out(files, home() / "adapters" / files).resolve()

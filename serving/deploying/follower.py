@@ -8,14 +8,13 @@ look.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
 from evaluation.evaluation_settings import Decoding
-from evaluation.generation.backends.backend import Backend, BackendError
+from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
-from project.records.events import Deployed
-from registry.deployments import Wanted, record_deployment, wanted
+from registry.deployments import Wanted, wanted
 from registry.store import Registry
 from serving.deploying.dev_answers import dev_answers
 from serving.deploying.failures import Failures
@@ -26,6 +25,7 @@ from serving.deploying.replica_watch import ReplicaWatch
 from serving.deploying.retries import Retries
 from serving.deploying.route_table import RouteTable
 from serving.deploying.state import ServingState
+from serving.deploying.traffic_moves import TrafficMoves
 from serving.deploying.version_loading import Bringing, VersionLoader
 from serving.deployment import Deployment, deployment_of
 from serving.serving_settings import ServingParams
@@ -70,11 +70,19 @@ class Follower:
         self.loader = VersionLoader(
             registry, pools, table, self.watch, self.failures, replicas, tell
         )
-        self.wanted: Wanted | None = None
+        self.moves = TrafficMoves(registry, table, self.loader, tell)
+        self.wanted: Wanted | None = None  # as the registry said last
+        self.away = False  # whether it did not answer at the last look
         self.woken = asyncio.Event()
 
     async def run(self) -> None:
         """Follow until it is cancelled, whatever goes wrong in one look."""
+        try:
+            await asyncio.gather(self.look_again(), self.go_back_again())
+        finally:
+            await self.loader.close()
+
+    async def look_again(self) -> None:
         while True:
             self.woken.clear()
             try:
@@ -87,22 +95,54 @@ class Follower:
                 async with asyncio.timeout(self.pause):
                     await self.woken.wait()
 
+    async def go_back_again(self) -> None:
+        """Beside the looks: a replica may hang in one for minutes, and a rollback must not wait."""
+        while True:
+            await asyncio.sleep(self.pause)
+            try:
+                await self.go_back()
+            except Exception as error:
+                log.error("the registry could not be followed: %s", error, exc_info=error)
+
+    async def go_back(self) -> None:
+        """Let the traffic go to the version before, where that is champion again, and a replica
+        holds it still; on the others it is repaired afterwards.
+        """
+        before = self.wanted.previous if self.wanted else None
+        if before is None or await asyncio.to_thread(self.registry.champion) != before:
+            return
+        deployment = deployment_of(before)
+        if self.table.champion != deployment and self.table.replica(deployment) is not None:
+            await self.moves.move(before, deployment)
+
     def wake(self) -> None:
         """Look at once: a request found that a replica lost something."""
         self.woken.set()
 
     async def once(self) -> None:
-        """Look at the registry and at the replicas, and do what is missing.
+        """Look at the registry and at the replicas, and do what is missing. While the registry is
+        away, replicas are repaired as it said last.
 
-        Raises IncumbentError where the registry cannot be read, or a deployment not be recorded.
+        Raises IncumbentError where it was never read, or a deployment cannot be recorded.
         """
-        found = self.wanted = await asyncio.to_thread(wanted, self.registry)
+        found = await self.look_up()
         await self.watch.look(self.pools.all(), self.lasting(found))
         for version in found.versions:
             if await self.loader.bring(self.bringing(version, found)):
                 await self.route(version, found)
         self.forget(found)
         await self.close_other_bases(found)
+
+    async def look_up(self) -> Wanted:
+        try:
+            self.wanted = await asyncio.to_thread(wanted, self.registry)
+            self.away = False
+        except IncumbentError as error:
+            if self.wanted is None:
+                raise
+            self.away = True
+            log.error("what the registry said last holds on: %s", error)
+        return self.wanted
 
     def kept(self, found: Wanted) -> set[str]:
         """The names that must stay loaded."""
@@ -121,6 +161,7 @@ class Follower:
             kept=self.kept(found),
             lasting=self.lasting(found),
             in_use=version == found.deployed or version in found.experiments,
+            away=self.away,
         )
 
     async def route(self, version: AdapterVersion, found: Wanted) -> None:
@@ -128,34 +169,11 @@ class Follower:
         deployment, now = deployment_of(version), self.table.champion
         if found.champion is not None and version.number == found.champion.number:
             if now != deployment or found.deployed != found.champion:
-                await self.move(version, deployment)
+                await self.moves.move(version, deployment)
         elif now is None and version == found.deployed:
             # A gateway that starts: the traffic stays where it was until the champion is checked.
             self.table.move(deployment)
             self.tell(f"the traffic goes to {deployment.name} until the champion is checked")
-
-    async def move(self, version: AdapterVersion, deployment: Deployment) -> None:
-        detail = await self.deployed(version, deployment)
-        reason = f"{version.label} answers the champion's requests"
-        if await asyncio.to_thread(
-            record_deployment, self.registry, version.number, detail, reason
-        ):
-            self.table.move(deployment)
-            self.tell(f"the traffic goes to {deployment.name}")
-
-    async def deployed(self, version: AdapterVersion, deployment: Deployment) -> Deployed:
-        replicas = self.table.replicas_of(deployment)
-        passed = [self.loader.passed[(r.replica, deployment.name)] for r in replicas]
-        known = [p.agreement for p in passed if p.agreement is not None]
-        return Deployed(
-            adapter=version.adapter.files,
-            name=deployment.name,
-            engine=await engine_of(replicas),
-            replicas=tuple(sorted(replica.replica for replica in replicas)),
-            golden=min(p.prompts for p in passed),
-            agreement=repr(min(known)) if len(known) == len(passed) else None,
-            displaced=None,  # the registry says it, inside of its transaction
-        )
 
     def subject_of(self, deployment: Deployment) -> Subject:
         # Answers that were drawn at a temperature are not those that greedy decoding gives.
@@ -190,12 +208,3 @@ class Follower:
             replicas=self.watch.states(self.pools.all()),
             problems=self.failures.shown(),
         )
-
-
-async def engine_of(replicas: Sequence[Backend]) -> str:
-    """The engine and its version, as the first replica tells them."""
-    try:
-        engine = await replicas[0].engine()
-    except BackendError:
-        return "unknown"
-    return f"{engine.name} {engine.version}" if engine.version else engine.name

@@ -21,6 +21,7 @@ from serving.deployment import Deployment
 CANDIDATES = 3  # times as many items are asked of the bare base at a time as are golden prompts
 MOST = 4  # times that further ones are asked, where the bare base answers like the version
 UNLIKE = 0.5  # agreement with the bare base, at most, of an item that tells the two apart
+LONGEST = 100_000  # characters of an answer that are compared; a replica may send any number
 LONG = 16  # words; a longer answer shows no more
 # Asked where no dev items are kept: whatever an adapter is for, it changes some of these answers.
 PLAIN = (
@@ -146,7 +147,7 @@ async def check_answers(
 def text_of(answer: Body) -> str:
     """Raises GoldenError for what is no answer."""
     try:
-        return str(answer["choices"][0]["message"]["content"] or "").strip()
+        return str(answer["choices"][0]["message"]["content"] or "")[:LONGEST].strip()
     except (KeyError, IndexError, TypeError):
         raise GoldenError("it answers something else than a chat completion") from None
 

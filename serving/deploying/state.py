@@ -45,6 +45,16 @@ class ServingState(Record):
         """Whether the traffic goes elsewhere than to the champion."""
         return self.champion != (self.deployed.version if self.deployed else None)
 
+    @property
+    def away(self) -> int:
+        """Replicas that did not answer at the last look."""
+        return sum(replica.base is None for replica in self.replicas)
+
+    @property
+    def full(self) -> int:
+        """Replicas with no slot for a further version."""
+        return sum(replica.alarm is not None for replica in self.replicas)
+
     def __str__(self) -> str:
         if self.champion is None:
             return f"{self.family}: no champion yet, so nothing is deployed"

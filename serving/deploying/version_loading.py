@@ -25,6 +25,8 @@ from serving.deploying.replica_watch import ReplicaWatch
 from serving.deploying.route_table import RouteTable
 from serving.deployment import deployment_of
 
+GRACE = 10.0  # seconds that a look waits for a replica to load; then that goes on beside it
+
 
 @dataclass(frozen=True)
 class Bringing:
@@ -35,6 +37,7 @@ class Bringing:
     kept: Collection[str]
     lasting: Collection[str]  # the same, when the next version comes
     in_use: bool  # requests may go to it already, other gateways' too
+    away: bool = False  # the registry does not answer just now
 
     @property
     def number(self) -> int:
@@ -52,6 +55,9 @@ class VersionLoader:
     tell: Callable[[str], None]
     # How golden prompts were passed, by replica and deployment.
     passed: dict[tuple[str, str], Passed] = field(default_factory=dict)
+    # What loads just now, by replica: one version at a time.
+    loading: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    verified: set[int] = field(default_factory=set)  # versions, since this process runs
 
     async def bring(self, what: Bringing) -> bool:
         """Whether every replica of its pool that answers holds it now, and one at least."""
@@ -79,11 +85,15 @@ class VersionLoader:
         if not missing or not self.failures.retries.due((what.number, None), what.news):
             return
         try:
-            folder = await asyncio.to_thread(self.released, what.number)
-        except IncumbentError as error:
+            folder = await asyncio.to_thread(self.released, what)
+        except (IncumbentError, OSError) as error:  # such as a full disk
             await self.failures.failed(what.version, what.news, "verify", None, str(error))
             return
-        await asyncio.gather(*(self.bring_to(what, folder, pool, r) for r in missing))
+        tasks = [asyncio.create_task(self.bring_alone(what, folder, pool, r)) for r in missing]
+        self.loading |= {r.replica: task for r, task in zip(missing, tasks, strict=True)}
+        done, _ = await asyncio.wait(tasks, timeout=GRACE)
+        for task in done:
+            task.result()
 
     def due(self, what: Bringing, able: Sequence[Backend]) -> list[Backend]:
         """The replicas that lack a version, and where it is time to try."""
@@ -92,13 +102,24 @@ class VersionLoader:
             replica
             for replica in able
             if not self.table.holds(deployment, replica.replica)
+            and replica.replica not in self.loading
             and self.failures.retries.due((what.number, replica.replica), what.news)
         ]
 
-    def released(self, number: int) -> Path:
-        """Its files, after its signature, its row and every byte were checked."""
-        version = release(self.registry, number)
-        return check_out(self.registry.artifacts, version.adapter.files)
+    def released(self, what: Bringing) -> Path:
+        """Its files, after its signature, its row and every byte were checked. While the registry
+        is away, what was checked before need only have the same bytes.
+        """
+        if not (what.away and what.number in self.verified):
+            release(self.registry, what.number)
+            self.verified.add(what.number)
+        return check_out(self.registry.artifacts, what.version.adapter.files)
+
+    async def bring_alone(self, what: Bringing, folder: Path, pool: Pool, replica: Backend) -> None:
+        try:
+            await self.bring_to(what, folder, pool, replica)
+        finally:
+            del self.loading[replica.replica]
 
     async def bring_to(self, what: Bringing, folder: Path, pool: Pool, replica: Backend) -> None:
         deployment, place = deployment_of(what.version), replica.replica
@@ -119,6 +140,13 @@ class VersionLoader:
             self.passed[(place, deployment.name)] = passed
             self.failures.passed(what.number, place)
             self.tell(f"{place}: {deployment.name} {passed}")
+
+    async def close(self) -> None:
+        """Leave off what loads still."""
+        tasks = list(self.loading.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def keep(self, names: Collection[str]) -> None:
         self.passed = {pair: found for pair, found in self.passed.items() if pair[1] in names}

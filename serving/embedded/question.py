@@ -68,9 +68,18 @@ class QuestionReader:
             raise refused("messages are missing", "messages")
         messages = [message.for_template() for message in asked.messages]
         tools = None if asked.tool_choice == "none" else asked.tools
+        tokens = self.templated(messages, tools or None)
+        # Many templates leave tools out: the answer would look like one that needed none.
+        if tools and tokens == self.templated(messages, None):
+            raise refused("the chat template of the model has no place for tools", "tools")
+        return tokens
+
+    def templated(
+        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None
+    ) -> list[int]:
         try:
             encoded = self.tokenizer.apply_chat_template(
-                messages, tools=tools or None, add_generation_prompt=True, return_dict=True
+                messages, tools=tools, add_generation_prompt=True, return_dict=True
             )
         except TEMPLATE_FAULTS as error:
             problem = f"the chat template of the model refuses these messages: {error}"

@@ -33,7 +33,7 @@ from serving.experiments.sentences import verdict_sentence
 SECONDS = 1.0  # between two steps
 WAITING = 50_000  # observations that wait for the database; more are dropped and counted
 # Seconds without the registry after which nobody would hear of harm: then the champion answers all.
-STALE = 30.0
+STALE = 60.0
 MOST_USERS = 300_000  # of an experiment: callers can make up any number of them, and each is held
 GROWN = 0.01  # by which the observations have to grow before they are judged again
 

@@ -1,9 +1,9 @@
 """What a caller asks, checked, and as the backend gets it."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import Endpoint
@@ -12,90 +12,19 @@ from project.system_prompt import under
 from project.untrusted_input import shortened
 from serving.callers.api_error import ApiError
 from serving.deployment import Deployment
+from serving.openai_api.asked import (
+    MOST_ANSWERS,
+    ROLES,
+    Asked,
+    AskedChat,
+    AskedCompletion,
+    Turn,
+)
 from serving.openai_api.json_body import json_object
 from serving.openai_api.passed_fields import refuse_others
 
-MOST_ANSWERS = 16  # to one request: prompts times n
 # Of the gateway alone: a backend gets none of them.
 OURS = ("model", "user", "safety_identifier", "metadata", "store", "stream", "stream_options")
-MOST_LOGPROBS = 20  # of a token, as OpenAI has it
-MOST_STOPS = 16  # an engine looks for each after every token
-MOST_TOKENS_NAMED = 1024  # in lists of tokens and words: an engine looks at all for every token
-ROLES: dict[str, Literal["system", "user", "assistant"]] = {
-    "system": "system",
-    "developer": "system",  # as OpenAI calls it now; no chat template knows it
-    "assistant": "assistant",
-}
-
-Count = Annotated[int, Field(ge=1)]
-Logprobs = Annotated[int, Field(ge=0, le=MOST_LOGPROBS)]
-Name = Annotated[str, Field(min_length=1, max_length=256)]
-
-
-class Loose(BaseModel):
-    """Fields that are not ours are the backend's: it checks them."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class Part(Loose):
-    """A piece of a message. An image's address would have the engine fetch it from anywhere; and
-    vLLM reads one beside a `uuid` whatever the type says.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    type: Literal["text"]
-    text: str
-
-
-class Turn(Loose):
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[Part] | None = None
-
-    @property
-    def text(self) -> str:
-        if isinstance(self.content, list):
-            return "\n".join(part.text for part in self.content)
-        return self.content or ""
-
-    @property
-    def message(self) -> Message:
-        return Message(role=ROLES.get(self.role, "user"), content=self.text)
-
-
-class StreamOptions(Loose):
-    include_usage: bool | None = None
-
-
-class Asked(Loose):
-    """What both endpoints have."""
-
-    model: Name
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    max_tokens: Count | None = None
-    max_completion_tokens: Count | None = None
-    n: Annotated[int, Field(ge=1, le=MOST_ANSWERS)] | None = None
-    best_of: Annotated[int, Field(ge=1, le=MOST_ANSWERS)] | None = None
-    user: Annotated[str, Field(max_length=512)] | None = None
-    safety_identifier: Annotated[str, Field(max_length=512)] | None = None
-    logprobs: bool | Logprobs | None = None
-    top_logprobs: Logprobs | None = None
-    prompt_logprobs: Logprobs | None = None
-    stop: str | Annotated[list[str], Field(max_length=MOST_STOPS)] | None = None
-    stop_token_ids: Annotated[list[int], Field(max_length=MOST_STOPS)] | None = None
-    bad_words: Annotated[list[str], Field(max_length=MOST_TOKENS_NAMED)] | None = None
-    allowed_token_ids: Annotated[list[int], Field(max_length=MOST_TOKENS_NAMED)] | None = None
-    logit_bias: Annotated[dict[str, float], Field(max_length=MOST_TOKENS_NAMED)] | None = None
-
-
-class AskedChat(Asked):
-    messages: Annotated[list[Turn], Field(min_length=1)]
-
-
-class AskedCompletion(Asked):
-    prompt: str | list[str] | list[int] | list[list[int]]
 
 
 @dataclass(frozen=True)
@@ -169,21 +98,16 @@ def invalid(error: ValidationError) -> ApiError:
     # pydantic's tags of a union's members ("list[Part]") are no fields.
     steps = [str(step) for step in first["loc"] if str(step).replace("_", "").isalnum()]
     field = shortened(".".join(step for step in steps if step not in ("str", "list")))
-    return ApiError(400, f"`{field}`: {first['msg']}.", param=field)
+    return ApiError(400, f"`{field}`: {first['msg'].removeprefix('Value error, ')}.", param=field)
 
 
 def refuse_too_much(asked: Asked, most: int) -> None:
     for name in ("max_tokens", "max_completion_tokens"):
         if (getattr(asked, name) or 0) > most:
             raise ApiError(400, f"`{name}` may be {most:,} at most here.", param=name)
-    prompts = prompt_count(asked.prompt) if isinstance(asked, AskedCompletion) else 1
+    prompts = asked.prompts if isinstance(asked, AskedCompletion) else 1
     if prompts * max(asked.n or 1, asked.best_of or 1) > MOST_ANSWERS:
         raise ApiError(400, f"At most {MOST_ANSWERS} answers to one request.", param="n")
-
-
-def prompt_count(prompt: str | list[str] | list[int] | list[list[int]]) -> int:
-    one = isinstance(prompt, str) or all(isinstance(token, int) for token in prompt)
-    return 1 if one else len(prompt)
 
 
 def texts_of(prompt: object) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from project.times import stamp
-from project.untrusted_input import shortened
+from project.untrusted_input import one_line, shortened
 from serving.telemetry.served import Served
 
 log = logging.getLogger("incumbent.requests")
@@ -28,10 +28,23 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)  # ASCII: no terminal obeys it
 
 
+class TerminalLines(JsonLines):
+    """For a person who watches: a request as a short line, all else as it is."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = getattr(record, FIELDS, None)
+        if fields is None:
+            return super().format(record)
+        at = datetime.fromtimestamp(record.created).astimezone()
+        shown = [fields.get(name) for name in ("method", "path", "status", "model", "error")]
+        told = [one_line(value) for value in shown if value is not None]
+        return " ".join([f"{at:%H:%M:%S}", *told, f"{fields['latency_ms']:.0f} ms"])
+
+
 def log_as_json(level: int = logging.INFO, stream: TextIO = sys.stderr) -> None:
-    """Let the whole process log in this form."""
+    """Let the whole process log in this form; at a terminal, requests in a shorter one."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(TerminalLines() if stream.isatty() else JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in ("incumbent", "serving", "evaluation.generation"):
         logging.getLogger(name).setLevel(level)

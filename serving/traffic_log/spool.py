@@ -101,8 +101,9 @@ class Spool:
         return sorted((path, path.relative_to(folder).as_posix()) for path, folder in waiting)
 
     def size(self) -> int:
-        """Bytes that wait, of all gateways on this machine."""
-        return sum(size_of(path) for path in self.root.rglob("*.jsonl"))
+        """Bytes that wait, of all gateways on this machine; one may just take its folder away."""
+        found = (Path(folder, name) for folder, _, names in os.walk(self.root) for name in names)
+        return sum(size_of(path) for path in found if path.suffix == ".jsonl")
 
     def release(self) -> None:
         """Let the folders go, and delete those that nothing waits in."""

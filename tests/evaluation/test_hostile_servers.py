@@ -1,4 +1,4 @@
-"""What a server may send that answers for a replica: packed gigabytes, endless lines, false words."""
+"""What a replica may send: packed gigabytes, endless lines, words that are not what they seem."""
 
 import asyncio
 import gzip

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from project.records.adapters import Adapter, AdapterVersion
+from project.records.events import ExperimentOpened
 from project.records.evidence import Decision, Verdict
+from registry.experiments.experiment_events import (
+    end_experiment,
+    open_experiment,
+    running_experiment,
+)
+from registry.experiments.experiment_result import Arms, ExperimentResult, Health
 from registry.overview.why_paragraph import why
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision
@@ -118,6 +125,28 @@ def superseded_and_deleted(story: Teller) -> None:
     story.by("dora").delete(1, "old")
 
 
+def tried_on_users(story: Teller) -> None:
+    story.win("a")
+    number = story.submit("b").number
+    fields = {"mode": "canary", "adapter": "b" * 64, "champion": 1, "share": "0.1"}
+    fields |= {"metric": "rating", "alpha": "0.05", "guardrails": (), "salt": "salt"}
+    open_experiment(
+        story.by("ann"), number, ExperimentOpened.model_validate(fields), "to see what users say"
+    )
+
+
+def worse_for_users(story: Teller) -> None:
+    tried_on_users(story)
+    opened = running_experiment(story.registry)
+    assert opened is not None
+    nobody = Arms(champion=0, challenger=0)
+    health = Health(ratio=1, feedback_ratio=None, ratio_needed=1000, both_arms=0, waiting=0)
+    result = ExperimentResult(
+        experiment=opened.number, counted=0, users=nobody, metric=None, guardrails=(), health=health
+    )
+    end_experiment(story.registry, opened, "harm", result, "rating is worse by 12 points")
+
+
 WON = (
     "The decision of 2026-01-01 against the bare base (look 1 at the sealed eval set) is "
     "PROMOTE: because."
@@ -210,6 +239,20 @@ CASES: list[tuple[Story, int, str]] = [
         1,
         "test v1 was never promoted. dora deleted it on 2026-01-01: cleaning up! It was submitted "
         "by trainer on 2026-01-01, and never decided on.",
+    ),
+    (
+        tried_on_users,
+        2,
+        "test v2 was never promoted. It was submitted by trainer on 2026-01-01, and never decided "
+        "on. It is in experiment 6 (canary against v1) since 2026-01-01. `incumbent reevaluate 2` "
+        "compares it with v1.",
+    ),
+    (
+        worse_for_users,
+        2,
+        "test v2 was never promoted. It was submitted by trainer on 2026-01-01, and never decided "
+        "on. Its experiment 6 (canary against v1) ended on 2026-01-01, harm: rating is worse by 12 "
+        "points. `incumbent reevaluate 2` compares it with v1.",
     ),
     (
         superseded_and_deleted,

@@ -144,6 +144,15 @@ def test_quiet_nights_are_quiet_and_a_drift_ends_in_a_queue_where_labels_are_mis
     assert "drift" in page_path("bank", START + timedelta(days=6)).read_text().lower()
 
 
+def test_a_correction_waits_for_a_person_after_a_quiet_night_too(context: NightContext) -> None:
+    rows = day_of(3)
+    said = Feedback(rating=-1, correction="as it should be")
+    night = run(context, 3, [rows[0].model_copy(update={"feedback": said}), *rows[1:]])
+    assert (night.verdict, night.action) == (DriftVerdict.NO_DRIFT, Action.NONE)
+    (task,) = json.loads(Path("user-corrections.json").read_bytes())
+    assert task["data"]["prompt"] == rows[0].prompt_text
+
+
 def test_500_corrections_of_one_user_wait_until_a_person_accepts_them(
     context: NightContext,
 ) -> None:

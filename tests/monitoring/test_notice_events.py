@@ -111,11 +111,12 @@ def test_what_a_person_wrote_becomes_one_line_of_text(registry: Registry, tmp_pa
     assert told(registry)[0].text == "tester rejected test v1: no <script> [31m"
 
 
-def test_the_settings_name_six_kinds_and_none_is_told_by_default() -> None:
+def test_the_settings_name_what_people_hear_of_and_nothing_is_told_by_default() -> None:
     assert RegistryParams().announced == ()
     Path("params.yaml").write_text("registry: {event_notices: true}\n")
     kinds = load(RegistryParams).announced
-    assert kinds == ("submit", "decide", "promote", "rollback", "reject", "delete")
+    assert kinds[:6] == ("submit", "decide", "promote", "rollback", "reject", "delete")
+    assert kinds[6:] == ("deploy-failed", "experiment-end")
     with Registry.here() as registry:
         assert registry.announced == kinds
 

@@ -106,3 +106,9 @@ def test_a_connection_serves_many_requests(live: str) -> None:
         for _ in range(10):
             wire.sendall(request)
             assert wire.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_a_slash_too_many_sends_no_key_elsewhere(live: str) -> None:
+    with connected(live) as wire:
+        wire.sendall(head(f"Content-Length: {len(BODY)}", "/v1/chat/completions/") + BODY)
+        assert wire.recv(65536).startswith(b"HTTP/1.1 404")

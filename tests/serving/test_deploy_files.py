@@ -22,6 +22,7 @@ from tests.servers import missing
 DEPLOY = ROOT / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+BEFORE = DEPLOY / "kubernetes" / "copy.yaml"  # applied by hand, before the others
 KUSTOMIZATION = DEPLOY / "kubernetes" / "kustomization.yaml"
 SKYPILOT = DEPLOY / "skypilot" / "serve.yaml"
 SECRET = re.compile(r"(?i)(password|token|secret|api_?key)\w*[ \t]*[:=][ \t]*['\"]?[\w/+-]{8,}")
@@ -86,12 +87,15 @@ def test_skypilot_takes_its_file() -> None:
 
 def test_the_kustomization_names_every_manifest() -> None:
     named = yaml.safe_load(KUSTOMIZATION.read_text())["resources"]
-    assert sorted([*named, KUSTOMIZATION.name]) == [file.name for file in KUBERNETES]
+    assert sorted([*named, KUSTOMIZATION.name, BEFORE.name]) == [file.name for file in KUBERNETES]
 
 
-@pytest.mark.parametrize("name", sorted(pods()))
+PODS = pods() | {BEFORE.stem: yaml.safe_load(BEFORE.read_text())["spec"]}
+
+
+@pytest.mark.parametrize("name", sorted(PODS))
 def test_a_pod_has_no_more_rights_than_it_needs(name: str) -> None:
-    pod = pods()[name]
+    pod = PODS[name]
     assert pod["securityContext"]["runAsNonRoot"]
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert pod["automountServiceAccountToken"] is False
@@ -100,7 +104,7 @@ def test_a_pod_has_no_more_rights_than_it_needs(name: str) -> None:
         assert rights["readOnlyRootFilesystem"]
         assert rights["allowPrivilegeEscalation"] is False
         assert rights["capabilities"] == {"drop": ["ALL"]}
-        assert "livenessProbe" in container
+        assert "livenessProbe" in container or name == BEFORE.stem
         assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
         assert "memory" in container["resources"]["limits"]
 
@@ -114,6 +118,9 @@ def test_only_the_gateway_reaches_the_replicas() -> None:
     (source,) = rule["from"]
     assert source["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "gateway"}
     assert "ports" not in services()["vllm"]
+    networks = {name: set(service["networks"]) for name, service in services().items()}
+    near = {name for name, own in networks.items() if own & networks["vllm"]}
+    assert near == {"vllm", "gateway"}
 
 
 def test_every_workload_and_service_has_the_name_that_the_others_call_it_by() -> None:

@@ -13,8 +13,11 @@ from starlette.testclient import TestClient
 
 from evaluation.generation.backends.backend import BackendError
 from serving.deploying.route_table import RouteTable
+from serving.deploying.state import ReplicaState, ServingState
 from serving.openai_api.gateway import Gateway
+from serving.server import watch_deploying
 from serving.telemetry.json_log import JsonLines
+from serving.telemetry.metrics import Metrics
 from serving.telemetry.traces import Traces
 from tests.conftest import ROOT
 from tests.serving.conftest import AWAY, NamingBackend, asking, deployment
@@ -53,6 +56,21 @@ def test_metrics_say_which_digest_answers_and_what_replicas_hold(
     route = f'adapter="{adapter}",family="bank",model="{V7}",version="7"'
     assert found[f"incumbent_route_info{{{route}}}"] == 1
     assert found[f'incumbent_adapter_slots_used{{replica="{backend.replica}"}}'] == 2
+
+
+def test_metrics_call_a_person_to_what_deploying_cannot_mend() -> None:
+    replica = ReplicaState(
+        replica="one", base="b", checked=(), loaded=("a",), slots=1, running=0, alarm=None
+    )
+    full = replica.model_copy(update={"replica": "two", "alarm": "no place"})
+    away = replica.model_copy(update={"replica": "three", "base": None})
+    fields = {"family": "bank", "champion": 7, "deployed": None, "adapter": None, "previous": None}
+    fields |= {"experiments": (), "replicas": (replica, full, away), "problems": ()}
+    metrics = Metrics("bank", RouteTable())
+    watch_deploying(metrics, lambda: ServingState.model_validate(fields))
+    lines = metrics.page().decode().splitlines()
+    for name in ("champion_not_deployed", "replicas_full", "replicas_away"):
+        assert f"incumbent_{name} 1.0" in lines
 
 
 def test_metrics_count_what_another_replica_had_to_answer(

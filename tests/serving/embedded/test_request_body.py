@@ -17,12 +17,14 @@ class LetterTokenizer:
     """A token a letter; its template joins what was said."""
 
     seen: dict[str, Any] = field(default_factory=dict)
+    shows_tools: bool = True
 
     def apply_chat_template(self, messages: list[dict[str, Any]], **named: Any) -> dict[str, Any]:
-        self.seen = {"messages": messages, **named}
+        self.seen = self.seen or {"messages": messages, **named}
         if messages[-1]["role"] == "assistant":
             raise TemplateError("the last message must be the user's")
-        return self("".join(message["content"] for message in messages))
+        tools = [tool["type"] for tool in named["tools"] or ()] if self.shows_tools else []
+        return self("".join([*tools, *(message["content"] for message in messages)]))
 
     def __call__(self, text: str) -> dict[str, Any]:
         return {"input_ids": [ord(letter) for letter in text]}
@@ -107,6 +109,14 @@ def test_tool_choice_none_hides_the_tools() -> None:
     body = chat("m", "hello", tools=[{"type": "function"}], tool_choice="none")
     QuestionReader(tokenizer, 100, 50).read(Endpoint.CHAT, body)
     assert tokenizer.seen["tools"] is None
+
+
+def test_tools_that_the_template_leaves_out_are_refused() -> None:
+    """Else the answer looks like one that needed no tool."""
+    reader = QuestionReader(LetterTokenizer(shows_tools=False), 100, 50)
+    with pytest.raises(BackendError, match="no place for tools") as caught:
+        reader.read(Endpoint.CHAT, chat("m", "hello", tools=[{"type": "function"}]))
+    assert (caught.value.status, caught.value.body["param"]) == (400, "tools")
 
 
 def test_messages_that_the_template_refuses_are_the_callers_fault() -> None:

@@ -1,0 +1,82 @@
+"""What users corrected waits for a person, in a file of its own, also where nothing drifts."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from monitoring.monitoring_settings import TriggerParams
+from monitoring.traffic.traffic_store import LATEST, TrafficStore
+from monitoring.trigger.acceptance import accepted_prompts, capped
+from monitoring.trigger.labels import TASKS, corrected, task_of
+from project.canonical import canonical_json
+from project.errors import InputError
+from project.files import write_bytes
+from project.records.record import invalid, read_input
+from project.records.traffic import Traffic
+from project.times import moment_of
+
+NAME = "user-corrections.json"  # beside the queue of the nights
+Task = dict[str, Any]
+PLAIN = TypeAdapter(dict[str, JsonValue])
+
+
+def queue_corrections(
+    traffic: TrafficStore, day: date, params: TriggerParams, keep_days: int, *, any_own: bool = True
+) -> int:
+    """Add what users corrected on a day to what waits; what somebody accepted, and what is older
+    than the traffic is kept, leaves. Returns how many wait. `any_own`: whether rows of the day
+    itself were corrected.
+
+    Raises InputError for a file of that name that is no queue.
+    """
+    path = params.queue.with_name(NAME)
+    before = read_tasks(path)
+    known, oldest = accepted_prompts(), day - timedelta(days=keep_days)
+    found = before | {row.id: task_of(row, None) for row in corrected_on(traffic, day, any_own)}
+    waits = (
+        task
+        for task in found.values()
+        if task["data"]["prompt"] not in known and asked_on(task) >= oldest
+    )
+    taken, _ = capped(waits, lambda task: task["data"]["user"], params)
+    if taken != list(before.values()):
+        write_bytes(path, canonical_json(taken) + b"\n")
+    return len(taken)
+
+
+def read_tasks(path: Path) -> dict[str, Task]:
+    """By the id of the answer that was corrected."""
+    if not path.exists():
+        return {}
+    try:
+        data = read_input(path)
+        TASKS.validate_json(data)
+        tasks: list[Task] = TypeAdapter(list[Task]).validate_json(data)
+        return {task["data"]["id"]: task for task in tasks if asked_on(task)}
+    except ValidationError as error:
+        raise InputError(f"{invalid(error, path)}; move the file away") from None
+    except (KeyError, TypeError, ValueError):
+        raise InputError("is no queue of users' corrections: move it away", file=path) from None
+
+
+def asked_on(task: Mapping[str, Any]) -> date:
+    return moment_of(task["meta"]["at"]).date()
+
+
+def corrected_on(traffic: TrafficStore, day: date, any_own: bool) -> Iterator[Traffic]:
+    """The day's own rows that were corrected, and older ones on which a correction came that day.
+
+    A day is read only where there may be some: reading is what a night's time goes into.
+    """
+    late = traffic.corrected_on(day)
+    for one in reversed([d for d in traffic.days() if day - timedelta(days=LATEST) <= d <= day]):
+        if not late and not (any_own and one == day):
+            continue
+        for rows in traffic.read(one, late=True):
+            for row in corrected(rows):
+                if one == day or row.id in late:
+                    late.discard(row.id)
+                    yield row

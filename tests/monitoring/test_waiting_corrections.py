@@ -1,0 +1,113 @@
+"""What users corrected waits for a person after every night, also where nothing drifts."""
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitoring.monitoring_settings import TriggerParams
+from monitoring.traffic.traffic_store import TrafficStore
+from monitoring.trigger.acceptance import accept
+from monitoring.trigger.labels import read_labels
+from monitoring.trigger.waiting_corrections import queue_corrections
+from project.errors import InputError
+from registry.store import Registry
+
+DAY = date(2026, 11, 24)
+QUEUE = Path("datasets/queue/user-corrections.json")
+KEEP = 90
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> TrafficStore:
+    return TrafficStore(tmp_path / "traffic", redact=False, quarantine=Path("quarantine"))
+
+
+def put(store: TrafficStore, day: date, name: str, *lines: dict[str, Any]) -> None:
+    path = store.root / str(day) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def answer(name: str, day: date = DAY, **fields: Any) -> dict[str, Any]:
+    asked = {"prompt": f"What is {name}?", "response": "No idea.", "user": f"user of {name}"}
+    return {"id": name, "at": f"{day}T10:00:00Z", "caller": "app"} | asked | fields
+
+
+def corrects(name: str, text: str, day: date = DAY) -> dict[str, Any]:
+    return {"feedback_of": name, "at": f"{day}T11:00:00Z", "caller": "app", "correction": text}
+
+
+def night(store: TrafficStore, day: date = DAY, **settings: Any) -> int:
+    return queue_corrections(store, day, TriggerParams(**settings), KEEP)
+
+
+def waiting() -> dict[str, str]:
+    """Drafts by the answers that they correct."""
+    tasks = json.loads(QUEUE.read_bytes())
+    return {t["data"]["id"]: t["predictions"][0]["result"][0]["value"]["text"][0] for t in tasks}
+
+
+def test_a_correction_waits_and_those_of_later_nights_join_it(store: TrafficStore) -> None:
+    put(store, DAY, "g-1.jsonl", answer("a"), answer("b"))
+    put(store, DAY, "feedback-g-2.jsonl", corrects("a", "It is a."))
+    assert night(store) == 1
+    later = DAY + timedelta(days=1)
+    put(store, later, "g-3.jsonl", answer("c", later))
+    put(store, later, "feedback-g-4.jsonl", corrects("c", "It is c.", later))
+    assert night(store, later) == 2
+    assert waiting() == {"a": "It is a.", "c": "It is c."}
+
+
+def test_one_that_comes_weeks_later_is_found_beside_its_answer(store: TrafficStore) -> None:
+    put(store, DAY, "g-1.jsonl", answer("a"))
+    later = DAY + timedelta(days=20)
+    put(store, later, "feedback-g-2.jsonl", corrects("a", "It is a.", later))
+    put(store, later, "g-3.jsonl", answer("b", later))
+    assert night(store, later) == 1
+    assert waiting() == {"a": "It is a."}
+
+
+def test_without_corrections_there_is_no_file(store: TrafficStore) -> None:
+    put(store, DAY, "g-1.jsonl", answer("a"))
+    assert night(store) == 0
+    assert not QUEUE.exists()
+
+
+def test_what_somebody_accepted_leaves(store: TrafficStore, registry: Registry) -> None:
+    put(store, DAY, "g-1.jsonl", answer("a"), answer("b"))
+    put(store, DAY, "feedback-g-2.jsonl", corrects("a", "It is a."), corrects("b", "It is b."))
+    night(store)
+    tasks = json.loads(QUEUE.read_bytes())
+    tasks[0]["annotations"] = [{"result": tasks[0]["predictions"][0]["result"]}]
+    Path("export.json").write_text(json.dumps(tasks))
+    accept(read_labels(Path("export.json")), registry, "right", TriggerParams())
+    assert night(store) == 1
+    assert waiting() == {"b": "It is b."}
+
+
+def test_what_is_older_than_the_traffic_is_kept_leaves(store: TrafficStore) -> None:
+    put(store, DAY, "g-1.jsonl", answer("a"))
+    put(store, DAY, "feedback-g-2.jsonl", corrects("a", "It is a."))
+    night(store)
+    assert night(store, DAY + timedelta(days=KEEP)) == 1
+    assert night(store, DAY + timedelta(days=KEEP + 1)) == 0
+
+
+def test_one_user_fills_no_file(store: TrafficStore) -> None:
+    rows = [answer(f"a{number}", user="mallory") for number in range(9)]
+    put(store, DAY, "g-1.jsonl", *rows, answer("b"))
+    said = [corrects(row["id"], "Mine.") for row in rows]
+    put(store, DAY, "feedback-g-2.jsonl", *said, corrects("b", "It is b."))
+    assert night(store, labels_per_user=2) == 3
+    assert "b" in waiting()
+
+
+def test_a_file_that_is_no_queue_is_left_alone(store: TrafficStore) -> None:
+    QUEUE.parent.mkdir(parents=True)
+    QUEUE.write_text('[{"data": {"prompt": "mine"}}]')
+    with pytest.raises(InputError, match="move"):
+        night(store)
+    assert "mine" in QUEUE.read_text()
