@@ -27,7 +27,8 @@ class Given(BaseModel):
 
     id: AnswerId  # of the answer
     rating: Literal[-1, 0, 1] | None = None
-    correction: str | None = None  # the answer that the user would have liked
+    # The answer that the user would have liked.
+    correction: str | None = Field(default=None, max_length=100_000)
     outcome: Outcome | None = None
 
 

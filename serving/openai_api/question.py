@@ -94,7 +94,10 @@ def read_question(body: bytes, endpoint: Endpoint, most_tokens: int) -> Question
 
 
 def invalid(error: ValidationError) -> ApiError:
-    first = error.errors(include_url=False, include_input=False)[0]
+    found = error.errors(include_url=False, include_input=False)
+    # Of a union the member that was meant: the fault is deepest in it. Of parts of a content, say,
+    # that one is of another type, and not that all of it is no text.
+    first = max(found, key=lambda one: len(one["loc"]))
     # pydantic's tags of a union's members ("list[Part]") are no fields.
     steps = [str(step) for step in first["loc"] if str(step).replace("_", "").isalnum()]
     field = shortened(".".join(step for step in steps if step not in ("str", "list")))

@@ -151,6 +151,11 @@ def test_the_settings_of_the_readme_are_settings() -> None:
     assert params.pools[0].replicas == ("http://vllm:8000/v1",)
 
 
+@pytest.mark.parametrize("file", [COMPOSE, SKYPILOT, DEPLOY / "kubernetes" / "vllm.yaml"])
+def test_vllm_adds_no_settings_that_no_answer_was_judged_with(file: Path) -> None:
+    assert re.search(r"--generation-config[= ]vllm\b", file.read_text())
+
+
 @pytest.mark.parametrize("file", [COMPOSE, SKYPILOT, *KUBERNETES], ids=lambda file: file.name)
 def test_no_file_holds_a_secret(file: Path) -> None:
     assert SECRET.findall(file.read_text()) == []

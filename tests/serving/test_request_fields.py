@@ -99,3 +99,11 @@ def test_a_body_full_of_faults_is_refused_at_the_first(client: TestClient) -> No
         answer = client.post(CHAT, content=f'{{"model": "bank", "messages": {messages}}}')
         assert answer.status_code == 400
     assert time.process_time() - began < 1.5
+
+
+def test_a_part_that_is_no_text_is_refused_by_its_type(client: TestClient) -> None:
+    said = [{"type": "image_url", "image_url": {"url": "http://192.0.2.1/a.png"}}]
+    messages = [{"role": "user", "content": said}]
+    error = client.post(CHAT, json=asking(messages=messages)).json()["error"]
+    assert error["param"] == "messages.0.content.0.type"
+    assert "Input should be 'text'" in error["message"]

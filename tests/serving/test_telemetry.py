@@ -4,14 +4,20 @@ import json
 import logging
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import SimpleQueue
+from typing import ClassVar
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.testclient import TestClient
 
 from evaluation.generation.backends.backend import BackendError
+from serving.app import create_app
 from serving.deploying.route_table import RouteTable
 from serving.deploying.state import ReplicaState, ServingState
 from serving.openai_api.gateway import Gateway
@@ -20,7 +26,7 @@ from serving.telemetry.json_log import JsonLines
 from serving.telemetry.metrics import Metrics
 from serving.telemetry.traces import Traces
 from tests.conftest import ROOT
-from tests.serving.conftest import AWAY, NamingBackend, asking, deployment
+from tests.serving.conftest import ADDRESS, AWAY, MakeGateway, NamingBackend, asking, deployment
 
 CHAT = "/v1/chat/completions"
 V7 = deployment(7).name
@@ -121,6 +127,38 @@ def test_a_span_of_a_failure_is_marked(
     span = only(spans)
     assert not span.status.is_ok
     assert dict(span.attributes or {})["error.type"] == "500"
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes spans as a collector of OpenTelemetry does."""
+
+    names: ClassVar[SimpleQueue[str]] = SimpleQueue()
+
+    def do_POST(self) -> None:
+        data = self.rfile.read(int(self.headers["content-length"]))
+        for resource in ExportTraceServiceRequest.FromString(data).resource_spans:
+            for span in resource.scope_spans[0].spans:
+                self.names.put(f"{self.path} {span.name}")
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_spans_reach_the_collector_that_the_environment_names(
+    make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        threading.Thread(target=server.serve_forever).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+        gateway = make_gateway()
+        gateway.traces = Traces.from_environment()
+        with TestClient(create_app(gateway), ADDRESS) as client:
+            client.post(CHAT, json=asking())
+        gateway.traces.close()
+        server.shutdown()
+    assert Collector.names.get(timeout=10) == f"/v1/traces chat {V7}"
 
 
 def test_without_an_exporter_nothing_of_opentelemetry_is_loaded() -> None:
