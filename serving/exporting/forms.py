@@ -95,7 +95,7 @@ def write_start(
     start = Start(
         label=f"{version.label} ({form})",
         name=f"{version.family}-v{version.number}",
-        base=pin.name if on_the_hub(pin) else str(folder_here(pin) or base),
+        base=pin.name if on_the_hub(pin) else str((folder_here(pin) or base).resolve()),
         revision=pin.revision if on_the_hub(pin) else None,
         precision=precision,
         decoding=decoding,

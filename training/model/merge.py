@@ -29,6 +29,8 @@ def merge(
     except ValueError as error:
         raise IncumbentError(f"the adapter cannot be merged: {error}") from None
     merged.to(getattr(torch, precision)).save_pretrained(target)
+    for weights in target.glob("*.safetensors"):
+        weights.chmod(0o644)  # as the other files: safetensors lets the owner alone read them
     tokenizer = AutoTokenizer.from_pretrained(base)
     if system_prompt is not None:
         template = tokenizer.get_chat_template()  # of several, the one for a chat without tools

@@ -23,13 +23,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.xdist_group("vllm"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny base with random weights, its tokenizer and its chat template."""
     return save_base(tmp_path_factory.mktemp("vllm") / "base")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def adapters(base: Path) -> dict[str, Path]:
     """Adapters on it that all answer differently, by names that say nothing."""
     names = ("ant", "bee", "cat", "dog")
@@ -38,7 +38,7 @@ def adapters(base: Path) -> dict[str, Path]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def vllm_server(base: Path) -> Iterator[VllmServer]:
     """A running server; a test that kills it has to restart it."""
     python = os.environ.get("INCUMBENT_VLLM")
