@@ -5,9 +5,11 @@ Regulation (EU) 2024/1689, Annex IV, referred to in Article 11(1). The titles ar
 
 from importlib.metadata import PackageNotFoundError, version
 
+from review.dossier.deployment_blocks import engines
 from review.dossier.document import Block, Part, Section
 from review.dossier.governance_blocks import change_blocks
 from review.dossier.version_records import VersionRecords
+from review.dossier.words import listed
 
 ABOUT = (
     "The points follow Annex IV. Most of what the records know stands in part 1, and each point "
@@ -51,9 +53,12 @@ def general(records: VersionRecords) -> tuple[Section, ...]:
 
 
 def software(records: VersionRecords) -> Block:
-    """What this dossier was made with, and what the adapter was trained in."""
+    """What the adapter was trained in, what answered users with it, what made this dossier."""
     numerics = records.lineage.version.adapter.numerics
-    facts = [("trained in", str(numerics or "not recorded"))]
+    facts = [
+        ("trained in", str(numerics or "not recorded")),
+        ("answered users on", listed(engines(records), "no engine that a gateway told of")),
+    ]
     try:
         facts.append(("dossier made by", f"Incumbent {version('incumbent')}"))
     except PackageNotFoundError:  # run from its source, and not installed
@@ -132,14 +137,14 @@ def control(records: VersionRecords) -> tuple[Section, ...]:
             number="IV.6",
             title="Changes through the lifecycle",
             blocks=tuple(change_blocks(records)),
-            see=("3.6",),
+            see=("2.2", "2.3", "3.6"),
         ),
         point("7", "Harmonised standards", (), "Standards applied, or what was done instead."),
         point("8", "EU declaration of conformity (Article 47)", (), "A copy of it."),
         point(
             "9",
             "Post-market monitoring, and its plan (Article 72)",
-            ("2.2",),
+            ("2.2", "2.3"),
             "The plan, as far as it goes beyond the nightly check; how incidents are reported.",
         ),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from project.records.events import Event, Promotion, Signing
+from project.records.events import Event, EventKind, ExperimentEnded, Promotion, Signing
 from project.records.evidence import Decision, Evidence
 from project.settings import load
 from registry.lineage import Lineage, name_of
@@ -13,7 +13,18 @@ from review.dossier.version_records import VersionRecords
 from review.dossier.words import event_row, listed, settings_of, yes_no
 
 DUTIES: tuple[Duty, ...] = ("submit", "vote", "promote", "delete", "administer")
-SIGN_OFFS = ("submit", "sign", "decide", "promote", "rollback", "reject", "delete", "alias")
+SIGN_OFFS: tuple[EventKind, ...] = (
+    "submit",
+    "sign",
+    "decide",
+    "promote",
+    "rollback",
+    "reject",
+    "delete",
+    "alias",
+    "experiment",
+    "experiment-end",
+)
 
 
 def role_block(records: VersionRecords) -> Block:
@@ -79,6 +90,8 @@ def control_block(records: VersionRecords) -> Block:
             "A promotion is one transaction that compares the champion with the one that the "
             "evidence is about. The history is append-only: each event names the digest of the "
             "one before it.",
+            "Only who may promote may open an experiment on users. Its verdict is an event of the "
+            "history: what comes in later does not change it.",
         ),
         facts=(
             ("a second person must promote (four eyes)", yes_no(reader.four_eyes)),
@@ -134,6 +147,11 @@ def digest_block(records: VersionRecords) -> Block:
         newest = lineage.history[-1]
         facts.append((f"newest event of it, number {newest.seq}", newest.digest))
     facts += [("signed statement", signing.statement) for signing in signed[-1:]]
+    facts += [
+        (f"figures of experiment {ended.experiment}", ended.result)
+        for ended in (e.detail for e in lineage.history)
+        if isinstance(ended, ExperimentEnded)
+    ]
     return Block(title="Records, by SHA-256", facts=tuple(facts))
 
 

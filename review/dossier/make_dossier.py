@@ -12,6 +12,7 @@ from registry.reader import RegistryReader
 from registry.release import refuse_changed
 from registry.store import Registry
 from review.dossier.annex_iv import annex_iv
+from review.dossier.deployment_blocks import traffic_text
 from review.dossier.document import Block, Dossier
 from review.dossier.governance_blocks import approval_text
 from review.dossier.model_risk import model_risk
@@ -56,6 +57,7 @@ def summary(records: VersionRecords) -> Block:
             ("verdict", decision.verdict.value if decision else "nobody has decided on it"),
             ("because", "; ".join(decision.reasons) if decision else "–"),
             ("standing today", ", ".join(standing) or "no alias names it"),
+            ("traffic", traffic_text(records)),
             ("base model", lineage.version.adapter.base.name),
             ("submitted", f"{lineage.version.at} by {lineage.version.actor}"),
             ("origin", "a third party" if lineage.origin else "trained in this project"),

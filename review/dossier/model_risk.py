@@ -6,12 +6,14 @@ Board of Governors of the Federal Reserve System, SR Letter 11-7 (2011), section
 from collections.abc import Iterator
 
 from review.dossier.data_blocks import data_blocks, pin_block, recipe_blocks, vendor_blocks
+from review.dossier.deployment_blocks import deployment_blocks, traffic_text
 from review.dossier.document import Block, Part, Section
 from review.dossier.evidence_blocks import (
     metrics_text,
     outcome_blocks,
     score_blocks,
 )
+from review.dossier.experiment_blocks import experiment_blocks
 from review.dossier.governance_blocks import (
     approval_text,
     check_block,
@@ -86,7 +88,8 @@ def development(records: VersionRecords) -> Iterator[Section]:
     yield Section(
         number="1.6",
         title=f"{name}: use",
-        blocks=(Block(text=(approval_text(records),)),),
+        blocks=(Block(text=(approval_text(records), traffic_text(records))),),
+        see=("2.2", "2.3"),
         to_write=("What users are told of it, and how they report doubts about an answer.",),
     )
 
@@ -117,13 +120,13 @@ def validation(records: VersionRecords) -> Iterator[Section]:
     yield Section(
         number="2.2",
         title="Validation: ongoing monitoring",
-        blocks=tuple(monitoring_blocks(records)),
+        blocks=(*monitoring_blocks(records), *deployment_blocks(records)),
         to_write=("Who answers for the monitoring, and to whom a finding is escalated.",),
     )
     yield Section(
         number="2.3",
         title="Validation: outcomes analysis",
-        blocks=tuple(outcome_blocks(records)),
+        blocks=(*outcome_blocks(records), *experiment_blocks(records)),
         to_write=("Results in the business, compared with what the evaluation let expect.",),
     )
     yield Section(

@@ -11,9 +11,13 @@ from project.errors import IncumbentError
 from project.records.drift import Night
 from project.records.events import BallotCast, BallotWithdrawn, Event
 from registry.adapter_import.origin import Origin
+from registry.experiments.experiment_events import experiments
 from registry.lineage import Lineage, trace
 from registry.reader import RegistryReader
+from registry.store import Registry
 from registry.version_list import Entry, newest
+from review.traffic.experiments import ExperimentView, view
+from review.traffic.version_traffic import VersionTraffic, version_traffic
 from review.voting.blinding import traced
 
 INVENTORY = 50  # versions
@@ -29,6 +33,8 @@ class VersionRecords:
     policy: Mapping[str, Any]  # of the newest decision, as it was stored; empty: none was made
     tenure: tuple[Event | None, Event | None]  # when it became champion, and ceased to be it
     nights: Sequence[Night]  # that watched it, the oldest first
+    traffic: VersionTraffic | None  # None: no gateway told of the family, nobody tried it
+    experiments_beside: Sequence[ExperimentView]  # in which it was the champion, the newest first
     # That were cast on its answers and not taken back; None: not for the eyes of who votes.
     ballots: Sequence[Event] | None
     inventory: Sequence[Entry]  # the newest versions of the family, the oldest first
@@ -44,21 +50,23 @@ class VersionRecords:
 
 
 def read_records(
-    reader: RegistryReader, number: int, findings: Sequence[str], *, blind: bool
+    registry: Registry, number: int, findings: Sequence[str], *, blind: bool
 ) -> VersionRecords:
     """Raises InputError when there is no such version, IncumbentError when one of its records is
     missing or damaged.
     """
-    lineage = traced(reader, number, blind=blind)
+    lineage = traced(registry, number, blind=blind)
     return VersionRecords(
-        reader=reader,
+        reader=registry,
         lineage=lineage,
-        before=opponent_of(reader, lineage),
-        policy=policy_of(reader, lineage),
-        tenure=reader.tenure(number),
-        nights=[n for n in nights_of(reader) if n.champion == number],
-        ballots=None if blind else standing_ballots(reader, number),
-        inventory=newest(reader, INVENTORY),
+        before=opponent_of(registry, lineage),
+        policy=policy_of(registry, lineage),
+        tenure=registry.tenure(number),
+        nights=[n for n in nights_of(registry) if n.champion == number],
+        traffic=version_traffic(registry, number),
+        experiments_beside=experiments_beside(registry, number),
+        ballots=None if blind else standing_ballots(registry, number),
+        inventory=newest(registry, INVENTORY),
         findings=findings,
     )
 
@@ -81,6 +89,10 @@ def policy_of(reader: RegistryReader, lineage: Lineage) -> Mapping[str, Any]:
 
 def nights_of(reader: RegistryReader) -> Sequence[Night]:
     return nights_before(reader.engine, reader.family, date.max)
+
+
+def experiments_beside(reader: RegistryReader, number: int) -> list[ExperimentView]:
+    return [view(reader, one) for one in experiments(reader) if one.told.champion == number]
 
 
 def standing_ballots(reader: RegistryReader, number: int) -> list[Event]:

@@ -84,6 +84,8 @@ def test_the_tokenizer_and_its_chat_template_come_along(made: Made, tmp_path: Pa
         for folder in (base, tmp_path / "merged")
     )
     assert ours == theirs
+    modes = {file.stat().st_mode for file in (tmp_path / "merged").iterdir()}
+    assert len(modes) == 1  # nobody reads one of them and not another
 
 
 def test_of_several_templates_the_one_for_a_plain_chat_gets_the_system_prompt(
