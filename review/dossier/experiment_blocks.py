@@ -13,7 +13,8 @@ from review.traffic.experiments import ExperimentEnd, ExperimentView, Finding
 SHARES = (
     "Shares of users, of whom the first value counts. The intervals of the difference hold at all "
     "times at once, so that looking early does not spoil them. The verdict rests on the evidence "
-    "alone: the most that an e-value ever was, and what is enough."
+    "alone: the most that an e-value ever was, and in brackets what is enough. The table has the "
+    "evidence of harm."
 )
 NOT_AS_ASSIGNED = "Do not trust it: users did not fall to the two as the share says."
 NOT_AS_MANY_SPOKE = (
@@ -49,7 +50,7 @@ def experiment_block(one: ExperimentView) -> Block:
 def figure_columns(alpha: float) -> tuple[str, ...]:
     interval = f">{100 * (1 - alpha):.3g} % interval"
     sides = (">Champion", ">This version", ">Difference")
-    return ("Measure", *sides, interval, ">Evidence of harm", "Shown")
+    return ("Measure", *sides, interval, ">Evidence", "Shown")
 
 
 def outcome(end: ExperimentEnd | None) -> str:
@@ -122,7 +123,7 @@ def figure_row(found: Comparison, finding: Finding) -> tuple[str, ...]:
 def evidence(most: float | None, needed: float | None) -> str:
     if most is None or needed is None:
         return "not asked about"
-    return f"{most:.3g}, and {needed:,.0f} is enough"
+    return f"{most:.3g} ({needed:,.0f})"
 
 
 def measure(found: Comparison) -> str:

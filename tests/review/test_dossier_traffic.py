@@ -150,9 +150,9 @@ def test_an_experiment_says_what_it_was_what_it_measured_and_who_ended_it(
     assert facts["users without feedback on rating"] == "7"
     rating, slow = found.rows
     figures = ("0.800 of 700", "0.600 of 80", "-0.200", "-0.300 … -0.050")
-    assert rating == ("rating", *figures, "31, and 25 is enough", "worse")
+    assert rating == ("rating", *figures, "31 (25)", "worse")
     assert slow[0] == "slow over 812 ms (less is better)"
-    assert slow[1:] == (*figures, "1.5, and 25 is enough", "nothing")
+    assert slow[1:] == (*figures, "1.5 (25)", "nothing")
     assert found.columns[4] == ">95 % interval"
 
 
@@ -203,7 +203,7 @@ def test_a_measure_without_users_of_one_side_has_no_difference(served: Registry)
     ("asked", "told"),
     [
         ({}, "not asked about"),
-        ({"better": 512.25, "better_needed": 400}, "512, and 400 is enough"),
+        ({"better": 512.25, "better_needed": 400}, "512 (400)"),
     ],
 )
 def test_the_evidence_of_a_win_is_told_where_a_win_was_asked_about(
