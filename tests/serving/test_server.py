@@ -133,10 +133,18 @@ def test_a_part_that_breaks_begins_again(
     assert "begins again" in caplog.text
 
 
+COMMAND = """
+import signal
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
+from incumbent.cli import main
+main()
+"""
+
+
 @contextmanager
 def serve_command() -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
     """The command on a free port, and what it prints."""
-    command = [sys.executable, "-c", "from incumbent.cli import main; main()", "serve", "--port=0"]
+    command = [sys.executable, "-c", COMMAND, "serve", "--port=0"]
     piped = subprocess.PIPE
     with subprocess.Popen(command, stdout=piped, stderr=piped, text=True, env=here()) as process:
         assert process.stdout is not None
