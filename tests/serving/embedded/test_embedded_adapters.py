@@ -19,9 +19,11 @@ Change = Callable[[Path], object]
 
 
 async def answer_alone(backend: Any, folder: Path) -> str:
-    await backend.load("alone", folder)
-    text = await answer(backend, chat("alone", "Why?", max_tokens=6))
-    await backend.unload("alone")
+    """Under a name of its own, as each adapter has: one that is loaded again may still be there."""
+    name = f"alone-{folder.name}"
+    await backend.load(name, folder)
+    text = await answer(backend, chat(name, "Why?", max_tokens=6))
+    await backend.unload(name)
     return text
 
 
@@ -40,6 +42,7 @@ def test_200_swaps_under_load_give_no_wrong_answer(
 
     async def use(backend: Any) -> None:
         expected = {name: await answer_alone(backend, adapters[name]) for name in adapters}
+        assert len(set(expected.values())) == len(adapters)
         await backend.load(stays, adapters[stays])
         swapping = asyncio.create_task(swap_often(backend, expected))
         asked = 0
