@@ -30,6 +30,16 @@ from serving.openai_api.gateway import Gateway
 from serving.serving_settings import ServingParams
 from tests.conftest import BASE
 
+# A project that is served by one vLLM, for which a test stands in at that address.
+SETTINGS = """
+registry: {{family: bank}}
+serving:
+  backend: vllm
+  pools: [{{base: a-base, replicas: ["{url}"]}}]
+  reconcile_seconds: 0.05
+  traffic: {{seconds: 0.05}}
+"""
+
 ADDRESS = "http://127.0.0.1:8080"
 FAMILY = "bank"
 

@@ -17,17 +17,9 @@ from registry.store import Registry
 from serving.http_server import running
 from serving.server import service_here
 from tests.evaluation.engine_server import EngineServer, engine_server
-from tests.serving.conftest import asking
+from tests.serving.conftest import SETTINGS, asking
 
 Make = Callable[[str], tuple[Adapter, Path]]
-SETTINGS = """
-registry: {{family: bank}}
-serving:
-  backend: vllm
-  pools: [{{base: a-base, replicas: ["{url}"]}}]
-  reconcile_seconds: 0.05
-  traffic: {{seconds: 0.05}}
-"""
 
 
 def two_versions(make: Make) -> None:

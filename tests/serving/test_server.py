@@ -30,18 +30,10 @@ from serving.openai_api.gateway import Gateway
 from serving.server import kept_running, server_here, service_here
 from tests.conftest import ROOT
 from tests.evaluation.engine_server import engine_server
-from tests.serving.conftest import Listener, NamingBackend, asking, for_ever
+from tests.serving.conftest import SETTINGS, Listener, NamingBackend, asking, for_ever
 
 CHAT = "/v1/chat/completions"
 Make = Callable[[str], tuple[Adapter, Path]]
-SETTINGS = """
-registry: {{family: bank}}
-serving:
-  backend: vllm
-  pools: [{{base: a-base, replicas: ["{url}"]}}]
-  reconcile_seconds: 0.05
-  traffic: {{seconds: 0.05}}
-"""
 
 
 def promote(make: Make, weights: str) -> int:

@@ -6,6 +6,7 @@ What loads torch is imported where it is used, so that the fast tests do not wai
 from pathlib import Path
 
 from tests.architectures import ARCHITECTURES, save_tokenizer
+from tests.serving.embedded.conftest import save_adapter as save_lora
 
 LINEAR = ("q_proj", "v_proj", "down_proj")
 
@@ -50,17 +51,4 @@ def unreadable(base: Path) -> list[int]:
 
 
 def save_adapter(base: Path, folder: Path, seed: int) -> Path:
-    """Weights large enough that its greedy answers are its own."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(base)
-    config = LoraConfig(r=8, lora_alpha=16, target_modules=list(LINEAR), task_type="CAUSAL_LM")
-    adapted = get_peft_model(model, config)
-    torch.manual_seed(seed)
-    for name, weight in adapted.named_parameters():
-        if "lora_" in name:
-            torch.nn.init.normal_(weight, std=0.2)
-    adapted.save_pretrained(folder)
-    return folder
+    return save_lora(base, folder, seed, LINEAR, alpha=16)
