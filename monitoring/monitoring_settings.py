@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from project.settings import Settings
 
 Cut = Literal["hour", "weekday", "none"]  # how finely traffic is cut by time
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class TrafficParams(Settings):
@@ -36,9 +37,12 @@ class DriftParams(Settings):
     minimum_reference: int = Field(default=400, ge=100)
     # Compare a weekday, and a part of the day, with the same one, where the reference has enough.
     season: Cut = "hour"
+    # Days that are not like the others, until the reference has a whole week.
+    weekend: tuple[Weekday, ...] = ("sat", "sun")
     sample: int = Field(default=10_000, ge=100)  # users of a night whose prompts are looked at
     perplexity_rows: int = Field(default=200, ge=0)  # read by the champion each night; 0: none
     judge_rows: int = Field(default=300, ge=0)  # answers that the reward model judges; 0: none
+    quality_rows: int = Field(default=40, ge=0)  # fresh labels that the champion answers a night
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -61,6 +65,8 @@ class TriggerParams(Settings):
     harm_rating: float = Field(default=0.1, gt=0)  # by which the drifted topics are rated worse
     harm_perplexity: float = Field(default=1.2, gt=1)  # times the usual, on the drifted topics
     backoff: float = Field(default=2.0, ge=1)  # times the cooldown after each challenger that lost
+    longest_cooldown_days: int = Field(default=56, ge=1)  # however many have lost
+    failed_days: float = Field(default=1.0, ge=0)  # after a run that failed: no challenger lost
     queue: Path = Path("datasets/queue/labels.json")  # what to label, as Label Studio takes it
     # Users, as the traffic names them, whose corrections a retrain accepts by itself; those of all
     # others wait until a person accepts them.

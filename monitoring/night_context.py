@@ -1,8 +1,9 @@
 """What a night works with: the registry, the traffic, and the settings."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from threading import Event
 from typing import Self
 
 from monitoring.features.answer_judge import AnswerJudge
@@ -28,6 +29,7 @@ class NightContext:
     keep_days: int
     drift: DriftParams
     trigger: TriggerParams
+    stop: Event = field(default_factory=Event)  # set when the night is asked to end early
 
     @classmethod
     def here(cls, registry: Registry) -> Self:

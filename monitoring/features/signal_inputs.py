@@ -11,6 +11,7 @@ from monitoring.features.embedding_cache import Embeddings
 from monitoring.features.prompt_surprise import surprise
 from monitoring.signals.array_types import Floats, Ints
 from monitoring.signals.signal import Batch
+from monitoring.traffic.voices import voice_of
 from project.records.adapters import AdapterVersion
 from project.records.data import Row
 from project.records.record import short
@@ -91,7 +92,7 @@ def of_some(
 
 def users_of(rows: Sequence[Traffic]) -> list[str]:
     """Whose rows they are: one without a user is by somebody who does not come back."""
-    return [row.user or f"\0{row.id}" for row in rows]
+    return [voice_of(row) for row in rows]
 
 
 def times_of(rows: Sequence[Traffic]) -> Floats:

@@ -23,6 +23,8 @@ class SignalReading(Record):
     level: float  # that p must not exceed: this test's share of the false-alarm budget
     effect: float  # the share of traffic that moved, at least
     verdict: DriftVerdict
+    # How much wider the statistic spreads between quiet days than between random choices of units.
+    spread: float = 1.0
 
     @property
     def evidence(self) -> float:
@@ -77,6 +79,18 @@ class RetrainOutcome(StrEnum):
     FAILED = "failed"
 
 
+class Quality(Record):
+    """How the champion answers freshly accepted labels, which it was not trained on."""
+
+    n: int  # labels, each answered and scored once
+    scores: dict[str, float]  # the mean of each metric
+    errors: dict[str, float]  # their standard errors
+
+    def __str__(self) -> str:
+        means = ", ".join(f"{name} {mean:.3f}" for name, mean in self.scores.items())
+        return f"{self.n} fresh labels: {means}"
+
+
 class Night(Record):
     """One night's verdict, what followed from it, and why."""
 
@@ -100,6 +114,13 @@ class Night(Record):
     reasons: tuple[str, ...]
     outcome: RetrainOutcome | None = None
     challenger: int | None = None  # the version that the retrain made
+    # What alarmed, tested again on the days after the first night of the drift alone.
+    confirming: tuple[SignalReading, ...] = ()
+    cut: int = 0  # prompts of which a part was not read
+    notes: tuple[str, ...] = ()  # what people should know beside the verdict
+    quality: Quality | None = None
+    # What a retrain of this night takes along, in the artifact store: labels, and who accepted them.
+    labels: Digest | None = None
 
     @property
     def evidence(self) -> float:
