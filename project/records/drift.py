@@ -119,7 +119,7 @@ class Night(Record):
     cut: int = 0  # prompts of which a part was not read
     notes: tuple[str, ...] = ()  # what people should know beside the verdict
     quality: Quality | None = None
-    # What a retrain of this night takes along, in the artifact store: labels, and who accepted them.
+    # What a retrain of this night takes along, in the artifact store: labels and their acceptance.
     labels: Digest | None = None
 
     @property
