@@ -3,17 +3,19 @@
 import re
 from importlib import import_module
 
-GAP = r"(?:[ ./\u00a0\u202f–-]| [–-] )"  # what people put between groups of digits
+# What people put between groups of digits, as `plain_characters` shows it.
+GAP = r"(?: ?[./-] ?| {1,2})"
 # A text is from anybody: patterns are read in time linear in its length.
 IBAN = re.compile(
     rf"(?<!\w)[A-Za-z]{{2}}\d\d(?:{GAP}?[A-Za-z\d]{{4}}){{2,7}}(?:{GAP}?[A-Za-z\d]{{1,3}})?(?!\w)"
 )
 CARD = re.compile(
     r"(?<!\w)(?<!\d[.,])"
-    rf"(?:[2-6]\d{{3}}({GAP}?)\d{{4}}\1\d{{4}}\1\d{{4}}(?:\1\d{{3}})?"
-    rf"|3\d{{3}}({GAP}?)\d{{6}}\2\d{{4,5}})"
+    rf"(?:(?:[4-6]\d|2[2-7]|35)\d\d(?:{GAP}?\d{{4}}){{3}}(?:{GAP}?\d{{3}})?"
+    rf"|3\d{{3}}{GAP}?\d{{6}}{GAP}?\d{{4,5}})"
     r"(?!\w|[.,]\d)"
 )
+FEWEST_OF_A_CARD = 14
 # An Italian tax code and a Brazilian number with its dots look like nothing else.
 SHAPED_ID = re.compile(
     r"(?<!\w)(?:[A-Z]{6}\d\d[A-EHLMPR-T]\d\d[A-Z]\d{3}[A-Z]|\d{3}\.\d{3}\.\d{3}-\d\d)(?!\w)",
@@ -68,8 +70,17 @@ def is_iban(text: str) -> bool:
 
 
 def card(match: re.Match[str]) -> str:
-    digits = "".join(str(int(c)) for c in match[0] if c.isdecimal())
-    return match[0] if is_right(digits, "luhn") else ""
+    """The longest beginning that is a card's number: three more digits may be its own, or the code
+    on its back.
+    """
+    text = match[0]
+    ends = [gap.start() for gap in re.finditer(rf"{GAP}|$", text)]
+    return next((text[:end] for end in reversed(ends) if is_card(text[:end])), "")
+
+
+def is_card(text: str) -> bool:
+    digits = re.sub(r"\D", "", text)
+    return len(digits) >= FEWEST_OF_A_CARD and is_right(digits, "luhn")
 
 
 def shaped_id(match: re.Match[str]) -> str:

@@ -5,10 +5,9 @@ of these: `curation/faults/person_name.py` finds those that something beside the
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from ipaddress import ip_address
 
 from project.account_numbers import (
@@ -25,6 +24,7 @@ from project.contacts import NO_CONTACTS, Contacts, is_at
 from project.phone_numbers import (
     CALLED,
     GROUPED,
+    MOBILE,
     NAMED,
     PHONE,
     called_phone,
@@ -32,10 +32,15 @@ from project.phone_numbers import (
     named_phone,
     phone,
 )
+from project.plain_characters import plain
 
 # The text is from anybody, so every pattern is read in time linear in its length: what repeats is
 # bounded or possessive, and starts only where a word does.
-EMAIL = re.compile(r"(?<![\w.%+-])[\w.%+-]++@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-])")
+EMAIL = re.compile(
+    r"(?:(?<![\w.%+-])[\w.%+-]++|\"[^\"\n]{1,64}\")@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-])"
+)
+# Before a bracket, as in `x@y.dot(z)`, other endings are a call: a product of matrices has an @.
+BEFORE_BRACKET = (".com", ".org", ".net", ".edu", ".gov", ".info", ".biz")
 # As people hide it from robots: jane (at) bank (dot) com, jane [at] bank.com, jane at bank dot com.
 DOT = r"(?:\.| ?[\[({] ?(?:dot|punkt|punto|point) ?[\])}] ?| dot )"
 AT = r"(?: ?[\[({] ?(?:at|@) ?[\])}] ?)"
@@ -45,10 +50,17 @@ HIDDEN_EMAIL = re.compile(
     r"| at (?:[\w-]{2,63} dot ){1,4}(?:com|org|net|edu|gov|io|co|info|[a-z]{2}))(?![\w-])",
     re.IGNORECASE,
 )
-IPV4 = re.compile(
-    r"(?<![=<>!~]=)(?<![Vv]ersion )"  # `pkg==1.2.3.4` is a version
-    r"(?<!\w)(?<!\d\.)\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)"
+IPV4 = re.compile(r"(?<!\w)(?<!\d\.)\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)")
+# What four numbers are the version of; no server, before which an address stands as often.
+VERSIONED = re.compile(
+    r"(?:[=<>!~]=? ?|(?<!\w)(?:version|release|revision|build|firmware|driver|patch|package"
+    r"|numpy|pandas|scipy|torch\w*|pytorch|tensorflow|keras|jax|transformers|scikit-learn|sklearn"
+    r"|matplotlib|python|pip|conda|java|jdk|jre|openjdk|gcc|clang|cuda|cudnn|openssl"
+    r"|chrome|chromium|edg|firefox|safari|opera|android|ios|macos"
+    r"|php|ruby|perl|django|flask|react|angular|dotnet|log4j)(?: is |:? |[:/@-])v?)\Z",
+    re.IGNORECASE,
 )
+LONGEST_NAME = 24  # of those, with what stands between
 IPV6 = re.compile(r"(?<!\w)(?<!::)(?:::)?[\dA-Fa-f][\dA-Fa-f:]{4,38}(?![\w:])")
 # Where nobody has an e-mail address (RFC 2606 and 6761).
 NOBODYS = ("example.com", "example.net", "example.org", "example", "test", "invalid", "localhost")
@@ -107,17 +119,17 @@ def reaches_somebody(one: Found, ours: Contacts) -> bool:
     if is_own(one, ours):
         return False
     if one.kind is Kind.EMAIL:
-        return not is_at(one.text, NOBODYS)
+        return not is_at(plain(one.text), NOBODYS)
     if one.kind is Kind.IP:
-        address = ip_address(one.text)
+        address = ip_address(plain(one.text))
         return address.is_global and not address.is_multicast
     return True
 
 
 def is_own(one: Found, ours: Contacts) -> bool:
     if one.kind is Kind.EMAIL:
-        return ours.have_address(one.text)
-    return one.kind is Kind.PHONE and ours.have_phone(one.text)
+        return ours.have_address(plain(one.text))
+    return one.kind is Kind.PHONE and ours.have_phone(plain(one.text))
 
 
 def scan(text: str, ours: Contacts = NO_CONTACTS) -> tuple[str, list[Found]]:
@@ -131,35 +143,52 @@ def scan(text: str, ours: Contacts = NO_CONTACTS) -> tuple[str, list[Found]]:
 
 def scan_once(text: str, every: list[Found], ours: Contacts) -> str:
     """The text with labels; what they stand for is added to `every`."""
+    view = plain(text)  # its places are the text's
     for hint, detectors in DETECTORS:
-        if hint(text):
+        if hint(view):
             for kind, pattern, personal in detectors:
-                text = pattern.sub(partial(labelled, kind, personal, every, ours), text)
+                places = [
+                    place
+                    for match in pattern.finditer(view)
+                    if (place := place_of(match, personal))
+                    and not is_own(Found(kind, text[place]), ours)
+                ]
+                every += [Found(kind, text[place]) for place in places]
+                text, view = (labelled(one, places, LABELS[kind]) for one in (text, view))
     return text
 
 
-def labelled(
-    kind: Kind,
-    personal: Callable[[re.Match[str]], str],
-    every: list[Found],
-    ours: Contacts,
-    match: re.Match[str],
-) -> str:
-    """The match with a label in place of what is personal data in it, if anything is.
+def place_of(match: re.Match[str], personal: Callable[[re.Match[str]], str]) -> slice | None:
+    """Where in the text the personal data of a match is, if it has any.
 
     That begins where the match does, or its group `it`.
     """
     part = personal(match)
-    one = Found(kind, part)
-    if not part or is_own(one, ours):
-        return match[0]
-    every.append(one)
-    at = match.start("it") - match.start() if "it" in match.re.groupindex else 0
-    return match[0][:at] + LABELS[kind] + match[0][at + len(part) :]
+    if not part:
+        return None
+    start = match.start("it" if "it" in match.re.groupindex else 0)
+    return slice(start, start + len(part))
+
+
+def labelled(text: str, places: Sequence[slice], label: str) -> str:
+    """The text with a label in each of the places, which are in order and apart."""
+    starts = (0, *(place.stop for place in places))
+    ends = (*(place.start for place in places), len(text))
+    return label.join(text[start:end] for start, end in zip(starts, ends, strict=True))
 
 
 def whole(match: re.Match[str]) -> str:
     return match[0]
+
+
+def email(match: re.Match[str]) -> str:
+    is_call = match.string.startswith("(", match.end())
+    return "" if is_call and not match[0].lower().endswith(BEFORE_BRACKET) else match[0]
+
+
+def ipv4(match: re.Match[str]) -> str:
+    before = match.string[max(match.start() - LONGEST_NAME, 0) : match.start()]
+    return "" if VERSIONED.search(before) else ip(match)
 
 
 def ip(match: re.Match[str]) -> str:
@@ -191,9 +220,9 @@ Detector = tuple[Kind, re.Pattern[str], Callable[[re.Match[str]], str]]
 # Behind a quick look at the text, for most have nothing. The strictest first: a card's digits would
 # also pass as a phone's.
 DETECTORS: tuple[tuple[Callable[[str], object], tuple[Detector, ...]], ...] = (
-    (lambda text: "@" in text, ((Kind.EMAIL, EMAIL, whole),)),
+    (lambda text: "@" in text, ((Kind.EMAIL, EMAIL, email),)),
     (may_hide_email, ((Kind.EMAIL, HIDDEN_EMAIL, whole),)),
-    (DOTTED.search, ((Kind.IP, IPV4, ip),)),
+    (DOTTED.search, ((Kind.IP, IPV4, ipv4),)),
     (COLONS.search, ((Kind.IP, IPV6, ipv6),)),
     (
         DENSE.search,
@@ -205,6 +234,7 @@ DETECTORS: tuple[tuple[Callable[[str], object], tuple[Detector, ...]], ...] = (
             (Kind.PHONE, PHONE, phone),
             (Kind.PHONE, NAMED, named_phone),
             (Kind.PHONE, GROUPED, grouped_phone),
+            (Kind.PHONE, MOBILE, phone),
             (Kind.PHONE, CALLED, called_phone),
         ),
     ),

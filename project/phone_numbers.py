@@ -19,11 +19,25 @@ PHONE = re.compile(
 )
 # In groups; whether it is one, the plan of its country says.
 GROUPED = re.compile(
-    rf"{BEGIN}(?<![$€£#])(?:\+\d{{1,3}}[ .-])?(?:\(\d{{2,5}}\)[ -]?|\d{{1,5}}[ -.])"
+    rf"{BEGIN}(?<![$€£#])(?:\+\d{{1,3}}[ .-])?(?:\(\d{{2,5}}\)[ -]?|\d{{1,5}}[ .-])"
     rf"\d{{2,5}}(?:[ .-]\d{{2,5}}){{0,4}}{END}"
 )
+# Mobiles of countries that dial no 0 before them, in the groups that are theirs alone. By threes
+# it would be an amount: 612 345 678.
+MOBILE = re.compile(
+    rf"{BEGIN}(?<![$€£#])(?:"
+    r"[67]\d\d(?: \d\d){3}"  # Spain
+    r"|3[2-9]\d(?: \d{6,7}| \d\d \d\d \d{3})"  # Italy
+    r"|1[3-9]\d \d{4} \d{4}"  # China
+    r"|[1-9]\d 9\d{4}[ -]\d{4}"  # Brazil
+    r"|[6-9]\d{3} \d{6}"  # India
+    r"|8 9\d\d \d{3}([ -])\d\d\1\d\d"  # Russia
+    rf"){END}"
+)
 NOUN = (
-    r"(?:tele)?phones?|tel|mobile|mob|cell(?:phone)?|whats ?app|fax|landline|helpline|hotline"
+    r"(?:my|her|his|their|our|meine|mi|mon|il mio|meu) (?:new |neue |nuevo )?"
+    r"(?:number|nummer|n[úu]m[ée]ro)"
+    r"|(?:tele)?phones?|tel|mobile|mob|cell(?:phone)?|whats ?app|fax|landline|helpline|hotline"
     r"|handy(?:nummer)?|telefon(?:nummer)?|rufnummer|t[ée]l[ée]phone|portable|tel[ée]fono|m[óo]vil"
     r"|celular|telefone|cellulare|telefono|telefoon(?:nummer)?|телефон|फ़ोन|电话|手机|電話"
 )
@@ -34,8 +48,11 @@ NAMED = re.compile(rf"(?<!\w)(?:{NOUN})\b{LINK}{{0,4}}[^\w\n+(]{{0,3}}{NUMBER}{E
 CALLED = re.compile(rf"(?<!\w){VERB}\b{LINK}{{0,3}}[^\w\n+(]{{0,3}}{NUMBER}{END}", re.I)
 
 
+HUNDREDS = re.compile(r"[2-79]00([ .-])\d00\1\d000")  # 600-500-4000: sizes, or prices
+
+
 def phone(match: re.Match[str]) -> str:
-    return match[0]
+    return "" if HUNDREDS.fullmatch(match[0]) else match[0]
 
 
 def named_phone(match: re.Match[str]) -> str:
@@ -49,7 +66,7 @@ def called_phone(match: re.Match[str]) -> str:
 def grouped_phone(match: re.Match[str]) -> str:
     """The match, if a country groups the digits of its numbers so. Blanks alone are amounts too."""
     text = match[0]
-    telling = TELLING.match(text) or FIVES.fullmatch(text)
+    telling = (TELLING.match(text) or FIVES.fullmatch(text)) and not HUNDREDS.fullmatch(text)
     return text if telling and is_phone(text, grouped=True) else ""
 
 
