@@ -168,3 +168,42 @@ def test_the_image_has_every_package_and_what_the_gateway_needs() -> None:
     assert [name for name in packages if f"COPY {name} {name}" not in lines] == []
     (extras,) = re.findall(r'"\.\[(.*)\]"', lines)
     assert {"monitor", "review", "serve"} <= set(extras.split(","))
+
+
+UNIT = DEPLOY / "incumbent-scheduler.service"
+
+
+def unit() -> dict[str, list[str]]:
+    """The keys of the unit, each with its values."""
+    found: dict[str, list[str]] = {}
+    for line in UNIT.read_text().splitlines():
+        key, equals, value = line.partition("=")
+        if equals and line[0] not in "#;[":
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    """In a root of its own, in which its command is there."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not here")
+    (command,) = unit()["ExecStart"]
+    place = tmp_path / UNIT.name
+    place.write_text(UNIT.read_text().replace(command.split()[0], sys.executable))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", place],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_all_that_the_service_writes_lies_where_it_may_write() -> None:
+    own = unit()
+    (folder,) = own["ReadWritePaths"]
+    assert own["ProtectSystem"] == ["strict"]
+    assert own["WorkingDirectory"] == [folder]
+    places = [value.partition("=")[2] for value in own["Environment"]]
+    assert [place for place in places if not place.startswith(f"{folder}/")] == []
+    assert "HOME" in [value.partition("=")[0] for value in own["Environment"]]
