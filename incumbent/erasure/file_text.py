@@ -1,6 +1,5 @@
 """All that a file says, however it is packed, encoded and escaped: for a search."""
 
-import gzip
 import html
 import io
 import re
@@ -25,7 +24,7 @@ def text_in(data: bytes) -> str:
     """The text of a file; nothing of what is neither a text nor packed in a way that is known."""
     try:
         if data.startswith(GZIP):
-            return text_in(gzip.decompress(data))
+            return text_in(unpacked(data))
         if data.startswith(PARQUET):
             return "\n".join(strings(records_of_parquet(data)))
         if data.startswith(ZIP):
@@ -35,6 +34,19 @@ def text_in(data: bytes) -> str:
     if encoding := marked(data):
         return unescaped(data.decode(encoding, errors="replace"))
     return "" if b"\0" in data[:HEAD] else unescaped(decoded(data))
+
+
+def unpacked(data: bytes) -> bytes:
+    """Of a file that is torn, what is whole."""
+    found, left = bytearray(), data
+    try:
+        while left.startswith(GZIP):
+            stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+            found += stream.decompress(left)
+            left = stream.unused_data
+    except zlib.error:
+        pass
+    return bytes(found)
 
 
 def decoded(data: bytes) -> str:

@@ -18,6 +18,8 @@ from project.unicode_words import UNSPACED, plain
 
 LEAST = 3  # letters or digits: less would stand in nearly every row
 LEAST_UNSPACED = 2  # in a script where a letter is a word
+REQUEST_IDS = ("spanId", "span_id", "request_id", "id")
+HOLDERS = ("resourceSpans", "scopeSpans", "spans", "context", "observations", "response")
 FEEDBACK_OF = "feedback_of"  # the request, where feedback stands apart from it
 WORD_ITSELF = regex.compile(rf"[{UNSPACED}]")
 # What people, keyboards and programs write one for the other.
@@ -82,6 +84,8 @@ class Wanted:
                 return True
             if not {request, logged}.isdisjoint(self.ids | self.requests):
                 return True
+            if not self.ids.isdisjoint(ids_within(record)):
+                return True
         return any(text in self.digests or self.named_in(text) for text in strings(record))
 
 
@@ -138,6 +142,19 @@ def is_told(said: str, texts: Collection[str]) -> bool:
 def is_request(record: Any) -> bool:
     """Whether a record is one of a traffic log."""
     return isinstance(record, dict) and {"id", "prompt", "response", "adapter"} <= record.keys()
+
+
+def ids_within(record: Any) -> Iterator[str]:
+    """Of requests that a log of another tool names below its lines, or by another field: the spans
+    of OpenTelemetry, the generations of a trace, a response of an API.
+    """
+    if isinstance(record, dict):
+        yield from (str(record[name]) for name in REQUEST_IDS if name in record)
+        for name in HOLDERS:
+            yield from ids_within(record.get(name))
+    elif isinstance(record, list):
+        for part in record:
+            yield from ids_within(part)
 
 
 def answers_of(records: Iterable[Any]) -> Iterator[str]:

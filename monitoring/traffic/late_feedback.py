@@ -18,6 +18,7 @@ class Place(NamedTuple):
 
     file: Path
     offset: int
+    packed: str | None = None  # the correction, where its file is packed: it cannot be read again
 
 
 @dataclass(slots=True)
@@ -65,7 +66,8 @@ class LateFeedbacks:
 def fields_of(feedback: LateFeedback, place: Place) -> dict[str, Any]:
     found: dict[str, Any] = {"rating": feedback.rating}
     if feedback.correction is not None:
-        found["correction"] = place
+        packed = place.file.suffix == ".gz"
+        found["correction"] = place._replace(packed=feedback.correction) if packed else place
     if feedback.outcome:
         found |= {name: getattr(feedback.outcome, name) for name in OUTCOME}
     return {name: value for name, value in found.items() if value is not None}
@@ -89,6 +91,8 @@ def later_fields(row: Traffic, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def correction_at(place: Place, answer: str) -> str | None:
     """None where the file is not as it was: rows were erased meanwhile, or have expired."""
+    if place.packed is not None:
+        return place.packed
     try:
         with place.file.open("rb") as stream:
             stream.seek(place.offset)

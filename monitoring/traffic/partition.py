@@ -7,21 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
-import pyarrow as pa
-from pyarrow.parquet import ParquetFile
 from pydantic import ValidationError
-from pydantic_core import to_json
 
+from monitoring.traffic.file_lines import BATCH, RawLine, lines_of
+from monitoring.traffic.formats.log_formats import recognised
+from monitoring.traffic.formats.values import UnfitError
 from monitoring.traffic.late_feedback import LateFeedbacks, Place
 from project.errors import IncumbentError
 from project.files import sync
 from project.records.record import Record
 from project.records.traffic import LateFeedback, Traffic
 
-BATCH = 1_000  # rows
-LONGEST = 1 << 20  # bytes of a line; with BATCH it bounds the memory
 KEPT = 2_000  # characters of a corrupt line that the quarantine shows
 
 
@@ -35,13 +33,6 @@ class SetAside(Record):
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line or ''} {self.reason}"
-
-
-class RawLine(NamedTuple):
-    number: int | None
-    json: bytes
-    problem: str | None = None  # what is known to be wrong with it before it is parsed
-    offset: int = 0  # bytes before it, in a file of lines
 
 
 class CorruptError(ValueError):
@@ -68,12 +59,16 @@ class Reading:
         *,
         feedback: Sequence[Path] = (),
         later: Sequence[Path] = (),
+        unread: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """`feedback` came on the day, and is set aside with it; `later` came on the days after."""
+        """`feedback` came on the day, and is set aside with it; `later` came on the days after;
+        `unread` are names of files that nothing reads, each with the reason.
+        """
         self.day = day
         self.files = files
         self.feedback = feedback
         self.later = later
+        self.unread = unread
         self.quarantine = quarantine
         self.clean = clean
         self.set_aside: Counter[str] = Counter()
@@ -84,18 +79,19 @@ class Reading:
         seen: set[str] = set()
         batch: list[Traffic] = []
         with streamed(self.quarantine) as quarantine:
+            for name, why in self.unread:
+                self._put_aside(quarantine, name, RawLine(None, b""), why)
             feedback = self._read_feedback(quarantine)
             for file, line in self._lines(self.files):
-                try:
-                    row = parse(line, self.day)
-                    if row.id in seen:
-                        raise CorruptError("repeated id")
-                except CorruptError as reason:
-                    self._put_aside(quarantine, file, line, str(reason))
-                    continue
-                seen.add(row.id)
-                batch.append(feedback.join(row))
-                if len(batch) == BATCH:
+                for found in rows_in(line, self.day):
+                    if isinstance(found, CorruptError):
+                        self._put_aside(quarantine, file.name, line, str(found))
+                    elif found.id in seen:
+                        self._put_aside(quarantine, file.name, line, "repeated id")
+                    else:
+                        seen.add(found.id)
+                        batch.append(feedback.join(found))
+                if len(batch) >= BATCH:
                     yield batch
                     batch = []
             if batch:
@@ -110,37 +106,66 @@ class Reading:
                     found.add(parse_feedback(line), Place(file, line.offset), own=own)
                 except CorruptError as reason:
                     if own:  # what came later is set aside with its own day
-                        self._put_aside(quarantine, file, line, f"feedback: {reason}")
+                        self._put_aside(quarantine, file.name, line, f"feedback: {reason}")
         return found
 
     def _lines(self, files: Sequence[Path]) -> Iterator[tuple[Path, RawLine]]:
         for file in files:
-            for line in READERS[file.suffix](file):
+            for line in lines_of(file):
                 yield file, line
 
-    def _put_aside(self, quarantine: BinaryIO, file: Path, line: RawLine, reason: str) -> None:
-        quarantine.write(self._describe(file, line, reason).canonical() + b"\n")
+    def _put_aside(self, quarantine: BinaryIO, name: str, line: RawLine, reason: str) -> None:
+        quarantine.write(self._describe(name, line, reason).canonical() + b"\n")
         self.set_aside[reason] += 1
 
-    def _describe(self, file: Path, line: RawLine, reason: str) -> SetAside:
+    def _describe(self, name: str, line: RawLine, reason: str) -> SetAside:
         text = self.clean(line.json.decode(errors="replace").rstrip("\r\n"))
-        return SetAside(file=file.name, line=line.number, reason=reason, text=text[:KEPT])
+        return SetAside(file=name, line=line.number, reason=reason, text=text[:KEPT])
 
 
-def parse(line: RawLine, day: date) -> Traffic:
-    """Raises CorruptError, whose reasons are few enough to be counted: they name the field."""
+def rows_in(line: RawLine, day: date) -> Iterator[Traffic | CorruptError]:
+    """The rows of a line, which a log of another tool may have several of, and why others are none.
+
+    Reasons are few enough to be counted: they name the tool, and the field.
+    """
     if line.problem:
-        raise CorruptError(line.problem)
+        yield CorruptError(line.problem)
+        return
     try:
         row = Traffic.model_validate_json(line.json)
     except ValidationError as error:
-        raise CorruptError(reason(error, line.json)) from None
+        yield from rows_of_another_tool(line.json, day, reason(error, line.json))
+    else:
+        yield of_day(row, day)
+
+
+def rows_of_another_tool(data: bytes, day: date, own: str) -> Iterator[Traffic | CorruptError]:
+    """`own` is why the line is no row of ours."""
+    found = recognised(data) if own not in ("not JSON", "not an object", "not UTF-8") else None
+    if found is None:
+        yield CorruptError(own)
+        return
+    log, record = found
     try:
-        if row.time.date() == day:
-            return row
+        parts = log.parts_of(record)
+    except UnfitError as error:
+        parts = []
+        yield CorruptError(f"{log.name}: {error}")
+    for part in parts:
+        try:
+            row = Traffic.model_validate(log.row_of(part))
+        except (UnfitError, ValidationError) as error:
+            why = reason(error, data) if isinstance(error, ValidationError) else str(error)
+            yield CorruptError(own if "at" in record else f"{log.name}: {why}")
+        else:
+            yield of_day(row, day)
+
+
+def of_day(row: Traffic, day: date) -> Traffic | CorruptError:
+    try:
+        return row if row.time.date() == day else CorruptError("another day")
     except OverflowError:  # a time of the year 1 or 9999 that UTC has not
-        raise CorruptError("bad at") from None
-    raise CorruptError("another day")
+        return CorruptError("bad at")
 
 
 def parse_feedback(line: RawLine) -> LateFeedback:
@@ -161,7 +186,7 @@ def corrected_in(files: Sequence[Path]) -> set[str]:
     """The ids of the answers that feedback in these files corrects; corrupt lines say nothing."""
     found = set()
     for file in files:
-        for line in READERS[file.suffix](file):
+        for line in lines_of(file):
             with suppress(CorruptError):
                 feedback = parse_feedback(line)
                 if feedback.correction is not None:
@@ -179,48 +204,6 @@ def reason(error: ValidationError, data: bytes) -> str:
         return "not JSON" if first["type"] == "json_invalid" else "not an object"
     missing = first["type"] == "missing" and len(first["loc"]) == 1
     return f"{'no' if missing else 'bad'} {first['loc'][0]}"
-
-
-def json_lines(path: Path) -> Iterator[RawLine]:
-    number = offset = 0
-    try:
-        with path.open("rb") as stream:
-            while data := stream.readline(LONGEST):
-                number += 1
-                if len(data) == LONGEST and not data.endswith(b"\n"):
-                    skip_line(stream)
-                    yield RawLine(number, data, "too long")
-                elif not data.isspace():
-                    yield RawLine(number, data, offset=offset)
-                offset = stream.tell()
-    except OSError as error:
-        yield RawLine(None, str(error).encode(), "unreadable file")
-
-
-def skip_line(stream: BinaryIO) -> None:
-    while (data := stream.readline(LONGEST)) and not data.endswith(b"\n"):
-        pass
-
-
-def parquet_rows(path: Path) -> Iterator[RawLine]:
-    """Each row as a JSON line, so that one parser judges them all: a timestamp with a time zone is
-    RFC 3339 then, and one without is none.
-    """
-    number = 0
-    try:
-        with ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=BATCH):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield RawLine(number, to_json(row, fallback=str))
-    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        yield RawLine(None, f"after row {number}: {error}".encode(), "unreadable file")
-
-
-READERS: dict[str, Callable[[Path], Iterator[RawLine]]] = {
-    ".jsonl": json_lines,
-    ".parquet": parquet_rows,
-}
 
 
 @contextmanager

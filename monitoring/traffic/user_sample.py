@@ -5,6 +5,8 @@ from hashlib import blake2b
 from heapq import nsmallest
 
 from monitoring.traffic.day_tally import Tally
+from monitoring.traffic.heavy_users import HeavyUsers
+from monitoring.traffic.voices import voice_of, voices_of
 from project.records.traffic import Traffic
 
 
@@ -13,21 +15,23 @@ class UserSample:
     each user's rows the one with the smallest hash.
 
     Which they are depends on names and the seed alone, so samples of parts of a stream merge into
-    the sample of the whole, in any order. A row without a user is a user of its own, and a user is
-    another one on another day.
+    the sample of the whole, in any order. A row without a user is the voice of its client and
+    minute, and at the end one of its template; a user is another one on another day.
     """
 
     def __init__(self, limit: int, seed: int = 0) -> None:
         self.limit = limit
         self.key = seed.to_bytes(8, "big")
         self.tally = Tally()  # of every row, whether kept or not
+        self.heavy = HeavyUsers(self.key)  # likewise
         self.users: dict[int, tuple[int, Traffic]] = {}  # hash -> the row's hash, and the row
         self.bound = 1 << 64  # hashes from here on are not kept
 
     def update(self, rows: Collection[Traffic]) -> None:
         self.tally.update(rows)
+        self.heavy.update(rows)
         for row in rows:
-            user = self.hash(f"{row.at[:10]}\0{row.user}" if row.user else f"\0{row.id}")
+            user = self.hash(f"{row.at[:10]}\0{row.user}" if row.user else voice_of(row))
             if user < self.bound:
                 self.keep(user, (self.hash(row.id), row))
         self.prune()
@@ -36,6 +40,7 @@ class UserSample:
         """Take in a sample of other rows with the same limit and seed."""
         assert (self.limit, self.key) == (other.limit, other.key), "samples of one kind merge"
         self.tally.merge(other.tally)
+        self.heavy.merge(other.heavy)
         self.bound = min(self.bound, other.bound)
         for user, row in other.users.items():
             self.keep(user, row)
@@ -43,7 +48,11 @@ class UserSample:
 
     def finish(self) -> list[Traffic]:
         """The chosen rows, by the users' hashes: in an order that says nothing."""
-        return [row for _, (_, row) in sorted(self.users.items())]
+        rows = [row for _, (_, row) in sorted(self.users.items())]
+        chosen: dict[tuple[str, str], Traffic] = {}
+        for row, voice in zip(rows, voices_of(rows), strict=True):
+            chosen.setdefault((row.at[:10], voice), row)
+        return list(chosen.values())
 
     def keep(self, user: int, row: tuple[int, Traffic]) -> None:
         known = self.users.get(user)

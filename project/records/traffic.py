@@ -89,6 +89,7 @@ class DayTally(Record):
     empty: int  # answers without a word
     median_ms: float | None  # latency; None: no row tells it
     p95_ms: float | None
+    nameless: Annotated[int | None, LATER] = None  # rows that tell no user
     # Of rows whose case had an end that somebody told; None: nobody did.
     outcomes: Annotated[int | None, LATER] = None
     escalated: Annotated[int | None, LATER] = None

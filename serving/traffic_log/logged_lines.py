@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
+from monitoring.traffic.file_lines import LONGEST
 from monitoring.traffic.late_feedback import PREFIX
-from monitoring.traffic.partition import LONGEST
 from monitoring.traffic.remote_traffic import SHADOW
 from monitoring.traffic.traffic_store import redacted
 from project.personal_data import redact

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from monitoring.traffic.partition import BATCH, LONGEST, Reading
+from monitoring.traffic.file_lines import BATCH, LONGEST
+from monitoring.traffic.partition import Reading
 from monitoring.traffic.traffic_store import TrafficStore
 from project.errors import IncumbentError, InputError
 from project.records.data import Message
@@ -242,7 +243,7 @@ def test_a_parquet_file_with_flipped_bytes_gives_its_rows_up_to_there(store: Tra
 
 
 def test_files_that_are_no_traffic_are_left_alone(store: TrafficStore) -> None:
-    for name in (".draft.jsonl", "notes.txt", "traffic.jsonl.gz"):
+    for name in (".draft.jsonl", "README.md", "_SUCCESS"):
         drop(store, b"corrupt", name)
     (store.root / "20261124").mkdir()
     (store.root / "README.md").write_text("# Traffic")

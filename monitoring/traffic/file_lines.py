@@ -1,0 +1,156 @@
+"""Files of traffic line by line, in bounded memory: JSON Lines, JSON and Parquet, maybe packed."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, cast
+
+import pyarrow as pa
+from pyarrow.parquet import ParquetFile
+from pydantic_core import to_json
+
+from monitoring.traffic.formats.log_formats import FIELDS
+
+BATCH = 1_000  # rows
+LONGEST = 1 << 20  # bytes of a line; with BATCH it bounds the memory
+# Of a line of OpenTelemetry, which has many spans; and of a file that is one value of JSON.
+MOST_SPANS, MOST_JSON = 16 << 20, 64 << 20
+SPANS = b'{"resourceSpans"'
+# What a packed file may unpack to, by its size: logs are 10 to 50 times as long, a bomb 1,000.
+MOST_UNPACKED, ALWAYS_UNPACKED = 300, 64 << 20
+LISTS = ("data", "observations", "traces", "rows", "items", "logs")  # that exports hold records in
+BROKEN = (OSError, EOFError, zlib.error)
+
+
+class RawLine(NamedTuple):
+    number: int | None
+    json: bytes
+    problem: str | None = None  # what is known to be wrong with it before it is parsed
+    offset: int = 0  # bytes before it, in a file of lines
+
+
+class Unpacked:
+    """A packed file as a stream of lines. Raises OSError where it unpacks to far too much."""
+
+    def __init__(self, path: Path) -> None:
+        self.most = ALWAYS_UNPACKED + MOST_UNPACKED * path.stat().st_size
+        self.stream = gzip.open(path)  # noqa: SIM115
+
+    def readline(self, size: int) -> bytes:
+        if self.stream.tell() > self.most:
+            raise OSError(f"unpacks to over {self.most >> 20} MiB")
+        return self.stream.readline(size)
+
+    def read(self, size: int) -> bytes:
+        return self.stream.read(min(size, self.most))
+
+    def tell(self) -> int:
+        return self.stream.tell()
+
+    def __enter__(self) -> "Unpacked":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
+
+
+def opened(path: Path) -> BinaryIO:
+    return cast(BinaryIO, Unpacked(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+def json_lines(path: Path) -> Iterator[RawLine]:
+    number = offset = 0
+    try:
+        with opened(path) as stream:
+            while data := stream.readline(LONGEST):
+                number += 1
+                if data.startswith(SPANS) and not data.endswith(b"\n"):
+                    data += stream.readline(MOST_SPANS)
+                if len(data) >= LONGEST and not data.endswith(b"\n"):
+                    skip_line(stream)
+                    yield RawLine(number, data[:LONGEST], "too long")
+                elif not data.isspace():
+                    yield RawLine(number, data, offset=offset)
+                offset = stream.tell()
+    except BROKEN as error:
+        yield RawLine(None, str(error).encode(), "unreadable file")
+
+
+def skip_line(stream: BinaryIO) -> None:
+    while (data := stream.readline(LONGEST)) and not data.endswith(b"\n"):
+        pass
+
+
+def json_file(path: Path) -> Iterator[RawLine]:
+    """The records of a list, or of an export that is one object; lines, if it is JSON Lines."""
+    try:
+        with opened(path) as stream:
+            data = stream.read(MOST_JSON + 1)
+        if len(data) > MOST_JSON:
+            yield RawLine(None, b"write it as JSON Lines", "file too long")
+            return
+        value = json.loads(data)
+    except BROKEN as error:
+        yield RawLine(None, str(error).encode(), "unreadable file")
+    except (ValueError, RecursionError):  # among them what is no UTF-8
+        yield from json_lines(path)
+    else:
+        for number, record in enumerate(records_of(value), start=1):
+            yield json_record(number, record)
+
+
+def json_record(number: int, record: Any) -> RawLine:
+    data = json.dumps(record, ensure_ascii=False).encode(errors="surrogatepass")
+    return RawLine(number, data, "too long" if len(data) > MOST_SPANS else None)
+
+
+def records_of(value: Any) -> list[Any]:
+    """Of a page of an API, those in its list; of a trace with its observations, it alone."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict) and "id" not in value:
+        for name in LISTS:
+            if isinstance(found := value.get(name), list):
+                return found
+    return [value]
+
+
+def parquet_rows(path: Path) -> Iterator[RawLine]:
+    """Each row as a JSON line, so that one parser judges them all: a timestamp with a time zone is
+    RFC 3339 then, and one without is none. Columns that no format has are not read.
+    """
+    number = 0
+    try:
+        with ParquetFile(path) as file:
+            columns = [name for name in file.schema_arrow.names if name in FIELDS]
+            for batch in file.iter_batches(batch_size=BATCH, columns=columns):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield parquet_row(number, row)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        yield RawLine(None, f"after row {number}: {error}".encode(), "unreadable file")
+
+
+def parquet_row(number: int, row: dict[str, Any]) -> RawLine:
+    try:
+        return RawLine(number, to_json(row, fallback=str))
+    except ValueError:  # bytes, where a text should be
+        return RawLine(number, to_json(row, fallback=str, bytes_mode="base64"), "not UTF-8")
+
+
+READERS: dict[str, Callable[[Path], Iterator[RawLine]]] = {
+    ".jsonl": json_lines,
+    ".ndjson": json_lines,
+    ".json": json_file,
+    ".parquet": parquet_rows,
+}
+PACKED = tuple(f"{ending}.gz" for ending in READERS if ending != ".parquet")
+ENDINGS = (*READERS, *PACKED)
+
+
+def lines_of(path: Path) -> Iterator[RawLine]:
+    """Of a file whose name has one of ENDINGS."""
+    name = path.name.removesuffix(".gz")
+    return READERS[Path(name).suffix](path)
