@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE
@@ -29,15 +30,17 @@ import numpy as np
 from scipy.stats import norm, t
 from tqdm import tqdm
 
+from benchmarks.drift_voices import NOBODY, sampled
 from curation.sources.python_api import read_package
 from monitoring.drift.alarm_budget import night_readings
 from monitoring.drift.compare_sets import compare
 from monitoring.drift.reference import Reference
+from monitoring.drift.reference_rows import is_due
 from monitoring.drift.season import ALWAYS, Season
 from monitoring.drift.user_days import UserDays, numbered
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.monitoring_settings import DriftParams
-from monitoring.signals.array_types import Floats, Ints
+from monitoring.signals.array_types import Floats, Ints, Times
 from monitoring.signals.signal import Batch
 from project.errors import InputError
 from project.files import home
@@ -48,6 +51,7 @@ from project.records.record import read_input
 PARAMS = DriftParams()
 REFERENCE = 2_000
 WEEK, MONTH, YEAR = 7, 28, 365  # days
+MONDAY = date(2020, 1, 6)  # day 0
 CHANGED_ROWS = 500  # a night
 CALM = 10  # nights before a change
 PATIENCE = 30  # nights after it
@@ -59,9 +63,14 @@ PHRASES = (
     "i have a quick question for you. {}",
     "{} thanks a lot for your help",
 )
+JOB = "write a one line summary of this ticket for the morning report: {}"
+JOB_ROWS = (100, 300)  # a night
+EVERY = 5  # of so many rows inside one may be a ticket
 
 # What can be measured, beside YEARS.
 CHANGES, IN_SEASON, COMPARISON = "changes", "changes, in season", "comparison"
+NAMELESS = "changes, no row tells a user"
+FULL = "a night in full drift"
 
 Generator = np.random.Generator
 Outcome = dict[str, Any]
@@ -77,11 +86,13 @@ def main() -> None:
     years = {name: kind for name, kind in YEARS.items() if name in given.only}
     if years:
         print_false_alarms(rows, years, simulated, given.years)
-    for name in (CHANGES, IN_SEASON):
+    for name in (CHANGES, IN_SEASON, NAMELESS):
         if name in given.only:
             print_nights_until_alarm(rows, name, simulated, given.runs)
     if COMPARISON in given.only:
         print_comparisons(rows)
+    if FULL in given.only:
+        print_full_drift(rows)
     others = {tool: python for tool in OTHERS if (python := getattr(given, tool))}
     if others:
         print_beside_others(rows, others, given.nights // REFERENCES)
@@ -95,7 +106,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--text-field", default="prompt")
     parser.add_argument("--label-field", default="label")
     parser.add_argument("--out-label", default="oos", help="of rows that are out of scope")
-    measures = (*YEARS, CHANGES, IN_SEASON, COMPARISON)
+    measures = (*YEARS, CHANGES, IN_SEASON, NAMELESS, COMPARISON, FULL)
     parser.add_argument("--only", nargs="+", choices=measures, default=measures, metavar="MEASURE")
     parser.add_argument("--years", type=int, default=100)
     parser.add_argument("--runs", type=int, default=100)
@@ -143,7 +154,8 @@ def sample_task(out_label: str) -> Iterable[tuple[str, str]]:
 class Rows:
     """What nights are drawn from: each row a prompt, with all that a night knows of it."""
 
-    batch: Batch  # those inside by label, those outside, then those inside in other words
+    # Those inside by label, those outside, those inside in other words, and the tickets of a job.
+    batch: Batch
     labels: tuple[Ints, ...]  # the rows inside of each label
     outside: Ints
 
@@ -156,19 +168,30 @@ class Rows:
         inside = len(ordered) - len(outside)
         texts = [text for text, _ in ordered]
         reworded = [PHRASES[i % len(PHRASES)].format(texts[i]) for i in range(inside)]
+        tickets = [JOB.format(text) for text in texts[:inside:EVERY]]
         answers = answered(labels, len(texts), inside)
-        batch = completed([*texts, *reworded], answers)
+        answers = np.concatenate([answers, answers[:inside:EVERY]])
+        batch = completed([*texts, *reworded, *tickets], answers)
         return cls(batch, tuple(own for own in labels if own[0] < inside), outside)
 
     @property
     def inside(self) -> Ints:
         return np.concatenate(self.labels)
 
+    def tickets(self, labels: Ints) -> Ints:
+        """What a job asks about tickets of these labels."""
+        inside = np.concatenate([self.labels[label] for label in labels])
+        first = len(self.batch) - -(-len(self.inside) // EVERY)
+        tickets: Ints = first + inside[inside % EVERY == 0] // EVERY
+        return tickets
+
     def picked(self, rows: Ints) -> Batch:
         """A batch of these rows, which may be the same ones several times."""
 
         def own(column: Any) -> Any:
-            return column[rows] if isinstance(column, np.ndarray) else [column[i] for i in rows]
+            if column is None or isinstance(column, np.ndarray):
+                return None if column is None else column[rows]
+            return [column[i] for i in rows]
 
         return Batch(**{name: own(column) for name, column in vars(self.batch).items()})
 
@@ -207,15 +230,15 @@ class Asked:
 
     rows: Ints
     users: Ints
-    times: Floats
+    times: Times
 
     @classmethod
     def on(cls, day: int, rows: Ints, users: Ints | None = None) -> "Asked":
         """All over one day; users who are not named are of that day alone."""
         numbers = np.arange(len(rows))
-        times = 24 * (day % WEEK + numbers / max(len(rows), 1))
+        times = 24 * (day + numbers / max(len(rows), 1))
         new_users = (day + MONTH) * 1_000_000 + numbers
-        return cls(rows, new_users if users is None else users, times.astype(np.float32))
+        return cls(rows, new_users if users is None else users, times)
 
     @classmethod
     def joined(cls, days: Iterable["Asked"]) -> "Asked":
@@ -242,7 +265,8 @@ class Watch:
     ) -> "Watch":
         """Freeze some rows; nightly is 0, 1, … up to the last row of any night."""
         least = PARAMS.minimum_units
-        season = Season.fit(frozen.times, PARAMS.season, least) if seasonal else ALWAYS
+        weekend = PARAMS.weekend
+        season = Season.fit(frozen.times, PARAMS.season, least, weekend) if seasonal else ALWAYS
         users = [str(user) for user in frozen.users.tolist()]
         batch, nights = rows.picked(frozen.rows), rows.picked(nightly)
         reference = Reference.freeze(batch, users, frozen.times, rng=rng, season=season)
@@ -276,6 +300,15 @@ class Year:
     replaced: float = 0.0  # the share of the people whose place another one takes each day
     weekly: bool = False  # at weekends, half of the labels are three times as frequent
     seasonal: bool = False
+    moods: float = 0.0  # the coefficient of variation of each label's share from day to day
+    young: bool = False  # the reference is of three days, until there are more
+    job: bool = False  # one that tells no user asks each night about other tickets
+    nameless: bool = False  # whether no row tells a user
+
+    @property
+    def heard(self) -> bool:
+        """Whether rows tell no user, so that it is asked which of them are one voice."""
+        return self.job or self.nameless
 
 
 YEARS = {
@@ -283,28 +316,71 @@ YEARS = {
     "2,000 rows": Year(rows=2_000),
     "one user's query": Year(repeated="one", by_user=True),
     "one user's query, another each night": Year(repeated="nightly", by_user=True),
+    "100 users who come back": Year(rows=100, people=100),
+    "100 users, one in 100 replaced a day": Year(rows=100, people=100, replaced=0.01),
     "1,000 users who come back": Year(people=1_000),
     "the same, one in 100 replaced a day": Year(people=1_000, replaced=0.01),
     "weekdays and weekends, in season": Year(weekly=True, seasonal=True),
     "weekdays and weekends, one stratum": Year(weekly=True),
+    "topics differ by day, CV 0.3": Year(rows=3_000, moods=0.3, seasonal=True),
+    "topics differ by day, one stratum": Year(rows=3_000, moods=0.3),
+    "weekends, from a reference of three days on": Year(rows=500, weekly=True, young=True),
+    "a nightly job without a user": Year(rows=500, job=True),
+    "a nightly job, no row tells a user": Year(rows=500, job=True, nameless=True),
+    "no row tells a user": Year(rows=500, nameless=True),
 }
 
 
 def simulated_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
     """Its alarms, and how often each signal said drift over each window."""
+    if kind.young:
+        return young_year(rows, kind, rng)
     asked = people(rows, kind, rng) if kind.people else new_users(rows, kind, rng)
-    count = PARAMS.reference_rows if kind.seasonal else REFERENCE
-    watch = Watch.over(rows, a_month(asked, count), rows.inside, rng, seasonal=kind.seasonal)
+    count = PARAMS.reference_rows if kind.seasonal or kind.moods else REFERENCE
+    asked = heard(rows, kind, asked, rng) if kind.heard else asked
+    month = whole_month(rows, kind, asked, count) if kind.heard else a_month(asked, count)
+    nightly = np.arange(len(rows.batch)) if kind.job else rows.inside
+    watch = Watch.over(rows, month, nightly, rng, seasonal=kind.seasonal)
     repeated = repeating(rows, kind, rng)
     nights: list[UserDays] = []
     alarms, before, told = 0, False, list[str]()
     for day in range(YEAR):
-        nights = [*nights, watch.night(repeated(asked(day, kind.rows)))][-MONTH:]
+        tonight = repeated(asked(day, kind.rows))
+        tonight = voices(rows, {day: tonight}, PARAMS.sample) if kind.heard else tonight
+        nights = [*nights, watch.night(tonight)][-MONTH:]
         found = watch.drifted(nights, rng)
         alarms += bool(found) and not before
         before = bool(found)
         told += found
     return {"alarms": alarms, "told": told}
+
+
+def young_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
+    """The same from a reference of Wednesday to Friday on, frozen anew when the product's is."""
+    asked, none = new_users(rows, kind, rng), list[UserDays]()
+    days = {day: asked(day, kind.rows) for day in (-5, -4, -3)}
+    watch, known, nights = frozen_of(rows, days, rng), len(days), none
+    alarms, before, told = 0, False, list[str]()
+    for day in range(-2, YEAR):
+        last = {one: days[one] for one in sorted(days)[-MONTH:]}
+        if not before and is_due(known, [MONDAY + timedelta(days=one) for one in last]):
+            watch, known, nights = frozen_of(rows, last, rng), len(last), none
+        tonight = asked(day, kind.rows)
+        nights = [*nights, watch.night(tonight)][-MONTH:]
+        found = watch.drifted(nights, rng)
+        days |= {} if found else {day: tonight}
+        alarms += bool(found) and not before
+        before = bool(found)
+        told += found
+    return {"alarms": alarms, "told": told}
+
+
+def frozen_of(rows: Rows, days: Mapping[int, Asked], rng: Generator) -> Watch:
+    """A reference of some of the rows of these days."""
+    every = Asked.joined(days.values())
+    some = rng.permutation(len(every.rows))[: PARAMS.reference_rows]
+    chosen = Asked(every.rows[some], every.users[some], every.times[some])
+    return Watch.over(rows, chosen, rows.inside, rng, seasonal=True)
 
 
 Traffic = Callable[[int, int], Asked]  # of a day so many rows
@@ -316,9 +392,60 @@ def a_month(asked: Traffic, count: int) -> Asked:
     return Asked.joined(asked(day - MONTH, a_day) for day, a_day in enumerate(counts))
 
 
+def whole_month(rows: Rows, kind: Year, asked: Traffic, count: int) -> Asked:
+    """A sample of the days before the first night, each with all of its rows."""
+    return voices(rows, {day: asked(day, kind.rows) for day in range(-MONTH, 0)}, count)
+
+
+def heard(rows: Rows, kind: Year, asked: Traffic, rng: Generator) -> Traffic:
+    """The same at the hours at which people ask, with what does not tell its user."""
+
+    def of_day(day: int, count: int) -> Asked:
+        honest = asked(day, count)
+        hours = 24 * (day + rng.beta(3, 3, len(honest.rows)))
+        users = np.full_like(honest.users, NOBODY) if kind.nameless else honest.users
+        people = Asked(honest.rows, users, hours)
+        return Asked.joined([people, nightly_job(rows, day, rng)]) if kind.job else people
+
+    return of_day
+
+
+def nightly_job(rows: Rows, day: int, rng: Generator) -> Asked:
+    """From 2:00 to 2:20, about the tickets of three labels."""
+    about = rows.tickets(rng.choice(len(rows.labels), 3, replace=False))
+    asked = rng.choice(about, rng.integers(*JOB_ROWS))
+    hours = 24 * day + 2 + rng.random(len(asked)) / 3
+    return Asked(asked, np.full(len(asked), NOBODY), hours)
+
+
+def voices(rows: Rows, days: Mapping[int, Asked], limit: int) -> Asked:
+    """One row of each voice of these days, as a night chooses them."""
+    asked = Asked.joined(days.values())
+    prompts = cast(Sequence[str], rows.batch.prompts)
+    texts = [prompts[row] for row in asked.rows.tolist()]
+    chosen = sampled(texts, asked.users, asked.times, limit)
+    own = (1 + min(days) + MONTH) * 1_000_000 - 1 - np.arange(len(asked.rows))
+    users = np.where(asked.users == NOBODY, own, asked.users)
+    return Asked(asked.rows[chosen], users[chosen], asked.times[chosen])
+
+
 def new_users(rows: Rows, kind: Year, rng: Generator) -> Traffic:
+    if kind.moods:
+        return moody(rows, kind.moods, rng)
     decks = weekly_decks(rows, rng) if kind.weekly else [rows.inside] * WEEK
     return lambda day, count: Asked.on(day, rng.choice(decks[day % WEEK], count))
+
+
+def moody(rows: Rows, variation: float, rng: Generator) -> Traffic:
+    """New users each day, who ask more about some labels than on other days."""
+    sizes = [len(own) for own in rows.labels]
+
+    def asked(day: int, count: int) -> Asked:
+        factors = np.repeat(rng.gamma(variation**-2, variation**2, len(sizes)), sizes)
+        chances = factors / factors.sum()
+        return Asked.on(day, rng.choice(rows.inside, count, p=chances))
+
+    return asked
 
 
 def people(rows: Rows, kind: Year, rng: Generator) -> Traffic:
@@ -418,29 +545,42 @@ def changes(rows: Rows, rng: Generator) -> dict[str, Night]:
     }
 
 
-def nights_until_alarm(rows: Rows, seasonal: bool, rng: Generator) -> Outcome:
+def nights_until_alarm(rows: Rows, name: str, rng: Generator) -> Outcome:
     """Nights of each change until the first that says drift, 31 where none of 30 does."""
-    every, asked = np.arange(len(rows.batch)), new_users(rows, Year(), rng)
-    count = PARAMS.reference_rows if seasonal else REFERENCE
-    watch = Watch.over(rows, a_month(asked, count), every, rng, seasonal=seasonal)
-    calm = [watch.night(asked(day, CHANGED_ROWS)) for day in range(CALM)]
-    return {
-        name: first_alarm(watch, calm, night, rng) for name, night in changes(rows, rng).items()
-    }
+    kind = Year(rows=CHANGED_ROWS, seasonal=name == IN_SEASON, nameless=name == NAMELESS)
+    every, asked = np.arange(len(rows.batch)), new_users(rows, kind, rng)
+    count = PARAMS.reference_rows if kind.seasonal else REFERENCE
+
+    def listened(asked: Traffic) -> Traffic:
+        if not kind.nameless:
+            return asked
+        told = heard(rows, kind, asked, rng)
+        return lambda day, count: voices(rows, {day: told(day, count)}, PARAMS.sample)
+
+    month = a_month(asked, count)
+    if kind.nameless:
+        month = whole_month(rows, kind, heard(rows, kind, asked, rng), count)
+    watch = Watch.over(rows, month, every, rng, seasonal=kind.seasonal)
+    calm = [watch.night(listened(asked)(day, CHANGED_ROWS)) for day in range(CALM)]
+    found = {}
+    for change, night in changes(rows, rng).items():
+        # What is new at any time of the day.
+        changed = partial(lambda own, day, n: Asked.on(day, rng.permutation(own(n))), night)
+        found[change] = first_alarm(watch, calm, listened(changed), rng)
+    return found
 
 
-def first_alarm(watch: Watch, calm: Sequence[UserDays], night: Night, rng: Generator) -> Outcome:
+def first_alarm(watch: Watch, calm: Sequence[UserDays], asked: Traffic, rng: Generator) -> Outcome:
     nights = list(calm)
     for count in range(1, PATIENCE + 1):
-        tonight = rng.permutation(night(CHANGED_ROWS))  # what is new at any time of the day
-        nights = [*nights, watch.night(Asked.on(CALM + count, tonight))][-MONTH:]
+        nights = [*nights, watch.night(asked(CALM + count, CHANGED_ROWS))][-MONTH:]
         if found := watch.drifted(nights, rng):
             return {"nights": count, "told": found}
     return {"nights": PATIENCE + 1, "told": []}
 
 
 def print_nights_until_alarm(rows: Rows, name: str, simulated: Simulated, count: int) -> None:
-    outcomes = simulated(name, count, partial(nights_until_alarm, rows, name == IN_SEASON))
+    outcomes = simulated(name, count, partial(nights_until_alarm, rows, name))
     within = (1, 2, 3, 5, 10, 20, PATIENCE)
     print(f"\n{f'{name}: alarm within … nights':<42}" + "".join(f"{limit:>6}" for limit in within))
     for change in outcomes[0]:
@@ -477,6 +617,24 @@ def print_comparisons(rows: Rows) -> None:
         start = time.perf_counter()
         found = compare(reference, current)
         print(f"{name:<40}{time.perf_counter() - start:>7.2f}  {found.verdict}")
+
+
+def print_full_drift(rows: Rows) -> None:
+    """What a night costs, beside reading it, when all of 10,000 users ask about other things and
+    have done so for four weeks: every test is below its level.
+    """
+    rng = np.random.default_rng(0)
+    frozen = a_month(new_users(rows, Year(), rng), PARAMS.reference_rows)
+    watch = Watch.over(rows, frozen, np.arange(len(rows.batch)), rng, seasonal=True)
+    nights = [
+        watch.night(Asked.on(day, rng.choice(rows.outside, PARAMS.sample))) for day in range(MONTH)
+    ]
+    for users in (1_000, PARAMS.sample):
+        some = [night.some(users, rng) for night in nights]
+        start, core = time.perf_counter(), time.process_time()
+        found = watch.drifted(some, rng)
+        spent = f"{time.perf_counter() - start:.1f} s, {time.process_time() - core:.1f} s of a core"
+        print(f"{FULL}, {users} users a night: {spent}; {len(found)} tests say drift")
 
 
 # --- beside other tools --------------------------------------------------------------------------

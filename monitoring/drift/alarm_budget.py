@@ -7,6 +7,7 @@ do, since they share one reference and their windows overlap. docs/drift.md has 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -38,7 +39,7 @@ def night_readings(
     for window, share in shares(params.windows).items():
         if window > 1 and len(nights) <= shorter(window, params.windows):
             return  # it would be the shorter window again
-        pooled = UserDays.joined(nights[-window:])
+        pooled = UserDays.joined([*each_its_day(nights[-window:])])
         yield from readings(
             signals,
             # More than this adds nothing: the reference's own chance dominates.
@@ -50,6 +51,12 @@ def night_readings(
             minimum_effect=params.minimum_effect,
             rng=rng,
         )
+
+
+def each_its_day(nights: Sequence[UserDays]) -> Iterator[UserDays]:
+    """The units of so many nights, each of a day of its own."""
+    for number, units in enumerate(nights):
+        yield replace(units, days=np.full(len(units), number))
 
 
 def shares(windows: Sequence[int]) -> dict[int, Fraction]:

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from monitoring.drift.day_noise import k_of, noise_of
 from monitoring.drift.effect_size import moved_share
-from monitoring.drift.permutation import Pool, p_value
+from monitoring.drift.permutation import p_value
+from monitoring.drift.pool import Pool
 from monitoring.drift.user_days import UserDays
 from monitoring.signals.signal import Signal
 from project.records.drift import DriftVerdict, SignalReading
@@ -57,18 +59,28 @@ def read(
     minimum_effect: float,
     rng: np.random.Generator,
 ) -> SignalReading:
-    """Drift is both: p at most the level, and an effect that matters."""
+    """Drift is both: p at most the level, and an effect that matters.
+
+    p is the larger of two: of a random choice of units, and of days like the reference's.
+    """
+    noise = noise_of(reference, signal.name)
     now, before = current.having(signal.name), reference.having(signal.name)
     now, before = now.within(before.strata), before.within(now.strata)
-    p, effect, verdict = 1.0, 0.0, DriftVerdict.INSUFFICIENT
-    if min(len(now), len(before)) >= minimum_units:
+    p, effect, spread, verdict = 1.0, 0.0, 1.0, DriftVerdict.INSUFFICIENT
+    if now.has_voices(minimum_units) and before.has_voices(minimum_units):
         columns = now.columns[signal.name], before.columns[signal.name]
         strata = now.strata, before.strata
         effect = moved_share(*columns, *strata, direction=signal.direction, shares=signal.shares)
         matters = effect >= minimum_effect
         known = (now.users, before.users) if len(now.users) and len(before.users) else None
         pool = Pool.of(*columns, *strata, known)
-        p = p_value(pool, signal.direction, level=level, matters=matters, rng=rng)
+        of_days = 0.0
+        if noise is not None and len(now.days):
+            k = k_of(now, before)
+            of_days, spread = noise.p_value(pool.sums, k, signal.direction), noise.spread(k)
+        counted = matters and of_days <= level
+        p = p_value(pool, signal.direction, level=level, matters=counted, rng=rng)
+        p = max(p, of_days)
         drifted = matters and p <= level
         verdict = DriftVerdict.DRIFT if drifted else DriftVerdict.NO_DRIFT
     return SignalReading(
@@ -80,6 +92,7 @@ def read(
         level=level,
         effect=effect,
         verdict=verdict,
+        spread=spread,
     )
 
 

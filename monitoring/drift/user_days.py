@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Self
 
 import numpy as np
@@ -10,13 +9,15 @@ import numpy as np
 from monitoring.drift.array_bytes import Arrays
 from monitoring.signals.array_types import Floats, Ints
 from monitoring.signals.signal import Batch, Signal
+from project.canonical import digest_number
 
 OWN = "of "  # what the names of arrays that are no signal's columns begin with
-PLACE = ("strata", "users")
+PLACE = ("strata", "users", "days")
 NOBODY = np.zeros(0, np.int64)
+FEW = 20  # units for each voice that is looked for
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class UserDays:
     """Columns of each signal, for rows of which no two are one user's on one day.
 
@@ -27,17 +28,30 @@ class UserDays:
     columns: Mapping[str, Floats]  # by signal [n, columns]
     strata: Ints  # [n]
     users: Ints = field(default_factory=lambda: NOBODY)  # [n]; empty: no two are one user's
+    days: Ints = field(default_factory=lambda: NOBODY)  # [n]; empty: it is not known
 
     def __len__(self) -> int:
         return len(self.strata)
 
+    def has_voices(self, least: int) -> bool:
+        """Whether they are of so many users; one who comes back counts once."""
+        if not len(self.users):
+            return len(self) >= least
+        some = self.users[: FEW * least]  # these tell mostly: sorting all of them takes long
+        return len(np.unique(some)) >= least or len(np.unique(self.users)) >= least
+
     @classmethod
     def of(
-        cls, batch: Batch, signals: Iterable[Signal], users: Sequence[str], strata: Ints
+        cls,
+        batch: Batch,
+        signals: Iterable[Signal],
+        users: Sequence[str],
+        strata: Ints,
+        days: Ints = NOBODY,
     ) -> Self:
-        """Of a batch's rows; users and strata [rows]."""
+        """Of a batch's rows; users, strata and days [rows]."""
         columns = {signal.name: signal.columns(batch) for signal in signals}
-        return cls(columns, strata, numbered(users))
+        return cls(columns, strata, numbered(users), days)
 
     @classmethod
     def joined(cls, several: Sequence["UserDays"]) -> Self:
@@ -49,7 +63,8 @@ class UserDays:
 
     def taken(self, rows: Ints) -> "UserDays":
         columns = {name: columns[rows] for name, columns in self.columns.items()}
-        return UserDays(columns, self.strata[rows], self.users[rows] if len(self.users) else NOBODY)
+        known = (getattr(self, name) for name in PLACE)
+        return UserDays(columns, *(found[rows] if len(found) else NOBODY for found in known))
 
     def some(self, limit: int, rng: np.random.Generator) -> "UserDays":
         """A random choice of them, all when they are no more than the limit."""
@@ -64,7 +79,7 @@ class UserDays:
     def having(self, signal: str) -> "UserDays":
         """Those that have a value in a signal, as that signal alone sees them."""
         columns = self.columns[signal]
-        one = UserDays({signal: columns}, self.strata, self.users)
+        one = UserDays({signal: columns}, self.strata, self.users, self.days)
         return one.taken(np.flatnonzero(~np.isnan(columns).any(1)))
 
     def within(self, strata: Ints) -> "UserDays":
@@ -77,7 +92,7 @@ class UserDays:
     @classmethod
     def of_arrays(cls, arrays: Arrays) -> Self:
         columns = {name: rows for name, rows in arrays.items() if not name.startswith(OWN)}
-        return cls(columns, *(arrays[OWN + name] for name in PLACE))
+        return cls(columns, *(arrays.get(OWN + name, NOBODY) for name in PLACE))
 
 
 def numbered(names: Iterable[str]) -> Ints:
@@ -86,5 +101,4 @@ def numbered(names: Iterable[str]) -> Ints:
 
 
 def number_of(name: str) -> int:
-    digest = blake2b(name.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    return digest_number(name.encode())

@@ -4,13 +4,14 @@ import numpy as np
 
 from monitoring.drift.alarm_budget import night_readings
 from monitoring.drift.compare_sets import always
-from monitoring.drift.permutation import Pool
 from monitoring.drift.reference import Reference
-from monitoring.drift.user_days import UserDays, numbered
+from monitoring.drift.signal_tests import readings
+from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import DriftParams
 from monitoring.signals.array_types import Ints
 from monitoring.signals.feedback import Ratings
 from monitoring.signals.signal import Batch
+from project.records.drift import DriftVerdict
 
 FEEDBACK = Ratings(np.zeros(1, np.float32))
 
@@ -35,25 +36,29 @@ def test_units_without_a_value_are_left_out() -> None:
     assert found.columns["feedback"].tolist() == [[-1.0]]
 
 
-def spread(now: list[str], before: list[str]) -> float:
-    rng = np.random.default_rng(0)
-    taste = dict.fromkeys(now + before, 0.0) | {name: rng.normal() for name in now + before}
-    sides = [np.array([[taste[name]] for name in side], np.float32) for side in (now, before)]
-    numbers = [numbered(side) for side in (now, before)]
-    zeros = [np.zeros(len(side), np.int64) for side in (now, before)]
-    return float(Pool.of(sides[0], sides[1], *zeros, (numbers[0], numbers[1])).spread[0])
+def test_a_user_of_many_nights_is_one_voice() -> None:
+    assert units([1, 1, -1], ["a", "a", "b"]).has_voices(2)
+    assert not units([1, 1, -1], ["a", "a", "b"]).has_voices(3)
+    assert UserDays({}, np.zeros(3, np.int64)).has_voices(3)
 
 
-def test_the_same_taste_many_times_widens_what_chance_allows() -> None:
-    """Ten times each of 40 people is worth as much as each of them once: √10."""
-    one, many = [f"a{i}" for i in range(40)], [f"b{i}" for i in range(40)]
-    assert spread(one, many) == 1
-    assert 2.7 < spread(one * 10, many * 10) < 3.6
-
-
-def test_people_on_both_sides_cancel_out_and_widen_nothing() -> None:
-    people = [f"a{i}" for i in range(40)]
-    assert spread(people * 5, people * 5) == 1
+def test_few_users_of_many_nights_are_not_enough_to_say_anything() -> None:
+    rng = np.random.default_rng(1)
+    now, before = (
+        units(rng.normal(size=1400).tolist(), [f"{side}{i % 49}" for i in range(1400)])
+        for side in ("now", "before")
+    )
+    (found,) = readings(
+        [FEEDBACK],
+        now,
+        before,
+        {"feedback": 0.01},
+        nights=28,
+        minimum_units=50,
+        minimum_effect=0,
+        rng=rng,
+    )
+    assert found.verdict is DriftVerdict.INSUFFICIENT
 
 
 def people(

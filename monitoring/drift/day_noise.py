@@ -1,0 +1,271 @@
+"""How much days differ where nothing has changed, and what that makes of a night's distance.
+
+A day has a mood: what is in the news, who is on holiday. So the units of one day are not quite
+independent, and a random choice of units is spread too evenly over the days to show what a day
+can do. The reference's own days show it.
+
+The model is the random effects model of one-way analysis of variance: a unit's columns are those of
+its stratum, plus its day's, plus its own. Where the sum over units is weighed by w (tonight's
+against the reference's, centred in the strata), units alone give it the variance R Σ w², and days
+add A Σ (Σ w of the day)², over the days of both sides. So it is R + k A, with k the ratio of the
+two. With w nights of n units each against D days of n, k = n whatever w is.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.sparse import coo_matrix
+from scipy.special import digamma, polygamma
+from scipy.stats import chi2, f, norm
+
+from monitoring.drift.user_days import UserDays
+from monitoring.signals.array_types import Direction, Ints
+
+Numbers = NDArray[np.float64]
+STEPS = 400  # of the integral over what the variance of days may be
+FAR = 1e-13  # the chance that is left out at each of its ends
+FEW = 5  # columns tell nothing of what is usual
+MOST_DRAWN = 3  # degrees of freedom of others, at most, for each of a column's own
+USUAL = 0.99  # of columns like the others have no larger square
+PULL = 0.03  # how strongly all columns are taken to vary by day where chance decides
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of a sum of squares of correlated columns: traces of powers of their correlation, and its
+    largest root.
+    """
+
+    trace: float
+    square: float
+    cube: float
+    largest: float
+
+    @classmethod
+    def of(cls, correlation: Numbers) -> Self:
+        roots = np.linalg.eigvalsh(correlation)
+        trace, square, cube = (float((roots**power).sum()) for power in (1, 2, 3))
+        return cls(trace, square, cube, largest=float(roots[-1]))
+
+    @property
+    def rank(self) -> float:
+        """So many independent columns would vary as much (Dempster 1958)."""
+        return self.trace**2 / self.square
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What a column's mean square is usually, as if so many degrees of freedom had shown it."""
+
+    square: float = 1.0
+    freedom: float = 0.0
+
+    @classmethod
+    def of(cls, squares: Numbers, free: int) -> Self:
+        """From mean squares of many columns, each of `free` degrees of freedom, by the moments of
+        their logarithms (Smyth 2004).
+
+        The more they are alike, the more a column is drawn to them; its own days count at least a
+        quarter.
+        """
+        known = squares[squares > 0]
+        if len(known) < FEW:
+            return cls()
+        logs = np.log(known) - digamma(free / 2) + np.log(free / 2)
+        more, most = logs.var(ddof=1) - polygamma(1, free / 2), MOST_DRAWN * free
+        freedom = most
+        if more > polygamma(1, most / 2):
+            freedom = 2 * brentq(lambda half: polygamma(1, half) - more, 1e-6, most / 2)
+        square = np.exp(logs.mean() + digamma(freedom / 2) - np.log(freedom / 2))
+        return cls(float(square), float(freedom))
+
+    def holds(self, square: float, free: int) -> bool:
+        """Whether a column's mean square is not too large to be like the others."""
+        return bool(square <= self.square * f.ppf(USUAL, free, self.freedom))
+
+
+NO_PRIOR = Prior()
+
+
+@dataclass(frozen=True)
+class DayNoise:
+    """What a reference's days show of a signal.
+
+    The squares of the days' contrasts have the mean trace + weight · a, all columns together, where
+    a is what days add to their variances.
+    """
+
+    moments: Moments  # of units alone
+    squares: Numbers  # of each column, their mean over the contrasts [columns]
+    free: int  # contrasts: days, less one for each group of days that are compared
+    weight: float
+    rank: float  # so many independent columns would vary as days do
+    prior: Prior = NO_PRIOR
+
+    @property
+    def mean(self) -> float:
+        """Of the squares; one column's is drawn to the usual one."""
+        own = float(self.squares.sum())
+        total = self.free * own + self.prior.freedom * self.prior.square
+        return total / (self.free + self.prior.freedom)
+
+    @property
+    def between(self) -> float:
+        """The estimate of a; 0 or more."""
+        return max(0.0, (self.mean - self.moments.trace) / self.weight)
+
+    def spread(self, k: float) -> float:
+        """How much wider a sum spreads than over random choices of units: 1 or more."""
+        return float(np.sqrt(1 + k * self.between / self.moments.trace))
+
+    def p_value(self, sums: Numbers, k: float, direction: Direction) -> float:
+        """How likely sums so large are, where days differ as the reference's do [columns].
+
+        What a may be, given the squares, is integrated over: a generalised p-value (Tsui &
+        Weerahandi 1989). With as many units in tonight's days as in the reference's and one column
+        it is Student's t with the days as its units. A sum of squares has the scaled, shifted χ²
+        that has its first three cumulants (Zhang 2005).
+        """
+        chances, between = self.likely()
+        if direction == "up":
+            tails = norm.sf(sums[0] / np.sqrt(1 + k * between))
+        else:
+            tails = self.tails(float((sums**2).sum()), k * between)
+        return float(chances @ tails)
+
+    def likely(self) -> tuple[Numbers, Numbers]:
+        """What a may be, and how likely that is, as the squares leave it open [STEPS]."""
+        trace, days = self.moments.trace, self.between * self.weight
+        free = self.free + self.prior.freedom
+        freedom = free * (trace + days) ** 2 / float(self.square(np.array(days)))
+        cuts = np.linspace(np.log(chi2.ppf(FAR, freedom)), np.log(chi2.isf(FAR, freedom)), STEPS)
+        chances = np.diff(chi2.cdf(np.exp(cuts), freedom))
+        middle = np.exp((cuts[:-1] + cuts[1:]) / 2)
+        between = (self.mean * freedom / middle - trace) / self.weight
+        return chances, np.maximum(between, 0)
+
+    def tails(self, statistic: float, days: Numbers) -> Numbers:
+        """P(sum of squares ≥ statistic) where days add so much to its mean [n]."""
+        one, rank = self.moments, self.rank
+        crossed = 3 * days * one.largest**2 + 3 * days**2 * one.largest / rank
+        square, cube = self.square(days), one.cube + crossed + days**3 / rank**1.5
+        freedom, scale = square**3 / cube**2, cube / square
+        found: Numbers = chi2.sf((statistic - one.trace - days) / scale + freedom, freedom)
+        return found
+
+    def square(self, days: Numbers) -> Numbers:
+        """Half of its variance; where days and units vary alike is not known, so at most that."""
+        found: Numbers = self.moments.square + 2 * days * self.moments.largest + days**2 / self.rank
+        return found
+
+
+@lru_cache(maxsize=64)
+def noise_of(reference: UserDays, signal: str) -> DayNoise | None:
+    """What the reference's days show of a signal; None where it has no two days to compare.
+
+    A column alone has few days to tell from. Where all columns of all signals are alike, it is
+    taken to be like them. reference is the same object each night: what it shows is found once.
+    """
+    own = own_noise(reference, signal)
+    if own is None or len(own.squares) > 1:
+        return own
+    prior = usual(reference, own.free)
+    known = prior.freedom > 0 and prior.holds(own.mean, own.free)
+    return replace(own, prior=prior) if known else own
+
+
+@lru_cache(maxsize=16)
+def usual(reference: UserDays, free: int) -> Prior:
+    every = (own_noise(reference, signal) for signal in reference.columns)
+    found = [noise.squares for noise in every if noise]
+    return Prior.of(np.concatenate(found), free)
+
+
+@lru_cache(maxsize=64)
+def own_noise(reference: UserDays, signal: str) -> DayNoise | None:
+    units = reference.having(signal)
+    if not len(units.days):
+        return None
+    columns = units.columns[signal].astype(np.float64)
+    day, stratum = (np.unique(of, return_inverse=True)[1] for of in (units.days, units.strata))
+    columns -= means_by(stratum, columns)[stratum]
+    deviation = columns.std(0)
+    columns /= np.where(deviation > 1e-9, deviation, np.inf)
+    weights, days = contrasts(table_of(day, stratum))
+    if not len(days) or not columns.any():
+        return None
+    correlation = columns.T @ columns / len(columns)
+    return noise_between(weights.T @ sums_by(day, columns), days, correlation)
+
+
+def noise_between(contrasts: Numbers, days: Numbers, correlation: Numbers) -> DayNoise:
+    """contrasts [free, columns] are independent, and their variance is correlation + days · A."""
+    free, moments = len(contrasts), Moments.of(correlation)
+    rank = moments.rank if free < 2 else rank_of(contrasts, correlation, moments)
+    return DayNoise(moments, (contrasts**2).mean(0), free, float(days.mean()), rank)
+
+
+def rank_of(contrasts: Numbers, correlation: Numbers, moments: Moments) -> float:
+    """How many columns vary from day to day: the square of A's trace over its square's.
+
+    Where chance decides, all are taken to: drawn to the columns' own rank by a share of what
+    chance adds to the square.
+    """
+    free, mean = len(contrasts), float((contrasts**2).sum()) / len(contrasts)
+    gram = float(((contrasts @ contrasts.T) ** 2).sum()) / free**2
+    # Unbiased for the square of days and units together (Bai & Saranadasa 1996).
+    together = free**2 / (free - 1) / (free + 2) * (gram - mean**2 / free)
+    crossed = float(np.einsum("fc,cd,fd->", contrasts, correlation, contrasts)) / free
+    of_days = max(together - 2 * crossed + moments.square, 0.0)
+    trace, chance = max(mean - moments.trace, 0.0), PULL * 2 * moments.square / free
+    rank = (trace**2 + moments.rank * chance) / (of_days + chance)
+    return float(np.clip(rank, 1, moments.rank))
+
+
+def contrasts(table: Numbers) -> tuple[Numbers, Numbers]:
+    """Weights of the days' sums, of units centred in their strata, that make independent contrasts
+    of variance 1 [days, free], and what a variance of days, 1 for a unit, adds to each [free].
+
+    table [days, strata] counts units. The sums' variance is L = diag(day) - N S⁻¹ Nᵀ, and what days
+    add to it L²: both are diagonal in L's own directions.
+    """
+    variance = np.diag(table.sum(1)) - (table / table.sum(0)) @ table.T
+    values, directions = np.linalg.eigh(variance)
+    free = values > 1e-6 * values.max()
+    return directions[:, free] / np.sqrt(values[free]), values[free]
+
+
+def k_of(current: UserDays, reference: UserDays) -> float:
+    """What the variance of days counts in the variance of tonight's sum, beside that of units."""
+    both = np.concatenate([current.strata, reference.strata])
+    strata, place = np.unique(both, return_inverse=True)
+    now, before = (
+        table_of(np.unique(units.days, return_inverse=True)[1], own, len(strata))
+        for units, own in ((current, place[: len(current)]), (reference, place[len(current) :]))
+    )
+    n, m = now.sum(0), before.sum(0)
+    share = n / (n + m)
+    of_days = ((now @ (1 - share)) ** 2).sum() + ((before @ share) ** 2).sum()
+    return float(of_days / (n * m / (n + m)).sum())
+
+
+def table_of(day: Ints, stratum: Ints, strata: int | None = None) -> Numbers:
+    """Units of each day and stratum [days, strata]."""
+    shape = (int(day.max()) + 1, strata or int(stratum.max()) + 1)
+    table: Numbers = coo_matrix((np.ones(len(day)), (day, stratum)), shape).toarray()
+    return table
+
+
+def means_by(group: Ints, columns: Numbers) -> Numbers:
+    return sums_by(group, columns) / np.bincount(group)[:, None]
+
+
+def sums_by(group: Ints, columns: Numbers) -> Numbers:
+    order = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[order], np.arange(int(group.max()) + 1))
+    found: Numbers = np.add.reduceat(columns[order], starts, axis=0)
+    return found

@@ -1,0 +1,135 @@
+"""Days that differ: learnt from the reference's own days, and no drift."""
+
+import numpy as np
+import pytest
+
+from monitoring.drift.alarm_budget import each_its_day
+from monitoring.drift.day_noise import contrasts, k_of, noise_between, noise_of
+from monitoring.drift.signal_tests import read
+from monitoring.drift.user_days import UserDays
+from monitoring.signals.array_types import Ints
+from monitoring.signals.feedback import Ratings
+from monitoring.signals.topics import Topics
+from project.records.drift import DriftVerdict, SignalReading
+
+RATINGS, TOPICS = Ratings(np.zeros(1, np.float32)), 20
+LEVEL = 1e-3
+Generator = np.random.Generator
+
+
+def day_of(
+    day: int, rows: int, rng: Generator, variation: float = 0.0, new: float = 0.0
+) -> UserDays:
+    """Units of one day, each about one topic, whose shares vary by day; some are all of one."""
+    factors = rng.gamma(variation**-2, variation**2, TOPICS) if variation else np.ones(TOPICS)
+    topics = rng.choice(TOPICS, rows, p=factors / factors.sum())
+    topics[: round(new * rows)] = 0
+    columns = np.eye(TOPICS, dtype=np.float32)[topics]
+    numbers = np.arange(rows) + 10_000 * day
+    return UserDays({Topics.name: columns}, np.full(rows, day % 7), numbers, np.full(rows, day))
+
+
+def said(now: UserDays, before: UserDays, rng: Generator, nights: int = 1) -> SignalReading:
+    return read(
+        Topics,  # type: ignore[arg-type]  # of the signal only what it is called counts
+        now,
+        before,
+        LEVEL,
+        nights=nights,
+        minimum_units=50,
+        minimum_effect=0.0,
+        rng=rng,
+    )
+
+
+def months(rng: Generator, variation: float, rows: int = 100) -> UserDays:
+    return UserDays.joined([day_of(day, rows, rng, variation) for day in range(28)])
+
+
+def without_days(units: UserDays) -> UserDays:
+    return UserDays(units.columns, units.strata, units.users)
+
+
+def drifts(variation: float, *, known: bool, times: int = 60) -> int:
+    """How many of so many nights are called drift where nothing has changed."""
+    rng, found = np.random.default_rng(0), 0
+    for _ in range(times // 20):
+        before = months(rng, variation)
+        before = before if known else without_days(before)
+        for night in range(20):
+            tonight = day_of(28 + night % 7, 300, rng, variation)
+            found += said(tonight, before, rng).verdict is DriftVerdict.DRIFT
+    return found
+
+
+def test_days_that_differ_are_no_drift_to_a_reference_that_knows_its_days() -> None:
+    assert drifts(0.5, known=False) >= 20
+    assert drifts(0.5, known=True) <= 1
+
+
+def test_what_is_new_is_seen_in_one_night_where_days_are_alike() -> None:
+    rng = np.random.default_rng(1)
+    before = months(rng, 0)
+    found = [said(day_of(28, 300, rng, new=0.2), before, rng) for _ in range(10)]
+    assert all(reading.verdict is DriftVerdict.DRIFT for reading in found)
+    assert found[0].spread < 1.1
+
+
+def test_the_spread_is_told_and_grows_with_the_noise() -> None:
+    rng = np.random.default_rng(2)
+    spreads = [
+        said(day_of(28, 300, rng), months(rng, noise), rng).spread for noise in (0.0, 0.3, 1.0)
+    ]
+    assert spreads == sorted(spreads)
+    assert spreads[2] > 2
+
+
+@pytest.mark.parametrize("between", [0.0, 0.003, 0.03])
+@pytest.mark.parametrize(("days", "groups"), [(28, 7), (7, 2)])
+def test_p_values_of_one_column_are_as_small_as_chance_makes_them(
+    between: float, days: int, groups: int
+) -> None:
+    """Against the model itself: days of 178 units before, of 500 tonight."""
+    rng, free, times, k = np.random.default_rng(3), days - groups, 1_000, 370.0
+    found = []
+    for _ in range(times):
+        before = rng.normal(size=(free, 1)) * np.sqrt(1 + 178 * between)
+        noise = noise_between(before, np.full(free, 178.0), np.eye(1))
+        tonight = rng.normal(size=1) * np.sqrt(1 + k * between)
+        found.append(noise.p_value(tonight, k, "up"))
+    for level in (0.05, 0.01, 0.001):
+        assert (np.array(found) <= level).mean() <= level + 4 * np.sqrt(level / times)
+
+
+def test_contrasts_of_days_are_independent_and_days_add_what_is_told() -> None:
+    table = np.array([[3, 1], [2, 2], [5, 4], [1, 6]], np.float64)
+    of_units = np.diag(table.sum(1)) - (table / table.sum(0)) @ table.T
+    weights, added = contrasts(table)
+    assert np.allclose(weights.T @ of_units @ weights, np.eye(3))
+    assert np.allclose(weights.T @ of_units @ of_units @ weights, np.diag(added))
+
+
+def test_each_group_of_days_that_are_compared_costs_one_contrast() -> None:
+    assert len(contrasts(np.kron(np.eye(7), np.full((4, 1), 50.0)))[1]) == 21
+    assert len(contrasts(np.eye(7) * 50)[1]) == 0
+
+
+def test_windows_of_equal_days_have_the_same_ratio() -> None:
+    """Days of n units on both sides: k is n, however many nights are pooled."""
+    rng = np.random.default_rng(4)
+    before = UserDays.joined([day_of(7 * day, 100, rng) for day in range(4)])
+    for nights in (1, 2, 4):
+        now = [day_of(28 + 7 * night, 100, rng) for night in range(nights)]
+        assert k_of(UserDays.joined([*each_its_day(now)]), before) == pytest.approx(100)
+
+
+def test_one_day_or_unknown_days_show_nothing() -> None:
+    rng = np.random.default_rng(5)
+    assert noise_of(day_of(0, 100, rng), Topics.name) is None
+    assert noise_of(without_days(months(rng, 0)), Topics.name) is None
+
+
+def test_a_signal_that_nobody_has_a_value_of_shows_nothing() -> None:
+    rows: Ints = np.arange(100)
+    columns = {RATINGS.name: np.full((100, 1), np.nan, np.float32)}
+    assert noise_of(UserDays(columns, rows % 2, rows, rows % 10), RATINGS.name) is None
