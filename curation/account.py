@@ -108,3 +108,12 @@ def write_account(account: Iterable[Fate]) -> None:
     table.writerow(Fate._fields)
     table.writerows(account)
     write_bytes(ACCOUNT, text.getvalue().encode())
+
+
+def left_out_by(reason: str) -> dict[str, int]:
+    """How many records the newest account has left out for a reason that begins so, by reason."""
+    if not ACCOUNT.exists():
+        return {}
+    with ACCOUNT.open(encoding="utf-8", newline="") as lines:
+        whys = Counter(line["why"] for line in csv.DictReader(lines))
+    return {why: count for why, count in sorted(whys.items()) if why.startswith(reason)}

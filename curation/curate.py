@@ -20,6 +20,7 @@ from curation.checks.waivers_file import read_waivers
 from curation.cleaning.faulty_rows import faulty
 from curation.cleaning.long_rows import Fitted, fit
 from curation.cleaning.mending import changed, mended
+from curation.cleaning.refused_at_gate import accepted_of, refused_alone, refused_beside
 from curation.cleaning.sifting import clean, reasons, sifted, with_personal_data
 from curation.cleaning.token_lengths import TokenLengths
 from curation.curate_others import Others, curate_others, read_others, untaught, with_others
@@ -127,6 +128,7 @@ def read_inputs(params: CurateParams) -> Inputs:
         unfit |= faulty(raw)
     if params.personal_data == "drop":
         unfit |= dict.fromkeys(with_personal_data(raw, read_waivers().ours), PERSONAL)
+    unfit |= refused_alone(accepted_of(fitted.rows, params, unfit), lengths, limit)
     changes = tuple(change for _, own in found for change in own)
     selection = Selection.load(params.selection) if params.selection else None
     return Inputs(raw, fitted, unfit, lengths, changes, selection)
@@ -135,8 +137,15 @@ def read_inputs(params: CurateParams) -> Inputs:
 def curated(
     inputs: Inputs, changes: Changes, params: CurateParams, growing: Split | None = None
 ) -> Curated:
+    """The parts without the accepted rows that would shut the gate beside the others."""
     rows, unfit = inputs.fitted.rows, inputs.unfit
-    return curate(rows, changes, params, unfit, growing, inputs.selection)
+    fixed = {name for own in frozen_items(changes).values() for name in ids_among(rows, own)}
+    while True:
+        made = curate(rows, changes, params, unfit, growing, inputs.selection)
+        refused = refused_beside(made.parts, params, fixed)
+        if not refused:
+            return made
+        unfit = unfit | refused
 
 
 def curate(
@@ -163,7 +172,7 @@ def curate(
     stands = standing(base, frozen, params, unfit)
     distinct, left_out = sifted(stands.free, params, unfit)
     near = [row for row in base if stands.left_out.get(row.id) == NEAR_FROZEN]
-    own = families(stands.items, near, distinct, params)
+    own = families(stands.items, near, distinct, params, accepted)
     sides = [*own.items, *((row, own.side(row, params)) for row in own.free)]
     placed = place(sides, batches, params, unfit)
     every = [*(row for row, _ in sides), *(one.row for one in placed)]

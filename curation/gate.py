@@ -12,7 +12,7 @@ import yaml
 from curation.checks.gate_message import failure, wrapped
 from curation.checks.waivers import LONGEST
 from project.errors import IncumbentError
-from project.paths import CURATED, DATASET, GATE_PAGE, GATE_REPORT, rows_of
+from project.paths import ACCOUNT, CURATED, DATASET, GATE_PAGE, GATE_REPORT, rows_of
 from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split, counted
 
 LOCK = Path("dvc.lock")
@@ -50,13 +50,15 @@ def shut(failed: list[str]) -> str:
 
 
 def notes(report: GateReport, today: date) -> Iterator[str]:
-    """What people should know of the waivers, whether the gate is open or shut."""
+    """What people should know of waivers and of what was left out, be the gate open or shut."""
     for check in report.checks:
         for waived in check.waived or ():
             if not waived.expired(today):
                 yield f'waived: "{check.name}", {waived}'
             if waived.until > today + LONGEST:
                 yield f"warning: that waiver is for more than a year: until {waived.until}"
+    for why, count in (report.left_out or {}).items():
+        yield f"left out: {counted(count, 'accepted row')} {why}; each is in {ACCOUNT}"
     for unused in report.unused or ():
         yield f"warning: {unused} excuses nothing any more: take it out"
 

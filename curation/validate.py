@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from curation.account import left_out_by
 from curation.checks.compared import Compared, Refused
 from curation.checks.contract import Contract, check
 from curation.checks.embeddings import Embedder
 from curation.checks.explained import explained
 from curation.checks.gate_message import allow_commands, waive_command
+from curation.checks.refused_rows import REFUSED
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.tables import Tables, tables_of
 from curation.checks.waivers import Waivers, unused, with_waivers
@@ -104,6 +106,7 @@ def reported(tables: Tables, contract: Contract, waivers: Waivers) -> GateReport
         checks=tuple(with_waivers(one, waivers.waivers) for one in found),
         waivers=waivers.digest if waivers != Waivers() else None,
         unused=unused(found, waivers.waivers) or None,
+        left_out=left_out_by(REFUSED) or None,
     )
 
 

@@ -28,12 +28,15 @@ def families(
     near: Sequence[Row],
     rows: Sequence[Row],
     params: CurateParams,
+    accepted: Sequence[Row] = (),
 ) -> Families:
-    """The families of frozen items and other rows; `near` are rows that were left out for an item.
+    """The families of frozen items and other rows; `near` are rows that were left out for an item,
+    `accepted` those that somebody accepted and that are no items.
 
     An item's family is called as if these were there: so that a freeze changes no byte of a set.
     """
-    held = [row for row, _ in items]
+    own = accepted_families(items, accepted, params)
+    held = [row for row, _ in items if row.id not in own]
     names = near_duplicate_groups([*held, *rows], params.similarity)
     lots, grouped = draw([*held, *rows], names, params)
     count = len(held)
@@ -44,10 +47,30 @@ def families(
             row if name in trained else row.model_copy(update={"group": name})
             for row, name in zip(grouped[:count], full[:count], strict=True)
         ]
-    of_items = {*names[:count], *(row.group for row in grouped[:count])}
+    grouped_items = own | {row.id: row for row in grouped[:count]}
+    of_items = {*names[:count], *(row.group for row in grouped_items.values())}
     return Families(
         lots=lots,
-        items=list(zip(grouped[:count], [part for _, part in items], strict=True)),
+        items=[(grouped_items[row.id], part) for row, part in items],
         free=[row for row in grouped[count:] if row.group not in of_items],
         tied={row.id: NEAR_FROZEN for row in grouped[count:] if row.group in of_items},
     )
+
+
+def accepted_families(
+    items: Sequence[tuple[Row, Split]], accepted: Sequence[Row], params: CurateParams
+) -> dict[str, Row]:
+    """The items that were accepted, by id, with their family as group.
+
+    They were placed beside each other without the words that many of them share, such as a system
+    prompt, and stay as they were placed: no family of theirs is of two parts.
+    """
+    theirs = [(row, part) for row, part in items if row.source in params.accepted]
+    among = [*(row for row, _ in theirs), *accepted]
+    found: dict[str, Row] = {}
+    for part in Split:
+        rows = [row for row, own in theirs if own is part]
+        names = near_duplicate_groups(rows, params.similarity, among)
+        pairs = zip(rows, names, strict=True)
+        found |= {row.id: row.model_copy(update={"group": name}) for row, name in pairs}
+    return found

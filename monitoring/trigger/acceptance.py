@@ -1,10 +1,12 @@
 """Accepting labels: rows of people go to training, dev and sealed, and a record says by whom."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from curation.faults.account_data import account_data
+from curation.faults.secret import secret
 from curation.splitting.eval_sets import (
     EVAL_SETS,
     Extension,
@@ -15,7 +17,8 @@ from curation.splitting.eval_sets import (
 )
 from evaluation.preference.pairs.preference_pairs import PREFERENCES
 from monitoring.monitoring_settings import TriggerParams
-from monitoring.trigger.labels import LABELLED, Label
+from monitoring.trigger.door import refusals, set_aside
+from monitoring.trigger.labels import LABELLED, Label, labelled_row
 from project.erasures import WHY, Erased
 from project.files import write_lines
 from project.records.data import Row
@@ -44,7 +47,8 @@ def accept(
     """Add labels to the labelled rows, and record that they extend the sets, by whom and why.
 
     The rows are written first: where the record is missing after a crash, stage curate refuses
-    them and says what to type. The same labels again change nothing.
+    them and says what to type. The same labels again change nothing. What would shut the gate for
+    all others is set aside.
     """
     with changing():
         known, erased = accepted_ids(read_changes()), Erased.here()
@@ -53,9 +57,11 @@ def accept(
             for label in labels
             if not (erased.holds(label.row) or label.request in erased.rows)
         ]
+        fit, aside = let_in(there, known, params, stamp(registry.clock()))
         taken, left_out = capped(
-            there, lambda label: label.user, params, lambda label: label.row.id in known
+            fit, lambda label: label.user, params, lambda label: label.row.id in known
         )
+        left_out = (*left_out, *aside)
         if gone := len(labels) - len(there):
             left_out = (*left_out, f"{gone} {WHY}")
         rows = {label.row.id: label.row for label in taken}
@@ -66,6 +72,20 @@ def accept(
             at, by = stamp(registry.clock()), registry.actor
             append_change(Extension(at=at, by=by, reason=reason, source=LABELLED.name, rows=new))
     return Acceptance(new=len(new), known=len(rows) - len(new), left_out=left_out)
+
+
+def let_in(
+    labels: Iterable[Label], known: Collection[str], params: TriggerParams, at: str
+) -> tuple[list[Label], list[str]]:
+    """The labels that would not shut the gate, and what there is to say of the others.
+
+    What is known already is let in: stage curate has looked at it.
+    """
+    found = list(labels)
+    new = [label.row for label in found if label.row.id not in known]
+    refused = refusals(new)
+    fit = [label for label in found if label.row.id in known or label.row.id not in refused]
+    return fit, set_aside(new, refused, params.queue, at)
 
 
 def capped(
@@ -129,7 +149,8 @@ def add_bad_answers(labels: Iterable[Label], path: Path) -> None:
 
 
 def bad_answer(label: Label) -> RatedAnswer | None:
-    if not label.bad:
+    """None too for an answer with somebody's data in it: no gate looks at these examples."""
+    if not label.bad or is_private(labelled_row(label.row.prompt_text, label.bad, None)):
         return None
     return RatedAnswer(
         prompt=label.row.prompt_text,
@@ -138,3 +159,7 @@ def bad_answer(label: Label) -> RatedAnswer | None:
         source=LABELLED.name,
         annotator=label.user,
     )
+
+
+def is_private(row: Row) -> bool:
+    return any(finds(row) for finds in (account_data, secret))

@@ -11,17 +11,20 @@ from numpy.typing import NDArray
 
 from monitoring.drift.reference_store import References
 from monitoring.drift.topic_attribution import Attribution
-from monitoring.features.signal_inputs import ratings_of
+from monitoring.features.signal_inputs import ratings_of, watched_prompts
 from monitoring.night_context import NightContext
+from monitoring.signals.array_types import Floats
 from monitoring.signals.feedback import Ratings
 from monitoring.signals.prompt_perplexity import PromptPerplexity
 from monitoring.signals.signal import Batch, distance
 from monitoring.signals.topics import Topics
 from monitoring.trigger.labels import corrected
 from project.records.adapters import AdapterVersion
+from project.records.data import Row
 from project.records.traffic import Traffic
 
 T = TypeVar("T")
+Asked = TypeVar("Asked", Traffic, Row)
 
 RATED = 10  # answers on the drifted topics from which their ratings say something
 LONGEST = timedelta(days=28)  # what is older than that is no news
@@ -46,11 +49,11 @@ class DriftedRows:
         sample, _ = self.context.sample(self.days(since, day), self.context.drift.sample)
         return self.on_topic(sample.finish())
 
-    def on_topic(self, rows: Sequence[Traffic]) -> list[Traffic]:
+    def on_topic(self, rows: Sequence[Asked]) -> list[Asked]:
         """The rows on the topics that grew; all of them where none grew."""
         if not rows or not self.found.grown:
             return list(rows)
-        vectors = self.context.embeddings.encode([row.prompt_text for row in rows])
+        vectors = self.vectors(rows)
         there = self.of(Batch(vectors=vectors))
         return [row for row, is_there in zip(rows, there, strict=True) if is_there]
 
@@ -65,7 +68,7 @@ class DriftedRows:
         topics = self.signal(Topics)
         if topics is None or not rows:
             return list(rows)
-        vectors = self.context.embeddings.encode([row.prompt_text for row in rows])
+        vectors = self.vectors(rows)
         order = np.argsort(-distance(vectors, topics.index), kind="stable")
         return [rows[i] for i in order.tolist()]
 
@@ -74,6 +77,11 @@ class DriftedRows:
         return self.rated_worse(rows) or self.surprised(rows)
 
     # --- one level down -------------------------------------------------------------------------
+
+    def vectors(self, rows: Sequence[Traffic | Row]) -> Floats:
+        """Of what is watched of the rows' prompts [n, d]."""
+        shared = self.references.prompts.reference.shared
+        return self.context.embeddings.encode(watched_prompts(rows, shared))
 
     def days(self, since: date, day: date) -> list[date]:
         first = max(since, day - LONGEST)
@@ -93,7 +101,8 @@ class DriftedRows:
         usual = self.signal(PromptPerplexity)
         if usual is None or not rows:
             return None
-        read = self.context.batch(rows, self.champion).surprise
+        shared = self.references.prompts.reference.shared
+        read = self.context.batch(rows, self.champion, shared=shared).surprise
         nats = np.array([]) if read is None else read[~np.isnan(read)]
         if len(nats) < RATED:
             return None

@@ -1,21 +1,26 @@
 """What follows from a night's verdict: OK -> WATCH -> CONFIRMED -> ACT, slowly there and back."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
+from monitoring.drift.night_runs import drift_run
+from monitoring.drift.signal_tests import overall
 from monitoring.monitoring_settings import TriggerParams
-from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
+from monitoring.trigger.retrain_waits import waits
+from project.records.data import counted
+from project.records.drift import Action, DriftState, DriftVerdict, Night, SignalReading
 from project.records.record import Record
-
-MONTH = timedelta(days=30)
 
 
 class Facts(Record):
     """What is known beside the verdict when a retrain is thought of."""
 
-    labels: int  # accepted rows on the drifted topics, new ones
+    labels: int  # accepted rows on the drifted topics, new since the last retrain
     harm: str | None  # how it shows that the champion is worse there; None: it does not
     in_flight: str | None  # another retrain that is not at its end
+    waiting: int | None = None  # a version that won, and that nobody promoted or rejected yet
+    # What alarmed, on the days after that alone; of a night that follows one of drift.
+    confirming: tuple[SignalReading, ...] = ()
 
 
 class Step(Record):
@@ -37,10 +42,10 @@ def step(
     own are the nights before this one under the same reference, all_nights those of every
     reference; both oldest first.
     """
-    state, why = moved(verdict, own, params)
+    state, why = moved(verdict, facts.confirming, own, params)
     if state is not DriftState.CONFIRMED or verdict is not DriftVerdict.DRIFT:
         return Step(state=state, action=Action.NONE, reasons=(why,))
-    if refusals := tuple(against(day, own, all_nights, facts, params)):
+    if refusals := tuple(against(day, all_nights, facts, params)):
         return Step(state=state, action=Action.REFUSED, reasons=(why, *refusals))
     harm = facts.harm or "nothing shows yet that the champion is worse there"
     if facts.labels < params.minimum_labels:
@@ -53,9 +58,16 @@ def step(
 
 
 def moved(
-    verdict: DriftVerdict, own: Sequence[Night], params: TriggerParams
+    verdict: DriftVerdict,
+    confirming: Sequence[SignalReading],
+    own: Sequence[Night],
+    params: TriggerParams,
 ) -> tuple[DriftState, str]:
-    """The state after a night, and why. A night with too little traffic changes nothing."""
+    """The state after a night, and why. A night with too little traffic changes nothing.
+
+    Windows overlap, so one odd day is drift for as many nights as the longest window. A night
+    confirms only if the days after the first alarm show by themselves what alarmed.
+    """
     before = own[-1].state if own else DriftState.OK
     before = (
         DriftState.CONFIRMED if before is DriftState.ACT else before
@@ -64,16 +76,39 @@ def moved(
     match verdict:
         case DriftVerdict.INSUFFICIENT:
             return before, "too little traffic to say anything"
-        case DriftVerdict.DRIFT if run >= params.confirm_nights or before is DriftState.CONFIRMED:
+        case DriftVerdict.DRIFT if before is DriftState.CONFIRMED:
             return DriftState.CONFIRMED, f"drift, {nights(run)} in a row"
         case DriftVerdict.DRIFT:
-            return DriftState.WATCH, f"drift for the first of {nights(params.confirm_nights)}"
+            return suspected(confirming, own, params)
         case _ if before is DriftState.OK:
             return DriftState.OK, "nothing that matters has changed"
         case _ if run >= params.calm_nights:
             return DriftState.OK, f"{nights(run)} in a row without drift"
         case _:
             return before, f"{nights(run)} without drift of the {params.calm_nights} that end it"
+
+
+def suspected(
+    confirming: Sequence[SignalReading], own: Sequence[Night], params: TriggerParams
+) -> tuple[DriftState, str]:
+    """The state after a night of drift that is not confirmed yet."""
+    run = drift_run(own)
+    seen = [again for night in run if (again := seen_again(night.confirming))]
+    tonight = seen_again(confirming)
+    enough = len(seen) + bool(tonight) >= params.confirm_nights - 1
+    state = DriftState.CONFIRMED if enough else DriftState.WATCH
+    if tonight:
+        return state, f"drift, seen again on {counted(tonight, 'later day')}"
+    if run:
+        return state, "drift, not yet seen again on later days alone"
+    return state, f"drift for the first of {nights(params.confirm_nights)}"
+
+
+def seen_again(confirming: Sequence[SignalReading]) -> int:
+    """On how many days after the alarm a signal says drift again; 0 where none does."""
+    if overall(confirming) is not DriftVerdict.DRIFT:
+        return 0
+    return max(one.nights for one in confirming if one.verdict is DriftVerdict.DRIFT)
 
 
 def streak(verdict: DriftVerdict, own: Sequence[Night]) -> int:
@@ -88,40 +123,16 @@ def streak(verdict: DriftVerdict, own: Sequence[Night]) -> int:
 
 
 def against(
-    day: date,
-    own: Sequence[Night],
-    all_nights: Sequence[Night],
-    facts: Facts,
-    params: TriggerParams,
+    day: date, all_nights: Sequence[Night], facts: Facts, params: TriggerParams
 ) -> list[str]:
     """What speaks against a retrain tonight; nothing when it is empty."""
     found = []
-    if waiting := [night for night in own if night.outcome is RetrainOutcome.REVIEW]:
-        found.append(f"version {waiting[-1].challenger} won, and waits for a person to promote it")
+    if facts.waiting is not None:
+        found.append(f"version {facts.waiting} won, and waits for a person to promote it")
     if facts.in_flight:
         found.append(f"another retrain is in flight: {facts.in_flight}")
-    retrains = [n for n in all_nights if n.action is Action.RETRAIN and n.date < str(day)]
-    if retrains:
-        losses = lost_in_a_row(retrains)
-        cooldown = timedelta(days=params.cooldown_days * params.backoff**losses)
-        over = date.fromisoformat(retrains[-1].date) + cooldown
-        if day < over:
-            after = f", longer after {losses} that lost" if losses else ""
-            found.append(f"the cooldown after {retrains[-1].date} lasts until {over}{after}")
-    recent = [n for n in retrains if day - date.fromisoformat(n.date) < MONTH]
-    if len(recent) >= params.retrains_per_month:
-        found.append(f"{len(recent)} retrains in 30 days are all that the budget allows")
-    return found
-
-
-def lost_in_a_row(retrains: Sequence[Night]) -> int:
-    count = 0
-    for night in reversed(retrains):
-        if night.outcome not in (RetrainOutcome.LOST, RetrainOutcome.FAILED):
-            break
-        count += 1
-    return count
+    return [*found, *waits(day, all_nights, params)]
 
 
 def nights(count: int) -> str:
-    return "1 night" if count == 1 else f"{count} nights"
+    return counted(count, "night")

@@ -1,16 +1,18 @@
 """What users corrected waits for a person, in a file of its own, also where nothing drifts."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.traffic.traffic_store import LATEST, TrafficStore
 from monitoring.trigger.acceptance import accepted_prompts, capped
-from monitoring.trigger.labels import TASKS, corrected, task_of
+from monitoring.trigger.labels import TASKS, corrected, pseudonym, task_of
+from monitoring.trigger.queue_door import worth_asking
 from project.canonical import canonical_json
 from project.errors import InputError
 from project.files import write_bytes
@@ -19,47 +21,69 @@ from project.records.traffic import Traffic
 from project.times import moment_of
 
 NAME = "user-corrections.json"  # beside the queue of the nights
+NOTHING = canonical_json([]) + b"\n"
 Task = dict[str, Any]
-PLAIN = TypeAdapter(dict[str, JsonValue])
+
+
+@dataclass(frozen=True)
+class Queued:
+    """How many corrections wait, and what there is to say of those that came and do not."""
+
+    waiting: int
+    notes: tuple[str, ...] = ()
 
 
 def queue_corrections(
     traffic: TrafficStore, day: date, params: TriggerParams, keep_days: int, *, any_own: bool = True
-) -> int:
+) -> Queued:
     """Add what users corrected on a day to what waits; what somebody accepted, and what is older
-    than the traffic is kept, leaves. Returns how many wait. `any_own`: whether rows of the day
-    itself were corrected.
+    than the traffic is kept, leaves. `any_own`: whether rows of the day itself were corrected.
 
     Raises InputError for a file of that name that is no queue.
     """
     path = params.queue.with_name(NAME)
     before = read_tasks(path)
     known, oldest = accepted_prompts(), day - timedelta(days=keep_days)
-    found = before | {row.id: task_of(row, None) for row in corrected_on(traffic, day, any_own)}
+    written = {
+        row.id: row for row in corrected_on(traffic, day, any_own) if row.prompt_text not in known
+    }
+    rows, _ = capped(written.values(), pseudonym, params)
+    fit, notes = worth_asking(rows, params.queue, f"{day}T23:59:59Z", drafts=True)
+    found = before | {row.id: task_of(row, None) for row in fit}
     waits = (
         task
         for task in found.values()
         if task["data"]["prompt"] not in known and asked_on(task) >= oldest
     )
     taken, _ = capped(waits, lambda task: task["data"]["user"], params)
-    if taken != list(before.values()):
-        write_bytes(path, canonical_json(taken) + b"\n")
-    return len(taken)
+    data = canonical_json(taken) + b"\n"
+    if data != (path.read_bytes() if path.exists() else NOTHING):
+        write_bytes(path, data)
+    return Queued(len(taken), tuple(notes))
 
 
 def read_tasks(path: Path) -> dict[str, Task]:
-    """By the id of the answer that was corrected."""
+    """By the id of the answer that was corrected; without those that ask or say nothing, which an
+    earlier version wrote.
+    """
     if not path.exists():
         return {}
     try:
-        data = read_input(path)
-        TASKS.validate_json(data)
-        tasks: list[Task] = TypeAdapter(list[Task]).validate_json(data)
-        return {task["data"]["id"]: task for task in tasks if asked_on(task)}
+        tasks = TypeAdapter(list[Task]).validate_json(read_input(path))
+        found = {task["data"]["id"]: task for task in tasks if asked_on(task)}
+        whole = {name: task for name, task in found.items() if asks(task)}
+        TASKS.validate_python([*whole.values()], strict=False)
+        return whole
     except ValidationError as error:
         raise InputError(f"{invalid(error, path)}; move the file away") from None
     except (KeyError, TypeError, ValueError):
         raise InputError("is no queue of users' corrections: move it away", file=path) from None
+
+
+def asks(task: Mapping[str, Any]) -> bool:
+    """Whether it has a prompt, and turns if it says that there are some."""
+    data = task["data"]
+    return bool(data["prompt"]) and data.get("messages") != []
 
 
 def asked_on(task: Mapping[str, Any]) -> date:

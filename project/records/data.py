@@ -233,6 +233,8 @@ class GateReport(Record):
     checks: tuple[Check, ...]
     waivers: Annotated[Digest | None, LATER] = None  # of the file of waivers, if it says anything
     unused: Annotated[tuple[UnusedWaiver, ...] | None, LATER] = None
+    # Accepted rows that were left out, for a critical check would have failed by them: by reason.
+    left_out: Annotated[dict[str, int] | None, LATER] = None
 
     def failed(self, severity: Severity) -> tuple[Check, ...]:
         return tuple(c for c in self.checks if not c.passed and c.severity == severity)

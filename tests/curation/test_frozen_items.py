@@ -11,7 +11,7 @@ from curation.curate import Curated, curate
 from curation.curation_settings import CurateParams
 from curation.splitting.eval_sets import Changes, Extension, Freeze, Rotation, frozen_items
 from project.near_duplicates import near_duplicate_groups
-from project.records.data import Row, Split
+from project.records.data import Message, Row, Split
 
 AT = "2026-03-01T00:00:00Z"
 PARAMS = CurateParams(dev=20, sealed=40, max_per_group=2, train_only=("corrections.jsonl",))
@@ -261,6 +261,24 @@ def test_a_freeze_of_accepted_items_changes_nothing_either() -> None:
     made = curate([*BASE, *LABELLED], BOTH_FROZEN, ACCEPTING)
     assert made.parts == EXTENDED.parts
     assert set(made.gone.values()) == {0}
+
+
+def test_an_instruction_that_accepted_items_share_makes_no_family_of_two_parts() -> None:
+    """As a site's system prompt does: too few rows have it for it to be left out among all."""
+    instruction = " ".join(f"rule {i}{i} says what number{i} means" for i in range(60))
+    labelled = [
+        one.model_copy(
+            update={"prompt": (Message(role="system", content=instruction), *one.prompt)}
+        )
+        for one in LABELLED[:40]
+    ]
+    names = tuple(one.id for one in labelled)
+    accepted = EXTENSION.model_copy(update={"rows": names})
+    before = curate([*BASE, *labelled], {1: accepted}, ACCEPTING)
+    frozen = {n + 1: change for n, change in as_frozen(before).items()}
+    made = curate([*BASE, *labelled], {1: accepted} | frozen, ACCEPTING)
+    assert all(set(names) & part(made, name) for name in Split)
+    assert made.parts == before.parts
 
 
 def test_rows_that_ask_what_an_accepted_item_asks_do_not_take_it_to_training() -> None:

@@ -4,22 +4,29 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
+from curation.checks.waivers_file import WAIVERS
 from curation.splitting.eval_sets import EVAL_SETS, Extension, read_changes
 from evaluation.preference.pairs.preference_pairs import PREFERENCES
 from incumbent.cli import app
 from incumbent.verbs.data_rows import accept_labels
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import Acceptance, accept, accepted_prompts
+from monitoring.trigger.door import WAIVE, read_set_aside
 from monitoring.trigger.labels import LABELLED, Label, label_of
 from project.errors import IncumbentError, InputError
 from project.files import write_bytes
-from project.records.data import Row
+from project.paths import rows_of
+from project.records.data import Row, Split
 from project.records.preferences import RatedAnswer, read_preferences
+from project.records.record import write_records
 from registry.store import Registry
+from tests.curation.test_gate import CONTRACT
 from tests.monitoring.test_labels import asked, queued, written
 
 PARAMS = TriggerParams(labels_per_user=3, labels_at_once=5)
@@ -157,3 +164,87 @@ def test_only_those_who_may_promote_accept(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_acceptance_needs_a_reason() -> None:
     with pytest.raises(InputError, match="say why"):
         accept_labels(export(Path("export.json"), 1), " ")
+
+
+def with_contract(**curate: object) -> None:
+    """A project with the contract's critical checks, as its pipeline has them."""
+    contract = Path("datasets/contracts/sft.yaml")
+    contract.parent.mkdir(parents=True)
+    own = yaml.safe_load(CONTRACT.read_text())
+    own["checks"] = [one for one in own["checks"] if one["severity"] == "critical"]
+    contract.write_text(yaml.safe_dump(own))
+    curation = {"validate": {"contract": str(contract)}, "curate": curate}
+    Path("params.yaml").write_text(yaml.safe_dump({"curation": curation}))
+
+
+def written_by(name: str, prompt: str, answer: str) -> Label:
+    row = asked(name, answer, "jane").model_copy(update={"prompt": prompt})
+    return label_of(row, answer, None)
+
+
+ITEM = Row.of("How do I block a card that I lost abroad?", "So.", group="i", source="bank.csv")
+OWN_ITEM = Row.of("How much is a transfer abroad?", "So.", group="o", source=LABELLED.name)
+BAD = {
+    "no account numbers": written_by("iban", "Whom do I pay?", "DE89 3704 0044 0532 0130 00, say."),
+    "no secrets": written_by("secret", "Which is it?", "The password is Hunter2!, as ever."),
+    "no row is longer than the base reads": written_by("long", "Which is long?", "word " * 600),
+    "no training row asks what an eval item asks": written_by("item", ITEM.prompt_text, "So."),
+}
+
+
+def test_what_would_shut_the_gate_is_set_aside_with_its_reason(
+    taken: Accept, pinned_base: None, word_base: Path
+) -> None:
+    with_contract()
+    params = yaml.safe_load(Path("params.yaml").read_text()) | {"base": {"model": str(word_base)}}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    write_records(rows_of(Split.SEALED), [ITEM, OWN_ITEM])
+    fine = [written_by("fine", OWN_ITEM.prompt_text, "Nothing."), label("x")]
+    found = taken([*BAD.values(), *fine], TriggerParams())
+    assert answers() == ["Nothing.", "a x"]
+    assert found.left_out == (
+        *(
+            f'1 set aside that the gate would refuse: "{check}"; see datasets/queue/set-aside.jsonl'
+            for check in BAD
+        ),
+        WAIVE,
+    )
+    kept = read_set_aside(Path("datasets/queue/set-aside.jsonl"))
+    assert {one.id for one in kept} == {one.row.id for one in BAD.values()}
+
+
+def test_a_row_that_somebody_excused_is_accepted(taken: Accept) -> None:
+    with_contract()
+    bad = BAD["no account numbers"]
+    waiver = {"check": "no account numbers", "rows": [bad.row.id], "by": "ann", "reason": "ours"}
+    WAIVERS.write_text(yaml.safe_dump({"waivers": [waiver | {"until": "2027-01-01"}]}))
+    assert taken([bad]) == Acceptance(new=1, known=0, left_out=())
+
+
+@pytest.mark.parametrize("prompt", ["", " ", ()], ids=str)
+def test_a_row_that_asks_nothing_gets_into_no_file(taken: Accept, prompt: Any) -> None:
+    row = asked("x", "an x", "jane").model_copy(update={"prompt": prompt})
+    found = taken([label_of(row, "an x", None), label("y")])
+    assert answers() == ["a y"]
+    assert found.left_out == ("1 set aside without a prompt; see datasets/queue/set-aside.jsonl",)
+
+
+def test_a_bad_answer_with_an_account_number_is_no_negative_example(taken: Accept) -> None:
+    with_contract()
+    said = "Pay to DE89 3704 0044 0532 0130 00."
+    row = asked("x", "an x", "jane").model_copy(update={"response": said})
+    assert taken([label_of(row, "an x", None)]).new == 1
+    assert not (PREFERENCES / LABELLED.name).exists()
+
+
+def test_the_file_of_what_was_set_aside_keeps_the_newest(taken: Accept) -> None:
+    for number in range(3):
+        rows = [asked(f"{number} {i}", "so", "jane") for i in range(600)]
+        taken(
+            [
+                label_of(row.model_copy(update={"prompt": " " * (number * 600 + i)}), "so", None)
+                for i, row in enumerate(rows)
+            ]
+        )
+    kept = read_set_aside(Path("datasets/queue/set-aside.jsonl"))
+    assert len(kept) == 1_000

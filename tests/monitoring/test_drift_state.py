@@ -2,18 +2,42 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.state_machine import Facts, Step, step
-from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
+from project.records.drift import (
+    Action,
+    DriftState,
+    DriftVerdict,
+    Night,
+    RetrainOutcome,
+    SignalReading,
+)
 
 PARAMS = TriggerParams(confirm_nights=2, calm_nights=3, cooldown_days=7, minimum_labels=50)
 FIRST = date(2026, 3, 1)
 ENOUGH = Facts(labels=50, harm="rated worse", in_flight=None)
 D, N = DriftVerdict.DRIFT, DriftVerdict.NO_DRIFT
 LITTLE = DriftVerdict.INSUFFICIENT
+
+
+def reading(verdict: DriftVerdict, nights: int = 1) -> SignalReading:
+    return SignalReading(
+        signal="novelty",
+        nights=nights,
+        n=100,
+        reference_n=100,
+        p=0.01,
+        level=0.02,
+        effect=0.1,
+        verdict=verdict,
+    )
+
+
+AGAIN = (reading(D),)  # later days alone say it too
 
 
 def night(number: int, verdict: DriftVerdict, step: Step, **more: object) -> Night:
@@ -43,15 +67,24 @@ def story(
     facts: Facts = ENOUGH,
     params: TriggerParams = PARAMS,
     outcome: RetrainOutcome = RetrainOutcome.LOST,
+    confirming: Sequence[SignalReading] = AGAIN,
 ) -> list[Night]:
-    """The nights that a row of verdicts makes; every retrain has one outcome."""
+    """The nights that a row of verdicts makes; every retrain has one outcome, and every night of
+    drift after the first one of its run says the same of the days after that one.
+    """
     nights: list[Night] = []
     for number, verdict in enumerate(verdicts):
         day = FIRST + timedelta(days=number)
-        taken = step(verdict, day, nights, nights, facts, params)
+        later = number and verdict is D and verdicts[number - 1] is not N
+        known = facts.model_copy(update={"confirming": tuple(confirming) if later else ()})
+        taken = step(verdict, day, nights, nights, known, params)
         more = {"outcome": outcome} if taken.action is Action.RETRAIN else {}
-        nights.append(night(number, verdict, taken, **more))
+        nights.append(night(number, verdict, taken, confirming=known.confirming, **more))
     return nights
+
+
+def retrain_days(nights: Sequence[Night]) -> list[int]:
+    return [n for n, night in enumerate(nights) if night.action is Action.RETRAIN]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +117,35 @@ def test_one_night_confirms_where_the_settings_say_so() -> None:
     assert story([D], params=params)[-1].action is Action.RETRAIN
 
 
+@pytest.mark.parametrize("confirming", [(), (reading(N),), (reading(LITTLE),)])
+def test_an_odd_day_that_later_days_alone_do_not_show_is_never_confirmed(
+    confirming: tuple[SignalReading, ...],
+) -> None:
+    """The long windows hold the odd day for weeks."""
+    nights = story([D] * 27, confirming=confirming)
+    assert {night.state for night in nights} == {DriftState.WATCH}
+    assert nights[-1].reasons[0] == "drift, not yet seen again on later days alone"
+
+
+def test_a_confirmation_says_on_how_many_later_days_it_was_seen() -> None:
+    last = story([D, D], confirming=(reading(N, 9), reading(D, 2)))[-1]
+    assert last.reasons[0] == "drift, seen again on 2 later days"
+
+
+def test_three_nights_that_confirm_are_the_first_and_two_that_see_it_again() -> None:
+    params = PARAMS.model_copy(update={"confirm_nights": 3})
+    assert [n.state for n in story([D] * 3, params=params)] == [
+        DriftState.WATCH,
+        DriftState.WATCH,
+        DriftState.ACT,
+    ]
+
+
+def test_what_saw_it_again_counts_in_its_own_run_of_drift_alone() -> None:
+    params = PARAMS.model_copy(update={"confirm_nights": 3})
+    assert story([D, D, N, D, D], params=params)[-1].state is DriftState.WATCH
+
+
 def test_too_few_labels_make_a_queue_and_no_retrain() -> None:
     last = story([D, D], ENOUGH.model_copy(update={"labels": 49}))[-1]
     assert (last.state, last.action) == (DriftState.CONFIRMED, Action.LABEL)
@@ -98,25 +160,64 @@ def test_a_retrain_is_refused_while_another_is_in_flight() -> None:
 
 def test_the_cooldown_doubles_with_every_challenger_that_lost() -> None:
     nights = story([D] * 40, params=PARAMS.model_copy(update={"retrains_per_month": 99}))
-    days = [n for n, night in enumerate(nights) if night.action is Action.RETRAIN]
-    assert days == [1, 15]  # after 14 days, and then after 28, which is day 43
+    assert retrain_days(nights) == [1, 15]  # after 14 days, and then after 28, which is day 43
     refused = nights[16].reasons[-1]
     assert "lasts until 2026-04-13, longer after 2 that lost" in refused
 
 
-def test_after_a_challenger_that_won_the_cooldown_is_the_plain_one() -> None:
-    days = [
-        n
-        for n, night in enumerate(story([D] * 17, outcome=RetrainOutcome.PROMOTED))
-        if night.action is Action.RETRAIN
+def test_however_many_lost_the_cooldown_has_an_end() -> None:
+    days = retrain_days(story([D] * 400))
+    assert [later - day for day, later in pairwise(days)] == [
+        *(14, 28),
+        *[56] * (len(days) - 3),
     ]
-    assert days == [1, 8, 15]
+
+
+def test_a_cooldown_that_the_settings_ask_for_is_not_cut() -> None:
+    params = PARAMS.model_copy(update={"cooldown_days": 90, "backoff": 1e300})
+    assert retrain_days(story([D] * 200, params=params)) == [1, 91, 181]
+
+
+def test_after_a_challenger_that_won_the_cooldown_is_the_plain_one() -> None:
+    assert retrain_days(story([D] * 17, outcome=RetrainOutcome.PROMOTED)) == [1, 8, 15]
+
+
+def test_a_run_that_failed_waits_for_itself_longer_each_time_and_a_week_at_most() -> None:
+    days = retrain_days(story([D] * 40, outcome=RetrainOutcome.FAILED))
+    assert days == [1, 2, 4, 8, 15, 22, 29, 36]
+
+
+def test_a_run_that_failed_says_when_the_next_one_may_be() -> None:
+    nights = story([D] * 4, outcome=RetrainOutcome.FAILED)
+    assert nights[3].reasons[-1] == (
+        "the run of 2026-03-03 failed, and 1 before it: the next may be on 2026-03-05"
+    )
+
+
+def test_a_run_that_failed_is_no_challenger_that_lost_and_nothing_of_the_budget() -> None:
+    """Four failed; the first that ends is followed by the cooldown of one that lost."""
+    params = PARAMS.model_copy(update={"retrains_per_month": 1})
+    nights = story([D] * 15, params=params, outcome=RetrainOutcome.FAILED)
+    assert len(retrain_days(nights)) == 4
+    ended = night(16, D, Step(state=DriftState.ACT, action=Action.RETRAIN, reasons=("",)))
+    nights.append(ended.model_copy(update={"outcome": RetrainOutcome.LOST}))
+    taken = step(D, FIRST + timedelta(days=17), nights, nights, ENOUGH, params)
+    assert taken.reasons[1:] == (
+        "the cooldown after 2026-03-17 lasts until 2026-03-31, longer after 1 that lost",
+        "1 retrains in 30 days are all that the budget allows",
+    )
 
 
 def test_while_a_winner_waits_for_a_person_nothing_is_trained() -> None:
-    nights = story([D] * 20, outcome=RetrainOutcome.REVIEW)
-    assert sum(night.action is Action.RETRAIN for night in nights) == 1
-    assert "waits for a person to promote it" in nights[-1].reasons[1]
+    waits = ENOUGH.model_copy(update={"waiting": 4})
+    last = story([D, D], waits)[-1]
+    assert last.action is Action.REFUSED
+    assert last.reasons[-1] == "version 4 won, and waits for a person to promote it"
+
+
+def test_a_winner_that_waits_no_more_is_in_nobodys_way() -> None:
+    """Whether it does, the registry says: it was rejected, or promoted and rolled back."""
+    assert retrain_days(story([D] * 17, outcome=RetrainOutcome.REVIEW)) == [1, 8, 15]
 
 
 def test_the_monthly_budget_is_kept() -> None:

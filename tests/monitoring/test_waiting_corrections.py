@@ -10,10 +10,12 @@ import pytest
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.traffic.traffic_store import TrafficStore
 from monitoring.trigger.acceptance import accept
+from monitoring.trigger.door import read_set_aside
 from monitoring.trigger.labels import read_labels
 from monitoring.trigger.waiting_corrections import queue_corrections
 from project.errors import InputError
 from registry.store import Registry
+from tests.monitoring.test_acceptance import with_contract
 
 DAY = date(2026, 11, 24)
 QUEUE = Path("datasets/queue/user-corrections.json")
@@ -41,7 +43,7 @@ def corrects(name: str, text: str, day: date = DAY) -> dict[str, Any]:
 
 
 def night(store: TrafficStore, day: date = DAY, **settings: Any) -> int:
-    return queue_corrections(store, day, TriggerParams(**settings), KEEP)
+    return queue_corrections(store, day, TriggerParams(**settings), KEEP).waiting
 
 
 def waiting() -> dict[str, str]:
@@ -111,3 +113,48 @@ def test_a_file_that_is_no_queue_is_left_alone(store: TrafficStore) -> None:
     with pytest.raises(InputError, match="move"):
         night(store)
     assert "mine" in QUEUE.read_text()
+
+
+@pytest.mark.parametrize("prompt", ["", "  \n", [], [{"role": "user", "content": ""}]], ids=str)
+def test_a_prompt_that_asks_nothing_waits_for_nobody_and_stops_no_later_night(
+    store: TrafficStore, prompt: Any
+) -> None:
+    put(store, DAY, "g-1.jsonl", answer("a", prompt=prompt), answer("b"))
+    put(store, DAY, "feedback-g-2.jsonl", corrects("a", "It is a."), corrects("b", "It is b."))
+    found = queue_corrections(store, DAY, TriggerParams(), KEEP)
+    assert waiting() == {"b": "It is b."}
+    assert found.notes == ("1 set aside without a prompt; see datasets/queue/set-aside.jsonl",)
+    assert night(store, DAY + timedelta(days=1)) == 1
+
+
+def test_a_correction_that_could_never_be_accepted_is_set_aside_with_its_reason(
+    store: TrafficStore,
+) -> None:
+    with_contract()
+    put(store, DAY, "g-1.jsonl", answer("a"), answer("b"))
+    said = (corrects("a", "Pay to DE89 3704 0044 0532 0130 00."), corrects("b", "It is b."))
+    put(store, DAY, "feedback-g-2.jsonl", *said)
+    found = queue_corrections(store, DAY, TriggerParams(), KEEP)
+    assert waiting() == {"b": "It is b."}
+    assert found.notes[0] == (
+        '1 set aside that the gate would refuse: "no account numbers"; '
+        "see datasets/queue/set-aside.jsonl"
+    )
+    (one,) = read_set_aside(QUEUE.with_name("set-aside.jsonl"))
+    assert (one.prompt, one.reason) == (
+        "What is a?",
+        'that the gate would refuse: "no account numbers"',
+    )
+
+
+def test_a_queue_with_a_task_that_asks_nothing_is_read_without_it(store: TrafficStore) -> None:
+    """As an earlier version wrote it: each night after that failed."""
+    put(store, DAY, "g-1.jsonl", answer("a"))
+    put(store, DAY, "feedback-g-2.jsonl", corrects("a", "It is a."))
+    night(store)
+    (task,) = json.loads(QUEUE.read_bytes())
+    for number, data in enumerate(({"prompt": ""}, {"messages": []})):
+        bad = task | {"data": task["data"] | data | {"id": f"bad {number}"}}
+        QUEUE.write_text(json.dumps([*json.loads(QUEUE.read_bytes()), bad]))
+    assert night(store) == 1
+    assert waiting() == {"a": "It is a."}
