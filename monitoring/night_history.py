@@ -9,9 +9,10 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine
 
-from project.records.drift import Action, Night, RetrainOutcome
+from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
 from registry.jobs import runs
 from registry.jobs.runs import Claim, Run, RunState
+from registry.reader import RegistryReader
 from registry.storage.database import reading, writing
 
 REMEMBERED = 400  # nights
@@ -34,12 +35,27 @@ def check_of(engine: Engine, family: str, day: date) -> Night | None:
     return night_of(run) if run else None
 
 
-def keep_check(engine: Engine, claim: Claim, night: Night, now: datetime) -> None:
-    """Keep a night's verdict. Raises LostLeaseError when the night is somebody else's now."""
+def end_of(engine: Engine, night: Night) -> Night | None:
+    """What a night whose check this is came to, also where its run was opened again since."""
+    with reading(engine) as connection:
+        run = runs.find(connection, nightly_of(night.family), date.fromisoformat(night.date))
+    end = Night.model_validate_json(run.record) if run and run.record else None
+    return end if end and (end.traffic, end.rows) == (night.traffic, night.rows) else None
+
+
+def keep_check(
+    engine: Engine, claim: Claim, night: Night, now: datetime, again: str | None = None
+) -> None:
+    """Keep a night's verdict; `again` says why, where there is one already that it replaces.
+
+    Raises LostLeaseError when the night is somebody else's now.
+    """
     with writing(engine) as connection:
         runs.guard(connection, claim)
-    own = runs.claim(engine, check_job(night.family), claim.date, claim.holder, now, AT_ONCE)
-    assert own is not None, "there was no check, and the night is ours"
+    own = runs.claim(
+        engine, check_job(night.family), claim.date, claim.holder, now, AT_ONCE, again=again
+    )
+    assert own is not None, "there was no check, or it is made again, and the night is ours"
     with writing(engine) as connection:
         runs.guard(connection, claim)
         runs.finish(connection, own, now, night.canonical().decode())
@@ -53,6 +69,21 @@ def nights_before(engine: Engine, family: str, day: date) -> tuple[Night, ...]:
         for run in reversed(runs.runs_of(engine, check_job(family), REMEMBERED))
         if run.date < day and (night := night_of(run))
     )
+
+
+def made_a_test(night: Night) -> bool:
+    """Whether a night spent some of the false-alarm budget: something was compared."""
+    return any(one.verdict is not DriftVerdict.INSUFFICIENT for one in night.readings)
+
+
+def judged_after(registry: RegistryReader, day: date) -> bool:
+    """Whether a later night has compared something already: then a night of this day is late.
+
+    Nights of days that are yet to come are those of a clock that was wrong, and do not count.
+    """
+    known = runs.runs_of(registry.engine, check_job(registry.family), REMEMBERED)
+    later = (run for run in known if day < run.date < registry.clock().date())
+    return any((night := night_of(run)) and made_a_test(night) for run in later)
 
 
 def last_word(check: Run | None, end: Run | None) -> Night | None:

@@ -1,5 +1,6 @@
 """Artifacts that nothing names any more."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from sqlalchemy import Connection, select
@@ -8,6 +9,7 @@ from project.records.adapters import AdapterVersion
 from project.records.events import Event
 from project.records.record import Digest
 from registry.artifacts.artifact_store import Artifacts
+from registry.jobs.kept_folders import folders_of_runs
 from registry.storage.database import writing
 from registry.storage.tables import events, versions
 from registry.store import Registry
@@ -32,8 +34,24 @@ def collect(registry: Registry, *, dry_run: bool = True) -> list[Digest]:
     return garbage
 
 
-def named(connection: Connection, artifacts: Artifacts) -> set[Digest]:
-    """Every artifact that a version of any family, or an event, needs.
+def forget_folders(registry: Registry, gone: Collection[Digest]) -> None:
+    """Delete folders that nights stored, of what users wrote, once their time is over; but nothing
+    that a version, an event or another night's folder needs.
+    """
+    artifacts = registry.artifacts
+    old = {one for d in gone if artifacts.blobs.exists(d) for one in artifacts.all_of(d)}
+    if not old:
+        return
+    with writing(registry.engine) as connection:
+        for digest in sorted(old - named(connection, artifacts, but=gone)):
+            artifacts.blobs.delete(digest)
+
+
+def named(
+    connection: Connection, artifacts: Artifacts, but: Collection[Digest] = ()
+) -> set[Digest]:
+    """Every artifact that a version of any family, an event or a night needs, `but` for nights'
+    folders.
 
     The files of a deleted version are not needed; its records are its lineage, and stay.
     """
@@ -43,4 +61,7 @@ def named(connection: Connection, artifacts: Artifacts) -> set[Digest]:
         found.update(artifacts.all_of(AdapterVersion.model_validate_json(record).adapter.files))
     for record in connection.execute(select(events.c.record)).scalars():
         found.update(Event.model_validate_json(record).detail.kept())
+    for folder in folders_of_runs(connection):
+        if folder not in but and artifacts.blobs.exists(folder):
+            found.update(artifacts.all_of(folder))
     return found

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from project.canonical import digest_bytes
 from project.errors import IncumbentError, InputError
 from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, AdapterVersion
@@ -25,6 +26,7 @@ from project.records.events import (
     RowErasure,
     Signing,
     Submission,
+    Watched,
 )
 from project.records.evidence import Decision, Evidence
 from project.records.record import Digest, Record
@@ -362,30 +364,40 @@ class Registry(RegistryReader):
         embedder: Digest,
         judge: Path | None,
         reason: str,
+        since: str | None = None,
+        days: int | None = None,
+        watched: Watched | None = None,
     ) -> Event:
         """Keep the traffic that a version is compared with from a day on, and the folder of the
         model that judged its answers.
 
-        Of each kind the first one stays, unless it was seen by another embedder.
+        Of each kind the first one stays, unless it was seen by another embedder, is of fewer days
+        or of days to come, or watches prompts in an older way.
         """
         self.roles.require("submit", self.actor)
         folder = self.artifacts.take_folder(judge) if judge else None
+        told = AnswerReference if kind == AnswerReference.kind else PromptReference
+        frozen = told(
+            reference=digest_bytes(reference),
+            first=first,
+            embedder=embedder,
+            since=since,
+            days=days,
+            watched=watched,
+        )
+        today = self.clock().date().isoformat()
         with writing(self.engine) as connection:
             known = self.newest_on(connection, kind, number)
-            if known and known.told(PromptReference).embedder == embedder:
+            if known and known.told(PromptReference).outlasts(frozen, today):
                 return known
             self._refuse_deleted(self.version(number))
             # Garbage may have been collected since.
             if judge and folder and self.artifacts.incomplete(folder):
                 self.artifacts.put_folder(judge, folder)
-            told = AnswerReference if kind == AnswerReference.kind else PromptReference
-            frozen = told(
-                reference=self.artifacts.put(reference),
-                first=first,
-                embedder=embedder,
-                judge=self.artifacts.all_of(folder) if folder else None,
-            )
-            return self._append(connection, number, frozen, reason)
+            self.artifacts.put(reference)
+            kept = self.artifacts.all_of(folder) if folder else None
+            detail = frozen.model_copy(update={"judge": kept})
+            return self._append(connection, number, detail, reason)
 
     def delete(self, number: int, reason: str) -> AdapterVersion:
         """Leave a tombstone: the record and its lineage stay, its files may be collected.

@@ -5,18 +5,21 @@ from datetime import date, timedelta
 
 from incumbent.output import console, print_json
 from incumbent.verbs.anchor import deliver_anchor
+from monitoring.clock_check import believe
+from monitoring.late_nights import late_nights, why_again
 from monitoring.night import nightly
 from monitoring.night_context import NightContext
-from monitoring.night_history import night_of, nightly_of
+from monitoring.night_history import check_of, night_of, nightly_of
 from monitoring.report.night_page import page_path
 from monitoring.report.night_text import line
+from monitoring.same_place import move_traffic, require_place
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.job import Figures, Job, JobResult
 from monitoring.scheduling.notice_delivery import deliver
 from monitoring.scheduling.notice_settings import NoticeParams
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
-from monitoring.scheduling.service import serve
+from monitoring.scheduling.service import serve, tell_own_progress, terminable
 from project.errors import IncumbentError, InputError
 from project.records.drift import Night
 from project.settings import load
@@ -28,17 +31,33 @@ from registry.registry_settings import RegistryParams
 from registry.store import Registry
 from review.review_settings import ReviewParams
 
+log = logging.getLogger(__name__)
 
-def run_night(day: date | None, *, as_json: bool) -> None:
-    """Run one night, unless it is done; the same date twice does nothing twice."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+
+def run_night(
+    day: date | None, *, as_json: bool, traffic_is_here: bool = False, clock_is_right: bool = False
+) -> None:
+    """Run one night, unless it is done; the same date twice does nothing twice, but a night that
+    could compare nothing is judged again where its rows have come since.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    tell_own_progress()
     schedule = load(ScheduleParams)
     with Registry.here() as registry:
         day = day or registry.clock().date() - timedelta(days=1)
         if day >= registry.clock().date():
             raise InputError(f"{day} is not over yet (in UTC): a night looks at a whole day")
-        job = nightly_job(NightContext.here(registry), schedule)
-        Scheduler(schedule, [job], registry.engine, clock=registry.clock).run(job, day, insist=True)
+        context = NightContext.here(registry)
+        if traffic_is_here:
+            log.info(
+                "the traffic of %s is at %s from now on", registry.family, move_traffic(context)
+            )
+        if clock_is_right:
+            log.info("the clock is believed from %s on", believe(registry).mark)
+        job = nightly_job(context, schedule)
+        again, scheduler = done_again(context, day), scheduler_of(schedule, job, registry)
+        with terminable(scheduler):
+            scheduler.run(job, day, insist=True, again=again)
         night = finished(registry, job.name, day)
         deliver(registry.engine, load(NoticeParams), registry.clock, load(ReviewParams).url)
     if as_json:
@@ -46,6 +65,20 @@ def run_night(day: date | None, *, as_json: bool) -> None:
     else:
         console.print(line(night), soft_wrap=True)
         console.print(f"report: {page_path(night.family, day)}", soft_wrap=True)
+
+
+def scheduler_of(schedule: ScheduleParams, job: Job, registry: Registry) -> Scheduler:
+    return Scheduler(schedule, [job], registry.engine, clock=registry.clock)
+
+
+def done_again(context: NightContext, day: date) -> str | None:
+    """Why the night of a day that is finished is run again; None: it stands, and is shown."""
+    night = check_of(context.registry.engine, context.registry.family, day)
+    if night is None or (why := why_again(context, night)):
+        return why if night else None
+    if night.traffic and context.traffic.seen(day) not in (night.traffic, None):
+        log.info("%s has been judged and stays so: its new rows count in the nights after it", day)
+    return None
 
 
 def finished(registry: Registry, job: str, day: date) -> Night:
@@ -79,7 +112,14 @@ def run_scheduler(*, once: bool) -> None:
 
 def nightly_job(context: NightContext, schedule: ScheduleParams) -> Job:
     name = nightly_of(context.registry.family)
-    return Job(name, Cron(schedule.nightly, schedule.timezone), nightly(context), figures)
+    return Job(
+        name,
+        Cron(schedule.nightly, schedule.timezone),
+        nightly(context),
+        figures,
+        admit=lambda: require_place(context),
+        late=lambda: late_nights(context),
+    )
 
 
 def figures(run: Run) -> Figures | None:
@@ -88,6 +128,7 @@ def figures(run: Run) -> Figures | None:
         return None
     return Figures(
         verdict=night.verdict.value,
+        had_data=night.traffic is not None,
         evidence=night.evidence,
         threshold=1.0,
         retrain=night.outcome.value if night.outcome else None,

@@ -30,6 +30,7 @@ class Health(Record):
     doing: str | None = None
     next_job: str | None = None
     next_at: str | None = None
+    refuses: str | None = None  # why this machine must not do a job; it does the others
 
 
 class Page(Record):
@@ -57,6 +58,7 @@ def health_of(engine: Engine, holder: str, now: datetime) -> Health:
         doing=heartbeat.doing,
         next_job=heartbeat.next_job,
         next_at=heartbeat.next_at,
+        refuses=heartbeat.refuses,
     )
 
 

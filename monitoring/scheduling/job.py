@@ -1,8 +1,8 @@
 """What a scheduler does for a date, and what comes of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from threading import Event
 
 from sqlalchemy import Connection
@@ -22,6 +22,16 @@ class StoppedError(IncumbentError):
     """A job was asked to stop, and stopped before its end."""
 
 
+def refuse_stopped(stop: Event) -> None:
+    """Raise StoppedError where the event is set: for long work, between its parts."""
+    if stop.is_set():
+        raise StoppedError("stopped before its end")
+
+
+class RefusedError(IncumbentError):
+    """This machine must not do a job: what the job works with is not here."""
+
+
 @dataclass(frozen=True)
 class JobResult:
     """What a run made: kept as its record, in one transaction with the notices about it."""
@@ -38,6 +48,7 @@ class Figures(Record):
     """What is counted and shown of one finished run; None where it has no such thing."""
 
     verdict: str  # such as drift, no_drift, insufficient
+    had_data: bool | None = None  # whether there was anything to look at
     evidence: float | None = None
     threshold: float | None = None  # for the evidence
     retrain: str | None = None  # its outcome, such as promoted; None: there was none
@@ -57,6 +68,10 @@ class Job:
     cron: Cron
     work: Work
     figures: Callable[[Run], Figures | None] = lambda _: None  # of a finished run, for /metrics
+    # Raises RefusedError where this machine must not do it; asked before each claim.
+    admit: Callable[[], None] = lambda: None
+    # Finished dates that have to be done again, each with the reason; asked when a date is due.
+    late: Callable[[], Mapping[date, str]] = dict
 
 
 def finish(connection: Connection, claim: Claim, now: datetime, outcome: JobResult) -> None:

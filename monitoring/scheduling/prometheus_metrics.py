@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.core import SummaryMetricFamily as Summary
@@ -34,13 +34,16 @@ class RegistryCollector(Collector):
         figures = {job: figured(job, known) for job, known in runs.items()}
         yield from of_verdicts(figures)
         yield from of_newest(figures)
+        yield days_without_data(figures, self.clock().date())
         yield from self.of_the_service()
 
     def of_the_service(self) -> Iterator[Metric]:
         age = gauge("scheduler_heartbeat_age_seconds", "Since a scheduler was seen.", "holder")
+        refuses = gauge("scheduler_refuses", "1: what a job needs is not on its machine.", "holder")
         for heartbeat in living(self.engine):
             age.add_metric([heartbeat.holder], heartbeat.age(self.clock()).total_seconds())
-        yield age
+            refuses.add_metric([heartbeat.holder], float(heartbeat.refuses is not None))
+        yield from (age, refuses)
         notices = gauge("notices", "Notices that are not delivered yet.", "state")
         for state, number in zip(("waiting", "given_up"), depth(self.engine), strict=True):
             notices.add_metric([state], number)
@@ -92,6 +95,16 @@ def of_newest(figures: dict[Job, Figured]) -> Iterator[Metric]:
             if newest.threshold is not None:
                 threshold.add_metric([job.name], newest.threshold)
     yield from (dated, evidence, threshold)
+
+
+def days_without_data(figures: dict[Job, Figured], today: date) -> Metric:
+    """Yesterday is the newest date that a night can have looked at."""
+    silent = gauge("days_without_traffic", "Days over, since the last one with traffic.", "job")
+    for job, known in figures.items():
+        dates = [run.date for run, one in known if one.had_data and run.date < today]
+        if dates:
+            silent.add_metric([job.name], max((today - max(dates)).days - 1, 0))
+    return silent
 
 
 def gauge(name: str, about: str, *labels: str) -> GaugeMetricFamily:

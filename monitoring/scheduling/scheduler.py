@@ -21,6 +21,7 @@ from monitoring.scheduling.job import (
     ATTEMPTS,
     Job,
     JobResult,
+    RefusedError,
     StoppedError,
     fail,
     finish,
@@ -60,6 +61,7 @@ class Scheduler:
         self.pause = self.stopping.wait if pause is None else pause
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{token_hex(4)}"
         self.claim: Claim | None = None  # what it is at
+        self.refused: dict[str, str] = {}  # why this machine must not do a job, by its name
         self.stop_claim = Event()
 
     def tick(self) -> None:
@@ -67,6 +69,8 @@ class Scheduler:
         for job in self.jobs:
             try:
                 self.catch_up(job)
+            except RefusedError as error:
+                self.refuse(job, str(error))
             except IncumbentError as error:
                 log.error("%s: %s", job.name, error)
 
@@ -74,26 +78,43 @@ class Scheduler:
         """Run a job for each date that it is due for or was begun for, oldest first.
 
         A later date waits until the earlier one is finished or given up, by whomever: what a night
-        concludes rests on the nights before.
+        concludes rests on the nights before. So finished dates that have to be done again, for
+        their data came late, come first.
         """
         now, reach = self.clock(), self.params.catch_up
         settled = runs.settled(self.engine, job.name, job.cron.date(now - reach))
         begun = runs.begun(self.engine, job.name)  # also when it is out of reach by now
-        for missing in sorted({*due(job.cron, now, settled, reach), *begun}):
-            if not self.run(job, missing):
+        missing = {*due(job.cron, now, settled, reach), *begun}
+        nothing_to_do = not missing and job.name not in self.refused
+        if nothing_to_do or self.stopping.is_set():
+            return
+        job.admit()
+        self.refused.pop(job.name, None)
+        late = job.late()
+        for one in sorted({*missing, *late}):
+            if not self.run(job, one, again=late.get(one)):
                 return
 
-    def run(self, job: Job, date: date, *, insist: bool = False) -> bool:
+    def run(self, job: Job, date: date, *, insist: bool = False, again: str | None = None) -> bool:
         """Run a job for one date; whether that is finished or given up now.
 
         False when it is not for this process to run now, was stopped or has to wait for a retry.
-        A person may insist on a date that waits or was given up.
+        A person may insist on a date that waits or was given up; `again` says why a finished one is
+        run again. Raises RefusedError where this machine must not do the job.
         """
         if self.stopping.is_set():
             return False
+        job.admit()
         lease = self.params.lease
         claim = runs.claim(
-            self.engine, job.name, date, self.holder, self.clock(), lease, insist=insist
+            self.engine,
+            job.name,
+            date,
+            self.holder,
+            self.clock(),
+            lease,
+            insist=insist,
+            again=again,
         )
         if claim is None:
             return False
@@ -121,10 +142,17 @@ class Scheduler:
             doing=str(self.claim) if self.claim else None,
             next_job=name,
             next_at=at,
+            refuses="; ".join(self.refused.values()) or None,
         )
         heartbeats.beat(self.engine, heartbeat)
 
     # --- one level down -------------------------------------------------------------------------
+
+    def refuse(self, job: Job, problem: str) -> None:
+        """Keep why this machine does not do a job, and log it once."""
+        if self.refused.get(job.name) != problem:
+            log.error("%s: %s", job.name, problem)
+        self.refused[job.name] = problem
 
     @contextmanager
     def doing(self, claim: Claim) -> Iterator[Event]:
@@ -160,9 +188,9 @@ class Scheduler:
             self.persist(lambda connection: finish(connection, claim, now, result))
             log.info("%s: finished", claim, extra=about(claim))
             return True
-        if isinstance(result, StoppedError):
+        if isinstance(result, StoppedError | RefusedError):  # nothing was tried that failed
             self.persist(lambda connection: runs.release(connection, claim, now))
-            log.info("%s: stopped before its end", claim, extra=about(claim))
+            log.info("%s: %s; it is given back", claim, result, extra=about(claim))
             return False
         wait = wait_after(claim.attempt)
         unforeseen = None if isinstance(result, IncumbentError) else result

@@ -155,6 +155,13 @@ def log_to_stderr() -> None:
     """Write the log as JSON lines, unless somebody has said already where it goes."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    tell_own_progress()
     # It tells of each tick that finds the one before it still at work.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+
+def tell_own_progress() -> None:
+    """Log how far our own work is; libraries log theirs at the same level, for their authors."""
+    for package in ("incumbent", "monitoring"):
+        logging.getLogger(package).setLevel(logging.INFO)

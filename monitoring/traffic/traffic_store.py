@@ -11,15 +11,24 @@ from typing import BinaryIO
 
 from pydantic_core import PydanticSerializationError
 
-from monitoring.traffic.late_feedback import PREFIX
-from monitoring.traffic.partition import READERS, Reading, corrected_in
-from monitoring.traffic.remote_traffic import SHADOW, RemoteTraffic, day_named, local_folder
+from monitoring.traffic.day_files import (
+    day_beside,
+    day_named,
+    days_beside,
+    files_of,
+    is_feedback,
+    listed,
+    unread,
+)
+from monitoring.traffic.partition import Reading, corrected_in
+from monitoring.traffic.remote_traffic import SHADOW, RemoteTraffic, local_folder
 from project.canonical import digest_bytes, digest_file, digest_json
 from project.errors import IncumbentError, InputError
 from project.personal_data import redact
 from project.records.record import Digest
 from project.records.traffic import Traffic
 
+MARK = ".incumbent-place"  # names the folder: on every machine that sees it, it says the same
 OWN = "traffic.jsonl"  # what `append` writes; the others are gateways' chunks, and the user's
 DAY = timedelta(days=1)
 # A day's rows have the feedback that came until the end of the next day, so that a night which is
@@ -30,7 +39,8 @@ MODE = 0o640  # of files of traffic: what users wrote is not for everybody on th
 
 
 class TrafficStore:
-    """Partitions `root/2026-11-24/*.jsonl` and `*.parquet`; a user may drop files there too.
+    """Partitions: the files in `root/2026-11-24/`, and those beside it whose names begin with the
+    day. A user may drop files of ENDINGS there too, also logs of other tools.
 
     The root is a folder or the URL of one on an object store, whose files are copied here before
     they are read. With `redact`, personal data is redacted in what is appended and in what is set
@@ -86,6 +96,7 @@ class TrafficStore:
             clean,
             feedback=self._feedback(day),
             later=self._later(day, LATEST if late else LATE),
+            unread=self._unread(day),
         )
 
     def corrected_on(self, day: date) -> set[str]:
@@ -96,6 +107,10 @@ class TrafficStore:
         """One digest over the names and bytes of a partition's files, and of late feedback's."""
         return digest_json({name: digest_file(path) for name, path in self._named(day).items()})
 
+    def seen(self, day: date) -> Digest | None:
+        """The digest of a partition that holds files of rows; None for one without."""
+        return self.digest(day) if self._rows(day) else None
+
     def stamp(self, day: date) -> str:
         """Other words as soon as a partition's files have other sizes: they are appended to."""
         sizes = {name: path.stat().st_size for name, path in self._named(day).items()}
@@ -105,7 +120,38 @@ class TrafficStore:
         """The days that have traffic, oldest first."""
         if self.remote:
             return self.remote.days()
-        return [day for day in days_in(self.root) if self._rows(day)]
+        days = {*days_in(self.root), *days_beside(self.root)}
+        return [day for day in sorted(days) if self._rows(day)]
+
+    @property
+    def location(self) -> str:
+        """As people are shown it."""
+        return self.remote.url if self.remote else str(self.root)
+
+    def mark(self) -> str | None:
+        """What the folder says of itself; None where it says nothing."""
+        if self.remote:
+            return self.remote.mark(MARK)
+        try:
+            return (self.root / MARK).read_text().strip() or None
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise IncumbentError(f"{self.root / MARK} cannot be read: {error}") from None
+
+    def put_mark(self, mark: str) -> str:
+        """Write a mark unless there is one; returns the one that is there then.
+
+        Raises IncumbentError where the folder cannot be written to.
+        """
+        if self.remote:
+            self.remote.put_mark(MARK, mark)
+        else:
+            put_new(self.root / MARK, mark)
+        found = self.mark()
+        if found is None:
+            raise IncumbentError(f"{MARK} in {self.location} is empty: delete it")
+        return found
 
     def expire(self, keep_days: int, today: date) -> list[date]:
         """Delete the partitions, and what was set aside of them, that are over keep_days old;
@@ -115,13 +161,22 @@ class TrafficStore:
         """
         if self.remote:
             self.remote.expire(keep_days, today)
-        expired = [day for day in days_in(self.root) if (today - day).days > keep_days]
+        folders = [day for day in named_days(self.root) if (today - day).days > keep_days]
+        beside = {
+            path: day
+            for path in listed(self.root)
+            if (day := day_beside(path.name)) and (today - day).days > keep_days
+        }
         shadows = self.root / SHADOW
+        expired = sorted({*folders, *beside.values()})
         for day in expired:
             for path in self.quarantine.glob(f"*{day}.jsonl*"):  # a killed reader's draft too
                 path.unlink(missing_ok=True)
+        for day in folders:
             delete_partition(self.root / str(day))
-        for day in days_in(shadows):
+        for path in beside:
+            delete_file(path)
+        for day in named_days(shadows):
             if (today - day).days > keep_days:
                 delete_partition(shadows / str(day))
         return expired
@@ -140,31 +195,70 @@ class TrafficStore:
     def _named(self, day: date) -> dict[str, Path]:
         """The files that a day's rows are read from."""
         later = {f"{path.parent.name}/{path.name}": path for path in self._later(day, LATE)}
-        return {path.name: path for path in self._files(day)} | later
+        inside = self.root / str(day)
+        own = {p.name if p.parent == inside else f"../{p.name}": p for p in self._files(day)}
+        return own | later
 
     def _files(self, day: date) -> list[Path]:
-        folder = self.root / str(day)
         if self.remote:
-            self.remote.fetch(str(day))
-        files = sorted(folder.iterdir()) if folder.is_dir() else []
-        return [p for p in files if p.suffix in READERS and p.name[0] != "." and p.is_file()]
+            self.remote.fetch_day(day)
+        return files_of(self.root, day)
 
-
-def is_feedback(path: Path) -> bool:
-    return path.name.startswith(PREFIX) and path.suffix == ".jsonl"
+    def _unread(self, day: date) -> list[tuple[str, str]]:
+        """Names in the day's folder and beside it that nothing reads, each with the reason."""
+        if self.remote:
+            return unread(day, self.remote.names(str(day)), self.remote.file_names())
+        beside = (path.name for path in listed(self.root) if not path.is_dir())
+        return unread(day, (path.name for path in listed(self.root / str(day))), beside)
 
 
 def days_in(root: Path) -> list[date]:
-    folders = sorted(root.iterdir()) if root.is_dir() else []
-    return [day for path in folders if path.is_dir() and (day := day_named(path.name))]
+    return [day for day in named_days(root) if (root / str(day)).is_dir()]
+
+
+def named_days(root: Path) -> list[date]:
+    """The days of folders, and of links that lead to one or to nothing."""
+    found = sorted(root.iterdir()) if root.is_dir() else []
+    folders = [path for path in found if path.is_dir() or path.is_symlink()]
+    return [day for path in folders if (day := day_named(path.name))]
 
 
 def delete_partition(partition: Path) -> None:
+    """A link is taken away alone: what it leads to is somebody else's."""
     try:
-        shutil.rmtree(partition)
+        if partition.is_symlink():
+            partition.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(partition)
     except OSError as error:
         problem = f"{partition} is older than the retention and cannot be deleted"
         raise IncumbentError(f"{problem}: {error.strerror or error}; delete it") from None
+
+
+def delete_file(path: Path) -> None:
+    """A folder of such a name is not ours."""
+    try:
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        problem = f"{path} is older than the retention and cannot be deleted"
+        raise IncumbentError(f"{problem}: {error.strerror or error}; delete it") from None
+
+
+def put_new(path: Path, text: str) -> None:
+    """Write a small file unless it is there. Raises IncumbentError where that is not allowed."""
+    try:
+        with path.open("x") as stream:
+            stream.write(text + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise IncumbentError(
+            f"{path} cannot be written: {error.strerror}; by it, machines see that they work with "
+            "the same folder: let this user write to it, or write the file as somebody who can"
+        ) from None
 
 
 def redacted(row: Traffic) -> Traffic:

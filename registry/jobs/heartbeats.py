@@ -1,11 +1,13 @@
 """Signs of life: which schedulers run, and what each will do next."""
 
 from datetime import datetime, timedelta
+from typing import Annotated
 
 from sqlalchemy import Engine, delete, insert, select
 
-from project.records.record import Record
+from project.records.record import LATER, Record
 from project.times import moment_of
+from project.untrusted_input import one_line
 from registry.storage.database import reading, writing
 from registry.storage.tables import heartbeats
 
@@ -21,6 +23,7 @@ class Heartbeat(Record):
     doing: str | None  # the run that it is at
     next_job: str | None
     next_at: str | None
+    refuses: Annotated[str | None, LATER] = None  # why this machine must not do a job
 
     def age(self, now: datetime) -> timedelta:
         """The distance from now; a clock that was set back makes no heartbeat fresh."""
@@ -32,7 +35,8 @@ class Heartbeat(Record):
 
     def __str__(self) -> str:
         doing = f"at {self.doing}" if self.doing else f"next {self.next_job} at {self.next_at}"
-        return f"scheduler {self.holder}, last seen {self.at}, {doing}"
+        line = f"scheduler {self.holder}, last seen {self.at}, {doing}"
+        return f"{line}; refuses: {one_line(self.refuses)}" if self.refuses else line
 
 
 def beat(engine: Engine, heartbeat: Heartbeat) -> None:

@@ -5,7 +5,7 @@ other. It may reach its reader twice, when a process dies between sending and ma
 key by which the reader can see that. It is never lost.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -13,9 +13,10 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from project.records.record import LATER, Record
 from project.times import moment_of, stamp
-from registry.storage.database import reading, writing
+from registry.storage.database import erasing, reading, writing
 from registry.storage.tables import outbox
 
+OVER = "the time for which traffic is kept is over"  # what is left of a notice's text
 LONGEST_WAIT = timedelta(hours=6)  # for the next try; what lies further away is a clock set back
 
 
@@ -112,6 +113,25 @@ def revive(engine: Engine, now: datetime, notice: int | None = None) -> int:
     with writing(engine) as connection:
         again = given_up.values(next_try=stamp(now), attempts=0)
         return connection.execute(again).rowcount
+
+
+def forget_texts(engine: Engine, begins: str, before: date) -> None:
+    """Leave the words out of notices that were written before a day, whose keys begin so."""
+    own = (outbox.c.key.startswith(begins, autoescape=True), outbox.c.created < str(before))
+    with reading(engine) as connection:
+        found = connection.execute(select(outbox.c.id, outbox.c.record).where(*own)).all()
+    old = {row.id: wordless(row.record) for row in found}
+    changed = {row.id: old[row.id] for row in found if old[row.id] != row.record}
+    if not changed:
+        return
+    with erasing(engine) as connection:
+        for number, record in changed.items():
+            connection.execute(update(outbox).where(outbox.c.id == number).values(record=record))
+
+
+def wordless(record: str) -> str:
+    notice = Notice.model_validate_json(record)
+    return notice.model_copy(update={"text": OVER, "detail": {}}).canonical().decode()
 
 
 def depth(engine: Engine) -> tuple[int, int]:

@@ -5,6 +5,7 @@ then on the old holder can neither renew nor finish. Clocks decide only when som
 a date is finished once follows from its one row, whatever they say.
 """
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, insert, select, u
 from project.errors import IncumbentError
 from project.records.record import Record
 from project.times import moment_of, stamp
-from registry.storage.database import reading, writing
+from registry.storage.database import erasing, reading, writing
 from registry.storage.tables import runs
 
 
@@ -93,17 +94,19 @@ def claim(
     lease: timedelta,
     *,
     insist: bool = False,
+    again: str | None = None,
 ) -> Claim | None:
     """Take a run for as long as a lease lasts.
 
     None when it is finished, somebody holds a live lease, or it waits for its next attempt or was
-    given up; a person may `insist` on these two. `holder` names one process and no other.
+    given up; a person may `insist` on these two. `again` says why a finished run is done again: it
+    keeps what it made until it has something else. `holder` names one process and no other.
     """
     with writing(engine) as connection:
         known = find(connection, job, date)
-        if known and not claimable(known, now, insist):
+        if known and not claimable(known, now, insist, again is not None):
             return None
-        tried = known.attempts if known and known.state is not RunState.FAILED else 0
+        tried = known.attempts if known and known.state not in SETTLED else 0
         claimed = Claim(
             job=job,
             date=date,
@@ -119,15 +122,17 @@ def claim(
             "started": stamp(now),
             "ended": None,
         }
+        if again is not None:
+            row["problem"] = f"done again: {again}"
         write = update(runs).where(*at(job, date)) if known else insert(runs)
         connection.execute(write.values(row))
         return claimed
 
 
-def claimable(run: Run, now: datetime, insist: bool) -> bool:
+def claimable(run: Run, now: datetime, insist: bool, again: bool = False) -> bool:
     match run.state:
         case RunState.FINISHED:
-            return False
+            return again
         case RunState.FAILED:
             return insist
         case RunState.WAITING:
@@ -209,6 +214,34 @@ def settled(engine: Engine, job: str, since: date) -> frozenset[date]:
 def begun(engine: Engine, job: str) -> frozenset[date]:
     """The dates that somebody is at, or that wait for their next attempt."""
     return dates(engine, runs.c.job == job, runs.c.state.in_(BEGUN))
+
+
+def rewrite_records(
+    engine: Engine,
+    job: str,
+    before: date,
+    change: Callable[[str], str],
+    *,
+    problems: bool = False,
+) -> None:
+    """Change what a job's settled runs for dates before one made: its time is over. With
+    `problems`, leave out why an attempt failed too: that may quote what it failed on.
+    """
+    old = (runs.c.job == job, runs.c.date < str(before), runs.c.state.in_(SETTLED))
+    with reading(engine) as connection:
+        found = connection.execute(select(runs).where(*old)).all()
+    wanted = {
+        row.date: (change(row.record) if row.record else None, None if problems else row.problem)
+        for row in found
+    }
+    changed = [row for row in found if wanted[row.date] != (row.record, row.problem)]
+    if not changed:
+        return
+    with erasing(engine) as connection:
+        for row in changed:
+            record, problem = wanted[row.date]
+            same = update(runs).where(*old, runs.c.date == row.date, runs.c.fence == row.fence)
+            connection.execute(same.values(record=record, problem=problem))
 
 
 # --- one level down -----------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from registry.storage.read_only import open_read_only, writable
 
 BUSY_SECONDS = 30
 WRITERS_LOCK = 0x1C0B  # PostgreSQL's advisory lock that all writers of a registry take
-HEAD = "0005"  # the newest migration; a test keeps it true
+HEAD = "0006"  # the newest migration; a test keeps it true
 
 
 def connect(url: str) -> Engine:
@@ -140,6 +140,22 @@ def writing(engine: Engine) -> Iterator[Connection]:
         ) from error
     except SQLAlchemyError as error:
         raise IncumbentError(f"the registry's database failed: {error}") from error
+
+
+@contextmanager
+def erasing(engine: Engine) -> Iterator[Connection]:
+    """As `writing`; what is overwritten is gone from an SQLite file too, and from its journal.
+
+    PostgreSQL's autovacuum reuses the place later. A reader that is at work keeps the journal as it
+    is until the next erasure.
+    """
+    with writing(engine) as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        yield connection
+    if engine.dialect.name == "sqlite":
+        with reading(engine) as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager

@@ -138,3 +138,18 @@ observations = Table(
     UniqueConstraint("experiment", "unit", "metric", "arm"),
     Index("ix_observations_experiment", "experiment", "id"),
 )
+
+# What all machines that run a family's nights have to agree on, such as which folder holds its
+# traffic; each change is a row, and the newest one of a kind counts.
+places = Table(
+    "places",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("family", String(63), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("mark", String(64), nullable=False),  # what the folder itself says too
+    Column("location", Text, nullable=False),  # as the machine named it that wrote the row
+    Column("at", String(24), nullable=False),
+    Column("by", Text, nullable=False),
+    Index("ix_places_family", "family", "kind", "id"),
+)

@@ -95,6 +95,7 @@ def test_a_scheduler_that_beats_is_well(scheduler: Scheduler) -> None:
         "doing": None,
         "next_job": NAME,
         "next_at": "2026-03-11T02:30:00.000Z",
+        "refuses": None,
     }
 
 

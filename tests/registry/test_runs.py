@@ -258,3 +258,32 @@ def test_a_database_that_is_away_is_told_of_in_words(tmp_path: Path) -> None:
         settled(engine, "nightly", DAY)
     with pytest.raises(IncumbentError, match="nothing was changed"):
         take(engine, "a", NOON)
+
+
+def test_a_finished_run_is_done_again_only_by_somebody_who_says_why(engine: Engine) -> None:
+    finish(engine, taken(engine, "a", NOON))
+    assert take(engine, "b", NOON + HOUR, insist=True) is None
+    again = claim(engine, "nightly", DAY, "b", NOON + HOUR, LEASE, again="its rows came late")
+    assert again is not None and (again.fence, again.attempt) == (2, 1)
+    run = the_run(engine)
+    assert (run.record, run.problem) == ("done", "done again: its rows came late")
+    finish(engine, again, NOON + HOUR, "done better")
+    assert (the_run(engine).record, the_run(engine).problem) == ("done better", None)
+
+
+def test_nobody_takes_a_run_that_is_done_again_from_its_holder(engine: Engine) -> None:
+    first = taken(engine, "a", NOON)
+    finish(engine, first)
+    assert claim(engine, "nightly", DAY, "b", NOON, LEASE, again="late") is not None
+    assert claim(engine, "nightly", DAY, "c", NOON + MINUTE, LEASE, again="late") is None
+    with pytest.raises(LostLeaseError):
+        finish(engine, first)
+
+
+def test_a_run_that_is_done_again_and_fails_keeps_what_it_made_before(engine: Engine) -> None:
+    finish(engine, taken(engine, "a", NOON))
+    again = claim(engine, "nightly", DAY, "b", NOON, LEASE, again="late")
+    assert again is not None
+    fail(engine, again, HOUR)
+    assert (the_run(engine).state, the_run(engine).record) == (RunState.WAITING, "done")
+    assert take(engine, "c", NOON + 2 * HOUR) is not None

@@ -1,0 +1,186 @@
+"""What a night or a retrain needs beside git, carried from machine to machine.
+
+Labels are accepted in one machine's project, and the next night, or the rest of a retrain, may be
+another machine's. So each night stores the labels, how they were accepted, what was erased, and the
+queue, as one folder in the registry's artifact store; the next one merges it into its own files.
+"""
+
+import json
+import logging
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from curation.splitting.eval_sets import EVAL_SETS, changing
+from evaluation.preference.pairs.preference_pairs import PREFERENCES
+from monitoring.monitoring_settings import TriggerParams
+from monitoring.night_context import NightContext
+from monitoring.trigger.labels import LABELLED
+from monitoring.trigger.waiting_corrections import NAME as CORRECTIONS
+from project.canonical import canonical_json, digest_folder
+from project.erasures import ERASED, Erased
+from project.errors import IncumbentError
+from project.files import write_bytes, write_lines
+from project.records.data import Row
+from project.records.drift import Night
+from project.records.preferences import preference
+from project.records.record import Digest
+from registry.artifacts.artifact_store import Artifacts
+
+QUEUE, MACHINE = "queue.json", "machine"  # names in the folder
+NEGATIVE = PREFERENCES / LABELLED.name
+# Files of lines by their names in the folder, in the order in which they are written: what was
+# erased first, and rows before the record that they were accepted.
+LINES: Mapping[str, Path] = {
+    "erased.jsonl": ERASED,
+    "labelled.jsonl": LABELLED,
+    "preferences.jsonl": NEGATIVE,
+    "eval_sets.jsonl": EVAL_SETS,
+}
+
+log = logging.getLogger(__name__)
+
+
+def carry_labels(context: NightContext, known: Digest | None) -> Digest | None:
+    """Store this project's labels and queue for other machines; returns the folder's digest, which
+    is the known one where nothing changed. None: there is nothing to carry.
+    """
+    files = {**LINES, **queues(context.trigger)}
+    there = {name: path.read_bytes() for name, path in files.items() if path.exists()}
+    if not there:
+        return None
+    with TemporaryDirectory(prefix="incumbent-labels-") as place:
+        for name, data in {**there, MACHINE: machine().encode()}.items():
+            Path(place, name).write_bytes(data)
+        digest = digest_folder(Path(place))
+        if digest != known or context.registry.artifacts.incomplete(digest):
+            context.registry.artifacts.put_folder(Path(place), digest)
+    return digest
+
+
+def bring_labels(
+    context: NightContext, nights: Sequence[Night], *, strict: bool = False
+) -> list[str]:
+    """Merge what the newest of these nights carries into this project's files; nothing is lost. A
+    folder that is no longer whole in the store, as after the retention, is passed over.
+
+    Returns what people should know: rows that differ here and there, of which those here are kept.
+    With `strict`, and where another machine stored them, IncumbentError is raised for such rows.
+    """
+    artifacts = context.registry.artifacts
+    stored = (night.labels for night in reversed(nights) if night.labels)
+    digest = next((one for one in stored if not artifacts.incomplete(one)), None)
+    if digest is None:
+        return []
+    carried = read_folder(artifacts, digest)
+    other = carried.get(MACHINE) != machine().encode()
+    with changing():
+        differing = [
+            problem
+            for name, path in LINES.items()
+            if name in carried and (problem := merge(name, carried[name], path))
+        ]
+        if differing and strict and other:
+            raise IncumbentError(
+                f"{'; '.join(differing)}: make them agree in this project, or run the retrain on "
+                f"the machine that stored them ({carried[MACHINE].decode(errors='replace')})"
+            )
+    if other:
+        bring_queues(carried, context.trigger)
+    return differing if other else []
+
+
+# --- one level down -----------------------------------------------------------------------------
+
+
+def queues(params: TriggerParams) -> dict[str, Path]:
+    return {QUEUE: params.queue, CORRECTIONS: params.queue.with_name(CORRECTIONS)}
+
+
+def machine() -> str:
+    """This machine and project: whose own files are the newer ones where they differ."""
+    return f"{socket.gethostname()}:{Path.cwd()}"
+
+
+def read_folder(artifacts: Artifacts, digest: Digest) -> dict[str, bytes]:
+    return {name: artifacts.get(blob) for name, blob in artifacts.manifest(digest).items()}
+
+
+def merge(name: str, data: bytes, path: Path) -> str | None:
+    """Bring the lines of one file together; returns how many rows differ and were left as here."""
+    own, carried = lines_of(path.read_bytes() if path.exists() else b""), lines_of(data)
+    known = {key_of(line): line for line in own}
+    differing = [line for line in carried if known.get(key_of(line), line) != line]
+    new = [line for line in carried if key_of(line) not in known]
+    if not new or not (wanted := [line for line in new if not erased(name, line, path)]):
+        return said(differing, path)
+    if name == "eval_sets.jsonl":
+        refuse_forked(own, carried, path)
+        write_lines(path, sorted((*own, *wanted), key=at_of))
+    else:
+        write_lines(path, (*own, *wanted))
+    return said(differing, path)
+
+
+def said(differing: Sequence[bytes], path: Path) -> str | None:
+    if not differing:
+        return None
+    names = ", ".join(sorted(key_of(line)[:16] for line in differing[:3]))
+    count = f"{len(differing)} row{'s' if len(differing) > 1 else ''}"
+    return f"{count} of {path} differ on another machine ({names}), and are kept as they are here"
+
+
+def refuse_forked(own: Sequence[bytes], carried: Sequence[bytes], path: Path) -> None:
+    """Raise IncumbentError where both sides changed a set otherwise than by accepting rows."""
+    here, there = set(own) - set(carried), set(carried) - set(own)
+    others = [line for line in (*here, *there) if json.loads(line).get("change") != "extend"]
+    if here and there and others:
+        raise IncumbentError(
+            f"{path} was changed on two machines at once, and a part was frozen or rotated: merge "
+            "the two files by hand, for instance by git, and run the night again"
+        )
+
+
+def key_of(line: bytes) -> str:
+    """What tells two lines apart: a row's id; for records without one, all that they say."""
+    found: dict[str, Any] = json.loads(line)
+    return str(found["id"]) if isinstance(found.get("id"), str) else line.decode()
+
+
+def at_of(line: bytes) -> str:
+    return str(json.loads(line).get("at", ""))
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    return [line for line in data.split(b"\n") if line.strip()]
+
+
+def erased(name: str, line: bytes, path: Path) -> bool:
+    """Whether a row came to be erased here since it was stored there."""
+    readers: dict[str, Callable[[], Any]] = {
+        "labelled.jsonl": lambda: Row.parse(line, path),
+        "preferences.jsonl": lambda: preference(line, path, 1),
+    }
+    if name not in readers:
+        return False
+    row, gone = readers[name](), Erased.here()
+    return row.id in gone.rows or gone.holds(row)
+
+
+def bring_queues(carried: Mapping[str, bytes], params: TriggerParams) -> None:
+    """The queue of the newest night; of users' corrections, which wait, those of both machines."""
+    for name, path in queues(params).items():
+        if name not in carried or (path.exists() and path.read_bytes() == carried[name]):
+            continue
+        if name == CORRECTIONS and path.exists():
+            tasks = {str(task["data"]["id"]): task for task in tasks_in(carried[name], path)}
+            write_bytes(path, canonical_json([*tasks.values()]) + b"\n")
+        else:
+            write_bytes(path, carried[name])
+
+
+def tasks_in(carried: bytes, path: Path) -> Iterator[dict[str, Any]]:
+    for data in (carried, path.read_bytes()):
+        yield from json.loads(data)

@@ -1,0 +1,167 @@
+"""A machine that does not see the traffic, or the champion's files, leaves the nights to others."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from incumbent.verbs.nightly import run_night
+from monitoring.night_context import NightContext
+from monitoring.night_history import check_of
+from monitoring.same_place import TRAFFIC, move_traffic, require_place
+from monitoring.scheduling.health import pages_of
+from monitoring.scheduling.job import RefusedError
+from monitoring.traffic.traffic_store import MARK
+from project.errors import IncumbentError
+from project.records.drift import DriftVerdict
+from registry.jobs.places import OtherPlaceError, Place, history_of, place_of, settle
+from registry.jobs.runs import runs_of
+from tests.quick_nights import (
+    Make,
+    WordEmbeddings,
+    day,
+    opened,
+    rows_of,
+    run,
+    scheduler_of,
+    site_of,
+)
+
+
+@pytest.fixture
+def context(make_adapter: Make) -> Iterator[NightContext]:
+    """The machine whose folder has the traffic; it has run a night."""
+    with opened(make_adapter) as registry:
+        made = site_of(registry)
+        for number in range(3):
+            made.traffic.append(rows_of(number))
+        run(made, 3)
+        yield made
+
+
+def elsewhere(context: NightContext, folder: str = "not-mounted") -> NightContext:
+    """Another machine with the same registry."""
+    Path(folder).mkdir(exist_ok=True)
+    return site_of(context.registry, Path(folder))
+
+
+def test_a_machine_whose_traffic_folder_is_not_mounted_settles_no_night(
+    context: NightContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    context.traffic.append(rows_of(4))
+    other = scheduler_of(elsewhere(context), at=day(5))
+    for _ in range(2):
+        other.tick()
+    assert check_of(context.registry.engine, "bank", day(4)) is None
+    assert caplog.text.count("has no mark (is it mounted?)") == 1
+    assert "run `incumbent nightly --traffic-is-here`" in caplog.text
+    scheduler_of(context, at=day(5)).tick()
+    night = check_of(context.registry.engine, "bank", day(4))
+    assert night is not None and night.verdict is DriftVerdict.NO_DRIFT
+
+
+def test_the_refusal_is_in_the_health_of_that_machine(context: NightContext) -> None:
+    other = scheduler_of(elsewhere(context), at=day(5))
+    other.tick()
+    other.beat()
+    page = pages_of(other.engine, other.jobs, other.holder, other.clock)["/healthz"]()
+    assert page.status == 200
+    assert "not-mounted on this machine has no mark" in json.loads(page.body)["refuses"]
+
+
+def test_a_machine_with_another_folder_is_told_both_marks(context: NightContext) -> None:
+    other = elsewhere(context, "other")
+    mine = other.traffic.put_mark("0123456789abcdef")
+    place = place_of(context.registry.engine, "bank", TRAFFIC)
+    assert place is not None
+    with pytest.raises(RefusedError, match=rf"{place.mark}.* other on this machine .*{mine}"):
+        require_place(other)
+
+
+def test_traffic_that_was_moved_is_declared_on_record_and_the_old_folder_is_refused(
+    context: NightContext,
+) -> None:
+    shutil.copytree("traffic", "moved", ignore=shutil.ignore_patterns(MARK))
+    moved = elsewhere(context, "moved")
+    move_traffic(moved)
+    require_place(moved)
+    with pytest.raises(RefusedError):
+        require_place(context)
+    places = history_of(context.registry.engine, "bank", TRAFFIC)
+    assert [(place.location, place.by) for place in places] == [
+        ("traffic", "tester"),
+        ("moved", "tester"),
+    ]
+
+
+def test_a_folder_that_goes_away_in_mid_night_settles_nothing(context: NightContext) -> None:
+    embeddings = WordEmbeddings()
+    context.traffic.append(rows_of(4))
+    embeddings.meanwhile = lambda: Path("traffic").rename("gone") if Path("traffic").exists() else 0
+    scheduler_of(replace(context, embeddings=embeddings), at=day(5)).tick()
+    (newest, *_) = runs_of(context.registry.engine, "nightly bank")
+    assert (newest.date, newest.state, newest.attempts) == (day(4), "waiting", 0)
+
+
+def test_nobody_is_refused_before_there_is_traffic_anywhere(make_adapter: Make) -> None:
+    with opened(make_adapter) as registry:
+        context = site_of(registry)
+        require_place(context)
+        assert place_of(registry.engine, "bank", TRAFFIC) is None
+
+
+def test_of_two_machines_that_come_first_one_says_where_the_traffic_is(
+    context: NightContext,
+) -> None:
+    known = place_of(context.registry.engine, "bank", TRAFFIC)
+    other = Place(
+        family="bank", kind=TRAFFIC, mark="b", location="b", at="2026-03-06T00:00:00.000Z", by="b"
+    )
+    with pytest.raises(OtherPlaceError, match="traffic of bank is at traffic"):
+        settle(context.registry.engine, other, instead_of=None)
+    assert place_of(context.registry.engine, "bank", TRAFFIC) == known
+
+
+def test_a_bucket_has_its_mark_too(make_adapter: Make) -> None:
+    with opened(make_adapter) as registry:
+        url = "memory://bucket-of-places/traffic"
+        first, second = site_of(registry, url), site_of(registry, url)
+        remote = first.traffic.remote
+        assert remote is not None
+        remote.files.pipe_file(f"{remote.root}/{day(1)}/a.jsonl", b"not json\n")
+        for one in (first, second):
+            require_place(one)
+        assert first.traffic.mark() == second.traffic.mark() is not None
+        assert first.traffic.days() == [day(1)]
+
+
+def test_a_champion_whose_files_are_not_here_is_refused_before_the_claim(
+    context: NightContext,
+) -> None:
+    champion = context.registry.champion()
+    assert champion is not None
+    context.registry.artifacts.blobs.delete(champion.adapter.files)
+    with pytest.raises(RefusedError, match=r"the files of bank v1 are not in .*registry.artifacts"):
+        require_place(context)
+
+
+def test_a_folder_that_cannot_be_written_to_says_so(context: NightContext) -> None:
+    with pytest.raises(IncumbentError, match=r"\.incumbent-place cannot be written: .*let this"):
+        site_of(context.registry, Path("traffic/2026-03-02/traffic.jsonl")).traffic.put_mark("x")
+
+
+@pytest.mark.slow
+def test_a_night_by_hand_is_refused_and_goes_on_after_the_word_that_traffic_moved(
+    context: NightContext,
+) -> None:
+    """Of the project in this folder, whose traffic folder is another one."""
+    Path("datasets/traffic").mkdir(parents=True)
+    Path("params.yaml").write_text("registry: {family: bank}\n")
+    with pytest.raises(RefusedError, match="datasets/traffic on this machine has no mark"):
+        run_night(day(4), as_json=False)
+    run_night(day(4), as_json=False, traffic_is_here=True)
+    night = check_of(context.registry.engine, "bank", day(4))
+    assert night is not None and night.verdict is DriftVerdict.INSUFFICIENT

@@ -1,0 +1,54 @@
+"""Where a family's traffic is: one place counts, each change is on record."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from registry.jobs.places import OtherPlaceError, Place, history_of, place_of, settle
+from registry.storage.database import connect
+
+pytest_plugins = ["tests.servers"]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    postgresql = request.param == "postgresql"
+    url = f"sqlite:///{tmp_path / 'registry.db'}"
+    engine = connect(request.getfixturevalue("postgresql") if postgresql else url)
+    yield engine
+    engine.dispose()
+
+
+def place(mark: str, family: str = "bank") -> Place:
+    return Place(
+        family=family,
+        kind="traffic",
+        mark=mark,
+        location=f"/{mark}",
+        at="2026-03-06T00:00:00.000Z",
+        by="tester",
+    )
+
+
+def test_the_newest_place_counts_and_the_others_stay_on_record(engine: Engine) -> None:
+    assert place_of(engine, "bank", "traffic") is None
+    settle(engine, place("a"), instead_of=None)
+    settle(engine, place("b"), instead_of="a")
+    assert place_of(engine, "bank", "traffic") == place("b")
+    assert history_of(engine, "bank", "traffic") == (place("a"), place("b"))
+
+
+def test_whoever_comes_second_changes_nothing(engine: Engine) -> None:
+    settle(engine, place("a"), instead_of=None)
+    for seen in (None, "c"):
+        with pytest.raises(OtherPlaceError, match=r"the traffic of bank is at /a \(mark a, by"):
+            settle(engine, place("b"), instead_of=seen)
+    assert history_of(engine, "bank", "traffic") == (place("a"),)
+
+
+def test_each_family_has_a_place_of_its_own(engine: Engine) -> None:
+    settle(engine, place("a"), instead_of=None)
+    settle(engine, place("b", "shop"), instead_of=None)
+    assert place_of(engine, "bank", "traffic") == place("a")
