@@ -473,8 +473,10 @@ def suites(
 
 @drift.command("check")
 def check_drift(
-    reference: Annotated[Path, typer.Option(help="Prompts as they were: JSON Lines.")],
-    current: Annotated[Path, typer.Option(help="Prompts as they are now: JSON Lines.")],
+    reference: Annotated[
+        Path, typer.Option(help="Prompts as they were: JSON Lines, CSV or Parquet.")
+    ],
+    current: Annotated[Path, typer.Option(help="Prompts as they are now.")],
     text_field: Annotated[str, typer.Option(help="The field with a row's prompt.")] = "prompt",
     block_field: Annotated[
         str | None,
@@ -511,19 +513,46 @@ def nightly(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="The day whose traffic is looked at; yesterday."),
     ] = None,
+    traffic_is_here: Annotated[
+        bool,
+        typer.Option(
+            "--traffic-is-here",
+            help="The traffic was moved to this machine's folder; that is kept on record.",
+        ),
+    ] = False,
+    clock_is_right: Annotated[
+        bool,
+        typer.Option(
+            "--clock-is-right",
+            help="The clock is right, though nothing is known of a month or more before today.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Run one night: check the day's traffic for drift, and do what follows; once for each date."""
     from incumbent.verbs.nightly import run_night
 
-    run_night(date.date() if date else None, as_json=json)
+    run_night(
+        date.date() if date else None,
+        as_json=json,
+        traffic_is_here=traffic_is_here,
+        clock_is_right=clock_is_right,
+    )
 
 
 @app.command()
 def scheduler(
     once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether one lives on this machine.")
+    ] = False,
 ) -> None:
     """Run every night at its time, catch up on missed ones; anchor and verify the registry."""
+    if check:
+        from incumbent.verbs.check_scheduler import check_scheduler
+
+        check_scheduler()
+        return
     from incumbent.verbs.nightly import run_scheduler
 
     run_scheduler(once=once)

@@ -4,27 +4,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
 from rich.text import Text
 
 from incumbent.output import EXIT_CODES, coloured, console, print_json, print_table
 from project.errors import InputError
 from project.records.data import Message
 from project.records.drift import Topic
-from project.records.record import read_input, read_object
 
 if TYPE_CHECKING:
     from monitoring.drift.compare_sets import DriftResult
 
-MESSAGES = TypeAdapter(list[Message])
-
 
 @dataclass(frozen=True)
 class PromptFile:
-    """One file's prompts, and what each belongs to."""
+    """One file's prompts, and the block that each belongs to; None: to none."""
 
+    path: Path
+    fields: tuple[str, ...]
     texts: list[str]
-    blocks: list[str]
+    blocks: list[object]
 
 
 def check_drift(
@@ -41,8 +39,10 @@ def check_drift(
     from monitoring.drift.compare_sets import compare
 
     before, now = (read(path, text_field, block_field) for path in (reference, current))
+    notes = notes_on_blocks(before, now, block_field)
     blocks = (before.blocks, now.blocks)
     found = compare(before.texts, now.texts, alpha=alpha, blocks=blocks, seed=seed)
+    found = found.model_copy(update={"notes": (*notes, *found.notes)})
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -51,19 +51,20 @@ def check_drift(
 
 
 def read(path: Path, text_field: str, block_field: str | None) -> PromptFile:
-    """The prompts of a JSON Lines file, and what each belongs to; by itself where it has no such
-    field. A prompt is a text or a list of messages.
+    """What is asked in the prompts of a JSON Lines, JSON, CSV or Parquet file, packed by gzip or
+    not. A prompt is a text or a list of messages, of which the last one of the user is taken.
     """
-    found = PromptFile([], [])
-    for number, line in enumerate(read_input(path).splitlines(), start=1):
-        if line.strip():
-            row = read_object(line, path, number)
-            found.texts.append(text_of(row, text_field, path, number))
-            block = row.get(block_field) if block_field else None
-            found.blocks.append(f"row {number}" if block is None else f"block {block}")
-    if not found.texts:
+    # Imported here because --help need not wait for pyarrow.
+    from curation.sources.tables.read_table import read_table
+
+    table = read_table(path, skip=True)
+    if table.unreadable:
+        raise InputError(table.unreadable[0].why, file=path, line=table.unreadable[0].line)
+    if not table.rows:
         raise InputError("holds no rows", file=path)
-    return found
+    texts = [text_of(row.fields, text_field, path, row.line) for row in table.rows]
+    blocks = [row.fields.get(block_field) if block_field else None for row in table.rows]
+    return PromptFile(path, table.columns, texts, blocks)
 
 
 def text_of(row: dict[str, Any], field: str, path: Path, number: int) -> str:
@@ -71,24 +72,55 @@ def text_of(row: dict[str, Any], field: str, path: Path, number: int) -> str:
         there = ", ".join(row) or "none"
         problem = f"is not there; name the prompt's field with --text-field, there are: {there}"
         raise InputError(problem, file=path, line=number, field=field)
-    try:
-        text = row[field]
-        if not isinstance(text, str):
-            text = "\n".join(message.content for message in MESSAGES.validate_python(text))
-        text.encode()
-    except ValidationError:
+    text = asked(row[field])
+    if text is None:
         problem = "must be a text or a list of messages"
-        raise InputError(problem, file=path, line=number, field=field) from None
-    except UnicodeEncodeError:
-        raise InputError("is no Unicode text", file=path, line=number, field=field) from None
-    return str(text)
+        raise InputError(problem, file=path, line=number, field=field)
+    return text
+
+
+def asked(prompt: object) -> str | None:
+    """None: it is neither a text nor messages."""
+    from monitoring.features.watched_text import asked_text
+    from monitoring.traffic.formats.chat import prompt_of
+    from monitoring.traffic.formats.values import UnfitError
+
+    if isinstance(prompt, str):
+        return prompt
+    if not isinstance(prompt, list):
+        return None
+    try:
+        read = prompt_of(prompt)
+    except UnfitError:
+        return None
+    if isinstance(read, str):
+        return None
+    return asked_text([Message.model_validate(turn) for turn in read])
+
+
+def notes_on_blocks(before: PromptFile, now: PromptFile, field: str | None) -> tuple[str, ...]:
+    """Raises InputError where no row of either file has the field."""
+    if field is None:
+        return ()
+    without = [file for file in (before, now) if field not in file.fields]
+    if len(without) == 2:
+        there = ", ".join(dict.fromkeys((*before.fields, *now.fields)))
+        problem = f"no row has it; name another one with --block-field, there are: {there}"
+        raise InputError(problem, file=now.path, field=field)
+    return tuple(
+        f"no row of {file.path} has the field {field}: each counts as one of its own"
+        for file in without
+    )
 
 
 def print_found(found: "DriftResult", before: PromptFile, now: PromptFile) -> None:
     sizes = f"{len(now.texts)} prompts against {len(before.texts)}"
     console.print(Text.assemble(coloured(found.verdict.value), f": {sizes}, alpha {found.alpha:g}"))
+    for note in found.notes:
+        console.print(note)
     if not found.signals:
-        console.print("too few to compare: at least 50 users now, and 100 in the reference")
+        there = f"{voices(now)} now (at least 50), {voices(before)} before (at least 100)"
+        console.print(f"too few to compare: {there}; rows with one --block-field count once")
         return
     console.print()
     readings = [
@@ -100,7 +132,12 @@ def print_found(found: "DriftResult", before: PromptFile, now: PromptFile) -> No
         console.print()
         print_table(("topic", ">before", ">now", "such as"), [topic_cells(t) for t in found.topics])
     if found.new_words:
-        console.print(f"\nwords that the reference lacks: {', '.join(found.new_words)}")
+        console.print(f"\nnew words: {', '.join(found.new_words)}")
+
+
+def voices(file: PromptFile) -> int:
+    """Rows that count: one of each block, and each that belongs to none."""
+    return len({str(b) for b in file.blocks if b is not None}) + file.blocks.count(None)
 
 
 def topic_cells(topic: Topic) -> tuple[str, str, str, str]:

@@ -1,23 +1,27 @@
 """One comparison of two sets of prompts, at one level, all signals together."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from functools import cache
+from statistics import median
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from monitoring.drift.reference import MOST_INDEX, Reference
+from monitoring.drift.compared_blocks import Blocks, Pair, blocks_of
+from monitoring.drift.reference import MOST_INDEX, Reference, shared_text
 from monitoring.drift.signal_tests import overall, readings, shared_out
 from monitoring.drift.topic_attribution import attribute
-from monitoring.drift.user_days import numbered
-from monitoring.features.embedding_cache import Embeddings
+from monitoring.drift.user_days import UserDays, numbered
+from monitoring.features.embedder import Embedder, is_cut
+from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.signals.array_types import Floats
 from monitoring.signals.signal import Batch
 from project.errors import InputError
 from project.model_pins import ModelChoice, pin
+from project.progress import progress
 from project.records.drift import DriftVerdict, SignalReading, Topic
 from project.records.record import Record
 
@@ -25,8 +29,8 @@ MOST_UNITS = 10_000  # of each side; a random choice of more tells as much
 MINIMUM_UNITS = 50
 MINIMUM_EFFECT = 0.02  # of the traffic must have moved
 
-Prompts = Sequence[str] | NDArray[np.floating[Any]]
-Blocks = Sequence[str]
+Prompts = Iterable[str] | NDArray[np.floating[Any]]
+Chosen = list[str] | NDArray[np.floating[Any]]
 
 
 class DriftResult(Record):
@@ -38,6 +42,7 @@ class DriftResult(Record):
     topics: tuple[Topic, ...] = ()
     exemplars: tuple[str, ...] = ()
     new_words: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what of the prompts was not compared
 
     def __str__(self) -> str:
         return f"{self.verdict} at alpha {self.alpha}"
@@ -48,38 +53,34 @@ def compare(
     current: Prompts,
     *,
     alpha: float = 0.01,
-    blocks: Blocks | tuple[Blocks, Blocks] | None = None,
+    blocks: Blocks | Pair | None = None,
     seed: int = 0,
 ) -> DriftResult:
-    """Say whether `current` has drifted from `reference`: two lists of texts, or two arrays of
-    embeddings [n, d] and [m, d].
+    """Say whether `current` has drifted from `reference`: two lists or Series of texts, or two
+    arrays of embeddings [n, d] and [m, d].
 
     blocks names what is not independent within itself, such as users: of current's rows, or a pair
-    of sequences for reference's and current's. One block has one voice: one of its rows, chosen at
-    random, is looked at. Raises InputError for input that cannot be compared.
+    for reference's and current's. One block has one voice: one of its rows, chosen at random, is
+    looked at; a row without a block is one of its own. Text that nearly all of the reference's
+    prompts share, such as a template, is left out. Raises InputError for input that cannot be
+    compared.
     """
     if not 0 < alpha < 1:
         raise InputError(f"alpha is a chance between 0 and 1, not {alpha}")
     rng = np.random.default_rng(seed)
-    refuse_unlike(reference, current)
-    before_blocks, now_blocks = blocks_of(blocks, len(reference), len(current))
-    if min(len(set(before_blocks)) // 2, len(set(now_blocks))) < MINIMUM_UNITS:
+    prompts = listed(reference), listed(current)
+    refuse_unlike(*prompts)
+    names = blocks_of(blocks, *map(len, prompts))
+    if min(len(set(names[0])) // 2, len(set(names[1]))) < MINIMUM_UNITS:
         return DriftResult(verdict=DriftVerdict.INSUFFICIENT, alpha=alpha)
-    before, before_blocks = some(reference, before_blocks, MOST_UNITS + MOST_INDEX, rng)
-    now, now_blocks = some(current, now_blocks, MOST_UNITS, rng)
-    frozen = Reference.freeze(before, before_blocks, always(len(before)), rng=rng)
-    units = frozen.units_of(now, now_blocks, always(len(now)))
-    found = readings(
-        frozen.signals,
-        units,
-        frozen.units,
-        shared_out(alpha, frozen.signals),
-        nights=1,
-        minimum_units=MINIMUM_UNITS,
-        minimum_effect=MINIMUM_EFFECT,
-        rng=rng,
-    )
-    about = attribute(frozen, now, always(len(now)))
+    before, before_blocks = some(prompts[0], names[0], MOST_UNITS + MOST_INDEX, rng)
+    now, now_blocks = some(prompts[1], names[1], MOST_UNITS, rng)
+    shared = shared_by(before, before_blocks, rng)
+    then, batch = batch_of(before, shared), batch_of(now, shared)
+    times = always(len(then)), always(len(batch))
+    frozen = Reference.freeze(then, before_blocks, times[0], rng=rng, shared=shared)
+    found = tested(frozen, frozen.units_of(batch, now_blocks, times[1]), alpha, rng)
+    about = attribute(frozen, batch, times[1])
     return DriftResult(
         verdict=overall(found),
         alpha=alpha,
@@ -87,10 +88,47 @@ def compare(
         topics=about.topics,
         exemplars=about.exemplars,
         new_words=about.new_words,
+        notes=notes_of(before, now, then, batch),
     )
 
 
-def refuse_unlike(reference: Prompts, current: Prompts) -> None:
+def tested(
+    frozen: Reference, units: UserDays, alpha: float, rng: np.random.Generator
+) -> list[SignalReading]:
+    levels = shared_out(alpha, frozen.signals)
+    found: list[SignalReading] = []
+    with progress("test", len(frozen.signals), "signals", leave=False) as bar:
+        for signal in frozen.signals:
+            found += readings(
+                (signal,),
+                units,
+                frozen.units,
+                levels,
+                nights=1,
+                minimum_units=MINIMUM_UNITS,
+                minimum_effect=MINIMUM_EFFECT,
+                rng=rng,
+            )
+            bar.advance()
+    return found
+
+
+def listed(prompts: Prompts) -> Chosen:
+    """A list of whatever holds texts in an order; an array of numbers as it is."""
+    if isinstance(prompts, np.ndarray) and np.issubdtype(prompts.dtype, np.number):
+        return prompts
+    table = hasattr(prompts, "columns") or isinstance(prompts, str | bytes | Mapping)
+    if table or not isinstance(prompts, Iterable):
+        what = type(prompts).__name__
+        raise InputError(f"prompts are a list of texts, or an array of embeddings, not a {what}")
+    found = list(prompts)
+    for row, text in enumerate(found):
+        if not isinstance(text, str):
+            raise InputError(f"a prompt must be a text: number {row} is a {type(text).__name__}")
+    return found
+
+
+def refuse_unlike(reference: Chosen, current: Chosen) -> None:
     arrays = [side for side in (reference, current) if isinstance(side, np.ndarray)]
     if len(arrays) == 1:
         raise InputError("texts cannot be compared with embeddings: give two of a kind")
@@ -101,36 +139,32 @@ def refuse_unlike(reference: Prompts, current: Prompts) -> None:
         raise InputError(f"embeddings of {sizes} numbers cannot be compared")
 
 
-def blocks_of(
-    blocks: Blocks | tuple[Blocks, Blocks] | None, m: int, n: int
-) -> tuple[Blocks, Blocks]:
-    """Of the reference's rows and of current's; a row without one is a block of its own."""
-    before, now = pair_of(blocks, m, n)
-    if (len(before), len(now)) != (m, n):
-        raise InputError(f"there are {len(before)} and {len(now)} blocks for {m} and {n} rows")
-    return before, now
-
-
-def pair_of(blocks: Blocks | tuple[Blocks, Blocks] | None, m: int, n: int) -> tuple[Blocks, Blocks]:
-    before = [f"before {row}" for row in range(m)]
-    if blocks is None:
-        return before, [f"now {row}" for row in range(n)]
-    if isinstance(blocks, tuple) and len(blocks) == 2 and not isinstance(blocks[0], str):
-        return blocks[0], blocks[1]
-    return before, [f"of {block}" for block in blocks]
-
-
 def some(
-    prompts: Prompts, blocks: Blocks, limit: int, rng: np.random.Generator
-) -> tuple[Batch, Blocks]:
+    prompts: Chosen, blocks: Sequence[str], limit: int, rng: np.random.Generator
+) -> tuple[Chosen, list[str]]:
     """One row, chosen at random, of each block; of so many blocks at most."""
     order = rng.permutation(len(blocks))
-    first = np.unique(numbered(map(str, blocks))[order], return_index=True)[1]
+    first = np.unique(numbered(blocks)[order], return_index=True)[1]
     rows = np.sort(rng.permutation(order[first])[:limit])
-    kept = [str(blocks[row]) for row in rows.tolist()]
+    kept = [blocks[row] for row in rows.tolist()]
     if isinstance(prompts, np.ndarray):
-        return Batch(vectors=finite(prompts[rows])), kept
-    return embedded([prompts[row] for row in rows.tolist()]), kept
+        return prompts[rows], kept
+    return [prompts[row] for row in rows.tolist()], kept
+
+
+def shared_by(prompts: Chosen, blocks: Sequence[str], rng: np.random.Generator) -> SharedText:
+    """What the reference's prompts share; rng stays as it is, for `freeze` splits alike."""
+    if isinstance(prompts, np.ndarray):
+        return NOTHING
+    return shared_text(prompts, blocks, deepcopy(rng))
+
+
+def batch_of(prompts: Chosen, shared: SharedText) -> Batch:
+    """Embeddings as they are; texts with theirs, by the embedder among the project's packages."""
+    if isinstance(prompts, np.ndarray):
+        return Batch(vectors=finite(prompts))
+    texts = [shared.rest(text) for text in prompts]
+    return Batch(prompts=texts, vectors=packaged_embedder().encode(texts))
 
 
 def finite(vectors: NDArray[np.floating[Any]]) -> Floats:
@@ -141,16 +175,32 @@ def finite(vectors: NDArray[np.floating[Any]]) -> Floats:
     return found
 
 
-def embedded(texts: list[str]) -> Batch:
-    """Texts with their embeddings, by the embedder among the project's packages; nothing is kept.
+@cache
+def packaged_embedder() -> Embedder:
+    """Loaded once, however often sets are compared: each model takes memory and seconds."""
+    return Embedder(pin(ModelChoice(), "embedder"))
 
-    The cache is a passing one: the comparison needs no project to keep it in.
-    """
-    if not all(isinstance(text, str) for text in texts):
-        raise InputError("a prompt must be a text")
-    with TemporaryDirectory(prefix="incumbent-embeddings-") as place:
-        embeddings = Embeddings(pin(ModelChoice(), "embedder"), Path(place, "cache.db"))
-        return Batch(prompts=texts, vectors=embeddings.encode(texts))
+
+def notes_of(before: Chosen, now: Chosen, then: Batch, batch: Batch) -> tuple[str, ...]:
+    """Words on what was not compared: a template, and what of long prompts is not read."""
+    if then.prompts is None or batch.prompts is None:
+        return ()
+    notes = []
+    left_out = [shortened(*side) for side in ((before, then.prompts), (now, batch.prompts))]
+    if any(left_out):
+        sizes = f"{left_out[0]:,} characters in the reference and {left_out[1]:,} now"
+        notes.append(f"text that prompts share is left out: {sizes}, in the median prompt")
+    for side, texts in (("the reference's", then.prompts), ("the current", batch.prompts)):
+        if cut := sum(map(is_cut, texts)):
+            share = f"{cut / len(texts):.1%} of {side} prompts"
+            notes.append(f"{share} are longer than what is read of them")
+    return tuple(notes)
+
+
+def shortened(prompts: Chosen, watched: Sequence[str]) -> int:
+    """Characters that are left out of the median prompt."""
+    pairs = zip(prompts, watched, strict=True)
+    return int(median(len(text) - len(rest) for text, rest in pairs))
 
 
 def always(count: int) -> Floats:

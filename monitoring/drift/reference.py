@@ -1,5 +1,6 @@
 """The traffic that a champion is compared with: frozen once, and stored as plain arrays."""
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -7,16 +8,19 @@ from typing import Self
 import numpy as np
 
 from monitoring.drift.array_bytes import Arrays, from_bytes, to_bytes
-from monitoring.drift.season import ALWAYS, Season
-from monitoring.drift.user_days import UserDays, numbered
+from monitoring.drift.season import ALWAYS, Season, days_of
+from monitoring.drift.user_days import NOBODY, UserDays, numbered
+from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.signals import SIGNALS, Kinds
-from monitoring.signals.array_types import Floats, Ints
-from monitoring.signals.prompt_words import counts_of, typical_words
+from monitoring.signals.array_types import Ints, Times
+from monitoring.signals.prompt_words import topic_words, words_of
 from monitoring.signals.signal import Batch, Signal
 from monitoring.signals.topics import Topics
+from monitoring.signals.vocabulary import Vocabulary, by_numbers
 
+SPOKEN = 3  # users have a word at least that names a topic
 MOST_INDEX = 4_000  # users: every prompt is compared with all of the index
-SIGNAL, UNITS = "signal.", "units."  # what the names of arrays begin with
+SIGNAL, UNITS, SHARED = "signal.", "units.", "shared."  # what the names of arrays begin with
 
 
 @dataclass(frozen=True)
@@ -33,36 +37,41 @@ class Reference:
     units: UserDays  # of the other half
     topic_names: tuple[str, ...]  # by the words that are typical of them
     season: Season  # which rows are compared with which
+    shared: SharedText = NOTHING  # what is left out of prompts, learnt from the index alone
 
     @classmethod
     def freeze(
         cls,
         batch: Batch,
         users: Sequence[str],
-        times: Floats,
+        times: Times,
         *,
         rng: np.random.Generator,
         season: Season = ALWAYS,
         kinds: Kinds = SIGNALS,
+        shared: SharedText = NOTHING,
     ) -> Self:
         """Split the users at random in two; times [rows] are as Season.strata takes them."""
-        numbers, own = np.unique(numbered(users), return_inverse=True)
-        index = rng.permutation(len(numbers)) < min(len(numbers) // 2, MOST_INDEX)
-        fitted = (kind.fit(batch.taken(index[own]), rng) for kind in kinds)
+        numbers = numbered(users)
+        index = chosen_half(numbers, rng)
+        own = np.isin(numbers, index)
+        fitted = (kind.fit(batch.taken(own), rng) for kind in kinds)
         signals = tuple(signal for signal in fitted if signal is not None)
-        units = UserDays.of(batch, signals, users, season.strata(times))
+        units = UserDays.of(batch, signals, users, season.strata(times), days_of(times))
         return cls(
             signals=signals,
-            index_users=numbers[index],
-            units=units.without(numbers[index]),
-            topic_names=topic_names(signals, batch),
+            index_users=index,
+            units=units.without(index),
+            topic_names=topic_names(signals, batch, numbers),
             season=season,
+            shared=shared,
         )
 
-    def units_of(self, batch: Batch, users: Sequence[str], times: Floats) -> UserDays:
+    def units_of(self, batch: Batch, users: Sequence[str], times: Times) -> UserDays:
         """Rows to compare with; of users who are not in the index."""
         strata = self.season.strata(times)
-        return UserDays.of(batch, self.signals, users, strata).without(self.index_users)
+        units = UserDays.of(batch, self.signals, users, strata, days_of(times))
+        return units.without(self.index_users)
 
     def to_bytes(self) -> bytes:
         """As one file of arrays; equal references have equal bytes."""
@@ -72,11 +81,13 @@ class Reference:
             for key, array in vars(signal).items()
         }
         arrays |= {f"{UNITS}{name}": array for name, array in self.units.arrays().items()}
+        arrays |= {f"{SHARED}{name}": array for name, array in self.shared.arrays().items()}
         arrays |= {
             "index users": self.index_users,
             "topics": np.array(self.topic_names, dtype=np.str_),
             "weekly": np.array(self.season.weekly),
             "hours": np.array(self.season.hours),
+            "weekend": np.array(self.season.weekend, np.int64),
         }
         return to_bytes(arrays)
 
@@ -84,13 +95,35 @@ class Reference:
     def from_bytes(cls, data: bytes) -> Self:
         arrays = from_bytes(data)
         fitted = [(kind, below(f"{SIGNAL}{kind.name}.", arrays)) for kind in SIGNALS]
+        known = [(kind, by_numbers(own) if kind is Vocabulary else own) for kind, own in fitted]
         return cls(
-            signals=tuple(kind(**own) for kind, own in fitted if own),
+            signals=tuple(kind(**own) for kind, own in known if own),
             index_users=arrays["index users"],
             units=UserDays.of_arrays(below(UNITS, arrays)),
             topic_names=tuple(arrays["topics"].tolist()),
-            season=Season(bool(arrays["weekly"]), tuple(arrays["hours"].tolist())),
+            season=Season(
+                weekly=bool(arrays["weekly"]),
+                hours=tuple(arrays["hours"].tolist()),
+                weekend=tuple(arrays.get("weekend", NOBODY).tolist()),
+            ),
+            shared=SharedText.of_arrays(below(SHARED, arrays)),
         )
+
+
+def chosen_half(users: Ints, rng: np.random.Generator) -> Ints:
+    """The users of the index, each once: a random half of them, or MOST_INDEX."""
+    numbers = np.unique(users)
+    return numbers[rng.permutation(len(numbers)) < min(len(numbers) // 2, MOST_INDEX)]
+
+
+def shared_text(texts: Sequence[str], users: Sequence[str], rng: np.random.Generator) -> SharedText:
+    """What the users of the index share in their prompts. rng is as `freeze` will get it, so that
+    both choose the same users.
+    """
+    numbers = numbered(users)
+    index = np.isin(numbers, chosen_half(numbers, rng))
+    first = np.unique(numbers, return_index=True)[1]
+    return SharedText.of([texts[i] for i in first.tolist() if index[i]])
 
 
 def below(prefix: str, arrays: Arrays) -> Arrays:
@@ -101,17 +134,27 @@ def below(prefix: str, arrays: Arrays) -> Arrays:
     }
 
 
-def topic_names(signals: Sequence[Signal], batch: Batch) -> tuple[str, ...]:
-    """Of the reference's topics; numbers where there are no words to call them by."""
+def topic_names(signals: Sequence[Signal], batch: Batch, users: Ints) -> tuple[str, ...]:
+    """Of the reference's topics; numbers where there are no words to call them by.
+
+    users [rows]: a word of few of them may tell of one person, and the names outlast the retention.
+    """
     topics = next((signal for signal in signals if isinstance(signal, Topics)), None)
     if topics is None:
         return ()
     numbers = tuple(f"topic {number + 1}" for number in range(topics.count - 1))
     if batch.prompts is None:
         return numbers
-    texts = np.array(batch.prompts, dtype=object)
-    labels, counts = topics.labels(batch), counts_of(batch.prompts)
-    return tuple(
-        ", ".join(typical_words(texts[labels == i].tolist(), counts, len(batch))) or number
-        for i, number in enumerate(numbers)
-    )
+    texts, labels = np.array(batch.prompts, dtype=object), topics.labels(batch)
+    rare = words_of_few(batch.prompts, users)
+    words = topic_words([texts[labels == i].tolist() for i in range(len(numbers))], rare)
+    return tuple(", ".join(own) or number for own, number in zip(words, numbers, strict=True))
+
+
+def words_of_few(texts: Sequence[str], users: Ints) -> frozenset[str]:
+    """The words that fewer than SPOKEN users have; users [texts]."""
+    own: defaultdict[int, set[str]] = defaultdict(set)
+    for user, text in zip(users.tolist(), texts, strict=True):
+        own[user].update(words_of(text))
+    counts = Counter(word for words in own.values() for word in words)
+    return frozenset(word for word, count in counts.items() if count < SPOKEN)

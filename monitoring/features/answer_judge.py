@@ -10,7 +10,6 @@ import numpy as np
 from monitoring.signals.array_types import Floats
 from project.paths import CALIBRATION, REWARD
 from project.records.calibration import Calibration
-from project.records.traffic import Traffic
 
 if TYPE_CHECKING:
     from evaluation.preference.reward.reward_model import RewardModel
@@ -20,9 +19,8 @@ class AnswerJudge:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def rewards(self, rows: Sequence[Traffic]) -> Floats:
-        """Of each row's answer to its prompt; more is better [n]."""
-        prompts, answers = [row.prompt_text for row in rows], [row.response for row in rows]
+    def rewards(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
+        """Of each answer to its prompt; more is better [n]."""
         found: Floats = self.model.rewards(prompts, answers).numpy().astype(np.float32)
         return found
 

@@ -4,21 +4,24 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import cached_property
+from copy import copy
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from monitoring.features.embedder import CHUNK, Embedder
+from monitoring.scheduling.job import refuse_stopped
 from monitoring.signals.array_types import Floats
 from project.canonical import digest_json
 from project.errors import IncumbentError
-from project.model_pins import pinned_folder
 from project.progress import progress
 from project.records.adapters import ModelPin
 
-CHUNK = 1_000  # texts of one query, and of one transaction: what an interrupted run can lose
+# A text of no more bytes fits every embedder. The key of a longer one says that it is read by
+# parts: under the plain one lie vectors of the beginnings of texts, from before.
+SHORT = 250
 BUSY_SECONDS = 60
 TODAY = "CAST(julianday('now') AS INTEGER)"
 SCHEMA = f"""CREATE TABLE IF NOT EXISTS embedded (
@@ -30,16 +33,23 @@ INSERT = "INSERT OR IGNORE INTO embedded (model, text, vector) VALUES (?, ?, ?)"
 STORED = np.dtype("<f2")
 
 
-class Embeddings:
-    """Texts in, unit vectors out; kept as float16 in one SQLite file, by SHA-256 of the text.
+class Embeddings(Embedder):
+    """An embedder whose vectors are kept as float16 in one SQLite file, by SHA-256 of the text.
 
     Any number of processes may share the file. The model is loaded when a text is new.
     """
 
     def __init__(self, pin: ModelPin, cache: Path) -> None:
-        self.pin = pin
+        super().__init__(pin)
         self.cache = cache
+        self.stop = Event()
         self.model_key = bytes.fromhex(digest_json([pin.weights, pin.config]))
+
+    def until(self, stop: Event) -> Self:
+        """The same, whose long work ends with StoppedError once the event is set."""
+        stoppable = copy(self)
+        stoppable.stop = stop
+        return stoppable
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Embed texts -> [n, d] in their order, each row of length 1.
@@ -50,7 +60,7 @@ class Embeddings:
         be used.
         """
         if not texts:
-            return self.encode([""])[:0]  # which has the right d
+            return self.encode([""])[:0]
         keys = [key_of(text) for text in texts]
         with self._open() as connection:
             while True:
@@ -65,13 +75,6 @@ class Embeddings:
         """Delete what was embedded over keep_days ago: in use or not, and made again if it is."""
         with self._open() as connection, connection:
             connection.execute(f"DELETE FROM embedded WHERE day < {TODAY} - ?", (keep_days,))
-
-    @cached_property
-    def model(self) -> Any:
-        # Imported here because a night whose texts are all known need not wait for torch.
-        from sentence_transformers import SentenceTransformer
-
-        return SentenceTransformer(str(pinned_folder(self.pin, "embedder")))
 
     # --- one level down -------------------------------------------------------------------------
 
@@ -92,8 +95,9 @@ class Embeddings:
         pairs = sorted(missing.items(), key=lambda pair: len(pair[1]), reverse=True)
         with progress("embed", len(pairs), "texts", leave=False) as bar:
             for start in range(0, len(pairs), CHUNK):
+                refuse_stopped(self.stop)
                 part = pairs[start : start + CHUNK]
-                vectors = self._embed([text for _, text in part])
+                vectors = self.embed([text for _, text in part]).astype(STORED)
                 rows = [
                     (self.model_key, key, vector.tobytes())
                     for (key, _), vector in zip(part, vectors, strict=True)
@@ -101,12 +105,6 @@ class Embeddings:
                 with connection:
                     connection.executemany(INSERT, rows)
                 bar.advance(len(part))
-
-    def _embed(self, texts: list[str]) -> NDArray[np.float16]:
-        vectors = self.model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
-        if not np.isfinite(vectors).all():
-            raise IncumbentError(f"{self.pin} makes embeddings that are not finite: choose another")
-        return np.asarray(vectors, dtype=STORED)
 
     def _read(self, connection: sqlite3.Connection, keys: list[bytes]) -> Floats:
         """The unit vectors of keys that are all in the cache -> [n, d]."""
@@ -141,8 +139,10 @@ class Embeddings:
                 yield connection
         except sqlite3.Error as error:
             problem = f"the cache of embeddings in {self.cache} cannot be used: {error}"
-            raise IncumbentError(f"{problem}; if it is damaged, delete it") from error
+            advice = "make room if the disk is full; delete the file if it is damaged"
+            raise IncumbentError(f"{problem}: {advice}") from error
 
 
 def key_of(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
+    data = text.encode()
+    return hashlib.sha256(data if len(data) <= SHORT else b"by parts\0" + data).digest()

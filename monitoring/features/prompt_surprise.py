@@ -1,10 +1,15 @@
 """How much a served model is surprised by prompts: its own perplexity on what users ask."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from math import ceil, inf
+from pathlib import Path
+from threading import Event
 
 import numpy as np
 from pydantic import Field
 
+from monitoring.scheduling.job import refuse_stopped
 from monitoring.signals.array_types import Floats
 from project.canonical import digest_bytes, digest_json
 from project.errors import IncumbentError
@@ -16,7 +21,8 @@ from project.records.record import Record
 from registry.artifacts.artifact_store import Artifacts
 from training.precision import choose_numerics
 
-READ = 2_000  # characters of a prompt: longer ones would need more memory than they tell
+READ = 2_000  # characters of a part: longer ones would need more memory than they tell
+PARTS = 4  # of one prompt that are read, at most
 CHUNK = 64  # prompts read between two writes of the cache
 
 
@@ -26,28 +32,83 @@ class Surprises(Record):
     nats: dict[str, float | None] = Field(default={})
 
 
-def surprise(version: AdapterVersion, artifacts: Artifacts, prompts: Sequence[str]) -> Floats:
+def surprise(
+    version: AdapterVersion,
+    artifacts: Artifacts,
+    prompts: Sequence[str],
+    *,
+    new: float = inf,
+    stop: Event | None = None,
+) -> Floats:
     """The mean negative log-probability of each prompt's tokens, in nats [n].
 
-    NaN where a prompt is longer than the model's context. Each prompt is read once by each
-    adapter: what was read is kept.
+    NaN where a prompt is longer than the model's context. Each prompt is read once by each adapter:
+    what was read is kept, as long as traffic is. Where more than `new` were never read, only the
+    first prompts get values, as far as that goes: which ones hangs on their order, never on what is
+    asked. A long prompt is read in parts, each of which counts. Raises StoppedError once the event
+    is set: what was read until then is kept.
     """
     numerics = choose_numerics()
-    cache = home() / "monitoring" / "surprise" / f"{key_of(version, numerics)}.json"
-    known = dict(Surprises.read(cache).nats) if cache.exists() else {}
-    prompts = [prompt[:READ] for prompt in prompts]
-    keys = [digest_bytes(prompt.encode()) for prompt in prompts]
-    missing = {k: p for k, p in zip(keys, prompts, strict=True) if k not in known}
+    folder = home() / "monitoring" / "surprise" / key_of(version, numerics)
+    cache = folder / f"{datetime.now(UTC).date()}.json"
+    today, known = read_file(cache), read_before(folder)
+    texts = [{digest_bytes(part.encode()): part for part in parts_of(one)} for one in prompts]
+    count = readable(texts, known, new)
+    missing = {k: p for text in texts[:count] for k, p in text.items() if k not in known}
     if missing:
         reader = PromptReader(version, artifacts, numerics.precision)
         pairs = sorted(missing.items(), key=lambda pair: -len(pair[1]))
         for start in range(0, len(pairs), CHUNK):
+            if stop:
+                refuse_stopped(stop)
             part = pairs[start : start + CHUNK]
             nats = reader.nats([prompt for _, prompt in part])
-            known |= {key: value for (key, _), value in zip(part, nats, strict=True)}
-            write_bytes(cache, Surprises(nats=known).canonical())
-    values = (known[key] for key in keys)
-    return np.array([np.nan if v is None else v for v in values], np.float32)
+            today |= {key: value for (key, _), value in zip(part, nats, strict=True)}
+            write_bytes(cache, Surprises(nats=today).canonical())
+        known |= today
+    values = [mean_of([known[key] for key in text]) for text in texts[:count]]
+    return np.array(values + [np.nan] * (len(texts) - count), np.float32)
+
+
+def read_before(folder: Path) -> dict[str, float | None]:
+    """What an adapter has read: a file holds what was new on one day, so that the retention can
+    delete it by its name. The first ones were one file for all days.
+    """
+    files = [folder.with_suffix(".json"), *sorted(folder.glob("*.json"))]
+    return {key: value for file in files for key, value in read_file(file).items()}
+
+
+def read_file(path: Path) -> dict[str, float | None]:
+    return dict(Surprises.read(path).nats) if path.exists() else {}
+
+
+def parts_of(prompt: str) -> list[str]:
+    """What is read of a prompt: all of it in parts of like length, or PARTS of those."""
+    count = max(1, ceil(len(prompt) / READ))
+    size = ceil(len(prompt) / count)
+    chosen = np.linspace(0, count - 1, min(count, PARTS)).round().astype(int).tolist()
+    return [prompt[i * size : (i + 1) * size] for i in chosen]
+
+
+def is_cut(prompt: str) -> bool:
+    """Whether some of a prompt is not read."""
+    return len(prompt) > READ * PARTS
+
+
+def readable(texts: Sequence[Mapping[str, str]], known: Mapping[str, object], new: float) -> int:
+    """How many of the first prompts have no more than so many new parts in all."""
+    unread = set[str]()
+    for count, text in enumerate(texts):
+        unread.update(key for key in text if key not in known)
+        if len(unread) > new:
+            return count
+    return len(texts)
+
+
+def mean_of(values: Sequence[float | None]) -> float:
+    """NaN where a part could not be read: the others would speak for it."""
+    found = [value for value in values if value is not None]
+    return sum(found) / len(found) if len(found) == len(values) else float("nan")
 
 
 def key_of(version: AdapterVersion, numerics: Numerics) -> str:

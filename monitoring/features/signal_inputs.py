@@ -1,7 +1,9 @@
 """Traffic rows as the signals see them."""
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +11,10 @@ from numpy.typing import NDArray
 from monitoring.features.answer_judge import AnswerJudge
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.features.prompt_surprise import surprise
-from monitoring.signals.array_types import Floats, Ints
+from monitoring.features.watched_text import NOTHING, SharedText, asked_text
+from monitoring.signals.array_types import Floats, Ints, Times
 from monitoring.signals.signal import Batch
-from monitoring.traffic.voices import voice_of
+from monitoring.traffic.voices import voices_of
 from project.records.adapters import AdapterVersion
 from project.records.data import Row
 from project.records.record import short
@@ -19,6 +22,7 @@ from project.records.traffic import Traffic
 from registry.artifacts.artifact_store import Artifacts
 
 UNRATED = float("nan")
+MONDAY = datetime(2020, 1, 6, tzinfo=UTC)
 
 
 def batch_of(
@@ -29,34 +33,60 @@ def batch_of(
     *,
     answers: bool = True,
     perplexity_rows: int = 0,
+    perplexity_new: float = inf,
     judge: AnswerJudge | None = None,
     judged_rows: int = 0,
+    shared: SharedText = NOTHING,
+    settled: Callable[[date], bool] = lambda _: True,
 ) -> Batch:
-    """Embed prompts and answers, let the champion read some of the prompts, and a judge some of its
-    answers.
+    """Embed answers and what is watched of prompts, let the champion read some of the prompts, and
+    a judge some of its answers.
 
     Answers and ratings of another system's answers are left out: they say nothing of the champion.
     """
-    prompts, responses = [row.prompt_text for row in rows], [row.response for row in rows]
+    prompts, responses = watched_prompts(rows, shared), [row.response for row in rows]
     own = np.array([answered_by(champion, row.adapter) for row in rows], bool)
 
+    # A case that ends soon may end otherwise than one that takes long: of a day, all or none count.
+    told = np.array([settled(row.time.date()) for row in rows], bool)
+
     def read(some: list[int]) -> Floats:
-        return surprise(champion, artifacts, [prompts[i] for i in some])
+        own, stop = [prompts[i] for i in some], embeddings.stop
+        return surprise(champion, artifacts, own, new=perplexity_new, stop=stop)
 
     def judged(some: list[int]) -> Floats:
         assert judge is not None
-        return judge.rewards([rows[i] for i in some])
+        return judge.rewards([prompts[i] for i in some], [responses[i] for i in some])
 
-    every, most_judged = np.arange(len(rows)), judged_rows if judge else 0
+    # The first, whose order says nothing: a reference meets those again that their nights read.
+    first, most_judged = np.arange(min(perplexity_rows, len(rows))), judged_rows if judge else 0
     return Batch(
         prompts=prompts,
         vectors=embeddings.encode(prompts),
         responses=responses if answers else None,
         response_vectors=only(own[:, None], embeddings.encode(responses)) if answers else None,
         ratings=only(own, ratings_of(rows)),
-        surprise=of_some(every, perplexity_rows, len(rows), read),
+        surprise=of_some(first, perplexity_rows, len(rows), read),
         scores=of_some(np.flatnonzero(own), most_judged, len(rows), judged),
+        escalated=only(own & told, outcomes_of(rows, "escalated")),
+        resolved=only(own & told, outcomes_of(rows, "resolved")),
+        satisfaction=only(own & told, outcomes_of(rows, "satisfaction")),
     )
+
+
+def watched_prompts(rows: Sequence[Traffic | Row], shared: SharedText) -> list[str]:
+    """What is watched of each row's prompt; labels and training have all of it."""
+    return [shared.rest(asked_text(row.prompt)) for row in rows]
+
+
+def rewatched(
+    batch: Batch, rows: Sequence[Traffic], shared: SharedText, embeddings: Embeddings
+) -> Batch:
+    """The same rows as a reference watches them that leaves out something else."""
+    prompts = watched_prompts(rows, shared)
+    if prompts == batch.prompts:
+        return batch
+    return replace(batch, prompts=prompts, vectors=embeddings.encode(prompts))
 
 
 def only(there: NDArray[np.bool_], values: Floats) -> Floats:
@@ -78,6 +108,12 @@ def ratings_of(rows: Sequence[Traffic]) -> Floats:
     return np.array([row.feedback.rating if row.feedback else UNRATED for row in rows], np.float32)
 
 
+def outcomes_of(rows: Sequence[Traffic], name: str) -> Floats:
+    """A field of the rows' outcomes; NaN where nobody told it [n]."""
+    told = (getattr(row.outcome, name) if row.outcome else None for row in rows)
+    return np.array([np.nan if value is None else value for value in told], np.float32)
+
+
 def of_some(
     rows: Ints, most: int, count: int, values_of: Callable[[list[int]], Floats]
 ) -> Floats | None:
@@ -92,14 +128,12 @@ def of_some(
 
 def users_of(rows: Sequence[Traffic]) -> list[str]:
     """Whose rows they are: one without a user is by somebody who does not come back."""
-    return [voice_of(row) for row in rows]
+    return voices_of(rows)
 
 
-def times_of(rows: Sequence[Traffic]) -> Floats:
-    """Hours since Monday, 0:00 UTC [n]."""
-    times = (row.time for row in rows)
-    hours = [24 * t.weekday() + t.hour + t.minute / 60 + t.second / 3600 for t in times]
-    return np.array(hours, np.float32)
+def times_of(rows: Sequence[Traffic]) -> Times:
+    """Hours since Monday, 2020-01-06, 0:00 UTC [n]."""
+    return np.array([(row.time - MONDAY).total_seconds() / 3600 for row in rows])
 
 
 def as_traffic(row: Row, day: date) -> Traffic:
@@ -107,6 +141,7 @@ def as_traffic(row: Row, day: date) -> Traffic:
     return Traffic(
         id=row.id,
         at=f"{day}T12:00:00Z",
+        user=row.id,
         prompt=row.prompt,
         response=row.completion_text,
         adapter="dataset",

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from random import Random
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -29,12 +30,16 @@ def run(*more: str) -> Result:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("{", r"before.jsonl:2: not JSON"),
-        ("[]", r"before.jsonl:2: a row must be a JSON object"),
+        ("{", r"before.jsonl:2: is not JSON"),
+        ("[]", r"before.jsonl:2: is no JSON object"),
         ('{"text": "x"}', r"before.jsonl:2: prompt: is not there; name .* there are: text"),
         ('{"prompt": 7}', r"before.jsonl:2: prompt: must be a text or a list of messages"),
-        ('{"prompt": [{"role": "user"}]}', r"before.jsonl:2: prompt: must be a text or a list"),
-        (r'{"prompt": "\ud800"}', r"before.jsonl:2: not JSON: .*a lone surrogate"),
+        ('{"prompt": [{"content": "a"}]}', r"before.jsonl:2: prompt: must be a text or a list"),
+        ('{"prompt": [{"role": "user", "content": 7}]}', r"before.jsonl:2: prompt: must be a text"),
+        ('{"prompt": ["a", "b"]}', r"before.jsonl:2: prompt: must be a text or a list"),
+        ('{"prompt": []}', r"before.jsonl:2: prompt: must be a text or a list"),
+        ('{"prompt": null}', r"before.jsonl:2: prompt: must be a text or a list"),
+        (r'{"prompt": "\ud800"}', r"before.jsonl:2: .*a lone surrogate"),
     ],
 )
 def test_what_is_no_prompt_is_refused_with_its_place(line: str, problem: str) -> None:
@@ -47,17 +52,51 @@ def test_a_missing_and_an_empty_file_are_refused() -> None:
     with pytest.raises(InputError, match=r"before.jsonl: No such file"):
         read(BEFORE, "prompt", None)
     BEFORE.write_text("\n")
-    with pytest.raises(InputError, match=r"before.jsonl: holds no rows"):
+    with pytest.raises(InputError, match=r"before.jsonl: is empty"):
         read(BEFORE, "prompt", None)
 
 
-def test_messages_and_blocks_are_read() -> None:
+def test_what_the_user_asked_last_is_read_of_messages_and_blocks_as_they_are() -> None:
     turns = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
-    found = read(
-        write(BEFORE, {"q": turns, "user": 1}, {"q": "c"}, {"q": "d", "user": 1}), "q", "user"
-    )
-    assert found.texts == ["a\nb", "c", "d"]
-    assert found.blocks[0] == found.blocks[2] != found.blocks[1]
+    tools = [*turns, {"role": "assistant", "content": None, "tool_calls": []}]
+    tools += [{"role": "tool", "content": [{"type": "text", "text": "3"}]}]
+    rows = {"q": turns, "user": 1}, {"q": "c"}, {"q": tools, "user": None}, {"q": "d", "user": 1}
+    found = read(write(BEFORE, *rows), "q", "user")
+    assert found.texts == ["b", "c", "b", "d"]
+    assert found.blocks == [1, None, None, 1]
+
+
+def test_packed_json_lines_csv_and_parquet_are_read() -> None:
+    rows = [{"prompt": "one, two", "user": "a"}, {"prompt": "three", "user": "b"}]
+    frame = pd.DataFrame(rows)
+    frame.to_csv("prompts.csv", index=False)
+    frame.to_parquet("prompts.parquet")
+    frame.to_json("prompts.jsonl.gz", orient="records", lines=True)
+    for name in ("prompts.csv", "prompts.parquet", "prompts.jsonl.gz"):
+        found = read(Path(name), "prompt", "user")
+        assert (found.texts, found.blocks) == (["one, two", "three"], ["a", "b"])
+
+
+def test_a_block_field_that_no_row_has_is_an_error_that_names_the_others() -> None:
+    write(BEFORE, {"prompt": "a"})
+    write(NOW, {"prompt": "b", "usr": 1})
+    done = run("--block-field", "user")
+    assert isinstance(done.exception, InputError)
+    assert str(done.exception).startswith("now.jsonl: user: no row has it")
+    assert "prompt, usr" in str(done.exception)
+
+
+def test_a_block_field_that_one_file_lacks_is_said() -> None:
+    write(BEFORE, {"prompt": "a"})
+    write(NOW, {"prompt": "b", "user": 1}, {"prompt": "c"})
+    assert "no row of before.jsonl has the field user" in run("--block-field", "user").stdout
+
+
+def test_a_text_field_that_no_row_has_is_an_error_that_names_the_others() -> None:
+    write(BEFORE, {"prompt": "a"})
+    write(NOW, {"prompt": "b"})
+    done = run("--text-field", "question")
+    assert "before.jsonl:1: question: is not there" in str(done.exception)
 
 
 def test_ten_rows_are_insufficient() -> None:
@@ -72,8 +111,9 @@ def test_ten_rows_are_insufficient() -> None:
         "topics": [],
         "exemplars": [],
         "new_words": [],
+        "notes": [],
     }
-    assert "too few to compare" in run().stdout
+    assert "too few to compare: 10 now (at least 50), 10 before" in run().stdout
 
 
 @pytest.mark.parametrize("alpha", ["0", "1", "-1", "nan"])
@@ -103,3 +143,16 @@ def test_new_questions_are_found_and_named_and_one_noisy_user_is_no_drift() -> N
     write(NOW, *rows, *({"prompt": "which token should I stake", "user": "bot"} for _ in range(20)))
     noisy = ("--exit-verdict", "--block-field", "user")
     assert run(*noisy).exit_code == 0
+
+
+@pytest.mark.slow
+def test_a_system_prompt_longer_than_the_embedder_reads_hides_nothing() -> None:
+    random = Random(0)
+    rules = "You are the assistant of a bank. Answer in few words, and only what is asked. " * 20
+    write(BEFORE, *({"prompt": rules + asked(random, new=False)} for _ in range(300)))
+    write(NOW, *({"prompt": rules + asked(random, new=i < 60)} for i in range(150)))
+    found = json.loads(run("--json").stdout)
+    assert found["verdict"] == "drift"
+    assert found["signals"]["novelty"]["verdict"] == "drift"
+    assert not any("assistant" in text for text in found["exemplars"])
+    assert any("left out: 1,5" in note for note in found["notes"])

@@ -1,17 +1,22 @@
 """A text is embedded once, and its vector is the same from then on."""
 
+import hashlib
 import multiprocessing
+import re
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitoring.features.embedding_cache import CHUNK, Embeddings, key_of
+from monitoring.features.embedder import CHUNK, READ, is_cut
+from monitoring.features.embedding_cache import Embeddings, key_of
 from project.canonical import digest_bytes
 from project.errors import IncumbentError
 from project.model_pins import ModelChoice, locate, pin
@@ -145,7 +150,7 @@ def test_an_embedder_that_makes_no_numbers_is_refused(cache: Path) -> None:
 def test_a_damaged_cache_says_that_it_may_be_deleted(cache: Path) -> None:
     cache.parent.mkdir()
     cache.write_bytes(b"no database" * 1000)
-    with pytest.raises(IncumbentError, match="if it is damaged, delete it"):
+    with pytest.raises(IncumbentError, match="make room if the disk is full; delete the file if it is"):
         embeddings(cache, Toy()).encode(["a"])
 
 
@@ -208,13 +213,96 @@ def test_the_pinned_embedders_vectors_are_its_own(cache: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
     choice = ModelChoice()
-    texts = ["Sort an array.", "", "Wie spät ist es?", "word " * 2000, "Sort an array."]
+    texts = ["Sort an array.", "", "Wie spät ist es?", "word " * 200, "Sort an array."]
     made = Embeddings(pin(choice, "embedder"), cache).encode(texts)
     plain = SentenceTransformer(str(locate(choice, "embedder"))).encode(texts)
     np.testing.assert_allclose(np.sum(made * plain, axis=1), 1, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_end_of_a_long_text_counts_as_much_as_its_beginning(cache: Path) -> None:
+    made = Embeddings(pin(ModelChoice(), "embedder"), cache)
+    rules, mining = (
+        "You are the clerk of a bank and open accounts. " * 40,
+        "How do I mine coins? " * 60,
+    )
+    plain, behind, before, alone = made.encode(
+        [rules, f"{rules} {mining}", f"{mining} {rules}", mining]
+    )
+    assert behind @ plain < 0.9
+    assert behind @ alone > 0.5
+    assert behind @ before > 0.9
 
 
 def test_an_embedder_that_changed_since_it_was_pinned_is_refused(cache: Path) -> None:
     changed = pin(ModelChoice(), "embedder").model_copy(update={"weights": "0" * 64})
     with pytest.raises(IncumbentError, match="changed since they were pinned"):
         Embeddings(changed, cache).encode(["a"])
+
+
+class Words:
+    """A tokenizer whose tokens are the words of a text, each cut after five letters."""
+
+    is_fast = True
+
+    def num_special_tokens_to_add(self) -> int:
+        return 2
+
+    def __call__(self, text: str, **_options: object) -> "Coded":
+        found = [m.span() for m in re.finditer(r"\S{1,5}", text)]
+        starts = [m.start() for m in re.finditer(r"\S+", text)]
+        words = [bisect_right(starts, start) - 1 for start, _ in found]
+        return Coded(offset_mapping=found, words=words)
+
+
+class Coded(dict[str, Any]):
+    def word_ids(self) -> list[int]:
+        return list(self["words"])
+
+
+class Limited(Toy):
+    """An embedder that reads ten tokens, and two that are special."""
+
+    max_seq_length = 12
+    tokenizer = Words()
+
+
+def test_a_long_text_is_read_by_parts_that_end_between_words(cache: Path) -> None:
+    limited = Limited()
+    text = " ".join(f"word{i}" for i in range(12))  # of 24 tokens at most
+    embeddings(cache, limited).encode([text, "short"])
+    parts = [part for part in limited.read if part != "short"]
+    assert len(parts) > 1
+    assert " ".join(parts) == text
+    assert all(len(Words()(part)["words"]) <= 10 for part in parts)
+
+
+def test_its_vector_is_the_mean_of_its_parts_scaled_to_length_one(cache: Path) -> None:
+    limited = Limited()
+    (found,) = embeddings(cache, limited).encode([" ".join(["wörter"] * 40)])
+    mean = Toy().encode(limited.read).mean(0)
+    np.testing.assert_allclose(found, mean / np.linalg.norm(mean), atol=1e-3)
+
+
+def test_a_word_longer_than_the_embedder_reads_is_cut(cache: Path) -> None:
+    limited = Limited()
+    embeddings(cache, limited).encode(["x" * 203])
+    assert "".join(limited.read) == "x" * 203
+    assert max(map(len, limited.read)) <= 50
+
+
+def test_of_an_endless_text_places_all_over_it_are_read_and_it_counts_as_cut(cache: Path) -> None:
+    limited = Limited()
+    text = " ".join(f"{i:07}" for i in range(50_000))
+    embeddings(cache, limited).encode([text])
+    assert READ <= sum(map(len, limited.read)) + len(limited.read) <= 1.1 * READ
+    assert limited.read[0].startswith("0000000")
+    assert limited.read[-1].endswith("0049999")
+    assert is_cut(text)
+    assert not is_cut("x" * READ)
+
+
+def test_a_text_that_was_once_embedded_by_its_beginning_is_embedded_anew(cache: Path) -> None:
+    text = "a sentence of a long text. " * 20
+    assert key_of(text) != hashlib.sha256(text.encode()).digest()
+    assert key_of("short") == hashlib.sha256(b"short").digest()
