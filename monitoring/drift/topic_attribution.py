@@ -1,18 +1,21 @@
 """What the traffic is about now that it was not about before."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from math import exp, sqrt
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.drift.effect_size import like_weights
 from monitoring.drift.reference import Reference
-from monitoring.signals.array_types import Floats, Ints
+from monitoring.signals.array_types import Floats, Ints, Times
 from monitoring.signals.prompt_words import beginning, counts_of, typical_words, words_of
 from monitoring.signals.signal import Batch
 from monitoring.signals.topics import Topics
-from monitoring.signals.vocabulary import Vocabulary
+from monitoring.signals.vocabulary import Vocabulary, number_of
 from project.records.drift import Topic
 from project.records.record import Record
 
@@ -21,6 +24,7 @@ MOST_TOPICS = 8
 EXEMPLARS = 3  # prompts of a topic
 NEW_TOPICS = 5  # at most, that are made of the rows which belong to no topic
 NEW_WORDS = 10
+COMMON = 0.01  # of the reference's words: a word more frequent there names nothing new
 
 
 class Attribution(Record):
@@ -30,7 +34,7 @@ class Attribution(Record):
     grown: tuple[int, ...] = ()  # the numbers of the topics that grew, as Topics.labels has them
 
 
-def attribute(reference: Reference, batch: Batch, times: Floats) -> Attribution:
+def attribute(reference: Reference, batch: Batch, times: Times) -> Attribution:
     """Name the topics that grew, appeared or shrank, with prompts to look at.
 
     times [n] of the batch's rows, as Season.strata takes them: a Saturday is compared with
@@ -41,6 +45,7 @@ def attribute(reference: Reference, batch: Batch, times: Floats) -> Attribution:
         return Attribution()
     labels = topics.labels(batch)
     before, m = shares_before(reference, topics, reference.season.strata(times))
+    words = WordsBefore.of(reference, batch, topics.count - 1)
     found: list[Topic] = []
     numbers = []
     for topic in range(topics.count):
@@ -54,7 +59,7 @@ def attribute(reference: Reference, batch: Batch, times: Floats) -> Attribution:
             name = reference.topic_names[topic]
             found.append(describe(batch, there, name, float(before[topic]), z))
         elif z > 0:
-            found += new_topics(batch, there, float(before[topic]), m)
+            found += new_topics(batch, there, words, float(before[topic]), m)
     found.sort(key=lambda topic: -abs(topic.now - topic.before))
     found = sorted(found[:MOST_TOPICS], key=lambda topic: topic.before - topic.now)
     grown = [topic for topic in found if topic.now > topic.before]
@@ -81,12 +86,42 @@ def shares_before(
 
 def difference(now: float, before: float, n: int, m: float) -> float:
     """Of two shares, in standard errors of the pooled share."""
-    pooled = (now * n + before * m) / (n + m)
+    pooled = min(1.0, (now * n + before * m) / (n + m))  # weights add up to 1, but for rounding
     se = sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     return (now - before) / se if se else 0.0
 
 
-def new_topics(batch: Batch, there: NDArray[np.bool_], before: float, m: float) -> list[Topic]:
+@dataclass(frozen=True)
+class WordsBefore:
+    """How often the reference has each word, and how many words there are in one of its topics."""
+
+    counts: Counter[int]  # by the word's number
+    average: float
+
+    @classmethod
+    def of(cls, reference: Reference, batch: Batch, topics: int) -> Self:
+        """Of the words that its signal learnt; of tonight's own where there is no such signal."""
+        known = next((s for s in reference.signals if isinstance(s, Vocabulary)), None)
+        here = map(number_of, map_words(batch.prompts or ()))
+        counts = known.counts if known else Counter(here)
+        return cls(counts, counts.total() / max(1, topics))
+
+    def name(self, texts: Sequence[str]) -> str:
+        """The words that tell new texts from the reference."""
+        now, total = Counter(map_words(texts)), self.counts.total()
+        before = {word: self.counts[number_of(word)] for word in now}
+        common = {word for word, count in before.items() if count > COMMON * total}
+        every = {word: before[word] + count for word, count in now.items()}
+        return ", ".join(typical_words(texts, every, self.average, common)) or "new"
+
+
+def map_words(texts: Iterable[str]) -> Iterator[str]:
+    return (word for text in texts for word in words_of(text))
+
+
+def new_topics(
+    batch: Batch, there: NDArray[np.bool_], words: WordsBefore, before: float, m: float
+) -> list[Topic]:
     """What belongs to no topic of the reference, split by k-means where there is enough of it."""
     assert batch.vectors is not None
     from sklearn.cluster import KMeans  # takes a second, which --help should not wait for
@@ -95,21 +130,28 @@ def new_topics(batch: Batch, there: NDArray[np.bool_], before: float, m: float) 
     count = max(1, min(NEW_TOPICS, len(rows) // 10))
     parts = KMeans(count, n_init=3, random_state=0).fit_predict(batch.vectors[rows])
     found = []
-    for part in range(count):
+    for part in sorted(set(parts.tolist())):  # fewer than `count` where prompts are alike
         own = np.zeros(len(batch), bool)
         own[rows[parts == part]] = True
         z = difference(float(own.mean()), before / count, len(batch), m)
-        found.append(describe(batch, own, None, before / count, z))
+        name = words.name(texts_of(batch, own))
+        found.append(describe(batch, own, name, before / count, z, new=True))
     return found
 
 
 def describe(
-    batch: Batch, there: NDArray[np.bool_], name: str | None, before: float, z: float
+    batch: Batch,
+    there: NDArray[np.bool_],
+    name: str,
+    before: float,
+    z: float,
+    *,
+    new: bool = False,
 ) -> Topic:
-    """A topic as tonight's rows show it; a name of None is made of their words."""
+    """A topic as tonight's rows show it."""
     return Topic(
-        name=name or named(batch, there),
-        new=name is None,
+        name=name,
+        new=new,
         before=before,
         now=float(there.mean()),
         z=z,
@@ -119,11 +161,10 @@ def describe(
     )
 
 
-def named(batch: Batch, there: NDArray[np.bool_]) -> str:
-    if batch.prompts is None:
-        return "new"
-    own = [text for text, is_own in zip(batch.prompts, there, strict=True) if is_own]
-    return ", ".join(typical_words(own, counts_of(batch.prompts), len(batch))) or "new"
+def texts_of(batch: Batch, there: NDArray[np.bool_]) -> list[str]:
+    return [
+        text for text, own in zip(batch.prompts or (), there, strict=bool(batch.prompts)) if own
+    ]
 
 
 def typical(batch: Batch, there: NDArray[np.bool_]) -> tuple[str, ...]:
@@ -151,11 +192,20 @@ def mean_exp(values: Floats | None, there: NDArray[np.bool_]) -> float | None:
 
 
 def new_words(reference: Reference, batch: Batch) -> tuple[str, ...]:
-    """Words that at least two prompts have and the reference does not."""
+    """Words that at least two prompts have and the reference's index half does not, the more often
+    than chance would have it: the other half may have some.
+    """
     known = next((s for s in reference.signals if isinstance(s, Vocabulary)), None)
     if known is None or batch.prompts is None:
         return ()
-    there = set(known.words.tolist())
-    counts = Counter(word for text in batch.prompts for word in set(words_of(text)) - there)
-    frequent = sorted((-count, word) for word, count in counts.items() if count > 1)
-    return tuple(word for _, word in frequent[:NEW_WORDS])
+    there, before = set(known.words.tolist()), known.counts.total()
+    counts = Counter(map_words(batch.prompts))
+    prompts, total = counts_of(batch.prompts), counts.total()
+    clear = [
+        (-prompts[word], word)
+        for word, count in counts.items()
+        if prompts[word] > 1
+        and number_of(word) not in there
+        and difference(count / total, 0.0, total, before) >= CLEAR
+    ]
+    return tuple(word for _, word in sorted(clear)[:NEW_WORDS])

@@ -6,8 +6,19 @@ from pathlib import Path
 
 from monitoring.drift.reference import Reference
 from monitoring.report.charts import HIGHEST, LOWEST, Frame, of_signal, overall, steps
-from monitoring.report.night_text import VERDICTS, day_text, done, duty, strongest, watched
+from monitoring.report.night_text import (
+    VERDICTS,
+    day_text,
+    done,
+    duty,
+    quality_text,
+    remarks,
+    set_aside_text,
+    strongest,
+    watched,
+)
 from monitoring.report.prompt_map import Map, PointKind
+from monitoring.report.quality_chart import quality_charts
 from monitoring.signals.signal import Batch
 from project.files import home, write_bytes
 from project.html import render
@@ -37,6 +48,10 @@ def page(night: Night, history: Sequence[Night], places: Map | None) -> str:
         steps=steps(nights, wide),
         signals=[of_signal(name, nights, small) for name in signals(nights)],
         strongest=strongest(night.readings),
+        qualities=quality_charts(nights, 220, 90),
+        quality_text=quality_text,
+        remarks=remarks(night),
+        set_aside_text=set_aside_text,
         places=places,
         kinds=PointKind,
     )

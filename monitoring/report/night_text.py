@@ -1,11 +1,19 @@
 """A night in words: what it found, what followed from it, and what a person must do."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.text import Text
 
 from project.records.data import counted
-from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome, SignalReading, Topic
+from project.records.drift import (
+    Action,
+    DriftVerdict,
+    Night,
+    Quality,
+    RetrainOutcome,
+    SignalReading,
+    Topic,
+)
 from project.records.traffic import DayTally
 
 VERDICTS = {
@@ -32,8 +40,16 @@ def details(night: Night) -> Iterator[str]:
     yield from night.reasons
     for reading in strongest(night.readings)[:SHOWN]:
         yield f"evidence  {reading_text(reading)}"
+    for reading in strongest(night.confirming)[:SHOWN]:
+        yield f"again     {reading_text(reading)}"
     for topic in night.topics[:SHOWN]:
         yield f"topic     {topic_text(topic)}"
+    if night.quality:
+        yield f"quality   {quality_text(night.quality)}"
+    for remark in remarks(night):
+        yield f"note      {remark}"
+    if night.set_aside:
+        yield f"set aside {set_aside_text(night.set_aside)}"
     yield f"done      {done(night)}"
     yield f"to do     {duty(night)}"
 
@@ -110,6 +126,27 @@ def topic_text(topic: Topic) -> str:
     return f"{topic.name}{' (new)' if topic.new else ''}: {topic.before:.1%} -> {topic.now:.1%}"
 
 
+def quality_text(quality: Quality) -> str:
+    """How the champion answered fresh labels, beside what it scored on dev."""
+    return f"on {counted(quality.n, 'fresh label')}: " + ", ".join(
+        f"{metric} {mean:.3f}"
+        + (f" ± {quality.errors[metric]:.3f}" if metric in quality.errors else "")
+        + (f" (dev: {quality.dev[metric]:.3f})" if metric in quality.dev else "")
+        for metric, mean in quality.scores.items()
+    )
+
+
+def remarks(night: Night) -> list[str]:
+    """What people should know beside the verdict, in plain sentences."""
+    cut = f"of {counted(night.cut, 'prompt')} only a part was read: the rest is too long"
+    return [*night.notes, *[cut] * bool(night.cut)]
+
+
+def set_aside_text(set_aside: Mapping[str, int]) -> str:
+    """Rows that count for nothing, by what is wrong with them."""
+    return ", ".join(f"{count:,} {reason}" for reason, count in set_aside.items())
+
+
 def day_text(tally: DayTally) -> str:
     """What its users thought of the answers, and how long they took."""
     ratings = {"up": tally.better, "neutral": tally.neutral, "down": tally.worse}
@@ -117,6 +154,17 @@ def day_text(tally: DayTally) -> str:
     parts = [f"ratings: {rated}"] * bool(rated)
     parts += [f"{tally.corrected:,} corrected"] * bool(tally.corrected)
     parts += [counted(tally.empty, "empty answer")] * bool(tally.empty)
+    parts += outcome_parts(tally)
     if tally.median_ms is not None:
         parts.append(f"latency {tally.median_ms:,.0f} ms, for 95 % at most {tally.p95_ms:,.0f} ms")
     return "; ".join(parts) or "Nobody rated an answer."
+
+
+def outcome_parts(tally: DayTally) -> Iterator[str]:
+    """What became of the cases, as far as anybody told."""
+    if not tally.outcomes:
+        return
+    cases = counted(tally.outcomes, "case")
+    yield f"of {cases} {tally.escalated or 0:,} escalated, {tally.resolved or 0:,} resolved"
+    if tally.satisfaction is not None:
+        yield f"satisfaction {tally.satisfaction:.2f} of 1"

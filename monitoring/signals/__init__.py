@@ -3,6 +3,7 @@
 from monitoring.signals.feedback import Ratings
 from monitoring.signals.judged import Judged
 from monitoring.signals.novelty import Novelty
+from monitoring.signals.outcomes import Escalated, Satisfaction, Unresolved
 from monitoring.signals.prompt_embeddings import PromptEmbeddings
 from monitoring.signals.prompt_length import PromptLength
 from monitoring.signals.prompt_perplexity import PromptPerplexity
@@ -25,5 +26,5 @@ PROMPT_SIGNALS: Kinds = (
     PromptPerplexity,
 )
 # Of what the champion answered, for which a reference needs answers of its own.
-ANSWER_SIGNALS: Kinds = (Response, Ratings, Judged)
+ANSWER_SIGNALS: Kinds = (Response, Ratings, Judged, Escalated, Unresolved, Satisfaction)
 SIGNALS = (*PROMPT_SIGNALS, *ANSWER_SIGNALS)

@@ -2,11 +2,22 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from math import log, sqrt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import log
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+APOSTROPHE = re.compile("['’]")
 TYPICAL = 3
+SHORTEST = 3  # letters of a word that names a topic
+WIDELY = 0.5  # of the topics: a word that more of them have is a name of none
+# Words of scikit-learn's list of English stop words that tell a topic all the same: Nothman et al.
+# 2018, "Stop word lists in free open-source software packages", examine the list.
+TELLING = frozenset(
+    {"amount", "bill", "bottom", "call", "computer", "cry", "describe", "detail", "due", "empty"}
+    | {"fill", "fire", "front", "full", "interest", "mill", "mine", "move", "name", "part", "show"}
+    | {"side", "system", "top"}
+)
+FEW = 3  # texts: of more, a name is in at least two, for one text may tell of one person
 SHOWN = 200  # characters of a prompt
 LONGEST = 40  # letters of a word: what is longer is none
 
@@ -21,22 +32,47 @@ def counts_of(texts: Iterable[str]) -> Counter[str]:
     return Counter(word for text in texts for word in set(words_of(text)))
 
 
-def typical_words(own: Sequence[str], everywhere: Counter[str], texts: int) -> tuple[str, ...]:
-    """The words that most tell some texts from all of them, whose words `counts_of` has counted.
+def topic_words(
+    topics: Sequence[Sequence[str]], rare: Collection[str] = ()
+) -> list[tuple[str, ...]]:
+    """Of the texts of each topic, the words that tell it from the other topics; none of the rare
+    ones."""
+    counts = [Counter(word for text in own for word in words_of(text)) for own in topics]
+    everywhere = sum(counts, Counter[str]())
+    spread = Counter(word for own in counts for word in own)
+    common = {word for word, count in spread.items() if count > max(1, len(topics) * WIDELY)}
+    average = everywhere.total() / max(1, len(topics))
+    return [typical_words(own, everywhere, average, common.union(rare)) for own in topics]
 
-    By the z-score of the log odds of a word's being in a text, half a text added to each count
-    (Haldane 1956); a word as frequent elsewhere is not typical, however frequent it is.
+
+def typical_words(
+    own: Sequence[str],
+    everywhere: Mapping[str, float],
+    average: float,
+    common: Collection[str] = (),
+) -> tuple[str, ...]:
+    """The words that tell a topic's texts from the others, the most typical first.
+
+    By class-based TF-IDF (Grootendorst 2022, "BERTopic"): a word's count in the topic, times
+    log(1 + A / f), where f is its count in all topics and A, `average`, their mean number of words.
+    Words that are `common` are no names, in whatever language, nor are English stop words, nor what
+    stands in one of several texts alone.
     """
-    inside, outside = counts_of(own), texts - len(own)
-    scores = {}
-    for word, count in inside.items():
-        rest = max(0, everywhere[word] - count)
-        a, b = count + 0.5, len(own) - count + 0.5
-        c, d = rest + 0.5, max(0, outside - rest) + 0.5
-        scores[word] = log(a * d / (b * c)) / sqrt(1 / a + 1 / b + 1 / c + 1 / d)
-    ordered = sorted(
-        (-score, word) for word, score in scores.items() if score > 0 and len(word) > 2
-    )
+    # Imported here because it takes a second, which --help should not wait for.
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    stop_words = ENGLISH_STOP_WORDS - TELLING
+    texts, least = counts_of(own), 2 if len(own) > FEW else 1
+    counts = Counter(word for text in own for word in words_of(text))
+    scores = {
+        word: count * log(1 + average / max(everywhere.get(word, 0), count))
+        for word, count in counts.items()
+        if len(word) >= SHORTEST
+        and texts[word] >= least
+        and word not in common
+        and APOSTROPHE.split(word)[0] not in stop_words
+    }
+    ordered = sorted((-score, word) for word, score in scores.items())
     return tuple(word for _, word in ordered[:TYPICAL])
 
 

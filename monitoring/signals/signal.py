@@ -24,6 +24,10 @@ class Batch:
     ratings: Floats | None = None  # −1, 0 or 1 [n]
     surprise: Floats | None = None  # the champion's nats a token on each prompt [n]
     scores: Floats | None = None  # a judge's, of the answers: more is better [n]
+    # What became of the cases [n]: 0 or 1, 0 or 1, and 0 to 1.
+    escalated: Floats | None = None
+    resolved: Floats | None = None
+    satisfaction: Floats | None = None
 
     def __len__(self) -> int:
         columns = (self.prompts, self.vectors, self.ratings, self.surprise, self.scores)

@@ -17,6 +17,7 @@ class SchedulerLine(Record):
     doing: str | None
     next_job: str | None
     next_at: str | None
+    refuses: str | None  # why its machine must not do a job; it does the others
 
 
 def schedulers(engine: Engine, now: datetime) -> tuple[SchedulerLine, ...]:
@@ -29,6 +30,7 @@ def schedulers(engine: Engine, now: datetime) -> tuple[SchedulerLine, ...]:
             doing=beat.doing,
             next_job=beat.next_job,
             next_at=beat.next_at,
+            refuses=beat.refuses,
         )
         for beat in living(engine)
     )

@@ -6,12 +6,13 @@ from datetime import date
 
 from monitoring.report.charts import Frame, Series, StateStep, of_signal, overall, steps
 from monitoring.report.night_page import map_path, signals
-from monitoring.report.night_text import strongest
+from monitoring.report.night_text import remarks, strongest
 from monitoring.report.prompt_map import Map
+from monitoring.report.quality_chart import QualityChart, quality_charts
 from project.errors import IncumbentError
 from project.records.drift import Night, SignalReading
 
-WIDE, SMALL = (840, 190), (260, 90)
+WIDE, SMALL, SCORES = (840, 190), (260, 90), (220, 90)
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class NightFacts:
     steps: Sequence[StateStep]
     signals: Sequence[Series]
     strongest: Sequence[SignalReading]
+    qualities: Sequence[QualityChart]
+    remarks: Sequence[str]
     places: Map | None  # of its prompts; None: deleted with the traffic, or never made
 
     @property
@@ -44,6 +47,8 @@ def facts_of(nights: Sequence[Night]) -> NightFacts:
         steps=steps(nights, wide),
         signals=[of_signal(name, nights, small) for name in signals(nights)],
         strongest=strongest(night.readings),
+        qualities=quality_charts(nights, *SCORES),
+        remarks=remarks(night),
         places=kept_map(night),
     )
 

@@ -11,7 +11,15 @@ from fastapi.responses import HTMLResponse
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.report import night_page
 from monitoring.report.charts import HIGHEST, LOWEST
-from monitoring.report.night_text import VERDICTS, day_text, done, duty, watched
+from monitoring.report.night_text import (
+    VERDICTS,
+    day_text,
+    done,
+    duty,
+    quality_text,
+    set_aside_text,
+    watched,
+)
 from monitoring.report.prompt_map import PointKind
 from monitoring.trigger.acceptance import accepted_prompts
 from project.records.drift import DriftState, Night, Topic
@@ -80,6 +88,8 @@ def show_night(request: Request, site: TheSite, day: date) -> HTMLResponse:
         done=done,
         watched=watched,
         day_text=day_text,
+        quality_text=quality_text,
+        set_aside_text=set_aside_text,
         powers=range(LOWEST, HIGHEST + 1),
         states=list(DriftState),
         kinds=PointKind,

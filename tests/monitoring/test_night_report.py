@@ -216,6 +216,30 @@ def test_signals_that_say_most_tonight_come_first_and_none_is_left_out() -> None
     assert signals([before, tonight]) == ["novelty", "length", "script"]
 
 
+def test_what_people_should_know_beside_the_verdict_stands_with_the_reasons() -> None:
+    one = night(notes=("one user sent most of it",), cut=3, set_aside={"not JSON": 1_200})
+    shown = Outline(page(one, [], None)).words
+    assert shown.index("because") < shown.index("one user sent most of it")
+    assert "of 3 prompts only a part was read: the rest is too long" in shown
+    assert "set aside: 1,200 not JSON" in shown
+    told = line(one).plain
+    assert "  note      one user sent most of it" in told
+    assert "  set aside 1,200 not JSON" in told
+
+
+def test_a_night_that_says_nothing_shows_its_notes_too() -> None:
+    one = night(verdict=INSUFFICIENT, rows=0, units=0, notes=("no traffic since 2026-01-01",))
+    assert "no traffic since 2026-01-01" in Outline(page(one, [], None)).words
+
+
+def test_what_alarmed_and_was_tested_again_is_shown_apart() -> None:
+    again = ALARM.model_copy(update={"nights": 2})
+    one = night(verdict=DRIFT, confirming=(again,))
+    assert "Tested again on the days since the drift began" in Outline(page(one, [], None)).words
+    assert "again     novelty over 2 nights" in line(one).plain
+    assert "Tested again" not in page(night(verdict=DRIFT), [], None)
+
+
 # --- its charts ---------------------------------------------------------------------------------
 
 

@@ -242,6 +242,24 @@ def test_a_scheduler_says_what_it_does_next_or_is_missed(
     assert ("No scheduler has been seen" in page) is not alive
 
 
+def test_a_scheduler_whose_machine_must_not_do_a_job_says_why(
+    client: Browser, registry: Registry
+) -> None:
+    heartbeat = Heartbeat(
+        holder="host 1",
+        at="2026-01-01T00:00:00.000Z",
+        doing=None,
+        next_job="nightly test",
+        next_at=None,
+        refuses="datasets/<traffic> is another folder",
+    )
+    beat(registry.engine, heartbeat)
+    assert "Refuses: datasets/&lt;traffic&gt; is another folder" in client.get("/").text
+    (line,) = client.get("/api/home").json()["schedulers"]
+    assert line["refuses"] == heartbeat.refuses
+    assert str(heartbeat).endswith("; refuses: datasets/<traffic> is another folder")
+
+
 # --- votes and data -----------------------------------------------------------------------------
 
 

@@ -1,0 +1,187 @@
+"""How the champion answers labels that people accepted since it was submitted: a measured line."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date, datetime
+from math import sqrt
+from statistics import fmean, stdev
+
+from curation.cleaning.long_rows import fit
+from curation.cleaning.sifting import clean
+from curation.cleaning.token_lengths import TokenLengths
+from curation.curation_settings import CurateParams
+from curation.splitting.accepted_rows import place
+from curation.splitting.eval_sets import Extension, accepted_ids, read_changes
+from evaluation.evaluation_settings import Decoding, ScoringParams
+from evaluation.generation.answering_engine import answering_numerics
+from evaluation.generation.answers import Answer, by_sample
+from evaluation.generation.systems import respondent
+from monitoring.night_context import NightContext
+from monitoring.night_history import nights_before
+from monitoring.scheduling.job import StoppedError, refuse_stopped
+from monitoring.trigger.acceptance import accepted_rows
+from project.errors import IncumbentError
+from project.files import home
+from project.model_pins import BaseChoice, absent, pinned_folder
+from project.paths import CURATED, NUMERICS, rows_of
+from project.records.adapters import AdapterVersion
+from project.records.data import Row, Split
+from project.records.drift import Night, Quality
+from project.records.evidence import Evidence
+from project.settings import load
+from training.precision import choose_numerics
+
+
+def with_quality(context: NightContext, night: Night) -> Night:
+    """The night with the champion's quality on fresh labels; as it was where there are none.
+
+    Nothing is decided by it. A note says why where it could not be measured.
+    """
+    if night.champion is None or not context.drift.quality_rows:
+        return night
+    champion = context.registry.version(night.champion)
+    try:
+        rows = fresh_labels(context, champion, date.fromisoformat(night.date))
+        quality = measure(context, champion, rows) if rows else None
+    except StoppedError:
+        raise
+    except IncumbentError as error:
+        note = f"the champion's quality on fresh labels was not measured: {error}"
+        return night.model_copy(update={"notes": (*night.notes, note)})
+    return night.model_copy(update={"quality": quality})
+
+
+def fresh_labels(context: NightContext, champion: AdapterVersion, day: date) -> list[Row]:
+    """The next labels to measure, the oldest first: accepted since the champion was submitted, and
+    by the end of the day, that it has not answered on an earlier night.
+
+    Left out are rows that belong to sealed, which `submit` alone answers, and near-duplicates of
+    other rows, which the champion may have been trained on.
+    """
+    known = measured_before(context, champion)
+    new = [name for name in accepted_between(champion, day) if name not in known]
+    if not new:
+        return []
+    allowed = {row.id: row for row in outside_sealed()}
+    rows = [allowed[name] for name in new if name in allowed]
+    return short_enough(rows, champion)[: context.drift.quality_rows] if rows else []
+
+
+def measure(context: NightContext, champion: AdapterVersion, rows: Sequence[Row]) -> Quality:
+    """Answer the labels as stage `generate` answers dev, and score them as stage `score` does."""
+    # Imported here because scorers take seconds, which a night without fresh labels saves.
+    from evaluation.scoring.scorers import load_scorers, score
+
+    answers = answers_to(context, champion, rows)
+    embedder = pinned_folder(context.embeddings.pin, "embedder")
+    scorers = load_scorers(load(ScoringParams), embedder)
+    drawn = [score(scorers, rows, sample) for sample in by_sample(answers)]
+    judged = [name for one in scorers for name, way in one.better.items() if way != "neither"]
+    values = {
+        name: [
+            fmean(scores.values[name][i] for scores in drawn)
+            for i in range(len(rows))
+            if not any(i in scores.unread.get(name, ()) for scores in drawn)
+        ]
+        for name in judged
+        if all(name in scores.values for scores in drawn)
+    }
+    return Quality(
+        n=len(rows),
+        scores={name: fmean(own) for name, own in values.items() if own},
+        errors={name: stdev(own) / sqrt(len(own)) for name, own in values.items() if len(own) > 1},
+        dev=dev_scores(context, champion),
+        rows=tuple(row.id for row in rows),
+    )
+
+
+# --- one level down -----------------------------------------------------------------------------
+
+
+def measured_before(context: NightContext, champion: AdapterVersion) -> set[str]:
+    """By their ids, the labels that this version answered on any night that is remembered."""
+    nights = nights_before(context.registry.engine, context.registry.family, date.max)
+    own = (night.quality for night in nights if night.champion == champion.number)
+    return {row for quality in own if quality for row in quality.rows}
+
+
+def accepted_between(champion: AdapterVersion, day: date) -> list[str]:
+    """The rows accepted since a version was submitted, up to a day, in the order of the record."""
+    submitted = datetime.fromisoformat(champion.at)
+    return [
+        name
+        for change in read_changes().values()
+        if isinstance(change, Extension)
+        and datetime.fromisoformat(change.at) > submitted
+        and change.at[:10] <= day.isoformat()
+        for name in change.rows
+    ]
+
+
+def outside_sealed() -> Iterator[Row]:
+    """The accepted rows of people that curation places in training or dev, and that are near no
+    other row.
+    """
+    params, changes = load(CurateParams), read_changes()
+    accepted = accepted_ids(changes)
+    curated = {part: curated_rows(part) for part in Split}
+    base = [(row, part) for part in Split for row in curated[part] if row.id not in accepted]
+    labels = {row.id: clean(row) for row in accepted_rows()}
+    sealed = {row.id for row in curated[Split.SEALED]}
+    for one in place(base, batches_of(labels, changes.values()), params):
+        alone = one.row.group == labels[one.row.id].group
+        kept_back = one.part in (None, Split.SEALED) or one.row.id in sealed
+        if alone and not kept_back and not one.row.synthetic:
+            yield one.row
+
+
+def batches_of(labels: dict[str, Row], changes: Collection[object]) -> list[list[Row]]:
+    """The labels as they were accepted together, each once."""
+    waiting, batches = dict(labels), []
+    for change in changes:
+        if isinstance(change, Extension):
+            own = [waiting.pop(name) for name in change.rows if name in waiting]
+            batches.append(own)
+    return batches
+
+
+def curated_rows(part: Split) -> Sequence[Row]:
+    """Raises IncumbentError where they are not here: they say what belongs to sealed."""
+    if not rows_of(part).exists():
+        raise IncumbentError(f"{CURATED} is not on this machine, which says what is sealed")
+    return Row.read_lines(rows_of(part))
+
+
+def short_enough(rows: Sequence[Row], champion: AdapterVersion) -> list[Row]:
+    """Without rows that curation would leave out, because they are too long for the base."""
+    if problem := absent(champion.adapter.base):
+        raise IncumbentError(f"{champion.label} answers on its own base, and {problem}")
+    base = pinned_folder(champion.adapter.base, "base")
+    lengths = TokenLengths(base, champion.adapter.system_prompt)
+    long = fit(rows, lengths, load(BaseChoice).max_length, "drop").left_out
+    return [row for row in rows if row.id not in long]
+
+
+def answers_to(
+    context: NightContext, champion: AdapterVersion, rows: Sequence[Row]
+) -> list[Answer]:
+    """Batch by batch: a night that is stopped between two goes on from what was answered."""
+    files, decoding = champion.adapter.files, load(Decoding)
+    folder = context.registry.artifacts.check_out(files, home() / "adapters" / files)
+    numerics = answering_numerics() if NUMERICS.exists() else choose_numerics()
+    system = respondent(champion.adapter.contestant, folder, decoding, numerics)
+    answers: list[Answer] = []
+    for start in range(0, len(rows), decoding.batch_size):
+        refuse_stopped(context.stop)
+        some = rows[start : start + decoding.batch_size]
+        answers += system.answers(some, f"{champion.label}, fresh labels", decoding.samples)
+    return answers
+
+
+def dev_scores(context: NightContext, champion: AdapterVersion) -> dict[str, float]:
+    """What the version scored on dev when it was decided on; nothing where it never was."""
+    decision = context.registry.decision(champion.number)
+    if decision is None:
+        return {}
+    dev = context.registry.artifacts.get_record(Evidence, decision.evidence).dev
+    means = {name: found.challenger_mean for name, found in dev.items()}
+    return {name: mean for name, mean in means.items() if mean is not None}

@@ -1,0 +1,88 @@
+"""A reference is frozen once there is traffic, and no night reads more prompts than it may."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+
+from monitoring.features import prompt_surprise
+from monitoring.night_context import NightContext
+from monitoring.report.night_page import page
+from monitoring.report.night_text import duty
+from project.files import home
+from project.records.drift import DriftVerdict
+from project.records.traffic import Traffic
+from project.settings import PARAMS
+from tests.incumbent.setting_effects.nights import MACHINE
+from tests.monitoring.test_prompt_surprise import ASKED, CountingReader
+from tests.quick_nights import Make, opened, rows_of, run, site_of
+from training.precision import fingerprint
+
+
+@pytest.fixture
+def context(make_adapter: Make) -> Iterator[NightContext]:
+    """A champion, and three days of traffic before its first night."""
+    with opened(make_adapter) as registry:
+        made = site_of(registry)
+        for number in range(3):
+            made.traffic.append(numbered(number))
+        yield made
+
+
+def numbered(number: int, rows: int = 150) -> list[Traffic]:
+    """A day of prompts of which no two are the same."""
+    words = str.maketrans("0123456789", "abcdefghij")
+    return [
+        row.model_copy(update={"prompt": f"{row.id.translate(words)} {row.prompt}"})
+        for row in rows_of(number, rows=rows)
+    ]
+
+
+def frozen(context: NightContext) -> int:
+    return len(context.registry.history(kind="watch"))
+
+
+def test_a_day_without_traffic_freezes_no_reference(context: NightContext) -> None:
+    night = run(context, 3, [])
+    assert night.reasons == ("there is no traffic of that day",)
+    assert frozen(context) == 0
+    assert run(context, 4, numbered(4)).reference
+    assert frozen(context) == 1
+
+
+def test_a_night_with_too_little_before_it_tells_of_the_rows_that_it_has(
+    context: NightContext,
+) -> None:
+    few = dataclasses.replace(
+        context, drift=context.drift.model_copy(update={"minimum_reference": 10_000})
+    )
+    night = run(few, 3)
+    assert (night.rows, night.units, night.verdict) == (150, 150, DriftVerdict.INSUFFICIENT)
+    assert night.tally
+    assert duty(night) == "Nothing: there was too little traffic to tell."
+    assert "150 rows from 150 users" in page(night, [], None)
+
+
+def test_no_night_reads_more_new_prompts_than_the_setting_and_a_freeze_as_many_more(
+    context: NightContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PARAMS.write_text("{}\n")
+    MACHINE.write(home() / "machines" / f"{fingerprint()[:16]}.json")
+    read: list[int] = []
+
+    class Reader(CountingReader):
+        def nats(self, prompts: list[str]) -> list[float | None]:
+            read.append(len(prompts))
+            return super().nats(prompts)
+
+    monkeypatch.setattr(prompt_surprise, "PromptReader", Reader)
+    calm = {"perplexity_rows": 120, "false_alarms_per_year": 0.5}  # a drift reads its own topics
+    drift = context.drift.model_copy(update=calm)
+    context = dataclasses.replace(context, drift=drift)
+    run(context, 3, numbered(3))
+    assert sum(read) == 2 * 120
+    read.clear()
+    night = run(context, 4, numbered(4))
+    assert (sum(read), len(ASKED) > 0) == (120, True)
+    tested = {r.signal for r in night.readings if r.verdict is not DriftVerdict.INSUFFICIENT}
+    assert "perplexity" in tested
