@@ -6,15 +6,23 @@ from itertools import takewhile
 
 import numpy as np
 
+from monitoring.champion_quality import with_quality
 from monitoring.drift.alarm_budget import night_readings
+from monitoring.drift.confirmation import confirm
+from monitoring.drift.reference_notes import reference_notes
 from monitoring.drift.reference_store import References, find_or_freeze
 from monitoring.drift.signal_tests import overall
 from monitoring.drift.topic_attribution import attribute
-from monitoring.features.signal_inputs import times_of
+from monitoring.features.cut_prompts import cut_notes, cut_prompts
+from monitoring.features.signal_inputs import rewatched, times_of
+from monitoring.heavy_user_notes import heavy_user_notes
 from monitoring.night_action import follow
 from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
 from monitoring.report.night_page import keep_map
+from monitoring.scheduling.job import refuse_stopped
+from monitoring.traffic.user_sample import UserSample
+from monitoring.traffic.voices import voice_notes
 from monitoring.trigger.drifted_rows import DriftedRows
 from project.records.adapters import AdapterVersion
 from project.records.drift import (
@@ -24,38 +32,57 @@ from project.records.drift import (
     Night,
     SignalReading,
 )
+from project.records.record import Digest
+
+NO_TRAFFIC = "there is no traffic of that day"
 
 
 def check(context: NightContext, day: date) -> Night:
-    """The night's verdict and what is to be done; changes nothing but files that it can redo."""
+    """The night's verdict and what is to be done, with the champion's quality on fresh labels;
+    changes nothing but files that it can redo.
+    """
+    return with_quality(context, judged(context, day))
+
+
+def judged(context: NightContext, day: date) -> Night:
+    """What the day's traffic says, and what follows from it."""
+    # Before the traffic is read: what comes meanwhile is not part of it.
+    traffic = context.traffic.seen(day)
     before = nights_before(context.registry.engine, context.registry.family, day)
     champion = context.registry.champion()
     if champion is None:
-        return silent(context, day, None, "there is no champion to watch")
+        return silent(context, day, None, "there is no champion to watch", traffic)
+    if traffic is None:  # before a reference is frozen, which takes long, and for good
+        return silent(context, day, champion, NO_TRAFFIC, None)
     references = find_or_freeze(context, champion, day, before)
     if isinstance(references, str):
-        return silent(context, day, champion, references)
-    # Before the traffic is read: what comes meanwhile is not part of it.
-    traffic, places = (
-        context.traffic.digest(day),
-        [frozen.place(day, context) for frozen in references.all],
-    )
+        there, set_aside = context.sample([day], context.drift.sample)
+        return silent(context, day, champion, references, traffic, set_aside, there)
+    places = [frozen.place(day, context) for frozen in references.all]
     sample, set_aside = context.sample([day], context.drift.sample)
     rows = sample.finish()
     if not rows:
-        return silent(context, day, champion, "there is no traffic of that day", set_aside)
+        return silent(context, day, champion, NO_TRAFFIC, traffic, set_aside)
     batch = context.batch(
-        rows, champion, judge=references.judge, answers=references.answers is not None
+        rows,
+        champion,
+        judge=references.judge,
+        answers=references.answers is not None,
+        shared=references.prompts.reference.shared,
     )
     for frozen, place in zip(references.all, places, strict=True):
-        frozen.keep(place, rows, batch)
+        own_prompts = rewatched(batch, rows, frozen.reference.shared, context.embeddings)
+        frozen.keep(place, rows, own_prompts)
+    cut = cut_prompts(batch)
     own = reign(before, references)
-    readings = tuple(read(context, champion, references, day, own))
+    days = days_with_rows(context, before, references)
+    readings = tuple(read(context, champion, references, day, days))
     verdict = overall(readings)
+    is_drift = verdict is DriftVerdict.DRIFT
+    confirming = confirm(context, champion, references, day, days, own) if is_drift else ()
     found = attribute(references.prompts.reference, batch, times_of(rows))
-    taken = follow(
-        context, day, verdict, own, before, DriftedRows(context, references, found, champion)
-    )
+    drifted = DriftedRows(context, references, found, champion)
+    taken = follow(context, day, verdict, confirming, own, before, drifted)
     keep_map(context.registry.family, day, references.prompts.reference, batch, found.topics)
     return Night(
         family=context.registry.family,
@@ -65,11 +92,19 @@ def check(context: NightContext, day: date) -> Night:
         answers=references.answers.digest if references.answers else None,
         traffic=traffic,
         rows=sample.tally.rows,
-        units=len(sample.users),
+        units=len(rows),
         tally=sample.tally.finish(),
         set_aside=set_aside,
         verdict=verdict,
         readings=readings,
+        confirming=confirming,
+        cut=cut,
+        notes=(
+            *voice_notes(sample.tally.rows, sample.tally.nameless, len(rows)),
+            *cut_notes(cut, len(rows)),
+            *heavy_user_notes(context, sample.heavy, references.prompts.reference),
+            *reference_notes(references.prompts.reference, day, readings),
+        ),
         **found.model_dump(exclude={"grown"}),
         **taken.model_dump(),
     )
@@ -80,10 +115,24 @@ def reign(before: Sequence[Night], references: References) -> list[Night]:
 
     A champion that was rolled back to has the reference of its first reign, not those nights.
     """
+    return [night for night in since_taken_up(before, references) if night.reference]
+
+
+def since_taken_up(before: Sequence[Night], references: References) -> list[Night]:
     own = takewhile(
         lambda night: night.reference in (references.prompts.digest, None), reversed(before)
     )
-    return [night for night in reversed(list(own)) if night.reference]
+    return list(reversed(list(own)))
+
+
+def days_with_rows(
+    context: NightContext, before: Sequence[Night], references: References
+) -> list[date]:
+    """The days of those nights; of one that came to no verdict, where its rows have come since."""
+    there = set(context.traffic.days())
+    nights = since_taken_up(before, references)
+    days = [(date.fromisoformat(night.date), night.reference) for night in nights]
+    return [one for one, reference in days if reference or one in there]
 
 
 def read(
@@ -91,18 +140,19 @@ def read(
     champion: AdapterVersion,
     references: References,
     day: date,
-    own: Sequence[Night],
+    days: Sequence[date],
 ) -> Iterator[SignalReading]:
     """Every signal over every window of the nights up to this one."""
     rng = np.random.default_rng([context.drift.seed, day.toordinal()])
-    days = [date.fromisoformat(night.date) for night in own]
     for frozen in references.all:
         later = [one for one in days if one >= frozen.first][1 - max(context.drift.windows) :]
         units = [frozen.units_of(one, context, champion) for one in (*later, day)]
         signals, reference = frozen.reference.signals, frozen.reference.units
-        yield from night_readings(
+        for reading in night_readings(
             signals, units, reference, context.drift, rng, among=references.signals
-        )
+        ):
+            refuse_stopped(context.stop)
+            yield reading
 
 
 def silent(
@@ -110,7 +160,9 @@ def silent(
     day: date,
     champion: AdapterVersion | None,
     why: str,
+    traffic: Digest | None,
     set_aside: dict[str, int] | None = None,
+    sample: UserSample | None = None,
 ) -> Night:
     """A night that can say nothing: its state is that of the night before."""
     before = nights_before(context.registry.engine, context.registry.family, day)
@@ -119,9 +171,10 @@ def silent(
         date=day.isoformat(),
         champion=champion.number if champion else None,
         reference=None,
-        traffic=None,
-        rows=0,
-        units=0,
+        traffic=traffic,
+        rows=sample.tally.rows if sample else 0,
+        units=len(sample.finish()) if sample else 0,
+        tally=sample.tally.finish() if sample else None,
         set_aside=set_aside or {},
         verdict=DriftVerdict.INSUFFICIENT,
         readings=(),

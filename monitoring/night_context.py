@@ -1,7 +1,7 @@
 """What a night works with: the registry, the traffic, and the settings."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from threading import Event
 from typing import Self
@@ -9,9 +9,11 @@ from typing import Self
 from monitoring.features.answer_judge import AnswerJudge
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.features.signal_inputs import batch_of
+from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
+from monitoring.scheduling.job import refuse_stopped
 from monitoring.signals.signal import Batch
-from monitoring.traffic.traffic_store import TrafficStore
+from monitoring.traffic.traffic_store import LATE, TrafficStore
 from monitoring.traffic.user_sample import UserSample
 from project.files import home
 from project.model_pins import ModelChoice, pin
@@ -30,6 +32,10 @@ class NightContext:
     drift: DriftParams
     trigger: TriggerParams
     stop: Event = field(default_factory=Event)  # set when the night is asked to end early
+
+    def until(self, stop: Event) -> Self:
+        """The same, whose long work ends with StoppedError once the event is set."""
+        return replace(self, stop=stop, embeddings=self.embeddings.until(stop))
 
     @classmethod
     def here(cls, registry: Registry) -> Self:
@@ -59,6 +65,7 @@ class NightContext:
         for day in days:
             reading = self.traffic.read(day)
             for rows in reading:
+                refuse_stopped(self.stop)
                 sample.update(of_these(rows))
             for reason, count in reading.set_aside.items():
                 set_aside[reason] = set_aside.get(reason, 0) + count
@@ -73,9 +80,10 @@ class NightContext:
         nights: int = 1,
         answers: bool = True,
         perplexity: bool = True,
+        shared: SharedText = NOTHING,
     ) -> Batch:
         """Rows as the signals see them, answers and perplexity where they are asked for; as many
-        are read by the champion, and judged, as in so many nights.
+        are read by the champion, and judged, as in so many nights. `shared` is left out of prompts.
         """
         return batch_of(
             rows,
@@ -84,6 +92,13 @@ class NightContext:
             self.registry.artifacts,
             answers=answers,
             perplexity_rows=nights * self.drift.perplexity_rows if perplexity else 0,
+            perplexity_new=self.drift.perplexity_rows,
             judge=judge,
             judged_rows=nights * self.drift.judge_rows,
+            shared=shared,
+            settled=self.settled,
         )
+
+    def settled(self, day: date) -> bool:
+        """Whether all feedback on a day's rows has come that still counts."""
+        return (self.registry.clock().date() - day).days > LATE

@@ -21,6 +21,11 @@ def digest_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def digest_number(data: bytes) -> int:
+    """64 bits of a digest as a signed number, of which millions fit into an array: BLAKE2b."""
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big", signed=True)
+
+
 def digest_json(value: Any) -> str:
     """SHA-256 of the canonical JSON of value."""
     return digest_bytes(canonical_json(value))

@@ -9,7 +9,7 @@ from evaluation.scoring.score_table import read_scores
 from incumbent.output import console
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import accept
-from monitoring.trigger.labels import read_labels
+from monitoring.trigger.labels import LABELLED, read_labels
 from project.errors import InputError
 from project.records.data import Split
 from project.records.record import write_records
@@ -56,3 +56,8 @@ def accept_labels(export: Path, reason: str) -> None:
     if accepted.new:
         taken = "the next `dvc repro` shares them out to training, dev and sealed"
         console.print(f"{taken}; what a model wrote goes to training alone", soft_wrap=True)
+        console.print(
+            f"they are in {LABELLED} now, which goes into git and DVC with the project and stays "
+            "in their history: the retention of traffic does not reach it (docs/erasure.md)",
+            soft_wrap=True,
+        )

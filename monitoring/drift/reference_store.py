@@ -1,4 +1,4 @@
-"""A champion's references, frozen once and kept in the registry, and the nights compared with them.
+"""A champion's references, frozen and kept in the registry, and the nights compared with them.
 
 One is of prompts, of the traffic before the champion's first night. One is of answers, as soon as
 there are enough of the champion's own.
@@ -12,25 +12,36 @@ from pathlib import Path
 import numpy as np
 
 from monitoring.drift.array_bytes import from_bytes, to_bytes
-from monitoring.drift.reference import Reference
-from monitoring.drift.reference_rows import answer_rows, prompt_rows
+from monitoring.drift.reference import Reference, shared_text
+from monitoring.drift.reference_rows import (
+    WEEK,
+    ReferenceRows,
+    answer_rows,
+    days_since,
+    is_due,
+    prompt_rows,
+    traffic_rows,
+)
 from monitoring.drift.season import ALWAYS, Season
 from monitoring.drift.user_days import UserDays
 from monitoring.features.answer_judge import AnswerJudge, trained_judge
 from monitoring.features.signal_inputs import times_of, users_of
+from monitoring.features.watched_text import SharedText, asked_text
 from monitoring.night_context import NightContext
 from monitoring.signals import ANSWER_SIGNALS, PROMPT_SIGNALS, Kinds
+from monitoring.signals.outcomes import OUTCOMES
 from monitoring.signals.signal import Batch, Signal
 from project.files import home, write_bytes
 from project.records.adapters import AdapterVersion
-from project.records.drift import Night
-from project.records.events import Event, PromptReference, ReferenceKind
+from project.records.drift import DriftState, Night
+from project.records.events import Event, PromptReference, ReferenceKind, Watched
 from project.records.record import Digest
 from project.records.traffic import Traffic
 from registry.artifacts.artifact_store import Artifacts
 
 PROMPTS: ReferenceKind = "watch"
 ANSWERS: ReferenceKind = "watch-answers"
+WATCHED: Watched = "last turn"  # as features/watched_text.py does
 READ = 10  # nights: a reference has as many rows read and judged as so many of them
 
 
@@ -42,6 +53,9 @@ class FrozenReference:
     digest: Digest
     first: date
     judge: AnswerJudge | None  # that its answers were judged with
+    since: date | None = None  # the first day that its rows may be of, and how many days they are
+    days: int | None = None  # of; None: it is not of traffic, or older than this was kept
+    watched: Watched | None = None  # what of prompts it is of; None: all turns of a conversation
 
     def keep(self, place: Path, rows: Sequence[Traffic], batch: Batch) -> None:
         """Keep a day's units, of sampled rows, for the windows of the nights that follow."""
@@ -54,13 +68,25 @@ class FrozenReference:
         place = self.place(day, context)
         if not place.exists():
             rows = context.sample([day], context.drift.sample)[0].finish()
-            self.keep(place, rows, context.batch(rows, champion, judge=self.judge))
+            self.keep(place, rows, self.batch(rows, context, champion))
         return UserDays.of_arrays(from_bytes(place.read_bytes()))
+
+    def batch(
+        self, rows: Sequence[Traffic], context: NightContext, champion: AdapterVersion
+    ) -> Batch:
+        """Rows as this reference watches them."""
+        return context.batch(rows, champion, judge=self.judge, shared=self.reference.shared)
 
     def place(self, day: date, context: NightContext) -> Path:
         """Where the units of a day's rows are kept, of those that are there at this moment."""
-        folder = f"{self.digest[:16]}-{context.drift.digest[:8]}"
-        return home() / "monitoring" / "units" / folder / f"{day}-{context.traffic.stamp(day)}.npz"
+        folder = home() / "monitoring" / "units" / f"{self.digest[:16]}-{context.drift.digest[:8]}"
+        waits = self.tells_outcomes and not context.settled(day)
+        return folder / f"{day}-{context.traffic.stamp(day)}{'-early' if waits else ''}.npz"
+
+    @property
+    def tells_outcomes(self) -> bool:
+        """Whether it has signals of what became of cases, which is known a day later."""
+        return any(isinstance(signal, OUTCOMES) for signal in self.reference.signals)
 
 
 @dataclass(frozen=True)
@@ -90,26 +116,43 @@ def find_or_freeze(
 
     nights are those before `day`, oldest first.
     """
-    prompts = find_reference(context, champion, PROMPTS) or freeze_prompts(
-        context, champion, day, nights
-    )
+    prompts = prompts_of(context, champion, day, nights)
     if isinstance(prompts, str):
         return prompts
     if day < prompts.first:
         return f"the reference was frozen for nights from {prompts.first}"
-    answers = find_reference(context, champion, ANSWERS) or freeze_answers(context, champion, day)
+    answers = find_reference(context, champion, ANSWERS, day)
+    older = answers is not None and prompts.watched and not answers.watched
+    if answers is None or older or answers_are_due(context, answers, day, nights):
+        answers = freeze_answers(context, champion, day, prompts.reference.shared) or answers
     # A night that is done late may be part of the answers that were frozen after it.
     return References(prompts, answers if answers and answers.first <= day else None)
 
 
+def prompts_of(
+    context: NightContext, champion: AdapterVersion, day: date, nights: Sequence[Night]
+) -> FrozenReference | str:
+    known = find_reference(context, champion, PROMPTS, day)
+    if known is None:
+        return freeze_prompts(context, champion, day, nights)
+    return prompts_anew(context, champion, day, nights, known) or known
+
+
 def find_reference(
-    context: NightContext, champion: AdapterVersion, kind: ReferenceKind
+    context: NightContext, champion: AdapterVersion, kind: ReferenceKind, day: date
 ) -> FrozenReference | None:
-    """The reference that a champion has; not one that was seen by another embedder."""
-    event = context.registry.newest_event(champion.number, kind)
-    if event is None or event.told(PromptReference).embedder != context.embeddings.pin.digest:
-        return None
-    return of_event(context, event)
+    """The reference of a champion that a day is compared with: the newest one from before it, else
+    the first; not one that was seen by another embedder, or for days that are still to come, which
+    a clock that was ahead may have left.
+    """
+    events = context.registry.history(champion.number, kind)
+    today = max(day, context.registry.clock().date()).isoformat()
+    told = [(event, event.told(PromptReference)) for event in events]
+    seen = [one for one in told if one[1].embedder == context.embeddings.pin.digest]
+    own = [event for event, frozen in seen if frozen.first <= today]
+    before = [event for event in own if event.told(PromptReference).first <= day.isoformat()]
+    chosen = [*own[:1], *before][-1:]
+    return of_event(context, chosen[0]) if chosen else None
 
 
 def of_event(context: NightContext, event: Event) -> FrozenReference:
@@ -119,6 +162,9 @@ def of_event(context: NightContext, event: Event) -> FrozenReference:
         digest=frozen.reference,
         first=date.fromisoformat(frozen.first),
         judge=load_judge(artifacts, frozen.judge[0]) if frozen.judge else None,
+        since=date.fromisoformat(frozen.since) if frozen.since else None,
+        days=frozen.days,
+        watched=frozen.watched,
     )
 
 
@@ -129,36 +175,108 @@ def load_judge(artifacts: Artifacts, digest: Digest) -> AnswerJudge:
 def freeze_prompts(
     context: NightContext, champion: AdapterVersion, day: date, nights: Sequence[Night]
 ) -> FrozenReference | str:
-    rows, source = prompt_rows(context, day, nights)
-    if len(rows) < context.drift.minimum_reference:
-        missing = context.drift.minimum_reference - len(rows)
+    chosen = prompt_rows(context, day, nights)
+    if len(chosen.rows) < context.drift.minimum_reference:
+        missing = context.drift.minimum_reference - len(chosen.rows)
         return f"the reference needs {missing} more rows of traffic, each of another user"
-    season = season_of(rows, context) if source == "traffic" else ALWAYS
-    batch = context.batch(rows, champion, nights=READ, answers=False)
-    reference = fitted(context, rows, batch, season, PROMPT_SIGNALS)
-    return keep_reference(
-        context, champion, PROMPTS, day, reference, f"{len(rows)} rows of {source}"
-    )
+    return freeze_rows(context, champion, day, chosen)
+
+
+def prompts_anew(
+    context: NightContext,
+    champion: AdapterVersion,
+    day: date,
+    nights: Sequence[Night],
+    known: FrozenReference,
+) -> FrozenReference | None:
+    """A reference of more days than the known one, once they are there; None while they are not."""
+    if not known.watched and known.first < day:
+        return rewatched_prompts(context, champion, day, nights)
+    if known.since is None or known.days is None or known.first >= day:
+        return None
+    days = days_since(context, known.since, day, nights, known.digest)
+    if not is_due(known.days, days):
+        return None
+    chosen = traffic_rows(context, days, known.since)
+    enough = len(chosen.rows) >= context.drift.minimum_reference
+    return freeze_rows(context, champion, day, chosen) if enough else None
+
+
+def rewatched_prompts(
+    context: NightContext, champion: AdapterVersion, day: date, nights: Sequence[Night]
+) -> FrozenReference | None:
+    """A reference in place of one that watched all turns of conversations, where such are asked:
+    none of today's is like those. None while a drift is in progress, and where it stays.
+    """
+    if (nights and nights[-1].state is not DriftState.OK) or not has_turns(context, day):
+        return None
+    found = freeze_prompts(context, champion, day, nights)
+    return None if isinstance(found, str) else found
+
+
+def has_turns(context: NightContext, day: date) -> bool:
+    """Whether the day's first rows have more in their prompts than what was asked last."""
+    rows = next(iter(context.traffic.read(day)), [])
+    return any(asked_text(row.prompt) != row.prompt_text for row in rows)
+
+
+def freeze_rows(
+    context: NightContext, champion: AdapterVersion, day: date, chosen: ReferenceRows
+) -> FrozenReference:
+    rows, source = chosen.rows, "traffic" if chosen.since else "dataset"
+    season = season_of(rows, context) if chosen.since else ALWAYS
+    shared = shared_by(rows, context)
+    batch = context.batch(rows, champion, nights=READ, answers=False, shared=shared)
+    reference = fitted(context, rows, batch, season, PROMPT_SIGNALS, shared)
+    what = f"{len(rows)} rows of {source}"
+    return keep_reference(context, champion, PROMPTS, day, reference, what, chosen)
 
 
 def freeze_answers(
-    context: NightContext, champion: AdapterVersion, day: date
+    context: NightContext, champion: AdapterVersion, day: date, shared: SharedText
 ) -> FrozenReference | None:
-    rows = answer_rows(context, champion, day)
+    chosen = answer_rows(context, champion, day)
+    rows = chosen.rows
     if not rows:
         return None
     judge = trained_judge() if context.drift.judge_rows else None
-    batch = context.batch(rows, champion, nights=READ, judge=judge, perplexity=False)
-    reference = fitted(context, rows, batch, season_of(rows, context), ANSWER_SIGNALS)
-    return keep_reference(context, champion, ANSWERS, day, reference, f"{len(rows)} answers", judge)
+    batch = context.batch(rows, champion, nights=READ, judge=judge, perplexity=False, shared=shared)
+    reference = fitted(context, rows, batch, season_of(rows, context), ANSWER_SIGNALS, shared)
+    what = f"{len(rows)} answers"
+    return keep_reference(context, champion, ANSWERS, day, reference, what, chosen, judge)
+
+
+def answers_are_due(
+    context: NightContext, known: FrozenReference, day: date, nights: Sequence[Night]
+) -> bool:
+    """Whether there may be four weeks of answers where the reference is of fewer. They are read to
+    find out, so once a week.
+    """
+    if known.since is None or known.days is None or known.first >= day:
+        return False
+    weekly = (day - known.first).days % WEEK == 0
+    return weekly and is_due(known.days, days_since(context, known.since, day, nights, ""))
+
+
+def shared_by(rows: Sequence[Traffic], context: NightContext) -> SharedText:
+    """What the prompts share that `fitted` will take for its index."""
+    texts, rng = [asked_text(row.prompt) for row in rows], np.random.default_rng(context.drift.seed)
+    return shared_text(texts, users_of(rows), rng)
 
 
 def fitted(
-    context: NightContext, rows: Sequence[Traffic], batch: Batch, season: Season, kinds: Kinds
+    context: NightContext,
+    rows: Sequence[Traffic],
+    batch: Batch,
+    season: Season,
+    kinds: Kinds,
+    shared: SharedText,
 ) -> Reference:
     rng = np.random.default_rng(context.drift.seed)
     times = times_of(rows)
-    return Reference.freeze(batch, users_of(rows), times, rng=rng, season=season, kinds=kinds)
+    return Reference.freeze(
+        batch, users_of(rows), times, rng=rng, season=season, kinds=kinds, shared=shared
+    )
 
 
 def keep_reference(
@@ -168,6 +286,7 @@ def keep_reference(
     day: date,
     reference: Reference,
     what: str,
+    chosen: ReferenceRows,
     judge: AnswerJudge | None = None,
 ) -> FrozenReference:
     """The reference as the registry has it from now on."""
@@ -179,6 +298,9 @@ def keep_reference(
         embedder=context.embeddings.pin.digest,
         judge=judge.folder if judge else None,
         reason=f"{what} before {day}",
+        since=chosen.since.isoformat() if chosen.since else None,
+        days=chosen.days,
+        watched=WATCHED,
     )
     return of_event(context, event)
 
@@ -191,4 +313,5 @@ def forget_user_days(before: date) -> None:
 
 
 def season_of(rows: Sequence[Traffic], context: NightContext) -> Season:
-    return Season.fit(times_of(rows), context.drift.season, context.drift.minimum_units)
+    drift = context.drift
+    return Season.fit(times_of(rows), drift.season, drift.minimum_units, drift.weekend)

@@ -20,7 +20,7 @@ class Tally:
         self.hours: Counter[int] = Counter()
         self.ratings: Counter[int] = Counter()
         self.latencies: Counter[int] = Counter()  # by the logarithm, in steps
-        self.corrected = self.empty = 0
+        self.corrected = self.empty = self.nameless = 0
         self.outcomes: Counter[str] = Counter()  # rows that tell one, and what they tell
         self.satisfaction: Counter[int] = Counter()  # in thousandths
 
@@ -32,6 +32,7 @@ class Tally:
         for row in rows:
             self.hours[row.time.hour] += 1
             self.empty += not row.response.strip()
+            self.nameless += not row.user
             if row.feedback:
                 if row.feedback.rating is not None:
                     self.ratings[row.feedback.rating] += 1
@@ -62,6 +63,7 @@ class Tally:
             empty=self.empty,
             median_ms=self.latency(0.5),
             p95_ms=self.latency(0.95),
+            nameless=self.nameless,
             **self.ends(),
         )
 

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from project.records.record import Digest, Record
 from project.records.traffic import DayTally
 
@@ -85,6 +87,8 @@ class Quality(Record):
     n: int  # labels, each answered and scored once
     scores: dict[str, float]  # the mean of each metric
     errors: dict[str, float]  # their standard errors
+    dev: dict[str, float] = Field(default={})  # the means on dev when the version was decided on
+    rows: tuple[str, ...] = ()  # the labels' ids: none is measured twice
 
     def __str__(self) -> str:
         means = ", ".join(f"{name} {mean:.3f}" for name, mean in self.scores.items())

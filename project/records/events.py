@@ -178,6 +178,9 @@ class RowErasure(Detail):
     versions: tuple[int, ...]  # that were trained on what they ask
 
 
+Watched = Literal["last turn"]
+
+
 class PromptReference(Detail):
     """The traffic whose prompts a champion's nights are compared with."""
 
@@ -187,6 +190,23 @@ class PromptReference(Detail):
     embedder: Annotated[Digest | None, LATER] = None
     # The folder of the model that judged the answers, and its files.
     judge: Annotated[tuple[Digest, ...] | None, KEPT] = None
+    # Of traffic: the first day that it may be of, and on how many its rows were asked.
+    since: Annotated[str | None, LATER] = None
+    days: Annotated[int | None, LATER] = None
+    # What of a prompt it is of: what its user asked last; None: all turns, as in the first ones.
+    watched: Annotated[Watched | None, LATER] = None
+
+    def outlasts(self, other: "PromptReference", today: str) -> bool:
+        """Whether it stays beside another one: it was seen by the same embedder, has as many days,
+        and watches prompts in the same way.
+
+        One of rows whose days are not known stays; one for days that are still to come, of a clock
+        that was ahead, does not.
+        """
+        if self.first > max(today, other.first) or (other.watched and not self.watched):
+            return False
+        days = self.days is None or self.days >= (other.days or 0)
+        return self.embedder == other.embedder and days
 
 
 class AnswerReference(PromptReference):

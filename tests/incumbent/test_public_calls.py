@@ -37,7 +37,7 @@ VERBS = {
     "anchor": "--to --json",
     "suites": "tasks --to --include --limit --metric",
     "nightly": "--date --json",
-    "scheduler": "--once",
+    "scheduler": "--check --once",
     "review": "--port --host --no-browser --add-user",
     "stage": "name",
     "versions": "--limit --before --json",

@@ -82,6 +82,7 @@ def day_of(number: int, *, new_share: float = 0.0, rows: int = 150) -> list[Traf
             Traffic(
                 id=f"{day}-{i}",
                 at=f"{day}T{i % 24:02}:00:00Z",
+                user=f"{day} {i}",
                 prompt=asked(random, new),
                 response="as you like",
                 adapter="bank v1",
@@ -99,7 +100,8 @@ def site_of(registry: Registry, labels: int = 10_000) -> NightContext:
         # Shared by the tests of this file: what they ask is much the same.
         embeddings=Embeddings(EMBEDDER, ROOT / ".incumbent" / "tests" / "embeddings.db"),
         keep_days=90,
-        drift=DriftParams(perplexity_rows=0, minimum_reference=200),
+        # What is asked here is the same on every day: a Saturday is no other kind of day.
+        drift=DriftParams(perplexity_rows=0, minimum_reference=200, weekend=()),
         trigger=TriggerParams(minimum_labels=labels, queue=Path("queue.json")),
     )
 
@@ -383,11 +385,16 @@ def make_reward_model() -> None:
     Calibration(**GOOD).write(CALIBRATION)
 
 
+def rewards_of(judge: AnswerJudge, rows: list[Traffic]) -> float:
+    found = judge.rewards([row.prompt_text for row in rows], [row.response for row in rows])
+    return float(found.mean())
+
+
 def most_and_least_liked() -> tuple[dict[str, object], dict[str, object]]:
     answers = ("Of course, I will.", "no", "Please ask at any branch of ours.", "42")
     rows, judge = day_of(0), AnswerJudge(REWARD)
     updates: list[dict[str, object]] = [{"response": answer} for answer in answers]
-    liked = sorted(updates, key=lambda update: judge.rewards(changed(rows, update)).mean())
+    liked = sorted(updates, key=lambda update: rewards_of(judge, changed(rows, update)))
     return liked[-1], liked[0]
 
 
@@ -419,7 +426,10 @@ def users_of_two_nights(night: Night) -> int:
 
 
 def late(number: int) -> list[Traffic]:
-    return [row.model_copy(update={"id": f"late {row.id}"}) for row in day_of(number)]
+    return [
+        row.model_copy(update={"id": f"late {row.id}", "user": f"late {row.user}"})
+        for row in day_of(number)
+    ]
 
 
 def test_rows_that_come_after_their_night_count_in_the_windows_of_later_ones(
@@ -474,7 +484,7 @@ def test_another_embedder_freezes_the_reference_anew(context: NightContext) -> N
 def test_a_retrain_goes_on_from_the_verdict_that_it_follows_from(context: NightContext) -> None:
     """The first attempt keeps its check and fails in the pipeline; the second one goes on."""
     trusted = tuple(f"user {i}" for i in range(150))
-    trigger = TriggerParams(minimum_labels=20, confirm_nights=1, trusted=trusted)
+    trigger = TriggerParams(minimum_labels=10, confirm_nights=1, trusted=trusted)
     context = dataclasses.replace(context, trigger=trigger)
     day = START + timedelta(days=5)
     context.traffic.append(of_users(day_of(5, new_share=0.4)))
@@ -488,7 +498,7 @@ def test_a_retrain_goes_on_from_the_verdict_that_it_follows_from(context: NightC
     (night,) = nights_before(context.registry.engine, "bank", date(2026, 4, 1))
     assert (night.state, night.action) == (DriftState.ACT, Action.RETRAIN)
     lines = LABELLED.read_text().splitlines()
-    assert len(lines) == len(set(lines)) > 20
+    assert len(lines) == len(set(lines)) > 10
     assert len(read_changes()) == 1
 
 

@@ -1,15 +1,27 @@
-"""The reference of a champion: which rows it is made of, and that it stays."""
+"""The reference of a champion: which rows it is made of, and when it is frozen anew."""
 
-from datetime import date
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 
 import numpy as np
+import pytest
 
 from monitoring.drift.reference import Reference
-from monitoring.drift.reference_rows import began
+from monitoring.drift.reference_notes import lacking_days
+from monitoring.drift.reference_rows import began, is_due
+from monitoring.drift.reference_store import PROMPTS, find_reference
 from monitoring.drift.season import Season
+from monitoring.features.signal_inputs import times_of
+from monitoring.night_context import NightContext
+from monitoring.signals import PROMPT_SIGNALS
 from monitoring.signals.signal import Batch
-from project.records.drift import DriftState
+from project.records.data import Message
+from project.records.drift import DriftState, DriftVerdict
+from project.records.events import Event, PromptReference
+from project.records.traffic import Traffic
 from tests.monitoring.test_drift_state import D, N, story
+from tests.quick_nights import Make, day, opened, rows_of, run, site_of
+from tests.scheduling import Clock
 
 
 def reference(seasonal: bool = False) -> Reference:
@@ -46,3 +58,207 @@ def test_after_a_drift_the_reference_begins_where_the_drift_began() -> None:
     assert began(story([N, D, D])) == date(2026, 3, 2)
     assert began(story([D, N, N, N, D, D])) == date(2026, 3, 5)
     assert story([D, D])[-1].state is DriftState.ACT
+
+
+MONDAY = date(2026, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("known", "first", "count", "due"),
+    [
+        (3, 2, 6, False),  # Wednesday to Monday
+        (3, 2, 7, True),
+        (7, 0, 14, False),
+        (7, 0, 28, True),
+        (20, 0, 28, True),
+        (28, 0, 28, False),
+        (28, 0, 40, False),
+    ],
+)
+def test_a_reference_is_due_anew_at_a_whole_week_and_at_four(
+    known: int, first: int, count: int, due: bool
+) -> None:
+    days = [MONDAY + timedelta(days=first + number) for number in range(count)]
+    assert is_due(known, days) is due
+
+
+def test_days_without_one_weekday_are_no_whole_week() -> None:
+    office = [
+        MONDAY + timedelta(days=7 * week + number) for week in range(3) for number in range(5)
+    ]
+    assert not is_due(5, office)
+
+
+@pytest.fixture
+def context(make_adapter: Make) -> Iterator[NightContext]:
+    """A champion, and traffic from Wednesday to Friday before its first night; day 0 is Monday."""
+    with opened(make_adapter) as registry:
+        made = site_of(registry)
+        asked(made, range(-5, -2))
+        yield made
+
+
+def asked(context: NightContext, days: Iterable[int]) -> None:
+    for number in days:
+        context.traffic.append(rows_of(number))
+
+
+def kept(context: NightContext) -> list[PromptReference]:
+    return [e.told(PromptReference) for e in context.registry.history(kind=PROMPTS)]
+
+
+def test_a_weekend_without_a_weekend_before_it_says_so_and_is_no_drift(
+    context: NightContext,
+) -> None:
+    """Other things are asked at weekends."""
+    saturday = run(context, -2, rows_of(-2, new_share=0.6))
+    assert saturday.verdict is DriftVerdict.INSUFFICIENT
+    assert "the reference has no Saturday or Sunday yet: " in saturday.notes[0]
+    assert run(context, 0).verdict is DriftVerdict.NO_DRIFT
+
+
+def test_a_reference_of_three_days_is_frozen_anew_at_a_week_and_at_four(
+    context: NightContext,
+) -> None:
+    early = [run(context, number) for number in (-2, -1, 0, 1)]
+    week = [run(context, number) for number in (2, 3)]
+    asked(context, range(4, 23))
+    month = run(context, 23)
+    found = [(one.first, one.since, one.days) for one in kept(context)]
+    since = str(day(-5))
+    assert found == [(str(day(-2)), since, 3), (str(day(2)), since, 7), (str(day(23)), since, 28)]
+    digests = [{night.reference for night in nights} for nights in (early, week, [month])]
+    assert digests == [{one.reference} for one in kept(context)]
+
+
+def test_while_a_drift_is_in_progress_the_reference_stays(context: NightContext) -> None:
+    asked(context, (-2, -1))
+    run(context, 0)
+    drifted = [run(context, number, rows_of(number, new_share=0.5)) for number in (1, 2, 3)]
+    assert {night.verdict for night in drifted} == {DriftVerdict.DRIFT}
+    assert len(kept(context)) == 1
+
+
+def test_days_of_a_drift_that_went_away_are_not_in_the_new_reference(
+    context: NightContext,
+) -> None:
+    asked(context, (-2, -1))
+    run(context, 0)
+    nights = [run(context, 1, rows_of(1, new_share=0.6))]
+    nights += [run(context, number) for number in range(2, 10)]
+    drifted = [night for night in nights if night.verdict is DriftVerdict.DRIFT]
+    known = kept(context)[1]
+    assert drifted
+    assert known.days == (date.fromisoformat(known.first) - day(-5)).days - len(drifted)
+
+
+def test_two_schedulers_freeze_one_new_reference(context: NightContext) -> None:
+    run(context, -2)
+    champion = context.registry.champion()
+    assert champion is not None
+
+    def frozen(data: bytes, days: int | None) -> Event:
+        return context.registry.watch(
+            champion.number,
+            PROMPTS,
+            data,
+            first=str(day(2)),
+            embedder=context.embeddings.pin.digest,
+            judge=None,
+            reason="test",
+            since=str(day(-5)) if days else None,
+            days=days,
+        )
+
+    first = frozen(b"one", 7)
+    assert [frozen(b"another", days) for days in (7, 3, None)] == [first] * 3
+    assert len(kept(context)) == 2
+    assert frozen(b"of four weeks", 28) != first
+
+
+def test_a_late_night_is_compared_with_the_reference_of_its_time(context: NightContext) -> None:
+    asked(context, (-2, -1, 0))
+    nights = {number: run(context, number) for number in (1, 2)}
+    champion = context.registry.champion()
+    assert champion is not None
+    for number in (1, 2):
+        known = find_reference(context, champion, PROMPTS, day(number))
+        assert known is not None
+        assert known.digest == nights[number].reference
+    assert nights[1].reference != nights[2].reference
+
+
+def in_turns(number: int) -> list[Traffic]:
+    """A day whose prompts have a system prompt before what is asked."""
+    system = Message(role="system", content="token mining wallet coin")
+    return [
+        row.model_copy(update={"prompt": (system, Message(role="user", content=row.prompt_text))})
+        for row in rows_of(number)
+    ]
+
+
+def of_all_turns(context: NightContext) -> Reference:
+    """As it was frozen before what is asked last was watched."""
+    asked = [row for number in (-5, -4, -3) for row in in_turns(number)]
+    prompts = [row.prompt_text for row in asked]
+    batch = Batch(prompts=prompts, vectors=context.embeddings.encode(prompts))
+    users, rng = [row.id for row in asked], np.random.default_rng(0)
+    frozen = Reference.freeze(batch, users, times_of(asked), rng=rng, kinds=PROMPT_SIGNALS)
+    champion = context.registry.champion()
+    assert champion is not None
+    context.registry.watch(
+        champion.number,
+        PROMPTS,
+        frozen.to_bytes(),
+        first=str(day(-2)),
+        embedder=context.embeddings.pin.digest,
+        judge=None,
+        reason="450 rows of traffic",
+    )
+    return frozen
+
+
+def test_a_reference_of_whole_conversations_is_frozen_anew_and_nothing_drifts(
+    make_adapter: Make,
+) -> None:
+    with opened(make_adapter) as registry:
+        context = site_of(registry)
+        of_all_turns(context)
+        for number in range(-5, -1):
+            context.traffic.append(in_turns(number))
+        night = run(context, -1, in_turns(-1))
+        assert night.verdict is DriftVerdict.NO_DRIFT
+        first, anew = kept(context)
+        assert (first.watched, anew.watched) == (None, "last turn")
+        assert night.reference == anew.reference
+        assert run(context, 0, in_turns(0)).reference == anew.reference
+
+
+def test_an_older_reference_stays_where_prompts_are_single_texts(context: NightContext) -> None:
+    of_all_turns(context)
+    run(context, -2)
+    run(context, -1)
+    assert len(kept(context)) == 1
+
+
+def test_a_reference_that_a_clock_ahead_left_does_not_blind_the_nights(
+    make_adapter: Make,
+) -> None:
+    clock = Clock(f"{day(200)}T12:00:00+00:00")
+    with opened(make_adapter, clock) as registry:
+        context = site_of(registry)
+        for number in range(196, 200):
+            context.traffic.append(rows_of(number))
+        run(context, 199)
+        assert [one.first for one in kept(context)] == [str(day(199))]
+        clock.forward(days=-195)
+        asked(context, (-2, -1, 0))
+        night = run(context, 1)
+        assert night.verdict is DriftVerdict.NO_DRIFT
+        assert [one.first for one in kept(context)] == [str(day(199)), str(day(1))]
+        assert run(context, 2).reference == night.reference
+
+
+def test_a_reference_that_has_a_week_lacks_no_day() -> None:
+    frozen = reference(seasonal=True)
+    assert list(lacking_days(frozen, date(2026, 3, 7))) == []

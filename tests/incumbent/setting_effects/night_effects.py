@@ -1,5 +1,6 @@
 """What the keys of traffic and drift do to what is logged, kept and found by a night."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from monitoring.features.answer_judge import AnswerJudge
-from monitoring.night import forget
+from monitoring.retention import forget
 from monitoring.signals.array_types import Floats
 from project import paths
 from project.records.data import Row, Split
 from project.records.drift import Night
 from project.records.record import write_records
-from tests.incumbent.setting_effects.effect import Effect, Output
+from tests.incumbent.setting_effects.effect import Effect, Output, ShownBy
 from tests.incumbent.setting_effects.nights import OLD, START, WATCHED, day_of, night_after, watched
 
 ANNA = "write to anna@some-bank.com about it"
@@ -52,8 +53,8 @@ def asked_before() -> list[Row]:
 class CountingJudge(AnswerJudge):
     """Likes every answer alike."""
 
-    def rewards(self, rows: Any) -> Floats:
-        return np.ones(len(rows), np.float32)
+    def rewards(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
+        return np.ones(len(prompts), np.float32)
 
 
 def judged() -> int:
@@ -75,7 +76,7 @@ TRAFFIC = {
     "redact": row(False, True, logged),
     "keep_days": row(90, 2, kept),
 }
-DRIFT = {
+DRIFT: dict[str, Effect | ShownBy] = {
     "false_alarms_per_year": row(0.5, 50, night(new_share=0.08), "verdict"),
     "windows": row([1, 2, 7, 28], [1], NIGHT, "readings"),
     "minimum_units": row(20, 80, NIGHT, "verdict"),
@@ -84,12 +85,18 @@ DRIFT = {
     "reference_rows": row(10_000, 200, NIGHT, "readings"),
     "minimum_reference": row(200, 1_000, NIGHT, "reasons"),
     "season": row("hour", "none", NIGHT, "readings"),
+    "weekend": row(["sat", "sun"], ["thu"], NIGHT, "verdict"),
     "sample": row(10_000, 100, NIGHT, "units"),
     "perplexity_rows": row(0, 50, NIGHT, "readings"),
     "judge_rows": row(300, 7, judged),
+    "quality_rows": ShownBy(
+        "tests/monitoring/test_champion_quality.py::"
+        "test_the_oldest_come_first_and_what_is_over_a_nights_number_comes_the_next_night"
+    ),
     "seed": row(0, 1, NIGHT, "readings"),
 }
 
-EFFECTS = {f"monitoring.traffic.{name}": effect for name, effect in TRAFFIC.items()} | {
-    f"monitoring.drift.{name}": effect for name, effect in DRIFT.items()
+EFFECTS: dict[str, Effect | ShownBy] = {
+    **{f"monitoring.traffic.{name}": effect for name, effect in TRAFFIC.items()},
+    **{f"monitoring.drift.{name}": effect for name, effect in DRIFT.items()},
 }

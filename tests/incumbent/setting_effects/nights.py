@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -105,10 +105,20 @@ def keep_surprises(registry: Registry) -> None:
     assert champion
     MACHINE.write(home() / "machines" / f"{fingerprint()[:16]}.json")
     nats: dict[str, float | None] = {
-        digest_bytes(prompt.encode()): 4.0 if prompt in NEW else 3.0 for prompt in (*OLD, *NEW)
+        digest_bytes(text.encode()): 4.0 if prompt in NEW else 3.0
+        for prompt in (*NEW, *OLD)
+        for text in runs_of_words(prompt)
     }
     file = f"{key_of(champion, choose_numerics())}.json"
     Surprises(nats=nats).write(home() / "monitoring" / "surprise" / file)
+
+
+def runs_of_words(prompt: str) -> Iterator[str]:
+    """A prompt, and all that may be left of it without what all prompts share."""
+    yield prompt
+    words = prompt.split(" ")
+    for start, end in combinations(range(len(words) + 1), 2):
+        yield " ".join(words[start:end])
 
 
 def night_after(new_share: float) -> Night:

@@ -15,7 +15,7 @@ from monitoring.monitoring_settings import TriggerParams
 from monitoring.night_action import run_retrain
 from monitoring.night_check import check
 from project.errors import IncumbentError
-from project.records.drift import Action, DriftVerdict
+from project.records.drift import Action, DriftVerdict, RetrainOutcome
 from project.records.evidence import Verdict
 from project.settings import load
 from tests.conftest import decision_on, evidence_of
@@ -27,12 +27,14 @@ from tests.monitoring.test_labels import asked, queued, written
 NOTHING: Mapping[str, Any] = {}
 
 
-def nights(*verdicts: DriftVerdict, labels: int = 50) -> Output:
+def nights(
+    *verdicts: DriftVerdict, labels: int = 50, outcome: RetrainOutcome = RetrainOutcome.LOST
+) -> Output:
     """The state and the action of each night of a story."""
     facts = ENOUGH.model_copy(update={"labels": labels})
 
     def told() -> list[tuple[str, str]]:
-        found = story(verdicts, facts=facts, params=load(TriggerParams))
+        found = story(verdicts, facts=facts, params=load(TriggerParams), outcome=outcome)
         return [(night.state, night.action) for night in found]
 
     return told
@@ -97,7 +99,7 @@ def row(
     return Effect((a, b), output, shown, {**WATCHED, **beside}, models="words")
 
 
-DRIFTED, RATED = followed(days=3), followed(days=8)  # a week of answers is a reference for ratings
+DRIFTED = RATED = followed(days=8)  # a week tells how days differ, and is a reference for ratings
 # Harm shows in how the champion reads what is asked, and not in ratings.
 UNRATED = {"monitoring.drift.perplexity_rows": 200, "monitoring.trigger.harm_rating": 9}
 FEW = {"monitoring.trigger.minimum_labels": 5}
@@ -110,6 +112,8 @@ ROWS = {
     "retrains_per_month": row(4, 0, nights(D, D)),
     "minimum_labels": row(50, 60, nights(D, D)),
     "backoff": row(2.0, 1.0, nights(*[D] * 12)),
+    "longest_cooldown_days": row(56, 7, nights(*[D] * 12)),
+    "failed_days": row(1.0, 3.0, nights(*[D] * 4, outcome=RetrainOutcome.FAILED)),
     "harm_rating": row(0.1, 0.9, RATED, "reasons"),
     "harm_perplexity": row(1.2, 9.0, RATED, "reasons", UNRATED),
     "queue": row("datasets/queue/labels.json", "labels.json", DRIFTED, "queues"),
