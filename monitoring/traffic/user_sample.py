@@ -47,11 +47,16 @@ class UserSample:
         self.prune()
 
     def finish(self) -> list[Traffic]:
-        """The chosen rows, by the users' hashes: in an order that says nothing."""
+        """The chosen rows, by the users' hashes: in an order that says nothing.
+
+        A template is heard by many of its rows' minutes: it stays where its own hash is small too,
+        or a sample of many days would have more of it than a night has.
+        """
         rows = [row for _, (_, row) in sorted(self.users.items())]
         chosen: dict[tuple[str, str], Traffic] = {}
         for row, voice in zip(rows, voices_of(rows), strict=True):
-            chosen.setdefault((row.at[:10], voice), row)
+            if row.user or voice == voice_of(row) or self.hash(voice) < self.bound:
+                chosen.setdefault((row.at[:10], voice), row)
         return list(chosen.values())
 
     def keep(self, user: int, row: tuple[int, Traffic]) -> None:

@@ -92,6 +92,22 @@ def test_a_job_is_one_voice_where_all_others_have_names() -> None:
     assert sum(one.prompt_text.startswith("Summarise") for one in with_job) == 1
 
 
+def on(day: int, rows: list[Traffic]) -> list[Traffic]:
+    return [
+        one.model_copy(update={"id": f"{day} {one.id}", "at": f"2026-11-{day:02}{one.at[10:]}"})
+        for one in rows
+    ]
+
+
+def test_a_job_of_many_days_is_no_likelier_in_a_sample_than_a_user() -> None:
+    """Each minute of it may be among the smallest hashes: 20 a day, beside 100 users."""
+    named = [one.model_copy(update={"user": one.id}) for one in people(100)]
+    sample = UserSample(400)
+    for day in range(1, 29):
+        sample.update(on(day, [*named, *job(60)]))
+    assert sum(not one.user for one in sample.finish()) < 10  # 28 · 400 / 3,360 are expected
+
+
 def test_a_template_may_stand_behind_what_it_is_about() -> None:
     random = Random(2)
     rows = [
