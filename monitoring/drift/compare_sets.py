@@ -124,7 +124,7 @@ def listed(prompts: Prompts) -> Chosen:
     found = list(prompts)
     for row, text in enumerate(found):
         if not isinstance(text, str):
-            raise InputError(f"a prompt must be a text: number {row} is a {type(text).__name__}")
+            raise InputError(f"a prompt must be a text: row {row} is {text!r:.40}")
     return found
 
 

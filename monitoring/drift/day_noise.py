@@ -23,7 +23,7 @@ from scipy.special import digamma, polygamma
 from scipy.stats import chi2, f, norm
 
 from monitoring.drift.user_days import UserDays
-from monitoring.signals.array_types import Direction, Ints
+from monitoring.signals.array_types import Direction, Floats, Ints
 
 Numbers = NDArray[np.float64]
 STEPS = 400  # of the integral over what the variance of days may be
@@ -251,6 +251,25 @@ def k_of(current: UserDays, reference: UserDays) -> float:
     share = n / (n + m)
     of_days = ((now @ (1 - share)) ** 2).sum() + ((before @ share) ** 2).sum()
     return float(of_days / (n * m / (n + m)).sum())
+
+
+def widened(current: Floats, reference: Floats, strata: Ints, reference_strata: Ints) -> float:
+    """How much wider one column spreads over both sides than over the reference; 1 for several.
+
+    Sums come in the standard deviations of both sides, of which a change is part. So what is far
+    from everything could be at most so many of them away, too few for Student's t of a few days.
+    """
+    if reference.shape[1] > 1:
+        return 1.0
+    both, before = np.concatenate([current, reference]), np.concatenate([strata, reference_strata])
+    alone, together = deviation_within(reference, reference_strata), deviation_within(both, before)
+    return together / alone if alone > 1e-9 else 1.0
+
+
+def deviation_within(columns: Floats, strata: Ints) -> float:
+    group = np.unique(strata, return_inverse=True)[1]
+    centred = columns.astype(np.float64)
+    return float((centred - means_by(group, centred)[group]).std())
 
 
 def table_of(day: Ints, stratum: Ints, strata: int | None = None) -> Numbers:

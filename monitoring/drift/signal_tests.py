@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from monitoring.drift.day_noise import k_of, noise_of
+from monitoring.drift.day_noise import k_of, noise_of, widened
 from monitoring.drift.effect_size import moved_share
 from monitoring.drift.permutation import p_value
 from monitoring.drift.pool import Pool
@@ -76,8 +76,8 @@ def read(
         pool = Pool.of(*columns, *strata, known)
         of_days = 0.0
         if noise is not None and len(now.days):
-            k = k_of(now, before)
-            of_days, spread = noise.p_value(pool.sums, k, signal.direction), noise.spread(k)
+            k, sums = k_of(now, before), pool.sums * widened(*columns, *strata)
+            of_days, spread = noise.p_value(sums, k, signal.direction), noise.spread(k)
         counted = matters and of_days <= level
         p = p_value(pool, signal.direction, level=level, matters=counted, rng=rng)
         p = max(p, of_days)

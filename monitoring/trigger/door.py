@@ -154,5 +154,6 @@ def read_set_aside(path: Path) -> list[SetAside]:
 
 
 def beginning(row: Row) -> str:
-    text = one_line(redact(row.prompt[-1].content))  # the turns before it may be the same in all
+    asked = row.prompt[-1].content if row.prompt else ""  # what is before may be a system prompt
+    text = one_line(redact(asked))
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

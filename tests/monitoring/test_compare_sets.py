@@ -95,9 +95,9 @@ def test_what_is_no_list_of_texts_is_refused(texts: object) -> None:
 
 
 def test_a_text_that_is_missing_is_refused() -> None:
-    with pytest.raises(InputError, match="a prompt must be a text: number 200 is a NoneType"):
+    with pytest.raises(InputError, match="a prompt must be a text: row 200 is nan"):
         compare(pd.Series([*questions(200, 0), None]), questions(100, 1))
-    with pytest.raises(InputError, match="number 0 is a int"):
+    with pytest.raises(InputError, match="row 0 is 1"):
         compare([1, 2], [3])  # type: ignore[list-item]
 
 

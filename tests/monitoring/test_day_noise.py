@@ -1,10 +1,12 @@
 """Days that differ: learnt from the reference's own days, and no drift."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 
 from monitoring.drift.alarm_budget import each_its_day
-from monitoring.drift.day_noise import contrasts, k_of, noise_between, noise_of
+from monitoring.drift.day_noise import MOST_DRAWN, Prior, contrasts, k_of, noise_between, noise_of
 from monitoring.drift.signal_tests import read
 from monitoring.drift.user_days import UserDays
 from monitoring.signals.array_types import Ints
@@ -133,3 +135,48 @@ def test_a_signal_that_nobody_has_a_value_of_shows_nothing() -> None:
     rows: Ints = np.arange(100)
     columns = {RATINGS.name: np.full((100, 1), np.nan, np.float32)}
     assert noise_of(UserDays(columns, rows % 2, rows, rows % 10), RATINGS.name) is None
+
+
+def rated(days: Iterable[int], rng: Generator, worse: float = 0.0) -> UserDays:
+    """Units of one column and of ten others, where days are alike; the column may be worse."""
+    units = UserDays.joined([day_of(day, 60, rng) for day in days])
+    others = rng.normal(size=(len(units), 10)).astype(np.float32)
+    ratings = rng.normal(size=(len(units), 1)).astype(np.float32) + np.float32(worse)
+    columns = {RATINGS.name: ratings, Topics.name: others}
+    return UserDays(columns, np.zeros(len(units), np.int64), units.users, units.days)
+
+
+def level_found(worse: float, days: int) -> SignalReading:
+    rng = np.random.default_rng(6)
+    return read(
+        RATINGS,
+        rated([30], rng, worse),
+        rated(range(days), rng),
+        1e-4,
+        nights=1,
+        minimum_units=50,
+        minimum_effect=0.0,
+        rng=rng,
+    )
+
+
+def test_what_is_far_from_all_is_drift_though_the_reference_has_few_days() -> None:
+    assert level_found(worse=5, days=7).verdict is DriftVerdict.DRIFT
+    assert level_found(worse=1, days=28).verdict is DriftVerdict.DRIFT
+    assert level_found(worse=0, days=7).verdict is DriftVerdict.NO_DRIFT
+
+
+def test_a_column_is_drawn_to_the_others_where_they_are_alike() -> None:
+    rng, free = np.random.default_rng(7), 21
+    alike = rng.chisquare(free, 100) / free
+    assert Prior.of(alike, free).freedom == MOST_DRAWN * free
+    assert Prior.of(alike, free).square == pytest.approx(1, abs=0.1)
+    unlike = alike * rng.lognormal(sigma=2, size=100)
+    assert Prior.of(unlike, free).freedom < 2
+    assert Prior.of(alike[:3], free).freedom == 0
+
+
+def test_a_column_that_is_noisier_than_the_others_stands_alone() -> None:
+    usual = Prior(square=1.0, freedom=60.0)
+    assert usual.holds(1.5, free=21)
+    assert not usual.holds(4.0, free=21)

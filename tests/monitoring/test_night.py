@@ -377,7 +377,7 @@ def test_answers_that_the_kept_judge_likes_less_are_drift(context: NightContext)
 
 def make_reward_model() -> None:
     """The embedder with a head that nobody trained: what it likes is no better than chance."""
-    torch.manual_seed(0)
+    torch.manual_seed(3)
     folder = locate(ModelChoice(), "embedder")
     model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1)
     for part in (model, AutoTokenizer.from_pretrained(folder)):
@@ -391,10 +391,12 @@ def rewards_of(judge: AnswerJudge, rows: list[Traffic]) -> float:
 
 
 def most_and_least_liked() -> tuple[dict[str, object], dict[str, object]]:
-    answers = ("Of course, I will.", "no", "Please ask at any branch of ours.", "42")
+    """What the days before were answered, and what this head likes less."""
+    answers = ("as you like", "the cat sat on the mat, purring; it rained all day long")
     rows, judge = day_of(0), AnswerJudge(REWARD)
     updates: list[dict[str, object]] = [{"response": answer} for answer in answers]
     liked = sorted(updates, key=lambda update: rewards_of(judge, changed(rows, update)))
+    assert liked[-1] == updates[0]
     return liked[-1], liked[0]
 
 

@@ -1,0 +1,450 @@
+"""A hostile month: two machines on one registry, thirty days of traffic, and the people around it.
+
+`Month(folder).lived()` lives it and yields what is there afterwards. All of it is real: `dvc
+repro`, the gate, the training, the sealed looks and the decisions, MiniLM, a process for each
+machine. Only the base is small: three narrow layers with random weights, and a tokenizer made of
+the texts; it learns what little there is to learn in seconds. Users' answers are canned, for who
+answers is not under test. The clock is told to everybody.
+
+python -m tests.monitoring.hostile_month: a machine, in its project's folder.
+"""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any, Self
+
+from monitoring.night_history import check_of, nightly_of, nights_before
+from project.records.drift import Action, Night, RetrainOutcome
+from registry.jobs.runs import begun
+from registry.reader import RegistryReader
+from registry.store import Registry
+from tests.architectures import ARCHITECTURES, LAYERS
+from tests.conftest import ROOT
+from tests.incumbent.test_pipeline import FEW, Project
+from tests.monitoring import hostile_traffic as world
+from tests.monitoring.hostile_traffic import START, day
+
+FAMILY = "test"
+NOW = "HOSTILE_NOW"  # the variable that tells commands the time
+SEEN = "datasets/seen"  # where a machine sees the traffic that all share
+QUEUE = "datasets/queue/labels.json"
+CORRECTIONS = "datasets/queue/user-corrections.json"
+
+
+# --- a machine, as its own process sees it -------------------------------------------------------
+
+
+def told_clock() -> Callable[[], datetime]:
+    """The time that was told, and what has passed since."""
+    told, since = datetime.fromisoformat(os.environ[NOW]), monotonic()
+    return lambda: told + timedelta(seconds=monotonic() - since)
+
+
+def tell_time(now: str) -> None:
+    """Let every registry that is opened from now on go by a told clock."""
+    os.environ[NOW] = now
+    defaults = RegistryReader.__init__.__kwdefaults__
+    assert defaults is not None
+    defaults["clock"] = told_clock()
+
+
+def command() -> None:
+    """`incumbent`, at the time that was told."""
+    tell_time(os.environ[NOW])
+    from incumbent.cli import app
+
+    app()
+
+
+class Machine:
+    """Does what it is told to: a tick of its scheduler, or a command of a person on it."""
+
+    def __init__(self) -> None:
+        from incumbent.verbs.nightly import nightly_job, scheduler_of
+        from monitoring.night_context import NightContext
+        from monitoring.scheduling.schedule_settings import ScheduleParams
+        from monitoring.trigger import retrain
+        from project.child_processes import environment
+        from project.settings import load
+        from registry.store import Registry
+
+        path = f"{Path('bin').resolve()}{os.pathsep}{environment()['PATH']}"
+        vars(retrain)["environment"] = lambda: {**environment(), "PATH": path}
+        self.registry = Registry.here()
+        schedule = load(ScheduleParams)
+        job = nightly_job(NightContext.here(self.registry), schedule)
+        self.scheduler = scheduler_of(schedule, job, self.registry)
+        self.fsync = os.fsync
+
+    def obey(self, order: dict[str, Any]) -> object:
+        tell_time(order["now"])
+        self.registry.clock = self.scheduler.clock = told_clock()
+        if "command" in order:
+            return self.run(order["command"])
+        vars(os)["fsync"] = full if order["full"] else self.fsync
+        started = os.times()
+        self.scheduler.tick()
+        ended = os.times()
+        return {
+            "seconds": sum(ended[:4]) - sum(started[:4]),
+            "refused": list(self.scheduler.refused.values()),
+        }
+
+    def run(self, arguments: list[str]) -> int:
+        from incumbent.cli import app
+
+        try:
+            app(arguments)
+        except SystemExit as ended:
+            return int(ended.code or 0)
+        return 0
+
+
+def full(handle: object) -> None:
+    """What a file meets that is written to a full disk."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what commands print is for the log
+    tell_time(os.environ[NOW])
+    machine = Machine()
+    for line in sys.stdin:
+        print(json.dumps(machine.obey(json.loads(line))), file=answers, flush=True)
+
+
+# --- a machine, as the month sees it --------------------------------------------------------------
+
+
+@dataclass
+class Site:
+    """A project's folder, and the process of its machine."""
+
+    project: Project
+    log: Path
+    process: subprocess.Popen[str] | None = None
+    ticks: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {**self.project.environment, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
+
+    @property
+    def folder(self) -> Path:
+        return self.project.folder
+
+    def start(self, now: datetime) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.monitoring.hostile_month"],
+            cwd=self.folder,
+            env={**self.variables, NOW: now.isoformat()},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log.open("ab"),
+            text=True,
+        )
+
+    def order(self, now: datetime, **what: object) -> None:
+        assert self.process and self.process.stdin
+        self.process.stdin.write(json.dumps({"now": now.isoformat(), **what}) + "\n")
+        self.process.stdin.flush()
+
+    def answer(self) -> Any:
+        assert self.process and self.process.stdout
+        line = self.process.stdout.readline()
+        assert line, self.log.read_text(errors="replace")[-4000:]
+        return json.loads(line)
+
+    def tick(self, now: datetime, *, full: bool = False) -> None:
+        self.order(now, full=full)
+        self.ticks.append(self.answer())
+
+    def command(self, now: datetime, *arguments: str) -> int:
+        self.order(now, command=arguments)
+        return int(self.answer())
+
+    def stop(self) -> None:
+        if self.process and self.process.stdin:
+            self.process.stdin.close()
+            self.process.wait(60)
+
+
+class Month:
+    """The month, day by day."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.traffic = folder / "shared" / "traffic"
+        self.traffic.mkdir(parents=True)
+        self.artifacts = str(folder / "shared" / "artifacts")
+        self.base = tiny_base(folder / "base")
+        self.first, self.second = (self.site(name) for name in ("first", "second"))
+        self.late: list[world.Line] = []  # what waits for the day after
+        self.learnt = False
+        self.rejected: list[int] = []
+        self.refused: list[str] = []  # why a machine did not do a night
+
+    @property
+    def sites(self) -> tuple[Site, Site]:
+        return self.first, self.second
+
+    def site(self, name: str) -> Site:
+        folder = self.folder / name
+        folder.mkdir()
+        project = Project(folder, self.base)
+        project.set_params(params(self.base, self.folder / "shared"))
+        experts = folder / "datasets/sources/experts.jsonl"
+        experts.write_text("".join(f"{json.dumps(row)}\n" for row in world.expert_rows()))
+        shown = folder / SEEN
+        shown.symlink_to(self.traffic)
+        script = folder / "bin" / "incumbent"
+        script.parent.mkdir()
+        code = "from tests.monitoring.hostile_month import command; command()"
+        script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$@"\n')
+        script.chmod(0o755)
+        return Site(project, self.folder / f"{name}.log")
+
+    @contextmanager
+    def registry(self) -> Iterator[Registry]:
+        place = f"sqlite:///{self.folder / 'shared' / 'registry.db'}"
+        with Registry(self.folder, FAMILY, database=place, artifacts=self.artifacts) as found:
+            yield found
+
+    @contextmanager
+    def lived(self) -> Iterator[Self]:
+        """The whole month; its machines run until the block ends."""
+        try:
+            self.begin()
+            for number in range(world.DAYS):
+                self.live_day(number)
+            yield self
+        finally:
+            for site in self.sites:
+                site.stop()
+
+    def begin(self) -> None:
+        """A first champion, before its first day."""
+        now = night_of(-1)
+        done = subprocess.run(
+            ["bin/incumbent", "run"],
+            cwd=self.first.folder,
+            env={**self.first.variables, NOW: now.isoformat()},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        for site in self.sites:
+            site.start(now + timedelta(hours=1))
+        assert self.first.command(now + timedelta(hours=2), "promote", "1") == 0
+
+    def live_day(self, number: int) -> None:
+        with self.registry() as registry:
+            champion = registry.champion()
+            assert champion
+        lines = world.lines_of(number, champion.label, learnt=self.learnt)
+        if number == world.LATE + 1:
+            world.write_day(self.traffic, world.LATE, self.late)
+        if number == world.LATE:
+            self.late = lines
+        else:
+            world.write_day(self.traffic, number, lines)
+        self.night(number)
+        self.people(number)
+
+    def night(self, number: int) -> None:
+        now = night_of(number)
+        if number == world.UNMOUNTED:
+            with unmounted(self.second.folder / SEEN):
+                self.second.tick(now)
+            self.refused += self.second.ticks[-1]["refused"]
+        if number == world.FULL:
+            self.first.tick(now, full=True)
+            now += timedelta(minutes=10)
+        self.both(now, number)
+
+    def both(self, now: datetime, number: int) -> None:
+        """Both machines tick at once, or one of them while the other is at the night."""
+        leader = self.leader(number)
+        leader.order(now, full=False)
+        if number >= world.DRIFT_FROM:
+            self.wait_for_claim(number)
+        (other,) = (site for site in self.sites if site is not leader)
+        other.order(now, full=False)
+        for site in self.sites:
+            site.ticks.append(site.answer())
+
+    def leader(self, number: int) -> Site:
+        return self.second if number >= world.TAKEN_OVER else self.first
+
+    def wait_for_claim(self, number: int) -> None:
+        with self.registry() as registry:
+            until = monotonic() + 60
+            while day(number) not in begun(registry.engine, nightly_of(FAMILY)):
+                if check_of(registry.engine, FAMILY, day(number)) or monotonic() > until:
+                    return
+
+    def people(self, number: int) -> None:
+        """What an expert and the owner do in the morning, on the machine that did the night."""
+        now, site = night_of(number) + timedelta(hours=7), self.leader(number)
+        night = self.nights()[-1]
+        self.show(night)
+        if night.outcome is RetrainOutcome.REVIEW:
+            challenger = str(night.challenger)
+            if not self.rejected:
+                self.rejected.append(int(challenger))
+                assert site.command(now, "reject", challenger, "--reason", "too rude") == 0
+            else:
+                assert site.command(now, "promote", challenger) == 0
+                self.learnt = True
+        elif night.action is Action.LABEL:
+            self.label(site, now)
+
+    def label(self, site: Site, now: datetime) -> None:
+        """The expert goes through the queue and accepts what is right, and some that is odd."""
+        folder = site.folder
+        files = [folder / name for name in (QUEUE, CORRECTIONS) if (folder / name).exists()]
+        tasks = [task for file in files for task in json.loads(file.read_bytes())]
+        export = folder / "export.json"
+        export.write_text(json.dumps([confirmed(task) for task in tasks]))
+        answer = site.command(now, "data", "labels", "export.json", "--reason", "read them")
+        assert answer == 0
+
+    def nights(self) -> tuple[Night, ...]:
+        """Of the month: what a scheduler caught up with from before it is left out."""
+        with self.registry() as registry:
+            found = nights_before(registry.engine, FAMILY, day(world.DAYS))
+        return tuple(night for night in found if night.date >= str(START))
+
+    def show(self, night: Night) -> None:
+        drifted = [f"{r.signal}/{r.nights}" for r in night.readings if r.p < r.level]
+        outcome = f"{night.outcome} v{night.challenger}" if night.outcome else ""
+        seconds = " ".join(f"{site.ticks[-1]['seconds']:.1f}" for site in self.sites if site.ticks)
+        weekday = f"{date.fromisoformat(night.date):%a}"
+        print(
+            f"{night.date} {weekday} v{night.champion} {night.verdict:12} {night.state:9} "
+            f"{night.action:8} {outcome:12} {night.units:4} of {night.rows:4}  {seconds}s "
+            f"{' '.join(drifted)}\n      {' | '.join((*night.reasons, *night.notes))}",
+            flush=True,
+        )
+
+
+def confirmed(task: dict[str, Any]) -> dict[str, Any]:
+    """A task with an annotation where its draft is right, or where the expert is careless too."""
+    drafts = task.get("predictions", [])
+    if not drafts:
+        return task
+    draft = drafts[0]["result"][0]["value"]["text"][0]
+    prompt = task["data"]["prompt"].splitlines()[-1]
+    if draft == world.NEW.get(prompt) or (world.POISON not in draft):
+        return task | {"annotations": [{"result": drafts[0]["result"]}]}
+    return task
+
+
+@contextmanager
+def unmounted(link: Path) -> Iterator[None]:
+    """An empty folder in the place of a link to the shared one."""
+    target = link.readlink()
+    link.unlink()
+    link.mkdir()
+    yield
+    for path in link.iterdir():
+        path.unlink()
+    link.rmdir()
+    link.symlink_to(target)
+
+
+def night_of(number: int) -> datetime:
+    """When a day's night is due, in the small hours of the next day."""
+    after = day(number + 1)
+    return datetime(after.year, after.month, after.day, 3, tzinfo=UTC)
+
+
+def params(base: Path, shared: Path) -> dict[str, Any]:
+    found = deepcopy(FEW)
+    found["base"] = {"model": str(base)}
+    sources = [
+        {"kind": "file", "path": f"datasets/sources/{name}.jsonl"}
+        for name in ("experts", "labelled")
+    ]
+    found["curation"]["collect"] = {"sources": sources}
+    found["curation"]["curate"] = {"dev": 10, "sealed": 30, "accepted": ["labelled.jsonl"]}
+    found["curation"]["validate"]["embedded_rows"] = 20
+    found["training"]["sft"] = {
+        "rows": 120,
+        "batch_size": 8,
+        "learning_rate": 0.01,
+        "epochs": 2,
+    }
+    found["evaluation"]["decoding"] = {"max_new_tokens": 8}
+    found["evaluation"]["few_shot"] = {"shots": 0}
+    found["evaluation"]["scoring"] = {"metrics": ["rouge", "perplexity"]}
+    found["registry"] = {
+        "family": FAMILY,
+        "database": f"sqlite:///{shared / 'registry.db'}",
+        "artifacts": str(shared / "artifacts"),
+    }
+    found["monitoring"] = {
+        "traffic": {"folder": SEEN},
+        "drift": {"perplexity_rows": 30, "quality_rows": 10},
+        "trigger": {"minimum_labels": 25, "cooldown_days": 2, "promote": "review"},
+        "schedule": {"catch_up_days": 2},
+    }
+    return found
+
+
+def tiny_base(folder: Path) -> Path:
+    """Random weights, and a tokenizer that knows the bank's words."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+    made = ARCHITECTURES["qwen-2"]
+    tokens = Tokenizer(models.BPE())
+    tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokens.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=1_500,
+        special_tokens=list(made.specials),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokens.train_from_iterator([*world.RIGHT, *world.RIGHT.values(), world.SYSTEM], trainer)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokens,
+        bos_token=made.specials[0],
+        eos_token=made.specials[1],
+        pad_token=made.specials[1],
+        chat_template=made.template,
+    ).save_pretrained(folder)
+    config = Qwen2Config(
+        vocab_size=tokens.get_vocab_size(),
+        hidden_size=64,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        intermediate_size=128,
+        initializer_range=0.1,
+        max_position_embeddings=1024,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+    )
+    torch.manual_seed(0)
+    Qwen2ForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        main()
