@@ -48,6 +48,11 @@ def move_traffic(context: NightContext) -> Place:
     known = place_of(context.registry.engine, context.registry.family, TRAFFIC)
     if known and known.mark == context.traffic.mark():
         return known
+    if known and not context.traffic.days():
+        raise RefusedError(
+            f"{context.traffic.location} holds no day of traffic: is it mounted? Bring the days "
+            f"from {known} there first"
+        )
     return settle_traffic(context, known.mark if known else None)
 
 

@@ -97,6 +97,12 @@ def test_traffic_that_was_moved_is_declared_on_record_and_the_old_folder_is_refu
     ]
 
 
+def test_an_empty_folder_is_not_where_traffic_moved(context: NightContext) -> None:
+    require_place(context)
+    with pytest.raises(RefusedError, match="holds no day of traffic: is it mounted"):
+        move_traffic(elsewhere(context, "empty"))
+
+
 def test_a_folder_that_goes_away_in_mid_night_settles_nothing(context: NightContext) -> None:
     embeddings = WordEmbeddings()
     context.traffic.append(rows_of(4))
@@ -162,6 +168,8 @@ def test_a_night_by_hand_is_refused_and_goes_on_after_the_word_that_traffic_move
     Path("params.yaml").write_text("registry: {family: bank}\n")
     with pytest.raises(RefusedError, match="datasets/traffic on this machine has no mark"):
         run_night(day(4), as_json=False)
+    without = shutil.ignore_patterns(MARK, str(day(4)))
+    shutil.copytree("traffic", "datasets/traffic", ignore=without, dirs_exist_ok=True)
     run_night(day(4), as_json=False, traffic_is_here=True)
     night = check_of(context.registry.engine, "bank", day(4))
     assert night is not None and night.verdict is DriftVerdict.INSUFFICIENT
