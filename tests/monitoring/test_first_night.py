@@ -76,7 +76,7 @@ def test_no_night_reads_more_new_prompts_than_the_setting_and_a_freeze_as_many_m
             return super().nats(prompts)
 
     monkeypatch.setattr(prompt_surprise, "PromptReader", Reader)
-    calm = {"perplexity_rows": 120, "false_alarms_per_year": 0.5}  # a drift reads its own topics
+    calm = {"perplexity_rows": 120, "minimum_effect": 0.99}  # a drift reads its own topics
     drift = context.drift.model_copy(update=calm)
     context = dataclasses.replace(context, drift=drift)
     run(context, 3, numbered(3))
