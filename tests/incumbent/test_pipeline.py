@@ -450,7 +450,13 @@ def test_a_confirmed_drift_trains_a_challenger_on_what_a_person_accepted(project
     params = deepcopy(FEW)
     params["curation"]["collect"]["sources"].append(labelled)
     params["monitoring"] = {
-        "drift": {"minimum_reference": 150, "minimum_units": 40, "perplexity_rows": 20},
+        # What is shown is the loop: of three days little is known of how days differ.
+        "drift": {
+            "false_alarms_per_year": 50,
+            "minimum_reference": 150,
+            "minimum_units": 40,
+            "perplexity_rows": 20,
+        },
         "trigger": {"confirm_nights": 1, "minimum_labels": 30},
     }
     project.set_params(params)
@@ -510,6 +516,7 @@ def asked(row: Row, day: int, number: int, corrected: bool) -> dict[str, Any]:
     line = {
         "id": f"{day}-{number}",
         "at": f"2026-03-0{day}T10:00:00Z",
+        "user": f"user {day}-{number}",
         "prompt": row.prompt_text,
         "response": "It does something.",
     }
