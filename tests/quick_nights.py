@@ -101,6 +101,16 @@ def opened(make_adapter: Make, clock: Callable[[], datetime] = lambda: NOW) -> I
         yield registry
 
 
+@contextmanager
+def watched_site(make_adapter: Make) -> Iterator[NightContext]:
+    """A champion, and three days of traffic before its first night."""
+    with opened(make_adapter) as registry:
+        made = site_of(registry)
+        for number in range(3):
+            made.traffic.append(rows_of(number))
+        yield made
+
+
 def scheduler_of(context: NightContext, at: date | None = None) -> Scheduler:
     """A scheduler, on the morning of a day if one is named."""
     job = nightly_job(context, ScheduleParams())

@@ -54,7 +54,7 @@ def days_since(
     context: NightContext, since: date, day: date, nights: Sequence[Night], digest: Digest
 ) -> list[date]:
     """The days before `day` that a reference may be frozen anew of, which began at `since`: those
-    that it did not call drift. None while a drift is in progress.
+    that it did not call drift. Empty while a drift is in progress.
     """
     if nights and nights[-1].state is not DriftState.OK:
         return []

@@ -305,13 +305,6 @@ def keep_reference(
     return of_event(context, event)
 
 
-def forget_user_days(before: date) -> None:
-    """Delete the units of days before one."""
-    for path in (home() / "monitoring" / "units").glob("*/????-??-??-*.npz"):
-        if path.name < before.isoformat():
-            path.unlink(missing_ok=True)
-
-
 def season_of(rows: Sequence[Traffic], context: NightContext) -> Season:
     drift = context.drift
     return Season.fit(times_of(rows), drift.season, drift.minimum_units, drift.weekend)

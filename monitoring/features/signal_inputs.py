@@ -127,7 +127,7 @@ def of_some(
 
 
 def users_of(rows: Sequence[Traffic]) -> list[str]:
-    """Whose rows they are: one without a user is by somebody who does not come back."""
+    """Whose rows they are, as a sample of them hears it."""
     return voices_of(rows)
 
 

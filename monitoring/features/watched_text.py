@@ -4,13 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import takewhile
 from typing import Protocol, Self
 
 import numpy as np
 
 from monitoring.signals.array_types import Ints
+from project.canonical import digest_number
 
 NEARLY_ALL = 0.9  # of the users have it: a template, whatever it says
 MANY, LONG = 0.1, 8  # of the users, and words: a sentence of one of several templates
@@ -150,5 +150,4 @@ def matching(words: Iterable[str], shared: Iterable[int]) -> int:
 
 def hash_of(text: str) -> int:
     masked = DIGITS.sub("0", text.strip())
-    digest = blake2b(masked.encode(errors="surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    return digest_number(masked.encode(errors="surrogatepass"))

@@ -63,7 +63,7 @@ class HeavyUsers:
             return self.lower(1)
         user = self.users.setdefault(name, HeavyUser())
         user.count += 1
-        user.rows[self.hash(row.id)] = row
+        user.rows[keyed_hash(row.id, self.key)] = row
         if len(user.rows) > SHOWN:
             del user.rows[max(user.rows)]
         return None
@@ -74,6 +74,7 @@ class HeavyUsers:
             user.count -= by
         self.users = {name: user for name, user in self.users.items() if user.count > 0}
 
-    def hash(self, name: str) -> int:
-        digest = blake2b(name.encode(), digest_size=8, key=self.key).digest()
-        return int.from_bytes(digest, "big")
+
+def keyed_hash(name: str, key: bytes) -> int:
+    """A number from 0 to 2⁶⁴ that orders names in a way that says nothing of them."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8, key=key).digest(), "big")

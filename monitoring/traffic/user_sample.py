@@ -1,11 +1,10 @@
 """One row of each user of a day, of users chosen at random, in bounded memory."""
 
 from collections.abc import Collection
-from hashlib import blake2b
 from heapq import nsmallest
 
 from monitoring.traffic.day_tally import Tally
-from monitoring.traffic.heavy_users import HeavyUsers
+from monitoring.traffic.heavy_users import HeavyUsers, keyed_hash
 from monitoring.traffic.voices import voice_of, voices_of
 from project.records.traffic import Traffic
 
@@ -71,5 +70,4 @@ class UserSample:
             self.bound = kept[-1] + 1
 
     def hash(self, name: str) -> int:
-        digest = blake2b(name.encode(), digest_size=8, key=self.key).digest()
-        return int.from_bytes(digest, "big")
+        return keyed_hash(name, self.key)

@@ -20,7 +20,7 @@ from project.records.drift import Action, DriftState, DriftVerdict, Night, Retra
 from project.records.evidence import Verdict
 from project.records.traffic import Feedback, Traffic
 from tests.conftest import decision_on, evidence_of
-from tests.quick_nights import NOW, Make, day, opened, rows_of, run, site_of
+from tests.quick_nights import NOW, Make, day, opened, rows_of, run, site_of, watched_site
 
 DRIFT, FEW = DriftVerdict.DRIFT, 2
 
@@ -28,12 +28,8 @@ DRIFT, FEW = DriftVerdict.DRIFT, 2
 @pytest.fixture
 def context(make_adapter: Make) -> Iterator[NightContext]:
     """A champion with three days of traffic before its first night."""
-    with opened(make_adapter) as registry:
-        made = site_of(registry)
-        made = replace(made, trigger=made.trigger.model_copy(update={"minimum_labels": FEW}))
-        for number in range(3):
-            made.traffic.append(rows_of(number))
-        yield made
+    with watched_site(make_adapter) as made:
+        yield replace(made, trigger=made.trigger.model_copy(update={"minimum_labels": FEW}))
 
 
 def odd(number: int) -> list[Traffic]:

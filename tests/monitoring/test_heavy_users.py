@@ -10,7 +10,7 @@ from monitoring.traffic.heavy_users import COUNTED, SHOWN, HeavyUsers
 from monitoring.trigger.labels import pseudonym_of
 from project.records.drift import DriftVerdict, Night
 from project.records.traffic import Traffic
-from tests.quick_nights import Make, day, opened, rows_of, run, site_of
+from tests.quick_nights import Make, day, rows_of, run, watched_site
 
 
 def row(user: str | None, number: int = 0, prompt: str = "about card please") -> Traffic:
@@ -62,10 +62,7 @@ def test_rows_without_a_user_are_nobodys() -> None:
 
 @pytest.fixture
 def context(make_adapter: Make) -> Iterator[NightContext]:
-    with opened(make_adapter) as registry:
-        made = site_of(registry)
-        for number in range(3):
-            made.traffic.append(rows_of(number))
+    with watched_site(make_adapter) as made:
         yield made
 
 

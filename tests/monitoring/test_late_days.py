@@ -28,6 +28,7 @@ from tests.quick_nights import (
     run,
     scheduler_of,
     site_of,
+    watched_site,
 )
 
 DRIFT, QUIET = DriftVerdict.DRIFT, DriftVerdict.NO_DRIFT
@@ -37,10 +38,7 @@ SILENT = DriftVerdict.INSUFFICIENT
 @pytest.fixture
 def context(make_adapter: Make) -> Iterator[NightContext]:
     """A champion, and three days of traffic before its first night."""
-    with opened(make_adapter) as registry:
-        made = site_of(registry)
-        for number in range(3):
-            made.traffic.append(rows_of(number))
+    with watched_site(make_adapter) as made:
         yield made
 
 

@@ -28,16 +28,14 @@ from tests.quick_nights import (
     run,
     scheduler_of,
     site_of,
+    watched_site,
 )
 
 
 @pytest.fixture
 def context(make_adapter: Make) -> Iterator[NightContext]:
     """The machine whose folder has the traffic; it has run a night."""
-    with opened(make_adapter) as registry:
-        made = site_of(registry)
-        for number in range(3):
-            made.traffic.append(rows_of(number))
+    with watched_site(make_adapter) as made:
         run(made, 3)
         yield made
 
