@@ -93,10 +93,10 @@ def excerpts(text: str) -> str:
 def tokens_read(model: Any) -> int:
     """How many tokens of a text a model reads; 0 where it does not say."""
     most = getattr(model, "max_seq_length", None)
-    tokenizer = getattr(model, "tokenizer", None)
+    tokenizer: Any = getattr(model, "tokenizer", None)
     if not most or not getattr(tokenizer, "is_fast", False):
         return 0
-    return int(most) - int(tokenizer.num_special_tokens_to_add())  # type: ignore[union-attr]
+    return int(most) - int(tokenizer.num_special_tokens_to_add())
 
 
 def cut(text: str, tokenizer: Any, limit: int) -> list[str]:

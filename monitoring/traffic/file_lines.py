@@ -36,6 +36,7 @@ class Unpacked:
 
     def __init__(self, path: Path) -> None:
         self.most = ALWAYS_UNPACKED + MOST_UNPACKED * path.stat().st_size
+        # Closed by __exit__.
         self.stream = gzip.open(path)  # noqa: SIM115
 
     def readline(self, size: int) -> bytes:
