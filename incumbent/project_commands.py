@@ -1,0 +1,53 @@
+"""A project that lasts: brought to this version, kept in an archive, a version of it made again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from incumbent.options import Json, VersionNumber
+
+
+def upgrade(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take every step unasked.")] = False,
+) -> None:
+    """Bring a project that an older Incumbent made to this one, step by step."""
+    from incumbent.verbs.upgrade import upgrade_project
+
+    upgrade_project(dry_run=dry_run, yes=yes)
+
+
+def backup(
+    to: Annotated[Path, typer.Option(help="The archive, a file that is not there yet.")],
+    json: Json = False,
+) -> None:
+    """Write the registry and its artifacts, as they are at one instant, to one archive."""
+    from incumbent.verbs.backup import back_up
+
+    back_up(to, as_json=json)
+
+
+def restore(
+    archive: Annotated[Path, typer.Argument(help="What `incumbent backup` wrote.")],
+    json: Json = False,
+) -> None:
+    """Bring an archive's registry and artifacts to where params.yaml says, if nothing is there."""
+    from incumbent.verbs.backup import restore as bring_back
+
+    bring_back(archive, as_json=json)
+
+
+def reproduce(
+    number: VersionNumber,
+    keep: Annotated[
+        Path | None, typer.Option(help="A new folder to do it in, and to keep; else it goes.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Train a version again from its commit, and say whether the adapter has the same bytes."""
+    from incumbent.verbs.reproduce import reproduce_version
+
+    reproduce_version(number, keep, as_json=json)
