@@ -81,7 +81,7 @@ def text_of(row: dict[str, Any], field: str, path: Path, number: int) -> str:
 
 def asked(prompt: object) -> str | None:
     """None: it is neither a text nor messages."""
-    from monitoring.features.watched_text import asked_text
+    from monitoring.traffic.asked_text import asked_text
     from monitoring.traffic.formats.chat import prompt_of
     from monitoring.traffic.formats.values import UnfitError
 

@@ -26,11 +26,12 @@ from monitoring.drift.season import ALWAYS, Season
 from monitoring.drift.user_days import UserDays
 from monitoring.features.answer_judge import AnswerJudge, trained_judge
 from monitoring.features.signal_inputs import times_of, users_of
-from monitoring.features.watched_text import SharedText, asked_text
+from monitoring.features.watched_text import SharedText
 from monitoring.night_context import NightContext
 from monitoring.signals import ANSWER_SIGNALS, PROMPT_SIGNALS, Kinds
 from monitoring.signals.outcomes import OUTCOMES
 from monitoring.signals.signal import Batch, Signal
+from monitoring.traffic.asked_text import asked_text
 from project.files import home, write_bytes
 from project.records.adapters import AdapterVersion
 from project.records.drift import DriftState, Night

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from monitoring.features.answer_judge import AnswerJudge
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.features.prompt_surprise import surprise
-from monitoring.features.watched_text import NOTHING, SharedText, asked_text
+from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.signals.array_types import Floats, Ints, Times
 from monitoring.signals.signal import Batch
+from monitoring.traffic.asked_text import asked_text
 from monitoring.traffic.voices import voices_of
 from project.records.adapters import AdapterVersion
 from project.records.data import Row

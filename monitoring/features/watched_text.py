@@ -1,11 +1,11 @@
-"""What of a prompt is watched: what its user asked last, without what nearly all prompts share."""
+"""What of a prompt is watched: its text without what nearly all prompts share."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 
@@ -16,36 +16,10 @@ NEARLY_ALL = 0.9  # of the users have it: a template, whatever it says
 MANY, LONG = 0.1, 8  # of the users, and words: a sentence of one of several templates
 MOST_PIECES = 2_000
 MOST_WORDS = 4_000  # at the beginning, and at the end
-INSTRUCTIONS = ("system", "developer")  # roles whose turns are not what is asked
-RESULT = "[tool"  # begins a tool's result in traffic, which knows no role for tools
 
 # Behind the ends of lines and of sentences.
 BORDER = re.compile(r"(?<=\n)|(?<=[.!?:;])(?=\s)|(?<=[。！？])")
 DIGITS = re.compile(r"\d+")
-
-
-class Turn(Protocol):
-    @property
-    def role(self) -> str: ...
-
-    @property
-    def content(self) -> str: ...
-
-
-def asked_text(prompt: str | Sequence[Turn]) -> str:
-    """What was asked last: a text as it is; of turns the user's last one. Where no user says
-    anything, as in an agent's loop, it is the last turn that is no system prompt.
-    """
-    if isinstance(prompt, str):
-        return prompt
-    said = [turn for turn in prompt if turn.content.strip()]
-    users = [turn for turn in said if turn.role == "user"]
-    others = [turn for turn in said if not instructs(turn)]
-    return "\n".join(turn.content for turn in users[-1:] or others[-1:] or said)
-
-
-def instructs(turn: Turn) -> bool:
-    return turn.role in INSTRUCTIONS and not turn.content.startswith(RESULT)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
+from monitoring.traffic.asked_text import asks
 from monitoring.traffic.file_lines import BATCH, RawLine, lines_of
 from monitoring.traffic.formats.log_formats import recognised
 from monitoring.traffic.formats.values import UnfitError
@@ -21,6 +22,7 @@ from project.records.record import Record
 from project.records.traffic import LateFeedback, Traffic
 
 KEPT = 2_000  # characters of a corrupt line that the quarantine shows
+NO_PROMPT = "no prompt"  # also where a system prompt, or empty turns, are all that there is
 
 
 class SetAside(Record):
@@ -136,7 +138,7 @@ def rows_in(line: RawLine, day: date) -> Iterator[Traffic | CorruptError]:
     except ValidationError as error:
         yield from rows_of_another_tool(line.json, day, reason(error, line.json))
     else:
-        yield of_day(row, day)
+        yield counted_row(row, day)
 
 
 def rows_of_another_tool(data: bytes, day: date, own: str) -> Iterator[Traffic | CorruptError]:
@@ -156,12 +158,16 @@ def rows_of_another_tool(data: bytes, day: date, own: str) -> Iterator[Traffic |
             row = Traffic.model_validate(log.row_of(part))
         except (UnfitError, ValidationError) as error:
             why = reason(error, data) if isinstance(error, ValidationError) else str(error)
-            yield CorruptError(own if "at" in record else f"{log.name}: {why}")
+            named = own if "at" in record else f"{log.name}: {why}"
+            yield CorruptError(why if why == NO_PROMPT else named)
         else:
-            yield of_day(row, day)
+            yield counted_row(row, day)
 
 
-def of_day(row: Traffic, day: date) -> Traffic | CorruptError:
+def counted_row(row: Traffic, day: date) -> Traffic | CorruptError:
+    """The row, where it asks something and is of the day."""
+    if not asks(row.prompt):
+        return CorruptError(NO_PROMPT)
     try:
         return row if row.time.date() == day else CorruptError("another day")
     except OverflowError:  # a time of the year 1 or 9999 that UTC has not
@@ -202,7 +208,7 @@ def reason(error: ValidationError, data: bytes) -> str:
     first = error.errors(include_url=False)[0]
     if not first["loc"]:
         return "not JSON" if first["type"] == "json_invalid" else "not an object"
-    missing = first["type"] == "missing" and len(first["loc"]) == 1
+    missing = first["input"] is None or (first["type"] == "missing" and len(first["loc"]) == 1)
     return f"{'no' if missing else 'bad'} {first['loc'][0]}"
 
 

@@ -307,7 +307,40 @@ def test_a_row_of_ours_keeps_what_it_tells_beside(store: TrafficStore) -> None:
     assert (row.caller, row.adapter, row.feedback) == ("shop", "v1", Feedback(rating=1))
 
 
-@pytest.mark.parametrize("prompt", [[{"role": "user"}], [{"role": "judge", "content": "x"}], [], 5])
+SYSTEM = {"role": "system", "content": "Be kind."}
+NOTHING_ASKED = [
+    *(None, "", " \n", [], [SYSTEM], [SYSTEM, {"role": "user", "content": ""}]),
+    [{"role": "developer", "content": "Be kind."}, {"role": "user", "content": [{"type": "text"}]}],
+]
+
+
+@pytest.mark.parametrize("name", ["a", 1])
+@pytest.mark.parametrize("prompt", NOTHING_ASKED)
+def test_a_prompt_that_asks_nothing_is_left_out_and_counted(
+    store: TrafficStore, prompt: Any, name: object
+) -> None:
+    assert read(store, own(prompt=prompt, id=name)) == ([], {"no prompt": 1})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        LITELLM | {"messages": [SYSTEM]},
+        OBSERVATION | {"input": [SYSTEM, {"role": "user", "content": " "}]},
+        PAIR | {"request": {"messages": [SYSTEM]}},
+        otlp(span("a", CHAT | {"gen_ai.input.messages": json.dumps([SYSTEM])})),
+    ],
+)
+def test_so_is_one_in_the_log_of_another_tool(store: TrafficStore, line: Any) -> None:
+    assert read(store, line) == ([], {"no prompt": 1})
+
+
+def test_a_tools_result_in_an_agents_loop_is_answered_too(store: TrafficStore) -> None:
+    loop = [SYSTEM, {"role": "tool", "tool_call_id": "c", "content": "3 left"}]
+    assert only(store, own(prompt=loop)).prompt_text == "Be kind.\n[tool c] 3 left"
+
+
+@pytest.mark.parametrize("prompt", [[{"role": "user"}], [{"role": "judge", "content": "x"}], 5])
 def test_a_prompt_that_is_none_is_named_as_before(store: TrafficStore, prompt: Any) -> None:
     found, aside = read(store, own(prompt=prompt, id=1))
     assert (found, sum(aside.values())) == ([], 1)

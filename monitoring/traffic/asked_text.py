@@ -1,0 +1,38 @@
+"""What a prompt asks: of turns, what its user said last."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+INSTRUCTIONS = ("system", "developer")  # roles whose turns are not what is asked
+RESULT = "[tool"  # begins a tool's result in traffic, which knows no role for tools
+
+
+class Turn(Protocol):
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def content(self) -> str: ...
+
+
+def asked_text(prompt: str | Sequence[Turn]) -> str:
+    """What was asked last: a text as it is; of turns the user's last one. Where no user says
+    anything, as in an agent's loop, it is the last turn that is no system prompt.
+    """
+    if isinstance(prompt, str):
+        return prompt
+    said = [turn for turn in prompt if turn.content.strip()]
+    users = [turn for turn in said if turn.role == "user"]
+    others = [turn for turn in said if not instructs(turn)]
+    return "\n".join(turn.content for turn in users[-1:] or others[-1:] or said)
+
+
+def asks(prompt: str | Sequence[Turn]) -> bool:
+    """Whether there is anything to answer: a system prompt alone asks nothing."""
+    if isinstance(prompt, str):
+        return bool(prompt.strip())
+    return any(turn.content.strip() and not instructs(turn) for turn in prompt)
+
+
+def instructs(turn: Turn) -> bool:
+    return turn.role in INSTRUCTIONS and not turn.content.startswith(RESULT)
