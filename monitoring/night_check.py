@@ -83,7 +83,7 @@ def judged(context: NightContext, day: date) -> Night:
     found = attribute(references.prompts.reference, batch, times_of(rows))
     drifted = DriftedRows(context, references, found, champion)
     taken = follow(context, day, verdict, confirming, own, before, drifted)
-    keep_map(context.registry.family, day, references.prompts.reference, batch, found.topics)
+    keep_map(context.registry.family, day, references.prompts.reference, batch, found.grown)
     return Night(
         family=context.registry.family,
         date=day.isoformat(),

@@ -35,7 +35,7 @@ class Reference:
     signals: tuple[Signal, ...]
     index_users: Ints
     units: UserDays  # of the other half
-    topic_names: tuple[str, ...]  # by the words that are typical of them
+    topic_names: tuple[str, ...]  # by the words that are typical of them; "": there are none
     season: Season  # which rows are compared with which
     shared: SharedText = NOTHING  # what is left out of prompts, learnt from the index alone
 
@@ -100,7 +100,7 @@ class Reference:
             signals=tuple(kind(**own) for kind, own in known if own),
             index_users=arrays["index users"],
             units=UserDays.of_arrays(below(UNITS, arrays)),
-            topic_names=tuple(arrays["topics"].tolist()),
+            topic_names=without_numbers(arrays["topics"].tolist()),
             season=Season(
                 weekly=bool(arrays["weekly"]),
                 hours=tuple(arrays["hours"].tolist()),
@@ -135,20 +135,25 @@ def below(prefix: str, arrays: Arrays) -> Arrays:
 
 
 def topic_names(signals: Sequence[Signal], batch: Batch, users: Ints) -> tuple[str, ...]:
-    """Of the reference's topics; numbers where there are no words to call them by.
+    """Of the reference's topics; "" where there are no words to call them by.
 
     users [rows]: a word of few of them may tell of one person, and the names outlast the retention.
     """
     topics = next((signal for signal in signals if isinstance(signal, Topics)), None)
     if topics is None:
         return ()
-    numbers = tuple(f"topic {number + 1}" for number in range(topics.count - 1))
+    count = topics.count - 1
     if batch.prompts is None:
-        return numbers
+        return ("",) * count
     texts, labels = np.array(batch.prompts, dtype=object), topics.labels(batch)
     rare = words_of_few(batch.prompts, users)
-    words = topic_words([texts[labels == i].tolist() for i in range(len(numbers))], rare)
-    return tuple(", ".join(own) or number for own, number in zip(words, numbers, strict=True))
+    words = topic_words([texts[labels == i].tolist() for i in range(count)], rare)
+    return tuple(", ".join(own) for own in words)
+
+
+def without_numbers(names: Sequence[str]) -> tuple[str, ...]:
+    """Stored names; the first references had numbers for topics without words."""
+    return tuple("" if name == f"topic {n}" else name for n, name in enumerate(names, start=1))
 
 
 def words_of_few(texts: Sequence[str], users: Ints) -> frozenset[str]:

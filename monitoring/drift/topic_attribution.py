@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from monitoring.drift.effect_size import like_weights
 from monitoring.drift.reference import Reference
 from monitoring.signals.array_types import Floats, Ints, Times
-from monitoring.signals.prompt_words import beginning, counts_of, typical_words, words_of
+from monitoring.signals.prompt_words import (
+    beginning,
+    counts_of,
+    quoted,
+    typical_words,
+    words_of,
+)
 from monitoring.signals.signal import Batch
 from monitoring.signals.topics import Topics
 from monitoring.signals.vocabulary import Vocabulary, number_of
@@ -24,6 +30,7 @@ MOST_TOPICS = 8
 EXEMPLARS = 3  # prompts of a topic
 NEW_TOPICS = 5  # at most, that are made of the rows which belong to no topic
 NEW_WORDS = 10
+NOBODY = "prompts that nobody asks now"  # a topic without a telling word that shrank to nothing
 COMMON = 0.01  # of the reference's words: a word more frequent there names nothing new
 
 
@@ -56,7 +63,7 @@ def attribute(reference: Reference, batch: Batch, times: Times) -> Attribution:
         if z > 0:
             numbers.append(topic)
         if topic < topics.count - 1:
-            name = reference.topic_names[topic]
+            name = reference.topic_names[topic] or name_of(batch, there, words)
             found.append(describe(batch, there, name, float(before[topic]), z))
         elif z > 0:
             found += new_topics(batch, there, words, float(before[topic]), m)
@@ -107,12 +114,12 @@ class WordsBefore:
         return cls(counts, counts.total() / max(1, topics))
 
     def name(self, texts: Sequence[str]) -> str:
-        """The words that tell new texts from the reference."""
+        """The words that tell new texts from the reference; "" where none does."""
         now, total = Counter(map_words(texts)), self.counts.total()
         before = {word: self.counts[number_of(word)] for word in now}
         common = {word for word, count in before.items() if count > COMMON * total}
         every = {word: before[word] + count for word, count in now.items()}
-        return ", ".join(typical_words(texts, every, self.average, common)) or "new"
+        return ", ".join(typical_words(texts, every, self.average, common))
 
 
 def map_words(texts: Iterable[str]) -> Iterator[str]:
@@ -134,9 +141,15 @@ def new_topics(
         own = np.zeros(len(batch), bool)
         own[rows[parts == part]] = True
         z = difference(float(own.mean()), before / count, len(batch), m)
-        name = words.name(texts_of(batch, own))
+        name = name_of(batch, own, words)
         found.append(describe(batch, own, name, before / count, z, new=True))
     return found
+
+
+def name_of(batch: Batch, there: NDArray[np.bool_], words: WordsBefore) -> str:
+    """Tonight's words that tell the topic, or else its most typical prompt."""
+    name = words.name(texts_of(batch, there))
+    return name or next(map(quoted, typical(batch, there)), NOBODY)
 
 
 def describe(

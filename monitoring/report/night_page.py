@@ -23,7 +23,7 @@ from monitoring.signals.signal import Batch
 from project.files import home, write_bytes
 from project.html import render
 from project.records.data import counted
-from project.records.drift import DriftState, Night, Topic
+from project.records.drift import DriftState, Night
 
 TEMPLATE = Path(__file__).parent / "templates" / "night.html"
 
@@ -73,10 +73,10 @@ def map_path(family: str, day: date) -> Path:
 
 
 def keep_map(
-    family: str, day: date, reference: Reference, batch: Batch, topics: Sequence[Topic]
+    family: str, day: date, reference: Reference, batch: Batch, grown: Sequence[int]
 ) -> None:
     """Keep the map beside the night's verdict: the page is written when the night is at its end."""
-    if found := Map.of_night(reference, batch, topics):
+    if found := Map.of_night(reference, batch, grown):
         found.write(map_path(family, day))
 
 

@@ -12,7 +12,6 @@ from monitoring.signals.array_types import Floats
 from monitoring.signals.prompt_words import beginning
 from monitoring.signals.signal import Batch
 from monitoring.signals.topics import Topics
-from project.records.drift import Topic
 from project.records.record import Record
 
 Mask = NDArray[np.bool_]
@@ -40,13 +39,16 @@ class Map(Record):
         return sum(point.kind is kind for point in self.points)
 
     @classmethod
-    def of_night(cls, reference: Reference, batch: Batch, topics: Sequence[Topic]) -> Self | None:
-        """The prompts of a night and of the reference; None where there are no embeddings."""
+    def of_night(cls, reference: Reference, batch: Batch, grown: Sequence[int]) -> Self | None:
+        """The prompts of a night and of the reference; None where there are no embeddings.
+
+        grown are the numbers of the topics that grew or are new, as Topics.labels has them.
+        """
         known = next((s for s in reference.signals if isinstance(s, Topics)), None)
         if known is None or batch.vectors is None or not len(batch):
             return None
-        grown = in_grown(reference.topic_names, known.labels(batch), topics)
-        return cls.of(known.index, batch.vectors, grown, batch.prompts)
+        there = np.isin(known.labels(batch), grown)
+        return cls.of(known.index, batch.vectors, there, batch.prompts)
 
     @classmethod
     def of(
@@ -76,15 +78,6 @@ class Map(Record):
                 for (x, y), kind, text in zip(places.tolist(), kinds, words, strict=True)
             )
         )
-
-
-def in_grown(names: Sequence[str], labels: NDArray[np.int64], topics: Sequence[Topic]) -> Mask:
-    """Which rows are of a topic that is new or grew; a label of len(names) is of no topic [n]."""
-    grown = {topic.name for topic in topics if topic.now > topic.before and not topic.new}
-    numbers = [number for number, name in enumerate(names) if name in grown]
-    if any(topic.new for topic in topics):
-        numbers.append(len(names))
-    return np.isin(labels, numbers)
 
 
 def evenly(rows: NDArray[np.intp], limit: int) -> NDArray[np.intp]:

@@ -19,6 +19,8 @@ TELLING = frozenset(
 )
 FEW = 3  # texts: of more, a name is in at least two, for one text may tell of one person
 SHOWN = 200  # characters of a prompt
+QUOTED = 60  # of a prompt that names a topic
+QUOTE = "“"
 LONGEST = 40  # letters of a word: what is longer is none
 
 
@@ -76,7 +78,17 @@ def typical_words(
     return tuple(word for _, word in ordered[:TYPICAL])
 
 
-def beginning(text: str) -> str:
+def beginning(text: str, most: int = SHOWN) -> str:
     """What people are shown of a prompt: its first characters, those that control nothing."""
-    shown = "".join(char if char.isprintable() else " " for char in text[:SHOWN])
-    return shown if len(text) <= SHOWN else shown + "…"
+    shown = "".join(char if char.isprintable() else " " for char in text[:most])
+    return shown if len(text) <= most else shown + "…"
+
+
+def quoted(text: str) -> str:
+    """A name for a topic that no word tells: a prompt of it, shortened."""
+    return f"{QUOTE}{beginning(text.strip(), QUOTED)}”"
+
+
+def name_words(name: str) -> list[str]:
+    """The typical words that a topic is named by; none where it is named by a prompt."""
+    return [] if name.startswith(QUOTE) else words_of(name)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from monitoring.signals.prompt_words import beginning, words_of
+from monitoring.signals.prompt_words import beginning, name_words, words_of
 from monitoring.trigger.labels import TASKS, Data
 from project.errors import InputError
 from project.records.drift import Topic
@@ -56,7 +56,7 @@ def read_queue(queue: Path) -> Sequence[Data]:
 
 
 def rows_of(tasks: Sequence[Data], topic: Topic) -> Iterator[QueueRow]:
-    typical = words_of(topic.name)
+    typical = name_words(topic.name)
     for place, data in enumerate(tasks, start=1):
         there = set(words_of(text_of(data)))
         yield QueueRow(

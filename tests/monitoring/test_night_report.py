@@ -11,7 +11,7 @@ from monitoring.drift.reference import Reference
 from monitoring.report.charts import Frame, of_signal, overall, steps
 from monitoring.report.night_page import page, signals
 from monitoring.report.night_text import duty, line, strongest
-from monitoring.report.prompt_map import Map, PointKind, in_grown, plane
+from monitoring.report.prompt_map import Map, PointKind, plane
 from monitoring.signals.prompt_words import SHOWN, beginning
 from monitoring.signals.signal import Batch
 from project.records.drift import (
@@ -316,15 +316,7 @@ def test_prompts_that_are_all_alike_still_make_a_map() -> None:
     assert {(point.x, point.y, point.text) for point in found.points} == {(0, 0, "")}
 
 
-def test_rows_of_grown_and_of_new_topics_stand_out_and_shrunk_ones_do_not() -> None:
-    grown = Topic(name="a", new=False, before=0.1, now=0.2, z=5, exemplars=())
-    shrunk = Topic(name="b", new=False, before=0.2, now=0.1, z=-5, exemplars=())
-    labels = np.array([0, 1, 2])
-    assert in_grown(["a", "b"], labels, [grown, shrunk]).tolist() == [True, False, False]
-    assert in_grown(["a", "b"], labels, [NEW]).tolist() == [False, False, True]
-
-
-def test_a_night_without_embeddings_has_no_map() -> None:
+def test_topics_that_grew_stand_out_and_a_night_without_embeddings_has_no_map() -> None:
     texts = [f"how does function {i} work" for i in range(60)]
     before, now = Batch(prompts=texts, vectors=cloud(60, 0, 1)), Batch(prompts=texts)
     reference = Reference.freeze(
@@ -332,9 +324,11 @@ def test_a_night_without_embeddings_has_no_map() -> None:
     )
     assert Map.of_night(reference, now, ()) is None
     far = Batch(prompts=texts, vectors=cloud(60, 3, 2))
-    found = Map.of_night(reference, far, [NEW])
-    assert found is not None
+    nowhere = len(reference.topic_names)  # the number of what is new
+    found, shrunk = (Map.of_night(reference, far, grown) for grown in ([nowhere], [0]))
+    assert found is not None and shrunk is not None
     assert (found.count(PointKind.GROWN), found.count(PointKind.TONIGHT)) == (60, 0)
+    assert shrunk.count(PointKind.GROWN) == 0
 
 
 # --- the terminal -------------------------------------------------------------------------------

@@ -5,9 +5,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from monitoring.drift.reference import Reference
-from monitoring.drift.topic_attribution import WordsBefore, attribute, difference
-from monitoring.signals.prompt_words import topic_words, typical_words
+from monitoring.drift.reference import Reference, without_numbers
+from monitoring.drift.topic_attribution import Attribution, WordsBefore, attribute, difference
+from monitoring.signals.prompt_words import (
+    QUOTED,
+    name_words,
+    quoted,
+    topic_words,
+    typical_words,
+)
 from monitoring.signals.signal import Batch
 from monitoring.signals.vocabulary import number_of
 from tests.quick_nights import WordEmbeddings
@@ -56,7 +62,39 @@ def test_what_is_new_is_named_by_what_the_reference_lacks() -> None:
     counts = {"card": 900, "please": 50, "other": 50}
     before = WordsBefore(Counter({number_of(word): n for word, n in counts.items()}), average=10)
     assert before.name(["coin and card", "the coin for a card"]) == "coin"
-    assert before.name([]) == "new"
+    assert before.name(["the card"]) == before.name([]) == ""
+
+
+def grown_topics(prompts: list[str], now: list[str]) -> tuple[Reference, Attribution]:
+    reference = Reference.freeze(
+        Batch(prompts=prompts, vectors=WordEmbeddings().encode(prompts)),
+        [str(i) for i in range(len(prompts))],
+        np.zeros(len(prompts)),
+        rng=np.random.default_rng(0),
+    )
+    batch = Batch(prompts=now, vectors=WordEmbeddings().encode(now))
+    return reference, attribute(reference, batch, np.zeros(len(now)))
+
+
+WHY = ["why is it?", "what is this?"]  # of stop words alone
+
+
+def test_a_topic_that_no_word_tells_is_shown_by_its_most_typical_prompt() -> None:
+    cards = [f"about the {word} card" for word in ("blocked", "lost", "new", "old") * 30]
+    reference, found = grown_topics(cards + WHY * 20, WHY * 30)
+    assert "" in reference.topic_names
+    grown = [topic for topic in found.topics if topic.now > topic.before]
+    assert grown
+    assert all(topic.name in {f"“{text}”" for text in WHY} for topic in grown)
+    assert all(name_words(topic.name) == [] for topic in grown)
+
+
+def test_a_long_prompt_that_names_a_topic_is_shortened() -> None:
+    assert quoted("x\n" * 100) == f"“{'x ' * (QUOTED // 2)}…”"
+
+
+def test_numbers_that_old_references_hold_name_no_topic() -> None:
+    assert without_numbers(["loan", "topic 2", "topic 1"]) == ("loan", "", "topic 1")
 
 
 def test_the_words_of_the_reference_are_those_that_its_signal_learnt() -> None:
