@@ -29,6 +29,14 @@ LITELLM = {
     "messages": ASKED,
     "response": {"id": "chatcmpl-1", "choices": [{"message": {"content": "There."}}]},
 }
+CALLBACK = {  # its arguments as a whole
+    "model": "bank",
+    "messages": ASKED,
+    "call_type": "acompletion",
+    "litellm_params": {},
+    "start_time": "2026-11-24 09:00:00",
+    "standard_logging_object": json.dumps(LITELLM),
+}
 SPEND = {
     "request_id": "chatcmpl-2",
     "call_type": "acompletion",
@@ -174,6 +182,8 @@ def only(store: TrafficStore, line: Any) -> Traffic:
     ("line", "name", "user"),
     [
         (LITELLM, "chatcmpl-1", "u1"),
+        ({"standard_logging_object": LITELLM}, "chatcmpl-1", "u1"),
+        (CALLBACK, "chatcmpl-1", "u1"),
         (SPEND, "chatcmpl-2", "s1"),
         (OBSERVATION, "obs-1", "u1"),
         (TRACE, "obs-1", "s1"),
@@ -242,6 +252,11 @@ def test_a_line_of_spans_gives_its_chats_and_names_those_that_are_no_rows(
         (LITELLM | {"startTime": "yesterday"}, "LiteLLM: bad startTime"),
         (LITELLM | {"response": {}}, "LiteLLM: no response"),
         (LITELLM | {"id": None}, "LiteLLM: no id"),
+        ({"standard_logging_object": None}, "LiteLLM: bad standard_logging_object"),
+        (
+            {"standard_logging_object": LITELLM | {"messages": None}},
+            "LiteLLM: no messages",
+        ),
         (LITELLM | {"status": "failure"}, "LiteLLM: a request that failed"),
         (LITELLM | {"call_type": "aembedding"}, "LiteLLM: another call_type than a chat"),
         (OBSERVATION | {"type": "SPAN"}, "Langfuse: an observation that is no generation"),
@@ -347,7 +362,7 @@ def test_a_prompt_that_is_none_is_named_as_before(store: TrafficStore, prompt: A
 
 
 @pytest.mark.parametrize(
-    "line", [LITELLM, OBSERVATION, TRACE, PAIR, PRINTED, otlp(span("a", CHAT))]
+    "line", [LITELLM, CALLBACK, OBSERVATION, TRACE, PAIR, PRINTED, otlp(span("a", CHAT))]
 )
 @pytest.mark.parametrize("odd", [None, 5, "x", [], {}, [[]], [{}], {"a": {}}, float("inf"), True])
 def test_whatever_a_field_holds_nothing_breaks(store: TrafficStore, line: Any, odd: Any) -> None:

@@ -1,5 +1,5 @@
-"""Logs of LiteLLM: StandardLoggingPayload, as its loggers of files and buckets write it, and the
-rows of its table of spend.
+"""Logs of LiteLLM: StandardLoggingPayload, as its loggers of files and buckets write it, or within
+what a callback of one's own is given; and the rows of its table of spend.
 
 https://docs.litellm.ai/docs/proxy/logging_spec
 """
@@ -18,8 +18,10 @@ from monitoring.traffic.formats.values import (
 
 NAME = "LiteLLM"
 CHATS = frozenset({"completion", "text_completion", "responses", "anthropic_messages"})
+PAYLOAD = "standard_logging_object"  # the field of a callback's arguments that holds it
 STARTS, ENDS = ("startTime", "start_time"), ("endTime", "end_time")
 FIELDS = (
+    PAYLOAD,
     *("id", "request_id", "call_type", "status", "messages", "response", "model", "model_group"),
     *("end_user", "session_id", "api_key", "metadata", "proxy_server_request"),
     *STARTS,
@@ -28,16 +30,23 @@ FIELDS = (
 
 
 def recognises(record: Fields) -> bool:
+    if PAYLOAD in record:
+        return True
     return "call_type" in record and bool({*STARTS, "messages"} & record.keys())
 
 
 def parts_of(record: Fields) -> list[Fields]:
-    return [record]
+    if PAYLOAD not in record:
+        return [record]
+    payload = unpacked(record[PAYLOAD])
+    if not isinstance(payload, dict):
+        raise UnfitError(f"bad {PAYLOAD}")
+    return [payload]
 
 
 def row_of(record: Fields) -> Fields:
     kind = str(record.get("call_type") or "completion").removeprefix("a")
-    if kind not in CHATS and str(record["call_type"]) not in CHATS:
+    if kind not in CHATS and str(record.get("call_type")) not in CHATS:
         raise UnfitError("another call_type than a chat")
     if first(record, "status") == "failure":
         raise UnfitError("a request that failed")
