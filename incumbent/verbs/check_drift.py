@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from monitoring.drift.compare_sets import DriftResult
 
 
+# Its first line passes for the names of columns, and each comma in it for a border.
+PLAIN = (
+    "is no column of this text: write each line as a row, for instance by "
+    "jq -R '{prompt: .}' FILE.txt > FILE.jsonl"
+)
+
+
 @dataclass(frozen=True)
 class PromptFile:
     """One file's prompts, and the block that each belongs to; None: to none."""
@@ -61,7 +68,8 @@ def read(path: Path, text_field: str, block_field: str | None) -> PromptFile:
     if table.unreadable:
         raise InputError(table.unreadable[0].why, file=path, line=table.unreadable[0].line)
     if not table.rows:
-        raise InputError("holds no rows", file=path)
+        problem = "holds no rows: write a row for each prompt"
+        raise InputError(problem, file=path, field=text_field)
     texts = [text_of(row.fields, text_field, path, row.line) for row in table.rows]
     blocks = [row.fields.get(block_field) if block_field else None for row in table.rows]
     return PromptFile(path, table.columns, texts, blocks)
@@ -69,6 +77,8 @@ def read(path: Path, text_field: str, block_field: str | None) -> PromptFile:
 
 def text_of(row: dict[str, Any], field: str, path: Path, number: int) -> str:
     if field not in row:
+        if path.suffix == ".txt":
+            raise InputError(PLAIN, file=path, line=1, field=field)
         there = ", ".join(row) or "none"
         problem = f"is not there; name the prompt's field with --text-field, there are: {there}"
         raise InputError(problem, file=path, line=number, field=field)

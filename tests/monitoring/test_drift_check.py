@@ -1,11 +1,16 @@
 """`incumbent drift check`: anybody's prompts in, a verdict out, and words for what is no input."""
 
+import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
+from pyarrow.parquet import encryption
 from typer.testing import CliRunner, Result
 
 from incumbent.cli import app
@@ -14,6 +19,16 @@ from project.errors import InputError
 from tests.monitoring.test_night import asked
 
 BEFORE, NOW = Path("before.jsonl"), Path("now.jsonl")
+
+
+class PlainKeys(encryption.KmsClient):
+    """Keys as they are: that a column is encrypted is the point, not by what."""
+
+    def wrap_key(self, key: bytes, name: str) -> bytes:
+        return base64.b64encode(key)
+
+    def unwrap_key(self, wrapped: bytes, name: str) -> bytes:
+        return base64.b64decode(wrapped)
 
 
 def write(path: Path, *rows: object) -> Path:
@@ -54,6 +69,55 @@ def test_a_missing_and_an_empty_file_are_refused() -> None:
     BEFORE.write_text("\n")
     with pytest.raises(InputError, match=r"before.jsonl: is empty"):
         read(BEFORE, "prompt", None)
+
+
+@pytest.mark.parametrize("lines", ["where is my card\nand my loan\n", "well, where\nis it, then\n"])
+def test_lines_of_plain_text_are_no_table_and_how_they_become_one_is_said(lines: str) -> None:
+    Path("before.txt").write_text(lines)
+    with pytest.raises(InputError, match=r"before.txt:1: prompt: is no column of this text.*jq -R"):
+        read(Path("before.txt"), "prompt", None)
+
+
+@pytest.mark.parametrize(
+    ("mend", "problem"),
+    [
+        (lambda whole: whole[:-40], r"is a broken Parquet file: write or copy it again"),
+        (lambda whole: whole[:4] + b"\0" * 200 + whole[204:], r"is a broken Parquet file"),
+        (lambda whole: b"PARE" + whole[4:], r"is an encrypted Parquet file: write it without"),
+        (lambda _: b"", r"is empty: write or copy it again"),
+    ],
+    ids=["cut", "garbled", "encrypted", "empty"],
+)
+def test_a_parquet_file_that_cannot_be_read_says_why_and_what_to_do(
+    mend: Callable[[bytes], bytes], problem: str
+) -> None:
+    path = Path("before.parquet")
+    pd.DataFrame({"prompt": [f"question {i}" for i in range(200)]}).to_parquet(path)
+    path.write_bytes(mend(path.read_bytes()))
+    with pytest.raises(InputError, match=f"before.parquet: {problem}"):
+        read(path, "prompt", None)
+
+
+def test_a_column_that_is_encrypted_is_told_from_a_broken_one() -> None:
+    path, keys = (
+        Path("before.parquet"),
+        encryption.EncryptionConfiguration(
+            footer_key="f", column_keys={"c": ["prompt"]}, plaintext_footer=True
+        ),
+    )
+    factory = encryption.CryptoFactory(lambda _: PlainKeys())
+    locks = factory.file_encryption_properties(encryption.KmsConnectionConfig(), keys)
+    table = pa.table({"prompt": ["a", "b"]})
+    with parquet.ParquetWriter(path, table.schema, encryption_properties=locks) as writer:
+        writer.write_table(table)
+    with pytest.raises(InputError, match=r"before.parquet: is an encrypted Parquet file"):
+        read(path, "prompt", None)
+
+
+def test_a_table_without_rows_names_the_field_that_they_need() -> None:
+    Path("before.csv").write_text("prompt,user\n")
+    with pytest.raises(InputError, match=r"before.csv: prompt: holds no rows"):
+        read(Path("before.csv"), "prompt", None)
 
 
 def test_what_the_user_asked_last_is_read_of_messages_and_blocks_as_they_are() -> None:

@@ -23,6 +23,8 @@ PARQUET = b"PAR1"
 GIT_LFS = b"version https://git-lfs"
 AS_CSV = "save it as CSV (UTF-8)"
 UNPACK = "unpack it first"
+AGAIN = "write or copy it again"
+ENCRYPTED = "is an encrypted Parquet file: write it without encryption"
 
 # What files begin with that are no table, and what to do about it.
 OTHERS = {
@@ -30,7 +32,7 @@ OTHERS = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": f"is an old Excel or Office file: {AS_CSV}",
     b"%PDF-": f"is a PDF: {AS_CSV} what it shows",
     b"{\\rtf": f"is a rich text document: {AS_CSV}",
-    b"PARE": "is an encrypted Parquet file: write it without encryption",
+    b"PARE": ENCRYPTED,
     b"ARROW1": "is an Arrow or Feather file: save it as Parquet",
     b"FEA1": "is a Feather file: save it as Parquet",
     b"Obj\x01": "is an Avro file: save it as Parquet or JSON Lines",
@@ -116,7 +118,7 @@ def unpacked(data: bytes, path: Path) -> bytes:
         with gzip.open(io.BytesIO(data)) as packed:
             found = packed.read(LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"is a broken gzip file: {error}", file=path) from None
+        raise InputError(f"is a broken gzip file: {AGAIN} ({error})", file=path) from None
     if len(found) > LARGEST:
         problem = f"unpacks to more than {LARGEST // MIB:,} MiB: split it into several files"
         raise InputError(problem, file=path)
@@ -126,7 +128,7 @@ def unpacked(data: bytes, path: Path) -> bytes:
 def other_kind(data: bytes) -> str | None:
     """What a file is that is no table, and what to do about it."""
     if not data.strip():
-        return "is empty"
+        return f"is empty: {AGAIN}"
     if data.startswith(b"PK\x03\x04"):
         return zip_kind(data)
     if data[257:262] == b"ustar":

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curation.sources.tables.column_names import listed
+from curation.sources.tables.file_bytes import AGAIN, ENCRYPTED
 from curation.sources.tables.json_values import nulled_note
 from curation.sources.tables.table import Table, TableRow
 from project.errors import InputError
@@ -49,8 +50,9 @@ def read_stored(data: bytes, path: Path) -> tuple["pa.Table", list[str]]:
         stored = opened.read()
         return stored, stored.column_names  # which may be no UTF-8
     except (pa.ArrowException, OSError, ValueError) as error:
-        problem = f"is a broken Parquet file: {one_line(error)}"
-        raise InputError(problem, file=path) from None
+        broken = f"is a broken Parquet file: {AGAIN} ({one_line(error)})"
+        is_locked = "decrypt" in str(error).lower()  # columns may be, where the footer is not
+        raise InputError(ENCRYPTED if is_locked else broken, file=path) from None
 
 
 def holds_bytes(kind: "pa.DataType") -> bool:

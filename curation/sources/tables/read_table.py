@@ -5,7 +5,7 @@ from pathlib import Path
 
 from curation.sources.tables.csv_table import read_csv
 from curation.sources.tables.encodings.decoding import decode
-from curation.sources.tables.file_bytes import PARQUET, read_bytes
+from curation.sources.tables.file_bytes import AGAIN, PARQUET, read_bytes
 from curation.sources.tables.folder_files import files_of
 from curation.sources.tables.json_table import is_json, read_json
 from curation.sources.tables.parquet_table import read_parquet
@@ -50,7 +50,7 @@ def refuse_pages(source: TextFile) -> None:
     """Raise InputError for a text that is no table at sight."""
     start = source.text[:1000].lstrip().casefold()
     if not source.text.strip():
-        source.refuse("is empty")
+        source.refuse(f"is empty: {AGAIN}")
     for beginning, what in PAGES.items():
         if start.startswith(beginning):
             source.refuse(f"is {what}: {TABLES}")
