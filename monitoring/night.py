@@ -41,7 +41,7 @@ def nightly(context: NightContext) -> Work:
         queued = queue_corrections(
             own.traffic, claim.date, own.trigger, own.keep_days, any_own=any_own
         )
-        notes = (*night.notes, *queued.notes)
+        notes = (*night.notes, *unsaid(queued.notes, night.reasons))
         labels = carry_labels(own, night.labels)
         night = night.model_copy(update={"labels": labels, "notes": notes})
         write_page(night, before)
@@ -96,6 +96,19 @@ def notes_of(
             "--clock-is-right`"
         )
     return notes
+
+
+def unsaid(notes: Sequence[str], said: Sequence[str]) -> list[str]:
+    """The notes whose words were not said with another number: the rows of a night's queue are
+    among those that users corrected.
+    """
+    known = {words_after_number(one) for one in said}
+    return [note for note in notes if words_after_number(note) not in known]
+
+
+def words_after_number(sentence: str) -> str:
+    first, _, rest = sentence.partition(" ")
+    return rest if first.isdecimal() else sentence
 
 
 def refuse_unfinished(day: date, now: datetime) -> None:

@@ -13,7 +13,7 @@ from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
 from monitoring.scheduling.job import refuse_stopped
 from monitoring.signals.signal import Batch
-from monitoring.traffic.traffic_store import LATE, TrafficStore
+from monitoring.traffic.traffic_store import LATE, TrafficStore, quarantine_folder
 from monitoring.traffic.user_sample import UserSample
 from project.files import home
 from project.model_pins import ModelChoice, pin
@@ -45,7 +45,7 @@ class NightContext:
         return cls(
             registry=registry,
             traffic=TrafficStore(
-                traffic.folder, redact=traffic.redact, quarantine=state / "quarantine"
+                traffic.folder, redact=traffic.redact, quarantine=quarantine_folder()
             ),
             embeddings=Embeddings(pin(load(ModelChoice), "embedder"), state / "embeddings.db"),
             keep_days=traffic.keep_days,

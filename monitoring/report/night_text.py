@@ -1,9 +1,10 @@
 """A night in words: what it found, what followed from it, and what a person must do."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
+from monitoring.traffic.traffic_store import quarantine_folder
 from project.records.data import counted
 from project.records.drift import (
     Action,
@@ -49,7 +50,7 @@ def details(night: Night) -> Iterator[str]:
     for remark in remarks(night):
         yield f"note      {remark}"
     if night.set_aside:
-        yield f"set aside {set_aside_text(night.set_aside)}"
+        yield f"set aside {set_aside_text(night)}"
     yield f"done      {done(night)}"
     yield f"to do     {duty(night)}"
 
@@ -142,9 +143,10 @@ def remarks(night: Night) -> list[str]:
     return [*night.notes, *[cut] * bool(night.cut)]
 
 
-def set_aside_text(set_aside: Mapping[str, int]) -> str:
-    """Rows that count for nothing, by what is wrong with them."""
-    return ", ".join(f"{count:,} {reason}" for reason, count in set_aside.items())
+def set_aside_text(night: Night) -> str:
+    """Rows that count for nothing, by what is wrong with them, and where they are listed."""
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in night.set_aside.items())
+    return f"{counts}; see {quarantine_folder() / night.date}.jsonl"
 
 
 def day_text(tally: DayTally) -> str:

@@ -24,6 +24,7 @@ from monitoring.traffic.partition import Reading, corrected_in
 from monitoring.traffic.remote_traffic import SHADOW, RemoteTraffic, local_folder
 from project.canonical import digest_bytes, digest_file, digest_json
 from project.errors import IncumbentError, InputError
+from project.files import home
 from project.personal_data import redact
 from project.records.record import Digest
 from project.records.traffic import Traffic
@@ -210,6 +211,11 @@ class TrafficStore:
             return unread(day, self.remote.names(str(day)), self.remote.file_names())
         beside = (path.name for path in listed(self.root) if not path.is_dir())
         return unread(day, (path.name for path in listed(self.root / str(day))), beside)
+
+
+def quarantine_folder() -> Path:
+    """Where what is no traffic is listed, in a file for each day."""
+    return home() / "monitoring" / "quarantine"
 
 
 def days_in(root: Path) -> list[date]:

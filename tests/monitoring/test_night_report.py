@@ -14,6 +14,7 @@ from monitoring.report.night_text import duty, line, strongest
 from monitoring.report.prompt_map import Map, PointKind, plane
 from monitoring.signals.prompt_words import SHOWN, beginning
 from monitoring.signals.signal import Batch
+from monitoring.traffic.traffic_store import quarantine_folder
 from project.records.drift import (
     Action,
     DriftState,
@@ -221,10 +222,11 @@ def test_what_people_should_know_beside_the_verdict_stands_with_the_reasons() ->
     shown = Outline(page(one, [], None)).words
     assert shown.index("because") < shown.index("one user sent most of it")
     assert "of 3 prompts only a part was read: the rest is too long" in shown
-    assert "set aside: 1,200 not JSON" in shown
+    listed = f"1,200 not JSON; see {quarantine_folder() / '2026-01-01.jsonl'}"
+    assert f"set aside: {listed}" in shown
     told = line(one).plain
     assert "  note      one user sent most of it" in told
-    assert "  set aside 1,200 not JSON" in told
+    assert f"  set aside {listed}" in told
 
 
 def test_a_night_that_says_nothing_shows_its_notes_too() -> None:

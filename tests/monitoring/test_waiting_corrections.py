@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from monitoring.monitoring_settings import TriggerParams
+from monitoring.night import unsaid
 from monitoring.traffic.traffic_store import TrafficStore
 from monitoring.trigger.acceptance import accept
-from monitoring.trigger.door import read_set_aside
-from monitoring.trigger.labels import read_labels
+from monitoring.trigger.door import read_set_aside, set_aside
+from monitoring.trigger.labels import labelled_row, read_labels
 from monitoring.trigger.waiting_corrections import queue_corrections
 from project.errors import InputError
 from registry.store import Registry
@@ -123,7 +124,7 @@ def test_a_prompt_that_asks_nothing_waits_for_nobody_and_stops_no_later_night(
     put(store, DAY, "feedback-g-2.jsonl", corrects("a", "It is a."), corrects("b", "It is b."))
     found = queue_corrections(store, DAY, TriggerParams(), KEEP)
     assert waiting() == {"b": "It is b."}
-    assert found.notes == ("1 set aside without a prompt; see datasets/queue/set-aside.jsonl",)
+    assert found.notes == ()  # the night counts it with what of the traffic is set aside
     assert night(store, DAY + timedelta(days=1)) == 1
 
 
@@ -145,6 +146,19 @@ def test_a_correction_that_could_never_be_accepted_is_set_aside_with_its_reason(
         "What is a?",
         'that the gate would refuse: "no account numbers"',
     )
+
+
+def test_what_a_night_said_of_its_queue_is_not_said_again_of_the_corrections() -> None:
+    rows = [labelled_row(f"What is {i}?", "So.", None) for i in range(3)]
+    why = dict.fromkeys((row.id for row in rows), 'that the gate would refuse: "no loops"')
+    of_queue = set_aside(rows, why, QUEUE, f"{DAY}T00:00:00Z")
+    of_corrections = set_aside(rows[:1], why, QUEUE, f"{DAY}T00:00:00Z")
+    assert of_queue[0].startswith("3 set aside") and of_corrections[0].startswith("1 set aside")
+    assert unsaid(of_corrections, ["drift", *of_queue]) == []
+    assert unsaid(["1 set aside without a prompt", "a note"], of_queue) == [
+        "1 set aside without a prompt",
+        "a note",
+    ]
 
 
 def test_a_queue_with_a_task_that_asks_nothing_is_read_without_it(store: TrafficStore) -> None:
