@@ -8,6 +8,7 @@ from project.records.adapters import AdapterVersion, Opponent
 from project.records.data import DatasetVersion, GateReport
 from project.records.events import DecisionMade, Event, Submission
 from project.records.evidence import Decision, Evidence, Measured
+from project.records.provenance import Provenance
 from project.records.record import Digest, Record
 from registry.adapter_import.origin import Origin
 from registry.reader import RegistryReader
@@ -25,6 +26,7 @@ class Lineage(Record):
     aliases: tuple[str, ...]  # that name it now
     dataset: DatasetVersion | None  # None: imported, the data are not known
     origin: Origin | None  # None: trained here
+    provenance: Provenance | None  # None: not recorded
     gate: GateReport | None
     recipe: dict[str, str]  # its settings, as they were in params.yaml; empty where not known
     parent: str | None  # label of the version that training started from
@@ -70,6 +72,7 @@ def trace(reader: RegistryReader, number: int) -> Lineage:
         aliases=tuple(name for name, n in reader.aliases().items() if n == number),
         dataset=None if imported else DatasetVersion.model_validate(data),
         origin=Origin.model_validate(data) if imported else None,
+        provenance=reader.provenance(number),
         gate=gate_report(reader, history),
         recipe={} if deleted else settings(reader, version),
         parent=label_of(reader, version.adapter.parent),

@@ -24,6 +24,7 @@ from project.records.events import (
     Submission,
 )
 from project.records.evidence import Decision
+from project.records.provenance import Provenance
 from project.records.record import Digest, Record
 from project.records.scores import ScorePins
 from project.settings import load
@@ -198,6 +199,13 @@ class RegistryReader:
         event = self.newest_event(number, "submit")
         assert event is not None, "a version was submitted"
         return event.told(Submission).version
+
+    def provenance(self, number: int) -> Provenance | None:
+        """Where a version came from; None where that was not recorded, or was erased."""
+        event = self.newest_event(number, "submit")
+        digest = event.told(Submission).provenance if event else None
+        known = digest is not None and self.artifacts.blobs.exists(digest)
+        return self.artifacts.get_record(Provenance, digest) if digest and known else None
 
     def decision_made(self, number: int) -> DecisionMade | None:
         """What the history says of the newest decision on a version."""

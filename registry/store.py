@@ -29,6 +29,7 @@ from project.records.events import (
     Watched,
 )
 from project.records.evidence import Decision, Evidence
+from project.records.provenance import Provenance
 from project.records.record import Digest, Record
 from project.records.scores import ScorePins
 from project.times import stamp
@@ -66,12 +67,14 @@ class Registry(RegistryReader):
         reason: str,
         *lineage: Record,
         trained_on: WordPrints | None = None,
+        provenance: Provenance | None = None,
     ) -> AdapterVersion:
         """Store an adapter, and the records that it came from, under the next number.
 
-        `trained_on` are the prompts of its training rows, where they are known. The same adapter
-        again is the same version. Raises InputError when the folder's bytes are not those that the
-        adapter's record names, IncumbentError for an adapter that was deleted.
+        `trained_on` are the prompts of its training rows, and `provenance` the commit of its
+        project, where they are known. The same adapter again is the same version. Raises InputError
+        when the folder's bytes are not those that the adapter's record names, IncumbentError for an
+        adapter that was deleted.
         """
         self.roles.require("submit", self.actor)
         self.artifacts.put_folder(folder, adapter.files)
@@ -114,6 +117,7 @@ class Registry(RegistryReader):
                 dataset=adapter.dataset,
                 records=records,
                 trained_on=self.artifacts.put_record(trained_on) if trained_on else None,
+                provenance=self.artifacts.put_record(provenance) if provenance else None,
             )
             self._append(connection, version.number, submission, reason)
         self._sign_where_keyed(version.number)

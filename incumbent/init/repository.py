@@ -3,13 +3,14 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from project.dvc import dvc
 from project.errors import IncumbentError, InputError
+from project.git import author
 
-AUTHOR = ("-c", "user.name=incumbent", "-c", "user.email=incumbent@localhost")
+REMOTE = "storage"  # the name of DVC's default remote
 UNSIGNED = ("-c", "commit.gpgsign=false")  # nobody sits there to type a passphrase
 
 
@@ -18,8 +19,9 @@ def refuse_without_git() -> None:
         raise InputError("a project needs git, which is not installed")
 
 
-def start(rows: Iterable[Path], message: str, target: Path) -> None:
-    """Make the current folder a DVC project that tracks these files, and commit it.
+def start(rows: Iterable[Path], message: str, target: Path, remote: str | None = None) -> None:
+    """Make the current folder a DVC project that tracks these files, and commit it; where there is
+    to be a remote, the files are sent there.
 
     The folder will be moved to target. Where a git repository would track it there, nothing is
     committed: that is its owner's. Nor staged, which DVC does where it can: it gets a repository
@@ -27,10 +29,13 @@ def start(rows: Iterable[Path], message: str, target: Path) -> None:
     """
     nested = repository_around(target) is not None
     call(["git", "init", "-q"])
-    dvc("init", "-q")
+    dvc("init")
     dvc("config", "core.analytics", "false")
     if files := [str(path) for path in rows]:
-        dvc("add", "-q", *files)
+        dvc("add", *files)
+    if remote:
+        dvc("remote", "add", "--default", REMOTE, remote)
+        dvc("push")
     if nested:
         shutil.rmtree(".git")
     else:
@@ -53,16 +58,6 @@ def repository_around(target: Path) -> Path | None:
 
 def asked_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
-
-
-def author() -> Sequence[str]:
-    """A name for the first commit where git knows none."""
-    known = subprocess.run(["git", "config", "user.email"], capture_output=True)
-    return () if known.returncode == 0 else AUTHOR
-
-
-def dvc(*arguments: str) -> None:
-    call([sys.executable, "-m", "dvc", *arguments])
 
 
 def call(command: Sequence[str]) -> None:

@@ -36,7 +36,7 @@ def print_version(number: int, as_json: bool) -> None:
         return
     marks = [*lineage.aliases, *(["deleted"] if lineage.deleted else [])]
     console.print(Text.assemble((lineage.version.label, "bold"), *(f" · {m}" for m in marks)))
-    facts = [*adapter_facts(lineage), *data_facts(lineage)]
+    facts = [*adapter_facts(lineage), *data_facts(lineage), *provenance_facts(lineage)]
     if lineage.decision:
         facts += decision_facts(lineage, lineage.decision)
     facts += [("experiment", str(one)) for one in tried]
@@ -59,6 +59,7 @@ def dumped(lineage: Lineage) -> dict[str, Any]:
         "aliases": lineage.aliases,
         "dataset": plain(lineage.dataset),
         "origin": plain(lineage.origin),
+        "provenance": plain(lineage.provenance),
         "gate": plain(lineage.gate),
         "recipe": lineage.recipe,
         "training": [plain(book) for book in books_of(lineage.version.adapter.recipe)],
@@ -105,6 +106,20 @@ def data_facts(lineage: Lineage) -> list[Fact]:
         ("gate", str(lineage.gate) if lineage.gate else "no report stored"),
         ("sources", ", ".join(dataset.sources)),
         ("DVC revision", dataset.dvc_revision or "none"),
+    ]
+
+
+def provenance_facts(lineage: Lineage) -> list[Fact]:
+    found = lineage.provenance
+    if found is None:
+        return [("commit", "not recorded")]
+    packages = ", ".join(f"{name} {version}" for name, version in found.packages.items())
+    return [
+        ("commit", found.commit),
+        ("", found.files_changed),
+        ("repository", f"{found.remote or 'no remote'}, folder {found.folder}"),
+        ("rows kept at", found.data_remote or "no DVC remote"),
+        ("packages", packages),
     ]
 
 

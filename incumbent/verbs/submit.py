@@ -27,7 +27,11 @@ from incumbent.comparison_table import (
     print_samples_note,
     print_verdict,
 )
+from incumbent.mirroring.mirror import mirror
+from incumbent.mirroring.mirror_files import figures_page
 from incumbent.output import EXIT_CODES, console, print_json
+from incumbent.provenance.current_provenance import Noted, current_provenance, tag_version
+from incumbent.sharing.push_version import push_version
 from incumbent.verbs.open_voting import open_voting
 from incumbent.verbs.rotate_eval import freeze
 from project.canonical import digest_folder
@@ -46,6 +50,7 @@ from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent
 from project.records.ballots import SheetPart
 from project.records.data import DatasetVersion, GateReport, Row, Split
 from project.records.evidence import Decision, Evidence, Verdict
+from project.records.provenance import Provenance
 from project.settings import load
 from registry.alpha_ledger.looks import CountedLook
 from registry.lineage import apart
@@ -77,11 +82,19 @@ class Outcome:
     promoted: bool
     awaited: bool  # that somebody else promotes it: four eyes are asked for
     frozen: tuple[Split, ...]  # eval sets whose items stay from now on
+    provenance: Provenance | None = None
+    unrecorded: str | None = None  # what is missing of it, and why
+    unpushed: tuple[str, ...] = ()  # what others cannot fetch yet, and the command that mends it
     voted_on: SheetPart | None = None  # which items people are asked to vote on
 
     @property
     def page(self) -> Path:
         return home() / "reports" / f"{self.version.family}-v{self.version.number}.html"
+
+    @property
+    def figures(self) -> Path:
+        """The same without rows, for a tracker."""
+        return figures_page(self.version.family, self.version.number)
 
     @property
     def moved(self) -> str | None:
@@ -106,6 +119,7 @@ def submit_challenger(*, promote: bool, reason: str, as_json: bool) -> int:
         print_json(fields_of(outcome))
     else:
         print_submission(outcome)
+    mirror_outcome(outcome)
     return EXIT_CODES[outcome.decided.decision.verdict]
 
 
@@ -118,6 +132,7 @@ def submit(*, promote: bool, reason: str) -> Outcome:
         outcome = replace(outcome, voted_on=asked)
     write_page(outcome, policy)
     keep_dev_items(outcome.version)
+    outcome = replace(outcome, unpushed=push_version(outcome.version.family))
     if outcome.decided.look and load(PreferenceParams).source == "ballots":
         write_voting_sheet(
             outcome.sheet, SealedItems().rows, outcome.decided.look.answers, contestant_names()
@@ -138,8 +153,17 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
             "was trained on other rows than are curated now: run `dvc repro` first", file=ADAPTER
         )
     rows = sealed.trained_today if new else None  # of a known version they are kept already
-    lineage = (dataset, gate, *learnt_by_challenger())
-    version = registry.submit(adapter, ADAPTER_FILES, reason, *lineage, trained_on=rows)
+    noted = current_provenance() if new else Noted(None)
+    version = registry.submit(
+        adapter,
+        ADAPTER_FILES,
+        reason,
+        *(dataset, gate, *learnt_by_challenger()),
+        trained_on=rows,
+        provenance=noted.provenance,
+    )
+    provenance = registry.provenance(version.number)
+    untagged = tag_version(version, provenance.commit) if provenance else None
     decided = decide(registry, version, dev, policy, sealed)
     frozen = freeze(registry) if rests_on(decided.decision, sealed) else ()
     is_champion = registry.is_champion(adapter.files)
@@ -157,6 +181,8 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
         promoted=promoted,
         awaited=won and registry.four_eyes and not is_champion,
         frozen=frozen,
+        provenance=provenance,
+        unrecorded=noted.problem or untagged,
     )
 
 
@@ -289,24 +315,33 @@ def write_page(outcome: Outcome, policy: Policy) -> None:
         return
     shown, taken = read_report_data(), seconds()
     sealed = (item_means(look.items), look.flags) if look else None
-    page = report(
-        decided.evidence,
-        decided.decision,
-        policy,
-        shown,
-        sealed=sealed,
-        seconds=taken,
-        prices=load(Prices),
-    )
-    write_bytes(outcome.page, page.encode())
+    for page, rows in ((outcome.page, True), (outcome.figures, False)):
+        text = report(
+            decided.evidence,
+            decided.decision,
+            policy,
+            shown,
+            sealed=sealed,
+            seconds=taken,
+            prices=load(Prices),
+            rows=rows,
+        )
+        write_bytes(page, text.encode())
     kept = kept_report(decided.evidence, decided.decision, policy, shown, sealed, taken)
     kept.write(kept_report_path(outcome.version.family, outcome.version.number))
+
+
+def mirror_outcome(outcome: Outcome) -> None:
+    """Show it in the trackers, and that its opponent is no longer champion."""
+    mirror(outcome.version.number, outcome.opponent.version if outcome.promoted else None)
 
 
 def fields_of(outcome: Outcome) -> dict[str, Any]:
     return {
         "version": outcome.version.model_dump(mode="json"),
         "decision": outcome.decided.decision.model_dump(mode="json"),
+        "provenance": outcome.provenance and outcome.provenance.model_dump(mode="json"),
+        "unpushed": outcome.unpushed,
     }
 
 
@@ -358,6 +393,12 @@ def print_outcome(outcome: Outcome) -> None:
             f"gain: commit {EVAL_SETS}",
             soft_wrap=True,
         )
+    if outcome.provenance:
+        console.print(f"made from {outcome.provenance}", soft_wrap=True)
+    if outcome.unrecorded:
+        console.print(outcome.unrecorded, soft_wrap=True)
+    for problem in outcome.unpushed:
+        console.print(problem, soft_wrap=True)
     if outcome.moved:
         console.print(outcome.moved, soft_wrap=True)
     if outcome.voted_on:

@@ -37,7 +37,7 @@ class RetrainResult(Record):
     version: int
     verdict: Verdict
     decision: Decision
-    commit: str | None = None  # of the project that it was trained in; None: there is no git
+    commit: str | None = None  # of the project that it was trained in; None: not recorded
 
 
 def retrain(
@@ -71,23 +71,8 @@ def retrain(
         version=found["version"]["number"],
         verdict=decision.verdict,
         decision=decision,
-        commit=commit_here(),
+        commit=(found["provenance"] or {}).get("commit"),
     )
-
-
-def commit_here() -> str | None:
-    """The commit that the project is at, with a plus where files differ from it: of two machines
-    each trains what its own project says.
-    """
-    try:
-        asked = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+"],
-            capture_output=True,
-            text=True,
-        )
-    except OSError:
-        return None
-    return asked.stdout.strip() or None
 
 
 def run(

@@ -3,17 +3,14 @@
 A tag protects nothing while only its maker has it: pushed to where tags are protected, it does.
 """
 
-import os
-import subprocess
 from pathlib import Path
 
 from project.canonical import digest_bytes
-from project.errors import IncumbentError, InputError
-from project.untrusted_input import one_line
+from project.errors import IncumbentError
+from project.git import git as run_git
 from registry.anchoring.anchor import Anchor, FoundAnchor
 
 TAG = "incumbent-anchor-"  # and the event's number
-LONGEST = 60.0  # seconds that git may take, for a remote that does not answer
 
 
 def put_tag(anchor: Anchor, remote: str | None) -> str:
@@ -63,20 +60,8 @@ def tags_below(pattern: str, what: str) -> list[FoundAnchor]:
 
 
 def git(*arguments: str, given: bytes = b"") -> bytes:
-    """What git prints. It asks nobody for a password. Raises IncumbentError where it fails."""
+    """What git prints. Raises IncumbentError where it fails, with the other way to do it."""
     try:
-        done = subprocess.run(
-            ["git", *arguments],
-            input=given,
-            capture_output=True,
-            timeout=LONGEST,
-            env=os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
-        )
-    except FileNotFoundError:
-        raise InputError("git is not installed: choose a file for the anchors") from None
-    except subprocess.TimeoutExpired:
-        raise IncumbentError(f"git {arguments[0]} took more than {LONGEST:g} s") from None
-    if done.returncode:
-        said = one_line(done.stderr.decode(errors="replace"))[-500:]
-        raise IncumbentError(f"git {arguments[0]}: {said}; an anchor in a file needs no git")
-    return done.stdout
+        return run_git(*arguments, given=given)
+    except IncumbentError as error:
+        raise type(error)(f"{error}; an anchor in a file needs no git") from None

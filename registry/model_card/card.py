@@ -249,6 +249,9 @@ def pins(lineage: Lineage) -> dict[str, Markup]:
     }
     if lineage.dataset:
         rows |= {"rows": code(lineage.dataset.rows), "contract": code(lineage.dataset.contract)}
+    if lineage.provenance:
+        rows["commit of the project"] = code(lineage.provenance.commit)
+        rows["rows in DVC"] = text(lineage.provenance.rows or "none")
     if adapter.numerics:
         rows["trained in"] = str(adapter.numerics)
     rows["trained from"] = lineage.parent or "the base, without an earlier adapter"

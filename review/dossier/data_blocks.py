@@ -119,6 +119,26 @@ def pin_block(records: VersionRecords) -> Block:
     )
 
 
+def provenance_block(records: VersionRecords) -> Block:
+    """The project that it was made from, and what was installed then."""
+    found = records.lineage.provenance
+    if found is None:
+        return Block(title="What it was made from", text=("Its commit was not recorded.",))
+    packages = (f"{name} {version}" for name, version in found.packages.items())
+    return Block(
+        title="What it was made from",
+        text=(f"`incumbent reproduce {records.lineage.version.number}` trains it again from it.",),
+        facts=(
+            ("commit", found.commit),
+            ("which is", found.files_changed),
+            ("repository", f"{found.remote or 'no remote'}, folder {found.folder}"),
+            ("rows, by DVC's md5", found.rows or "none recorded"),
+            ("rows kept at", found.data_remote or "no DVC remote"),
+            ("packages", listed(packages)),
+        ),
+    )
+
+
 def vendor_blocks(records: VersionRecords) -> Iterator[Block]:
     """What others made: the base, and an adapter that was handed in."""
     base = records.lineage.version.adapter.base

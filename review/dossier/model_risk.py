@@ -5,7 +5,13 @@ Board of Governors of the Federal Reserve System, SR Letter 11-7 (2011), section
 
 from collections.abc import Iterator
 
-from review.dossier.data_blocks import data_blocks, pin_block, recipe_blocks, vendor_blocks
+from review.dossier.data_blocks import (
+    data_blocks,
+    pin_block,
+    provenance_block,
+    recipe_blocks,
+    vendor_blocks,
+)
 from review.dossier.deployment_blocks import deployment_blocks, traffic_text
 from review.dossier.document import Block, Part, Section
 from review.dossier.evidence_blocks import (
@@ -82,7 +88,7 @@ def development(records: VersionRecords) -> Iterator[Section]:
     yield Section(
         number="1.5",
         title=f"{name}: implementation",
-        blocks=(pin_block(records),),
+        blocks=(pin_block(records), provenance_block(records)),
         to_write=("The systems that it is built into, and how changes to these are controlled.",),
     )
     yield Section(

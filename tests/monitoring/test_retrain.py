@@ -2,7 +2,6 @@
 
 import logging
 import os
-import subprocess
 import sys
 from pathlib import Path
 from threading import Event, Timer
@@ -11,7 +10,7 @@ from time import monotonic
 import pytest
 
 from monitoring.scheduling.job import StoppedError
-from monitoring.trigger.retrain import commit_here, end_leftover, group_of, run
+from monitoring.trigger.retrain import end_leftover, group_of, run
 from project import child_processes
 from project.errors import IncumbentError
 from project.files import write_bytes
@@ -119,19 +118,3 @@ def test_the_stages_are_told_of_as_they_begin(caplog: pytest.LogCaptureFixture) 
     with caplog.at_level(logging.INFO):
         step("import time; print(\"Running stage 'train':\", flush=True); time.sleep(1)")
     assert caplog.messages == ["retrain: Running stage 'train':"]
-
-
-def git(*words: str) -> None:
-    subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *words], check=True)
-
-
-def test_a_retrain_says_at_which_commit_it_was_and_whether_files_differ_from_it() -> None:
-    assert commit_here() is None
-    git("init", "-q")
-    Path("params.yaml").write_text("a: 1\n")
-    git("add", "params.yaml")
-    git("commit", "-q", "-m", "first")
-    commit = commit_here()
-    assert commit is not None and len(commit) == 12
-    Path("params.yaml").write_text("a: 2\n")
-    assert commit_here() == f"{commit}+"

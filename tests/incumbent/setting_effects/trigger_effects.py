@@ -81,7 +81,7 @@ def retrained() -> str:
 def lay_out_programs() -> Path:
     """A `dvc` and an `incumbent` that retrain nothing."""
     decision = decision_on(evidence_of("1" * 64, None), Verdict.HOLD).model_dump(mode="json")
-    answer = json.dumps({"version": {"number": 2}, "decision": decision})
+    answer = json.dumps({"version": {"number": 2}, "decision": decision, "provenance": None})
     write("bin/dvc", "#!/bin/sh", "sleep 1")
     write("bin/incumbent", "#!/bin/sh", 'echo "$@" > called', f"cat <<'END'\n{answer}\nEND")
     for program in Path("bin").iterdir():

@@ -1,0 +1,99 @@
+"""The project as a commit, exactly as it lies there; no branch, index or file is touched.
+
+As DVC makes its experiments: an index of its own, and HEAD as the parent. Ignored files stay
+out, and so do other repositories in it.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from project.git import GitError, author, git
+from project.records.record import Record
+
+ABSENT = "fatal: not a git repository"
+LONGEST = 600.0  # seconds: a large file is hashed once
+LARGEST = 100 << 20  # bytes of a file that git is given unasked
+
+
+class Snapshot(Record):
+    commit: str
+    head: str | None  # None: there was no commit yet
+    changed: tuple[str, ...]  # paths below the project's folder
+    folder: str  # the project's, in the repository
+
+
+def snapshot(message: str, left_out: Iterable[Path] = ()) -> Snapshot | None:
+    """Of the current folder: HEAD itself where nothing differs from it; None outside of git.
+
+    Nothing new below the folders `left_out` is taken up. Raises GitError where git fails, or would
+    be given a file that is too large for it.
+    """
+    if (prefix := prefix_here()) is None:
+        return None
+    head = head_here()
+    tree = tree_here(head, (".", *excluded(left_out)))
+    before = f"{head}^{{tree}}" if head else git("mktree").decode().strip()
+    diff = git("diff-tree", "-r", "-z", "--name-only", "--relative", before, tree)
+    changed = tuple(path.decode(errors="replace") for path in diff.split(b"\0") if path)
+    commit = head if head and not changed else commit_of_tree(tree, head, message)
+    return Snapshot(commit=commit, head=head, changed=changed, folder=prefix or ".")
+
+
+def tree_here(head: str | None, wanted: Sequence[str]) -> str:
+    """The tree of HEAD, with what is wanted of this folder as it is now.
+
+    Not by `git add`, which refuses to leave out a folder that is ignored already.
+    """
+    with tempfile.TemporaryDirectory() as aside:
+        call = partial(git, variables={"GIT_INDEX_FILE": f"{aside}/index"}, longest=LONGEST)
+        call("read-tree", head or "--empty")
+        known = call("ls-files", "--cached", "-z", "--", *wanted)
+        new = call("ls-files", "--others", "--exclude-standard", "-z", "--", *wanted)
+        names = [name for name in new.split(b"\0") if name and not name.endswith(b"/")]
+        refuse_large_files(map(Path, map(os.fsdecode, names)))
+        given = known + b"\0".join([*names, b""])
+        call("update-index", "--add", "--remove", "--replace", "-z", "--stdin", given=given)
+        return call("write-tree").decode().strip()
+
+
+def commit_of_tree(tree: str, head: str | None, message: str) -> str:
+    parents = ("-p", head) if head else ()
+    return git(*author(), "commit-tree", tree, *parents, "-m", message).decode().strip()
+
+
+def excluded(folders: Iterable[Path]) -> Sequence[str]:
+    """Git's way to say what is left out, of the folders that lie in this one."""
+    here = Path.cwd()
+    inside = [one.resolve() for one in folders if one.resolve().is_relative_to(here)]
+    names = [one.relative_to(here).as_posix() for one in inside if one != here]
+    return [f":(exclude,literal){name}" for name in names]
+
+
+def prefix_here() -> str | None:
+    """This folder's path in its repository, "" for its root; None: there is no repository."""
+    try:
+        return git("rev-parse", "--show-prefix").decode().removesuffix("\n").rstrip("/")
+    except GitError as error:
+        if ABSENT in str(error):
+            return None
+        raise
+
+
+def head_here() -> str | None:
+    try:
+        return git("rev-parse", "--verify", "--quiet", "HEAD").decode().strip()
+    except GitError:  # a repository without commits
+        return None
+
+
+def refuse_large_files(files: Iterable[Path]) -> None:
+    """Git would keep them for good, and hosts of repositories refuse them."""
+    for file in files:
+        if (size := file.lstat().st_size) > LARGEST:
+            raise GitError(
+                f"{file} has {size >> 20} MiB, and git neither tracks nor ignores it: `dvc add` it,"
+                " or put it into .gitignore"
+            )
