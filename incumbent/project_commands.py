@@ -1,11 +1,23 @@
 """A project that lasts: brought to this version, kept in an archive, a version of it made again."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from incumbent.options import Json, VersionNumber
+
+
+@contextmanager
+def interrupted(words: str) -> Iterator[None]:
+    """Say in a line what an interruption leaves."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        typer.echo(words, err=True)
+        raise typer.Exit(getattr(stop, "exit_code", 130)) from None
 
 
 def upgrade(
@@ -21,23 +33,33 @@ def upgrade(
 
 
 def backup(
-    to: Annotated[Path, typer.Option(help="The archive, a file that is not there yet.")],
+    to: Annotated[
+        str, typer.Option(help="The archive: a file, or a URL such as s3://…, not there yet.")
+    ],
+    without_damaged: Annotated[
+        bool,
+        typer.Option(
+            "--without-damaged", help="Leave out artifacts that are damaged or missing, by name."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write the registry and its artifacts, as they are at one instant, to one archive."""
     from incumbent.verbs.backup import back_up
 
-    back_up(to, as_json=json)
+    with interrupted("interrupted: no archive is written; run it again"):
+        back_up(to, without_damaged=without_damaged, as_json=json)
 
 
 def restore(
-    archive: Annotated[Path, typer.Argument(help="What `incumbent backup` wrote.")],
+    archive: Annotated[str, typer.Argument(help="What `incumbent backup` wrote: a file or a URL.")],
     json: Json = False,
 ) -> None:
     """Bring an archive's registry and artifacts to where params.yaml says, if nothing is there."""
     from incumbent.verbs.backup import restore as bring_back
 
-    bring_back(archive, as_json=json)
+    with interrupted("interrupted: all is restored or nothing; `incumbent status` says which"):
+        bring_back(archive, as_json=json)
 
 
 def reproduce(

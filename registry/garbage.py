@@ -10,6 +10,7 @@ from project.records.events import Event
 from project.records.record import Digest
 from registry.artifacts.artifact_store import Artifacts
 from registry.jobs.kept_folders import folders_of_runs
+from registry.reader import parsed
 from registry.storage.database import writing
 from registry.storage.tables import events, versions
 from registry.store import Registry
@@ -58,9 +59,9 @@ def named(
     found: set[Digest] = set()
     query = select(versions.c.record).where(versions.c.deleted.is_(False))
     for record in connection.execute(query).scalars():
-        found.update(artifacts.all_of(AdapterVersion.model_validate_json(record).adapter.files))
+        found.update(artifacts.all_of(parsed(AdapterVersion, record).adapter.files))
     for record in connection.execute(select(events.c.record)).scalars():
-        found.update(Event.model_validate_json(record).detail.kept())
+        found.update(parsed(Event, record).detail.kept())
     for folder in folders_of_runs(connection):
         if folder not in but and artifacts.blobs.exists(folder):
             found.update(artifacts.all_of(folder))

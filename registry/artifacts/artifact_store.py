@@ -19,6 +19,14 @@ R = TypeVar("R", bound=Record)
 T = TypeVar("T")
 
 
+class MissingArtifactError(IncumbentError):
+    """An artifact is not in the store."""
+
+
+class DamagedArtifactError(IncumbentError):
+    """An artifact's bytes are no longer those that it is named after."""
+
+
 class Artifacts:
     """Blobs by digest. A stored folder is a blob too: the map from file names to digests."""
 
@@ -138,12 +146,12 @@ class Artifacts:
     def there(self, digest: Digest, found: T | None) -> T:
         if found is None:
             place = self.blobs.location
-            raise IncumbentError(f"artifact {short(digest)} is missing from {place}")
+            raise MissingArtifactError(f"artifact {short(digest)} is missing from {place}")
         return found
 
     def refuse_damaged(self, digest: Digest, found: Digest) -> None:
         if found != digest:
-            raise IncumbentError(
+            raise DamagedArtifactError(
                 f"artifact {short(digest)} in {self.blobs.location} is damaged: its bytes no "
                 "longer have its digest; restore it from a backup"
             )

@@ -41,6 +41,7 @@ class Blobs(Protocol):
 
     def delete(self, name: Digest) -> None: ...
     def names(self) -> Iterator[Digest]: ...
+    def sizes(self) -> dict[Digest, int]: ...  # in bytes, of all that is stored
     def sweep(self, before: datetime) -> None: ...  # away with what dead writers left by then
 
 
@@ -112,6 +113,14 @@ class LocalBlobs:
 
     def names(self) -> Iterator[Digest]:
         yield from (path.name for path in self.root.glob("??/*") if not path.name.startswith("."))
+
+    def sizes(self) -> dict[Digest, int]:
+        found = {}
+        with storage_errors("read", self.location, OSError):
+            for name in self.names():
+                with suppress(FileNotFoundError):  # it was deleted meanwhile
+                    found[name] = self.path(name).stat().st_size
+        return found
 
     def sweep(self, before: datetime) -> None:
         with storage_errors("deleted", self.location, OSError):
@@ -199,6 +208,14 @@ class RemoteBlobs:
             except FileNotFoundError:
                 return
         yield from (path.rpartition("/")[2] for path in found)
+
+    def sizes(self) -> dict[Digest, int]:
+        with storage_errors("listed", self.location, Exception):
+            try:
+                found = self.files.find(self.root, detail=True)
+            except FileNotFoundError:
+                return {}
+        return {path.rpartition("/")[2]: about["size"] for path, about in found.items()}
 
     def sweep(self, before: datetime) -> None:
         """Nothing: an upload that breaks off shows nowhere, and the store's own rules end it."""

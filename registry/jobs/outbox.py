@@ -9,14 +9,15 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import Field
-from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, func, insert, select, update
 
 from project.records.record import LATER, Record
 from project.times import moment_of, stamp
 from registry.storage.database import erasing, reading, writing
-from registry.storage.tables import outbox
+from registry.storage.tables import deliveries, outbox
 
 OVER = "the time for which traffic is kept is over"  # what is left of a notice's text
+HELD = "restore"  # the destination of what a restore gave up: none
 LONGEST_WAIT = timedelta(hours=6)  # for the next try; what lies further away is a clock set back
 
 
@@ -106,13 +107,22 @@ def postpone(engine: Engine, letter: Letter, now: datetime, wait: timedelta | No
 
 
 def revive(engine: Engine, now: datetime, notice: int | None = None) -> int:
-    """Try again what was given up, or one such notice; returns how many notices that are."""
+    """Try again what was given up, or one such notice; returns how many notices that are.
+
+    What a restore gave up may have been sent before: a person alone sends that again.
+    """
     given_up = update(outbox).where(outbox.c.sent_at.is_(None), outbox.c.next_try.is_(None))
-    if notice is not None:
-        given_up = given_up.where(outbox.c.id == notice)
+    given_up = given_up.where(outbox.c.id == notice if notice is not None else newest_try() != HELD)
     with writing(engine) as connection:
         again = given_up.values(next_try=stamp(now), attempts=0)
         return connection.execute(again).rowcount
+
+
+def newest_try() -> ColumnElement[str]:
+    """Which destination a notice was last tried at; "" for none."""
+    own = deliveries.c.notice == outbox.c.id
+    newest = select(deliveries.c.destination).where(own).order_by(deliveries.c.id.desc()).limit(1)
+    return func.coalesce(newest.scalar_subquery(), "")
 
 
 def forget_texts(engine: Engine, begins: str, before: date) -> None:

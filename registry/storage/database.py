@@ -100,6 +100,15 @@ def refuse_fixed_schema(engine: Engine, found: str | None) -> None:
 
 def migrate(engine: Engine) -> None:
     """Bring the schema up to date, in one transaction; of two first users, one does it."""
+    with writing(engine) as connection:
+        upgrade(connection)
+
+
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Bring the schema to a revision, inside the caller's transaction.
+
+    Raises IncumbentError for a schema, or a revision, that this version does not know.
+    """
     # Imported here because a schema is seldom old, and start-up should not wait for Alembic.
     from alembic import command
     from alembic.config import Config
@@ -107,15 +116,15 @@ def migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    with writing(engine) as connection:
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError:
-            raise IncumbentError(
-                f"the registry's schema is {revision(connection)}, which this version of Incumbent "
-                f"does not know (it knows up to {HEAD}): install a newer one"
-            ) from None
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, to)
+    except CommandError:
+        unknown = revision(connection) if to == "head" else to
+        raise IncumbentError(
+            f"the registry's schema is {unknown}, which this version of Incumbent "
+            f"does not know (it knows up to {HEAD}): install a newer one"
+        ) from None
 
 
 @contextmanager
@@ -166,3 +175,19 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
     except DBAPIError as error:
         raise IncumbentError(f"the registry could not be read: {error.orig}") from error
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A connection on which all that is read is of one moment, while others go on writing.
+
+    Raises IncumbentError as `reading`.
+    """
+    with reading(engine) as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN")  # the moment is that of the first statement
+        else:
+            connection = connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        yield connection

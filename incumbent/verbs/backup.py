@@ -1,0 +1,64 @@
+"""`incumbent backup` and `restore`: the registry and its artifacts as one archive, and back."""
+
+import sys
+
+from evaluation.decision.registry_check import check_registry
+from incumbent.output import console, print_json
+from project.interruption import ended_by_signals
+from project.records.record import short
+from registry.backups.archive_places import shown
+from registry.backups.back_up import back_up as write_archive
+from registry.backups.manifest import Manifest
+from registry.backups.restore import restore as fill_registry
+from registry.reader import RegistryReader
+from registry.store import Registry
+
+
+def back_up(to: str, *, without_damaged: bool, as_json: bool) -> None:
+    with RegistryReader.here() as registry, ended_by_signals():
+        manifest = write_archive(registry, to, without_damaged=without_damaged)
+    if as_json:
+        print_json({"archive": shown(to), **fields_of(manifest)})
+        return
+    console.print(f"{shown(to)}: {contents(manifest)}", soft_wrap=True)
+    print_left_out(manifest)
+
+
+def restore(archive: str, *, as_json: bool) -> None:
+    """Fill the registry, then check it as `incumbent verify` does; exit with 1 for a problem."""
+    with Registry.here() as registry, ended_by_signals():
+        manifest = fill_registry(registry, archive)
+        problems = check_registry(registry).problems
+    if as_json:
+        print_json({"archive": shown(archive), **fields_of(manifest), "problems": problems})
+    else:
+        console.print(f"restored: {contents(manifest)}, as of {manifest.at}", soft_wrap=True)
+        print_left_out(manifest)
+        for problem in problems:
+            console.print(problem, soft_wrap=True)
+        if not problems:
+            console.print("it verifies: chain, tables, artifacts, and every decision made again")
+    if problems:
+        sys.exit(1)
+
+
+def contents(manifest: Manifest) -> str:
+    rows = {table.name: table.rows for table in manifest.tables}
+    files, size = manifest.artifacts.count, manifest.artifacts.size
+    return (
+        f"{manifest.events} events, {rows.get('versions', 0)} versions, {rows.get('runs', 0)} "
+        f"runs of jobs, {files} artifacts of {size / 1e6:,.1f} MB"
+    )
+
+
+def print_left_out(manifest: Manifest) -> None:
+    if manifest.left_out:
+        console.print(
+            f"left out, because they were damaged or missing: {len(manifest.left_out)} artifacts, "
+            f"{', '.join(map(short, manifest.left_out))}",
+            soft_wrap=True,
+        )
+
+
+def fields_of(manifest: Manifest) -> dict[str, object]:
+    return manifest.model_dump(mode="json")

@@ -1,0 +1,1 @@
+"""Registry and artifacts as one archive, and back."""

@@ -1,0 +1,145 @@
+"""A backup: all tables of one moment, and every artifact that they name, in one archive.
+
+Nobody waits for it. The tables are read in one snapshot of the database; the artifacts are copied
+after it has ended, for they do not change. They may go, though: what is missing by then was
+deleted with good reason or not, which a new snapshot tells, and the backup begins again.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from project.errors import IncumbentError
+from project.records.record import Digest
+from project.times import stamp
+from registry.artifacts.artifact_store import (
+    Artifacts,
+    DamagedArtifactError,
+    MissingArtifactError,
+)
+from registry.backups.archive_places import Draft, draft_of
+from registry.backups.byte_progress import byte_progress
+from registry.backups.manifest import NAME, ArtifactSummary, Manifest
+from registry.backups.needed_artifacts import LenientArtifacts, erasure_since, needed
+from registry.backups.table_lines import lines_of, summaries
+from registry.backups.tar_members import END, artifact_member, table_member, write_member
+from registry.reader import RegistryReader
+from registry.storage.database import reading, revision, snapshot
+from registry.storage.event_chain import tip
+from registry.storage.tables import metadata
+
+TRIES = 3  # snapshots; so much is deleted only where somebody does nothing else
+CHOICE = "`incumbent verify` says what needs it, and --without-damaged backs up all else"
+
+
+class ErasedMeanwhileError(IncumbentError):
+    """A person had rows erased while they were copied."""
+
+
+class Contents(NamedTuple):
+    """What an archive is to hold."""
+
+    manifest: Manifest
+    sizes: dict[Digest, int]  # of the artifacts
+
+
+def back_up(registry: RegistryReader, to: str, *, without_damaged: bool = False) -> Manifest:
+    """Write an archive, whole or not at all; `without_damaged` leaves artifacts out that are
+    damaged or missing, and names them in it.
+
+    Raises InputError for a place that is taken, IncumbentError where an artifact cannot be had.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            with draft_of(to) as draft:
+                return write_archive(registry, draft, without_damaged=without_damaged)
+        except DamagedArtifactError as error:
+            raise IncumbentError(f"{error}; {CHOICE}") from None
+        except MissingArtifactError as error:
+            if not left:
+                raise IncumbentError(f"{error}; {CHOICE}") from None
+        except ErasedMeanwhileError:
+            if not left:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def write_archive(registry: RegistryReader, draft: Draft, *, without_damaged: bool) -> Manifest:
+    with snapshot(registry.engine) as connection:
+        contents = contents_of(registry, connection, lenient=without_damaged)
+        write_tables(connection, draft, contents.manifest)
+    copy_artifacts(registry.artifacts, draft, contents.sizes)
+    draft.write(END)
+    draft.finish()
+    refuse_erased(registry, contents.manifest)
+    draft.publish()
+    return contents.manifest
+
+
+def contents_of(registry: RegistryReader, connection: Connection, *, lenient: bool) -> Contents:
+    """Raises MissingArtifactError unless all that is needed is there; or leaves it out."""
+    artifacts = LenientArtifacts(registry.artifacts.blobs) if lenient else registry.artifacts
+    tables = summaries(connection)
+    if not any(table.rows for table in tables):
+        raise IncumbentError("the registry is empty: there is nothing to back up")
+    wanted = needed(connection, artifacts)
+    stored = registry.artifacts.blobs.sizes()
+    left_out = {d for d in wanted if d not in stored or not whole(artifacts, d)} if lenient else ()
+    sizes = {d: registry.artifacts.there(d, stored.get(d)) for d in sorted(wanted - set(left_out))}
+    events, newest = tip(connection)
+    manifest = Manifest(
+        at=stamp(registry.clock()),
+        revision=revision(connection) or "",
+        families=tuple(family.family for family in registry.families()),
+        events=events,
+        tip=newest,
+        tables=tables,
+        artifacts=ArtifactSummary.of(sizes),
+        left_out=tuple(sorted(left_out)),
+    )
+    return Contents(manifest, sizes)
+
+
+def whole(artifacts: Artifacts, digest: Digest) -> bool:
+    try:
+        for _ in artifacts.pieces(digest):
+            pass
+    except (DamagedArtifactError, MissingArtifactError):
+        return False
+    return True
+
+
+def write_tables(connection: Connection, draft: Draft, manifest: Manifest) -> None:
+    """The manifest and the tables: read a second time, which the snapshot makes the same bytes."""
+    head = manifest.canonical()
+    write_member(draft, NAME, len(head), [head])
+    for table in manifest.tables:
+        lines = lines_of(connection, metadata.tables[table.name])
+        write_member(draft, table_member(table.name), table.size, lines)
+
+
+def copy_artifacts(artifacts: Artifacts, draft: Draft, sizes: dict[Digest, int]) -> None:
+    """Each is hashed as it is copied. Raises MissingArtifactError, DamagedArtifactError."""
+    with byte_progress("backup", sum(sizes.values())) as moved:
+
+        def watched(digest: Digest) -> Iterator[bytes]:
+            for piece in artifacts.pieces(digest):
+                moved(len(piece))
+                yield piece
+
+        for digest, size in sizes.items():
+            write_member(draft, artifact_member(digest), size, watched(digest))
+
+
+def refuse_erased(registry: RegistryReader, manifest: Manifest) -> None:
+    """What a person had erased while it was copied must not come back from an archive that they
+    could not know of.
+    """
+    with reading(registry.engine) as connection:
+        erased = erasure_since(connection, manifest.events)
+    if erased:
+        raise ErasedMeanwhileError(
+            f"rows were erased meanwhile (event {erased}), and the archive would have had them: "
+            "run it again when nobody erases"
+        )

@@ -1,0 +1,128 @@
+"""An archive as a plain tar: regular files alone, a header of 512 bytes before each.
+
+Python's tarfile reads far more than that: links, devices, sparse files, headers that change what
+the next one says. Here everything but a plain header is refused, so its reader is not needed.
+"""
+
+import re
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from project.canonical import CHUNK
+from project.errors import IncumbentError, InputError
+from project.records.record import Digest
+from project.untrusted_input import quoted
+from registry.backups.archive_places import ArchiveFile, Draft
+from registry.backups.manifest import NAME
+
+BLOCK = 512
+END = bytes(2 * BLOCK)
+KNOWN = re.compile(rf"{re.escape(NAME)}|tables/[a-z_]{{1,63}}\.jsonl|artifacts/[0-9a-f]{{64}}")
+MOST = 10_000_000  # members, of which a list is kept
+
+
+class Member(NamedTuple):
+    """Where a member's bytes are."""
+
+    name: str
+    start: int
+    size: int
+
+
+def table_member(table: str) -> str:
+    return f"tables/{table}.jsonl"
+
+
+def artifact_member(digest: Digest) -> str:
+    return f"artifacts/{digest}"
+
+
+def write_member(draft: Draft, name: str, size: int, pieces: Iterable[bytes]) -> None:
+    """Raises IncumbentError where the pieces are more, or less, than their size."""
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = size, 0o600
+    draft.write(info.tobuf(tarfile.GNU_FORMAT))  # the one in which a file may have over 8 GiB
+    written = 0
+    for piece in pieces:
+        draft.write(piece)
+        written += len(piece)
+    if written != size:
+        raise IncumbentError(f"{name} changed while it was written: run it again")
+    draft.write(bytes(-size % BLOCK))
+
+
+def read_members(stream: ArchiveFile, place: Path) -> dict[str, Member]:
+    """All members, none of them read. Raises InputError naming one that is not as ours are."""
+    length, at = stream.seek(0, 2), 0
+    found: dict[str, Member] = {}
+    while (header := block_at(stream, at, length, place)) != bytes(BLOCK):
+        member = plain_member(header, at + BLOCK, place)
+        if member.name in found:
+            raise InputError("is in the archive twice", file=place, field=member.name)
+        if member.start + member.size > length:
+            raise cut_off(place, member.name)
+        if len(found) == MOST:
+            raise InputError(f"has more than {MOST} members", file=place)
+        found[member.name] = member
+        at = member.start + member.size + -member.size % BLOCK
+    if block_at(stream, at + BLOCK, length, place) != bytes(BLOCK) or at + len(END) != length:
+        raise InputError("goes on behind its end: it is no archive of ours", file=place)
+    return found
+
+
+def block_at(stream: ArchiveFile, at: int, length: int, place: Path) -> bytes:
+    if at + BLOCK > length:
+        raise cut_off(place)
+    stream.seek(at)
+    return stream.read(BLOCK)
+
+
+def plain_member(header: bytes, start: int, place: Path) -> Member:
+    try:
+        info = tarfile.TarInfo.frombuf(header, "ascii", "strict")
+    except (tarfile.HeaderError, UnicodeDecodeError):
+        problem = "is no archive of `incumbent backup`, or is damaged"
+        raise InputError(
+            f"{problem}: at byte {start - BLOCK} is no tar header", file=place
+        ) from None
+    if info.type != tarfile.REGTYPE:
+        problem = "is no plain file: an archive of ours holds nothing else"
+        raise InputError(problem, file=place, field=quoted(info.name))
+    if not KNOWN.fullmatch(info.name):
+        raise InputError("is no name of ours", file=place, field=quoted(info.name))
+    if info.size < 0:
+        raise InputError("has a negative size", file=place, field=info.name)
+    return Member(info.name, start, info.size)
+
+
+def pieces_of(stream: ArchiveFile, member: Member, place: Path) -> Iterator[bytes]:
+    """A member's bytes, in bounded memory."""
+    stream.seek(member.start)
+    left = member.size
+    while left:
+        piece = stream.read(min(left, CHUNK))
+        if not piece:
+            raise cut_off(place, member.name)
+        left -= len(piece)
+        yield piece
+
+
+def lines_of_member(
+    stream: ArchiveFile, member: Member, place: Path, longest: int
+) -> Iterator[bytes]:
+    """A member's lines, each with its end."""
+    rest = b""
+    for piece in pieces_of(stream, member, place):
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from (line + b"\n" for line in lines)
+        if len(rest) > longest:
+            problem = f"has a line of more than {longest} bytes"
+            raise InputError(problem, file=place, field=member.name)
+    if rest:
+        raise InputError("ends within a line", file=place, field=member.name)
+
+
+def cut_off(place: Path, name: str | None = None) -> InputError:
+    return InputError("the archive is cut off: it was not copied whole", file=place, field=name)
