@@ -102,10 +102,20 @@ def init(
     encoding: Encoding = None,
     skip_unreadable: SkipUnreadable = False,
     sample: Annotated[bool, typer.Option("--sample", help="The sample task instead.")] = False,
+    remote: Annotated[
+        str | None, typer.Option(help="DVC's remote, for rows and versions: a folder or a URL.")
+    ] = None,
+    registry: Annotated[
+        str | None, typer.Option(help="The team's registry: a PostgreSQL URL. With --artifacts.")
+    ] = None,
+    artifacts: Annotated[
+        str | None, typer.Option(help="Where its adapters lie, such as s3://bucket/artifacts.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the columns as guessed.")] = False,
 ) -> None:
     """Make a project of your own, from your data."""
     from curation.sources.columns.wanted import Wanted
+    from incumbent.sharing.shared_places import SharedPlaces
     from incumbent.verbs.init import FileOptions, init_project, init_sample
     from project.errors import InputError
     from project.model_pins import BaseChoice
@@ -113,8 +123,9 @@ def init(
     sources = [*(files or ()), *(more or ())]
     if sample == bool(sources):
         raise InputError("say --from FILE… for a project of your data, or --sample")
+    places = SharedPlaces(remote=remote, database=registry, artifacts=artifacts)
     if sample:
-        init_sample(folder)
+        init_sample(folder, places)
         return
     wanted = Wanted(
         prompt=tuple(prompt or ()),
@@ -127,9 +138,8 @@ def init(
         group=group,
     )
     options = FileOptions(encoding=encoding, skip=skip_unreadable)
-    init_project(
-        folder, sources, wanted, BaseChoice(model=base, revision=revision), options, yes=yes
-    )
+    choice = BaseChoice(model=base, revision=revision)
+    init_project(folder, sources, wanted, choice, options, places, yes=yes)
 
 
 @app.command()
@@ -424,16 +434,31 @@ def reevaluate(
 
 @app.command()
 def verify(
+    number: Annotated[
+        int | None, typer.Argument(min=1, max=LARGEST, help="With --data: one version alone.")
+    ] = None,
     anchor: Annotated[
         list[str] | None,
         typer.Option(help="Anchors to hold the history against: a file, git or git:REMOTE."),
     ] = None,
+    data: Annotated[
+        bool, typer.Option("--data", help="Instead: whether every version's rows can be fetched.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check the whole registry: events, tables, artifacts, and every decision made again."""
-    from incumbent.verbs.verify import verify_registry
+    from project.errors import InputError
 
-    verify_registry(json, anchor or ())
+    if data:
+        from incumbent.verbs.verify_data import verify_data
+
+        verify_data(number, as_json=json)
+    elif number is None:
+        from incumbent.verbs.verify import verify_registry
+
+        verify_registry(json, anchor or ())
+    else:
+        raise InputError(f"say what of it: incumbent verify --data {number}")
 
 
 @app.command()

@@ -29,6 +29,9 @@ class RegistryParams(Settings):
     # with a password belongs in $INCUMBENT_DATABASE.
     database: str | None = None
     artifacts: str | None = None
+    # Whether a version that is submitted is sent to where others fetch it: its rows, and what
+    # stages made of them, to DVC's default remote; its tag, with its project, to git's origin.
+    push_versions: bool = False
     roles: Path | None = None  # YAML: {submit, vote, promote, delete, administer: [names]}
     # Nobody promotes what the same person submitted, and no program promotes anything. A rollback
     # needs one person: it is for emergencies, and goes to what was champion before.

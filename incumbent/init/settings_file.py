@@ -28,6 +28,7 @@ class Chosen:
     base: BaseChoice
     sources: tuple[FileSource, ...]
     found: Findings
+    shared: bool = False  # there is a remote, from which others get the rows
 
 
 def family_of(target: Path) -> str:

@@ -26,12 +26,15 @@ from incumbent.init.repository import refuse_without_git, repository_around, sta
 from incumbent.init.screen import Said, show
 from incumbent.init.settings_file import Chosen, family_of, write_settings
 from incumbent.output import console
-from incumbent.project_files import copy_project
+from incumbent.project_files import FOLDER, SETTINGS, copy_project
+from incumbent.sharing.shared_places import SharedPlaces
 from project.errors import InputError
 from project.interruption import ended_by_signals
 from project.libraries import allow_downloads
 from project.model_pins import BaseChoice
 from project.progress import watched
+from project.settings import load
+from registry.registry_settings import RegistryParams
 from training.base import prepare
 
 NO_TABLES = ("transcripts", "documents", "label-studio", "prodigy", "argilla", TRAFFIC)
@@ -57,14 +60,18 @@ class FileOptions:
         )
 
 
-def init_sample(target: Path) -> None:
+def init_sample(target: Path, places: SharedPlaces) -> None:
     """The sample task: one-line summaries of Python APIs, from installed packages."""
     refuse_without_git()
+    refuse_taken(target)
     home = target.resolve()
-    with interruptible(), new_folder(target):
-        copy_project(Path(), sample=True)
-        start([], "Start with the sample task", home)
-    show(next_said(target))
+    with interruptible():
+        places = places.tried(load(RegistryParams, FOLDER / SETTINGS).family)
+        with new_folder(target):
+            copy_project(Path(), sample=True)
+            places.put_in()
+            start([], "Start with the sample task", home, places.remote)
+    show(next_said(target, places))
 
 
 def init_project(
@@ -73,6 +80,7 @@ def init_project(
     wanted: Wanted,
     base: BaseChoice,
     options: FileOptions,
+    places: SharedPlaces,
     *,
     yes: bool,
 ) -> None:
@@ -81,10 +89,11 @@ def init_project(
     refuse_taken(target)
     base = chosen_base(base)
     with interruptible():
+        places = places.tried(family_of(target))
         found = looked_at(files, wanted, options)
         agree(found.columns, yes=yes)
-        make(target, files, found.columns, base, options)
-    show(next_said(target))
+        make(target, files, found.columns, base, options, places)
+    show(next_said(target, places))
 
 
 def looked_at(files: Sequence[Path], wanted: Wanted, options: FileOptions) -> Guess:
@@ -117,7 +126,12 @@ def other_format(files: Sequence[Path], options: FileOptions) -> InputError | No
 
 
 def make(
-    target: Path, files: Sequence[Path], columns: Columns, base: BaseChoice, options: FileOptions
+    target: Path,
+    files: Sequence[Path],
+    columns: Columns,
+    base: BaseChoice,
+    options: FileOptions,
+    places: SharedPlaces,
 ) -> None:
     allow_downloads()
     home, there = target.resolve(), [file.resolve() for file in files]  # wherever the work goes on
@@ -126,12 +140,20 @@ def make(
         sources = [options.source(path, columns) for path in take_in(there)]
         with bars_for_people():
             found = find(sources, base, prepare(base))
-        chosen = Chosen(family=family_of(target), base=base, sources=tuple(sources), found=found)
+        chosen = Chosen(
+            family=family_of(target),
+            base=base,
+            sources=tuple(sources),
+            found=found,
+            shared=places.remote is not None,
+        )
         write_settings(chosen)
+        places.put_in()
         console.print()
         show([*findings_said(found), *outlook_said(found)])
         names = ", ".join(file.name for file in there)
-        start([source.path for source in sources], f"Start with {names}", home)
+        rows = [source.path for source in sources]
+        start(rows, f"Start with {names}", home, places.remote)
 
 
 def bars_for_people() -> AbstractContextManager[None]:
@@ -178,8 +200,14 @@ def as_options(columns: Columns) -> str:
     return shlex.join(word for option in options for word in option)
 
 
-def next_said(target: Path) -> Iterator[Said]:
+def next_said(target: Path, places: SharedPlaces) -> Iterator[Said]:
     console.print()
     if around := repository_around(target):
         yield Said("git", [f"{target} lies in the repository {around}: commit it there"])
+    if places.remote:
+        yield Said("rows", [f"sent to {places.remote}; versions go there as they are submitted"])
     yield Said("next", [f"cd {shlex.quote(str(target))} && incumbent run"])
+    if places.remote:
+        family = shlex.quote(target.resolve().name)
+        fetched = f"git clone URL {family} && cd {family} && dvc pull && incumbent run"
+        yield Said("colleague", [f"once you have pushed to a git server: {fetched}"])

@@ -33,7 +33,7 @@ VERBS = {
     "import-adapter": "folder --reason --json",
     "rechallenge": "number --promote --reason --json --exit-verdict",
     "reevaluate": "number --promote --reason --json --exit-verdict",
-    "verify": "--anchor --json",
+    "verify": "number --anchor --data --json",
     "anchor": "--to --json",
     "suites": "tasks --to --include --limit --metric",
     "nightly": "--date --json",

@@ -1,0 +1,100 @@
+"""Curated rows of earlier versions, fetched by DVC into a temporary folder to be looked at."""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from incumbent.provenance.addresses import dvc_root
+from project.canonical import digest_folder
+from project.dvc import DvcError, dvc
+from project.errors import InputError
+from project.records.record import Digest
+
+HERE = "this-machine"  # DVC's cache as a remote: their layout is the same
+MISSING = "Checkout failed for following targets"  # what DVC says of files that are not there
+
+
+@dataclass(frozen=True)
+class FetchedRows:
+    """Folders of rows, each under DVC's md5 of it, as far as a remote has them.
+
+    They are of a DVC project of their own, with its own cache: a file that several folders hold is
+    fetched once, and what a remote lacks is not taken from elsewhere.
+    """
+
+    folder: Path
+
+    def digest(self, revision: str) -> Digest | None:
+        """Of a folder's rows, as a DatasetVersion has it; None where they are not all there."""
+        place = self.folder / revision
+        return digest_folder(place) if place.is_dir() else None
+
+    def missing(self, revision: str) -> frozenset[str] | None:
+        """DVC's md5 of the files that are not there; None where not even their list is."""
+        listed = self.cached(revision)
+        if not listed.exists():
+            return None
+        files = {one["md5"] for one in json.loads(listed.read_bytes())}
+        return frozenset(md5 for md5 in files if not self.cached(md5).exists())
+
+    def cached(self, md5: str) -> Path:
+        return self.folder / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+
+
+def default_remote() -> str | None:
+    """The name of the project's default remote."""
+    name: str | None = settings()["core"].get("remote")
+    return name
+
+
+@contextmanager
+def fetched_rows(revisions: Iterable[str], remote: str) -> Iterator[FetchedRows]:
+    """Folders of curated rows from a remote of the project, or from HERE, until the block ends.
+
+    What the remote lacks is no error. Raises DvcError where it cannot be asked.
+    """
+    with tempfile.TemporaryDirectory(prefix="incumbent-") as aside:
+        lay_out(Path(aside))
+        for revision in revisions:
+            pointer = {"outs": [{"md5": revision, "hash": "md5", "path": revision}]}
+            Path(aside, f"{revision}.dvc").write_text(json.dumps(pointer))
+        try:
+            dvc("pull", "--remote", remote, folder=Path(aside))
+        except DvcError as error:
+            if MISSING not in str(error):
+                raise
+        yield FetchedRows(Path(aside))
+
+
+def lay_out(folder: Path) -> None:
+    """A DVC project that knows the remotes of this one, with what it takes to sign in there: so
+    nobody else may read it.
+    """
+    # Imported here because DVC takes a while, and few verbs need it.
+    from dvc.config import Config
+
+    project = settings()
+    cache = project["cache"].get("dir") or str(root() / "cache")
+    (folder / ".dvc").mkdir(mode=0o700)
+    with Config(dvc_dir=str(folder / ".dvc")).edit() as own:
+        own["core"] = {"no_scm": True, "analytics": False}
+        own["cache"] = {"type": "reflink,hardlink,copy"}
+        own["remote"] = {**project["remote"], HERE: {"url": cache}}
+
+
+def settings() -> dict[str, dict[str, str]]:
+    """DVC's, of the project and of the user, with whole paths."""
+    from dvc.config import Config
+
+    return dict(Config(dvc_dir=str(root())))
+
+
+def root() -> Path:
+    """Of DVC's own files. Raises InputError where it tracks nothing."""
+    found = dvc_root(Path())
+    if found is None:
+        raise InputError("DVC tracks nothing here, so no version's rows can be fetched: `dvc init`")
+    return found / ".dvc"

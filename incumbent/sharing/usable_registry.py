@@ -1,0 +1,102 @@
+"""The shared registry of a new project, tried before anything is made."""
+
+import os
+import secrets
+from pathlib import Path
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from project.canonical import digest_bytes
+from project.errors import IncumbentError, InputError
+from registry.artifacts.blobs import open_blobs
+from registry.reader import RegistryReader
+
+DATABASE, ARTIFACTS = "--registry", "--artifacts"
+KINDS = ("postgresql", "sqlite")
+
+
+def refuse_unusable(database: str | None, artifacts: str | None, family: str) -> None:
+    """Open both once. Raises InputError for what others do not reach, for a password in an address,
+    and for a family that is there already; with the reason of what cannot be opened.
+    """
+    if database is None or artifacts is None:
+        raise InputError(half_shared(database))
+    refuse_database(parsed(database))
+    refuse_artifacts(artifacts)
+    try_artifacts(artifacts)
+    refuse_family(os.environ.get("INCUMBENT_DATABASE") or database, family)
+
+
+def half_shared(database: str | None) -> str:
+    if database is None:
+        return (
+            f"{ARTIFACTS} needs {DATABASE}: else the versions would be listed in a database of "
+            "this machine alone, and nobody else would find what is stored there"
+        )
+    return (
+        f"{DATABASE} needs {ARTIFACTS}: else all see a version whose adapter lies on this machine "
+        "alone, so that nobody else can compare with it, serve it or roll back to it"
+    )
+
+
+def parsed(database: str) -> URL:
+    try:
+        url = make_url(database)
+        if url.get_backend_name() in KINDS:
+            return url
+    except ArgumentError:
+        pass
+    problem = "is no URL of a PostgreSQL database, such as postgresql://user@host/name, or SQLite"
+    raise InputError(problem, field=DATABASE)
+
+
+def refuse_database(url: URL) -> None:
+    if url.password:
+        raise InputError(
+            "the address would be committed with its password: leave it out here, and give the "
+            "whole one to each machine in $INCUMBENT_DATABASE, which wins over params.yaml",
+            field=DATABASE,
+        )
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_absolute():
+        raise InputError(
+            "would be another file in every clone: name it by its whole path, on a disk that all "
+            "of you see, or a PostgreSQL server",
+            field=DATABASE,
+        )
+
+
+def refuse_artifacts(address: str) -> None:
+    if "@" in address.partition("://")[2].partition("/")[0]:
+        raise InputError(
+            "the address would be committed with its password: leave it out, and give it to each "
+            "machine as the store's own library takes it, such as in $AWS_SECRET_ACCESS_KEY",
+            field=ARTIFACTS,
+        )
+    if "://" not in address and not Path(address).is_absolute():
+        raise InputError(
+            "would be another folder in every clone: name it by its whole path, on a disk that all "
+            "of you see, or an object store such as s3://bucket/artifacts",
+            field=ARTIFACTS,
+        )
+
+
+def try_artifacts(address: str) -> None:
+    """Write something there that nobody else has, and take it away again."""
+    blobs, name = open_blobs(address), digest_bytes(secrets.token_bytes())
+    try:
+        blobs.write(name, b"")
+        blobs.delete(name)
+    except IncumbentError as error:
+        raise InputError(str(error), field=ARTIFACTS) from None
+
+
+def refuse_family(database: str, family: str) -> None:
+    """Two projects under one name would be one: each other's champion would be theirs."""
+    with RegistryReader(Path(), family, database=database) as reader:
+        if reader.versions(limit=1, with_deleted=True):
+            raise InputError(
+                f"there are versions of {family} in it already: to work on these, `git clone` "
+                "their project; for another project name another folder",
+                field=DATABASE,
+            )

@@ -1,0 +1,77 @@
+"""`incumbent verify --data`: whether the rows of every version can be fetched again."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from incumbent.output import console, print_json, print_table
+from incumbent.provenance.addresses import data_remote
+from incumbent.sharing.rows_check import Rows, VersionRows, check_rows
+from registry.reader import RegistryReader
+
+ADVICE = {
+    Rows.CACHE: "`dvc push --all-tags` sends rows that are here alone to the remote",
+    Rows.LOST: "rows that are lost may be in another clone: `dvc push --all-tags` there",
+}
+ALONE = (
+    "DVC has no default remote: only this machine has the rows. `dvc remote add -d storage URL` "
+    "names one"
+)
+
+
+def verify_data(number: int | None, *, as_json: bool) -> None:
+    """Fetch the rows of one version, or of all, and say where they are. Exit with 1 if any is lost.
+
+    Raises IncumbentError where the remote cannot be asked.
+    """
+    with RegistryReader.here() as reader:
+        found = check_rows(reader, number)
+    remote = data_remote(Path())
+    if as_json:
+        print_json({"remote": remote, "versions": [fields_of(one) for one in found]})
+    else:
+        print_rows(found, remote)
+    if any(one.rows is Rows.LOST for one in found):
+        sys.exit(1)
+
+
+def fields_of(found: VersionRows) -> dict[str, object]:
+    dataset = found.dataset
+    return {
+        "number": found.version.number,
+        "rows": found.rows,
+        "dataset": dataset.digest if dataset else None,
+        "dvc_revision": dataset.dvc_revision if dataset else None,
+    }
+
+
+def print_rows(found: Sequence[VersionRows], remote: str | None) -> None:
+    words = {
+        Rows.REMOTE: f"at {remote}",
+        Rows.CACHE: "only in this machine's cache",
+        Rows.ERASED: "erased at a person's wish",
+        Rows.LOST: "LOST",
+        Rows.UNKNOWN: "not known: it came without rows, or DVC did not track them",
+    }
+    if found:
+        rows = [(one.version.label, sizes(one), words[one.rows]) for one in found]
+        print_table(["version", "rows", "where they are"], rows)
+    else:
+        console.print("there is no version yet")
+    for line in advice(found, remote):
+        console.print(line, soft_wrap=True)
+
+
+def sizes(found: VersionRows) -> str:
+    splits = found.dataset.splits if found.dataset else {}
+    return ", ".join(f"{count:,} {part}" for part, count in splits.items())
+
+
+def advice(found: Sequence[VersionRows], remote: str | None) -> Iterator[str]:
+    states = {one.rows for one in found}
+    if remote is None:
+        yield ALONE
+    elif Rows.CACHE in states:
+        yield ADVICE[Rows.CACHE]
+    if Rows.LOST in states:
+        yield ADVICE[Rows.LOST]

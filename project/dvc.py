@@ -1,0 +1,50 @@
+"""DVC as a child process: its words where it fails, without its advice and without secrets."""
+
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from project.child_processes import environment
+from project.errors import IncumbentError, InputError
+from project.extras import pip_install
+from project.untrusted_input import one_line
+
+SECRET = re.compile(r"(?<=://)[^/\s@]+@")  # user and password of an address
+LACKS = re.compile(r"requires '(dvc-[\w-]+)' to be installed")
+KINDS = ("unexpected error - ", "configuration error - ", "config file error: ")
+
+
+class DvcError(IncumbentError):
+    """DVC failed; the message has its words."""
+
+
+def dvc(*arguments: str, folder: Path | None = None) -> None:
+    """Run DVC in a folder. Raises DvcError where it fails, InputError where it is not installed.
+
+    Not with `--quiet`: that silences what is wrong too.
+    """
+    if find_spec("dvc") is None:
+        raise InputError(f"this needs dvc, which is not installed: {pip_install('train')}")
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        raise DvcError(complaint_in(done.stderr or done.stdout))
+
+
+def complaint_in(said: str) -> str:
+    """The last error, on one line."""
+    error = said.rpartition("ERROR: ")[2].partition("\n\n")[0]
+    for kind in KINDS:
+        error = error.removeprefix(kind)
+    words = SECRET.sub("", one_line(error)) or "DVC failed without a word"
+    lacking = LACKS.search(words)
+    return f"{words}: pip install {lacking[1]}" if lacking else words
