@@ -15,6 +15,7 @@ from project.errors import IncumbentError
 from project.paths import ACCOUNT, CURATED, DATASET, GATE_PAGE, GATE_REPORT, rows_of
 from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split, counted
 
+SHUT = "the gate is shut"  # begins what is said when a critical check failed
 LOCK = Path("dvc.lock")
 USUAL = timedelta(days=90)  # for which the gate proposes a waiver
 
@@ -41,7 +42,7 @@ def failing(report: GateReport, today: date, severity: Severity) -> list[Check]:
 def shut(failed: list[str]) -> str:
     return "\n\n".join(
         [
-            f"the gate is shut: {counted(len(failed), 'critical check')} failed",
+            f"{SHUT}: {counted(len(failed), 'critical check')} failed",
             *failed,
             "Mend the rows or the contract, or say what may stay, as above. Then run\n"
             f"`dvc repro`. All failing rows: {GATE_PAGE}",

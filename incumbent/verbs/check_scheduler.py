@@ -21,7 +21,7 @@ def check_scheduler() -> None:
     host = socket.gethostname()
     with RegistryReader.here() as registry:
         now = registry.clock()
-        own = [one for one in living(registry.engine) if one.holder.rsplit(":", 2)[0] == host]
+        own = [one for one in living(registry.engine) if one.machine == host]
     newest = min(own, key=lambda one: one.age(now), default=None)
     if newest is None:
         raise IncumbentError(f"no scheduler runs on {host}: start one by `incumbent scheduler`")

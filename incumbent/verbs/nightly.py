@@ -23,10 +23,10 @@ from monitoring.scheduling.service import serve, tell_own_progress, terminable
 from project.errors import IncumbentError, InputError
 from project.records.drift import Night
 from project.settings import load
-from project.times import stamp
+from project.times import readable, stamp
 from registry.anchoring.anchor import newest_anchor
 from registry.audit import problems
-from registry.jobs.runs import Claim, Run, runs_of
+from registry.jobs.runs import Claim, Run, RunState, runs_of
 from registry.registry_settings import RegistryParams
 from registry.store import Registry
 from review.review_settings import ReviewParams
@@ -82,12 +82,24 @@ def done_again(context: NightContext, day: date) -> str | None:
 
 
 def finished(registry: Registry, job: str, day: date) -> Night:
-    """Raises IncumbentError for a night that did not come to its end, with its problem."""
+    """Raises IncumbentError for a night that did not come to its end, with its problem, and with
+    what a person can do.
+    """
     run = next((run for run in runs_of(registry.engine, job) if run.date == day), None)
     if run and (night := night_of(run)):
         return night
-    problem = run.problem or f"{run.holder} is at it" if run else "it was not begun"
-    raise IncumbentError(f"the night of {day} is not done: {problem}")
+    raise IncumbentError(f"the night of {day} is not done: {what_stopped(run)}")
+
+
+def what_stopped(run: Run | None) -> str:
+    if run is None:
+        return "it was not begun"
+    if run.state is RunState.RUNNING:
+        return f"{run.holder} is at it; `incumbent status` shows when it is done"
+    command = f"`incumbent nightly --date {run.date}` tries again"
+    if run.state is RunState.WAITING:
+        command += f"; so does a scheduler, where one runs, from {readable(run.until)} on"
+    return f"{run.problem}\n{command}"
 
 
 def run_scheduler(*, once: bool) -> None:

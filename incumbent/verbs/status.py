@@ -1,14 +1,18 @@
 """`incumbent status`: which version is champion, and how the newest challenger does."""
 
+from collections.abc import Iterable
+
 from rich.text import Text
 
 from incumbent.output import coloured, console, print_json
+from incumbent.pipeline import older_project, project_version
 from monitoring.night_history import night_of, nightly_of
 from project.paths import BASE
 from project.records.adapters import AdapterVersion, ModelPin
 from project.times import readable
+from project.untrusted_input import one_line
 from registry.deployments import Tenure, deployed
-from registry.jobs.heartbeats import living
+from registry.jobs.heartbeats import Heartbeat, living
 from registry.jobs.runs import runs_of
 from registry.store import Registry
 
@@ -29,6 +33,7 @@ def print_status(as_json: bool) -> None:
         print_json(
             {
                 "family": registry.family,
+                "project_version": project_version(),
                 "champion": champion.model_dump(mode="json") if champion else None,
                 "deployed": answering.model_dump(mode="json") if answering else None,
                 "base": project.model_dump(mode="json") if project else None,
@@ -38,9 +43,12 @@ def print_status(as_json: bool) -> None:
                 "night": night.model_dump(mode="json") if night else None,
                 "unfinished": [run.model_dump(mode="json") for run in unfinished],
                 "schedulers": [scheduler.model_dump(mode="json") for scheduler in schedulers],
+                "refused": [{"machine": name, "why": why} for name, why in refused(schedulers)],
             }
         )
         return
+    if told := older_project():
+        console.print(f"project   {told}", soft_wrap=True)
     console.print(f"family    {registry.family}")
     console.print(
         f"champion  {champion or 'none yet: a challenger has to beat the bare base model'}",
@@ -65,9 +73,16 @@ def print_status(as_json: bool) -> None:
     for run in unfinished:
         console.print(f"unended   {run}", soft_wrap=True)
     for scheduler in schedulers:
-        console.print(f"watched   by {scheduler}", soft_wrap=True)
+        console.print(f"watched   by {scheduler.sign}", soft_wrap=True)
+    for machine, why in refused(schedulers):
+        console.print(f"refused   {machine}: {one_line(why)}", soft_wrap=True)
     if newest is None:
         console.print("next      dvc repro && incumbent submit --promote")
+
+
+def refused(schedulers: Iterable[Heartbeat]) -> list[tuple[str, str]]:
+    """The machines that must not do a job, each with why; they do the others."""
+    return [(one.machine, one.refuses) for one in schedulers if one.refuses]
 
 
 def deployed_line(champion: AdapterVersion | None, answering: Tenure | None) -> str:

@@ -28,6 +28,10 @@ def refuse_stopped(stop: Event) -> None:
         raise StoppedError("stopped before its end")
 
 
+class UnchangedError(IncumbentError):
+    """A job failed, and will fail in the same way until a person changes something."""
+
+
 class RefusedError(IncumbentError):
     """This machine must not do a job: what the job works with is not here."""
 
@@ -94,6 +98,10 @@ def fail(
         put(connection, Notice(key=key, kind="run-failed", text=text), now)
 
 
-def wait_after(attempt: int) -> timedelta | None:
-    """5 min, 20 min, 80 min, 5 h 20 min; None when there were enough attempts."""
+def wait_after(attempt: int, error: Exception) -> timedelta | None:
+    """5 min, 20 min, 80 min, 5 h 20 min; None when there were enough attempts, or another one would
+    meet the same.
+    """
+    if isinstance(error, UnchangedError):
+        return None
     return FIRST_WAIT * 4.0 ** (attempt - 1) if attempt < ATTEMPTS else None

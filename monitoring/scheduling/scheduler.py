@@ -121,7 +121,7 @@ class Scheduler:
         log.info("%s: begins", claim, extra=about(claim))
         try:
             with self.doing(claim) as stop:
-                return self.settle(claim, self.attempt(job, claim, stop))
+                return self.settle(claim, self.attempt(job, claim, stop), insist)
         except LostLeaseError as error:
             log.error("%s", error, extra=about(claim))
             return False
@@ -178,7 +178,7 @@ class Scheduler:
         except Exception as error:  # whatever it is, it is recorded and the next night comes
             return error
 
-    def settle(self, claim: Claim, result: JobResult | Exception) -> bool:
+    def settle(self, claim: Claim, result: JobResult | Exception, insist: bool) -> bool:
         """Keep what came of a claim; whether its date is finished or given up now.
 
         Raises LostLeaseError when somebody else has it.
@@ -192,10 +192,11 @@ class Scheduler:
             self.persist(lambda connection: runs.release(connection, claim, now))
             log.info("%s: %s; it is given back", claim, result, extra=about(claim))
             return False
-        wait = wait_after(claim.attempt)
+        wait = wait_after(claim.attempt, result)
         unforeseen = None if isinstance(result, IncumbentError) else result
-        again = f"again in {wait}" if wait else "given up"
-        log.error("%s: %s; %s", claim, result, again, exc_info=unforeseen, extra=about(claim))
+        if unforeseen or not insist:  # a person who insists is told of it by the command
+            again = f"again in {wait}" if wait and not insist else "given up"
+            log.error("%s: %s; %s", claim, result, again, exc_info=unforeseen, extra=about(claim))
         self.persist(lambda connection: fail(connection, claim, now, result, wait))
         return wait is None
 

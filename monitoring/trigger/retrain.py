@@ -10,7 +10,8 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
-from monitoring.scheduling.job import StoppedError
+from monitoring.scheduling.job import StoppedError, UnchangedError
+from monitoring.trigger.shut_gate import gate_words
 from project.child_processes import POLL, end_group, environment
 from project.errors import IncumbentError
 from project.files import home, write_bytes
@@ -46,7 +47,8 @@ def retrain(
     """Run `dvc repro`, then `incumbent submit`, logged below `.incumbent/monitoring/`.
 
     What an earlier attempt left running is ended first. Raises StoppedError when asked to stop, and
-    IncumbentError, with the end of the log, when a step fails or takes too long.
+    IncumbentError, with the end of the log, when a step fails or takes too long; UnchangedError,
+    with the gate's words, when the gate is shut: the same rows shut it again.
     """
     group = group_file(family)
     end_leftover(group)
@@ -89,6 +91,7 @@ def run(
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as output, (answer or path).open("wb" if answer else "ab") as printed:
         stages = Stages(path)
+        begun = stages.read
         process = subprocess.Popen(
             command,
             env=variables,
@@ -110,7 +113,10 @@ def run(
     if stop.is_set():
         raise StoppedError(f"{called} was stopped before its end")
     if process.returncode:
-        tail = path.read_bytes()[-TAIL:].decode(errors="replace").strip()
+        written = path.read_bytes()[begun:]
+        if words := gate_words(written.decode(errors="replace")):
+            raise UnchangedError(f"{called}: {words}")
+        tail = written[-TAIL:].decode(errors="replace").strip()
         raise IncumbentError(f"{called} failed; the end of {path}:\n{tail}")
 
 

@@ -33,10 +33,19 @@ class Heartbeat(Record):
         """Whether it tells of life."""
         return self.age(now) <= FRESH
 
-    def __str__(self) -> str:
+    @property
+    def machine(self) -> str:
+        """The name of its host."""
+        return self.holder.rsplit(":", 2)[0]
+
+    @property
+    def sign(self) -> str:
+        """What it is at, or what comes next."""
         doing = f"at {self.doing}" if self.doing else f"next {self.next_job} at {self.next_at}"
-        line = f"scheduler {self.holder}, last seen {self.at}, {doing}"
-        return f"{line}; refuses: {one_line(self.refuses)}" if self.refuses else line
+        return f"scheduler {self.holder}, last seen {self.at}, {doing}"
+
+    def __str__(self) -> str:
+        return f"{self.sign}; refuses: {one_line(self.refuses)}" if self.refuses else self.sign
 
 
 def beat(engine: Engine, heartbeat: Heartbeat) -> None:

@@ -9,7 +9,7 @@ from time import monotonic
 
 import pytest
 
-from monitoring.scheduling.job import StoppedError
+from monitoring.scheduling.job import StoppedError, UnchangedError
 from monitoring.trigger.retrain import end_leftover, group_of, run
 from project import child_processes
 from project.errors import IncumbentError
@@ -59,6 +59,29 @@ def test_an_answer_is_kept_apart_from_the_log() -> None:
 def test_a_step_that_fails_shows_the_end_of_its_log() -> None:
     with pytest.raises(IncumbentError, match=r"(?s)failed; the end of log:.*no such luck"):
         step("raise SystemExit('no such luck')")
+
+
+PRINTED = """Running stage 'gate':
+error: the gate is shut: 1 critical check failed
+
+no completion is empty (critical): 163 of 284 rows fail
+ERROR: failed to reproduce 'gate': failed to run: incumbent stage gate, exited with 1
+"""
+
+
+def test_a_shut_gate_is_told_in_its_own_words_and_is_not_worth_another_try() -> None:
+    with pytest.raises(UnchangedError) as caught:
+        step(f"print({PRINTED!r}); raise SystemExit(1)")
+    told = str(caught.value)
+    assert "`: the gate is shut: 1 critical check failed\n\nno completion is empty" in told
+    assert told.endswith("163 of 284 rows fail")
+
+
+def test_what_an_earlier_attempt_logged_is_no_reason_of_this_one() -> None:
+    LOG.write_text(PRINTED)
+    with pytest.raises(IncumbentError, match=r"(?s)the end of log:.no such luck$") as caught:
+        step("raise SystemExit('no such luck')")
+    assert not isinstance(caught.value, UnchangedError)
 
 
 def test_a_step_that_takes_too_long_is_ended_with_its_children() -> None:

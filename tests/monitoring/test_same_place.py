@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from incumbent.verbs.nightly import run_night
+from incumbent.verbs.status import print_status
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of
 from monitoring.same_place import TRAFFIC, move_traffic, require_place
@@ -68,6 +70,23 @@ def test_the_refusal_is_in_the_health_of_that_machine(context: NightContext) -> 
     page = pages_of(other.engine, other.jobs, other.holder, other.clock)["/healthz"]()
     assert page.status == 200
     assert "not-mounted on this machine has no mark" in json.loads(page.body)["refuses"]
+
+
+def test_status_lists_the_machine_with_why_it_is_refused(
+    context: NightContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = scheduler_of(elsewhere(context), at=day(5))
+    other.tick()
+    other.beat()
+    (why,) = other.refused.values()
+    Path("params.yaml").write_text("registry: {family: bank}\n")
+    print_status(as_json=True)
+    (told,) = json.loads(capsys.readouterr().out)["refused"]
+    assert told == {"machine": socket.gethostname(), "why": why}
+    print_status(as_json=False)
+    shown = capsys.readouterr().out.splitlines()
+    assert f"refused   {socket.gethostname()}: {why}" in shown
+    assert not any("refuses" in line for line in shown)
 
 
 def test_a_machine_with_another_folder_is_told_both_marks(context: NightContext) -> None:

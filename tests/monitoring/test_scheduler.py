@@ -21,7 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine, make_url
 
 from monitoring.scheduling.cron import Cron, due
-from monitoring.scheduling.job import JobResult, StoppedError, Work
+from monitoring.scheduling.job import JobResult, StoppedError, UnchangedError, Work
 from monitoring.scheduling.notice_settings import NoticeParams
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
@@ -29,7 +29,7 @@ from monitoring.scheduling.service import JsonLines, serve, unstick
 from project.errors import InputError
 from project.settings import load
 from registry.jobs.heartbeats import living
-from registry.jobs.outbox import Notice, depth
+from registry.jobs.outbox import Notice, depth, take
 from registry.jobs.runs import Claim, Run, RunState, claim, runs_of
 from registry.storage.database import connect
 from tests.conftest import ROOT
@@ -262,6 +262,22 @@ def test_what_fails_too_often_is_given_up_told_of_and_passed_over(engine: Engine
     assert depth(engine) == (1, 0)
     assert scheduler.run(job(diary(done)), oldest.date, insist=True), "a person may start it again"
     assert done == days(9, 10, 8)
+
+
+def test_what_another_try_would_meet_unchanged_is_given_up_at_once(engine: Engine) -> None:
+    clock, done = Clock("2026-03-10T03:00:00Z"), []
+    left = iter([UnchangedError("the gate is shut: no loops")])
+
+    def work(claim: Claim, stop: Event) -> JobResult:
+        for error in left:
+            raise error
+        return diary(done)(claim, stop)
+
+    scheduler_of(engine, job(work), clock, 2).tick()
+    oldest = runs_of(engine, NAME)[-1]
+    assert (oldest.state, oldest.attempts, done) == (RunState.FAILED, 1, days(9)), "others go on"
+    letter = take(engine, clock(), WEEK)
+    assert letter and letter.notice.text.endswith("was given up: the gate is shut: no loops")
 
 
 def test_a_date_whose_process_dies_each_time_is_given_up_too(engine: Engine) -> None:

@@ -1,0 +1,56 @@
+"""`incumbent nightly` that fails says what a person does, not what the scheduler would do."""
+
+from datetime import date
+from threading import Event
+
+import pytest
+
+from incumbent.verbs.nightly import finished, nightly_of
+from monitoring.scheduling.cron import Cron
+from monitoring.scheduling.job import Job, JobResult, UnchangedError
+from monitoring.scheduling.schedule_settings import ScheduleParams
+from monitoring.scheduling.scheduler import Scheduler
+from project.errors import IncumbentError
+from registry.jobs.runs import Claim
+from registry.store import Registry
+
+DAY = date(2025, 12, 31)
+COMMAND = f"`incumbent nightly --date {DAY}` tries again"
+
+
+def failing(registry: Registry, error: Exception) -> str:
+    """What the command says of a night that failed so."""
+
+    def work(claim: Claim, stop: Event) -> JobResult:
+        raise error
+
+    job = Job(nightly_of(registry.family), Cron("30 2 * * *", "UTC"), work)
+    scheduler = Scheduler(ScheduleParams(), [job], registry.engine, clock=registry.clock)
+    scheduler.run(job, DAY, insist=True)
+    with pytest.raises(IncumbentError) as caught:
+        finished(registry, job.name, DAY)
+    return str(caught.value)
+
+
+def test_what_failed_is_told_once_with_the_command_that_tries_again(
+    registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = failing(registry, IncumbentError("the disk is full"))
+    assert told.splitlines() == [
+        f"the night of {DAY} is not done: the disk is full",
+        f"{COMMAND}; so does a scheduler, where one runs, from 2026-01-01 00:05 UTC on",
+    ]
+    assert caplog.text == ""
+
+
+def test_where_no_scheduler_will_try_again_none_is_named(registry: Registry) -> None:
+    told = failing(registry, UnchangedError("the gate is shut"))
+    assert told.splitlines()[1:] == [COMMAND]
+
+
+def test_a_fault_of_the_program_is_logged_whole(
+    registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert "not done: ValueError: odd" in failing(registry, ValueError("odd"))
+    assert "Traceback" in caplog.text
+    assert "again in" not in caplog.text
