@@ -665,7 +665,9 @@ def why(number: VersionNumber, json: Json = False) -> None:
 @app.command()
 def export(
     number: VersionNumber,
-    to: Annotated[Path, typer.Option(help="A folder that is new or empty.")],
+    to: Annotated[
+        str, typer.Option(help="A folder that is new or empty; or hf://ORG/NAME[@BRANCH].")
+    ],
     merged: Annotated[
         bool, typer.Option("--merged", help="The base with the adapter merged into it.")
     ] = False,
@@ -676,11 +678,32 @@ def export(
     margin: Annotated[
         float, typer.Option(min=0.0, help="By which a score may differ from the judged one.")
     ] = 0.02,
+    public: Annotated[
+        bool, typer.Option("--public", help="On the Hub: for everybody to read, not private.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="On the Hub: over what is no version of this family.")
+    ] = False,
 ) -> None:
-    """Write a version to a folder for PEFT, vLLM or llama.cpp, with its card and evidence."""
-    from incumbent.verbs.export import export_version
+    """Write a version to a folder or the Hugging Face Hub, with its card and evidence."""
+    from incumbent.verbs.export import export_version, upload_version
+    from project.errors import InputError
+    from serving.exporting.hub_repository import HubRepository
 
-    export_version(number, to, merged=merged, engine=for_, margin=margin)
+    if "://" in to:
+        upload_version(
+            number,
+            HubRepository.parse(to),
+            merged=merged,
+            engine=for_,
+            margin=margin,
+            public=public,
+            force=force,
+        )
+    elif public or force:
+        raise InputError("--public and --force are for a repository of the Hub: --to hf://ORG/NAME")
+    else:
+        export_version(number, Path(to), merged=merged, engine=for_, margin=margin)
 
 
 @app.command()

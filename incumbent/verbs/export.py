@@ -1,5 +1,6 @@
 """`incumbent export`: a version in a folder that other programs load, and its papers."""
 
+import tempfile
 from pathlib import Path
 
 from incumbent.output import console
@@ -12,6 +13,7 @@ from registry.reader import RegistryReader
 from registry.release import release
 from serving.exporting.exported import Exported, Form, table
 from serving.exporting.forms import write_adapter, write_merged
+from serving.exporting.hub_repository import HubRepository
 
 CARD = "README.md"
 WORDS: dict[Form | None, str] = {
@@ -35,20 +37,62 @@ def export_version(
     """
     to = to.resolve()
     refuse_occupied(to)
-    if merged and engine not in (None, "merged"):
-        raise InputError(f"--merged is a form of its own: leave it out beside --for {engine}")
+    form = form_of(engine, merged=merged)
     with RegistryReader.here() as registry:
         release(registry, number)
         lineage = trace(registry, number)
-        if engine is None:
-            export_plain(registry, lineage, to, merged=merged)
-            scored = None
-        else:
-            scored = export_scored(registry, lineage, to, engine, margin)
-    what = WORDS["merged" if merged else engine]
-    if scored:
-        console.print(f"{table(scored.scores)}\n{of_answers(scored)}", soft_wrap=True)
-    console.print(f"{lineage.version.label}, {what}, is in {to}", soft_wrap=True)
+        write(registry, lineage, to, form, margin if engine else None)
+    console.print(f"{lineage.version.label}, {WORDS[form]}, is in {to}", soft_wrap=True)
+
+
+def upload_version(
+    number: int,
+    to: HubRepository,
+    *,
+    merged: bool,
+    engine: Form | None,
+    margin: float,
+    public: bool,
+    force: bool,
+) -> None:
+    """The same folder as one commit of a repository, once all of it is checked.
+
+    Raises InputError too where the Hub would refuse it, or where what lies there is not ours.
+    """
+    form = form_of(engine, merged=merged)
+    with RegistryReader.here() as registry:
+        version = release(registry, number)
+        to.check(version.family, public=public, force=force)
+        lineage = trace(registry, number)
+        with tempfile.TemporaryDirectory(prefix="incumbent-export-") as place:
+            folder = Path(place, "version")
+            write(registry, lineage, folder, form, margin if engine else None, to.name)
+            uploaded = to.upload(version, folder, WORDS[form], public=public)
+    came = "is in" if uploaded.new else "was there already, and nothing changed:"
+    console.print(f"{version.label}, {WORDS[form]}, {came} {uploaded.url}", soft_wrap=True)
+    console.print(f"commit {uploaded.commit}")
+
+
+def form_of(engine: Form | None, *, merged: bool) -> Form | None:
+    if merged and engine not in (None, "merged"):
+        raise InputError(f"--merged is a form of its own: leave it out beside --for {engine}")
+    return "merged" if merged else engine
+
+
+def write(
+    registry: RegistryReader,
+    lineage: Lineage,
+    to: Path,
+    form: Form | None,
+    margin: float | None,
+    repository: str | None = None,
+) -> None:
+    """The whole folder; with a margin it is scored again first, and the scores are shown."""
+    if form is None or margin is None:
+        export_plain(registry, lineage, to, merged=form == "merged", repository=repository)
+        return
+    scored = export_scored(registry, lineage, to, form, margin, repository)
+    console.print(f"{table(scored.scores)}\n{of_answers(scored)}", soft_wrap=True)
 
 
 def of_answers(scored: Exported) -> str:
@@ -63,7 +107,9 @@ def refuse_occupied(to: Path) -> None:
         raise InputError("is not empty: name a new folder", file=to)
 
 
-def export_plain(registry: RegistryReader, lineage: Lineage, to: Path, *, merged: bool) -> None:
+def export_plain(
+    registry: RegistryReader, lineage: Lineage, to: Path, *, merged: bool, repository: str | None
+) -> None:
     try:
         with staged_folder(to) as draft:
             if merged:
@@ -74,13 +120,19 @@ def export_plain(registry: RegistryReader, lineage: Lineage, to: Path, *, merged
                 write_merged(registry.artifacts, lineage.version, draft, precision)
             else:
                 write_adapter(registry, lineage.version, draft)
-            write_papers(registry.artifacts, lineage, draft, card(lineage, merged=merged))
+            text = card(lineage, merged=merged, repository=repository)
+            write_papers(registry.artifacts, lineage, draft, text)
     except OSError as error:
         raise unwritable(error, to) from None
 
 
 def export_scored(
-    registry: RegistryReader, lineage: Lineage, to: Path, form: Form, margin: float
+    registry: RegistryReader,
+    lineage: Lineage,
+    to: Path,
+    form: Form,
+    margin: float,
+    repository: str | None,
 ) -> Exported:
     # Imported here because an export that nobody scores again does without the evaluation.
     from serving.exporting import exporting
@@ -91,7 +143,8 @@ def export_scored(
             answered = exporting.write_form(registry, planned, draft)
             exported = exporting.check(planned, answered, draft, margin)
             own = exporting.write_papers(exported, lineage.version.adapter.system_prompt, draft)
-            text = card(lineage, merged=form in WHOLE, form=form) + own
+            merged = form in WHOLE
+            text = card(lineage, merged=merged, form=form, repository=repository) + own
             write_papers(registry.artifacts, lineage, draft, text)
     except OSError as error:
         raise unwritable(error, to) from None

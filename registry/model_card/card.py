@@ -1,5 +1,6 @@
 """A version's model card: a README.md for people and for the Hugging Face Hub, from the records."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from registry.model_card.markdown import code, render_markdown, text
 
 TEMPLATE = Path(__file__).parent / "templates" / "card.md"
 PREFERENCE = "preference"
+HUB_LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")  # what the Hub takes for an identifier
 
 
 class ScoreLine(Record):
@@ -31,12 +33,18 @@ class ScoreLine(Record):
     n: int
 
 
-def card(lineage: Lineage, *, merged: bool = False, form: str | None = None) -> str:
+def card(
+    lineage: Lineage,
+    *,
+    merged: bool = False,
+    form: str | None = None,
+    repository: str | None = None,
+) -> str:
     """The whole README.md. Equal records give equal bytes. `form` is the engine's, of an export for
-    one: vllm, peft, merged or gguf.
+    one: vllm, peft, merged or gguf; `repository` is the Hub's name for where it lies, if it does.
     """
     base = lineage.version.adapter.base
-    stated = licence(base)
+    stated, place = licence(base), repository or "path/to/this/folder"
     library = "gguf" if form == "gguf" else "transformers" if merged else "peft"
     return render_markdown(
         TEMPLATE,
@@ -45,6 +53,9 @@ def card(lineage: Lineage, *, merged: bool = False, form: str | None = None) -> 
         precision=precision(lineage),
         merged=merged,
         form=form,
+        place=place,
+        path=Markup(place),
+        repository=repository,
         decision=lineage.decision,
         opponent=name_of(lineage.opponent),
         apart=apart(lineage.decision),
@@ -85,8 +96,11 @@ def front_matter(lineage: Lineage, stated: str | None, library: str) -> str:
     if hub_name := on_the_hub(base):
         fields["base_model"] = one_line(hub_name)
         fields["base_model_relation"] = "finetune" if library != "peft" else "adapter"
-    if stated:
-        fields["license"] = one_line(stated)
+    if stated and HUB_LICENCE.fullmatch(stated):
+        fields["license"] = stated
+    elif stated:
+        name = re.sub(r"[^a-z0-9.]+", "-", stated.lower()).strip("-")
+        fields |= {"license": "other", "license_name": name}
     if found := list(results(lineage)):
         fields["model-index"] = [{"name": lineage.version.label, "results": found}]
     width = 1 << 20  # a value is one line: none can end the front matter
