@@ -14,6 +14,7 @@ DISTRIBUTIONS = {
     "detect_secrets": "bc-detect-secrets",
     "docx": "python-docx",
     "markdown_it": "markdown-it-py",
+    "mlflow": "mlflow-skinny",
     "opentelemetry": "opentelemetry-api",
     "sklearn": "scikit-learn",
     "stdnum": "python-stdnum",

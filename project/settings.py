@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from project.errors import InputError
+from project.project_version import KEY, VERSION, older_said, settings_version
 from project.records.record import Record, read_input
 
 PARAMS = Path("params.yaml")
@@ -22,6 +23,7 @@ SECTIONS = {
     "curation.collect": "curation.curation_settings:CollectParams",
     "curation.curate": "curation.curation_settings:CurateParams",
     "curation.validate": "curation.curation_settings:ValidateParams",
+    "training": "incumbent.mirroring.mirror_settings:MirrorParams",  # beside the sections below it
     "training.adapter": "training.training_settings:AdapterParams",
     "training.domain": "training.training_settings:DomainParams",
     "training.sft": "training.training_settings:SftParams",
@@ -68,13 +70,27 @@ S = TypeVar("S", bound=Settings)
 def load(model: type[S], path: Path = PARAMS) -> S:
     """Read a section of params.yaml; a missing one means the defaults.
 
-    Raises InputError naming file, line and field.
+    Raises InputError naming file, line and field; where the project is older, which may be why, it
+    says first how to upgrade it.
     """
-    node, read = parse(path), ""
+    root = parse(path)
+    version = settings_version(root, path)
+    try:
+        return section(model, root, path)
+    except InputError as error:
+        if version == VERSION:
+            raise
+        raise InputError(f"{older_said(version)}; until then: {error}") from None
+
+
+def section(model: type[S], node: yaml.Node | None, path: Path) -> S:
+    read = ""
     for step in section_of(model).split("."):
         refuse_unknown(node, read, path)
         node, read = (child(node, step) if node else None), f"{read}{step}."
-    return validated(model, node, path, read)
+    if sections_below(read):
+        refuse_unknown(node, read, path)
+    return validated(model, own_keys(node, read), path, read)
 
 
 def read_settings(model: type[S], path: Path) -> S:
@@ -118,13 +134,29 @@ def refuse_unknown(node: yaml.Node | None, prefix: str, path: Path) -> None:
         if node.value:
             raise InputError("must hold sections", file=path, line=line)
         return
-    below = (section.removeprefix(prefix) for section in SECTIONS if section.startswith(prefix))
-    known = list(dict.fromkeys(section.partition(".")[0] for section in below))
+    known = sections_below(prefix)
+    if prefix.rstrip(".") in SECTIONS:
+        known += model_of(prefix.rstrip(".")).model_fields
     for name, _ in node.value if node else ():
-        if name.value not in known:
+        if name.value not in known and f"{prefix}{name.value}" != KEY:
             problem = f"no such section; there are {', '.join(known)}"
             line = name.start_mark.line + 1
             raise InputError(problem, file=path, line=line, field=f"{prefix}{name.value}")
+
+
+def sections_below(prefix: str) -> list[str]:
+    """The first names of the sections that begin with a prefix, without it."""
+    below = (section.removeprefix(prefix) for section in SECTIONS if section.startswith(prefix))
+    return list(dict.fromkeys(section.partition(".")[0] for section in below))
+
+
+def own_keys(node: yaml.Node | None, prefix: str) -> yaml.Node | None:
+    """A section without those below it, which have models of their own."""
+    below = sections_below(prefix)
+    if not below or not isinstance(node, yaml.MappingNode):
+        return node
+    kept = [(name, value) for name, value in node.value if name.value not in below]
+    return yaml.MappingNode(node.tag, kept, node.start_mark, node.end_mark)
 
 
 def parse(path: Path) -> yaml.Node | None:

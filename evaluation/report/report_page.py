@@ -67,12 +67,14 @@ def report(
     sealed: Scored | None = None,
     seconds: Mapping[str, float | None] | None = None,
     prices: Prices | None = None,
+    rows: bool = True,
 ) -> str:
     """The whole comparison as one self-contained HTML page.
 
     `sealed` are the scores of a look's items, of which only their spread is shown, and what is odd
     about them; without them that is left out. `seconds` are those that each system takes for an
-    answer, where they were measured.
+    answer, where they were measured. Without `rows` it holds no text and no id of any row, and may
+    go where those may not.
     """
     alpha = decision.alpha or policy.alpha
     looked = decision.opening is not None
@@ -105,6 +107,7 @@ def report(
         costs=list(found.values()),
         saving=saving(found),
         flags=flags,
+        rows=rows,
         regressed=shown([example for example in ordered if example.gain < 0]),
         improved=shown([example for example in reversed(ordered) if example.gain > 0]),
     )

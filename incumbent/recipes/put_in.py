@@ -19,7 +19,9 @@ def with_recipe(text: str, recipe: NamedRecipe) -> str:
 
     Raises InputError where the file is so written that a program cannot edit it.
     """
-    changed = changes(flat(sections(text).get("training") or {}), recipe)
+    said = (sections(text).get("training") or {}).items()
+    steps = {step: keys for step, keys in said if f"training.{step}" in STEPS}
+    changed = changes(flat(steps), recipe)
     try:
         new = with_values(text, changed)
         if sections(new) == expected(text, changed):

@@ -70,7 +70,7 @@ def run_and_submit(names: Sequence[str], *, promote: bool, reason: str, as_json:
         reproduce(None, screen)
         screen.sum_up()
         # Imported here because it is ready by now.
-        from incumbent.verbs.submit import fields_of, print_submission, submit
+        from incumbent.verbs.submit import fields_of, mirror_outcome, print_submission, submit
 
         screen.begin(SUBMIT)
         with watched(screen.report):
@@ -82,6 +82,7 @@ def run_and_submit(names: Sequence[str], *, promote: bool, reason: str, as_json:
     else:
         print_submission(outcome)
     screen.print_total()
+    mirror_outcome(outcome)
     return EXIT_CODES[outcome.decided.decision.verdict]
 
 

@@ -1,0 +1,1 @@
+"""Versions shown in a tracker that a team has already: a copy that nothing here reads."""

@@ -1,0 +1,73 @@
+"""Versions, shown in the trackers of `training.report_to`: a copy, on which nothing depends."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+
+from incumbent.mirroring.mirror_files import log_of
+from incumbent.mirroring.mirror_settings import MirrorParams
+from project.child_processes import environment
+from project.errors import InputError
+from project.settings import PARAMS, load
+
+WAIT = 5.0  # seconds, for all trackers together
+PROCESS = "incumbent.mirroring.mirror_process"
+
+
+def mirror(*numbers: int | None) -> None:
+    """Tell the trackers what became of some versions, and say in a line each where that can be
+    seen, or why not. None of them holds a verb up or lets it fail.
+    """
+    try:
+        trackers = dict.fromkeys(load(MirrorParams).report_to)
+        versions = [number for number in dict.fromkeys(numbers) if number is not None]
+        telling = [Telling(tracker, versions) for tracker in trackers]
+    except (InputError, OSError) as error:
+        say(f"no tracker was told: {error}")
+        return
+    deadline = monotonic() + WAIT
+    for one in telling:
+        say(one.outcome(deadline))
+
+
+class Telling:
+    """One tracker is told, in a process that outlives a verb where it takes longer."""
+
+    def __init__(self, tracker: str, versions: Sequence[int]) -> None:
+        self.tracker, self.log = tracker, log_of(tracker)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            self.begin = output.tell()
+            self.process = subprocess.Popen(
+                # -P: a user's own mlflow.py or wandb/ is no library
+                [sys.executable, "-P", "-m", PROCESS, tracker, *map(str, versions)],
+                cwd=project(),
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # whoever ends the verb's group lets it go on
+            )
+
+    def outcome(self, deadline: float) -> str:
+        """Its last line, where it has ended in time."""
+        try:
+            self.process.wait(max(0.0, deadline - monotonic()))
+        except subprocess.TimeoutExpired:
+            return f"{self.tracker} is told in the background: {self.log} will say how it ended"
+        with self.log.open("rb") as stream:
+            stream.seek(self.begin)
+            lines = stream.read().decode(errors="replace").splitlines()
+        return lines[-1] if lines else f"{self.tracker} was not told: {self.log} is empty"
+
+
+def project() -> Path:
+    """The project's own folder: that of `incumbent reevaluate` has links to its files."""
+    return PARAMS.resolve().parent
+
+
+def say(line: str) -> None:
+    """For people; standard output may be for a program."""
+    print(line, file=sys.stderr)

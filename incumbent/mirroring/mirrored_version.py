@@ -1,0 +1,137 @@
+"""What a tracker is told of a version: settings, figures and digests, and no text of any row."""
+
+from collections.abc import Iterator
+
+from evaluation.decision.evidence import ALL_ITEMS
+from incumbent.mirroring.learning_curves import Point, curves_of
+from project.canonical import digest_json
+from project.errors import IncumbentError
+from project.records.evidence import Bound, Measured
+from project.records.record import Digest, Record
+from registry.anchoring.anchor import digest_at
+from registry.lineage import Lineage, name_of, trace
+from registry.reader import RegistryReader
+from registry.state import CHAMPION
+
+
+class MirroredVersion(Record):
+    """One run in a tracker. The same version is the same run, however often it is told."""
+
+    registry: Digest  # of its first event, which tells one registry from another
+    family: str
+    number: int
+    submitted: str  # RFC 3339, UTC
+    settings: dict[str, str]  # base and recipe
+    curves: dict[str, tuple[Point, ...]]
+    scores: dict[str, float]
+    tags: dict[str, str]  # verdict, stage and digests
+    summary: str  # the verdict with its reasons
+
+    @property
+    def label(self) -> str:
+        return f"{self.family} v{self.number}"
+
+    @property
+    def key(self) -> Digest:
+        """By which its run is found again."""
+        return digest_json([self.registry, self.family, self.number])
+
+
+def mirrored(registry: RegistryReader, number: int) -> MirroredVersion:
+    """A version as the registry and the last training have it now."""
+    lineage = trace(registry, number)
+    return MirroredVersion(
+        registry=first_event(registry),
+        family=lineage.version.family,
+        number=number,
+        submitted=lineage.version.at,
+        settings=settings_of(lineage),
+        curves=curves_of(lineage.version),
+        scores=dict(scores_of(lineage)),
+        tags=tags_of(lineage) | {"stage": stage_of(registry, lineage)},
+        summary=summary_of(lineage),
+    )
+
+
+def first_event(registry: RegistryReader) -> Digest:
+    with registry.engine.connect() as connection:
+        found = digest_at(connection, 1)
+    if found is None:
+        raise IncumbentError("the registry lacks its first event; `incumbent verify` tells more")
+    return found
+
+
+def stage_of(registry: RegistryReader, lineage: Lineage) -> str:
+    """What the version is to its family now."""
+    number, kinds = lineage.version.number, {event.kind for event in lineage.history}
+    if CHAMPION in lineage.aliases:
+        return "champion"
+    if lineage.deleted:
+        return "deleted"
+    if "reject" in kinds:
+        return "rejected"
+    if registry.rolled_back(number):
+        return "rolled back"
+    return "former champion" if kinds & {"promote", "rollback"} else "challenger"
+
+
+def settings_of(lineage: Lineage) -> dict[str, str]:
+    adapter = lineage.version.adapter
+    found = {"base": adapter.base.name, "base.revision": adapter.base.revision}
+    found |= {"parent": lineage.parent, "numerics": adapter.numerics and str(adapter.numerics)}
+    return {name: value for name, value in found.items() if value} | lineage.recipe
+
+
+def tags_of(lineage: Lineage) -> dict[str, str]:
+    adapter, decision = lineage.version.adapter, lineage.decision
+    found: dict[str, object] = {
+        "adapter": adapter.files,
+        "base_weights": adapter.base.weights,
+        "dataset": adapter.dataset,
+        "recipe": adapter.recipe,
+        "git_commit": lineage.provenance and lineage.provenance.commit,
+    }
+    if decision:
+        found |= {
+            "verdict": decision.verdict.value,
+            "opponent": name_of(lineage.opponent),
+            "look": decision.opening,
+            "alpha": decision.alpha and f"{decision.alpha:.4g}",
+            "decision": lineage.decision_digest,
+            "evidence": decision.evidence,
+            "policy": decision.policy,
+        }
+    return {name: str(value) for name, value in found.items() if value is not None}
+
+
+def summary_of(lineage: Lineage) -> str:
+    decision = lineage.decision
+    if decision is None:
+        return "nobody has decided on it"
+    against = f"**{decision.verdict.value}** against {name_of(lineage.opponent)}"
+    look = f"look {decision.opening} at the sealed eval set" if decision.opening else "on dev"
+    return "\n".join([f"{against}, {look}:", "", *(f"- {reason}" for reason in decision.reasons)])
+
+
+def scores_of(lineage: Lineage) -> Iterator[tuple[str, float]]:
+    """On dev, and on the sealed eval set, with the bounds, only where it was looked at."""
+    if lineage.evidence is None or lineage.decision is None:
+        return
+    yield from scores("dev", lineage.evidence.dev, {})
+    bounds = lineage.decision.bounds if lineage.looked_at_sealed else {}
+    yield from scores("sealed", lineage.sealed, bounds)
+    yield from scores("general", lineage.evidence.general.get(ALL_ITEMS, {}), {})
+
+
+def scores(part: str, measured: Measured, bounds: dict[str, Bound]) -> Iterator[tuple[str, float]]:
+    """The version's own score of a metric, and what it is held against."""
+    for metric, found in measured.items():
+        name = f"{part}/{metric}"
+        yield name, found.own_score
+        if found.champion_mean is not None:
+            yield f"{name}.champion", found.champion_mean
+        yield f"{name}.difference", found.diff
+        yield f"{name}.items", found.n
+        if bound := bounds.get(metric):
+            yield f"{name}.lower_bound", bound.lower
+            yield f"{name}.upper_bound", bound.upper
