@@ -16,7 +16,7 @@ from curation.curation_settings import CollectParams, PackagesSource
 from evaluation.evaluation_settings import MetricChoice, ScoringParams
 from evaluation.scoring.built_in import SCORERS
 from evaluation.scoring.scorer_class import named_files
-from incumbent.pipeline import PACKAGES, module_of, read_pipeline
+from incumbent.pipeline import PACKAGES, module_of, older_project, read_pipeline
 from project.canonical import digest_file
 from project.files import home
 from project.html import SHARED
@@ -32,6 +32,8 @@ class Code(Record):
 
 
 def main() -> None:
+    if told := older_project():  # here, for each run begins with this stage
+        print(told)
     graph = Imports()
     for stage, module in stages().items():
         path = CODE / f"{stage}.json"

@@ -15,7 +15,9 @@ import yaml
 from project.errors import IncumbentError, InputError
 from project.interruption import ended_by_signals
 from project.progress import StageReport, tell
+from project.project_version import VERSION, older_said, pipeline_version, settings_version
 from project.records.record import Record, read_input
+from project.settings import PARAMS, parse
 
 PIPELINE = Path("dvc.yaml")
 COMMAND = "incumbent stage "
@@ -75,6 +77,21 @@ def module_of(stage: str) -> str | None:
     """The module of a stage: it has the stage's name, and lies at the root of its package."""
     names = (f"{package}.{stage}" for package in PACKAGES) if stage.isidentifier() else ()
     return next((name for name in names if find_spec(name)), None)
+
+
+def project_version() -> int | None:
+    """Of the project here: the older one of those that its two files name; None where there is no
+    project. Raises InputError for a newer one than this Incumbent knows.
+    """
+    if not (PARAMS.exists() and PIPELINE.exists()):
+        return None
+    return min(settings_version(parse(PARAMS), PARAMS), pipeline_version(parse(PIPELINE), PIPELINE))
+
+
+def older_project() -> str | None:
+    """What to say where the project here is of an older version."""
+    version = project_version() or VERSION
+    return older_said(version) if version < VERSION else None
 
 
 class Stage(Record):

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.text import Text
 
 from incumbent.output import print_json, print_table
+from incumbent.pipeline import older_project, project_version
 from incumbent.planning.run_plan import plan_run
 from project.errors import IncumbentError
 from project.extras import name_missing_extras, pip_install
@@ -58,6 +59,8 @@ def print_diagnosis(as_json: bool) -> None:
 
 
 def findings() -> Iterator[Finding]:
+    if version := project_version():
+        yield Finding("project", True, older_project() or f"version {version}")
     yield Finding("python", sys.version_info >= (3, 11), platform.python_version())
     yield Finding("processor", True, f"{os.cpu_count()} cores, {platform.machine()}")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB

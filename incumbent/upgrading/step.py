@@ -1,0 +1,45 @@
+"""A step of an upgrade: what it changes, and why."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+SETTINGS = "params.yaml"
+PIPELINE = "dvc.yaml"
+IGNORED = ".gitignore"
+EDITED = (SETTINGS, PIPELINE, IGNORED)  # whose texts steps read and change
+
+Change = Mapping[str, bytes]  # files, by their path in the project, as they are to be
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's files as far as steps look at them; line ends are newlines."""
+
+    texts: Mapping[str, str]  # of those of EDITED that are there
+    there: frozenset[str]  # all files below datasets/
+
+    def text(self, name: str) -> str:
+        return self.texts.get(name, "")
+
+    def changed(self, change: Change) -> "Project":
+        """As it is after a step."""
+        texts = {name: data.decode() for name, data in change.items() if name in EDITED}
+        return replace(self, texts={**self.texts, **texts}, there=self.there | change.keys())
+
+
+class ByHand(Exception):  # noqa: N818 - no error: it says what a person has to do
+    """A step that only a person can take: what is to be done, and texts that show it."""
+
+    def __init__(self, todo: Iterable[str], shown: Iterable[tuple[str, str, str]] = ()) -> None:
+        super().__init__(*todo)
+        self.todo = tuple(todo)
+        self.shown = tuple(shown)  # each a name, the text as it is, and as Incumbent has it
+
+
+@dataclass(frozen=True)
+class Step:
+    to: int  # the version of projects that it leads to
+    title: str
+    reason: str  # in a sentence
+    change: Callable[[Project], Change]  # pure; nothing where nothing is to do; raises ByHand
+    needs: tuple["Step", ...] = ()  # without which it would leave a project that does not run

@@ -1,0 +1,56 @@
+"""A step as people read it: what changes, line by line."""
+
+from collections.abc import Iterator, Sequence
+from difflib import unified_diff
+
+from rich.text import Text
+
+from incumbent.upgrading.step import EDITED, ByHand, Change, Project, Step
+
+COLOURS = {"+": "green", "-": "red", "@": "dim"}
+
+
+def step_said(step: Step, number: int) -> Iterator[Text]:
+    yield Text(f"\nstep {number}: {step.title}", "bold")
+    yield Text(step.reason)
+
+
+def change_said(project: Project, change: Change) -> Iterator[Text]:
+    """Files that are edited as a difference; new ones by name and size."""
+    for name, data in change.items():
+        if name in EDITED:
+            yield from difference(name, project.text(name), data.decode())
+        else:
+            yield Text(f"new file {name}, {size(data)}", "green")
+
+
+def by_hand_said(step: ByHand) -> Iterator[Text]:
+    for name, here, today in step.shown:
+        yield from difference(name, here, today)
+    yield Text("by hand:")
+    yield from (Text(f"  {line}") for line in step.todo)
+
+
+def difference(name: str, before: str, after: str) -> Iterator[Text]:
+    lines = before.splitlines(), after.splitlines()
+    for line in unified_diff(*lines, name, name, lineterm="", n=2):
+        yield Text(line, COLOURS.get(line[0], ""))
+
+
+def size(data: bytes) -> str:
+    return f"{len(data) / 1000:.1f} kB" if data else "empty"
+
+
+def next_said(before: Project, changed: Sequence[str]) -> Iterator[Text]:
+    """What was changed, how it is undone, and what comes next."""
+    if not changed:
+        yield Text("nothing was changed")
+        return
+    old = [name for name in changed if name in before.texts]
+    new = [name for name in changed if name not in before.texts]
+    undo = [f"git checkout -- {' '.join(old)}"] if old else []
+    undo += [f"rm {' '.join(new)}"] if new else []
+    count = [f"{len(new)} new files"] if new else []
+    yield Text(f"changed: {', '.join([*old, *count])}")
+    yield Text(f"undo:    {' && '.join(undo)}")
+    yield Text("next:    git commit, incumbent run; verdicts stay as they are: incumbent verify")

@@ -1,0 +1,52 @@
+"""The version itself, in params.yaml and in dvc.yaml, when all else is done."""
+
+from pathlib import Path
+
+import yaml
+
+from incumbent.recipes.yaml_text import with_value
+from incumbent.upgrading.settings_text import checked
+from incumbent.upgrading.step import PIPELINE, SETTINGS, ByHand, Change, Project
+from project.project_version import KEY, PIPELINE_KEY, VERSION, pipeline_version, variable
+
+LINE = f"{KEY}: {VERSION} # of this project's files: `incumbent upgrade` brings older ones here\n"
+ENTRY = f"- {PIPELINE_KEY}: {VERSION}"
+
+
+def write(project: Project) -> Change:
+    found = {SETTINGS: in_settings(project.text(SETTINGS))}
+    found[PIPELINE] = in_pipeline(project.text(PIPELINE))
+    return {name: data for name, data in found.items() if data.decode() != project.text(name)}
+
+
+def in_settings(text: str) -> bytes:
+    """In the old one's place, or as the first key, below the comment that the file begins with."""
+    root, said = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text) or {}
+    wanted = said | {KEY: VERSION}
+    if KEY in said or not isinstance(root, yaml.MappingNode) or root.flow_style:
+        return checked(with_value(text, [KEY], VERSION), wanted)
+    place = root.start_mark.index
+    return checked(f"{text[:place]}{LINE}\n{text[place:]}", wanted)
+
+
+def in_pipeline(text: str) -> bytes:
+    """In the old one's place, or as the first of the file's variables."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    if found := variable(root, PIPELINE_KEY):
+        new = text[: found.start_mark.index] + str(VERSION) + text[found.end_mark.index :]
+    else:
+        new = with_entry(text, root)
+    if pipeline_version(yaml.compose(new, Loader=yaml.SafeLoader), Path(PIPELINE)) != VERSION:
+        raise ByHand([f"{PIPELINE}: write `{ENTRY}` into its list `vars`"])
+    return new.encode()
+
+
+def with_entry(text: str, root: yaml.MappingNode) -> str:
+    listed = next((value for key, value in root.value if key.value == "vars"), None)
+    if listed is None:
+        place = root.start_mark.index
+        return f"{text[:place]}vars:\n  {ENTRY}\n\n{text[place:]}"
+    place = listed.start_mark.index  # of the first dash, or of the bracket
+    if listed.flow_style:
+        return f"{text[: place + 1]}{{{PIPELINE_KEY}: {VERSION}}}, {text[place + 1 :]}"
+    return f"{text[:place]}{ENTRY}\n{' ' * listed.start_mark.column}{text[place:]}"

@@ -1,0 +1,118 @@
+"""`incumbent upgrade`: a project of an older version, brought to this one step by step."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import typer
+from rich.text import Text
+
+from incumbent.output import console
+from incumbent.pipeline import project_version
+from incumbent.upgrading.every_step import steps_from
+from incumbent.upgrading.project_files_text import read_project, write
+from incumbent.upgrading.step import EDITED, ByHand, Project, Step
+from incumbent.upgrading.step_text import by_hand_said, change_said, next_said, step_said
+from incumbent.upgrading.uncommitted import uncommitted
+from project.errors import IncumbentError, InputError
+from project.project_version import VERSION
+
+
+@dataclass
+class Progress:
+    """How far an upgrade is."""
+
+    project: Project
+    shown: int = 0  # steps
+    changed: list[str] = field(default_factory=list)  # files, in the order of their steps
+    refused: list[Step] = field(default_factory=list)
+    by_hand: list[Step] = field(default_factory=list)
+
+    @property
+    def left(self) -> list[Step]:
+        return [*self.refused, *self.by_hand]
+
+
+def upgrade_project(*, dry_run: bool, yes: bool) -> None:
+    """Show every step, and take those that are wanted.
+
+    Raises InputError where nobody can be asked, IncumbentError where a step is left that only a
+    person can take.
+    """
+    project, version = read_project(), project_version()
+    assert version is not None, "both files are there"
+    if version == VERSION:
+        console.print(f"nothing to do: this project is of version {VERSION}")
+        return
+    ask = not (dry_run or yes)
+    if ask and not sys.stdin.isatty():
+        raise InputError("nobody can be asked here: --dry-run shows the steps, --yes takes all")
+    console.print(f"this project is of version {version}; this Incumbent makes version {VERSION}")
+    progress = Progress(project)
+    try:
+        if ask:
+            agree_to_uncommitted()
+        for step in steps_from(version):
+            take(step, progress, ask=ask, dry_run=dry_run)
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("\ninterrupted: the steps taken so far stay; run it again to go on", err=True)
+        raise typer.Exit(130) from None
+    finish(project, progress, dry_run=dry_run)
+
+
+def agree_to_uncommitted() -> None:
+    """Ask before files change that git could not bring back. Raises Exit after a no."""
+    if names := uncommitted(EDITED):
+        say([Text(f"{', '.join(names)}: changed since the last commit, so git could not undo it")])
+        if not typer.confirm("Go on?", default=False):
+            raise typer.Exit(InputError.exit_code)
+
+
+def take(step: Step, progress: Progress, *, ask: bool, dry_run: bool) -> None:
+    """Show a step if there is something to do, and take it if it is wanted."""
+    try:
+        change = step.change(progress.project)
+    except ByHand as hand:
+        say([*head(step, progress), *by_hand_said(hand)])
+        progress.by_hand.append(step)
+        return
+    if not change:
+        return
+    say(head(step, progress))
+    if missing := [one.title for one in step.needs if one in progress.left]:
+        say([Text(f"not offered: it needs what was left out: {', '.join(missing)}")])
+        progress.refused.append(step)
+        return
+    say(change_said(progress.project, change))
+    if ask and not typer.confirm("Take this step?", default=False):
+        progress.refused.append(step)
+        return
+    if not dry_run:
+        write(change)
+    progress.changed += [name for name in change if name not in progress.changed]
+    progress.project = progress.project.changed(change)
+
+
+def head(step: Step, progress: Progress) -> Iterable[Text]:
+    progress.shown += 1
+    return step_said(step, progress.shown)
+
+
+def finish(before: Project, progress: Progress, *, dry_run: bool) -> None:
+    console.print()
+    if dry_run:
+        console.print("nothing was changed: this was a dry run")
+        return
+    say(next_said(before, progress.changed))
+    if progress.by_hand:
+        titles = ", ".join(step.title for step in progress.by_hand)
+        problem = f"left for you: {titles}; then `incumbent upgrade` once more"
+        raise IncumbentError(problem)
+    if progress.refused:
+        titles = ", ".join(step.title for step in progress.refused)
+        console.print(f"left:    {titles}; `incumbent upgrade` offers it again", soft_wrap=True)
+
+
+def say(lines: Iterable[Text]) -> None:
+    for line in lines:
+        console.print(line, soft_wrap=True)
