@@ -14,7 +14,7 @@ from monitoring.drift.reference_store import References, find_or_freeze
 from monitoring.drift.signal_tests import overall
 from monitoring.drift.topic_attribution import attribute
 from monitoring.features.cut_prompts import cut_notes, cut_prompts
-from monitoring.features.signal_inputs import rewatched, times_of
+from monitoring.features.signal_inputs import rated_so_far, rewatched, times_of
 from monitoring.heavy_user_notes import heavy_user_notes
 from monitoring.night_action import follow
 from monitoring.night_context import NightContext
@@ -80,7 +80,8 @@ def judged(context: NightContext, day: date) -> Night:
     verdict = overall(readings)
     is_drift = verdict is DriftVerdict.DRIFT
     confirming = confirm(context, champion, references, day, days, own) if is_drift else ()
-    found = attribute(references.prompts.reference, batch, times_of(rows))
+    shown = rated_so_far(batch, rows, champion)
+    found = attribute(references.prompts.reference, shown, times_of(rows))
     drifted = DriftedRows(context, references, found, champion)
     taken = follow(context, day, verdict, confirming, own, before, drifted)
     keep_map(context.registry.family, day, references.prompts.reference, batch, found.grown)

@@ -29,6 +29,7 @@ from monitoring.features.signal_inputs import times_of, users_of
 from monitoring.features.watched_text import SharedText
 from monitoring.night_context import NightContext
 from monitoring.signals import ANSWER_SIGNALS, PROMPT_SIGNALS, Kinds
+from monitoring.signals.feedback import Ratings
 from monitoring.signals.outcomes import OUTCOMES
 from monitoring.signals.signal import Batch, Signal
 from monitoring.traffic.asked_text import asked_text
@@ -81,13 +82,13 @@ class FrozenReference:
     def place(self, day: date, context: NightContext) -> Path:
         """Where the units of a day's rows are kept, of those that are there at this moment."""
         folder = home() / "monitoring" / "units" / f"{self.digest[:16]}-{context.drift.digest[:8]}"
-        waits = self.tells_outcomes and not context.settled(day)
+        waits = self.waits_for_users and not context.settled(day)
         return folder / f"{day}-{context.traffic.stamp(day)}{'-early' if waits else ''}.npz"
 
     @property
-    def tells_outcomes(self) -> bool:
-        """Whether it has signals of what became of cases, which is known a day later."""
-        return any(isinstance(signal, OUTCOMES) for signal in self.reference.signals)
+    def waits_for_users(self) -> bool:
+        """Whether it has signals of ratings, or of what became of cases: known a day later."""
+        return any(isinstance(signal, (Ratings, *OUTCOMES)) for signal in self.reference.signals)
 
 
 @dataclass(frozen=True)

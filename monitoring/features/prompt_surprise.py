@@ -49,10 +49,10 @@ def surprise(
     is set: what was read until then is kept.
     """
     numerics = choose_numerics()
-    folder = home() / "monitoring" / "surprise" / key_of(version, numerics)
+    folder = folder_of(version, numerics)
     cache = folder / f"{datetime.now(UTC).date()}.json"
     today, known = read_file(cache), read_before(folder)
-    texts = [{digest_bytes(part.encode()): part for part in parts_of(one)} for one in prompts]
+    texts = [keyed_parts(one) for one in prompts]
     count = readable(texts, known, new)
     missing = {k: p for text in texts[:count] for k, p in text.items() if k not in known}
     if missing:
@@ -68,6 +68,21 @@ def surprise(
         known |= today
     values = [mean_of([known[key] for key in text]) for text in texts[:count]]
     return np.array(values + [np.nan] * (len(texts) - count), np.float32)
+
+
+def surprise_so_far(version: AdapterVersion, prompts: Sequence[str]) -> Floats:
+    """The same of the prompts that were read before [n], NaN for the others: no model is loaded."""
+    known = read_before(folder_of(version, choose_numerics()))
+    values = [mean_of([known.get(key) for key in keyed_parts(one)]) for one in prompts]
+    return np.array(values, np.float32)
+
+
+def folder_of(version: AdapterVersion, numerics: Numerics) -> Path:
+    return home() / "monitoring" / "surprise" / key_of(version, numerics)
+
+
+def keyed_parts(prompt: str) -> dict[str, str]:
+    return {digest_bytes(part.encode()): part for part in parts_of(prompt)}
 
 
 def read_before(folder: Path) -> dict[str, float | None]:

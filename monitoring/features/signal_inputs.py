@@ -48,7 +48,8 @@ def batch_of(
     prompts, responses = watched_prompts(rows, shared), [row.response for row in rows]
     own = np.array([answered_by(champion, row.adapter) for row in rows], bool)
 
-    # A case that ends soon may end otherwise than one that takes long: of a day, all or none count.
+    # Who rates at once rates otherwise than who comes back for it, and a case that ends soon ends
+    # otherwise than one that takes long: of a day, all or none count.
     told = np.array([settled(row.time.date()) for row in rows], bool)
 
     def read(some: list[int]) -> Floats:
@@ -66,13 +67,19 @@ def batch_of(
         vectors=embeddings.encode(prompts),
         responses=responses if answers else None,
         response_vectors=only(own[:, None], embeddings.encode(responses)) if answers else None,
-        ratings=only(own, ratings_of(rows)),
+        ratings=only(own & told, ratings_of(rows)),
         surprise=of_some(first, perplexity_rows, len(rows), read),
         scores=of_some(np.flatnonzero(own), most_judged, len(rows), judged),
         escalated=only(own & told, outcomes_of(rows, "escalated")),
         resolved=only(own & told, outcomes_of(rows, "resolved")),
         satisfaction=only(own & told, outcomes_of(rows, "satisfaction")),
     )
+
+
+def rated_so_far(batch: Batch, rows: Sequence[Traffic], champion: AdapterVersion) -> Batch:
+    """The same with the ratings that have come already, to be shown: they decide nothing yet."""
+    own = np.array([answered_by(champion, row.adapter) for row in rows], bool)
+    return replace(batch, ratings=only(own, ratings_of(rows)))
 
 
 def watched_prompts(rows: Sequence[Traffic | Row], shared: SharedText) -> list[str]:

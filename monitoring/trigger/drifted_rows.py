@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from monitoring.drift.reference_store import References
 from monitoring.drift.topic_attribution import Attribution
+from monitoring.features.prompt_surprise import surprise_so_far
 from monitoring.features.signal_inputs import ratings_of, watched_prompts
 from monitoring.night_context import NightContext
 from monitoring.signals.array_types import Floats
@@ -88,7 +89,9 @@ class DriftedRows:
         return [d for d in self.context.traffic.days() if first <= d <= day]
 
     def rated_worse(self, rows: Sequence[Traffic]) -> str | None:
-        usual, ratings = self.signal(Ratings), ratings_of(rows)
+        # As the reference's: of days on which all ratings that count have come.
+        told = [row for row in rows if self.context.settled(row.time.date())]
+        usual, ratings = self.signal(Ratings), ratings_of(told)
         rated = ratings[~np.isnan(ratings)]
         if usual is None or len(rated) < RATED:
             return None
@@ -102,8 +105,9 @@ class DriftedRows:
         if usual is None or not rows:
             return None
         shared = self.references.prompts.reference.shared
-        read = self.context.batch(rows, self.champion, shared=shared).surprise
-        nats = np.array([]) if read is None else read[~np.isnan(read)]
+        # Of what each night read, for its signals: the drifted ones are among it.
+        read = surprise_so_far(self.champion, watched_prompts(rows, shared))
+        nats = read[~np.isnan(read)]
         if len(nats) < RATED:
             return None
         before, now = exp(float(usual.usual[0])), exp(min(float(nats.mean()), 50.0))

@@ -12,7 +12,7 @@ from monitoring.drift.alarm_budget import night_readings
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_store import FrozenReference
 from monitoring.drift.signal_tests import shared_out
-from monitoring.features.signal_inputs import batch_of, times_of, users_of
+from monitoring.features.signal_inputs import batch_of, rated_so_far, times_of, users_of
 from monitoring.monitoring_settings import DriftParams
 from monitoring.report.night_text import day_text
 from monitoring.signals import ANSWER_SIGNALS
@@ -21,7 +21,7 @@ from monitoring.signals.signal import Batch
 from monitoring.traffic.day_tally import Tally
 from project.records.adapters import AdapterVersion
 from project.records.drift import DriftVerdict, SignalReading
-from project.records.traffic import Outcome, Traffic
+from project.records.traffic import Feedback, Outcome, Traffic
 from registry.artifacts.artifact_store import Artifacts
 from registry.artifacts.blobs import LocalBlobs
 from tests.conftest import BASE
@@ -141,8 +141,9 @@ def test_a_day_without_outcomes_tells_none() -> None:
     assert day_text(tally.finish()) == "Nobody rated an answer."
 
 
-def test_outcomes_count_once_all_of_a_days_that_count_have_come() -> None:
-    rows = [*rows_of(0, 2), *rows_of(1, 2)]
+def test_ratings_and_outcomes_count_once_all_of_a_days_that_count_have_come() -> None:
+    rated = {"feedback": Feedback(rating=1)}
+    rows = [row.model_copy(update=rated) for row in (*rows_of(0, 2), *rows_of(1, 2))]
     found = batch_of(
         rows,
         WordEmbeddings(),
@@ -152,18 +153,25 @@ def test_outcomes_count_once_all_of_a_days_that_count_have_come() -> None:
     )
     assert found.escalated is not None
     assert np.isfinite(found.escalated).tolist() == [True, True, False, False]
+    assert found.ratings is not None
+    assert np.isfinite(found.ratings).tolist() == [True, True, False, False]
+    shown = rated_so_far(found, rows, CHAMPION).ratings
+    assert shown is not None and shown.tolist() == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(("later", "waits"), [(1, True), (2, False)])
-def test_a_nights_own_outcomes_are_kept_apart_from_those_of_the_night_after(
+def test_what_a_nights_users_told_is_kept_apart_from_what_the_night_after_knows(
     make_adapter: Make, later: int, waits: bool
 ) -> None:
     at = datetime.combine(day(3 + later), time(2), UTC)
     with opened(make_adapter, lambda: at) as registry:
         context = site_of(registry)
-        told, untold = (
-            FrozenReference(frozen(rows_of(0, 400, told=told)), "a" * 64, day(0), None)
-            for told in (True, False)
+        silent = rows_of(0, 400, told=False)
+        rated = [row.model_copy(update={"feedback": Feedback(rating=1)}) for row in silent]
+        told, ratings, untold = (
+            FrozenReference(frozen(rows), "a" * 64, day(0), None)
+            for rows in (rows_of(0, 400), rated, silent)
         )
         assert ("-early" in told.place(day(3), context).name) is waits
+        assert ("-early" in ratings.place(day(3), context).name) is waits
         assert "-early" not in untold.place(day(3), context).name
