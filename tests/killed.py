@@ -16,6 +16,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from registry.backups.back_up import back_up
+from registry.backups.restore import restore
 from registry.store import Registry
 from tests.places import Place, decide, submit, win
 
@@ -27,6 +29,15 @@ CHANGES: dict[str, Change] = {
     "promote": lambda registry, _: registry.promote(2, "better"),
     "rollback": lambda registry, _: registry.rollback("worse in use", to=1),
 }
+ARCHIVES: dict[str, Change] = {
+    "back up": lambda registry, _: back_up(registry, str(archive_beside(registry))),
+    "restore": lambda registry, _: restore(registry, str(archive_beside(registry))),
+}
+
+
+def archive_beside(registry: Registry) -> Path:
+    assert registry.engine.url.database
+    return Path(registry.engine.url.database).with_name("archive.tar")
 
 
 def prepare(place: Place, change: str, folder: Path) -> None:
@@ -41,7 +52,7 @@ def prepare(place: Place, change: str, folder: Path) -> None:
 
 def make(change: str, place: Place, folder: Path) -> None:
     with place.open() as registry:
-        CHANGES[change](registry, folder)
+        (CHANGES | ARCHIVES)[change](registry, folder)
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ from registry.storage.database import reading, revision, snapshot
 from registry.storage.event_chain import tip
 from registry.storage.tables import metadata
 
-TRIES = 3  # snapshots; so much is deleted only where somebody does nothing else
+TRIES = 10  # snapshots
 CHOICE = "`incumbent verify` says what needs it, and --without-damaged backs up all else"
 
 
@@ -50,19 +50,20 @@ def back_up(registry: RegistryReader, to: str, *, without_damaged: bool = False)
 
     Raises InputError for a place that is taken, IncumbentError where an artifact cannot be had.
     """
-    for left in reversed(range(TRIES)):
+    gone = None  # what was missing at the newest try
+    for _ in range(TRIES):
         try:
             with draft_of(to) as draft:
                 return write_archive(registry, draft, without_damaged=without_damaged)
         except DamagedArtifactError as error:
             raise IncumbentError(f"{error}; {CHOICE}") from None
         except MissingArtifactError as error:
-            if not left:
+            if str(error) == gone:  # whatever is deleted is named by no later snapshot
                 raise IncumbentError(f"{error}; {CHOICE}") from None
+            gone = str(error)
         except ErasedMeanwhileError:
-            if not left:
-                raise
-    raise AssertionError("the last try returns or raises")
+            pass
+    raise IncumbentError(f"artifacts were deleted during each of {TRIES} tries: run it again later")
 
 
 def write_archive(registry: RegistryReader, draft: Draft, *, without_damaged: bool) -> Manifest:
@@ -134,12 +135,8 @@ def copy_artifacts(artifacts: Artifacts, draft: Draft, sizes: dict[Digest, int])
 
 def refuse_erased(registry: RegistryReader, manifest: Manifest) -> None:
     """What a person had erased while it was copied must not come back from an archive that they
-    could not know of.
+    could not know of. Raises ErasedMeanwhileError.
     """
     with reading(registry.engine) as connection:
-        erased = erasure_since(connection, manifest.events)
-    if erased:
-        raise ErasedMeanwhileError(
-            f"rows were erased meanwhile (event {erased}), and the archive would have had them: "
-            "run it again when nobody erases"
-        )
+        if erased := erasure_since(connection, manifest.events):
+            raise ErasedMeanwhileError(f"rows were erased meanwhile, event {erased}")
