@@ -29,6 +29,8 @@ from project.personal_data import redact
 from project.records.record import Digest
 from project.records.traffic import Traffic
 
+FileState = tuple[int, int, int]
+
 MARK = ".incumbent-place"  # names the folder: on every machine that sees it, it says the same
 OWN = "traffic.jsonl"  # what `append` writes; the others are gateways' chunks, and the user's
 DAY = timedelta(days=1)
@@ -55,6 +57,7 @@ class TrafficStore:
         self.root = folder or RemoteTraffic.copies_of(str(root))
         self.redact = redact
         self.quarantine = quarantine
+        self.digested: dict[Path, tuple[FileState, Digest]] = {}  # of the day digested last
 
     def append(self, rows: Iterable[Traffic]) -> None:
         """Write rows to the UTC days that they happened on, whoever else does so at that moment.
@@ -105,8 +108,16 @@ class TrafficStore:
         return corrected_in(self._feedback(day))
 
     def digest(self, day: date) -> Digest:
-        """One digest over the names and bytes of a partition's files, and of late feedback's."""
-        return digest_json({name: digest_file(path) for name, path in self._named(day).items()})
+        """One digest over the names and bytes of a partition's files, and of late feedback's.
+
+        A file that is as it was when it was asked for last is not read again.
+        """
+        named, known = self._named(day), self.digested
+        self.digested = {}
+        for path in named.values():
+            now, (then, digest) = state_of(path), known.get(path, (None, ""))
+            self.digested[path] = (now, digest if now == then else digest_file(path))
+        return digest_json({name: self.digested[path][1] for name, path in named.items()})
 
     def seen(self, day: date) -> Digest | None:
         """The digest of a partition that holds files of rows; None for one without."""
@@ -211,6 +222,12 @@ class TrafficStore:
             return unread(day, self.remote.names(str(day)), self.remote.file_names())
         beside = (path.name for path in listed(self.root) if not path.is_dir())
         return unread(day, (path.name for path in listed(self.root / str(day))), beside)
+
+
+def state_of(path: Path) -> FileState:
+    """Another one as soon as the file is written to, or another file has its name."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def quarantine_folder() -> Path:

@@ -1,7 +1,9 @@
 """A day whose file comes after its night is judged when it comes, once, and takes no action."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,8 @@ from monitoring.night_history import check_of, nightly_of, nights_before
 from monitoring.report.night_page import page_path
 from monitoring.scheduling.health import pages_of
 from monitoring.signals.array_types import Floats
+from monitoring.traffic import traffic_store
+from project.canonical import digest_file
 from project.errors import IncumbentError
 from project.records.drift import Action, DriftState, DriftVerdict, Night
 from registry.jobs.deliveries import newest_notices
@@ -62,6 +66,30 @@ def test_a_night_whose_file_came_after_it_is_judged_when_it_is_asked_for_again(
     assert late.verdict is QUIET
     assert "judged again: its traffic came after its night" in late.notes
     assert nights_before(context.registry.engine, "bank", day(5))[-1].verdict is QUIET
+
+
+def test_the_traffic_of_a_night_that_is_judged_again_is_digested_once(
+    context: NightContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(context, 3), run(context, 4, [])
+    context.traffic.append(rows_of(4))
+    digested = Counter[str]()
+
+    def counted(path: Path) -> str:
+        digested[path.parent.name] += 1
+        return digest_file(path)
+
+    monkeypatch.setattr(traffic_store, "digest_file", counted)
+    assert run(context, 4, []).verdict is QUIET
+    assert digested == {str(day(4)): 1}
+
+
+def test_a_file_that_is_written_to_gets_another_digest(context: NightContext) -> None:
+    context.traffic.append(rows_of(4))
+    before = context.traffic.digest(day(4))
+    assert context.traffic.digest(day(4)) == before
+    context.traffic.append(rows_of(40, on=4, rows=1))
+    assert context.traffic.digest(day(4)) != before
 
 
 def test_a_night_that_compared_something_stands_however_many_rows_come_after_it(
