@@ -5,7 +5,8 @@ reader sees it, so that no second copy of a page is needed:
 
 - a `console` block: lines with `$ ` are typed, `> ` goes on, all others are seen; `…` is anything;
 - a block behind "Write this to `FILE`:" or "Add this to `FILE`:" is that file;
-- a block behind "In `params.yaml`:" (or "…, under …:") has the keys that its reader sets there;
+- a block behind "In `params.yaml`:" (or "…, under …:") has the keys that its reader sets there,
+  with their own address in place of a `$VARIABLE` that holds it;
 - a block behind `<!-- not run: REASON -->` is only read.
 
 Any other block is an error, so none is left unread by accident.

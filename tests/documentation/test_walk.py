@@ -82,6 +82,15 @@ def test_a_page_does_not_overwrite_what_is_there(tmp_path: Path) -> None:
         walked(tmp_path, "'''console\n$ touch f\n'''\n\nWrite this to `f`:\n\n'''\nx\n'''\n")
 
 
+def test_settings_hold_the_readers_own_addresses(tmp_path: Path) -> None:
+    walked(
+        tmp_path,
+        "'''console\n$ export URL=http://here\n$ echo 'a: 1' > params.yaml\n'''\n\n"
+        "In `params.yaml`, with your address in place of `$URL`:\n\n'''yaml\nb:\n  c: $URL\n'''\n\n"
+        "'''console\n$ cat params.yaml\na: 1\nb:\n  c: http://here\n'''\n",
+    )
+
+
 def test_keys_are_set_beside_those_that_are_there() -> None:
     assert with_keys({"a": {"b": 1, "c": [1]}}, {"a": {"c": [2]}, "d": 3}) == {
         "a": {"b": 1, "c": [2]},

@@ -61,13 +61,19 @@ def do(step: Step, shell: Shell) -> None:
                 file.write(step.text)
         case SetKeys():
             file = place(shell) / "params.yaml"
-            merged = with_keys(yaml.safe_load(file.read_text()), yaml.safe_load(step.text))
+            wanted = yaml.safe_load(filled_in(step.text, shell))
+            merged = with_keys(yaml.safe_load(file.read_text()), wanted)
             file.write_text(yaml.safe_dump(merged, sort_keys=False))
 
 
 def place(shell: Shell) -> Path:
     """The folder in which the reader stands."""
     return Path(shell.type("pwd").strip())
+
+
+def filled_in(text: str, shell: Shell) -> str:
+    """With the reader's own addresses in place of the variables that hold them."""
+    return shell.type(f"cat <<FILLED_IN\n{text}\nFILLED_IN")
 
 
 def with_keys(old: Any, new: Any) -> Any:

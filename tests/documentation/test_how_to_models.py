@@ -1,0 +1,34 @@
+"""How-tos that make a small model: each works as it stands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.documentation.walk import walk
+from tests.judge_server import Asked, Reply, judge_server
+
+HOW_TO = ROOT / "docs/how-to"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["air-gapped", "own-model"])
+def test_it_works_as_it_stands(page: str, tmp_path: Path) -> None:
+    walk(HOW_TO / f"{page}.md", tmp_path / "reader")
+
+
+@pytest.mark.slow
+def test_a_language_model_judges(tmp_path: Path) -> None:
+    with judge_server(likes_words_of_the_request, models=["a-judge"]) as server:
+        variables = {"JUDGE_URL": server.url, "JUDGE_MODEL": "a-judge", "JUDGE_KEY": "a-key"}
+        walk(HOW_TO / "judge.md", tmp_path / "reader", variables)
+    assert {asked.authorization for asked in server.asked} == {"Bearer a-key"}
+
+
+def likes_words_of_the_request(asked: Asked) -> Reply:
+    """Of two answers the one that says more of what was asked."""
+    words = {name: set(re.findall(r"\w+", text.lower())) for name, text in asked.material.items()}
+    first, second = (len(words["REQUEST"] & words[f"ANSWER {side}"]) for side in ("A", "B"))
+    verdict = "TIE" if first == second else "A" if first > second else "B"
+    return Reply(f"VERDICT: {verdict}")
