@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 INSTRUCTIONS = ("system", "developer")  # roles whose turns are not what is asked
+CONTEXT = "--- what it came with ---"  # a line between the two
 RESULT = "[tool"  # begins a tool's result in traffic, which knows no role for tools
 
 
@@ -25,6 +26,16 @@ def asked_text(prompt: str | Sequence[Turn]) -> str:
     users = [turn for turn in said if turn.role == "user"]
     others = [turn for turn in said if not instructs(turn)]
     return "\n".join(turn.content for turn in users[-1:] or others[-1:] or said)
+
+
+def asked_first(prompt: str | Sequence[Turn]) -> str:
+    """All that was said, for a person who reads it: what was asked last, then what it came with."""
+    asked = asked_text(prompt)
+    if isinstance(prompt, str):
+        return asked
+    others = [f"{turn.role}: {turn.content}" for turn in prompt if turn.content.strip()]
+    others = [text for text in others if text.partition(": ")[2] != asked]
+    return "\n".join([asked, "", CONTEXT, *others]) if others else asked
 
 
 def asks(prompt: str | Sequence[Turn]) -> bool:

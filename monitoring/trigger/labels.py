@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from curation.sources.exports.label_studio_task import AnnotatedTask, Exported
 from curation.sources.row_formats import read_rows
+from monitoring.traffic.asked_text import asked_first
 from project.canonical import canonical_json, digest_json
 from project.errors import InputError
 from project.files import write_bytes
@@ -41,6 +42,12 @@ class Data(Exported):
     synthetic: str | None = None  # the model that wrote the prompt, if no user did
     response: str | None = None
     corrected: bool = False  # whether a user wrote what the response should have been
+
+    @property
+    def prompt_text(self) -> str:
+        """As rows have it; `prompt` is as people read it."""
+        messages = self.messages or ()
+        return "\n".join(one.content for one in messages) if messages else self.prompt
 
 
 class QueueTask(AnnotatedTask):
@@ -114,7 +121,7 @@ def read_labels(path: Path) -> list[Label]:
 
 
 def label_of_task(data: Data, answer: str) -> Label:
-    row = labelled_row(data.prompt, answer, data.drift)
+    row = labelled_row(data.prompt_text, answer, data.drift)
     if data.messages:
         row = row.model_copy(update={"prompt": data.messages})
     if data.synthetic:  # also where a person mended the answer: the prompt is still a model's
@@ -139,7 +146,7 @@ def write_queue(
 def task_of(row: Traffic, drift: str | None) -> dict[str, Any]:
     data: dict[str, Any] = {
         "id": row.id,
-        "prompt": row.prompt_text,
+        "prompt": asked_first(row.prompt),
         "response": row.response,
         "user": pseudonym(row),
         "drift": drift,

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.traffic.traffic_store import LATEST, TrafficStore
 from monitoring.trigger.acceptance import accepted_prompts, capped
-from monitoring.trigger.labels import TASKS, corrected, pseudonym, task_of
+from monitoring.trigger.labels import TASKS, Data, corrected, pseudonym, task_of
 from monitoring.trigger.queue_door import worth_asking
 from project.canonical import canonical_json
 from project.errors import InputError
@@ -53,7 +53,7 @@ def queue_corrections(
     waits = (
         task
         for task in found.values()
-        if task["data"]["prompt"] not in known and asked_on(task) >= oldest
+        if prompt_text(task) not in known and asked_on(task) >= oldest
     )
     taken, _ = capped(waits, lambda task: task["data"]["user"], params)
     data = canonical_json(taken) + b"\n"
@@ -84,6 +84,10 @@ def asks(task: Mapping[str, Any]) -> bool:
     """Whether it has a prompt, and turns if it says that there are some."""
     data = task["data"]
     return bool(data["prompt"]) and data.get("messages") != []
+
+
+def prompt_text(task: Mapping[str, Any]) -> str:
+    return Data.model_validate(task["data"], strict=False).prompt_text
 
 
 def asked_on(task: Mapping[str, Any]) -> date:

@@ -52,8 +52,7 @@ class DraftedTask(QueueTask):
 
     @property
     def prompt_text(self) -> str:
-        messages = self.data.messages or ()
-        return "\n".join(one.content for one in messages) if messages else self.data.prompt
+        return self.data.prompt_text
 
     @property
     def key(self) -> str:

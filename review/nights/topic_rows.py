@@ -38,7 +38,7 @@ def rows_on(topic: Topic, queue: Path, accepted: Collection[str] = ()) -> TopicR
     Prompts in `accepted` have their answer already. Raises InputError for a queue that cannot be
     read.
     """
-    tasks = [data for data in read_queue(queue) if text_of(data) not in accepted]
+    tasks = [data for data in read_queue(queue) if data.prompt_text not in accepted]
     own = [row for row in rows_of(tasks, topic) if row.shared or shown_for(topic, row.prompt)]
     own.sort(key=lambda row: (not shown_for(topic, row.prompt), -len(row.shared), row.place))
     return TopicRows(rows=tuple(own), others=len(tasks) - len(own))
@@ -58,20 +58,16 @@ def read_queue(queue: Path) -> Sequence[Data]:
 def rows_of(tasks: Sequence[Data], topic: Topic) -> Iterator[QueueRow]:
     typical = name_words(topic.name)
     for place, data in enumerate(tasks, start=1):
-        there = set(words_of(text_of(data)))
+        there = set(words_of(data.prompt_text))
         yield QueueRow(
             place=place,
             id=data.id if isinstance(data.id, str) else None,
-            prompt=text_of(data),
+            prompt=data.prompt_text,
             response=data.response,
             drift=data.drift,
             corrected=data.corrected,
             shared=tuple(word for word in typical if word in there),
         )
-
-
-def text_of(data: Data) -> str:
-    return "\n".join(one.content for one in data.messages) if data.messages else data.prompt
 
 
 def shown_for(topic: Topic, prompt: str) -> bool:

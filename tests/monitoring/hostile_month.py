@@ -345,7 +345,7 @@ def confirmed(task: dict[str, Any]) -> dict[str, Any]:
     if not drafts:
         return task
     draft = drafts[0]["result"][0]["value"]["text"][0]
-    prompt = task["data"]["prompt"].splitlines()[-1]
+    prompt = task["data"]["prompt"].splitlines()[0]
     if draft == world.NEW.get(prompt) or (world.POISON not in draft):
         return task | {"annotations": [{"result": drafts[0]["result"]}]}
     return task

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from monitoring.trigger.labels import Label, pseudonym, read_labels, write_queue
+from monitoring.traffic.asked_text import CONTEXT
+from monitoring.trigger.labels import Label, label_of, pseudonym, read_labels, write_queue
 from project.errors import InputError
 from project.records.data import Message
 from project.records.traffic import Feedback, Traffic
@@ -77,9 +78,23 @@ def test_what_people_wrote_for_the_queue_comes_back_with_its_drift_and_its_user(
 
 def test_a_conversation_keeps_its_turns() -> None:
     turns = (Message(role="system", content="be kind"), Message(role="user", content="who?"))
-    (task,) = queued([asked("a").model_copy(update={"prompt": turns})])
+    row = asked("a").model_copy(update={"prompt": turns})
+    (task,) = queued([row])
     (label,) = labels([task | {"annotations": [{"result": [written("me")]}]}])
     assert label.row.prompt == turns
+    assert label.row.id == label_of(row, "me", None).row.id
+
+
+def test_people_see_what_was_asked_last_and_below_it_what_it_came_with() -> None:
+    said = [("system", "be kind"), ("user", "a card"), ("assistant", "which?"), ("user", "mine")]
+    turns = tuple(Message.model_validate({"role": role, "content": text}) for role, text in said)
+    (task,) = queued([asked("a").model_copy(update={"prompt": turns})])
+    assert task["data"]["prompt"].splitlines() == [
+        *("mine", "", CONTEXT),
+        *("system: be kind", "user: a card", "assistant: which?"),
+    ]
+    (alone,) = queued([asked("a").model_copy(update={"prompt": turns[-1:]})])
+    assert alone["data"]["prompt"] == "mine"
 
 
 def test_a_queue_of_an_earlier_version_still_comes_back() -> None:

@@ -99,6 +99,23 @@ def test_what_is_older_than_the_traffic_is_kept_leaves(store: TrafficStore) -> N
     assert night(store, DAY + timedelta(days=KEEP + 1)) == 0
 
 
+def test_a_conversation_that_somebody_accepted_waits_no_longer(
+    store: TrafficStore, registry: Registry
+) -> None:
+    turns = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "What is a?"}]
+    put(store, DAY, "g-1.jsonl", answer("a", prompt=turns))
+    put(store, DAY, "feedback-g-2.jsonl", corrects("a", "It is a."))
+    assert night(store) == 1
+    tasks = json.loads(QUEUE.read_bytes())
+    written = {"type": "textarea", "from_name": "answer", "value": {"text": ["It is a."]}}
+    export = Path("export.json")
+    export.write_text(
+        json.dumps([task | {"annotations": [{"result": [written]}]} for task in tasks])
+    )
+    accept(read_labels(export), registry, "checked", TriggerParams())
+    assert night(store, DAY + timedelta(days=1)) == 0
+
+
 def test_one_user_fills_no_file(store: TrafficStore) -> None:
     rows = [answer(f"a{number}", user="mallory") for number in range(9)]
     put(store, DAY, "g-1.jsonl", *rows, answer("b"))
