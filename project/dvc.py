@@ -41,10 +41,10 @@ def dvc(*arguments: str, folder: Path | None = None) -> None:
 
 
 def complaint_in(said: str) -> str:
-    """The last error, on one line."""
-    error = said.rpartition("ERROR: ")[2].partition("\n\n")[0]
+    """All its errors, on one line."""
+    errors = [one.partition("\n\n")[0] for one in said.split("ERROR: ")[1:]]
     for kind in KINDS:
-        error = error.removeprefix(kind)
-    words = SECRET.sub("", one_line(error)) or "DVC failed without a word"
+        errors = [one.removeprefix(kind) for one in errors]
+    words = SECRET.sub("", "; ".join(map(one_line, errors))) or "DVC failed without a word"
     lacking = LACKS.search(words)
     return f"{words}: pip install {lacking[1]}" if lacking else words

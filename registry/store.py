@@ -189,8 +189,11 @@ class Registry(RegistryReader):
         trained: Sequence[int],
         artifacts: Sequence[Digest],
         reason: str,
+        *,
+        files: Sequence[str] = (),
     ) -> None:
-        """Note that a person had rows erased, then delete the artifacts that tell of them.
+        """Note that a person had rows erased, then delete the artifacts that tell of them. `files`
+        are DVC's md5 of what left its cache.
 
         The event is the tombstone by which `verify` misses none of these. Deleting what is gone
         already changes nothing.
@@ -198,7 +201,10 @@ class Registry(RegistryReader):
         self.roles.require("promote", self.actor)
         with writing(self.engine) as connection:
             erasure = RowErasure(
-                rows=tuple(rows), artifacts=tuple(artifacts), versions=tuple(trained)
+                rows=tuple(rows),
+                artifacts=tuple(artifacts),
+                versions=tuple(trained),
+                files=tuple(files) or None,
             )
             self._append(connection, 0, erasure, reason)
         for digest in artifacts:

@@ -16,6 +16,7 @@ from project.erasures import Erasable, texts_of
 from project.files import home
 
 CACHE = Path(".dvc/cache")
+MD5 = CACHE / "files" / "md5"
 OWN = 20  # characters of a text that hardly another row has
 SURE = 8  # characters of an id that hardly anything else has
 QUOTED = re.compile(rb'"([^"\\]+)(?=")')  # as an id stands in JSON, and what is between two
@@ -80,6 +81,11 @@ def traces(trail: Trail, *, rows: bool) -> list[Path]:
         found += (file for file in files_in(home()) if file.match(BY_DIGEST))
         found += (file for name in sorted(TRAINED) for file in files_in(home() / name))
     return list(dict.fromkeys(found))
+
+
+def md5_in_cache(file: Path) -> str | None:
+    """By which DVC's cache knows a file; None where it is not in there."""
+    return f"{file.parent.name}{file.name}" if MD5 in file.parents else None
 
 
 def made_by_stages() -> Iterator[Path]:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from incumbent.provenance.addresses import dvc_root
+from incumbent.provenance.addresses import dvc_root, without_secrets
 from project.canonical import digest_folder
 from project.dvc import DvcError, dvc
 from project.errors import InputError
@@ -44,10 +45,18 @@ class FetchedRows:
         return self.folder / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
 
 
-def default_remote() -> str | None:
-    """The name of the project's default remote."""
-    name: str | None = settings()["core"].get("remote")
-    return name
+class Remote(NamedTuple):
+    name: str
+    url: str  # without secrets; of a folder, its whole path
+
+
+def default_remote() -> Remote | None:
+    """Where the project's rows are sent, if there is such a place."""
+    found = settings()
+    name = found["core"].get("remote")
+    if name is None or name not in found["remote"]:
+        return None
+    return Remote(name, without_secrets(found["remote"][name]["url"]))
 
 
 @contextmanager
@@ -56,6 +65,7 @@ def fetched_rows(revisions: Iterable[str], remote: str) -> Iterator[FetchedRows]
 
     What the remote lacks is no error. Raises DvcError where it cannot be asked.
     """
+    refuse_absent(settings()["remote"].get(remote, {}).get("url", ""))
     with tempfile.TemporaryDirectory(prefix="incumbent-") as aside:
         lay_out(Path(aside))
         for revision in revisions:
@@ -67,6 +77,12 @@ def fetched_rows(revisions: Iterable[str], remote: str) -> Iterator[FetchedRows]
             if MISSING not in str(error):
                 raise
         yield FetchedRows(Path(aside))
+
+
+def refuse_absent(url: str) -> None:
+    """DVC takes a folder that is not there, maybe for want of a mount, for an empty one."""
+    if url and "://" not in url and not Path(url).is_dir():
+        raise DvcError(f"the remote {url} is not there: mount its disk, or `dvc push` makes it")
 
 
 def lay_out(folder: Path) -> None:
@@ -85,7 +101,7 @@ def lay_out(folder: Path) -> None:
         own["remote"] = {**project["remote"], HERE: {"url": cache}}
 
 
-def settings() -> dict[str, dict[str, str]]:
+def settings() -> dict[str, dict[str, Any]]:
     """DVC's, of the project and of the user, with whole paths."""
     from dvc.config import Config
 

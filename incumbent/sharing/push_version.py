@@ -1,7 +1,6 @@
 """A submitted version sent to where others fetch it; a failure is told, and fails no submission."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from incumbent.provenance.addresses import data_remote, git_remote
 from project.dvc import dvc
@@ -9,8 +8,6 @@ from project.errors import IncumbentError
 from project.git import git
 from project.settings import load
 from registry.registry_settings import RegistryParams
-
-HERE = Path()
 
 
 def push_version(family: str) -> tuple[str, ...]:
@@ -22,14 +19,14 @@ def push_version(family: str) -> tuple[str, ...]:
 
 
 def problems(family: str) -> Iterator[str]:
-    if data_remote(HERE) is None:
+    if data_remote() is None:
         yield (
             "its rows are on this machine alone, for DVC has no default remote: "
             "`dvc remote add -d storage URL && dvc push`"
         )
     elif why := failure_of_rows():
         yield f"its rows are not at DVC's remote yet ({why}): `dvc push`"
-    if git_remote(HERE) and (why := failure_of_tags(family)):
+    if git_remote() and (why := failure_of_tags(family)):
         yield f"its tag is not at git's origin yet ({why}): `git push origin '{tags_of(family)}'`"
 
 

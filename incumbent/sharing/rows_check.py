@@ -51,7 +51,7 @@ def check_rows(reader: RegistryReader, number: int | None = None) -> list[Versio
     datasets = {version.number: dataset_of(reader, version) for version in versions}
     wanted = {d.dvc_revision: d.rows for d in datasets.values() if d and d.dvc_revision}
     remote = default_remote()
-    shared = look(wanted, remote) if remote else NOWHERE
+    shared = look(wanted, remote.name) if remote else NOWHERE
     own = look({r: digest for r, digest in wanted.items() if r not in shared.whole}, HERE)
     erasures = [event.told(RowErasure) for event in reader.history(kind="erase")]
     return [

@@ -13,7 +13,7 @@ from incumbent.erasure.data_files import by_hand, cuts_of, data_files, preferenc
 from incumbent.erasure.out_of_reach import out_of_reach
 from incumbent.erasure.record_files import Cut, Meant, cut
 from incumbent.erasure.registry_traces import artifacts_of, trained_versions
-from incumbent.erasure.traces import Trail, traces
+from incumbent.erasure.traces import Trail, md5_in_cache, traces
 from incumbent.erasure.traffic_files import put_back
 from incumbent.erasure.wanted import Meaning, Rows, Wanted
 from incumbent.output import console, print_json
@@ -152,7 +152,8 @@ def erase_all(found: Found, registry: Registry, reason: str) -> None:
         append_erasure(Erasure(at=at, by=by, reason=reason, rows=ids, texts=texts))
     delete_files(found.traces)
     trained = [version.number for version in found.versions if version.family == registry.family]
-    registry.record_erasure(ids, trained, found.artifacts, reason)
+    files = list(filter(None, map(md5_in_cache, found.traces)))
+    registry.record_erasure(ids, trained, found.artifacts, reason, files=files)
     for one in found.cuts:
         cut_again(one.path, found.meant)
     for one in cuts_of(found.meant):  # a gateway's rows have got other files meanwhile

@@ -2,17 +2,14 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from incumbent.output import console, print_json, print_table
-from incumbent.provenance.addresses import data_remote
+from incumbent.sharing.fetched_rows import Remote, default_remote
 from incumbent.sharing.rows_check import Rows, VersionRows, check_rows
+from project.records.data import Split
 from registry.reader import RegistryReader
 
-ADVICE = {
-    Rows.CACHE: "`dvc push --all-tags` sends rows that are here alone to the remote",
-    Rows.LOST: "rows that are lost may be in another clone: `dvc push --all-tags` there",
-}
+LOST = "what is lost may be in another clone: incumbent verify --data there"
 ALONE = (
     "DVC has no default remote: only this machine has the rows. `dvc remote add -d storage URL` "
     "names one"
@@ -26,9 +23,10 @@ def verify_data(number: int | None, *, as_json: bool) -> None:
     """
     with RegistryReader.here() as reader:
         found = check_rows(reader, number)
-    remote = data_remote(Path())
+    remote = default_remote()
     if as_json:
-        print_json({"remote": remote, "versions": [fields_of(one) for one in found]})
+        url = remote.url if remote else None
+        print_json({"remote": url, "versions": [fields_of(one) for one in found]})
     else:
         print_rows(found, remote)
     if any(one.rows is Rows.LOST for one in found):
@@ -45,9 +43,9 @@ def fields_of(found: VersionRows) -> dict[str, object]:
     }
 
 
-def print_rows(found: Sequence[VersionRows], remote: str | None) -> None:
+def print_rows(found: Sequence[VersionRows], remote: Remote | None) -> None:
     words = {
-        Rows.REMOTE: f"at {remote}",
+        Rows.REMOTE: f"at {remote.name}" if remote else "",
         Rows.CACHE: "only in this machine's cache",
         Rows.ERASED: "erased at a person's wish",
         Rows.LOST: "LOST",
@@ -58,20 +56,24 @@ def print_rows(found: Sequence[VersionRows], remote: str | None) -> None:
         print_table(["version", "rows", "where they are"], rows)
     else:
         console.print("there is no version yet")
-    for line in advice(found, remote):
+    for line in notes(found, remote):
         console.print(line, soft_wrap=True)
 
 
 def sizes(found: VersionRows) -> str:
     splits = found.dataset.splits if found.dataset else {}
-    return ", ".join(f"{count:,} {part}" for part, count in splits.items())
+    return ", ".join(f"{splits[part]:,} {part}" for part in Split if part in splits)
 
 
-def advice(found: Sequence[VersionRows], remote: str | None) -> Iterator[str]:
+def notes(found: Sequence[VersionRows], remote: Remote | None) -> Iterator[str]:
     states = {one.rows for one in found}
     if remote is None:
         yield ALONE
     elif Rows.CACHE in states:
-        yield ADVICE[Rows.CACHE]
+        # In a tag DVC goes by the settings of that commit, but for those that git does not track.
+        again = f"dvc remote add --local -f -d {remote.name} {remote.url} && dvc push --all-tags"
+        yield f"to send what is here alone: {again}"
+    else:
+        yield f"{remote.name} is {remote.url}"
     if Rows.LOST in states:
-        yield ADVICE[Rows.LOST]
+        yield LOST

@@ -178,6 +178,8 @@ class RowErasure(Detail):
     rows: tuple[str, ...]  # ids
     artifacts: tuple[Digest, ...]  # that were deleted
     versions: tuple[int, ...]  # that were trained on what they ask
+    # DVC's md5 of the files that left its cache on that machine: datasets of versions among them.
+    files: Annotated[tuple[str, ...] | None, LATER] = None
 
 
 Watched = Literal["last turn"]

@@ -146,6 +146,13 @@ def test_no_file_within_reach_names_her_any_more_and_all_else_is_as_it_was() -> 
     assert [row.id for rows in day.read(date) for row in rows] == ["t2"]
 
 
+def test_the_event_names_the_files_that_left_dvcs_cache_so_that_nobody_misses_them() -> None:
+    forget("--match", NAME, "--yes", "--reason", "she asked for it")
+    with Registry.here() as registry:
+        (event,) = registry.history(kind="erase")
+    assert event.told(RowErasure).files == ("abcdef",)
+
+
 def test_checkpoints_that_learnt_them_go_too_and_those_elsewhere_are_named() -> None:
     """Weights name nobody: they are deleted unread, with the moments of the optimiser."""
     weights = home() / "checkpoints" / "aa" / "step-00000010" / "model.safetensors"
