@@ -9,6 +9,7 @@ from project.errors import InputError
 VERSION = 2  # what this Incumbent makes, and what it brings an older project to
 FIRST = 1  # of a project that names none
 KEY = "version"  # of params.yaml
+PIPELINE = "dvc.yaml"
 PIPELINE_KEY = "pipeline_version"  # of dvc.yaml, in the list `vars`: DVC allows it nowhere else
 
 

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from project.errors import InputError
-from project.project_version import KEY, VERSION, older_said, settings_version
+from project.project_version import KEY, PIPELINE, VERSION, older_said, settings_version
 from project.records.record import Record, read_input
 
 PARAMS = Path("params.yaml")
@@ -78,7 +78,7 @@ def load(model: type[S], path: Path = PARAMS) -> S:
     try:
         return section(model, root, path)
     except InputError as error:
-        if version == VERSION:
+        if version == VERSION or not path.with_name(PIPELINE).exists():  # no project that was made
             raise
         raise InputError(f"{older_said(version)}; until then: {error}") from None
 

@@ -13,6 +13,7 @@ from incumbent.code import Code, Imports, code_of, differing, stages
 from project.canonical import digest_file
 from project.errors import InputError
 from project.paths import CODE
+from project.project_version import VERSION
 from tests.conftest import ROOT
 
 FILE = "{kind: file, path: datasets/sources/rows.jsonl}"
@@ -27,6 +28,7 @@ def pipeline() -> None:
 
 def set_params(*, metrics: str = "[rouge]", source: str = FILE) -> None:
     Path("params.yaml").write_text(
+        f"version: {VERSION}\n"
         f"curation: {{collect: {{sources: [{source}]}}}}\n"
         f"evaluation: {{scoring: {{metrics: {metrics}}}}}\n"
     )
