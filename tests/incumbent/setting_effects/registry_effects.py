@@ -60,6 +60,9 @@ REGISTRY: dict[str, Effect | ShownBy] = {
     "family": Effect(("default", "bank"), submitted, "label"),
     "database": Effect((None, "sqlite:///elsewhere.db"), submitted, "files"),
     "artifacts": Effect((None, "store"), submitted, "files"),
+    "push_versions": ShownBy(
+        "tests/incumbent/test_push_version.py::test_nothing_is_sent_unless_the_settings_ask_for_it"
+    ),
     "roles": Effect((None, "roles.yaml"), permitted),
     "public_keys": ShownBy(
         "tests/registry/test_signing.py::test_signing_by_hand_needs_a_key_by_option_or_environment"
