@@ -107,6 +107,6 @@ class Meanwhile(LocalBlobs):
         self.come_in("sizes")
         return super().sizes()
 
-    def take(self, files: Sequence[Path]) -> list[Digest]:
-        self.come_in("take")
-        return super().take(files)
+    def adopt(self, drafts: Sequence[Path]) -> list[Digest]:
+        self.come_in("adopt")
+        return super().adopt(drafts)

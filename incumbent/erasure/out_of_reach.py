@@ -60,7 +60,12 @@ def out_of_reach(
         "delete there by hand",
     )
     yield (
-        "backups, exported versions, servers that loaded an adapter, Label Studio and other tools",
+        "archives of `incumbent backup` from before have the rows still: make a new one, then "
+        "delete those",
+        "incumbent backup --to FILE",
+    )
+    yield (
+        "other backups, exported versions, servers that loaded an adapter, Label Studio and other tools",
         "delete there by hand",
     )
 

@@ -39,6 +39,9 @@ class Blobs(Protocol):
         memory. Raises InputError for a file that changes meanwhile.
         """
 
+    def adopt(self, drafts: Sequence[Path]) -> list[Digest]:
+        """The same with files that nobody else writes; those on the store's own disk are moved."""
+
     def delete(self, name: Digest) -> None: ...
     def names(self) -> Iterator[Digest]: ...
     def sizes(self) -> dict[Digest, int]: ...  # in bytes, of all that is stored
@@ -94,17 +97,18 @@ class LocalBlobs:
         """It is the copies that are hashed, so what is stored is what its name says."""
         with storage_errors("written", self.location, OSError):
             make_folder(self.root)
-            with (
-                tempfile.TemporaryDirectory(prefix=DRAFT, dir=self.root) as drafts,
-                ThreadPoolExecutor() as disk,
-            ):
+            with tempfile.TemporaryDirectory(prefix=DRAFT, dir=self.root) as drafts:
                 copies = [Path(drafts, str(number)) for number in range(len(files))]
                 for file, copy in zip(files, copies, strict=True):
                     shutil.copyfile(file, copy)
-                synced = disk.map(sync, copies)  # a disk writes while the processor hashes
-                names = [digest_file(copy) for copy in copies]
-                list(synced)
-                rename_all({copy: self.path(n) for copy, n in zip(copies, names, strict=True)})
+                return self.adopt(copies)
+
+    def adopt(self, drafts: Sequence[Path]) -> list[Digest]:
+        with storage_errors("written", self.location, OSError), ThreadPoolExecutor() as disk:
+            synced = disk.map(sync, drafts)  # a disk writes while the processor hashes
+            names = [digest_file(draft) for draft in drafts]
+            list(synced)
+            rename_all({draft: self.path(n) for draft, n in zip(drafts, names, strict=True)})
         return names
 
     def delete(self, name: Digest) -> None:
@@ -180,6 +184,9 @@ class RemoteBlobs:
 
     def take(self, files: Sequence[Path]) -> list[Digest]:
         return [self.upload(file) for file in files]
+
+    def adopt(self, drafts: Sequence[Path]) -> list[Digest]:
+        return self.take(drafts)
 
     def upload(self, file: Path) -> Digest:
         """What has arrived is not read back; that the file is still the same stands for it."""

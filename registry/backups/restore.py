@@ -66,7 +66,7 @@ def put_artifacts(archive: Archive, artifacts: Artifacts) -> None:
                 copies = dict(some_copies(archive, left, Path(folder), moved))
                 if not copies:
                     return
-                found = blobs.take(list(copies.values()))
+                found = blobs.adopt(list(copies.values()))
             for expected, digest in zip(copies, found, strict=True):
                 if digest != expected:
                     raise archive.damaged(artifact_member(expected))

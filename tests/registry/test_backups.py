@@ -163,7 +163,7 @@ def test_a_registry_with_rows_is_not_overwritten(archive: str, new: Place, tmp_p
 
 def test_of_two_restores_at_once_one_is_made(archive: str, new: Place) -> None:
     with new.open() as registry, new.open() as quicker:
-        blobs = Meanwhile(new.root / "artifacts", lambda: restore(quicker, archive), at="take")
+        blobs = Meanwhile(new.root / "artifacts", lambda: restore(quicker, archive), at="adopt")
         registry.artifacts.blobs = blobs
         with pytest.raises(IncumbentError, match="has rows"):
             restore(registry, archive)

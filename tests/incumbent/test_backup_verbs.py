@@ -1,0 +1,145 @@
+"""`incumbent backup` and `restore` as people and cron type them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from incumbent.cli import main
+from registry.backups.archive_places import shown
+from registry.store import Registry
+from tests.conftest import ROOT
+from tests.registries import make
+
+
+def run(*arguments: str) -> int:
+    """The exit code of the command, in this process."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+        patch.setattr(sys, "argv", ["incumbent", *arguments])
+        main()
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture(autouse=True)
+def project(isolate: Path) -> Path:
+    """A project whose decisions were made by the rule, and so can be made again."""
+    Path("params.yaml").write_text("registry: {family: test}\n")
+    shutil.copytree(make.ROOT / "before-typed-events", isolate / "home" / "registry")
+    return isolate
+
+
+def move_away(project: Path) -> Path:
+    return (project / "home" / "registry").rename(project / "old")
+
+
+def test_a_registry_is_backed_up_lost_and_restored(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("backup", "--to", "backups/archive.tar") == 0
+    assert "backups/archive.tar: 19 events, 4 versions, " in capsys.readouterr().out
+    move_away(project)
+    assert run("restore", "backups/archive.tar") == 0
+    said = capsys.readouterr().out
+    assert "restored: 19 events, 4 versions" in said
+    assert "it verifies: chain, tables, artifacts, and every decision made again" in said
+    assert run("verify") == 0
+
+
+def test_as_json_it_says_what_is_in_the_archive(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("backup", "--to", "archive.tar", "--json")
+    made = json.loads(capsys.readouterr().out)
+    move_away(project)
+    run("restore", "archive.tar", "--json")
+    assert json.loads(capsys.readouterr().out) == made | {"problems": []}
+    assert made["events"] == 19
+
+
+def test_what_the_archive_lacks_is_said_and_ends_with_1(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Registry.here() as registry:
+        version = registry.version(1)
+        registry.artifacts.blobs.write(version.adapter.files, b"damaged")
+    assert run("backup", "--to", "archive.tar") == 1
+    assert "is damaged" in capsys.readouterr().err
+    assert run("backup", "--to", "archive.tar", "--without-damaged") == 0
+    left_out = f"damaged or missing: 1 artifacts, {version.adapter.files[:12]}"
+    assert left_out in capsys.readouterr().out
+    move_away(project)
+    assert run("restore", "archive.tar") == 1
+    said = capsys.readouterr().out
+    assert left_out in said
+    assert "test v1: artifact" in said
+
+
+WRONG = [
+    (("backup", "--to", "home"), 2, "home: is a folder: name a file in it"),
+    (("backup", "--to", "params.yaml"), 2, "params.yaml: is there already"),
+    (("backup", "--to", "params.yaml/x"), 1, "params.yaml/x could not be written"),
+    (("backup", "--to", "pigeon://x"), 2, "pigeon://x: cannot be opened: "),
+    (("restore", "params.yaml"), 1, "its table events has rows"),
+    (("restore", "nothing.tar"), 1, "its table events has rows"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "problem"), WRONG, ids=[" ".join(typed) for typed, *_ in WRONG]
+)
+def test_a_wrong_guess_is_answered_in_a_line(
+    arguments: tuple[str, ...], code: int, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments) == code
+    said = capsys.readouterr().err
+    assert problem in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "nothing.tar", "home"])
+def test_what_is_no_archive_leaves_the_registry_empty(
+    name: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    move_away(project)
+    code = run("restore", name)
+    assert f"error: {name}" in capsys.readouterr().err
+    assert code in (1, 2)
+    with Registry.here() as registry:
+        assert registry.history() == []
+
+
+def test_secrets_of_an_address_are_not_shown() -> None:
+    assert shown("sftp://me:word@host/a.tar?token=x#y") == "sftp://host/a.tar"
+    assert shown("backups/me@host.tar") == "backups/me@host.tar"
+
+
+SLOW = """
+import os, signal, sys
+from incumbent.cli import main
+from registry.artifacts.artifact_store import Artifacts
+
+def stopped(*_):
+    os.kill(os.getpid(), signal.{signal})
+    yield b""
+
+Artifacts.pieces = stopped
+sys.argv = ["incumbent", "backup", "--to", "archive.tar"]
+main()
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_an_interrupted_backup_leaves_nothing(name: str, code: int, project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SLOW.replace("{signal}", name)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    said = "interrupted: no archive is written; run it again"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (code, said)
+    assert sorted(path.name for path in project.iterdir()) == ["home", "params.yaml"]
