@@ -47,17 +47,8 @@ def carry_labels(context: NightContext, known: Digest | None) -> Digest | None:
     """Store this project's labels and queue for other machines; returns the folder's digest, which
     is the known one where nothing changed. None: there is nothing to carry.
     """
-    files = {**LINES, **queues(context.trigger)}
-    there = {name: path.read_bytes() for name, path in files.items() if path.exists()}
-    if not there:
-        return None
-    with TemporaryDirectory(prefix="incumbent-labels-") as place:
-        for name, data in {**there, MACHINE: machine().encode()}.items():
-            Path(place, name).write_bytes(data)
-        digest = digest_folder(Path(place))
-        if digest != known or context.registry.artifacts.incomplete(digest):
-            context.registry.artifacts.put_folder(Path(place), digest)
-    return digest
+    files = {**LINES, **queue_files(context.trigger)}
+    return store_folder(context.registry.artifacts, files, known)
 
 
 def bring_labels(
@@ -72,7 +63,37 @@ def bring_labels(
     artifacts = context.registry.artifacts
     stored = (night.labels for night in reversed(nights) if night.labels)
     digest = next((one for one in stored if not artifacts.incomplete(one)), None)
-    if digest is None:
+    return bring_folder(artifacts, digest, context.trigger, strict=strict) if digest else []
+
+
+def store_folder(
+    artifacts: Artifacts, files: Mapping[str, Path], known: Digest | None
+) -> Digest | None:
+    """Store the files that are there as one folder, unless it is the known one; None: there are
+    none.
+    """
+    there = {name: path.read_bytes() for name, path in files.items() if path.exists()}
+    if not there:
+        return None
+    with TemporaryDirectory(prefix="incumbent-labels-") as place:
+        for name, data in {**there, MACHINE: machine().encode()}.items():
+            Path(place, name).write_bytes(data)
+        digest = digest_folder(Path(place))
+        if digest != known or artifacts.incomplete(digest):
+            artifacts.put_folder(Path(place), digest)
+    return digest
+
+
+def bring_folder(
+    artifacts: Artifacts,
+    digest: Digest,
+    params: TriggerParams,
+    *,
+    strict: bool = False,
+    queues: bool = True,
+) -> list[str]:
+    """Merge one folder into this project's files; says and raises what bring_labels does."""
+    if artifacts.incomplete(digest):
         return []
     carried = read_folder(artifacts, digest)
     other = carried.get(MACHINE) != machine().encode()
@@ -87,15 +108,15 @@ def bring_labels(
                 f"{'; '.join(differing)}: make them agree in this project, or run the retrain on "
                 f"the machine that stored them ({carried[MACHINE].decode(errors='replace')})"
             )
-    if other:
-        bring_queues(carried, context.trigger)
+    if other and queues:
+        bring_queues(carried, params)
     return differing if other else []
 
 
 # --- one level down -----------------------------------------------------------------------------
 
 
-def queues(params: TriggerParams) -> dict[str, Path]:
+def queue_files(params: TriggerParams) -> dict[str, Path]:
     return {QUEUE: params.queue, CORRECTIONS: params.queue.with_name(CORRECTIONS)}
 
 
@@ -171,7 +192,7 @@ def erased(name: str, line: bytes, path: Path) -> bool:
 
 def bring_queues(carried: Mapping[str, bytes], params: TriggerParams) -> None:
     """The queue of the newest night; of users' corrections, which wait, those of both machines."""
-    for name, path in queues(params).items():
+    for name, path in queue_files(params).items():
         if name not in carried or (path.exists() and path.read_bytes() == carried[name]):
             continue
         if name == CORRECTIONS and path.exists():

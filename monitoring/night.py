@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from threading import Event
 
-from monitoring.carried_labels import bring_labels, carry_labels
+from monitoring.carried_labels import bring_folder, bring_labels, carry_labels
 from monitoring.clock_check import trusted_day
+from monitoring.labels_between_nights import labels_waiting, let_go
 from monitoring.late_nights import why_again
 from monitoring.night_action import run_retrain
 from monitoring.night_check import check
@@ -31,7 +32,9 @@ def nightly(context: NightContext) -> Work:
         before = nights_before(own.registry.engine, own.registry.family, claim.date)
         if done := done_already(own, claim.date):
             return JobResult(done)
-        brought = bring_labels(own, before)
+        brought, waiting = bring_labels(own, before), labels_waiting(own.registry)
+        if waiting:
+            brought += bring_folder(own.registry.artifacts, waiting, own.trigger, queues=False)
         forget_queued(own, claim.date)
         night = verdict_of(own, claim, before, brought)
         if night.action is Action.RETRAIN:
@@ -47,6 +50,7 @@ def nightly(context: NightContext) -> Work:
         write_page(night, before)
         forget(own, claim.date)
         forget_carried(own.registry, claim.date)
+        let_go(own.registry, waiting)
         return JobResult(night, tuple(notices(night, before)))
 
     return work

@@ -7,14 +7,16 @@ from evaluation.report.corrections_export import bad, correction, negative
 from evaluation.report.report_data import read_examples
 from evaluation.scoring.score_table import read_scores
 from incumbent.output import console
+from monitoring.labels_between_nights import carry_accepted
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.labels import LABELLED, read_labels
-from project.errors import InputError
+from project.errors import IncumbentError, InputError
 from project.records.data import Split
 from project.records.record import write_records
 from project.settings import load
 from registry.reader import RegistryReader
+from registry.store import Registry
 
 
 def export_bad_answers(to: Path, count: int) -> None:
@@ -36,6 +38,15 @@ def export_bad_answers(to: Path, count: int) -> None:
     console.print("then see datasets/sources/README.md for the second round")
 
 
+def carry(params: TriggerParams) -> list[str]:
+    """Let other machines have what was accepted; says so where that cannot be done."""
+    try:
+        with Registry.here() as registry:
+            return carry_accepted(registry, params)
+    except IncumbentError as error:
+        return [f"other machines get them with the next night of this one only: {error}"]
+
+
 def accept_labels(export: Path, reason: str) -> None:
     """Accept the labels of an export: from now on they are trained on, and items of the eval sets.
 
@@ -51,7 +62,8 @@ def accept_labels(export: Path, reason: str) -> None:
     with RegistryReader.here() as registry:
         registry.roles.require("promote", registry.actor)
         accepted = accept(labels, registry, reason, load(TriggerParams))
-    for line in (str(accepted), *accepted.left_out):
+    carried = carry(load(TriggerParams)) if accepted.new else []
+    for line in (str(accepted), *accepted.left_out, *carried):
         console.print(line, soft_wrap=True)
     if accepted.new:
         taken = "the next `dvc repro` shares them out to training, dev and sealed"

@@ -14,7 +14,9 @@ from curation.splitting.eval_sets import (
     append_change,
     read_changes,
 )
+from incumbent.verbs.data_rows import accept_labels
 from monitoring.carried_labels import NEGATIVE, bring_labels, carry_labels
+from monitoring.labels_between_nights import carry_accepted, labels_waiting, let_go
 from monitoring.night_context import NightContext
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.labels import LABELLED, Label, labelled_row
@@ -23,6 +25,7 @@ from project.errors import IncumbentError
 from project.records.data import Row, Split
 from project.records.drift import Night
 from project.records.record import Digest, write_records
+from registry.artifacts.artifact_store import Artifacts
 from registry.garbage import collect
 from registry.store import Registry
 from tests.quick_nights import Make, opened, run, site_of
@@ -192,3 +195,55 @@ def test_a_night_says_what_it_carries_and_garbage_collection_leaves_it(
 
 def test_nothing_is_carried_where_there_are_no_labels(context: NightContext) -> None:
     assert run(context, 3, []).labels is None
+
+
+# --- between nights -----------------------------------------------------------------------------
+
+
+def test_what_is_accepted_between_nights_is_in_the_next_night_of_any_machine(
+    context: NightContext,
+) -> None:
+    machine("a")
+    first = label(context.registry, 1)
+    assert carry_accepted(context.registry, context.trigger) == []
+    machine("b")
+    second = label(context.registry, 2)
+    assert carry_accepted(context.registry, context.trigger) == []
+    assert {row.id for row in Row.read_lines(LABELLED)} == {first.id, second.id}
+    waiting = labels_waiting(context.registry)
+    assert waiting is not None
+    collect(context.registry, dry_run=False)
+    machine("c")
+    made = run(context, 4, [])
+    assert {row.id for row in Row.read_lines(LABELLED)} == {first.id, second.id}
+    assert accepted_ids(read_changes()) == {first.id, second.id}
+    assert made.labels is not None
+    assert labels_waiting(context.registry) is None
+    assert context.registry.artifacts.incomplete(waiting), "the night carries all of it"
+
+
+def test_what_somebody_accepts_during_a_night_waits_for_the_next(context: NightContext) -> None:
+    machine("a")
+    label(context.registry, 1)
+    carry_accepted(context.registry, context.trigger)
+    taken = labels_waiting(context.registry)
+    label(context.registry, 2)
+    carry_accepted(context.registry, context.trigger)
+    let_go(context.registry, taken)
+    assert labels_waiting(context.registry) not in (None, taken)
+
+
+def test_a_store_that_is_away_is_told_of_and_the_labels_stay_accepted(
+    make_adapter: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("params.yaml").write_text("registry: {family: bank}\n")
+    Path("rows.jsonl").write_text('{"prompt": "what is a?", "completion": "an a"}\n')
+
+    def away(*_: object) -> None:
+        raise IncumbentError("the store cannot be reached")
+
+    monkeypatch.setattr(Artifacts, "put_folder", away)
+    accept_labels(Path("rows.jsonl"), "checked")
+    told = capsys.readouterr().out
+    assert "other machines get them with the next night of this one only: the store" in told
+    assert LABELLED.exists()
