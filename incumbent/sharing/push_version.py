@@ -31,7 +31,7 @@ def problems(family: str) -> Iterator[str]:
 
 
 def failure_of_rows() -> str | None:
-    """All that dvc.lock names is sent: `dvc pull` fails in a clone for whatever is not there."""
+    """All that dvc.lock names is sent, so that a clone makes nothing of it again."""
     try:
         dvc("push")
     except IncumbentError as error:

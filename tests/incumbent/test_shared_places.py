@@ -113,4 +113,4 @@ def test_the_sample_is_shared_as_any_project_is(
         push_versions=True,
     )
     assert f"url = {tmp_path / 'rows'}" in Path("own/.dvc/config").read_text()
-    assert "git clone URL own && cd own && dvc pull && incumbent run" in said
+    assert "git clone URL own && cd own && dvc pull --allow-missing && incumbent run" in said
