@@ -10,7 +10,9 @@ WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 pytest --numprocesses $(WORKERS) --no-loadscope-reorder
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
-.PHONY: run serve demo bank bank-brief test test-fast lint install constraints clean
+SPHINX := sphinx-build --fail-on-warning --keep-going --nitpicky --fresh-env --write-all --quiet --conf-dir docs .
+
+.PHONY: run serve demo bank bank-brief docs docs-links test test-fast lint install constraints clean
 
 run: install
 	incumbent run
@@ -26,6 +28,16 @@ bank: install
 
 bank-brief: install
 	python -m examples.bank.run --brief
+
+# Pictures first, of the pages as they are now; then the pages, offline. A warning is an error.
+docs: install
+	python -m docs.pictures docs/_build/pictures
+	$(SPHINX) --builder html docs/_build/html
+	@echo "the documentation is in docs/_build/html/index.html"
+
+# Whether addresses elsewhere still answer: needs a network, so no test does it.
+docs-links: install
+	$(SPHINX) --builder linkcheck docs/_build/links
 
 test: lint
 	$(PYTEST)

@@ -21,6 +21,7 @@ than people's votes and facts would. What reads well but says the same facts win
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from evaluation.metrics.facts.facts_kept import FactsKept
@@ -51,7 +52,7 @@ class Pair:
 
 def choices(pairs: Sequence[Pair], reviewer: str) -> list[Side]:
     """What one reviewer says of each pair; the same pairs are always judged in the same way."""
-    kept = [facts_kept(pairs, side) for side in ("left", "right")]
+    kept = [facts_kept(tuple(pairs), side) for side in ("left", "right")]
     return [choice(pair, a - b, reviewer) for pair, a, b in zip(pairs, *kept, strict=True)]
 
 
@@ -68,7 +69,8 @@ def choice(pair: Pair, ahead: float, reviewer: str) -> Side:
     return "left" if left != errs else "right"
 
 
-def facts_kept(pairs: Sequence[Pair], side: str) -> list[float]:
+@lru_cache(2)  # of both sides, for the next reviewer
+def facts_kept(pairs: tuple[Pair, ...], side: str) -> list[float]:
     """Facts of the reference that a side's answers keep, less those that they contradict."""
     answers, references = [getattr(p, side) for p in pairs], [p.reference for p in pairs]
     found = FactsKept().compute(predictions=answers, references=references)
