@@ -15,8 +15,8 @@ import pytest
 from docs.extension.commands_reference import commands
 from docs.extension.pictures_shown import MARK
 from docs.extension.setting_keys import every_key, parts_of_section
-from docs.pictures import CHROMIUM
 from project.settings import SECTIONS, model_of
+from tests.browser.conftest import CHROMIUM
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow

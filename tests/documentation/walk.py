@@ -38,6 +38,7 @@ def readers_environment(folder: Path) -> dict[str, str]:
     """Nothing of these tests' own, but for the pace of this machine."""
     home = folder.with_name(f"{folder.name}-home")
     home.mkdir()
+    (home / ".gitconfig").write_text("[user]\n\tname = Reader\n\temail = reader@example.org\n")
     return {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(home),
