@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from project.errors import IncumbentError
 from project.records.events import Submission
@@ -52,6 +53,22 @@ def test_a_damaged_artifact_is_in_no_backup_but_all_else_can_be(tmp_path: Path, 
         registry.artifacts.put_folder(tmp_path / "adapter-first", registry.version(1).adapter.files)
         registry.artifacts.put_folder(tmp_path / "adapter-second", lost)
         assert list(problems(registry)) == []
+
+
+@pytest.mark.parametrize("table", ["events", "versions"])
+def test_a_record_that_cannot_be_read_is_said_in_a_line_and_nothing_is_collected(
+    table: str, tmp_path: Path
+) -> None:
+    with used(Place(tmp_path / "old"), tmp_path).open() as registry:
+        with registry.engine.begin() as connection:
+            connection.execute(text(f"UPDATE {table} SET record = '' WHERE number = 2"))
+        before = set(registry.artifacts.digests())
+        for act in (lambda: back_up(registry, "archive.tar"), lambda: collect(registry)):
+            with pytest.raises(
+                IncumbentError, match=r"is none: .*; `incumbent verify` tells which"
+            ):
+                act()
+        assert set(registry.artifacts.digests()) == before
 
 
 @contextmanager
