@@ -54,7 +54,7 @@ def main() -> None:
         line, code = untold(tracker, f"no answer in {LIMIT} seconds"), 1
     except Exception as error:  # of whatever kind a library raises
         line, code = untold(tracker, str(error) or type(error).__name__), 1
-    print(f"\n{line}", flush=True)
+    print(f"\n{CREDENTIALS.sub('', line)}", flush=True)
     os._exit(code)  # a library's threads that hang are not waited for
 
 
@@ -93,7 +93,7 @@ def only_one(path: Path) -> Iterator[None]:
 
 
 def untold(tracker: str, why: str) -> str:
-    reason = shortened(CREDENTIALS.sub("", why), LONGEST).rstrip(".")
+    reason = shortened(why, LONGEST).rstrip(".")
     return f"{tracker} was not told: {reason}; what it lacks is told with the next version"
 
 

@@ -131,7 +131,6 @@ def scores(part: str, measured: Measured, bounds: dict[str, Bound]) -> Iterator[
         if found.champion_mean is not None:
             yield f"{name}.champion", found.champion_mean
         yield f"{name}.difference", found.diff
-        yield f"{name}.items", found.n
         if bound := bounds.get(metric):
             yield f"{name}.lower_bound", bound.lower
             yield f"{name}.upper_bound", bound.upper

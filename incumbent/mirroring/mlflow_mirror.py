@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
 
 KEY = "incumbent.version"  # the tag
+# That MLflow's page shows runs with their curves, and not traces and prompts.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
 BATCH, METRICS = 100, 1000  # what MLflow takes at once, of parameters or tags, and of points
 LONGEST = 6000  # characters of a parameter
 UNFIT = re.compile(r"[^\w./ -]")  # for a name; a colon is refused on Windows
@@ -42,8 +44,9 @@ def experiment_of(client: "MlflowClient", family: str) -> str:
     if chosen := os.environ.get("MLFLOW_EXPERIMENT_ID"):
         return chosen
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or family
-    known = client.get_experiment_by_name(name)
-    return str(known.experiment_id if known else client.create_experiment(name))
+    if known := client.get_experiment_by_name(name):
+        return str(known.experiment_id)
+    return str(client.create_experiment(name, tags=KIND))
 
 
 def find_run(client: "MlflowClient", experiment: str, version: MirroredVersion) -> "Run | None":

@@ -40,6 +40,7 @@ def tell_wandb(version: MirroredVersion, page: str | None) -> str:
     if page:
         tell_page(run, page)
     run.finish()
+    wandb.teardown()  # its own process has written everything when it has ended
     if run.offline:
         return f"in {Path(run.dir).parent}, which `wandb sync` sends"
     return f"at {run.url}"
@@ -53,6 +54,7 @@ def quiet() -> "Settings":
         console="off",
         disable_code=True,
         disable_git=True,
+        host="incumbent",  # else it is this machine's name
         init_timeout=SECONDS,
         silent=True,
         x_disable_machine_info=True,

@@ -105,6 +105,7 @@ def without_extras(code: str, *arguments: str) -> subprocess.CompletedProcess[st
         ("pyarrow", "train"),
         ("psycopg", "postgresql"),
         ("lm_eval", "lm-eval"),
+        ("mlflow", "mlflow"),  # whose light client is mlflow-skinny
         ("OpenSSL", None),  # registry.signing reports that itself
         ("yaml", None),
         ("torch.nn", None),
