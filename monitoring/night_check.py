@@ -21,6 +21,7 @@ from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
 from monitoring.report.night_page import keep_map
 from monitoring.scheduling.job import refuse_stopped
+from monitoring.signals.signal import Batch
 from monitoring.traffic.user_sample import UserSample
 from monitoring.traffic.voices import voice_notes
 from monitoring.trigger.drifted_rows import DriftedRows
@@ -33,6 +34,7 @@ from project.records.drift import (
     SignalReading,
 )
 from project.records.record import Digest
+from project.records.traffic import Traffic
 
 NO_TRAFFIC = "there is no traffic of that day"
 
@@ -58,18 +60,24 @@ def judged(context: NightContext, day: date) -> Night:
     if isinstance(references, str):
         there, set_aside = context.sample([day], context.drift.sample)
         return silent(context, day, champion, references, traffic, set_aside, there)
+    return compared(context, day, traffic, champion, references, before)
+
+
+def compared(
+    context: NightContext,
+    day: date,
+    traffic: Digest,
+    champion: AdapterVersion,
+    references: References,
+    before: Sequence[Night],
+) -> Night:
+    """What the day's rows say beside the references, and what follows from it."""
     places = [frozen.place(day, context) for frozen in references.all]
     sample, set_aside = context.sample([day], context.drift.sample)
     rows = sample.finish()
     if not rows:
         return silent(context, day, champion, NO_TRAFFIC, traffic, set_aside)
-    batch = context.batch(
-        rows,
-        champion,
-        judge=references.judge,
-        answers=references.answers is not None,
-        shared=references.prompts.reference.shared,
-    )
+    batch = batch_of(context, champion, references, rows)
     for frozen, place in zip(references.all, places, strict=True):
         own_prompts = rewatched(batch, rows, frozen.reference.shared, context.embeddings)
         frozen.keep(place, rows, own_prompts)
@@ -108,6 +116,22 @@ def judged(context: NightContext, day: date) -> Night:
         ),
         **found.model_dump(exclude={"grown"}),
         **taken.model_dump(),
+    )
+
+
+def batch_of(
+    context: NightContext,
+    champion: AdapterVersion,
+    references: References,
+    rows: Sequence[Traffic],
+) -> Batch:
+    """The rows as the reference of prompts watches them."""
+    return context.batch(
+        rows,
+        champion,
+        judge=references.judge,
+        answers=references.answers is not None,
+        shared=references.prompts.reference.shared,
     )
 
 

@@ -1,8 +1,8 @@
 """How much days differ where nothing has changed, and what that makes of a night's distance.
 
-A day has a mood: what is in the news, who is on holiday. So the units of one day are not quite
-independent, and a random choice of units is spread too evenly over the days to show what a day
-can do. The reference's own days show it.
+Days differ where nothing has changed: by what is in the news, by who is on holiday. So the units of
+one day are not quite independent, and a random choice of units, spread evenly over the days, shows
+too little of how far one day may lie from the others. The reference's own days show it.
 
 The model is the random effects model of one-way analysis of variance: a unit's columns are those of
 its stratum, plus its day's, plus its own. Where the sum over units is weighed by w (tonight's

@@ -25,7 +25,7 @@ from monitoring.drift.reference_rows import (
 from monitoring.drift.season import ALWAYS, Season
 from monitoring.drift.user_days import UserDays
 from monitoring.features.answer_judge import AnswerJudge, trained_judge
-from monitoring.features.signal_inputs import times_of, users_of
+from monitoring.features.signal_inputs import times_of
 from monitoring.features.watched_text import SharedText
 from monitoring.night_context import NightContext
 from monitoring.signals import ANSWER_SIGNALS, PROMPT_SIGNALS, Kinds
@@ -33,6 +33,7 @@ from monitoring.signals.feedback import Ratings
 from monitoring.signals.outcomes import OUTCOMES
 from monitoring.signals.signal import Batch, Signal
 from monitoring.traffic.asked_text import asked_text
+from monitoring.traffic.voices import voices_of
 from project.files import home, write_bytes
 from project.records.adapters import AdapterVersion
 from project.records.drift import DriftState, Night
@@ -61,7 +62,7 @@ class FrozenReference:
 
     def keep(self, place: Path, rows: Sequence[Traffic], batch: Batch) -> None:
         """Keep a day's units, of sampled rows, for the windows of the nights that follow."""
-        units = self.reference.units_of(batch, users_of(rows), times_of(rows))
+        units = self.reference.units_of(batch, voices_of(rows), times_of(rows))
         write_bytes(place, to_bytes(units.arrays()))
 
     def units_of(self, day: date, context: NightContext, champion: AdapterVersion) -> UserDays:
@@ -263,7 +264,7 @@ def answers_are_due(
 def shared_by(rows: Sequence[Traffic], context: NightContext) -> SharedText:
     """What the prompts share that `fitted` will take for its index."""
     texts, rng = [asked_text(row.prompt) for row in rows], np.random.default_rng(context.drift.seed)
-    return shared_text(texts, users_of(rows), rng)
+    return shared_text(texts, voices_of(rows), rng)
 
 
 def fitted(
@@ -277,7 +278,7 @@ def fitted(
     rng = np.random.default_rng(context.drift.seed)
     times = times_of(rows)
     return Reference.freeze(
-        batch, users_of(rows), times, rng=rng, season=season, kinds=kinds, shared=shared
+        batch, voices_of(rows), times, rng=rng, season=season, kinds=kinds, shared=shared
     )
 
 

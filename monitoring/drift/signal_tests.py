@@ -1,10 +1,11 @@
 """Tests of several signals on the same units, and what they say together."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from monitoring.drift.day_noise import k_of, noise_of, widened
+from monitoring.drift.day_noise import DayNoise, k_of, noise_of, widened
 from monitoring.drift.effect_size import moved_share
 from monitoring.drift.permutation import p_value
 from monitoring.drift.pool import Pool
@@ -59,41 +60,63 @@ def read(
     minimum_effect: float,
     rng: np.random.Generator,
 ) -> SignalReading:
-    """Drift is both: p at most the level, and an effect that matters.
-
-    p is the larger of two: of a random choice of units, and of days like the reference's.
-    """
-    noise = noise_of(reference, signal.name)
+    """One signal's; insufficient where one side has too few users."""
     now, before = current.having(signal.name), reference.having(signal.name)
     now, before = now.within(before.strata), before.within(now.strata)
-    p, effect, spread, verdict = 1.0, 0.0, 1.0, DriftVerdict.INSUFFICIENT
+    found = NOT_TESTED
     if now.has_voices(minimum_units) and before.has_voices(minimum_units):
-        columns = now.columns[signal.name], before.columns[signal.name]
-        strata = now.strata, before.strata
-        effect = moved_share(*columns, *strata, direction=signal.direction, shares=signal.shares)
-        matters = effect >= minimum_effect
-        known = (now.users, before.users) if len(now.users) and len(before.users) else None
-        pool = Pool.of(*columns, *strata, known)
-        of_days = 0.0
-        if noise is not None and len(now.days):
-            k, sums = k_of(now, before), pool.sums * widened(*columns, *strata)
-            of_days, spread = noise.p_value(sums, k, signal.direction), noise.spread(k)
-        counted = matters and of_days <= level
-        p = p_value(pool, signal.direction, level=level, matters=counted, rng=rng)
-        p = max(p, of_days)
-        drifted = matters and p <= level
-        verdict = DriftVerdict.DRIFT if drifted else DriftVerdict.NO_DRIFT
+        noise = noise_of(reference, signal.name)
+        found = tested(signal, now, before, noise, level, minimum_effect, rng)
     return SignalReading(
         signal=signal.name,
         nights=nights,
         n=len(now),
         reference_n=len(before),
-        p=p,
         level=level,
-        effect=effect,
-        verdict=verdict,
-        spread=spread,
+        **found._asdict(),
     )
+
+
+class Found(NamedTuple):
+    """What a test says; SignalReading explains each."""
+
+    p: float
+    effect: float
+    spread: float
+    verdict: DriftVerdict
+
+
+NOT_TESTED = Found(p=1.0, effect=0.0, spread=1.0, verdict=DriftVerdict.INSUFFICIENT)
+
+
+def tested(
+    signal: Signal,
+    now: UserDays,
+    before: UserDays,
+    noise: DayNoise | None,
+    level: float,
+    minimum_effect: float,
+    rng: np.random.Generator,
+) -> Found:
+    """Drift is both: p at most the level, and an effect that matters.
+
+    p is the larger of two: of a random choice of units, and of days like the reference's.
+    """
+    columns = now.columns[signal.name], before.columns[signal.name]
+    strata = now.strata, before.strata
+    effect = moved_share(*columns, *strata, direction=signal.direction, shares=signal.shares)
+    matters = effect >= minimum_effect
+    known = (now.users, before.users) if len(now.users) and len(before.users) else None
+    pool = Pool.of(*columns, *strata, known)
+    of_days, spread = 0.0, 1.0
+    if noise is not None and len(now.days):
+        k, sums = k_of(now, before), pool.sums * widened(*columns, *strata)
+        of_days, spread = noise.p_value(sums, k, signal.direction), noise.spread(k)
+    counted = matters and of_days <= level
+    p = p_value(pool, signal.direction, level=level, matters=counted, rng=rng)
+    p = max(p, of_days)
+    verdict = DriftVerdict.DRIFT if matters and p <= level else DriftVerdict.NO_DRIFT
+    return Found(p, effect, spread, verdict)
 
 
 def overall(found: Iterable[SignalReading]) -> DriftVerdict:

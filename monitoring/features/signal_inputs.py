@@ -15,7 +15,6 @@ from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.signals.array_types import Floats, Ints, Times
 from monitoring.signals.signal import Batch
 from monitoring.traffic.asked_text import asked_text
-from monitoring.traffic.voices import voices_of
 from project.records.adapters import AdapterVersion
 from project.records.data import Row
 from project.records.record import short
@@ -62,17 +61,25 @@ def batch_of(
 
     # The first, whose order says nothing: a reference meets those again that their nights read.
     first, most_judged = np.arange(min(perplexity_rows, len(rows))), judged_rows if judge else 0
-    return Batch(
+    found = Batch(
         prompts=prompts,
         vectors=embeddings.encode(prompts),
         responses=responses if answers else None,
         response_vectors=only(own[:, None], embeddings.encode(responses)) if answers else None,
-        ratings=only(own & told, ratings_of(rows)),
         surprise=of_some(first, perplexity_rows, len(rows), read),
         scores=of_some(np.flatnonzero(own), most_judged, len(rows), judged),
-        escalated=only(own & told, outcomes_of(rows, "escalated")),
-        resolved=only(own & told, outcomes_of(rows, "resolved")),
-        satisfaction=only(own & told, outcomes_of(rows, "satisfaction")),
+    )
+    return with_words_of_users(found, rows, own & told)
+
+
+def with_words_of_users(batch: Batch, rows: Sequence[Traffic], there: NDArray[np.bool_]) -> Batch:
+    """The same with the ratings and outcomes of some of the rows; there [n]."""
+    return replace(
+        batch,
+        ratings=only(there, ratings_of(rows)),
+        escalated=only(there, outcomes_of(rows, "escalated")),
+        resolved=only(there, outcomes_of(rows, "resolved")),
+        satisfaction=only(there, outcomes_of(rows, "satisfaction")),
     )
 
 
@@ -132,11 +139,6 @@ def of_some(
     values, chosen = np.full(count, np.nan, np.float32), rows[places]
     values[chosen] = values_of(chosen.tolist())
     return values
-
-
-def users_of(rows: Sequence[Traffic]) -> list[str]:
-    """Whose rows they are, as a sample of them hears it."""
-    return voices_of(rows)
 
 
 def times_of(rows: Sequence[Traffic]) -> Times:

@@ -6,17 +6,14 @@ machine. Only the base is small: three narrow layers with random weights, and a 
 the texts; it learns what little there is to learn in seconds. Users' answers are canned, for who
 answers is not under test. The clock is told to everybody.
 
-python -m tests.monitoring.hostile_month: a machine, in its project's folder.
+A machine is hostile_machine.py, the project hostile_project.py, the traffic hostile_traffic.py.
 """
 
-import errno
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,105 +23,16 @@ from typing import Any, Self
 from monitoring.night_history import check_of, nightly_of, nights_before
 from project.records.drift import Action, Night, RetrainOutcome
 from registry.jobs.runs import begun
-from registry.reader import RegistryReader
 from registry.store import Registry
-from tests.architectures import ARCHITECTURES, LAYERS
 from tests.conftest import ROOT
-from tests.incumbent.test_pipeline import FEW, Project
+from tests.incumbent.test_pipeline import Project
 from tests.monitoring import hostile_traffic as world
+from tests.monitoring.hostile_machine import NOW
+from tests.monitoring.hostile_project import FAMILY, SEEN, params, tiny_base
 from tests.monitoring.hostile_traffic import START, day
 
-FAMILY = "test"
-NOW = "HOSTILE_NOW"  # the variable that tells commands the time
-SEEN = "datasets/seen"  # where a machine sees the traffic that all share
 QUEUE = "datasets/queue/labels.json"
 CORRECTIONS = "datasets/queue/user-corrections.json"
-
-
-# --- a machine, as its own process sees it -------------------------------------------------------
-
-
-def told_clock() -> Callable[[], datetime]:
-    """The time that was told, and what has passed since."""
-    told, since = datetime.fromisoformat(os.environ[NOW]), monotonic()
-    return lambda: told + timedelta(seconds=monotonic() - since)
-
-
-def tell_time(now: str) -> None:
-    """Let every registry that is opened from now on go by a told clock."""
-    os.environ[NOW] = now
-    defaults = RegistryReader.__init__.__kwdefaults__
-    assert defaults is not None
-    defaults["clock"] = told_clock()
-
-
-def command() -> None:
-    """`incumbent`, at the time that was told."""
-    tell_time(os.environ[NOW])
-    from incumbent.cli import app
-
-    app()
-
-
-class Machine:
-    """Does what it is told to: a tick of its scheduler, or a command of a person on it."""
-
-    def __init__(self) -> None:
-        from incumbent.verbs.nightly import nightly_job, scheduler_of
-        from monitoring.night_context import NightContext
-        from monitoring.scheduling.schedule_settings import ScheduleParams
-        from monitoring.trigger import retrain
-        from project.child_processes import environment
-        from project.settings import load
-        from registry.store import Registry
-
-        path = f"{Path('bin').resolve()}{os.pathsep}{environment()['PATH']}"
-        vars(retrain)["environment"] = lambda: {**environment(), "PATH": path}
-        self.registry = Registry.here()
-        schedule = load(ScheduleParams)
-        job = nightly_job(NightContext.here(self.registry), schedule)
-        self.scheduler = scheduler_of(schedule, job, self.registry)
-        self.fsync = os.fsync
-
-    def obey(self, order: dict[str, Any]) -> object:
-        tell_time(order["now"])
-        self.registry.clock = self.scheduler.clock = told_clock()
-        if "command" in order:
-            return self.run(order["command"])
-        vars(os)["fsync"] = full if order["full"] else self.fsync
-        started = os.times()
-        self.scheduler.tick()
-        ended = os.times()
-        return {
-            "seconds": sum(ended[:4]) - sum(started[:4]),
-            "refused": list(self.scheduler.refused.values()),
-        }
-
-    def run(self, arguments: list[str]) -> int:
-        from incumbent.cli import app
-
-        try:
-            app(arguments)
-        except SystemExit as ended:
-            return int(ended.code or 0)
-        return 0
-
-
-def full(handle: object) -> None:
-    """What a file meets that is written to a full disk."""
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def main() -> None:
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what commands print is for the log
-    tell_time(os.environ[NOW])
-    machine = Machine()
-    for line in sys.stdin:
-        print(json.dumps(machine.obey(json.loads(line))), file=answers, flush=True)
-
-
-# --- a machine, as the month sees it --------------------------------------------------------------
 
 
 @dataclass
@@ -146,7 +54,7 @@ class Site:
 
     def start(self, now: datetime) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.monitoring.hostile_month"],
+            [sys.executable, "-m", "tests.monitoring.hostile_machine"],
             cwd=self.folder,
             env={**self.variables, NOW: now.isoformat()},
             stdin=subprocess.PIPE,
@@ -210,7 +118,7 @@ class Month:
         shown.symlink_to(self.traffic)
         script = folder / "bin" / "incumbent"
         script.parent.mkdir()
-        code = "from tests.monitoring.hostile_month import command; command()"
+        code = "from tests.monitoring.hostile_machine import command; command()"
         script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$@"\n')
         script.chmod(0o755)
         return Site(project, self.folder / f"{name}.log")
@@ -368,83 +276,3 @@ def night_of(number: int) -> datetime:
     """When a day's night is due, in the small hours of the next day."""
     after = day(number + 1)
     return datetime(after.year, after.month, after.day, 3, tzinfo=UTC)
-
-
-def params(base: Path, shared: Path) -> dict[str, Any]:
-    found = deepcopy(FEW)
-    found["base"] = {"model": str(base)}
-    sources = [
-        {"kind": "file", "path": f"datasets/sources/{name}.jsonl"}
-        for name in ("experts", "labelled")
-    ]
-    found["curation"]["collect"] = {"sources": sources}
-    found["curation"]["curate"] = {"dev": 10, "sealed": 30, "accepted": ["labelled.jsonl"]}
-    found["curation"]["validate"]["embedded_rows"] = 20
-    found["training"]["sft"] = {
-        "rows": 120,
-        "batch_size": 8,
-        "learning_rate": 0.01,
-        "epochs": 2,
-    }
-    found["evaluation"]["decoding"] = {"max_new_tokens": 8}
-    found["evaluation"]["few_shot"] = {"shots": 0}
-    found["evaluation"]["scoring"] = {"metrics": ["rouge", "perplexity"]}
-    found["registry"] = {
-        "family": FAMILY,
-        "database": f"sqlite:///{shared / 'registry.db'}",
-        "artifacts": str(shared / "artifacts"),
-    }
-    found["monitoring"] = {
-        "traffic": {"folder": SEEN},
-        "drift": {"perplexity_rows": 30, "quality_rows": 10},
-        "trigger": {"minimum_labels": 25, "cooldown_days": 2, "promote": "review"},
-        "schedule": {"catch_up_days": 2},
-    }
-    return found
-
-
-def tiny_base(folder: Path) -> Path:
-    """Random weights, and a tokenizer that knows the bank's words."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
-
-    made = ARCHITECTURES["qwen-2"]
-    tokens = Tokenizer(models.BPE())
-    tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokens.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=1_500,
-        special_tokens=list(made.specials),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokens.train_from_iterator([*world.RIGHT, *world.RIGHT.values(), world.SYSTEM], trainer)
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokens,
-        bos_token=made.specials[0],
-        eos_token=made.specials[1],
-        pad_token=made.specials[1],
-        chat_template=made.template,
-    ).save_pretrained(folder)
-    config = Qwen2Config(
-        vocab_size=tokens.get_vocab_size(),
-        hidden_size=64,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        intermediate_size=128,
-        initializer_range=0.1,
-        max_position_embeddings=1024,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=1,
-    )
-    torch.manual_seed(0)
-    Qwen2ForCausalLM(config).save_pretrained(folder)
-    return folder
-
-
-if __name__ == "__main__":
-    if len(sys.argv) == 1:
-        main()

@@ -16,7 +16,8 @@ from project.records.drift import Action, DriftState, DriftVerdict, Night, Retra
 from registry.audit import problems
 from registry.jobs.runs import Run, RunState, runs_of
 from tests.monitoring import hostile_traffic as world
-from tests.monitoring.hostile_month import FAMILY, Month
+from tests.monitoring.hostile_month import Month
+from tests.monitoring.hostile_project import FAMILY
 from tests.monitoring.hostile_traffic import START, day
 
 pytestmark = pytest.mark.slow

@@ -12,13 +12,14 @@ from monitoring.drift.alarm_budget import night_readings
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_store import FrozenReference
 from monitoring.drift.signal_tests import shared_out
-from monitoring.features.signal_inputs import batch_of, rated_so_far, times_of, users_of
+from monitoring.features.signal_inputs import batch_of, rated_so_far, times_of
 from monitoring.monitoring_settings import DriftParams
 from monitoring.report.night_text import day_text
 from monitoring.signals import ANSWER_SIGNALS
 from monitoring.signals.outcomes import Escalated, Satisfaction, Unresolved
 from monitoring.signals.signal import Batch
 from monitoring.traffic.day_tally import Tally
+from monitoring.traffic.voices import voices_of
 from project.records.adapters import AdapterVersion
 from project.records.drift import DriftVerdict, SignalReading
 from project.records.traffic import Feedback, Outcome, Traffic
@@ -69,7 +70,7 @@ def batch(rows: Sequence[Traffic]) -> Batch:
 def frozen(rows: Sequence[Traffic]) -> Reference:
     return Reference.freeze(
         batch(rows),
-        users_of(rows),
+        voices_of(rows),
         times_of(rows),
         rng=np.random.default_rng(0),
         kinds=ANSWER_SIGNALS,
@@ -77,7 +78,7 @@ def frozen(rows: Sequence[Traffic]) -> Reference:
 
 
 def readings(reference: Reference, rows: Sequence[Traffic]) -> dict[str, SignalReading]:
-    units = reference.units_of(batch(rows), users_of(rows), times_of(rows))
+    units = reference.units_of(batch(rows), voices_of(rows), times_of(rows))
     rng = np.random.default_rng(1)
     found = night_readings(reference.signals, [units], reference.units, DriftParams(), rng)
     return {reading.signal: reading for reading in found}

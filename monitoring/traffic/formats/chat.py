@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from monitoring.traffic.formats.values import Fields, UnfitError, first, items, unpacked
 
@@ -29,7 +28,7 @@ RESULTS = frozenset({"tool_call_response", "tool_result", "function_call_output"
 REDACTED = "redacted-by-litellm"  # in place of each text, also in logs that it sends to other tools
 
 
-def prompt_of(value: Any) -> str | list[Turn]:
+def prompt_of(value: object) -> str | list[Turn]:
     """Of a text, or a list of messages, which may stand as JSON in a text.
 
     Raises UnfitError where nothing was asked, or a message is none.
@@ -47,7 +46,7 @@ def prompt_of(value: Any) -> str | list[Turn]:
     return turns_of(value)
 
 
-def turns_of(value: Any) -> list[Turn]:
+def turns_of(value: object) -> list[Turn]:
     if not isinstance(value, list):
         raise UnfitError("bad messages")
     if len(value) == 1 and isinstance(value[0], list):  # LangChain's batch of one
@@ -57,7 +56,7 @@ def turns_of(value: Any) -> list[Turn]:
     return [turn_of(message) for message in value]
 
 
-def turn_of(message: Any) -> Turn:
+def turn_of(message: object) -> Turn:
     if not isinstance(message, dict):
         raise UnfitError("bad messages")
     said = str(first(message, "role", "type") or "").lower()
@@ -81,7 +80,7 @@ def refuse_redacted(text: str) -> str:
     return text
 
 
-def answer_of(value: Any) -> str:
+def answer_of(value: object) -> str:
     """The text of an answer: a text, a message, or what an API answered, maybe as JSON in a text.
 
     Raises UnfitError where there is none.
@@ -119,7 +118,7 @@ def text_of(message: Fields) -> str:
     return "\n".join(filter(None, texts))
 
 
-def parts_of(content: Any) -> Iterator[str]:
+def parts_of(content: object) -> Iterator[str]:
     if isinstance(content, str):
         yield content
     elif isinstance(content, list):
@@ -130,7 +129,7 @@ def parts_of(content: Any) -> Iterator[str]:
         raise UnfitError("bad messages")
 
 
-def part_text(part: Any) -> str:
+def part_text(part: object) -> str:
     """A part that is no text is named: `[image]`."""
     if isinstance(part, str):
         return part
@@ -159,7 +158,7 @@ def call_text(call: Fields) -> str:
     return f"[calls {name}({plain(arguments)})]"
 
 
-def plain(value: Any) -> str:
+def plain(value: object) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, list) and all(isinstance(part, dict | str) for part in value):

@@ -10,6 +10,7 @@ from monitoring.traffic.formats.chat import answer_of, prompt_of
 from monitoring.traffic.formats.values import (
     Fields,
     UnfitError,
+    fields_of,
     first,
     known,
     milliseconds,
@@ -67,7 +68,8 @@ def row_of_pair(record: Fields) -> Fields:
     if first(got, "error") or (isinstance(status, int) and status >= 400):
         raise UnfitError("a request that failed")
     times = tuple(f"{part}{name}" for part in ("", "request.") for name in TIMES)
-    both = {**record, "request": {**record["request"], **asked}, "response": got}
+    request = {**fields_of(record["request"]), **fields_of(asked)}
+    both = {**record, "request": request, "response": got}
     return {
         "id": identity(both, "response.id", "id", "request_id", "request.id"),
         "at": moment_in(both, *times, "response.created", "response.created_at"),

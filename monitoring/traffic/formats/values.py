@@ -4,11 +4,10 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Any
 
 from project.times import moment
 
-Fields = Mapping[str, Any]
+Fields = Mapping[str, object]
 # Powers of ten by which a count of seconds, of milliseconds, … and of nanoseconds is told apart.
 UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (float("inf"), 1e9))
 
@@ -17,7 +16,12 @@ class UnfitError(ValueError):
     """Why a record of a known log is no row: a few words that name the field."""
 
 
-def first(record: Any, *names: str) -> Any:
+def fields_of(value: object) -> Fields:
+    """An object as it is; none where it is something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def first(record: object, *names: str) -> object:
     """The first of these fields that has a value; `a.b` is a field of a field."""
     for name in names:
         value = record
@@ -28,7 +32,7 @@ def first(record: Any, *names: str) -> Any:
     return None
 
 
-def known(record: Any, *names: str) -> Any:
+def known(record: object, *names: str) -> object:
     """The same. Raises UnfitError where none has a value."""
     value = first(record, *names)
     if value is None:
@@ -36,14 +40,14 @@ def known(record: Any, *names: str) -> Any:
     return value
 
 
-def name_in(record: Any, *names: str) -> str | None:
+def name_in(record: object, *names: str) -> str | None:
     """A text or number that names somebody or something."""
     value = first(record, *names)
     named = isinstance(value, str | int | float) and not isinstance(value, bool)
     return str(value) if named else None
 
 
-def unpacked(value: Any) -> Any:
+def unpacked(value: object) -> object:
     """A value that may stand as JSON within a text."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:
@@ -53,7 +57,7 @@ def unpacked(value: Any) -> Any:
     return value
 
 
-def moment_in(record: Any, *names: str) -> str:
+def moment_in(record: object, *names: str) -> str:
     """A moment as traffic has it, of a text or a number since 1970; without a zone it is UTC.
 
     Raises UnfitError where there is none.
@@ -65,7 +69,7 @@ def moment_in(record: Any, *names: str) -> str:
         raise UnfitError(f"bad {names[0]}") from None
 
 
-def moment_of(value: Any) -> str:
+def moment_of(value: object) -> str:
     if isinstance(value, str) and not is_number(value):
         text = value.strip().replace(" ", "T", 1).replace(" UTC", "Z")
         time = datetime.fromisoformat(text.upper())
@@ -73,7 +77,7 @@ def moment_of(value: Any) -> str:
     return moment(datetime.fromtimestamp(seconds_of(value), UTC).isoformat())
 
 
-def seconds_of(value: Any) -> float:
+def seconds_of(value: object) -> float:
     """Since 1970, whatever the unit is. Raises ValueError for what is no number."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("no number")
@@ -91,7 +95,7 @@ def is_number(text: str) -> bool:
     return True
 
 
-def milliseconds(start: Any, end: Any) -> float | None:
+def milliseconds(start: object, end: object) -> float | None:
     """Between two moments; None where one is not told."""
     try:
         took = datetime.fromisoformat(moment_of(end)) - datetime.fromisoformat(moment_of(start))
@@ -100,7 +104,7 @@ def milliseconds(start: Any, end: Any) -> float | None:
     return max(took.total_seconds() * 1000, 0.0)
 
 
-def items(value: Any) -> Iterator[Fields]:
+def items(value: object) -> Iterator[Fields]:
     """The objects of a list."""
     if isinstance(value, list | tuple):
         yield from (item for item in value if isinstance(item, dict))
