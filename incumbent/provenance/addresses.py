@@ -7,35 +7,56 @@ from urllib.parse import urlsplit, urlunsplit
 
 from project.git import GitError, git
 
+HERE = Path()
 SCHEME = re.compile(r"[a-zA-Z][\w+.-]*://")
+REMOTE = re.compile(r"""'?remote "(.*)"'?""")  # the name of a section
 
 
-def git_remote() -> str | None:
+def git_remote(folder: Path = HERE) -> str | None:
     """The URL of origin."""
     try:
-        url = git("config", "remote.origin.url").decode().strip()
+        url = git("config", "remote.origin.url", folder=folder).decode().strip()
     except GitError:
         return None
     return without_secrets(url) or None
 
 
-def data_remote() -> str | None:
+def data_remote(folder: Path = HERE) -> str | None:
     """The URL of DVC's default remote; of one on this machine, its whole path."""
-    here = Path.cwd()
-    root = next((f for f in (here, *here.parents) if (f / ".dvc").is_dir()), None)
-    if root is None:
+    root = dvc_root(folder)
+    config = read_config(root) if root else None
+    if root is None or config is None:
         return None
+    url = remotes_of(config, root).get(config.get("core", "remote", fallback=""))
+    return url and without_secrets(url)
+
+
+def dvc_root(folder: Path) -> Path | None:
+    """The folder that `.dvc` lies in: this one, or one above it."""
+    here = folder.resolve()
+    return next((one for one in (here, *here.parents) if (one / ".dvc").is_dir()), None)
+
+
+def read_config(root: Path) -> ConfigParser | None:
+    """DVC's settings of a project; the file that git does not have wins. None: they are damaged,
+    which DVC says better.
+    """
     config = ConfigParser(interpolation=None, strict=False)
-    files = [root / ".dvc" / name for name in ("config", "config.local")]  # the later one wins
     try:
-        config.read(files)
-    except (Error, UnicodeDecodeError):  # whatever is wrong with it, DVC says it better
+        config.read([root / ".dvc" / name for name in ("config", "config.local")])
+    except (Error, UnicodeDecodeError):
         return None
-    name = config.get("core", "remote", fallback=None)
-    url = config.get(f"'remote \"{name}\"'", "url", fallback=None)
-    if url is None or SCHEME.match(url):
-        return url and without_secrets(url)
-    return str((root / ".dvc" / url).resolve())
+    return config
+
+
+def remotes_of(config: ConfigParser, root: Path) -> dict[str, str]:
+    """The address of each remote by its name; secrets may be in it."""
+    sections = {REMOTE.fullmatch(name): config[name] for name in config.sections()}
+    return {
+        match[1]: url if SCHEME.match(url) else str((root / ".dvc" / url).resolve())
+        for match, keys in sections.items()
+        if match and (url := keys.get("url"))
+    }
 
 
 def without_secrets(url: str) -> str:

@@ -24,12 +24,17 @@ LINE_END = re.compile(rb"(\r\n|\n|\r(?=.))", re.DOTALL)
 
 
 def reproduce(target: str | None, screen: RunScreen) -> None:
-    """Run the pipeline, or one stage and what it needs.
+    """Run the pipeline, or one stage and what it needs; raises as run_dvc does."""
+    run_dvc([target] if target else [], screen)
+
+
+def run_dvc(arguments: Sequence[str], screen: RunScreen) -> None:
+    """Run `dvc repro` with these arguments.
 
     Waits where somebody else is at work in the project. Raises RunFailedError when a stage fails,
     and IncumbentError for what DVC itself complains of.
     """
-    command = [found_dvc(), "--wait-for-lock", "repro", *([target] if target else [])]
+    command = [found_dvc(), "--wait-for-lock", "repro", *arguments]
     with only_run(screen), new_log() as log:
         tell_of_lock(screen)
         while failed := run(command, screen, log):

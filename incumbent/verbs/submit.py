@@ -82,6 +82,7 @@ class Outcome:
     promoted: bool
     awaited: bool  # that somebody else promotes it: four eyes are asked for
     frozen: tuple[Split, ...]  # eval sets whose items stay from now on
+    is_new: bool = False  # else it was submitted before
     provenance: Provenance | None = None
     unrecorded: str | None = None  # what is missing of it, and why
     unpushed: tuple[str, ...] = ()  # what others cannot fetch yet, and the command that mends it
@@ -181,6 +182,7 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
         promoted=promoted,
         awaited=won and registry.four_eyes and not is_champion,
         frozen=frozen,
+        is_new=new,
         provenance=provenance,
         unrecorded=noted.problem or untagged,
     )
@@ -393,7 +395,7 @@ def print_outcome(outcome: Outcome) -> None:
             f"gain: commit {EVAL_SETS}",
             soft_wrap=True,
         )
-    if outcome.provenance:
+    if outcome.provenance and outcome.is_new:
         console.print(f"made from {outcome.provenance}", soft_wrap=True)
     if outcome.unrecorded:
         console.print(outcome.unrecorded, soft_wrap=True)

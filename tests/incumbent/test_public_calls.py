@@ -38,6 +38,7 @@ VERBS = {
     "upgrade": "--dry-run --yes",
     "backup": "--to --without-damaged --json",
     "restore": "archive --json",
+    "reproduce": "number --keep --json",
     "suites": "tasks --to --include --limit --metric",
     "nightly": "--date --json",
     "scheduler": "--check --once",

@@ -1,0 +1,1 @@
+"""A version made again from its commit, in a folder of its own, and held against the old one."""

@@ -1,0 +1,174 @@
+"""A version made again: its commit in a folder of its own, the pipeline up to `train`, for real."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from incumbent.code import Code
+from incumbent.pipeline import needed_for, read_pipeline
+from incumbent.provenance.packages import installed_packages
+from incumbent.reproducing.dev_difference import DevDifference, beyond_chance, dev_differences
+from incumbent.reproducing.differences import (
+    code_differences,
+    differences,
+    package_differences,
+    recipe_differences,
+)
+from incumbent.reproducing.fetched_sources import cached, code_checksum, fetch_sources
+from incumbent.reproducing.project_copy import copy_project, inside, log_kept
+from incumbent.reproducing.reproducible_version import ReproducibleVersion
+from incumbent.reproducing.temporary_registry import seat, seat_parent
+from incumbent.running.dvc_repro import reproduce, run_dvc
+from incumbent.running.early_checks import refuse_wrong_settings
+from incumbent.running.run_screen import RunScreen
+from project.canonical import digest_file
+from project.errors import IncumbentError
+from project.paths import ADAPTER, ADAPTER_FILES, CODE, EVIDENCE
+from project.records.adapters import Adapter, Numerics
+from project.records.evidence import Evidence
+from project.records.record import Digest, Record
+from registry.lineage import RECIPE
+from registry.reader import RegistryReader
+
+TRAIN = "train"
+ON_DEV = ("champion", "generate", "score", "compare")  # after `train`, in this order
+
+
+class Reproduction(Record):
+    """What became of a version that was made again."""
+
+    version: str
+    commit: str
+    original: Digest  # of the adapter's files
+    reproduced: Digest
+    files: tuple[str, ...]  # of the adapter's folder that have other bytes
+    numerics: Numerics | None  # of the training now
+    seconds: float  # that the stages took
+    differences: tuple[str, ...]  # of all that decides the bytes; also where these are the same
+    dev: tuple[DevDifference, ...]  # where the bytes are not the same
+    beyond_chance: tuple[str, ...]  # metrics
+    not_compared: str | None = None  # why there is no comparison on dev
+
+    @property
+    def same(self) -> bool:
+        return self.original == self.reproduced
+
+
+def make_again(
+    registry: RegistryReader,
+    wanted: ReproducibleVersion,
+    folder: Path,
+    tell: Callable[[str], None],
+) -> Reproduction:
+    """Train a version again in an empty folder, and hold it against what the registry has.
+
+    Nothing of the project is changed. Raises IncumbentError where it cannot be made again.
+    """
+    tell(f"taking commit {wanted.provenance.commit[:12]} and its sources")
+    project = copy_project(wanted.provenance, folder)
+    fetch_sources(Path(), project)
+    if wanted.parent:
+        seat_parent(registry, wanted.parent, project)
+    old_code = kept_code(project)
+    try:
+        seconds = train(project)
+    except IncumbentError as error:
+        told = "; ".join(package_differences(wanted.provenance.packages, installed_packages()))
+        advice = f"\nwhat is installed is not what it was submitted under: {told}" if told else ""
+        problem = log_kept(project, str(error))
+        raise IncumbentError(
+            f"{wanted.version.label} could not be made again: {problem}{advice}"
+        ) from None
+    made = Adapter.read(project / ADAPTER)
+    found = Reproduction(
+        version=wanted.version.label,
+        commit=wanted.provenance.commit,
+        original=wanted.version.adapter.files,
+        reproduced=made.files,
+        files=tuple(changed_files(registry, wanted, project / ADAPTER_FILES)),
+        numerics=made.numerics,
+        seconds=seconds,
+        differences=tuple(all_differences(registry, wanted, made, project, old_code)),
+        dev=(),
+        beyond_chance=(),
+    )
+    if set(found.files) == {RECIPE}:
+        same = f"its weights have the same bytes, and {RECIPE} alone has others"
+        return found.model_copy(update={"not_compared": same})
+    return found if found.same else with_dev(registry, wanted, found, project)
+
+
+def train(project: Path) -> float:
+    """The pipeline up to `train`; returns the seconds that its stages took."""
+    with inside(project):
+        refuse_wrong_settings()
+        names = [stage.name for stage in needed_for(TRAIN, read_pipeline())]
+        with RunScreen(names) as screen:
+            reproduce(TRAIN, screen)
+            return sum(result.seconds for result in screen.results.values())
+
+
+def with_dev(
+    registry: RegistryReader, wanted: ReproducibleVersion, found: Reproduction, project: Path
+) -> Reproduction:
+    """Both adapters on dev, the original one as champion; no sealed item is asked."""
+    seat(registry, wanted.version, project)
+    try:
+        with inside(project), RunScreen(ON_DEV) as screen:
+            run_dvc(["--single-item", *ON_DEV], screen)
+        dev = tuple(dev_differences(Evidence.read(project / EVIDENCE).dev))
+    except IncumbentError as error:
+        return found.model_copy(update={"not_compared": log_kept(project, str(error))})
+    return found.model_copy(update={"dev": dev, "beyond_chance": tuple(beyond_chance(dev))})
+
+
+def changed_files(
+    registry: RegistryReader, wanted: ReproducibleVersion, folder: Path
+) -> Iterator[str]:
+    """The files that came, went or changed."""
+    then = registry.artifacts.manifest(wanted.version.adapter.files)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    now = {path.relative_to(folder).as_posix(): digest_file(path) for path in files}
+    yield from (
+        name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)
+    )
+
+
+def all_differences(
+    registry: RegistryReader,
+    wanted: ReproducibleVersion,
+    made: Adapter,
+    project: Path,
+    old_code: dict[str, Code] | None,
+) -> Iterator[str]:
+    original = wanted.version.adapter
+    yield from differences(original, made)
+    yield from package_differences(wanted.provenance.packages, installed_packages())
+    needed = {s.name for s in needed_for(TRAIN, read_pipeline(project / "dvc.yaml"))}
+    now = {stage: code for stage, code in code_in(project / CODE).items() if stage in needed}
+    yield from code_differences(old_code, now)
+    recipe = registry.artifacts.manifest(original.files).get(RECIPE)
+    if recipe:
+        then = registry.artifacts.get(recipe)
+        yield from recipe_differences(then, (project / ADAPTER_FILES / RECIPE).read_bytes())
+
+
+def code_in(folder: Path) -> dict[str, Code]:
+    return {file.stem: Code.read(file) for file in sorted(folder.glob("*.json"))}
+
+
+def kept_code(project: Path) -> dict[str, Code] | None:
+    """Which code each stage ran, as DVC kept it; None where it is kept nowhere.
+
+    Asked before the run, whose lock file names the code of now.
+    """
+    checksum = code_checksum(project)
+    listed = cached(project, checksum) if checksum else None
+    if listed is None or not listed.exists():
+        return None
+    found = {}
+    for entry in json.loads(listed.read_bytes()):
+        file = cached(project, entry["md5"])
+        if file.exists():
+            found[Path(entry["relpath"]).stem] = Code.read(file)
+    return found

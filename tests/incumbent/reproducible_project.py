@@ -1,0 +1,96 @@
+"""The smallest project whose training is real: git, DVC, a tiny base, the stages from `base` on.
+
+What earlier stages would make lies in git, but for the curated rows: these are DVC's.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from incumbent.provenance.current_provenance import current_provenance, tag_version
+from project import paths
+from project.files import write_bytes
+from project.git import AUTHOR, git
+from project.records.adapters import Adapter, AdapterVersion
+from registry.store import Registry
+from tests.conftest import ROOT
+from tests.evaluation.test_decision import calibration
+from tests.incumbent.setting_effects.effect import put
+from tests.incumbent.tiny_project import lay_out_project
+from training.recipe import StepRecord
+
+STAGES = ("code", "base", "start", "sft", "train", "champion", "generate", "score", "compare")
+SETTINGS: dict[str, Any] = {
+    "registry__family": "bank",
+    "embedder__model": "embedded",
+    "evaluation__generation__backend": "embedded",
+    "training__sft__rows": 40,
+    "training__sft__epochs": 1,
+    "training__sft__evaluations": 0,
+    "evaluation__few_shot__shots": 0,
+    "evaluation__preference__source": "ballots",
+    "evaluation__policy__gating": ["rougeL"],
+}
+SUMS = b"".join(
+    b'{"id":"g%d","ability":"counting","check":{"kind":"number","value":%d},"prompt":"%d + 1?",'
+    b'"expected":"%d"}\n' % (n, n + 1, n, n + 1)
+    for n in range(2)
+)  # of the general-ability suite
+IGNORED = "/home/\n/models/\n/outputs/reports/\n"
+
+
+def lay_out_reproducible(**more: Any) -> None:
+    """In the current folder, committed and with a first cache of DVC's."""
+    lay_out_project(**SETTINGS)
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["evaluation"]["scoring"] = {"metrics": ["rouge"]}
+    for name, value in more.items():
+        put(params, name.replace("__", "."), value)
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    for step in ("domain", "dpo", "kto"):
+        StepRecord(step=step).write(paths.step_of(step) / "step.json")
+    calibration(people=True).write(paths.CALIBRATION)
+    write_bytes(paths.PAIR_SOURCE, b"{}")
+    for folder in ("safety", "consistency", "ballots"):
+        write_bytes(Path("datasets") / folder / "README.md", b"nothing\n")
+    write_bytes(Path("datasets/general/few.jsonl"), SUMS)
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_bytes())
+    stages = {name: pipeline["stages"][name] for name in STAGES}
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
+    for made in (paths.BASE, paths.EMBEDDER, paths.NUMERICS):
+        made.unlink()  # stage `base` makes them
+    Path(".gitignore").write_text(IGNORED)
+    git("init", "-q", "-b", "main")
+    run("dvc", "init", "-q")
+    run("dvc", "add", "-q", str(paths.CURATED))
+    git("add", "-A")
+    git(*AUTHOR, "commit", "-qm", "start")
+
+
+def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", **variables},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def train_and_register() -> AdapterVersion:
+    """As `incumbent submit` does, but for the decision."""
+    run("dvc", "repro", "train")
+    found, problem = current_provenance()
+    assert found is not None and problem is None
+    adapter = Adapter.read(paths.ADAPTER)
+    with Registry.here() as registry:
+        version = registry.submit(adapter, paths.ADAPTER_FILES, "a test", provenance=found)
+        registry.artifacts.put(paths.DATASET.read_bytes().rstrip(b"\n"))
+    assert tag_version(version, found.commit) is None
+    return version
