@@ -160,7 +160,7 @@ def test_a_sample_has_each_voice_once() -> None:
     assert len(set(voices_of(found))) == len(found)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)  # a busy machine says nothing of the voices
 @given(st.integers(0, 400), st.integers(0, 1000))
 def test_parts_of_a_day_merge_into_the_same_voices(cut: int, seed: int) -> None:
     rows = [*people(300), *job(100)]
