@@ -33,7 +33,7 @@ from tqdm import tqdm
 from benchmarks.drift_voices import NOBODY, sampled
 from curation.sources.python_api import read_package
 from monitoring.drift.alarm_budget import night_readings
-from monitoring.drift.compare_sets import compare
+from monitoring.drift.compare_sets import compare, packaged_embedder
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_rows import is_due
 from monitoring.drift.season import ALWAYS, Season
@@ -71,6 +71,7 @@ EVERY = 5  # of so many rows inside one may be a ticket
 CHANGES, IN_SEASON, COMPARISON = "changes", "changes, in season", "comparison"
 NAMELESS = "changes, no row tells a user"
 FULL = "a night in full drift"
+TEXTS = "drift check of 20,000 prompts against 5,000"
 
 Generator = np.random.Generator
 Outcome = dict[str, Any]
@@ -93,6 +94,8 @@ def main() -> None:
         print_comparisons(rows)
     if FULL in given.only:
         print_full_drift(rows)
+    if TEXTS in given.only:
+        print_check_of_texts(rows)
     others = {tool: python for tool in OTHERS if (python := getattr(given, tool))}
     if others:
         print_beside_others(rows, others, given.nights // REFERENCES)
@@ -106,7 +109,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--text-field", default="prompt")
     parser.add_argument("--label-field", default="label")
     parser.add_argument("--out-label", default="oos", help="of rows that are out of scope")
-    measures = (*YEARS, CHANGES, IN_SEASON, NAMELESS, COMPARISON, FULL)
+    measures = (*YEARS, CHANGES, IN_SEASON, NAMELESS, COMPARISON, FULL, TEXTS)
     parser.add_argument("--only", nargs="+", choices=measures, default=measures, metavar="MEASURE")
     parser.add_argument("--years", type=int, default=100)
     parser.add_argument("--runs", type=int, default=100)
@@ -635,6 +638,30 @@ def print_full_drift(rows: Rows) -> None:
         found = watch.drifted(some, rng)
         spent = f"{time.perf_counter() - start:.1f} s, {time.process_time() - core:.1f} s of a core"
         print(f"{FULL}, {users} users a night: {spent}; {len(found)} tests say drift")
+
+
+def print_check_of_texts(rows: Rows) -> None:
+    """What `incumbent drift check` of two files takes beside the embedding; a tenth of the second
+    one is out of scope, and a prompt may be in both.
+    """
+    rng, texts = np.random.default_rng(0), cast(list[str], rows.batch.prompts)
+    before = [texts[row] for row in rng.choice(rows.inside, 20_000)]
+    now = [texts[row] for row in rng.choice(rows.inside, 4_500)]
+    now += [texts[row] for row in rng.choice(rows.outside, 500)]
+    embedder = packaged_embedder()
+    embed, spent = embedder.encode, [0.0]
+
+    def timed(some: Sequence[str]) -> Floats:
+        start = time.process_time()
+        vectors = embed(some)
+        spent[0] += time.process_time() - start
+        return vectors
+
+    embedder.encode = timed
+    start = time.process_time()
+    found = compare(before, now)
+    beside = time.process_time() - start - spent[0]
+    print(f"{TEXTS}: {found.verdict}, {beside:.1f} s of a core beside {spent[0]:.0f} s to embed")
 
 
 # --- beside other tools --------------------------------------------------------------------------
