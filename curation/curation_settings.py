@@ -168,11 +168,11 @@ class CurateParams(Settings):
     # the ledger of looks goes by: what is the same set there must be one family here.
     similarity: float = Field(default=SIMILARITY, gt=0, le=SIMILARITY)
     dev_share: float = Field(default=0.15, gt=0, lt=1)  # of the groups
-    sealed_share: float = Field(default=0.25, gt=0, lt=1)
-    train: PositiveInt | None = None  # rows taken of each part; null: all
-    dev: PositiveInt | None = None
-    sealed: PositiveInt | None = None
-    seed: NonNegativeInt = 0
+    sealed_share: float = Field(default=0.25, gt=0, lt=1)  # of the groups; the rest is training
+    train: PositiveInt | None = None  # rows taken for training, the first ones; null: all
+    dev: PositiveInt | None = None  # the same of dev
+    sealed: PositiveInt | None = None  # and of sealed
+    seed: NonNegativeInt = 0  # of the lots by which groups go to a part
     # Sources (file names) whose rows are for training only, with all their near-duplicates. They
     # come first, and replace the rows that ask the same.
     train_only: tuple[str, ...] = ()

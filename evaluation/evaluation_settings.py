@@ -24,8 +24,8 @@ from project.settings import Settings
 class Decoding(Settings):
     """How both sides answer: greedily, or by several answers an item that are drawn."""
 
-    max_new_tokens: PositiveInt = 48
-    batch_size: PositiveInt = 16
+    max_new_tokens: PositiveInt = 48  # of an answer, which is cut there
+    batch_size: PositiveInt = 16  # prompts that are answered side by side
     # 0: the likeliest token, always. Above it, tokens are drawn from softmax(logits / temperature).
     temperature: NonNegativeFloat = later(0.0)
     samples: PositiveInt = later(1)  # answers an item; their mean is what the item counts by

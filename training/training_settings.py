@@ -23,7 +23,7 @@ class AdapterParams(Settings):
     r: PositiveInt = 16  # rank of the LoRA update
     alpha: PositiveFloat = 32  # the update is scaled by alpha / r
     rslora: bool = False  # by alpha / sqrt(r) instead: Kalajdzievski 2023, arXiv 2312.03732
-    dropout: float = Field(default=0.05, ge=0, lt=1)
+    dropout: float = Field(default=0.05, ge=0, lt=1)  # of the update, while it trains
     # Which linear layers get one: all but the head, or those whose names end so.
     target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
     # What the base's weights are kept in: QLoRA's four bits, LLM.int8(), or as they are.
@@ -39,9 +39,10 @@ class StepParams(Settings):
     """What every step is told: for how long it learns, and how fast."""
 
     epochs: NonNegativeFloat = 0  # 0: this step is left out
-    learning_rate: PositiveFloat = 5e-4
+    learning_rate: PositiveFloat = 5e-4  # at its highest, behind the warm-up
     # How much faster LoRA's B learns than its A: LoRA+, Hayou et al. 2024, arXiv 2402.12354.
     lora_plus_ratio: PositiveFloat = 1
+    # How the learning rate falls behind the warm-up.
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup_share: float = Field(default=0.05, ge=0, lt=1)  # of all optimiser steps
     batch_size: PositiveInt = 4  # examples that a forward pass takes
@@ -96,8 +97,8 @@ class KtoParams(StepParams):
     learning_rate: PositiveFloat = 5e-5
     batch_size: int = Field(default=4, ge=2)  # its KL term compares an answer with another's prompt
     beta: PositiveFloat = 0.1  # how close it stays to the model that it starts from
-    desirable_weight: PositiveFloat = 1.0
-    undesirable_weight: PositiveFloat = 1.0
+    desirable_weight: PositiveFloat = 1.0  # of good answers in the loss
+    undesirable_weight: PositiveFloat = 1.0  # of bad ones
 
 
 class LimitsParams(Settings):

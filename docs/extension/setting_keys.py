@@ -52,7 +52,9 @@ def keys_of(model: type[Settings], name: str) -> Iterator[Key]:
     required, comments = schema.get("required", ()), comments_of(model)
     for field, about in schema["properties"].items():
         default = "" if field in required else as_yaml(about.get("default"))
-        yield Key(f"{name}.{field}", kind_of(about), default, comments.get(field, ""))
+        own = next(parts_of(model.model_fields[field].annotation), None)
+        told = comments.get(field) or (cleandoc(own.__doc__ or "") if own else "")
+        yield Key(f"{name}.{field}", kind_of(about), default, told)
 
 
 def as_yaml(value: object) -> str:
@@ -102,7 +104,8 @@ def comments_in(source: str) -> dict[str, str]:
     assert isinstance(declared, ast.ClassDef)
     fields = [node for node in declared.body if isinstance(node, ast.AnnAssign)]
     busy = {line for node in declared.body for line in lines_of(node)}
-    return {ast.unparse(node.target): told(node, comments, busy) for node in fields}
+    found = {ast.unparse(node.target): told(node, comments, busy) for node in fields}
+    return {name: text for name, text in found.items() if text}  # else what is inherited stays
 
 
 def told(field: ast.AnnAssign, comments: dict[int, str], busy: set[int]) -> str:

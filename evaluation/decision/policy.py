@@ -31,7 +31,10 @@ class SuiteGuard(Settings):
 class Policy(Settings):
     """What a challenger must show. A preference gates by its mean less one half."""
 
+    # strict: every gating metric must be better by its margin. guarded: the preference must be
+    # better, and the others worse by no more than their margins.
     kind: Literal["strict", "guarded"] = "strict"
+    # The metrics that decide; `preference` is what people, a judge or the reward model prefer.
     gating: tuple[str, ...] = Field(default=("rougeL", "semantic", "preference"), min_length=1)
     alpha: Probability = Field(default=0.05, gt=0, lt=0.5)  # shared by all looks of one champion
     # Under this level of a look a HOLD advises a fresh eval set. Whoever wins is promoted at any.
