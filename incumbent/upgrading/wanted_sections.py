@@ -3,11 +3,12 @@
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from incumbent.recipes.yaml_text import with_value
 from incumbent.upgrading.settings_text import checked
 from incumbent.upgrading.shipped_pipelines import today
-from incumbent.upgrading.step import SETTINGS, Change, Project
+from incumbent.upgrading.step import SETTINGS, ByHand, Change, Project
 from project.settings import model_of
 
 
@@ -39,8 +40,12 @@ def said(settings: Any, section: str) -> bool:
 
 
 def first_default(section: str) -> tuple[str, Any]:
-    """A key of the section with the value that it has anyway."""
-    defaults = model_of(section)().model_dump(mode="json")
+    """A key of the section with the value that it has anyway. Raises ByHand where it has none."""
+    try:
+        defaults = model_of(section)().model_dump(mode="json")
+    except ValidationError:
+        told = f"write the section {section}: `incumbent settings {section}` says what it holds"
+        raise ByHand([f"{SETTINGS}: {told}"]) from None
     return next(iter(defaults.items()))
 
 
