@@ -25,9 +25,9 @@ def out_of_reach(
         old = " ".join(f"--path {quote(str(path))}" for path in tracked)
         yield (
             "git's history holds the old files, and the tags incumbent/… of versions keep it: "
-            "rewrite it in a fresh clone, where these files go from every commit; copy those of now "
-            "back into it, commit, push with --force, tags too, and have every other clone made "
-            "anew. No version from before can be reproduced then",
+            "rewrite it in a fresh clone, where these files go from every commit; copy those of "
+            "now back into it, commit, push with --force, tags too, and have every other clone "
+            "made anew. No version from before can be reproduced then",
             f"git filter-repo --invert-paths {old}",
         )
     if CACHE.exists():

@@ -10,6 +10,7 @@ from project.dvc import DvcError, dvc
 from project.errors import IncumbentError
 from project.paths import CODE
 
+ADVICE = " Is your cache"  # which DVC gives to whoever has one cache
 PLACE = "incumbent-reproduce"  # the project's cache, as a remote: it is laid out as one
 
 
@@ -36,9 +37,10 @@ def fetch_sources(original: Path, copy: Path) -> None:
         configure(original, copy, with_remotes=False)  # credentials are gone again
     if problem:
         at = f"nor at its remote {remote}" if remote else "and it has no default remote"
+        add = "" if remote else "`dvc remote add -d storage URL` and "
         raise IncumbentError(
-            f"the sources of that commit are not in DVC's cache, {at}: {problem}; where they are, "
-            "`dvc push --all-tags` sends them"
+            f"the sources of that commit are not in DVC's cache, {at}: "
+            f"{str(problem).partition(ADVICE)[0]}; where they are, type {add}`dvc push --all-tags`"
         )
 
 

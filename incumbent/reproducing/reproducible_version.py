@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+from incumbent.provenance.addresses import git_remote
 from incumbent.provenance.version_tags import commit_of, tag_names
 from project.errors import IncumbentError, InputError
 from project.git import GitError, git
@@ -49,7 +50,7 @@ def refuse_absent(version: AdapterVersion, provenance: Provenance) -> None:
     except GitError:
         plain, own = tag_names(version.family, version.number, commit)
         tag = own if commit_of(plain) else plain  # that name is another commit's here
-        remote = "origin" if provenance.remote else "REMOTE"
+        remote = "origin" if git_remote() else "REMOTE"
         where = f" ({provenance.remote})" if provenance.remote else ""
         raise IncumbentError(
             f"{version.label} was made from commit {commit[:12]}, which is not in this repository: "

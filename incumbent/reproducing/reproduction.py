@@ -65,8 +65,9 @@ def make_again(
     Nothing of the project is changed. Raises IncumbentError where it cannot be made again.
     """
     tell(f"taking commit {wanted.provenance.commit[:12]} and its sources")
-    project = copy_project(wanted.provenance, folder)
-    fetch_sources(Path(), project)
+    project, original = copy_project(wanted.provenance, folder), Path.cwd()
+    with inside(project):
+        fetch_sources(original, project)
     if wanted.parent:
         seat_parent(registry, wanted.parent, project)
     old_code = kept_code(project)

@@ -38,6 +38,8 @@ from registry.store import Registry
 from tests.conftest import BASE, NUMERICS
 from tests.incumbent.reproducible_project import lay_out_reproducible, run, train_and_register
 from tests.places import DATASET, made
+from training.start import known_rows, starting_version
+from training.start_record import LearntRows
 
 
 def provenance(commit: str, **changes: Any) -> Provenance:
@@ -101,6 +103,9 @@ def test_nor_one_that_was_deleted_or_is_not_there(project: Path, registry: Regis
 def test_a_commit_that_is_not_here_is_fetched_by_its_tag(project: Path, registry: Registry) -> None:
     here, absent = commit(), "f" * 40
     number = submitted(registry, "one", provenance(absent, remote="git.example:bank.git"))
+    with pytest.raises(IncumbentError, match="`git fetch REMOTE tag incumbent/test/v1` brings it"):
+        reproducible(registry, number)
+    git("remote", "add", "origin", "elsewhere")
     with pytest.raises(IncumbentError, match="`git fetch origin tag incumbent/test/v1` brings it"):
         reproducible(registry, number)
     keep_tag("test", 1, here)  # of another registry
@@ -199,7 +204,9 @@ def test_the_folder_is_gone_even_after_an_interruption_and_a_kept_one_is_new(
 def test_whom_training_started_from_is_the_champion_of_the_copy_whoever_is_it_today(
     project: Path, registry: Registry
 ) -> None:
-    parent = registry.version(submitted(registry, "parent", None))
+    adapter, files = made("parent", project.parent / "adapters")
+    learnt = LearntRows(learnt=("0" * 16,))
+    parent = registry.submit(adapter, files, "a test", DATASET, learnt)
     today = registry.version(submitted(registry, "today", None))
     registry.promote(today.number, "a test", force=True)
     (project / ".incumbent").mkdir()
@@ -208,6 +215,10 @@ def test_whom_training_started_from_is_the_champion_of_the_copy_whoever_is_it_to
     with Registry(project / ".incumbent/registry", "test") as own:
         champion = own.champion()
         assert champion and champion.adapter.files == parent.adapter.files
+        for rows in (DATASET.rows, "another digest"):  # what the parent was trained on, and not
+            chosen, _ = starting_version(own, rows)
+            assert chosen and chosen.adapter.files == parent.adapter.files
+        assert known_rows(own, champion.number) == ("0" * 16,)
     seat(registry, today, project)
     with Registry(project / ".incumbent/registry", "test") as own:
         champion = own.champion()
