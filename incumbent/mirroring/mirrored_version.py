@@ -77,9 +77,13 @@ def stage_of(registry: RegistryReader, lineage: Lineage) -> str:
 
 def settings_of(lineage: Lineage) -> dict[str, str]:
     adapter = lineage.version.adapter
-    found = {"base": adapter.base.name, "base.revision": adapter.base.revision}
-    found |= {"parent": lineage.parent, "numerics": adapter.numerics and str(adapter.numerics)}
-    return {name: value for name, value in found.items() if value} | lineage.recipe
+    found: dict[str, object] = {
+        "base": adapter.base.name,
+        "base.revision": adapter.base.revision,
+        "parent": lineage.parent,
+        "numerics": adapter.numerics,
+    }
+    return {name: str(value) for name, value in found.items() if value} | lineage.recipe
 
 
 def tags_of(lineage: Lineage) -> dict[str, str]:

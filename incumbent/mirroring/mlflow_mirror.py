@@ -63,19 +63,19 @@ def tell_settings(client: "MlflowClient", run: "Run", version: MirroredVersion) 
     """Parameters, which MLflow never changes, and tags, which may have moved."""
     from mlflow.entities import Param, RunTag
 
-    params = [
+    every = [
         Param(UNFIT.sub("_", name), value[:LONGEST]) for name, value in version.settings.items()
     ]
-    new = [param for param in params if param.key not in run.data.params]
+    new = [param for param in every if param.key not in run.data.params]
     # What MLflow itself shows of a run: a description, and the commit that it came from.
     shown = {"mlflow.note.content": version.summary} | version.tags
     if commit := version.tags.get("git_commit"):
         shown["mlflow.source.git.commit"] = commit
-    tags = [RunTag(name, value) for name, value in shown.items()]
-    for some in batches(new, BATCH):
-        client.log_batch(run.info.run_id, params=some)
-    for some in batches(tags, BATCH):
-        client.log_batch(run.info.run_id, tags=some)
+    tags_now = [RunTag(name, value) for name, value in shown.items()]
+    for params in batches(new, BATCH):
+        client.log_batch(run.info.run_id, params=params)
+    for tags in batches(tags_now, BATCH):
+        client.log_batch(run.info.run_id, tags=tags)
 
 
 def tell_metrics(client: "MlflowClient", run: "Run", version: MirroredVersion) -> None:

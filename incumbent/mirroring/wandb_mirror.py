@@ -30,10 +30,11 @@ def tell_wandb(version: MirroredVersion, page: str | None) -> str:
         id=version.key[:ID],
         name=version.label,
         notes=version.summary,
+        config=dict(version.settings),
+        allow_val_change=True,
         resume="allow",
         settings=quiet(),
     )
-    run.config.update(version.settings, allow_val_change=True)
     if not run.resumed and before is None:
         tell_curves(run, version)
     run.summary.update({**version.tags, **version.scores})

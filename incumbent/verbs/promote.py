@@ -15,7 +15,7 @@ def promote_version(number: int, reason: str | None, *, force: bool) -> None:
         version = registry.promote(number, reason or "promoted by hand", force=force)
     marked = ", by force and marked so" if force else ""
     console.print(f"{version.label} is the champion{marked}")
-    mirror(number, before and before.number)
+    mirror(number, before.number if before else None)
 
 
 def roll_back(to: int | None, reason: str) -> None:

@@ -1,5 +1,6 @@
 """A repository of the Hugging Face Hub, or of a Hub of one's own, as the place of a version."""
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,7 +138,6 @@ def answers(repository: HubRepository) -> Iterator["HfApi"]:
     from httpx2 import HTTPError
     from huggingface_hub import HfApi, constants, get_token, is_offline_mode
     from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.utils.logging import set_verbosity_error
 
     if is_offline_mode():
         raise InputError(
@@ -150,7 +150,8 @@ def answers(repository: HubRepository) -> Iterator["HfApi"]:
             f"{constants.ENDPOINT} asks who you are: `hf auth login`, or put a token, {WRITING}",
             field="--to",
         )
-    set_verbosity_error()  # it warns of a commit that would be empty
+    # It warns of a commit that would be empty.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         yield HfApi()
     except HfHubHTTPError as error:

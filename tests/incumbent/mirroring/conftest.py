@@ -1,4 +1,4 @@
-"""One MLflow server for all tests here; each asks for a family, and so an experiment, of its own."""
+"""One MLflow server for all tests here, in which each family is an experiment of its own."""
 
 from collections.abc import Iterator
 
