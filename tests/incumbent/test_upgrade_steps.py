@@ -78,7 +78,7 @@ def test_a_lora_of_the_embedder_goes_and_another_stays(lora: str) -> None:
 
 
 def test_only_what_dvc_misses_is_added() -> None:
-    params = "base:\n  model: mine\ncuration: {collect: {sources: []}}\n"
+    params = "base:\n  model: mine\ncuration: {collect: {sources: []}, validate: {contract: c}}\n"
     added = yaml.safe_load(text(wanted_sections.add(project(params=params))))
     assert added["base"] == {"model": "mine"}
     assert added["training"]["domain"] == {"epochs": 0}
