@@ -76,19 +76,32 @@ def test_the_words_that_differ_are_marked() -> None:
     assert [word for word, only_here in after if only_here] == ["a"]
 
 
-def test_examples_are_shown_side_by_side_and_escaped() -> None:
+def example() -> Example:
     row = Row.of("What does <b>x</b> do?", "It adds.", group="g", source="test")
-    example = Example(
+    return Example(
         row=row,
         champion="It subs.",
         challenger="It adds.",
         scores=SOME.items[0],
         better={"rougeL": "more"},
     )
+
+
+def test_examples_are_shown_side_by_side_and_escaped() -> None:
     evidence = evidence_on(table(BETTER), table(BETTER))
-    shown = report(evidence, rule(evidence, Policy(), 1), Policy(), material(example))
+    shown = report(evidence, rule(evidence, Policy(), 1), Policy(), material(example()))
     assert "&lt;b&gt;x&lt;/b&gt;" in shown
     assert "<mark>subs.</mark>" in shown
+
+
+def test_without_rows_it_shows_the_figures_and_neither_a_text_nor_an_id_of_a_row() -> None:
+    evidence = evidence_on(table(BETTER), table(BETTER))
+    decision = rule(evidence, Policy(), 1)
+    given = evidence, decision, Policy(), material(example())
+    whole, figures = (report(*given, sealed=SEALED, rows=rows) for rows in (True, False))
+    assert "truncated: 1 item" in figures and "General ability" in figures
+    for told in ("<code>i1</code>", "What does", "subs.", "Dev answers"):
+        assert told in whole and told not in figures
 
 
 def test_a_shorter_prompt_saves_tokens_time_and_money() -> None:
