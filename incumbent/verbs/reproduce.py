@@ -5,17 +5,20 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from incumbent.output import console, print_json, print_table
 from incumbent.reproducing.reproducible_version import reproducible
-from incumbent.reproducing.reproduction import Reproduction, make_again
 from incumbent.running.running_stage import spoken
 from project.errors import InputError
 from project.interruption import ended_by_signals
 from project.records.record import short
 from registry.reader import RegistryReader
+
+if TYPE_CHECKING:
+    from incumbent.reproducing.reproduction import Reproduction
 
 COLUMNS = ("metric", ">original", ">reproduced", ">difference", ">95 % interval", ">items")
 
@@ -25,6 +28,9 @@ def reproduce_version(number: int, keep: Path | None, *, as_json: bool) -> None:
     said = Console(stderr=True, highlight=False, markup=False)
     with RegistryReader.here() as registry, ended_by_signals():
         wanted = reproducible(registry, number)
+        # Imported here because it brings libraries that take a second.
+        from incumbent.reproducing.reproduction import make_again
+
         with working_folder(keep) as folder:
             found = make_again(registry, wanted, folder, lambda text: said.print(text, style="dim"))
     if as_json:
@@ -51,7 +57,7 @@ def working_folder(keep: Path | None) -> Iterator[Path]:
     yield keep.resolve()
 
 
-def print_reproduction(found: Reproduction) -> None:
+def print_reproduction(found: "Reproduction") -> None:
     how = "the same bytes" if found.same else "other bytes"
     console.print(
         f"{found.version} was made again from commit {found.commit[:12]}: {how}", soft_wrap=True
@@ -69,7 +75,7 @@ def print_reproduction(found: Reproduction) -> None:
         print_dev(found)
 
 
-def print_differences(found: Reproduction) -> None:
+def print_differences(found: "Reproduction") -> None:
     if found.differences:
         console.print("\nwhat differs" + (", and changed nothing" if found.same else ""))
         for line in found.differences:
@@ -82,7 +88,7 @@ def print_differences(found: Reproduction) -> None:
         )
 
 
-def print_dev(found: Reproduction) -> None:
+def print_dev(found: "Reproduction") -> None:
     if found.not_compared:
         console.print(f"\nthe two were not compared on dev: {found.not_compared}", soft_wrap=True)
         return

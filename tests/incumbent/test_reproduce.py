@@ -36,7 +36,7 @@ from registry.lineage import RECIPE
 from registry.reader import RegistryReader
 from registry.store import Registry
 from tests.conftest import BASE, NUMERICS
-from tests.incumbent.reproducible_project import lay_out_reproducible, run, train_and_register
+from tests.incumbent.reproducible_project import lay_out_reproducible, train_and_register
 from tests.places import DATASET, made
 from training.start import known_rows, starting_version
 from training.start_record import LearntRows
@@ -391,19 +391,17 @@ def test_sources_that_are_nowhere_are_told_of_and_a_remote_that_has_them_is_aske
     own_state: Path, tmp_path: Path
 ) -> None:
     then = git("rev-parse", "incumbent/bank/v1").decode().strip()
-    for number, expected in enumerate(("no default remote", None)):
-        copy = copy_project(provenance(then), tmp_path / f"copy{number}")
-        if expected:
-            with away(Path(".dvc/cache/files")), pytest.raises(IncumbentError, match=expected):
-                fetch_sources(Path(), copy)
-            continue
-        run("dvc", "remote", "add", "--local", "-d", "store", str(tmp_path / "store"))
-        run("dvc", "push", "-q", "datasets/curated.dvc")
-        with away(Path(".dvc/cache/files")):
+    store, config = tmp_path / "store", Path(".dvc/config.local")
+    shutil.copytree(".dvc/cache/files", store / "files")  # as `dvc push` lays it out
+    with away(Path(".dvc/cache/files")):
+        copy = copy_project(provenance(then), tmp_path / "copy")
+        with pytest.raises(IncumbentError, match=r"cache, and it has no default remote: .*curated"):
             fetch_sources(Path(), copy)
-        run("dvc", "remote", "remove", "--local", "store")
-        assert (copy / "datasets/curated/train.jsonl").exists()
-        assert "store" not in (copy / ".dvc/config.local").read_text()
+        config.write_text(f"[core]\nremote = store\n['remote \"store\"']\nurl = {store}\n")
+        fetch_sources(Path(), copy)
+        config.unlink()
+    assert (copy / "datasets/curated/train.jsonl").exists()
+    assert "store" not in (copy / ".dvc/config.local").read_text()
 
 
 @contextmanager
