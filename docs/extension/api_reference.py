@@ -26,7 +26,9 @@ class ApiReference(SphinxDirective):
         asked = [nodes.literal("", f"{endpoint.method} {endpoint.path}")]
         takes = ", ".join(f"{one.name} ({one.kind})" for one in endpoint.parameters)
         does = self.parse_inline(told(endpoint), lineno=self.lineno)[0]
-        return Line((asked, [nodes.Text(takes)], [nodes.Text(endpoint.answer)], does))
+        kind = endpoint.answer.rpartition("__")[2]  # without its module
+        answer = [nodes.literal("", kind)] if kind else []
+        return Line((asked, [nodes.Text(takes)], answer, does))
 
 
 def told(endpoint: Endpoint) -> str:
