@@ -16,7 +16,7 @@ from project.records.data import DatasetVersion
 from project.records.evidence import Decision, Verdict
 from registry.store import Registry
 from serving.exporting.hub_repository import HubRepository
-from tests.conftest import decision_on, evidence_of, keep_decision
+from tests.conftest import BASE, decision_on, evidence_of, keep_decision
 from tests.upload_hub import READER, TOKEN, UploadHub, playing
 
 Make = Callable[[str], tuple[Adapter, Path]]
@@ -28,8 +28,10 @@ NAME = "bank/summaries"
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UploadHub]:
     """The Hub that HF_ENDPOINT names; the library has read its settings, so they are put there."""
     from huggingface_hub import constants
+    from huggingface_hub.hf_api import api
 
     with playing(UploadHub()) as hub:
+        monkeypatch.setattr(api, "endpoint", hub.url)  # whom PEFT asks
         monkeypatch.setattr(constants, "ENDPOINT", hub.url)
         monkeypatch.setattr(
             constants,
@@ -232,3 +234,26 @@ def test_a_hub_that_is_not_there_is_one_line(
 def test_what_is_no_repository_is_told_how_one_is_written(text: str) -> None:
     with pytest.raises(InputError, match=r"--to: .* is no repository: write hf://ORG/NAME"):
         HubRepository.parse(text)
+
+
+@pytest.mark.slow
+def test_peft_loads_a_version_by_its_name_on_the_hub(hub: UploadHub, tiny_base: Path) -> None:
+    import torch
+    from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+    from transformers import AutoModelForCausalLM
+
+    config = LoraConfig(task_type="CAUSAL_LM", r=2, init_lora_weights=False)
+    made = get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_base), config)
+    folder = Path("made")
+    made.save_pretrained(folder)
+    (folder / "README.md").unlink()
+    adapter = Adapter(files=digest_folder(folder), base=BASE, recipe="c" * 64, dataset="d" * 64)
+    with Registry.here() as registry:
+        registry.submit(
+            adapter.model_copy(update={"dataset": DATASET.digest}), folder, "made", DATASET
+        )
+    upload(number=2)
+    loaded = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_base), NAME)
+    there, here = map(get_peft_model_state_dict, (loaded, made))
+    assert there.keys() == here.keys()
+    assert all(torch.equal(there[name], here[name]) for name in here)
