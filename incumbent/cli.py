@@ -197,12 +197,16 @@ def plan(
         list[str] | None,
         typer.Option(metavar="MACHINE=PRICE", help="Of an hour, such as L4=0.8; again for others."),
     ] = None,
+    gpus: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[:COUNT]", help="On these alone, such as H100:4; again: others."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """What a run will take, here and on common machines: memory, minutes, tokens, money."""
     from incumbent.verbs.plan import print_plan
 
-    print_plan(base, price or (), as_json=json)
+    print_plan(base, price or (), gpus or (), as_json=json)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from typing import Any
 
 from incumbent.planning.cost.minutes import Minutes
 from incumbent.planning.on_devices import OnDevice, OnOther, OnThisMachine
+from incumbent.planning.on_gpus import OnGpus
 from incumbent.planning.run_plan import RunPlan
 from training.cost.memory import Peak
 
@@ -21,6 +22,7 @@ def plan_json(plan: RunPlan) -> dict[str, Any]:
         "here": plan.here and here(plan.here),
         "disk": plan.disk and {**asdict(plan.disk), "total": plan.disk.total},
         "others": [on_other(one) for one in plan.others],
+        "gpus": [on_gpus(one) for one in plan.gpus],
         "lighter": [asdict(one) for one in plan.lighter],
         "sealed": list(plan.sealed),
         "assumed": list(plan.assumed),
@@ -54,6 +56,30 @@ def on_other(found: OnOther) -> dict[str, Any]:
         "listed": found.listed,
         "largest_trained": found.largest_trained,
         "largest_in_all": found.largest_in_all,
+    }
+
+
+def on_gpus(found: OnGpus) -> dict[str, Any]:
+    laid = found.laid
+    return {
+        "name": found.group.gpu.name,
+        "count": found.group.count,
+        "sold": found.group.sold,
+        "precision": laid.setup.on.precision,
+        "memory": laid.setup.on.memory,
+        "layout": laid.layout,
+        "changes": list(laid.changes),
+        "training": {
+            **asdict(laid.peak.own),
+            "gathered": laid.peak.gathered,
+            "total": laid.peak.total,
+        },
+        "answers": found.answers,
+        "answering": peak(found.answering),
+        "minutes": found.minutes and minutes(found.minutes),
+        "price": found.price,
+        "listed": found.listed,
+        "money": found.money,
     }
 
 

@@ -1,13 +1,15 @@
 """A run's plan: what it computes, what that takes here and elsewhere, and what would fit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from incumbent.planning.cost.disk import Disk, disk
+from incumbent.planning.cost.gpu_groups import GpuGroup
 from incumbent.planning.cost.setup import Setup
 from incumbent.planning.lighter import Lighter, lighter
 from incumbent.planning.on_devices import OnOther, OnThisMachine, on_others, on_this_machine
+from incumbent.planning.on_gpus import OnGpus, Wanted, on_gpus
 from incumbent.planning.sealed_set import said_of_sealed_set
 from incumbent.planning.work.row_lengths import RowLengths, row_lengths
 from incumbent.planning.work.run_settings import RunSettings, read_settings
@@ -33,6 +35,7 @@ class RunPlan:
     here: OnThisMachine | None
     disk: Disk | None
     others: tuple[OnOther, ...]  # common machines: processors of a cloud, and GPUs
+    gpus: tuple[OnGpus, ...]  # that were asked for; then nothing is told of other machines
     lighter: tuple[Lighter, ...]  # what to change here; empty where the run fits
     sealed: tuple[str, ...]  # what the sealed eval set can show
     assumed: tuple[str, ...]
@@ -43,18 +46,20 @@ def plan_run(
     base: str | None = None,
     prices: Mapping[str, float] | None = None,
     rows: RowLengths | None = None,
+    gpus: Sequence[GpuGroup] = (),
 ) -> RunPlan:
     """Of the project here, with another base where one is named: a size or a folder.
 
     `prices` are of an hour, by a machine's name; `rows` of somebody who knows them before the
-    project's files do. Raises InputError for wrong settings, and for a named base that is not here.
+    project's files do. With `gpus` it is about these alone. Raises InputError for wrong settings,
+    for a named base that is not here, and for GPUs that it does not fit.
     """
     notes = Notes([], [])
     settings = choose_settings(base, notes)
-    shape = find_shape(settings, notes, named=base is not None)
+    shape = find_shape(settings, notes, named=base is not None or bool(gpus))
     work = find_work(rows, settings, notes)
     longest = work.longest if work else longest_allowed(settings)
-    machine = find_machine(settings, notes)
+    machine = None if gpus else find_machine(settings, notes)
     here = setup = None
     if shape and machine:
         setup = Setup(shape, settings, longest, machine.computing)
@@ -66,9 +71,16 @@ def plan_run(
         work=work,
         here=here,
         disk=disk(setup, work) if setup else None,
-        others=on_others(shape, settings, longest, work, prices or {}) if shape else (),
+        others=on_others(shape, settings, longest, work, prices or {})
+        if shape and not gpus
+        else (),
+        gpus=tuple(
+            on_gpus(Wanted(shape, settings.base.model, settings, longest, work), one, prices or {})
+            for one in gpus
+            if shape
+        ),
         lighter=tuple(lighter(setup)) if setup else (),
-        sealed=tuple(said_of_sealed_set(work.sealed, settings.policy)) if work else (),
+        sealed=tuple(said_of_sealed_set(work.sealed, settings.policy)) if work and not gpus else (),
         assumed=tuple(notes.assumed),
         missing=tuple(notes.missing),
     )

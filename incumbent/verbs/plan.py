@@ -6,22 +6,17 @@ from dataclasses import fields
 from rich.text import Text
 
 from incumbent.output import console, print_json, print_table
+from incumbent.planning.cost.gpu_groups import read_gpus
 from incumbent.planning.cost.prices import read_prices
 from incumbent.planning.on_devices import OnDevice, OnOther, OnThisMachine
 from incumbent.planning.plan_json import plan_json
 from incumbent.planning.run_plan import RunPlan, plan_run
 from incumbent.planning.work.workload import Workload
+from incumbent.verbs.plan_figures import PARTS, gigabytes, minutes, where_there
+from incumbent.verbs.plan_gpus import print_on_gpus
 from training.cost.gpus import GB, LIST
 from training.cost.memory import Peak
 
-PARTS = {  # of the memory, as people read them
-    "weights": "weights",
-    "adapter": "LoRA; in training its gradients and Adam's moments too",
-    "activations": "activations",
-    "cache": "keys and values",
-    "logits": "logits",
-    "process": "the program",
-}
 EXAMPLES = {"domain": "windows of text", "sft": "rows", "dpo": "pairs", "kto": "answers"}
 OTHER_COLUMNS = (
     "",
@@ -35,9 +30,11 @@ OTHER_COLUMNS = (
 )
 
 
-def print_plan(base: str | None, prices: Sequence[str], *, as_json: bool) -> None:
+def print_plan(
+    base: str | None, prices: Sequence[str], gpus: Sequence[str], *, as_json: bool
+) -> None:
     """Print the plan of the project here, with another base where one is named."""
-    plan = plan_run(base, read_prices(prices))
+    plan = plan_run(base, read_prices(prices), gpus=read_gpus(gpus))
     if as_json:
         print_json(plan_json(plan))
         return
@@ -48,6 +45,8 @@ def print_plan(base: str | None, prices: Sequence[str], *, as_json: bool) -> Non
         print_here(plan.here, plan)
     if plan.others:
         print_others(plan.others)
+    for one in plan.gpus:
+        print_on_gpus(one)
     print_lines("the sealed eval set", plan.sealed)
     print_lines("assumed", plan.assumed)
     print_lines("missing", plan.missing)
@@ -108,10 +107,6 @@ def memory_rows(here: OnDevice) -> Iterator[tuple[str, str, str]]:
     yield "in all", gigabytes(here.training.total), gigabytes(here.answering.total)
 
 
-def where_there(size: int) -> str:
-    return gigabytes(size) if size else ""
-
-
 def verdict(here: OnDevice) -> Text:
     if here.trains and here.answers:
         return Text("fits", "green")
@@ -153,11 +148,3 @@ def count(weights: int) -> str:
     if weights >= 1e9:
         return f"{weights / 1e9:.1f} billion"
     return f"{weights / 1e6:.0f} million" if weights >= 1e7 else f"{weights / 1e6:.1f} million"
-
-
-def gigabytes(size: int) -> str:
-    return f"{size / GB:.1f}" if size >= 10 * GB else f"{size / GB:.2f}"
-
-
-def minutes(value: float) -> str:
-    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"

@@ -1,0 +1,162 @@
+"""QLoRA of a base on several GPUs of a kind: how the base lies on them, memory on each, money."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from incumbent.planning.cost.gpu_groups import SOLD, GpuGroup
+from incumbent.planning.cost.memory import answering_peak
+from incumbent.planning.cost.minutes import Clock, Minutes
+from incumbent.planning.cost.prices import price_of
+from incumbent.planning.cost.setup import Setup
+from incumbent.planning.lighter import keys
+from incumbent.planning.on_devices import computing
+from incumbent.planning.work.run_settings import RunSettings
+from incumbent.planning.work.workload import Longest, Workload
+from project.errors import InputError
+from training.cost.base_shape import BaseShape
+from training.cost.gpus import GB, GPUS
+from training.cost.memory import Peak
+from training.cost.several_gpus import GpuPeak, GroupClock, Layout, gpu_peak
+
+
+@dataclass(frozen=True)
+class Laid:
+    """How training lies on a group of GPUs."""
+
+    setup: Setup
+    layout: Layout
+    changes: tuple[str, ...]  # of the settings, without which it does not fit
+    peak: GpuPeak
+
+
+@dataclass(frozen=True)
+class OnGpus:
+    """None where it is not known."""
+
+    group: GpuGroup
+    laid: Laid
+    answering: Peak  # on each, the base split by layers
+    answers: bool  # whether that fits
+    minutes: Minutes | None  # without answers where they do not fit
+    price: float | None  # of an hour of one GPU
+    listed: bool  # whether that is a list's and not the user's
+
+    @property
+    def money(self) -> float | None:
+        """As many as are sold together are paid."""
+        if self.minutes is None or self.price is None:
+            return None
+        return self.minutes.total / 60 * self.price * self.group.sold
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be trained, wherever."""
+
+    shape: BaseShape
+    name: str
+    settings: RunSettings
+    longest: Longest
+    work: Workload | None
+
+    def setup(self, group: GpuGroup) -> Setup:
+        """In NF4: this is about QLoRA."""
+        on = computing(group.gpu, self.settings.base)
+        setup = Setup(self.shape, self.settings, self.longest, on)
+        return setup.training_with(quantization="nf4")
+
+
+def on_gpus(wanted: Wanted, group: GpuGroup, prices: Mapping[str, float]) -> OnGpus:
+    """Raises InputError where training does not fit, with the least that would do."""
+    laid = lay(wanted, group)
+    if laid is None:
+        raise InputError(refusal(wanted, group), field="--gpus")
+    answering = split_by_layers(answering_peak(laid.setup), group.count)
+    answers = answering.fits(laid.setup.on.memory)
+    price = price_of(group.gpu, prices)
+    return OnGpus(
+        group=group,
+        laid=laid,
+        answering=answering,
+        answers=answers,
+        minutes=minutes(wanted.work, laid, group, answers=answers) if wanted.work else None,
+        price=price,
+        listed=price is not None and group.gpu.name not in prices,
+    )
+
+
+def lay(wanted: Wanted, group: GpuGroup) -> Laid | None:
+    """A whole copy on each GPU where it fits, else shares; settings change last."""
+    for setup, changes in saving_memory(wanted.setup(group)):
+        for layout in layouts(setup, group.count):
+            laid = laid_so(setup, layout, changes, group.count)
+            if laid.peak.fits(setup.on.memory):
+                return laid
+    return None
+
+
+def saving_memory(setup: Setup) -> Iterator[tuple[Setup, tuple[str, ...]]]:
+    """As it is set, and with changes that leave what is learnt as it is, but for noise."""
+    steps = setup.settings
+    yield setup, ()
+    plain = [name for name in steps.taken if not steps.step(name).gradient_checkpointing]
+    changes: list[str] = []
+    if plain:
+        setup = setup.training_with(gradient_checkpointing=True)
+        changes.append(keys(plain, "gradient_checkpointing: true"))
+        yield setup, tuple(changes)
+    if large := [name for name in steps.taken if steps.step(name).batch_size > 1]:
+        changes.append(keys(large, "batch_size: 1"))
+        yield setup.training_with(batch_size=1), tuple(changes)
+
+
+def layouts(setup: Setup, count: int) -> tuple[Layout, ...]:
+    """FSDP shares NF4 weights out that are kept in bfloat16, as what is computed with."""
+    return ("ddp", "fsdp") if count > 1 and setup.on.precision == "bfloat16" else ("ddp",)
+
+
+def laid_so(setup: Setup, layout: Layout, changes: tuple[str, ...], count: int) -> Laid:
+    if layout == "fsdp":
+        setup = setup.training_with(dequantize_once=False)
+    peaks = [gpu_peak(step, layout, count) for step in setup.steps.values()]
+    return Laid(setup, layout, changes, max(peaks, key=lambda peak: peak.total))
+
+
+def split_by_layers(peak: Peak, count: int) -> Peak:
+    """As transformers puts a base on all GPUs that it sees: device_map="auto"."""
+    return replace(peak, weights=-(-peak.weights // count), adapter=-(-peak.adapter // count))
+
+
+def minutes(work: Workload, laid: Laid, group: GpuGroup, *, answers: bool) -> Minutes | None:
+    """Of training on all; of answers on one after the other, as its layers come."""
+    setup, gpu = laid.setup, group.gpu
+    speed = gpu.speed(setup.on.precision)
+    if speed is None:
+        return None
+    trained = 0.0
+    for name, step in work.steps.items():
+        clock = GroupClock(setup.step(name), laid.layout, gpu, group.count)
+        trained += clock.seconds(step) or 0.0
+    alone = Clock(setup, speed).minutes(work)
+    return replace(alone, train=trained / 60, answer=alone.answer if answers else 0.0)
+
+
+def refusal(wanted: Wanted, group: GpuGroup) -> str:
+    *_, (setup, changes) = saving_memory(wanted.setup(group))
+    layout = layouts(setup, group.count)[-1]
+    needs = laid_so(setup, layout, changes, group.count).peak.total / GB
+    found = [str(one) for one in least(wanted, group)]
+    would = f"the least that would: {', or '.join(found)}" if found else "nothing here would"
+    return (
+        f"{wanted.name} does not train on {group}: it takes {needs:.0f} of "
+        f"{group.gpu.gigabytes} GB on each, of which a tenth stays free; {would}"
+    )
+
+
+def least(wanted: Wanted, group: GpuGroup) -> list[GpuGroup]:
+    """As few more of the same kind as do, and the group of another kind with least memory."""
+    same = [GpuGroup(group.gpu, count) for count in SOLD if count > group.count]
+    others = [GpuGroup(gpu, count) for gpu in GPUS if gpu != group.gpu for count in SOLD]
+    others.sort(key=lambda one: (one.gpu.gigabytes * one.count, one.count))
+    fitting = (next((one for one in many if lay(wanted, one)), None) for many in (same, others))
+    return [one for one in fitting if one]
