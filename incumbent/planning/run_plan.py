@@ -56,7 +56,9 @@ def plan_run(
     """
     notes = Notes([], [])
     settings = choose_settings(base, notes)
-    shape = find_shape(settings, notes, named=base is not None or bool(gpus))
+    shape = find_shape(settings, notes, named=base is not None)
+    if gpus and shape is None:
+        raise InputError(f"{notes.missing[-1]}; --base 7B names a size instead", field="--gpus")
     work = find_work(rows, settings, notes)
     longest = work.longest if work else longest_allowed(settings)
     machine = None if gpus else find_machine(settings, notes)

@@ -16,8 +16,8 @@ LAYOUTS = {
 }
 # True as long as training.steps.arguments has one_device.
 ONE_ONLY = (
-    "Incumbent itself trains on one GPU: this is what a launcher of your own would take, such as "
-    "TRL's under accelerate"
+    "Incumbent itself trains on one GPU: this is what a trainer of your own would take, such as "
+    "TRL's under accelerate; `incumbent import-adapter` brings its adapter in"
 )
 
 

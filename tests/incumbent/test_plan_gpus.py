@@ -11,6 +11,7 @@ from benchmarks.sizing import NEAR, RUNS, memory_error, seconds
 from incumbent.cli import app
 from incumbent.planning.cost.gpu_groups import GpuGroup, read_gpus
 from incumbent.planning.on_gpus import Wanted, lay, least, on_gpus
+from incumbent.planning.run_plan import plan_run
 from incumbent.planning.work.run_settings import RunSettings
 from incumbent.planning.work.workload import Longest
 from project.errors import InputError
@@ -248,8 +249,9 @@ GOLDEN = (
     "answering does not fit; a server can answer instead: docs/backends.md\n"
     "an optimiser step takes examples of all GPUs: 16 in sft\n"
     "not counted: loading the base, hours that the machine is idle, and what fails\n"
-    "Incumbent itself trains on one GPU: this is what a launcher of your own would \n"
-    "take, such as TRL's under accelerate\n"
+    "Incumbent itself trains on one GPU: this is what a trainer of your own would \n"
+    "take, such as TRL's under accelerate; `incumbent import-adapter` brings its \n"
+    "adapter in\n"
     "\n"
     "assumed\n"
     "  no rows yet: the limits of params.yaml, and 80 tokens a row\n"
@@ -268,9 +270,15 @@ def test_json_has_the_parts_and_their_sum() -> None:
 
 
 @pytest.mark.usefixtures("project")
-def test_what_does_not_fit_ends_with_two() -> None:
+def test_what_does_not_fit_is_a_wrong_input() -> None:
     done = CliRunner().invoke(app, ["plan", "--base", "70B", "--gpus", "L4"])
     assert isinstance(done.exception, InputError)
+
+
+def test_a_base_that_is_not_here_has_no_size_to_plan_with() -> None:
+    Path("params.yaml").write_text("base: {model: somebody/something}\n")
+    with pytest.raises(InputError, match=r"--gpus: the base: .*; --base 7B names a size instead"):
+        plan_run(gpus=read_gpus(["H100:2"]))
 
 
 def test_several_gpus_are_no_promise_as_long_as_training_takes_one() -> None:
