@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from math import log
 from statistics import median
+from typing import Any
 from unittest.mock import patch
 
 from project.records.adapters import Precision, Quantization
@@ -217,7 +218,8 @@ SHARES = {
 
 def misfit(shares: tuple[float, ...]) -> float:
     """Of the logarithms of time, squared, over the runs that constants are fitted on."""
-    with patch.multiple(gpus, **dict(zip(SHARES, shares, strict=True))):
+    tried: dict[str, Any] = dict(zip(SHARES, shares, strict=True))
+    with patch.multiple(gpus, **tried):
         return sum(log(seconds(run) / run.seconds) ** 2 for run in RUNS if run.fit)
 
 
