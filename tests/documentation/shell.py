@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
-LONGEST = 900  # seconds that a page may take on a busy machine
+LONGEST = 3600  # seconds that a page may take on a very busy machine: it ends a hang, no more
 
 
 class Shell:
@@ -62,4 +62,4 @@ class Shell:
                 self.status = int(line.split()[1])
                 return "".join(printed).removesuffix("\n")
             printed.append(line)
-        raise RuntimeError(f"the shell ended:\n{''.join(printed)}")
+        raise RuntimeError(f"the shell was ended, or took over {LONGEST} s:\n{''.join(printed)}")
