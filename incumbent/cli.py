@@ -30,7 +30,7 @@ from incumbent.options import (
     Turns,
     VersionNumber,
 )
-from incumbent.project_commands import backup, reproduce, restore, upgrade
+from incumbent.project_commands import backup, launch, reproduce, restore, upgrade
 from incumbent.serving_commands import deploy, deployments, experiment, serve, serve_report
 from project.errors import IncumbentError
 from project.extras import name_missing_extras
@@ -611,7 +611,17 @@ def review(
         verb.review(host, port, browser=not no_browser)
 
 
-for verb in (serve, deploy, deployments, serve_report, upgrade, backup, restore, reproduce):
+for verb in (
+    serve,
+    deploy,
+    deployments,
+    serve_report,
+    upgrade,
+    backup,
+    restore,
+    reproduce,
+    launch,
+):
     app.command()(verb)
 app.add_typer(experiment, name="experiment")
 

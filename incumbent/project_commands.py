@@ -1,9 +1,11 @@
-"""A project that lasts: brought to this version, kept in an archive, a version of it made again."""
+"""A project beyond one run here: brought to this version, kept in an archive, a version made again,
+its run on another machine.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -73,3 +75,29 @@ def reproduce(
     from incumbent.verbs.reproduce import reproduce_version
 
     reproduce_version(number, keep, as_json=json)
+
+
+def launch(
+    cloud: Annotated[
+        Literal["aws", "gcp", "azure", "runpod", "vast", "kubernetes"] | None,
+        typer.Option(help="The cheapest that SkyPilot has access to, if left out."),
+    ] = None,
+    gpus: Annotated[
+        str | None,
+        typer.Option(metavar="KIND:COUNT", help="Such as H100:4; a machine without, if left out."),
+    ] = None,
+    spot: Annotated[
+        bool,
+        typer.Option("--spot", help="A machine that may be lost; another one goes on for it."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the task as YAML, and rent nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Rent unasked.")] = False,
+    json: Json = False,
+) -> None:
+    """Run the newest commit on a rented machine of any cloud, into the same registry."""
+    from incumbent.launching.task import Machine
+    from incumbent.verbs.launch import launch as run
+
+    run(Machine(cloud, gpus, spot), dry_run=dry_run, yes=yes, as_json=json)

@@ -1,6 +1,7 @@
 """Where a project's history and its rows are kept elsewhere, as its own files say; no secrets."""
 
 import re
+from collections.abc import Iterable
 from configparser import ConfigParser, Error
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -8,6 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 from project.git import GitError, git
 
 HERE = Path()
+SHARED = ("config",)  # of DVC's settings, what a clone has
+OURS = (*SHARED, "config.local")  # the one that git does not have wins
 SCHEME = re.compile(r"[a-zA-Z][\w+.-]*://")
 REMOTE = re.compile(r"""'?remote "(.*)"'?""")  # the name of a section
 
@@ -21,10 +24,10 @@ def git_remote(folder: Path = HERE) -> str | None:
     return without_secrets(url) or None
 
 
-def data_remote(folder: Path = HERE) -> str | None:
+def data_remote(folder: Path = HERE, files: Iterable[str] = OURS) -> str | None:
     """The URL of DVC's default remote; of one on this machine, its whole path."""
     root = dvc_root(folder)
-    config = read_config(root) if root else None
+    config = read_config(root, files) if root else None
     if root is None or config is None:
         return None
     url = remotes_of(config, root).get(config.get("core", "remote", fallback=""))
@@ -37,13 +40,13 @@ def dvc_root(folder: Path) -> Path | None:
     return next((one for one in (here, *here.parents) if (one / ".dvc").is_dir()), None)
 
 
-def read_config(root: Path) -> ConfigParser | None:
-    """DVC's settings of a project; the file that git does not have wins. None: they are damaged,
-    which DVC says better.
+def read_config(root: Path, files: Iterable[str] = OURS) -> ConfigParser | None:
+    """DVC's settings of a project, later files before earlier ones. None: they are damaged, which
+    DVC says better.
     """
     config = ConfigParser(interpolation=None, strict=False)
     try:
-        config.read([root / ".dvc" / name for name in ("config", "config.local")])
+        config.read([root / ".dvc" / name for name in files])
     except (Error, UnicodeDecodeError):
         return None
     return config

@@ -39,6 +39,7 @@ VERBS = {
     "backup": "--to --without-damaged --json",
     "restore": "archive --json",
     "reproduce": "number --keep --json",
+    "launch": "--cloud --gpus --spot --dry-run --yes --json",
     "suites": "tasks --to --include --limit --metric",
     "nightly": "--date --json",
     "scheduler": "--check --once",

@@ -1,0 +1,1 @@
+"""The project's run on a machine of any cloud, rented and started by SkyPilot."""

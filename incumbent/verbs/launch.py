@@ -1,0 +1,87 @@
+"""`incumbent launch`: the run of the newest commit on a rented machine, into the same registry."""
+
+import os
+import shlex
+import sys
+
+from incumbent.launching.installation import incumbent_here, installation, make_wheel
+from incumbent.launching.reachable import DATABASE, TOKEN, reachable_places
+from incumbent.launching.rendering import as_dict, as_yaml, command
+from incumbent.launching.sky import found_sky, run_sky
+from incumbent.launching.task import Machine, Task
+from incumbent.output import console, print_json
+from incumbent.pipeline import PIPELINE, read_pipeline
+from project.dvc import dvc
+from project.errors import InputError
+from project.files import home, write_bytes
+from registry.registry_settings import current_actor
+
+LONG = ("domain", "sft", "dpo", "kto", "generate", "compare")  # stages that are sent one by one
+# Those that are set here go along: the first two always, the others for stores and trackers.
+SECRETS = (
+    TOKEN,
+    DATABASE,
+    "HF_TOKEN",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AZURE_STORAGE_ACCOUNT",
+    "AZURE_STORAGE_KEY",
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_TRACKING_TOKEN",
+    "WANDB_API_KEY",
+)
+
+
+def launch(machine: Machine, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Start it and show its output, or with dry_run print the task.
+
+    Raises InputError for a project that a rented machine cannot reach, IncumbentError where
+    SkyPilot or the run fails.
+    """
+    if not PIPELINE.exists():
+        raise InputError("here is no project: `incumbent init DIR` makes one")
+    places = reachable_places(spot=machine.spot)
+    incumbent = incumbent_here()
+    task = Task(
+        checkout=places.checkout,
+        machine=machine,
+        installation=installation(incumbent, places),
+        stages=tuple(stage.name for stage in read_pipeline() if stage.name in LONG),
+        actor=current_actor(),
+        secrets=tuple(name for name in SECRETS if os.environ.get(name)),
+    )
+    file = home() / "launching" / f"{task.checkout.name}.yaml"
+    call = command(task, str(file), yes=yes)
+    if dry_run:
+        print_task(task, call, as_json=as_json)
+        return
+    if not yes and not sys.stdin.isatty():
+        raise InputError("nobody can be asked here: --dry-run shows the task, --yes rents unasked")
+    sky = found_sky(machine.cloud)
+    make_wheel(incumbent)
+    dvc("push")  # so that the machine finds the rows that are here
+    write_bytes(file, as_yaml(task).encode())
+    run_sky([sky, *call], aside=as_json, spot=machine.spot)
+    if as_json:
+        print_json({"task": as_dict(task), "command": ["sky", *call]})
+    else:
+        print_way_back(task)
+
+
+def print_task(task: Task, call: list[str], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"task": as_dict(task), "command": ["sky", *call]})
+    else:
+        print(f"# sky {shlex.join(call)}\n{as_yaml(task)}", end="")
+
+
+def print_way_back(task: Task) -> None:
+    console.print(
+        "its version is in the registry (`incumbent versions`); what the run changed in your "
+        f"files comes by `git pull origin {task.checkout.branch} && dvc pull`",
+        soft_wrap=True,
+    )
