@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from incumbent.launching.task import Checkout
-from incumbent.provenance.addresses import SHARED, data_remote, git_remote
+from incumbent.provenance.addresses import SHARED, data_remote, git_remote, without_secrets
 from incumbent.provenance.current_provenance import not_for_git
 from incumbent.provenance.snapshot import excluded, head_here, prefix_here
 from project.errors import InputError
@@ -26,6 +26,7 @@ from registry.registry_settings import RegistryParams
 from training.training_settings import LimitsParams
 
 DATABASE, TOKEN = "INCUMBENT_DATABASE", "GIT_TOKEN"
+ENDPOINT = "AWS_ENDPOINT_URL"  # of a store that speaks S3
 THIS_MACHINE = re.compile(r"localhost|127(\.\d+){3}|\[?::1\]?|0\.0\.0\.0")
 SCP = re.compile(r"(?:[^@/:]+@)?([\w.-]+):([^/].*)")  # git@host:path
 SSH = re.compile(r"ssh://(?:[^@/]+@)?([\w.-]+)(?::\d+)?/(.+)")
@@ -54,6 +55,7 @@ def reachable_places(*, spot: bool) -> Places:
     rows = tried(problems, reachable_rows)
     tried(problems, lambda: refuse_database(registry))
     artifacts = tried(problems, lambda: reachable_artifacts(registry))
+    tried(problems, refuse_store_here)
     tried(problems, lambda: refuse_unsent_versions(registry))
     if spot:
         tried(problems, lambda: refuse_lost_checkpoints(checkpoints))
@@ -172,6 +174,13 @@ def refuse_database(registry: RegistryParams) -> None:
     if given:
         raise InputError(problem, field=f"${DATABASE}")
     raise out_of_reach(RegistryParams, "database", problem)
+
+
+def refuse_store_here() -> None:
+    endpoint = os.environ.get(ENDPOINT)
+    if endpoint and here_alone(endpoint):
+        problem = f"{without_secrets(endpoint)} is this machine: name it as other machines do"
+        raise InputError(problem, field=f"${ENDPOINT}")
 
 
 def refuse_unsent_versions(registry: RegistryParams) -> None:

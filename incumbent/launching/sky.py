@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from incumbent.launching.task import Cloud
+from incumbent.launching.task import Cloud, Task
 from project.errors import IncumbentError, InputError
 from project.libraries import users_environment
 
@@ -32,7 +32,7 @@ def found_sky(cloud: Cloud | None) -> str:
     )
 
 
-def run_sky(command: Sequence[str], *, aside: bool, spot: bool) -> None:
+def run_sky(command: Sequence[str], task: Task, *, aside: bool) -> None:
     """Run it to its end; with `aside`, what it prints goes to standard error.
 
     Ctrl-C is for it alone: it stops showing, and says what goes on. Raises IncumbentError where it
@@ -42,13 +42,18 @@ def run_sky(command: Sequence[str], *, aside: bool, spot: bool) -> None:
     with left_to_child():
         code = subprocess.run(command, env=users_environment(), stdout=output).returncode
     if code:
-        look = "sky jobs queue" if spot else "sky status"
-        end = "sky jobs cancel" if spot else "sky down"
-        meaning = f" ({MEANINGS[code]})" if code in MEANINGS else ""
-        raise IncumbentError(
-            f"sky ended with exit code {code}{meaning}; `{look}` shows what still runs and costs, "
-            f"`{end}` ends it"
-        )
+        raise IncumbentError(ended_badly(code, task))
+
+
+def ended_badly(code: int, task: Task) -> str:
+    meaning = f" ({MEANINGS[code]})" if code in MEANINGS else ""
+    look, end = ("sky status", "sky down")
+    if task.machine.spot:
+        look, end = "sky jobs queue", "sky jobs cancel --name"
+    return (
+        f"sky ended with exit code {code}{meaning}; `{look}` shows what still runs and costs, "
+        f"`{end} {task.checkout.name}` ends it"
+    )
 
 
 @contextmanager

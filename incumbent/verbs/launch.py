@@ -65,7 +65,7 @@ def launch(machine: Machine, *, dry_run: bool, yes: bool, as_json: bool) -> None
     make_wheel(incumbent)
     dvc("push")  # so that the machine finds the rows that are here
     write_bytes(file, as_yaml(task).encode())
-    run_sky([sky, *call], aside=as_json, spot=machine.spot)
+    run_sky([sky, *call], task, aside=as_json)
     if as_json:
         print_json({"task": as_dict(task), "command": ["sky", *call]})
     else:

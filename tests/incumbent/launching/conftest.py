@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from incumbent.launching.task import Checkout, Installation, Machine, Task
+from incumbent.verbs.launch import SECRETS
 from project.files import write_bytes
 
 SETTINGS: dict[str, Any] = {
@@ -47,7 +48,7 @@ def commit_and_push() -> None:
 
 @pytest.fixture
 def project(isolate: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("INCUMBENT_DATABASE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN"):
+    for name in SECRETS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GIT_TOKEN", "a-token")
     settle()
@@ -61,11 +62,18 @@ def project(isolate: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return isolate
 
 
+CHECKOUT = Checkout("https://git.example.com/team/bank.git", "c" * 40, "bank", "bank")
+
+
 def task(
-    machine: Machine | None = None, wheel: Path | None = None, models: tuple[str, ...] = ()
+    machine: Machine | None = None,
+    wheel: Path | None = None,
+    models: tuple[str, ...] = (),
+    checkout: Checkout = CHECKOUT,
+    stages: tuple[str, ...] = STAGES,
 ) -> Task:
     return Task(
-        checkout=Checkout("https://git.example.com/team/bank.git", "c" * 40, "bank", "bank"),
+        checkout=checkout,
         machine=machine or Machine(None, None, False),
         installation=Installation(
             python="3.11",
@@ -74,7 +82,7 @@ def task(
             others=("torch==2.13.0", "dvc-s3"),
             models=models,
         ),
-        stages=STAGES,
+        stages=stages,
         actor="ann",
         secrets=("GIT_TOKEN", "INCUMBENT_DATABASE"),
     )

@@ -14,8 +14,10 @@ import yaml
 
 from incumbent.launching.installation import Incumbent, incumbent_here, make_wheel
 from incumbent.launching.sky import found_sky, run_sky
+from incumbent.launching.task import Machine
 from project.errors import IncumbentError, InputError
 from tests.conftest import ROOT
+from tests.incumbent.launching.conftest import task
 from tests.incumbent.tiny_project import called
 
 # Stands for `sky`, which needs a cloud: it says what it was called with, and ends with a code.
@@ -93,13 +95,17 @@ def test_a_missing_skypilot_is_told_with_the_way_to_it(monkeypatch: pytest.Monke
 def test_what_it_prints_is_shown_and_a_failed_job_is_told(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run_sky([sky(tmp_path), "launch"], aside=False, spot=False)
+    run_sky([sky(tmp_path), "launch"], task(), aside=False)
     assert capfd.readouterr() == ("sky launch\n", "")
-    with pytest.raises(IncumbentError, match=r"exit code 100 \(the job failed\); `sky status`"):
-        run_sky([sky(tmp_path, code=100), "launch"], aside=True, spot=False)
+    with pytest.raises(
+        IncumbentError, match=r"100 \(the job failed\); `sky status` .*`sky down incumb"
+    ):
+        run_sky([sky(tmp_path, code=100), "launch"], task(), aside=True)
     assert capfd.readouterr() == ("", "sky launch\n")
-    with pytest.raises(IncumbentError, match=r"exit code 7; `sky jobs queue` .*`sky jobs cancel`"):
-        run_sky([sky(tmp_path, code=7), "jobs"], aside=False, spot=True)
+    with pytest.raises(
+        IncumbentError, match=r"exit code 7; `sky jobs queue` .*`sky jobs cancel --name i"
+    ):
+        run_sky([sky(tmp_path, code=7), "jobs"], task(Machine(None, None, True)), aside=False)
 
 
 def test_an_interruption_is_for_sky_which_says_what_goes_on(tmp_path: Path) -> None:
@@ -109,8 +115,9 @@ def test_an_interruption_is_for_sky_which_says_what_goes_on(tmp_path: Path) -> N
 import sys
 from incumbent.launching.sky import run_sky
 from project.errors import IncumbentError
+from tests.incumbent.launching.conftest import task
 try:
-    run_sky(sys.argv[1:], aside=False, spot=False)
+    run_sky(sys.argv[1:], task(), aside=False)
 except IncumbentError as error:
     print(error)
 """

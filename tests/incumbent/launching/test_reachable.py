@@ -88,6 +88,12 @@ def test_a_password_of_the_registry_is_never_shown(
     assert "hush" not in str(refused.value)
 
 
+def test_a_store_of_this_machine_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9000")
+    with pytest.raises(InputError, match=r"\$AWS_ENDPOINT_URL: http://127.0.0.1:9000 is this mach"):
+        reachable_places(spot=True)
+
+
 # --- git ----------------------------------------------------------------------------------------
 
 
