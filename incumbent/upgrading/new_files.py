@@ -26,8 +26,9 @@ def add(project: Project) -> Change:
 
 
 def has(project: Project, folder: str) -> bool:
-    """Whether there is such a folder, or DVC has it."""
-    return any(below(folder, name) or name == f"{folder}.dvc" for name in project.there)
+    """Whether there is such a folder or a link to one, or DVC has it."""
+    named = (folder, f"{folder}.dvc")
+    return any(below(folder, name) or name in named for name in project.there)
 
 
 def below(folder: str, name: str) -> bool:

@@ -44,7 +44,7 @@ class PipelineText:
 
     @property
     def stages(self) -> dict[str, dict[str, Any]]:
-        return {name: dict(fields or {}) for name, fields in self.said["stages"].items()}
+        return {name: fields_of(name, fields) for name, fields in self.said["stages"].items()}
 
     @property
     def plots(self) -> Any:
@@ -83,6 +83,12 @@ class PipelineText:
 
     def block(self, stage: str) -> str:
         return self.spans[stage].of(self.text)
+
+
+def fields_of(stage: str, fields: object) -> dict[str, Any]:
+    if fields is None or isinstance(fields, dict):
+        return dict(fields or {})
+    raise InputError("is no stage of DVC's", file=PIPELINE, field=f"stages.{stage}")
 
 
 def comments(block: str) -> list[str]:

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import yaml
+
 from incumbent.upgrading.step import EDITED, PIPELINE, SETTINGS, Change, Project
 from project.errors import InputError
 from project.files import write_bytes
+from project.settings import parse
 
 CRLF = "\r\n"
 
@@ -15,11 +18,21 @@ def read_project() -> Project:
         if not Path(name).is_file():
             problem = "is not here: `incumbent upgrade` runs in the folder of a project"
             raise InputError(problem, file=name)
-    files = [path for path in Path("datasets").rglob("*") if path.is_file()]
+    refuse_other_than_sections()
+    # A link is there too: what lies behind it may be another project's as well.
+    found = Path("datasets").rglob("*")
+    files = [path for path in found if path.is_file() or path.is_symlink()]
     return Project(
         texts={name: read_text(name).replace(CRLF, "\n") for name in EDITED if Path(name).exists()},
         there=frozenset(path.as_posix() for path in files),
     )
+
+
+def refuse_other_than_sections() -> None:
+    root = parse(Path(SETTINGS))
+    if root and not isinstance(root, yaml.MappingNode):
+        line = root.start_mark.line + 1
+        raise InputError("must hold sections", file=SETTINGS, line=line)
 
 
 def read_text(name: str) -> str:
@@ -30,7 +43,9 @@ def read_text(name: str) -> str:
 
 
 def write(change: Change) -> None:
-    """Each file whole, with the line ends that it had."""
+    """Each file whole, with the line ends and the mode that it had; a link to one stays a link."""
     for name, data in change.items():
-        windows = name in EDITED and Path(name).exists() and CRLF in read_text(name)
-        write_bytes(Path(name), data.replace(b"\n", CRLF.encode()) if windows else data)
+        file = Path(name).resolve()
+        windows = name in EDITED and file.exists() and CRLF in read_text(name)
+        mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
+        write_bytes(file, data.replace(b"\n", CRLF.encode()) if windows else data, mode)

@@ -1,6 +1,6 @@
 """A step as people read it: what changes, line by line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import unified_diff
 
 from rich.text import Text
@@ -41,16 +41,23 @@ def size(data: bytes) -> str:
     return f"{len(data) / 1000:.1f} kB" if data else "empty"
 
 
-def next_said(before: Project, changed: Sequence[str]) -> Iterator[Text]:
-    """What was changed, how it is undone, and what comes next."""
+def next_said(before: Project, changed: Sequence[str], lost: Collection[str]) -> Iterator[Text]:
+    """What was changed, how it is undone, and what comes next.
+
+    Git would bring back something else for the files that are lost, or nothing.
+    """
     if not changed:
         yield Text("nothing was changed")
         return
     old = [name for name in changed if name in before.texts]
     new = [name for name in changed if name not in before.texts]
-    undo = [f"git checkout -- {' '.join(old)}"] if old else []
+    kept, gone = [n for n in old if n not in lost], [n for n in old if n in lost]
+    undo = [f"git checkout -- {' '.join(kept)}"] if kept else []
     undo += [f"rm {' '.join(new)}"] if new else []
     count = [f"{len(new)} new files"] if new else []
     yield Text(f"changed: {', '.join([*old, *count])}")
-    yield Text(f"undo:    {' && '.join(undo)}")
+    if undo:
+        yield Text(f"undo:    {' && '.join(undo)}")
+    if gone:
+        yield Text(f"no undo: {', '.join(gone)}: git has no commit of what was there")
     yield Text("next:    git commit, incumbent run; verdicts stay as they are: incumbent verify")

@@ -23,6 +23,7 @@ class Progress:
     """How far an upgrade is."""
 
     project: Project
+    lost: list[str]  # files that git could not bring back
     shown: int = 0  # steps
     changed: list[str] = field(default_factory=list)  # files, in the order of their steps
     refused: list[Step] = field(default_factory=list)
@@ -48,10 +49,10 @@ def upgrade_project(*, dry_run: bool, yes: bool) -> None:
     if ask and not sys.stdin.isatty():
         raise InputError("nobody can be asked here: --dry-run shows the steps, --yes takes all")
     console.print(f"this project is of version {version}; this Incumbent makes version {VERSION}")
-    progress = Progress(project)
+    progress = Progress(project, uncommitted(EDITED))
     try:
-        if ask:
-            agree_to_uncommitted()
+        if ask and progress.lost:
+            agree_to(progress.lost)
         for step in steps_from(version):
             take(step, progress, ask=ask, dry_run=dry_run)
     except (KeyboardInterrupt, typer.Abort):
@@ -60,12 +61,11 @@ def upgrade_project(*, dry_run: bool, yes: bool) -> None:
     finish(project, progress, dry_run=dry_run)
 
 
-def agree_to_uncommitted() -> None:
+def agree_to(lost: Iterable[str]) -> None:
     """Ask before files change that git could not bring back. Raises Exit after a no."""
-    if names := uncommitted(EDITED):
-        say([Text(f"{', '.join(names)}: changed since the last commit, so git could not undo it")])
-        if not typer.confirm("Go on?", default=False):
-            raise typer.Exit(InputError.exit_code)
+    say([Text(f"{', '.join(lost)}: no commit has this as it is, so git could not undo it")])
+    if not typer.confirm("Go on?", default=False):
+        raise typer.Exit(InputError.exit_code)
 
 
 def take(step: Step, progress: Progress, *, ask: bool, dry_run: bool) -> None:
@@ -103,7 +103,7 @@ def finish(before: Project, progress: Progress, *, dry_run: bool) -> None:
     if dry_run:
         console.print("nothing was changed: this was a dry run")
         return
-    say(next_said(before, progress.changed))
+    say(next_said(before, progress.changed, progress.lost))
     if progress.by_hand:
         titles = ", ".join(step.title for step in progress.by_hand)
         problem = f"left for you: {titles}; then `incumbent upgrade` once more"

@@ -169,8 +169,48 @@ def test_changes_that_git_could_not_bring_back_are_told_first(
     type_in("n")
     code, printed, _ = called(capsys, "upgrade")
     assert code == 2
-    assert "params.yaml: changed since the last commit" in printed
+    assert "params.yaml: no commit has this as it is, so git could not undo it" in printed
     assert files() == before
+
+
+@FIRST
+def test_no_undo_is_promised_that_would_lose_what_no_commit_has(old: str, capsys: Capture) -> None:
+    Path("params.yaml").write_text(said()[0] + "# mine\n")
+    _, printed, _ = called(capsys, "upgrade", "--yes")
+    assert "git checkout -- params.yaml" not in printed
+    assert "undo:    git checkout -- .gitignore dvc.yaml" in printed
+    assert "no undo: params.yaml: git has no commit of what was there" in printed
+
+
+@FIRST
+def test_links_and_modes_of_files_stay(old: str, capsys: Capture, tmp_path: Path) -> None:
+    shared, suite = tmp_path / "shared.yaml", tmp_path / "suite"
+    Path("dvc.yaml").rename(shared)
+    Path("dvc.yaml").symlink_to(shared)
+    Path("params.yaml").chmod(0o600)
+    suite.mkdir()
+    Path("datasets/safety").symlink_to(suite)
+    called(capsys, "upgrade", "--yes")
+    assert Path("dvc.yaml").is_symlink() and "pipeline_version" in shared.read_text()
+    assert Path("params.yaml").stat().st_mode & 0o777 == 0o600
+    assert not list(suite.iterdir())
+
+
+@FIRST
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("params.yaml", "- a\n", "params.yaml:1: must hold sections"),
+        ("dvc.yaml", "stages:\n  a: b\n", "dvc.yaml: stages.a: is no stage of DVC's"),
+    ],
+    ids=["params", "stage"],
+)
+def test_what_is_no_project_is_told_in_a_line(
+    name: str, text: str, problem: str, old: str, capsys: Capture
+) -> None:
+    Path(name).write_text(text)
+    code, _, complaint = called(capsys, "upgrade", "--dry-run")
+    assert (code, complaint) == (2, f"error: {problem}\n")
 
 
 @FIRST
