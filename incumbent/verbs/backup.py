@@ -34,6 +34,7 @@ def restore(archive: str, *, as_json: bool) -> None:
     else:
         console.print(f"restored: {contents(manifest)}, as of {manifest.at}", soft_wrap=True)
         print_left_out(manifest)
+        print_other_family(manifest, registry.family)
         for problem in problems:
             console.print(problem, soft_wrap=True)
         if not problems:
@@ -56,6 +57,15 @@ def print_left_out(manifest: Manifest) -> None:
         console.print(
             f"left out, because they were damaged or missing: {len(manifest.left_out)} artifacts, "
             f"{', '.join(map(short, manifest.left_out))}",
+            soft_wrap=True,
+        )
+
+
+def print_other_family(manifest: Manifest, family: str) -> None:
+    if manifest.families and family not in manifest.families:
+        console.print(
+            f"registry.family of params.yaml is {family}, and these versions are of "
+            f"{', '.join(manifest.families)}: name that one to see them",
             soft_wrap=True,
         )
 

@@ -137,13 +137,17 @@ def archive_file(place: str) -> Iterator[ArchiveFile]:
         with place_errors("read", shown(place), Exception):
             stream = opened(place)
     except FileNotFoundError as error:
-        raise InputError(error.strerror or "there is no such file", file=shown(place)) from None
+        # Some stores say the same of a file that one may not read, and of a host that is away.
+        problem = error.strerror or "there is no such file, or it cannot be read from here"
+        raise InputError(problem, file=shown(place)) from None
     with stream:
         yield ArchiveFile(stream, shown(place))
 
 
 def opened(place: str) -> Any:
     if path := local_path(place):
+        if path.is_dir():
+            raise InputError("is a folder: name an archive in it", file=path)
         return path.open("rb")
     files, name = file_system(place)
     return files.open(name, "rb", block_size=BLOCK)
@@ -157,8 +161,10 @@ def place_errors(what: str, place: str, kind: type[Exception]) -> Iterator[None]
     """Turn what goes wrong at a place into an IncumbentError, but for a file that is not there."""
     try:
         yield
-    except FileNotFoundError:
+    except (FileNotFoundError, IncumbentError):
         raise
+    except NotImplementedError:  # fsspec's word for it, such as of the web
+        raise InputError(f"is of a kind that cannot be {what}", file=place) from None
     except kind as error:
         cause = error.strerror if isinstance(error, OSError) and error.strerror else error
         kept = ", and nothing of it is kept" if what == "written" else ""

@@ -56,6 +56,8 @@ def write_member(draft: Draft, name: str, size: int, pieces: Iterable[bytes]) ->
 def read_members(stream: ArchiveFile, place: Path) -> dict[str, Member]:
     """All members, none of them read. Raises InputError naming one that is not as ours are."""
     length, at = stream.seek(0, 2), 0
+    if length < BLOCK:
+        raise InputError("is no archive of `incumbent backup`, or is cut off", file=place)
     found: dict[str, Member] = {}
     while (header := block_at(stream, at, length, place)) != bytes(BLOCK):
         member = plain_member(header, at + BLOCK, place)

@@ -49,6 +49,17 @@ def test_a_registry_is_backed_up_lost_and_restored(
     assert run("verify") == 0
 
 
+def test_in_a_project_of_another_family_it_says_whose_versions_came(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("backup", "--to", "archive.tar")
+    move_away(project)
+    Path("params.yaml").write_text("registry: {family: other}\n")
+    assert run("restore", "archive.tar") == 0
+    said = capsys.readouterr().out
+    assert "registry.family of params.yaml is other, and these versions are of test" in said
+
+
 def test_as_json_it_says_what_is_in_the_archive(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,6 +94,7 @@ WRONG = [
     (("backup", "--to", "params.yaml"), 2, "params.yaml: is there already"),
     (("backup", "--to", "params.yaml/x"), 1, "params.yaml/x could not be written"),
     (("backup", "--to", "pigeon://x"), 2, "pigeon://x: cannot be opened: "),
+    (("backup", "--to", "http://127.0.0.1:9/x"), 2, "x: is of a kind that cannot be written"),
     (("restore", "params.yaml"), 1, "its table events has rows"),
     (("restore", "nothing.tar"), 1, "its table events has rows"),
 ]
@@ -100,14 +112,23 @@ def test_a_wrong_guess_is_answered_in_a_line(
     assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["params.yaml", "nothing.tar", "home"])
+NO_ARCHIVE = {
+    "params.yaml": "is no archive of `incumbent backup`",
+    "nothing.tar": "No such file or directory",
+    "home": "is a folder: name an archive in it",
+    "pigeon://x": "cannot be opened: ",
+    "http://ann:secret@127.0.0.1:9/x": "there is no such file, or it cannot be read from here",
+}
+
+
+@pytest.mark.parametrize("name", NO_ARCHIVE)
 def test_what_is_no_archive_leaves_the_registry_empty(
     name: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     move_away(project)
-    code = run("restore", name)
-    assert f"error: {name}" in capsys.readouterr().err
-    assert code in (1, 2)
+    assert run("restore", name) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {shown(name)}: {NO_ARCHIVE[name]}")
     with Registry.here() as registry:
         assert registry.history() == []
 
