@@ -704,7 +704,7 @@ def export(
     from project.errors import InputError
     from serving.exporting.hub_repository import HubRepository
 
-    if "://" in to:
+    if "://" in to or to.startswith("hf:"):
         upload_version(
             number,
             HubRepository.parse(to),

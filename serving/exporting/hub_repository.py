@@ -119,11 +119,14 @@ class HubRepository:
             return None
 
     def published(self, api: "HfApi", there: "ModelInfo") -> Published | None:
-        """Which version lies there; None: nobody says."""
+        """Which version lies there; None: nobody says, or somebody's own file has this name."""
         if FILE not in names(there):
             return None
         found = Path(api.hf_hub_download(self.name, FILE, revision=there.sha))
-        return Published.parse(found.read_bytes(), Path(f"{self}/{FILE}"))
+        try:
+            return Published.parse(found.read_bytes(), found)
+        except InputError:
+            return None
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from project.records.evidence import Decision, Verdict
 from registry.store import Registry
 from serving.exporting.hub_repository import HubRepository
 from tests.conftest import BASE, decision_on, evidence_of, keep_decision
+from tests.incumbent.tiny_project import called
 from tests.upload_hub import READER, TOKEN, UploadHub, playing
 
 Make = Callable[[str], tuple[Adapter, Path]]
@@ -172,6 +173,14 @@ def test_somebodys_model_is_not_written_over_but_a_repository_just_made_is(hub: 
     assert files_at(hub)["LICENSE"] == b"mine"
 
 
+def test_somebodys_own_incumbent_json_stops_nobody_who_means_it(hub: UploadHub) -> None:
+    hub.lay(NAME, **{"incumbent.json": b"[]"})
+    with pytest.raises(InputError, match="holds files that Incumbent did not put there"):
+        upload()
+    upload(force=True)
+    assert json.loads(files_at(hub)["incumbent.json"])["family"] == "test"
+
+
 def test_nothing_is_asked_of_the_hub_for_a_version_whose_bytes_are_damaged(hub: UploadHub) -> None:
     with Registry.here() as registry:
         blob = registry.artifacts.manifest(registry.version(1).adapter.files)[
@@ -230,10 +239,15 @@ def test_a_hub_that_is_not_there_is_one_line(
     assert e.value.exit_code == 1 and "\n" not in str(e.value)
 
 
-@pytest.mark.parametrize("text", ["hf://bank", "hf://datasets/bank/x", "https://hf.co/bank/x"])
-def test_what_is_no_repository_is_told_how_one_is_written(text: str) -> None:
-    with pytest.raises(InputError, match=r"--to: .* is no repository: write hf://ORG/NAME"):
-        HubRepository.parse(text)
+@pytest.mark.parametrize(
+    "text", ["hf://bank", "hf:/bank/x", "hf://datasets/bank/x", "https://hf.co/bank/x"]
+)
+def test_what_is_no_repository_is_told_how_one_is_written(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, complaint = called(capsys, "export", "1", "--to", text)
+    assert code == 2
+    assert f"--to: {text!r} is no repository: write hf://ORG/NAME" in complaint
 
 
 @pytest.mark.slow
