@@ -18,6 +18,7 @@ from incumbent.mirroring.mirror_files import Untold, copy_of, figures_page, lock
 from incumbent.mirroring.mirrored_version import MirroredVersion, mirrored
 from incumbent.mirroring.mlflow_mirror import tell_mlflow
 from incumbent.mirroring.wandb_mirror import tell_wandb
+from project.errors import IncumbentError
 from project.extras import name_missing_extras
 from project.untrusted_input import shortened
 from registry.reader import RegistryReader
@@ -59,20 +60,30 @@ def main() -> None:
 
 
 def tell(tracker: str, numbers: Sequence[int]) -> str:
-    """Tell of these versions, and first of those that were not told; returns where the last is."""
+    """Tell of these versions, and first of those that were not told; returns where the last is.
+
+    Raises IncumbentError for a version whose records cannot be read, when all others are told.
+    """
     with RegistryReader.here() as registry, only_one(lock_of(registry.family, tracker)):
         file = untold_of(registry.family, tracker)
         earlier = Untold.read(file).versions if file.exists() else ()
         left = [number for number in earlier if number not in numbers] + list(numbers)
-        told = []
-        while left:
+        told, unread = list[str](), None
+        for number in tuple(left):
             Untold(versions=tuple(left)).write(file)
-            version = mirrored(registry, left[0])
+            try:
+                version = mirrored(registry, number)
+            except IncumbentError as error:
+                unread = IncumbentError(f"v{number} cannot be read: {error}")
+                continue
             version.write(copy_of(version.family, version.number))
             with name_missing_extras():
                 where = TELL[tracker](version, page_of(version))
             told.append(version.label)
-            del left[0]
+            left.remove(number)
+        if unread:
+            Untold(versions=tuple(left)).write(file)
+            raise unread
         file.unlink(missing_ok=True)
         return f"{' and '.join(told)} {'is' if len(told) == 1 else 'are'} {where}"
 

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from incumbent.mirroring import mirror as mirror_module
+from incumbent.mirroring import mirror_process
 from incumbent.mirroring.mirror import mirror
-from incumbent.mirroring.mirror_files import untold_of
+from incumbent.mirroring.mirror_files import Untold, untold_of
+from incumbent.mirroring.mirrored_version import MirroredVersion
 from incumbent.verbs import promote
+from project.errors import IncumbentError
 from project.records.adapters import Adapter
+from project.records.events import DecisionMade
 from registry.store import Registry
 from tests.registry.test_model_card import DATASET, decided
 
@@ -62,6 +66,25 @@ def test_a_wrong_name_is_told_and_the_verb_stands(capsys: pytest.CaptureFixture[
     printed = capsys.readouterr()
     assert printed.out == "test v1 is the champion\n"
     assert printed.err.startswith("no tracker was told: params.yaml:2: training.report_to")
+
+
+def test_a_version_whose_records_are_damaged_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = []
+
+    def tell_tracker(version: MirroredVersion, page: str | None) -> str:
+        told.append(version.number)
+        return "there"
+
+    monkeypatch.setitem(mirror_process.TELL, "mlflow", tell_tracker)
+    with Registry.here() as registry:
+        decision = registry.history(kind="decide")[0].told(DecisionMade).decision
+        registry.artifacts.blobs.delete(decision)
+    with pytest.raises(IncumbentError, match=r"^v1 cannot be read: artifact "):
+        mirror_process.tell("mlflow", [1, 2])
+    assert told == [2]
+    assert Untold.read(untold_of("test", "mlflow")).versions == (1,)
 
 
 @pytest.mark.slow
