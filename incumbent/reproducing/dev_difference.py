@@ -41,6 +41,9 @@ def bounds_of(found: MetricEvidence) -> tuple[float, float]:
 
 
 def two_sided(found: MetricEvidence) -> float:
+    """Of a difference that is the same on every item: it is there, or it is not."""
+    if found.se == 0:
+        return float(found.diff == 0)
     above = p_above(found.diff, found.se, found.df, 0.0)
     below = p_below(found.diff, found.se, found.df, 0.0)
     return min(1.0, 2 * min(above, below))

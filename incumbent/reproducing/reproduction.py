@@ -74,12 +74,25 @@ def make_again(
     try:
         seconds = train(project)
     except IncumbentError as error:
-        told = "; ".join(package_differences(wanted.provenance.packages, installed_packages()))
-        advice = f"\nwhat is installed is not what it was submitted under: {told}" if told else ""
-        problem = log_kept(project, str(error))
-        raise IncumbentError(
-            f"{wanted.version.label} could not be made again: {problem}{advice}"
-        ) from None
+        raise not_made(wanted, log_kept(project, str(error))) from None
+    return held_against(registry, wanted, project, seconds, old_code)
+
+
+def not_made(wanted: ReproducibleVersion, problem: str) -> IncumbentError:
+    """What to raise where the pipeline failed; other packages may be why."""
+    told = "; ".join(package_differences(wanted.provenance.packages, installed_packages()))
+    advice = f"\nwhat is installed is not what it was submitted under: {told}" if told else ""
+    return IncumbentError(f"{wanted.version.label} could not be made again: {problem}{advice}")
+
+
+def held_against(
+    registry: RegistryReader,
+    wanted: ReproducibleVersion,
+    project: Path,
+    seconds: float,
+    old_code: dict[str, Code] | None,
+) -> Reproduction:
+    """The adapter that was trained in a copy beside the version's own."""
     made = Adapter.read(project / ADAPTER)
     found = Reproduction(
         version=wanted.version.label,

@@ -20,7 +20,7 @@ from registry.store import Registry
 from tests.conftest import ROOT
 from tests.evaluation.test_decision import calibration
 from tests.incumbent.setting_effects.effect import put
-from tests.incumbent.tiny_project import lay_out_project
+from tests.incumbent.tiny_project import lay_out_gated
 from training.recipe import StepRecord
 
 STAGES = ("code", "base", "start", "sft", "train", "champion", "generate", "score", "compare")
@@ -33,11 +33,14 @@ SETTINGS: dict[str, Any] = {
     "training__sft__evaluations": 0,
     "evaluation__few_shot__shots": 0,
     "evaluation__preference__source": "ballots",
+    "evaluation__preference__ballots": "datasets/ballots/votes.jsonl",
     "evaluation__policy__gating": ["rougeL"],
 }
-SUMS = b"".join(
-    b'{"id":"g%d","ability":"counting","check":{"kind":"number","value":%d},"prompt":"%d + 1?",'
-    b'"expected":"%d"}\n' % (n, n + 1, n, n + 1)
+VOTE = b"""{"item": "i", "reviewer": "r", "left": "v1", "right": "v2", "choice": "tie",
+"at": "2026-01-01T00:00:00Z"}""".replace(b"\n", b" ")  # on no item here: no judge is asked
+COUNTED = b"".join(
+    b'{"id":"g%d","ability":"counting","check":{"kind":"number","value":%d},'
+    b'"prompt":"Say %b in digits.","expected":"%d"}\n' % (n, n, b"x" * n, n)
     for n in range(2)
 )  # of the general-ability suite
 IGNORED = "/home/\n/models/\n/outputs/reports/\n"
@@ -45,7 +48,7 @@ IGNORED = "/home/\n/models/\n/outputs/reports/\n"
 
 def lay_out_reproducible(**more: Any) -> None:
     """In the current folder, committed and with a first cache of DVC's."""
-    lay_out_project(**SETTINGS)
+    lay_out_gated(**SETTINGS)
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["evaluation"]["scoring"] = {"metrics": ["rouge"]}
     for name, value in more.items():
@@ -57,12 +60,11 @@ def lay_out_reproducible(**more: Any) -> None:
     write_bytes(paths.PAIR_SOURCE, b"{}")
     for folder in ("safety", "consistency", "ballots"):
         write_bytes(Path("datasets") / folder / "README.md", b"nothing\n")
-    write_bytes(Path("datasets/general/few.jsonl"), SUMS)
+    write_bytes(Path("datasets/ballots/votes.jsonl"), VOTE)
+    write_bytes(Path("datasets/general/few.jsonl"), COUNTED)
     pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_bytes())
     stages = {name: pipeline["stages"][name] for name in STAGES}
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
-    for made in (paths.BASE, paths.EMBEDDER, paths.NUMERICS):
-        made.unlink()  # stage `base` makes them
     Path(".gitignore").write_text(IGNORED)
     git("init", "-q", "-b", "main")
     run("dvc", "init", "-q")

@@ -1,16 +1,17 @@
 """A version is made again from its commit, and what differs is told."""
 
-import json
+import io
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from safetensors.numpy import load_file, save_file
 
 from incumbent.code import Code
 from incumbent.provenance.version_tags import keep_tag
@@ -24,12 +25,15 @@ from incumbent.reproducing.differences import (
 from incumbent.reproducing.fetched_sources import fetch_sources
 from incumbent.reproducing.project_copy import copy_project, inside, log_kept
 from incumbent.reproducing.reproducible_version import reproducible
+from incumbent.reproducing.reproduction import Reproduction, held_against, make_again
 from incumbent.reproducing.temporary_registry import seat, seat_parent
-from incumbent.verbs.reproduce import reproduce_version, working_folder
-from project.canonical import digest_file
+from incumbent.verbs.reproduce import print_reproduction, working_folder
+from project import paths
+from project.canonical import digest_file, digest_folder
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.git import AUTHOR, git
+from project.records.adapters import Adapter
 from project.records.evidence import MetricEvidence
 from project.records.provenance import Provenance
 from registry.lineage import RECIPE
@@ -38,6 +42,7 @@ from registry.store import Registry
 from tests.conftest import BASE, NUMERICS
 from tests.incumbent.reproducible_project import lay_out_reproducible, train_and_register
 from tests.places import DATASET, made
+from training.recipe import Recipe
 from training.start import known_rows, starting_version
 from training.start_record import LearntRows
 
@@ -307,88 +312,168 @@ def test_chance_is_that_of_all_metrics_together(
     assert beyond_chance(list(dev_differences(measured))) == expected
 
 
-def test_answers_that_are_all_the_same_are_within_chance() -> None:
-    (same,) = dev_differences({"a": metric(0.0, 0.0)})
-    assert (same.difference, same.interval, same.p) == (0.0, (0.0, 0.0), 1.0)
+@pytest.mark.parametrize(("diff", "expected"), [(0.0, []), (0.3, ["a"])], ids=["none", "some"])
+def test_the_same_difference_on_every_item_is_no_chance_but_where_it_is_none(
+    diff: float, expected: list[str]
+) -> None:
+    (same,) = dev_differences({"a": metric(diff, 0.0)})
+    assert (same.difference, same.interval) == (diff, (diff, diff))
+    assert beyond_chance([same]) == expected
+
+
+# --- what is printed ------------------------------------------------------------------------------
+
+MADE = Reproduction(
+    version="bank v3",
+    commit="e" * 40,
+    original="1" * 64,
+    reproduced="1" * 64,
+    files=(),
+    numerics=NUMERICS,
+    seconds=61.0,
+    differences=(),
+    dev=(),
+    beyond_chance=(),
+)
+OTHER = MADE.model_copy(
+    update={
+        "reproduced": "2" * 64,
+        "files": ("adapter_model.safetensors", "recipe.json"),
+        "dev": tuple(dev_differences({"rougeL": metric(0.02, 0.01)})),
+    }
+)
+
+
+def test_the_same_bytes_are_said_in_a_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    print_reproduction(MADE)
+    printed = capsys.readouterr().out
+    assert printed.startswith("bank v3 was made again from commit eeeeeeeeeeee: the same bytes\n")
+    assert "float32 on a processor" in printed and "1 min 1 s" in printed
+    assert len(printed.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "nothing that is on record differs: the number of threads"),
+        ({"differences": ("packages: a 1 then, 2 now",)}, "what differs\n  packages: a 1 then"),
+        ({}, "within chance in every metric"),
+        ({"beyond_chance": ("rougeL",)}, "they differ more than chance in rougeL"),
+        ({"dev": (), "not_compared": "no room"}, "were not compared on dev: no room"),
+    ],
+    ids=["nothing known", "packages", "chance", "more than chance", "not compared"],
+)
+def test_other_bytes_are_said_with_what_differs_and_what_that_does(
+    changes: dict[str, Any], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_reproduction(OTHER.model_copy(update=changes))
+    assert expected in capsys.readouterr().out
 
 
 # --- all of it, really ----------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class MadeAgain:
+    """A project whose first version was made again, in a folder that is kept."""
+
+    folder: Path
+    copy: Path
+    found: Reproduction
+    printed: str
+    changed: dict[str, str]  # files of the project that the reproduction changed, came or went
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose first version was trained, and whose settings changed since."""
-    folder = tmp_path_factory.mktemp("reproducible")
-    with chdir(folder), pytest.MonkeyPatch.context() as patch:
+def made_again(tmp_path_factory: pytest.TempPathFactory) -> MadeAgain:
+    folder, copy = tmp_path_factory.mktemp("reproducible"), tmp_path_factory.mktemp("copy")
+    said = io.StringIO()
+    with (
+        chdir(folder),
+        redirect_stderr(said),
+        pytest.MonkeyPatch.context() as patch,
+    ):
         patch.setenv("INCUMBENT_HOME", "home")
         lay_out_reproducible()
         assert train_and_register().label == "bank v1"
-        shutil.rmtree("outputs/adapter")
-        settings = Path("params.yaml")
-        settings.write_text(settings.read_text().replace("family: bank", "family: bank # now"))
-        with settings.open("a") as stream:
-            stream.write("# nobody knows what was here before\n")
-    return folder
+        shutil.rmtree(paths.ADAPTER_FILES)  # nobody needs what was here then
+        Path("params.yaml").write_text("registry: {family: bank}\n")
+        before = state()
+        with Registry.here() as registry:
+            found = make_again(registry, reproducible(registry, 1), copy, lambda _: None)
+        changed = dict(before.items() ^ state().items())
+    return MadeAgain(folder, copy, found, said.getvalue(), changed)
 
 
 @pytest.fixture
-def own_state(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(trained)
+def own_state(made_again: MadeAgain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(made_again.folder)
     monkeypatch.setenv("INCUMBENT_HOME", "home")
-    return trained
 
 
 def state() -> dict[str, str]:
-    """Every file of the project, git's and DVC's too, that a reproduction might change."""
-    kept = (path for path in Path().rglob("*") if path.is_file() and "logs" not in path.parts)
-    return {str(path): digest_file(path) for path in kept if "tmp" not in path.parts}
+    """Every file of the project, git's and DVC's too."""
+    return {str(path): digest_file(path) for path in Path().rglob("*") if path.is_file()}
 
 
 @pytest.mark.slow
-def test_the_same_commit_on_the_same_machine_gives_the_same_bytes_and_leaves_no_trace(
-    own_state: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+def test_the_same_commit_on_the_same_machine_gives_the_same_bytes_and_changes_nothing(
+    made_again: MadeAgain,
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(own_state.parent))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    before, beside = state(), sorted(own_state.parent.iterdir())
-    reproduce_version(1, None, as_json=False)
-    printed = capfd.readouterr()
-    assert "bank v1 was made again from commit" in printed.out
-    assert "the same bytes" in printed.out
-    assert "trained sft" in printed.err  # and no output came from a cache
-    assert state() == before
-    assert sorted(own_state.parent.iterdir()) == beside
+    assert made_again.found.same
+    assert (made_again.found.files, made_again.found.differences) == ((), ())
+    assert "trained sft" in made_again.printed  # no output came from a cache
+    assert made_again.changed == {}
 
 
 @pytest.mark.slow
-def test_another_kind_of_processor_gives_other_bytes_and_both_are_asked_on_dev(
-    own_state: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+@pytest.mark.usefixtures("own_state")
+def test_other_bytes_of_another_machine_are_told_and_both_adapters_are_asked_on_dev(
+    made_again: MadeAgain,
 ) -> None:
-    capped = os.environ.get("ATEN_CPU_CAPABILITY") == "avx2"
-    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default" if capped else "avx2")
     with Registry.here() as registry:
+        first = reproducible(registry, 1)
+        elsewhere = from_another_machine(registry, first.version.adapter)
+        number = registry.submit(*elsewhere, "a test", provenance=first.provenance).number
         history = registry.history()
-    kept = own_state.parent / "kept"
-    reproduce_version(1, kept, as_json=True)
-    found = json.loads(capfd.readouterr().out)
-    assert not found["same"]
-    assert [line.partition(":")[0] for line in found["differences"]] == ["numerics"]
-    assert "ATEN_CPU_CAPABILITY" in found["differences"][0]
-    assert RECIPE in found["files"]
-    if found["files"] != [RECIPE]:
-        rouge = {one["metric"]: one for one in found["dev"]}["rougeL"]
-        assert rouge["items"] == 20
-        assert rouge["interval"][0] <= rouge["difference"] <= rouge["interval"][1]
-        assert found["beyond_chance"] == []
-        scores = (kept / "outputs/scores").iterdir()
-        assert not [path for path in scores if "sealed" in path.name]
-    with Registry.here() as registry:
+        wanted = reproducible(registry, number)
+        found = held_against(registry, wanted, made_again.copy, 1.0, None)
         assert registry.history() == history
+    assert found.files == ("adapter_model.safetensors", "recipe.json")
+    numerics, code = found.differences
+    assert numerics.startswith("numerics: trained in float32 on another processor, now in float32")
+    assert code.startswith("code: ")
+    rouge = {one.metric: one for one in found.dev}["rougeL"]
+    assert rouge.items == 20
+    assert rouge.interval[0] <= rouge.difference <= rouge.interval[1]
+    assert found.not_compared is None
+    scores = {path.name.partition(".")[0] for path in (made_again.copy / paths.SCORES).iterdir()}
+    assert "dev" in scores and "sealed" not in scores
+
+
+def from_another_machine(registry: Registry, adapter: Adapter) -> tuple[Adapter, Path]:
+    """A version's adapter, as if another kind of processor had rounded its weights."""
+    folder = Path("home/elsewhere")
+    folder.mkdir()
+    registry.artifacts.copy(adapter.files, folder)
+    weights = folder / "adapter_model.safetensors"
+    save_file(
+        {name: tensor * 1.001 for name, tensor in load_file(weights).items()},
+        weights,
+        {"format": "pt"},
+    )
+    recipe = Recipe.read(folder / RECIPE)
+    there = recipe.numerics.model_copy(update={"processor": "another processor"})
+    recipe = recipe.model_copy(update={"numerics": there})
+    recipe.write(folder / RECIPE)
+    changes = {"files": digest_folder(folder), "recipe": recipe.digest, "numerics": there}
+    return adapter.model_copy(update=changes), folder
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_state")
 def test_sources_that_are_nowhere_are_told_of_and_a_remote_that_has_them_is_asked(
-    own_state: Path, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     then = git("rev-parse", "incumbent/bank/v1").decode().strip()
     store, config = tmp_path / "store", Path(".dvc/config.local")

@@ -41,6 +41,12 @@ def lay_out_project(**settings: Any) -> None:
     """In the current folder; settings by their dotted names, with __ for a dot."""
     from training import base  # which brings libraries that take seconds
 
+    lay_out_gated(**settings)
+    base.main()
+
+
+def lay_out_gated(**settings: Any) -> None:
+    """The same, without what stage `base` leaves."""
     texts = [text for row in (*TRAIN, *ITEMS) for text in (row.prompt_text, row.completion_text)]
     lay_out_tiny([*texts, "Who are you? A model."], Path("models"))
     params: dict[str, Any] = {}
@@ -56,7 +62,6 @@ def lay_out_project(**settings: Any) -> None:
     write_records(paths.TOKENS, counts)
     dataset = {"rows": digest_folder(paths.CURATED), "splits": {}, "sources": (), "contract": "c"}
     DatasetVersion.model_validate(dataset).write(paths.DATASET)
-    base.main()
 
 
 def called(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
