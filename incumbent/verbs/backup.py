@@ -6,7 +6,7 @@ from evaluation.decision.registry_check import check_registry
 from incumbent.output import console, print_json
 from project.interruption import ended_by_signals
 from project.records.record import short
-from registry.backups.archive_places import shown
+from registry.artifacts.blobs import shown
 from registry.backups.back_up import back_up as write_archive
 from registry.backups.manifest import Manifest
 from registry.backups.restore import restore as fill_registry

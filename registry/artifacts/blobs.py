@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
+from urllib.parse import urlsplit
 
 import fsspec
 
@@ -27,7 +28,7 @@ class Blobs(Protocol):
     What is written is there whole or not at all, and on the disk when the call returns.
     """
 
-    location: str
+    location: str  # as messages show it
 
     def read(self, name: Digest) -> bytes | None: ...  # None: not there
     def pieces(self, name: Digest) -> Iterator[bytes] | None: ...  # the same in bounded memory
@@ -46,6 +47,14 @@ class Blobs(Protocol):
     def names(self) -> Iterator[Digest]: ...
     def sizes(self) -> dict[Digest, int]: ...  # in bytes, of all that is stored
     def sweep(self, before: datetime) -> None: ...  # away with what dead writers left by then
+
+
+def shown(place: str) -> str:
+    """A place without what may be a secret in its URL."""
+    if "://" not in place:
+        return place
+    parts = urlsplit(place)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def open_blobs(location: str) -> Blobs:
@@ -142,13 +151,13 @@ class RemoteBlobs:
     """
 
     def __init__(self, url: str) -> None:
-        self.location = url
+        self.location = shown(url)
         try:
             self.files, self.root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
             missing = isinstance(error, ImportError) and url.startswith("s3:")
             cause = f"{error}: {pip_install('s3')}" if missing else error
-            raise InputError(f"cannot open the artifact store {url}: {cause}") from None
+            raise InputError(f"cannot open the artifact store {self.location}: {cause}") from None
 
     def path(self, name: Digest) -> str:
         return f"{self.root}/{name[:2]}/{name}"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from project.errors import InputError
 from project.records.record import Digest
-from registry.backups.archive_places import ArchiveFile, archive_file, local_path, shown
+from registry.artifacts.blobs import shown
+from registry.backups.archive_places import ArchiveFile, archive_file, local_path
 from registry.backups.manifest import LONGEST, NAME, ArtifactSummary, Manifest, read_manifest
 from registry.backups.table_lines import LONGEST_LINE, summary_of
 from registry.backups.tar_members import (

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
-from urllib.parse import urlsplit
 
 import fsspec
 
 from project.errors import IncumbentError, InputError
 from project.extras import pip_install
 from project.files import make_folder, rename_all
-from registry.artifacts.blobs import BLOCK
+from registry.artifacts.blobs import BLOCK, shown
 
 PART = 32 << 20  # bytes that are sent at a time; object stores take 10,000 of them in a file
 
@@ -186,14 +185,6 @@ def file_system(url: str) -> tuple[Any, str]:
         cause = f"{error}: {pip_install('s3')}" if missing else error
         raise InputError(f"cannot be opened: {cause}", file=shown(url)) from None
     return files, path
-
-
-def shown(place: str) -> str:
-    """A place without what may be a secret in its URL."""
-    if "://" not in place:
-        return place
-    parts = urlsplit(place)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def refuse_taken_file(target: Path) -> None:

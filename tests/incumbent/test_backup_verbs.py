@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from incumbent.cli import main
-from registry.backups.archive_places import shown
+from registry.artifacts.blobs import shown
 from registry.store import Registry
 from tests.conftest import ROOT
 from tests.registries import make

@@ -140,6 +140,12 @@ def test_a_local_folder_by_url_is_written_as_safely_as_by_path(tmp_path: Path) -
     assert isinstance(open_blobs(f"file://{tmp_path}/store"), LocalBlobs)
 
 
+def test_a_password_in_a_stores_address_is_in_no_message() -> None:
+    assert open_blobs("http://ann:secret@127.0.0.1:9/store").location == "http://127.0.0.1:9/store"
+    with pytest.raises(InputError, match=r"store pigeon://host/store: "):
+        open_blobs("pigeon://ann:secret@host/store")
+
+
 def test_an_object_store_that_is_none_is_bad_input() -> None:
     with pytest.raises(InputError, match="cannot open the artifact store"):
         open_blobs("carrier-pigeon://coop")
