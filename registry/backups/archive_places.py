@@ -157,14 +157,18 @@ def opened(place: str) -> Any:
 
 @contextmanager
 def place_errors(what: str, place: str, kind: type[Exception]) -> Iterator[None]:
-    """Turn what goes wrong at a place into an IncumbentError, but for a file that is not there."""
+    """Turn what goes wrong at a place into an IncumbentError, but for a file to read that is not
+    there.
+    """
     try:
         yield
-    except (FileNotFoundError, IncumbentError):
+    except IncumbentError:
         raise
     except NotImplementedError:  # fsspec's word for it, such as of the web
         raise InputError(f"is of a kind that cannot be {what}", file=place) from None
     except kind as error:
+        if what == "read" and isinstance(error, FileNotFoundError):
+            raise
         cause = error.strerror if isinstance(error, OSError) and error.strerror else error
         kept = ", and nothing of it is kept" if what == "written" else ""
         raise IncumbentError(f"{place} could not be {what}{kept}: {cause}") from error

@@ -15,6 +15,7 @@ import pytest
 
 from project.errors import IncumbentError
 from registry.audit import problems
+from registry.backups.archive_places import draft_of
 from registry.backups.back_up import back_up
 from registry.backups.restore import restore
 from registry.garbage import collect
@@ -100,6 +101,14 @@ def test_a_backup_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
         with pytest.raises(IncumbentError, match="nothing of it is kept: No space left"):
             back_up(registry, str(disk / "archive.tar"))
         assert list(disk.iterdir()) == []
+
+
+def test_a_folder_that_goes_while_an_archive_is_written_is_told_in_a_line(tmp_path: Path) -> None:
+    with draft_of(str(tmp_path / "share" / "archive.tar")) as draft:
+        draft.finish()
+        shutil.rmtree(tmp_path / "share")
+        with pytest.raises(IncumbentError, match="could not be written, and nothing of it is kept"):
+            draft.publish()
 
 
 def test_a_restore_that_finds_no_room_can_be_made_again(tmp_path: Path) -> None:
