@@ -13,7 +13,8 @@ from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
 from monitoring.scheduling.job import refuse_stopped
 from monitoring.signals.signal import Batch
-from monitoring.traffic.traffic_store import LATE, TrafficStore, quarantine_folder
+from monitoring.traffic.quarantine import quarantine_folder
+from monitoring.traffic.traffic_store import LATE, TrafficStore
 from monitoring.traffic.user_sample import UserSample
 from project.files import home
 from project.model_pins import ModelChoice, pin

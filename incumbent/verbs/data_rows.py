@@ -7,11 +7,11 @@ from evaluation.report.corrections_export import bad, correction, negative
 from evaluation.report.report_data import read_examples
 from evaluation.scoring.score_table import read_scores
 from incumbent.output import console
-from monitoring.labels_between_nights import carry_accepted
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.labels import LABELLED, read_labels
 from project.errors import IncumbentError, InputError
+from project.extras import pip_install
 from project.records.data import Split
 from project.records.record import write_records
 from project.settings import load
@@ -40,6 +40,11 @@ def export_bad_answers(to: Path, count: int) -> None:
 
 def carry(params: TriggerParams) -> list[str]:
     """Let other machines have what was accepted; says so where that cannot be done."""
+    try:
+        # Imported here because a plain install, which runs no night, accepts labels too.
+        from monitoring.labels_between_nights import carry_accepted
+    except ImportError:
+        return [f"other machines do not get them from here: {pip_install('monitor')}"]
     try:
         with Registry.here() as registry:
             return carry_accepted(registry, params)

@@ -209,5 +209,6 @@ def next_said(target: Path, places: SharedPlaces) -> Iterator[Said]:
     yield Said("next", [f"cd {shlex.quote(str(target))} && incumbent run"])
     if places.remote:
         family = shlex.quote(target.resolve().name)
-        fetched = f"git clone URL {family} && cd {family} && dvc pull --allow-missing && incumbent run"
+        fetched = f"git clone URL {family} && cd {family}"
+        fetched += " && dvc pull --allow-missing && incumbent run"
         yield Said("colleague", [f"once you have pushed to a git server: {fetched}"])

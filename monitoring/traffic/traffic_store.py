@@ -24,7 +24,6 @@ from monitoring.traffic.partition import Reading, corrected_in
 from monitoring.traffic.remote_traffic import SHADOW, RemoteTraffic, local_folder
 from project.canonical import digest_bytes, digest_file, digest_json
 from project.errors import IncumbentError, InputError
-from project.files import home
 from project.personal_data import redact
 from project.records.record import Digest
 from project.records.traffic import Traffic
@@ -228,11 +227,6 @@ def state_of(path: Path) -> FileState:
     """Another one as soon as the file is written to, or another file has its name."""
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def quarantine_folder() -> Path:
-    """Where what is no traffic is listed, in a file for each day."""
-    return home() / "monitoring" / "quarantine"
 
 
 def days_in(root: Path) -> list[date]:

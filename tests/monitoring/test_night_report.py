@@ -14,7 +14,7 @@ from monitoring.report.night_text import duty, line, strongest
 from monitoring.report.prompt_map import Map, PointKind, plane
 from monitoring.signals.prompt_words import SHOWN, beginning
 from monitoring.signals.signal import Batch
-from monitoring.traffic.traffic_store import quarantine_folder
+from monitoring.traffic.quarantine import quarantine_folder
 from project.records.drift import (
     Action,
     DriftState,
