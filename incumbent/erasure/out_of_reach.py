@@ -65,7 +65,8 @@ def out_of_reach(
         "incumbent backup --to FILE",
     )
     yield (
-        "other backups, exported versions, servers that loaded an adapter, Label Studio and other tools",
+        "other backups, exported versions, servers that loaded an adapter, Label Studio and other"
+        " tools",
         "delete there by hand",
     )
 
