@@ -25,8 +25,8 @@ def origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return bare
 
 
-def ask_for_it() -> None:
-    settings = {"registry": {"family": FAMILY, "push_versions": True}}
+def settle(*, push_versions: bool) -> None:
+    settings = {"registry": {"family": FAMILY, "push_versions": push_versions}}
     Path("params.yaml").write_text(yaml.safe_dump(settings))
 
 
@@ -36,6 +36,7 @@ def at_remote() -> int:
 
 def test_nothing_is_sent_unless_the_settings_ask_for_it(origin: Path) -> None:
     """The project has remotes for other ends."""
+    settle(push_versions=False)
     git("tag", "incumbent/bank/v1")
     assert push_version(FAMILY) == ()
     assert (at_remote(), git("ls-remote", "origin")) == (0, "")
@@ -43,7 +44,7 @@ def test_nothing_is_sent_unless_the_settings_ask_for_it(origin: Path) -> None:
 
 @pytest.mark.slow
 def test_its_rows_go_to_dvcs_remote_and_its_tag_to_gits_and_no_branch_moves(origin: Path) -> None:
-    ask_for_it()
+    settle(push_versions=True)
     submit("a", "first")
     assert push_version(FAMILY) == ()
     assert at_remote() == 3  # two files, and the list of them
@@ -55,7 +56,7 @@ def test_its_rows_go_to_dvcs_remote_and_its_tag_to_gits_and_no_branch_moves(orig
 def test_a_push_that_fails_is_told_with_its_command_and_the_next_one_sends_it_too(
     origin: Path,
 ) -> None:
-    ask_for_it()
+    settle(push_versions=True)
     submit("a", "first")
     away = origin.rename(origin.with_name("away.git"))
     Path(f"../{REMOTE}").write_text("no folder")
@@ -70,7 +71,7 @@ def test_a_push_that_fails_is_told_with_its_command_and_the_next_one_sends_it_to
 
 
 def test_without_a_remote_of_dvc_the_rows_are_said_to_be_here_alone(origin: Path) -> None:
-    ask_for_it()
+    settle(push_versions=True)
     shutil.rmtree(".dvc")
     git("remote", "remove", "origin")
     (problem,) = push_version(FAMILY)
