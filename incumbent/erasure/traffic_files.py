@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from monitoring.monitoring_settings import TrafficParams
-from monitoring.traffic.remote_traffic import RemoteTraffic, local_folder
+from monitoring.traffic.remote_traffic import RemoteTraffic
+from project.object_stores import local_path
 from project.settings import load
 from serving.traffic_log.spool import spool_folder
 
@@ -14,7 +15,7 @@ def traffic_places() -> tuple[Path, ...]:
     Raises IncumbentError where the store cannot be read.
     """
     location = load(TrafficParams).folder
-    if folder := local_folder(location):
+    if folder := local_path(location):
         return folder, spool_folder()
     remote = RemoteTraffic(location)
     remote.fetch_all()
@@ -24,5 +25,5 @@ def traffic_places() -> tuple[Path, ...]:
 def put_back(path: Path) -> None:
     """Bring a copy that was cut to the object store, in its file's place."""
     location = load(TrafficParams).folder
-    if local_folder(location) is None and path.is_relative_to(RemoteTraffic.copies_of(location)):
+    if local_path(location) is None and path.is_relative_to(RemoteTraffic.copies_of(location)):
         RemoteTraffic(location).put_back(path)

@@ -15,12 +15,13 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from incumbent.launching.task import Checkout
-from incumbent.provenance.addresses import SHARED, data_remote, git_remote, without_secrets
+from incumbent.provenance.addresses import SHARED, data_remote, git_remote
 from incumbent.provenance.current_provenance import not_for_git
 from incumbent.provenance.snapshot import excluded, head_here, prefix_here
 from project.errors import InputError
 from project.git import git
 from project.model_pins import EMBEDDED, BaseChoice, ModelChoice
+from project.object_stores import without_secrets
 from project.settings import PARAMS, Settings, line_of, load, parse, section_of
 from registry.registry_settings import RegistryParams
 from training.training_settings import LimitsParams

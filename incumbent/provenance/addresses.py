@@ -4,14 +4,13 @@ import re
 from collections.abc import Iterable
 from configparser import ConfigParser, Error
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from project.git import GitError, git
+from project.object_stores import SCHEME, without_secrets
 
 HERE = Path()
 SHARED = ("config",)  # of DVC's settings, what a clone has
 OURS = (*SHARED, "config.local")  # the one that git does not have wins
-SCHEME = re.compile(r"[a-zA-Z][\w+.-]*://")
 REMOTE = re.compile(r"""'?remote "(.*)"'?""")  # the name of a section
 
 
@@ -60,12 +59,3 @@ def remotes_of(config: ConfigParser, root: Path) -> dict[str, str]:
         for match, keys in sections.items()
         if match and (url := keys.get("url"))
     }
-
-
-def without_secrets(url: str) -> str:
-    """An address without user and password, nor the query in which a token may stand."""
-    if not SCHEME.match(url):
-        host = re.match(r"[^/@:]+@([^/]+:.*)", url)  # as scp writes it
-        return host[1] if host else url
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from incumbent.provenance.addresses import dvc_root, without_secrets
+from incumbent.provenance.addresses import dvc_root
 from project.canonical import digest_folder
 from project.dvc import DvcError, dvc
 from project.errors import InputError
+from project.object_stores import without_secrets
 from project.records.record import Digest
 
 HERE = "this-machine"  # DVC's cache as a remote: their layout is the same

@@ -5,8 +5,8 @@ import sys
 from evaluation.decision.registry_check import check_registry
 from incumbent.output import console, print_json
 from project.interruption import ended_by_signals
+from project.object_stores import without_secrets
 from project.records.record import short
-from registry.artifacts.blobs import shown
 from registry.backups.back_up import back_up as write_archive
 from registry.backups.manifest import Manifest
 from registry.backups.restore import restore as fill_registry
@@ -18,9 +18,9 @@ def back_up(to: str, *, without_damaged: bool, as_json: bool) -> None:
     with RegistryReader.here() as registry, ended_by_signals():
         manifest = write_archive(registry, to, without_damaged=without_damaged)
     if as_json:
-        print_json({"archive": shown(to), **fields_of(manifest)})
+        print_json({"archive": without_secrets(to), **fields_of(manifest)})
         return
-    console.print(f"{shown(to)}: {contents(manifest)}", soft_wrap=True)
+    console.print(f"{without_secrets(to)}: {contents(manifest)}", soft_wrap=True)
     print_left_out(manifest)
 
 
@@ -30,7 +30,9 @@ def restore(archive: str, *, as_json: bool) -> None:
         manifest = fill_registry(registry, archive)
         problems = check_registry(registry).problems
     if as_json:
-        print_json({"archive": shown(archive), **fields_of(manifest), "problems": problems})
+        print_json(
+            {"archive": without_secrets(archive), **fields_of(manifest), "problems": problems}
+        )
     else:
         console.print(f"restored: {contents(manifest)}, as of {manifest.at}", soft_wrap=True)
         print_left_out(manifest)

@@ -7,44 +7,24 @@ from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-
-import fsspec
 
 from monitoring.traffic.day_files import day_beside, day_named, is_read
 from project.canonical import digest_bytes
 from project.errors import IncumbentError, InputError
-from project.extras import pip_install
 from project.files import home
+from project.object_stores import open_store, without_secrets
 
 FIELD = "monitoring.traffic.folder"
 AT_ONCE = 8  # files that are fetched at a time
 SHADOW = "shadow"  # a folder beside the days, with days of its own: answers that no user got
 
 
-def local_folder(location: Path | str) -> Path | None:
-    """The folder that a location names; None for the URL of an object store."""
-    scheme, mark, path = str(location).partition("://")
-    if not mark:
-        return Path(location)
-    return Path(path) if scheme in ("file", "local") else None
-
-
-def open_store(url: str) -> tuple[Any, str]:
+def open_traffic(url: str) -> tuple[Any, str]:
     """The file system of a URL, and the folder in it. Raises InputError where nothing opens it."""
     try:
-        files, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
-    except (ImportError, ValueError) as error:
-        missing = isinstance(error, ImportError) and url.startswith("s3:")
-        cause = f"{error}: {pip_install('s3')}" if missing else error
-        raise InputError(f"cannot open {shown(url)}: {cause}", field=FIELD) from None
-    return files, root
-
-
-def shown(url: str) -> str:
-    """A URL without what may be a secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        return open_store(url)
+    except ValueError as error:
+        raise InputError(f"cannot open {without_secrets(url)}: {error}", field=FIELD) from None
 
 
 class RemoteTraffic:
@@ -54,8 +34,8 @@ class RemoteTraffic:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = shown(url)
-        self.files, self.root = open_store(url)
+        self.url = without_secrets(url)
+        self.files, self.root = open_traffic(url)
         self.copies = self.copies_of(url)
 
     @staticmethod

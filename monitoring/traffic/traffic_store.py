@@ -21,9 +21,10 @@ from monitoring.traffic.day_files import (
     unread,
 )
 from monitoring.traffic.partition import Reading, corrected_in
-from monitoring.traffic.remote_traffic import SHADOW, RemoteTraffic, local_folder
+from monitoring.traffic.remote_traffic import SHADOW, RemoteTraffic
 from project.canonical import digest_bytes, digest_file, digest_json
 from project.errors import IncumbentError, InputError
+from project.object_stores import local_path
 from project.personal_data import redact
 from project.records.record import Digest
 from project.records.traffic import Traffic
@@ -51,7 +52,7 @@ class TrafficStore:
 
     def __init__(self, root: Path | str, *, redact: bool, quarantine: Path) -> None:
         """Raises InputError for a URL that nothing here can open."""
-        folder = local_folder(root)
+        folder = local_path(root)
         self.remote = None if folder else RemoteTraffic(str(root))
         self.root = folder or RemoteTraffic.copies_of(str(root))
         self.redact = redact

@@ -8,14 +8,11 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
-from urllib.parse import urlsplit
-
-import fsspec
 
 from project.canonical import CHUNK, digest_file
 from project.errors import IncumbentError, InputError
-from project.extras import pip_install
 from project.files import make_folder, rename_all, sync, write_bytes
+from project.object_stores import local_path, open_store, without_secrets
 from project.records.record import Digest
 
 BLOCK = 8 << 20  # bytes that are fetched from an object store at a time
@@ -49,20 +46,10 @@ class Blobs(Protocol):
     def sweep(self, before: datetime) -> None: ...  # away with what dead writers left by then
 
 
-def shown(place: str) -> str:
-    """A place without what may be a secret in its URL."""
-    if "://" not in place:
-        return place
-    parts = urlsplit(place)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
 def open_blobs(location: str) -> Blobs:
     """A local path, or a URL such as s3://bucket/folder. Raises InputError for neither."""
-    scheme, mark, path = location.partition("://")
-    if not mark:
-        return LocalBlobs(Path(location))
-    return LocalBlobs(Path(path)) if scheme in ("file", "local") else RemoteBlobs(location)
+    root = local_path(location)
+    return LocalBlobs(root) if root else RemoteBlobs(location)
 
 
 class LocalBlobs:
@@ -151,13 +138,11 @@ class RemoteBlobs:
     """
 
     def __init__(self, url: str) -> None:
-        self.location = shown(url)
+        self.location = without_secrets(url)
         try:
-            self.files, self.root = fsspec.core.url_to_fs(url, use_listings_cache=False)
-        except (ImportError, ValueError) as error:
-            missing = isinstance(error, ImportError) and url.startswith("s3:")
-            cause = f"{error}: {pip_install('s3')}" if missing else error
-            raise InputError(f"cannot open the artifact store {self.location}: {cause}") from None
+            self.files, self.root = open_store(url)
+        except ValueError as error:
+            raise InputError(f"cannot open the artifact store {self.location}: {error}") from None
 
     def path(self, name: Digest) -> str:
         return f"{self.root}/{name[:2]}/{name}"

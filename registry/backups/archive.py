@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from project.errors import InputError
+from project.object_stores import local_path, without_secrets
 from project.records.record import Digest
-from registry.artifacts.blobs import shown
-from registry.backups.archive_places import ArchiveFile, archive_file, local_path
+from registry.backups.archive_places import ArchiveFile, archive_file
 from registry.backups.manifest import LONGEST, NAME, ArtifactSummary, Manifest, read_manifest
 from registry.backups.table_lines import LONGEST_LINE, summary_of
 from registry.backups.tar_members import (
@@ -53,7 +53,7 @@ def open_archive(place: str) -> Iterator[Archive]:
     The bytes of the artifacts are not read: whoever copies them hashes them. Raises InputError
     naming the member that is not as it should be.
     """
-    named = local_path(place) or Path(Path(shown(place)).name)
+    named = local_path(place) or Path(Path(without_secrets(place)).name)
     with archive_file(place) as stream:
         members = read_members(stream, named)
         archive = Archive(stream, named, members, manifest_of(stream, members, named))

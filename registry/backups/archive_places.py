@@ -7,12 +7,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-import fsspec
-
 from project.errors import IncumbentError, InputError
-from project.extras import pip_install
 from project.files import make_folder, rename_all
-from registry.artifacts.blobs import BLOCK, shown
+from project.object_stores import local_path, open_store, without_secrets
+from registry.artifacts.blobs import BLOCK
 
 PART = 32 << 20  # bytes that are sent at a time; object stores take 10,000 of them in a file
 
@@ -83,7 +81,7 @@ class RemoteDraft:
 
     def __init__(self, url: str) -> None:
         files, path = file_system(url)
-        self.place, self.open = shown(url), True
+        self.place, self.open = without_secrets(url), True
         with place_errors("written", self.place, Exception):
             there = files.exists(path)
         if there:
@@ -133,14 +131,14 @@ class ArchiveFile:
 def archive_file(place: str) -> Iterator[ArchiveFile]:
     """Raises InputError where there is none."""
     try:
-        with place_errors("read", shown(place), Exception):
+        with place_errors("read", without_secrets(place), Exception):
             stream = opened(place)
     except FileNotFoundError as error:
         # Some stores say the same of a file that one may not read, and of a host that is away.
         problem = error.strerror or "there is no such file, or it cannot be read from here"
-        raise InputError(problem, file=shown(place)) from None
+        raise InputError(problem, file=without_secrets(place)) from None
     with stream:
-        yield ArchiveFile(stream, shown(place))
+        yield ArchiveFile(stream, without_secrets(place))
 
 
 def opened(place: str) -> Any:
@@ -174,21 +172,11 @@ def place_errors(what: str, place: str, kind: type[Exception]) -> Iterator[None]
         raise IncumbentError(f"{place} could not be {what}{kept}: {cause}") from error
 
 
-def local_path(place: str) -> Path | None:
-    scheme, mark, path = place.partition("://")
-    if not mark:
-        return Path(place)
-    return Path(path) if scheme in ("file", "local") else None
-
-
 def file_system(url: str) -> tuple[Any, str]:
     try:
-        files, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
-    except (ImportError, ValueError) as error:
-        missing = isinstance(error, ImportError) and url.startswith("s3:")
-        cause = f"{error}: {pip_install('s3')}" if missing else error
-        raise InputError(f"cannot be opened: {cause}", file=shown(url)) from None
-    return files, path
+        return open_store(url)
+    except ValueError as error:
+        raise InputError(f"cannot be opened: {error}", file=without_secrets(url)) from None
 
 
 def refuse_taken_file(target: Path) -> None:

@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Protocol
 
-from monitoring.traffic.remote_traffic import local_folder, open_store, shown
+from monitoring.traffic.remote_traffic import open_traffic
 from project.errors import IncumbentError
 from project.files import make_folder, sync
+from project.object_stores import local_path, without_secrets
 
 BUCKETS = frozenset({"s3", "gs", "abfs", "oss", "oci"})  # stores that know no folders
 
@@ -23,7 +24,7 @@ class ChunkFolder(Protocol):
 
 def open_folder(location: Path | str) -> ChunkFolder:
     """Raises InputError for a URL that nothing here can open."""
-    folder = local_folder(location)
+    folder = local_path(location)
     return LocalChunks(folder) if folder else RemoteChunks(str(location))
 
 
@@ -64,8 +65,8 @@ class RemoteChunks:
     """One upload: it shows as a whole, or not at all."""
 
     def __init__(self, url: str) -> None:
-        self.location = shown(url)
-        self.files, self.root = open_store(url)
+        self.location = without_secrets(url)
+        self.files, self.root = open_traffic(url)
         names = self.files.protocol  # one, or several of the same
         # Of a store of buckets it would make the bucket that a slip of the pen names.
         self.has_folders = BUCKETS.isdisjoint([names] if isinstance(names, str) else names)

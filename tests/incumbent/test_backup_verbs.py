@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from incumbent.cli import main
-from registry.artifacts.blobs import shown
+from project.object_stores import without_secrets
 from registry.store import Registry
 from tests.conftest import ROOT
 from tests.registries import make
@@ -128,14 +128,14 @@ def test_what_is_no_archive_leaves_the_registry_empty(
     move_away(project)
     assert run("restore", name) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"error: {shown(name)}: {NO_ARCHIVE[name]}")
+    assert said.startswith(f"error: {without_secrets(name)}: {NO_ARCHIVE[name]}")
     with Registry.here() as registry:
         assert registry.history() == []
 
 
-def test_secrets_of_an_address_are_not_shown() -> None:
-    assert shown("sftp://me:word@host/a.tar?token=x#y") == "sftp://host/a.tar"
-    assert shown("backups/me@host.tar") == "backups/me@host.tar"
+def test_secrets_of_an_address_are_not_without_secrets() -> None:
+    assert without_secrets("sftp://me:word@host/a.tar?token=x#y") == "sftp://host/a.tar"
+    assert without_secrets("backups/me@host.tar") == "backups/me@host.tar"
 
 
 SLOW = """

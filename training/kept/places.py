@@ -7,11 +7,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-import fsspec
-
 from project.errors import IncumbentError, InputError
-from project.extras import pip_install
 from project.files import staged_folder
+from project.object_stores import local_path, open_store, without_secrets
 
 CARD = "checkpoint.json"  # names all other files; it is written last and deleted first
 FIELD = "training.limits.checkpoints"
@@ -41,9 +39,8 @@ class Place(Protocol):
 
 def open_place(location: str, run: str) -> Place:
     """Of one run, below a folder or a URL such as s3://bucket/folder. Raises InputError."""
-    scheme, mark, path = location.partition("://")
-    if not mark or scheme in ("file", "local"):
-        return LocalPlace(Path(path if mark else location).expanduser() / run)
+    if root := local_path(location):
+        return LocalPlace(root.expanduser() / run)
     return RemotePlace(f"{location.rstrip('/')}/{run}")
 
 
@@ -80,14 +77,12 @@ class RemotePlace:
     """A checkpoint is uploaded file by file, the card last: without its card it is none."""
 
     def __init__(self, url: str) -> None:
-        self.location = url
+        self.location = without_secrets(url)
         self.copy: tempfile.TemporaryDirectory[str] | None = None  # of what was fetched
         try:
-            self.files, self.root = fsspec.core.url_to_fs(url, use_listings_cache=False)
-        except (ImportError, ValueError) as error:
-            missing = isinstance(error, ImportError) and url.startswith("s3:")
-            cause = f"{error}: {pip_install('s3')}" if missing else error
-            raise InputError(f"cannot open {url}: {cause}", field=FIELD) from None
+            self.files, self.root = open_store(url)
+        except ValueError as error:
+            raise InputError(f"cannot open {self.location}: {error}", field=FIELD) from None
 
     def names(self) -> list[str]:
         try:
