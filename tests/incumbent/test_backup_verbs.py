@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -133,7 +134,7 @@ def test_what_is_no_archive_leaves_the_registry_empty(
         assert registry.history() == []
 
 
-def test_secrets_of_an_address_are_not_without_secrets() -> None:
+def test_secrets_of_an_address_are_not_shown() -> None:
     assert without_secrets("sftp://me:word@host/a.tar?token=x#y") == "sftp://host/a.tar"
     assert without_secrets("backups/me@host.tar") == "backups/me@host.tar"
 
@@ -160,6 +161,8 @@ def test_an_interrupted_backup_leaves_nothing(name: str, code: int, project: Pat
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
+        # A background job of a shell is started with SIGINT ignored; a person's command is not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     said = "interrupted: no archive is written; run it again"
     assert (done.returncode, done.stderr.splitlines()[-1]) == (code, said)
