@@ -52,6 +52,12 @@ def choose_threads() -> dict[str, str]:
     return {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(cores())}
 
 
+def threads() -> int:
+    """How many compute, here or as this environment says."""
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(said) if said.isdecimal() and int(said) else cores()
+
+
 def choose_waiting() -> dict[str, str]:
     """Spin for a moment where the cores are free, sleep at once where others want them.
 

@@ -12,6 +12,7 @@ from monitoring.monitoring_settings import TrafficParams, TriggerParams
 from project.errors import IncumbentError
 from project.files import home
 from project.git import GitError
+from project.processor import threads
 from project.records.adapters import AdapterVersion
 from project.records.provenance import Provenance
 from project.settings import load
@@ -40,6 +41,7 @@ def current_provenance() -> Noted:
         rows=dvc_revision(),
         data_remote=data_remote(),
         packages=installed_packages(),
+        threads=threads(),
     )
     return Noted(provenance)
 

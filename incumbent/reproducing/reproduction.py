@@ -1,6 +1,7 @@
 """A version made again: its commit in a folder of its own, the pipeline up to `train`, for real."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def make_again(
         seat_parent(registry, wanted.parent, project)
     old_code = kept_code(project)
     try:
-        seconds = train(project)
+        seconds = train(project, wanted.provenance.threads)
     except IncumbentError as error:
         raise not_made(wanted, log_kept(project, str(error))) from None
     return held_against(registry, wanted, project, seconds, old_code)
@@ -112,9 +113,13 @@ def held_against(
     return found if found.same else with_dev(registry, wanted, found, project)
 
 
-def train(project: Path) -> float:
-    """The pipeline up to `train`; returns the seconds that its stages took."""
+def train(project: Path, threads: int | None) -> float:
+    """The pipeline up to `train`, computed by as many threads as then, where that is known; returns
+    the seconds that its stages took.
+    """
     with inside(project):
+        if threads:
+            os.environ["OMP_NUM_THREADS"] = str(threads)
         refuse_wrong_settings()
         names = [stage.name for stage in needed_for(TRAIN, read_pipeline())]
         with RunScreen(names) as screen:

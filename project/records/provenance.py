@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from project.records.record import Record
+from project.records.record import LATER, Record
 from project.untrusted_input import one_line
 
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]  # SHA-1 or SHA-256
@@ -21,6 +21,8 @@ class Provenance(Record):
     rows: str | None  # DVC's md5 of the curated rows, as dvc.lock has it
     data_remote: str | None  # DVC's default remote
     packages: dict[str, str]  # versions of what decides an adapter's bytes, as installed then
+    # How many threads computed: sums over many numbers depend on it. None: it was not recorded.
+    threads: Annotated[int | None, LATER] = None
 
     @property
     def files_changed(self) -> str:

@@ -263,8 +263,9 @@ def registry_folder() -> Path:
 
 
 def test_a_version_tells_of_its_commit_its_rows_and_what_was_installed(
-    project: Path, registry: Registry
+    project: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
     said("remote", "add", "origin", "https://ann:token@git.example/bank.git")
     Path("params.yaml").write_text("{}")
     Path("dvc.lock").write_text(
@@ -274,6 +275,7 @@ def test_a_version_tells_of_its_commit_its_rows_and_what_was_installed(
     assert found is not None and problem is None
     assert (found.remote, found.rows) == ("https://git.example/bank.git", "f0f0.dir")
     assert found.packages["numpy"] and found.packages["python"].startswith("3.")
+    assert found.threads == 3
     version = submitted(registry, found)
     lineage = trace(registry, version.number)
     assert lineage.provenance == found

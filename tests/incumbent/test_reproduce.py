@@ -399,6 +399,7 @@ def made_again(tmp_path_factory: pytest.TempPathFactory) -> MadeAgain:
         shutil.rmtree(paths.ADAPTER_FILES)  # nobody needs what was here then
         Path("params.yaml").write_text("registry: {family: bank}\n")
         before = state()
+        patch.setenv("OMP_NUM_THREADS", "2")  # not as many as it was trained with
         with Registry.here() as registry:
             found = make_again(registry, reproducible(registry, 1), copy, lambda _: None)
         changed = dict(before.items() ^ state().items())
