@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import yaml
-
 from curation.checks.gate_message import failure, wrapped
 from curation.checks.waivers import LONGEST
+from project.dvc_files import locked_md5
 from project.errors import IncumbentError
 from project.paths import ACCOUNT, CURATED, DATASET, GATE_PAGE, GATE_REPORT, rows_of
 from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split, counted
@@ -77,6 +76,4 @@ def pinned(report: GateReport) -> DatasetVersion:
 
 def dvc_revision() -> str | None:
     """DVC's checksum of the curated folder, as the lock file has it after stage `curate`."""
-    stages = yaml.safe_load(LOCK.read_bytes())["stages"] if LOCK.exists() else {}
-    outputs = stages.get("curate", {}).get("outs", [])
-    return next((out["md5"] for out in outputs if Path(out["path"]) == CURATED), None)
+    return locked_md5(LOCK, "curate", CURATED)

@@ -3,10 +3,9 @@
 from configparser import ConfigParser
 from pathlib import Path
 
-import yaml
-
 from incumbent.provenance.addresses import dvc_root, read_config, remotes_of
 from project.dvc import DvcError, dvc
+from project.dvc_files import cached_file, locked_md5
 from project.errors import IncumbentError
 from project.paths import CODE
 
@@ -86,12 +85,8 @@ def section_of(remote: str) -> str:
 
 def code_checksum(copy: Path) -> str | None:
     """DVC's checksum of what says which code each stage ran, as the lock file has it."""
-    lock = copy / "dvc.lock"
-    stages = yaml.safe_load(lock.read_bytes())["stages"] if lock.exists() else {}
-    outputs = stages.get("code", {}).get("outs", [])
-    return next((out["md5"] for out in outputs if Path(out["path"]) == CODE), None)
+    return locked_md5(copy / "dvc.lock", "code", CODE)
 
 
 def cached(copy: Path, checksum: str) -> Path:
-    root = dvc_root(copy) or copy
-    return root / ".dvc" / "cache" / "files" / "md5" / checksum[:2] / checksum[2:]
+    return cached_file(dvc_root(copy) or copy, checksum)

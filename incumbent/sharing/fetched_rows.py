@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from incumbent.provenance.addresses import dvc_root
 from project.canonical import digest_folder
 from project.dvc import DvcError, dvc
+from project.dvc_files import cached_file
 from project.errors import InputError
 from project.object_stores import without_secrets
 from project.records.record import Digest
@@ -43,7 +44,7 @@ class FetchedRows:
         return frozenset(md5 for md5 in files if not self.cached(md5).exists())
 
     def cached(self, md5: str) -> Path:
-        return self.folder / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+        return cached_file(self.folder, md5)
 
 
 class Remote(NamedTuple):
