@@ -9,9 +9,8 @@ from pathlib import Path
 from project.child_processes import environment
 from project.errors import IncumbentError, InputError
 from project.extras import pip_install
-from project.untrusted_input import one_line
+from project.untrusted_input import one_line, without_credentials
 
-SECRET = re.compile(r"(?<=://)[^/\s@]+@")  # user and password of an address
 LACKS = re.compile(r"requires '(dvc-[\w-]+)' to be installed")
 KINDS = ("unexpected error - ", "configuration error - ", "config file error: ")
 
@@ -45,6 +44,6 @@ def complaint_in(said: str) -> str:
     errors = [one.partition("\n\n")[0] for one in said.split("ERROR: ")[1:]]
     for kind in KINDS:
         errors = [one.removeprefix(kind) for one in errors]
-    words = SECRET.sub("", "; ".join(map(one_line, errors))) or "DVC failed without a word"
+    words = without_credentials("; ".join(map(one_line, errors))) or "DVC failed without a word"
     lacking = LACKS.search(words)
     return f"{words}: pip install {lacking[1]}" if lacking else words

@@ -1,12 +1,15 @@
 """Third-party input: JSON that is read strictly, and text that is quoted before it is shown."""
 
 import json
+import re
 import reprlib
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from project.errors import InputError
+
+CREDENTIALS = re.compile(r"(?<=//)[^/\s@]+@")  # in an address
 
 SHOWN = 80  # characters of third-party text in a message
 
@@ -20,6 +23,11 @@ def quoted(value: object) -> str:
 def one_line(value: object) -> str:
     """A value without line breaks and control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+
+
+def without_credentials(text: str) -> str:
+    """What a program said, without the user and the password of an address in it."""
+    return CREDENTIALS.sub("", text)
 
 
 def shortened(value: object, most: int = SHOWN) -> str:

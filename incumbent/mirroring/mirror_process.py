@@ -5,7 +5,6 @@ Its last line says how it ended.
 """
 
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ from incumbent.mirroring.mlflow_mirror import tell_mlflow
 from incumbent.mirroring.wandb_mirror import tell_wandb
 from project.errors import IncumbentError
 from project.extras import name_missing_extras
-from project.untrusted_input import shortened
+from project.untrusted_input import shortened, without_credentials
 from registry.reader import RegistryReader
 
 LIMIT = 120  # seconds, then it ends by itself
@@ -35,7 +34,6 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "WANDB_ERROR_REPORTING": "false",
 }
-CREDENTIALS = re.compile(r"(?<=//)[^/\s@]+@")  # in an address
 LONGEST = 300  # characters of a library's message
 
 
@@ -55,7 +53,7 @@ def main() -> None:
         line, code = untold(tracker, f"no answer in {LIMIT} seconds"), 1
     except Exception as error:  # of whatever kind a library raises
         line, code = untold(tracker, str(error) or type(error).__name__), 1
-    print(f"\n{CREDENTIALS.sub('', line)}", flush=True)
+    print(f"\n{without_credentials(line)}", flush=True)
     os._exit(code)  # a library's threads that hang are not waited for
 
 
