@@ -199,7 +199,7 @@ def test_a_backup_that_is_made_while_others_work_is_of_one_moment(
         ]
         try:
             for number in range(BACKUPS):
-                wait_for_events(registry, 15 * (number + 1))
+                wait_for_events(registry, 15 + (ends[-1] if ends else 0))
                 ends.append(back_up(registry, str(tmp_path / f"{number}.tar")).events)
         finally:
             stop.touch()
