@@ -20,6 +20,8 @@ MOST_NODES, MOST_DEEP = 100_000, 100  # in a file, its aliases written out
 SECTIONS = {
     "base": "project.model_pins:BaseChoice",
     "embedder": "project.model_pins:ModelChoice",
+    "engine": "project.engine.engine_settings:EngineParams",
+    "ray": "project.engine.engine_settings:RayParams",
     "curation.collect": "curation.curation_settings:CollectParams",
     "curation.curate": "curation.curation_settings:CurateParams",
     "curation.validate": "curation.curation_settings:ValidateParams",

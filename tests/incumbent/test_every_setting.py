@@ -19,6 +19,7 @@ from tests.conftest import ROOT
 from tests.incumbent.setting_effects import (
     cost_report_effects,
     curation_effects,
+    engine_effects,
     export_effects,
     gateway_effects,
     generation_effects,
@@ -42,6 +43,7 @@ from training.recipe import STEPS
 
 TABLE: dict[str, Effect | ShownBy] = {
     **curation_effects.EFFECTS,
+    **engine_effects.EFFECTS,
     **export_effects.EFFECTS,
     **training_effects.EFFECTS,
     **mirror_effects.EFFECTS,
@@ -201,6 +203,7 @@ NOT_DECLARED: dict[str, set[str]] = {
     **{stage: {"registry"} for stage in ("generate", "reward", "preference_data")},
     **{step: {"training.limits"} for step in STEPS},
 }
+ENGINES = {"engine", "ray"}  # from either the same comes out
 READERS = {place.partition(":")[2]: section for section, place in SECTIONS.items()}
 
 
@@ -222,6 +225,7 @@ def test_a_stage_declares_the_sections_that_its_code_reads_and_no_others() -> No
     declared = yaml.safe_load((ROOT / PIPELINE).read_text())["stages"]
     for stage, module in modules().items():
         read = sections_read(imports.of([module]).values()) - NOT_DECLARED.get(stage, set())
+        read -= ENGINES
         assert set(declared[stage].get("params", ())) == read, stage
 
 

@@ -1,0 +1,55 @@
+"""Which engine the heavy stages run on. No result depends on it, so no stage of dvc.yaml does."""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveInt, model_validator
+
+from project.settings import Settings, load
+
+Engine = Literal["local", "ray"]
+
+
+class EngineParams(Settings):
+    """What the heavy stages run on. In params.yaml it is a word: `engine: local` or `engine: ray`.
+
+    "local": this process. "ray": the cluster of section `ray`, from which the same comes out.
+    """
+
+    name: Engine = "local"
+
+    @model_validator(mode="before")
+    @classmethod
+    def bare_word(cls, value: object) -> object:
+        if isinstance(value, dict) and value.keys() <= cls.model_fields.keys():
+            return value
+        if value not in get_args(Engine):
+            raise ValueError(f"there are {' and '.join(get_args(Engine))}, and not {value!r}")
+        return {"name": value}
+
+
+def cluster_address(address: str) -> str:
+    """Refuse what Ray would take for something else than the address of a cluster."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address != "auto" and not (host and port.isdecimal()):
+        raise ValueError("must be null, auto, HOST:PORT or ray://HOST:PORT")
+    return address
+
+
+class RayParams(Settings):
+    """The cluster of `engine: ray`, and how much of it is used."""
+
+    # null: a cluster on this machine, started when it is needed and stopped at the end. "auto": the
+    # one that this machine is part of, as in a job of KubeRay or Anyscale. Or HOST:PORT.
+    address: Annotated[str, AfterValidator(cluster_address)] | None = None
+    # Copies of a model, or shards, at a time; null: as many as the cluster has room for now. State
+    # it for a cluster that grows when it is asked to.
+    workers: PositiveInt | None = None
+    # Of one worker, which computes with as many threads; null: as many as this process would, so
+    # that the last bit of a sum is the same too.
+    cpus_per_worker: PositiveInt | None = None
+    gpus_per_worker: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)] = 0
+
+
+def ray_params() -> RayParams | None:
+    """The cluster that the settings choose; None where the heavy stages run in this process."""
+    return load(RayParams) if load(EngineParams).name == "ray" else None
