@@ -17,6 +17,7 @@ from monitoring.report.night_page import write_page
 from monitoring.retention import forget, forget_carried, forget_queued
 from monitoring.same_place import require_place
 from monitoring.scheduling.job import JobResult, Work
+from monitoring.trigger.retrain_slot import retrain_slot
 from monitoring.trigger.waiting_corrections import queue_corrections
 from project.errors import IncumbentError
 from project.records.drift import Action, Night
@@ -39,7 +40,8 @@ def nightly(context: NightContext) -> Work:
         night = verdict_of(own, claim, before, brought)
         if night.action is Action.RETRAIN:
             bring_labels(own, [night], strict=True)
-            night = run_retrain(own, night, stop)
+            with retrain_slot(own, claim, stop):
+                night = run_retrain(own, night, stop)
         any_own = night.tally is None or night.tally.corrected > 0
         queued = queue_corrections(
             own.traffic, claim.date, own.trigger, own.keep_days, any_own=any_own

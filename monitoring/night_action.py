@@ -14,6 +14,7 @@ from monitoring.trigger.labels import LABELLED, correction, label_of, pseudonym,
 from monitoring.trigger.new_labels import is_ended_retrain, new_labels
 from monitoring.trigger.queue_door import worth_asking
 from monitoring.trigger.retrain import retrain
+from monitoring.trigger.retrain_slot import over_quota
 from monitoring.trigger.state_machine import Facts, Step, step
 from project.records.drift import (
     Action,
@@ -51,6 +52,7 @@ def follow(
         in_flight=in_flight(context.registry.engine, context.registry.family, day),
         waiting=waiting_version(context.registry, own),
         confirming=confirming,
+        quota=over_quota(context),
     )
     taken = step(verdict, day, own, before, facts, context.trigger)
     if judged_after(context.registry, day):

@@ -28,6 +28,7 @@ def notices(night: Night, before: Sequence[Night] = ()) -> Iterator[Notice]:
         text=f"{night.family}, {night}\n" + "\n".join(night.reasons[1:]),
         detail={"date": night.date, "verdict": night.verdict, "state": night.state},
         path=path_of(night),
+        family=night.family,
     )
 
 
@@ -74,6 +75,7 @@ def of_clock(night: Night) -> Iterator[Notice]:
                 text=f"{night.family}: {note}",
                 detail={"date": night.date},
                 path=f"/nights/{night.date}",
+                family=night.family,
             )
 
 
@@ -84,6 +86,7 @@ def of_gap(night: Night, since: date, key: str, kind: str, text: str) -> Notice:
         text=text,
         detail={"date": night.date, "since": since.isoformat()},
         path=f"/nights/{night.date}",
+        family=night.family,
     )
 
 

@@ -26,6 +26,7 @@ from project.settings import load
 from project.times import readable, stamp
 from registry.anchoring.anchor import newest_anchor
 from registry.audit import problems
+from registry.jobs.retrain_slots import NO_LIMITS, RetrainLimits, ask_turn
 from registry.jobs.runs import Claim, Run, RunState, runs_of
 from registry.registry_settings import RegistryParams
 from registry.store import Registry
@@ -59,7 +60,8 @@ def run_night(
         with terminable(scheduler):
             scheduler.run(job, day, insist=True, again=again)
         night = finished(registry, job.name, day)
-        deliver(registry.engine, load(NoticeParams), registry.clock, load(ReviewParams).url)
+        url, family = load(ReviewParams).url, registry.family
+        deliver(registry.engine, load(NoticeParams), registry.clock, url, family)
     if as_json:
         print_json(night.model_dump(mode="json"))
     else:
@@ -102,12 +104,12 @@ def what_stopped(run: Run | None) -> str:
     return f"{run.problem}\n{command}"
 
 
-def run_scheduler(*, once: bool) -> None:
+def run_scheduler(*, once: bool, limits: RetrainLimits = NO_LIMITS) -> None:
     """Run every night, anchor and verify the registry, until it is asked to end."""
     schedule = load(ScheduleParams)
     with Registry.here() as registry:
         jobs = (
-            nightly_job(NightContext.here(registry), schedule),
+            nightly_job(NightContext.here(registry, limits), schedule),
             *anchor_jobs(registry, schedule),
             verify_job(registry, schedule),
         )
@@ -119,11 +121,13 @@ def run_scheduler(*, once: bool) -> None:
             clock=registry.clock,
             once=once,
             page=load(ReviewParams).url,
+            family=registry.family,
         )
 
 
 def nightly_job(context: NightContext, schedule: ScheduleParams) -> Job:
-    name = nightly_of(context.registry.family)
+    registry = context.registry
+    name = nightly_of(registry.family)
     return Job(
         name,
         Cron(schedule.nightly, schedule.timezone),
@@ -131,6 +135,9 @@ def nightly_job(context: NightContext, schedule: ScheduleParams) -> Job:
         figures,
         admit=lambda: require_place(context),
         late=lambda: late_nights(context),
+        ask_turn=lambda day: ask_turn(
+            registry.engine, registry.family, day, registry.clock(), context.limits
+        ),
     )
 
 

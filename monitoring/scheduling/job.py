@@ -28,6 +28,10 @@ def refuse_stopped(stop: Event) -> None:
         raise StoppedError("stopped before its end")
 
 
+class NotYetError(IncumbentError):
+    """A job cannot go on before others have: it is given back, and keeps its place among them."""
+
+
 class UnchangedError(IncumbentError):
     """A job failed, and will fail in the same way until a person changes something."""
 
@@ -76,6 +80,8 @@ class Job:
     admit: Callable[[], None] = lambda: None
     # Finished dates that have to be done again, each with the reason; asked when a date is due.
     late: Callable[[], Mapping[date, str]] = dict
+    # Whether a date may go on, or has to wait for others; asked before each claim.
+    ask_turn: Callable[[date], bool] = lambda _: True
 
 
 def finish(connection: Connection, claim: Claim, now: datetime, outcome: JobResult) -> None:
@@ -95,7 +101,8 @@ def fail(
     if wait is None:
         key = f"{claim.job} {claim.date} given up {claim.fence}"
         text = f"{claim} failed and was given up: {problem}"
-        put(connection, Notice(key=key, kind="run-failed", text=text), now)
+        family = claim.job.partition(" ")[2] or None  # as jobs are named
+        put(connection, Notice(key=key, kind="run-failed", text=text, family=family), now)
 
 
 def wait_after(attempt: int, error: Exception) -> timedelta | None:

@@ -36,18 +36,25 @@ class Destination:
     send: Callable[[Notice], None]  # raises UndeliveredError
 
 
-def deliver(engine: Engine, params: NoticeParams, clock: Clock, page: str | None = None) -> int:
+def deliver(
+    engine: Engine,
+    params: NoticeParams,
+    clock: Clock,
+    page: str | None = None,
+    family: str | None = None,
+) -> int:
     """Send the notices that are due, each to every destination; returns how many went out.
 
-    `page` is the address that links begin with; without it there are none. A notice that fails is
-    tried again later, which is no error here; the others wait for the next call, for they would
-    likely fail too. Raises IncumbentError when the registry cannot be written, and InputError when
-    the webhook's address or secret must not be used.
+    With a family its own alone: the others of the registry have other readers. `page` is the
+    address that links begin with; without it there are none. A notice that fails is tried again
+    later, which is no error here; the others wait for the next call, for they would likely fail
+    too. Raises IncumbentError when the registry cannot be written, and InputError when the
+    webhook's address or secret must not be used.
     """
     routes = tuple(destinations(params, clock, page))
     hold = timedelta(seconds=60 + 10 * params.timeout_seconds)  # longer than deliveries take
     sent = 0
-    while (letter := outbox.take(engine, clock(), hold)) is not None:
+    while (letter := outbox.take(engine, clock(), hold, family)) is not None:
         if problem := "; ".join(try_destinations(engine, letter, routes, clock)):
             wait = wait_after(letter.attempt) if letter.attempt < params.attempts else None
             outbox.postpone(engine, letter, clock(), wait)
@@ -129,7 +136,8 @@ def to_webhook(
 
 def message(notice: Notice, page: str | None) -> dict[str, Any]:
     """A notice as it is sent, with a link to its page where there is one."""
-    told = notice.model_dump(mode="json", exclude={"path"})
+    unknown = {"path"} if notice.family else {"path", "family"}
+    told = notice.model_dump(mode="json", exclude=unknown)
     link = {"link": page.rstrip("/") + notice.path} if page and notice.path else {}
     return told | link
 

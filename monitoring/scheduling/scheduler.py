@@ -9,18 +9,19 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import count, islice
 from secrets import token_hex
 from threading import Event
 
 from sqlalchemy import Connection, Engine
 
-from monitoring.scheduling.cron import due
+from monitoring.scheduling.cron import Cron, due
 from monitoring.scheduling.job import (
     ATTEMPTS,
     Job,
     JobResult,
+    NotYetError,
     RefusedError,
     StoppedError,
     fail,
@@ -81,10 +82,7 @@ class Scheduler:
         concludes rests on the nights before. So finished dates that have to be done again, for
         their data came late, come first.
         """
-        now, reach = self.clock(), self.params.catch_up
-        settled = runs.settled(self.engine, job.name, job.cron.date(now - reach))
-        begun = runs.begun(self.engine, job.name)  # also when it is out of reach by now
-        missing = {*due(job.cron, now, settled, reach), *begun}
+        missing = missing_dates(self.engine, job.name, job.cron, self.clock(), self.params.catch_up)
         nothing_to_do = not missing and job.name not in self.refused
         if nothing_to_do or self.stopping.is_set():
             return
@@ -98,13 +96,15 @@ class Scheduler:
     def run(self, job: Job, date: date, *, insist: bool = False, again: str | None = None) -> bool:
         """Run a job for one date; whether that is finished or given up now.
 
-        False when it is not for this process to run now, was stopped or has to wait for a retry.
-        A person may insist on a date that waits or was given up; `again` says why a finished one is
-        run again. Raises RefusedError where this machine must not do the job.
+        False when it is not for this process to run now, was stopped, or has to wait for a retry or
+        its turn. A person may insist on a date that waits or was given up; `again` says why a
+        finished one is run again. Raises RefusedError where this machine must not do the job.
         """
         if self.stopping.is_set():
             return False
         job.admit()
+        if not (insist or job.ask_turn(date)):
+            return False
         lease = self.params.lease
         claim = runs.claim(
             self.engine,
@@ -188,8 +188,9 @@ class Scheduler:
             self.persist(lambda connection: finish(connection, claim, now, result))
             log.info("%s: finished", claim, extra=about(claim))
             return True
-        if isinstance(result, StoppedError | RefusedError):  # nothing was tried that failed
-            self.persist(lambda connection: runs.release(connection, claim, now))
+        if isinstance(result, StoppedError | RefusedError | NotYetError):  # nothing failed
+            why = str(result)
+            self.persist(lambda connection: runs.release(connection, claim, now, why))
             log.info("%s: %s; it is given back", claim, result, extra=about(claim))
             return False
         wait = wait_after(claim.attempt, result)
@@ -217,6 +218,15 @@ class Scheduler:
                     raise
                 log.warning("%s; it is tried again", error)
             self.pause(min(2.0**tried, LONGEST_PAUSE))
+
+
+def missing_dates(
+    engine: Engine, job: str, cron: Cron, now: datetime, reach: timedelta
+) -> set[date]:
+    """The dates that a job is due for, or was begun for, and that are not at their end."""
+    settled = runs.settled(engine, job, cron.date(now - reach))
+    begun = runs.begun(engine, job)  # also when it is out of reach by now
+    return {*due(cron, now, settled, reach), *begun}
 
 
 def first(moments: Iterator[datetime]) -> list[datetime]:

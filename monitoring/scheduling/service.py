@@ -37,9 +37,10 @@ def serve(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     once: bool = False,
     page: str | None = None,
+    family: str | None = None,
 ) -> None:
     """Do what is due, until SIGTERM or SIGINT, or just once. `page` is the address of the review
-    page, which notices link to.
+    page, which notices link to, and `family` whose notices are sent; None: all.
 
     Runs in the main thread, whose signals it handles: a run that is on is asked to stop and waited
     for, and then it returns. Raises InputError for an address that cannot be used.
@@ -47,12 +48,16 @@ def serve(
     notices.url(), secret_here()  # rather now than in the night
     log_to_stderr()
     scheduler = Scheduler(params, jobs, engine, clock=clock)
+
+    def send() -> None:
+        deliver(engine, notices, clock, page, family)
+
     with terminable(scheduler):
         if once:
             scheduler.tick()
-            deliver(engine, notices, clock, page)
+            send()
             return
-        with showing(params, scheduler), ticking(scheduler, notices, page) as ticker:
+        with showing(params, scheduler), ticking(scheduler, send) as ticker:
             log.info("scheduler %s runs", scheduler.holder)
             while True:
                 threading.Event().wait(TICK.total_seconds())
@@ -82,9 +87,7 @@ def terminable(scheduler: Scheduler) -> Iterator[None]:
 
 
 @contextmanager
-def ticking(
-    scheduler: Scheduler, notices: NoticeParams, page: str | None
-) -> Iterator[BackgroundScheduler]:
+def ticking(scheduler: Scheduler, send: Callable[[], None]) -> Iterator[BackgroundScheduler]:
     """Do all that comes again and again, each in a thread of its own, until the block ends.
 
     The jobs live in memory: what must survive is in the registry.
@@ -94,7 +97,7 @@ def ticking(
     # However late it is, and however many times were missed: one run, now.
     defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     ticker = BackgroundScheduler(timezone=UTC, job_defaults=defaults)
-    for work in (scheduler.beat, scheduler.tick, lambda: deliver(engine, notices, clock, page)):
+    for work in (scheduler.beat, scheduler.tick, send):
         seconds, now = TICK.total_seconds(), datetime.now(UTC)
         ticker.add_job(calmly(work), "interval", seconds=seconds, next_run_time=now)
     ticker.start()

@@ -19,6 +19,7 @@ class Facts(Record):
     harm: str | None  # how it shows that the champion is worse there; None: it does not
     in_flight: str | None  # another retrain that is not at its end
     waiting: int | None = None  # a version that won, and that nobody promoted or rejected yet
+    quota: str | None = None  # what the scheduler's quota for the family says against one
     # What alarmed, on the days after that alone; of a night that follows one of drift.
     confirming: tuple[SignalReading, ...] = ()
 
@@ -131,7 +132,8 @@ def against(
         found.append(f"version {facts.waiting} won, and waits for a person to promote it")
     if facts.in_flight:
         found.append(f"another retrain is in flight: {facts.in_flight}")
-    return [*found, *waits(day, all_nights, params)]
+    found += waits(day, all_nights, params)
+    return [*found, facts.quota] if facts.quota else found
 
 
 def nights(count: int) -> str:

@@ -28,6 +28,7 @@ def notice_of(event: Event) -> Notice:
         text=one_line(f"{sentence(event)}: {event.reason}" if event.reason else sentence(event)),
         detail=facts(event),
         path=path_of(event),
+        family=event.family,
     )
 
 

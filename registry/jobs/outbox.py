@@ -9,7 +9,17 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from project.records.record import LATER, Record
 from project.times import moment_of, stamp
@@ -30,6 +40,8 @@ class Notice(Record):
     detail: dict[str, str | int | float | bool | None] = Field(default={})
     # Of the page that shows it, below the address of `incumbent review`.
     path: Annotated[str | None, Field(pattern=r"^/([\w.?=&-][\w/.?=&-]*)?$"), LATER] = None
+    # Whose it is: only that family's scheduler sends it. None: written before that was kept.
+    family: Annotated[str | None, LATER] = None
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}"
@@ -63,15 +75,23 @@ def put(connection: Connection, notice: Notice, now: datetime) -> None:
     connection.execute(insert(outbox).values(row))
 
 
-def take(engine: Engine, now: datetime, hold: timedelta) -> Letter | None:
-    """The oldest notice that is due, which nobody else takes for a while; None: none is due."""
-    waiting = select(outbox).where(outbox.c.sent_at.is_(None), outbox.c.next_try.is_not(None))
-    with reading(engine) as connection:  # most of the time there is nothing to lock for
-        if not any(due(row, now) for row in connection.execute(waiting)):
-            return None
+def is_waiting(engine: Engine, now: datetime, family: str | None = None) -> bool:
+    """Whether a notice is due: of a family, or of any one."""
+    with reading(engine) as connection:
+        return any(due(row, now, family) for row in connection.execute(unsent()))
+
+
+def take(
+    engine: Engine, now: datetime, hold: timedelta, family: str | None = None
+) -> Letter | None:
+    """The oldest notice that is due, which nobody else takes for a while; None: none is due. With
+    a family, the notices of the others stay for theirs.
+    """
+    if not is_waiting(engine, now, family):  # most of the time there is nothing to lock for
+        return None
     with writing(engine) as connection:
-        rows = connection.execute(waiting.order_by(outbox.c.id)).all()
-        row = next((row for row in rows if due(row, now)), None)
+        rows = connection.execute(unsent().order_by(outbox.c.id)).all()
+        row = next((row for row in rows if due(row, now, family)), None)
         if row is None:
             return None
         taken = {"attempts": row.attempts + 1, "next_try": stamp(now + hold)}
@@ -84,8 +104,14 @@ def take(engine: Engine, now: datetime, hold: timedelta) -> Letter | None:
     )
 
 
-def due(row: Row[Any], now: datetime) -> bool:
-    return not now < moment_of(row.next_try) <= now + LONGEST_WAIT
+def unsent() -> Select[Any]:
+    return select(outbox).where(outbox.c.sent_at.is_(None), outbox.c.next_try.is_not(None))
+
+
+def due(row: Row[Any], now: datetime, family: str | None) -> bool:
+    if now < moment_of(row.next_try) <= now + LONGEST_WAIT:
+        return False
+    return family is None or Notice.model_validate_json(row.record).family in (family, None)
 
 
 def mark(connection: Connection, letter: Letter, delivered: tuple[str, ...]) -> None:

@@ -182,8 +182,8 @@ def fail(
     )
 
 
-def release(connection: Connection, claim: Claim, now: datetime) -> None:
-    """Give a run back that was stopped before its end: anybody may start it, and none was tried.
+def release(connection: Connection, claim: Claim, now: datetime, why: str) -> None:
+    """Give a run back that did not come to its end: anybody may start it, and none was tried.
 
     Raises LostLeaseError when somebody else has it.
     """
@@ -195,7 +195,7 @@ def release(connection: Connection, claim: Claim, now: datetime) -> None:
         since=stamp(now),
         until=stamp(now),
         ended=stamp(now),
-        problem="stopped before its end",
+        problem=why,
     )
 
 

@@ -158,6 +158,12 @@ def test_a_retrain_is_refused_while_another_is_in_flight() -> None:
     assert last.reasons[-1] == "another retrain is in flight: that of 2026-02-28"
 
 
+def test_a_retrain_is_refused_over_the_quota_as_for_other_reasons() -> None:
+    quota = "the quota of 3 retrains a week is used up until 2026-03-06 02:30 UTC"
+    last = story([D, D], ENOUGH.model_copy(update={"quota": quota}))[-1]
+    assert (last.action, last.reasons[-1]) == (Action.REFUSED, quota)
+
+
 def test_the_cooldown_doubles_with_every_challenger_that_lost() -> None:
     nights = story([D] * 40, params=PARAMS.model_copy(update={"retrains_per_month": 99}))
     assert retrain_days(nights) == [1, 15]  # after 14 days, and then after 28, which is day 43

@@ -148,7 +148,7 @@ def test_what_was_given_up_is_started_again_by_a_person_only(engine: Engine) -> 
 def test_a_stopped_run_was_no_attempt_and_is_free_at_once(engine: Engine) -> None:
     claimed = taken(engine, "a", NOON)
     with writing(engine) as connection:
-        runs.release(connection, claimed, NOON)
+        runs.release(connection, claimed, NOON, "stopped")
     assert taken(engine, "b", NOON).attempt == 1
 
 

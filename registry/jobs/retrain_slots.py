@@ -1,0 +1,173 @@
+"""Retrains of all families in one registry: which wait, which run, and who may start the next.
+
+A retrain is a run (registry/jobs/runs.py) of the job `retrain FAMILY` for the date of its night. It
+waits until it is its turn, and then holds its slot by a lease: that of a process that died is free
+again once the lease is over. All of it lies in the registry, so a limit holds over all machines.
+"""
+
+from datetime import date, datetime, timedelta
+
+from pydantic import Field
+from sqlalchemy import Connection, Engine, insert, or_, select, update
+
+from project.records.record import Record
+from project.times import moment_of, stamp
+from registry.jobs.fair_order import WEEK, next_to_run
+from registry.jobs.runs import BEGUN, SETTLED, Claim, Run, RunState, at, find, run_of
+from registry.storage.database import reading, writing
+from registry.storage.tables import runs as table
+
+# Who waits says so again and again, for a scheduler that is dead must not keep a slot free.
+STILL_WAITS = timedelta(minutes=2)
+JOB = "retrain "  # what the name of each family's job begins with
+
+
+class RetrainLimits(Record):
+    """What retrains are kept to; None: no limit."""
+
+    at_once: int | None = Field(default=None, ge=1)  # of all families of the registry
+    quota: int | None = Field(default=None, ge=0)  # of one family, started within 7 days
+
+
+NO_LIMITS = RetrainLimits()
+
+
+class Retrains(Record):
+    """The retrains of all families at one moment. Times are RFC 3339, UTC."""
+
+    waiting: dict[str, str]  # family -> since when
+    running: dict[str, str]
+    started: dict[str, tuple[str, ...]]  # when those of the last 7 days began
+    quotas: dict[str, int]  # of the families that wait and have one
+
+    def may_start(self, at_once: int | None) -> tuple[str, ...]:
+        waiting = {family: moment_of(since) for family, since in self.waiting.items()}
+        used = {family: len(starts) for family, starts in self.started.items()}
+        return next_to_run(waiting, self.running, used, self.quotas, at_once)
+
+
+def retrain_of(family: str) -> str:
+    """The name of a family's job."""
+    return f"{JOB}{family}"
+
+
+def claim_slot(
+    engine: Engine,
+    family: str,
+    claim: Claim,
+    now: datetime,
+    lease: timedelta,
+    limits: RetrainLimits,
+) -> Claim | None:
+    """The right to retrain a family for the night that `claim` is about, until its lease ends.
+
+    None where it is not its turn: then it waits, which is on record.
+    """
+    with writing(engine) as connection:
+        waiting = wait(connection, family, claim, now, limits)
+        if family not in retrains_on(connection, now).may_start(limits.at_once):
+            return None
+        slot = waiting.model_copy(update={"fence": waiting.fence + 1, "attempt": 1})
+        begun = {
+            "state": RunState.RUNNING,
+            "fence": slot.fence,
+            "attempts": slot.attempt,
+            "since": stamp(now),
+            "until": stamp(now + lease),
+            "started": stamp(now),
+        }
+        connection.execute(update(table).where(*at(slot.job, slot.date)).values(begun))
+        return slot
+
+
+def ask_turn(engine: Engine, family: str, day: date, now: datetime, limits: RetrainLimits) -> bool:
+    """Whether a night may go on: no where its retrain waits and it is not its turn yet.
+
+    Who asks still waits; who no longer does is passed over.
+    """
+    with reading(engine) as connection:
+        known = find(connection, retrain_of(family), day)
+    if known is None or known.state is not RunState.WAITING:
+        return True
+    with writing(engine) as connection:
+        alive = {"since": stamp(now), "until": stamp(now + STILL_WAITS)}
+        own = (*at(known.job, day), table.c.state == RunState.WAITING)
+        connection.execute(update(table).where(*own).values(alive))
+        return family in retrains_on(connection, now).may_start(limits.at_once)
+
+
+def retrains(engine: Engine, now: datetime) -> Retrains:
+    """All of them. Raises IncumbentError when the database cannot be read."""
+    with reading(engine) as connection:
+        return retrains_on(connection, now)
+
+
+# --- one level down -----------------------------------------------------------------------------
+
+
+def wait(
+    connection: Connection, family: str, claim: Claim, now: datetime, limits: RetrainLimits
+) -> Claim:
+    """Let a retrain wait from now on, unless it does already; its own limits stand beside it."""
+    job = retrain_of(family)
+    known = find(connection, job, claim.date)
+    if known and known.state is RunState.RUNNING and known.held(now):
+        return claim_of(known)
+    row = {
+        "state": RunState.WAITING,
+        "holder": claim.holder,
+        "since": stamp(now),
+        "until": stamp(now + STILL_WAITS),
+        "started": known.started if known and known.state in BEGUN else stamp(now),
+        "ended": None,
+        "record": limits.canonical().decode(),
+        "problem": None,
+    }
+    if known:
+        connection.execute(update(table).where(*at(job, claim.date)).values(row))
+        return claim_of(known).model_copy(update={"holder": claim.holder})
+    new = Claim(job=job, date=claim.date, holder=claim.holder, fence=0, attempt=0)
+    beside = new.model_dump(mode="json", exclude={"attempt"}) | {"attempts": 0}
+    connection.execute(insert(table).values(row | beside))
+    return new
+
+
+def claim_of(run: Run) -> Claim:
+    return Claim(
+        job=run.job, date=run.date, holder=run.holder, fence=run.fence, attempt=run.attempts
+    )
+
+
+def retrains_on(connection: Connection, now: datetime) -> Retrains:
+    found = recent_runs(connection, now)
+    waiting = [run for run in found if run.state is RunState.WAITING and run.held(now)]
+    running = [run for run in found if run.state is RunState.RUNNING and run.held(now)]
+    used = [run for run in found if run.state in SETTLED or run in running]
+    return Retrains(
+        waiting={family_of(run): run.started for run in waiting},
+        running={family_of(run): run.started for run in running},
+        started={
+            family: tuple(sorted(run.started for run in used if family_of(run) == family))
+            for family in {family_of(run) for run in used}
+        },
+        quotas={
+            family_of(run): quota for run in waiting if (quota := limits_of(run).quota) is not None
+        },
+    )
+
+
+def recent_runs(connection: Connection, now: datetime) -> list[Run]:
+    """The retrains that began within a week, and all that are not at their end."""
+    named = select(table.c.job).where(table.c.job.startswith(JOB, autoescape=True)).distinct()
+    jobs = connection.execute(named).scalars().all()  # of the index alone: records are long
+    lately = or_(table.c.state.in_(BEGUN), table.c.started > stamp(now - WEEK))
+    rows = connection.execute(select(table).where(table.c.job.in_(jobs), lately))
+    return [run_of(row) for row in rows]
+
+
+def family_of(run: Run) -> str:
+    return run.job.removeprefix(JOB)
+
+
+def limits_of(run: Run) -> RetrainLimits:
+    return RetrainLimits.model_validate_json(run.record) if run.record else RetrainLimits()
