@@ -19,6 +19,9 @@ SETTINGS = {
     "TOKENIZERS_PARALLELISM": "false",
     "GX_ANALYTICS_ENABLED": "false",
     "DVC_NO_ANALYTICS": "1",
+    # On a GPU: cuBLAS and flash-attn are to compute the same again, where torch is asked for that.
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "FLASH_ATTENTION_DETERMINISTIC": "1",
     "TQDM_DISABLE": "1",  # bars of others, such as "Loading weights"; project.progress draws ours
 }
 # Folders that the libraries write to, below a home of which they take for granted that it can be

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from project.canonical import digest_json
 from project.errors import InputError
 from project.files import home
+from project.gpu import card_here
 from project.model_pins import BaseChoice
 from project.processor import processor_kind
 from project.records.adapters import Numerics, Precision
@@ -57,6 +58,11 @@ def numerics(wanted: str, machine: Machine) -> Numerics:
 
 def slowness(chosen: Numerics, machine: Machine) -> str | None:
     """A warning where another precision would be many times faster; None where none is."""
+    if machine.gpu and chosen.precision == "bfloat16" != machine.fastest:
+        return (
+            f"base.precision: {machine.processor} has no bfloat16 of its own and computes it in "
+            f"float32, which is slow: choose auto, which is {machine.fastest} there"
+        )
     taken, best = (machine.seconds.get(p) for p in (chosen.precision, machine.fastest))
     if not taken or not best or taken < SLOW * best:
         return None
@@ -93,11 +99,8 @@ def look_at_machine() -> Machine:
     # Imported here because a machine that is known need not wait for torch.
     import torch
 
-    if torch.cuda.is_available():
-        name, capable = torch.cuda.get_device_name(), torch.cuda.get_device_capability()
-        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        fastest: Precision = "bfloat16" if bf16 else "float16" if capable >= (5, 3) else "float32"
-        return Machine(processor=name, gpu=True, seconds={}, fastest=fastest)
+    if card := card_here(torch):
+        return Machine(processor=card.name, gpu=True, seconds={}, fastest=card.fastest)
     seconds = time_products({"float32": torch.float32, "bfloat16": torch.bfloat16})
     fastest = min(seconds, key=lambda precision: seconds[precision])
     return Machine(processor=processor_kind(), gpu=False, seconds=seconds, fastest=fastest)

@@ -25,6 +25,9 @@ class Step(Record, Generic[P]):
 
     data: Digest  # of all that it learnt from, in this order
     params: P
+    # Examples of a pass, where the GPU had no memory for params.batch_size of them: so many passes
+    # more make a step, and other roundings other bytes.
+    micro_batch: Annotated[int | None, LATER] = None
 
 
 # The kind of record that each step leaves in a recipe.
@@ -72,6 +75,8 @@ class StepRecord(Record):
     # The loss on what was held out, a token, before, after; None: nothing was.
     loss_before: Annotated[float | None, LATER] = None
     loss_after: Annotated[float | None, LATER] = None
+    # That trained it together, where there were several: the order of their sums is another.
+    processes: Annotated[int | None, LATER] = None
 
     def __str__(self) -> str:
         if self.adapter is None:

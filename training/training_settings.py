@@ -12,7 +12,10 @@ from pydantic import (
 )
 
 from project.records.adapters import Quantization
+from project.records.record import later
 from project.settings import Settings
+
+Attention = Literal["auto", "sdpa", "flash_attention_2", "eager"]
 
 
 class AdapterParams(Settings):
@@ -32,6 +35,11 @@ class AdapterParams(Settings):
     # Whether NF4 weights are turned back once, in memory, and not at every product: the same
     # forward pass, sooner. auto: where they take at most a quarter of the memory.
     dequantize_once: Literal["auto", True, False] = "auto"
+    # The kernel of attention in training: torch's fused one (sdpa), flash-attn's, or plain products
+    # (eager). auto: flash-attn's on a GPU that it computes on, where it is installed, else sdpa.
+    attention: Attention = later("auto")
+    # liger: fused layers, on a GPU; pip install 'incumbent[liger]'.
+    kernels: Literal["plain", "liger"] = later("plain")
     seed: NonNegativeInt = 0
 
 

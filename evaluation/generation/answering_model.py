@@ -5,12 +5,15 @@ the batch's longest answer ends (iteration-level scheduling: Yu et al. 2022, "Or
 prompts begin with is read once.
 """
 
+import os
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from random import Random
+from traceback import clear_frames
 
 import torch
 from peft import PeftModel
@@ -22,6 +25,7 @@ from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer
 from evaluation.generation.batch_reader import BatchReader, Memory, Tokens
 from project.errors import IncumbentError, InputError
+from project.gpu import answering_map, card_here
 from project.paths import NUMERICS
 from project.processor import processor_kind
 from project.records.adapters import Numerics, Precision
@@ -31,7 +35,8 @@ from project.system_prompt import refuse_unheard, under
 
 def refuse_other_machine(numerics: Numerics) -> None:
     """Raise IncumbentError where answers made here would pass for another machine's."""
-    here = torch.cuda.get_device_name() if torch.cuda.is_available() else processor_kind()
+    card = card_here(torch)
+    here = card.name if card else processor_kind()
     if numerics.processor != here:
         raise IncumbentError(
             f"{NUMERICS} is of another kind of machine, {numerics.processor}, and this is {here}: "
@@ -77,12 +82,13 @@ class AnsweringModel:
         system_prompt: str | None = None,
     ) -> None:
         self.decoding = decoding
+        self.halved = 0  # times: how many prompts are read side by side
         self.system_prompt = system_prompt
         self.tokenizer = AutoTokenizer.from_pretrained(base)
         refuse_unheard(self.tokenizer, system_prompt, base)
         dtype = getattr(torch, precision)
-        device = "auto" if torch.cuda.is_available() else "cpu"
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, device_map=device)
+        places = answering_map(card_here(torch), os.environ)
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, device_map=places)
         ends = model.generation_config.eos_token_id
         self.ends = frozenset(ends if isinstance(ends, list) else [ends])
         positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
@@ -100,21 +106,53 @@ class AnsweringModel:
         for a prompt that leaves no room for an answer in the model's context.
         """
         drafts = [draft for row in rows for draft in self.drafts(row, samples)]
-        for draft in DecodingBatch(self, drafts).run():
-            yield Answer(
-                item=draft.row.id,
-                text=self.tokenizer.decode(draft.tokens, skip_special_tokens=True).strip(),
-                tokens=len(draft.tokens),
-                prompt_tokens=len(draft.prompt),
-                reference_tokens=len(self.completion(draft.row, draft.prompt)) or None,
-                sample=draft.sample,
-            )
+        while drafts:
+            try:
+                for draft in DecodingBatch(self, drafts).run():
+                    yield self.answer_of(draft)
+                return
+            except torch.OutOfMemoryError as error:
+                self.halve(error)
+            drafts = [self.afresh(draft) for draft in drafts if not draft.ended]
+
+    def answer_of(self, draft: Draft) -> Answer:
+        return Answer(
+            item=draft.row.id,
+            text=self.tokenizer.decode(draft.tokens, skip_special_tokens=True).strip(),
+            tokens=len(draft.tokens),
+            prompt_tokens=len(draft.prompt),
+            reference_tokens=len(self.completion(draft.row, draft.prompt)) or None,
+            sample=draft.sample,
+        )
 
     def drafts(self, row: Row, samples: int) -> list[Draft]:
         """What a row's answers grow from; their draws hang on what is asked and on nothing else."""
         prompt = self.prompt(row)
-        seeds = [f"{self.decoding.seed} {sample} {row.prompt_text}" for sample in range(samples)]
-        return [Draft(row, prompt, i, Random(seed)) for i, seed in enumerate(seeds)]
+        return [Draft(row, prompt, i, self.chance(row, i)) for i in range(samples)]
+
+    def afresh(self, draft: Draft) -> Draft:
+        return Draft(draft.row, draft.prompt, draft.sample, self.chance(draft.row, draft.sample))
+
+    def chance(self, row: Row, sample: int) -> Random:
+        return Random(f"{self.decoding.seed} {sample} {row.prompt_text}")
+
+    @property
+    def side_by_side(self) -> int:
+        """Prompts: as many as the settings say, or fewer where a GPU's memory is too small."""
+        return max(1, self.decoding.batch_size >> self.halved)
+
+    def halve(self, error: torch.OutOfMemoryError) -> None:
+        """From now on read half as many prompts side by side; say so, for it may move the last bit
+        of a logit. Raises IncumbentError where there is but one.
+        """
+        clear_frames(error.__traceback__)  # they hold what filled the memory
+        if self.side_by_side == 1:
+            first = str(error).partition(". ")[0]
+            raise IncumbentError(f"the GPU has no memory for one prompt and its answer: {first}")
+        self.halved += 1
+        torch.cuda.empty_cache()
+        told = f"{self.side_by_side} prompts side by side from now on: more exceed the GPU's memory"
+        print(told, file=sys.stderr, flush=True)
 
     @torch.inference_mode()
     def reference_logprobs(self, rows: Sequence[Row]) -> list[float | None]:
@@ -129,10 +167,14 @@ class AnsweringModel:
         order = [i for i, (_, completion) in enumerate(pairs) if completion]
         order.sort(key=lambda i: -len(pairs[i][0] + pairs[i][1]))
         means: dict[int, float] = {}
-        for start in range(0, len(order), self.decoding.batch_size):
-            chosen = order[start : start + self.decoding.batch_size]
-            found = self.mean_logprobs([pairs[i] for i in chosen], prefix)
-            means.update(zip(chosen, found, strict=True))
+        while len(means) < len(order):
+            chosen = order[len(means) : len(means) + self.side_by_side]
+            try:
+                found = self.mean_logprobs([pairs[i] for i in chosen], prefix)
+            except torch.OutOfMemoryError as error:
+                self.halve(error)
+            else:
+                means.update(zip(chosen, found, strict=True))
         return [means.get(i) for i in range(len(rows))]
 
     def mean_logprobs(self, pairs: Sequence[tuple[Tokens, Tokens]], prefix: Memory) -> list[float]:
@@ -224,7 +266,7 @@ class DecodingBatch:
     def regroup(self) -> list[Draft]:
         """Drop what has ended and let waiting drafts in; returns these, with their first token."""
         alive = [i for i, draft in enumerate(self.drafts) if not draft.ended]
-        room = self.model.decoding.batch_size - len(alive)
+        room = self.model.side_by_side - len(alive)
         new = [self.waiting.popleft() for _ in range(min(room, len(self.waiting)))]
         if alive:
             self.memory = self.memory.rows(alive)

@@ -50,6 +50,8 @@ class Numerics(Record):
     quantization: Quantization = "none"
     dequantized: bool = False  # once, when they were loaded
     processor: str  # its kind: maker and vector instructions, or the GPU's name
+    # The kernel of attention, where it is none of torch's: "flash_attention_2".
+    attention: Annotated[str | None, LATER] = None
     # The server that answered. None tells its own numerics: those above are then of this machine.
     engine: Annotated[Engine | None, LATER] = None
 
@@ -58,7 +60,8 @@ class Numerics(Record):
             return str(self.engine)
         quantized = "" if self.quantization == "none" else f", {self.quantization}"
         once = " dequantised once" if self.dequantized else ""
-        return f"{self.precision}{quantized}{once} on {self.processor}"
+        kernel = f", {self.attention}" if self.attention else ""
+        return f"{self.precision}{quantized}{once}{kernel} on {self.processor}"
 
 
 class Contestant(Record):

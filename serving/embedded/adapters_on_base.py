@@ -6,6 +6,7 @@ with 8 rows on each of two adapters a step of the embedded base takes 119 ms of 
 twice 84 ms in turns.
 """
 
+import os
 from collections.abc import Sequence
 from itertools import count
 from math import inf
@@ -20,6 +21,7 @@ from transformers import AutoModelForCausalLM
 
 from evaluation.generation.batch_reader import BatchReader
 from project.errors import InputError
+from project.gpu import answering_map, card_here
 from project.records.adapters import Precision
 from serving.embedded.adapter_files import AdapterFiles
 
@@ -32,8 +34,8 @@ class AdaptersOnBase:
 
     def __init__(self, base: Path, precision: Precision) -> None:
         self.dtype = getattr(torch, precision)
-        device = "auto" if torch.cuda.is_available() else "cpu"
-        self.model = AutoModelForCausalLM.from_pretrained(base, dtype=self.dtype, device_map=device)
+        places = answering_map(card_here(torch), os.environ)
+        self.model = AutoModelForCausalLM.from_pretrained(base, dtype=self.dtype, device_map=places)
         self.model.eval()
         self.reader = BatchReader(self.model)
         ends = self.model.generation_config.eos_token_id

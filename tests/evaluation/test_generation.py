@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, MistralConfig, Mis
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel, refuse_other_machine
 from evaluation.generation.answers import Answer, Respondent, System
+from evaluation.generation.batch_reader import Memory, Tokens
 from project.errors import IncumbentError, InputError
 from project.records.adapters import Precision
 from project.records.data import Message, Row
@@ -232,6 +233,27 @@ def test_an_adapter_of_any_precision_computes_as_its_base_does(
     buffers = [[b.dtype for b in m.buffers()] for m in (bare, model.reader.model)]
     assert buffers[0] == buffers[1] != []
     assert len(list(model.answer(ROWS[:2]))) == 2
+
+
+def test_a_full_gpu_reads_fewer_prompts_at_once_and_the_answers_stay(
+    tiny_base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, few = exact(tiny_base, None), ROWS[:6]
+    expected, known = by_item(model.answer(few)), model.reference_logprobs(few)
+    read, room = model.reader.read, 150  # columns of keys and values
+
+    def with_little_memory(memory: Memory, texts: list[Tokens], keep: int = 1) -> torch.Tensor:
+        if len(texts) * (memory.width + max(map(len, texts))) > room:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return read(memory, texts, keep)
+
+    monkeypatch.setattr(model.reader, "read", with_little_memory)
+    assert by_item(model.answer(few)) == expected
+    assert "prompts side by side from now on" in capsys.readouterr().err
+    assert model.reference_logprobs(few) == pytest.approx(known, abs=1e-4)
+    room = 1
+    with pytest.raises(IncumbentError, match="no memory for one prompt and its answer"):
+        list(model.answer(few))
 
 
 def test_answers_under_another_machines_name_are_refused() -> None:

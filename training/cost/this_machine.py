@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from project.gpu import card_here
 from project.processor import memory
 from training.cost.computing import Computing, Speed
 from training.cost.gpus import gpu_named
@@ -55,4 +56,6 @@ def gpu_memory() -> int:
     # Imported here because a processor's memory is known without it.
     import torch
 
-    return int(torch.cuda.get_device_properties(0).total_memory)
+    card = card_here(torch)
+    assert card is not None  # for the measurement of this machine says so
+    return card.memory

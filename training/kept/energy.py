@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from project.gpu import card_here
+
 POWERCAP = Path("/sys/class/powercap")  # Linux: Intel's RAPL, and AMD's
 PACKAGES = "intel-rapl:[0-9]*"  # each with its cores and, as a folder further down, its parts
 # A busy core of a cloud machine, in watts: the average of AWS's at full load by Cloud Carbon
@@ -125,6 +127,7 @@ def gpu_here() -> str | None:
     # Imported here because the meter itself needs no torch.
     import torch
 
-    if not torch.cuda.is_available() or torch.version.hip:
+    card = card_here(torch)
+    if card is None or card.amd:
         return None
-    return f"GPU-{torch.cuda.get_device_properties(0).uuid}"
+    return f"GPU-{torch.cuda.get_device_properties(card.index).uuid}"

@@ -3,17 +3,23 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import bitsandbytes as bnb
 import torch
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
+from transformers.integrations.liger import apply_liger_kernel
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from transformers.models.falcon import modeling_falcon
+from transformers.utils import is_flash_attn_2_available
 
 from project.errors import InputError
+from project.gpu import Card, card_here, device_of, training_map
 from project.processor import memory
 from project.records.adapters import Numerics, Quantization
 from project.settings import PARAMS
 from training.model.base_layers import read_layers
+from training.model.kernels import attention_kernel, liger_kinds, refuse_liger, wrong
 from training.model.unfit_base import refuse_unfit
 from training.training_settings import AdapterParams
 
@@ -25,22 +31,60 @@ def load_base(folder: Path, params: AdapterParams, numerics: Numerics) -> PreTra
 
     NF4 with double quantisation is QLoRA: Dettmers et al. 2023, arXiv 2305.14314, sections 3 and
     4. Raises InputError, before anything is loaded, for a base that the recipe does not fit, and
-    where bitsandbytes cannot quantise on this machine.
+    where bitsandbytes cannot quantise on this machine, or it has not the kernels asked for.
     """
-    dtype = getattr(torch, numerics.precision)
-    refuse_unfit(read_layers(folder), params, dtype.itemsize, device_memory())
+    dtype, card = getattr(torch, numerics.precision), card_here(torch)
+    refuse_unfit(read_layers(folder), params, dtype.itemsize, device_memory(card))
+    attention = attention_kernel(params.attention, card, numerics.precision, has_flash(folder))
+    if params.kernels == "liger":
+        refuse_liger(kind_of(folder), card, liger_kinds())
+    model = load_quantized(folder, params, dtype, card, attention)
+    if params.kernels == "liger":
+        # Before the adapter is put on, and not by the trainer's `use_liger_kernel`, which comes
+        # after packed rows were tried. The loss has a way of its own here.
+        apply_liger_kernel(model, {"fused_linear_cross_entropy": False})
+    return model
+
+
+def load_quantized(
+    folder: Path,
+    params: AdapterParams,
+    dtype: torch.dtype,
+    card: Card | None,
+    attention: str | None,
+) -> PreTrainedModel:
+    """On this process's card, or into the machine's memory where there is none."""
+    how = {"dtype": dtype, "device_map": training_map(card), "attn_implementation": attention}
     if params.quantization == "none":
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-    refuse_missing_backend(params.quantization)
-    config = quantization_config(params, dtype)
+        return load(folder, **how)
+    refuse_missing_backend(params.quantization, card)
     with plain_linear_layers():
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, quantization_config=config
-        )
-    if to_be_dequantized(model, params, dtype):
+        model = load(folder, **how, quantization_config=quantization_config(params, dtype))
+    if to_be_dequantized(model, params, dtype, device_memory(card)):
         return model.dequantize()
     keep_weights_in_place(model)
     return model
+
+
+def load(folder: Path, **how: Any) -> PreTrainedModel:
+    """Raises InputError for a kernel of attention that the architecture does not know."""
+    try:
+        return AutoModelForCausalLM.from_pretrained(folder, **how)
+    except ValueError as error:
+        wanted = how["attn_implementation"]
+        if wanted is None or "does not support" not in str(error):
+            raise
+        raise wrong("attention", f"this base does not know {wanted}: auto takes what can") from None
+
+
+def has_flash(folder: Path) -> bool:
+    """Whether flash-attn is installed, and the base's architecture made for it."""
+    kind = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(AutoConfig.from_pretrained(folder)))
+    return is_flash_attn_2_available() and bool(getattr(kind, "_supports_flash_attn", False))
+
+
+def kind_of(folder: Path) -> str:
+    return str(AutoConfig.from_pretrained(folder).model_type)
 
 
 @contextmanager
@@ -57,9 +101,9 @@ def plain_linear_layers() -> Iterator[None]:
         modeling_falcon.FalconLinear = own
 
 
-def refuse_missing_backend(quantization: Quantization) -> None:
+def refuse_missing_backend(quantization: Quantization, card: Card | None) -> None:
     """Raise InputError where bitsandbytes cannot quantise, tried on a few weights."""
-    few = torch.ones(64, 64, device="cuda" if torch.cuda.is_available() else "cpu")
+    few = torch.ones(64, 64, device=device_of(card))
     quantize = {
         "nf4": bnb.functional.quantize_4bit,
         "int8": bnb.functional.int8_vectorwise_quant,
@@ -86,7 +130,9 @@ def quantization_config(params: AdapterParams, dtype: torch.dtype) -> BitsAndByt
     )
 
 
-def to_be_dequantized(model: PreTrainedModel, params: AdapterParams, dtype: torch.dtype) -> bool:
+def to_be_dequantized(
+    model: PreTrainedModel, params: AdapterParams, dtype: torch.dtype, memory: int
+) -> bool:
     """Whether NF4 weights are to be turned back once. LLM.int8() computes with int8: never."""
     if params.quantization != "nf4":
         return False
@@ -94,14 +140,12 @@ def to_be_dequantized(model: PreTrainedModel, params: AdapterParams, dtype: torc
         return params.dequantize_once
     layers = [module for module in model.modules() if isinstance(module, bnb.nn.Linear4bit)]
     weights = sum(layer.in_features * layer.out_features for layer in layers) * dtype.itemsize
-    return bool(weights <= MEMORY_SHARE * device_memory())
+    return bool(weights <= MEMORY_SHARE * memory)
 
 
-def device_memory() -> int:
+def device_memory(card: Card | None) -> int:
     """Bytes that the device has, whoever uses them now: so equal machines choose alike."""
-    if torch.cuda.is_available():
-        return int(torch.cuda.get_device_properties(0).total_memory)
-    return memory()
+    return card.memory if card else memory()
 
 
 def keep_weights_in_place(model: torch.nn.Module) -> None:

@@ -5,7 +5,7 @@ it lays them out one beside the other, each with what it shares with others, and
 back. No mask over all pairs of tokens is needed, which costs more the more rows there are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,10 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import repeat_kv
+from transformers.modeling_flash_attention_utils import _flash_attention_forward
 
+from training.model.kernels import FLASH
 from training.rows.packed_rows import PackedRows
 
-NAME = "packed_rows"
+NAME, VARLEN = "packed_rows", "packed_rows_varlen"
 SHORT = 256  # tokens of a row up to which plain products beat the fused kernel of torch's CPU
 
 
@@ -27,7 +30,7 @@ def attending_within_rows(model: PreTrainedModel) -> Iterator[None]:
     The backward pass belongs into the block: with gradient checkpointing it attends again.
     """
     before = model.config._attn_implementation
-    model.config._attn_implementation = NAME
+    model.config._attn_implementation = VARLEN if before == FLASH else NAME
     try:
         yield
     finally:
@@ -43,33 +46,52 @@ def row_attention(
     *,
     packed_rows: PackedRows,
     scaling: float | None = None,
-    dropout: float = 0.0,
     sliding_window: int | None = None,
-    softcap: float | None = None,
-    s_aux: Tensor | None = None,
-    position_bias: Tensor | None = None,
-    **_: Any,
+    **others: Any,
 ) -> tuple[Tensor, None]:
     """What transformers calls in each layer, with tensors [1, heads, n, width].
 
     Raises ValueError for kinds of attention that it does not know.
     """
-    others = (attention_mask, softcap, s_aux, position_bias)
-    if any(one is not None for one in others) or dropout:
-        raise ValueError("packed rows know plain causal attention alone")
+    refuse_unknown(attention_mask, others)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     longest = packed_rows.paths.shape[1]
-    reach = sliding_window or longest
-    if longest <= SHORT or reach < longest:
+    reach = min(sliding_window or longest, longest)
+    if query.device.type == "cpu" and (longest <= SHORT or reach < longest):
         mixed = RowAttention.apply(  # type: ignore[no-untyped-call]
             query, key, value, packed_rows, scale, reach
         )
     else:
-        mixed = fused_attention(query, key, value, packed_rows, scale)
+        mixed = fused_attention(query, key, value, packed_rows, scale, reach)
     return mixed.unsqueeze(0), None
 
 
+def varlen_attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    packed_rows: PackedRows,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    **others: Any,
+) -> tuple[Tensor, None]:
+    """The same by flash-attn: all rows one behind the other, none padded."""
+    refuse_unknown(attention_mask, others)
+    rows = packed_rows
+    q, k, v = (
+        Spread.apply(one, rows).index_select(0, rows.filled)  # type: ignore[no-untyped-call]
+        for one in (query, key, value)
+    )  # [m, heads, width]
+    mixed = flash_attention(q, k, v, rows, scaling, sliding_window)
+    laid = mixed.new_zeros(rows.paths.numel(), *mixed.shape[1:]).index_copy(0, rows.filled, mixed)
+    return laid.index_select(0, rows.homes).unsqueeze(0), None
+
+
 AttentionInterface.register(NAME, row_attention)
+AttentionInterface.register(VARLEN, varlen_attention)
 
 
 # --- one level down -----------------------------------------------------------------------------
@@ -182,13 +204,66 @@ class Spread(torch.autograd.Function):
 
 
 def fused_attention(
-    query: Tensor, key: Tensor, value: Tensor, rows: PackedRows, scale: float
+    query: Tensor, key: Tensor, value: Tensor, rows: PackedRows, scale: float, reach: int
 ) -> Tensor:
-    """The same by torch's fused kernel, which keeps no weights: for long rows."""
-    count = len(rows.paths)
+    """The same by torch's fused kernel, which keeps no weights: for long rows, and on GPUs.
+
+    Of the kernels for GPUs one alone shares keys among heads, and it is not for all cards; so
+    there they are repeated.
+    """
+    count, longest = rows.paths.shape
+    if query.device.type != "cpu":
+        groups = query.shape[1] // key.shape[1]
+        key, value = repeat_kv(key, groups), repeat_kv(value, groups)
     q, k, v = (
         Spread.apply(one, rows).unflatten(0, (count, -1)).transpose(1, 2)  # type: ignore[no-untyped-call]
         for one in (query, key, value)
     )  # [rows, heads, longest, width]
-    mixed = scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=True)
+    mixed = scaled_dot_product_attention(
+        q,
+        k,
+        v,
+        attn_mask=hidden_mask(longest, reach, q) if reach < longest else None,
+        is_causal=reach == longest,
+        scale=scale,
+        enable_gqa=True,
+    )
     return mixed.transpose(1, 2).flatten(0, 1).index_select(0, rows.homes)
+
+
+def flash_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    rows: PackedRows,
+    scale: float | None,
+    window: int | None,
+) -> Tensor:
+    """flash-attn on rows one behind the other, [m, heads, width] each, through transformers."""
+    one_row = (one.unsqueeze(0) for one in (query, key, value))
+    longest = rows.paths.shape[1]
+    mixed: Tensor = _flash_attention_forward(
+        *one_row,
+        attention_mask=None,
+        query_length=len(query),
+        is_causal=True,
+        softmax_scale=scale,
+        sliding_window=window,
+        cu_seq_lens_q=rows.ends,
+        cu_seq_lens_k=rows.ends,
+        max_length_q=longest,
+        max_length_k=longest,
+        attn_implementation=FLASH,
+    )
+    return mixed[0]
+
+
+def refuse_unknown(attention_mask: Tensor | None, others: Mapping[str, Any]) -> None:
+    """Raise ValueError for what packed rows cannot stand for."""
+    kinds = ("dropout", "softcap", "s_aux", "position_bias")
+    if attention_mask is not None or any(not_nothing(others.get(kind)) for kind in kinds):
+        raise ValueError("packed rows know plain causal attention alone")
+
+
+def not_nothing(value: object) -> bool:
+    return isinstance(value, Tensor) or bool(value)

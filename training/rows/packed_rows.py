@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -22,6 +23,8 @@ class PackedRows:
     ids: Tensor  # [n]
     positions: Tensor  # [n]: how many tokens of its row stand before it
     paths: Tensor  # [rows, longest]: the tokens of each row; behind its end, any
+    filled: Tensor  # [m]: the places of the flat `paths` that hold one, row by row
+    ends: Tensor  # [rows + 1]: how many of these stand before each row, and in all
     homes: Tensor  # [n]: where in the flat `paths` each token stands first
     copies: Tensor  # [c]: where in the flat `paths` it stands again
     copied: Tensor  # [c]: the token that stands there again
@@ -74,6 +77,10 @@ def pack(rows: Sequence[RowTokens]) -> PackedRows:
         ids=torch.tensor([token for _, token in nodes]),
         positions=torch.tensor(positions),
         paths=torch.tensor([path + [0] * (longest - len(path)) for path in paths]),
+        filled=torch.tensor(
+            [n * longest + i for n, path in enumerate(paths) for i in range(len(path))]
+        ),
+        ends=torch.tensor([0, *accumulate(map(len, paths))], dtype=torch.int32),
         homes=torch.tensor(first),
         copies=torch.tensor([place for place, _ in again], dtype=torch.long),
         copied=torch.tensor([node for _, node in again], dtype=torch.long),

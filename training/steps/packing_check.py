@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from training.steps.packed_trainer import PackedTrainer
 
 ROWS = 3  # that the two losses are compared on
-KNOWN = ("sdpa", "eager")  # kinds of attention that a packed pass may stand for
+KNOWN = (
+    "sdpa",
+    "eager",
+    "flash_attention_2",
+)  # kinds of attention that a packed pass may stand for
 # Relative differences that rounding explains; a row that sees another one is off by far more.
 TOLERANCES = {torch.float32: 1e-3, torch.bfloat16: 2e-2, torch.float16: 1e-2}
 

@@ -13,6 +13,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from evaluation.preference.comparison import Comparison, Judgement
 from evaluation.preference.reward.exchange_vectors import ExchangeVectors
 from evaluation.preference.reward.reward_head import RewardHead, RewardHeadConfig, features
+from project.gpu import card_here, device_of
 from project.unicode_words import words
 
 BATCH = 32
@@ -82,7 +83,8 @@ class Classifier:
         self.tokenizer = AutoTokenizer.from_pretrained(folder, truncation_side="left")
         self.model = AutoModelForSequenceClassification.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True
-        ).eval()
+        )
+        self.model.eval().to(device_of(card_here(torch)))
 
     def rewards(self, prompts: Sequence[str], answers: Sequence[str]) -> torch.Tensor:
         separator = separator_of(self.tokenizer)
@@ -91,8 +93,8 @@ class Classifier:
         for i in range(0, len(texts), BATCH):
             inputs = self.tokenizer(
                 texts[i : i + BATCH], padding=True, truncation=True, return_tensors="pt"
-            )
-            rewards.append(self.model(**inputs).logits[:, 0])
+            ).to(self.model.device)
+            rewards.append(self.model(**inputs).logits[:, 0].cpu())
         return torch.cat(rewards)
 
 

@@ -49,9 +49,11 @@ def train_reward(
         }
         for pair in pairs
     ]
+    args = reward_config(params, precision)
+    args._n_gpu = min(args.n_gpu, 1)  # no batch is split among several GPUs unasked
     trainer = RewardTrainer(
         model=model,
-        args=reward_config(params, precision),
+        args=args,
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
         peft_config=lora_config(params.lora) if params.lora else None,

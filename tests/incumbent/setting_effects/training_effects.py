@@ -6,6 +6,7 @@ What loads torch is imported where it is used, so that the fast tests do not wai
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from project import paths
@@ -16,9 +17,12 @@ from project.records.calibration import Calibration
 from project.records.data import DatasetVersion, Document, Row, Split, TokenCount
 from project.records.preferences import PreferencePair
 from project.records.record import write_records
+from project.settings import load
+from tests.conftest import NUMERICS
 from tests.incumbent.setting_effects.effect import Effect, write
 from tests.incumbent.setting_effects.models import REVISIONS
 from tests.incumbent.setting_effects.scoring_effects import BALLOTS, GENERAL, ballot
+from training.training_settings import AdapterParams
 
 ROWS = [
     Row.of(f"What is {i} plus {i}?", f"It is {2 * i}.", group=f"g{i}", source="s") for i in range(8)
@@ -90,6 +94,14 @@ def layers_computed() -> Iterator[list[None]]:
         hook.remove()
 
 
+def attends() -> str:
+    """By which kernel the base does that an adapter is put on."""
+    from training.model.base_model import load_base
+
+    found = load_base(Path("models/tiny"), load(AdapterParams), NUMERICS).config
+    return str(found._attn_implementation)
+
+
 TINY: dict[str, Any] = {"base.model": "models/tiny", "base.precision": "float32"}
 ADAPTER: dict[str, tuple[Any, Any]] = {
     "r": (2, 4),
@@ -137,6 +149,7 @@ TRAINED = TINY | firsts("training.adapter", ADAPTER) | firsts("training.sft", SF
 ADAPTED = TRAINED | firsts("training.domain", DOMAIN) | {"training.sft.epochs": 0}
 PREFERRED = TRAINED | firsts("training.dpo", DPO) | {"training.sft.epochs": 0}
 RATED = TRAINED | firsts("training.kto", KTO) | {"training.sft.epochs": 0}
+UNQUANTIZED = {"training.adapter.quantization": "none"}
 NF4 = TRAINED | {"training.adapter.quantization": "nf4"}
 
 
@@ -163,6 +176,13 @@ TRAIN = (
         ),
         "training.adapter.double_quantization": Effect(
             (True, False), trained, "weights", NF4, models="tiny"
+        ),
+        "training.adapter.attention": Effect(
+            ("eager", "sdpa"), attends, beside=UNQUANTIZED, models="tiny"
+        ),
+        # Liger computes on a GPU alone.
+        "training.adapter.kernels": Effect(
+            ("liger", "plain"), attends, beside=UNQUANTIZED, refused=True, models="tiny"
         ),
         "base.precision": Effect(
             ("float32", "bfloat16"), trained, "weights", TRAINED, models="tiny"
