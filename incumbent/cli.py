@@ -576,16 +576,41 @@ def scheduler(
     check: Annotated[
         bool, typer.Option("--check", help="Only say whether one lives on this machine.")
     ] = False,
+    teams: Annotated[
+        Path | None,
+        typer.Option(help="teams.yaml: the projects that it is for, instead of this one."),
+    ] = None,
+    at_once: Annotated[
+        int | None,
+        typer.Option(min=1, help="Retrains at once, of all families in the registry."),
+    ] = None,
+    quota: Annotated[
+        int | None, typer.Option(min=0, help="Retrains of this family in 7 days.")
+    ] = None,
 ) -> None:
     """Run every night at its time, catch up on missed ones; anchor and verify the registry."""
     if check:
         from incumbent.verbs.check_scheduler import check_scheduler
 
-        check_scheduler()
+        check_scheduler(teams)
+        return
+    if teams:
+        from incumbent.verbs.nightly import run_team_scheduler
+
+        refuse_two_limits(teams, at_once, quota)
+        run_team_scheduler(teams, once=once)
         return
     from incumbent.verbs.nightly import run_scheduler
+    from registry.jobs.retrain_slots import RetrainLimits
 
-    run_scheduler(once=once)
+    run_scheduler(once=once, limits=RetrainLimits(at_once=at_once, quota=quota))
+
+
+def refuse_two_limits(teams: Path, *limits: int | None) -> None:
+    from project.errors import InputError
+
+    if any(limit is not None for limit in limits):
+        raise InputError(f"--at-once and --quota are for one project: {teams} has them for all")
 
 
 @app.command()

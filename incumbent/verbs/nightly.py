@@ -2,6 +2,7 @@
 
 import logging
 from datetime import date, timedelta
+from pathlib import Path
 
 from incumbent.output import console, print_json
 from incumbent.verbs.anchor import deliver_anchor
@@ -20,6 +21,9 @@ from monitoring.scheduling.notice_settings import NoticeParams
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from monitoring.scheduling.service import serve, tell_own_progress, terminable
+from monitoring.teams.team_project import anchor_of, verify_of
+from monitoring.teams.team_service import serve_teams
+from monitoring.teams.teams_file import read_teams
 from project.errors import IncumbentError, InputError
 from project.records.drift import Night
 from project.settings import load
@@ -125,6 +129,11 @@ def run_scheduler(*, once: bool, limits: RetrainLimits = NO_LIMITS) -> None:
         )
 
 
+def run_team_scheduler(file: Path, *, once: bool) -> None:
+    """The same for the projects of many teams, each in processes of its own."""
+    serve_teams(read_teams(file), figures, once=once)
+
+
 def nightly_job(context: NightContext, schedule: ScheduleParams) -> Job:
     registry = context.registry
     name = nightly_of(registry.family)
@@ -160,7 +169,7 @@ def verify_job(registry: Registry, schedule: ScheduleParams) -> Job:
             raise IncumbentError(f"the registry is not what its events say: {'; '.join(found)}")
         return JobResult(f"verified at {stamp(registry.clock())}")
 
-    return Job(f"verify {registry.family}", Cron(schedule.verify, schedule.timezone), work)
+    return Job(verify_of(registry.family), Cron(schedule.verify, schedule.timezone), work)
 
 
 def anchor_jobs(registry: Registry, schedule: ScheduleParams) -> tuple[Job, ...]:
@@ -174,4 +183,4 @@ def anchor_jobs(registry: Registry, schedule: ScheduleParams) -> tuple[Job, ...]
         deliver_anchor(anchor, place)
         return JobResult(anchor)
 
-    return (Job(f"anchor {registry.family}", Cron(schedule.anchor, schedule.timezone), work),)
+    return (Job(anchor_of(registry.family), Cron(schedule.anchor, schedule.timezone), work),)

@@ -60,7 +60,7 @@ class Scheduler:
         self.clock = clock
         self.stopping = Event()
         self.pause = self.stopping.wait if pause is None else pause
-        self.holder = f"{socket.gethostname()}:{os.getpid()}:{token_hex(4)}"
+        self.holder = new_holder()
         self.claim: Claim | None = None  # what it is at
         self.refused: dict[str, str] = {}  # why this machine must not do a job, by its name
         self.stop_claim = Event()
@@ -218,6 +218,11 @@ class Scheduler:
                     raise
                 log.warning("%s; it is tried again", error)
             self.pause(min(2.0**tried, LONGEST_PAUSE))
+
+
+def new_holder() -> str:
+    """A name of this process and no other."""
+    return f"{socket.gethostname()}:{os.getpid()}:{token_hex(4)}"
 
 
 def missing_dates(

@@ -7,12 +7,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 
 from monitoring.scheduling.health import pages_of, serving
-from monitoring.scheduling.job import Job
+from monitoring.scheduling.job import Job, RefusedError
 from monitoring.scheduling.notice_delivery import deliver
 from monitoring.scheduling.notice_settings import NoticeParams
 from monitoring.scheduling.schedule_settings import ScheduleParams, address_of
@@ -43,7 +44,8 @@ def serve(
     page, which notices link to, and `family` whose notices are sent; None: all.
 
     Runs in the main thread, whose signals it handles: a run that is on is asked to stop and waited
-    for, and then it returns. Raises InputError for an address that cannot be used.
+    for, and then it returns. Raises InputError for an address that cannot be used and, where it is
+    to do what is due just once, RefusedError for a job that this machine must not do.
     """
     notices.url(), secret_here()  # rather now than in the night
     log_to_stderr()
@@ -56,6 +58,8 @@ def serve(
         if once:
             scheduler.tick()
             send()
+            if scheduler.refused:  # here nobody sees a heartbeat that says so
+                raise RefusedError("; ".join(scheduler.refused.values()))
             return
         with showing(params, scheduler), ticking(scheduler, send) as ticker:
             log.info("scheduler %s runs", scheduler.holder)
@@ -64,8 +68,17 @@ def serve(
                 unstick(ticker, datetime.now(UTC))
 
 
+class Stoppable(Protocol):
+    """A scheduler of whichever kind."""
+
+    holder: str
+
+    def stop(self) -> None:
+        """Begin nothing more, and ask what is on to stop."""
+
+
 @contextmanager
-def terminable(scheduler: Scheduler) -> Iterator[None]:
+def terminable(scheduler: Stoppable) -> Iterator[None]:
     """SIGTERM and SIGINT end the block in order; the second one changes nothing."""
 
     def end(*_: object) -> None:

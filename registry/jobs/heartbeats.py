@@ -24,6 +24,9 @@ class Heartbeat(Record):
     next_job: str | None
     next_at: str | None
     refuses: Annotated[str | None, LATER] = None  # why this machine must not do a job
+    # Of a scheduler for many projects: retrains a week of each family, and at once of all.
+    quotas: Annotated[dict[str, int] | None, LATER] = None
+    at_once: Annotated[int | None, LATER] = None
 
     def age(self, now: datetime) -> timedelta:
         """The distance from now; a clock that was set back makes no heartbeat fresh."""

@@ -85,15 +85,20 @@ def ask_turn(engine: Engine, family: str, day: date, now: datetime, limits: Retr
 
     Who asks still waits; who no longer does is passed over.
     """
-    with reading(engine) as connection:
-        known = find(connection, retrain_of(family), day)
-    if known is None or known.state is not RunState.WAITING:
+    if not is_waiting(engine, family, day):
         return True
     with writing(engine) as connection:
         alive = {"since": stamp(now), "until": stamp(now + STILL_WAITS)}
-        own = (*at(known.job, day), table.c.state == RunState.WAITING)
+        own = (*at(retrain_of(family), day), table.c.state == RunState.WAITING)
         connection.execute(update(table).where(*own).values(alive))
         return family in retrains_on(connection, now).may_start(limits.at_once)
+
+
+def is_waiting(engine: Engine, family: str, day: date) -> bool:
+    """Whether the retrain of a night waits, whoever may ask for it still."""
+    with reading(engine) as connection:
+        known = find(connection, retrain_of(family), day)
+    return known is not None and known.state is RunState.WAITING
 
 
 def retrains(engine: Engine, now: datetime) -> Retrains:

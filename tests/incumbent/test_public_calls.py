@@ -42,7 +42,7 @@ VERBS = {
     "launch": "--cloud --gpus --spot --dry-run --yes --json",
     "suites": "tasks --to --include --limit --metric",
     "nightly": "--date --json",
-    "scheduler": "--check --once",
+    "scheduler": "--check --once --teams --at-once --quota",
     "review": "--port --host --no-browser --add-user",
     "stage": "name",
     "versions": "--limit --before --json",

@@ -1,0 +1,1 @@
+"""One scheduler for the projects of many teams that share a registry."""

@@ -1,0 +1,181 @@
+"""One scheduler for many projects: it looks at what is due, and starts a process for each of them.
+
+It keeps nothing that must survive it. Dates are claimed, and retrains take slots, in the registry
+(registry/jobs/), by the processes; so any number of such schedulers may run, and each may die.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from threading import Event
+
+from sqlalchemy import Engine
+
+from monitoring.scheduling.scheduler import new_holder
+from monitoring.teams.due_work import DueWork, due_work
+from monitoring.teams.project_process import ProjectProcess
+from monitoring.teams.team_project import ReadProject, read_project
+from monitoring.teams.teams_file import Teams
+from project.errors import IncumbentError, InputError
+from project.times import stamp
+from registry.jobs.heartbeats import Heartbeat, beat, farewell
+from registry.jobs.retrain_slots import RetrainLimits, ask_turn, retrains
+
+# Before work is tried again that a process left undone, as where its machine must not do it.
+PAUSE = timedelta(minutes=5)
+
+log = logging.getLogger(__name__)
+
+Start = Callable[[ReadProject, int], ProjectProcess]
+
+
+class TeamScheduler:
+    """Starts what is due. `tick` is quick; what takes long happens in the processes."""
+
+    def __init__(
+        self,
+        teams: Teams,
+        engine: Engine,
+        database: str,
+        *,
+        clock: Callable[[], datetime],
+        start: Start = ProjectProcess.start,
+    ) -> None:
+        self.teams = teams
+        self.engine = engine
+        self.database = database
+        self.clock = clock
+        self.start = start
+        self.stopping = Event()
+        self.holder = new_holder()
+        self.processes: dict[str, ProjectProcess] = {}  # by family
+        self.tried: dict[tuple[str, DueWork], datetime] = {}  # when work was last begun
+        self.unusable: dict[str, str] = {}  # why nothing can be done for a project, by its folder
+        self.failed: dict[str, str] = {}  # how a family's last process failed
+
+    def tick(self) -> None:
+        """See which processes have ended, and start those that have something to do."""
+        self.reap()
+        found = [(due, one) for one in self.projects() for due in self.startable(one)]
+        # Retrains first: a slot is free for them. Then the oldest dates; notices have none.
+        found.sort(key=lambda pair: (not pair[0].retrain, pair[0].date, pair[1].family))
+        for due, project in found:
+            self.begin(due, project)
+
+    def beat(self) -> None:
+        """Leave a sign of life, with what comes next and what retrains are kept to."""
+        now = self.clock()
+        projects = self.projects()
+        coming = [
+            (stamp(at), job)
+            for project in projects
+            for job, cron in project.jobs.items()
+            for at in islice(cron.after(now), 1)
+        ]
+        at, job = min(coming, default=(None, None))
+        heartbeat = Heartbeat(
+            holder=self.holder,
+            at=stamp(now),
+            doing=", ".join(sorted(self.processes)) or None,
+            next_job=job,
+            next_at=at,
+            refuses="; ".join([*self.unusable.values(), *self.failed.values()]) or None,
+            quotas={project.family: project.team.quota for project in projects},
+            at_once=self.teams.at_once,
+        )
+        beat(self.engine, heartbeat)
+
+    def stop(self) -> None:
+        """Start nothing more, ask all processes to end in order, and wait for them."""
+        self.stopping.set()
+        for process in self.processes.values():
+            process.ask_to_end()
+        for process in self.processes.values():
+            process.wait()
+        self.reap()
+
+    def farewell(self) -> None:
+        farewell(self.engine, self.holder)
+
+    # --- one level down -------------------------------------------------------------------------
+
+    def reap(self) -> None:
+        for family, process in list(self.processes.items()):
+            if (ended := process.ended()) is None:
+                continue
+            del self.processes[family]
+            if ended.code:
+                self.note(self.failed, family, f"{family}: its process {ended}")
+            else:
+                self.failed.pop(family, None)
+                log.info("%s: its process has ended", family)
+
+    def projects(self) -> list[ReadProject]:
+        """Those that can be read and belong here; what is wrong with one is no other's affair."""
+        found: dict[str, ReadProject] = {}
+        for team in self.teams.projects:
+            folder = str(team.path)
+            try:
+                project = read_project(team)
+                self.refuse_misplaced(project, found.get(project.family))
+            except IncumbentError as error:
+                self.note(self.unusable, folder, str(error))
+            else:
+                self.unusable.pop(folder, None)
+                found[project.family] = project
+        return list(found.values())
+
+    def refuse_misplaced(self, project: ReadProject, other: ReadProject | None) -> None:
+        params = project.team.params
+        if project.database != self.database:
+            problem = "its registry is not the other projects': one scheduler is for one registry"
+            raise InputError(problem, file=params, field="registry.database")
+        if other is not None:
+            problem = f"{project.family} is the family of {other.team.path} already"
+            raise InputError(problem, file=params, field="registry.family")
+
+    def startable(self, project: ReadProject) -> Iterator[DueWork]:
+        """What is due in a project that no process is at, but for what was tried just now."""
+        if project.family in self.processes:
+            return
+        now = self.clock()
+        limits = RetrainLimits(at_once=self.teams.at_once, quota=project.team.quota)
+        try:
+            for due in due_work(self.engine, project, now):
+                tried = self.tried.get((project.family, due))
+                if tried is not None and tried <= now < tried + PAUSE:
+                    continue
+                day = datetime.fromisoformat(due.date).date() if due.retrain else None
+                if day is None or ask_turn(self.engine, project.family, day, now, limits):
+                    yield due
+        except IncumbentError as error:
+            log.error("%s: %s", project.family, error)
+
+    def begin(self, due: DueWork, project: ReadProject) -> None:
+        """Start a project's process, unless one runs or the machine has enough to do."""
+        if self.stopping.is_set() or project.family in self.processes or self.is_busy(due):
+            return
+        log.info("%s: %s is due", project.family, due)
+        try:
+            process = self.start(project, self.teams.at_once)
+        except OSError as error:
+            self.note(self.failed, project.family, f"{project.family}: cannot be started: {error}")
+            return
+        finally:
+            self.tried[project.family, due] = self.clock()
+        self.processes[project.family] = process
+
+    def is_busy(self, due: DueWork) -> bool:
+        """Whether enough nights are looked at; one that retrains is counted by its slot."""
+        if due.retrain:
+            return False
+        running = retrains(self.engine, self.clock()).running
+        looking = [family for family in self.processes if family not in running]
+        return len(looking) >= self.teams.nights_at_once
+
+    def note(self, problems: dict[str, str], name: str, problem: str) -> None:
+        """Keep what is wrong, and log it once."""
+        if problems.get(name) != problem:
+            log.error("%s", problem)
+        problems[name] = problem
