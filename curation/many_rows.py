@@ -1,4 +1,4 @@
-"""What a function makes of rows, by a process on each core where there are many of them."""
+"""What a function makes of rows, by a process on each core, or the cluster, where there are many."""
 
 import signal
 from collections.abc import Callable, Sequence
@@ -7,6 +7,9 @@ from itertools import chain
 from multiprocessing import get_context
 from typing import TypeVar
 
+from project.engine.engine_settings import RayParams
+from project.engine.light_work import light_engine
+from project.engine.mapped import mapped
 from project.processor import cores
 from project.records.data import Row
 
@@ -22,6 +25,8 @@ def of_many(work: Callable[[Sequence[Row]], Sequence[Result]], rows: Sequence[Ro
     `work` is sent to other processes: a function of a module, or a partial one. They are started
     anew, so that neither threads nor memory of this one are theirs.
     """
+    if cluster := cluster_for(rows):
+        return list(mapped(lambda: work, rows, cluster, batch=AT_ONCE))
     if len(rows) < MANY or cores() < 2:
         return list(work(rows))
     parts = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
@@ -29,6 +34,11 @@ def of_many(work: Callable[[Sequence[Row]], Sequence[Result]], rows: Sequence[Ro
         cores(), mp_context=get_context("spawn"), initializer=leave_interrupts
     ) as pool:
         return list(chain.from_iterable(pool.map(work, parts)))
+
+
+def cluster_for(rows: Sequence[Row]) -> RayParams | None:
+    """The cluster that so many rows are worth; None where this machine does the work."""
+    return light_engine(len(rows) // AT_ONCE) if len(rows) >= MANY else None
 
 
 def leave_interrupts() -> None:

@@ -26,13 +26,13 @@ def heavy_user_notes(
     topics = next((s for s in reference.signals if isinstance(s, Topics)), None)
     if topics is None:
         return
-    for name, user in heavy.above(HEAVY):
-        prompts = watched_prompts(list(user.rows.values()), reference.shared)
+    for user in heavy.above(HEAVY):
+        prompts = watched_prompts(user.rows, reference.shared)
         labels = topics.labels(Batch(vectors=context.embeddings.encode(prompts)))
         new = float(np.mean(labels == topics.count - 1))
         if new >= MOST:
             yield (
-                f"one user ({pseudonym_of(name)}) sent about {user.count / heavy.total:.0%} of the "
-                f"rows, and {new:.0%} of that user's prompts are unlike the reference; a user "
-                "counts once a day, so this alone is no drift"
+                f"one user ({pseudonym_of(user.name)}) sent about {user.share:.0%} of the rows, "
+                f"and {new:.0%} of that user's prompts are unlike the reference; a user counts "
+                "once a day, so this alone is no drift"
             )

@@ -1,6 +1,5 @@
 """What a night works with: the registry, the traffic, and the settings."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -12,14 +11,12 @@ from monitoring.features.embedding_cache import Embeddings
 from monitoring.features.signal_inputs import batch_of
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
-from monitoring.scheduling.job import refuse_stopped
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.signals.signal import Batch
 from monitoring.traffic.day_parts import PartReader, sample_parts
 from monitoring.traffic.quarantine import quarantine_folder
 from monitoring.traffic.traffic_store import LATE, TrafficStore
 from monitoring.traffic.user_sample import UserSample
-from project.engine.engine_settings import RayParams, ray_params
 from project.files import home
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import AdapterVersion
@@ -39,7 +36,6 @@ class NightContext:
     trigger: TriggerParams
     limits: RetrainLimits = NO_LIMITS  # what the scheduler keeps retrains to
     lease: timedelta = timedelta(minutes=10)  # of a retrain's slot
-    cluster: RayParams | None = None  # that traffic is read on; None: in this process
     stop: Event = field(default_factory=Event)  # set when the night is asked to end early
 
     def until(self, stop: Event) -> Self:
@@ -60,7 +56,6 @@ class NightContext:
             keep_days=traffic.keep_days,
             drift=load(DriftParams),
             trigger=load(TriggerParams),
-            cluster=ray_params(),
             limits=limits,
             lease=load(ScheduleParams).lease,
         )
@@ -73,16 +68,7 @@ class NightContext:
     ) -> tuple[UserSample, dict[str, int]]:
         """A sample of the users of some days, and what was set aside, by reason."""
         readings = [self.traffic.read(day) for day in days]
-        if self.cluster:
-            reader = PartReader(readings, limit, self.drift.seed, of_these)
-            return sample_parts(reader, self.cluster, self.stop)
-        sample, set_aside = UserSample(limit, self.drift.seed), Counter[str]()
-        for reading in readings:
-            for rows in reading:
-                refuse_stopped(self.stop)
-                sample.update(of_these(rows))
-            set_aside.update(reading.set_aside)
-        return sample, set_aside
+        return sample_parts(PartReader(readings, limit, self.drift.seed, of_these), self.stop)
 
     def batch(
         self,

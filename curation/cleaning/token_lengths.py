@@ -6,7 +6,9 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from curation.many_rows import cluster_for
 from project.chat_template import missing_template
+from project.engine.mapped import mapped
 from project.errors import InputError
 from project.progress import progress
 from project.records.data import Message, Row, TokenCount
@@ -53,14 +55,18 @@ class TokenLengths:
     def add(self, rows: Sequence[Row]) -> None:
         """Count these, with a bar where there are so many that it takes a while."""
         shown = len(rows) if len(rows) > AT_ONCE else 0
+        sizes = mapped(lambda: self.sizes_of, rows, cluster_for(rows), batch=AT_ONCE)
         with progress("tokens", shown, "rows", leave=False) as bar:
             for start in range(0, len(rows), AT_ONCE):
                 some = rows[start : start + AT_ONCE]
-                prompts = self.sizes([self.text(row, row.prompt, answer=True) for row in some])
-                wholes = self.sizes([self.text(r, (*r.prompt, *r.completion)) for r in some])
-                sizes = zip(prompts, wholes, strict=True)
-                self.counted.update(zip(map(text_of, some), sizes, strict=True))
+                self.counted.update(zip(map(text_of, some), sizes, strict=False))
                 bar.advance(len(some))
+
+    def sizes_of(self, rows: Sequence[Row]) -> list[tuple[int, int]]:
+        """Tokens of each row's prompt, and of the prompt with its answer."""
+        prompts = self.sizes([self.text(row, row.prompt, answer=True) for row in rows])
+        wholes = self.sizes([self.text(r, (*r.prompt, *r.completion)) for r in rows])
+        return list(zip(prompts, wholes, strict=True))
 
     def text(self, row: Row, messages: Iterable[Message], *, answer: bool = False) -> str:
         turns = [message.model_dump() for message in under(self.system_prompt, tuple(messages))]

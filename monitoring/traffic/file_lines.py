@@ -50,6 +50,9 @@ class Unpacked:
     def tell(self) -> int:
         return self.stream.tell()
 
+    def seek(self, offset: int) -> int:
+        return self.stream.seek(offset)
+
     def __enter__(self) -> "Unpacked":
         return self
 
@@ -61,10 +64,11 @@ def opened(path: Path) -> BinaryIO:
     return cast(BinaryIO, Unpacked(path)) if path.suffix == ".gz" else path.open("rb")
 
 
-def json_lines(path: Path) -> Iterator[RawLine]:
-    number = offset = 0
+def json_lines(path: Path, offset: int = 0, number: int = 0) -> Iterator[RawLine]:
+    """The lines from an offset on, before which there are so many."""
     try:
         with opened(path) as stream:
+            stream.seek(offset)
             while data := stream.readline(LONGEST):
                 number += 1
                 if data.startswith(SPANS) and not data.endswith(b"\n"):

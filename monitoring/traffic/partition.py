@@ -1,13 +1,10 @@
 """One day of traffic, read in bounded memory: good rows in batches, corrupt ones set aside."""
 
-import os
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO
 
 from pydantic import ValidationError
 
@@ -16,25 +13,10 @@ from monitoring.traffic.file_lines import BATCH, RawLine, lines_of
 from monitoring.traffic.formats.log_formats import recognised
 from monitoring.traffic.formats.values import UnfitError
 from monitoring.traffic.late_feedback import LateFeedbacks, Place
-from project.errors import IncumbentError
-from project.files import sync
-from project.records.record import Record
+from monitoring.traffic.set_aside import Quarantine, streamed
 from project.records.traffic import LateFeedback, Traffic
 
-KEPT = 2_000  # characters of a corrupt line that the quarantine shows
 NO_PROMPT = "no prompt"  # also where a system prompt, or empty turns, are all that there is
-
-
-class SetAside(Record):
-    """A line of a partition that is no traffic, and why."""
-
-    file: str
-    line: int | None  # from 1, of a Parquet file the row; None: the file's rest
-    reason: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line or ''} {self.reason}"
 
 
 class CorruptError(ValueError):
@@ -77,52 +59,64 @@ class Reading:
         self.unmatched = 0
 
     def __iter__(self) -> Iterator[list[Traffic]]:
-        self.set_aside.clear()
-        seen: set[str] = set()
-        batch: list[Traffic] = []
-        with streamed(self.quarantine) as quarantine:
-            for name, why in self.unread:
-                self._put_aside(quarantine, name, RawLine(None, b""), why)
-            feedback = self._read_feedback(quarantine)
-            for file, line in self._lines(self.files):
-                for found in rows_in(line, self.day):
-                    if isinstance(found, CorruptError):
-                        self._put_aside(quarantine, file.name, line, str(found))
-                    elif found.id in seen:
-                        self._put_aside(quarantine, file.name, line, "repeated id")
-                    else:
-                        seen.add(found.id)
-                        batch.append(feedback.join(found))
-                if len(batch) >= BATCH:
-                    yield batch
-                    batch = []
-            if batch:
-                yield batch
+        with self.quarantined() as (quarantine, feedback):
+            yield from self.batches(named_lines(self.files), feedback, set(), quarantine)
             self.unmatched = feedback.unmatched
 
-    def _read_feedback(self, quarantine: BinaryIO) -> LateFeedbacks:
+    @contextmanager
+    def quarantined(self) -> Iterator[tuple[Quarantine, LateFeedbacks]]:
+        """For the block, where corrupt lines go, and what was said of the rows later. What was
+        corrupt in that is set aside already.
+        """
+        with streamed(self.quarantine) as stream:
+            quarantine = Quarantine(stream, self.clean)
+            self.set_aside = quarantine.counts
+            for name, why in self.unread:
+                quarantine.put(name, RawLine(None, b""), why)
+            yield quarantine, self.read_feedback(quarantine)
+
+    def batches(
+        self,
+        lines: Iterable[tuple[Path, RawLine]],
+        feedback: LateFeedbacks,
+        seen: set[str],
+        quarantine: Quarantine,
+    ) -> Iterator[list[Traffic]]:
+        """The rows of some of the day's lines; ids that were `seen` are no new rows, and theirs are
+        from now on.
+        """
+        batch: list[Traffic] = []
+        for file, line in lines:
+            for found in rows_in(line, self.day):
+                if isinstance(found, CorruptError):
+                    quarantine.put(file.name, line, str(found))
+                elif found.id in seen:
+                    quarantine.put(file.name, line, "repeated id")
+                else:
+                    seen.add(found.id)
+                    batch.append(feedback.join(found))
+            if len(batch) >= BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def read_feedback(self, quarantine: Quarantine) -> LateFeedbacks:
         found = LateFeedbacks()
         for own, files in ((True, self.feedback), (False, self.later)):
-            for file, line in self._lines(files):
+            for file, line in named_lines(files):
                 try:
                     found.add(parse_feedback(line), Place(file, line.offset), own=own)
                 except CorruptError as reason:
                     if own:  # what came later is set aside with its own day
-                        self._put_aside(quarantine, file.name, line, f"feedback: {reason}")
+                        quarantine.put(file.name, line, f"feedback: {reason}")
         return found
 
-    def _lines(self, files: Sequence[Path]) -> Iterator[tuple[Path, RawLine]]:
-        for file in files:
-            for line in lines_of(file):
-                yield file, line
 
-    def _put_aside(self, quarantine: BinaryIO, name: str, line: RawLine, reason: str) -> None:
-        quarantine.write(self._describe(name, line, reason).canonical() + b"\n")
-        self.set_aside[reason] += 1
-
-    def _describe(self, name: str, line: RawLine, reason: str) -> SetAside:
-        text = self.clean(line.json.decode(errors="replace").rstrip("\r\n"))
-        return SetAside(file=name, line=line.number, reason=reason, text=text[:KEPT])
+def named_lines(files: Iterable[Path]) -> Iterator[tuple[Path, RawLine]]:
+    for file in files:
+        for line in lines_of(file):
+            yield file, line
 
 
 def rows_in(line: RawLine, day: date) -> Iterator[Traffic | CorruptError]:
@@ -210,26 +204,3 @@ def reason(error: ValidationError, data: bytes) -> str:
         return "not JSON" if first["type"] == "json_invalid" else "not an object"
     missing = first["input"] is None or (first["type"] == "missing" and len(first["loc"]) == 1)
     return f"{'no' if missing else 'bad'} {first['loc'][0]}"
-
-
-@contextmanager
-def streamed(target: Path) -> Iterator[BinaryIO]:
-    """Yield a stream whose bytes become the file when the block ends; without any there is none."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-        with ExitStack() as stack:
-            stack.callback(Path(name).unlink, missing_ok=True)
-            with os.fdopen(handle, "wb") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
-                written = stream.tell()
-            if written:
-                Path(name).replace(target)
-            else:
-                target.unlink(missing_ok=True)
-        sync(target.parent)
-    except OSError as error:
-        problem = f"{target} cannot be written: {error.strerror}"
-        raise IncumbentError(f"{problem}; read the day again when it can") from None

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from monitoring.night_context import NightContext
-from monitoring.traffic.heavy_users import COUNTED, SHOWN, HeavyUsers
+from monitoring.traffic.heavy_users import SAMPLED, SHOWN, HeavyUsers
 from monitoring.trigger.labels import pseudonym_of
 from project.records.drift import DriftVerdict, Night
 from project.records.traffic import Traffic
@@ -28,6 +28,10 @@ def many(user: str, count: int, prompt: str = "about card please") -> list[Traff
     return [row(user, number, prompt) for number in range(count)]
 
 
+def many_nameless(count: int) -> list[Traffic]:
+    return [row(None, number) for number in range(count)]
+
+
 def counted(rows: list[Traffic], parts: int = 1) -> HeavyUsers:
     found = HeavyUsers()
     for part in range(parts):
@@ -42,10 +46,11 @@ def test_a_heavy_user_is_found_among_thousands_however_the_day_is_cut(parts: int
     rows = [*many("heavy", 3_000), *(row(f"user {i}") for i in range(5_000))]
     Random(0).shuffle(rows)
     found = counted(rows, parts)
-    ((name, user),) = found.above(0.2)
-    assert name == "heavy"
-    assert 3_000 - 8_000 / (COUNTED + 1) <= user.count <= 3_000
-    assert (len(found.users) <= COUNTED, len(user.rows)) == (True, SHOWN)
+    (user,) = found.above(0.2)
+    assert user.name == "heavy"
+    assert user.share == pytest.approx(3 / 8, abs=0.02)
+    assert (len(found.rows), len(user.rows)) == (SAMPLED, SHOWN)
+    assert found.rows == counted(rows).rows
 
 
 def test_where_nobody_is_heavy_nobody_is_named() -> None:
@@ -53,8 +58,7 @@ def test_where_nobody_is_heavy_nobody_is_named() -> None:
 
 
 def test_rows_without_a_user_are_nobodys() -> None:
-    found = counted([row(None, i) for i in range(100)])
-    assert (found.users, found.total) == ({}, 100)
+    assert counted([*many("half", 100), *many_nameless(100)]).above(0)[0].share == 0.5
 
 
 # --- the night ----------------------------------------------------------------------------------
