@@ -1,4 +1,4 @@
-"""What a function makes of rows, by a process on each core, or the cluster, where there are many."""
+"""What a function makes of many rows, by a process on each core, or by the workers of a cluster."""
 
 import signal
 from collections.abc import Callable, Sequence

@@ -1,10 +1,7 @@
 """A day that is read in parts says what it says as a whole, however it is cut."""
 
 import json
-import os
-import signal
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from threading import Event
@@ -16,11 +13,9 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from monitoring.traffic import day_parts
-from monitoring.traffic.day_parts import Part, PartReader, PartState, parts_of, sample_parts
+from monitoring.traffic.day_parts import PartReader, parts_of, sample_parts
 from monitoring.traffic.partition import Reading
 from monitoring.traffic.user_sample import UserSample
-from project.engine.engine_settings import RayParams
-from project.records.traffic import Traffic
 
 DAY = date(2026, 11, 24)
 
