@@ -79,7 +79,7 @@ def load(folder: Path, **how: Any) -> PreTrainedModel:
 
 def has_flash(folder: Path) -> bool:
     """Whether flash-attn is installed, and the base's architecture made for it."""
-    kind = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(AutoConfig.from_pretrained(folder)))
+    kind = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(AutoConfig.from_pretrained(folder)), None)
     return is_flash_attn_2_available() and bool(getattr(kind, "_supports_flash_attn", False))
 
 
