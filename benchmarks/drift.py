@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from math import inf, log
 from pathlib import Path
 from subprocess import PIPE
 from tempfile import TemporaryDirectory
@@ -32,7 +33,7 @@ from tqdm import tqdm
 
 from benchmarks.drift_voices import NOBODY, sampled
 from curation.sources.python_api import read_package
-from monitoring.drift.alarm_budget import night_readings
+from monitoring.drift.alarm_budget import night_tests
 from monitoring.drift.compare_sets import compare, packaged_embedder
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_rows import is_due
@@ -75,18 +76,26 @@ TEXTS = "drift check of 20,000 prompts against 5,000"
 
 Generator = np.random.Generator
 Outcome = dict[str, Any]
+Key = tuple[str, str, int]  # the data's name, what is simulated, and which one
 Simulated = Callable[[str, int, Callable[[Generator], Outcome]], list[Outcome]]
 
 
 def main() -> None:
     given = arguments()
     name, pairs = labelled(given)
+    years = {name: kind for name, kind in YEARS.items() if name in given.only}
+    if not given.years:
+        known = known_outcomes(given.results)
+        print_false_alarms((kind, outcomes_of(known, name, kind)) for kind in years)
+        return
     rows = Rows.of(pairs, given.out_label)
     print(f"{len(rows.inside)} prompts of {len(rows.labels)} labels, {len(rows.outside)} others")
     simulated = partial(simulations, given.results, name)
-    years = {name: kind for name, kind in YEARS.items() if name in given.only}
     if years:
-        print_false_alarms(rows, years, simulated, given.years)
+        print_false_alarms(
+            (name, simulated(name, given.years, partial(simulated_year, rows, kind)))
+            for name, kind in years.items()
+        )
     for name in (CHANGES, IN_SEASON, NAMELESS):
         if name in given.only:
             print_nights_until_alarm(rows, name, simulated, given.runs)
@@ -111,7 +120,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out-label", default="oos", help="of rows that are out of scope")
     measures = (*YEARS, CHANGES, IN_SEASON, NAMELESS, COMPARISON, FULL, TEXTS)
     parser.add_argument("--only", nargs="+", choices=measures, default=measures, metavar="MEASURE")
-    parser.add_argument("--years", type=int, default=100)
+    parser.add_argument(
+        "--years", type=int, default=100, help="of each kind; 0: print those that the results hold"
+    )
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--results", type=Path, help="keeps each simulation's outcome")
     parser.add_argument("--nights", type=int, default=100, help="of each kind, beside others")
@@ -285,8 +296,9 @@ class Watch:
 
     def drifted(self, nights: Sequence[UserDays], rng: Generator) -> list[str]:
         """The signals, each with its window, that say drift on the last night."""
-        found = night_readings(self.reference.signals, nights, self.reference.units, PARAMS, rng)
-        return [f"{r.signal} {r.nights}" for r in found if r.verdict is DriftVerdict.DRIFT]
+        tests = night_tests(self.reference.signals, nights, self.reference.units, PARAMS, rng)
+        drifted = (test for test in tests if test.verdict is DriftVerdict.DRIFT)
+        return [f"{test.signal.name} {test.nights}" for test in drifted]
 
 
 # --- years in which nothing changes --------------------------------------------------------------
@@ -496,17 +508,26 @@ def half_of(labels: Sequence[Ints], rng: Generator) -> Ints:
     return np.concatenate([labels[i] for i in rng.permutation(len(labels))[: len(labels) // 2]])
 
 
-def print_false_alarms(
-    rows: Rows, years: Mapping[str, Year], simulated: Simulated, count: int
-) -> None:
-    """The bound is one-sided, by Student's t over the years."""
-    print(f"\n{'false alarms a year':<38}years   mean  at most  without  most often by")
-    for name, kind in years.items():
-        outcomes = simulated(name, count, partial(simulated_year, rows, kind))
-        alarms = np.array([outcome["alarms"] for outcome in outcomes])
-        at_most = alarms.mean() + t.ppf(0.95, count - 1) * alarms.std(ddof=1) / count**0.5
-        figures = f"{count:>5}{alarms.mean():>7.2f}{at_most:>9.2f}{(alarms == 0).mean():>9.0%}"
-        print(f"{name:<38}{figures}  {most_often(outcome['told'] for outcome in outcomes)}")
+def print_false_alarms(found: Iterable[tuple[str, Sequence[Outcome]]]) -> None:
+    """Of each kind of year."""
+    print(f"\n{'false alarms a year':<44}years   mean  at most  without  most often by")
+    for name, outcomes in found:
+        if outcomes:
+            alarms = np.array([outcome["alarms"] for outcome in outcomes])
+            figures = f"{len(alarms):>5}{alarms.mean():>7.2f}{at_most(alarms):>9.2f}"
+            told = most_often(outcome["told"] for outcome in outcomes)
+            print(f"{name:<44}{figures}{(alarms == 0).mean():>9.0%}  {told}")
+
+
+def at_most(alarms: Ints) -> float:
+    """The one-sided 95 % bound of their mean, by Student's t over the years; where there is no
+    alarm, the largest rate of which so many years show none once in twenty times.
+    """
+    years = len(alarms)
+    if not alarms.any():
+        return -log(0.05) / years
+    error = alarms.std(ddof=1) / years**0.5 if years > 1 else inf
+    return float(alarms.mean() + t.ppf(0.95, max(years - 1, 1)) * error)
 
 
 def most_often(told: Iterable[Iterable[str]]) -> str:
@@ -633,7 +654,7 @@ def print_full_drift(rows: Rows) -> None:
         watch.night(Asked.on(day, rng.choice(rows.outside, PARAMS.sample))) for day in range(MONTH)
     ]
     for users in (1_000, PARAMS.sample):
-        some = [night.some(users, rng) for night in nights]
+        some = [UserDays.some_of([night], users, rng) for night in nights]
         start, core = time.perf_counter(), time.process_time()
         found = watch.drifted(some, rng)
         spent = f"{time.perf_counter() - start:.1f} s, {time.process_time() - core:.1f} s of a core"
@@ -724,8 +745,7 @@ def simulations(
     simulate: Callable[[Generator], Outcome],
 ) -> list[Outcome]:
     """The outcomes of so many simulations; those that the file has are not run again."""
-    lines = results.read_text().splitlines() if results and results.exists() else []
-    done = {tuple(key): outcome for *key, outcome in map(json.loads, lines)}
+    done = known_outcomes(results)
     keys = [(data, name, number) for number in range(count)]
     for key in tqdm([key for key in keys if key not in done], desc=name, leave=False):
         done[key] = simulate(np.random.default_rng([*f"{data} {name}".encode(), key[-1]]))
@@ -733,6 +753,17 @@ def simulations(
             with results.open("a") as stream:
                 print(json.dumps([*key, done[key]]), file=stream)
     return [done[key] for key in keys]
+
+
+def known_outcomes(results: Path | None) -> dict[Key, Outcome]:
+    lines = results.read_text().splitlines() if results and results.exists() else []
+    found = map(json.loads, lines)
+    return {(data, name, number): outcome for data, name, number, outcome in found}
+
+
+def outcomes_of(known: Mapping[Key, Outcome], data: str, name: str) -> list[Outcome]:
+    """Of all simulations of a kind that are there."""
+    return [outcome for (*kind, _), outcome in known.items() if kind == [data, name]]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from itertools import takewhile
 import numpy as np
 
 from monitoring.champion_quality import with_quality
-from monitoring.drift.alarm_budget import night_readings
+from monitoring.drift.alarm_budget import night_tests
 from monitoring.drift.confirmation import confirm
 from monitoring.drift.reference_notes import reference_notes
 from monitoring.drift.reference_store import References, find_or_freeze
@@ -173,11 +173,11 @@ def read(
         later = [one for one in days if one >= frozen.first][1 - max(context.drift.windows) :]
         units = [frozen.units_of(one, context, champion) for one in (*later, day)]
         signals, reference = frozen.reference.signals, frozen.reference.units
-        for reading in night_readings(
+        for test in night_tests(
             signals, units, reference, context.drift, rng, among=references.signals
         ):
             refuse_stopped(context.stop)
-            yield reading
+            yield test.reading
 
 
 def silent(

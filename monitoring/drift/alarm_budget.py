@@ -12,16 +12,15 @@ from fractions import Fraction
 
 import numpy as np
 
-from monitoring.drift.signal_tests import readings, shared_out
+from monitoring.drift.signal_tests import SignalTest, shared_out, signal_tests
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import DriftParams
 from monitoring.signals.signal import Signal
-from project.records.drift import SignalReading
 
 NIGHTS = 365.25  # a year
 
 
-def night_readings(
+def night_tests(
     signals: Sequence[Signal],
     nights: Sequence[UserDays],
     reference: UserDays,
@@ -29,8 +28,8 @@ def night_readings(
     rng: np.random.Generator,
     *,
     among: Sequence[Signal] | None = None,
-) -> Iterator[SignalReading]:
-    """Yield what each signal says over each window of nights, of which tonight is the last.
+) -> Iterator[SignalTest]:
+    """Yield each signal's test over each window of nights, of which tonight is the last.
 
     among are all the signals that share the budget, where some are read apart: they have another
     reference.
@@ -39,11 +38,9 @@ def night_readings(
     for window, share in shares(params.windows).items():
         if window > 1 and len(nights) <= shorter(window, params.windows):
             return  # it would be the shorter window again
-        pooled = UserDays.joined([*each_its_day(nights[-window:])])
-        yield from readings(
+        yield from signal_tests(
             signals,
-            # More than this adds nothing: the reference's own chance dominates.
-            pooled.some(4 * len(reference), rng),
+            pooled(nights[-window:], reference, rng),
             reference,
             shared_out(budget * float(share), among or signals),
             nights=min(window, len(nights)),
@@ -53,10 +50,11 @@ def night_readings(
         )
 
 
-def each_its_day(nights: Sequence[UserDays]) -> Iterator[UserDays]:
-    """The units of so many nights, each of a day of its own."""
-    for number, units in enumerate(nights):
-        yield replace(units, days=np.full(len(units), number))
+def pooled(nights: Sequence[UserDays], reference: UserDays, rng: np.random.Generator) -> UserDays:
+    """The units of several nights, each of a day of its own."""
+    own = [replace(units, days=np.full(len(units), day)) for day, units in enumerate(nights)]
+    # More than this adds nothing: the reference's own chance dominates.
+    return UserDays.some_of(own, 4 * len(reference), rng)
 
 
 def shares(windows: Sequence[int]) -> dict[int, Fraction]:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from monitoring.drift.compared_blocks import Blocks, Pair, blocks_of
 from monitoring.drift.reference import MOST_INDEX, Reference, shared_text
-from monitoring.drift.signal_tests import overall, readings, shared_out
+from monitoring.drift.signal_tests import overall, shared_out, signal_tests
 from monitoring.drift.topic_attribution import attribute
 from monitoring.drift.user_days import UserDays, numbered
 from monitoring.features.embedder import Embedder, is_cut
@@ -96,19 +96,20 @@ def tested(
     frozen: Reference, units: UserDays, alpha: float, rng: np.random.Generator
 ) -> list[SignalReading]:
     levels = shared_out(alpha, frozen.signals)
+    tests = signal_tests(
+        frozen.signals,
+        units,
+        frozen.units,
+        levels,
+        nights=1,
+        minimum_units=MINIMUM_UNITS,
+        minimum_effect=MINIMUM_EFFECT,
+        rng=rng,
+    )
     found: list[SignalReading] = []
     with progress("test", len(frozen.signals), "signals", leave=False) as bar:
-        for signal in frozen.signals:
-            found += readings(
-                (signal,),
-                units,
-                frozen.units,
-                levels,
-                nights=1,
-                minimum_units=MINIMUM_UNITS,
-                minimum_effect=MINIMUM_EFFECT,
-                rng=rng,
-            )
+        for test in tests:
+            found.append(test.reading)
             bar.advance()
     return found
 

@@ -10,11 +10,11 @@ from datetime import date
 
 import numpy as np
 
-from monitoring.drift.alarm_budget import each_its_day
+from monitoring.drift.alarm_budget import pooled
 from monitoring.drift.night_runs import drift_run
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_store import FrozenReference, References
-from monitoring.drift.signal_tests import readings
+from monitoring.drift.signal_tests import signal_tests
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import DriftParams
 from monitoring.night_context import NightContext
@@ -73,11 +73,9 @@ def seen_later(
     for reference, units_of in watched:
         for since, signals in alarmed(reference, first).items():
             later = [one for one in days if one > since]
-            units = UserDays.joined([*each_its_day([units_of(one) for one in later])])
-            yield from readings(
+            tests = signal_tests(
                 signals,
-                # More than this adds nothing: the reference's own chance dominates.
-                units.some(4 * len(reference.units), rng),
+                pooled([units_of(one) for one in later], reference.units, rng),
                 reference.units,
                 levels,
                 nights=len(later),
@@ -85,6 +83,7 @@ def seen_later(
                 minimum_effect=params.minimum_effect,
                 rng=rng,
             )
+            yield from (test.reading for test in tests)
 
 
 def level_of(attempt: int) -> float:

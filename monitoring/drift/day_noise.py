@@ -12,18 +12,18 @@ two. With w nights of n units each against D days of n, k = n whatever w is.
 """
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.sparse import coo_matrix
 from scipy.special import digamma, polygamma
 from scipy.stats import chi2, f, norm
 
+from monitoring.drift.signal_units import SignalUnits
 from monitoring.drift.user_days import UserDays
-from monitoring.signals.array_types import Direction, Floats, Ints
+from monitoring.signals.array_types import Direction, Ints
 
 Numbers = NDArray[np.float64]
 STEPS = 400  # of the integral over what the variance of days may be
@@ -130,13 +130,14 @@ class DayNoise:
         it is Student's t with the days as its units. A sum of squares has the scaled, shifted χ²
         that has its first three cumulants (Zhang 2005).
         """
-        chances, between = self.likely()
+        chances, between = self.likely
         if direction == "up":
             tails = norm.sf(sums[0] / np.sqrt(1 + k * between))
         else:
             tails = self.tails(float((sums**2).sum()), k * between)
         return float(chances @ tails)
 
+    @cached_property
     def likely(self) -> tuple[Numbers, Numbers]:
         """What a may be, and how likely that is, as the squares leave it open [STEPS]."""
         trace, days = self.moments.trace, self.between * self.weight
@@ -190,8 +191,8 @@ def own_noise(reference: UserDays, signal: str) -> DayNoise | None:
     units = reference.having(signal)
     if not len(units.days):
         return None
-    columns = units.columns[signal].astype(np.float64)
-    day, stratum = (np.unique(of, return_inverse=True)[1] for of in (units.days, units.strata))
+    columns = units.columns.astype(np.float64)
+    day, stratum = units.day_numbers, units.stratum_numbers
     columns -= means_by(stratum, columns)[stratum]
     deviation = columns.std(0)
     columns /= np.where(deviation > 1e-9, deviation, np.inf)
@@ -239,13 +240,13 @@ def contrasts(table: Numbers) -> tuple[Numbers, Numbers]:
     return directions[:, free] / np.sqrt(values[free]), values[free]
 
 
-def k_of(current: UserDays, reference: UserDays) -> float:
-    """What the variance of days counts in the variance of tonight's sum, beside that of units."""
-    both = np.concatenate([current.strata, reference.strata])
-    strata, place = np.unique(both, return_inverse=True)
+def k_of(current: SignalUnits, reference: SignalUnits) -> float:
+    """What the variance of days counts in the variance of tonight's sum, beside that of units.
+
+    Both sides are of the same strata, here and below.
+    """
     now, before = (
-        table_of(np.unique(units.days, return_inverse=True)[1], own, len(strata))
-        for units, own in ((current, place[: len(current)]), (reference, place[len(current) :]))
+        table_of(units.day_numbers, units.stratum_numbers) for units in (current, reference)
     )
     n, m = now.sum(0), before.sum(0)
     share = n / (n + m)
@@ -253,30 +254,29 @@ def k_of(current: UserDays, reference: UserDays) -> float:
     return float(of_days / (n * m / (n + m)).sum())
 
 
-def widened(current: Floats, reference: Floats, strata: Ints, reference_strata: Ints) -> float:
+def widened(current: SignalUnits, reference: SignalUnits) -> float:
     """How much wider one column spreads over both sides than over the reference; 1 for several.
 
     Sums come in the standard deviations of both sides, of which a change is part. So what is far
     from everything could be at most so many of them away, too few for Student's t of a few days.
     """
-    if reference.shape[1] > 1:
+    if reference.columns.shape[1] > 1:
         return 1.0
-    both, before = np.concatenate([current, reference]), np.concatenate([strata, reference_strata])
-    alone, together = deviation_within(reference, reference_strata), deviation_within(both, before)
+    together, alone = deviation_within(current, reference), deviation_within(reference)
     return together / alone if alone > 1e-9 else 1.0
 
 
-def deviation_within(columns: Floats, strata: Ints) -> float:
-    group = np.unique(strata, return_inverse=True)[1]
-    centred = columns.astype(np.float64)
-    return float((centred - means_by(group, centred)[group]).std())
+def deviation_within(*sides: SignalUnits) -> float:
+    columns = np.concatenate([side.columns for side in sides]).astype(np.float64)
+    strata = np.concatenate([side.stratum_numbers for side in sides])
+    return float((columns - means_by(strata, columns)[strata]).std())
 
 
-def table_of(day: Ints, stratum: Ints, strata: int | None = None) -> Numbers:
+def table_of(day: Ints, stratum: Ints) -> Numbers:
     """Units of each day and stratum [days, strata]."""
-    shape = (int(day.max()) + 1, strata or int(stratum.max()) + 1)
-    table: Numbers = coo_matrix((np.ones(len(day)), (day, stratum)), shape).toarray()
-    return table
+    shape = int(day.max()) + 1, int(stratum.max()) + 1
+    counts = np.bincount(day * shape[1] + stratum, minlength=shape[0] * shape[1])
+    return counts.reshape(shape).astype(np.float64)
 
 
 def means_by(group: Ints, columns: Numbers) -> Numbers:

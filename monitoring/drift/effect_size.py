@@ -5,19 +5,14 @@ from math import log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.signals.array_types import Direction, Floats, Ints
+from monitoring.drift.signal_units import SignalUnits
+from monitoring.signals.array_types import Direction, Ints
 
 Weights = NDArray[np.float64]
 
 
 def moved_share(
-    current: Floats,
-    reference: Floats,
-    strata: Ints,
-    reference_strata: Ints,
-    *,
-    direction: Direction,
-    shares: bool,
+    now: SignalUnits, before: SignalUnits, *, direction: Direction, shares: bool
 ) -> float:
     """A lower bound, chance aside, on the share of the traffic that is not as it was; 0 to 1.
 
@@ -25,44 +20,49 @@ def moved_share(
     distribution functions (Kolmogorov–Smirnov) of the column whose mean moved most, upward only
     for direction "up". Both are at most the share of rows that would have to change to make one
     the other. What chance alone would show is taken off. The reference's strata are weighted as
-    tonight's.
-
-    current [n, columns], reference [m, columns], strata [n] and [m].
+    tonight's: those of both are the same.
     """
-    known = np.isin(strata, reference_strata)
-    if not known.any():
+    if not len(now):
         return 0.0
-    current, strata = current[known], strata[known]
-    weights = like_weights(strata, reference_strata)
-    effective = 1 / (1 / len(current) + float((weights**2).sum()))
+    weights = like_weights(now.strata, before.strata)
+    effective = 1 / (1 / len(now) + float((weights**2).sum()))
     if shares:
-        before = weights @ reference
-        found = float(np.abs(current.mean(0, dtype=np.float64) - before).sum() / 2)
-        by_chance = float(np.sqrt(before * (1 - np.minimum(before, 1))).sum())
+        usual = weights @ before.columns
+        # Of zeros and ones float32 has the exact sum.
+        found = float(np.abs(now.columns.sum(0) / np.float64(len(now)) - usual).sum() / 2)
+        by_chance = float(np.sqrt(usual * (1 - np.minimum(usual, 1))).sum())
         return max(0.0, found - by_chance / sqrt(2 * np.pi * effective))
-    moved = np.abs(current.mean(0, dtype=np.float64) - weights @ reference)
-    spread = np.maximum(reference.std(0, dtype=np.float64), 1e-12)
-    column = int((moved / spread).argmax())
-    found = gap(current[:, column], reference[:, column], weights, direction)
-    sides = current.shape[1] * (1 if direction == "up" else 2)
+    found = gap(now, before, weights, most_moved(now, before, weights), direction)
+    sides = now.columns.shape[1] * (1 if direction == "up" else 2)
     # The median of the largest of so many, by P(D > x) ≤ exp(−2 n x²) on each side (Massart 1990).
     return max(0.0, found - sqrt(log(sides / log(2)) / (2 * effective)))
 
 
 def like_weights(strata: Ints, reference_strata: Ints) -> Weights:
     """Of the reference's units, so that its strata weigh as tonight's; their sum is 1 [m]."""
-    weights = np.zeros(len(reference_strata))
-    for stratum in np.unique(strata):
-        there = reference_strata == stratum
-        weights[there] = (strata == stratum).mean() / max(there.sum(), 1)
+    most = 1 + max(int(strata.max(initial=0)), int(reference_strata.max(initial=0)))
+    now, before = (np.bincount(side, minlength=most) for side in (strata, reference_strata))
+    weights: Weights = (now / max(len(strata), 1) / np.maximum(before, 1))[reference_strata]
     return weights
 
 
-def gap(current: Floats, reference: Floats, weights: Weights, direction: Direction) -> float:
+def most_moved(now: SignalUnits, before: SignalUnits, weights: Weights) -> int:
+    """The column whose mean moved most, in standard deviations."""
+    if now.columns.shape[1] == 1:
+        return 0
+    moved = np.abs(now.columns.mean(0, dtype=np.float64) - weights @ before.columns)
+    return int((moved / np.maximum(before.deviations, 1e-12)).argmax())
+
+
+def gap(
+    now: SignalUnits, before: SignalUnits, weights: Weights, column: int, direction: Direction
+) -> float:
     """How far tonight's distribution function lies below the reference's, or from it."""
-    order = np.argsort(reference, kind="stable")
-    before = np.concatenate([[0.0], np.cumsum(weights[order])])
-    points = np.concatenate([current, reference])
-    now = np.searchsorted(np.sort(current), points, side="right") / len(current)
-    apart = before[np.searchsorted(reference[order], points, side="right")] - now
+    reference = before.columns[:, column]
+    order = before.order if column == 0 else np.argsort(reference, kind="stable")
+    known, tonight = reference[order], np.sort(now.columns[:, column])
+    below = np.concatenate([[0.0], np.cumsum(weights[order])])
+    points = np.sort(np.concatenate([known, tonight]))  # sorted ones are found much faster
+    there = np.searchsorted(tonight, points, side="right") / len(tonight)
+    apart = below[np.searchsorted(known, points, side="right")] - there
     return float(apart.max() if direction == "up" else np.abs(apart).max())

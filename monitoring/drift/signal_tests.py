@@ -1,14 +1,17 @@
 """Tests of several signals on the same units, and what they say together."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from monitoring.drift.day_noise import DayNoise, k_of, noise_of, widened
+from monitoring.drift.day_noise import k_of, noise_of, widened
 from monitoring.drift.effect_size import moved_share
 from monitoring.drift.permutation import p_value
 from monitoring.drift.pool import Pool
+from monitoring.drift.signal_units import SignalUnits
 from monitoring.drift.user_days import UserDays
 from monitoring.signals.signal import Signal
 from project.records.drift import DriftVerdict, SignalReading
@@ -22,7 +25,7 @@ def shared_out(budget: float, signals: Sequence[Signal]) -> dict[str, float]:
     return {signal.name: budget * signal.weight / total for signal in signals}
 
 
-def readings(
+def signal_tests(
     signals: Iterable[Signal],
     current: UserDays,
     reference: UserDays,
@@ -32,10 +35,10 @@ def readings(
     minimum_units: int,
     minimum_effect: float,
     rng: np.random.Generator,
-) -> tuple[SignalReading, ...]:
-    """One reading of each signal, over units of `nights` nights."""
-    return tuple(
-        read(
+) -> Iterator["SignalTest"]:
+    """Yield the test of each signal, over units of `nights` nights."""
+    for signal in signals:
+        yield SignalTest(
             signal,
             current,
             reference,
@@ -45,78 +48,103 @@ def readings(
             minimum_effect=minimum_effect,
             rng=rng,
         )
-        for signal in signals
-    )
 
 
-def read(
-    signal: Signal,
-    current: UserDays,
-    reference: UserDays,
-    level: float,
-    *,
-    nights: int,
-    minimum_units: int,
-    minimum_effect: float,
-    rng: np.random.Generator,
-) -> SignalReading:
-    """One signal's; insufficient where one side has too few users."""
-    now, before = current.having(signal.name), reference.having(signal.name)
-    now, before = now.within(before.strata), before.within(now.strata)
-    found = NOT_TESTED
-    if now.has_voices(minimum_units) and before.has_voices(minimum_units):
-        noise = noise_of(reference, signal.name)
-        found = tested(signal, now, before, noise, level, minimum_effect, rng)
-    return SignalReading(
-        signal=signal.name,
-        nights=nights,
-        n=len(now),
-        reference_n=len(before),
-        level=level,
-        **found._asdict(),
-    )
+@dataclass(frozen=True)
+class SignalTest:
+    """One signal's test: drift is both, p at most the level and an effect that matters.
 
-
-class Found(NamedTuple):
-    """What a test says; SignalReading explains each."""
-
-    p: float
-    effect: float
-    spread: float
-    verdict: DriftVerdict
-
-
-NOT_TESTED = Found(p=1.0, effect=0.0, spread=1.0, verdict=DriftVerdict.INSUFFICIENT)
-
-
-def tested(
-    signal: Signal,
-    now: UserDays,
-    before: UserDays,
-    noise: DayNoise | None,
-    level: float,
-    minimum_effect: float,
-    rng: np.random.Generator,
-) -> Found:
-    """Drift is both: p at most the level, and an effect that matters.
-
-    p is the larger of two: of a random choice of units, and of days like the reference's.
+    Each part is found when it is first asked for: a verdict alone seldom needs a p. What is asked
+    for changes no result, as long as a test is done with before the next one: they share rng.
     """
-    columns = now.columns[signal.name], before.columns[signal.name]
-    strata = now.strata, before.strata
-    effect = moved_share(*columns, *strata, direction=signal.direction, shares=signal.shares)
-    matters = effect >= minimum_effect
-    known = (now.users, before.users) if len(now.users) and len(before.users) else None
-    pool = Pool.of(*columns, *strata, known)
-    of_days, spread = 0.0, 1.0
-    if noise is not None and len(now.days):
-        k, sums = k_of(now, before), pool.sums * widened(*columns, *strata)
-        of_days, spread = noise.p_value(sums, k, signal.direction), noise.spread(k)
-    counted = matters and of_days <= level
-    p = p_value(pool, signal.direction, level=level, matters=counted, rng=rng)
-    p = max(p, of_days)
-    verdict = DriftVerdict.DRIFT if matters and p <= level else DriftVerdict.NO_DRIFT
-    return Found(p, effect, spread, verdict)
+
+    signal: Signal
+    current: UserDays
+    reference: UserDays
+    level: float
+    _: KW_ONLY
+    nights: int
+    minimum_units: int
+    minimum_effect: float
+    rng: np.random.Generator
+
+    @property
+    def reading(self) -> SignalReading:
+        """All that the test says."""
+        told = self.can_tell
+        return SignalReading(
+            signal=self.signal.name,
+            nights=self.nights,
+            n=len(self.now),
+            reference_n=len(self.before),
+            p=self.p if told else 1.0,
+            level=self.level,
+            effect=self.effect if told else 0.0,
+            verdict=self.verdict,
+            spread=self.of_days.spread if told else 1.0,
+        )
+
+    @property
+    def verdict(self) -> DriftVerdict:
+        if not self.can_tell:
+            return DriftVerdict.INSUFFICIENT
+        return (
+            DriftVerdict.DRIFT if self.matters and self.p <= self.level else DriftVerdict.NO_DRIFT
+        )
+
+    @cached_property
+    def can_tell(self) -> bool:
+        """Whether neither side has too few users."""
+        sides = self.now, self.before
+        return all(side.has_voices(self.minimum_units) for side in sides)
+
+    @cached_property
+    def now(self) -> SignalUnits:
+        name = self.signal.name
+        return self.current.having(name).like(self.reference.having(name))
+
+    @cached_property
+    def before(self) -> SignalUnits:
+        return self.reference.having(self.signal.name).like(self.now)
+
+    @cached_property
+    def effect(self) -> float:
+        signal = self.signal
+        return moved_share(self.now, self.before, direction=signal.direction, shares=signal.shares)
+
+    @property
+    def matters(self) -> bool:
+        return self.effect >= self.minimum_effect
+
+    @cached_property
+    def p(self) -> float:
+        """The larger of two: of a random choice of units, and of days like the reference's."""
+        of_days, direction = self.of_days.p, self.signal.direction
+        counted = self.matters and of_days <= self.level
+        p = p_value(self.pool, direction, level=self.level, matters=counted, rng=self.rng)
+        return max(p, of_days)
+
+    @cached_property
+    def pool(self) -> Pool:
+        now, before = self.now, self.before
+        known = (now.users, before.users) if len(now.users) and len(before.users) else None
+        return Pool.of(now.columns, before.columns, now.strata, before.strata, known)
+
+    @cached_property
+    def of_days(self) -> "OfDays":
+        noise = noise_of(self.reference, self.signal.name)
+        if noise is None or not len(self.now.days):
+            return OfDays()
+        k = k_of(self.now, self.before)
+        sums = self.pool.sums * widened(self.now, self.before)
+        return OfDays(noise.p_value(sums, k, self.signal.direction), noise.spread(k))
+
+
+class OfDays(NamedTuple):
+    """What days like the reference's say of the sums."""
+
+    p: float = 0.0
+    spread: float = 1.0
 
 
 def overall(found: Iterable[SignalReading]) -> DriftVerdict:

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from monitoring.drift.array_bytes import Arrays
+from monitoring.drift.signal_units import SignalUnits
 from monitoring.signals.array_types import Floats, Ints
 from monitoring.signals.signal import Batch, Signal
 from project.canonical import digest_number
@@ -14,7 +15,6 @@ from project.canonical import digest_number
 OWN = "of "  # what the names of arrays that are no signal's columns begin with
 PLACE = ("strata", "users", "days")
 NOBODY = np.zeros(0, np.int64)
-FEW = 20  # units for each voice that is looked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,16 +29,10 @@ class UserDays:
     strata: Ints  # [n]
     users: Ints = field(default_factory=lambda: NOBODY)  # [n]; empty: no two are one user's
     days: Ints = field(default_factory=lambda: NOBODY)  # [n]; empty: it is not known
+    seen: dict[str, SignalUnits] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.strata)
-
-    def has_voices(self, least: int) -> bool:
-        """Whether they are of so many users; one who comes back counts once."""
-        if not len(self.users):
-            return len(self) >= least
-        some = self.users[: FEW * least]  # these tell mostly: sorting all of them takes long
-        return len(np.unique(some)) >= least or len(np.unique(self.users)) >= least
 
     @classmethod
     def of(
@@ -61,29 +55,32 @@ class UserDays:
             *(np.concatenate([getattr(units, name) for units in several]) for name in PLACE),
         )
 
+    @classmethod
+    def some_of(cls, several: Sequence["UserDays"], limit: int, rng: np.random.Generator) -> Self:
+        """A random choice of the units of several, all when they are no more than the limit."""
+        starts = np.cumsum([0, *map(len, several)])
+        if starts[-1] <= limit:
+            return cls.joined(several)
+        rows = np.sort(rng.choice(starts[-1], limit, replace=False))
+        parts = np.split(rows, np.searchsorted(rows, starts[1:-1]))
+        each = zip(several, parts, starts[:-1], strict=True)
+        return cls.joined([units.taken(own - start) for units, own, start in each])
+
     def taken(self, rows: Ints) -> "UserDays":
         columns = {name: columns[rows] for name, columns in self.columns.items()}
         known = (getattr(self, name) for name in PLACE)
         return UserDays(columns, *(found[rows] if len(found) else NOBODY for found in known))
 
-    def some(self, limit: int, rng: np.random.Generator) -> "UserDays":
-        """A random choice of them, all when they are no more than the limit."""
-        if len(self) <= limit:
-            return self
-        return self.taken(np.sort(rng.choice(len(self), limit, replace=False)))
-
     def without(self, users: Ints) -> "UserDays":
         """Those of other users."""
         return self.taken(np.flatnonzero(~np.isin(self.users, users)))
 
-    def having(self, signal: str) -> "UserDays":
-        """Those that have a value in a signal, as that signal alone sees them."""
-        columns = self.columns[signal]
-        one = UserDays({signal: columns}, self.strata, self.users, self.days)
-        return one.taken(np.flatnonzero(~np.isnan(columns).any(1)))
-
-    def within(self, strata: Ints) -> "UserDays":
-        return self.taken(np.flatnonzero(np.isin(self.strata, strata)))
+    def having(self, signal: str) -> SignalUnits:
+        """Those that have a value in a signal, as that signal alone sees them; found once."""
+        if signal not in self.seen:
+            units = SignalUnits(self.columns[signal], self.strata, self.users, self.days)
+            self.seen[signal] = units.taken(np.asarray(~np.isnan(units.columns).any(1)))
+        return self.seen[signal]
 
     def arrays(self) -> Arrays:
         """All that they are, by names that no signal has."""

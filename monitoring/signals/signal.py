@@ -1,13 +1,15 @@
 """What a signal is: a few numbers for every row, fixed before tonight's rows were seen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.signals.array_types import Direction, Floats
+from project.canonical import digest_bytes
 
 NEIGHBOURS = 5
 ROWS = 2048  # compared with the index at a time
@@ -93,6 +95,27 @@ def nearest(
 
     Euclidean, which orders normalised vectors as their cosine does. Memory is bounded by the index.
     """
+    return nearest_rows(HashedRows.of(vectors), HashedRows.of(index), k, without_itself)
+
+
+@dataclass(frozen=True)
+class HashedRows:
+    """An array as a key: those with the same numbers are equal."""
+
+    digest: str
+    shape: tuple[int, ...]
+    array: Floats = field(compare=False)
+
+    @classmethod
+    def of(cls, array: Floats) -> Self:
+        return cls(digest_bytes(array.tobytes()), array.shape, array)
+
+
+@lru_cache(maxsize=1)  # a night's signals ask for the same, one after the other
+def nearest_rows(
+    of: HashedRows, among: HashedRows, k: int, without_itself: bool
+) -> tuple[NDArray[np.int64], Floats]:
+    vectors, index = of.array, among.array
     k = min(k, len(index) - without_itself)
     lengths = (index**2).sum(1)
     near, far = [], []

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from monitoring.drift.alarm_budget import each_its_day
+from monitoring.drift.alarm_budget import pooled
 from monitoring.drift.day_noise import MOST_DRAWN, Prior, contrasts, k_of, noise_between, noise_of
-from monitoring.drift.signal_tests import read
+from monitoring.drift.signal_tests import SignalTest
 from monitoring.drift.user_days import UserDays
 from monitoring.signals.array_types import Ints
 from monitoring.signals.feedback import Ratings
@@ -32,7 +32,7 @@ def day_of(
 
 
 def said(now: UserDays, before: UserDays, rng: Generator, nights: int = 1) -> SignalReading:
-    return read(
+    return SignalTest(
         Topics,  # type: ignore[arg-type]  # of the signal only what it is called counts
         now,
         before,
@@ -41,7 +41,7 @@ def said(now: UserDays, before: UserDays, rng: Generator, nights: int = 1) -> Si
         minimum_units=50,
         minimum_effect=0.0,
         rng=rng,
-    )
+    ).reading
 
 
 def months(rng: Generator, variation: float, rows: int = 100) -> UserDays:
@@ -119,10 +119,12 @@ def test_each_group_of_days_that_are_compared_costs_one_contrast() -> None:
 def test_windows_of_equal_days_have_the_same_ratio() -> None:
     """Days of n units on both sides: k is n, however many nights are pooled."""
     rng = np.random.default_rng(4)
-    before = UserDays.joined([day_of(7 * day, 100, rng) for day in range(4)])
+    months = UserDays.joined([day_of(7 * day, 100, rng) for day in range(4)])
+    before = months.having(Topics.name)
     for nights in (1, 2, 4):
         now = [day_of(28 + 7 * night, 100, rng) for night in range(nights)]
-        assert k_of(UserDays.joined([*each_its_day(now)]), before) == pytest.approx(100)
+        tonight = pooled(now, months, rng).having(Topics.name)
+        assert k_of(tonight, before) == pytest.approx(100)
 
 
 def test_one_day_or_unknown_days_show_nothing() -> None:
@@ -148,7 +150,7 @@ def rated(days: Iterable[int], rng: Generator, worse: float = 0.0) -> UserDays:
 
 def level_found(worse: float, days: int) -> SignalReading:
     rng = np.random.default_rng(6)
-    return read(
+    return SignalTest(
         RATINGS,
         rated([30], rng, worse),
         rated(range(days), rng),
@@ -157,7 +159,7 @@ def level_found(worse: float, days: int) -> SignalReading:
         minimum_units=50,
         minimum_effect=0.0,
         rng=rng,
-    )
+    ).reading
 
 
 def test_what_is_far_from_all_is_drift_though_the_reference_has_few_days() -> None:

@@ -7,13 +7,13 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom, hypergeom, norm
 
-from monitoring.drift.alarm_budget import NIGHTS, night_readings
+from monitoring.drift.alarm_budget import NIGHTS, night_tests
 from monitoring.drift.compare_sets import MINIMUM_EFFECT, MINIMUM_UNITS, always, compare
 from monitoring.drift.permutation import p_value
 from monitoring.drift.pool import Pool
 from monitoring.drift.reference import Reference
 from monitoring.drift.season import ALWAYS, Season
-from monitoring.drift.signal_tests import overall, read
+from monitoring.drift.signal_tests import SignalTest, overall
 from monitoring.drift.topic_attribution import attribute
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import Cut, DriftParams
@@ -91,7 +91,8 @@ def night(reference: Reference, rows: Floats, *, day: int = 0, hours: float = 0)
 
 def verdict(reference: Reference, nights: list[UserDays], params: DriftParams) -> DriftVerdict:
     rng = np.random.default_rng(5)
-    return overall(night_readings(reference.signals, nights, reference.units, params, rng))
+    tests = night_tests(reference.signals, nights, reference.units, params, rng)
+    return overall(test.reading for test in tests)
 
 
 @pytest.mark.parametrize("cut", ["weekday", "none"])
@@ -149,7 +150,7 @@ def test_a_shift_that_matters_to_nobody_is_no_drift_however_sure_it_is() -> None
     rng, count = np.random.default_rng(8), 50_000
     shift = np.sqrt(2) * norm.ppf(0.51)
     before, now = rng.normal(size=(count, 1)), rng.normal(size=(count, 1)) + shift
-    reading = read(
+    reading = SignalTest(
         FEEDBACK,
         UserDays({FEEDBACK.name: now.astype(np.float32)}, one(count)),
         UserDays({FEEDBACK.name: before.astype(np.float32)}, one(count)),
@@ -158,7 +159,7 @@ def test_a_shift_that_matters_to_nobody_is_no_drift_however_sure_it_is() -> None
         minimum_units=MINIMUM_UNITS,
         minimum_effect=MINIMUM_EFFECT,
         rng=rng,
-    )
+    ).reading
     assert reading.p < 0.01
     assert 0 < reading.effect < MINIMUM_EFFECT
     assert reading.verdict is DriftVerdict.NO_DRIFT
@@ -215,8 +216,9 @@ def test_nights_can_be_joined_in_any_order() -> None:
 
 def pool_of(units: UserDays, reference: Reference, signal: str) -> Pool:
     now, before = units.having(signal), reference.units.having(signal)
-    columns = now.columns[signal], before.columns[signal]
-    return Pool.of(*columns, now.strata, before.strata, (now.users, before.users))
+    return Pool.of(
+        now.columns, before.columns, now.strata, before.strata, (now.users, before.users)
+    )
 
 
 def test_false_alarms_stay_within_their_budget_over_many_references() -> None:

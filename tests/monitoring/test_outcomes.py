@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from monitoring.drift.alarm_budget import night_readings
+from monitoring.drift.alarm_budget import night_tests
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_store import FrozenReference
 from monitoring.drift.signal_tests import shared_out
@@ -80,8 +80,8 @@ def frozen(rows: Sequence[Traffic]) -> Reference:
 def readings(reference: Reference, rows: Sequence[Traffic]) -> dict[str, SignalReading]:
     units = reference.units_of(batch(rows), voices_of(rows), times_of(rows))
     rng = np.random.default_rng(1)
-    found = night_readings(reference.signals, [units], reference.units, DriftParams(), rng)
-    return {reading.signal: reading for reading in found}
+    found = night_tests(reference.signals, [units], reference.units, DriftParams(), rng)
+    return {test.signal.name: test.reading for test in found}
 
 
 def test_more_escalations_fewer_solutions_and_less_satisfaction_are_drift() -> None:

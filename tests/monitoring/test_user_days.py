@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from monitoring.drift.alarm_budget import night_readings
+from monitoring.drift.alarm_budget import night_tests
 from monitoring.drift.compare_sets import always
 from monitoring.drift.reference import Reference
-from monitoring.drift.signal_tests import readings
+from monitoring.drift.signal_tests import SignalTest
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import DriftParams
 from monitoring.signals.array_types import Ints
@@ -33,13 +33,14 @@ def test_a_unit_does_not_say_whose_it_is() -> None:
 
 def test_units_without_a_value_are_left_out() -> None:
     found = units([1, float("nan")], ["a", "b"]).having("feedback")
-    assert found.columns["feedback"].tolist() == [[-1.0]]
+    assert found.columns.tolist() == [[-1.0]]
 
 
 def test_a_user_of_many_nights_is_one_voice() -> None:
-    assert units([1, 1, -1], ["a", "a", "b"]).has_voices(2)
-    assert not units([1, 1, -1], ["a", "a", "b"]).has_voices(3)
-    assert UserDays({}, np.zeros(3, np.int64)).has_voices(3)
+    assert units([1, 1, -1], ["a", "a", "b"]).having("feedback").has_voices(2)
+    assert not units([1, 1, -1], ["a", "a", "b"]).having("feedback").has_voices(3)
+    nameless = UserDays({"feedback": np.zeros((3, 1))}, np.zeros(3, np.int64))
+    assert nameless.having("feedback").has_voices(3)
 
 
 def test_few_users_of_many_nights_are_not_enough_to_say_anything() -> None:
@@ -48,11 +49,11 @@ def test_few_users_of_many_nights_are_not_enough_to_say_anything() -> None:
         units(rng.normal(size=1400).tolist(), [f"{side}{i % 49}" for i in range(1400)])
         for side in ("now", "before")
     )
-    (found,) = readings(
-        [FEEDBACK],
+    found = SignalTest(
+        FEEDBACK,
         now,
         before,
-        {"feedback": 0.01},
+        level=0.01,
         nights=28,
         minimum_units=50,
         minimum_effect=0,
@@ -83,6 +84,6 @@ def test_people_who_come_back_every_night_with_tastes_of_their_own_are_no_drift(
         nights = [
             reference.units_of(*people(rng, tastes, range(1), 60), always(60)) for _ in range(28)
         ]
-        found = night_readings(reference.signals, nights, reference.units, params, rng)
-        alarms += any(reading.p <= 10 * reading.level for reading in found)
+        found = night_tests(reference.signals, nights, reference.units, params, rng)
+        alarms += any(test.p <= 10 * test.level for test in found)
     assert alarms <= 1
