@@ -213,6 +213,7 @@ def model_of(way: Way, precision: Precision) -> Any:
 def trainer_of(
     way: Way, task: Task, model: Any, tokenizer: Any, rows: Sequence[Row], folder: Path
 ) -> Any:
+    import torch
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
@@ -226,8 +227,8 @@ def trainer_of(
         per_device_train_batch_size=task.batch,
         learning_rate=RATE,
         gradient_checkpointing=way.checkpointing,
-        use_cpu=True,
-        dataloader_pin_memory=False,
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=torch.cuda.is_available(),
         disable_tqdm=True,
         save_strategy="no",
         report_to="none",
@@ -297,7 +298,7 @@ def dev_loss(model: Any, rows: Sequence[Any]) -> float:
     model.eval()
     total = count = 0.0
     for row in rows:
-        ids, labels = torch.tensor([row.ids]), torch.tensor([row.labels])
+        ids, labels = (torch.tensor([one]).to(model.device) for one in (row.ids, row.labels))
         learnt = int((labels != -100).sum())
         with torch.no_grad():
             loss = model(input_ids=ids, labels=labels, use_cache=False).loss

@@ -1,5 +1,6 @@
 """Which kernels a base is trained with, by the card and by what is installed."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from project.errors import InputError
 from project.gpu import Card
 from project.records.adapters import Precision
-from tests.project.test_gpu import A10, A100, H100, L4, MI300X, RTX_4090, T4, V100
+from tests.conftest import ROOT
+from tests.project.test_gpu import A10, A100, H100, L4, MI300X, P100, RTX_4090, T4, V100
 from training.model.kernels import FLASH, attention_kernel, refuse_liger
 
 
@@ -55,3 +57,27 @@ def test_liger_is_refused_without_a_gpu_without_itself_and_for_models_it_does_no
     ):
         with pytest.raises(InputError, match=rf"training\.adapter\.kernels: .*{told}"):
             refuse_liger(kind, one, known)
+
+
+@pytest.mark.parametrize(
+    ("name", "one"),
+    [
+        ("Tesla P100", P100),
+        ("Tesla V100", V100),
+        ("Tesla T4", T4),
+        ("A100", A100),
+        ("A10G", A10),
+        ("L4, RTX 4090", L4),
+        ("L4, RTX 4090", RTX_4090),
+        ("H100", H100),
+        (r"MI300X \(ROCm\)", MI300X),
+    ],
+)
+def test_the_documentation_says_of_each_card_what_is_chosen(name: str, one: Card) -> None:
+    row = re.search(rf"^\| {name} \| (.*) \|$", (ROOT / "docs/gpu.md").read_text(), re.MULTILINE)
+    assert row
+    capability, precision, attention = row[1].split(" | ")
+    flash = attention_kernel("auto", one, one.fastest, installed=True) == FLASH
+    assert capability in (".".join(map(str, one.capability)), "gfx942")
+    assert precision == one.fastest
+    assert attention.partition(" build")[0] == ("flash-attn's" if flash else "torch's")
