@@ -143,8 +143,18 @@ def init(
 
 
 @app.command()
-def status(json: Json = False) -> None:
+def status(
+    every: Annotated[
+        bool, typer.Option("--all", help="All families of the registry, a line each.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Where things stand: champion, newest challenger, looks at the sealed eval set."""
+    if every:
+        from incumbent.verbs.status_all import print_all_families
+
+        print_all_families(json)
+        return
     from incumbent.verbs.status import print_status
 
     print_status(json)

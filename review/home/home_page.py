@@ -24,6 +24,7 @@ class HomePage(Record):
     """Where the project stands, and what needs a person."""
 
     family: str
+    families: int  # in the registry, with this one
     versions: int  # with the deleted ones
     deleted: int
     tasks: tuple[Task, ...]  # of whoever looks, the most urgent first
@@ -45,6 +46,7 @@ def home_page(reader: RegistryReader, now: datetime, person: Person) -> HomePage
     traffic = champion_traffic(reader, champion.version) if champion else None
     return HomePage(
         family=reader.family,
+        families=len(reader.families()) or 1,
         versions=number,
         deleted=deleted,
         tasks=tuple(tasks_of(reader, now, person, traffic, lines, beats)),

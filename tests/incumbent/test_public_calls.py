@@ -25,7 +25,7 @@ from tests.conftest import decision_on, evidence_of, keep_decision
 from tests.incumbent.setting_effects.cost_report_effects import champion_here
 
 VERBS = {
-    "status": "--json",
+    "status": "--all --json",
     "doctor": "--json",
     "decide": "--scores --policy --opening --look --general --reference --json --exit-verdict",
     "ballots": "file --judge --json",
@@ -80,6 +80,7 @@ VERSION = "family number adapter actor at"
 EXPERIMENT = "number version opened ended"
 KEYS = {
     "status": "family champion deployed base newest decision openings night unfinished schedulers",
+    "status --all": "families at_once schedulers",
     "verify": "problems events versions anchors",
     "anchor --to anchors.jsonl": "format seq event first at",
     "versions": f"{VERSION} verdict champion",

@@ -1,0 +1,142 @@
+"""How all families stand: those first that need a person, and no words of another team's rows."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitoring.night_history import check_job, nightly_of
+from monitoring.teams.family_overview import FamilyLine, Overview, family_overview
+from project.records.adapters import Adapter
+from project.records.drift import Action, DriftState, DriftVerdict, Night
+from project.records.evidence import Verdict
+from registry.jobs import runs
+from registry.jobs.heartbeats import Heartbeat, beat
+from registry.jobs.retrain_slots import RetrainLimits, claim_slot
+from registry.jobs.runs import Claim
+from registry.storage.database import writing
+from registry.store import Registry
+from tests.conftest import decision_on, evidence_of, keep_decision
+
+NOW = datetime(2026, 3, 10, 3, tzinfo=UTC)
+DAY = date(2026, 3, 9)
+LEASE = timedelta(minutes=10)
+ONE = RetrainLimits(at_once=1, quota=3)
+Make = Callable[[str], tuple[Adapter, Path]]
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Iterator[Registry]:
+    with Registry(tmp_path / "registry", "bank", clock=lambda: NOW) as registry:
+        yield registry
+
+
+def family(registry: Registry, name: str, adapter: tuple[Adapter, Path]) -> Registry:
+    """Another family of the registry, with a champion."""
+    own = Registry(Path("registry"), name, clock=lambda: NOW)
+    own.promote(own.submit(*adapter, "made").number, "made", force=True)
+    return own
+
+
+def claim(registry: Registry, job: str) -> Claim:
+    claimed = runs.claim(registry.engine, job, DAY, "a", NOW, LEASE)
+    assert claimed
+    return claimed
+
+
+def had_night(registry: Registry, verdict: DriftVerdict, state: DriftState) -> None:
+    night = Night(
+        family=registry.family,
+        date=str(DAY),
+        champion=1,
+        reference=None,
+        traffic=None,
+        rows=9,
+        units=9,
+        set_aside={},
+        verdict=verdict,
+        readings=(),
+        topics=(),
+        exemplars=(),
+        new_words=(),
+        state=state,
+        action=Action.REFUSED if state is DriftState.CONFIRMED else Action.NONE,
+        reasons=("because",),
+    )
+    for job in (check_job(registry.family), nightly_of(registry.family)):
+        claimed = claim(registry, job)
+        with writing(registry.engine) as connection:
+            runs.finish(connection, claimed, NOW, night.canonical().decode())
+
+
+def failed_night(registry: Registry, problem: str) -> None:
+    claimed = claim(registry, nightly_of(registry.family))
+    with writing(registry.engine) as connection:
+        runs.fail(connection, claimed, NOW, problem, None)
+
+
+def wants_retrain(registry: Registry) -> None:
+    night = Claim(job=nightly_of(registry.family), date=DAY, holder="a", fence=1, attempt=1)
+    claim_slot(registry.engine, registry.family, night, NOW, LEASE, ONE)
+
+
+@pytest.fixture
+def overview(bank: Registry, make_adapter: Make) -> Overview:
+    """Five families: one failed, one drifts, one has a winner, one is calm, one is new."""
+    calm, drifts, fails, wins = (
+        family(bank, name, make_adapter(name)) for name in ("calm", "drifts", "fails", "wins")
+    )
+    bank.submit(*make_adapter("new"), "made")
+    had_night(calm, DriftVerdict.NO_DRIFT, DriftState.OK)
+    had_night(drifts, DriftVerdict.DRIFT, DriftState.CONFIRMED)
+    failed_night(fails, "a row says 'my name is Ann'")
+    challenger = wins.submit(*make_adapter("better"), "made")
+    champion = wins.champion()
+    assert champion
+    evidence = evidence_of(challenger.adapter.files, champion.adapter.files)
+    keep_decision(wins, challenger.number, decision_on(evidence, Verdict.PROMOTE), evidence)
+    wants_retrain(drifts)
+    wants_retrain(calm)
+    scheduler = Heartbeat(
+        holder="host:1:2",
+        at="2026-03-10T03:00:00.000Z",
+        doing="drifts",
+        next_job=None,
+        next_at=None,
+        quotas={"calm": 3, "drifts": 3},
+        at_once=1,
+    )
+    beat(bank.engine, scheduler)
+    return family_overview(bank, NOW)
+
+
+def line_of(overview: Overview, name: str) -> FamilyLine:
+    return next(line for line in overview.families if line.family == name)
+
+
+def test_those_that_need_a_person_come_first(overview: Overview) -> None:
+    told = [(line.family, *(need.text for need in line.needs)) for line in overview.families]
+    assert told == [
+        ("fails", "the night of 2026-03-09 was given up"),
+        ("drifts", "drift is confirmed"),
+        ("wins", "1 winner to review: v2"),
+        ("bank",),
+        ("calm",),
+    ]
+
+
+def test_a_line_says_champion_night_and_retrains(overview: Overview) -> None:
+    drifts, calm = line_of(overview, "drifts"), line_of(overview, "calm")
+    assert (drifts.champion, drifts.since) == (1, "2026-03-10T03:00:00.000Z")
+    assert (drifts.night, drifts.verdict) == ("2026-03-09", DriftVerdict.DRIFT)
+    assert (drifts.retrain, drifts.used, drifts.quota) == ("running", 1, 3)
+    assert (calm.retrain, calm.used, calm.quota) == ("waiting", 0, 3)
+    assert line_of(overview, "bank").champion is None
+    assert overview.at_once == 1
+
+
+def test_others_see_that_a_family_failed_and_not_the_words(overview: Overview) -> None:
+    fails = line_of(overview, "fails")
+    assert fails.needs[0].detail == "a row says 'my name is Ann'"
+    assert "Ann" not in fails.without_details().model_dump_json()
