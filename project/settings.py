@@ -32,6 +32,7 @@ SECTIONS = {
     "training.dpo": "training.training_settings:DpoParams",
     "training.kto": "training.training_settings:KtoParams",
     "training.limits": "training.training_settings:LimitsParams",
+    "training.distributed": "training.processes.process_settings:DistributedParams",
     "evaluation.decoding": "evaluation.evaluation_settings:Decoding",
     "evaluation.few_shot": "evaluation.evaluation_settings:FewShot",
     "evaluation.generation": "evaluation.evaluation_settings:GenerationParams",

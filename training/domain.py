@@ -1,7 +1,5 @@
 """Stage `domain`: continued pre-training on the raw text of the domain."""
 
-from functools import partial
-
 from project.settings import load
 from training.steps.left_out import leave_out
 from training.training_settings import DomainParams
@@ -15,4 +13,4 @@ def main() -> None:
     from training.steps.domain_step import domain_lesson
     from training.steps.run_step import run_step
 
-    return run_step("domain", partial(domain_lesson, params))
+    return run_step("domain", params, domain_lesson)

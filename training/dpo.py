@@ -1,7 +1,5 @@
 """Stage `dpo`: direct preference optimisation on pairs of a better and a worse answer."""
 
-from functools import partial
-
 from project.settings import load
 from training.steps.left_out import leave_out
 from training.training_settings import DpoParams
@@ -15,4 +13,4 @@ def main() -> None:
     from training.steps.dpo_step import gathered_dpo_lesson
     from training.steps.run_step import run_step
 
-    return run_step("dpo", partial(gathered_dpo_lesson, params))
+    return run_step("dpo", params, gathered_dpo_lesson)

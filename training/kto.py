@@ -1,7 +1,5 @@
 """Stage `kto`: Kahneman-Tversky optimisation on answers that are good or bad, one at a time."""
 
-from functools import partial
-
 from project.settings import load
 from training.steps.left_out import leave_out
 from training.training_settings import KtoParams
@@ -15,4 +13,4 @@ def main() -> None:
     from training.steps.kto_step import gathered_kto_lesson
     from training.steps.run_step import run_step
 
-    return run_step("kto", partial(gathered_kto_lesson, params))
+    return run_step("kto", params, gathered_kto_lesson)

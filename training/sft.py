@@ -1,7 +1,5 @@
 """Stage `sft`: supervised fine-tuning on the gated training rows."""
 
-from functools import partial
-
 from project.settings import load
 from training.steps.left_out import leave_out
 from training.training_settings import SftParams
@@ -15,4 +13,4 @@ def main() -> None:
     from training.steps.run_step import run_step
     from training.steps.sft_step import curated_rows_lesson
 
-    return run_step("sft", partial(curated_rows_lesson, params))
+    return run_step("sft", params, curated_rows_lesson)

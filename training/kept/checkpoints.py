@@ -83,6 +83,10 @@ class Checkpoints:
             return folder
         return None
 
+    def of_step(self, step: int) -> Path:
+        """A local folder with one that another process found to be valid."""
+        return self.place.fetch(name_of(step))
+
     def forget(self) -> None:
         """Delete them all: the run is done."""
         self.remove_all()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from project.interruption import Ended
+from training.processes.group import is_first
 
 STDERR = 2
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -26,7 +27,8 @@ class EndAsked:
         self.number = number
         name = signal.Signals(number).name
         said = f"{name}: a checkpoint comes after this step; again, to end at once\n"
-        os.write(STDERR, said.encode())  # print would fail where it came amid another print
+        if is_first():
+            os.write(STDERR, said.encode())  # print would fail where it came amid another print
 
     def end(self) -> None:
         """End as the signal would have. Raises KeyboardInterrupt."""

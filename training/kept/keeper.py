@@ -8,10 +8,14 @@ from transformers import TrainerCallback
 from training.kept.checkpoints import Checkpoints
 from training.kept.end_asked import EndAsked
 from training.kept.training_state import TrainingState
+from training.processes.group import agreed, is_first, is_sharded
 
 
 class Keeper(TrainerCallback):
-    """Saves at the beginning of a step: what was measured after the one before is in it, too."""
+    """Saves at the beginning of a step: what was measured after the one before is in it, too.
+
+    Of several processes the first one saves. Where each holds a part of the weights, none does.
+    """
 
     def __init__(
         self,
@@ -39,7 +43,9 @@ class Keeper(TrainerCallback):
         self.state.step_begins()
         self.checkpoints.place.drop_copy()  # all that was in it is read
         self.tick(state.global_step)
-        asked, spent = self.asked.number is not None, self.budget_spent()
+        # All processes of a group end before the same step, whichever was asked or is late.
+        self.asked.number, spent = agreed((self.asked.number, self.budget_spent()))
+        asked = self.asked.number is not None
         if asked or spent or self.checkpoints.due:
             self.save(state.global_step)
         if asked:
@@ -48,7 +54,7 @@ class Keeper(TrainerCallback):
             raise BudgetSpentError(state.global_step, state.max_steps)
 
     def save(self, step: int) -> None:
-        if step and step != self.checkpoints.newest:
+        if step and is_first() and not is_sharded() and step != self.checkpoints.newest:
             self.checkpoints.save(step, self.state.write)
 
 

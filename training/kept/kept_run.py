@@ -24,6 +24,7 @@ from training.kept.end_asked import noted_signals
 from training.kept.keeper import BudgetSpentError, Keeper
 from training.kept.running_book import RunningBook
 from training.kept.training_state import Remembering, TrainingState, progress_of
+from training.processes.group import agreed, is_first, is_sharded, world
 from training.recipe import Recipe, StepName
 from training.training_settings import LimitsParams
 from training.watching.broken_loss import StopOnBrokenLoss
@@ -31,14 +32,17 @@ from training.watching.broken_loss import StopOnBrokenLoss
 # A checkpoint goes on with the libraries that wrote it, and no others.
 LIBRARIES = ("accelerate", "bitsandbytes", "peft", "torch", "transformers", "trl")
 
+NOT_KEPT = "weights are shared out, and of those no checkpoint is kept: an interruption costs all"
+
 
 def run_key(recipe: Recipe) -> Digest:
     """Of all that decides a run: the libraries too, and the code of its last step, where the stage
-    `code` has written it down.
+    `code` has written it down. And how many processes share it: others would draw other dropout.
     """
     code = CODE / f"{recipe.taken[-1]}.json"
     libraries = {name: version(name) for name in LIBRARIES}
-    return digest_json([recipe.digest, libraries, digest_file(code) if code.is_file() else None])
+    alone = [recipe.digest, libraries, digest_file(code) if code.is_file() else None]
+    return digest_json(alone if world() == 1 else [*alone, world()])
 
 
 class KeptRun:
@@ -67,6 +71,8 @@ class KeptRun:
         print(f"training {self.step}: {estimate}", flush=True)
         if warning := self.warning(estimate):
             print(f"warning: {warning}", file=sys.stderr, flush=True)
+        if is_sharded():
+            print(f"warning: {NOT_KEPT}", file=sys.stderr, flush=True)
         state = TrainingState(trainer, remembering(trainer))
         newest = self.opened(state)
         self.book.enter(estimated_seconds=estimate.seconds)
@@ -95,7 +101,8 @@ class KeptRun:
     def done(self) -> None:
         """Finish the book, say what the step took, and forget its checkpoints."""
         print(f"trained {self.book.enter(finished=True)}", flush=True)
-        self.checkpoints.forget()
+        if is_first():
+            self.checkpoints.forget()
 
     # --- one level down -------------------------------------------------------------------------
 
@@ -120,7 +127,7 @@ class KeptRun:
 
     def opened(self, state: TrainingState) -> Path | None:
         """The checkpoint to go on from, opened; None: there is none."""
-        folder = self.checkpoints.newest_valid()
+        folder = self.newest_checkpoint()
         if folder is None:
             self.book.goes_on_from(None)
             return None
@@ -130,6 +137,12 @@ class KeptRun:
         print(f"going on from the checkpoint of step {self.first} of {progress.max_steps}")
         self.book.goes_on_from(self.first)
         return folder
+
+    def newest_checkpoint(self) -> Path | None:
+        """The same one for all processes: the first chooses."""
+        found = self.checkpoints.newest_valid() if is_first() else None
+        step = agreed(self.checkpoints.newest)
+        return found if is_first() or step is None else self.checkpoints.of_step(step)
 
     def loop(self, trainer: Trainer, newest: Path | None) -> None:
         try:

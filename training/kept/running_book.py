@@ -13,6 +13,7 @@ from project.errors import InputError
 from project.records.record import Digest
 from training.kept.books import TrainingBook, read_book, recipes_of, write_book
 from training.kept.energy import EnergyMeter, gpu_here
+from training.processes.group import is_first
 from training.recipe import Recipe, StepName
 from training.training_settings import LimitsParams
 
@@ -100,7 +101,8 @@ class RunningBook:
         }
         self.book = self.book.model_copy(update=taken | changes)
         try:
-            write_book(self.book)
+            if is_first():
+                write_book(self.book)
         except OSError as error:  # a full disk, say: training is worth more than its book
             if not self.unwritten:
                 print(f"warning: the book is not written: {error}", file=sys.stderr, flush=True)

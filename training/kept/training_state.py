@@ -18,6 +18,7 @@ from transformers import Trainer, TrainerState
 from project.files import write_bytes
 from training.kept.nested_state import read_state, write_state
 from training.kept.random_state import random_state, set_random_state
+from training.processes.group import draw_own_dropout
 
 WEIGHTS, PROGRESS = "model.safetensors", "trainer_state.json"  # as the Trainer calls them
 
@@ -81,6 +82,7 @@ class TrainingState:
         if self.read:
             set_random_state(self.read["random"])
             self.read = None
+        draw_own_dropout(self.trainer.args.seed, self.trainer.state.global_step)
 
 
 def write_weights(model: torch.nn.Module, folder: Path) -> None:

@@ -26,6 +26,7 @@ def step_arguments(
         "warmup_steps": round(params.warmup_share * steps),
         "gradient_checkpointing": params.gradient_checkpointing,
         **mix_precision(precision),
+        "ddp_find_unused_parameters": False,  # each LoRA has a part in each pass
         "use_cpu": not torch.cuda.is_available(),
         "dataloader_pin_memory": torch.cuda.is_available(),
         "seed": seed,

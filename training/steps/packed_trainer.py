@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from trl import SFTConfig, SFTTrainer
 from project.errors import InputError
 from training.model.fused_lora import fuse_lora
 from training.model.row_attention import attending_within_rows
+from training.processes.batch_shares import SharedBatches
+from training.processes.group import summed, world
 from training.rows.packed_rows import PackedRows, pack
 from training.rows.row_tokens import IGNORED, RowTokens
 from training.steps.completion_loss import add_completion_loss
@@ -56,14 +59,14 @@ def packed_trainer(
     return trainer
 
 
-class PackedTrainer(SFTTrainer):
+class PackedTrainer(SharedBatches, SFTTrainer):
     """TRL's SFTTrainer, whose batches are packed where the model takes them so."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.base = self.model.get_base_model()
         self.pad: Callable[[Any], Batch] = self.data_collator  # type: ignore[has-type]
-        self.data_collator = self.collate
+        self.data_collator = self.collate_share
         self.packs = False
         add_completion_loss(self.base)
         fuse_lora(self.model)
@@ -74,6 +77,16 @@ class PackedTrainer(SFTTrainer):
             print(f"rows are padded, not packed, which takes longer: {reason}")
         self.packs = reason is None
         self._metrics["eval"].clear()  # the trial is none of the run's measurements
+
+    def collate_share(self, examples: Sequence[Mapping[str, Sequence[int]]]) -> Batch:
+        """What this process learns of a batch. Without a row of it, it still has to take part, with
+        one of which nothing is learnt.
+        """
+        batch = self.collate(self.own_share(examples) or [unlearnt(examples[0])])
+        if PACKED in batch:  # the Trainer itself adds up what all processes read
+            read = sum(len(one["input_ids"]) for one in examples)
+            batch[PACKED] = replace(batch[PACKED], tokens=read)
+        return batch
 
     def collate(self, examples: Sequence[Mapping[str, Sequence[int]]]) -> Batch:
         return self.packed(examples) if self.packs else self.pad(examples)
@@ -123,11 +136,19 @@ class PackedTrainer(SFTTrainer):
                 with self.accelerator.autocast():
                     total += float(self.compute_loss(self.model, batch, num_items_in_batch=1))
                 count += learnt_in(batch)
+        # `compute_loss` is made for gradients, which are averaged over the processes.
+        total, count = summed(total / world(), count)
         metrics = {f"{metric_key_prefix}_loss": total / count}
         self.log(metrics)
         told = self.args, self.state, self.control, metrics  # type: ignore[has-type]
         self.control = self.callback_handler.on_evaluate(*told)
         return metrics
+
+    def _prepare_input(self, data: Any) -> Any:
+        """On the trainer's device; packed rows too, which the Trainer does not know."""
+        if isinstance(data, PackedRows):
+            return data.to(self.args.device)
+        return super()._prepare_input(data)
 
     def floating_point_ops(self, inputs: Batch) -> int:
         """Not counted: the Trainer goes through all weights for it, at each step."""
@@ -152,6 +173,11 @@ def dataset_of(examples: Sequence[RowTokens]) -> Dataset:
 def tokens_of(example: Mapping[str, Sequence[int]]) -> RowTokens:
     learnt = tuple(label != IGNORED for label in example["labels"])
     return RowTokens(tuple(example["input_ids"]), learnt)
+
+
+def unlearnt(example: Mapping[str, Sequence[int]]) -> Mapping[str, Sequence[int]]:
+    """The same row, of which no token is learnt."""
+    return {**example, "labels": [IGNORED] * len(example["labels"])}
 
 
 def learnt_in(batch: Batch) -> int:

@@ -1,11 +1,12 @@
 """One step of training, from the adapter before it to its own."""
 
 import json
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import bitsandbytes as bnb
 import torch
@@ -23,10 +24,15 @@ from project.settings import load
 from project.system_prompt import FIELD, SYSTEM_PROMPT, refuse_unheard
 from training.kept.kept_run import KeptRun
 from training.model.base_model import load_base
+from training.model.determinism import deterministic
 from training.model.going_on import go_on_from
+from training.model.kernels import FLASH
 from training.model.lora import add_adapter
 from training.precision import choose_numerics
+from training.processes.group import is_first, world
+from training.processes.start import start_elsewhere
 from training.recipe import STEP, STEPS, Recipe, StepName, StepRecord
+from training.steps.card_trial import try_on_card
 from training.steps.earlier import FRESH, Earlier, newest_before
 from training.training_settings import AdapterParams, LimitsParams, StepParams
 from training.watching.curve_files import fill_up_curves
@@ -62,20 +68,43 @@ class Run:
     model: PeftModel
     trainer: Trainer
     recipe: Recipe  # with this step in it
+    exact: bool = True  # whether the same bytes come out again on this kind of machine
 
 
-def run_step(step: StepName, lesson: Callable[[Ground], Lesson]) -> None:
-    """What a stage of a step does: write `outputs/steps/<step>/`, whole or not at all."""
+P = TypeVar("P", bound=StepParams)
+
+
+def run_step(step: StepName, params: P, lesson: Callable[[P, Ground], Lesson]) -> None:
+    """What a stage of a step does: write `outputs/steps/<step>/`, whole or not at all.
+
+    Where several processes train it, each of them does this, and the first one alone writes.
+    """
+    if start_elsewhere(step, params):
+        return
     ground = ground_here(step)
-    with staged_folder(step_of(step)) as draft:
-        run = prepare(lesson(ground), ground)
-        run.trainer.add_callback(LearningCurve(draft))
+    with own_draft(step) as draft:
+        run = prepare(lesson(params, ground), ground)
+        if is_first():
+            run.trainer.add_callback(LearningCurve(draft))
         kept = KeptRun(step, run.recipe, load(LimitsParams))
         record = learn(run, draft / "adapter", kept.train, kept.saving)
         record.write(draft / "step.json")
         fill_up_curves(draft)
     kept.done()
     print(record)
+
+
+def own_draft(step: StepName) -> AbstractContextManager[Path]:
+    """Where this process writes: the step's folder if it is the first, else one that goes again."""
+    if is_first():
+        return staged_folder(step_of(step))
+    return scratch_folder()
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="training-") as folder:
+        yield Path(folder)
 
 
 def ground_here(step: StepName) -> Ground:
@@ -92,8 +121,21 @@ def prepare(lesson: Lesson, ground: Ground) -> Run:
     model, tokenizer = model_of(ground)
     trainer = lesson.trainer(model, tokenizer, ground)
     trainer.remove_callback(PrinterCallback)  # a line for each step
-    trainer.add_callback(StepsWithLoss(lesson.step))
-    return Run(lesson, model, trainer, recipe_of(lesson, ground, trained_with(model, ground)))
+    if is_first():
+        trainer.add_callback(StepsWithLoss(lesson.step))
+    exact = tried_on_card(trainer, lesson)
+    size = trainer.args.per_device_train_batch_size
+    recipe = recipe_of(lesson, ground, trained_with(model, ground), size)
+    return Run(lesson, model, trainer, recipe, exact)
+
+
+def tried_on_card(trainer: Trainer, lesson: Lesson) -> bool:
+    """Fit a pass into a card's memory; what several processes share is not tried."""
+    if not torch.cuda.is_available() or world() > 1:
+        return True
+    # KTO's loss is about what stands in a batch together.
+    whole = lesson.step == "kto"
+    return try_on_card(trainer, least=lesson.params.batch_size if whole else 1)
 
 
 def learn(
@@ -109,7 +151,8 @@ def learn(
     trainer, weights = run.trainer, copied(run.model)
     measured = trainer.eval_dataset is not None
     before = trainer.evaluate()["eval_loss"] if measured else None
-    train(trainer)
+    with deterministic(run.exact) if torch.cuda.is_available() else nullcontext():
+        train(trainer)
     if all(torch.equal(weights[name], weight) for name, weight in trained(run.model)):
         raise IncumbentError("training changed nothing: no LoRA weight is trainable or moved")
     after = loss_at_end(trainer) if measured else None
@@ -123,6 +166,7 @@ def learn(
         optimizer_steps=trainer.state.global_step,
         loss_before=before,
         loss_after=after,
+        processes=world() if world() > 1 else None,
     )
 
 
@@ -165,12 +209,13 @@ def trained_with(model: PeftModel, ground: Ground) -> Numerics:
         update={
             "quantization": quantization,
             "dequantized": quantization == "nf4" and not packed,
+            "attention": FLASH if model.config._attn_implementation == FLASH else None,
         }
     )
 
 
-def recipe_of(lesson: Lesson, ground: Ground, numerics: Numerics) -> Recipe:
-    """That of the steps before, and this one."""
+def recipe_of(lesson: Lesson, ground: Ground, numerics: Numerics, size: int) -> Recipe:
+    """That of the steps before, and this one, with so many examples a pass."""
     fresh = Recipe(
         base=ground.base.base,
         numerics=numerics,
@@ -182,7 +227,9 @@ def recipe_of(lesson: Lesson, ground: Ground, numerics: Numerics) -> Recipe:
     taken: dict[str, Any] = {
         name: step for name in STEPS if earlier and (step := getattr(earlier, name))
     }
-    taken[lesson.step] = STEP[lesson.step](data=lesson.data, params=lesson.params)
+    fewer = size if size != lesson.params.batch_size else None
+    step = STEP[lesson.step](data=lesson.data, params=lesson.params, micro_batch=fewer)
+    taken[lesson.step] = step
     return fresh.model_copy(update=taken)
 
 

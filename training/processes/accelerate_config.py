@@ -1,0 +1,87 @@
+"""Our settings as accelerate's configuration file, and as DeepSpeed's."""
+
+from typing import Any
+
+from training.processes.process_settings import Sharding
+
+KINDS = {"ddp": "MULTI_GPU", "fsdp": "FSDP", "zero3": "DEEPSPEED"}
+
+
+def accelerate_config(sharding: Sharding, processes: int, deepspeed_file: str) -> dict[str, Any]:
+    """For `accelerate launch --config_file`. `deepspeed_file` holds `deepspeed_config()`."""
+    config: dict[str, Any] = {
+        "compute_environment": "LOCAL_MACHINE",
+        "distributed_type": KINDS[sharding],
+        "num_machines": 1,
+        "machine_rank": 0,
+        "num_processes": processes,
+        "main_process_ip": "127.0.0.1",
+        "main_process_port": 0,  # a free one
+        "rdzv_backend": "static",
+        "same_network": True,
+        "mixed_precision": "no",  # the trainer's arguments say what it is
+        "use_cpu": False,
+    }
+    if sharding == "fsdp":
+        config["fsdp_config"] = fsdp_config()
+    if sharding == "zero3":
+        config["deepspeed_config"] = {
+            "deepspeed_config_file": deepspeed_file,
+            "zero3_init_flag": True,  # a process loads its own part of the base alone
+        }
+    return config
+
+
+def fsdp_config() -> dict[str, Any]:
+    """FSDP2: Zhao et al. 2023, arXiv 2304.11277. With an NF4 base it is FSDP-QLoRA
+    (https://www.answer.ai/posts/2024-03-06-fsdp-qlora), whose weights are stored in numbers of the
+    adapter's precision: `bnb_4bit_quant_storage` in training/model/base_model.py.
+    """
+    return {
+        "fsdp_version": 2,  # each weight is sharded by itself, so frozen ones may lie beside others
+        # A unit for each block of the transformer: the class is the model's `_no_split_modules`.
+        "fsdp_auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+        "fsdp_reshard_after_forward": True,
+        "fsdp_cpu_ram_efficient_loading": True,  # one process reads the base, not each of them
+        "fsdp_state_dict_type": "FULL_STATE_DICT",
+        "fsdp_offload_params": False,
+        "fsdp_activation_checkpointing": False,  # the step's gradient_checkpointing does that
+    }
+
+
+def sharding_environment(sharding: Sharding, deepspeed_file: str) -> dict[str, str]:
+    """What `accelerate launch` tells its processes of that file, for those of torchrun and Ray."""
+    if sharding == "fsdp":
+        told = {name.upper(): as_text(value) for name, value in fsdp_config().items()}
+        return {"ACCELERATE_USE_FSDP": "true", **told}
+    if sharding == "zero3":
+        return {
+            "ACCELERATE_USE_DEEPSPEED": "true",
+            "ACCELERATE_DEEPSPEED_CONFIG_FILE": deepspeed_file,
+            "ACCELERATE_DEEPSPEED_ZERO3_INIT": "true",
+        }
+    return {}
+
+
+def as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def deepspeed_config() -> dict[str, Any]:
+    """ZeRO-3: Rajbhandari et al. 2020, arXiv 1910.02054. The trainer fills in what is "auto"."""
+    return {
+        "zero_optimization": {
+            "stage": 3,
+            "overlap_comm": True,
+            "contiguous_gradients": True,
+            "reduce_bucket_size": "auto",
+            "stage3_prefetch_bucket_size": "auto",
+            "stage3_param_persistence_threshold": "auto",
+        },
+        "bf16": {"enabled": "auto"},
+        "fp16": {"enabled": "auto"},
+        "gradient_clipping": "auto",
+        "gradient_accumulation_steps": "auto",
+        "train_micro_batch_size_per_gpu": "auto",
+        "train_batch_size": "auto",
+    }

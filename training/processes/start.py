@@ -1,0 +1,94 @@
+"""Who takes a step: this process, several of this machine, or a Ray cluster."""
+
+import os
+from importlib.util import find_spec
+
+from project.engine.engine_settings import EngineParams, RayParams
+from project.errors import InputError
+from project.extras import pip_install
+from project.settings import PARAMS, load, section_of
+from training.precision import measure_machine
+from training.processes.group import MEMBER
+from training.processes.process_settings import DistributedParams
+from training.recipe import StepName
+from training.training_settings import StepParams
+
+# The others compare each answer with a reference, which TRL's trainers make in one process.
+SHARED: tuple[StepName, ...] = ("domain", "sft")
+
+
+def start_elsewhere(step: StepName, params: StepParams) -> bool:
+    """Have a step taken as the settings want it; whether this process is left with nothing to do.
+
+    Raises InputError for settings that do not fit the step, or this machine.
+    """
+    if MEMBER in os.environ:
+        return False
+    distributed = load(DistributedParams)
+    if load(EngineParams).name == "ray":
+        refuse_missing_deepspeed(distributed)
+        # Imported here because it brings Ray.
+        from training.processes.on_ray import train_on_ray
+
+        train_on_ray(step, params, load(RayParams), distributed.sharding)
+        return True
+    gpus = gpus_here()
+    processes = processes_of(step, distributed, gpus)
+    if processes == 1:
+        return False
+    refuse_misfit(distributed, processes, gpus)
+    refuse_uneven(params, processes)
+    # Imported here because one process alone needs no launcher.
+    from training.processes.launch import launch
+
+    measure_machine()  # now, while one process has it to itself
+    print(f"{step}: {processes} processes train together, started by {distributed.launcher}")
+    launch(step, processes, distributed)
+    return True
+
+
+def processes_of(step: StepName, params: DistributedParams, gpus: int) -> int:
+    """How many take a step, on a machine with so many GPUs."""
+    if params.launcher == "none" or step not in SHARED:
+        return 1
+    return params.processes or max(1, gpus)
+
+
+def refuse_misfit(params: DistributedParams, processes: int, gpus: int) -> None:
+    """Raise InputError for what this machine cannot do."""
+    if not gpus and params.sharding != "ddp":
+        raise wrong("sharding", f"{params.sharding} needs GPUs, and there is none here: ddp")
+    if not gpus and params.launcher == "accelerate":
+        raise wrong("launcher", "without a GPU accelerate starts one process alone: torchrun")
+    if gpus and processes > gpus:
+        raise wrong("processes", f"{processes} processes, and this machine has {gpus} GPUs")
+    refuse_missing_deepspeed(params)
+
+
+def refuse_missing_deepspeed(params: DistributedParams) -> None:
+    if params.sharding == "zero3" and find_spec("deepspeed") is None:
+        problem = f"zero3 needs deepspeed, which is not installed: {pip_install('deepspeed')}"
+        raise wrong("sharding", problem)
+
+
+def refuse_uneven(params: StepParams, processes: int) -> None:
+    """Raise InputError for a batch that cannot be dealt out evenly."""
+    if params.batch_size % processes:
+        raise InputError(
+            f"a batch of {params.batch_size} cannot be dealt out evenly to {processes} processes: "
+            f"choose a multiple of {processes}, or another number of processes "
+            "(training.distributed.processes; on Ray ray.workers)",
+            file=PARAMS,
+            field=f"{section_of(type(params))}.batch_size",
+        )
+
+
+def gpus_here() -> int:
+    # Imported here because it takes seconds, and a process that trains has it anyway.
+    import torch
+
+    return int(torch.cuda.device_count())
+
+
+def wrong(key: str, problem: str) -> InputError:
+    return InputError(problem, file=PARAMS, field=f"training.distributed.{key}")
