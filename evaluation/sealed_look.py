@@ -35,6 +35,7 @@ from evaluation.scoring.own_assertions import refuse_broken_assertions
 from evaluation.scoring.per_token import incomparable
 from evaluation.scoring.scorers import Scores
 from project.canonical import digest_file, digest_json
+from project.engine.ray_cluster import cluster_kept
 from project.errors import InputError
 from project.near_duplicates import WordPrints, near_duplicates_among
 from project.paths import rows_of
@@ -108,6 +109,10 @@ class SealedItems:
 
         Answers that are cached are not made again, so an interrupted look goes on where it was.
         """
+        with cluster_kept():
+            return self.answered_look(dev, pins, policy)
+
+    def answered_look(self, dev: Evidence, pins: ScorePins, policy: Policy) -> SealedLook:
         systems, samples = contestants(), samples_of(Split.SEALED)
         answers: dict[Role, Sequence[Answer]] = {
             role: systems[role].answers(self.rows, f"{role}, sealed", samples) for role in SIDES

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from project.engine.ray_cluster import cluster_kept
 from project.errors import IncumbentError, InputError
 from project.interruption import ended_by_signals
 from project.progress import StageReport, tell
@@ -47,7 +48,7 @@ def run_stage(name: str) -> None:
 
     SIGTERM interrupts it as Ctrl-C does, so that it leaves no draft behind.
     """
-    with told(os.environ.get("DVC_STAGE", name)), ended_by_signals():
+    with told(os.environ.get("DVC_STAGE", name)), ended_by_signals(), cluster_kept():
         module = module_of(name)
         main = getattr(import_module(module), "main", None) if module else None
         if main is None:

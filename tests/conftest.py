@@ -42,11 +42,15 @@ def caps() -> dict[str, str]:
 
 
 class ByFile(LoadFileScheduling):
-    """A file's tests stay in one process, for they share fixtures; so do all that share vLLM."""
+    """A file's tests stay in one process, for they share fixtures; so do all that share vLLM, or a
+    Ray cluster.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        together = "tests/serving/vllm"
-        return together if nodeid.startswith(together) else super()._split_scope(nodeid)
+        for together in ("tests/serving/vllm", "tests/incumbent/on_ray"):
+            if nodeid.startswith(together):
+                return together
+        return super()._split_scope(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
@@ -239,3 +243,16 @@ def base_model() -> Path:
     if not target.is_dir():
         convert_embedded(target)
     return target
+
+
+@pytest.fixture(scope="session")
+def short_base(base_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first three of the embedded base's thirty layers: it learns as the whole one does, in a
+    quarter of the time, and says little that makes sense.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = tmp_path_factory.mktemp("models") / "short"
+    AutoModelForCausalLM.from_pretrained(base_model, num_hidden_layers=3).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(base_model).save_pretrained(folder)
+    return folder

@@ -1,20 +1,20 @@
 """What rows mean, as an embedder has it: unit vectors of a sample of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from project.engine.embedded_texts import Embed, embedded_shards, shards_of
 from project.processor import multiplies_bfloat16
 from project.records.data import Row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Embed = Callable[[Sequence[str]], "NDArray[np.float32]"]  # [texts, dimensions], each of length 1
 BATCH = 64
 MOST_CHARS = 2_000  # of a text: embedders of sentences read fewer than these
 
@@ -29,20 +29,26 @@ class Embedder:
     def __call__(self, texts: Sequence[str]) -> "NDArray[np.float32]":
         """Embed texts -> [n, d] in their order; a text is embedded once."""
         asked = [text[:MOST_CHARS] for text in texts]
-        new = [text for text in dict.fromkeys(asked) if text not in self.known]
-        if new:
-            made = self.model.encode(new, batch_size=BATCH, show_progress_bar=False)
-            self.known |= dict(zip(new, unit(np.asarray(made, dtype=np.float32)), strict=True))
+        shards = shards_of(text for text in asked if text not in self.known)
+        here, elsewhere = lambda some: self.embed(some), partial(quick_vectors, self.folder)
+        for place, vectors in embedded_shards(shards, here, elsewhere):
+            self.known |= dict(zip(shards[place], vectors, strict=True))
         return np.stack([self.known[text] for text in asked])
 
     @cached_property
-    def model(self) -> Any:
-        # Imported here because checks without an embedder do not wait for torch.
-        from sentence_transformers import SentenceTransformer
+    def embed(self) -> Embed:
+        return quick_vectors(self.folder)
 
-        model = SentenceTransformer(str(self.folder))
-        # Quicker by far, and cosines change in the third digit.
-        return model.bfloat16() if multiplies_bfloat16() else model
+
+def quick_vectors(folder: Path) -> Embed:
+    # Imported here because checks without an embedder do not wait for torch.
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder))
+    if multiplies_bfloat16():
+        model = model.bfloat16()  # quicker by far, and cosines change in the third digit
+    encode = partial(model.encode, batch_size=BATCH, show_progress_bar=False)
+    return lambda texts: unit(np.asarray(encode(texts), dtype=np.float32))
 
 
 @dataclass(frozen=True)

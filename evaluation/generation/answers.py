@@ -1,7 +1,8 @@
 """Answers of a model to eval items: made in units that rows alone decide, cached, resumable."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -10,6 +11,8 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from project.canonical import digest_bytes, digest_json
+from project.engine.engine_settings import chosen_engine
+from project.engine.mapped import finished_batches
 from project.files import home, write_lines
 from project.paths import ANSWERS
 from project.progress import Bar, progress
@@ -88,13 +91,18 @@ class Respondent:
         load: Callable[[], Model],
         clock: Callable[[], float] = perf_counter,
         release: Callable[[], None] | None = None,
+        portable: bool = False,
     ) -> None:
-        """`release` gives back what a server holds for the model; None: there is no such thing."""
+        """`release` gives back what a server holds for the model; None: there is no such thing.
+
+        `portable`: whether `load` can be called on another machine.
+        """
         self.system = system
         self.batch_size = batch_size
         self.load = load
         self.clock = clock
         self.release = release
+        self.portable = portable
         self.model: Model | None = None
 
     def answers(self, rows: Sequence[Row], label: str, samples: int = 1) -> list[Answer]:
@@ -104,6 +112,7 @@ class Respondent:
         last bit of a logit, so an interrupted run that goes on gives the answers of one that was
         not interrupted.
         """
+        self.answer_ahead([(rows, samples)], label)
         found: dict[tuple[str, int], Answer] = {}
         try:
             with progress(label, samples * len(rows), "answers") as bar:
@@ -117,6 +126,28 @@ class Respondent:
         finally:
             self.give_back()
         return [found[row.id, sample] for row in rows for sample in range(samples)]
+
+    def answer_ahead(self, asked: Iterable[tuple[Sequence[Row], int]], label: str) -> None:
+        """Make the answers that are not in the cache on a cluster, where the settings choose one.
+
+        Each entry is rows and how often they are answered. A unit is computed as it is here.
+        """
+        if not self.portable:
+            return
+        units = [(unit, samples) for rows, samples in asked for unit in self.units(rows, samples)]
+        missing = [(rows, samples) for rows, samples in units if not self.cached(rows, samples)]
+        params = chosen_engine(len(missing))
+        if params is None:
+            return
+        maker, batches = partial(unit_maker, self.load), [[one] for one in missing]
+        with progress(
+            label, sum(len(rows) * samples for rows, samples in missing), "answers"
+        ) as bar:
+            start, made = self.clock(), list[Answer]()
+            for place, (unit,) in finished_batches(maker, batches, params):
+                self.keep(unit, *missing[place])
+                made += unit.answers
+                bar.advance(len(unit.answers), speed(made, self.clock() - start))
 
     def give_back(self) -> None:
         """Leave nothing on a server. A model in this process stays, for the next rows."""
@@ -147,23 +178,51 @@ class Respondent:
     def make(self, rows: Sequence[Row], samples: int, bar: Bar) -> Unit:
         """Generate, score the rows' own completions, keep both."""
         self.model = self.model or self.load()
-        start, answers = self.clock(), []
-        for answer in self.model.answer(rows, samples):
-            answers.append(answer)
-            bar.advance(note=speed(answers, self.clock() - start))
-        seconds = self.clock() - start
-        scored = zip(rows, self.model.reference_logprobs(rows), strict=True)
-        logprobs = {row.id: logprob for row, logprob in scored}
-        unit = Unit(
-            answers=tuple(
-                answer.model_copy(update={"reference_logprob": logprobs[answer.item]})
-                for answer in answers
-            ),
-            seconds=seconds,
-        )
+
+        def advance(answers: Sequence[Answer], seconds: float) -> None:
+            bar.advance(note=speed(answers, seconds))
+
+        unit = answered_unit(self.model, rows, samples, self.clock, advance)
+        self.keep(unit, rows, samples)
+        return unit
+
+    def keep(self, unit: Unit, rows: Sequence[Row], samples: int) -> None:
         body = unit.canonical()
         write_lines(cache_path(self.system, rows, samples), [digest_bytes(body).encode(), body])
-        return unit
+
+
+def answered_unit(
+    model: Model,
+    rows: Sequence[Row],
+    samples: int,
+    clock: Callable[[], float] = perf_counter,
+    advance: Callable[[Sequence[Answer], float], None] = lambda answers, seconds: None,
+) -> Unit:
+    """The rows' answers with the scores of their own completions; `advance` gets the answers so
+    far, and the seconds that they took.
+    """
+    start, answers = clock(), list[Answer]()
+    for answer in model.answer(rows, samples):
+        answers.append(answer)
+        advance(answers, clock() - start)
+    seconds = clock() - start
+    scored = zip(rows, model.reference_logprobs(rows), strict=True)
+    logprobs = {row.id: logprob for row, logprob in scored}
+    return Unit(
+        answers=tuple(
+            answer.model_copy(update={"reference_logprob": logprobs[answer.item]})
+            for answer in answers
+        ),
+        seconds=seconds,
+    )
+
+
+def unit_maker(
+    load: Callable[[], Model],
+) -> Callable[[Sequence[tuple[Sequence[Row], int]]], list[Unit]]:
+    """What a worker on a cluster does, with a model of its own."""
+    model = load()
+    return lambda asked: [answered_unit(model, rows, samples) for rows, samples in asked]
 
 
 def speed(answers: Sequence[Answer], seconds: float) -> str:

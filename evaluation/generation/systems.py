@@ -1,5 +1,6 @@
 """Systems that can be asked: the base model, bare or with an adapter on it."""
 
+from functools import partial
 from pathlib import Path
 
 from evaluation.evaluation_settings import Decoding, GenerationParams
@@ -40,14 +41,6 @@ def respondent(
     if numerics.engine is not None:
         return served(contestant, files, decoding, numerics, numerics.engine)
 
-    def load_model() -> Model:
-        # Imported here so that a run whose answers are all cached does not wait for torch.
-        from evaluation.generation.answering_model import AnsweringModel, refuse_other_machine
-
-        refuse_other_machine(numerics)
-        base = pinned_folder(contestant.base, "base")
-        return AnsweringModel(base, files, decoding, numerics.precision, contestant.system_prompt)
-
     system = System(
         base=contestant.base.digest,
         adapter=contestant.adapter,
@@ -56,7 +49,20 @@ def respondent(
         numerics=numerics,
         code=digest_files(HERE, ["answering_model.py", "batch_reader.py"]),
     )
-    return Respondent(system, decoding.batch_size, load_model)
+    load_model = partial(embedded_model, contestant, files, decoding, numerics)
+    return Respondent(system, decoding.batch_size, load_model, portable=True)
+
+
+def embedded_model(
+    contestant: Contestant, files: Path | None, decoding: Decoding, numerics: Numerics
+) -> Model:
+    """A model in this process. Raises IncumbentError on another kind of machine."""
+    # Imported here so that a run whose answers are all cached does not wait for torch.
+    from evaluation.generation.answering_model import AnsweringModel, refuse_other_machine
+
+    refuse_other_machine(numerics)
+    base = pinned_folder(contestant.base, "base")
+    return AnsweringModel(base, files, decoding, numerics.precision, contestant.system_prompt)
 
 
 def served(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from evaluation.metrics.per_item import PerItem, Values
+from project.engine.embedded_texts import embedded_shards, encoder, shards_of, unit_vectors
 
 
 class SemanticSimilarity(PerItem):
@@ -42,14 +43,11 @@ class SemanticSimilarity(PerItem):
         return {"semantic": [float(np.dot(a, b)) for a, b in pairs]}
 
     def embed(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
-        """Unit vectors. A text is embedded once, so that equal answers score equally to the bit.
-
-        What shares a batch with a text can change the last bit of its vector.
-        """
-        new = [text for text in dict.fromkeys(texts) if text not in self.vectors]
-        if new:
-            options = {"normalize_embeddings": True, "show_progress_bar": False}
-            self.vectors |= dict(zip(new, self.model.encode(new, **options), strict=True))
+        """Unit vectors. A text is embedded once, so that equal answers score equally to the bit."""
+        shards = shards_of(text for text in texts if text not in self.vectors)
+        here, elsewhere = encoder(self.model), partial(unit_vectors, self.embedder)
+        for place, vectors in embedded_shards(shards, here, elsewhere):
+            self.vectors |= dict(zip(shards[place], vectors, strict=True))
         return [self.vectors[text] for text in texts]
 
     def cut(self, texts: Sequence[str]) -> list[int]:

@@ -1,19 +1,19 @@
 """The pinned embedder: texts in, unit vectors out, long texts by parts."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from monitoring.signals.array_types import Floats
+from project.engine.embedded_texts import Embed, embedded_shards, shards_of
 from project.errors import IncumbentError
 from project.model_pins import pinned_folder
 from project.progress import progress
 from project.records.adapters import ModelPin
 
-CHUNK = 1_000  # texts that are embedded between two reports
 READ = 32_000  # characters of a text: of a longer one so many are read, from all over it
 EXCERPTS = 32  # places that they are read at
 
@@ -33,14 +33,18 @@ class Embedder:
         """
         if not texts:
             return self.embed([""])[:0]  # which has the right d
-        ordered = sorted(set(texts), key=lambda text: (-len(text), text))
         found: dict[str, Floats] = {}
-        with progress("embed", len(ordered), "texts", leave=False) as bar:
-            for start in range(0, len(ordered), CHUNK):
-                some = ordered[start : start + CHUNK]
-                found |= dict(zip(some, self.embed(some), strict=True))
-                bar.advance(len(some))
+        for some, vectors in self.embedded(texts):
+            found |= dict(zip(some, vectors, strict=True))
         return np.stack([found[text] for text in texts])
+
+    def embedded(self, texts: Iterable[str]) -> Iterator[tuple[Sequence[str], Floats]]:
+        """Yield shards of the texts with their vectors [n, d], made on the chosen engine."""
+        shards = shards_of(texts)
+        with progress("embed", sum(map(len, shards)), "texts", leave=False) as bar:
+            for place, vectors in embedded_shards(shards, self.embed, partial(like, self.pin)):
+                yield shards[place], vectors
+                bar.advance(len(shards[place]))
 
     def embed(self, texts: Sequence[str]) -> Floats:
         """The vectors of some texts, in one go [n, d]."""
@@ -75,6 +79,11 @@ class Embedder:
         from sentence_transformers import SentenceTransformer
 
         return SentenceTransformer(str(pinned_folder(self.pin, "embedder")))
+
+
+def like(pin: ModelPin) -> Embed:
+    """What a worker embeds with."""
+    return Embedder(pin).embed
 
 
 def is_cut(text: str) -> bool:

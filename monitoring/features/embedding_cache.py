@@ -11,18 +11,18 @@ from typing import Self
 
 import numpy as np
 
-from monitoring.features.embedder import CHUNK, Embedder
+from monitoring.features.embedder import Embedder
 from monitoring.scheduling.job import refuse_stopped
 from monitoring.signals.array_types import Floats
 from project.canonical import digest_json
 from project.errors import IncumbentError
-from project.progress import progress
 from project.records.adapters import ModelPin
 
 # A text of no more bytes fits every embedder. The key of a longer one says that it is read by
 # parts: under the plain one lie vectors of the beginnings of texts, from before.
 SHORT = 250
 BUSY_SECONDS = 60
+CHUNK = 1_000  # keys that are asked for at a time
 TODAY = "CAST(julianday('now') AS INTEGER)"
 SCHEMA = f"""CREATE TABLE IF NOT EXISTS embedded (
     model BLOB NOT NULL, text BLOB NOT NULL, vector BLOB NOT NULL,
@@ -91,20 +91,14 @@ class Embeddings(Embedder):
         return missing
 
     def _fill(self, connection: sqlite3.Connection, missing: dict[bytes, str]) -> None:
-        """Longest texts first: batches have little padding, and too little memory shows at once."""
-        pairs = sorted(missing.items(), key=lambda pair: len(pair[1]), reverse=True)
-        with progress("embed", len(pairs), "texts", leave=False) as bar:
-            for start in range(0, len(pairs), CHUNK):
-                refuse_stopped(self.stop)
-                part = pairs[start : start + CHUNK]
-                vectors = self.embed([text for _, text in part]).astype(STORED)
-                rows = [
-                    (self.model_key, key, vector.tobytes())
-                    for (key, _), vector in zip(part, vectors, strict=True)
-                ]
-                with connection:
-                    connection.executemany(INSERT, rows)
-                bar.advance(len(part))
+        """A shard is in the cache once it is made: a night that is stopped goes on from there."""
+        refuse_stopped(self.stop)
+        for texts, vectors in self.embedded(missing.values()):
+            keyed = zip(map(key_of, texts), np.asarray(vectors, STORED), strict=True)
+            rows = [(self.model_key, key, vector.tobytes()) for key, vector in keyed]
+            with connection:
+                connection.executemany(INSERT, rows)
+            refuse_stopped(self.stop)
 
     def _read(self, connection: sqlite3.Connection, keys: list[bytes]) -> Floats:
         """The unit vectors of keys that are all in the cache -> [n, d]."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveInt, model_validator
 
-from project.settings import Settings, load
+from project.settings import PARAMS, Settings, load
 
 Engine = Literal["local", "ray"]
 
@@ -50,6 +50,12 @@ class RayParams(Settings):
     gpus_per_worker: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)] = 0
 
 
-def ray_params() -> RayParams | None:
-    """The cluster that the settings choose; None where the heavy stages run in this process."""
-    return load(RayParams) if load(EngineParams).name == "ray" else None
+def chosen_engine(batches: int) -> RayParams | None:
+    """The cluster on which so many batches are done by the settings; None: in this process.
+
+    So is a batch that is alone, where a cluster of this machine would have to be started for it.
+    """
+    if not batches or not PARAMS.exists():  # some verbs need no project
+        return None
+    params = load(RayParams) if load(EngineParams).name == "ray" else None
+    return params if params and (params.address or batches > 1) else None

@@ -1,6 +1,7 @@
 """A Ray cluster: one that is there, or one on this machine for as long as it is needed.
 
-What listens does so on the loopback address alone, and nothing is reported to anybody.
+Ray says nothing here, on either stream: what goes wrong is an error of ours, and its own logs are
+in /tmp/ray. It reports nothing to its makers.
 """
 
 import logging
@@ -8,20 +9,26 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from project.engine.engine_settings import RayParams
-from project.errors import InputError
+from project.errors import IncumbentError, InputError
 from project.extras import name_missing_extras
 from project.processor import cores, threads
 from project.settings import PARAMS
 
 # What Ray reads when it is imported, unless the user's environment says else.
 QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # no report to Ray's makers
+    "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_enable_metrics_collection": "false",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # of what it would print into our stdout
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of what it will do in later versions
 }
+STARTS = 3  # tries
+LOGS = "/tmp/ray/session_latest/logs"
+KEPT: ContextVar[ExitStack | None] = ContextVar("KEPT", default=None)  # what ends with the block
 
 
 @contextmanager
@@ -30,17 +37,21 @@ def connected(params: RayParams) -> Iterator[None]:
 
     Raises InputError where Ray is not installed, or where no cluster answers at the address.
     """
-    ray = imported_ray()
-    if ray.is_initialized():
+    with ExitStack() as stack:
+        if not imported_ray().is_initialized():
+            (KEPT.get() or stack).enter_context(connection(params))
         yield
-        return
-    with own_signals():
-        connect(ray, params)
-    try:
-        yield
-    finally:
-        with own_signals():
-            ray.shutdown()
+
+
+@contextmanager
+def cluster_kept() -> Iterator[None]:
+    """Let a cluster that the block comes to need serve until the block's end."""
+    with ExitStack() as stack:
+        token = KEPT.set(stack)
+        try:
+            yield
+        finally:
+            KEPT.reset(token)
 
 
 def cpus_per_worker(params: RayParams) -> int:
@@ -76,13 +87,28 @@ def imported_ray() -> Any:
     with name_missing_extras():
         import ray
         import ray.data
+    logger = logging.getLogger("ray.data")
+    for handler in logger.handlers[:]:
+        if isinstance(handler, logging.StreamHandler):  # the other one writes a file of its session
+            logger.removeHandler(handler)
     return ray
+
+
+@contextmanager
+def connection(params: RayParams) -> Iterator[None]:
+    ray = imported_ray()
+    with own_signals():
+        connect(ray, params)
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def connect(ray: Any, params: RayParams) -> None:
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     if params.address is None:
-        ray.init(address="local", **own_cluster(params), **quiet)
+        start(ray, {"num_cpus": own_cpus(params), "include_dashboard": False, **quiet})
         return
     try:
         ray.init(address=params.address, **quiet)
@@ -92,14 +118,22 @@ def connect(ray: Any, params: RayParams) -> None:
         raise InputError(f"{problem}; {advice}", file=PARAMS, field="ray.address") from error
 
 
-def own_cluster(params: RayParams) -> dict[str, Any]:
-    """A cluster of this machine alone, whose CPUs are counted and not measured."""
-    wanted = (params.workers or 1) * cpus_per_worker(params)
-    return {
-        "num_cpus": max(cores(), wanted),
-        "include_dashboard": False,
-        "_node_ip_address": "127.0.0.1",
-    }
+def start(ray: Any, options: dict[str, Any]) -> None:
+    """Tried again, for Ray gives its own processes few seconds to come up on a busy machine."""
+    for left in reversed(range(STARTS)):
+        try:
+            ray.init(address="local", **options)
+            return
+        except Exception as error:  # Ray raises no other kind here
+            ray.shutdown()
+            if not left:
+                problem = f"Ray did not start on this machine: {first_line(error)}"
+                raise IncumbentError(f"{problem}; its logs are in {LOGS}") from error
+
+
+def own_cpus(params: RayParams) -> int:
+    """The CPUs of a cluster of this machine. They are counted, not measured: any number will do."""
+    return max(cores(), (params.workers or 1) * cpus_per_worker(params))
 
 
 @contextmanager

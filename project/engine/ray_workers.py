@@ -6,11 +6,14 @@ from its beginning. Of a batch only a whole result comes back, so each item is t
 
 import os
 import pickle
+import sys
+import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
+from functools import cached_property
 from pathlib import Path
 from traceback import format_exc
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ray import cloudpickle, get_runtime_context
 from ray.data import ActorPoolStrategy, DataContext, Dataset, from_items
@@ -18,13 +21,15 @@ from ray.exceptions import RayError
 
 from project.engine.engine_settings import RayParams
 from project.engine.mapped import Maker
-from project.engine.ray_cluster import connected, cpus_per_worker, workers_of
+from project.engine.ray_cluster import connected, cpus_per_worker, first_line, workers_of
 from project.errors import IncumbentError, InputError
+from project.processor import CAPS, CHOICES, settle_processor
 
 T = TypeVar("T")
 R = TypeVar("R")
-LOSSES = 4  # of one worker, or of one batch's workers: more are the fault of what is done
-CARRIED = ("INCUMBENT_HOME", "HF_HUB_OFFLINE", "HF_HOME")  # of this process' environment
+LOSSES = 4  # of workers over one batch: more are the fault of what is done
+# Of this process' environment, what decides where things are and how a processor rounds.
+CARRIED = ("INCUMBENT_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", *CAPS)
 
 
 def finished_on_ray(
@@ -33,9 +38,9 @@ def finished_on_ray(
     """Yield each batch's place and results when it is done. Raises the error of a worker as it is,
     and IncumbentError where workers are lost again and again.
     """
-    with connected(params):
-        missing = set(range(len(batches)))
-        for place, outcome in outcomes(maker, batches, params):
+    missing = set(range(len(batches)))
+    with connected(params), closing(outcomes(maker, batches, params)) as found:
+        for place, outcome in found:
             missing.remove(place)
             if isinstance(outcome, Exception):
                 raise outcome
@@ -44,28 +49,41 @@ def finished_on_ray(
         raise IncumbentError(f"Ray gave no result for {len(missing)} of {len(batches)} batches")
 
 
-class Worker:
-    """An actor: the function that its maker makes, in this process' folder and environment."""
+class Driver(NamedTuple):
+    """Where the process is that the workers work for: they go there too."""
 
-    def __init__(self, maker: bytes, folder: str, environment: dict[str, str]) -> None:
-        self.function: Any = None
-        self.broken: Exception | None = None
-        try:
-            enter(folder)
-            os.environ.update(environment)
-            self.function = pickle.loads(maker)()
-        except Exception as error:  # raised here, it would be one more lost worker
-            self.broken = told(error)
+    folder: str
+    path: list[str]  # that Python imports from
+    environment: dict[str, str]
+
+
+class Worker:
+    """An actor: the function that its maker makes, in the driver's folder and environment.
+
+    It is made with the first batch, so that a worker which is lost over it is one of LOSSES.
+    """
+
+    def __init__(self, maker: bytes, driver: Driver) -> None:
+        self.maker = maker
+        self.driver = driver
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, list[Any]]:
-        outcome = self.broken or self.outcome(pickle.loads(rows["batch"][0]))
+        outcome = self.outcome(rows["batch"][0])
         return {"place": list(rows["place"]), "outcome": [sent(outcome)]}
 
-    def outcome(self, batch: Sequence[Any]) -> Any:
+    def outcome(self, batch: bytes) -> Any:
+        """The function's results, or what it raised, which Ray would wrap into one of its own."""
         try:
-            return list(self.function(batch))
-        except Exception as error:  # which Ray would wrap into one of its own
-            return told(error)
+            return self.function(pickle.loads(batch))
+        except Exception as error:
+            if not isinstance(error, IncumbentError):
+                error.add_note(f"on a worker of the Ray cluster:\n{format_exc()}")
+            return error
+
+    @cached_property
+    def function(self) -> Any:
+        enter(self.driver)
+        return pickle.loads(self.maker)()
 
 
 # --- one level down -----------------------------------------------------------------------------
@@ -81,9 +99,9 @@ def outcomes(maker: Any, batches: Sequence[Any], params: RayParams) -> Iterator[
             for place, outcome in zip(rows["place"], rows["outcome"], strict=True):
                 yield place.as_py(), pickle.loads(outcome.as_py())
     except RayError as error:
-        problem = f"a worker on the Ray cluster was lost {LOSSES + 1} times at the same work"
-        advice = "it may need more memory than there is; what was done is kept: run it again"
-        raise IncumbentError(f"{problem}: {advice}") from error
+        problem = f"the Ray cluster gave up, after {LOSSES} more tries if a worker was lost"
+        advice = "a worker may need more memory than there is"
+        raise IncumbentError(f"{problem}: {first_line(error)}; {advice}") from error
 
 
 def pool(maker: Any, batches: Sequence[Any], params: RayParams) -> Dataset:
@@ -91,18 +109,20 @@ def pool(maker: Any, batches: Sequence[Any], params: RayParams) -> Dataset:
     rows = [{"place": i, "batch": pickle.dumps(batch)} for i, batch in enumerate(batches)]
     size = min(workers_of(params), len(batches))
     cpus = cpus_per_worker(params)
-    carried = {name: os.environ[name] for name in CARRIED if name in os.environ}
-    return from_items(rows, override_num_blocks=len(rows)).map_batches(
-        Worker,
-        batch_size=1,
-        compute=ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=1),
-        fn_constructor_args=(cloudpickle.dumps(maker), str(Path.cwd()), carried),
-        num_cpus=cpus,
-        num_gpus=params.gpus_per_worker,
-        max_restarts=LOSSES,
-        max_task_retries=LOSSES,
-        runtime_env={"env_vars": {"OMP_NUM_THREADS": str(cpus)}},
-    )
+    environment = {name: os.environ[name] for name in CARRIED if name in os.environ}
+    environment["OMP_NUM_THREADS"] = str(cpus)
+    driver = Driver(str(Path.cwd()), sys.path, environment)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that max_task_retries will have another place in Ray 2.64
+        return from_items(rows, override_num_blocks=len(rows)).map_batches(
+            Worker,
+            batch_size=1,
+            compute=ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=1),
+            fn_constructor_args=(cloudpickle.dumps(maker), driver),
+            num_cpus=cpus,
+            num_gpus=params.gpus_per_worker,
+            max_task_retries=LOSSES,
+        )
 
 
 def be_silent(context: DataContext) -> None:
@@ -110,20 +130,18 @@ def be_silent(context: DataContext) -> None:
     context.print_on_execution_start = False
 
 
-def enter(folder: str) -> None:
+def enter(driver: Driver) -> None:
+    """Be where the driver is. Before torch is imported, which reads how many threads it has."""
+    os.environ.pop(CHOICES, None)  # those of the process that started the cluster
+    os.environ.update(driver.environment)
+    settle_processor()
+    sys.path[:] = dict.fromkeys([*driver.path, *sys.path])
     try:
-        os.chdir(folder)
+        os.chdir(driver.folder)
     except OSError as error:
         node = get_runtime_context().get_node_id()
-        problem = f"machine {node} of the Ray cluster has no folder {folder}: {error}"
+        problem = f"machine {node} of the Ray cluster has no folder {driver.folder}: {error}"
         raise InputError(f"{problem}; all of them must see the project in the same place") from None
-
-
-def told(error: Exception) -> Exception:
-    """An error with where it came from, which is lost on the way else."""
-    if not isinstance(error, IncumbentError):
-        error.add_note(f"on a worker of the Ray cluster:\n{format_exc()}")
-    return error
 
 
 def sent(outcome: Any) -> bytes:

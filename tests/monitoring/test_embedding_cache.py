@@ -15,15 +15,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitoring.features.embedder import CHUNK, READ, is_cut
+from monitoring.features.embedder import READ, is_cut
 from monitoring.features.embedding_cache import Embeddings, key_of
 from project.canonical import digest_bytes
+from project.engine.embedded_texts import SHARD
 from project.errors import IncumbentError
 from project.model_pins import ModelChoice, locate, pin
 from tests.conftest import BASE
 
 D = 8
-TEXTS = [f"{'very ' * (i % 7)}short text {i}" for i in range(2 * CHUNK + 10)]
+TEXTS = [f"{'very ' * (i % 7)}short text {i}" for i in range(2 * SHARD + 10)]
 
 
 class Toy:
@@ -133,7 +134,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(cache: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         embeddings(cache, first).encode(TEXTS)
     embeddings(cache, second).encode(TEXTS)
-    assert len(first.read) == CHUNK
+    assert len(first.read) == SHARD
     assert sorted(first.read + second.read) == sorted(TEXTS)
 
 
@@ -167,20 +168,20 @@ def started(action: Callable[..., None], *arguments: object) -> multiprocessing.
 
 
 def encode_part(cache: Path, start: int) -> None:
-    embeddings(cache, Toy()).encode(TEXTS[start : start + CHUNK])
+    embeddings(cache, Toy()).encode(TEXTS[start : start + SHARD])
 
 
 def encode_for_ever(cache: Path) -> None:
     for i in count():
-        embeddings(cache, Toy()).encode([f"{i} {j}" for j in range(CHUNK)])
+        embeddings(cache, Toy()).encode([f"{i} {j}" for j in range(SHARD)])
 
 
 def test_processes_share_one_cache(cache: Path) -> None:
-    processes = [started(encode_part, cache, start) for start in (0, 0, CHUNK // 2, CHUNK, CHUNK)]
+    processes = [started(encode_part, cache, start) for start in (0, 0, SHARD // 2, SHARD, SHARD)]
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 5
-    known = TEXTS[: 2 * CHUNK]
+    known = TEXTS[: 2 * SHARD]
     vectors = embeddings(cache, Absent()).encode(known)
     np.testing.assert_allclose(vectors, Toy().encode(known), atol=1e-3)
 
@@ -188,13 +189,13 @@ def test_processes_share_one_cache(cache: Path) -> None:
 def test_a_killed_process_leaves_whole_chunks(cache: Path) -> None:
     process = started(encode_for_ever, cache)
     deadline = monotonic() + 60
-    while process.is_alive() and rows_in(cache) < 3 * CHUNK:
+    while process.is_alive() and rows_in(cache) < 3 * SHARD:
         assert monotonic() < deadline, "it should have embedded something by now"
     process.kill()
     process.join()
     embeddings(cache, Toy()).encode(["after"])
-    assert rows_in(cache) % CHUNK == 1
-    known = [f"0 {j}" for j in range(CHUNK)]
+    assert rows_in(cache) % SHARD == 1
+    known = [f"0 {j}" for j in range(SHARD)]
     vectors = embeddings(cache, Absent()).encode(known)
     np.testing.assert_allclose(vectors, Toy().encode(known), atol=1e-3)
 

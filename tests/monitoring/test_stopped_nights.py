@@ -16,13 +16,13 @@ import pytest
 from numpy.typing import NDArray
 
 from incumbent.verbs.nightly import nightly_job
-from monitoring.features import embedding_cache
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.night_context import NightContext
 from monitoring.scheduling import service
 from monitoring.scheduling.job import StoppedError
 from monitoring.scheduling.notice_settings import NoticeParams
 from monitoring.scheduling.schedule_settings import ScheduleParams
+from project.engine import embedded_texts
 from project.files import home
 from project.records.drift import DriftVerdict
 from registry.jobs.runs import runs_of
@@ -65,7 +65,7 @@ def context_of(registry: Registry) -> NightContext:
 def main() -> None:
     """A scheduler with one night to do, in a process of its own."""
     service.TICK = timedelta(milliseconds=20)
-    vars(embedding_cache)["CHUNK"] = 1
+    vars(embedded_texts)["SHARD"] = 1
     clock = Clock(f"{day(4)}T03:00:00+00:00")
     params = ScheduleParams(catch_up_days=1)
     with Registry(home() / "registry", "bank", clock=clock) as registry:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from project.engine.engine_settings import EngineParams, RayParams, ray_params
+from project.engine.engine_settings import EngineParams, RayParams, chosen_engine
 from project.engine.mapped import finished_batches, mapped
 from project.engine.ray_cluster import cpus_per_worker, room_on
 from project.errors import InputError
@@ -17,20 +17,31 @@ from project.settings import load
 @pytest.mark.parametrize("said", ["{}", "engine: local", "engine: local\nray: {workers: 2}"])
 def test_this_process_is_the_engine_unless_another_is_named(said: str) -> None:
     Path("params.yaml").write_text(said)
-    assert ray_params() is None
+    assert chosen_engine(9) is None
 
 
 def test_a_word_chooses_the_cluster_that_section_ray_describes() -> None:
     Path("params.yaml").write_text("engine: ray\nray: {address: auto, workers: 2}\n")
-    assert ray_params() == RayParams(address="auto", workers=2)
+    assert chosen_engine(9) == RayParams(address="auto", workers=2)
     assert load(EngineParams).name == "ray"
+
+
+def test_a_batch_alone_starts_no_cluster() -> None:
+    Path("params.yaml").write_text("engine: ray\n")
+    assert (chosen_engine(1), chosen_engine(2)) == (None, RayParams())
+    Path("params.yaml").write_text("engine: ray\nray: {address: auto}\n")
+    assert chosen_engine(1) == RayParams(address="auto")
+
+
+def test_a_folder_without_settings_has_no_cluster() -> None:
+    assert chosen_engine(9) is None
 
 
 @pytest.mark.parametrize("said", ["spark", "[ray]", "{address: auto}", "7"])
 def test_another_engine_is_refused_with_its_line(said: str) -> None:
     Path("params.yaml").write_text(f"\nengine: {said}\n")
     with pytest.raises(InputError, match=r"^params\.yaml:2: engine: there are local and ray"):
-        ray_params()
+        chosen_engine(9)
 
 
 @pytest.mark.parametrize("address", ["auto", "10.0.0.7:6379", "ray://head.example:10001"])
@@ -42,7 +53,7 @@ def test_an_address_is_one_that_ray_knows(address: str) -> None:
 def test_another_address_is_refused(address: str) -> None:
     Path("params.yaml").write_text(f"engine: ray\nray: {{address: '{address}'}}\n")
     with pytest.raises(InputError, match=r"^params\.yaml:2: ray\.address: must be null, auto"):
-        ray_params()
+        chosen_engine(9)
 
 
 def test_a_worker_has_as_many_cpus_as_this_process_has_threads(
