@@ -59,12 +59,12 @@ def test_in_float32_greedy_answers_are_those_of_the_processor(
 
     model = answering(base, adapter)
     here, known = texts(model), model.reference_logprobs(ROWS)
+    assert here != texts(answering(base, None))
     assert model.reader.model.device.type == card.device.partition(":")[0]
     on_processor()
     model = answering(base, adapter)
     assert len(differing(here, texts(model))) <= 1, differing(here, texts(model))
     assert model.reference_logprobs(ROWS) == pytest.approx(known, abs=1e-3)
-    assert len(set(here.values())) > 4
 
 
 def test_drawn_answers_come_again(card: Card, base: Path, adapter: Path) -> None:

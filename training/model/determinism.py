@@ -5,6 +5,7 @@ A processor needs none of this. cuBLAS is told beforehand, by a variable of proj
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -17,14 +18,17 @@ def deterministic(on: bool = True) -> Iterator[None]:
 
     Inside, an operation without such a kernel raises a RuntimeError with REFUSED in it.
     """
-    before = torch.are_deterministic_algorithms_enabled()
-    filling = torch.utils.deterministic.fill_uninitialized_memory
+    before, settings = torch.are_deterministic_algorithms_enabled(), memory_settings()
+    filling = settings.fill_uninitialized_memory
     torch.use_deterministic_algorithms(on)
-    torch.utils.deterministic.fill_uninitialized_memory = (
-        False  # which finds faults, and takes time
-    )
+    settings.fill_uninitialized_memory = False  # which finds faults, and takes time
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
-        torch.utils.deterministic.fill_uninitialized_memory = filling
+        settings.fill_uninitialized_memory = filling
+
+
+def memory_settings() -> Any:
+    """Torch's types lack them."""
+    return torch.utils.deterministic
