@@ -24,6 +24,16 @@ def nightly_of(family: str) -> str:
     return f"nightly {family}"
 
 
+def anchor_of(family: str) -> str:
+    """The name of the job that anchors the chain."""
+    return f"anchor {family}"
+
+
+def verify_of(family: str) -> str:
+    """The name of the job that verifies the registry."""
+    return f"verify {family}"
+
+
 def check_job(family: str) -> str:
     return f"check {family}"
 

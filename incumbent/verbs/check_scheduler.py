@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from incumbent.output import console
-from monitoring.teams.team_project import registry_of
-from monitoring.teams.teams_file import read_teams
 from project.errors import IncumbentError, InputError
 from project.settings import PARAMS
 from registry.jobs.heartbeats import Heartbeat, living
@@ -38,6 +36,10 @@ def here() -> tuple[Heartbeat, ...]:
 
 
 def of_teams(file: Path) -> tuple[Heartbeat, ...]:
+    # Imported here because it brings what times are read by, which is in an extra.
+    from monitoring.teams.team_project import registry_of
+    from monitoring.teams.teams_file import read_teams
+
     engine = connect(registry_of(read_teams(file)))
     try:
         return living(engine)

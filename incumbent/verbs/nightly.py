@@ -10,7 +10,7 @@ from monitoring.clock_check import believe
 from monitoring.late_nights import late_nights, why_again
 from monitoring.night import nightly
 from monitoring.night_context import NightContext
-from monitoring.night_history import check_of, night_of, nightly_of
+from monitoring.night_history import anchor_of, check_of, night_of, nightly_of, verify_of
 from monitoring.report.night_page import page_path
 from monitoring.report.night_text import line
 from monitoring.same_place import move_traffic, require_place
@@ -21,7 +21,6 @@ from monitoring.scheduling.notice_settings import NoticeParams
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from monitoring.scheduling.service import serve, tell_own_progress, terminable
-from monitoring.teams.team_project import anchor_of, verify_of
 from monitoring.teams.team_service import serve_teams
 from monitoring.teams.teams_file import read_teams
 from project.errors import IncumbentError, InputError

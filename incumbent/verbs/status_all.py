@@ -15,6 +15,9 @@ def print_all_families(as_json: bool) -> None:
     if as_json:
         print_json(overview.model_dump(mode="json"))
         return
+    if not overview.families:
+        console.print("no family has a version yet: `incumbent run` makes the first one")
+        return
     columns = ("family", "champion", "since", "last night", "retrains")
     print_table(columns, [cells(line) for line in overview.families])
     for line in overview.families:

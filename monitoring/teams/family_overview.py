@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 
-from monitoring.night_history import check_job, last_word, nightly_of
+from monitoring.night_history import anchor_of, check_job, last_word, nightly_of, verify_of
 from monitoring.report.night_text import duty
-from monitoring.teams.team_project import anchor_of, verify_of
 from project.errors import IncumbentError
 from project.records.data import counted
 from project.records.drift import DriftState, DriftVerdict, Night

@@ -7,7 +7,7 @@ from sqlalchemy import URL
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from monitoring.night_history import nightly_of
+from monitoring.night_history import anchor_of, nightly_of, verify_of
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.teams.teams_file import TeamProject, Teams
@@ -38,14 +38,6 @@ class ReadProject(Record):
         lines |= {anchor: self.schedule.anchor} if self.anchors else {}
         lines |= {verify_of(self.family): self.schedule.verify}
         return {name: Cron(line, zone) for name, line in lines.items()}
-
-
-def anchor_of(family: str) -> str:
-    return f"anchor {family}"
-
-
-def verify_of(family: str) -> str:
-    return f"verify {family}"
 
 
 def read_project(team: TeamProject) -> ReadProject:

@@ -32,7 +32,8 @@ def serve_teams(
 ) -> None:
     """Do what is due in all projects, until SIGTERM or SIGINT, or just once.
 
-    `figures` are what /metrics shows of a night. Raises InputError where no project can be read.
+    `figures` are what /metrics shows of a night. Raises InputError where no project can be read,
+    and with `once` IncumbentError where some of them could not be done.
     """
     log_to_stderr()
     database = registry_of(teams)
@@ -56,12 +57,17 @@ def serve_teams(
 
 
 def do_all(scheduler: TeamScheduler) -> None:
-    """Until nothing more is due, or what is due has been tried."""
-    while True:
-        scheduler.tick()
-        if not scheduler.processes:
-            return
+    """Until nothing more is due, or what is due has been tried.
+
+    Raises IncumbentError where a project was left aside or its process failed; the log says why.
+    """
+    scheduler.tick()
+    while scheduler.processes:
         Event().wait(SOON)
+        scheduler.tick()
+    if undone := len(scheduler.unusable) + len(scheduler.failed):
+        counts = f"{undone} of {len(scheduler.teams.projects)} projects"
+        raise IncumbentError(f"{counts} could not be done, for the reasons above")
 
 
 def jobs_of(

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from monitoring.teams.team_scheduler import TeamScheduler
+from monitoring.teams.team_service import do_all
 from monitoring.teams.teams_file import TeamProject, Teams
+from project.errors import IncumbentError
 from registry.jobs import runs
 from registry.jobs.heartbeats import living
 from registry.jobs.outbox import Notice, put
@@ -115,6 +117,14 @@ def test_a_broken_project_is_told_of_and_harms_no_other(caplog: pytest.LogCaptur
     assert "nowhere/params.yaml: here is no project" in (heartbeat.refuses or "")
     assert caplog.text.count("here is no project") == 1
     assert heartbeat.quotas == {"bank": 7, "shop": 7}
+
+
+def test_once_does_what_it_can_and_says_that_some_was_not_done() -> None:
+    broken, start = write_project("tram", "monitring: {}\n"), Recorded(*QUICK)
+    with opened(Teams(projects=(broken, write_project("bank"))), start) as scheduler:
+        with pytest.raises(IncumbentError, match="1 of 2 projects could not be done"):
+            do_all(scheduler)
+        assert start.families == ["bank"]
 
 
 def test_a_project_that_was_mended_is_no_longer_refused() -> None:
