@@ -25,6 +25,7 @@ from monitoring.signals.signal import Batch
 from monitoring.traffic.user_sample import UserSample
 from monitoring.traffic.voices import voice_notes
 from monitoring.trigger.drifted_rows import DriftedRows
+from project.engine.ray_cluster import cluster_kept
 from project.records.adapters import AdapterVersion
 from project.records.drift import (
     Action,
@@ -43,7 +44,8 @@ def check(context: NightContext, day: date) -> Night:
     """The night's verdict and what is to be done, with the champion's quality on fresh labels;
     changes nothing but files that it can redo.
     """
-    return with_quality(context, judged(context, day))
+    with cluster_kept():
+        return with_quality(context, judged(context, day))
 
 
 def judged(context: NightContext, day: date) -> Night:

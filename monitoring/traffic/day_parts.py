@@ -5,14 +5,14 @@ which merge exactly, and ids. A part that repeats an id of one before it is read
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from threading import Event
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from monitoring.scheduling.job import refuse_stopped
 from monitoring.traffic.file_lines import RawLine, json_lines, lines_of
@@ -85,6 +85,9 @@ class PartReader:
         return PartState(sample, seen - known, quarantine.counts, stream.getvalue())
 
 
+States = Generator[PartState, None, None]
+
+
 def sample_parts(reader: PartReader, stop: Event) -> tuple[UserSample, dict[str, int]]:
     """A sample of all days, and what was set aside, by reason, as if each day had been read as a
     whole. Raises StoppedError before the next part once the event is set.
@@ -95,7 +98,8 @@ def sample_parts(reader: PartReader, stop: Event) -> tuple[UserSample, dict[str,
         for day, reading in enumerate(reader.readings)
         for own in parts_of(reading.files)
     ]
-    with closing(mapped(reader, every, light_engine(len(every)), batch=1)) as states:
+    states = cast(States, mapped(reader, every, light_engine(len(every)), batch=1))
+    with closing(states):  # stopped, it leaves no work on the cluster
         for day, reading in enumerate(reader.readings):
             parts = [part for part in every if part.day == day]
             merge_day(reader, reading, parts, states, sample, stop)

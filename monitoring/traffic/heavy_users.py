@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
-from heapq import nsmallest
 
 from project.records.traffic import Traffic
 
@@ -57,7 +56,7 @@ class HeavyUsers:
 
     def prune(self) -> None:
         if len(self.rows) > SAMPLED:
-            kept = nsmallest(SAMPLED, self.rows)
+            kept = sorted(self.rows)[:SAMPLED]
             self.rows = {place: self.rows[place] for place in kept}
             self.bound = kept[-1] + 1
 

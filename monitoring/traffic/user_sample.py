@@ -1,7 +1,6 @@
 """One row of each user of a day, of users chosen at random, in bounded memory."""
 
 from collections.abc import Collection
-from heapq import nsmallest
 
 from monitoring.traffic.day_tally import Tally
 from monitoring.traffic.heavy_users import HeavyUsers, keyed_hash
@@ -65,7 +64,7 @@ class UserSample:
 
     def prune(self) -> None:
         if len(self.users) > self.limit:
-            kept = nsmallest(self.limit, self.users)
+            kept = sorted(self.users)[: self.limit]  # nearly in order: quicker than a heap
             self.users = {user: self.users[user] for user in kept}
             self.bound = kept[-1] + 1
 
