@@ -1,4 +1,4 @@
-"""The whole loop on a handful of rows: real pipeline, real model, real registry."""
+"""The whole loop on a handful of rows: real pipeline, a short real model, real registry."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from tests.conftest import ROOT, caps
 pytestmark = pytest.mark.slow
 
 FEW: dict[str, Any] = {
-    "base": {"model": "embedded"},
+    "base": {"model": "models/short"},
     "embedder": {"model": "embedded"},
     "curation": {
         "collect": {"sources": [{"kind": "python-api", "packages": ["numpy"]}]},
@@ -68,9 +68,9 @@ KILLS = [2.0, 5.0, 8.0, 11.0]  # seconds after which a submission is killed
 
 
 class Project:
-    """A copy of this project in a folder of its own, with the converted model at hand."""
+    """A copy of this project in a folder of its own, with a short base."""
 
-    def __init__(self, folder: Path, base_model: Path) -> None:
+    def __init__(self, folder: Path, base: Path) -> None:
         self.folder = folder
         self.machine: dict[str, str] = {}  # variables by which it passes for another one
         tracked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
@@ -83,11 +83,12 @@ class Project:
         for suite in SUITES:
             for file in (folder / "datasets" / suite).glob("*.jsonl"):
                 file.write_text("".join(file.read_text().splitlines(keepends=True)[:4]))
-        (folder / ".incumbent" / "models").mkdir(parents=True)
+        (folder / "models").mkdir()
+        (folder / "models" / "short").symlink_to(base)
+        (folder / ".incumbent").mkdir()
         # All projects go by one measurement of this machine.
         (ROOT / ".incumbent" / "machines").mkdir(exist_ok=True)
         (folder / ".incumbent" / "machines").symlink_to(ROOT / ".incumbent" / "machines")
-        (folder / ".incumbent" / "models" / base_model.name).symlink_to(base_model)
         self.set_params(FEW)
         author = ["-c", "user.name=tester", "-c", "user.email=tester@localhost"]
         for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "start"]):
@@ -170,9 +171,9 @@ def stages_run(output: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, base_model: Path) -> Project:
+def project(tmp_path_factory: pytest.TempPathFactory, short_base: Path) -> Project:
     """A project whose first challenger was trained, submitted and promoted."""
-    made = Project(tmp_path_factory.mktemp("project"), base_model)
+    made = Project(tmp_path_factory.mktemp("project"), short_base)
     made.set_params(FEW | {"monitoring": {"trigger": {"promote": "review"}}})
     reviewed = made.run("incumbent", "run")
     assert reviewed.returncode == 0, reviewed.stdout
@@ -436,9 +437,9 @@ def test_another_kind_of_machine_answers_anew_trains_nothing_and_promotes_nobody
 
 
 def test_a_run_from_scratch_gives_the_same_bytes(
-    project: Project, tmp_path: Path, base_model: Path
+    project: Project, tmp_path: Path, short_base: Path
 ) -> None:
-    other = Project(tmp_path / "other", base_model)
+    other = Project(tmp_path / "other", short_base)
     other.repro()
     for name in ("outputs/adapter.json", "outputs/evidence.json", "outputs/metrics.json"):
         assert other.read(name) == project.read(name)
