@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from curation.checks.embeddings import Embed
 from project.contacts import NO_CONTACTS, Contacts
+from project.engine.embedded_texts import Embed
 
 
 @dataclass(frozen=True)

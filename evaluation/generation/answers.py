@@ -144,7 +144,7 @@ class Respondent:
             label, sum(len(rows) * samples for rows, samples in missing), "answers"
         ) as bar:
             start, made = self.clock(), list[Answer]()
-            for place, (unit,) in finished_batches(maker, batches, params):
+            for place, unit in finished_batches(maker, batches, params):
                 self.keep(unit, *missing[place])
                 made += unit.answers
                 bar.advance(len(unit.answers), speed(made, self.clock() - start))
@@ -219,10 +219,10 @@ def answered_unit(
 
 def unit_maker(
     load: Callable[[], Model],
-) -> Callable[[Sequence[tuple[Sequence[Row], int]]], list[Unit]]:
-    """What a worker on a cluster does, with a model of its own."""
+) -> Callable[[Sequence[tuple[Sequence[Row], int]]], Unit]:
+    """What a worker on a cluster does, with a model of its own: a batch is a unit."""
     model = load()
-    return lambda asked: [answered_unit(model, rows, samples) for rows, samples in asked]
+    return lambda asked: answered_unit(model, *asked[0])
 
 
 def speed(answers: Sequence[Answer], seconds: float) -> str:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from curation.checks.compared import Compared
 from curation.checks.contract import Contract, check
-from curation.checks.embeddings import Embed, Embedder
+from curation.checks.embeddings import Embedder
 from curation.checks.preference_tables import preference_tables
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.tables import Tables, tables_of
 from curation.checks.text_tables import text_tables
 from incumbent.checking.own_records import HowRead, OwnRecords, read_own
 from incumbent.project_files import FOLDER
+from project.engine.embedded_texts import Embed
 from project.errors import InputError
 from project.model_pins import ModelChoice, locate
 from project.records.data import Check, Document, Row, Severity, Split, counted

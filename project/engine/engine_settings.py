@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveInt, model
 from project.settings import PARAMS, Settings, load
 
 Engine = Literal["local", "ray"]
+PORTS = 1 << 16
 
 
 class EngineParams(Settings):
@@ -28,10 +29,12 @@ class EngineParams(Settings):
 
 
 def cluster_address(address: str) -> str:
-    """Refuse what Ray would take for something else than the address of a cluster."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if address != "auto" and not (host and port.isdecimal()):
-        raise ValueError("must be null, auto, HOST:PORT or ray://HOST:PORT")
+    """Refuse what Ray would take for something else than a cluster that this machine is part of."""
+    host, _, port = address.rpartition(":")
+    if address.startswith("ray://"):
+        raise ValueError("a driver elsewhere does not see the project: `ray job submit` it")
+    if address != "auto" and not (host and port.isdecimal() and int(port) < PORTS):
+        raise ValueError("must be null, auto or HOST:PORT")
     return address
 
 

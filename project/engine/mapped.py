@@ -1,21 +1,21 @@
 """A function of batches on the chosen engine: the same results in the same order on either."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
 from project.engine.engine_settings import RayParams
 from project.extras import name_missing_extras
 
 T = TypeVar("T")
-R = TypeVar("R")
-# Made once a worker, where the model is loaded; then called with a batch, it gives as many results.
-Function = Callable[[Sequence[T]], Sequence[R]]
-Maker = Callable[[], Function[T, R]]
+R = TypeVar("R")  # of an item
+B = TypeVar("B")  # of a batch
+# Called once a worker, where it loads the model; what it makes is called with every batch.
+Maker = Callable[[], Callable[[Sequence[T]], B]]
 
 
 def mapped(
-    maker: Maker[T, R], items: Sequence[T], params: RayParams | None, *, batch: int
-) -> Iterator[R]:
+    maker: Maker[T, Sequence[R]], items: Sequence[T], params: RayParams | None, *, batch: int
+) -> Generator[R]:
     """Yield the result of every item, in their order.
 
     Batches are decided by the items alone, so what shares one is the same on both engines. `maker`,
@@ -32,9 +32,9 @@ def mapped(
 
 
 def finished_batches(
-    maker: Maker[T, R], batches: Sequence[Sequence[T]], params: RayParams | None
-) -> Iterator[tuple[int, Sequence[R]]]:
-    """Yield each batch's place and results as soon as it is done, each batch once.
+    maker: Maker[T, B], batches: Sequence[Sequence[T]], params: RayParams | None
+) -> Generator[tuple[int, B]]:
+    """Yield each batch's place and result as soon as it is done, each batch once.
 
     Raises IncumbentError where a worker was lost again and again.
     """

@@ -7,6 +7,7 @@ in /tmp/ray. It reports nothing to its makers.
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -27,6 +28,7 @@ QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of what it will do in later versions
 }
 STARTS = 3  # tries
+SECONDS_TO_KNOCK = 10
 LOGS = "/tmp/ray/session_latest/logs"
 KEPT: ContextVar[ExitStack | None] = ContextVar("KEPT", default=None)  # what ends with the block
 
@@ -111,11 +113,19 @@ def connect(ray: Any, params: RayParams) -> None:
         start(ray, {"num_cpus": own_cpus(params), "include_dashboard": False, **quiet})
         return
     try:
+        knock(params.address)
         ray.init(address=params.address, **quiet)
     except Exception as error:  # of many kinds: Ray's, gRPC's, and plain ones
         problem = f"no Ray cluster answers at {params.address}: {first_line(error)}"
         advice = "start it, or set ray.address to null for one on this machine"
         raise InputError(f"{problem}; {advice}", file=PARAMS, field="ray.address") from error
+
+
+def knock(address: str) -> None:
+    """Raise OSError where nothing listens: Ray itself would wait for many minutes."""
+    host, _, port = address.rpartition(":")
+    if host:
+        socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_KNOCK).close()
 
 
 def start(ray: Any, options: dict[str, Any]) -> None:

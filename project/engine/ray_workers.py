@@ -8,7 +8,7 @@ import os
 import pickle
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from functools import cached_property
 from pathlib import Path
@@ -26,16 +26,16 @@ from project.errors import IncumbentError, InputError
 from project.processor import CAPS, CHOICES, settle_processor
 
 T = TypeVar("T")
-R = TypeVar("R")
+B = TypeVar("B")
 LOSSES = 4  # of workers over one batch: more are the fault of what is done
 # Of this process' environment, what decides where things are and how a processor rounds.
 CARRIED = ("INCUMBENT_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", *CAPS)
 
 
 def finished_on_ray(
-    maker: Maker[T, R], batches: Sequence[Sequence[T]], params: RayParams
-) -> Iterator[tuple[int, Sequence[R]]]:
-    """Yield each batch's place and results when it is done. Raises the error of a worker as it is,
+    maker: Maker[T, B], batches: Sequence[Sequence[T]], params: RayParams
+) -> Generator[tuple[int, B]]:
+    """Yield each batch's place and result when it is done. Raises the error of a worker as it is,
     and IncumbentError where workers are lost again and again.
     """
     missing = set(range(len(batches)))
@@ -72,7 +72,7 @@ class Worker:
         return {"place": list(rows["place"]), "outcome": [sent(outcome)]}
 
     def outcome(self, batch: bytes) -> Any:
-        """The function's results, or what it raised, which Ray would wrap into one of its own."""
+        """The function's result, or what it raised, which Ray would wrap into one of its own."""
         try:
             return self.function(pickle.loads(batch))
         except Exception as error:
@@ -89,8 +89,8 @@ class Worker:
 # --- one level down -----------------------------------------------------------------------------
 
 
-def outcomes(maker: Any, batches: Sequence[Any], params: RayParams) -> Iterator[tuple[int, Any]]:
-    """Of each batch, in any order: its place, and its results or the exception that it met."""
+def outcomes(maker: Any, batches: Sequence[Any], params: RayParams) -> Generator[tuple[int, Any]]:
+    """Of each batch, in any order: its place, and its result or the exception that it met."""
     be_silent(DataContext.get_current())
     try:
         for rows in pool(maker, batches, params).iter_batches(

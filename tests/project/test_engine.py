@@ -1,5 +1,6 @@
 """The engine is a word of params.yaml, and this process gives the results in their order."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ import pytest
 
 from project.engine.engine_settings import EngineParams, RayParams, chosen_engine
 from project.engine.mapped import finished_batches, mapped
-from project.engine.ray_cluster import cpus_per_worker, room_on
+from project.engine.ray_cluster import cpus_per_worker, knock, room_on
 from project.errors import InputError
 from project.settings import load
 
@@ -44,16 +45,29 @@ def test_another_engine_is_refused_with_its_line(said: str) -> None:
         chosen_engine(9)
 
 
-@pytest.mark.parametrize("address", ["auto", "10.0.0.7:6379", "ray://head.example:10001"])
+@pytest.mark.parametrize("address", ["auto", "10.0.0.7:6379", "head.example:6379"])
 def test_an_address_is_one_that_ray_knows(address: str) -> None:
     assert RayParams(address=address).address == address
 
 
-@pytest.mark.parametrize("address", ["", "local", "head", "http://head", "ray://head", ":6379"])
+@pytest.mark.parametrize("address", ["", "local", "head", "http://head", "head:99999", ":6379"])
 def test_another_address_is_refused(address: str) -> None:
     Path("params.yaml").write_text(f"engine: ray\nray: {{address: '{address}'}}\n")
     with pytest.raises(InputError, match=r"^params\.yaml:2: ray\.address: must be null, auto"):
         chosen_engine(9)
+
+
+def test_a_driver_that_is_no_part_of_the_cluster_is_told_to_be_a_job() -> None:
+    Path("params.yaml").write_text("engine: ray\nray: {address: 'ray://head:10001'}\n")
+    with pytest.raises(InputError, match=r"ray\.address: .*`ray job submit` it"):
+        chosen_engine(9)
+
+
+def test_an_address_at_which_nothing_listens_is_told_at_once() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and not listening
+        with pytest.raises(OSError, match="refused"):
+            knock(f"127.0.0.1:{taken.getsockname()[1]}")
 
 
 def test_a_worker_has_as_many_cpus_as_this_process_has_threads(
