@@ -190,11 +190,12 @@ def watched(cost: Cost) -> Iterator[None]:
 def curation() -> Callable[[], object]:
     import transformers  # noqa: F401  # takes seconds, whatever the rows
 
-    from curation import collect, curate
+    from curation.collect import main as collect
+    from curation.curate import main as curate
 
     def both() -> None:
-        collect.main()
-        curate.main()
+        collect()
+        curate()
 
     return both
 
@@ -206,7 +207,7 @@ def drift() -> Callable[[], object]:
 
     store = TrafficStore("traffic", redact=True, quarantine=Path("quarantine"))
     limit = DriftParams().sample
-    return lambda: sample_parts(PartReader([store.read(DAY)], limit, 0, list), threading.Event())
+    return lambda: sample_parts(PartReader([store.read(DAY)], limit, 0, list))
 
 
 def embedding() -> Callable[[], object]:

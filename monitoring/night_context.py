@@ -11,6 +11,7 @@ from monitoring.features.embedding_cache import Embeddings
 from monitoring.features.signal_inputs import batch_of
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
+from monitoring.scheduling.job import refuse_stopped
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.signals.signal import Batch
 from monitoring.traffic.day_parts import PartReader, sample_parts
@@ -68,7 +69,8 @@ class NightContext:
     ) -> tuple[UserSample, dict[str, int]]:
         """A sample of the users of some days, and what was set aside, by reason."""
         readings = [self.traffic.read(day) for day in days]
-        return sample_parts(PartReader(readings, limit, self.drift.seed, of_these), self.stop)
+        reader = PartReader(readings, limit, self.drift.seed, of_these)
+        return sample_parts(reader, lambda: refuse_stopped(self.stop))
 
     def batch(
         self,

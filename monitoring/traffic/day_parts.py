@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from threading import Event
 from typing import NamedTuple, cast
 
-from monitoring.scheduling.job import refuse_stopped
 from monitoring.traffic.file_lines import RawLine, json_lines, lines_of
 from monitoring.traffic.late_feedback import LateFeedbacks
 from monitoring.traffic.partition import Reading
@@ -88,9 +86,11 @@ class PartReader:
 States = Generator[PartState, None, None]
 
 
-def sample_parts(reader: PartReader, stop: Event) -> tuple[UserSample, dict[str, int]]:
+def sample_parts(
+    reader: PartReader, before_each: Callable[[], object] = lambda: None
+) -> tuple[UserSample, dict[str, int]]:
     """A sample of all days, and what was set aside, by reason, as if each day had been read as a
-    whole. Raises StoppedError before the next part once the event is set.
+    whole. `before_each` part is called, and may raise to end the work.
     """
     sample, set_aside = UserSample(reader.limit, reader.seed), Counter[str]()
     every = [
@@ -102,7 +102,7 @@ def sample_parts(reader: PartReader, stop: Event) -> tuple[UserSample, dict[str,
     with closing(states):  # stopped, it leaves no work on the cluster
         for day, reading in enumerate(reader.readings):
             parts = [part for part in every if part.day == day]
-            merge_day(reader, reading, parts, states, sample, stop)
+            merge_day(reader, reading, parts, states, sample, before_each)
             set_aside.update(reading.set_aside)
     return sample, dict(set_aside)
 
@@ -113,13 +113,13 @@ def merge_day(
     parts: Sequence[Part],
     states: Iterator[PartState],
     sample: UserSample,
-    stop: Event,
+    before_each: Callable[[], object],
 ) -> None:
     """Take in the states of a day's parts, which come in their order, and fill its quarantine."""
     known = set[str]()
     with reading.quarantined() as (quarantine, feedback):
         for part in parts:
-            refuse_stopped(stop)
+            before_each()
             state = next(states)
             if not known.isdisjoint(state.ids):
                 state = reader.state_of(part, feedback, frozenset(known))

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from threading import Event
 
 import pyarrow as pa
 import pytest
@@ -54,7 +53,7 @@ def whole(reading: Reading, limit: int) -> object:
 
 
 def in_parts(reading: Reading, limit: int) -> object:
-    found = sample_parts(PartReader([reading], limit, 0, list), Event())
+    found = sample_parts(PartReader([reading], limit, 0, list))
     return said(reading.quarantine.parent, *found)
 
 

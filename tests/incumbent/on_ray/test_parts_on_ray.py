@@ -5,7 +5,6 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from threading import Event
 
 import pytest
 
@@ -56,7 +55,7 @@ def test_a_days_state_is_the_same_where_a_worker_was_killed_amid_a_part(
 
     def state() -> object:
         reader = PartReader([store.read(DAY)], 5, 0, partial(dying_once, mark))
-        sample, set_aside = sample_parts(reader, Event())
+        sample, set_aside = sample_parts(reader)
         listed = (tmp_path / "quarantine" / f"{DAY}.jsonl").read_bytes()
         return (
             sample.users,
