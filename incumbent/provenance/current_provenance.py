@@ -12,10 +12,12 @@ from monitoring.monitoring_settings import TrafficParams, TriggerParams
 from project.errors import IncumbentError
 from project.files import home
 from project.git import GitError
+from project.paths import step_of
 from project.processor import threads
 from project.records.adapters import AdapterVersion
 from project.records.provenance import Provenance
 from project.settings import load
+from training.recipe import STEPS, StepName, StepRecord
 
 MESSAGE = "A project as its challenger was submitted"
 
@@ -42,8 +44,15 @@ def current_provenance() -> Noted:
         data_remote=data_remote(),
         packages=installed_packages(),
         threads=threads(),
+        processes=max(filter(None, map(processes_of, STEPS)), default=None),
     )
     return Noted(provenance)
+
+
+def processes_of(step: StepName) -> int | None:
+    """How many trained a step together; None where one did, or none."""
+    record = step_of(step) / "step.json"
+    return StepRecord.read(record).processes if record.is_file() else None
 
 
 def not_for_git() -> tuple[Path, ...]:

@@ -23,6 +23,7 @@ from project.processor import describe_threads
 from project.settings import load
 from registry.store import Registry
 from training.precision import Machine, measure_machine, numerics, slowness
+from training.processes.start import who_trains
 
 PACKAGES = (  # of the extra `train`
     "torch",
@@ -109,6 +110,7 @@ def speed() -> Iterator[Finding]:
     except ImportError:
         return  # which is reported above
     with suppress(IncumbentError):  # of settings that are wrong: others report that
+        yield Finding("training", True, f"by {who_trains()}")
         if here := plan_run().here:
             fits = here.trains and here.answers
             yield Finding("first run", fits, f"{here}: `incumbent plan` says more")

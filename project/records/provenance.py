@@ -23,6 +23,8 @@ class Provenance(Record):
     packages: dict[str, str]  # versions of what decides an adapter's bytes, as installed then
     # How many threads computed: sums over many numbers depend on it. None: it was not recorded.
     threads: Annotated[int | None, LATER] = None
+    # How many processes trained a step together, at most: so it is with theirs. None: one.
+    processes: Annotated[int | None, LATER] = None
 
     @property
     def files_changed(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import bitsandbytes as bnb
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
+from transformers.integrations import is_deepspeed_zero3_enabled, is_fsdp_enabled
 from transformers.integrations.liger import apply_liger_kernel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from transformers.models.falcon import modeling_falcon
@@ -54,13 +55,16 @@ def load_quantized(
     attention: str | None,
 ) -> PreTrainedModel:
     """On this process's card, or into the machine's memory where there is none."""
-    how = {"dtype": dtype, "device_map": training_map(card), "attn_implementation": attention}
+    split = is_deepspeed_zero3_enabled() or is_fsdp_enabled()  # which place it themselves
+    places = None if split else training_map(card)
+    how = {"dtype": dtype, "device_map": places, "attn_implementation": attention}
     if params.quantization == "none":
         return load(folder, **how)
     refuse_missing_backend(params.quantization, card)
     with plain_linear_layers():
-        model = load(folder, **how, quantization_config=quantization_config(params, dtype))
-    if to_be_dequantized(model, params, dtype, device_memory(card)):
+        config = quantization_config(params, dtype, split=split)
+        model = load(folder, **how, quantization_config=config)
+    if not split and to_be_dequantized(model, params, dtype, device_memory(card)):
         return model.dequantize()
     keep_weights_in_place(model)
     return model
@@ -119,7 +123,12 @@ def refuse_missing_backend(quantization: Quantization, card: Card | None) -> Non
         ) from None
 
 
-def quantization_config(params: AdapterParams, dtype: torch.dtype) -> BitsAndBytesConfig:
+def quantization_config(
+    params: AdapterParams, dtype: torch.dtype, *, split: bool = False
+) -> BitsAndBytesConfig:
+    """`split`: processes share the weights out, which needs numbers of the adapter's kind to hold
+    them, four bits in four: else each process keeps them whole.
+    """
     if params.quantization == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
@@ -127,6 +136,7 @@ def quantization_config(params: AdapterParams, dtype: torch.dtype) -> BitsAndByt
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=params.double_quantization,
         bnb_4bit_compute_dtype=dtype,
+        bnb_4bit_quant_storage=dtype if split else None,
     )
 
 

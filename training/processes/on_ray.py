@@ -16,6 +16,7 @@ from project.engine.engine_settings import RayParams
 from project.engine.ray_cluster import connected, cpus_per_worker, workers_of
 from project.errors import IncumbentError
 from project.files import home, write_bytes
+from project.paths import step_of
 from project.processor import CHOICES
 from training.precision import measure_machine
 from training.processes.accelerate_config import deepspeed_config, sharding_environment
@@ -23,7 +24,7 @@ from training.processes.group import MEMBER, is_first, world
 from training.processes.process_settings import Sharding
 from training.processes.start import SHARED, refuse_uneven
 from training.processes.worker import Failure, take
-from training.recipe import StepName
+from training.recipe import StepName, StepRecord
 from training.training_settings import StepParams
 
 LOSSES = 4  # of a worker: more are the fault of what is done
@@ -43,6 +44,7 @@ def train_on_ray(
         failure = fitted(step, cluster, workers, sharding, Path(folder).absolute())
     if failure:
         raise Failure.model_validate(failure).as_error()
+    print(StepRecord.read(step_of(step) / "step.json"))
 
 
 def fitted(

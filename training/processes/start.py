@@ -25,6 +25,7 @@ def start_elsewhere(step: StepName, params: StepParams) -> bool:
     if MEMBER in os.environ:
         return False
     distributed = load(DistributedParams)
+    refuse_early_stop(params, distributed)
     if load(EngineParams).name == "ray":
         refuse_missing_deepspeed(distributed)
         # Imported here because it brings Ray.
@@ -47,6 +48,17 @@ def start_elsewhere(step: StepName, params: StepParams) -> bool:
     return True
 
 
+def who_trains() -> str:
+    """In words, by the settings and this machine."""
+    distributed, engine = load(DistributedParams), load(EngineParams)
+    if engine.name == "ray":
+        return "workers of a Ray cluster, as many as ray.workers says or it has room for"
+    processes = processes_of("sft", distributed, gpus_here())
+    if processes == 1:
+        return "one process"
+    return f"{processes} processes, started by {distributed.launcher}"
+
+
 def processes_of(step: StepName, params: DistributedParams, gpus: int) -> int:
     """How many take a step, on a machine with so many GPUs."""
     if params.launcher == "none" or step not in SHARED:
@@ -63,6 +75,13 @@ def refuse_misfit(params: DistributedParams, processes: int, gpus: int) -> None:
     if gpus and processes > gpus:
         raise wrong("processes", f"{processes} processes, and this machine has {gpus} GPUs")
     refuse_missing_deepspeed(params)
+
+
+def refuse_early_stop(params: StepParams, distributed: DistributedParams) -> None:
+    """Raise InputError where the best weights would have to be kept of parts."""
+    if distributed.sharding == "zero3" and getattr(params, "patience", None):
+        problem = "the best weights cannot be put back under zero3: choose fsdp, or patience: null"
+        raise InputError(problem, file=PARAMS, field=f"{section_of(type(params))}.patience")
 
 
 def refuse_missing_deepspeed(params: DistributedParams) -> None:

@@ -29,14 +29,15 @@ from training.model.going_on import go_on_from
 from training.model.kernels import FLASH
 from training.model.lora import add_adapter
 from training.precision import choose_numerics
-from training.processes.group import is_first, world
+from training.processes.group import is_first, is_sharded, world
 from training.processes.start import start_elsewhere
+from training.processes.whole_weights import whole_weights
 from training.recipe import STEP, STEPS, Recipe, StepName, StepRecord
 from training.steps.card_trial import try_on_card
 from training.steps.earlier import FRESH, Earlier, newest_before
 from training.training_settings import AdapterParams, LimitsParams, StepParams
 from training.watching.curve_files import fill_up_curves
-from training.watching.keep_best import KeepBest, trained
+from training.watching.keep_best import KeepBest
 from training.watching.learning_curve import LearningCurve, StepsWithLoss
 
 
@@ -148,16 +149,17 @@ def learn(
 
     Raises IncumbentError where training left the adapter as it was.
     """
-    trainer, weights = run.trainer, copied(run.model)
+    trainer, weights = run.trainer, whole_weights(run.model)
     measured = trainer.eval_dataset is not None
     before = trainer.evaluate()["eval_loss"] if measured else None
     with deterministic(run.exact) if torch.cuda.is_available() else nullcontext():
         train(trainer)
-    if all(torch.equal(weights[name], weight) for name, weight in trained(run.model)):
+    learnt = whole_weights(run.model)
+    if all(torch.equal(weights[name], learnt[name]) for name in weights):
         raise IncumbentError("training changed nothing: no LoRA weight is trainable or moved")
     after = loss_at_end(trainer) if measured else None
     with saving(folder):
-        save_adapter(run.model, run.recipe, folder)
+        save_adapter(run.model, run.recipe, folder, learnt if is_sharded() else None)
     return StepRecord(
         step=run.lesson.step,
         adapter=digest_folder(folder),
@@ -168,10 +170,6 @@ def learn(
         loss_after=after,
         processes=world() if world() > 1 else None,
     )
-
-
-def copied(model: PeftModel) -> dict[str, torch.Tensor]:
-    return {name: weight.detach().clone() for name, weight in trained(model)}
 
 
 def loss_at_end(trainer: Trainer) -> float:
@@ -233,9 +231,17 @@ def recipe_of(lesson: Lesson, ground: Ground, numerics: Numerics, size: int) -> 
     return fresh.model_copy(update=taken)
 
 
-def save_adapter(model: PeftModel, recipe: Recipe, folder: Path) -> None:
-    """Write weights, config, recipe and system prompt, and no trace of this machine."""
-    model.save_pretrained(folder)
+def save_adapter(
+    model: PeftModel,
+    recipe: Recipe,
+    folder: Path,
+    weights: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Write weights, config, recipe and system prompt, and no trace of this machine.
+
+    `weights`: the trained ones, where the model holds a part of each alone.
+    """
+    model.save_pretrained(folder, state_dict=weights)
     (folder / "README.md").unlink()
     config = json.loads((folder / "adapter_config.json").read_bytes())
     config["base_model_name_or_path"] = recipe.base.name

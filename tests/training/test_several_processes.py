@@ -1,0 +1,97 @@
+"""What several processes learn together is what one learns alone, on one machine and on Ray, and a
+worker that is killed changes nothing.
+"""
+
+import threading
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+import yaml
+
+from project.canonical import digest_file
+from project.files import home
+from project.paths import step_of
+from tests.incumbent.setting_effects.effect import put
+from tests.incumbent.tiny_project import lay_out_project
+from training.recipe import StepRecord
+
+pytestmark = pytest.mark.slow
+
+WEIGHTS = "adapter/adapter_model.safetensors"
+SETTINGS: dict[str, Any] = {
+    "training__adapter__dropout": 0,  # each process draws masks of its own
+    "training__sft__rows": 9,  # three batches, in the last of which the second process has no row
+    "training__sft__epochs": 4,
+    "training__sft__evaluations": 1,
+    "training__limits__save_minutes": 1e-9,  # a checkpoint before every step
+}
+# Two sums of the same numbers in another order: float32 has 24 bits, and twelve steps were taken.
+TOLERANCE = 1e-6
+
+
+def trained(**settings: Any) -> StepRecord:
+    """What stage `sft` makes with these settings beside."""
+    from training import sft
+
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    for name, value in settings.items():
+        put(params, name.replace("__", "."), value)
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    sft.main()
+    return StepRecord.read(step_of("sft") / "step.json")
+
+
+def lay_out() -> None:
+    from training import start
+    from training.steps.left_out import leave_out
+
+    lay_out_project(**SETTINGS)
+    start.main()
+    leave_out("domain")
+
+
+def kill_a_worker() -> None:
+    """Once two steps are in a checkpoint, and the third is on its way."""
+    import psutil
+
+    found = list[psutil.Process]()
+    while not found:
+        Event().wait(0.01)
+        if list(home().glob("checkpoints/*/step-0000000[2-9]/checkpoint.json")):
+            below = psutil.Process().children(recursive=True)
+            found = [one for one in below if "RayTrainWorker" in " ".join(one.cmdline())]
+    found[0].kill()
+
+
+def test_two_processes_learn_what_one_does_and_so_do_rays_though_one_is_killed(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from safetensors.torch import load_file
+
+    from training.kept.books import read_book
+
+    lay_out()
+    alone = trained()
+    weights = load_file(step_of("sft") / WEIGHTS)
+
+    together = trained(training__distributed={"launcher": "torchrun", "processes": 2})
+    assert (alone.processes, together.processes) == (None, 2)
+    assert (alone.tokens, alone.optimizer_steps) == (together.tokens, together.optimizer_steps)
+    assert together.loss_after == pytest.approx(alone.loss_after, abs=TOLERANCE)
+    shared = load_file(step_of("sft") / WEIGHTS)
+    assert max(float((weights[name] - shared[name]).abs().max()) for name in weights) < TOLERANCE
+    assert capfd.readouterr().out.count("training sft: ") == 2  # once by each run
+    digest = digest_file(step_of("sft") / WEIGHTS)
+
+    killer = threading.Thread(target=kill_a_worker, daemon=True)
+    killer.start()
+    on_ray = trained(engine="ray", ray={"workers": 2, "cpus_per_worker": 1})
+    assert on_ray == together
+    assert digest_file(step_of("sft") / WEIGHTS) == digest
+    assert on_ray.recipe
+    book = read_book(on_ray.recipe.digest)
+    assert book
+    assert (book.processes, book.resumed, book.finished) == (2, 1, True)
+    assert not list(home().glob("checkpoints/*/*"))
