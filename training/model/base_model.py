@@ -59,18 +59,18 @@ def load_quantized(
     places = None if split else training_map(card)
     how = {"dtype": dtype, "device_map": places, "attn_implementation": attention}
     if params.quantization == "none":
-        return load(folder, **how)
+        return read_model(folder, **how)
     refuse_missing_backend(params.quantization, card)
     with plain_linear_layers():
         config = quantization_config(params, dtype, split=split)
-        model = load(folder, **how, quantization_config=config)
+        model = read_model(folder, **how, quantization_config=config)
     if not split and to_be_dequantized(model, params, dtype, device_memory(card)):
         return model.dequantize()
     keep_weights_in_place(model)
     return model
 
 
-def load(folder: Path, **how: Any) -> PreTrainedModel:
+def read_model(folder: Path, **how: Any) -> PreTrainedModel:
     """Raises InputError for a kernel of attention that the architecture does not know."""
     try:
         return AutoModelForCausalLM.from_pretrained(folder, **how)
