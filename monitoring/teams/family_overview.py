@@ -8,7 +8,7 @@ from monitoring.night_history import anchor_of, check_job, last_word, nightly_of
 from monitoring.report.night_text import duty
 from project.errors import IncumbentError
 from project.records.data import counted
-from project.records.drift import DriftState, DriftVerdict, Night
+from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
 from project.records.record import Record
 from registry.jobs.heartbeats import Heartbeat, living
 from registry.jobs.retrain_slots import Retrains, retrains
@@ -114,7 +114,7 @@ def needs(reader: RegistryReader, night: Night | None) -> Iterator[Need]:
     for job in (nightly_of(family), verify_of(family), anchor_of(family)):
         for run in runs_of(reader.engine, job, 1):
             yield from need_of(run)
-    if night and night.state in PRESSING:
+    if night and is_for_a_person(night):
         why = "; ".join(night.reasons[1:]) or duty(night)
         yield Need(kind="drift", text="drift is confirmed", detail=why)
     waiting = [one for one in waiting_reviews(reader, REVIEWS).newest if promotable(reader, one)]
@@ -122,6 +122,12 @@ def needs(reader: RegistryReader, night: Night | None) -> Iterator[Need]:
         labels = ", ".join(f"v{one.version.number}" for one in waiting)
         several = counted(len(waiting), "winner")
         yield Need(kind="review", text=f"{several} to review: {labels}")
+
+
+def is_for_a_person(night: Night) -> bool:
+    """Drift that has lasted, but for one that a retrain was the answer to."""
+    failed = night.outcome is RetrainOutcome.FAILED
+    return night.state in PRESSING and (night.action is not Action.RETRAIN or failed)
 
 
 def need_of(run: Run) -> Iterator[Need]:

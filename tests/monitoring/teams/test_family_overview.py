@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 
 from monitoring.night_history import check_job, nightly_of
-from monitoring.teams.family_overview import FamilyLine, Overview, family_overview
+from monitoring.teams.family_overview import (
+    FamilyLine,
+    Overview,
+    family_overview,
+    is_for_a_person,
+)
 from project.records.adapters import Adapter
-from project.records.drift import Action, DriftState, DriftVerdict, Night
+from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
 from project.records.evidence import Verdict
 from registry.jobs import runs
 from registry.jobs.heartbeats import Heartbeat, beat
@@ -45,9 +50,9 @@ def claim(registry: Registry, job: str) -> Claim:
     return claimed
 
 
-def had_night(registry: Registry, verdict: DriftVerdict, state: DriftState) -> None:
-    night = Night(
-        family=registry.family,
+def drifted(family: str) -> Night:
+    return Night(
+        family=family,
         date=str(DAY),
         champion=1,
         reference=None,
@@ -55,15 +60,19 @@ def had_night(registry: Registry, verdict: DriftVerdict, state: DriftState) -> N
         rows=9,
         units=9,
         set_aside={},
-        verdict=verdict,
+        verdict=DriftVerdict.DRIFT,
         readings=(),
         topics=(),
         exemplars=(),
         new_words=(),
-        state=state,
-        action=Action.REFUSED if state is DriftState.CONFIRMED else Action.NONE,
+        state=DriftState.CONFIRMED,
+        action=Action.REFUSED,
         reasons=("because",),
     )
+
+
+def had_night(registry: Registry, verdict: DriftVerdict, state: DriftState) -> None:
+    night = drifted(registry.family).model_copy(update={"verdict": verdict, "state": state})
     for job in (check_job(registry.family), nightly_of(registry.family)):
         claimed = claim(registry, job)
         with writing(registry.engine) as connection:
@@ -140,3 +149,20 @@ def test_others_see_that_a_family_failed_and_not_the_words(overview: Overview) -
     fails = line_of(overview, "fails")
     assert fails.needs[0].detail == "a row says 'my name is Ann'"
     assert "Ann" not in fails.without_details().model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome", "expected"),
+    [
+        pytest.param(Action.REFUSED, None, True, id="refused"),
+        pytest.param(Action.LABEL, None, True, id="labels-are-asked-for"),
+        pytest.param(Action.RETRAIN, None, False, id="a-retrain-waits-or-runs"),
+        pytest.param(Action.RETRAIN, RetrainOutcome.PROMOTED, False, id="a-retrain-won"),
+        pytest.param(Action.RETRAIN, RetrainOutcome.FAILED, True, id="a-retrain-failed"),
+    ],
+)
+def test_drift_is_for_a_person_where_no_retrain_answers_it(
+    action: Action, outcome: RetrainOutcome | None, expected: bool
+) -> None:
+    night = drifted("bank").model_copy(update={"action": action, "outcome": outcome})
+    assert is_for_a_person(night) is expected
