@@ -5,8 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
-# Two processes of one thread each are quicker than one of two. Each needs some 3 GB of memory.
-WORKERS ?= 2
+# Of one thread each, and one more than two cores: tests wait for servers and disks a quarter of their
+# time. Each needs some 3 GB of memory.
+WORKERS ?= 3
 PYTEST := OMP_NUM_THREADS=1 pytest --numprocesses $(WORKERS) --no-loadscope-reorder
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
