@@ -57,11 +57,10 @@ def test_processes_without_a_launcher_are_bad_input() -> None:
     ("changes", "processes", "gpus", "problem"),
     [
         ({"sharding": "fsdp"}, 2, 0, "sharding: fsdp needs GPUs, and there is none here: ddp"),
-        ({"launcher": "accelerate"}, 2, 0, "without a GPU accelerate starts one process alone"),
         ({}, 8, 4, "processes: 8 processes, and this machine has 4 GPUs"),
         ({"sharding": "zero3"}, 4, 4, r"not installed: pip install 'incumbent\[deepspeed\]'"),
     ],
-    ids=["no GPU to shard on", "accelerate", "too few GPUs", "no deepspeed"],
+    ids=["no GPU to shard on", "too few GPUs", "no deepspeed"],
 )
 def test_what_this_machine_cannot_do_is_bad_input(
     changes: dict[str, Any],

@@ -109,13 +109,12 @@ def own_signals() -> Iterator[None]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Let the launcher not tell what the processes tell themselves."""
-    log = logging.getLogger("torch.distributed")
-    before = log.level
-    log.setLevel(logging.CRITICAL)
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # torch's loggers have levels of their own
     try:
         yield
     finally:
-        log.setLevel(before)
+        logging.disable(before)
 
 
 def interruption(number: signal.Signals) -> KeyboardInterrupt:

@@ -70,8 +70,6 @@ def refuse_misfit(params: DistributedParams, processes: int, gpus: int) -> None:
     """Raise InputError for what this machine cannot do."""
     if not gpus and params.sharding != "ddp":
         raise wrong("sharding", f"{params.sharding} needs GPUs, and there is none here: ddp")
-    if not gpus and params.launcher == "accelerate":
-        raise wrong("launcher", "without a GPU accelerate starts one process alone: torchrun")
     if gpus and processes > gpus:
         raise wrong("processes", f"{processes} processes, and this machine has {gpus} GPUs")
     refuse_missing_deepspeed(params)
