@@ -12,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 MOVES = ("aten::_to_copy", "aten::copy_")
-LOOK = "aten::_local_scalar_dense"  # at a number, as `bool(mask.all())` does
+# At a number, as `bool(mask.all())` does.
+LOOKS = ("aten::_local_scalar_dense", "aten::is_nonzero", "aten::item")
 
 
 class OneDevice(TorchDispatchMode):
@@ -32,7 +33,7 @@ class OneDevice(TorchDispatchMode):
         devices = {one.device for one in given if isinstance(one, torch.Tensor) and one.dim()}
         if len(devices) > 1 and func.name().partition(".")[0] not in MOVES:
             raise RuntimeError(f"{func.name()} on {sorted(map(str, devices))}")
-        if func.name() == LOOK and args[0].is_meta:
+        if func.name() in LOOKS and args[0].is_meta:
             return False
         call: Callable[..., Any] = func
         return call(*args, **(kwargs or {}))
