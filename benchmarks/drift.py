@@ -21,14 +21,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
-from math import inf, log
 from pathlib import Path
 from subprocess import PIPE
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, cast
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.stats import chi2, norm, t
 from tqdm import tqdm
 
 from benchmarks.drift_voices import NOBODY, sampled
@@ -520,14 +519,13 @@ def print_false_alarms(found: Iterable[tuple[str, Sequence[Outcome]]]) -> None:
 
 
 def at_most(alarms: Ints) -> float:
-    """The one-sided 95 % bound of their mean, by Student's t over the years; where there is no
-    alarm, the largest rate of which so many years show none once in twenty times.
+    """The one-sided 95 % bound of their mean: the larger of Student's t over the years, as they may
+    differ, and Garwood's exact bound of a Poisson rate (1936), as alarms are few.
     """
     years = len(alarms)
-    if not alarms.any():
-        return -log(0.05) / years
-    error = alarms.std(ddof=1) / years**0.5 if years > 1 else inf
-    return float(alarms.mean() + t.ppf(0.95, max(years - 1, 1)) * error)
+    error = alarms.std(ddof=1) / years**0.5 if years > 1 else 0.0
+    by_years = alarms.mean() + t.ppf(0.95, max(years - 1, 1)) * error
+    return float(max(by_years, chi2.ppf(0.95, 2 * (alarms.sum() + 1)) / 2 / years))
 
 
 def most_often(told: Iterable[Iterable[str]]) -> str:
