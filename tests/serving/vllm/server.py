@@ -13,7 +13,7 @@ from time import monotonic
 
 import httpx2
 
-SECONDS = 240  # that a start may take on a busy machine
+SECONDS = 480  # that a start may take on a busy machine
 ENVIRONMENT = {
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
