@@ -27,7 +27,7 @@ QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # of what it would print into our stdout
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of what it will do in later versions
 }
-STARTS = 3  # tries
+STARTS = 5  # tries
 SECONDS_TO_KNOCK = 10
 LOGS = "/tmp/ray/session_latest/logs"
 KEPT: ContextVar[ExitStack | None] = ContextVar("KEPT", default=None)  # what ends with the block
