@@ -132,9 +132,9 @@ class Respondent:
 
         Each entry is rows and how often they are answered. A unit is computed as it is here.
         """
-        if not self.portable:
-            return
         units = [(unit, samples) for rows, samples in asked for unit in self.units(rows, samples)]
+        if not self.portable or chosen_engine(len(units)) is None:
+            return
         missing = [(rows, samples) for rows, samples in units if not self.cached(rows, samples)]
         params = chosen_engine(len(missing))
         if params is None:
