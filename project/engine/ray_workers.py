@@ -27,7 +27,7 @@ from project.processor import CAPS, CHOICES, settle_processor
 
 T = TypeVar("T")
 B = TypeVar("B")
-LOSSES = 4  # of workers over one batch: more are the fault of what is done
+LOSSES = 4  # of workers over one batch or step: more are the fault of what is done
 # Of this process' environment, what decides where things are and how a processor rounds.
 CARRIED = ("INCUMBENT_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", *CAPS)
 
@@ -109,9 +109,7 @@ def pool(maker: Any, batches: Sequence[Any], params: RayParams) -> Dataset:
     rows = [{"place": i, "batch": pickle.dumps(batch)} for i, batch in enumerate(batches)]
     size = min(workers_of(params), len(batches))
     cpus = cpus_per_worker(params)
-    environment = {name: os.environ[name] for name in CARRIED if name in os.environ}
-    environment["OMP_NUM_THREADS"] = str(cpus)
-    driver = Driver(str(Path.cwd()), sys.path, environment)
+    driver = Driver(str(Path.cwd()), sys.path, worker_environment(cpus))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that max_task_retries will have another place in Ray 2.64
         return from_items(rows, override_num_blocks=len(rows)).map_batches(
@@ -123,6 +121,12 @@ def pool(maker: Any, batches: Sequence[Any], params: RayParams) -> Dataset:
             num_gpus=params.gpus_per_worker,
             max_task_retries=LOSSES,
         )
+
+
+def worker_environment(cpus: int) -> dict[str, str]:
+    """What a worker of so many CPUs is told of this process' environment."""
+    carried = {name: os.environ[name] for name in CARRIED if name in os.environ}
+    return carried | {"OMP_NUM_THREADS": str(cpus)}
 
 
 def be_silent(context: DataContext) -> None:

@@ -1,7 +1,10 @@
 """Our settings as accelerate's configuration file, and as DeepSpeed's."""
 
+import json
+from pathlib import Path
 from typing import Any
 
+from project.files import write_bytes
 from training.processes.process_settings import Sharding
 
 KINDS = {"ddp": "MULTI_GPU", "fsdp": "FSDP", "zero3": "DEEPSPEED"}
@@ -85,3 +88,10 @@ def deepspeed_config() -> dict[str, Any]:
         "train_micro_batch_size_per_gpu": "auto",
         "train_batch_size": "auto",
     }
+
+
+def write_deepspeed_config(folder: Path) -> Path:
+    """The file, which all processes must see."""
+    file = folder / "deepspeed.json"
+    write_bytes(file, json.dumps(deepspeed_config()).encode())
+    return file

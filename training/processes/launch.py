@@ -4,7 +4,6 @@ Both are called here as libraries, so that what is wrong in a process comes back
 and exit code. They listen on the loopback address, at a free port.
 """
 
-import json
 import logging
 import signal
 import sys
@@ -27,8 +26,8 @@ from project.interruption import SIGNALS, Ended
 from project.processor import CHOICES, threads
 from training.processes.accelerate_config import (
     accelerate_config,
-    deepspeed_config,
     sharding_environment,
+    write_deepspeed_config,
 )
 from training.processes.group import MEMBER
 from training.processes.process_settings import DistributedParams, Sharding
@@ -42,8 +41,7 @@ LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
 def launch(step: StepName, processes: int, params: DistributedParams) -> None:
     """Raises what a process raises, and IncumbentError where one was killed."""
     with TemporaryDirectory(prefix="training-") as folder:
-        failure, deepspeed = Path(folder) / "failure.json", Path(folder) / "deepspeed.json"
-        write_bytes(deepspeed, json.dumps(deepspeed_config()).encode())
+        failure, deepspeed = Path(folder) / "failure.json", write_deepspeed_config(Path(folder))
         command = [sys.executable, "-P", "-m", "training.processes.worker", step, str(failure)]
         start = partial(STARTERS[params.launcher], command, processes, params.sharding, deepspeed)
         with environment(processes), own_signals(), quiet():

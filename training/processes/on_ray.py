@@ -4,7 +4,6 @@ A worker that is lost takes its group with it: Ray starts another group, which g
 newest checkpoint (training/kept). All machines must see the project in the same place.
 """
 
-import json
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,11 +14,11 @@ import torch.distributed as dist
 from project.engine.engine_settings import RayParams
 from project.engine.ray_cluster import connected, cpus_per_worker, workers_of
 from project.errors import IncumbentError
-from project.files import home, write_bytes
+from project.files import home
 from project.paths import step_of
 from project.processor import CHOICES
 from training.precision import measure_machine
-from training.processes.accelerate_config import deepspeed_config, sharding_environment
+from training.processes.accelerate_config import sharding_environment, write_deepspeed_config
 from training.processes.group import MEMBER, is_first, world
 from training.processes.process_settings import Sharding
 from training.processes.start import SHARED, refuse_uneven
@@ -27,7 +26,6 @@ from training.processes.worker import Failure, take
 from training.recipe import StepName, StepRecord
 from training.training_settings import StepParams
 
-LOSSES = 4  # of a worker: more are the fault of what is done
 # What Ray tells a worker of its group, and accelerate reads.
 GROUP = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "NODE_RANK")
 
@@ -55,14 +53,11 @@ def fitted(
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
-    from project.engine.ray_workers import CARRIED
+    from project.engine.ray_workers import LOSSES, worker_environment
 
-    deepspeed = folder / "deepspeed.json"
-    write_bytes(deepspeed, json.dumps(deepspeed_config()).encode())
     cpus = cpus_per_worker(cluster)
-    environment = {name: os.environ[name] for name in CARRIED if name in os.environ}
-    environment |= sharding_environment(sharding, str(deepspeed))
-    environment |= {MEMBER: "1", CHOICES: "", "OMP_NUM_THREADS": str(cpus)}
+    environment = worker_environment(cpus) | {MEMBER: "1", CHOICES: ""}
+    environment |= sharding_environment(sharding, str(write_deepspeed_config(folder)))
     gpus = {"GPU": cluster.gpus_per_worker} if cluster.gpus_per_worker else {}
     trainer = TorchTrainer(
         work,
