@@ -1,12 +1,28 @@
 """Section `monitoring.schedule`: when the scheduler does what."""
 
 from datetime import timedelta
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from monitoring.scheduling.cron import Cron
 from project.settings import Settings
+
+
+def address_of(health: str) -> tuple[str, int]:
+    """Host and port. Raises ValueError."""
+    host, colon, port = health.rpartition(":")
+    if not (colon and port.isascii() and port.isdecimal() and int(port) < 2**16):
+        raise ValueError(f"{health!r} is no host:port, such as 127.0.0.1:9464")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def checked(health: str) -> str:
+    address_of(health)
+    return health
+
+
+HealthAddress = Annotated[str, AfterValidator(checked)]
 
 
 class ScheduleParams(Settings):
@@ -21,20 +37,14 @@ class ScheduleParams(Settings):
     # After so long another process does what one that died was at. Longer than the registry is
     # ever away: a run that cannot renew its lease in this time is stopped.
     lease_minutes: float = Field(default=10, gt=0, le=1440)
-    health: str | None = None  # host:port of /healthz and /metrics; :port is for this machine alone
+    # host:port of /healthz and /metrics; :port is for this machine alone.
+    health: HealthAddress | None = None
 
     @model_validator(mode="after")
     def they_are_cron_lines_in_a_time_zone(self) -> Self:
         for line in (self.nightly, self.verify, self.anchor):
             Cron(line, self.timezone)
         return self
-
-    @field_validator("health")
-    @classmethod
-    def it_is_an_address(cls, health: str | None) -> str | None:
-        if health is not None:
-            address_of(health)
-        return health
 
     @property
     def lease(self) -> timedelta:
@@ -43,11 +53,3 @@ class ScheduleParams(Settings):
     @property
     def catch_up(self) -> timedelta:
         return timedelta(days=self.catch_up_days)
-
-
-def address_of(health: str) -> tuple[str, int]:
-    """Host and port. Raises ValueError."""
-    host, colon, port = health.rpartition(":")
-    if not (colon and port.isascii() and port.isdecimal() and int(port) < 2**16):
-        raise ValueError(f"{health!r} is no host:port, such as 127.0.0.1:9464")
-    return host.strip("[]") or "127.0.0.1", int(port)

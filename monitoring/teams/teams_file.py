@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from monitoring.scheduling.schedule_settings import address_of
+from monitoring.scheduling.schedule_settings import HealthAddress
 from project.settings import Settings, read_settings
 
 
@@ -28,14 +28,7 @@ class Teams(Settings):
     projects: tuple[TeamProject, ...] = Field(min_length=1)
     at_once: int = Field(default=1, ge=1)  # retrains of all families, over all machines
     nights_at_once: int = Field(default=2, ge=1)  # of this machine; those that retrain not counted
-    health: str | None = None  # host:port of /healthz and /metrics
-
-    @field_validator("health")
-    @classmethod
-    def it_is_an_address(cls, health: str | None) -> str | None:
-        if health is not None:
-            address_of(health)
-        return health
+    health: HealthAddress | None = None  # host:port of /healthz and /metrics
 
     @model_validator(mode="after")
     def each_project_is_there_once(self) -> Self:
