@@ -15,7 +15,7 @@ from evaluation.report.report_data import ReportData
 from project.canonical import digest_bytes, digest_folder
 from project.records.adapters import Adapter, AdapterVersion, Opponent
 from project.records.data import Check, DatasetVersion, GateReport, Severity, Split
-from project.records.drift import Action, DriftState, DriftVerdict, Night, Topic
+from project.records.drift import Action, DriftState, DriftVerdict, Topic
 from project.records.evidence import Decision, Evidence, SuiteEvidence, Usage
 from project.records.scores import Flags
 from registry.jobs.runs import claim, finish
@@ -34,6 +34,7 @@ from tests.evaluation.test_decision import (
     joined,
     table,
 )
+from tests.nights import night_of
 from tests.places import START, evidence_on, submit, win
 from tests.review.conftest import Browser
 from tests.voting_sheets import all_vote, opened
@@ -266,20 +267,11 @@ def test_the_night_whose_retrain_made_it_is_linked(
 def keep_night(registry: Registry, challenger: int) -> None:
     day = START.date() + timedelta(days=challenger - 1)
     topic = Topic(name=XSS, new=True, before=0.0, now=0.4, z=9.0, exemplars=())
-    night = Night(
-        family="test",
-        date=str(day),
-        champion=None,
-        reference=None,
-        traffic=None,
-        rows=0,
-        units=0,
-        set_aside={},
+    night = night_of(
+        "test",
+        day,
         verdict=DriftVerdict.DRIFT,
-        readings=(),
         topics=(topic,),
-        exemplars=(),
-        new_words=(),
         state=DriftState.ACT,
         action=Action.RETRAIN,
         reasons=("users ask of loans",),

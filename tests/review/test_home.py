@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from project.records.drift import Action, DriftState, DriftVerdict, Night
+from project.records.drift import DriftState, DriftVerdict, Night
 from project.records.events import VotesAsked
 from project.records.evidence import Evidence, MetricEvidence, Verdict
 from project.settings import PARAMS
@@ -22,6 +22,7 @@ from review.home.quality import quality
 from review.home.quality_chart import panels
 from review.home.tasks import data
 from tests.conftest import decision_on, keep_decision
+from tests.nights import night_of
 from tests.places import START, decide, evidence_on, submit, win
 from tests.review.conftest import Browser, Browsers
 from tests.voting_sheets import look_at_sealed, named, opened, sheet_of, vote_for
@@ -159,24 +160,7 @@ FIRST_NIGHT = date(2026, 1, 1)
 
 
 def night(day: date, verdict: DriftVerdict, state: DriftState) -> Night:
-    return Night(
-        family="test",
-        date=str(day),
-        champion=None,
-        reference=None,
-        traffic=None,
-        rows=100,
-        units=50,
-        set_aside={},
-        verdict=verdict,
-        readings=(),
-        topics=(),
-        exemplars=(),
-        new_words=(),
-        state=state,
-        action=Action.NONE,
-        reasons=("because",),
-    )
+    return night_of("test", day, rows=100, units=50, verdict=verdict, state=state)
 
 
 def keep(registry: Registry, day: date, kept: Night | str) -> None:

@@ -23,6 +23,7 @@ from registry.jobs.runs import Claim
 from registry.storage.database import writing
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision
+from tests.nights import night_of
 
 NOW = datetime(2026, 3, 10, 3, tzinfo=UTC)
 DAY = date(2026, 3, 9)
@@ -51,24 +52,8 @@ def claim(registry: Registry, job: str) -> Claim:
 
 
 def drifted(family: str) -> Night:
-    return Night(
-        family=family,
-        date=str(DAY),
-        champion=1,
-        reference=None,
-        traffic=None,
-        rows=9,
-        units=9,
-        set_aside={},
-        verdict=DriftVerdict.DRIFT,
-        readings=(),
-        topics=(),
-        exemplars=(),
-        new_words=(),
-        state=DriftState.CONFIRMED,
-        action=Action.REFUSED,
-        reasons=("because",),
-    )
+    seen = {"champion": 1, "rows": 9, "units": 9, "verdict": DriftVerdict.DRIFT}
+    return night_of(family, DAY, **seen, state=DriftState.CONFIRMED, action=Action.REFUSED)
 
 
 def had_night(registry: Registry, verdict: DriftVerdict, state: DriftState) -> None:
