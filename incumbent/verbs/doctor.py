@@ -109,11 +109,18 @@ def speed() -> Iterator[Finding]:
         return
     except ImportError:
         return  # which is reported above
+    yield training()
     with suppress(IncumbentError):  # of settings that are wrong: others report that
-        yield Finding("training", True, f"by {who_trains()}")
         if here := plan_run().here:
             fits = here.trains and here.answers
             yield Finding("first run", fits, f"{here}: `incumbent plan` says more")
+
+
+def training() -> Finding:
+    try:
+        return Finding("training", True, f"by {who_trains()}")
+    except IncumbentError as error:
+        return Finding("training", False, str(error))
 
 
 def reason(wanted: str, machine: Machine) -> str:

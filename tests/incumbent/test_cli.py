@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from incumbent.cli import main
+from incumbent.verbs.doctor import training
 from project.records.adapters import Adapter
 from project.records.data import DatasetVersion
 from project.records.evidence import Verdict
@@ -145,6 +146,19 @@ def test_doctor_names_what_is_there(
     findings = {finding["what"]: finding for finding in json.loads(capsys.readouterr().out)}
     assert findings["torch"]["ok"]
     assert findings["embedder model"]["ok"]
+
+
+@pytest.mark.parametrize(
+    "settings", ["engine: spark", "training: {distributed: {processes: 2}}"], ids=str
+)
+def test_doctor_says_what_is_wrong_with_the_settings_of_who_trains(
+    settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(f"registry: {{family: bank}}\n{settings}\n")
+    found = training()
+    assert (found.what, found.ok) == ("training", False)
+    assert "params.yaml:2: " in found.detail
 
 
 def out(capsys: pytest.CaptureFixture[str]) -> str:
