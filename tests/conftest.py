@@ -25,6 +25,7 @@ from project.records.record import Record
 from project.records.scores import EvalSet, ScorePins
 from registry.alpha_ledger.looks import SealedSet
 from registry.store import Registry
+from tests.warm import warm_programs
 from training.base import convert_embedded
 
 ROOT = Path(__file__).parents[1]
@@ -178,6 +179,13 @@ def keep_decision(
         decision = decision.model_copy(update=changes)
     registry.record_decision(number, decision, evidence, policy)
     return decision
+
+
+@pytest.fixture(scope="session")
+def warm_bin() -> Iterator[Path]:
+    """A folder of `incumbent`, `dvc` and `python` that start at once (tests/warm.py)."""
+    with warm_programs() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

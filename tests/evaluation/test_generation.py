@@ -283,7 +283,7 @@ def test_an_interrupted_run_gives_the_bytes_of_one_that_was_not(
     with_two_ends: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     system = System(base="b", adapter="a", decoding="d", numerics=NUMERICS, code="c")
-    decoding = Decoding(max_new_tokens=24, batch_size=2)
+    decoding = Decoding(max_new_tokens=8, batch_size=2)
 
     def load() -> AnsweringModel:
         return AnsweringModel(with_two_ends, adapter, decoding, "float32")

@@ -8,7 +8,6 @@ python -m tests.incumbent.clones: all stages in order, recorded by DVC as if it 
 
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -64,6 +63,7 @@ class Clone:
 
     folder: Path
     state: Path
+    programs: Path
 
     def run(self, *command: str, code: int = 0) -> str:
         """What a command prints, which ends with this code."""
@@ -82,7 +82,7 @@ class Clone:
     def environment(self) -> dict[str, str]:
         stores = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         return {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}",
             "HOME": os.environ["HOME"],
             "PYTHONPATH": str(ROOT),
             "PYTHONSAFEPATH": "1",
@@ -95,7 +95,7 @@ class Clone:
 
     def run_and_submit(self) -> str:
         """As `incumbent run` would."""
-        return self.run(sys.executable, "-m", "tests.incumbent.clones")
+        return self.run("python", "-m", "tests.incumbent.clones")
 
     def commit(self, message: str) -> None:
         """And share it."""

@@ -1,12 +1,12 @@
-"""The whole loop on a handful of rows: real pipeline, a short real model, real registry."""
+"""The whole loop on a handful of rows: real pipeline, a tiny model that learns, real registry."""
 
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,12 @@ from project.records.data import Row
 from project.records.evidence import Evidence
 from registry.reader import RegistryReader
 from tests.conftest import ROOT, caps
+from tests.warm import REAL, warm_programs
 
 pytestmark = pytest.mark.slow
 
 FEW: dict[str, Any] = {
-    "base": {"model": "models/short"},
+    "base": {"model": "models/tiny"},
     "embedder": {"model": "embedded"},
     "curation": {
         "collect": {"sources": [{"kind": "python-api", "packages": ["numpy"]}]},
@@ -36,7 +37,7 @@ FEW: dict[str, Any] = {
     "training": {
         "adapter": {"seed": 0},
         "domain": {"epochs": 0},
-        "sft": {"rows": 40, "batch_size": 2, "learning_rate": 0.002},
+        "sft": {"rows": 40, "batch_size": 2, "learning_rate": 0.01},
         "dpo": {"epochs": 0},
         "kto": {"epochs": 0},
     },
@@ -62,16 +63,19 @@ FEW: dict[str, Any] = {
 
 SECOND = FEW | {  # another challenger, which qualifies
     "training": FEW["training"]
-    | {"adapter": {"seed": 1}, "sft": FEW["training"]["sft"] | {"rows": 80}}
+    | {"adapter": {"seed": 1}, "sft": FEW["training"]["sft"] | {"rows": 80, "epochs": 3}}
 }
 KILLS = [2.0, 5.0, 8.0, 11.0]  # seconds after which a submission is killed
 
 
 class Project:
-    """A copy of this project in a folder of its own, with a short base."""
+    """A copy of this project in a folder of its own, with a small base. Its programs start at once
+    (tests/warm.py), but for those that are killed.
+    """
 
-    def __init__(self, folder: Path, base: Path) -> None:
+    def __init__(self, folder: Path, base: Path, programs: Path) -> None:
         self.folder = folder
+        self.programs = programs
         self.machine: dict[str, str] = {}  # variables by which it passes for another one
         tracked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
         names = subprocess.run(tracked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -84,7 +88,7 @@ class Project:
             for file in (folder / "datasets" / suite).glob("*.jsonl"):
                 file.write_text("".join(file.read_text().splitlines(keepends=True)[:4]))
         (folder / "models").mkdir()
-        (folder / "models" / "short").symlink_to(base)
+        (folder / "models" / "tiny").symlink_to(base)
         (folder / ".incumbent").mkdir()
         # All projects go by one measurement of this machine.
         (ROOT / ".incumbent" / "machines").mkdir(exist_ok=True)
@@ -99,10 +103,17 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return self.variables(self.programs)
+
+    @property
+    def killable(self) -> dict[str, str]:
+        return self.variables(REAL)
+
+    def variables(self, programs: Path) -> dict[str, str]:
         return {
-            "PATH": path,
+            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "HOME": os.environ["HOME"],
+            "OMP_NUM_THREADS": "1",
             "DVC_NO_ANALYTICS": "1",
             "INCUMBENT_ACTOR": "tester",
             **caps(),
@@ -154,7 +165,7 @@ class Project:
         with subprocess.Popen(
             command,
             cwd=self.folder,
-            env=self.environment,
+            env=self.killable,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -171,9 +182,9 @@ def stages_run(output: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, short_base: Path) -> Project:
+def project(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, warm_bin: Path) -> Project:
     """A project whose first challenger was trained, submitted and promoted."""
-    made = Project(tmp_path_factory.mktemp("project"), short_base)
+    made = Project(tmp_path_factory.mktemp("project"), tiny_base, warm_bin)
     made.set_params(FEW | {"monitoring": {"trigger": {"promote": "review"}}})
     reviewed = made.run("incumbent", "run")
     assert reviewed.returncode == 0, reviewed.stdout
@@ -286,6 +297,7 @@ def test_a_margin_reruns_the_comparison_and_nothing_before_it(project: Project) 
 
 
 def test_an_edit_of_code_touches_the_stages_that_run_it(project: Project) -> None:
+    warm, project.programs = project.programs, REAL
     project.machine = {"PYTHONPATH": str(project.folder)}  # the code that is in the folder
     for file, expected in (
         ("training/model/lora.py", {"domain", "sft", "dpo", "kto"}),
@@ -301,7 +313,7 @@ def test_an_edit_of_code_touches_the_stages_that_run_it(project: Project) -> Non
         for stage in expected:
             assert f"{stage} will run again: {file} changed" in said
         edited.write_text(before)
-    project.machine = {}
+    project.programs, project.machine = warm, {}
     assert stages_run(project.repro()) == ["code", "base", "gate", "start", "champion"]
 
 
@@ -330,7 +342,7 @@ def test_an_interrupted_training_is_run_again(project: Project) -> None:
     with subprocess.Popen(
         ["dvc", "repro"],
         cwd=project.folder,
-        env=project.environment,
+        env=project.killable,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
@@ -400,47 +412,58 @@ def test_a_version_that_is_there_already_is_evaluated_again(project: Project) ->
     assert "test v1 is the champion: there is no other to compare with" in champion.stdout
 
 
+@contextmanager
+def on_another_machine(project: Project) -> Iterator[None]:
+    """The project's programs find a processor with other instructions."""
+    capped = os.environ.get("ATEN_CPU_CAPABILITY") == "avx2"
+    variables = {"ATEN_CPU_CAPABILITY": "default" if capped else "avx2"}
+    here = project.programs
+    with warm_programs(**variables) as project.programs:
+        project.machine = variables
+        yield
+    project.programs, project.machine = here, {}
+
+
 def test_another_kind_of_machine_answers_anew_trains_nothing_and_promotes_nobody(
     project: Project,
 ) -> None:
     evidence = project.read("outputs/evidence.json")
     here = Numerics.read(project.folder / "outputs" / "numerics.json")
-    capped = os.environ.get("ATEN_CPU_CAPABILITY") == "avx2"
-    project.machine = {"ATEN_CPU_CAPABILITY": "default" if capped else "avx2"}
-    ran = stages_run(project.repro())
-    assert {"base", "generate", "score", "compare"} <= set(ran)
-    assert not {"sft", "train"} & set(ran)
-    there = Numerics.read(project.folder / "outputs" / "numerics.json")
-    assert there.processor != here.processor
-    submitted = project.run("incumbent", "submit", "--promote")
-    assert submitted.returncode == 0, submitted.stdout
-    assert "test v1 is the champion already; nothing changed" in submitted.stdout
-    assert f"{here}; the last `dvc repro` answered in {there}" in submitted.stdout
-    again = project.run("incumbent", "reevaluate", "2")
-    assert again.returncode == 0, again.stdout
-    assert f"the last `dvc repro` answered in {there}: the decision stays" in again.stdout
-    # The next challenger is compared with a champion that was answered there.
-    few = FEW["training"]["sft"] | {"rows": 8}
-    project.set_params(FEW | {"training": FEW["training"] | {"sft": few}})
-    project.repro()
-    new = project.run("incumbent", "submit", "--json")
-    assert new.returncode == 0, new.stdout
-    decided = json.loads(new.stdout[new.stdout.index('{\n  "version"') :])
-    assert decided["version"]["number"] == 3
-    assert decided["version"]["adapter"]["numerics"]["processor"] == there.processor
-    assert Numerics.model_validate(decided["decision"]["pins"]["numerics"]) == there
-    assert project.run("incumbent", "verify").returncode == 0
-    project.machine = {}
+    with on_another_machine(project):
+        ran = stages_run(project.repro())
+        assert {"base", "generate", "score", "compare"} <= set(ran)
+        assert not {"sft", "train"} & set(ran)
+        there = Numerics.read(project.folder / "outputs" / "numerics.json")
+        assert there.processor != here.processor
+        submitted = project.run("incumbent", "submit", "--promote")
+        assert submitted.returncode == 0, submitted.stdout
+        assert "test v1 is the champion already; nothing changed" in submitted.stdout
+        assert f"{here}; the last `dvc repro` answered in {there}" in submitted.stdout
+        again = project.run("incumbent", "reevaluate", "2")
+        assert again.returncode == 0, again.stdout
+        assert f"the last `dvc repro` answered in {there}: the decision stays" in again.stdout
+        # The next challenger is compared with a champion that was answered there.
+        few = FEW["training"]["sft"] | {"rows": 8}
+        project.set_params(FEW | {"training": FEW["training"] | {"sft": few}})
+        project.repro()
+        new = project.run("incumbent", "submit", "--json")
+        assert new.returncode == 0, new.stdout
+        decided = json.loads(new.stdout[new.stdout.index('{\n  "version"') :])
+        assert decided["version"]["number"] == 3
+        assert decided["version"]["adapter"]["numerics"]["processor"] == there.processor
+        assert Numerics.model_validate(decided["decision"]["pins"]["numerics"]) == there
+        assert project.run("incumbent", "verify").returncode == 0
     project.set_params(FEW)
     project.repro()
     assert project.read("outputs/evidence.json") == evidence
 
 
 def test_a_run_from_scratch_gives_the_same_bytes(
-    project: Project, tmp_path: Path, short_base: Path
+    project: Project, tmp_path: Path, tiny_base: Path
 ) -> None:
-    other = Project(tmp_path / "other", short_base)
-    other.repro()
+    with warm_programs() as programs:  # of another hash seed
+        other = Project(tmp_path / "other", tiny_base, programs)
+        other.repro()
     for name in ("outputs/adapter.json", "outputs/evidence.json", "outputs/metrics.json"):
         assert other.read(name) == project.read(name)
 

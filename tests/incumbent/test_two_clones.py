@@ -20,11 +20,11 @@ RAN = re.compile(rf"^({'|'.join(COSTLY)}) ", re.MULTILINE)
 
 
 @pytest.fixture
-def first(postgresql: str, object_store: str, tmp_path: Path) -> Clone:
+def first(postgresql: str, object_store: str, tmp_path: Path, warm_bin: Path) -> Clone:
     """A machine on which a project was begun; others reach its repository, and not its folder."""
     save_base(tmp_path / "base", words(200), 0)
     registry = {"database": postgresql, "artifacts": object_store, "push_versions": True}
-    clone = Clone(tmp_path / "ann", tmp_path / "ann" / ".incumbent")
+    clone = Clone(tmp_path / "ann", tmp_path / "ann" / ".incumbent", warm_bin)
     clone.folder.mkdir()
     with chdir(clone.folder):
         lay_out(tmp_path / "base", registry)
@@ -62,9 +62,9 @@ def test_a_clone_on_another_machine_goes_on_where_the_first_one_stopped(
     assert "yet (" not in made  # all was sent
     first.commit("the first champion")
     found = first.digests()
-    second = Clone(tmp_path / "bob", tmp_path / "state-of-bob")
+    second = Clone(tmp_path / "bob", tmp_path / "state-of-bob", first.programs)
     with switched_off(first):
-        Clone(tmp_path, second.state).run("git", "clone", "-q", "origin.git", "bob")
+        Clone(tmp_path, second.state, first.programs).run("git", "clone", "-q", "origin.git", "bob")
         second.run("dvc", "pull", "--allow-missing")
         ran = second.run("incumbent", "run")
         assert "sums v1 is the champion already; nothing changed" in ran

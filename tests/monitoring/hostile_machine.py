@@ -1,7 +1,8 @@
 """A machine of the hostile month (hostile_month.py), as its own process sees it: it does what it is
 told, at the time that it is told.
 
-python -m tests.monitoring.hostile_machine: a machine, in its project's folder.
+python -m tests.monitoring.hostile_machine [ARGUMENTS]: a machine, in its project's folder; with
+arguments, an `incumbent` of its own at the time that the machine was told.
 """
 
 import errno
@@ -100,4 +101,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command() if sys.argv[1:] else main()

@@ -1,7 +1,7 @@
 """A hostile month: two machines on one registry, thirty days of traffic, and the people around it.
 
-`Month(folder).lived()` lives it and yields what is there afterwards. All of it is real: `dvc
-repro`, the gate, the training, the sealed looks and the decisions, MiniLM, a process for each
+`Month(folder, programs).lived()` lives it and yields what is there afterwards. All of it is real:
+`dvc repro`, the gate, the training, the sealed looks and the decisions, MiniLM, a process for each
 machine. Only the base is small: three narrow layers with random weights, and a tokenizer made of
 the texts; it learns what little there is to learn in seconds. Users' answers are canned, for who
 answers is not under test. The clock is told to everybody.
@@ -11,7 +11,6 @@ A machine is hostile_machine.py, the project hostile_project.py, the traffic hos
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from tests.monitoring.hostile_project import FAMILY, SEEN, params, tiny_base
 from tests.monitoring.hostile_traffic import START, day
 
 QUEUE = "datasets/queue/labels.json"
+MACHINE = "tests.monitoring.hostile_machine"
 CORRECTIONS = "datasets/queue/user-corrections.json"
 
 
@@ -54,7 +54,7 @@ class Site:
 
     def start(self, now: datetime) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.monitoring.hostile_machine"],
+            ["python", "-m", MACHINE],
             cwd=self.folder,
             env={**self.variables, NOW: now.isoformat()},
             stdin=subprocess.PIPE,
@@ -91,8 +91,9 @@ class Site:
 class Month:
     """The month, day by day."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, programs: Path) -> None:
         self.folder = folder
+        self.programs = programs
         self.traffic = folder / "shared" / "traffic"
         self.traffic.mkdir(parents=True)
         self.artifacts = str(folder / "shared" / "artifacts")
@@ -110,7 +111,7 @@ class Month:
     def site(self, name: str) -> Site:
         folder = self.folder / name
         folder.mkdir()
-        project = Project(folder, self.base)
+        project = Project(folder, self.base, self.programs)
         project.set_params(params(self.base, self.folder / "shared"))
         experts = folder / "datasets/sources/experts.jsonl"
         experts.write_text("".join(f"{json.dumps(row)}\n" for row in world.expert_rows()))
@@ -118,8 +119,7 @@ class Month:
         shown.symlink_to(self.traffic)
         script = folder / "bin" / "incumbent"
         script.parent.mkdir()
-        code = "from tests.monitoring.hostile_machine import command; command()"
-        script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$@"\n')
+        script.write_text(f'#!/bin/sh\nexec {self.programs}/python -m {MACHINE} "$@"\n')
         script.chmod(0o755)
         return Site(project, self.folder / f"{name}.log")
 

@@ -26,8 +26,8 @@ DRIFT = DriftVerdict.DRIFT
 
 
 @pytest.fixture(scope="module")
-def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
-    with Month(tmp_path_factory.mktemp("month")).lived() as lived:
+def month(tmp_path_factory: pytest.TempPathFactory, warm_bin: Path) -> Iterator[Month]:
+    with Month(tmp_path_factory.mktemp("month"), warm_bin).lived() as lived:
         yield lived
 
 
