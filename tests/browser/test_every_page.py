@@ -25,6 +25,7 @@ from tests.browser.served import served
 pytestmark = pytest.mark.slow
 PAGES = {
     "home": "/",
+    "families": "/families",
     "versions": "/versions",
     "version": f"/versions/{WINNER}",
     "champion": f"/versions/{CHAMPION}",
