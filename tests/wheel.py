@@ -45,6 +45,7 @@ class Installed:
         return {
             "PATH": os.pathsep.join([str(self.folder / "bin"), *others]),
             "HOME": os.environ["HOME"],
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
             "INCUMBENT_ACTOR": "tester",
             "DVC_NO_ANALYTICS": "1",
             **caps(),
