@@ -81,18 +81,20 @@ def serving(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
     for name in (*MAINS, ".python"):
         write_script(folder / name, CLIENT)
     write_script(folder / "python", PYTHON)
-    (folder / REAL.joinpath("python3").name).symlink_to("python")
+    (folder / "python3").symlink_to("python")
     with subprocess.Popen(
         [sys.executable, "-P", __file__, str(address)],
         env=environment,
         stdin=subprocess.DEVNULL,
     ) as server:
-        until = monotonic() + START
-        while not address.exists():
-            assert server.poll() is None and monotonic() < until, "no server of warm programs"
-            sleep(0.05)
-        yield
-        server.terminate()
+        try:
+            until = monotonic() + START
+            while not address.exists():
+                assert server.poll() is None and monotonic() < until, "no server of warm programs"
+                sleep(0.05)
+            yield
+        finally:
+            server.terminate()
 
 
 def write_script(file: Path, text: str) -> None:

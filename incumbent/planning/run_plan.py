@@ -22,6 +22,7 @@ from project.records.adapters import Opponent
 from project.settings import PARAMS
 from training.cost.base_shape import SIZES, BaseShape, shape_of
 from training.cost.this_machine import ThisMachine, this_machine
+from training.processes.start import ALONE, who_trains
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def plan_run(
     if shape and machine:
         setup = Setup(shape, settings, longest, machine.computing)
         here = on_this_machine(setup, machine, work)
+        note_processes(notes)
     return RunPlan(
         base=settings.base.model,
         shape=shape,
@@ -139,6 +141,12 @@ def find_work(rows: RowLengths | None, settings: RunSettings, notes: Notes) -> W
     work = workload(found, settings, champion=champion)
     notes.missing.extend(work.missing)
     return work
+
+
+def note_processes(notes: Notes) -> None:
+    """That of this machine it is known what one process takes, where more are to train."""
+    if PARAMS.exists() and (taken := who_trains()) != ALONE:
+        notes.assumed.append(f"{ALONE} trains: with these settings it is {taken}")
 
 
 def find_machine(settings: RunSettings, notes: Notes) -> ThisMachine | None:

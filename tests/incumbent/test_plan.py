@@ -438,6 +438,15 @@ def test_a_recipe_without_quantization_is_told_in_words() -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_of_several_processes_it_says_that_it_reckons_with_one() -> None:
+    both = "{launcher: torchrun, processes: 2}"
+    Path("params.yaml").write_text(f"training: {{distributed: {both}}}\n")
+    assert planned()["assumed"] == [
+        "one process trains: with these settings it is 2 processes, started by torchrun"
+    ]
+
+
+@pytest.mark.usefixtures("project")
 def test_rows_without_counts_are_estimated_and_said_to_be() -> None:
     TOKENS.unlink()
     (said,) = planned()["assumed"]

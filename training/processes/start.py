@@ -15,6 +15,7 @@ from training.training_settings import StepParams
 
 # The others compare each answer with a reference, which TRL's trainers make in one process.
 SHARED: tuple[StepName, ...] = ("domain", "sft")
+ALONE = "one process"
 
 
 def start_elsewhere(step: StepName, params: StepParams) -> bool:
@@ -53,9 +54,11 @@ def who_trains() -> str:
     distributed, engine = load(DistributedParams), load(EngineParams)
     if engine.name == "ray":
         return "workers of a Ray cluster, as many as ray.workers says or it has room for"
+    if distributed.launcher == "none":  # asked before any GPU, for torch takes seconds to load
+        return ALONE
     processes = processes_of("sft", distributed, gpus_here())
     if processes == 1:
-        return "one process"
+        return ALONE
     return f"{processes} processes, started by {distributed.launcher}"
 
 
