@@ -54,10 +54,11 @@ lint: install
 
 install: $(VENV)/installed
 
+# Python compiles what is imported when it is; all that is installed would take twice as long.
 $(VENV)/installed: pyproject.toml requirements/constraints.txt requirements/embedded.txt
 	$(PYTHON) -m venv $(VENV)
-	pip install --quiet --constraint requirements/constraints.txt --editable ".[dev]"
-	pip install --quiet --no-deps --requirement requirements/embedded.txt
+	pip install --quiet --no-compile --constraint requirements/constraints.txt --editable ".[dev]"
+	pip install --quiet --no-compile --no-deps --requirement requirements/embedded.txt
 	touch $@
 
 # Freeze what is installed, but for torch: each machine gets the build that fits it.
