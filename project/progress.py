@@ -54,10 +54,13 @@ class Bar:
 def progress(
     label: str, total: int, unit: str, *, done: int = 0, leave: bool = True
 ) -> Iterator[Bar]:
-    """Show how far a piece of work is while the block runs; `leave`: whether its bar stays."""
+    """Show how far a piece of work is while the block runs; `leave`: whether its bar stays. Where
+    nothing is to be done, nothing is shown.
+    """
     report = Report(label, total, unit, done)
     with chosen(report, leave) as watch:
-        watch(report)
+        if total:
+            watch(report)
         yield Bar(report, watch)
 
 

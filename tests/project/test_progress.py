@@ -27,6 +27,13 @@ def test_where_nothing_is_to_be_done_there_is_no_bar(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == ""
 
 
+def test_nor_is_anybody_told_of_it() -> None:
+    seen: list[Report] = []
+    with watched(seen.append), progress("tokens", 0, "rows"):
+        pass
+    assert seen == []
+
+
 def test_who_watches_in_this_process_gets_every_report(capsys: pytest.CaptureFixture[str]) -> None:
     seen: list[Report] = []
     with watched(seen.append), progress("judge", 5, "answers", done=3) as bar:
