@@ -251,16 +251,3 @@ def base_model() -> Path:
     if not target.is_dir():
         convert_embedded(target)
     return target
-
-
-@pytest.fixture(scope="session")
-def short_base(base_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first three of the embedded base's thirty layers: it learns as the whole one does, in a
-    quarter of the time, and says little that makes sense.
-    """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    folder = tmp_path_factory.mktemp("models") / "short"
-    AutoModelForCausalLM.from_pretrained(base_model, num_hidden_layers=3).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(base_model).save_pretrained(folder)
-    return folder

@@ -4,7 +4,8 @@ once, by a server that forks a process for each call.
 What runs is the same code in a process of its own, with the caller's folder, variables, standard
 streams and exit code. What is different: it has no process group in common with its caller (a
 caller that is gone takes it along), and one random seed for the hashes of all. So where a test
-interrupts or kills a program, or is about the bytes that two processes make, it takes the real one.
+interrupts or kills a program, it takes the real one, and where it is about the bytes that two runs
+make, a second server.
 
 python tests/warm.py SOCKET: the server.
 """

@@ -17,6 +17,7 @@ import yaml
 
 from project.project_version import KEY, VERSION
 from tests.conftest import ROOT, caps
+from tests.incumbent.short_suites import shorten_suites
 
 FAMILY = "sums"
 ROWS = "datasets/sources/sums.csv"
@@ -131,13 +132,10 @@ def words(most: int) -> list[str]:
 
 def lay_out(base: Path, registry: dict[str, Any]) -> None:
     """The files of a new project, in the current folder; suites as short as can be."""
-    from curation.checks.suite_prompts import SUITES
     from incumbent.project_files import copy_project
 
     copy_project(Path(), sample=False)
-    for suite in SUITES:
-        for file in Path("datasets", suite).glob("*.jsonl"):
-            file.write_text("".join(file.read_text().splitlines(keepends=True)[:2]))
+    shorten_suites(Path(), 2)
     write_rows(Path(), 140)  # the gate asks for 100
     params = PARAMS | {KEY: VERSION, "registry": {"family": FAMILY, **registry}}
     params["base"] = PARAMS["base"] | {"model": str(base)}

@@ -23,6 +23,7 @@ from registry.reader import RegistryReader
 from tests.incumbent.setting_effects.effect import write
 from tests.incumbent.setting_effects.models import TEMPLATE
 from tests.incumbent.setting_effects.scoring_effects import ballot
+from tests.incumbent.short_suites import shorten_suites
 
 pytestmark = pytest.mark.slow
 
@@ -85,9 +86,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(models: Path) -> Path:
     """A project on the Llama-style base."""
     copy_project(Path(), sample=False)
-    for name in ("general", "safety", "consistency"):  # two items of each file, for speed
-        for suite in Path("datasets", name).glob("*.jsonl"):
-            suite.write_text("".join(suite.read_text().splitlines(keepends=True)[:2]))
+    shorten_suites(Path(), 2)
     contract = yaml.safe_load(CONTRACT.read_text())
     CONTRACT.write_text(yaml.safe_dump(contract | {"checks": contract["checks"][:2]}))
     write("datasets/sources/faq.jsonl", *map(json.dumps, rows()))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from curation.checks.suite_prompts import SUITES
 from tests.bank_files import as_csv, write_chats, write_csv, write_parquet
+from tests.incumbent.short_suites import shorten_suites
 from tests.wheel import Installed, shadow
 
 WHOLE, REPEATS, SMALL = 320, 1170, 90  # distinct questions, and repeats of them
@@ -22,18 +22,11 @@ VERDICT = re.compile(r"^own v1: (PROMOTE|HOLD|REJECT)", re.MULTILINE)
 def decided(installed: Installed, folder: Path, *options: str | Path) -> str:
     """What init and a run print, with the project in the folder `own`."""
     made = installed.run(folder, "incumbent", "init", "own", *options, "--yes")
-    shorten_suites(folder / "own")
+    shorten_suites(folder / "own", 4)
     shadow(folder / "own")
     run = installed.run(folder / "own", "incumbent", "run")
     assert VERDICT.search(run), run
     return made
-
-
-def shorten_suites(project: Path) -> None:
-    """They are the same in every project, and most of what is answered in a small one."""
-    for suite in SUITES:
-        for file in (project / "datasets" / suite).glob("*.jsonl"):
-            file.write_text("".join(file.read_text().splitlines(keepends=True)[:4]))
 
 
 def account(project: Path) -> list[dict[str, str]]:

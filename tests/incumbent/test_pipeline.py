@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import yaml
 
-from curation.checks.suite_prompts import SUITES
 from curation.sources.python_api import read_package
 from incumbent.pipeline import after, read_pipeline
 from project.records.adapters import Numerics
@@ -22,6 +21,7 @@ from project.records.data import Row
 from project.records.evidence import Evidence
 from registry.reader import RegistryReader
 from tests.conftest import ROOT, caps
+from tests.incumbent.short_suites import shorten_suites
 from tests.warm import REAL, warm_programs
 
 pytestmark = pytest.mark.slow
@@ -84,9 +84,7 @@ class Project:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
         (folder / "datasets" / "eval_sets.jsonl").write_text("")  # the items here are others
-        for suite in SUITES:
-            for file in (folder / "datasets" / suite).glob("*.jsonl"):
-                file.write_text("".join(file.read_text().splitlines(keepends=True)[:4]))
+        shorten_suites(folder, 4)
         (folder / "models").mkdir()
         (folder / "models" / "tiny").symlink_to(base)
         (folder / ".incumbent").mkdir()
@@ -119,6 +117,16 @@ class Project:
             **caps(),
             **self.machine,
         }
+
+    @contextmanager
+    def started_by(self, programs: Path, **machine: str) -> Iterator[None]:
+        """Take other programs, with other variables, until the block ends."""
+        own = self.programs, self.machine
+        self.programs, self.machine = programs, machine
+        try:
+            yield
+        finally:
+            self.programs, self.machine = own
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -297,23 +305,24 @@ def test_a_margin_reruns_the_comparison_and_nothing_before_it(project: Project) 
 
 
 def test_an_edit_of_code_touches_the_stages_that_run_it(project: Project) -> None:
-    warm, project.programs = project.programs, REAL
-    project.machine = {"PYTHONPATH": str(project.folder)}  # the code that is in the folder
-    for file, expected in (
-        ("training/model/lora.py", {"domain", "sft", "dpo", "kto"}),
-        ("project/records/drift.py", set()),
-        ("monitoring/night.py", set()),
-    ):
-        edited = project.folder / file
-        before = edited.read_text()
-        edited.write_text(f"{before}\n# edited\n")
-        said = project.run("dvc", "repro", "--single-item", "code").stdout
-        status = json.loads(project.run("dvc", "status", "--json").stdout)
-        assert {s for s, changes in status.items() if "outputs/code" in str(changes)} == expected
-        for stage in expected:
-            assert f"{stage} will run again: {file} changed" in said
-        edited.write_text(before)
-    project.programs, project.machine = warm, {}
+    code = str(project.folder)  # that which is in the folder
+    with project.started_by(REAL, PYTHONPATH=code):
+        for file, expected in (
+            ("training/model/lora.py", {"domain", "sft", "dpo", "kto"}),
+            ("project/records/drift.py", set()),
+            ("monitoring/night.py", set()),
+        ):
+            edited = project.folder / file
+            before = edited.read_text()
+            edited.write_text(f"{before}\n# edited\n")
+            said = project.run("dvc", "repro", "--single-item", "code").stdout
+            status = json.loads(project.run("dvc", "status", "--json").stdout)
+            assert {
+                s for s, changes in status.items() if "outputs/code" in str(changes)
+            } == expected
+            for stage in expected:
+                assert f"{stage} will run again: {file} changed" in said
+            edited.write_text(before)
     assert stages_run(project.repro()) == ["code", "base", "gate", "start", "champion"]
 
 
@@ -416,12 +425,9 @@ def test_a_version_that_is_there_already_is_evaluated_again(project: Project) ->
 def on_another_machine(project: Project) -> Iterator[None]:
     """The project's programs find a processor with other instructions."""
     capped = os.environ.get("ATEN_CPU_CAPABILITY") == "avx2"
-    variables = {"ATEN_CPU_CAPABILITY": "default" if capped else "avx2"}
-    here = project.programs
-    with warm_programs(**variables) as project.programs:
-        project.machine = variables
+    there = {"ATEN_CPU_CAPABILITY": "default" if capped else "avx2"}
+    with warm_programs(**there) as programs, project.started_by(programs, **there):
         yield
-    project.programs, project.machine = here, {}
 
 
 def test_another_kind_of_machine_answers_anew_trains_nothing_and_promotes_nobody(
