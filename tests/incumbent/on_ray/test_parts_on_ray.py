@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from curation.cleaning.token_lengths import TokenLengths
 from monitoring.traffic import day_parts
 from monitoring.traffic.day_parts import PartReader, sample_parts
 from monitoring.traffic.traffic_store import TrafficStore
-from project.engine.engine_settings import RayParams
-from project.engine.ray_cluster import connected
 from project.records.data import Row
 from project.records.traffic import Traffic
 from tests.incumbent.setting_effects.models import save_base
@@ -25,12 +22,6 @@ from tests.monitoring.test_day_parts import DAY, line
 pytestmark = pytest.mark.slow
 
 ON_RAY = "engine: ray\nray: {workers: 2}\n"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
-    with connected(RayParams(workers=2, cpus_per_worker=1)):
-        yield
 
 
 def dying_once(mark: Path, rows: list[Traffic]) -> list[Traffic]:

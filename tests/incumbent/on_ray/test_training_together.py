@@ -2,9 +2,12 @@
 worker that is killed changes nothing.
 """
 
-import threading
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
@@ -15,6 +18,10 @@ from project.files import home
 from project.paths import step_of
 from tests.incumbent.setting_effects.effect import put
 from tests.incumbent.tiny_project import lay_out_project
+from training.kept import kept_run
+from training.kept.keeper import Keeper
+from training.processes import on_ray
+from training.processes.group import is_first
 from training.recipe import StepRecord
 
 pytestmark = pytest.mark.slow
@@ -52,22 +59,30 @@ def lay_out() -> None:
     leave_out("domain")
 
 
-def kill_a_worker() -> None:
-    """Once two steps are in a checkpoint, and the third is on its way."""
-    import psutil
+class Dying(Keeper):
+    """Kills its process amid the run, once: the second one, when two steps are in a checkpoint."""
 
-    found = list[psutil.Process]()
-    while not found:
-        Event().wait(0.01)
-        if list(home().glob("checkpoints/*/step-0000000[2-9]/checkpoint.json")):
-            below = psutil.Process().children(recursive=True)
-            found = [one for one in below if "RayTrainWorker" in " ".join(one.cmdline())]
-    found[0].kill()
+    def __init__(self, mark: Path, *told: Any) -> None:
+        super().__init__(*told)
+        self.mark = mark
+
+    def save(self, step: int) -> None:
+        if step == 3 and not is_first() and not self.mark.exists():
+            self.mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().save(step)
+
+
+def work_mortally(work: Callable[[dict[str, Any]], Any], mark: Path, config: dict[str, Any]) -> Any:
+    """What a worker does, one of which is killed."""
+    kept_run.Keeper = partial(Dying, mark)  # type: ignore[assignment, misc]
+    return work(config)
 
 
 def test_two_processes_learn_what_one_does_and_so_do_rays_though_one_is_killed(
-    capfd: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from ray import cloudpickle
     from safetensors.torch import load_file
 
     from training.kept.books import read_book
@@ -85,13 +100,15 @@ def test_two_processes_learn_what_one_does_and_so_do_rays_though_one_is_killed(
     assert capfd.readouterr().out.count("training sft: ") == 2  # once by each run
     digest = digest_file(step_of("sft") / WEIGHTS)
 
-    killer = threading.Thread(target=kill_a_worker, daemon=True)
-    killer.start()
-    on_ray = trained(engine="ray", ray={"workers": 2, "cpus_per_worker": 1})
-    assert on_ray == together
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers have no such module
+    mark = Path("killed").absolute()
+    monkeypatch.setattr(on_ray, "work", partial(work_mortally, on_ray.work, mark))
+    there = trained(engine="ray", ray={"workers": 2, "cpus_per_worker": 1})
+    assert mark.exists()
+    assert there == together
     assert digest_file(step_of("sft") / WEIGHTS) == digest
-    assert on_ray.recipe
-    book = read_book(on_ray.recipe.digest)
+    assert there.recipe
+    book = read_book(there.recipe.digest)
     assert book
     assert (book.processes, book.resumed, book.finished) == (2, 1, True)
     assert not list(home().glob("checkpoints/*/*"))
