@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import chdir
+from contextlib import ExitStack, chdir
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 from project import paths
 from project.canonical import digest_folder, digest_json
@@ -29,6 +30,7 @@ from tests.warm import warm_programs
 from training.base import convert_embedded
 
 ROOT = Path(__file__).parents[1]
+WARM = pytest.StashKey[Path]()
 BASE = ModelPin(
     model="m", name="a-base", revision="r", weights="b" * 64, config="c" * 64, chat_template=None
 )
@@ -56,6 +58,23 @@ class ByFile(LoadFileScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     return ByFile(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """All processes of a run share one server of programs, which has nothing to do until it is
+    asked.
+    """
+    told = getattr(config, "workerinput", None)  # of xdist, in its processes
+    if told is None:
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        config.stash[WARM] = stack.enter_context(warm_programs(OMP_NUM_THREADS="1"))
+    else:
+        config.stash[WARM] = Path(told["warm"])
+
+
+def pytest_configure_node(node: WorkerController) -> None:
+    node.workerinput["warm"] = str(node.config.stash[WARM])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -182,10 +201,9 @@ def keep_decision(
 
 
 @pytest.fixture(scope="session")
-def warm_bin() -> Iterator[Path]:
+def warm_bin(pytestconfig: pytest.Config) -> Path:
     """A folder of `incumbent`, `dvc` and `python` that start at once (tests/warm.py)."""
-    with warm_programs() as folder:
-        yield folder
+    return pytestconfig.stash[WARM]
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,5 @@
-"""`incumbent`, `dvc` and `python` for tests that run whole pipelines: their libraries are imported
-once, by a server that forks a process for each call.
+"""`incumbent`, `dvc` and `python` for tests that run many programs: their libraries are imported
+once, at the first call, by a server that forks a process for each.
 
 What runs is the same code in a process of its own, with the caller's folder, variables, standard
 streams and exit code. What is different: it has no process group in common with its caller (a
@@ -22,6 +22,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from time import monotonic, sleep
@@ -46,7 +47,7 @@ PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")}  # ours, im
 MAINS = {"incumbent": "incumbent.cli", "dvc": "dvc.cli"}
 REAL = Path(sys.executable).parent
 LARGEST = 1 << 17  # bytes of a call: its arguments and variables
-START = 120.0  # seconds that the server has
+START = 60.0  # seconds that the server has to listen in
 
 CLIENT = f"""#!{sys.executable} -IS
 import json, os, socket, sys
@@ -57,34 +58,39 @@ socket.send_fds(server, [json.dumps(call).encode()], [0, 1, 2])
 ended = server.recv(16)
 os._exit(int(ended) if ended else 70)
 """
-PYTHON = f"""#!/bin/sh
+PYTHON = """#!/bin/sh
 case "$1" in -m|-P) exec "$(dirname "$0")/.python" "$@";; esac
-exec {sys.executable} "$@"
+exec {python} "$@"
 """
 
 
 @contextmanager
-def warm_programs(**variables: str) -> Iterator[Path]:
-    """The folder of the programs, for the PATH; they work until the block ends.
+def warm_programs(python: str | Path = sys.executable, **variables: str) -> Iterator[Path]:
+    """The folder of the programs, for the PATH; they work until the block ends. It is that of the
+    real ones where the system has no handles of processes, as Linux has.
 
-    variables: those that the libraries read when they are imported.
+    python: whose libraries they have. variables: those that the libraries read when they are
+    imported.
     """
+    if not hasattr(os, "pidfd_open"):
+        yield Path(python).parent
+        return
     with (
         tempfile.TemporaryDirectory() as folder,  # a short path, for a socket's has a limit
-        serving(Path(folder), {**os.environ, **variables}),
+        serving(Path(folder), python, {**os.environ, **variables}),
     ):
         yield Path(folder)
 
 
 @contextmanager
-def serving(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+def serving(folder: Path, python: str | Path, environment: Mapping[str, str]) -> Iterator[None]:
     address = folder / "server"
     for name in (*MAINS, ".python"):
         write_script(folder / name, CLIENT)
-    write_script(folder / "python", PYTHON)
+    write_script(folder / "python", PYTHON.format(python=python))
     (folder / "python3").symlink_to("python")
     with subprocess.Popen(
-        [sys.executable, "-P", __file__, str(address)],
+        [python, "-P", __file__, address],
         env=environment,
         stdin=subprocess.DEVNULL,
     ) as server:
@@ -111,6 +117,7 @@ def serve(address: str) -> None:
     Path(f"{address}.new").rename(address)
     while True:
         connection, _ = listening.accept()
+        import_libraries()
         with suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -172,7 +179,8 @@ def stop(*_: object) -> NoReturn:
     os._exit(0)
 
 
-def main() -> None:
+@cache
+def import_libraries() -> None:
     from project.libraries import settle
 
     settle()
@@ -181,9 +189,8 @@ def main() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
         del sys.modules[name]
     gc.freeze()
-    signal.signal(signal.SIGTERM, stop)
-    serve(sys.argv[1])
 
 
 if __name__ == "__main__":
-    main()
+    signal.signal(signal.SIGTERM, stop)
+    serve(sys.argv[1])

@@ -32,6 +32,11 @@ class Installed:
     """
 
     folder: Path
+    programs: Path | None = None  # that start at once (tests/warm.py)
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "bin" / "python"
 
     @property
     def packages(self) -> Path:
@@ -41,9 +46,10 @@ class Installed:
     def environment(self) -> dict[str, str]:
         """Variables with which `incumbent`, `dvc` and `python` are this environment's."""
         outer = str(Path(sys.executable).parent)
+        bins = (self.programs, self.folder / "bin") if self.programs else (self.folder / "bin",)
         others = [path for path in os.environ["PATH"].split(os.pathsep) if path != outer]
         return {
-            "PATH": os.pathsep.join([str(self.folder / "bin"), *others]),
+            "PATH": os.pathsep.join([*map(str, bins), *others]),
             "HOME": os.environ["HOME"],
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
             "INCUMBENT_ACTOR": "tester",

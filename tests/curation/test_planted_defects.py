@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ from tests.curation.planted.planting import (
     write_shuffled,
 )
 
-COMMAND = "from incumbent.cli import main; main()"
 TOUCHED = 0.01  # of the clean rows at most
 
 pytestmark = pytest.mark.slow  # loads the embedder
@@ -62,18 +60,21 @@ def clean_ones() -> CleanLines:
 
 
 @pytest.fixture(scope="module")
-def checked(clean_ones: CleanLines, tmp_path_factory: pytest.TempPathFactory) -> Checked:
+def checked(
+    clean_ones: CleanLines, warm_bin: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Checked:
     folder = tmp_path_factory.mktemp("planted")
     planted = plant(folder, clean_ones)
     files = [name for name in clean_ones if name != EVAL]
-    return Checked(planted, {name: checks_of(folder, name) for name in files}, clean_ones)
+    checks = {name: checks_of(folder, name, warm_bin / "incumbent") for name in files}
+    return Checked(planted, checks, clean_ones)
 
 
-def checks_of(folder: Path, file: str) -> dict[str, Any]:
+def checks_of(folder: Path, file: str, incumbent: Path) -> dict[str, Any]:
     """The checks of `incumbent data check`, by name; it may fail, since the file is dirty."""
     compared = ["--eval", EVAL] if file == MAIN else []
     run = subprocess.run(
-        [sys.executable, "-c", COMMAND, "data", "check", file, *compared, "--json"],
+        [incumbent, "data", "check", file, *compared, "--json"],
         cwd=folder,
         env=os.environ | {"INCUMBENT_HOME": str(folder / "home")},
         capture_output=True,

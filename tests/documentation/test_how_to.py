@@ -22,13 +22,13 @@ def test_every_how_to_is_run_by_a_test() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ["ballots", "gpu", "label-studio"])
-def test_it_works_as_it_stands(page: str, tmp_path: Path) -> None:
-    walk(HOW_TO / f"{page}.md", tmp_path / "reader")
+def test_it_works_as_it_stands(page: str, warm_bin: Path, tmp_path: Path) -> None:
+    walk(HOW_TO / f"{page}.md", tmp_path / "reader", warm_bin)
 
 
 @pytest.mark.slow
 def test_registry_and_artifacts_go_to_servers(
-    postgresql: str, object_store: str, tmp_path: Path
+    postgresql: str, object_store: str, warm_bin: Path, tmp_path: Path
 ) -> None:
     keys = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
     variables = {key: os.environ[key] for key in keys} | {
@@ -36,4 +36,4 @@ def test_registry_and_artifacts_go_to_servers(
         "ARTIFACTS": object_store,
         "ROWS": str(tmp_path / "rows"),
     }
-    walk(HOW_TO / "postgresql-s3.md", tmp_path / "reader", variables)
+    walk(HOW_TO / "postgresql-s3.md", tmp_path / "reader", warm_bin, variables)

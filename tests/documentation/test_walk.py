@@ -6,6 +6,7 @@ import pytest
 
 from tests.documentation.page import Command, NotRun, SetKeys, WrittenFile, read_page
 from tests.documentation.walk import walk, with_keys
+from tests.warm import REAL
 
 
 def written(folder: Path, text: str) -> Path:
@@ -15,7 +16,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def walked(folder: Path, text: str) -> None:
-    walk(written(folder, text), folder / "reader")
+    walk(written(folder, text), folder / "reader", REAL)
 
 
 def test_a_page_is_commands_files_and_settings_in_its_order(tmp_path: Path) -> None:
@@ -61,7 +62,11 @@ def test_a_command_that_fails_names_page_and_line(tmp_path: Path) -> None:
 def test_a_command_may_fail_where_the_page_shows_its_exit_code(tmp_path: Path) -> None:
     walked(tmp_path, "'''console\n$ (exit 3)\n$ echo $?\n3\n'''\n")
     with pytest.raises(AssertionError, match="the page shows '4'"):
-        walk(written(tmp_path, "'''console\n$ (exit 3)\n$ echo $?\n4\n'''\n"), tmp_path / "other")
+        walk(
+            written(tmp_path, "'''console\n$ (exit 3)\n$ echo $?\n4\n'''\n"),
+            tmp_path / "other",
+            REAL,
+        )
 
 
 def test_what_is_shown_is_printed_in_its_order_however_it_is_wrapped(tmp_path: Path) -> None:
@@ -70,7 +75,7 @@ def test_what_is_shown_is_printed_in_its_order_however_it_is_wrapped(tmp_path: P
     )
     with pytest.raises(AssertionError, match=r"page\.md:2: the page shows 'one'"):
         page = written(tmp_path, "'''console\n$ echo two one\ntwo one\none\n'''")
-        walk(page, tmp_path / "other")
+        walk(page, tmp_path / "other", REAL)
 
 
 def test_a_command_that_reads_its_input_swallows_no_other(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,18 @@ import yaml
 from tests.conftest import ROOT, caps
 from tests.documentation.page import Command, NotRun, SetKeys, Step, WrittenFile, read_page
 from tests.documentation.shell import Shell
+from tests.warm import REAL
 
 END = 3000  # characters of an output that a failure shows
 
 
-def walk(page: Path, folder: Path, variables: Mapping[str, str] | None = None) -> None:
-    """Do all steps; the reader's clone lies beside as `incumbent`. `variables` are those that the
-    page tells its reader to export, with the addresses of servers of this machine.
+def walk(
+    page: Path, folder: Path, programs: Path, variables: Mapping[str, str] | None = None
+) -> None:
+    """Do all steps; the reader's clone lies beside as `incumbent`.
+
+    programs: the folder that comes first on the reader's PATH. variables: those that the page tells
+    its reader to export, with the addresses of servers of this machine.
 
     Raises AssertionError, with page and line, where the page is wrong.
     """
@@ -26,7 +30,7 @@ def walk(page: Path, folder: Path, variables: Mapping[str, str] | None = None) -
     assert any(not isinstance(step, NotRun) for step in steps), f"{page}: nothing of it is run"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "incumbent").symlink_to(ROOT, target_is_directory=True)
-    with Shell(folder, readers_environment(folder) | dict(variables or {})) as shell:
+    with Shell(folder, readers_environment(folder, programs) | dict(variables or {})) as shell:
         for step in steps:
             try:
                 do(step, shell)
@@ -34,13 +38,13 @@ def walk(page: Path, folder: Path, variables: Mapping[str, str] | None = None) -
                 raise AssertionError(f"{page}:{step.line}: {error}") from None
 
 
-def readers_environment(folder: Path) -> dict[str, str]:
+def readers_environment(folder: Path, programs: Path) -> dict[str, str]:
     """Nothing of these tests' own, but for the pace of this machine."""
     home = folder.with_name(f"{folder.name}-home")
     home.mkdir()
     (home / ".gitconfig").write_text("[user]\n\tname = Reader\n\temail = reader@example.org\n")
     return {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{programs}:{REAL}:{os.environ['PATH']}",
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "COLUMNS": "80",

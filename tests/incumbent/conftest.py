@@ -3,12 +3,15 @@
 import shutil
 import sys
 import sysconfig
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.incumbent.test_project_files import git_files
+from tests.warm import warm_programs
 from tests.wheel import Installed, build, call, pip
 
 
@@ -37,8 +40,13 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     outer = sysconfig.get_path("purelib")
     (made.packages / "outer.pth").write_text(f"{outer}\n")
     program = made.folder / "bin" / "dvc"
-    program.write_text(
-        f"#!{made.folder}/bin/python\nfrom dvc.cli import main\nraise SystemExit(main())\n"
-    )
+    program.write_text(f"#!{made.python}\nfrom dvc.cli import main\nraise SystemExit(main())\n")
     program.chmod(0o755)
     return made
+
+
+@pytest.fixture(scope="session")
+def warm_installed(installed: Installed) -> Iterator[Installed]:
+    """The same, with programs that start at once."""
+    with warm_programs(installed.python, OMP_NUM_THREADS="1") as programs:
+        yield replace(installed, programs=programs)

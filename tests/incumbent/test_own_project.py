@@ -37,12 +37,12 @@ def account(project: Path) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_a_banks_csv_with_all_its_faults_comes_to_a_verdict(
-    installed: Installed, tiny_base: Path, tmp_path: Path
+    warm_installed: Installed, tiny_base: Path, tmp_path: Path
 ) -> None:
     """With the wheel, in a project whose folders are named like ours."""
     records = write_csv(tmp_path / "bank.csv", WHOLE, REPEATS)
     assert records >= 1500
-    said = decided(installed, tmp_path, "--from", "bank.csv", "--base", tiny_base)
+    said = decided(warm_installed, tmp_path, "--from", "bank.csv", "--base", tiny_base)
     assert "read as windows-1252" in said
     lines = account(tmp_path / "own")
     assert [int(line["line"]) for line in lines] == sorted(int(line["line"]) for line in lines)
@@ -64,17 +64,17 @@ def curated(installed: Installed, folder: Path, *options: str | Path) -> None:
 
 @pytest.mark.slow
 def test_a_folder_of_conversations_becomes_rows(
-    installed: Installed, tiny_base: Path, tmp_path: Path
+    warm_installed: Installed, tiny_base: Path, tmp_path: Path
 ) -> None:
     records = write_chats(tmp_path / "chats", SMALL)
-    curated(installed, tmp_path, "--from", "chats", "--base", tiny_base)
+    curated(warm_installed, tmp_path, "--from", "chats", "--base", tiny_base)
     assert len(account(tmp_path / "own")) == records
 
 
 @pytest.mark.slow
-def test_so_does_parquet(installed: Installed, tiny_base: Path, tmp_path: Path) -> None:
+def test_so_does_parquet(warm_installed: Installed, tiny_base: Path, tmp_path: Path) -> None:
     records = write_parquet(tmp_path / "pairs.parquet", SMALL)
-    curated(installed, tmp_path, "--from", "pairs.parquet", "--base", tiny_base)
+    curated(warm_installed, tmp_path, "--from", "pairs.parquet", "--base", tiny_base)
     assert len(account(tmp_path / "own")) == records
     assert "author" not in (tmp_path / "own/datasets/raw/rows.jsonl").read_text()
 
