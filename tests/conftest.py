@@ -206,6 +206,13 @@ def warm_bin(pytestconfig: pytest.Config) -> Path:
     return pytestconfig.stash[WARM]
 
 
+@pytest.fixture
+def warm(warm_bin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is started by name, or by `sys.executable`, be of those."""
+    monkeypatch.setattr(sys, "executable", str(warm_bin / "python"))
+    monkeypatch.setenv("PATH", f"{warm_bin}{os.pathsep}{os.environ['PATH']}")
+
+
 @pytest.fixture(scope="session")
 def word_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base for what reads no more of it than its tokenizer: every word is a token."""

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib.util import find_spec
 from math import isfinite
 from numbers import Real
@@ -85,11 +86,9 @@ def ask(
 
 def load_tasks(suites: Suites) -> list[Any]:
     """Make lm-eval's tasks ready, with their data. Raises InputError naming the task."""
-    from lm_eval.tasks import TaskManager  # as in `ask`
-
     if suites.include and not suites.include.is_dir():
         raise InputError("is no folder", file=suites.include)
-    manager = TaskManager(include_path=suites.include)
+    manager = known_tasks(suites.include)
     loaded: dict[str, Any] = {}
     for name in suites.tasks:
         if name not in manager.all_tasks:
@@ -100,6 +99,14 @@ def load_tasks(suites: Suites) -> list[Any]:
         except (OSError, ValueError, TypeError, ImportError) as error:
             raise InputError(f"lm-eval cannot load task {name!r}: {error}") from None
     return list(loaded.values())
+
+
+@cache
+def known_tasks(include: Path | None) -> Any:
+    """lm-eval's TaskManager. It reads thousands of files: once for both sides."""
+    from lm_eval.tasks import TaskManager  # as in `ask`
+
+    return TaskManager(include_path=include)
 
 
 def by_document(samples: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:

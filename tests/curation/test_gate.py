@@ -23,6 +23,8 @@ from project.settings import read_settings
 from tests.bank_files import WORDS
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 CONTRACT = ROOT / "datasets" / "contracts" / "sft.yaml"
 
 

@@ -26,6 +26,8 @@ from project.model_pins import ModelChoice, pin
 from project.paths import ADAPTER, ADAPTER_FILES, BASE, CHAMPION
 from project.records.adapters import Adapter, Contestant, Opponent
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 def sample(item: str, asked: str = "a" * 64, **metrics: float) -> SuiteSample:
     return SuiteSample(item=item, task=item.split("/")[0], asked=asked, metrics=metrics)
@@ -132,7 +134,6 @@ CAPITALS = {
     "Spain": "Madrid",
 }
 TASK = {
-    "task": "capitals",
     "dataset_path": "json",
     "test_split": "test",
     "output_type": "multiple_choice",
@@ -143,20 +144,22 @@ TASK = {
 }
 
 
-@pytest.fixture
-def tasks(tmp_path: Path) -> Path:
-    """A folder with one task for lm-eval, `capitals`: questions with two answers to choose from."""
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two tasks for lm-eval. `capitals`: questions with two answers to choose from;
+    `absent`: the same without its data.
+    """
     pytest.importorskip("lm_eval", reason="lm-eval is an optional extra, and not installed")
-    folder = tmp_path / "tasks"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("tasks")
     data = folder / "capitals.jsonl"
     lines = [
         {"country": country, "options": ["Lemon", city], "right": 1}
         for country, city in CAPITALS.items()
     ]
     data.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    task = TASK | {"dataset_kwargs": {"data_files": {"test": str(data)}}}
-    (folder / "capitals.yaml").write_text(yaml.safe_dump(task))
+    for name, file in (("capitals", data), ("absent", folder / "absent.jsonl")):
+        own = {"task": name, "dataset_kwargs": {"data_files": {"test": str(file)}}}
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(TASK | own))
     return folder
 
 
@@ -168,9 +171,8 @@ def test_an_unknown_task_is_refused_with_its_neighbours(tasks: Path) -> None:
 
 @pytest.mark.slow
 def test_a_task_without_its_data_is_refused_by_name(tasks: Path) -> None:
-    (tasks / "capitals.jsonl").unlink()
-    with pytest.raises(InputError, match="cannot load task 'capitals'"):
-        load_tasks(Suites(tasks=("capitals",), include=tasks))
+    with pytest.raises(InputError, match="cannot load task 'absent'"):
+        load_tasks(Suites(tasks=("absent",), include=tasks))
 
 
 @pytest.mark.slow

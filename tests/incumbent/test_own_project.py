@@ -14,6 +14,8 @@ from tests.bank_files import as_csv, write_chats, write_csv, write_parquet
 from tests.incumbent.short_suites import shorten_suites
 from tests.wheel import Installed, shadow
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 WHOLE, REPEATS, SMALL = 320, 1170, 90  # distinct questions, and repeats of them
 
 VERDICT = re.compile(r"^own v1: (PROMOTE|HOLD|REJECT)", re.MULTILINE)

@@ -46,6 +46,8 @@ from training.recipe import Recipe
 from training.start import known_rows, starting_version
 from training.start_record import LearntRows
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 def provenance(commit: str, **changes: Any) -> Provenance:
     fields: dict[str, Any] = {

@@ -25,6 +25,8 @@ from project.records.record import write_records
 from tests.conftest import caps
 from tests.incumbent.setting_effects.models import lay_out_tiny
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 ITEMS = [Row.of(f"q{i}", f"a{i}", group=f"g{i // 2}", source="s") for i in range(20)]
 RNG = np.random.default_rng(0)
 

@@ -16,6 +16,8 @@ from project.paths import CODE
 from project.project_version import VERSION
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 FILE = "{kind: file, path: datasets/sources/rows.jsonl}"
 
 

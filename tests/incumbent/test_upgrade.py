@@ -21,6 +21,8 @@ from tests.incumbent.tiny_project import called
 from tests.projects.make import lay_out_base
 from tests.projects.unpacked import OLD, unpack
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 Capture = pytest.CaptureFixture[str]
 FIRST = pytest.mark.parametrize("old", ["first-init"], indirect=True)
 STAGE = "\n  publish:\n    cmd: python publish.py # ours\n    deps: [outputs/report.html]\n"
