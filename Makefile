@@ -5,9 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
-# Of one thread each, and one more than two cores: tests wait for servers and disks a quarter of their
-# time. Each needs some 3 GB of memory.
-WORKERS ?= 3
+# Of one thread each, and twice as many as two cores: tests wait for servers, disks and each other a
+# third of their time. Each needs some 3 GB of memory.
+WORKERS ?= 4
 PYTEST := OMP_NUM_THREADS=1 pytest --numprocesses $(WORKERS) --no-loadscope-reorder
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
