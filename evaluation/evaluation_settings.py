@@ -134,6 +134,10 @@ class GenerationParams(Settings):
     # adapters; "openai": any server of OpenAI's API, whose models stand for contestants.
     backend: Literal["embedded", "vllm", "sglang", "openai"] = "embedded"
     url: Annotated[str, AfterValidator(server_url)] | None = None  # http://127.0.0.1:8000/v1
+    # Of "vllm" without an url: a Python that has vLLM. Each process that answers starts one of its
+    # own by it, for as long as it works: this one, or each worker of a Ray cluster.
+    vllm_python: Path | None = None
+    vllm_options: tuple[str, ...] = ()  # of `vllm serve`, such as --max-model-len=4096
     # The environment variable with its API key.
     key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*$")
     # Of "openai": the server's model for each contestant, by the first 12 digits of its adapter's
@@ -147,7 +151,14 @@ class GenerationParams(Settings):
 
     @model_validator(mode="after")
     def a_server_has_an_address(self) -> Self:
-        if self.backend != "embedded" and self.url is None:
+        if self.vllm_python and (self.url or self.backend != "vllm"):
+            raise ValueError("vllm_python starts a server for backend: vllm, which then has no url")
+        if self.backend == "vllm" and not (self.url or self.vllm_python):
+            raise ValueError(
+                "backend: vllm needs url, such as http://127.0.0.1:8000/v1, or vllm_python, with "
+                "which one is started"
+            )
+        if self.backend not in ("embedded", "vllm") and self.url is None:
             raise ValueError(f"backend: {self.backend} needs url, such as http://127.0.0.1:8000/v1")
         return self
 

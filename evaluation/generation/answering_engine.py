@@ -1,4 +1,4 @@
-"""Which engine answers eval items: transformers in this process, or a server."""
+"""Which engine answers eval items: transformers in this process, or a server that runs, or ours."""
 
 import asyncio
 from pathlib import Path
@@ -23,8 +23,16 @@ def answering_numerics() -> Numerics:
     it does not answer.
     """
     params = load(GenerationParams)
-    engine = None if params.backend == "embedded" else asyncio.run(asked_engine(params))
+    engine = None if params.backend == "embedded" else chosen_engine(params)
     return Numerics.read(NUMERICS).model_copy(update={"engine": engine})
+
+
+def chosen_engine(params: GenerationParams) -> Engine:
+    if params.vllm_python is None:
+        return asyncio.run(asked_engine(params))
+    from evaluation.generation.backends.own_vllm import own_engine  # as in `backend_of`
+
+    return own_engine(params.vllm_python, params.vllm_options)
 
 
 async def asked_engine(params: GenerationParams) -> Engine:

@@ -13,8 +13,8 @@ from evaluation.generation.server_model import PLAIN_ENGINE, ServerModel
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
 from project.files import staged_folder
-from project.model_pins import folder_here
-from project.records.adapters import Contestant, ModelPin
+from project.model_pins import folder_here, pinned_folder
+from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.record import short
 
 NAMED_BY_DIGEST = "adapter-"  # and the digest's first digits: no name is ever another adapter's
@@ -28,12 +28,14 @@ class ServedContestant:
         contestant: Contestant,
         files: Path | None,
         decoding: Decoding,
+        numerics: Numerics,
         engine: Engine,
         params: GenerationParams,
     ) -> None:
         self.contestant = contestant
         self.files = files
         self.decoding = decoding
+        self.numerics = numerics
         self.engine = engine
         self.params = params
         self.runner: asyncio.Runner | None = None
@@ -59,9 +61,9 @@ class ServedContestant:
         """Ready to answer. Raises IncumbentError where the server is another than was asked what
         it is, or cannot load the adapter.
         """
-        self.runner, self.backend = asyncio.Runner(), backend_of(self.params)
-        backend = self.backend
+        self.runner = asyncio.Runner()
         try:
+            self.backend = backend = self.runner.run(self.server())
             name = self.runner.run(self.prepared(backend))
         except BackendError as error:
             self.release()
@@ -88,19 +90,37 @@ class ServedContestant:
 
     def release(self) -> None:
         """Let the adapter go, unless it was there before."""
-        if self.runner is None or self.backend is None:
+        if self.runner is None:
             return
         try:
-            self.runner.run(self.let_go(self.backend))
+            if self.backend is not None:
+                self.runner.run(self.let_go(self.backend))
         finally:
             self.runner.close()
             self.runner = self.backend = self.loaded = None
 
     # --- one level down -------------------------------------------------------------------------
 
+    async def server(self) -> Backend:
+        """One that runs; or one of this process', where the settings say how it is started."""
+        if self.params.vllm_python is None:
+            return backend_of(self.params)
+        from evaluation.generation.backends.own_vllm import own_engine, own_replica  # as there
+
+        python, options = self.params.vllm_python, self.params.vllm_options
+        refuse_other_engine(own_engine(python, options), self.engine)
+        return await own_replica(
+            python,
+            options,
+            pinned_folder(self.contestant.base, "base"),
+            self.numerics.precision,
+            self.params.timeout_seconds,
+        )
+
     async def prepared(self, backend: Backend) -> str:
         """The model's name on the server, with the adapter behind it."""
-        refuse_other_engine(await backend.engine(), self.engine)
+        if self.params.vllm_python is None:
+            refuse_other_engine(await backend.engine(), self.engine)
         if self.model is not None:
             return self.model
         names = await backend.names()

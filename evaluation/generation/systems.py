@@ -72,14 +72,17 @@ def served(
     numerics: Numerics,
     engine: Engine,
 ) -> Respondent:
-    """A system on a server. Raises InputError where the settings name none, or none such."""
+    """A system on a server. Raises InputError where the settings name none, or none such.
+
+    One that runs serves all that ask it; one that we start can be started on any machine.
+    """
     params = load(GenerationParams)
     if params.backend != engine.name:
         raise InputError(
             f"eval items were answered by {engine}, and evaluation.generation.backend is now "
             f"{params.backend}: run `dvc repro`"
         )
-    held = ServedContestant(contestant, files, decoding, engine, params)
+    held = ServedContestant(contestant, files, decoding, numerics, engine, params)
     system = System(
         base=contestant.base.digest,
         adapter=contestant.adapter,
@@ -90,4 +93,7 @@ def served(
         libraries=(),  # the engine's version is what counts
         model=held.model,
     )
-    return Respondent(system, decoding.batch_size, held.load, release=held.release)
+    portable = params.vllm_python is not None
+    return Respondent(
+        system, decoding.batch_size, held.load, release=held.release, portable=portable
+    )

@@ -36,11 +36,14 @@ class Engine(Record):
     # The base as the server names it, a quantised one too; of a server that tells nothing of it,
     # its address.
     model: str | None
+    # With which it was started, where we did; the base is then the contestant's.
+    options: Annotated[tuple[str, ...] | None, LATER] = None
 
     def __str__(self) -> str:
         version = f" {self.version}" if self.version else ""
         model = f" with {self.model}" if self.model else ""
-        return f"{self.name}{version}{model}"
+        options = f" with {' '.join(self.options)}" if self.options else ""
+        return f"{self.name}{version}{model}{options}"
 
 
 class Numerics(Record):

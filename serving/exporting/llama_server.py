@@ -1,29 +1,24 @@
 """llama.cpp's server, started on a GGUF file for as long as it is asked."""
 
-import asyncio
 import os
 import shutil
-import socket
-import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version as installed
 from importlib.util import find_spec
 from pathlib import Path
 
-from evaluation.generation.backends.backend import BackendError, Engine
+from evaluation.generation.backends.backend import Engine
 from evaluation.generation.backends.openai_server import OpenAIServer
-from project.errors import IncumbentError, InputError
+from evaluation.generation.backends.started_server import StartedServer, free_port
+from project.errors import InputError
 from serving.exporting.engines import Answered, Question
 from serving.exporting.server_answers import server_answers
 
 OF_THE_PACKAGE = "serving.exporting.xllamacpp_server"
 PROGRAM, VARIABLE = "llama-server", "LLAMA_SERVER"
 START_SECONDS = 300.0  # until a large model is read
-LOOK_SECONDS = 0.1
-STOP_SECONDS = 10.0
 SIDE_BY_SIDE = 4
 ANSWER_SECONDS = 600.0
 
@@ -65,21 +60,14 @@ async def running(
 ) -> AsyncIterator[OpenAIServer]:
     """A server on this machine alone; it ends with the block."""
     port = free_port()
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [*command, *options(model, name, longest, port)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        server = OpenAIServer(f"http://127.0.0.1:{port}/v1", timeout=ANSWER_SECONDS)
-        try:
-            if not await ready(server, process):
-                raise IncumbentError(f"{command[0]} did not start:\n{last_lines(log.fileno())}")
-            yield server
-        finally:
-            await server.close()
-            stop(process)
+    server = OpenAIServer(f"http://127.0.0.1:{port}/v1", timeout=ANSWER_SECONDS)
+    started = StartedServer([*command, *options(model, name, longest, port)])
+    try:
+        await started.ready(server, START_SECONDS)
+        yield server
+    finally:
+        await server.close()
+        started.stop()
 
 
 def options(model: Path, name: str, longest: int, port: int) -> list[str]:
@@ -89,47 +77,9 @@ def options(model: Path, name: str, longest: int, port: int) -> list[str]:
     return ["--model", str(model), "--alias", name, "--jinja", *room, *where]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def ready(server: OpenAIServer, process: subprocess.Popen[bytes]) -> bool:
-    """Whether it came up; it answers 503 while it reads the model."""
-    for _ in range(int(START_SECONDS / LOOK_SECONDS)):
-        if process.poll() is not None:
-            return False
-        try:
-            await server.get(f"{server.root}/health")
-        except BackendError:
-            await asyncio.sleep(LOOK_SECONDS)
-        else:
-            return True
-    return False
-
-
 async def engine_of(server: OpenAIServer, command: Sequence[str], model: Path) -> Engine:
     """A build out of the package does not know its own number, the package does."""
     build = (await server.get(f"{server.root}/props")).get("build_info")
     if OF_THE_PACKAGE in command:
         build = f"xllamacpp {installed('xllamacpp')}"
     return Engine(name="llama.cpp", version=str(build) if build else None, model=model.name)
-
-
-def last_lines(log: int) -> str:
-    """What it said last, without what a terminal would take for orders."""
-    size = os.fstat(log).st_size
-    said = os.pread(log, 4096, max(0, size - 4096)).decode(errors="replace")
-    lines = ["".join(c for c in line if c.isprintable()) for line in said.splitlines()]
-    return "\n".join(lines[-8:])
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

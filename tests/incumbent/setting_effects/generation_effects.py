@@ -54,9 +54,12 @@ def with_adapter() -> dict[str, Any]:
 
 
 TESTS = "tests/evaluation/test_server_model.py"
+OWN = "tests/evaluation/test_own_vllm.py::test_answers_are_pinned_by"
 EFFECTS: dict[str, Effect | ShownBy] = {
     f"{SECTION}.backend": Effect(("vllm", "openai"), bare, "paths", SERVER),
     f"{SECTION}.url": Effect((None, f"http://{PORT}/v1"), bare, beside=OPENAI, refused=True),
+    f"{SECTION}.vllm_python": ShownBy(f"{OWN}_its_version_and_its_options"),
+    f"{SECTION}.vllm_options": ShownBy(f"{OWN}_its_version_and_its_options"),
     f"{SECTION}.key_variable": Effect((None, "INCUMBENT_ACTOR"), bare, "keys", SERVER),
     f"{SECTION}.models": Effect(({"base": "base"}, {"base": "one"}), bare, "models", OPENAI),
     f"{SECTION}.adapters": Effect(("/here", "/there"), with_adapter, "folders", SERVER),

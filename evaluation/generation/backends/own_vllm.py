@@ -1,0 +1,104 @@
+"""A vLLM that this process starts for itself, on one base at a time, and that ends with it.
+
+Its Python is of an environment of its own, since vLLM wants other libraries than ours.
+"""
+
+import atexit
+import secrets
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from evaluation.generation.backends.backend import Engine
+from evaluation.generation.backends.started_server import StartedServer, free_port
+from evaluation.generation.backends.vllm import VllmReplica
+from project.errors import InputError
+from project.libraries import users_environment
+from project.records.adapters import Precision
+from project.settings import PARAMS
+
+FIELD = "evaluation.generation.vllm_python"
+MODULE = "vllm.entrypoints.openai.api_server"
+# Its package has other names for other kinds of machines.
+ASK_VERSION = (
+    "from importlib.metadata import packages_distributions, version; "
+    "print(version(packages_distributions()['vllm'][0]))"
+)
+START_SECONDS = 1800.0  # until a large base is read, and compiled for a GPU
+# Others of the same name in the settings win. An adapter is loaded for as long as it answers.
+OPTIONS = ("--enable-lora", "--max-loras=2", "--max-cpu-loras=2", "--max-lora-rank=64")
+ENVIRONMENT = {
+    "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_OFFLINE": "1",  # the base is a folder
+}
+
+
+def own_engine(python: Path, options: Sequence[str]) -> Engine:
+    """What will answer. Raises InputError where that is no Python with vLLM."""
+    try:
+        asked = subprocess.run([python, "-c", ASK_VERSION], capture_output=True, text=True)
+    except OSError as error:
+        problem = f"cannot be run: {error.strerror}"
+        raise InputError(f"{python} {problem}", file=PARAMS, field=FIELD) from None
+    if asked.returncode:
+        problem = f"{python} has no vLLM: `{python} -m pip install vllm` brings it"
+        raise InputError(problem, file=PARAMS, field=FIELD)
+    version = asked.stdout.strip()
+    return Engine(name=VllmReplica.engine_name, version=version, model=None, options=tuple(options))
+
+
+class OwnVllm:
+    """At most one for a process: a second one would find the GPU's memory taken."""
+
+    running: "OwnVllm | None" = None
+
+    def __init__(self, command: Sequence[str]) -> None:
+        """`command`: without its address."""
+        self.command = command
+        self.key = secrets.token_hex()  # others of this machine are not to use it
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}/v1"
+        self.server = StartedServer(
+            [*command, "--host=127.0.0.1", f"--port={port}"],
+            users_environment() | ENVIRONMENT | {"VLLM_API_KEY": self.key},
+        )
+
+    @classmethod
+    def of(cls, command: Sequence[str]) -> "OwnVllm":
+        """The one that runs, if it was started so; else a new one in its place."""
+        now = cls.running
+        if now is None or now.command != command or not now.server.runs():
+            cls.end()
+            print("starting vLLM, which takes a minute or more", file=sys.stderr, flush=True)
+            cls.running = now = cls(command)
+        return now
+
+    @classmethod
+    def end(cls) -> None:
+        if cls.running is not None:
+            cls.running.server.stop()
+            cls.running = None
+
+
+atexit.register(OwnVllm.end)
+
+
+async def own_replica(
+    python: Path, options: Sequence[str], base: Path, precision: Precision, timeout: float
+) -> VllmReplica:
+    """A server of this process that holds a base, when it is ready. Raises IncumbentError where it
+    does not start.
+    """
+    program = [str(python), "-m", MODULE]
+    held = [f"--model={base}", f"--served-model-name={base.name}", "--generation-config=vllm"]
+    own = OwnVllm.of([*program, *OPTIONS, f"--dtype={precision}", *options, *held])
+    replica = VllmReplica(own.url, key=own.key, timeout=timeout)
+    try:
+        await own.server.ready(replica, START_SECONDS)
+    except BaseException:
+        await replica.close()
+        OwnVllm.end()
+        raise
+    return replica

@@ -1,0 +1,101 @@
+"""A worker of a real Ray cluster answers by a vLLM that it has for itself."""
+
+import os
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from threading import Event
+from time import monotonic
+
+import psutil
+import pytest
+import yaml
+
+from evaluation.evaluation_settings import Decoding
+from evaluation.generation.answering_engine import answering_numerics
+from evaluation.generation.answers import Model
+from evaluation.generation.systems import respondent
+from project import paths
+from project.canonical import digest_folder
+from project.model_pins import ModelChoice, pin
+from project.records.adapters import Contestant
+from project.records.data import Row
+from tests.conftest import NUMERICS
+from tests.servers import missing
+from tests.serving.vllm.server import ENVIRONMENT, OPTIONS
+from tests.serving.vllm.tiny_models import save_adapter, save_base
+
+pytestmark = pytest.mark.slow
+
+DECODING = Decoding(max_new_tokens=8, batch_size=2)  # so two units of eight rows
+ROWS = [
+    Row.of(f"What is {i} plus {i}?", f"It is {2 * i}.", group=str(i), source="sums")
+    for i in range(12)
+]
+SECONDS = 60  # that vLLM has to end in
+
+
+@pytest.fixture
+def vllm_python(tmp_path: Path) -> Path:
+    """vLLM's Python, in an environment that suits a small processor."""
+    real = os.environ.get("INCUMBENT_VLLM") or missing("vLLM")
+    program = tmp_path / "vllm-python"
+    settings = "".join(f"export {name}={value}\n" for name, value in ENVIRONMENT.items())
+    program.write_text(f'#!/bin/sh\n{settings}exec {real} "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+def load_and_die(load: Callable[[], Model], mark: Path) -> Model:
+    """The first worker is killed when its vLLM has come up."""
+    model = load()
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return model
+
+
+def servers_of(base: Path) -> list[int]:
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if f"--model={base}" in (process.info["cmdline"] or ())
+    ]
+
+
+def test_a_worker_has_a_vllm_of_its_own_that_ends_with_it_however_it_ends(
+    vllm_python: Path, tmp_path: Path
+) -> None:
+    from evaluation.generation.answering_model import AnsweringModel
+
+    base = save_base(tmp_path / "base")
+    adapter = save_adapter(base, tmp_path / "adapter", 1)
+    options = [one for one in OPTIONS if not one.startswith(("--served", "--enable", "--host"))]
+    generation = {"backend": "vllm", "vllm_python": str(vllm_python), "vllm_options": options}
+    params = {
+        "engine": "ray",
+        "ray": {"workers": 1, "cpus_per_worker": 1},
+        "evaluation": {"generation": generation},
+    }
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    NUMERICS.write(paths.NUMERICS)
+    numerics = answering_numerics()
+    assert numerics.engine and numerics.engine.options == tuple(options)
+
+    contestant = Contestant(
+        base=pin(ModelChoice(model=str(base)), "base"), adapter=digest_folder(adapter)
+    )
+    asked = respondent(contestant, adapter, DECODING, numerics)
+    mark = tmp_path / "killed"
+    asked.load = partial(load_and_die, asked.load, mark)
+    there = {answer.item: answer.text for answer in asked.answers(ROWS, "there")}
+    assert mark.exists()
+    assert asked.model is None  # nothing was asked of this process
+
+    model = AnsweringModel(base, adapter, DECODING, "float32")
+    assert there == {answer.item: answer.text for answer in model.answer(ROWS)}
+    until = monotonic() + SECONDS
+    while servers_of(base) and monotonic() < until:
+        Event().wait(0.2)
+    assert not servers_of(base)
