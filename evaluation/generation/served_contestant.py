@@ -105,8 +105,11 @@ class ServedContestant:
         """One that runs; or one of this process', where the settings say how it is started."""
         if self.params.vllm_python is None:
             return backend_of(self.params)
-        from evaluation.generation.backends.own_vllm import own_engine, own_replica  # as there
+        # Imported here because they bring an HTTP client, and torch.
+        from evaluation.generation.answering_model import refuse_other_machine
+        from evaluation.generation.backends.own_vllm import own_engine, own_replica
 
+        refuse_other_machine(self.numerics)
         python, options = self.params.vllm_python, self.params.vllm_options
         refuse_other_engine(own_engine(python, options), self.engine)
         return await own_replica(

@@ -14,16 +14,21 @@ from pydantic import ValidationError
 from evaluation.evaluation_settings import GenerationParams
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.backends.own_vllm import own_engine
+from evaluation.generation.backends.started_server import StartedServer, last_lines
 from project.errors import InputError
 from project.paths import NUMERICS
 from project.records.adapters import Engine, Numerics
 from tests import conftest
 
-KILLED = """
-import os, signal
+STARTED = """
+import psutil, signal, sys
 from evaluation.generation.backends.started_server import StartedServer
-print(StartedServer(["sleep", "600"]).process.pid, flush=True)
-os.kill(os.getpid(), signal.SIGKILL)
+tied = psutil.Process(StartedServer(["sleep", "600"]).process.pid)
+while not tied.children() or tied.children()[0].name() != "sleep":
+    pass
+print(tied.children()[0].pid, flush=True)
+{"all": psutil.Process(), "tied": tied}[sys.argv[1]].kill()
+tied.wait()
 """
 
 
@@ -78,14 +83,28 @@ def test_a_server_runs_or_is_started(settings: dict[str, str]) -> None:
         GenerationParams.model_validate(settings)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked to do it")
-def test_it_ends_with_a_process_that_is_killed() -> None:
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED], cwd=conftest.ROOT, capture_output=True, text=True
-    )
-    server = int(killed.stdout)
+def gone(process: int) -> bool:
+    """Within some seconds."""
     for _ in range(100):
-        if not psutil.pid_exists(server) or psutil.Process(server).status() == "zombie":
-            return
+        if not psutil.pid_exists(process) or psutil.Process(process).status() == "zombie":
+            return True
         Event().wait(0.1)
-    pytest.fail("it still runs")
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked to do it")
+@pytest.mark.parametrize("killed", ["all", "tied"])
+def test_it_ends_with_a_process_that_is_killed(killed: str) -> None:
+    started = subprocess.run(
+        [sys.executable, "-c", STARTED, killed], cwd=conftest.ROOT, capture_output=True, text=True
+    )
+    assert gone(int(started.stdout))
+
+
+def test_it_is_stopped_with_all_that_it_started() -> None:
+    deaf = "sh -c 'trap \"\" TERM; echo $$; sleep 600'"
+    server = StartedServer(["sh", "-c", f"{deaf} & wait"])
+    while not (said := last_lines(server.log.fileno())):
+        Event().wait(0.01)
+    server.stop()
+    assert gone(int(said))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from time import monotonic
 
 import httpx2
@@ -16,15 +17,7 @@ from evaluation.generation.backends.openai_server import OpenAIServer
 from project.errors import IncumbentError
 
 LOOK_SECONDS = 0.1
-STOP_SECONDS = 10.0
-# Has the kernel send SIGTERM when its parent is gone (PR_SET_PDEATHSIG is 1 in Linux'
-# <sys/prctl.h>), and becomes the program.
-TIED = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-if os.getppid() == int(sys.argv[1]):
-    os.execvp(sys.argv[2], sys.argv[2:])
-"""
+TIED = Path(__file__).with_name("tied_program.py")
 
 
 class StartedServer:
@@ -37,7 +30,7 @@ class StartedServer:
         self.program = command[0]
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 - it is open for as long as that runs
         self.process = subprocess.Popen(
-            tied(command),
+            [sys.executable, "-IS", TIED, str(os.getpid()), *command],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=self.log,
@@ -63,19 +56,8 @@ class StartedServer:
 
     def stop(self) -> None:
         self.process.terminate()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.process.wait()
         self.log.close()
-
-
-def tied(command: Sequence[str]) -> list[str]:
-    """A command whose process ends when this one is killed; elsewhere than on Linux as it is."""
-    if sys.platform != "linux":
-        return list(command)
-    return [sys.executable, "-IS", "-c", TIED, str(os.getpid()), *command]
 
 
 def free_port() -> int:

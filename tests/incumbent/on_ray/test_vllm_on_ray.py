@@ -19,9 +19,9 @@ from evaluation.generation.systems import respondent
 from project import paths
 from project.canonical import digest_folder
 from project.model_pins import ModelChoice, pin
-from project.records.adapters import Contestant
+from project.processor import processor_kind
+from project.records.adapters import Contestant, Numerics
 from project.records.data import Row
-from tests.conftest import NUMERICS
 from tests.servers import missing
 from tests.serving.vllm.server import ENVIRONMENT, OPTIONS
 from tests.serving.vllm.tiny_models import save_adapter, save_base
@@ -56,11 +56,14 @@ def load_and_die(load: Callable[[], Model], mark: Path) -> Model:
     return model
 
 
-def servers_of(base: Path) -> list[int]:
+def vllms_of(folder: Path) -> list[int]:
+    """All its processes, which rename themselves."""
     return [
         process.pid
-        for process in psutil.process_iter(["cmdline"])
-        if f"--model={base}" in (process.info["cmdline"] or ())
+        for process in psutil.process_iter(["cmdline", "cwd"])
+        if process.info["cwd"] == str(folder)
+        and process.pid != os.getpid()
+        and "vllm" in " ".join(process.info["cmdline"] or ()).lower()
     ]
 
 
@@ -79,7 +82,7 @@ def test_a_worker_has_a_vllm_of_its_own_that_ends_with_it_however_it_ends(
         "evaluation": {"generation": generation},
     }
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    NUMERICS.write(paths.NUMERICS)
+    Numerics(precision="float32", processor=processor_kind()).write(paths.NUMERICS)
     numerics = answering_numerics()
     assert numerics.engine and numerics.engine.options == tuple(options)
 
@@ -96,6 +99,6 @@ def test_a_worker_has_a_vllm_of_its_own_that_ends_with_it_however_it_ends(
     model = AnsweringModel(base, adapter, DECODING, "float32")
     assert there == {answer.item: answer.text for answer in model.answer(ROWS)}
     until = monotonic() + SECONDS
-    while servers_of(base) and monotonic() < until:
+    while vllms_of(tmp_path) and monotonic() < until:
         Event().wait(0.2)
-    assert not servers_of(base)
+    assert not vllms_of(tmp_path)
