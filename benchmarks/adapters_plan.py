@@ -42,8 +42,8 @@ ZIPF = 1.0  # exponent of the adapters' popularity: assumed
 FULL = 0.5  # of a replica, by one adapter at most: assumed
 MINUTES = 5  # of each hour that are simulated
 
-NIGHT_ROW = 50e-6  # processor-seconds to read a row: benchmarks/scale.py, drift
-NIGHT_PROMPT = 5e-3  # to embed a prompt: assumed; benchmarks/scale.py, embedding, measures it
+NIGHT_ROW = 39e-6  # processor-seconds to read a row: benchmarks/scale.py, drift
+NIGHT_PROMPT = 8.6e-3  # to embed a question: benchmarks/scale.py, embedding
 NIGHT_TESTS = 10.0  # for the tests of a night: assumed
 SAMPLE = 10_000  # prompts at most: monitoring.drift.sample
 RETRAINS = 1  # of a family a month: assumed; four at most: monitoring.trigger.retrains_per_month

@@ -13,6 +13,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    field_validator,
     model_validator,
 )
 
@@ -127,6 +128,22 @@ def server_url(url: str) -> str:
     return url.rstrip("/")
 
 
+# Options of vLLM that a project does not choose in `vllm_options`, and why.
+OURS = {
+    "--model": "the base of the project is",
+    "--tokenizer": "that of the base is",
+    "--served-model-name": "Incumbent names it",
+    "--generation-config": "evaluation.decoding says how answers are drawn",
+    "--lora-modules": "Incumbent loads the adapters",
+    "--host": "the server is for this process alone",
+    "--port": "the server is for this process alone",
+    "--api-key": "Incumbent makes one",
+    "--hf-token": "nothing is fetched, and it would be on record",
+    "--config": "options on record stand here",
+    "--chat-template": "base.chat_template is the one",
+}
+
+
 class GenerationParams(Settings):
     """Which engine answers eval items: the one that will serve them is the one to be judged by."""
 
@@ -153,6 +170,8 @@ class GenerationParams(Settings):
     def a_server_has_an_address(self) -> Self:
         if self.vllm_python and (self.url or self.backend != "vllm"):
             raise ValueError("vllm_python starts a server for backend: vllm, which then has no url")
+        if self.vllm_options and not self.vllm_python:
+            raise ValueError("vllm_options are of a server that vllm_python starts")
         if self.backend == "vllm" and not (self.url or self.vllm_python):
             raise ValueError(
                 "backend: vllm needs url, such as http://127.0.0.1:8000/v1, or vllm_python, with "
@@ -161,6 +180,18 @@ class GenerationParams(Settings):
         if self.backend not in ("embedded", "vllm") and self.url is None:
             raise ValueError(f"backend: {self.backend} needs url, such as http://127.0.0.1:8000/v1")
         return self
+
+    @field_validator("vllm_options")
+    @classmethod
+    def some_are_ours(cls, options: tuple[str, ...]) -> tuple[str, ...]:
+        """Others are said elsewhere, are secrets, or files whose content nothing would pin."""
+        for option in options:
+            name = option.partition("=")[0]
+            if not name.startswith("--"):
+                raise ValueError(f"{option!r} is no option: write it as --name=value")
+            if name.replace("_", "-") in OURS:
+                raise ValueError(f"{name}: {OURS[name.replace('_', '-')]}")
+        return options
 
     @model_validator(mode="after")
     def names_are_of_adapters(self) -> Self:

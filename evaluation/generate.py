@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from evaluation.evaluation_settings import Decoding, FewShot
-from evaluation.generation.answering_engine import answering_numerics
+from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import Respondent, Role, answers_of
 from evaluation.generation.contestants import baseline, compared
 from evaluation.generation.recorded_engine import record_engine, recorded_numerics
@@ -44,7 +44,7 @@ def main() -> None:
     if warning := cut_references(counts, load(Decoding).max_new_tokens):
         print(f"warning: {warning}")
     numerics = answering_numerics()
-    with staged_folder(ANSWERS) as draft:
+    with server_kept(), staged_folder(ANSWERS) as draft:
         record_engine(numerics, draft)
         asked = tasks(numerics)
         answer_ahead(asked)

@@ -14,6 +14,7 @@ from evaluation.decision.suite_guards import refuse_unmeasured_suites
 from evaluation.decision.voting_policy import refuse_unread_votes, votes_come_in
 from evaluation.evaluation_settings import PreferenceParams, ScoringParams
 from evaluation.generate import contestants, regression_baseline, samples_of
+from evaluation.generation.answering_engine import server_kept
 from evaluation.generation.answers import SIDES, Answer, Role, by_sample
 from evaluation.generation.contestants import baseline, compared
 from evaluation.preference.ballots.ballot_files import read_ballots
@@ -114,15 +115,18 @@ class SealedItems:
 
     def answered_look(self, dev: Evidence, pins: ScorePins, policy: Policy) -> SealedLook:
         systems, samples = contestants(), samples_of(Split.SEALED)
-        answers: dict[Role, Sequence[Answer]] = {
-            role: systems[role].answers(self.rows, f"{role}, sealed", samples) for role in SIDES
-        }
+        with server_kept():
+            answers: dict[Role, Sequence[Answer]] = {
+                role: systems[role].answers(self.rows, f"{role}, sealed", samples) for role in SIDES
+            }
+            other, earlier = baseline(), None
+            if other and (system := regression_baseline()):
+                earlier = system.answers(self.rows, f"{Role.REFERENCE}, sealed", samples)
         scorers, judge = measures()
         judge = people() if load(PreferenceParams).source == "ballots" else judge
         items, flags = score_both(self.rows, answers, scorers, judge)
         better, reference = directions(scorers, compared()), None
-        if (system := regression_baseline()) and (other := baseline()):
-            earlier = system.answers(self.rows, f"{Role.REFERENCE}, sealed", samples)
+        if other and earlier:
             beside = against(items, score_samples(scorers, self.rows, earlier))
             beside = without(beside, incomparable(scorers, other, compared()[1]))
             reference = ScoreTable(pins=None, items=beside, better=better)

@@ -12,7 +12,7 @@ from curation.curation_settings import CurateParams
 from curation.splitting.accepted_rows import place
 from curation.splitting.eval_sets import Extension, accepted_ids, read_changes
 from evaluation.evaluation_settings import Decoding, ScoringParams
-from evaluation.generation.answering_engine import answering_numerics
+from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import Answer, by_sample
 from evaluation.generation.systems import respondent
 from monitoring.night_context import NightContext
@@ -170,10 +170,11 @@ def answers_to(
     numerics = answering_numerics() if NUMERICS.exists() else choose_numerics()
     system = respondent(champion.adapter.contestant, folder, decoding, numerics)
     answers: list[Answer] = []
-    for start in range(0, len(rows), decoding.batch_size):
-        refuse_stopped(context.stop)
-        some = rows[start : start + decoding.batch_size]
-        answers += system.answers(some, f"{champion.label}, fresh labels", decoding.samples)
+    with server_kept():
+        for start in range(0, len(rows), decoding.batch_size):
+            refuse_stopped(context.stop)
+            some = rows[start : start + decoding.batch_size]
+            answers += system.answers(some, f"{champion.label}, fresh labels", decoding.samples)
     return answers
 
 

@@ -1,6 +1,9 @@
 """Which engine answers eval items: transformers in this process, or a server that runs, or ours."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,20 @@ if TYPE_CHECKING:
     from evaluation.generation.backends.adapter_server import AdapterServer
 
 SECTION = "evaluation.generation"
+KEPT: ContextVar[ExitStack | None] = ContextVar("KEPT", default=None)  # what ends with the block
+
+
+@contextmanager
+def server_kept() -> Iterator[None]:
+    """Let a vLLM that the block comes to start answer for all in it, and end with it. Elsewhere one
+    ends when those that asked it have their answers, for it holds most of a GPU's memory.
+    """
+    with ExitStack() as stack:
+        token = KEPT.set(stack)
+        try:
+            yield
+        finally:
+            KEPT.reset(token)
 
 
 def answering_numerics() -> Numerics:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from evaluation.evaluation_settings import Decoding, GenerationParams
-from evaluation.generation.answering_engine import SECTION, adapters_here, backend_of
+from evaluation.generation.answering_engine import KEPT, SECTION, adapters_here, backend_of
 from evaluation.generation.backends.backend import Backend, BackendError, Engine
 from evaluation.generation.server_model import PLAIN_ENGINE, ServerModel
 from project.canonical import digest_folder
@@ -66,10 +66,9 @@ class ServedContestant:
             self.backend = backend = self.runner.run(self.server())
             name = self.runner.run(self.prepared(backend))
         except BackendError as error:
+            server = self.backend.replica if self.backend else "a vLLM of its own"
             self.release()
-            raise IncumbentError(
-                f"{self.contestant} cannot answer by {backend.replica}: {error}"
-            ) from None
+            raise IncumbentError(f"{self.contestant} cannot answer by {server}: {error}") from None
         except BaseException:
             self.release()
             raise
@@ -98,6 +97,10 @@ class ServedContestant:
         finally:
             self.runner.close()
             self.runner = self.backend = self.loaded = None
+            if self.params.vllm_python and KEPT.get() is None:
+                from evaluation.generation.backends.own_vllm import OwnVllm  # as in `backend_of`
+
+                OwnVllm.end()
 
     # --- one level down -------------------------------------------------------------------------
 

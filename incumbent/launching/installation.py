@@ -19,11 +19,13 @@ from incumbent.launching.reachable import Places
 from incumbent.launching.task import Installation
 from incumbent.mirroring.mirror_settings import MirrorParams
 from incumbent.provenance.packages import installed_packages
+from project.engine.engine_settings import EngineParams
 from project.errors import IncumbentError, InputError
 from project.files import home, rename_all
 from project.model_pins import EMBEDDED, EMBEDDED_PACKAGE, BaseChoice, ModelChoice
 from project.settings import load
 from project.untrusted_input import one_line
+from training.processes.process_settings import DistributedParams
 
 EXTRAS = ("train", "documents", "postgresql")
 # What brings DVC, and fsspec with it, to a store.
@@ -99,11 +101,19 @@ def installation(incumbent: Incumbent, places: Places) -> Installation:
     pinned = (f"{name}=={number.partition('+')[0]}" for name, number in libraries.items())
     return Installation(
         python=python,
-        incumbent=incumbent.requirement([*EXTRAS, *trackers]),
+        incumbent=incumbent.requirement([*EXTRAS, *wanted(), *trackers]),
         wheel=incumbent.sent,
         others=(*pinned, *sorted(set(plugins(places)))),
         models=tuple(embedded_models()),
     )
+
+
+def wanted() -> Iterator[str]:
+    """Extras that the settings ask for."""
+    if load(EngineParams).name == "ray":
+        yield "ray"
+    if load(DistributedParams).sharding == "zero3":
+        yield "deepspeed"
 
 
 def plugins(places: Places) -> Iterator[str]:

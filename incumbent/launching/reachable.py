@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from evaluation.evaluation_settings import GenerationParams
 from incumbent.launching.task import Checkout
 from incumbent.provenance.addresses import SHARED, data_remote, git_remote
 from incumbent.provenance.current_provenance import not_for_git
 from incumbent.provenance.snapshot import excluded, head_here, prefix_here
+from project.engine.engine_settings import EngineParams, RayParams
 from project.errors import InputError
 from project.git import git
 from project.model_pins import EMBEDDED, BaseChoice, ModelChoice
@@ -53,6 +55,7 @@ def reachable_places(*, spot: bool) -> Places:
     registry, checkpoints = load(RegistryParams), load(LimitsParams).checkpoints
     problems: list[InputError] = []
     tried(problems, refuse_models_here)
+    tried(problems, refuse_engines_here)
     rows = tried(problems, reachable_rows)
     tried(problems, lambda: refuse_database(registry))
     artifacts = tried(problems, lambda: reachable_artifacts(registry))
@@ -217,6 +220,20 @@ def refuse_models_here() -> None:
                 f"{model} is on this machine alone: name it by its Hub id and commit, or put it "
                 "into the project's folder and `dvc add` it",
             )
+
+
+def refuse_engines_here() -> None:
+    """What computes or answers beside Incumbent itself, and would not be there."""
+    answers, cluster = load(GenerationParams), load(RayParams)
+    if answers.vllm_python:
+        problem = f"{answers.vllm_python} is a program of this machine: let the embedded backend"
+        raise out_of_reach(GenerationParams, "vllm_python", f"{problem} answer, or a server")
+    if answers.url and here_alone(answers.url):
+        problem = f"{without_secrets(answers.url)} is this machine: name it as other machines do"
+        raise out_of_reach(GenerationParams, "url", problem)
+    if load(EngineParams).name == "ray" and cluster.address:
+        problem = "the machine is part of no cluster: leave it out for one of its own"
+        raise out_of_reach(RayParams, "address", problem)
 
 
 # --- addresses ------------------------------------------------------------------------------------

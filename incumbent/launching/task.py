@@ -29,6 +29,10 @@ class Machine:
                 field="--gpus",
             )
 
+    @property
+    def gpu_count(self) -> int:
+        return int((self.gpus or "").partition(":")[2] or bool(self.gpus))
+
 
 @dataclass(frozen=True)
 class Checkout:

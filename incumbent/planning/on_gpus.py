@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import ceil
 
 from incumbent.planning.cost.gpu_groups import SOLD, GpuGroup
 from incumbent.planning.cost.memory import answering_peak
@@ -17,6 +18,9 @@ from training.cost.base_shape import BaseShape
 from training.cost.gpus import GB, GPUS
 from training.cost.memory import Peak
 from training.cost.several_gpus import GpuPeak, GroupClock, Layout, gpu_peak
+from training.cost.step_setup import StepSetup
+from training.processes.start import SHARED
+from training.recipe import StepName
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def on_gpus(wanted: Wanted, group: GpuGroup, prices: Mapping[str, float]) -> OnG
 
 def lay(wanted: Wanted, group: GpuGroup) -> Laid | None:
     """A whole copy on each GPU where it fits, else shares; settings change last."""
-    for setup, changes in saving_memory(wanted.setup(group)):
+    for setup, changes in saving_memory(wanted.setup(group), group.count):
         for layout in layouts(setup, group.count):
             laid = laid_so(setup, layout, changes, group.count)
             if laid.peak.fits(setup.on.memory):
@@ -95,7 +99,7 @@ def lay(wanted: Wanted, group: GpuGroup) -> Laid | None:
     return None
 
 
-def saving_memory(setup: Setup) -> Iterator[tuple[Setup, tuple[str, ...]]]:
+def saving_memory(setup: Setup, count: int) -> Iterator[tuple[Setup, tuple[str, ...]]]:
     """As it is set, and with changes that leave what is learnt as it is, but for noise."""
     steps = setup.settings
     yield setup, ()
@@ -105,9 +109,9 @@ def saving_memory(setup: Setup) -> Iterator[tuple[Setup, tuple[str, ...]]]:
         setup = setup.training_with(gradient_checkpointing=True)
         changes.append(keys(plain, "gradient_checkpointing: true"))
         yield setup, tuple(changes)
-    if large := [name for name in steps.taken if steps.step(name).batch_size > 1]:
-        changes.append(keys(large, "batch_size: 1"))
-        yield setup.training_with(batch_size=1), tuple(changes)
+    if large := [name for name in steps.taken if steps.step(name).batch_size > count]:
+        changes.append(keys(large, f"batch_size: {count}"))
+        yield setup.training_with(batch_size=count), tuple(changes)
 
 
 def layouts(setup: Setup, count: int) -> tuple[Layout, ...]:
@@ -118,8 +122,19 @@ def layouts(setup: Setup, count: int) -> tuple[Layout, ...]:
 def laid_so(setup: Setup, layout: Layout, changes: tuple[str, ...], count: int) -> Laid:
     if layout == "fsdp":
         setup = setup.training_with(dequantize_once=False)
-    peaks = [gpu_peak(step, layout, count) for step in setup.steps.values()]
+    peaks = [gpu_peak(*shared(setup, name, layout, count)) for name in setup.steps]
     return Laid(setup, layout, changes, max(peaks, key=lambda peak: peak.total))
+
+
+def shared(
+    setup: Setup, name: StepName, layout: Layout, count: int
+) -> tuple[StepSetup, Layout, int]:
+    """A step as each GPU takes it, and how many do: they share its batches, or one takes all."""
+    step = setup.step(name)
+    if name not in SHARED:
+        return step, "ddp", 1
+    batch = ceil(step.params.batch_size / count)
+    return replace(step, params=step.params.model_copy(update={"batch_size": batch})), layout, count
 
 
 def split_by_layers(peak: Peak, count: int) -> Peak:
@@ -135,14 +150,15 @@ def minutes(work: Workload, laid: Laid, group: GpuGroup, *, answers: bool) -> Mi
         return None
     trained = 0.0
     for name, step in work.steps.items():
-        clock = GroupClock(setup.step(name), laid.layout, gpu, group.count)
-        trained += clock.seconds(step) or 0.0
+        own, layout, count = shared(setup, name, laid.layout, group.count)
+        passes = replace(step, batches=step.batches * count)  # one of each GPU for a batch
+        trained += GroupClock(own, layout, gpu, count).seconds(passes) or 0.0
     alone = Clock(setup, speed).minutes(work)
     return replace(alone, train=trained / 60, answer=alone.answer if answers else 0.0)
 
 
 def refusal(wanted: Wanted, group: GpuGroup) -> str:
-    *_, (setup, changes) = saving_memory(wanted.setup(group))
+    *_, (setup, changes) = saving_memory(wanted.setup(group), group.count)
     layout = layouts(setup, group.count)[-1]
     needs = laid_so(setup, layout, changes, group.count).peak.total / GB
     found = [str(one) for one in least(wanted, group)]

@@ -15,6 +15,7 @@ from project.dvc import dvc
 from project.errors import InputError
 from project.files import home, write_bytes
 from registry.registry_settings import current_actor
+from training.processes.start import ALONE, who_trains
 
 LONG = ("domain", "sft", "dpo", "kto", "generate", "compare")  # stages that are sent one by one
 # Those that are set here go along: the first two always, the others for stores and trackers.
@@ -33,6 +34,11 @@ SECRETS = (
     "MLFLOW_TRACKING_URI",
     "MLFLOW_TRACKING_TOKEN",
     "WANDB_API_KEY",
+)
+
+IDLE = (
+    "one process trains, on one of the {0} GPUs: set training.distributed, such as {{launcher: "
+    "torchrun, processes: {0}}}; `incumbent plan --gpus` says how a base lies on them"
 )
 
 
@@ -54,6 +60,8 @@ def launch(machine: Machine, *, dry_run: bool, yes: bool, as_json: bool) -> None
         actor=current_actor(),
         secrets=tuple(name for name in SECRETS if os.environ.get(name)),
     )
+    if machine.gpu_count > 1 and who_trains() == ALONE:
+        print(f"warning: {IDLE.format(machine.gpu_count)}", file=sys.stderr, flush=True)
     file = home() / "launching" / f"{task.checkout.name}.yaml"
     call = command(task, str(file), yes=yes)
     if dry_run:

@@ -9,16 +9,12 @@ from incumbent.planning.on_gpus import OnGpus
 from incumbent.verbs.plan_figures import PARTS, gigabytes, minutes, where_there
 from training.cost.gpus import LIST
 from training.cost.memory import Peak
+from training.processes.start import SHARED
 
 LAYOUTS = {
     "ddp": "a whole copy of the base on each (DDP)",
     "fsdp": "a share of the base on each, a layer gathered at a time (FSDP-QLoRA)",
 }
-# True as long as training.steps.arguments has one_device.
-ONE_ONLY = (
-    "Incumbent itself trains on one GPU: this is what a trainer of your own would take, such as "
-    "TRL's under accelerate; `incumbent import-adapter` brings its adapter in"
-)
 
 
 def print_on_gpus(found: OnGpus) -> None:
@@ -72,15 +68,18 @@ def remarks(found: OnGpus) -> Iterator[str]:
     elif group.count > 1:
         yield "answers: the base split by layers, of which one GPU computes at a time"
     if group.count > 1:
-        batch = [
-            f"{group.count * one.batch_size * one.gradient_accumulation} in {name}"
+        keys = f"launcher: torchrun, processes: {group.count}, sharding: {found.laid.layout}"
+        yield f"set training.distributed: {{{keys}}}"
+        uneven = [
+            f"training.{name}.batch_size: {steps.step(name).batch_size}"
             for name in steps.taken
-            if (one := steps.step(name))
+            if name in SHARED and steps.step(name).batch_size % group.count
         ]
-        yield f"an optimiser step takes examples of all GPUs: {', '.join(batch)}"
+        if uneven:
+            yield f"cannot be dealt out evenly to {group.count} GPUs: {', '.join(uneven)}"
+        if alone := [name for name in steps.taken if name not in SHARED]:
+            yield f"by one GPU alone: {', '.join(alone)}"
     yield "not counted: loading the base, hours that the machine is idle, and what fails"
-    if group.count > 1:
-        yield ONE_ONLY
 
 
 def hours(taken: float) -> str:

@@ -76,9 +76,10 @@ def test_a_python_that_cannot_start_it_is_refused(python: str, problem: str) -> 
         {"backend": "vllm", "url": "http://127.0.0.1:8000/v1", "vllm_python": "python"},
         {"backend": "embedded", "vllm_python": "python"},
         {"backend": "vllm"},
+        {"backend": "vllm", "url": "http://127.0.0.1:8000/v1", "vllm_options": ["--seed=1"]},
     ],
 )
-def test_a_server_runs_or_is_started(settings: dict[str, str]) -> None:
+def test_a_server_runs_or_is_started(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="vllm_python"):
         GenerationParams.model_validate(settings)
 
@@ -90,6 +91,22 @@ def gone(process: int) -> bool:
             return True
         Event().wait(0.1)
     return False
+
+
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        ("--api-key=secret", "--api-key: Incumbent makes one"),
+        ("--api_key=secret", "--api_key: Incumbent makes one"),
+        ("--chat-template=t.jinja", "--chat-template: base.chat_template is the one"),
+        ("4096", "'4096' is no option: write it as --name=value"),
+    ],
+)
+def test_what_is_said_elsewhere_is_no_option(option: str, problem: str) -> None:
+    own = {"backend": "vllm", "vllm_python": "python", "vllm_options": [option]}
+    with pytest.raises(ValidationError, match=problem) as refused:
+        GenerationParams.model_validate(own)
+    assert "secret" not in str(refused.value.errors(include_input=False))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked to do it")

@@ -143,8 +143,9 @@ def test_published_runs_are_near_as_many_as_the_documentation_says() -> None:
     ("size", "name", "count", "layout", "changes"),
     [
         ("8B", "H100", 2, "ddp", 0),
-        ("8B", "L4", 2, "ddp", 1),
-        ("70B", "H100", 4, "ddp", 1),  # a copy each, with checkpointing
+        ("8B", "L4", 2, "ddp", 0),  # a half of the batch each
+        ("8B", "L4", 1, "ddp", 1),
+        ("70B", "H100", 4, "ddp", 0),
         ("70B", "A100-40", 4, "fsdp", 1),
         ("70B", "L4", 4, "fsdp", 1),
         ("70B", "RTX-4090", 2, None, 0),
@@ -235,27 +236,32 @@ def test_it_prints_what_training_takes_on_each_and_together() -> None:
 GOLDEN = (
     "4 × A100-40: QLoRA in bfloat16\n"
     "a share of the base on each, a layer gathered at a time (FSDP-QLoRA)\n"
-    "about 9.2 minutes: 6.7 minutes to train, 2.5 for everything else\n"
-    "money: 1.23\n"
+    "about 24 minutes: 22 minutes to train, 2.5 for everything else\n"
+    "money: 3.21\n"
     "memory at the peak, GB on each                          training  answering\n"
     "weights                                                     10.7       35.3\n"
     "LoRA; in training its gradients and Adam's moments too      0.41       0.10\n"
-    "activations                                                 13.7       0.25\n"
+    "activations                                                 3.44       0.25\n"
     "keys and values                                                        1.18\n"
-    "logits                                                      0.09       0.08\n"
+    "logits                                                      0.02       0.08\n"
     "the program                                                 1.00       1.00\n"
     "gathered from the others                                    4.27           \n"
-    "in all, of 40                                               30.2       37.9\n"
+    "in all, of 40                                               19.8       37.9\n"
     "answering does not fit; a server can answer instead: docs/backends.md\n"
-    "an optimiser step takes examples of all GPUs: 16 in sft\n"
+    "set training.distributed: {launcher: torchrun, processes: 4, sharding: fsdp}\n"
     "not counted: loading the base, hours that the machine is idle, and what fails\n"
-    "Incumbent itself trains on one GPU: this is what a trainer of your own would \n"
-    "take, such as TRL's under accelerate; `incumbent import-adapter` brings its \n"
-    "adapter in\n"
     "\n"
     "assumed\n"
     "  no rows yet: the limits of params.yaml, and 80 tokens a row\n"
 )
+
+
+@pytest.mark.usefixtures("project")
+def test_a_batch_that_cannot_be_dealt_out_and_a_step_of_one_gpu_are_told() -> None:
+    Path("params.yaml").write_text("training: {sft: {batch_size: 6}, dpo: {epochs: 1}}\n")
+    printed = planned("--base", "7b", "--gpus", "H100:4")
+    assert "cannot be dealt out evenly to 4 GPUs: training.sft.batch_size: 6\n" in printed
+    assert "by one GPU alone: dpo\n" in printed
 
 
 @pytest.mark.usefixtures("project")
@@ -279,8 +285,3 @@ def test_a_base_that_is_not_here_has_no_size_to_plan_with() -> None:
     Path("params.yaml").write_text("base: {model: somebody/something}\n")
     with pytest.raises(InputError, match=r"--gpus: the base: .*; --base 7B names a size instead"):
         plan_run(gpus=read_gpus(["H100:2"]))
-
-
-def test_several_gpus_are_no_promise_as_long_as_training_takes_one() -> None:
-    arguments = (ROOT / "training" / "steps" / "arguments.py").read_text()
-    assert "def one_device(" in arguments

@@ -16,7 +16,12 @@ from training.processes.accelerate_config import (
 )
 from training.processes.group import agreed, draw_own_dropout, is_first, is_sharded, summed, world
 from training.processes.process_settings import DistributedParams
-from training.processes.start import processes_of, refuse_misfit, refuse_uneven
+from training.processes.start import (
+    processes_of,
+    refuse_misfit,
+    refuse_uneven,
+    start_elsewhere,
+)
 from training.training_settings import SftParams
 
 TORCHRUN = DistributedParams(launcher="torchrun")
@@ -56,7 +61,7 @@ def test_processes_without_a_launcher_are_bad_input() -> None:
 @pytest.mark.parametrize(
     ("changes", "processes", "gpus", "problem"),
     [
-        ({"sharding": "fsdp"}, 2, 0, "sharding: fsdp needs GPUs, and there is none here: ddp"),
+        ({"sharding": "fsdp"}, 2, 0, "sharding: fsdp needs GPUs, and there is none here"),
         ({}, 8, 4, "processes: 8 processes, and this machine has 4 GPUs"),
         ({"sharding": "zero3"}, 4, 4, r"not installed: pip install 'incumbent\[deepspeed\]'"),
     ],
@@ -72,6 +77,14 @@ def test_what_this_machine_cannot_do_is_bad_input(
     monkeypatch.setattr("training.processes.start.find_spec", lambda _: None)
     with pytest.raises(InputError, match=f"params.yaml: training.distributed.*{problem}"):
         refuse_misfit(TORCHRUN.model_copy(update=changes), processes, gpus)
+
+
+def test_on_ray_too_weights_are_shared_out_among_gpus_alone() -> None:
+    distributed = {"launcher": "torchrun", "sharding": "fsdp"}
+    params = {"engine": "ray", "training": {"distributed": distributed}}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(InputError, match=r"sharding: fsdp needs GPUs.*ray\.gpus_per_worker"):
+        start_elsewhere("sft", SftParams())
 
 
 def test_a_batch_that_cannot_be_dealt_out_evenly_is_bad_input() -> None:

@@ -38,6 +38,7 @@ def train_on_ray(
     with connected(cluster), TemporaryDirectory(prefix="training-", dir=home()) as folder:
         workers = workers_of(cluster) if step in SHARED else 1
         refuse_uneven(params, workers)
+        sharding = sharding if workers > 1 else "ddp"  # one alone has nobody to share with
         print(f"{step}: {workers} workers on a Ray cluster train it", flush=True)
         failure = fitted(step, cluster, workers, sharding, Path(folder).absolute())
     if failure:

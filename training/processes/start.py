@@ -28,11 +28,13 @@ def start_elsewhere(step: StepName, params: StepParams) -> bool:
     distributed = load(DistributedParams)
     refuse_early_stop(params, distributed)
     if load(EngineParams).name == "ray":
-        refuse_missing_deepspeed(distributed)
+        cluster = load(RayParams)
+        if step in SHARED:
+            refuse_sharding(distributed, cluster.gpus_per_worker)
         # Imported here because it brings Ray.
         from training.processes.on_ray import train_on_ray
 
-        train_on_ray(step, params, load(RayParams), distributed.sharding)
+        train_on_ray(step, params, cluster, distributed.sharding)
         return True
     gpus = gpus_here()
     processes = processes_of(step, distributed, gpus)
@@ -71,11 +73,22 @@ def processes_of(step: StepName, params: DistributedParams, gpus: int) -> int:
 
 def refuse_misfit(params: DistributedParams, processes: int, gpus: int) -> None:
     """Raise InputError for what this machine cannot do."""
-    if not gpus and params.sharding != "ddp":
-        raise wrong("sharding", f"{params.sharding} needs GPUs, and there is none here: ddp")
+    refuse_sharding(params, gpus)
     if gpus and processes > gpus:
         raise wrong("processes", f"{processes} processes, and this machine has {gpus} GPUs")
-    refuse_missing_deepspeed(params)
+
+
+def refuse_sharding(params: DistributedParams, gpus: float) -> None:
+    """Raise InputError where weights are to be shared out and cannot be."""
+    if not gpus and params.sharding != "ddp":
+        raise wrong(
+            "sharding",
+            f"{params.sharding} needs GPUs, and there is none here (on Ray ray.gpus_per_worker "
+            "says so): ddp",
+        )
+    if params.sharding == "zero3" and find_spec("deepspeed") is None:
+        problem = f"zero3 needs deepspeed, which is not installed: {pip_install('deepspeed')}"
+        raise wrong("sharding", problem)
 
 
 def refuse_early_stop(params: StepParams, distributed: DistributedParams) -> None:
@@ -83,12 +96,6 @@ def refuse_early_stop(params: StepParams, distributed: DistributedParams) -> Non
     if distributed.sharding == "zero3" and getattr(params, "patience", None):
         problem = "the best weights cannot be put back under zero3: choose fsdp, or patience: null"
         raise InputError(problem, file=PARAMS, field=f"{section_of(type(params))}.patience")
-
-
-def refuse_missing_deepspeed(params: DistributedParams) -> None:
-    if params.sharding == "zero3" and find_spec("deepspeed") is None:
-        problem = f"zero3 needs deepspeed, which is not installed: {pip_install('deepspeed')}"
-        raise wrong("sharding", problem)
 
 
 def refuse_uneven(params: StepParams, processes: int) -> None:

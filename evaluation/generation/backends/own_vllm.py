@@ -1,4 +1,4 @@
-"""A vLLM that this process starts for itself, on one base at a time, and that ends with it.
+"""A vLLM that this process starts for itself, on one base at a time, and that ends with it at last.
 
 Its Python is of an environment of its own, since vLLM wants other libraries than ours.
 """
@@ -10,13 +10,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.generation.backends.backend import Engine
+from evaluation.generation.answering_engine import KEPT
+from evaluation.generation.backends.backend import UNREACHABLE, BackendError, Engine
 from evaluation.generation.backends.started_server import StartedServer, free_port
 from evaluation.generation.backends.vllm import VllmReplica
 from project.errors import InputError
 from project.libraries import users_environment
 from project.records.adapters import Precision
 from project.settings import PARAMS
+from project.untrusted_input import one_line
 
 FIELD = "evaluation.generation.vllm_python"
 MODULE = "vllm.entrypoints.openai.api_server"
@@ -25,6 +27,7 @@ ASK_VERSION = (
     "from importlib.metadata import packages_distributions, version; "
     "print(version(packages_distributions()['vllm'][0]))"
 )
+ASK_SECONDS = 120
 START_SECONDS = 1800.0  # until a large base is read, and compiled for a GPU
 # Others of the same name in the settings win. An adapter is loaded for as long as it answers.
 OPTIONS = ("--enable-lora", "--max-loras=2", "--max-cpu-loras=2", "--max-lora-rank=64")
@@ -32,21 +35,38 @@ ENVIRONMENT = {
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
     "VLLM_NO_USAGE_STATS": "1",
     "HF_HUB_OFFLINE": "1",  # the base is a folder
+    "PYTHONSAFEPATH": "1",  # files of the project's folder shadow none of its libraries
 }
 
 
-def own_engine(python: Path, options: Sequence[str]) -> Engine:
+def own_engine(python: Path, options: tuple[str, ...]) -> Engine:
     """What will answer. Raises InputError where that is no Python with vLLM."""
     try:
-        asked = subprocess.run([python, "-c", ASK_VERSION], capture_output=True, text=True)
+        asked = subprocess.run(
+            [python, "-c", ASK_VERSION],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=ASK_SECONDS,
+        )
     except OSError as error:
-        problem = f"cannot be run: {error.strerror}"
-        raise InputError(f"{python} {problem}", file=PARAMS, field=FIELD) from None
+        raise unfit(f"{python} cannot be run: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise unfit(f"{python} did not tell its version of vLLM in {ASK_SECONDS} s") from None
     if asked.returncode:
-        problem = f"{python} has no vLLM: `{python} -m pip install vllm` brings it"
-        raise InputError(problem, file=PARAMS, field=FIELD)
-    version = asked.stdout.strip()
-    return Engine(name=VllmReplica.engine_name, version=version, model=None, options=tuple(options))
+        _, _, last = asked.stderr.strip().rpartition("\n")
+        way = f"`{python} -m pip install vllm` brings it"
+        raise unfit(f"{python} has no vLLM: {way} ({one_line(last)})")
+    version = one_line(asked.stdout)
+    return Engine(name=VllmReplica.engine_name, version=version, model=None, options=options)
+
+
+def environment() -> dict[str, str]:
+    return users_environment() | ENVIRONMENT
+
+
+def unfit(problem: str) -> InputError:
+    return InputError(problem, file=PARAMS, field=FIELD)
 
 
 class OwnVllm:
@@ -62,7 +82,7 @@ class OwnVllm:
         self.url = f"http://127.0.0.1:{port}/v1"
         self.server = StartedServer(
             [*command, "--host=127.0.0.1", f"--port={port}"],
-            users_environment() | ENVIRONMENT | {"VLLM_API_KEY": self.key},
+            environment() | {"VLLM_API_KEY": self.key},
         )
 
     @classmethod
@@ -73,6 +93,8 @@ class OwnVllm:
             cls.end()
             print("starting vLLM, which takes a minute or more", file=sys.stderr, flush=True)
             cls.running = now = cls(command)
+            if (kept := KEPT.get()) is not None:
+                kept.callback(cls.end)
         return now
 
     @classmethod
@@ -86,7 +108,7 @@ atexit.register(OwnVllm.end)
 
 
 async def own_replica(
-    python: Path, options: Sequence[str], base: Path, precision: Precision, timeout: float
+    python: Path, options: tuple[str, ...], base: Path, precision: Precision, timeout: float
 ) -> VllmReplica:
     """A server of this process that holds a base, when it is ready. Raises IncumbentError where it
     does not start.
@@ -97,6 +119,8 @@ async def own_replica(
     replica = VllmReplica(own.url, key=own.key, timeout=timeout)
     try:
         await own.server.ready(replica, START_SECONDS)
+        if (await replica.names()).base != base.name:  # what listens there took the port before
+            raise BackendError(UNREACHABLE, f"{own.url} is another server: run it again")
     except BaseException:
         await replica.close()
         OwnVllm.end()

@@ -14,6 +14,7 @@ import httpx2
 
 from evaluation.generation.backends.backend import BackendError
 from evaluation.generation.backends.openai_server import OpenAIServer
+from evaluation.generation.backends.tied_program import STOP_SECONDS
 from project.errors import IncumbentError
 
 LOOK_SECONDS = 0.1
@@ -21,7 +22,7 @@ TIED = Path(__file__).with_name("tied_program.py")
 
 
 class StartedServer:
-    """A process, killed or not, of which nothing is left when this one has ended."""
+    """A process that ends when this one does (tied_program.py says what holds where)."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str] | None = None
@@ -49,14 +50,19 @@ class StartedServer:
                 await asyncio.sleep(LOOK_SECONDS)
             else:
                 return
-        raise IncumbentError(f"{self.program} did not start:\n{last_lines(self.log.fileno())}")
+        problem = f"was not ready after {seconds:.0f} s" if self.runs() else "did not start"
+        raise IncumbentError(f"{self.program} {problem}:\n{last_lines(self.log.fileno())}")
 
     def runs(self) -> bool:
         return self.process.poll() is None
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait()
+        try:
+            self.process.wait(2 * STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self.log.close()
 
 

@@ -1,8 +1,9 @@
-"""Runs a program that ends when another process does: `python -IS THIS_FILE PROCESS COMMAND…`.
+"""Runs a program that ends when the process that wants it does: `python -IS FILE PARENT COMMAND…`.
 
-SIGTERM is handed on to the program and all that it started; what is left of them after some seconds
-is killed. Where this process itself is killed, as Ray kills the children of a worker that is gone,
-the program gets SIGTERM from the kernel. On another system than Linux it does not.
+SIGTERM is handed on to all that the program started; once it has ended, or some seconds later, what
+is left of them is killed. Where this process itself is killed, as Ray kills the children of a lost
+worker, the kernel sends the program SIGTERM, which is then all that happens. Other systems than
+Linux know no such signal: there the program outlives a parent that is killed.
 """
 
 import ctypes
@@ -12,14 +13,14 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-PR_SET_PDEATHSIG = 1  # of Linux' <sys/prctl.h>
+PR_SET_PDEATHSIG = 1  # of Linux' <sys/prctl.h>; it goes by the thread that started this process
 STOP_SECONDS = 10
 
 
-def tie(parent: int, number: signal.Signals) -> None:
-    """Have the kernel send this process a signal when its parent is gone."""
+def tie(parent: int) -> None:
+    """Have the kernel send this process SIGTERM when its parent is gone."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # it was gone before
         os._exit(1)
 
@@ -32,26 +33,30 @@ def signal_all(leader: int, number: signal.Signals) -> None:
 def run(command: list[str]) -> int:
     """The exit code."""
     own = os.getpid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # until there is who to hand it to
     program = os.fork()
     if not program:
         os.setsid()  # Ctrl-C in the terminal is for whoever started it
-        tie(own, signal.SIGTERM)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        tie(own)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         os.execvp(command[0], command)
 
     def end(*_: object) -> None:
         signal_all(program, signal.SIGTERM)
         signal.alarm(STOP_SECONDS)
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, lambda *_: signal_all(program, signal.SIGKILL))
     signal.signal(signal.SIGTERM, end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     _, status = os.waitpid(program, 0)
     signal_all(program, signal.SIGKILL)
     return os.waitstatus_to_exitcode(status)
 
 
 def main() -> NoReturn:
-    tie(int(sys.argv[1]), signal.SIGTERM)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tie(int(sys.argv[1]))
     sys.exit(run(sys.argv[2:]))
 
 

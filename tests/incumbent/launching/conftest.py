@@ -33,9 +33,11 @@ def git(*arguments: str, folder: Path | None = None) -> str:
     return done.stdout.strip()
 
 
-def settle(changes: dict[str, dict[str, Any]] | None = None) -> None:
-    """Write params.yaml, with some keys of its sections changed."""
-    settings = {name: {**SETTINGS[name], **(changes or {}).get(name, {})} for name in SETTINGS}
+def settle(changes: dict[str, Any] | None = None) -> None:
+    """Write params.yaml, with some keys of its sections changed, or others beside."""
+    given = changes or {}
+    settings = {name: {**SETTINGS[name], **given.get(name, {})} for name in SETTINGS}
+    settings |= {name: given[name] for name in given if name not in SETTINGS}
     Path("params.yaml").write_text(yaml.safe_dump(settings))
 
 

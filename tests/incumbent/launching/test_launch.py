@@ -17,7 +17,7 @@ from incumbent.launching.sky import found_sky, run_sky
 from incumbent.launching.task import Machine
 from project.errors import IncumbentError, InputError
 from tests.conftest import ROOT
-from tests.incumbent.launching.conftest import task
+from tests.incumbent.launching.conftest import commit_and_push, settle, task
 from tests.incumbent.tiny_project import called
 
 # Stands for `sky`, which needs a cloud: it says what it was called with, and ends with a code.
@@ -43,7 +43,7 @@ def test_a_dry_run_prints_the_task_and_how_it_would_be_started(
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
     monkeypatch.setenv("INCUMBENT_DATABASE", "postgresql://u:hush@db.example.com/r")
-    code, printed, said = called(capsys, "launch", "--gpus", "H100:4", "--spot", "--dry-run")
+    code, printed, said = called(capsys, "launch", "--gpus", "H100", "--spot", "--dry-run")
     assert (code, said) == (0, "")
     task = yaml.safe_load(printed)
     assert printed.startswith(f"# sky jobs launch --name {task['name']} --secret GIT_TOKEN ")
@@ -52,6 +52,17 @@ def test_a_dry_run_prints_the_task_and_how_it_would_be_started(
     assert "for stage in domain sft dpo kto generate compare;" in task["run"]
     assert "hush" not in printed and "a-token" not in printed
     assert not Path("home").exists()
+
+
+def test_gpus_that_would_train_nothing_are_warned_of(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launch = ("launch", "--gpus", "H100:4", "--dry-run")
+    _, _, said = called(capsys, *launch)
+    assert said.startswith("warning: one process trains, on one of the 4 GPUs: set training.dist")
+    settle({"training": {"distributed": {"launcher": "torchrun", "processes": 4}}})
+    commit_and_push()
+    assert called(capsys, *launch)[2] == ""
 
 
 def test_a_dry_run_is_json_for_programs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,7 +126,7 @@ def test_an_interruption_is_for_sky_which_says_what_goes_on(tmp_path: Path) -> N
 import sys
 from incumbent.launching.sky import run_sky
 from project.errors import IncumbentError
-from tests.incumbent.launching.conftest import task
+from tests.incumbent.launching.conftest import commit_and_push, settle, task
 try:
     run_sky(sys.argv[1:], task(), aside=False)
 except IncumbentError as error:

@@ -19,7 +19,7 @@ def test_a_project_that_a_team_shares_can_be_run_anywhere(project: Path) -> None
     assert (places.checkout.folder, places.checkout.family) == (".", "bank")
 
 
-SETTINGS: list[tuple[dict[str, dict[str, Any]], str]] = [
+SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"registry": {"database": None}}, r"params.yaml:\d+: registry.database: .* an SQLite file"),
     ({"registry": {"database": "sqlite:////mnt/r.db"}}, r"registry.database: .* an SQLite file"),
     ({"registry": {"database": "postgresql://u@localhost/r"}}, "server is this machine, localhost"),
@@ -31,12 +31,21 @@ SETTINGS: list[tuple[dict[str, dict[str, Any]], str]] = [
     ({"training": {"limits": {"checkpoints": "/mnt/c"}}}, "training.limits.checkpoints: .*s3://"),
     ({"base": {"model": "/models/base"}}, r"base.model: /models/base .* Hub id and commit"),
     ({"embedder": {"model": "~/embedder"}}, "embedder.model: ~/embedder is on this machine alone"),
+    (
+        {"evaluation": {"generation": {"backend": "vllm", "vllm_python": "/opt/vllm/python"}}},
+        "evaluation.generation.vllm_python: /opt/vllm/python is a program of this machine",
+    ),
+    (
+        {"evaluation": {"generation": {"backend": "vllm", "url": "http://127.0.0.1:8000/v1"}}},
+        "evaluation.generation.url: http://127.0.0.1:8000/v1 is this machine",
+    ),
+    ({"engine": "ray", "ray": {"address": "auto"}}, "ray.address: the machine is part of no clus"),
 ]
 
 
 @pytest.mark.parametrize(("changes", "complaint"), SETTINGS, ids=[words for _, words in SETTINGS])
 def test_a_setting_that_means_this_machine_is_refused(
-    project: Path, changes: dict[str, dict[str, Any]], complaint: str
+    project: Path, changes: dict[str, Any], complaint: str
 ) -> None:
     settle(changes)
     commit_and_push()
