@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
-import psutil
 import pytest
 import yaml
 
@@ -22,8 +21,7 @@ from project.model_pins import ModelChoice, pin
 from project.processor import processor_kind
 from project.records.adapters import Contestant, Numerics
 from project.records.data import Row
-from tests.servers import missing
-from tests.serving.vllm.server import ENVIRONMENT, OPTIONS
+from tests.serving.vllm.server import vllm_options, vllm_python, vllms_of
 from tests.serving.vllm.tiny_models import save_adapter, save_base
 
 pytestmark = pytest.mark.slow
@@ -36,28 +34,6 @@ ROWS = [
 SECONDS = 60  # that vLLM has to end in
 
 
-@pytest.fixture
-def vllm_python(tmp_path: Path) -> Path:
-    """vLLM's Python, in an environment that suits a small processor."""
-    real = os.environ.get("INCUMBENT_VLLM") or missing("vLLM")
-    program = tmp_path / "vllm-python"
-    settings = "".join(f"export {name}={value}\n" for name, value in ENVIRONMENT.items())
-    program.write_text(f'#!/bin/sh\n{settings}exec {real} "$@"\n')
-    program.chmod(0o755)
-    return program
-
-
-def vllms_of(folder: Path) -> list[int]:
-    """All its processes, which rename themselves."""
-    return [
-        process.pid
-        for process in psutil.process_iter(["cmdline", "cwd"])
-        if process.info["cwd"] == str(folder)
-        and process.pid != os.getpid()
-        and "vllm" in " ".join(process.info["cmdline"] or ()).lower()
-    ]
-
-
 def load_and_die(load: Callable[[], Model], mark: Path) -> Model:
     """The first worker is killed when its vLLM has come up."""
     model = load()
@@ -67,17 +43,13 @@ def load_and_die(load: Callable[[], Model], mark: Path) -> Model:
     return model
 
 
-def test_a_worker_has_a_vllm_of_its_own_that_ends_with_it_however_it_ends(
-    vllm_python: Path, tmp_path: Path
-) -> None:
+def test_a_worker_has_a_vllm_of_its_own_that_ends_with_it_however_it_ends(tmp_path: Path) -> None:
     from evaluation.generation.answering_model import AnsweringModel
 
     base = save_base(tmp_path / "base")
     adapter = save_adapter(base, tmp_path / "adapter", 1)
-    options = [
-        one for one in OPTIONS if not one.startswith(("--served", "--enable-lora", "--host"))
-    ]
-    generation = {"backend": "vllm", "vllm_python": str(vllm_python), "vllm_options": options}
+    options, python = vllm_options(), vllm_python(tmp_path)
+    generation = {"backend": "vllm", "vllm_python": str(python), "vllm_options": options}
     params = {
         "engine": "ray",
         "ray": {"workers": 1, "cpus_per_worker": 1},

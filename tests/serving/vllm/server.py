@@ -12,6 +12,9 @@ from pathlib import Path
 from time import monotonic
 
 import httpx2
+import psutil
+
+from tests.servers import missing
 
 SECONDS = 480  # that a start may take on a busy machine
 ENVIRONMENT = {
@@ -36,6 +39,33 @@ OPTIONS = (
     "--max-num-seqs=16",
     "--host=127.0.0.1",
 )
+
+
+def vllm_python(folder: Path) -> Path:
+    """For `evaluation.generation.vllm_python`: vLLM's Python, with the variables from above."""
+    real = os.environ.get("INCUMBENT_VLLM") or missing("vLLM")
+    program = folder / "vllm-python"
+    settings = "".join(f"export {name}={value}\n" for name, value in ENVIRONMENT.items())
+    program.write_text(f'#!/bin/sh\n{settings}exec {real} "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+def vllm_options() -> list[str]:
+    """For `evaluation.generation.vllm_options`."""
+    ours = ("--served-model-name", "--enable-lora", "--host")
+    return [option for option in OPTIONS if not option.startswith(ours)]
+
+
+def vllms_of(folder: Path) -> list[int]:
+    """All processes of vLLM that work in a folder; they rename themselves."""
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline", "cwd"])
+        if process.info["cwd"] == str(folder)
+        and process.pid != os.getpid()
+        and "vllm" in " ".join(process.info["cmdline"] or ()).lower()
+    ]
 
 
 def free_port() -> int:
