@@ -93,7 +93,7 @@ def served(
         libraries=(),  # the engine's version is what counts
         model=held.model,
     )
-    portable = params.vllm_python is not None
-    return Respondent(
-        system, decoding.batch_size, held.load, release=held.release, portable=portable
-    )
+    own = params.vllm_python is not None
+    if own and contestant.adapter:
+        held.folder(contestant.adapter)  # now: workers would all copy it at the same time
+    return Respondent(system, decoding.batch_size, held.load, release=held.release, portable=own)
