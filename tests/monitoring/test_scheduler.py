@@ -603,7 +603,9 @@ def restarted(url: str, action: str) -> None:
     program, *options = shlex.split((data / "postmaster.opts").read_text())
     control = str(Path(program).with_name("pg_ctl"))
     user = data.owner() if os.geteuid() == 0 else None
-    command = [control, action, "--wait", "-D", str(data)]
+    # After it all files are synced, of all databases that other tests left: 60 s, which is the
+    # default, are few for that on a busy disk.
+    command = [control, action, "--wait", "--timeout=600", "-D", str(data)]
     if action == "start":
         command += ["-l", str(data.with_name("log")), "-o", shlex.join(options[2:])]
     else:
