@@ -4,9 +4,9 @@
 
 It stands for `podman build`, as root and with debootstrap and a network; ROOT is made, takes some
 4 GB, and is left there. COPY, RUN, ARG, ENV, WORKDIR and USER are done by chroot, as they are
-written. In the place of the base image is Debian 12, whose own Python is 3.11 too. pip's variables
-(PIP_…) are handed on; `--bind` shows a folder there that they name. At last the image's user makes
-a project and reads it.
+written. In the place of the base image is Debian 13 with a copy of the Python that runs this: take
+3.11. pip's variables (PIP_…) are handed on; `--bind` shows a folder there that they name. At last
+the image's user makes a project and reads it.
 """
 
 import argparse
@@ -22,8 +22,11 @@ from pathlib import Path
 
 FILE = Path(__file__).with_name("Containerfile")
 SOURCE = FILE.parents[1]
-SUITE, MIRROR = "bookworm", "http://deb.debian.org/debian"
-PACKAGES = "ca-certificates,python3,python3-venv"
+SUITE, MIRROR = "trixie", "http://deb.debian.org/debian"
+# What Python's own modules are linked with.
+PACKAGES = (
+    "ca-certificates,libbz2-1.0,libffi8,liblzma5,libreadline8t64,libsqlite3-0,libssl3t64,zlib1g"
+)
 PATHS = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
 TRIED = (
     "incumbent --version && incumbent init /tmp/bank --sample && cd /tmp/bank && incumbent status"
@@ -96,6 +99,13 @@ def mount(stack: ExitStack, source: str, target: Path, *options: str) -> None:
     stack.callback(lambda: subprocess.run(["umount", target], check=True))
 
 
+def copy_python(target: Path) -> None:
+    """To where the base image has its own, without what was installed into it."""
+    ignored = shutil.ignore_patterns("site-packages", "__pycache__", "test")
+    shutil.copytree(sys.base_prefix, target, symlinks=True, dirs_exist_ok=True, ignore=ignored)
+    next(target.glob("lib/python3*")).joinpath("site-packages").mkdir()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("root", type=Path)
@@ -103,14 +113,20 @@ def main() -> None:
     told = parser.parse_args()
     if told.root.exists():
         sys.exit(f"{told.root} is there already")
-    bootstrap = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE]
+    bootstrap = [
+        "debootstrap",
+        "--variant=minbase",
+        f"--include=ca-certificates,{LIBRARIES}",
+        SUITE,
+    ]
     subprocess.run([*bootstrap, told.root, MIRROR], check=True)
     root = Root(told.root.resolve())
     with ExitStack() as stack:
         mount(stack, "proc", root.folder / "proc", "-t", "proc")
         for folder in (Path("/dev"), *told.bind):
             mount(stack, str(folder), root.folder / str(folder).strip("/"), "--bind")
-        root.run("python3 -m venv /usr/local")  # where the base image has its Python
+        copy_python(root.folder / "usr/local")
+        root.run("ldconfig && python3 -m ensurepip --default-pip")
         for name, rest in steps(FILE.read_text()):
             root.do(name, rest)
         root.run(TRIED)

@@ -370,7 +370,7 @@ def test_two_clients_of_sqlite_see_what_a_model_says(
 def test_two_clients_of_sqlite_see_what_a_model_says_for_long(
     fresh_folder: Callable[[], Path], tmp_path: Path
 ) -> None:
-    explore(lambda: Place(fresh_folder()), tmp_path, examples=60, steps=50)
+    explore(lambda: Place(fresh_folder()), tmp_path, examples=30, steps=50)
 
 
 @pytest.mark.slow
