@@ -24,9 +24,7 @@ FILE = Path(__file__).with_name("Containerfile")
 SOURCE = FILE.parents[1]
 SUITE, MIRROR = "trixie", "http://deb.debian.org/debian"
 # What Python's own modules are linked with.
-PACKAGES = (
-    "ca-certificates,libbz2-1.0,libffi8,liblzma5,libreadline8t64,libsqlite3-0,libssl3t64,zlib1g"
-)
+LIBRARIES = "libbz2-1.0,libffi8,liblzma5,libreadline8t64,libsqlite3-0,libssl3t64,zlib1g"
 PATHS = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
 TRIED = (
     "incumbent --version && incumbent init /tmp/bank --sample && cd /tmp/bank && incumbent status"
