@@ -3,7 +3,7 @@
     python deploy/try_containerfile.py ROOT [--bind FOLDER …]
 
 It stands for `podman build`, as root and with debootstrap and a network; ROOT is made, takes some
-4 GB, and is left there. COPY, RUN, ARG, ENV, WORKDIR and USER are done by chroot, as they are
+8 GB, and is left there. COPY, RUN, ARG, ENV, WORKDIR and USER are done by chroot, as they are
 written. In the place of the base image is Debian 13 with a copy of the Python that runs this: take
 3.11. pip's variables (PIP_…) are handed on; `--bind` shows a folder there that they name. At last
 the image's user makes a project and reads it.
