@@ -134,6 +134,7 @@ CAPITALS = {
     "Spain": "Madrid",
 }
 TASK = {
+    "task": "capitals",
     "dataset_path": "json",
     "test_split": "test",
     "output_type": "multiple_choice",
