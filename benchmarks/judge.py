@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from evaluation.evaluation_settings import JudgeParams, PreferenceParams, RubricParams
+from evaluation.generation.backends.started_server import free_port
 from evaluation.preference.calibration import calibrate
 from evaluation.preference.judge.judge_lines import judge_lines
 from evaluation.preference.judge.llm_judge import LlmJudge
@@ -99,12 +99,6 @@ def server(given: argparse.Namespace) -> Iterator[tuple[str, str]]:
         finally:
             process.terminate()
             process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return int(unused.getsockname()[1])
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:

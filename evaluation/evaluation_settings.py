@@ -172,13 +172,10 @@ class GenerationParams(Settings):
             raise ValueError("vllm_python starts a server for backend: vllm, which then has no url")
         if self.vllm_options and not self.vllm_python:
             raise ValueError("vllm_options are of a server that vllm_python starts")
-        if self.backend == "vllm" and not (self.url or self.vllm_python):
-            raise ValueError(
-                "backend: vllm needs url, such as http://127.0.0.1:8000/v1, or vllm_python, with "
-                "which one is started"
-            )
-        if self.backend not in ("embedded", "vllm") and self.url is None:
-            raise ValueError(f"backend: {self.backend} needs url, such as http://127.0.0.1:8000/v1")
+        if self.backend != "embedded" and not (self.url or self.vllm_python):
+            own = ", or vllm_python, with which one is started" if self.backend == "vllm" else ""
+            example = "such as http://127.0.0.1:8000/v1"
+            raise ValueError(f"backend: {self.backend} needs url, {example}{own}")
         return self
 
     @field_validator("vllm_options")

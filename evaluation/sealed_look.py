@@ -126,7 +126,7 @@ class SealedItems:
         judge = people() if load(PreferenceParams).source == "ballots" else judge
         items, flags = score_both(self.rows, answers, scorers, judge)
         better, reference = directions(scorers, compared()), None
-        if other and earlier:
+        if other and earlier is not None:
             beside = against(items, score_samples(scorers, self.rows, earlier))
             beside = without(beside, incomparable(scorers, other, compared()[1]))
             reference = ScoreTable(pins=None, items=beside, better=better)

@@ -1,14 +1,14 @@
 """Which engine answers eval items: transformers in this process, or a server that runs, or ours."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluation.evaluation_settings import GenerationParams
 from evaluation.generation.backends.backend import Backend, BackendError, Engine
+from project.engine.kept import Kept, kept_in_block
 from project.errors import IncumbentError
 from project.files import home
 from project.paths import NUMERICS
@@ -19,20 +19,14 @@ if TYPE_CHECKING:
     from evaluation.generation.backends.adapter_server import AdapterServer
 
 SECTION = "evaluation.generation"
-KEPT: ContextVar[ExitStack | None] = ContextVar("KEPT", default=None)  # what ends with the block
+KEPT: Kept = ContextVar("KEPT", default=None)
 
 
-@contextmanager
-def server_kept() -> Iterator[None]:
+def server_kept() -> AbstractContextManager[None]:
     """Let a vLLM that the block comes to start answer for all in it, and end with it. Elsewhere one
     ends when those that asked it have their answers, for it holds most of a GPU's memory.
     """
-    with ExitStack() as stack:
-        token = KEPT.set(stack)
-        try:
-            yield
-        finally:
-            KEPT.reset(token)
+    return kept_in_block(KEPT)
 
 
 def answering_numerics() -> Numerics:

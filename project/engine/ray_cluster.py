@@ -10,11 +10,12 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 from project.engine.engine_settings import RayParams
+from project.engine.kept import Kept, kept_in_block
 from project.errors import IncumbentError, InputError
 from project.extras import name_missing_extras
 from project.processor import cores, threads
@@ -30,7 +31,7 @@ QUIET = {
 STARTS = 5  # tries
 SECONDS_TO_KNOCK = 10
 LOGS = "/tmp/ray/session_latest/logs"
-KEPT: ContextVar[ExitStack | None] = ContextVar("KEPT", default=None)  # what ends with the block
+KEPT: Kept = ContextVar("KEPT", default=None)
 
 
 @contextmanager
@@ -45,15 +46,9 @@ def connected(params: RayParams) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def cluster_kept() -> Iterator[None]:
+def cluster_kept() -> AbstractContextManager[None]:
     """Let a cluster that the block comes to need serve until the block's end."""
-    with ExitStack() as stack:
-        token = KEPT.set(stack)
-        try:
-            yield
-        finally:
-            KEPT.reset(token)
+    return kept_in_block(KEPT)
 
 
 def cpus_per_worker(params: RayParams) -> int:

@@ -3,12 +3,12 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from socket import socket
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser
 
+from evaluation.generation.backends.started_server import free_port
 from review.access.ways.users_file import add_user
 from tests.browser.looking import DESKTOP, Watched, faults
 from tests.browser.made_project import (
@@ -187,13 +187,6 @@ def test_each_way_to_sign_in_is_fit_for_everybody(
         page.goto(pages.origin)
         assert "/sign-in" in page.url
         assert list(faults(page, f"sign-in-{way}")) == []
-
-
-def free_port() -> int:
-    with socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
 
 
 def check(project: Watched, name: str, path: str) -> None:

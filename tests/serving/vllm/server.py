@@ -6,7 +6,6 @@ compiles nothing, and computes with one thread.
 
 import os
 import signal
-import socket
 import subprocess
 from pathlib import Path
 from time import monotonic
@@ -14,6 +13,7 @@ from time import monotonic
 import httpx2
 import psutil
 
+from evaluation.generation.backends.started_server import free_port
 from tests.servers import missing
 
 SECONDS = 480  # that a start may take on a busy machine
@@ -66,13 +66,6 @@ def vllms_of(folder: Path) -> list[int]:
         and process.pid != os.getpid()
         and "vllm" in " ".join(process.info["cmdline"] or ()).lower()
     ]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class VllmServer:
