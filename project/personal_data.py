@@ -51,13 +51,17 @@ HIDDEN_EMAIL = re.compile(
     re.IGNORECASE,
 )
 IPV4 = re.compile(r"(?<!\w)(?<!\d\.)\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)")
-# What four numbers are the version of; no server, before which an address stands as often.
+# What four numbers are the version of; no server, before which an address stands as often, and no
+# single sign of equality, which stands before addresses too: `ip=8.8.8.8`.
 VERSIONED = re.compile(
-    r"(?:[=<>!~]=? ?|(?<!\w)(?:version|release|revision|build|firmware|driver|patch|package"
+    r"(?:[<>~]= ?"
+    r"|(?<=[\w\]])(?<!ip)(?<!addr)(?<!address)(?<!host)(?<!src)(?<!dst)(?<!server)(?<!client)[!=]="
+    r"|(?<!\w)(?:version|release|revision|build|firmware|driver|patch|package"
     r"|numpy|pandas|scipy|torch\w*|pytorch|tensorflow|keras|jax|transformers|scikit-learn|sklearn"
     r"|matplotlib|python|pip|conda|java|jdk|jre|openjdk|gcc|clang|cuda|cudnn|openssl"
     r"|chrome|chromium|edg|firefox|safari|opera|android|ios|macos"
-    r"|php|ruby|perl|django|flask|react|angular|dotnet|log4j)(?: is |:? |[:/@-])v?)\Z",
+    r"|php|ruby|perl|django|flask|react|angular|dotnet|log4j)"
+    r"(?: is |:? |[:/@-]| ?[<>=!~]=? ?)v?)\Z",
     re.IGNORECASE,
 )
 LONGEST_NAME = 24  # of those, with what stands between

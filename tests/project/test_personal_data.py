@@ -207,6 +207,21 @@ def test_an_address_of_a_machine_is_no_version(where: str) -> None:
     assert redact(f"{where} 8.8.8.8") == f"{where} [ip]"
 
 
+@pytest.mark.parametrize(
+    "before",
+    ["ip=", "ip =", "server = ", "host: ", "src_ip==", "ip.addr == ", "<", "-> ", "client!=", "~"],
+)
+def test_a_sign_before_an_address_makes_no_version_of_it(before: str) -> None:
+    assert redact(f"{before}8.8.8.8") == f"{before}[ip]"
+
+
+@pytest.mark.parametrize(
+    "before", ["pkg==", "pkg >= ", "torch=", "version=", "pandas<", "pkg[extra]!=", "pkg~="]
+)
+def test_numbers_that_a_package_is_asked_for_by_are_a_version(before: str) -> None:
+    assert redact(f"{before}8.8.8.8") == f"{before}8.8.8.8"
+
+
 @given(st.text() | st.text("0123456789+-./:@() ab[]\u00a0٣４", max_size=60))
 @example("030 12345671.2.3.4")
 def test_redacting_twice_is_redacting_once(text: str) -> None:
