@@ -39,8 +39,9 @@ from curation.cleaning.sifting import clean
 from curation.curate import curate
 from curation.curation_settings import CurateParams
 from curation.sources.row_formats import read_row, read_rows
+from curation.splitting.kinship import family_names
 from project.model_pins import ModelChoice, locate
-from project.near_duplicates import WordPrints, near_duplicate_groups, near_duplicates
+from project.near_duplicates import WordPrints, near_duplicates
 from project.records.data import Row, Split
 from project.settings import read_settings
 from project.unicode_words import words
@@ -170,7 +171,7 @@ def by_families(made: list[Triplet]) -> Pairs:
         for i, one in enumerate(made)
     ]
     families = defaultdict(list)
-    for i, name in enumerate(near_duplicate_groups(rows)):
+    for i, name in enumerate(family_names(rows)):
         families[name].append(i)
     return {pair for family in families.values() for pair in combinations(family, 2)}
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from curation.splitting.kinship import family_names
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.answers import Answer
@@ -35,7 +36,6 @@ from evaluation.preference.reward.learnt_reward import OTHERS
 from evaluation.preference.reward.reward_model import RewardModel
 from evaluation.preference.tuned_pairs import agreement, kept
 from project.model_pins import ModelChoice, embedded_base, locate, pin
-from project.near_duplicates import near_duplicate_groups
 from project.paths import rows_of
 from project.records.adapters import Contestant, Numerics
 from project.records.calibration import Calibration
@@ -168,7 +168,7 @@ def service_rows() -> list[Row]:
             Row.of(line["question"], line["answer"], group=line["question"], source="services")
             for line in csv.DictReader(file)
         ]
-    groups = near_duplicate_groups(rows)
+    groups = family_names(rows)
     return [r.model_copy(update={"group": g}) for r, g in zip(rows, groups, strict=True)]
 
 

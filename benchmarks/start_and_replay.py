@@ -22,12 +22,12 @@ from time import process_time
 
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import read_rows
+from curation.splitting.kinship import family_names
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.metrics.rouge import Rouge
 from incumbent.recipes.named_recipes import read_recipe
 from project.model_pins import ModelChoice, embedded_base, pin
-from project.near_duplicates import near_duplicate_groups
 from project.records.adapters import Contestant
 from project.records.data import Row
 from training.base import convert_embedded
@@ -214,7 +214,7 @@ def named_first(row: Row) -> Row:
 def split(rows: Sequence[Row], count: int, random: Random) -> tuple[list[Row], list[Row]]:
     """So many rows to learn, and items of other families."""
     some = random.sample(list(rows), min(len(rows), 4 * (count + ITEMS)))
-    families = near_duplicate_groups(some)
+    families = family_names(some)
     learnt, family = some[:count], dict(zip((row.id for row in some), families, strict=True))
     taken = {family[row.id] for row in learnt}
     return learnt, [row for row in some[count:] if family[row.id] not in taken][:ITEMS]

@@ -67,38 +67,6 @@ def word_hash(word: str) -> int:
     return int.from_bytes(blake2b(word.encode(), digest_size=4).digest())
 
 
-def near_duplicate_groups(
-    rows: Sequence[Row], similarity: float = SIMILARITY, among: Sequence[Row] = ()
-) -> list[str]:
-    """The family of each row: rows of one group, and near-duplicates, are of one family.
-
-    Rows are near-duplicates where their prompts or their answers are, and so are their
-    near-duplicates. Answers of fewer than four words ("yes", a class name) say too little to
-    count. A family is called after its alphabetically first group. Words that many of the rows
-    `among` which these stand share are left out too.
-    """
-    names = [row.group for row in rows]
-    other_prompts, other_answers = (WordPrints.of(texts).texts for texts in texts_of(among))
-    prompts, answers = (WordPrints.of(texts).texts for texts in texts_of(rows))
-    questions = [row.prompt_text for row in rows]  # some have no words at all
-    links = chain(
-        [to_first(names), to_first(questions)],
-        near_links(prompts, similarity, other_prompts),
-        near_links(answers, similarity, other_answers, few_words=False),
-    )
-    family = linked(len(rows), links)
-    called: dict[int, str] = {}
-    for label, name in sorted(zip(family, names, strict=True)):
-        called.setdefault(label, name)
-    return [called[label] for label in family]
-
-
-def texts_of(rows: Iterable[Row]) -> tuple[list[str], list[str]]:
-    """Prompts and answers."""
-    found = list(rows)
-    return [row.prompt_text for row in found], [row.completion_text for row in found]
-
-
 def linked(count: int, links: Iterable[Places]) -> list[int]:
     """A number for each of so many things, the same for those that links join."""
     # Imported here, and below, so that whoever only reads records does not wait for scipy.
@@ -123,20 +91,22 @@ def to_first(values: Sequence[object]) -> Places:
     return np.arange(len(places)), np.array(places, dtype=np.int64)
 
 
+def cores_of(
+    texts: Sequence[tuple[int, ...]], among: Sequence[tuple[int, ...]] = ()
+) -> list[tuple[int, ...]]:
+    """Texts without the words that many of them share, or many of those `among` which they stand."""
+    shared = shared_in(texts, among or texts)
+    return [core(text, shared) for text in texts]
+
+
 def near_links(
-    texts: Sequence[tuple[int, ...]],
-    similarity: float,
-    among: Sequence[tuple[int, ...]] = (),
-    *,
-    few_words: bool = True,
+    cores: Sequence[tuple[int, ...]], similarity: float, *, few_words: bool = True
 ) -> Iterator[Places]:
     """Links that join texts with all their near-duplicates among themselves, as near_duplicates has
     them; of those with the same words only the first is compared.
     """
     import numpy as np
 
-    shared = shared_in(texts, among or texts)
-    cores = [core(text, shared) for text in texts]
     compared = [c if few_words or len(c) >= MIN_WORDS else () for c in cores]
     there = np.array([i for i, text in enumerate(compared) if text], dtype=np.int64)
     places, first = to_first([compared[i] for i in there])

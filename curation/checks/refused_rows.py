@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from curation.checks.columns.leaks import eval_places, leaks
-from curation.checks.columns.overlap import overlapping
 from curation.checks.columns.repeats import NONE
 from curation.checks.columns.row_texts import RowTexts
 from curation.checks.compared import Compared, Refused
@@ -21,6 +20,7 @@ from curation.checks.waivers import Waivers, excused_rows
 from curation.checks.waivers_file import read_waivers
 from curation.curation_settings import ValidateParams
 from curation.faults.every_fault import FAULTS
+from curation.splitting.kinship import asking_alike
 from project.errors import InputError
 from project.records.data import Check, Row, Severity, Split
 from project.settings import load, read_settings
@@ -93,7 +93,7 @@ class Door:
         others = [row.prompt_text for row in texts.rows if row.id in found.keys() - accepted]
         why = next((found[name] for name in found if name not in accepted), "")
         for item in items:
-            if item.id in accepted and overlapping(others, [item.prompt_text]):
+            if item.id in accepted and asking_alike(others, [item.prompt_text]):
                 found[item.id] = why
         return found
 

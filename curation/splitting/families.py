@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from curation.account import NEAR_FROZEN
 from curation.curation_settings import CurateParams
+from curation.splitting.kinship import family_names
 from curation.splitting.lots import draw, side
-from project.near_duplicates import near_duplicate_groups
 from project.records.data import Row, Split
 
 
@@ -37,11 +37,11 @@ def families(
     """
     own = accepted_families(items, accepted, params)
     held = [row for row, _ in items if row.id not in own]
-    names = near_duplicate_groups([*held, *rows], params.similarity)
+    names = family_names([*held, *rows], params.similarity)
     lots, grouped = draw([*held, *rows], names, params)
     count = len(held)
     if near:
-        full = near_duplicate_groups([*held, *rows, *near], params.similarity)
+        full = family_names([*held, *rows, *near], params.similarity)
         trained = {r.group for r in grouped[count:] if side(lots[r.group], params) is Split.TRAIN}
         grouped[:count] = [
             row if name in trained else row.model_copy(update={"group": name})
@@ -70,7 +70,7 @@ def accepted_families(
     found: dict[str, Row] = {}
     for part in Split:
         rows = [row for row, own in theirs if own is part]
-        names = near_duplicate_groups(rows, params.similarity, among)
+        names = family_names(rows, params.similarity, among)
         pairs = zip(rows, names, strict=True)
         found |= {row.id: row.model_copy(update={"group": name}) for row, name in pairs}
     return found

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from curation.cleaning.sifting import sifted
 from curation.curate import Curated, curate
 from curation.curation_settings import CurateParams
+from curation.splitting.kinship import family_names
 from curation.splitting.lots import draw, split
 from project.errors import InputError
-from project.near_duplicates import near_duplicate_groups
 from project.records.data import Row, Split, counted
 
 SEEDS = 50  # tried
@@ -35,7 +35,7 @@ def evenly_split(
 def best_seed(rows: Sequence[Row], params: CurateParams, unfit: Mapping[str, str]) -> int:
     """The first one that is near enough, or the one that comes nearest."""
     distinct, _ = sifted(list(rows), params, unfit)
-    families = near_duplicate_groups(distinct, params.similarity)
+    families = family_names(distinct, params.similarity)
     best = (float("inf"), 0)
     for seed in range(SEEDS):
         seeded = params.model_copy(update={"seed": seed})

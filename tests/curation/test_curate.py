@@ -8,8 +8,8 @@ import pytest
 from curation.cleaning.sifting import clean, corrected, unrepeated
 from curation.curate import curate, said_of_group
 from curation.curation_settings import CurateParams
+from curation.splitting.kinship import family_names
 from curation.splitting.lots import draw, lot, side, split, thinned
-from project.near_duplicates import near_duplicate_groups
 from project.records.data import Message, Row, Split
 
 
@@ -26,7 +26,7 @@ def groups(rows: Iterable[Row]) -> set[str]:
 
 
 def dealt(rows: list[Row], params: CurateParams, similarity: float = 0.8) -> dict[Split, list[Row]]:
-    lots, grouped = draw(rows, near_duplicate_groups(rows, similarity), params)
+    lots, grouped = draw(rows, family_names(rows, similarity), params)
     return split(grouped, lots, params)
 
 
@@ -48,7 +48,7 @@ def test_answers_in_nearly_the_same_words_share_a_group() -> None:
         row("b", "Return the mean of values along the axis."),
         row("c", "Compute a singular value decomposition of a matrix."),
     ]
-    assert near_duplicate_groups(rows, similarity=0.7) == ["a", "a", "c"]
+    assert family_names(rows, similarity=0.7) == ["a", "a", "c"]
 
 
 def test_being_a_twin_is_transitive_through_names_and_words() -> None:
@@ -57,11 +57,11 @@ def test_being_a_twin_is_transitive_through_names_and_words() -> None:
         row("2", "one two three four five", group="y"),
         row("3", "six seven eight nine ten", group="y"),
     ]
-    assert set(near_duplicate_groups(rows, similarity=0.9)) == {"x"}
+    assert set(family_names(rows, similarity=0.9)) == {"x"}
 
 
 def test_short_answers_are_no_twins() -> None:
-    assert near_duplicate_groups([row("a", "yes"), row("b", "yes")], similarity=0.5) == ["a", "b"]
+    assert family_names([row("a", "yes"), row("b", "yes")], similarity=0.5) == ["a", "b"]
 
 
 def test_a_group_is_thinned_to_its_limit() -> None:
@@ -84,7 +84,7 @@ def test_the_shares_are_about_what_was_asked() -> None:
 
 
 def test_answers_without_a_word_are_no_twins() -> None:
-    assert near_duplicate_groups([row("a", "?!"), row("b", "?!")], similarity=0.5) == ["a", "b"]
+    assert family_names([row("a", "?!"), row("b", "?!")], similarity=0.5) == ["a", "b"]
 
 
 def test_a_new_twin_never_moves_a_trained_row_into_the_exam() -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from curation.checks.columns.overlap import SEQUENCES, overlapping
 from curation.checks.columns.repeats import NONE
 from curation.checks.columns.row_texts import RowTexts
-from project.records.data import Split
+from curation.splitting.kinship import PARTS, asking_alike
+from project.records.data import Row, Split
 
 REWORDED = "in other words"
 EARLIER = "in an earlier turn"
@@ -25,15 +25,26 @@ def asked_elsewhere(
     texts: RowTexts, others: Sequence[str], reworded: Sequence[int], why: str
 ) -> list[str]:
     places = training(texts)
-    found = overlapping([texts.prompts[i] for i in places], others)
-    how = dict.fromkeys(reworded, REWORDED) | {places[i]: alike for i, alike in found.items()}
-    # What was asked before in a conversation is not taught: its answer is no row's completion.
-    how |= {
-        i: EARLIER
-        for i, alike in how.items()
-        if alike == SEQUENCES and sum(turn.role == "user" for turn in texts.rows[i].prompt) > 1
-    }
+    taught = taught_prompts([texts.rows[i] for i in places], others)
+    how = dict.fromkeys(reworded, REWORDED) | {places[i]: alike for (i, _), alike in taught.items()}
     return [f"{why}, {how[i]}" if i in how else NONE for i in range(len(texts.rows))]
+
+
+def taught_prompts(rows: Sequence[Row], asked: Sequence[str]) -> dict[tuple[int, int], str]:
+    """The places of rows with those of what is asked elsewhere, where a row asks that, and how much
+    alike; the weakest first.
+
+    What was asked before in a conversation is not taught: its answer is no row's completion.
+    """
+    pairs = asking_alike([row.prompt_text for row in rows], asked)
+    return {
+        (i, j): EARLIER if how == PARTS and has_earlier_turns(rows[i]) else how
+        for (i, j), how in pairs.items()
+    }
+
+
+def has_earlier_turns(row: Row) -> bool:
+    return sum(turn.role == "user" for turn in row.prompt) > 1
 
 
 def training(texts: RowTexts) -> list[int]:

@@ -4,17 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from project.near_duplicates import SIMILARITY, WordPrints, linked, near_links
+from curation.splitting.text_forms import key
+from project.near_duplicates import SIMILARITY, WordPrints, cores_of, linked, near_links
 from project.records.data import Row
 from project.unicode_words import plain, words
-
-# What ends or joins sentences. Signs of arithmetic stay: 4 + 7 and 4 - 7 are two questions.
-PUNCTUATION = str.maketrans(dict.fromkeys(".,;:!?¿¡\"'“”„‘’‚«»()[]{}…_`", " "))
-
-
-def key(text: str) -> str:
-    """A text as it counts for the same: case, blanks and punctuation aside."""
-    return " ".join(plain(text).translate(PUNCTUATION).casefold().split())
 
 
 def spoken(text: str) -> str:
@@ -69,6 +62,6 @@ class RowTexts:
 def families(keys: Sequence[str], *, few_words: bool) -> list[int]:
     """Each text once, for what repeats costs nothing then."""
     places = numbers(keys)
-    prints = WordPrints.of(dict.fromkeys(keys)).texts
-    label = linked(len(prints), near_links(prints, SIMILARITY, few_words=few_words))
+    cores = cores_of(WordPrints.of(dict.fromkeys(keys)).texts)
+    label = linked(len(cores), near_links(cores, SIMILARITY, few_words=few_words))
     return [label[place] for place in places]

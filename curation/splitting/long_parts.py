@@ -1,4 +1,4 @@
-"""Which texts ask what others ask: by their words, exactly, nearly or in long sequences."""
+"""Which texts hold most of another text's sequences of words."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -6,9 +6,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.checks.columns.row_texts import key
 from curation.checks.columns.told_apart import other_names
-from project.near_duplicates import WordPrints, near_duplicates_among, word_hash
+from project.near_duplicates import word_hash
 from project.unicode_words import plain, words
 
 N = 5  # words of a sequence
@@ -18,33 +17,21 @@ OFTEN, OWN_OFTEN, OFTEN_SHARE = 3, 20, 0.01
 BLOCK = 50_000  # texts whose sequences are in memory at once
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
-SAME, NEARLY, SEQUENCES = "in the same words", "in nearly the same words", "in long parts"
 
-
-def overlapping(own: Sequence[str], others: Sequence[str]) -> dict[int, str]:
-    """The places of our texts that ask what one of the others asks, and how much alike."""
-    if not own or not others:
-        return {}
-    known = {key(text) for text in others}
-    found = dict.fromkeys(with_sequences(own, others), SEQUENCES)
-    near = near_duplicates_among(WordPrints.of(own), WordPrints.of(others))
-    found |= dict.fromkeys(near, NEARLY)
-    return found | {i: SAME for i, text in enumerate(own) if key(text) in known}
-
-
-def with_sequences(own: Sequence[str], others: Sequence[str]) -> list[int]:
-    """The places of our texts that hold most of another's sequences of N words, and name no other
-    things: signatures of functions share their parameters.
+def holding_long_parts(own: Sequence[str], others: Sequence[str]) -> list[tuple[int, int]]:
+    """The places of our texts, each with the place of another one of whose sequences of N words it
+    holds most. Not where both name things of their own: signatures of functions share parameters.
     """
     grams, owners = telling(*sequences(others), max(OFTEN, OFTEN_SHARE * len(others)))
     totals = np.bincount(owners, minlength=len(others))
     order = np.argsort(grams, kind="stable")
     grams, owners = grams[order], owners[order]
     return [
-        start + place
+        (start + place, other)
         for start in range(0, len(own), BLOCK)
         for place, other in holding(own[start : start + BLOCK], grams, owners, totals)
-        if not other_names(own[start + place], others[other])
+        if own[start + place] is not others[other]
+        and not other_names(own[start + place], others[other])
     ]
 
 

@@ -1,0 +1,171 @@
+"""Which rows are kin: who has learnt one knows what the other asks, or what it answers.
+
+Splitting deals kin to one part. Curation's last look at the parts and the gate's leak checks ask the
+same function, so that the gate refuses nothing that curation dealt.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.splitting.long_parts import holding_long_parts
+from curation.splitting.text_forms import capitals_tell_names, key, template
+from project.near_duplicates import (
+    MIN_WORDS,
+    SIMILARITY,
+    WordPrints,
+    cores_of,
+    linked,
+    near_duplicates,
+    near_links,
+    to_first,
+)
+from project.records.data import Row
+from project.set_similarity import Places, similar_pairs
+
+Positions = NDArray[np.int64]
+
+VERSION = 1  # of what makes rows kin
+
+# How much alike two prompts are, the weakest reason first.
+NEARLY, NAMES = "in nearly the same words", "in one form with other names"
+PARTS, FIGURES, SAME = "in long parts", "in the same words but for figures", "in the same words"
+
+# A family may have this share of the rows, and at least so many; a larger one is cut.
+FAMILY_SHARE, LARGEST_FAMILY = 0.02, 20
+STRICTER = (0.95, 0.9, 0.85)  # similarities, beside the wanted one: the nearest are joined first
+
+
+def asking_alike(own: Sequence[str], others: Sequence[str]) -> dict[tuple[int, int], str]:
+    """The places of our prompts, each with that of another one that it asks the same as, and how
+    much alike: the strongest reason, the weakest pairs first.
+    """
+    if not own or not others:
+        return {}
+    found: dict[tuple[int, int], str] = {}
+    near = near_duplicates(WordPrints.of(own).texts, WordPrints.of(others).texts)
+    names = capitals_tell_names([*own, *others])
+    kinds: tuple[tuple[str, Iterable[tuple[int, int]]], ...] = (
+        (NEARLY, zip(*(places.tolist() for places in near.coords), strict=True)),
+        (NAMES, equal(own, others, partial(template, names=names))),
+        (PARTS, holding_long_parts(own, others)),
+        (FIGURES, equal(own, others, partial(template, names=False))),
+        (SAME, equal(own, others, key)),
+    )
+    for how, pairs in kinds:
+        for pair in pairs:
+            found.pop(pair, None)
+            found[pair] = how
+    return found
+
+
+def equal(
+    own: Sequence[str], others: Sequence[str], form: Callable[[str], str]
+) -> Iterator[tuple[int, int]]:
+    """The places of ours and of the others that have the same form, an empty one aside."""
+    there: dict[str, list[int]] = {}
+    for j, text in enumerate(others):
+        there.setdefault(form(text), []).append(j)
+    there.pop("", None)
+    return ((i, j) for i, text in enumerate(own) for j in there.get(form(text), ()))
+
+
+def family_names(
+    rows: Sequence[Row], similarity: float = SIMILARITY, among: Sequence[Row] = ()
+) -> list[str]:
+    """The family of each row: rows of one group, and kin, are of one family.
+
+    Prompts make kin as in asking_alike, and answers where they are in nearly the same words; those
+    of fewer than four words ("yes", a class name) say too little. Kin of kin are of one family, as
+    long as it stays small: a large one is cut where its links are weakest, but never between rows
+    of one group, or rows that ask the same but for figures and names. Words that many of the rows
+    `among` which these stand share tell nothing. A family is called after its alphabetically first
+    group.
+    """
+    asked, told = [row.prompt_text for row in rows], [row.completion_text for row in rows]
+    prompts = word_cores(asked, [row.prompt_text for row in among])
+    answers = [
+        words if len(words) >= MIN_WORDS else ()
+        for words in word_cores(told, [row.completion_text for row in among])
+    ]
+    names = capitals_tell_names(asked)
+    whole = [
+        to_first([row.group for row in rows]),
+        to_first(list(map(key, asked))),
+        to_first([template(text, names=names) or i for i, text in enumerate(asked)]),
+    ]
+    parts = places_of(holding_long_parts(asked, asked))
+    near = [near_links(prompts, similarity), [parts], near_links(answers, similarity)]
+    family = np.array(linked(len(rows), chain(whole, *near)), dtype=np.int64)
+    most = max(LARGEST_FAMILY, FAMILY_SHARE * len(rows))
+    sizes = np.bincount(family, minlength=1)
+    if (sizes > most).any():
+        within = sizes[family] > most
+        links = strongest_first(np.flatnonzero(within), prompts, answers, parts, similarity)
+        family[within] = len(rows) + joined_within(linked(len(rows), whole), links, most)[within]
+    called: dict[int, str] = {}
+    for label, row in sorted(zip(family.tolist(), rows, strict=True), key=by_label_and_group):
+        called.setdefault(label, row.group)
+    return [called[label] for label in family.tolist()]
+
+
+def by_label_and_group(pair: tuple[int, Row]) -> tuple[int, str]:
+    return pair[0], pair[1].group
+
+
+def word_cores(texts: Sequence[str], among: Sequence[str]) -> list[tuple[int, ...]]:
+    return cores_of(WordPrints.of(texts).texts, WordPrints.of(among).texts)
+
+
+def places_of(pairs: Sequence[tuple[int, int]]) -> Places:
+    both = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+def strongest_first(
+    members: Positions,
+    prompts: Sequence[tuple[int, ...]],
+    answers: Sequence[tuple[int, ...]],
+    parts: Places,
+    similarity: float,
+) -> Iterator[Places]:
+    """All links between the members: near prompts, the nearest first, long parts, near answers."""
+    levels = [*(level for level in STRICTER if level > similarity), similarity]
+    for level in levels:
+        yield near_pairs(members, prompts, level)
+    inside = np.isin(parts[0], members)  # then the other one is, too
+    yield parts[0][inside], parts[1][inside]
+    for level in levels:
+        yield near_pairs(members, answers, level)
+
+
+def near_pairs(members: Positions, cores: Sequence[tuple[int, ...]], similarity: float) -> Places:
+    """The members of which a text has nearly the words of another one's, each pair once."""
+    own = [cores[i] for i in members.tolist()]
+    found = list(similar_pairs(own, own, similarity))
+    rows, columns = (np.concatenate(side) for side in zip(*found, strict=True))
+    once = rows < columns
+    return members[rows[once]], members[columns[once]]
+
+
+def joined_within(pieces: Sequence[int], links: Iterable[Places], most: float) -> Positions:
+    """The pieces joined by links, each where what it makes has no more than `most` rows."""
+    sizes = Counter(pieces)
+    into = dict(zip(pieces, pieces, strict=True))
+
+    def end(piece: int) -> int:
+        while into[piece] != piece:
+            into[piece] = piece = into[into[piece]]
+        return piece
+
+    for rows, columns in links:
+        for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
+            one, other = end(pieces[i]), end(pieces[j])
+            if one != other and sizes[one] + sizes[other] <= most:
+                into[other] = one
+                sizes[one] += sizes[other]
+    return np.array([end(piece) for piece in pieces], dtype=np.int64)
