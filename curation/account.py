@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from curation.splitting.text_forms import said_alike
 from project.files import write_bytes
 from project.paths import ACCOUNT
 from project.records.data import Origin, Row, Split, counted
@@ -27,6 +28,7 @@ CORRECTED = "replaced by a row for training only"
 REPEATED = "repeats"
 CONFLICT = "other answers to the same prompt"
 SURPLUS = "surplus near-duplicates"
+OF_TEMPLATE = "of a template: in figures or names alone they differ from rows that are kept"
 RETIRED = "that left with a rotation"
 NEAR_FROZEN = "near-duplicates of frozen items"
 SPARE = "spare: the part has its number of rows"
@@ -62,7 +64,7 @@ def account_of(
     """
     part_of = {row.id: part.value for part, rows in parts.items() for row in rows}
     same: dict[tuple[str, str], str] = {}
-    first_id = {row.id: same.setdefault(row.said, row.id) for row in raw}
+    first_id = {row.id: same.setdefault(said_alike(row), row.id) for row in raw}
     first: dict[str, Origin] = {}
     found = []
     for origin in origins:

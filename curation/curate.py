@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from curation.account import (
     NEAR_FROZEN,
@@ -16,11 +16,17 @@ from curation.account import (
     summary,
     write_account,
 )
+from curation.checks.suite_prompts import suite_prompts
 from curation.checks.waivers_file import read_waivers
 from curation.cleaning.faulty_rows import faulty
 from curation.cleaning.long_rows import Fitted, fit
 from curation.cleaning.mending import changed, mended
-from curation.cleaning.refused_at_gate import accepted_of, refused_alone, refused_beside
+from curation.cleaning.refused_at_gate import (
+    accepted_of,
+    excused_leaks,
+    refused_alone,
+    refused_beside,
+)
 from curation.cleaning.sifting import clean, reasons, sifted, with_personal_data
 from curation.cleaning.token_lengths import TokenLengths
 from curation.curate_others import Others, curate_others, read_others, untaught, with_others
@@ -30,15 +36,19 @@ from curation.selection.selection_file import Selection
 from curation.splitting.accepted_rows import NOTHING, Placed, acceptances, extended, place
 from curation.splitting.eval_sets import (
     Changes,
+    ever_frozen,
     frozen_items,
     ids_among,
     read_changes,
     retired_ids,
 )
 from curation.splitting.families import families
+from curation.splitting.filled_parts import filled
 from curation.splitting.frozen_items import said_of_frozen, standing
+from curation.splitting.leaving_rows import leaving
 from curation.splitting.lots import largest, split, thinned
 from curation.synthesis.share import SYNTHETIC_WAITS, people_first, unaccepted, within_share
+from project.canonical import canonical_json
 from project.errors import InputError
 from project.files import staged_folder
 from project.model_pins import BaseChoice, context_window, pinned_folder
@@ -75,6 +85,17 @@ class Curated:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """What decides beside the rows themselves which of them may be trained on."""
+
+    suites: Sequence[str] = ()  # what they ask
+    excused: frozenset[str] = frozenset()  # ids of rows that a person lets stay
+
+
+NOWHERE = Elsewhere()
+
+
+@dataclass(frozen=True)
 class Inputs:
     """The rows as stage `collect` left them, cleaned, and as the base can read them."""
 
@@ -84,6 +105,7 @@ class Inputs:
     lengths: TokenLengths
     changes: tuple[Change, ...] = ()  # what was mended
     selection: Selection | None = None  # of the training rows; None: all
+    elsewhere: Elsewhere = NOWHERE
 
 
 def main() -> None:
@@ -131,7 +153,8 @@ def read_inputs(params: CurateParams) -> Inputs:
     unfit |= refused_alone(accepted_of(fitted.rows, params, unfit), lengths, limit)
     changes = tuple(change for _, own in found for change in own)
     selection = Selection.load(params.selection) if params.selection else None
-    return Inputs(raw, fitted, unfit, lengths, changes, selection)
+    elsewhere = Elsewhere(tuple(suite_prompts()), excused_leaks(raw, read_waivers()))
+    return Inputs(raw, fitted, unfit, lengths, changes, selection, elsewhere)
 
 
 def curated(
@@ -141,7 +164,7 @@ def curated(
     rows, unfit = inputs.fitted.rows, inputs.unfit
     fixed = {name for own in frozen_items(changes).values() for name in ids_among(rows, own)}
     while True:
-        made = curate(rows, changes, params, unfit, growing, inputs.selection)
+        made = curate(rows, changes, params, unfit, growing, inputs.selection, inputs.elsewhere)
         refused = refused_beside(made.parts, params, fixed)
         if not refused:
             return made
@@ -155,12 +178,13 @@ def curate(
     unfit: Mapping[str, str] = NOTHING,
     growing: Split | None = None,
     selection: Selection | None = None,
+    elsewhere: Elsewhere = NOWHERE,
 ) -> Curated:
     """Split the rows that nobody had to accept, as if there were no others; then add the accepted.
 
     Rows whose ids are in unfit go nowhere, for its reason. Frozen items stay; `growing` is a part
-    that takes further ones all the same. Pure: the same rows, changes and settings give the same
-    parts. Raises InputError where rows and changes do not agree.
+    that takes further ones all the same. What would leak then leaves training. Pure: the same rows,
+    changes and settings give the same parts. Raises InputError where rows and changes do not agree.
     """
     rows = list(map(clean, raw))
     unfit = unaccepted(rows, params.accepted) | dict(unfit)
@@ -173,6 +197,9 @@ def curate(
     distinct, left_out = sifted(stands.free, params, unfit)
     near = [row for row in base if stands.left_out.get(row.id) == NEAR_FROZEN]
     own = families(stands.items, near, distinct, params, accepted)
+    if not ever_frozen(changes):
+        free = list(thinned(own.free, params))
+        own = replace(own, lots=filled(free, own.lots, params, slices_of(free)))
     sides = [*own.items, *((row, own.side(row, params)) for row in own.free)]
     placed = place(sides, batches, params, unfit)
     every = [*(row for row, _ in sides), *(one.row for one in placed)]
@@ -194,7 +221,15 @@ def curate(
         left_out |= reasons((RETIRED, new, staying), (WAITS, staying, there))
         left_out |= reasons((SYNTHETIC_WAITS, there, parts[part]))
     left_out |= {one.row.id: one.why for one in placed if one.part is None}
+    gone = leaving(parts, elsewhere.suites, elsewhere.excused.union(row.id for row in accepted))
+    parts[Split.TRAIN] = [row for row in parts[Split.TRAIN] if row.id not in gone]
+    left_out |= gone
     return Curated(parts, left_out, placed, largest([row for row, _ in sides]), stands.gone)
+
+
+def slices_of(rows: Iterable[Row]) -> dict[str, str]:
+    """The kind of question that each row is, by its id, as far as its slices tell."""
+    return {row.id: canonical_json(row.slices).decode() for row in rows if row.slices}
 
 
 def write_curated(

@@ -164,6 +164,9 @@ class CurateParams(Settings):
     # datasets/contracts/waivers.yaml, are none.
     personal_data: Literal["refuse", "drop"] = "refuse"
     max_per_group: PositiveInt | None = None  # rows kept of a group of near-duplicates; null: all
+    # Rows kept of one template, whose prompts differ in figures, dates or names alone; null: all.
+    # Hundreds of "My balance is 53,784, …" are one question, and would be most of what is learnt.
+    max_per_template: PositiveInt | None = 20
     # Prompts, or answers, whose words overlap this much are near-duplicates. It is at most what
     # the ledger of looks goes by: what is the same set there must be one family here.
     similarity: float = Field(default=SIMILARITY, gt=0, le=SIMILARITY)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from hashlib import blake2b
 from itertools import chain
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from project.records.data import Row
 from project.records.record import Record
@@ -30,6 +30,9 @@ SHARED_SHARE, SHARED_LEAST = 0.2, 10
 # Of the words of a text that are kept, those with the least hashes: of two sets the least elements
 # have nearly the Jaccard index of the whole (Broder 1997).
 MOST_WORDS = 512
+
+
+Member = TypeVar("Member")
 
 
 class WordPrints(Record):
@@ -178,9 +181,9 @@ def word_counts(texts: Sequence[tuple[int, ...]]) -> Counter[int]:
     return Counter(chain.from_iterable(texts))
 
 
-def shared_among(counts: Counter[int], texts: int) -> Iterator[int]:
+def shared_among(counts: Counter[Member], texts: int) -> Iterator[Member]:
     most = max(SHARED_LEAST, SHARED_SHARE * texts)
-    return (word for word, count in counts.items() if count > most)
+    return (one for one, count in counts.items() if count > most)
 
 
 def core(text: tuple[int, ...], shared: Collection[int]) -> tuple[int, ...]:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from curation.checks.columns.repeats import NONE, again, told
-from curation.checks.columns.row_texts import key
 from curation.checks.compared import Compared
 from curation.checks.dataset_measures import share
 from curation.checks.tables import Tables, tables_of
 from curation.faults.every_fault import FAULTS
+from curation.splitting.text_forms import key
 from project.records.data import Row, Split
 from project.records.preferences import PreferencePair, RatedAnswer
 

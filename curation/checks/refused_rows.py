@@ -49,6 +49,10 @@ class Door:
             return None
         return cls(contract, read_waivers())
 
+    def names(self, *columns: str) -> set[str]:
+        """Of the checks of these columns."""
+        return {c.name for c in self.contract.checks if c.arguments.get("column") in columns}
+
     def alone(
         self, rows: Sequence[Row], evals: Sequence[str] = (), too_long: Iterable[str] = ()
     ) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from curation.checks.waivers import Waivers
 from curation.cleaning.conflicts import conflicting
 from curation.cleaning.token_lengths import TokenLengths
 from curation.curation_settings import CurateParams
@@ -38,6 +39,14 @@ def refused_beside(
         return {}
     together = conflicting(every) if params.conflicts == "refuse" else []
     return door.beside(parts, accepted, {row.id for same in together for row in same})
+
+
+def excused_leaks(rows: Iterable[Row], waivers: Waivers) -> frozenset[str]:
+    """The ids of rows that a person lets stay though they ask what an item or a suite asks."""
+    door = open_door() if waivers.waivers else None
+    names = door.names("leak", "contaminated") if door else ()
+    own = [waiver for waiver in waivers.waivers if waiver.check in names]
+    return frozenset(row.id for row in rows if any(one.excuses(row.id) for one in own))
 
 
 def open_door() -> "Door | None":

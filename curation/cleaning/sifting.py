@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-from curation.account import CONFLICT, CORRECTED, REPEATED
+from curation.account import CONFLICT, CORRECTED, OF_TEMPLATE, REPEATED
 from curation.cleaning.conflicts import settle
 from curation.cleaning.mending import mended, mended_messages
 from curation.curation_settings import CurateParams
+from curation.splitting.lots import lot
+from curation.splitting.text_forms import capitals_tell_names, said_alike, templates
 from project.contacts import Contacts
 from project.personal_data import found
 from project.records.data import Message, Row
@@ -36,6 +38,7 @@ def sifted(
         (CORRECTED, lambda rows: corrected(rows, params.train_only)),
         (REPEATED, lambda rows: list(unrepeated(rows))),
         (CONFLICT, lambda rows: settle(rows, params.conflicts)),
+        (OF_TEMPLATE, lambda rows: few_of_each_template(rows, params)),
     )
     for why, step in steps:
         kept = step(rows)
@@ -60,10 +63,38 @@ def corrected(rows: Iterable[Row], train_only: Collection[str]) -> list[Row]:
     return [r for r in known if r.source in train_only or r.prompt_text not in asked]
 
 
+def few_of_each_template(rows: list[Row], params: CurateParams) -> list[Row]:
+    """At most max_per_template rows of each: those for training only, then those of the highest
+    lots, so that a large template is trained on.
+    """
+    if params.max_per_template is None:
+        return rows
+    asked = [row.prompt_text for row in rows]
+    forms = templates(asked, names=capitals_tell_names(asked))
+    own: dict[str, list[Row]] = {}
+    for row, form in zip(rows, forms, strict=True):
+        if form:
+            own.setdefault(form, []).append(row)
+    gone = {
+        row.id
+        for same in own.values()
+        for row in by_training(same, params)[params.max_per_template :]
+    }
+    return [row for row in rows if row.id not in gone]
+
+
+def by_training(rows: Sequence[Row], params: CurateParams) -> list[Row]:
+    """Those that are the first to be trained on come first."""
+    return sorted(
+        rows, key=lambda row: (row.source not in params.train_only, -lot(params.seed, row.id))
+    )
+
+
 def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
-    """Pass on the first of the rows that ask and answer the same."""
+    """Pass on the first of the rows that ask and answer the same, but for case and punctuation."""
     seen: set[tuple[str, str]] = set()
     for row in rows:
-        if row.said not in seen:
-            seen.add(row.said)
+        said = said_alike(row)
+        if said not in seen:
+            seen.add(said)
             yield row

@@ -1,19 +1,18 @@
 """Which rows are kin: who has learnt one knows what the other asks, or what it answers.
 
-Splitting deals kin to one part. Curation's last look at the parts and the gate's leak checks ask the
-same function, so that the gate refuses nothing that curation dealt.
+Splitting deals kin to one part. Curation's last look at the parts and the gate's leak checks ask
+one function, so that the gate refuses nothing that curation dealt.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curation.splitting.long_parts import holding_long_parts
-from curation.splitting.text_forms import capitals_tell_names, key, template
+from curation.splitting.text_forms import capitals_tell_names, key, templates
 from project.near_duplicates import (
     MIN_WORDS,
     SIMILARITY,
@@ -48,13 +47,14 @@ def asking_alike(own: Sequence[str], others: Sequence[str]) -> dict[tuple[int, i
         return {}
     found: dict[tuple[int, int], str] = {}
     near = near_duplicates(WordPrints.of(own).texts, WordPrints.of(others).texts)
-    names = capitals_tell_names([*own, *others])
+    every, count = [*own, *others], len(own)
+    masked = [templates(every, names=names) for names in (capitals_tell_names(every), False)]
     kinds: tuple[tuple[str, Iterable[tuple[int, int]]], ...] = (
         (NEARLY, zip(*(places.tolist() for places in near.coords), strict=True)),
-        (NAMES, equal(own, others, partial(template, names=names))),
+        (NAMES, equal(masked[0][:count], masked[0][count:])),
         (PARTS, holding_long_parts(own, others)),
-        (FIGURES, equal(own, others, partial(template, names=False))),
-        (SAME, equal(own, others, key)),
+        (FIGURES, equal(masked[1][:count], masked[1][count:])),
+        (SAME, equal(list(map(key, own)), list(map(key, others)))),
     )
     for how, pairs in kinds:
         for pair in pairs:
@@ -63,15 +63,13 @@ def asking_alike(own: Sequence[str], others: Sequence[str]) -> dict[tuple[int, i
     return found
 
 
-def equal(
-    own: Sequence[str], others: Sequence[str], form: Callable[[str], str]
-) -> Iterator[tuple[int, int]]:
-    """The places of ours and of the others that have the same form, an empty one aside."""
+def equal(own: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The places of ours and of the others that are the same, empty ones aside."""
     there: dict[str, list[int]] = {}
     for j, text in enumerate(others):
-        there.setdefault(form(text), []).append(j)
+        there.setdefault(text, []).append(j)
     there.pop("", None)
-    return ((i, j) for i, text in enumerate(own) for j in there.get(form(text), ()))
+    return ((i, j) for i, text in enumerate(own) for j in there.get(text, ()))
 
 
 def family_names(
@@ -92,11 +90,11 @@ def family_names(
         words if len(words) >= MIN_WORDS else ()
         for words in word_cores(told, [row.completion_text for row in among])
     ]
-    names = capitals_tell_names(asked)
+    masked = templates(asked, names=capitals_tell_names(asked))
     whole = [
         to_first([row.group for row in rows]),
         to_first(list(map(key, asked))),
-        to_first([template(text, names=names) or i for i, text in enumerate(asked)]),
+        to_first([text or i for i, text in enumerate(masked)]),
     ]
     parts = places_of(holding_long_parts(asked, asked))
     near = [near_links(prompts, similarity), [parts], near_links(answers, similarity)]

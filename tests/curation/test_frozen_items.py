@@ -10,17 +10,19 @@ from curation.account import NEAR_FROZEN, REPEATED, SPARE
 from curation.curate import Curated, curate
 from curation.curation_settings import CurateParams
 from curation.splitting.eval_sets import Changes, Extension, Freeze, Rotation, frozen_items
-from project.near_duplicates import near_duplicate_groups
+from curation.splitting.kinship import family_names
 from project.records.data import Message, Row, Split
 
 AT = "2026-03-01T00:00:00Z"
 PARAMS = CurateParams(dev=20, sealed=40, max_per_group=2, train_only=("corrections.jsonl",))
+LETTERS = str.maketrans("0123456789", "bdfghjklmn")
 TOPICS = ("loan", "card", "branch", "fee", "account")
 
 
 def row(i: int, source: str = "answers.jsonl") -> Row:
     topic = TOPICS[i % len(TOPICS)]
-    prompt = f"what is {topic} {i} in town {i}a with plan {i}b at rate {i}c?"
+    name = str(i).translate(LETTERS)  # figures alone would make no other question
+    prompt = f"what is {topic} {name} in town {name}a with plan {name}b at rate {name}c?"
     return Row.of(prompt, f"it is {i}", group=f"g{i}", source=source)
 
 
@@ -105,7 +107,7 @@ def test_items_stay_wherever_rows_are_added(
     assert part(made, Split.DEV) == ids(DEV)
     assert ids(TRAIN) <= part(made, Split.TRAIN)
     parts = [(one, name) for name, rows in made.parts.items() for one in rows]
-    families = near_duplicate_groups([one for one, _ in parts])
+    families = family_names([one for one, _ in parts])
     sides: dict[str, set[Split]] = {}
     for family, (_, side) in zip(families, parts, strict=True):
         sides.setdefault(family, set()).add(side)

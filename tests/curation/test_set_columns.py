@@ -6,10 +6,11 @@ from curation.checks.columns.conflicts import conflicts, label_conflicts
 from curation.checks.columns.formats import odd_formats
 from curation.checks.columns.leaks import contaminated, leaks
 from curation.checks.columns.lengths import odd_lengths
-from curation.checks.columns.overlap import with_sequences
 from curation.checks.columns.repeats import NONE, duplicate_ids, near_duplicates, repeats
-from curation.checks.columns.row_texts import RowTexts, key
+from curation.checks.columns.row_texts import RowTexts
 from curation.checks.columns.told_apart import told_apart
+from curation.splitting.long_parts import holding_long_parts
+from curation.splitting.text_forms import key
 from project.records.data import Row, Split
 from tests.curation.test_gate import made_words
 
@@ -120,8 +121,8 @@ def test_items_themselves_do_not_leak() -> None:
 def test_functions_that_share_their_parameters_are_told_apart_by_their_names() -> None:
     signature = "what does numpy.{}(a, axis=None, dtype=None, out=None, keepdims=False) do"
     others = [signature.format("nansum")]
-    assert with_sequences([signature.format("amin")], others) == []
-    assert with_sequences([f"Tell me now, {signature.format('nansum')}"], others) == [0]
+    assert holding_long_parts([signature.format("amin")], others) == []
+    assert holding_long_parts([f"Tell me now, {signature.format('nansum')}"], others) == [(0, 0)]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from evaluation.preference.calibration import calibrate, cosine_wins
 from evaluation.preference.comparison import Comparison
 from project.canonical import digest_folder
 from project.model_pins import ModelChoice, locate
-from project.near_duplicates import near_duplicate_groups
+from curation.splitting.kinship import family_names
 from project.records.calibration import Calibration
 from project.records.data import Row
 from tests.evaluation.test_calibration import GOOD
@@ -24,7 +24,7 @@ def service_rows() -> list[Row]:
             Row.of(line["question"], line["answer"], group=line["question"], source="questions.csv")
             for line in csv.DictReader(file)
         ]
-    grouped = zip(rows, near_duplicate_groups(rows), strict=True)
+    grouped = zip(rows, family_names(rows), strict=True)
     apart = [row.model_copy(update={"group": group}) for row, group in grouped]
     return sorted(apart, key=lambda row: row.id)
 

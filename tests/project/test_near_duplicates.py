@@ -2,10 +2,10 @@
 
 import pytest
 
+from curation.splitting.kinship import family_names
 from project.near_duplicates import (
     MOST_WORDS,
     WordPrints,
-    near_duplicate_groups,
     near_duplicates_among,
 )
 from project.records.data import Row
@@ -96,7 +96,7 @@ def test_whoever_adds_words_has_not_made_another_question() -> None:
 
 def test_questions_under_one_instruction_stay_families_of_their_own() -> None:
     rows = [Row.of(f"summarise this in one line {q}", q, group=q, source="s") for q in QUESTIONS]
-    assert near_duplicate_groups(rows) == QUESTIONS
+    assert family_names(rows) == QUESTIONS
 
 
 def test_rows_with_nearly_the_same_prompt_are_of_one_family_whatever_the_answers() -> None:
@@ -105,7 +105,7 @@ def test_rows_with_nearly_the_same_prompt_are_of_one_family_whatever_the_answers
         Row.of("Who can block my lost card?!", "Any branch does.", group="b", source="s"),
         Row.of("what does a late transfer cost", "Nothing.", group="c", source="s"),
     ]
-    assert near_duplicate_groups(rows) == ["a", "a", "c"]
+    assert family_names(rows) == ["a", "a", "c"]
 
 
 def test_a_long_text_is_known_by_some_of_its_words() -> None:
@@ -118,7 +118,7 @@ def test_a_long_text_is_known_by_some_of_its_words() -> None:
 
 def test_nothing_has_no_near_duplicate() -> None:
     assert among([], ["a question"]) == among(["a question"], []) == among([], []) == []
-    assert near_duplicate_groups([]) == []
+    assert family_names([]) == []
 
 
 def test_prints_are_the_same_in_every_process() -> None:

@@ -13,7 +13,11 @@ from curation.sources.columns.header_line import header_notes, refuse_no_header
 from curation.sources.columns.pair_or_chat import find_rows, is_constant_text
 from curation.sources.columns.profiles.column_profile import ColumnProfile, profiles, values_of
 from curation.sources.columns.profiles.contained_text import made_of_others
-from curation.sources.columns.slices_and_groups import group_columns, slice_columns
+from curation.sources.columns.slices_and_groups import (
+    group_columns,
+    leaves_even_parts,
+    slice_columns,
+)
 from curation.sources.columns.wanted import Guess, Taken, Wanted
 from curation.sources.tables.column_names import find_column, plain_name
 from curation.sources.tables.table import Table
@@ -34,7 +38,7 @@ def guess(tables: Sequence[Table], given: Wanted) -> Guess:
     columns = profiles(tables)
     made = made_of_others(columns)
     choice = choose(tables, columns, made, given)
-    reading = read_columns(columns, made, choice, given)
+    reading = read_columns(tables, columns, made, choice, given)
     notes = [*header_notes(tables), *column_notes(columns, reading)]
     notes += conversation_notes(tables, reading.columns)
     return Guess(
@@ -124,11 +128,16 @@ def refuse_lacking(tables: Sequence[Table], given: Wanted) -> None:
 
 
 def read_columns(
-    columns: Sequence[ColumnProfile], made: Mapping[str, str], choice: Choice, given: Wanted
+    tables: Sequence[Table],
+    columns: Sequence[ColumnProfile],
+    made: Mapping[str, str],
+    choice: Choice,
+    given: Wanted,
 ) -> Reading:
     texts, constant = constant_texts(columns, choice, given)
     free = [c for c in columns if c.name not in (*choice.names, *constant, *given.columns)]
     groups = group_columns(free) if given.group is None else []
+    groups = [name for name in groups if leaves_even_parts(tables, name, choice.prompt)]
     group = next(iter(groups), None) if given.group is None else given.group
     free = [c for c in free if c.name not in groups]
     slices, could_be = slice_columns(free)

@@ -1,9 +1,12 @@
 """Which columns tell rows apart: by slices, by what belongs together, by somebody's own split."""
 
+from collections import Counter
 from collections.abc import Sequence
 from math import log
 
-from curation.sources.columns.profiles.column_profile import ColumnProfile
+from curation.sources.columns.profiles.column_profile import ColumnProfile, values_of
+from curation.sources.tables.table import Table
+from project.near_duplicates import linked, to_first
 
 MOST_SLICES = 3
 LARGEST_GROUP = 0.2  # of the rows; a larger one leaves no even parts
@@ -63,6 +66,17 @@ def group_columns(columns: Sequence[ColumnProfile]) -> list[str]:
     """Columns whose name says that rows of one value belong together, and some do; surest first."""
     could = [c for c in columns if rank(c) is not None and comes_again(c)]
     return [c.name for c in sorted(could, key=lambda c: (rank(c), -c.distinct))]
+
+
+def leaves_even_parts(tables: Sequence[Table], group: str, prompt: Sequence[str]) -> bool:
+    """Whether rows of one group or of one prompt, and so on, do not hang together in a large part:
+    who answers everybody's questions is no group of rows.
+    """
+    values = [values_of(tables, name) for name in prompt]
+    together = [str(value) if value else i for i, value in enumerate(values_of(tables, group))]
+    links = [to_first(together), to_first(list(map(str, zip(*values, strict=True))))]
+    sizes = Counter(linked(len(together), links)).values()
+    return max(sizes) <= LARGEST_GROUP * len(together)
 
 
 def rank(column: ColumnProfile) -> int | None:

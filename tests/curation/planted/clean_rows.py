@@ -6,7 +6,7 @@ from pathlib import Path
 
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import read_rows
-from project.near_duplicates import near_duplicate_groups
+from curation.splitting.kinship import family_names
 from project.records.data import Row
 from tests.curation.planted.defective_rows import DEFECTIVE
 from tests.curation.planted.forms import Fields
@@ -21,7 +21,7 @@ MARKUP = re.compile(r"``|:\w+:`")  # of reStructuredText: left in some summaries
 def summaries() -> tuple[Row, ...]:
     """One-sentence summaries, spread over the packages, in an order by digest."""
     rows = sorted((r for p in PACKAGES for r in read_package(p)), key=lambda row: row.id)
-    found = {g: row for row, g in zip(rows, near_duplicate_groups(rows), strict=True)}
+    found = {g: row for row, g in zip(rows, family_names(rows), strict=True)}
     return tuple(row for row in found.values() if is_clean(row))
 
 

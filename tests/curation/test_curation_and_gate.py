@@ -1,0 +1,158 @@
+"""Whatever a gate would refuse of what curation dealt, curation mends, moves or leaves out."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import product
+from pathlib import Path
+from pydoc_data.topics import topics
+from random import Random
+
+import pytest
+import regex
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from curation.account import account_of
+from curation.checks.columns.leaks import taught_prompts
+from curation.checks.compared import Compared
+from curation.checks.contract import Contract, check
+from curation.checks.suite_prompts import suite_prompts
+from curation.checks.tables import tables_of
+from curation.cleaning.faulty_rows import faulty
+from curation.cleaning.sifting import clean, with_personal_data
+from curation.curate import Curated, curate
+from curation.curation_settings import CurateParams
+from curation.sources.python_api import read_package
+from curation.sources.row_formats import read_row
+from curation.splitting.kinship import asking_alike
+from examples.bank.rows import rows as bank_triplets
+from incumbent.init.findings import split
+from project.contacts import NO_CONTACTS
+from project.records.data import Origin, Row, Severity, Split
+from project.settings import read_settings
+from tests.curation.planted.planting import every_form
+
+ROOT = Path(__file__).parents[2]
+CONTRACT = ROOT / "datasets/contracts/sft.yaml"
+# What a person has to decide: nothing else may stop a table of at least 200 usable rows.
+FOR_A_PERSON = {"no account numbers", "no secrets"}
+USABLE = 200
+Parts = Mapping[Split, Sequence[Row]]
+
+
+@cache
+def pools() -> dict[str, list[Row]]:
+    """Rows of several styles, as they lie in packages and in this repository."""
+    rehearsed = (ROOT / "datasets/sources/rehearsal.jsonl").read_bytes().splitlines()
+    questions = (ROOT / "examples/tutorial/questions.csv").read_text().splitlines()[1:]
+    return {
+        "summaries": list(read_package("numpy")),
+        "general": [read_row(line, Path("general.jsonl"), 1) for line in rehearsed],
+        "bank": [said(one.prompt, one.output) for one in bank_triplets()],
+        "questions": [said(*line.split(",", 1)) for line in questions],
+        "reference": [said(f"What does Python say of {name}?", text) for name, text in passages()],
+        "numbers": [said(f"My balance is {n} francs. Which rate do I get?", str(n % 7)) for n in range(1000, 4000, 37)],
+    }
+
+
+def passages() -> list[tuple[str, str]]:
+    """Paragraphs of Python's reference, each with its topic: one question has many answers."""
+    found = ((name, text.split("\n\n")) for name, text in sorted(topics.items()))
+    return [(name, one.strip()) for name, texts in found for one in texts[1:6] if one.strip()]
+
+
+@cache
+def defects() -> list[list[Row]]:
+    """The planted defects, each with the rows that it needs beside it."""
+    return [
+        [read_row(json.dumps(line.fields).encode(), Path("defects.jsonl"), 1) for line in form.lines]
+        for _, _, form, _ in every_form()
+        if all("prompt" in line.fields and "completion" in line.fields for line in form.lines)
+    ]
+
+
+def said(prompt: str, answer: str) -> Row:
+    line = json.dumps({"prompt": prompt, "completion": answer}).encode()
+    return read_row(line, Path("table.csv"), 1)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> list[Row]:
+    """Rows of some styles, with defects and repeats among them, in any order."""
+    random = Random(draw(st.integers(0, 10**6)))
+    names = draw(st.sets(st.sampled_from(sorted(pools())), min_size=1, max_size=3))
+    found = [row for name in sorted(names) for row in pools()[name]]
+    random.shuffle(found)
+    found = found[: draw(st.integers(USABLE + 50, 450))]
+    planted = draw(st.lists(st.sampled_from(defects()), max_size=12))
+    found += [row for rows in planted for row in rows]
+    found += random.choices(found, k=draw(st.integers(0, 80)))
+    random.shuffle(found)
+    return found
+
+
+def dealt(table: list[Row]) -> tuple[list[Row], Curated]:
+    """As `init` has it, with the settings that it proposes."""
+    raw = [clean(row) for row in {row.id: row for row in table}.values()]
+    unfit = faulty(raw) | dict.fromkeys(with_personal_data(raw, NO_CONTACTS), "with contacts")
+    _, made = split(raw, unfit)
+    return raw, made
+
+
+@cache
+def critical() -> Contract:
+    contract = read_settings(Contract, CONTRACT)
+    checks = tuple(one for one in contract.checks if one.severity is Severity.CRITICAL)
+    return contract.model_copy(update={"checks": checks})
+
+
+def shut_by(parts: Parts) -> set[str]:
+    """The critical checks that fail."""
+    held = Compared(suites=suite_prompts(ROOT / "datasets"))
+    return {one.name for one in check(tables_of(parts, held), critical()) if not one.passed}
+
+
+def usable(parts: Parts) -> int:
+    return sum(map(len, parts.values()))
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a smaller table is no clearer
+    suppress_health_check=list(HealthCheck),
+)
+@given(tables())
+def test_any_table_of_enough_rows_opens_the_gate(table: list[Row]) -> None:
+    raw, made = dealt(table)
+    if usable(made.parts) < USABLE:
+        return
+    assert shut_by(made.parts) <= FOR_A_PERSON
+    origins = [Origin(file="table.csv", line=i, row=row.id) for i, row in enumerate(table, 1)]
+    account = account_of(origins, raw, made.parts, made.left_out)
+    assert len(account) == len(table)
+    assert all(bool(fate.part) != bool(fate.why) for fate in account)
+    assert all(made.parts.values())
+
+
+@pytest.fixture(scope="module")
+def parts() -> dict[Split, list[Row]]:
+    rows = [*pools()["summaries"][:300], *pools()["bank"][:300], *pools()["questions"]]
+    return dealt(rows)[1].parts
+
+
+def test_a_leak_that_is_planted_behind_curation_shuts_the_gate(
+    parts: dict[Split, list[Row]],
+) -> None:
+    assert shut_by(parts) == set()
+    (item,) = [one for one in parts[Split.SEALED] if LONG in one.prompt_text]
+    for asked in (
+        item.prompt_text.upper(),
+        f"Please tell me now: {item.prompt_text} I need it for my work.",
+        item.prompt_text.replace("3", "17"),
+    ):
+        taught = said(asked, "Something else.")
+        found = shut_by({**parts, Split.TRAIN: [*parts[Split.TRAIN], taught]})
+        assert found == {"no training row asks what an eval item asks"}, asked
