@@ -7,8 +7,9 @@ from typing import Any
 
 from curation.curation_settings import ExportFields
 from curation.sources.table_rows import name_of, numbered
+from curation.sources.tables.archives import read_bytes
 from curation.sources.tables.encodings.decoding import decode
-from curation.sources.tables.file_bytes import PARQUET, read_bytes
+from curation.sources.tables.file_bytes import PARQUET
 from curation.sources.tables.folder_files import files_of
 from curation.sources.tables.json_lines import is_object, read_json_lines
 from curation.sources.tables.json_table import first_lines, is_json, read_json
