@@ -1,21 +1,15 @@
 """Pairs of answers of which one is preferred: {prompt, chosen, rejected}, in texts or messages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from curation.curation_settings import ExportFields
-from curation.sources.exports.export_records import (
-    ExportOptions,
-    ExportRecord,
-    Fields,
-    read_records,
-)
+from curation.sources.exports.export_records import Export, ExportRecord, Fields
 from curation.sources.exports.judgements.dialogues import DIFFERENT_PROMPTS, dialogue
-from curation.sources.exports.judgements.judgement import Judgement, reads
+from curation.sources.exports.judgements.judgement import Judgement
+from curation.sources.exports.judgements.judging import Judged
 from curation.sources.exports.judgements.said import preferred
 from curation.sources.exports.judgements.shown import NothingShownError, Shown
-from curation.sources.reading import Read
 from curation.sources.table_rows import UNREADABLE
 from curation.sources.tables.column_names import listed
 from project.errors import InputError
@@ -24,37 +18,31 @@ CHOSEN, REJECTED = "chosen", "rejected"
 BY_JUDGE = "that a model chose as a judge: what people said is read"  # stage preference_data's mark
 
 
-def read_preferences(path: Path, options: ExportOptions) -> Iterator[Read]:
+def judge_preferences(export: Export, fields: ExportFields) -> Judged:
     """Of every record the pair that it is, or why it is none. Raises InputError."""
-    return reads(judge_preferences(path, options))
-
-
-def judge_preferences(path: Path, options: ExportOptions) -> Iterator[Judgement]:
-    records, fields = read_records(path, options), options.fields
     chosen, rejected = (fields.answers.get(name, name) for name in (CHOSEN, REJECTED))
-    refuse_others(records, (chosen, rejected), path)
-    for record in records:
-        one = bare(record)
-        yield (
-            one
-            if record.fields is None
-            else judgement(one, record.fields, (chosen, rejected), fields)
-        )
+    refuse_others(export, (chosen, rejected))
+    return Judged([judged(record, (chosen, rejected), fields) for record in export.records])
+
+
+def judged(record: ExportRecord, names: tuple[str, str], fields: ExportFields) -> Judgement:
+    one = bare(record)
+    return one if record.fields is None else judgement(one, record.fields, names, fields)
 
 
 def looks_like_preferences(records: Sequence[Fields]) -> bool:
     return bool(records) and all({CHOSEN, REJECTED} <= record.keys() for record in records)
 
 
-def refuse_others(records: Sequence[ExportRecord], names: tuple[str, str], path: Path) -> None:
+def refuse_others(export: Export, names: tuple[str, str]) -> None:
     """Raise InputError where no record has the answers."""
-    there = list(dict.fromkeys(name for record in records for name in record.fields or ()))
+    there = list(dict.fromkeys(name for fields in export.readable for name in fields))
     if missing := [name for name in names if there and name not in there]:
         problem = (
             "no such field: name --answer chosen=FIELD and --answer rejected=FIELD; "
             f"this file has {listed(there)}"
         )
-        raise InputError(problem, file=path, field=missing[0])
+        raise InputError(problem, file=export.path, field=missing[0])
 
 
 def bare(record: ExportRecord) -> Judgement:
