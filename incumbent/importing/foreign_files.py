@@ -242,9 +242,12 @@ def refuse_queue(records: Sequence[Fields], path: Path) -> None:
 
 
 def holds_corrections(file: FileRead) -> bool:
-    if file.format != "rows":
-        return False
-    lines = read_input(file.path).splitlines()
+    return file.format == "rows" and are_corrections(file.path)
+
+
+def are_corrections(path: Path) -> bool:
+    """Whether JSON Lines are bad dev answers, corrected, as `incumbent data export` wrote them."""
+    lines = read_input(path).splitlines()
     first = next((line for line in lines if line.strip()), b"{}")
-    about = read_object(first, file.path, 1).get("about")
+    about = read_object(first, path, 1).get("about")
     return isinstance(about, dict) and about.keys() >= {"why", "answer"}

@@ -207,7 +207,7 @@ def test_people_without_a_name_are_all_taken() -> None:
         ("pairwise.json", {"prompt": "question"}, "name --answer NAME=FIELD for each of 'left'"),
         ("pair_choices.json", PAIRS, "people chose 'A', 'B', 'Tie': name the answer that each"),
         ("json_min.json", {}, "name --control NAME: which of 'question', 'answer', 'quality'"),
-        ("json_min.json", {**JUDGED, "prompt": "x"}, "x: no such field"),
+        ("json_min.json", {"prompt": "questoin"}, "--control quality --prompt question "),
         ("json_min.json", {**JUDGED, "control": "quality"}, "name --good and --bad: which of"),
     ],
 )

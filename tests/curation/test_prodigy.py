@@ -141,3 +141,5 @@ def test_an_answer_that_is_none_of_the_three_gives_nothing() -> None:
 def test_an_export_is_known_by_its_answers_and_hashes() -> None:
     assert format_of([answered(), answered(answer="ignore")]) == TOOL
     assert format_of([answered(answer="yes")]) is None
+    named = {"text": "Who?", "user_input": "Me.", "answer": "accept", "_annotator_id": "ann"}
+    assert format_of([named]) == TOOL

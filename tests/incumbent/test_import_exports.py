@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from incumbent.cli import app
 from project.records.data import Row
 from tests.conftest import ROOT
 from tests.incumbent.imported import SOURCES, brought, given, project_beside_files, refused
@@ -37,6 +39,12 @@ OTHERS: dict[str, Any] = {
         "response": "You.",
         "feedback": {"rating": -1, "correction": "Me."},
     },
+}
+
+CORRECTED = {
+    "prompt": [{"role": "user", "content": "Who?"}],
+    "completion": [{"role": "assistant", "content": "Me."}],
+    "about": {"why": "worst", "answer": "x"},
 }
 
 
@@ -94,6 +102,22 @@ def test_what_was_taken_for_what_is_said_in_the_json_too() -> None:
     assert any(
         note.startswith("the answer that was judged: 'answer', by its name") for note in notes
     )
+
+
+@pytest.mark.parametrize(
+    ("record", "what"),
+    [
+        ({"prompt": "Who?", "chosen": "Me.", "rejected": "You."}, "a file of preference pairs"),
+        ({"prompt": "Who?", "completion": "You.", "label": False}, "a file of rated answers"),
+        (CORRECTED, "corrected answers to dev items, which are for training alone"),
+    ],
+)
+def test_what_is_no_label_of_the_queue_says_how_it_comes_in(record: Any, what: str) -> None:
+    file = given("bad.jsonl", record)
+    done = CliRunner().invoke(app, ["data", "labels", file])
+    said = str(done.exception)
+    assert what in said and said.endswith(f"type\n  incumbent data import {file}")
+    brought(file, "--as", "bad")
 
 
 # --- folders --------------------------------------------------------------------------------------

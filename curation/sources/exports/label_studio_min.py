@@ -57,6 +57,7 @@ def judge_flat(export: Export, fields: ExportFields) -> Judged:
     for name in likely_controls(export.readable, names):
         own = fields.model_copy(update={"control": name})
         readings += readings_of(annotated(export, own), own, export.path)
+    readings.sort(key=lambda reading: not reading.fields.answers)  # what is of answers, first
     asked = [replace(reading, missing=(problem, *reading.missing)) for reading in readings]
     only_one(asked or [ExportReading(fields).lacks(problem, control=NAME)], export.path)
     raise AssertionError("something is missing in each")
@@ -73,7 +74,13 @@ def likely_controls(records: Sequence[Fields], names: Sequence[str]) -> list[str
     verdicts = [name for name in filled if parts(name)[-1:] and parts(name)[-1] in VERDICTS]
     unknown = [name for name in filled if field_role(name) is None]
     written = [name for name in filled if field_role(name) == "answer"]
-    return list(dict.fromkeys([*verdicts, *unknown, *written]))[:SHOWN]
+    likely = dict.fromkeys([*verdicts, *unknown, *written])
+    return sorted(likely, key=lambda name: different_values(records, name))[:SHOWN]
+
+
+def different_values(records: Sequence[Fields], name: str) -> int:
+    """How many there are: of choices few, of texts many."""
+    return len({str(own.get(name)) for own in records})
 
 
 def annotated(export: Export, fields: ExportFields) -> list[Answered]:

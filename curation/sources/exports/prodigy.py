@@ -27,6 +27,7 @@ from project.errors import InputError
 
 SHOWN = 3  # commands of a message
 PARTS = ("spans", "relations")  # of a text, which people marked
+OWN = frozenset({"_task_hash", "_input_hash", "_session_id", "_annotator_id"})
 ANSWERS = ("accept", "reject", "ignore")
 # What a task holds beside the data that people see.
 OTHERS = """
@@ -59,7 +60,7 @@ def answers_of(export: Export, fields: ExportFields, are_answers: bool) -> list[
 
 def looks_like_prodigy(records: Sequence[Fields]) -> bool:
     return bool(records) and all(
-        record.get("answer") in ANSWERS and "_task_hash" in record for record in records
+        record.get("answer") in ANSWERS and not OWN.isdisjoint(record) for record in records
     )
 
 

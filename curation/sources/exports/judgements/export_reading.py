@@ -76,8 +76,14 @@ def the_reading(everything: Sequence[Answered], fields: ExportFields, path: Path
 
 
 def only_one(readings: Sequence[ExportReading], path: Path) -> ExportReading:
-    missing = list(dict.fromkeys(what for reading in readings for what in reading.missing))
-    if missing:
+    """The first, where nothing is missing; it is told what is missing in each.
+
+    Raises OptionsMissingError, whose commands name what is missing in some.
+    """
+    of_each = [reading.missing for reading in readings]
+    if any(of_each):
+        shared = [what for what in of_each[0] if all(what in other for other in of_each)]
+        missing = shared if len(readings) > 1 else list(of_each[0])
         raise OptionsMissingError(missing, [way for one in readings for way in one.ways], path)
     return readings[0]
 
@@ -233,10 +239,10 @@ def asked_for_answers(
 ) -> ExportReading:
     choices = choices_of(said)
     answers = answers_for(choices, tasks)
-    return reading.lacks(
-        f"{problem.format(listed(choices))}: {has_fields(tasks)}",
-        answers=answers or {choices[0]: FIELD},
-    )
+    told_of = f"{problem.format(listed(choices))}: {has_fields(tasks)}"
+    if answers or not reading.may_be_classes:
+        return reading.lacks(told_of, answers=answers or {choices[0]: FIELD})
+    return replace(reading.lacks(told_of, options="classes"), may_be_classes=False)
 
 
 def choices_of(said: Iterable[Said]) -> list[str]:

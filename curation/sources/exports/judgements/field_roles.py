@@ -14,7 +14,8 @@ WORDS: Mapping[Role, str] = {
     "about": "id uid uuid key index row no number hash model engine source src origin url"
     " uri link file filename path date time timestamp created updated author user username name"
     " language lang locale topic category class label labels tag tags domain intent split subset"
-    " dataset batch channel meta metadata score rank rating winner version status gold",
+    " dataset batch channel meta metadata score rank rating winner version status gold"
+    " comment comments note notes reason explanation rationale justification",
 }
 ROLES: Mapping[str, Role] = {word: role for role, words in WORDS.items() for word in words.split()}
 # Which of several answers a word means.
@@ -24,6 +25,7 @@ SIDES: Mapping[str, int] = {
     for word in words.split()
 } | {"c": 3, "third": 3, "three": 3, "3": 3, "d": 4, "fourth": 4, "four": 4, "4": 4}
 JUDGES = frozenset(["winner", "wins", "better", "best", "prefer", "preferred", "choose", "chosen"])
+PLAIN = re.compile(r"[\w .,:#()/-]{1,60}")  # a choice, and no code such as X[3][1]
 PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -43,7 +45,8 @@ def field_role(name: str) -> Role | None:
 
 def side_of(choice: str) -> int | None:
     """The number of the answer that a choice means, from 1; None for a tie, and for a class."""
-    return next((SIDES[word] for word in parts(choice) if word in SIDES), None)
+    words = parts(choice) if PLAIN.fullmatch(choice) else []
+    return next((SIDES[word] for word in words if word in SIDES), None)
 
 
 def alternatives(names: Iterable[str]) -> dict[int, str]:

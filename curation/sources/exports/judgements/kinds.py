@@ -22,7 +22,7 @@ def are_written(texts: Iterable[Said], fields: ExportFields) -> bool:
     if fields.answers or fields.completion:
         return False
     return any(
-        len(text) > LONGEST_CHOICE or text.endswith(SENTENCE_ENDS)
+        len(text) > LONGEST_CHOICE or (" " in text and text.endswith(SENTENCE_ENDS))
         for said in texts
         for text in said.flat
     )
