@@ -58,6 +58,12 @@ class Columns(Settings):
     slices: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
     group: str | None = None  # rows with the same value are never split apart
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are read. A field of an object has the names of both: answer.text."""
+        one = (self.completion, self.messages, self.group)
+        return (*self.prompt, *self.slices, *(name for name in one if name is not None))
+
     @model_validator(mode="after")
     def names_a_pair_or_a_conversation(self) -> Self:
         pair = bool(self.prompt and self.completion)
@@ -69,7 +75,7 @@ class Columns(Settings):
 # What a file holds, and how; curation/sources/source_file.py has what reads each.
 Format = Literal[
     "rows",  # JSON Lines of rows, in one of the shapes of curation/sources/row_formats.py
-    "table",  # CSV, TSV, JSON, JSON Lines or Parquet, with named columns
+    "table",  # CSV, TSV, JSON, JSON Lines, YAML, XLSX or Parquet, with named columns
     "transcripts",  # texts in which marks say who speaks
     "documents",  # plain text, Markdown, HTML, PDF, DOCX
     "texts",  # a table whose column `text` holds documents

@@ -7,9 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from evaluation.decision.evidence import refuse_empty_slices, weigh
+from evaluation.decision.evidence import refuse_empty_slices, refuse_unscored, weigh
 from evaluation.decision.policy import Policy
-from evaluation.decision.policy_checks import refuse_unscored_floors
 from evaluation.decision.suite_guards import refuse_unmeasured_suites
 from evaluation.decision.voting_policy import refuse_unread_votes, votes_come_in
 from evaluation.evaluation_settings import PreferenceParams, ScoringParams
@@ -32,6 +31,7 @@ from evaluation.score import (
     unread_of,
 )
 from evaluation.scoring.asked_slices import refuse_absent_slices
+from evaluation.scoring.built_in import better_by_ours
 from evaluation.scoring.own_assertions import refuse_broken_assertions
 from evaluation.scoring.per_token import incomparable
 from evaluation.scoring.scorers import Scores
@@ -98,7 +98,8 @@ class SealedItems:
         if not self.rows:
             raise InputError("holds no item to look at", file=rows_of(Split.SEALED))
         refuse_unread_votes(policy, load(PreferenceParams))
-        refuse_unscored_floors(dev.dev, policy)
+        # Of ours too few dev items may speak; sealed ones can.
+        refuse_unscored({*dev.dev, *better_by_ours()}, policy)
         refuse_unmeasured_suites(dev, policy)
         there = {f"{key}={value}" for row in self.rows for key, value in row.slices.items()}
         refuse_empty_slices(there, policy)

@@ -87,7 +87,7 @@ def init(
     more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,  # behind --from
     files: Annotated[
         list[Path] | None,
-        typer.Option("--from", help="CSV, TSV, JSON, JSON Lines or Parquet, or folders of them."),
+        typer.Option("--from", help="CSV, TSV, JSON, Excel, YAML or Parquet, or folders of them."),
     ] = None,
     prompt: PromptColumns = None,
     completion: CompletionColumn = None,

@@ -43,6 +43,13 @@ def import_data(
     completion: CompletionColumn = None,
     messages: MessagesColumn = None,
     turns: Turns = "last",
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=ROLE",
+            help="Of conversations: who speaks by a name, such as LLM=assistant.",
+        ),
+    ] = None,
     instruction: Instruction = None,
     system: SystemPrompt = None,
     slice_: SliceColumns = None,
@@ -81,7 +88,7 @@ def import_data(
     json: Json = False,
 ) -> None:
     """Bring in files as others have them: rows, preferences, documents; all of them or none."""
-    from incumbent.importing.asked_for import ImportOptions, asked_for
+    from incumbent.importing.import_options import ImportOptions, answer_fields, role_names
     from incumbent.verbs.import_data import Doing
     from incumbent.verbs.import_data import import_data as bring_in
 
@@ -91,12 +98,13 @@ def import_data(
         completion=completion,
         messages=messages,
         turns=turns,
+        roles=role_names(role or ()),
         instruction=instruction,
         system=system,
         slices=tuple(slice_) if slice_ else None,
         group=group,
         control=control,
-        answers=tuple(answer or ()),
+        answers=answer_fields(answer or ()),
         good=tuple(good or ()),
         bad=tuple(bad or ()),
         options=options,
@@ -106,7 +114,7 @@ def import_data(
     )
     doing = Doing(name, replace=replace, dry=dry_run, as_json=json)
     try:
-        bring_in(files, asked_for(given), doing)
+        bring_in(files, given, doing)
     except KeyboardInterrupt as stop:
         typer.echo("interrupted: run it again to bring in all of it", err=True)
         raise typer.Exit(getattr(stop, "exit_code", 130)) from None

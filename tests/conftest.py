@@ -62,9 +62,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """All processes of a run share one server of programs, which has nothing to do until it is
-    asked.
+    """All processes of a run share one cache, which is not the user's own, and one server of
+    programs, which has nothing to do until it is asked.
     """
+    os.environ["XDG_CACHE_HOME"] = str(ROOT / ".incumbent" / "cache")
     told = getattr(config, "workerinput", None)  # of xdist, in its processes
     if told is None:
         stack = ExitStack()

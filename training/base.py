@@ -3,9 +3,12 @@ which precision this machine answers.
 """
 
 import sys
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
-from project.files import staged_folder
+from project.canonical import digest_file, digest_json
+from project.kept_folders import kept_folder
 from project.libraries import allow_downloads
 from project.model_pins import (
     EMBEDDED,
@@ -20,6 +23,8 @@ from project.paths import BASE, EMBEDDER, NUMERICS
 from project.settings import load
 from training.model.usable_base import refuse_too_large, refuse_unusable
 from training.precision import measure_machine, numerics, slowness
+
+CONVERTERS = ("gguf", "safetensors", "tokenizers", "torch", "transformers")
 
 
 def main() -> None:
@@ -52,20 +57,26 @@ def prepare(choice: BaseChoice) -> Path:
 
 
 def convert_embedded(target: Path) -> None:
-    """Unpack the GGUF of the installed package into a bfloat16 safetensors folder."""
+    """Unpack the GGUF of the installed package into a bfloat16 safetensors folder, unless that was
+    done before for another project of the same user: then it is linked.
+    """
+    source = next(package_folder("base").glob("*.gguf"))
+    versions = {name: version(name) for name in CONVERTERS}
+    key = digest_json([digest_file(source), versions])[:16]
+    kept_folder(f"{target.name}-{key}", target, partial(convert, source))
+
+
+def convert(source: Path, target: Path) -> None:
     # Imported here so that a run that finds the converted model stays quick.
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    source = next(package_folder("base").glob("*.gguf"))
-    print(f"converting {source.name}, once, into {target}")
+    print(f"converting {source.name}, once")
     model = AutoModelForCausalLM.from_pretrained(
         source.parent,
         gguf_file=source.name,
         quantization_config=GgufConfig(dequantize=True),
         dtype=torch.bfloat16,
     )
-    tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
-    with staged_folder(target) as draft:
-        model.save_pretrained(draft)
-        tokenizer.save_pretrained(draft)
+    model.save_pretrained(target)
+    AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).save_pretrained(target)

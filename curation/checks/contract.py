@@ -126,8 +126,11 @@ def to_check(
     found: dict[str, Any] = result.result or {}
     column = expectation.arguments.get("column")
     failing = tuple(str(index["id"]) for index in found.get("unexpected_index_list") or ())
-    if column in notes and table[column].isna().all():
+    unmeasured = unseen(table, column)
+    if column in notes and unmeasured:
         seen = ""  # the note says why nothing was looked at
+    elif table.empty and expectation.of == "slices":
+        seen = "the rows have no slices"
     elif expectation.of == "dataset":
         seen, failing = measured(table, column), ()
     else:
@@ -143,7 +146,13 @@ def to_check(
         failing_rows=failing,
         crashed=crash(result),
         column=column if isinstance(column, str) else None,
+        unmeasured=True if unmeasured and result.success else None,
     )
+
+
+def unseen(table: pd.DataFrame, column: Any) -> bool:
+    """Whether a column of the table says nothing, of whatever lines it has."""
+    return isinstance(column, str) and column in table and bool(table[column].isna().all())
 
 
 def measured(table: pd.DataFrame, column: Any) -> str:

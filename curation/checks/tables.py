@@ -33,8 +33,12 @@ def tables_of(parts: Mapping[Split, Sequence[Row]], compared: Compared) -> Table
         rows=rows,
         slices=slice_table(texts),
         dataset=dataset_table(texts, rows, looked, compared),
-        notes=notes(texts, looked),
+        notes=notes(texts, looked) | shift_note(compared),
     )
+
+
+def shift_note(compared: Compared) -> dict[str, str]:
+    return {} if compared.reference else {"shift": "no last version to compare with"}
 
 
 def notes(texts: RowTexts, looked: Looked | None) -> dict[str, str]:

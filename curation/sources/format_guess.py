@@ -1,15 +1,18 @@
-"""What a file of anybody's holds, told by its name's ending and by its first records."""
+"""What a file of anybody's holds, told by its first bytes and records before its name's ending."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from curation.sources.chats.transcripts import is_transcript
+from curation.sources.documents.document_file import read_text_of
 from curation.sources.exports.export_formats import EXPORTS
 from curation.sources.exports.export_records import lone_record
 from curation.sources.row_formats import SHAPES
+from curation.sources.tables.file_bytes import GZIP, PARQUET, ZIP, readable
 from curation.sources.tables.folder_files import files_in, is_data
-from curation.sources.tables.read_table import read_table
+from curation.sources.tables.read_table import read_table, read_tables
 from project.errors import InputError
 
 Fields = dict[str, Any]
@@ -21,6 +24,10 @@ DOCUMENTS = frozenset({".md", ".markdown", ".html", ".htm", ".pdf", ".docx"})
 SUBTITLES = frozenset({".vtt", ".srt", ".sbv"})
 TEXTS = frozenset({".txt", ".text"})
 LOOKED_AT = 100  # records
+LOOKED_AT_BYTES = 4096
+# How JSON begins that holds records. A transcript may begin with a bracket too.
+OBJECTS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*\"")
+TABBED = 0.9  # of the lines
 
 
 def guess_format(path: Path, encoding: str | None = None) -> str:
@@ -28,6 +35,8 @@ def guess_format(path: Path, encoding: str | None = None) -> str:
     cannot be read.
     """
     file = telling_file(path)
+    if holds_records(file):
+        return format_of_records(file, encoding)
     ending = file.suffix.casefold()
     if ending in SUBTITLES or (ending in TEXTS and is_transcript(file, encoding)):
         return "transcripts"
@@ -36,8 +45,17 @@ def guess_format(path: Path, encoding: str | None = None) -> str:
     return format_of_records(file, encoding)
 
 
+def holds_records(file: Path) -> bool:
+    """Whether its first bytes are those of JSON, Parquet, or XLSX, whatever its name ends in."""
+    with readable(file), file.open("rb") as opened:
+        start = opened.read(LOOKED_AT_BYTES)
+    if start.startswith(ZIP):
+        return file.suffix.casefold() not in DOCUMENTS
+    return start.startswith((PARQUET, GZIP)) or OBJECTS.match(start) is not None
+
+
 def format_of_records(file: Path, encoding: str | None) -> str:
-    table = read_table(file, skip=True, encoding=encoding)
+    table = read_tables(file, skip=True, encoding=encoding)[0]
     records = [row.fields for row in table.rows[:LOOKED_AT]]
     alone = lone_record(file, encoding) if table.format == "json" else None
     if have_assertions([alone] if alone else records if table.format == "json lines" else []):
@@ -62,11 +80,19 @@ def telling_file(path: Path) -> Path:
 
 
 def is_prose(file: Path, encoding: str | None) -> bool:
-    """Whether a text is no table with two columns at least."""
+    """Whether a text is no table with two columns at least. One with a tab in nearly every line is
+    meant as a table, even if it cannot be read as such.
+    """
     try:
-        return len(read_table(file, encoding=encoding).columns) < 2
+        table = read_table(file, encoding=encoding)
     except InputError:
-        return True
+        return not has_tabs(read_text_of(file, encoding))
+    return table.format == "csv" and len(table.columns) < 2
+
+
+def has_tabs(text: str) -> bool:
+    filled = [line for line in text.split("\n") if line.strip()]
+    return sum("\t" in line.strip() for line in filled) >= TABBED * len(filled) > 0
 
 
 def looks_like_traffic(records: Records) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from curation.sources.tables.archives import read_bytes
 from curation.sources.tables.encodings.decoding import decode
-from curation.sources.tables.file_bytes import read_bytes
 from project.canonical import digest_json
 from project.errors import InputError
 from project.records.data import Row

@@ -6,12 +6,14 @@ from functools import partial
 from pathlib import Path
 
 from curation.curation_settings import Columns, ExportFields, FileSource
+from curation.sources.chats.role_names import RoleNames
 from curation.sources.chats.transcripts import read_transcripts
 from curation.sources.documents.read_documents import read_documents
 from curation.sources.exports.export_formats import EXPORTS, ExportFormat
 from curation.sources.exports.export_records import ExportOptions
 from curation.sources.reading import Read
 from curation.sources.row_formats import numbered_rows, readable_rows
+from curation.sources.rows_of_answers import row_of
 from curation.sources.table_rows import UNREADABLE, rows_of_table
 from curation.sources.tables.read_table import read_tables
 from curation.sources.text_table import documents_of_table
@@ -28,6 +30,10 @@ class SourceFile:
     export: ExportFields = field(default_factory=ExportFields)
     skip: bool = False  # what is no record is left out and counted
     encoding: str | None = None  # None: told by its bytes
+    answers_as_rows: bool = False  # of pairs and ratings: good answers are rows too
+    roles: RoleNames = field(default_factory=dict)  # of conversations, who speaks by which name
+    # What files of an export are called in what is made of them, where it is not as name_of says.
+    names: Mapping[Path, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, source: FileSource) -> "SourceFile":
@@ -38,11 +44,12 @@ class SourceFile:
             export=source.export,
             skip=source.unreadable == "skip",
             encoding=source.encoding,
+            answers_as_rows=source.answers_as_rows,
         )
 
     @property
     def options(self) -> ExportOptions:
-        return ExportOptions(fields=self.export, skip=self.skip, encoding=self.encoding)
+        return ExportOptions(self.export, self.skip, self.encoding, self.names, self.roles)
 
 
 def read_source_file(file: SourceFile) -> Iterator[Read]:
@@ -65,7 +72,7 @@ def table_rows(file: SourceFile) -> Iterator[Read]:
 
 
 def transcripts(file: SourceFile) -> Iterator[Read]:
-    yield from read_transcripts(file.path, file.columns, encoding=file.encoding)
+    yield from read_transcripts(file.path, file.columns, encoding=file.encoding, roles=file.roles)
 
 
 def documents(file: SourceFile) -> Iterator[Read]:
@@ -78,7 +85,10 @@ def texts(file: SourceFile) -> Iterator[Read]:
 
 
 def export(form: ExportFormat, file: SourceFile) -> Iterator[Read]:
-    yield from form.read(file.path, file.options)
+    for read in form.read(file.path, file.options):
+        yield read
+        if file.answers_as_rows and (row := row_of(read.made)):
+            yield Read(read.origin.model_copy(update={"row": row.id}), row)
 
 
 READERS: Mapping[str, Callable[[SourceFile], Iterator[Read]]] = {

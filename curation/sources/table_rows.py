@@ -14,6 +14,7 @@ from curation.sources.chats.turns import pairs
 from curation.sources.reading import Read
 from curation.sources.row_formats import complete, turn
 from curation.sources.tables.column_names import find_column
+from curation.sources.tables.nested_fields import with_nested
 from curation.sources.tables.table import Table, TableRow
 from project.errors import InputError
 from project.records.data import Message, Origin, Row
@@ -30,6 +31,7 @@ SOURCES = Path("datasets/sources")
 
 
 def rows_of_table(table: Table, columns: Columns) -> Iterator[Read]:
+    table = with_nested(table, columns.names)
     own, name = own_names(table, columns), name_of(table.path)
     refuse_nested(table, own)
     lost = [Read(Origin(file=name, line=one.line, why=UNREADABLE)) for one in table.unreadable]

@@ -90,10 +90,20 @@ def refuse(table: ScoreTable, policy: Policy, *, unjudged_too: bool = False) -> 
             raise InputError(f"item {missing[0]!r} lacks the gating metric {metric!r}")
         else:
             refuse_undirected(metric, better.get(metric))
+    refuse_unscored((*table.metrics, *table.label_metrics), policy)
+    for metric in policy.guards or ():
+        refuse_undirected(metric, better.get(metric))
     for metric in policy.floors.keys() & per_token_by_ours():  # which another tokenizer moves
         refuse_undirected(metric, better.get(metric, "more"))
     for metric, way in (policy.better or {}).items():
         refuse_contradiction(metric, way, table)
+
+
+def refuse_unscored(names: Collection[str], policy: Policy) -> None:
+    """Raise InputError where the policy has a guard or a floor for what is not among the names."""
+    for what, metrics in (("guard", policy.guards or {}), ("floor", policy.floors)):
+        if unknown := sorted(metrics.keys() - {*names, PREFERENCE}):
+            raise InputError(f"the policy's {what} names {unknown[0]!r}, which was not scored")
 
 
 def refuse_empty_slices(there: Collection[str], policy: Policy) -> None:

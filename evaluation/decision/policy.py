@@ -2,7 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from project.records.ballots import RESPECTS
 from project.records.evidence import PEOPLE, by_people, rated_by_people
@@ -43,6 +50,9 @@ class Policy(Settings):
     # level.
     qualify: Probability = Field(default=0.2, gt=0, le=0.5)
     margins: dict[str, NonNegativeFloat] = Field(default_factory=dict)  # 0 where none is named
+    # What need not be better and may not be worse, whatever the kind: metric -> what it may lose
+    # against the champion, which is shown as surely as a gain of a gating metric.
+    guards: Annotated[dict[str, PositiveFloat] | None, LATER] = None
     # The least mean that the challenger may have, per metric; the most where less is better.
     floors: dict[str, float] = Field(default_factory=dict)
     # "key=value" -> the least number of items that the slice must have.
@@ -88,7 +98,16 @@ class Policy(Settings):
             raise ValueError("an e-value knows no margin, and one is given for 'preference'")
         if unknown := sorted(self.margins.keys() - set(self.gating)):
             raise ValueError(f"a margin for {unknown[0]!r}, which is no gating metric")
+        if twice := sorted(set(self.gating).intersection(self.guards or ())):
+            raise ValueError(f"{twice[0]!r} gates and is guarded: leave it out of one of them")
+        if voted := sorted(filter(by_people, self.guards or ())):
+            raise ValueError(f"{voted[0]!r} rests on a judge or people: it can gate, as no guard")
         return self
+
+    @property
+    def checked(self) -> tuple[str, ...]:
+        """Every metric that can stand in the way of a promotion by what it lost."""
+        return (*self.gating, *(self.guards or ()))
 
     @property
     def gates_on_votes(self) -> bool:

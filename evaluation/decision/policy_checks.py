@@ -13,7 +13,6 @@ from evaluation.decision.suite_guards import (
     guarded_losses,
     unmeasured_suites,
 )
-from project.errors import InputError
 from project.records.evidence import (
     Evidence,
     Measured,
@@ -92,6 +91,11 @@ class MarginCheck:
         return reach(self.found, alpha)[0] > -self.margin
 
     @property
+    def loss(self) -> str:
+        lost = f"{signed(self.found.diff)} on {self.found.n} items"
+        return f"{self.subject} is clearly worse in {self.metric}: {lost}"
+
+    @property
     def doubt(self) -> str:
         return (
             f"{self.subject} may have lost more than {self.margin:g} in {self.metric}: "
@@ -117,6 +121,9 @@ def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
     # No look is judged at more than the policy's alpha, so what fails there fails at every look.
     failed = [check for check in early_checks(evidence, policy) if not check.passed(policy.alpha)]
     reasons += [f"did not qualify: {check.doubt}" for check in failed]
+    for check in guard_checks(evidence.dev, policy):
+        if check.failed(policy.qualify):
+            reasons.append(f"did not qualify: on the dev part {check.loss}")
     for metric in policy.gating if evidence.dev else ():
         found, threshold = evidence.dev.get(metric), policy.threshold(metric)
         if rated_by_people(metric):
@@ -139,8 +146,9 @@ def objections(case: Case) -> Iterator[str]:
         if found and case.known(metric) and case.upper(metric) < -case.policy.margin(metric):
             best = signed(case.upper(metric))
             yield f"{metric} is clearly worse: {signed(found.diff)}, at best {best}"
-    refuse_unscored_floors(case.evidence.sealed, case.policy)
     for metric, floor in case.policy.floors.items():
+        if metric not in case.evidence.sealed:
+            continue
         scored = case.evidence.sealed[metric]
         mean, less = scored.own_score, scored.better == "less"
         if mean > floor if less else mean < floor:
@@ -149,19 +157,12 @@ def objections(case: Case) -> Iterator[str]:
     yield from broken_suite_floors(case.evidence, case.policy)
     for check in margin_checks(case):
         if check.failed(case.alpha):
-            loss = f"{signed(check.found.diff)} on {check.found.n} items"
-            yield f"{check.subject} is clearly worse in {check.metric}: {loss}"
+            yield check.loss
     yield from harmed_slices(case)
 
 
-def refuse_unscored_floors(measured: Measured, policy: Policy) -> None:
-    """Raise InputError where the policy has a floor for what was not scored."""
-    if unknown := sorted(policy.floors.keys() - measured.keys()):
-        raise InputError(f"the policy's floor names {unknown[0]!r}, which was not scored")
-
-
 def harmed_slices(case: Case) -> Iterator[str]:
-    """Slices with a significant loss in a gating metric, Holm-corrected over all of them.
+    """Slices with a significant loss in a checked metric, Holm-corrected over all of them.
 
     Critical slices have a check of their own. Slices of very few clusters are left out: their
     standard errors are known too poorly for a veto.
@@ -170,7 +171,7 @@ def harmed_slices(case: Case) -> Iterator[str]:
         (name, metric, found)
         for name, measured in case.evidence.slices.items()
         for metric, found in measured.items()
-        if metric in case.policy.gating
+        if metric in case.policy.checked
         and name not in case.policy.critical_slices
         and found.clusters >= LEAST_CLUSTERS
     ]
@@ -186,13 +187,21 @@ def margin_checks(case: Case) -> Iterator[MarginCheck]:
     policy, evidence = case.policy, case.evidence
     for name in policy.critical_slices:
         for metric, found in evidence.slices[name].items():
-            if metric in policy.gating:
+            if metric in policy.checked:
                 yield MarginCheck(f"critical slice {name}", metric, found, policy.slice_margin)
+    yield from guard_checks(evidence.sealed, policy)
     yield from early_checks(evidence, policy)
     for metric, found in evidence.reference.items():
-        if metric in policy.gating:
+        if metric in policy.checked:
             subject = "quality since the regression baseline"
             yield MarginCheck(subject, metric, found, policy.regression_budget)
+
+
+def guard_checks(measured: Measured, policy: Policy) -> Iterator[MarginCheck]:
+    """What need not be better and may not be worse, as far as it was measured."""
+    for metric, margin in (policy.guards or {}).items():
+        if metric in measured:
+            yield MarginCheck("the challenger", metric, measured[metric], margin)
 
 
 def early_checks(evidence: Evidence, policy: Policy) -> Iterator[MarginCheck]:
@@ -219,6 +228,9 @@ def open_questions(case: Case) -> Iterator[str]:
             measured = case.evidence.slices[name].get(metric)
             if (n := measured.n if measured else 0) < least:
                 yield f"critical slice {name} has {n} items for {metric}, and needs {least}"
+    for metric in dict.fromkeys([*(case.policy.guards or ()), *case.policy.floors]):
+        if metric not in case.evidence.sealed:
+            yield f"{metric} could not be measured: fewer than two clusters have it"
     for check in margin_checks(case):
         if not check.passed(case.alpha):
             yield check.doubt

@@ -8,11 +8,11 @@ from project.records.evidence import Evidence
 
 
 def doubts_on_rubrics(evidence: Evidence, policy: Policy) -> Iterator[str]:
-    """Of every rubric that gates, or has a floor: it does no better than chance, or too few of its
-    scores could be read.
+    """Of every rubric that is checked or has a floor: it does no better than chance, or too few of
+    its scores could be read.
     """
     found = (evidence.calibration.rubrics if evidence.calibration else None) or {}
-    for name in sorted({*policy.gating, *policy.floors} & found.keys()):
+    for name in sorted({*policy.checked, *policy.floors} & found.keys()):
         if why := found[name].advisory:
             yield f"rubric {name} is advisory only: {why}. {help_for(name, found[name])}"
         scored = evidence.sealed.get(name)

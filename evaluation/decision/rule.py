@@ -1,12 +1,15 @@
 """The decision: a pure function of evidence, policy and which look at the sealed eval set it is."""
 
 from collections.abc import Iterator
+from math import ceil
 
 from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import (
     Case,
+    MarginCheck,
     e_value_sentence,
+    guard_checks,
     objections,
     open_questions,
     signed,
@@ -71,7 +74,7 @@ def rule(
 
 
 def victories(case: Case) -> list[str]:
-    """By how much each gating metric won, or did not lose more than a guarded policy allows."""
+    """By how much each gating metric won, or did not lose more than the policy allows."""
     reasons = []
     for metric in case.policy.gating:
         found = case.evidence.sealed[metric]
@@ -81,6 +84,9 @@ def victories(case: Case) -> list[str]:
         else:
             shown = f"at least {signed(case.lower(metric))}"
         reasons.append(f"{metric} {word} by {signed(found.diff)}, {shown}")
+    for check in guard_checks(case.evidence.sealed, case.policy):
+        least = f"at least {signed(case.lower(check.metric))}, of {signed(-check.margin)} allowed"
+        reasons.append(f"{check.metric} differs by {signed(check.found.diff)}, {least}")
     return reasons
 
 
@@ -113,7 +119,27 @@ def further_items(case: Case) -> int | None:
             if items is None:
                 return None
             needed.append(max(0, items - case.evidence.sealed[metric].n))
+    for check in guard_checks(case.evidence.sealed, case.policy):
+        if not check.passed(case.alpha):
+            items = items_that_clear(check, case)
+            if items is None:
+                return None
+            needed.append(items)
     return max(needed, default=None)
+
+
+def items_that_clear(check: MarginCheck, case: Case) -> int | None:
+    """How many more items would show that a guarded metric lost less than its margin.
+
+    The true difference is taken for what was measured, and for none where that is a gain. Items of
+    which the metric says nothing come in the same share. None: it lost the margin already.
+    """
+    found, room = check.found, check.margin + min(check.found.diff, 0.0)
+    if room <= 0 or not found.sd:
+        return None
+    design = found.n * (found.se / found.sd) ** 2
+    needed = items_needed(found.sd, room, case.alpha, case.policy.power, design=design)
+    return ceil(max(0, needed - found.n) * (found.n + found.unjudged) / found.n)
 
 
 def items_that_find_the_effect(case: Case, metric: str, alpha: float) -> int | None:

@@ -1,29 +1,44 @@
-"""Whether an answer is JSON of the shape that was asked for."""
+"""Whether an answer is JSON of the shape that was asked for, and has the reference's values."""
 
 from pathlib import Path
 from typing import Any
 
+from evaluation.assertions.json_fields import fields, share
 from evaluation.assertions.json_schemas import read_schema, valid, validator
 from evaluation.metrics.per_item import PerItem, Values
 
+NO_JSON = "reference is no JSON"
+
 
 class JsonSchema(PerItem):
-    """1 where the whole answer is one JSON text that is valid against the schema, else 0.
+    """Whether the whole answer is one JSON text, and how many of the reference's fields it has.
 
-    compute(predictions=texts) -> {"json_valid": [n]}. `schema` is a JSON Schema file, in the draft
-    that its "$schema" names, else the newest. By the standard, "format" annotates and refuses
-    nothing. Words or a code fence around the JSON make it invalid: a program would not read it.
+    compute(predictions=texts, references=texts) -> {"json_valid": [n], "json_fields": [n]}. Valid
+    is 1 where the text is JSON that fits the schema, else 0. `schema` is a JSON Schema file, in the
+    draft that its "$schema" names, else the newest; without one any object or list is valid. By the
+    standard, "format" annotates and refuses nothing. Words or a code fence around the JSON make it
+    invalid: a program would not read it. Fields is the share of the reference's values that stand
+    in the answer in the same place; where the reference is no JSON, the item says nothing of it.
     """
 
-    more_is_better = ("json_valid",)
-    description = "Validity against a JSON schema per item."
+    more_is_better = ("json_valid", "json_fields")
+    description = "Validity against a JSON schema and right fields per item."
     citation = "Wright et al. (2022). JSON Schema: A Media Type for Describing JSON Documents."
-    columns = ("predictions",)
 
-    def __init__(self, schema: Path, **options: Any) -> None:
+    def __init__(self, schema: Path | None = None, **options: Any) -> None:
         self.schema = schema
-        self.validator = validator(read_schema(schema), schema)
+        inline = {"type": ["object", "array"]}
+        self.validator = validator(read_schema(schema) if schema else inline, schema)
         super().__init__(**options)
 
-    def _compute(self, predictions: list[str]) -> Values:
-        return {"json_valid": [float(valid(self.validator, t, self.schema)) for t in predictions]}
+    def _compute(self, predictions: list[str], references: list[str]) -> Values:
+        expected = list(map(fields, references))
+        self.unread = {"json_fields": [i for i, one in enumerate(expected) if not one]}
+        self.flags = {NO_JSON: self.unread["json_fields"]}
+        return {
+            "json_valid": [float(valid(self.validator, t, self.schema)) for t in predictions],
+            "json_fields": [
+                share(fields(text), asked)
+                for text, asked in zip(predictions, expected, strict=True)
+            ],
+        }

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from evaluation.metrics.normalised_words import label_of
 from evaluation.metrics.per_item import PerItem, Values
-from evaluation.metrics.token_f1 import normalised
 from project.errors import InputError
 
 Pair = tuple[str, str | None]  # the reference's label and the answer's
@@ -109,11 +109,6 @@ def closed_list(labels: Sequence[str]) -> set[str]:
     if len(found) < len(labels) or not found:
         raise misfit("needs labels, each of them once", "labels")
     return set(found)
-
-
-def label_of(text: str) -> str:
-    """A text as a label: its normalised words; where it has none, such as "A" or "+", itself."""
-    return " ".join(normalised(text)) or " ".join(text.casefold().split())
 
 
 def misfit(problem: str, option: str) -> InputError:

@@ -19,7 +19,8 @@ class PerItem(evaluate.Metric, ABC):
     """compute(**columns) -> {name: [n]}, each column a list of n.
 
     A subclass says what it measures, whose idea that was, and which of COLUMNS it asks for. After
-    compute, `flags` names what is odd and the positions of the items that it is true of.
+    compute, `flags` names what is odd and the positions of the items that it is true of, and
+    `unread` names metrics with the positions of the items of which they say nothing.
     """
 
     # Every name that compute gives is in one of these; without it a policy cannot gate on it. An
@@ -36,6 +37,7 @@ class PerItem(evaluate.Metric, ABC):
 
     def __init__(self, **options: Any) -> None:
         self.flags: dict[str, list[int]] = {}
+        self.unread: dict[str, list[int]] = {}
         super().__init__(**options)
 
     def _info(self) -> evaluate.MetricInfo:

@@ -1,17 +1,9 @@
 """Token F1 and exact match, for short answers: classification, extraction, questions."""
 
-import string
-import unicodedata
 from collections import Counter
 
-import regex
-
+from evaluation.metrics.normalised_words import normalised
 from evaluation.metrics.per_item import NO_WORDS, PerItem, Values
-from project.unicode_words import UNSPACED
-
-PUNCTUATION = regex.compile(rf"[\p{{P}}{regex.escape(string.punctuation)}]")
-ARTICLE = regex.compile(r"\b(a|an|the)\b")
-CHARACTER_OF_UNSPACED = regex.compile(rf"([{UNSPACED}]\p{{M}}*)")
 
 
 class TokenF1(PerItem):
@@ -39,13 +31,6 @@ class TokenF1(PerItem):
             "token_f1": [f1(prediction, reference) for prediction, reference in pairs],
             "exact_match": [float(prediction == reference) for prediction, reference in pairs],
         }
-
-
-def normalised(text: str) -> list[str]:
-    """The tokens that count. Compatibility forms are one: "１２" is "12", "ﬁ" is "fi"."""
-    plain = PUNCTUATION.sub("", unicodedata.normalize("NFKC", text).casefold())
-    spaced: str = CHARACTER_OF_UNSPACED.sub(r" \1 ", ARTICLE.sub(" ", plain))
-    return spaced.split()
 
 
 def f1(prediction: list[str], reference: list[str]) -> float:

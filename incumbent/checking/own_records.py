@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from curation.curation_settings import ExportFields
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.wanted import Guess, Wanted
+from curation.sources.exports.judgements.options_missing import OptionsMissingError
 from curation.sources.format_guess import TRAFFIC, guess_format
 from curation.sources.reading import Made, Read
 from curation.sources.row_formats import read_row
@@ -27,7 +28,6 @@ TEXTS = ("prompt", "completion", "instruction", "input", "output")
 KNOWN = {*Row.model_fields, *TEXTS, "messages"}
 TABLES = ("rows", "table")
 PLAIN = ("texts", "documents")  # which are a table where somebody names columns
-OF_IMPORTS = ("--control", "--answer", "--good", "--bad", "--options")
 
 
 @dataclass(frozen=True)
@@ -140,11 +140,8 @@ def read_other(path: Path, form: str, how: HowRead) -> Iterator[Read]:
     source = SourceFile(path, form, export=fields, skip=how.skip, encoding=how.encoding)
     try:
         yield from read_source_file(source)
-    except InputError as error:
-        if not any(option in str(error) for option in OF_IMPORTS):
-            raise
-        hint = "`incumbent data import` has that option: check the file that it writes"
-        raise InputError(f"{error}; {hint}") from None
+    except OptionsMissingError as error:
+        raise InputError(f"{error}\nthen check the file that it writes") from None
 
 
 def is_shaped(table: Table) -> bool:

@@ -1,94 +1,236 @@
 """Foreign files, each read by the format that it is in."""
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from curation.curation_settings import Columns
+from curation.sources.chats.role_names import RoleNames, with_roles
+from curation.sources.chats.transcripts import transcripts_in
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.wanted import Guess
+from curation.sources.documents.read_documents import is_document
 from curation.sources.exports.export_formats import EXPORTS
-from curation.sources.exports.export_records import Fields, read_records
-from curation.sources.exports.judgements.judgement import Judgement, reads
-from curation.sources.format_guess import guess_format
+from curation.sources.exports.export_records import Fields, read_export
+from curation.sources.exports.judgements.judgement import Judgement
+from curation.sources.format_guess import TEXTS, guess_format
 from curation.sources.reading import Read
-from curation.sources.source_file import read_source_file
+from curation.sources.source_file import SourceFile, read_source_file
 from curation.sources.table_rows import rows_of_table
+from curation.sources.tables.encodings.decoding import decode
+from curation.sources.tables.file_bytes import contents
+from curation.sources.tables.folder_files import files_in, files_of, is_seen
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table
-from incumbent.importing.asked_for import Asked
+from incumbent.importing.import_options import ImportOptions
 from project.errors import InputError
 from project.progress import progress
+from project.records.data import Document, Row
 from project.records.record import read_input, read_object
 
+DEEPEST = 100  # folders
+PLAIN = ".txt .text .md .markdown .vtt .srt .sbv .json .jsonl .csv .tsv"
+PLAIN_TEXTS = frozenset(PLAIN.split())
+NOUNS = {"documents": "document", "transcripts": "transcript"}
 QUEUE_FIELDS = {"prompt", "response", "user", "drift"}  # of a task of the labelling queue
 
 
 @dataclass(frozen=True)
 class FileRead:
-    """A file, and every record of it."""
+    """A file, or a folder, and every record of it."""
 
     path: Path
     format: str
     reads: Sequence[Read]
     judgements: Sequence[Judgement] = ()  # of an export, what people said
     tables: Sequence[Table] = ()
-    notes: Sequence[str] = ()  # on what its records do not tell
+    # On how it was read, beside what its tables say, and on what its records do not tell.
+    notes: Sequence[str] = ()
+    unread: Mapping[Path, str] = field(default_factory=dict)  # files of a folder, and why
 
     @property
     def records(self) -> int:
         return len({(read.origin.file, read.origin.line) for read in self.reads})
 
 
-def formats_of(paths: Sequence[Path], asked: Asked) -> dict[Path, str]:
+def formats_of(paths: Sequence[Path], asked: ImportOptions) -> dict[Path, str]:
     """Raises InputError for a file that cannot be read, or is named twice."""
     if twice := [path for path, count in Counter(paths).items() if count > 1]:
         raise InputError("is named twice", file=twice[0])
-    return {path: format_of(path, asked) for path in paths}
+    found = {path: format_of(path, asked) for path in paths}
+    for path, form in found.items():
+        if form in EXPORTS and path.is_dir():
+            refuse_several_formats(path, asked)
+    return found
 
 
-def format_of(path: Path, asked: Asked) -> str:
-    """As it was named, or guessed; what has named columns is a table, unless it is an export."""
+def refuse_several_formats(folder: Path, asked: ImportOptions) -> None:
+    """Raise InputError for a folder in which files of other kinds lie beside those of an export."""
+    by_format: dict[str, list[Path]] = {}
+    for file in files_of(folder):
+        by_format.setdefault(format_of(file, asked), []).append(file)
+    if len(by_format) > 1:
+        commands = [f"  {asked.command(files)}" for files in by_format.values()]
+        kinds = " and ".join(by_format)
+        problem = f"holds files of several kinds, {kinds}: import each by itself"
+        raise InputError("\n".join([problem, *commands]), file=folder)
+
+
+def format_of(path: Path, asked: ImportOptions) -> str:
+    """As it was named, or guessed; what has named columns is a table, unless it is an export, and a
+    text whose speakers are named is transcripts.
+    """
     found = asked.format or guess_format(path, asked.encoding)
+    if asked.format is None and asked.roles and path.suffix.casefold() in TEXTS:
+        return "transcripts"
     is_named = asked.format is None and asked.wanted.columns
     return "table" if is_named and found in ("rows", "texts", "documents") else found
 
 
-def read_files(formats: Mapping[Path, str], asked: Asked) -> tuple[list[FileRead], Guess | None]:
+def read_files(
+    formats: Mapping[Path, str], asked: ImportOptions
+) -> tuple[list[FileRead], Guess | None]:
     """Every file as it is, and what the columns of the tables are."""
     tables = {path: tables_of(path, asked) for path, form in formats.items() if form == "table"}
     every = [table for some in tables.values() for table in some]
     columns = guess(every, asked.wanted) if every else None
+    names = names_apart([file for path in formats for file in files_in(path)])
     files = []
     with progress("reading", len(formats), "files", leave=False) as bar:
         for path, form in formats.items():
             if columns and path in tables:
-                files.append(table_file(path, tables[path], columns.columns))
+                files.append(table_file(path, tables[path], columns.columns, names))
             else:
-                files.append(other_file(path, form, asked))
+                files.append(other_file(path, form, asked, names))
             bar.advance()
     return files, columns
 
 
-def tables_of(path: Path, asked: Asked) -> list[Table]:
-    return read_tables(path, skip=asked.skip, encoding=asked.encoding)
+def names_apart(files: Sequence[Path]) -> dict[Path, str]:
+    """Of files that are called alike, the names with as many of their folders as tell them apart;
+    the others are called by their bare names.
+    """
+    alike: dict[str, list[Path]] = {}
+    for file in files:
+        alike.setdefault(file.name, []).append(file)
+    found: dict[Path, str] = {}
+    for same in alike.values():
+        deep = next(n for n in range(1, DEEPEST) if len({told(f, n) for f in same}) == len(same))
+        found |= {file: told(file, deep) for file in same if deep > 1}
+    return found
 
 
-def table_file(path: Path, tables: Sequence[Table], columns: Columns) -> FileRead:
-    rows = [read for table in tables for read in rows_of_table(table, columns)]
-    return FileRead(path, "table", rows, tables=tables)
+def told(file: Path, deep: int) -> str:
+    return "/".join(file.absolute().parts[-deep:])
 
 
-def other_file(path: Path, form: str, asked: Asked) -> FileRead:
-    file = asked.file(path, form)
+def tables_of(path: Path, asked: ImportOptions) -> list[Table]:
+    tables = read_tables(path, skip=asked.skip, encoding=asked.encoding)
+    return [with_named_roles(table, asked.roles) for table in tables] if asked.roles else tables
+
+
+def with_named_roles(table: Table, roles: RoleNames) -> Table:
+    rows = (replace(row, fields=with_roles(row.fields, roles)) for row in table.rows)
+    return replace(table, rows=tuple(rows))
+
+
+def table_file(
+    path: Path, tables: Sequence[Table], columns: Columns, names: Mapping[Path, str]
+) -> FileRead:
+    rows = [
+        called(read, table.path, names)
+        for table in tables
+        for read in rows_of_table(table, columns)
+    ]
+    unread = files_unread(path, "table", {table.path for table in tables})
+    return FileRead(path, "table", rows, tables=tables, unread=unread)
+
+
+def other_file(path: Path, form: str, asked: ImportOptions, names: Mapping[Path, str]) -> FileRead:
+    file = asked.file(path, form, names)
     if form not in EXPORTS:
-        return FileRead(path, form, list(read_source_file(file)))
-    records = [one.fields for one in read_records(path, file.options) if one.fields]
-    refuse_queue(records, path)
-    judgements = list(EXPORTS[form].judge(path, file.options))
-    notes = EXPORTS[form].notes(records)
-    return FileRead(path, form, list(reads(judgements)), judgements, notes=notes)
+        return plain_file(file)
+    export = read_export(path, file.options)
+    refuse_queue(export.readable, path)
+    found = EXPORTS[form].judged(export, asked.export)
+    unread = files_unread(path, form, {table.path for table in export.tables})
+    return FileRead(
+        path, form, list(found.reads), found.judgements, notes=found.notes, unread=unread
+    )
+
+
+def documents_in(path: Path) -> list[Path]:
+    return [file for file in files_in(path) if file == path or is_document(file)]
+
+
+# Which files of a folder a format reads.
+MEMBERS: Mapping[str, Callable[[Path], list[Path]]] = {
+    "rows": files_in,
+    "texts": files_of,
+    "documents": documents_in,
+    "transcripts": transcripts_in,
+}
+
+
+def plain_file(file: SourceFile) -> FileRead:
+    """Rows, texts, documents or transcripts, file by file where some of a folder are called alike.
+
+    Raises InputError.
+    """
+    files = MEMBERS[file.format](file.path)
+    if len(files) > 1 and not file.names.keys().isdisjoint(files):
+        parts = [replace(file, path=part) for part in files]
+        reads = [
+            called(read, part.path, file.names) for part in parts for read in read_source_file(part)
+        ]
+    else:
+        reads = [called(read, file.path, file.names) for read in read_source_file(file)]
+    unread = files_unread(file.path, file.format, set(files))
+    return FileRead(file.path, file.format, reads, notes=decoding_notes(files, file), unread=unread)
+
+
+def decoding_notes(files: Iterable[Path], file: SourceFile) -> list[str]:
+    """In which encoding texts were read, where that was no matter of course."""
+    plain = [one for one in files if one.suffix.casefold() in PLAIN_TEXTS]
+    found = [(one, decode(contents(one), one, file.encoding)) for one in plain]
+    return [f"{one}: {note}" for one, source in found for note in source.notes]
+
+
+def called(read: Read, file: Path, names: Mapping[Path, str]) -> Read:
+    """A record with the name that tells its file apart, where another file is called alike."""
+    if file not in names:
+        return read
+    bare, name = read.origin.file, names[file]
+    origin = read.origin.model_copy(update={"file": name})
+    made = read.made
+    if isinstance(made, Document) and made.source == bare:
+        made = Document.of(made.text, source=name)
+    elif isinstance(made, Row):
+        source = name if made.source == bare else made.source
+        group = re.sub(rf"^{re.escape(bare)}(?=:\d+$)", lambda _: name, made.group)
+        made = made.model_copy(update={"source": source, "group": group})
+    if made is not None:
+        origin = origin.model_copy(update={"row": made.id})
+    return Read(origin, made)
+
+
+def files_unread(path: Path, form: str, read: Collection[Path]) -> dict[Path, str]:
+    """The files of a folder of which nothing was read, and why. Whole hidden folders are one."""
+    if not path.is_dir():
+        return {}
+    opened = {*read, *(folder for file in read for folder in file.parents)}  # archives too
+    noun = NOUNS.get(form, "data")
+    found: dict[Path, str] = {}
+    for file in sorted(path.rglob("*")):
+        inside = file.relative_to(path)
+        hidden = next((n for n, part in enumerate(inside.parts) if not is_seen(Path(part))), None)
+        if hidden is not None:
+            found[path.joinpath(*inside.parts[: hidden + 1])] = "hidden"
+        elif file.is_file() and file not in opened:
+            found[file] = f"no {noun} by its name"
+    return found
 
 
 def refuse_queue(records: Sequence[Fields], path: Path) -> None:
@@ -100,9 +242,12 @@ def refuse_queue(records: Sequence[Fields], path: Path) -> None:
 
 
 def holds_corrections(file: FileRead) -> bool:
-    if file.format != "rows":
-        return False
-    lines = read_input(file.path).splitlines()
+    return file.format == "rows" and are_corrections(file.path)
+
+
+def are_corrections(path: Path) -> bool:
+    """Whether JSON Lines are bad dev answers, corrected, as `incumbent data export` wrote them."""
+    lines = read_input(path).splitlines()
     first = next((line for line in lines if line.strip()), b"{}")
-    about = read_object(first, file.path, 1).get("about")
+    about = read_object(first, path, 1).get("about")
     return isinstance(about, dict) and about.keys() >= {"why", "answer"}

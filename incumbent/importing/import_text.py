@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, zip_longest
 
 from curation.faults.every_fault import FAULTS
 from curation.sources.exports.agreement import Conflict, agreement
 from curation.sources.exports.export_formats import EXPORTS
+from curation.sources.reading import Made
 from incumbent.importing.destination import PREFERENCES, Change
 from incumbent.importing.foreign_files import FileRead
 from incumbent.importing.incoming import Incoming
@@ -17,19 +19,25 @@ from project.erasures import texts_of
 from project.personal_data import found
 from project.progress import progress
 from project.records.data import Row, counted
-from project.records.preferences import RatedAnswer
+from project.records.preferences import PreferencePair, RatedAnswer
+from project.untrusted_input import one_line
 
-SHOWN = 3  # conflicts
+SHOWN = 3  # conflicts; things as they were read
+LONGEST_SHOWN = 80  # characters of a text
 HOW = "datasets/sources/README.md"
 LOOKED_AT = 10_000  # rows that faults are looked for in
 FEW = 100  # rows
 
 
-def import_said(incoming: Incoming, notes: Sequence[str]) -> Iterator[Said]:
+def import_said(incoming: Incoming, notes: Sequence[str], *, dry: bool) -> Iterator[Said]:
     yield Said("files", [line for file in incoming.files for line in lines_of(file)])
+    yield Said("not read", list(unread_lines(incoming.files)))
     if incoming.columns:
         yield from columns_said(incoming.columns)
-    yield Said("came in", [counted(count, noun) for noun, count in numbers(incoming).items()])
+    counts = [counted(count, noun) for noun, count in numbers(incoming).items() if count]
+    yield Said("came in", counts)
+    if dry:
+        yield Said("such as", list(sample_lines(incoming)))
     yield Said("left out", list(lost_lines(incoming)))
     yield Said("people", list(agreement_lines(incoming)))
     yield Said("redacted", [f"{n:,} × {kind}" for kind, n in incoming.redacted.items()])
@@ -43,6 +51,16 @@ def lost_lines(incoming: Incoming) -> Iterator[str]:
         yield f"  {some(places)}"
 
 
+def unread_lines(files: Iterable[FileRead]) -> Iterator[str]:
+    """The files of folders that were not read, by the reason."""
+    by_reason: dict[str, list[str]] = {}
+    for file in files:
+        for path, why in file.unread.items():
+            by_reason.setdefault(why, []).append(str(path))
+    for why, paths in by_reason.items():
+        yield f"{counted(len(paths), 'file')}, {why}: {some(paths)}"
+
+
 def lines_of(file: FileRead) -> Iterator[str]:
     if file.tables:
         for table in file.tables:
@@ -53,17 +71,48 @@ def lines_of(file: FileRead) -> Iterator[str]:
 
 
 def numbers(incoming: Incoming) -> dict[str, int]:
-    """How many of each kind; those that are there."""
+    """How many of each kind came in."""
     rated = [one for one in incoming.found.preferences.values() if isinstance(one, RatedAnswer)]
     negative = sum(not one.label for one in rated)
-    found = {
+    return {
         "row": len(incoming.found.rows),
         "preference pair": len(incoming.found.preferences) - len(rated),
         "good answer": len(rated) - negative,
         "negative example": negative,
         "document": len(incoming.found.documents),
     }
-    return {noun: count for noun, count in found.items() if count}
+
+
+def sample_of(incoming: Incoming) -> list[dict[str, str]]:
+    """The first things that came in, as they were read: three at most, of as many kinds as there
+    are.
+    """
+    kinds: dict[tuple[type, object], list[Made]] = {}
+    found = incoming.found
+    for one in (*found.rows.values(), *found.preferences.values(), *found.documents.values()):
+        kinds.setdefault((type(one), getattr(one, "label", None)), []).append(one)
+    in_turn = (one for several in zip_longest(*kinds.values()) for one in several if one)
+    return [as_read(one) for one in islice(in_turn, SHOWN)]
+
+
+def as_read(one: Made) -> dict[str, str]:
+    if isinstance(one, Row):
+        return {"prompt": one.prompt_text, "answer": one.completion_text}
+    if isinstance(one, PreferencePair):
+        return {"prompt": one.prompt, "better": one.chosen, "worse": one.rejected}
+    if isinstance(one, RatedAnswer):
+        return {"prompt": one.prompt, "good answer" if one.label else "bad answer": one.completion}
+    return {"document": one.text}
+
+
+def sample_lines(incoming: Incoming) -> Iterator[str]:
+    for one in sample_of(incoming):
+        for place, (part, text) in enumerate(one.items()):
+            yield f"{'  ' if place else ''}{part}: {shorter(one_line(text))}"
+
+
+def shorter(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def conflicts(incoming: Incoming) -> Sequence[Conflict]:
@@ -84,14 +133,22 @@ def agreement_lines(incoming: Incoming) -> Iterator[str]:
 def notes_of(incoming: Incoming, ours: Contacts) -> list[str]:
     """What its owner should know. Looks at texts alone: nothing heavy is loaded."""
     return [
-        *export_notes(incoming.files),
+        *file_notes(incoming.files),
         *transcript_notes(incoming.files),
         *personal_notes(incoming, ours),
         *row_notes(list(incoming.found.rows.values())),
+        *preference_notes(len(incoming.found.preferences)),
     ]
 
 
-def export_notes(files: Iterable[FileRead]) -> Iterator[str]:
+def reading_notes(incoming: Incoming) -> list[str]:
+    """How tables were read, such as their encoding: what the screen says beside each."""
+    tables = [table for file in incoming.files for table in file.tables]
+    of_tables = [f"{table.path}: {note}" for table in tables for note in table.notes]
+    return [*of_tables, *(incoming.columns.notes if incoming.columns else ())]
+
+
+def file_notes(files: Iterable[FileRead]) -> Iterator[str]:
     for file in files:
         yield from file.notes
 
@@ -130,6 +187,12 @@ def row_notes(rows: Sequence[Row]) -> Iterator[str]:
     if counts:
         told = ", ".join(f"{n.replace('_', ' ')} in {c:,}" for n, c in counts.most_common())
         yield f"faults{among}: {told}. A run mends them, leaves the row out, or warns"
+
+
+def preference_notes(count: int) -> Iterator[str]:
+    if 0 < count < FEW:
+        told = counted(count, "preference")
+        yield f"{told}: a run takes them, though `incumbent data check` wants {FEW}"
 
 
 # --- traffic --------------------------------------------------------------------------------------
@@ -180,7 +243,8 @@ def change_said(new: Change, *, dry: bool) -> Iterator[Said]:
 
 def next_lines(new: Change) -> Iterator[str]:
     for path in new.new_files:
-        if path.parent == PREFERENCES:  # which no stage holds against a contract
+        many = new.files[path].count(b"\n") >= FEW  # of fewer, a check says no more than that
+        if path.parent == PREFERENCES and many:  # which no stage holds against a contract
             yield f"incumbent data check {path} --kind preference"
     yield f"dvc add {' '.join(str(path) for path in new.new_files)}"
     yield "incumbent run   # or dvc repro; what became of each record is in outputs/rows.csv"

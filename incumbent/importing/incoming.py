@@ -10,9 +10,9 @@ from curation.collect import Collected, gathered
 from curation.sources.columns.wanted import Guess
 from curation.sources.reading import Read
 from curation.sources.table_rows import UNREADABLE
-from incumbent.importing.asked_for import Asked
 from incumbent.importing.door_redaction import Redactor
 from incumbent.importing.foreign_files import FileRead, holds_corrections, read_files
+from incumbent.importing.import_options import ImportOptions
 from project.erasures import WHY, Erased, texts_of
 from project.errors import InputError
 from project.progress import progress
@@ -43,6 +43,13 @@ class Incoming:
         return all(corrections)
 
     @property
+    def read(self) -> int:
+        """All that was read: what came in, each thing that was in the files once more, and each
+        record of which nothing was made.
+        """
+        return len(self.found.origins)
+
+    @property
     def left_out(self) -> Counter[str]:
         """Why records gave nothing, or nothing new."""
         return Counter({why: len(places) for why, places in self.lost_at.items()})
@@ -61,7 +68,7 @@ class Incoming:
         return lost
 
 
-def read_incoming(formats: Mapping[Path, str], asked: Asked) -> Incoming:
+def read_incoming(formats: Mapping[Path, str], asked: ImportOptions) -> Incoming:
     """Read every file. Raises InputError with the place of what cannot be read, and where nothing
     in them can be learnt from.
     """
@@ -74,7 +81,7 @@ def read_incoming(formats: Mapping[Path, str], asked: Asked) -> Incoming:
     return incoming
 
 
-def sized(read: Read, path: Path, asked: Asked) -> Read:
+def sized(read: Read, path: Path, asked: ImportOptions) -> Read:
     """A record that can be a text. Raises InputError for another, unless such are left out."""
     texts = texts_of(read.made) if read.made is not None else ()
     longest = max(map(len, texts), default=0)

@@ -10,8 +10,8 @@ from curation.sources.format_guess import TRAFFIC
 from curation.sources.table_rows import UNREADABLE, name_of
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table, TableRow
-from incumbent.importing.asked_for import Asked
 from incumbent.importing.destination import Change, as_lines
+from incumbent.importing.import_options import ImportOptions
 from monitoring.monitoring_settings import TrafficParams, TriggerParams
 from monitoring.trigger.acceptance import accepted_prompts, capped
 from monitoring.trigger.labels import correction, label_of, pseudonym, task_of
@@ -29,6 +29,7 @@ WITHOUT = "without a correction or a rating of −1"
 KNOWN = "corrections of what was accepted before"
 EMPTY = "bad answers without a text"
 REPEATED = "repeated ids"
+OVER = "over the limits for users"
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,13 @@ class Feedback:
     left_out: Counter[str]
     over: Sequence[str]  # what the limits for each user and in all left out
 
+    @property
+    def read(self) -> int:
+        """What waits, and what was left out; a request with a correction and a rating is twice."""
+        return len(self.corrected) + len(self.negative) + self.left_out.total()
 
-def read_feedback(formats: Mapping[Path, str], asked: Asked) -> Feedback:
+
+def read_feedback(formats: Mapping[Path, str], asked: ImportOptions) -> Feedback:
     """The corrections and the bad answers of traffic logs, as far as the limits for users go.
 
     Personal data is taken out where monitoring.traffic.redact or the import says so. Raises
@@ -65,6 +71,7 @@ def read_feedback(formats: Mapping[Path, str], asked: Asked) -> Feedback:
     corrected = [row for row in written if row.prompt_text not in known]
     bad = [one for one in kept if is_bad(one.row)]
     negative = [negative_example(one) for one in bad if one.row.response.strip()]
+    lost[OVER] = len(telling) - len(kept)
     lost[WITHOUT] = len(rows) - len(telling)
     lost[KNOWN] = len(written) - len(corrected)
     lost[EMPTY] = len(bad) - len(negative)
@@ -77,7 +84,7 @@ def refuse_mixed(formats: Mapping[Path, str]) -> None:
         raise InputError(problem, file=others[0])
 
 
-def read_logs(paths: Iterable[Path], asked: Asked, lost: Counter[str]) -> Iterator[Logged]:
+def read_logs(paths: Iterable[Path], asked: ImportOptions, lost: Counter[str]) -> Iterator[Logged]:
     # Imported here, for it needs pyarrow, and other files can be imported without.
     from monitoring.traffic.traffic_store import redacted
 

@@ -15,6 +15,7 @@ from curation.cleaning.token_lengths import TokenLengths
 from curation.collect import collect
 from curation.curate import Curated, said_of_group
 from curation.curation_settings import CurateParams, FileSource
+from evaluation.metrics.proposed_checks import Checks, proposed_checks
 from incumbent.init.english import language_notes
 from incumbent.init.even_parts import evenly_split, own_rows
 from incumbent.init.limits import Limits, limits_of
@@ -44,6 +45,7 @@ class Findings:
     conflicts: tuple[int, ...]  # of each prompt with several answers, its rows
     lengths: dict[Split, list[TokenCount]]  # of all rows, with what is only rehearsed
     notes: tuple[str, ...]
+    checks: Checks  # of what can be right or wrong in the answers
 
     def part(self, part: Split) -> list[Row]:
         """Its rows, without what is only rehearsed."""
@@ -96,6 +98,7 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
         conflicts=tuple(map(len, conflicting(kept))),
         lengths={part: lengths.count(rows) for part, rows in made.parts.items()},
         notes=(*language_notes(kept, base), *said_of_group(made, params.train_only)),
+        checks=proposed_checks([row.completion_text for row in kept], len(parts[Split.SEALED])),
     )
 
 

@@ -56,7 +56,7 @@ def render(name: str, **values: Any) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True
     )
-    environment.filters |= {"columns": as_yaml, "scalar": as_scalar}
+    environment.filters |= {"columns": as_yaml, "scalar": as_scalar, "inline": as_inline}
     return environment.get_template(name).render(**values)
 
 
@@ -73,6 +73,14 @@ def as_yaml(columns: Columns) -> str:
 def as_scalar(value: str | None) -> str:
     """On one line, in quotes where YAML needs them."""
     text = yaml.safe_dump(value, allow_unicode=True, width=float("inf"))
+    return text.removesuffix("\n").removesuffix("...").rstrip()
+
+
+def as_inline(value: object) -> str:
+    """On one line, as YAML writes lists and mappings within a line."""
+    text = yaml.safe_dump(
+        value, allow_unicode=True, default_flow_style=True, width=float("inf"), sort_keys=False
+    )
     return text.removesuffix("\n").removesuffix("...").rstrip()
 
 

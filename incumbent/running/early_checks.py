@@ -51,7 +51,8 @@ def refuse_unknown_metrics(
     if any(":" in choice.metric for choice in scoring.metrics):
         return
     given += [rubric.name for rubric in preference.rubrics or ()]
-    for field, names in (("gating", policy.gating), ("floors", policy.floors)):
+    named = {"gating": policy.gating, "guards": policy.guards or (), "floors": policy.floors}
+    for field, names in named.items():
         known = [*given, PREFERENCE, *RATINGS] if field == "gating" else given
         if unknown := [name for name in names if name not in known]:
             problem = (

@@ -85,6 +85,7 @@ def as_fields(own: OwnRecords, checks: Sequence[Check]) -> dict[str, Any]:
             one.name: {
                 "severity": one.severity.value,
                 "passed": one.passed,
+                "measured": not one.unmeasured,
                 "observed": one.crashed or one.observed,
                 "limit": one.limit,
                 "column": one.column,
@@ -97,18 +98,32 @@ def as_fields(own: OwnRecords, checks: Sequence[Check]) -> dict[str, Any]:
 
 
 def print_checks(own: OwnRecords, checks: Sequence[Check]) -> None:
-    console.print()
-    print_table(("", "check", "observed"), [line_of(one) for one in checks])
-    for severity in Severity:  # critical ones first
+    """What fails, critical ones first, then what passes and yet names rows, then how many pass."""
+    for severity in Severity:
         for one in failed(checks, severity):
             console.print()
             print_failing(own, one)
+    tolerated = [one for one in checks if one.tolerated]
+    if tolerated:
+        console.print("\nThese checks pass, and name rows that may be worth a look:")
+        print_table(("check", "observed", "such as"), [line_of(own, one) for one in tolerated])
+    if unmeasured := [one for one in checks if one.unmeasured]:
+        console.print("\nNot measured:")
+        print_table(("check", "why"), [(one.name, one.observed) for one in unmeasured])
     console.print()
+    for line in wrapped(summary(own, checks)):
+        console.print(line.rstrip(), soft_wrap=True)
+
+
+def summary(own: OwnRecords, checks: Sequence[Check]) -> str:
     critical, warnings = (len(failed(checks, severity)) for severity in Severity)
-    passed = sum(one.passed for one in checks)
-    console.print(
+    unmeasured = sum(one.unmeasured is True for one in checks)
+    passed = sum(one.passed for one in checks) - unmeasured
+    left = f", {unmeasured} not measured" if unmeasured else ""
+    return (
         f"{counted(len(own.made), NOUNS[own.kind])}: {passed} of {counted(len(checks), 'check')} "
-        f"passed, {critical} critical failed, {counted(warnings, 'warning')}"
+        f"passed{left}, {critical} critical failed, {counted(warnings, 'warning')}; "
+        "--json lists all checks"
     )
 
 
@@ -121,13 +136,13 @@ def read_said(own: OwnRecords) -> Iterator[Said]:
         yield from columns_said(guessed)
 
 
-def line_of(check: Check) -> tuple[Text, str, str]:
-    return mark(check), check.name, check.crashed or check.observed
+def line_of(own: OwnRecords, check: Check) -> tuple[str, str, str]:
+    """Where the first of its rows stands."""
+    row = check.failing_rows[0]
+    return check.name, check.observed, one_line(next(iter(own.lines.get(row, ())), row))
 
 
 def mark(check: Check) -> Text:
-    if check.passed:
-        return Text("passed", "green")
     critical = check.severity is Severity.CRITICAL
     return Text("FAILED", "bold red") if critical else Text("warning", "bold yellow")
 

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+from curation.sources.exports.export_formats import EXPORTS
+from curation.sources.format_guess import guess_format
 from evaluation.decision.policy import Policy
 from evaluation.report.corrections_export import bad, correction, negative
 from evaluation.report.report_data import read_examples
 from evaluation.scoring.score_table import read_scores
+from incumbent.importing.foreign_files import are_corrections
 from incumbent.output import console
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import accept
@@ -52,6 +55,21 @@ def carry(params: TriggerParams) -> list[str]:
         return [f"other machines get them with the next night of this one only: {error}"]
 
 
+def refuse_what_is_imported(export: Path) -> None:
+    """Raise InputError with the command to type for what is no label of the queue and no row."""
+    if export.suffix != ".jsonl":
+        return
+    form = guess_format(export)
+    if form in EXPORTS:
+        what = f"is a file of {EXPORTS[form].title}"
+    elif are_corrections(export):
+        what = "holds corrected answers to dev items, which are for training alone"
+    else:
+        return
+    problem = f"{what}, and no labels of the queue: type"
+    raise InputError(f"{problem}\n  incumbent data import {export}", file=export)
+
+
 def accept_labels(export: Path, reason: str) -> None:
     """Accept the labels of an export: from now on they are trained on, and items of the eval sets.
 
@@ -60,10 +78,12 @@ def accept_labels(export: Path, reason: str) -> None:
     """
     if not reason.strip():
         raise InputError("say why these labels are accepted: --reason")
+    refuse_what_is_imported(export)
     labels = read_labels(export)
     if not labels:
         problem = "holds no answer that somebody submitted: let people annotate, then export again"
-        raise InputError(problem, file=export)
+        hint = f"an export of anything but the queue comes in by `incumbent data import {export}`"
+        raise InputError(f"{problem}; {hint}", file=export)
     with RegistryReader.here() as registry:
         registry.roles.require("promote", registry.actor)
         accepted = accept(labels, registry, reason, load(TriggerParams))

@@ -1,14 +1,15 @@
 """`incumbent data import`: foreign files, as rows, preferences and documents of a project."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from curation.checks.waivers_file import read_waivers
 from curation.curation_settings import CollectParams
+from curation.sources.exports.judgements.options_missing import OptionsMissingError
 from curation.sources.format_guess import TRAFFIC
-from incumbent.importing.asked_for import Asked
 from incumbent.importing.destination import (
     Change,
     Destination,
@@ -18,6 +19,7 @@ from incumbent.importing.destination import (
     write_change,
 )
 from incumbent.importing.foreign_files import formats_of
+from incumbent.importing.import_options import ImportOptions
 from incumbent.importing.import_text import (
     change_said,
     conflicts,
@@ -25,6 +27,8 @@ from incumbent.importing.import_text import (
     import_said,
     notes_of,
     numbers,
+    reading_notes,
+    sample_of,
 )
 from incumbent.importing.incoming import Incoming, read_incoming
 from incumbent.importing.traffic_feedback import Feedback, Queues, queue_change, read_feedback
@@ -44,16 +48,22 @@ class Doing:
     dry: bool = False
     as_json: bool = False
 
+    @property
+    def arguments(self) -> list[str]:
+        flags = {"--replace": self.replace, "--dry-run": self.dry, "--json": self.as_json}
+        name = ["--as", self.name] if self.name else []
+        return [*name, *(flag for flag, is_set in flags.items() if is_set)]
 
-def import_data(files: Sequence[Path], asked: Asked, doing: Doing) -> None:
+
+def import_data(files: Sequence[Path], asked: ImportOptions, doing: Doing) -> None:
     """Bring files into the project in the current folder, all of them or none.
 
     Raises InputError, and writes nothing, for what cannot be read, for a name that is taken, and
-    in a folder that is no project.
+    in a folder that is no project; OptionsMissingError with the whole command to type next.
     """
     refuse_no_project()
     to = destination(doing.name, files)
-    with bars_for_people():
+    with bars_for_people(), whole_commands(files, asked, doing):
         formats = formats_of(files, asked)
         if TRAFFIC in formats.values():
             queue_feedback(read_feedback(formats, asked), Queues(to.name), doing)
@@ -67,8 +77,19 @@ def import_data(files: Sequence[Path], asked: Asked, doing: Doing) -> None:
     if doing.as_json:
         print_json(summary(incoming, new, to, notes, dry=doing.dry))
         return
-    show(import_said(incoming, notes))
+    show(import_said(incoming, notes, dry=doing.dry))
     show(change_said(new, dry=doing.dry))
+
+
+@contextmanager
+def whole_commands(files: Sequence[Path], asked: ImportOptions, doing: Doing) -> Iterator[None]:
+    """Let a refusal of an export name the command with all files and options that were given."""
+    try:
+        yield
+    except OptionsMissingError as error:
+        ways = [asked.with_export(fields) for fields in error.readings]
+        commands = [way.command(files, *doing.arguments) for way in ways]
+        raise OptionsMissingError(error.missing, error.readings, error.path, commands) from None
 
 
 def queue_feedback(feedback: Feedback, queues: Queues, doing: Doing) -> None:
@@ -97,15 +118,22 @@ def summary(
     return {
         "name": to.name,
         "files": {str(file.path): file.format for file in incoming.files},
+        "unread": {str(p): why for file in incoming.files for p, why in file.unread.items()},
+        "read": incoming.read,
         **{f"{noun}s".replace(" ", "_"): count for noun, count in numbers(incoming).items()},
         "left_out": dict(incoming.left_out),
         "left_out_at": incoming.lost_at,
         "conflicts": len(conflicts(incoming)),
         "redacted": dict(incoming.redacted),
-        "notes": list(notes),
+        "notes": [*reading_notes(incoming), *notes],
+        **({"such_as": sample_of(incoming)} if dry else {}),
         "changed": bool(new) and not dry,
         "written": written,
     }
+
+
+# Nothing of a traffic log comes in before a person accepts it.
+NOTHING_YET = ("rows", "preference_pairs", "good_answers", "negative_examples", "documents")
 
 
 def feedback_summary(
@@ -113,6 +141,8 @@ def feedback_summary(
 ) -> dict[str, Any]:
     return {
         "name": queues.name,
+        "read": feedback.read,
+        **dict.fromkeys(NOTHING_YET, 0),
         "waiting": {
             "corrections": len(feedback.corrected),
             "negative_examples": len(feedback.negative),

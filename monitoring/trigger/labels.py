@@ -115,7 +115,7 @@ def read_labels(path: Path) -> list[Label]:
         tasks = TASKS.validate_json(read_input(path))
     except ValidationError as error:
         hint = "labels are a JSON export of the labelling queue, or rows in a .jsonl file; all"
-        hint += " else comes in by `incumbent data import`"
+        hint += f" else comes in by `incumbent data import {path}`"
         raise InputError(f"{invalid(error, path)}; {hint}") from None
     return [label_of_task(task.data, answer) for task in tasks if (answer := task.answer)]
 

@@ -180,6 +180,13 @@ class Check(Record):
     crashed: str | None = None  # the exception's text when the check itself broke
     column: Annotated[str | None, LATER] = None  # that it looks at, if it is one
     waived: Annotated[tuple[Waived, ...] | None, LATER] = None
+    # It passes, for there was nothing to look at, such as no last version to compare with.
+    unmeasured: Annotated[Literal[True] | None, LATER] = None
+
+    @property
+    def tolerated(self) -> bool:
+        """Whether it passes though it names rows: fewer than the contract puts up with."""
+        return self.met and bool(self.failing_rows)
 
     @property
     def met(self) -> bool:
@@ -204,6 +211,8 @@ class Check(Record):
         return self.unexcused(date.min)
 
     def __str__(self) -> str:
+        if self.unmeasured:
+            return f"{self.name}: {self.observed}"
         if self.passed:
             excuses = "; ".join(map(str, self.waived or ()))
             return f"{self.name}: ok" + (f", waived: {excuses}" if excuses else "")

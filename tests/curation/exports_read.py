@@ -7,7 +7,8 @@ from typing import Any
 from curation.curation_settings import ExportFields
 from curation.sources.exports.agreement import Agreement, agreement
 from curation.sources.exports.export_formats import EXPORTS
-from curation.sources.exports.export_records import ExportOptions
+from curation.sources.exports.export_records import ExportOptions, read_export
+from curation.sources.exports.judgements.judging import Judged
 from curation.sources.reading import Made, Read
 from project.records.data import Document, Row
 from project.records.preferences import PreferencePair
@@ -22,7 +23,12 @@ def reads(name: str, file: str | Path, **fields: Any) -> list[Read]:
 
 
 def agreed(name: str, file: str | Path, **fields: Any) -> Agreement:
-    return agreement(EXPORTS[name].judge(EXAMPLES / file, options(**fields)))
+    return agreement(judged(name, EXAMPLES / file, **fields).judgements)
+
+
+def judged(name: str, path: Path, **fields: Any) -> Judged:
+    own = options(**fields)
+    return EXPORTS[name].judged(read_export(path, own), own.fields)
 
 
 def options(*, skip: bool = False, **fields: Any) -> ExportOptions:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from curation.sources.exports.export_formats import EXPORTS, format_of
+from curation.sources.exports.export_formats import format_of
 from project.errors import InputError
 from project.records.data import Row
 from project.records.preferences import PreferencePair
-from tests.curation.exports_read import EXAMPLES, file_of, in_words, reads
+from tests.curation.exports_read import EXAMPLES, file_of, in_words, judged, reads
 
 TOOL = "argilla"
 ANN, BEN = "0a1c1d9e-2f54-4a3e-9c49-0f6a5c3a7b01", "5b7e3c10-8a0f-4c0a-8f1e-2d9f3b6c4e02"
@@ -26,7 +26,7 @@ def nested(*values: Any, **fields: str) -> dict[str, Any]:
 
 
 def notes(file: str) -> list[str]:
-    return EXPORTS[TOOL].notes(json.loads((EXAMPLES / file).read_bytes()))
+    return list(judged(TOOL, EXAMPLES / file, **PAIRS).notes)
 
 
 def test_a_flat_export_says_what_was_submitted_and_ties_are_counted() -> None:
@@ -49,7 +49,7 @@ def test_a_nested_export_does_not_and_that_is_said() -> None:
     draft, discarded = found[4], found[5]
     assert draft.endswith("It costs 5 euros. > It costs five euros.")
     assert discarded.endswith("No. > Yes, by what was agreed.")
-    (note,) = notes("argilla/nested.json")
+    *_, note = notes("argilla/nested.json")
     assert "does not say which responses were submitted" in note
 
 
@@ -94,6 +94,18 @@ def test_a_ranking_is_a_pair_of_every_two_answers_and_answers_of_one_rank_are_no
         "36: How do I block a card? -> In the app. > You cannot.",
         "36: How do I block a card? -> Call us. > You cannot.",
     ]
+
+
+def test_a_ranking_of_fields_needs_no_name() -> None:
+    answers = {f"reply-{number}": f"reply-{number}" for number in (1, 2, 3)}
+    named = in_words(reads(TOOL, "argilla/ranking.json", answers=answers))
+    assert in_words(reads(TOOL, "argilla/ranking.json")) == named
+
+
+def test_spans_are_not_supported() -> None:
+    path = file_of([nested([{"start": 0, "end": 3, "label": "X"}])])
+    with pytest.raises(InputError, match="holds spans \\('answer'\\), which are not supported"):
+        reads(TOOL, path)
 
 
 def test_lists_that_could_be_a_ranking_are_asked_about() -> None:

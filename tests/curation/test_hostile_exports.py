@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from curation.sources.exports.agreement import agreement
 from curation.sources.exports.export_formats import EXPORTS, format_of
 from project.errors import InputError
-from tests.curation.exports_read import EXAMPLES, options
+from tests.curation.exports_read import EXAMPLES, judged, options
 
 KEYS = """
     data annotations completions result value choices text ranker selected completed_by label
@@ -83,7 +83,7 @@ def spoilt(value: Any, way: tuple[Any, ...], by: Any) -> Any:
 
 def read_or_refuse(name: str, path: Path, fields: dict[str, Any]) -> None:
     try:
-        judgements = list(EXPORTS[name].judge(path.absolute(), options(**fields)))
+        judgements = judged(name, path.absolute(), **fields).judgements
     except InputError as error:
         assert path.name in str(error)
         return
@@ -123,7 +123,7 @@ def test_what_is_no_list_of_objects(name: str, text: str) -> None:
     path = Path("hostile.json")
     path.write_text(text)
     with pytest.raises(InputError):
-        list(EXPORTS[name].judge(path.absolute(), options()))
+        judged(name, path.absolute())
 
 
 def test_a_record_that_is_none_may_be_left_out_and_is_counted() -> None:

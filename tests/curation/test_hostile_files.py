@@ -5,11 +5,12 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import docx
+import openpyxl
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -19,7 +20,7 @@ from curation.sources.documents.read_documents import read_documents
 from curation.sources.row_formats import numbered_rows
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables import file_bytes
-from curation.sources.tables.read_table import read_table
+from curation.sources.tables.read_table import read_table, read_tables
 from project.errors import InputError
 from project.records.data import Row
 from tests.curation import made_documents
@@ -358,7 +359,6 @@ def test_a_list_on_one_long_line_is_read_whatever_brackets_its_texts_hold() -> N
 @pytest.mark.parametrize(
     ("name", "text", "kind"),
     [
-        ("nlu.yml", "version: 3\nnlu:\n- intent: greet\n  examples: hey, you\n", "YAML"),
         ("data.csv", '<faq lang="en"><q>What, now?</q></faq>\n<faq/>\n', "XML or HTML"),
     ],
 )
@@ -370,3 +370,125 @@ def test_what_is_no_table_is_told_by_its_kind(name: str, text: str, kind: str) -
 def test_a_tag_in_a_header_or_a_cell_is_no_page() -> None:
     text = "<id>,prompt,completion\n1,<b>What</b>?,<i>That</i>\n"
     assert read_table(write("a.csv", text)).columns == ("<id>", "prompt", "completion")
+
+
+# --- archives and workbooks -----------------------------------------------------------------------
+
+FAQ = b"question,answer\nWhat?,That.\n"
+BIG = 64 * MIB
+
+
+def archive(name: str, parts: dict[str, bytes], *, method: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(name, "w", method) as packed:
+        for part, data in parts.items():
+            packed.writestr(part, data)
+    return Path(name)
+
+
+def workbook(*rows: Sequence[object]) -> Path:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save("a.xlsx")
+    return Path("a.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("parts", "complaint"),
+    [
+        ({}, "a.zip: is empty|a.zip: is a ZIP archive without CSV"),
+        ({"notes.md": b"x"}, "a.zip: is a ZIP archive without CSV, .*: unpack it first"),
+        ({"../b.csv": FAQ}, r"a.zip: holds '\.\./b.csv', a path that leads out of it"),
+        ({"/etc/b.csv": FAQ}, "a.zip: holds '/etc/b.csv', a path that leads out of it"),
+        ({"c:\\b.csv": FAQ}, "a.zip: holds 'c:.*b.csv', a path that leads out of it"),
+        ({"b.csv": FAQ + b"one\n"}, "a.zip/b.csv:3: has 1 field, the header has 2"),
+        ({"b.csv": gzip.compress(bytes(BIG))}, "a.zip/b.csv: unpacks to more than 8 MiB"),
+        ({"b.csv": bytes(BIG)}, "a.zip: unpacks to more than 8 MiB"),
+        ({f"{i}.csv": bytes(MIB) for i in range(9)}, "a.zip: unpacks to more than 8 MiB"),
+        ({"word/document.xml": b"x"}, "a.zip: is a Word document"),
+        ({"content.xml": b"x"}, "a.zip: is an OpenDocument file: save it as XLSX"),
+        ({"xl/workbook.bin": b"x"}, "a.zip: is an Excel file of another format"),
+        ({"xl/workbook.xml": b"x"}, "a.zip: is a broken Excel file"),
+    ],
+)
+def test_an_archive_that_nobody_should_unpack_is_refused(
+    parts: dict[str, bytes], complaint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_bytes, "LARGEST", 8 * MIB)
+    path = archive("a.zip", parts)
+    assert path.stat().st_size < MIB
+    with pytest.raises(InputError, match=complaint):
+        read_tables(path)
+
+
+def test_an_archive_in_an_archive_is_not_unpacked() -> None:
+    inner = archive("b.zip", {"b.csv": FAQ}).read_bytes()
+    with pytest.raises(InputError, match=r"a\.zip/b\.csv: is an archive in an archive"):
+        read_tables(archive("a.zip", {"b.csv": inner}))
+
+
+@pytest.mark.parametrize("place", [0, 5, 30, 60, -30, -9])
+def test_a_cut_archive_is_broken(place: int) -> None:
+    data = archive("a.zip", {"b.csv": FAQ * 99}, method=zipfile.ZIP_STORED).read_bytes()
+    for torn in (data[: place or 4], data[: place or 40] + b"????" + data[(place or 40) + 4 :]):
+        with pytest.raises(InputError, match=r"^a\.zip"):
+            read_tables(write("a.zip", torn))
+
+
+def test_an_encrypted_file_in_an_archive_is_named() -> None:
+    data = bytearray(archive("a.zip", {"b.csv": FAQ}).read_bytes())
+    for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        data[data.index(mark) + flags] |= 1
+    with pytest.raises(InputError, match=r"^a\.zip/b\.csv: is encrypted in its archive"):
+        read_tables(write("a.zip", bytes(data)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [
+        ([("question", "answer"), ("a", "b"), ("c", "=A1&B1")], ":3: holds a formula .*'answer'"),
+        ([("question", "answer"), ("a", "b"), ("c", "#REF!")], ":3: holds #REF!, the error"),
+        ([("question", "question"), ("a", "b")], ":1: has the column 'question' twice"),
+        ([("question", "answer"), ("a", "b"), ("question", "answer")], ":3: says the header again"),
+        ([("question", "answer"), ("a", "b", "c")], ":2: has a value in a column that has no name"),
+        ([], ": is a workbook without a cell"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_named_by_its_row(
+    rows: list[Sequence[object]], complaint: str
+) -> None:
+    with pytest.raises(InputError, match=rf"^a\.xlsx{complaint}"):
+        read_tables(workbook(*rows))
+
+
+def test_a_workbook_that_inflates_without_end_is_refused() -> None:
+    path = workbook(("question", "answer"), ("a", "b"))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("xl/media/picture.png", bytes(600 * MIB))
+    with pytest.raises(InputError, match=r"a\.xlsx: inflates to 600 MiB, more than is read"):
+        read_tables(path)
+
+
+def test_a_formula_whose_value_was_saved_is_read_as_people_see_it() -> None:
+    path = workbook(("question", "answer"), (2, "=A2&A2"), ("c", "d"))
+    data = made_documents.part(path, "xl/worksheets/sheet1.xml")
+    saved = data.replace(b"<v></v>", b"<v>22</v>").replace(b"<v />", b"<v>22</v>")
+    made_documents.with_part(path, "xl/worksheets/sheet1.xml", saved)
+    (table,) = read_tables(path)
+    assert [row.fields["answer"] for row in table.rows] == [22, "d"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a: [1", r":\d: is not YAML"),
+        ("rows:\n- a: &x 1\n  b: [1]\n- &y {a: 1, b: 2}\n- *y\n", ":4: has an anchor"),
+        ("rows:\n- question: a\n  question: b\n", ":3: has the key 'question' twice"),
+        ("version: 3\npipeline: []\n", ": holds no records: of YAML, rasa"),
+        ("responses:\n  utter_a:\n  - text: b\n", ": holds rasa's answers, and no questions"),
+        ("[" * 5000, ":1: is not YAML"),
+    ],
+)
+def test_yaml_that_is_no_table_is_named_with_its_line(text: str, complaint: str) -> None:
+    with pytest.raises(InputError, match=rf"^a\.yml{complaint}"):
+        read_tables(write("a.yml", text))

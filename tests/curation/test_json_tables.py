@@ -111,6 +111,15 @@ def test_what_stands_beside_the_list_of_records_is_told() -> None:
     assert table.notes == ("its records are in 'rows'; left aside: 'version'",)
 
 
+def test_lists_of_like_records_are_read_together_with_what_stands_above_them() -> None:
+    table = table_of('{"train": [{"q": 1}],\n"bank": {"test": [{"q": 2}]}}')
+    assert [(row.line, row.fields) for row in table.rows] == [
+        (1, {"part": "train", "q": 1}),
+        (2, {"part": "bank > test", "q": 2}),
+    ]
+    assert table.notes == ("its records are in 'train', 'bank > test', its column 'part'",)
+
+
 @pytest.mark.parametrize("text", ['{"q": NaN}\n{"q": 1e999}', '[{"q": -Infinity}, {"q": NaN}]'])
 def test_nan_and_infinity_are_null_and_counted(text: str) -> None:
     table = table_of(text)
@@ -155,8 +164,8 @@ def test_a_torn_file_is_refused_with_its_line(text: str, complaint: str) -> None
     ("text", "complaint"),
     [
         (
-            '{"train": [{"q": 1}], "test": [{"q": 2}]}',
-            "holds several lists of records, 'train', 'test'",
+            '{"rows": [{"q": 1}], "people": [{"name": 2}]}',
+            "holds several lists of records, 'rows', 'people'",
         ),
         ('{\n"name": "x", "license": "y"}', "holds one object, .* its keys are 'name', 'license'"),
         ('{\n"q": [1, 2], "a": [3]}', "holds one object, .* its keys are 'q', 'a'"),

@@ -10,7 +10,7 @@ from curation.sources.exports.export_formats import format_of
 from project.errors import InputError
 from project.records.data import Row
 from project.records.preferences import RatedAnswer
-from tests.curation.exports_read import EXAMPLES, file_of, in_words, lines_of, reads
+from tests.curation.exports_read import EXAMPLES, file_of, in_words, judged, lines_of, reads
 
 TOOL = "label-studio"
 JUDGED = {"prompt": "question", "completion": "answer"}
@@ -160,8 +160,9 @@ def test_drafts_predictions_and_labels_in_the_data_are_never_read() -> None:
         "drafts": [{"result": result}],
         "predictions": [{"result": result}],
     }
-    (read,) = reads(TOOL, file_of([shown]), prompt="question")
-    assert (read.made, read.origin.why) == (None, "without an annotation")
+    path = file_of([task(written("Me."), question="Who?"), shown])
+    assert in_words(reads(TOOL, path, prompt="question"))[1] == "2: without an annotation"
+    assert "predictions, which a model made are not read" in judged(TOOL, path).notes
 
 
 def test_line_ends_and_tags_of_a_text_are_left_to_the_cleaning() -> None:
@@ -201,19 +202,106 @@ def test_people_without_a_name_are_all_taken() -> None:
 @pytest.mark.parametrize(
     ("file", "fields", "said"),
     [
-        ("judged.json", {}, "name --prompt FIELD: this export has 'question', 'answer', 'label'"),
-        ("judged.json", {"prompt": "question"}, "name --completion FIELD, if people judged one of"),
         ("judged.json", {"prompt": "text"}, "text: no such field; this export has 'question'"),
         ("judged.json", {**JUDGED, "control": "x"}, "no such control; people used 'quality'"),
         ("pairwise.json", {"prompt": "question"}, "name --answer NAME=FIELD for each of 'left'"),
         ("pair_choices.json", PAIRS, "people chose 'A', 'B', 'Tie': name the answer that each"),
-        ("json_min.json", {}, "name --control NAME, and --prompt FIELD: this export has"),
+        ("json_min.json", {}, "name --control NAME: which of 'question', 'answer', 'quality'"),
+        ("json_min.json", {"prompt": "questoin"}, "--control quality --prompt question "),
         ("json_min.json", {**JUDGED, "control": "quality"}, "name --good and --bad: which of"),
     ],
 )
 def test_what_would_be_a_guess_is_asked_for(file: str, fields: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         reads(TOOL, f"label_studio/{file}", **fields)
+
+
+def test_what_the_names_of_fields_tell_is_taken_and_said() -> None:
+    path = EXAMPLES / "label_studio/judged.json"
+    assert in_words(reads(TOOL, path)) == in_words(reads(TOOL, path, **JUDGED))
+    assert [note.partition(":")[0] for note in judged(TOOL, path).notes] == [
+        "the answer that was judged",
+        "the prompt",
+    ]
+
+
+def choice(*chosen: str, **value: Any) -> dict[str, Any]:
+    held = {"choices": list(chosen), **value}
+    return {"result": [{"from_name": "verdict", "type": "choices", "value": held}]}
+
+
+def test_all_that_is_missing_is_told_at_once_with_the_commands_to_type() -> None:
+    path = file_of([task(choice("Short"), choice("Good"), title="A", body="B", reply="C")])
+    with pytest.raises(InputError) as refused:
+        reads(TOOL, path)
+    assert str(refused.value).split("\n")[1:] == [
+        "  name --completion FIELD, if people judged one of 'reply'; or --options classes, if they "
+        "judged the prompt",
+        "  name --prompt FIELD: this export has 'title', 'body', 'reply'",
+        "  name --good and --bad: which of 'Good', 'Short' praise an answer, which blame it",
+        "type one of",
+        f"  incumbent data import {path} --prompt title --completion reply --good Good "
+        "--bad CHOICE",
+        f"  incumbent data import {path} --prompt title --options classes",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("choices", "fields", "answers"),
+    [
+        (["a_winner", "b_winner", "tie"], ["response_a", "response_b"], "a_winner=response_a"),
+        (["left", "right"], ["answer1", "answer2"], "left=answer1 --answer right=answer2"),
+        (["Model A", "Both bad"], ["A", "B"], "'Model A=A'"),
+        (["1", "2"], ["outputFirst", "outputSecond"], "1=outputFirst --answer 2=outputSecond"),
+        (["first is better"], ["context"], "'first is better=FIELD'"),
+    ],
+)
+def test_a_comparison_is_not_taken_for_rows(
+    choices: list[str], fields: list[str], answers: str
+) -> None:
+    shown = {"prompt": "Who?", "model_a": "x", "model_b": "y", **dict.fromkeys(fields, "Me.")}
+    path = file_of([task(*map(choice, choices), **shown)])
+    with pytest.raises(InputError, match="people chose") as refused:
+        reads(TOOL, path, prompt="prompt", control="verdict")
+    command = f"--control verdict --prompt prompt --answer {answers}"
+    assert command in str(refused.value)
+    assert "--control verdict --prompt prompt --options classes" in str(refused.value)
+    assert reads(TOOL, path, prompt="prompt", options="classes")[0].made
+
+
+@pytest.mark.parametrize(
+    ("result", "kind"),
+    [
+        ({"type": "labels", "value": {"start": 0, "end": 3, "labels": ["X"]}}, "spans"),
+        ({"type": "relation", "from_id": "a", "to_id": "b"}, "relations"),
+        ({"type": "rectanglelabels", "value": {"x": 1, "y": 2}}, "marks on images"),
+        ({"type": "choices", "value": {"start": 0, "choices": ["X"]}}, "answers about a part"),
+    ],
+)
+def test_what_is_not_supported_says_so_and_what_is(result: Any, kind: str) -> None:
+    marked = {"result": [{"from_name": "mark", **result}]}
+    path = file_of([task(marked, text="Who?")])
+    for named in ({}, {"prompt": "text"}, {"prompt": "text", "completion": "text"}):
+        with pytest.raises(InputError, match=rf"holds {kind}.*not supported; what is read: texts"):
+            reads(TOOL, path, **named)
+    both = {"result": [*marked["result"], *choice("Good")["result"]]}
+    path = file_of([task(both, text="Who?")])
+    assert in_words(reads(TOOL, path)) == ["1: Who? -> Good"]
+    assert any(note.startswith(kind) and "not read" in note for note in judged(TOOL, path).notes)
+
+
+def test_the_csv_export_is_read_as_json_min_is() -> None:
+    path = Path("export.csv").absolute()
+    path.write_text(
+        "annotation_id,annotator,id,lead_time,question,reply,verdict\n"
+        '7,ann@bank.example,1,2.5,Who?,Me.,"{""choices"":[""Good"",""Kind""]}"\n'
+        "8,ann@bank.example,2,2.5,What?,That.,Bad\n"
+    )
+    names = {"control": "verdict", "good": "Good", "bad": "Bad"}
+    assert in_words(reads(TOOL, path, completion="reply", **names)) == [
+        "2: Who? -> Me. is good",
+        "3: What? -> That. is bad",
+    ]
 
 
 def test_two_controls_are_told_apart_by_name() -> None:

@@ -1,8 +1,13 @@
 """What an embedder finds in rows: the same in other words, what is off the topic, odd answers."""
 
+import csv
+from pathlib import Path
+
 import pytest
 
+from curation.checks.columns.meaning import SAME_QUESTION
 from curation.checks.columns.repeats import NONE
+from curation.checks.columns.told_apart import told_apart
 from curation.checks.compared import Compared
 from curation.checks.embeddings import Embedder
 from curation.checks.row_columns import feature_table
@@ -34,6 +39,22 @@ def test_what_says_the_same_in_other_words_is_told() -> None:
         "What can I do to get a new password for the app?", "Tap on forgotten; a mail comes."
     )
     assert again.prompt_text in flagged("semantic_duplicate", row(*ASKED), again)
+
+
+def test_hardly_a_pair_of_labelled_questions_is_taken_for_the_same_wrongly() -> None:
+    """By README.md of the folder; recall is what a threshold that seldom errs leaves."""
+    with (Path(__file__).parent / "labelled/questions.csv").open(encoding="utf-8") as file:
+        pairs = list(csv.DictReader(file))
+    embed = Embedder(locate(ModelChoice(), "embedder"))
+    embed([pair[of] for pair in pairs for of in ("question", "other")])
+    named: dict[str, list[bool]] = {"yes": [], "no": []}
+    for pair in pairs:
+        one, other = embed([pair["question"], pair["other"]])
+        same = float(one @ other) >= SAME_QUESTION
+        named[pair["same"]].append(same and not told_apart(pair["question"], pair["other"]))
+    assert len(named["yes"]) >= 400 and len(named["no"]) >= 1_000
+    assert sum(named["no"]) / len(named["no"]) <= 0.01
+    assert sum(named["yes"]) / len(named["yes"]) >= 0.22
 
 
 def test_an_eval_item_in_other_words_is_a_leak() -> None:

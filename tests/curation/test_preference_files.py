@@ -75,6 +75,13 @@ def test_fields_of_other_names_can_be_named() -> None:
     assert in_words(reads("preferences", path, **names)) == ["1: Who? -> Me. > You."]
 
 
+def test_chosen_and_rejected_may_be_part_of_a_longer_name() -> None:
+    asked, names = {"role": "user", "content": "Who?"}, ("chosen", "rejected")
+    sides = {f"{name}_messages": [asked, {"role": "assistant", "content": name}] for name in names}
+    assert format_of([sides]) == "preferences"
+    assert in_words(reads("preferences", lines_of([sides]))) == ["1: Who? -> chosen > rejected"]
+
+
 def test_pairs_of_messages_are_read_from_parquet_too() -> None:
     import pyarrow as pa  # takes a while
     from pyarrow import parquet

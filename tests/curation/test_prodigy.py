@@ -7,7 +7,7 @@ import pytest
 from curation.sources.exports.export_formats import format_of
 from project.errors import InputError
 from project.records.data import Row
-from tests.curation.exports_read import in_words, lines_of, reads
+from tests.curation.exports_read import EXAMPLES, in_words, judged, lines_of, reads
 
 TOOL = "prodigy"
 
@@ -116,9 +116,21 @@ def test_what_would_be_a_guess_is_asked_for(record: Any, said: str) -> None:
         reads(TOOL, lines_of([answered(**record)]))
 
 
-def test_what_was_accepted_is_asked_for_where_nothing_says_so() -> None:
-    with pytest.raises(InputError, match="name --completion FIELD: what was accepted\\? It has"):
-        reads(TOOL, "prodigy/answers.jsonl")
+def test_what_was_accepted_is_told_by_its_name_or_asked_for() -> None:
+    path = EXAMPLES / "prodigy/answers.jsonl"
+    assert in_words(reads(TOOL, path)) == in_words(reads(TOOL, path, completion="response"))
+    assert "accepted or rejected: 'response', by its name" in judged(TOOL, path).notes[0]
+    bare = {"_task_hash": 1, "answer": "accept", "title": "Who?", "body": "Me."}
+    with pytest.raises(InputError, match="name --completion FIELD: what was accepted") as refused:
+        reads(TOOL, lines_of([bare]))
+    assert "--prompt title --completion body" in str(refused.value)
+
+
+@pytest.mark.parametrize("more", [{}, {"completion": "text"}, {"prompt": "text"}])
+def test_spans_are_not_supported_and_no_name_leads_on(more: Any) -> None:
+    marked = {"text": "Who?", "_task_hash": 1, "answer": "accept", "spans": [{"start": 0}]}
+    with pytest.raises(InputError, match=r"not supported; what is read|holds no prompt"):
+        reads(TOOL, lines_of([marked, marked]), **more)
 
 
 def test_an_answer_that_is_none_of_the_three_gives_nothing() -> None:
@@ -129,3 +141,5 @@ def test_an_answer_that_is_none_of_the_three_gives_nothing() -> None:
 def test_an_export_is_known_by_its_answers_and_hashes() -> None:
     assert format_of([answered(), answered(answer="ignore")]) == TOOL
     assert format_of([answered(answer="yes")]) is None
+    named = {"text": "Who?", "user_input": "Me.", "answer": "accept", "_annotator_id": "ann"}
+    assert format_of([named]) == TOOL

@@ -167,8 +167,28 @@ def schema(content: object) -> Path:
     ],
 )
 def test_an_answer_is_valid_json_of_the_schema_or_not(answer: str, valid: int) -> None:
-    found = JsonSchema(schema(PERSON)).compute(predictions=[answer])
-    assert found == {"json_valid": [valid]}
+    found = JsonSchema(schema(PERSON)).compute(predictions=[answer], references=["{}"])
+    assert found["json_valid"] == [valid]
+
+
+@pytest.mark.parametrize(
+    ("answer", "valid", "share"),
+    [
+        ('{"fee": 500.0, "free": true, "to": ["Ada"]}', 1, 1),
+        ('{"to": ["Ada"], "free": true, "fee": 700}', 1, 2 / 3),
+        ('{"fee": "500", "free": 1, "to": "Ada"}', 1, 0),
+        ('The answer is {"fee": 500}', 0, 0),
+        ("500", 0, 0),
+    ],
+)
+def test_without_a_schema_any_object_is_valid_and_its_right_fields_are_counted(
+    answer: str, valid: int, share: float
+) -> None:
+    reference = '{"fee": 500, "free": true, "to": ["Ada"]}'
+    metric = JsonSchema()
+    found = metric.compute(predictions=[answer, "{}"], references=[reference, "Ask us."])
+    assert found == {"json_valid": [valid, 1], "json_fields": [pytest.approx(share), 1]}
+    assert metric.unread == {"json_fields": [1]}
 
 
 @pytest.mark.parametrize(
@@ -189,7 +209,7 @@ def test_a_schema_elsewhere_is_refused_and_never_fetched() -> None:
     inner = {"$id": "inner.json", "$ref": "http://127.0.0.1:9/person.json"}
     metric = JsonSchema(schema({"allOf": [inner]}))  # which is followed by answers alone
     with pytest.raises(InputError, match=r"^schema\.json: refers to what is not in it: .*person"):
-        metric.compute(predictions=["{}"])
+        metric.compute(predictions=["{}"], references=["{}"])
 
 
 def test_perplexity_is_the_exponential_of_the_mean_surprise() -> None:

@@ -187,6 +187,24 @@ def test_people_read_a_table_and_where_the_rows_stand() -> None:
     assert "1 critical failed" in result.output
 
 
+def test_people_read_what_matters_and_not_what_passes() -> None:
+    short = {"prompt": "What is a standing order?", "completion": "It is"}
+    file = write("rows.jsonl", [*good(), short])
+    output = RUNNER.invoke(app, ["data", "check", file, "--no-embeddings"]).output
+    assert "ids are unique" not in output  # passes, and names nobody
+    assert "answers have about the length" in output.partition("These checks pass")[2]
+    assert "rows.jsonl:601" in output
+    assert "rows are about the task" in output.partition("Not measured:")[2]
+    assert "not measured, 0 critical failed" in output
+
+
+def test_a_check_that_had_nothing_to_look_at_says_so_in_json() -> None:
+    found = told(write("rows.jsonl", good()))["checks"]
+    unmeasured = {name for name, check in found.items() if not check["measured"]}
+    assert "the rows' words are those of the last version" in unmeasured
+    assert "ids are unique" not in unmeasured
+
+
 @pytest.mark.parametrize(
     ("name", "text", "complaint"),
     [

@@ -5,28 +5,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from curation.collect import collect
 from curation.curation_settings import CollectParams, CurateParams
-from incumbent.cli import app, main
+from incumbent.cli import main
 from incumbent.importing.destination import destination
 from project.erasures import Erasure, append_erasure, text_digest
 from project.records.data import Row
 from project.records.preferences import PreferencePair, RatedAnswer, read_preferences
 from project.settings import load
+from tests.incumbent.imported import (
+    PARAMS,
+    SOURCES,
+    brought,
+    everything,
+    given,
+    project_beside_files,
+    refused,
+)
 
-PARAMS = """\
-# what we learn from
-curation:
-  collect:
-    sources:
-      - kind: file # the first ones
-        path: datasets/sources/old.jsonl
-  curate:
-    train_only: [] # none yet
-"""
-SOURCES, PREFERENCES, QUEUE = (Path("datasets") / n for n in ("sources", "preferences", "queue"))
+PREFERENCES, QUEUE = Path("datasets/preferences"), Path("datasets/queue")
 FAQ = """\
 Question,Answer
 What is a bond?,A loan to a state.
@@ -38,47 +36,7 @@ Who pays?,
 
 @pytest.fixture(autouse=True)
 def project(isolate: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project beside a folder of foreign files, in which nobody works."""
-    (isolate / "given").mkdir()
-    folder = isolate / "project"
-    (folder / SOURCES).mkdir(parents=True)
-    (folder / SOURCES / "old.jsonl").write_text('{"prompt": "old?", "completion": "yes"}\n')
-    (folder / "params.yaml").write_text(PARAMS)
-    monkeypatch.chdir(folder)
-    return folder
-
-
-def given(name: str, *records: object) -> str:
-    """A foreign file: a text as it is, or records as JSON Lines."""
-    path = Path("../given") / name
-    path.parent.mkdir(exist_ok=True)
-    lines = [one if isinstance(one, str) else json.dumps(one) for one in records]
-    path.write_text("\n".join(lines) + "\n")
-    return str(path)
-
-
-def brought(*arguments: str, code: int = 0) -> str:
-    """What the command says; or, with a code of an error, what the error says."""
-    done = CliRunner().invoke(app, ["data", "import", *arguments])
-    if done.exception and not isinstance(done.exception, SystemExit):
-        if getattr(done.exception, "exit_code", None) != code:
-            raise done.exception
-        return str(done.exception)
-    assert done.exit_code == code, done.output
-    return done.output
-
-
-def refused(*arguments: str) -> str:
-    """What the error says; nothing may have changed."""
-    before = everything()
-    said = brought(*arguments, code=2)
-    assert everything() == before
-    return said
-
-
-def everything() -> dict[str, bytes]:
-    """All that the project holds."""
-    return {str(path): path.read_bytes() for path in sorted(Path().rglob("*")) if path.is_file()}
+    return project_beside_files(isolate, monkeypatch)
 
 
 def rows(name: str) -> list[Row]:
@@ -449,9 +407,13 @@ def test_a_place_that_cannot_be_written_to_is_one_line_and_no_traceback(
 
 
 def test_how_to_check_preferences_is_said_for_no_stage_does_it() -> None:
-    pair = {"prompt": "What?", "chosen": "a loan", "rejected": "a cow"}
-    said = brought(given("pairs.jsonl", pair))
-    assert "incumbent data check datasets/preferences/pairs.jsonl --kind preference" in said
+    pairs = [
+        {"prompt": f"What is {n}?", "chosen": "a loan", "rejected": "a cow"} for n in range(100)
+    ]
+    check = "incumbent data check datasets/preferences/{}.jsonl --kind preference"
+    assert check.format("pairs") in brought(given("pairs.jsonl", *pairs))
+    few = brought(given("few.jsonl", *pairs[1:]))  # which that check would refuse
+    assert check.format("few") not in few and "99 preferences: a run takes them" in few
 
 
 def test_a_transcript_of_several_answers_says_that_one_is_learnt() -> None:

@@ -190,7 +190,8 @@ RESPLIT = ("who can block a lost card", "when does the branch open on saturday")
 
 
 @pytest.mark.parametrize(
-    "changed", [{"floors": {"bleu": 0.1}}, {"critical_slices": {"topic=loans": 5}}]
+    "changed",
+    [{"floors": {"bleu": 0.1}}, {"guards": {"bleu": 0.1}}, {"critical_slices": {"topic=loans": 5}}],
 )
 def test_what_no_measurement_can_mend_is_told_before_a_look_is_spent(
     changed: dict[str, Any], project: Project, better: Items

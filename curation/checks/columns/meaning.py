@@ -17,10 +17,14 @@ from project.records.data import Split
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Cosines of all-MiniLM-L6-v2, of questions, and of questions and answers in sum.
-SAME_QUESTION, SAME_ROW = 0.55, 1.2
+# Cosines of all-MiniLM-L6-v2. Of two questions: of the labelled pairs of tests/curation/labelled
+# that ask for different things at most one of 100 is above it, of the others one of four.
+SAME_QUESTION = 0.84
+# Less what all questions share: of questions, and of questions and answers in sum.
+NEAR_QUESTION, SAME_ROW = 0.55, 1.2
+SAME_ANSWER = 0.55
 SAME_TASK = 0.85  # as one of a suite: its tasks are short and alike
-CLEARLY = 0.12  # nearer than the next one
+CLEARLY, NEARER = 0.12, 0.065  # than the next one: by the question alone, with like answers
 FAR = 2.5  # robust standard deviations
 FAR_ANSWER = 4.0
 FEW, FEW_SHARE = 3, 0.015  # what is off the topic is rare: a second topic of many rows is none
@@ -35,24 +39,34 @@ BLOCK = 1_000  # rows that are compared with all at once
 def semantic_duplicates(texts: RowTexts, looked: Looked) -> list[str | None]:
     """The rows behind the first one that asks and answers the same in other words.
 
-    Two questions are the same where each is the other's nearest, and clearly so or with like
-    answers, unless their words tell them apart.
+    Each question is the other's nearest, their words do not tell them apart, and one holds: they
+    ask the same and have like answers; they are near, nearer than any other, and have like
+    answers; or they are questions that are clearly nearer than any other.
     """
     if len(looked.places) < 2:
         return told_of(texts, looked, (), "")
     alike = without_common(looked.prompts, looked.prompts)
     best, first, second = nearest(alike, alike, itself=True)
-    told = (looked.answers * looked.answers[best]).sum(axis=1)
-    clear = first - np.maximum(second, second[best]) >= CLEARLY
-    near = (first >= SAME_QUESTION) & (clear | (first + told >= SAME_ROW))
-    mutual = near & (best[best] == np.arange(len(best)))
-    found = set()
-    for k in np.flatnonzero(mutual & (best < np.arange(len(best)))).tolist():
-        one, other = looked.places[k], looked.places[best[k]]
-        asked = texts.prompts[one], texts.prompts[other]
-        if unlike(texts, one, other) and not told_apart(*asked):
-            found.add(one)
+    margin = first - np.maximum(second, second[best])
+    asked, told = ((own * own[best]).sum(axis=1) for own in (looked.prompts, looked.answers))
+    near, like = first >= NEAR_QUESTION, told >= SAME_ANSWER
+    nearer = near & (margin >= NEARER) & (first + told >= SAME_ROW)
+    marked = np.array([is_question(texts.prompts[i]) for i in looked.places])
+    clear = near & (margin >= CLEARLY) & marked & marked[best]
+    mutual = (best[best] == np.arange(len(best))) & (best < np.arange(len(best)))
+    which = np.flatnonzero(mutual & (like & ((asked >= SAME_QUESTION) | nearer) | clear))
+    pairs = [(looked.places[k], looked.places[best[k]]) for k in which.tolist()]
+    found = {
+        one
+        for one, other in pairs
+        if unlike(texts, one, other) and not told_apart(texts.prompts[one], texts.prompts[other])
+    }
     return told_of(texts, looked, found, "says what another row says, in other words")
+
+
+def is_question(text: str) -> bool:
+    """By its mark: instructions that begin by other verbs are other tasks, however near."""
+    return any(mark in text for mark in "?？؟")
 
 
 def unlike(texts: RowTexts, one: int, other: int) -> bool:
@@ -64,7 +78,7 @@ def unlike(texts: RowTexts, one: int, other: int) -> bool:
 
 
 def reworded(
-    texts: RowTexts, looked: Looked, others: Sequence[str], least: float = SAME_QUESTION
+    texts: RowTexts, looked: Looked, others: Sequence[str], least: float = NEAR_QUESTION
 ) -> list[int]:
     """The places of training rows in the sample that ask what one of the others asks."""
     if not others or not looked.places:

@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 
 from curation.curation_settings import Columns
 from curation.sources.chats.chat_markers import SPEAKERS, marked_turns
+from curation.sources.chats.role_names import RoleNames, text_with_roles
 from curation.sources.chats.transcript_lines import Line, transcript_lines
 from curation.sources.documents.document_file import read_text_of
 from curation.sources.reading import Read
@@ -15,6 +17,7 @@ from curation.sources.tables.folder_files import files_in
 from curation.sources.tables.table import TableRow
 from project.errors import InputError
 
+NO_ROLES: RoleNames = MappingProxyType({})
 COLUMN = "transcript"  # by which a conversation is read, as if a table held it
 ENDINGS = ("", ".txt", ".text", ".vtt", ".srt", ".sbv")
 # What stands between two conversations: a rule, or a header with a number or an id.
@@ -31,17 +34,22 @@ MARK = re.compile(
 
 
 def read_transcripts(
-    path: Path, columns: Columns | None = None, *, encoding: str | None = None
+    path: Path,
+    columns: Columns | None = None,
+    *,
+    encoding: str | None = None,
+    roles: RoleNames = NO_ROLES,
 ) -> Iterator[Read]:
     """Rows of every conversation of a file, or of a folder's files in the order of their names.
 
     A file's conversations are told apart by rules, by headers such as "Conversation 12", or by
     blank lines where each part has a question and an answer; else it is one. Of the columns, what
-    is said of conversations holds. Raises InputError.
+    is said of conversations holds; `roles` are those of names that are none. Raises InputError.
     """
     asked = as_asked(columns)
     for file in transcripts_in(path):
-        for lines in conversations(transcript_lines(read_text_of(file, encoding))):
+        text = text_with_roles(read_text_of(file, encoding), roles)
+        for lines in conversations(transcript_lines(text)):
             record = TableRow(lines[0].number, {COLUMN: text_of(lines)})
             yield from rows_of_record(record, asked, name_of(file))
 

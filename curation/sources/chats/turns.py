@@ -1,6 +1,7 @@
 """The turns of a conversation: who speaks in each, and which answers it has to teach."""
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -18,7 +19,7 @@ WORDS: dict[Role, str] = {
     "user": "user human customer client prompter visitor caller patient student usr"
     " benutzer nutzer kunde usuario cliente utilisateur usuário utente gebruiker klant"
     " пользователь клиент 用户 客户 ユーザー お客様 사용자 고객",
-    "assistant": "assistant gpt chatgpt bot chatbot model ai agent support operator advisor"
+    "assistant": "assistant gpt chatgpt llm bot chatbot model ai agent support operator advisor"
     " representative rep doctor tutor claude assistent berater mitarbeiter asistente agente"
     " assistente medewerker ассистент оператор 助手 客服 アシスタント 오퍼레이터 상담원",
 }
@@ -35,7 +36,10 @@ def role_of(word: str) -> Role:
     if TOOLS.fullmatch(known):
         raise ValueError(f"a turn of a tool ({quoted(word)}): {TOOLS_UNREAD}")
     if known not in ROLES:
-        raise ValueError(f"who is {quoted(word)}? Write system, user or assistant")
+        named = shlex.quote(f"{word.strip()}=assistant")
+        raise ValueError(
+            f"who is {quoted(word)}? Write system, user or assistant, or import with --role {named}"
+        )
     return ROLES[known]
 
 

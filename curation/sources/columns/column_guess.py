@@ -11,6 +11,7 @@ from curation.sources.columns.column_notes import column_notes
 from curation.sources.columns.column_words import Reading, taken_for
 from curation.sources.columns.header_line import header_notes, refuse_no_header
 from curation.sources.columns.pair_or_chat import find_rows, is_constant_text
+from curation.sources.columns.profiles.column_name import read_name
 from curation.sources.columns.profiles.column_profile import ColumnProfile, profiles, values_of
 from curation.sources.columns.profiles.contained_text import made_of_others
 from curation.sources.columns.slices_and_groups import (
@@ -20,20 +21,58 @@ from curation.sources.columns.slices_and_groups import (
 )
 from curation.sources.columns.wanted import Guess, Taken, Wanted
 from curation.sources.tables.column_names import find_column, plain_name
+from curation.sources.tables.nested_fields import DOT, with_nested
 from curation.sources.tables.table import Table
 from project.errors import InputError
 from project.untrusted_input import one_line
+
+TEXTS = ("value",)  # fields of an object that hold what it says, beside `text` and the like
+LOOKED_AT = 20  # rows
 
 
 def guess(tables: Sequence[Table], given: Wanted) -> Guess:
     """The columns of tables that are read together, by the names that the first one has for them.
 
-    What was named is taken as it is. Raises InputError where a table lacks it, and where it is not
+    What was named is taken as it is. Fields of objects are columns too where no others will do, as
+    nested_fields.py names them. Raises InputError where a table lacks it, and where it is not
     sure what is prompt and what is completion: the message lists the choices as options.
     """
     refuse_empty(tables)
     refuse_no_header(tables)
     refuse_contradiction(given)
+    tables = [with_nested(table, given.columns) for table in tables]
+    nested = [with_nested(table) for table in tables]
+    if [table.columns for table in nested] == [table.columns for table in tables]:
+        return guess_plain(tables, given)
+    try:
+        found = guess_plain(tables, given)
+    except InputError:
+        deeper = guess_plain(nested, given)
+        if given.columns or is_text_of_answer(deeper.columns.completion):
+            return deeper
+        raise
+    if given.completion is None and passes_over(tables, found.columns):
+        return guess_plain(nested, given)
+    return found
+
+
+def is_text_of_answer(name: str | None) -> bool:
+    """Whether a nested field is what an answer says, and not one of its parts."""
+    leaf = (name or "").rpartition(DOT)[2]
+    return name is None or leaf in TEXTS or read_name(leaf).role in ("answer", "body")
+
+
+def passes_over(tables: Sequence[Table], read: Columns) -> bool:
+    """Whether a column is taken for the answer though another is called so, and holds objects."""
+    if read.completion is None or read_name(read.completion).role == "answer":
+        return False
+    called = [name for name in tables[0].columns if read_name(name).role == "answer"]
+    values = [row.fields.get(name) for name in called for row in tables[0].rows[:LOOKED_AT]]
+    return any(isinstance(value, list | dict) for value in values)
+
+
+def guess_plain(tables: Sequence[Table], given: Wanted) -> Guess:
+    """Of columns as they are. Raises InputError."""
     given = by_own_names(tables, given)
     columns = profiles(tables)
     made = made_of_others(columns)

@@ -17,7 +17,8 @@ def refuse_no_header(tables: Sequence[Table]) -> None:
     """Raise InputError where every name is as long as a sentence: so is text that is no table."""
     for table in tables:
         if is_delimited(table) and all(map(is_sentence, table.columns)):
-            problem = f"reads like a record, and not like names of columns: {LINE}"
+            shown = " | ".join(one_line(name)[:SHOWN] for name in table.columns)
+            problem = f"reads like a record, and not like names of columns ({shown}): {LINE}"
             raise InputError(problem, file=table.path, line=1)
 
 

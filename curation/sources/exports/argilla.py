@@ -6,15 +6,10 @@ submitted, and which are drafts or were discarded.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from curation.sources.exports.export_records import (
-    ExportOptions,
-    ExportRecord,
-    Fields,
-    read_records,
-)
+from curation.curation_settings import ExportFields
+from curation.sources.exports.export_records import Export, ExportRecord, Fields
 from curation.sources.exports.judgements.answered import Answered, unread
 from curation.sources.exports.judgements.judgement import (
     DISCARDED,
@@ -22,11 +17,9 @@ from curation.sources.exports.judgements.judgement import (
     NO_ANNOTATION,
     NO_RESULT,
     Judgement,
-    reads,
 )
-from curation.sources.exports.judgements.judging import judge
+from curation.sources.exports.judgements.judging import Judged, judge
 from curation.sources.exports.judgements.said import Said
-from curation.sources.reading import Read
 
 RESPONSES, USERS, STATUS = ".responses", ".responses.users", ".responses.status"
 NOT_DATA = (RESPONSES, USERS, STATUS, ".suggestion", ".suggestion.agent", ".suggestion.score")
@@ -47,18 +40,15 @@ class Response:
     status: str | None
 
 
-def read_argilla(path: Path, options: ExportOptions) -> Iterator[Read]:
+def judge_argilla(export: Export, fields: ExportFields) -> Judged:
     """Of every user's responses to every record what was made of them.
 
-    Raises InputError as read_label_studio does.
+    Raises InputError as judge_label_studio does.
     """
-    return reads(judge_argilla(path, options))
-
-
-def judge_argilla(path: Path, options: ExportOptions) -> Iterator[Judgement]:
-    records = read_records(path, options)
-    found = [one for record in records for one in answers_of(record)]
-    return judge(found, options.fields, path)
+    export.refuse_csv()
+    found = [one for record in export.records for one in answers_of(record)]
+    judged = judge(found, fields, export.path)
+    return replace(judged, notes=(*judged.notes, *notes_on_status(export.readable)))
 
 
 def looks_like_argilla(records: Sequence[Fields]) -> bool:
@@ -75,7 +65,7 @@ def is_flat(record: Fields) -> bool:
     return any(name.endswith(USERS) for name in record)
 
 
-def notes_of_argilla(records: Sequence[Fields]) -> list[str]:
+def notes_on_status(records: Sequence[Fields]) -> list[str]:
     """That drafts may be among the answers, where the export does not tell."""
     responses = (response for record in records for response in responses_of(record))
     return [NO_STATUS] if any(response.status is None for response in responses) else []
@@ -103,8 +93,15 @@ def answer(one: Judgement, data: Fields, own: Sequence[Response]) -> Answered:
     if not taken:
         why = DRAFT if any(response.status == "draft" for response in own) else DISCARDED
         return Answered(replace(one, why=why))
-    said = {r.question: found for r in taken if (found := said_of(r.value))}
-    return Answered(one, data, said) if said else Answered(replace(one, why=NO_RESULT))
+    unsupported = {r.question: "spans" for r in taken if are_spans(r.value)}
+    answers = [r for r in taken if r.question not in unsupported]
+    said = {r.question: found for r in answers if (found := said_of(r.value))}
+    one = one if said else replace(one, why=NO_RESULT)
+    return Answered(one, data, said, unsupported=unsupported)
+
+
+def are_spans(value: Any) -> bool:
+    return bool(objects(value)) and all({"start", "end"} <= one.keys() for one in objects(value))
 
 
 def data_of(record: Fields) -> Fields:

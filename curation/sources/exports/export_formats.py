@@ -1,16 +1,13 @@
 """The foreign formats, by the names that a source has for them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from curation.sources.exports.argilla import (
-    judge_argilla,
-    looks_like_argilla,
-    notes_of_argilla,
-)
-from curation.sources.exports.export_records import ExportOptions, Fields
-from curation.sources.exports.judgements.judgement import Judgement, reads
+from curation.curation_settings import ExportFields
+from curation.sources.exports.argilla import judge_argilla, looks_like_argilla
+from curation.sources.exports.export_records import Export, ExportOptions, Fields, read_export
+from curation.sources.exports.judgements.judging import Judged
 from curation.sources.exports.label_studio import judge_label_studio, looks_like_label_studio
 from curation.sources.exports.preferences import judge_preferences, looks_like_preferences
 from curation.sources.exports.prodigy import judge_prodigy, looks_like_prodigy
@@ -18,29 +15,28 @@ from curation.sources.exports.rated_answers import judge_rated, looks_like_rated
 from curation.sources.reading import Read
 
 
-def no_notes(_: Sequence[Fields]) -> list[str]:
-    return []
-
-
 @dataclass(frozen=True)
 class ExportFormat:
     """How a format is read, and by what it is known."""
 
     title: str  # as people call it
-    judge: Callable[[Path, ExportOptions], Iterator[Judgement]]
+    judge: Callable[[Export, ExportFields], Judged]
     looks_like: Callable[[Sequence[Fields]], bool]  # of the first records of a file
-    # What its owner should know of what cannot be told from the records.
-    notes: Callable[[Sequence[Fields]], list[str]] = no_notes
+
+    def judged(self, export: Export, fields: ExportFields) -> Judged:
+        """What was made of every annotation, with notes on how it was read. Raises InputError."""
+        found = self.judge(export, fields)
+        return replace(found, notes=(*export.notes, *found.notes))
 
     def read(self, path: Path, options: ExportOptions) -> Iterator[Read]:
         """Of every record, or annotation, what was made of it. Raises InputError."""
-        return reads(self.judge(path, options))
+        return self.judged(read_export(path, options), options.fields).reads
 
 
 EXPORTS: Mapping[str, ExportFormat] = {
     "label-studio": ExportFormat("Label Studio", judge_label_studio, looks_like_label_studio),
     "prodigy": ExportFormat("Prodigy", judge_prodigy, looks_like_prodigy),
-    "argilla": ExportFormat("Argilla", judge_argilla, looks_like_argilla, notes_of_argilla),
+    "argilla": ExportFormat("Argilla", judge_argilla, looks_like_argilla),
     "preferences": ExportFormat("preference pairs", judge_preferences, looks_like_preferences),
     "rated": ExportFormat("rated answers", judge_rated, looks_like_rated),
 }

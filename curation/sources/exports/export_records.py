@@ -1,23 +1,27 @@
-"""The records of an export: JSON in a list, JSON Lines, or Parquet; of a file, or of a folder."""
+"""The records of an export: JSON in a list, JSON Lines, Parquet or CSV; of a file, or a folder."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import ExportFields
+from curation.sources.chats.role_names import RoleNames, with_roles
 from curation.sources.table_rows import name_of, numbered
+from curation.sources.tables.archives import files_read
 from curation.sources.tables.encodings.decoding import decode
-from curation.sources.tables.file_bytes import PARQUET, read_bytes
+from curation.sources.tables.file_bytes import PARQUET, ZIP
 from curation.sources.tables.folder_files import files_of
 from curation.sources.tables.json_lines import is_object, read_json_lines
-from curation.sources.tables.json_table import first_lines, is_json, read_json
+from curation.sources.tables.json_table import first_lines
 from curation.sources.tables.long_records import LONGEST_LINE
-from curation.sources.tables.parquet_table import read_parquet
+from curation.sources.tables.read_table import tables_in
 from curation.sources.tables.table import Table
-from curation.sources.tables.text_file import TextFile
+from project.errors import InputError
 
 Fields = dict[str, Any]
+
+NO_EXPORT = "is no export: it is neither JSON nor Parquet"
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,9 @@ class ExportOptions:
     fields: ExportFields
     skip: bool = False  # what is no record is left out and counted
     encoding: str | None = None  # None: told by its bytes
+    # What files are called in what is made of them; those that are not here as name_of says.
+    names: Mapping[Path, str] = field(default_factory=dict)
+    roles: RoleNames = field(default_factory=dict)  # of conversations, who speaks by which name
 
 
 @dataclass(frozen=True)
@@ -36,44 +43,78 @@ class ExportRecord:
     path: Path
     line: int
     fields: Fields | None
+    file: str  # what its file is called in what is made of it
+
+
+@dataclass(frozen=True)
+class Export:
+    """All records of an export, in their order, and how its files were read."""
+
+    path: Path
+    records: Sequence[ExportRecord]
+    tables: Sequence[Table]
 
     @property
-    def file(self) -> str:
-        return name_of(self.path)
+    def readable(self) -> list[Fields]:
+        return [record.fields for record in self.records if record.fields is not None]
+
+    @property
+    def notes(self) -> list[str]:
+        """What its owner should know of the files, such as the encoding they were read in."""
+        return [f"{table.path}: {note}" for table in self.tables for note in table.notes]
+
+    def refuse_csv(self) -> None:
+        """Raise InputError where a file is CSV, in which this tool exports nothing."""
+        for table in self.tables:
+            if table.format == "csv":
+                raise InputError(NO_EXPORT, file=table.path)
 
 
-def read_records(path: Path, options: ExportOptions) -> list[ExportRecord]:
+def read_export(path: Path, options: ExportOptions) -> Export:
     """Of a file, or of all files of data in a folder, in the order of their names.
 
-    Raises InputError for what is neither JSON nor Parquet, and where the options say so for what
-    is no record.
+    Raises InputError for what is no table, and unless the options say otherwise for what is no
+    record.
     """
-    return [record for file in files_of(path) for record in records_of(file, options)]
+    tables = [table for file in files_of(path) for table in tables_of(file, options)]
+    records = [record for table in tables for record in records_of(table, options)]
+    return Export(path, records, tables)
 
 
-def records_of(file: Path, options: ExportOptions) -> Iterator[ExportRecord]:
-    table = read_table(file, skip=options.skip, encoding=options.encoding)
-    found = [(row.line, ExportRecord(file, row.line, row.fields)) for row in numbered(table.rows)]
-    lost = [(one.line, ExportRecord(file, one.line, None)) for one in table.unreadable]
-    yield from (record for _, record in sorted([*found, *lost], key=lambda pair: pair[0]))
+def records_of(table: Table, options: ExportOptions) -> Iterator[ExportRecord]:
+    file, name = table.path, options.names.get(table.path) or name_of(table.path)
+    found = [(row.line, with_roles(row.fields, options.roles)) for row in numbered(table.rows)]
+    lost = [(one.line, None) for one in table.unreadable]
+    for line, fields in sorted([*found, *lost], key=lambda pair: pair[0]):
+        yield ExportRecord(file, line, fields, name)
 
 
-def read_table(file: Path, *, skip: bool, encoding: str | None) -> Table:
-    """As any table, but that a line with one object is a record: an option list in it is none."""
-    data = read_bytes(file)
-    if data.startswith(PARQUET):
-        return read_parquet(data, file)
-    source = decode(data, file, encoding)
-    if is_object(first_lines(source.text)[0]):
-        return read_json_lines(source, skip=skip)
-    refuse_other(source)
-    return read_json(source, skip=skip)
+def tables_of(file: Path, options: ExportOptions) -> list[Table]:
+    """Those of a file, or of the files in an archive. As any table, but that a line with one object
+    is a record: an option list in it is none.
+    """
+    tables: list[Table] = []
+    for held in files_read(file):
+        is_text = not held.data.startswith((PARQUET, *ZIP))
+        source = decode(held.data, held.path, options.encoding) if is_text else None
+        if source and is_object(first_lines(source.text)[0]):
+            tables.append(read_json_lines(source, skip=options.skip))
+        else:
+            tables += tables_in(held, skip=options.skip, encoding=options.encoding)
+            refuse_lists(tables[-1])
+    return tables
+
+
+def refuse_lists(table: Table) -> None:
+    """Raise InputError for a text of one column, for which any text passes."""
+    if table.format == "csv" and len(table.columns) < 2:
+        raise InputError(NO_EXPORT, file=table.path)
 
 
 def lone_record(file: Path, encoding: str | None) -> Fields | None:
     """The one object that is all of a file, if its line can be a record. Raises InputError."""
-    data = read_bytes(file)
-    if data.startswith(PARQUET) or len(data) > LONGEST_LINE:
+    data = files_read(file)[0].data
+    if data.startswith((PARQUET, *ZIP)) or len(data) > LONGEST_LINE:
         return None
     source = decode(data, file, encoding)
     first, second = first_lines(source.text)
@@ -81,8 +122,3 @@ def lone_record(file: Path, encoding: str | None) -> Fields | None:
         return None
     rows = read_json_lines(source, skip=True).rows
     return rows[0].fields if rows else None
-
-
-def refuse_other(source: TextFile) -> None:
-    if not is_json(source.text):
-        source.refuse("is no export: it is neither JSON nor Parquet")

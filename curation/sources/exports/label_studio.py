@@ -5,51 +5,41 @@ in the export. So the fields have to be named, wherever more than one can be mea
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from curation.curation_settings import ExportFields
-from curation.sources.exports.export_records import (
-    ExportOptions,
-    ExportRecord,
-    Fields,
-    read_records,
-)
+from curation.sources.exports.export_records import Export, ExportRecord, Fields
 from curation.sources.exports.judgements.answered import Answered, unread
 from curation.sources.exports.judgements.judgement import (
     CANCELLED,
     NO_ANNOTATION,
     NO_RESULT,
     Judgement,
-    reads,
 )
-from curation.sources.exports.judgements.judging import judge
+from curation.sources.exports.judgements.judging import Judged, judge
 from curation.sources.exports.judgements.newest import Key, first_known, newest
 from curation.sources.exports.judgements.said import Said
-from curation.sources.exports.label_studio_min import looks_flat, read_flat
+from curation.sources.exports.label_studio_min import judge_flat, looks_flat
 from curation.sources.exports.label_studio_task import Annotation, Result, Task
 from curation.sources.exports.label_studio_values import items, said_of
-from curation.sources.reading import Read
 from project.canonical import digest_json
 from project.records.record import invalid
 
+PREDICTIONS = "predictions, which a model made"
 
-def read_label_studio(path: Path, options: ExportOptions) -> Iterator[Read]:
-    """Of every annotation of a JSON or JSON-MIN export what was made of it.
+
+def judge_label_studio(export: Export, fields: ExportFields) -> Judged:
+    """Of every annotation of a JSON, JSON-MIN or CSV export what was made of it.
 
     Raises InputError with file, line and field for what is no export, and with the names that there
     are where a name has to be given.
     """
-    return reads(judge_label_studio(path, options))
-
-
-def judge_label_studio(path: Path, options: ExportOptions) -> Iterator[Judgement]:
-    records = read_records(path, options)
-    if looks_flat([record.fields for record in records if record.fields]):
-        return judge(read_flat(records, options.fields, path), options.fields, path)
-    annotated = [one for record in records for one in annotations_of(record, options.fields)]
-    return judge(newest(annotated), options.fields, path)
+    if looks_flat(export.readable):
+        return judge_flat(export, fields)
+    export.refuse_csv()
+    annotated = [one for record in export.records for one in annotations_of(record, fields)]
+    return judge(newest(annotated), fields, export.path)
 
 
 def looks_like_label_studio(records: Sequence[Fields]) -> bool:
@@ -71,7 +61,11 @@ def annotations_of(
         return
     task = parse(record, record.fields)
     if not task.annotations:
-        yield None, None, Answered(bare(record, task, None, NO_ANNOTATION))
+        guessed = (
+            {"": "predictions, which a model made"} if record.fields.get("predictions") else {}
+        )
+        bare_task = bare(record, task, None, NO_ANNOTATION)
+        yield None, None, Answered(bare_task, unsupported=guessed)
     shown = digest_json(task.data)  # ids are used again, and one task may be in two exports
     for annotation in task.annotations:
         answered = answer(record, task, annotation, fields)
@@ -100,19 +94,22 @@ def answer(
     annotator = annotation.annotator(record.file)
     if annotation.cancelled:
         return Answered(bare(record, task, annotator, CANCELLED))
-    said = said_with(annotation.result)
+    said, unsupported = said_with(annotation.result)
     if not said:
-        return Answered(bare(record, task, annotator, NO_RESULT))
+        return Answered(bare(record, task, annotator, NO_RESULT), unsupported=unsupported)
     answers = items(task.data, said, fields)
-    return Answered(bare(record, task, annotator), task.data, said, answers)
+    one = bare(record, task, annotator)
+    return Answered(one, task.data, said, answers, unsupported=unsupported)
 
 
-def said_with(results: Sequence[Result]) -> dict[str, Said]:
-    """What each control holds; regions of one control are one."""
+def said_with(results: Sequence[Result]) -> tuple[dict[str, Said], dict[str, str]]:
+    """What each control holds, regions of one control as one; and of the others in which kind."""
     found: dict[str, Said] = {}
+    unsupported: dict[str, str] = {}
     for result in results:
         name = result.from_name or ""
-        said = said_of(result.value, result.texts, name)
-        if said:
+        if kind := result.unsupported:
+            unsupported[name] = kind
+        elif said := said_of(result.value, result.texts, name):
             found[name] = found[name].and_also(said) if name in found else said
-    return found
+    return found, unsupported

@@ -1,4 +1,4 @@
-"""Label Studio's JSON-MIN export: a record an annotation, the answers beside the data's fields.
+"""Label Studio's JSON-MIN and CSV exports: a record an annotation, with answers and data as one.
 
 Cancelled annotations are not in it. Which key is a field and which a control it does not say.
 """
@@ -6,19 +6,33 @@ Cancelled annotations are not in it. Which key is a field and which a control it
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
-from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import ExportFields
-from curation.sources.exports.export_records import ExportRecord, Fields
+from curation.sources.chats.chat_shapes import parsed
+from curation.sources.exports.export_records import Export, ExportRecord, Fields
 from curation.sources.exports.judgements.answered import Answered, unread
+from curation.sources.exports.judgements.export_reading import (
+    ExportReading,
+    only_one,
+    readings_of,
+)
+from curation.sources.exports.judgements.field_roles import alternatives, field_role, parts
 from curation.sources.exports.judgements.judgement import NO_RESULT, Judgement
+from curation.sources.exports.judgements.judging import Judged, judge
 from curation.sources.exports.judgements.newest import Key, first_known, newest
 from curation.sources.exports.judgements.said import Said
+from curation.sources.exports.label_studio_task import REGION
 from curation.sources.exports.label_studio_values import items, said_of
 from curation.sources.tables.column_names import listed
-from project.errors import InputError
 
+SHOWN = 4  # commands of a message
+NAME = "NAME"  # stands in a command for what the file does not tell
+VERDICT_WORDS = """
+    label labels category class rating score winner intent topic tag tags choice quality sentiment
+    verdict preference better preferred
+"""
+VERDICTS = frozenset(VERDICT_WORDS.split())
 # What stands beside the data's fields and the controls.
 TOLD = "annotator annotation_id created_at updated_at lead_time"
 ABOUT = frozenset(["id", "agreement", *TOLD.split()])
@@ -29,18 +43,49 @@ def looks_flat(records: Sequence[Fields]) -> bool:
     return bool(records) and all(wanted <= record.keys() for record in records)
 
 
-def read_flat(records: Sequence[ExportRecord], fields: ExportFields, path: Path) -> list[Answered]:
+def judge_flat(export: Export, fields: ExportFields) -> Judged:
     """What each annotation says with the control that the options name.
 
-    Raises InputError with all names where they name none: any key could be one.
+    Raises OptionsMissingError with a command for each key that is likely to be one where they name
+    none.
     """
-    names = list(
-        dict.fromkeys(name for r in records for name in r.fields or () if name not in ABOUT)
-    )
-    if not fields.control or fields.control not in names:
-        problem = f"name --control NAME, and --prompt FIELD: this export has {listed(names)}"
-        raise InputError(problem, file=path)
-    return newest([keyed(record, fields, fields.control) for record in records])
+    names = list(dict.fromkeys(n for own in export.readable for n in own if n not in ABOUT))
+    if fields.control in names:
+        return judge(annotated(export, fields), fields, export.path)
+    problem = f"name --control NAME: which of {listed(names)} did people fill in?"
+    readings = []
+    for name in likely_controls(export.readable, names):
+        own = fields.model_copy(update={"control": name})
+        readings += readings_of(annotated(export, own), own, export.path)
+    readings.sort(key=lambda reading: not reading.fields.answers)  # what is of answers, first
+    asked = [replace(reading, missing=(problem, *reading.missing)) for reading in readings]
+    only_one(asked or [ExportReading(fields).lacks(problem, control=NAME)], export.path)
+    raise AssertionError("something is missing in each")
+
+
+def likely_controls(records: Sequence[Fields], names: Sequence[str]) -> list[str]:
+    """The keys that people may have filled in, the likeliest first."""
+    shown = alternatives(names).values()
+    filled = [
+        name
+        for name in names
+        if name not in shown and any(flat_value(own.get(name), name) for own in records)
+    ]
+    verdicts = [name for name in filled if parts(name)[-1:] and parts(name)[-1] in VERDICTS]
+    unknown = [name for name in filled if field_role(name) is None]
+    written = [name for name in filled if field_role(name) == "answer"]
+    likely = dict.fromkeys([*verdicts, *unknown, *written])
+    return sorted(likely, key=lambda name: different_values(records, name))[:SHOWN]
+
+
+def different_values(records: Sequence[Fields], name: str) -> int:
+    """How many there are: of choices few, of texts many."""
+    return len({str(own.get(name)) for own in records})
+
+
+def annotated(export: Export, fields: ExportFields) -> list[Answered]:
+    assert fields.control, "the options name it"
+    return newest([keyed(record, fields, fields.control) for record in export.records])
 
 
 def keyed(
@@ -63,9 +108,12 @@ def answer(record: ExportRecord, own: Fields, fields: ExportFields, control: str
         task=str(task) if isinstance(task, int | str) else None,
         annotator=annotator(who, record.file),
     )
-    said = flat_value(own.get(control), control)
+    value = from_cell(own.get(control))
+    said = flat_value(value, control)
     if said is None:
-        return Answered(replace(one, why=NO_RESULT))
+        spans = isinstance(value, list) and any(isinstance(part, dict) for part in value)
+        unsupported = {control: "spans or marks"} if spans else {}
+        return Answered(replace(one, why=NO_RESULT), unsupported=unsupported)
     data = {name: value for name, value in own.items() if name not in {*ABOUT, control}}
     return Answered(one, data, {control: said}, items(data, {control: said}, fields))
 
@@ -78,18 +126,35 @@ def annotator(who: object, file: str) -> str | None:
 
 
 def flat_value(value: Any, control: str) -> Said | None:
-    """One choice or text is a text, several are an object; all else is a list of objects."""
+    """One choice or text is a text, several are an object; a rating is a number, and all else a
+    list of objects. In CSV an object, or a list of them, is JSON.
+    """
+    value = from_cell(value)
     if isinstance(value, str):
         return Said("text", ((value.strip(),),)) if value.strip() else None
-    parts = value if isinstance(value, list) else [value]
-    found = [said for part in parts if (said := part_of(part, control))]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Said("rated", ((str(value),),))
+    found = [said for part in as_parts(value) if (said := part_of(part, control))]
     return reduce(Said.and_also, found) if found else None
+
+
+def from_cell(value: Any) -> Any:
+    """What a text holds, where it is JSON of objects; else the value itself."""
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return value
+    held = parsed(value)
+    are_objects = held and all(isinstance(part, dict) for part in as_parts(held))
+    return held if are_objects else value
+
+
+def as_parts(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def part_of(part: Any, control: str) -> Said | None:
     if isinstance(part, str):
         return Said.wrote([part]) if part.strip() else None
-    if not isinstance(part, dict):
+    if not isinstance(part, dict) or REGION & part.keys():
         return None
     texts = part.get("text")
     own = tuple(text for text in texts if isinstance(text, str)) if isinstance(texts, list) else ()

@@ -15,6 +15,18 @@ def nothing_if_null(value: object) -> object:
     return () if value is None else value
 
 
+MARKS = "marks on images, sound or video"
+OTHER_KINDS = {
+    "relation": "relations",
+    **dict.fromkeys(("labels", "hypertextlabels", "paragraphlabels", "paragraphs"), "spans"),
+    "taxonomy": "taxonomies",
+    "number": "numbers",
+    "datetime": "dates",
+}
+# What a value holds that is said of a part of what is shown.
+REGION = frozenset({"start", "end", "startOffset", "x", "y", "points", "rle", "sequence"})
+
+
 class Exported(Record):
     """A part of an export; the fields that do not matter here are left aside."""
 
@@ -27,6 +39,14 @@ class Result(Exported):
     from_name: str | None = None
     type: str | None = None
     value: Annotated[dict[str, Any], BeforeValidator(lambda value: value or {})] = Field(default={})
+
+    @property
+    def unsupported(self) -> str | None:
+        """The kind of what is not read: a row has an answer to a whole text."""
+        kind = (self.type or "").casefold()
+        if kind in OTHER_KINDS or kind.endswith("labels") or "original_width" in self.value:
+            return OTHER_KINDS.get(kind, MARKS)
+        return "answers about a part of a text" if REGION & self.value.keys() else None
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -1,60 +1,66 @@
 """Pairs of answers of which one is preferred: {prompt, chosen, rejected}, in texts or messages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from curation.curation_settings import ExportFields
-from curation.sources.exports.export_records import (
-    ExportOptions,
-    ExportRecord,
-    Fields,
-    read_records,
-)
+from curation.sources.exports.export_records import Export, ExportRecord, Fields
 from curation.sources.exports.judgements.dialogues import DIFFERENT_PROMPTS, dialogue
-from curation.sources.exports.judgements.judgement import Judgement, reads
+from curation.sources.exports.judgements.export_reading import FIELD
+from curation.sources.exports.judgements.field_roles import alternatives
+from curation.sources.exports.judgements.judgement import Judgement
+from curation.sources.exports.judgements.judging import Judged
+from curation.sources.exports.judgements.options_missing import OptionsMissingError
 from curation.sources.exports.judgements.said import preferred
 from curation.sources.exports.judgements.shown import NothingShownError, Shown
-from curation.sources.reading import Read
 from curation.sources.table_rows import UNREADABLE
 from curation.sources.tables.column_names import listed
-from project.errors import InputError
 
 CHOSEN, REJECTED = "chosen", "rejected"
 BY_JUDGE = "that a model chose as a judge: what people said is read"  # stage preference_data's mark
 
 
-def read_preferences(path: Path, options: ExportOptions) -> Iterator[Read]:
+def judge_preferences(export: Export, fields: ExportFields) -> Judged:
     """Of every record the pair that it is, or why it is none. Raises InputError."""
-    return reads(judge_preferences(path, options))
+    there = list(dict.fromkeys(name for own in export.readable for name in own))
+    known = dict(zip((CHOSEN, REJECTED), names_in(there) or (CHOSEN, REJECTED), strict=True))
+    chosen, rejected = (fields.answers.get(side, name) for side, name in known.items())
+    refuse_others(export, there, (chosen, rejected), fields)
+    return Judged([judged(record, (chosen, rejected), fields) for record in export.records])
 
 
-def judge_preferences(path: Path, options: ExportOptions) -> Iterator[Judgement]:
-    records, fields = read_records(path, options), options.fields
-    chosen, rejected = (fields.answers.get(name, name) for name in (CHOSEN, REJECTED))
-    refuse_others(records, (chosen, rejected), path)
-    for record in records:
-        one = bare(record)
-        yield (
-            one
-            if record.fields is None
-            else judgement(one, record.fields, (chosen, rejected), fields)
-        )
+def names_in(names: Sequence[str]) -> tuple[str, str] | None:
+    """The fields of the two answers, by their names: chosen and rejected, chosen_messages and
+    rejected_messages.
+    """
+    pairs = [(name, name.replace(CHOSEN, REJECTED)) for name in names if CHOSEN in name]
+    found = [(chosen, rejected) for chosen, rejected in pairs if rejected in names]
+    return min(found, key=lambda pair: len(pair[0]), default=None)
+
+
+def judged(record: ExportRecord, names: tuple[str, str], fields: ExportFields) -> Judgement:
+    one = bare(record)
+    return one if record.fields is None else judgement(one, record.fields, names, fields)
 
 
 def looks_like_preferences(records: Sequence[Fields]) -> bool:
-    return bool(records) and all({CHOSEN, REJECTED} <= record.keys() for record in records)
+    return bool(records) and all(names_in(list(record)) for record in records)
 
 
-def refuse_others(records: Sequence[ExportRecord], names: tuple[str, str], path: Path) -> None:
-    """Raise InputError where no record has the answers."""
-    there = list(dict.fromkeys(name for record in records for name in record.fields or ()))
-    if missing := [name for name in names if there and name not in there]:
-        problem = (
-            "no such field: name --answer chosen=FIELD and --answer rejected=FIELD; "
-            f"this file has {listed(there)}"
-        )
-        raise InputError(problem, file=path, field=missing[0])
+def refuse_others(
+    export: Export, there: Sequence[str], names: tuple[str, str], fields: ExportFields
+) -> None:
+    """Raise OptionsMissingError where no record has the answers."""
+    if not there or set(names) <= set(there):
+        return
+    shown = alternatives(there)
+    answers = {CHOSEN: shown.get(1, FIELD), REJECTED: shown.get(2, FIELD)}
+    problem = (
+        "name --answer chosen=FIELD and --answer rejected=FIELD, of the better and of the worse "
+        f"answer: this file has {listed(there)}"
+    )
+    named = fields.model_copy(update={"answers": answers})
+    raise OptionsMissingError([problem], [named], export.path)
 
 
 def bare(record: ExportRecord) -> Judgement:

@@ -1,34 +1,33 @@
 """Prodigy's JSON Lines, as `prodigy db-out` writes them: a line an answer of one person."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import NoReturn
 
 from curation.curation_settings import ExportFields
-from curation.sources.exports.export_records import (
-    ExportOptions,
-    ExportRecord,
-    Fields,
-    read_records,
-)
+from curation.sources.exports.export_records import Export, ExportRecord, Fields
 from curation.sources.exports.judgements.answered import Answered, unread
+from curation.sources.exports.judgements.export_reading import READABLE, only_one, readings_of
+from curation.sources.exports.judgements.field_roles import field_role
 from curation.sources.exports.judgements.judgement import (
     IGNORED,
     NO_RESULT,
     REJECTED,
     Judgement,
-    reads,
 )
-from curation.sources.exports.judgements.judging import judge
+from curation.sources.exports.judgements.judging import Judged, judge
 from curation.sources.exports.judgements.newest import Key, newest
 from curation.sources.exports.judgements.said import Said
-from curation.sources.reading import Read
+from curation.sources.exports.judgements.shown import texts_in
 from curation.sources.table_rows import as_text
 from curation.sources.tables.column_names import listed
 from project.canonical import digest_json
 from project.errors import InputError
 
+SHOWN = 3  # commands of a message
+PARTS = ("spans", "relations")  # of a text, which people marked
+OWN = frozenset({"_task_hash", "_input_hash", "_session_id", "_annotator_id"})
 ANSWERS = ("accept", "reject", "ignore")
 # What a task holds beside the data that people see.
 OTHERS = """
@@ -41,59 +40,98 @@ CHOICE, LABEL, WRITTEN = "accept", "label", "user_input"  # where people's answe
 UNNAMED = re.compile(r"(^|.*[-_])\d{4}-\d\d-\d\d[T_ -]\d\d[-:_]\d\d[-:_]\d\d")
 
 
-def read_prodigy(path: Path, options: ExportOptions) -> Iterator[Read]:
+def judge_prodigy(export: Export, fields: ExportFields) -> Judged:
     """Of every answer what was made of it: accepted ones are rows, rejected ones negative examples.
 
-    Raises InputError as read_label_studio does.
+    Raises InputError as judge_label_studio does.
     """
-    return reads(judge_prodigy(path, options))
+    export.refuse_csv()
+    fields, notes = with_accepted_answer(export, fields)
+    are_answers = options_are_answers(export, fields)
+    if are_answers is None:
+        refuse_unknown_options(export, fields)
+    judged = judge(answers_of(export, fields, bool(are_answers)), fields, export.path)
+    return replace(judged, notes=(*notes, *judged.notes))
 
 
-def judge_prodigy(path: Path, options: ExportOptions) -> Iterator[Judgement]:
-    records = read_records(path, options)
-    fields = options.fields
-    are_answers = options_are_answers(records, fields, path)
-    found = [keyed(record, fields, are_answers=are_answers) for record in records]
-    refuse_unsaid(records, [answered for _, _, answered in found], path)
-    return judge(newest(found), fields, path)
+def answers_of(export: Export, fields: ExportFields, are_answers: bool) -> list[Answered]:
+    return newest([keyed(one, fields, are_answers=are_answers) for one in export.records])
 
 
 def looks_like_prodigy(records: Sequence[Fields]) -> bool:
     return bool(records) and all(
-        record.get("answer") in ANSWERS and "_task_hash" in record for record in records
+        record.get("answer") in ANSWERS and not OWN.isdisjoint(record) for record in records
     )
 
 
-def options_are_answers(records: Sequence[ExportRecord], fields: ExportFields, path: Path) -> bool:
+def options_are_answers(export: Export, fields: ExportFields) -> bool | None:
     """Whether the options of the tasks are answers to the prompts: then they differ between tasks.
 
-    Raises InputError where the records do not tell them from classes.
+    None where the records do not tell them from classes.
     """
     if fields.options:
         return fields.options == "answers"
-    offered = [texts for r in records if r.fields and (texts := options_of(r.fields))]
+    offered = offered_in(export)
     different = {tuple(sorted(texts.values())) for texts in offered}
     if not offered or (len(different) == 1 and len(offered) > 1):
         return False
     if len(different) > 1 and not set.intersection(*map(set, different)):
         return True
-    shown = listed(list(next(iter(offered)).values()))
+    return None
+
+
+def offered_in(export: Export) -> list[dict[str, str]]:
+    return [texts for own in export.readable if (texts := options_of(own))]
+
+
+def refuse_unknown_options(export: Export, fields: ExportFields) -> NoReturn:
+    """Raise OptionsMissingError with the commands for classes and for answers."""
+    shown = listed(list(offered_in(export)[0].values()))
     problem = f"name --options classes or --options answers: what are {shown}?"
-    raise InputError(problem, file=path)
+    refuse_each(
+        export, [fields.model_copy(update={"options": o}) for o in ("classes", "answers")], problem
+    )
 
 
-def refuse_unsaid(
-    records: Sequence[ExportRecord], everything: Sequence[Answered], path: Path
-) -> None:
-    """Raise InputError where tasks were accepted, and nothing in them is known to be an answer."""
-    tasks = [record.fields for record in records if record.fields]
-    accepted = [task for task in tasks if task.get("answer") == "accept"]
-    empty = [
-        task for task in accepted if not any(name in task for name in (CHOICE, LABEL, WRITTEN))
+def refuse_each(export: Export, wanted: Sequence[ExportFields], problem: str) -> NoReturn:
+    """Raise OptionsMissingError with a command for each way in which the export may be read."""
+    readings = [
+        replace(reading, missing=(problem, *reading.missing))
+        for own in wanted
+        for reading in readings_of(
+            answers_of(export, own, own.options == "answers"), own, export.path
+        )
     ]
-    if empty == accepted != [] and not any(answered.said for answered in everything):
-        names = listed(list(dict.fromkeys(name for task in tasks for name in data_of(task))))
-        raise InputError(f"name --completion FIELD: what was accepted? It has {names}", file=path)
+    only_one(readings, export.path)
+    raise AssertionError("something is missing in each")
+
+
+def with_accepted_answer(
+    export: Export, fields: ExportFields
+) -> tuple[ExportFields, tuple[str, ...]]:
+    """With the field that was accepted or rejected, where tasks hold nothing else that is an
+    answer; and what was taken for it. Raises InputError where none is, and where several could be.
+    """
+    accepted = [own for own in export.readable if own.get("answer") == "accept"]
+    telling = any(name in own for own in accepted for name in (CHOICE, LABEL, WRITTEN))
+    named = fields.completion or (fields.control and any(fields.control in o for o in accepted))
+    if telling or named or not accepted:
+        return fields, ()
+    texts = texts_in(map(data_of, accepted))
+    left = [name for name in texts if name not in (*fields.prompt, *fields.slices)]
+    answers = [name for name in left if field_role(name) == "answer"]
+    if len(answers) == 1 and len(texts) > 1:
+        note = f"the answer that was accepted or rejected: {answers[0]!r}, by its name"
+        return fields.model_copy(update={"completion": answers[0]}), (note,)
+    if len(texts) < 2:
+        marked = " and ".join(name for name in PARTS if any(own.get(name) for own in accepted))
+        what = marked or f"no answer to {listed(texts)} and no class of it"
+        problem = f"people accepted and rejected {what}, which is not supported; {READABLE}"
+        raise InputError(problem, file=export.path)
+    others = answers or [name for name in left if field_role(name) is None] or left
+    wanted = [fields.model_copy(update={"completion": name}) for name in others[:SHOWN]]
+    problem = f"name --completion FIELD: what was accepted? This export has {listed(texts)}"
+    refuse_each(export, wanted, problem)
 
 
 def options_of(task: Fields) -> dict[str, str]:
@@ -137,9 +175,8 @@ def data_of(task: Fields) -> Fields:
 def answer(
     record: ExportRecord, task: Fields, fields: ExportFields, *, are_answers: bool
 ) -> Answered:
-    one = Judgement(
-        record.file, record.line, task=task_name(task), annotator=annotator(task, record)
-    )
+    who = annotator(task, record)
+    one = Judgement(record.file, record.line, task=task_name(task), annotator=who)
     verdict, choices = task.get("answer"), options_of(task)
     if verdict not in ANSWERS[:2]:
         return Answered(replace(one, why=IGNORED if verdict == "ignore" else NO_RESULT))
@@ -148,7 +185,10 @@ def answer(
     if verdict == "reject":
         return rejected(one, data, said, fields)
     answers = choices if are_answers else {}
-    return Answered(one, data, said, answers) if said else Answered(replace(one, why=NO_RESULT))
+    one = one if said else replace(one, why=NO_RESULT)
+    marks = {"": " and ".join(name for name in PARTS if task.get(name))}
+    unsupported = {} if LABEL in task or not marks[""] else marks
+    return Answered(one, data, said, answers, unsupported=unsupported)
 
 
 def rejected(

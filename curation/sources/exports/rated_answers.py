@@ -1,18 +1,14 @@
 """Answers that are good or bad: {prompt, completion, label}, in texts or messages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import ExportFields
-from curation.sources.exports.export_records import (
-    ExportOptions,
-    ExportRecord,
-    Fields,
-    read_records,
-)
+from curation.sources.exports.export_records import Export, ExportRecord, Fields
 from curation.sources.exports.judgements.dialogues import dialogue
+from curation.sources.exports.judgements.field_roles import field_role
 from curation.sources.exports.judgements.good_or_bad import (
     BAD_WORDS,
     GOOD_WORDS,
@@ -20,33 +16,32 @@ from curation.sources.exports.judgements.good_or_bad import (
     plain,
     praise,
 )
-from curation.sources.exports.judgements.judgement import Judgement, reads
+from curation.sources.exports.judgements.judgement import Judgement
+from curation.sources.exports.judgements.judging import Judged
+from curation.sources.exports.judgements.options_missing import OptionsMissingError
 from curation.sources.exports.judgements.said import rated
 from curation.sources.exports.judgements.shown import NothingShownError, Shown
 from curation.sources.exports.preferences import bare
-from curation.sources.reading import Read
 from curation.sources.tables.column_names import listed
-from project.errors import InputError
 
 LABELS = ("label", "kto_tag", "rating", "feedback", "thumbs")
 ANSWERS = ("completion", "response", "output", "answer")
 SIGNS = frozenset({"1", "0", "-1"})
+SHOWN = 3  # commands of a message
 NO_LABEL = "without a label"
 
 
-def read_rated(path: Path, options: ExportOptions) -> Iterator[Read]:
+def judge_rated(export: Export, fields: ExportFields) -> Judged:
     """Of every record the rated answer that it is, or why it is none. Raises InputError."""
-    return reads(judge_rated(path, options))
+    name = label_name(export, fields)
+    labels = [text for own in export.readable if (text := label_text(own.get(name)))]
+    words = words_of(labels, fields, export.path)
+    return Judged([judged(record, name, words, fields) for record in export.records])
 
 
-def judge_rated(path: Path, options: ExportOptions) -> Iterator[Judgement]:
-    records, fields = read_records(path, options), options.fields
-    name = label_name(records, fields, path)
-    labels = [text for r in records if r.fields and (text := label_text(r.fields.get(name)))]
-    words = words_of(labels, fields, path)
-    for record in records:
-        one = bare(record)
-        yield one if record.fields is None else judgement(one, record.fields, name, words, fields)
+def judged(record: ExportRecord, name: str, words: Praise, fields: ExportFields) -> Judgement:
+    one = bare(record)
+    return one if record.fields is None else judgement(one, record.fields, name, words, fields)
 
 
 def looks_like_rated(records: Sequence[Fields]) -> bool:
@@ -62,14 +57,16 @@ def first_label(record: Fields) -> str | None:
     return next((text for name in LABELS if (text := label_text(record.get(name)))), None)
 
 
-def label_name(records: Sequence[ExportRecord], fields: ExportFields, path: Path) -> str:
+def label_name(export: Export, fields: ExportFields) -> str:
     """The field of the labels. Raises InputError where none is there, or several could be it."""
-    there = list(dict.fromkeys(name for record in records for name in record.fields or ()))
+    there = list(dict.fromkeys(name for own in export.readable for name in own))
     wanted = [fields.control] if fields.control else list(LABELS)
     found = [name for name in wanted if name in there]
     if len(found) != 1 and there:
         problem = f"name --control FIELD, which holds the labels: this file has {listed(there)}"
-        raise InputError(problem, file=path)
+        names = found or [name for name in there if field_role(name) in ("about", None)][:SHOWN]
+        readings = [fields.model_copy(update={"control": name}) for name in names]
+        raise OptionsMissingError([problem], readings, export.path)
     return found[0] if found else LABELS[0]
 
 

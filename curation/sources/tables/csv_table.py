@@ -4,8 +4,9 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 
-from curation.sources.tables.column_names import shortened
+from curation.sources.tables.column_names import listed, shortened
 from curation.sources.tables.csv_dialect import find_dialect
 from curation.sources.tables.csv_records import (
     Broken,
@@ -15,6 +16,7 @@ from curation.sources.tables.csv_records import (
     read_records,
 )
 from curation.sources.tables.formulas import is_formula
+from curation.sources.tables.headless import NUMBERED, named, numbers
 from curation.sources.tables.table import Table
 from curation.sources.tables.text_file import Gathered, TextFile
 
@@ -24,6 +26,7 @@ FORMULA = (
     "holds a formula of a spreadsheet in {}: save the values (as CSV, not by a script), or write a"
     " text that begins so in JSON Lines"
 )
+REPEATS_HEADER = "says the header again, as where files were joined"
 QUOTES_ARE_TEXT = "its quotes are read as text: they enclose no fields"
 AROUND_NAMES = re.compile(r"^[\s\ufeff\u200b]+|[\s\ufeff\u200b]+$")
 
@@ -56,7 +59,12 @@ def gather(records: Iterator[Record], dialect: Dialect, gathered: Gathered) -> t
     first, header = next(records, (1, Broken("has no header")))
     if isinstance(header, Broken):
         gathered.source.refuse(header.why, first)
-    names = column_names(header, first, gathered.source)
+    has_names, records = named(header, records)
+    if has_names:
+        names = column_names(header, first, gathered.source)
+    else:
+        names, records = numbers(len(header)), chain([(first, header)], records)
+        gathered.notes.append(NUMBERED.format(listed(names)))
     nameless = [place for place, name in enumerate(names) if not name]
     for line, fields in records:
         if isinstance(fields, Broken):
@@ -66,6 +74,8 @@ def gather(records: Iterator[Record], dialect: Dialect, gathered: Gathered) -> t
             record = {name: text for name, text in zip(names, fields, strict=True) if name}
             if formulas := [name for name, text in record.items() if is_formula(text)]:
                 gathered.leave_out(line, FORMULA.format(shortened(formulas[0])))
+            elif has_names and len(names) > 1 and fields == header:
+                gathered.leave_out(line, REPEATS_HEADER)
             else:
                 gathered.add(line, record)
         elif "".join(fields).strip() or len(fields) > 1:  # else it is a line of blanks

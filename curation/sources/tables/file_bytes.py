@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from curation.sources.tables.long_records import (
     LONGEST_LINE,
@@ -21,6 +22,7 @@ CHUNK = MIB  # bytes that are looked at at once
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
 GIT_LFS = b"version https://git-lfs"
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second one begins an archive of nothing
 AS_CSV = "save it as CSV (UTF-8)"
 UNPACK = "unpack it first"
 AGAIN = "write or copy it again"
@@ -29,7 +31,10 @@ ENCRYPTED = "is an encrypted Parquet file: write it without encryption"
 # What files begin with that are no table, and what to do about it.
 OTHERS = {
     GIT_LFS: "is a Git-LFS pointer, not the file itself: git lfs pull",
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": f"is an old Excel or Office file: {AS_CSV}",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": (
+        "is an old or an encrypted Excel or Office file: save it as XLSX without a password, or as"
+        " CSV (UTF-8)"
+    ),
     b"%PDF-": f"is a PDF: {AS_CSV} what it shows",
     b"{\\rtf": f"is a rich text document: {AS_CSV}",
     b"PARE": ENCRYPTED,
@@ -48,16 +53,25 @@ OTHERS = {
 }
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes, without gzip's packing. Raises InputError for what is no table at sight."""
-    refuse_long_file(path)
-    data = contents(path)
+class FileBytes(NamedTuple):
+    """What a file holds, or a file in an archive: faq.zip/faq.csv."""
+
+    path: Path
+    data: bytes
+
+
+def plain(data: bytes, path: Path) -> bytes:
+    """The bytes without gzip's packing. Raises InputError for what is no table at sight."""
     if data.startswith(GZIP):
         data = unpacked(data, path)
-        refuse_long((data[i : i + CHUNK] for i in range(0, len(data), CHUNK)), path)
+        refuse_long_bytes(data, path)
     if problem := other_kind(data):
         raise InputError(problem, file=path)
     return data
+
+
+def refuse_long_bytes(data: bytes, path: Path) -> None:
+    refuse_long((data[i : i + CHUNK] for i in range(0, len(data), CHUNK)), path)
 
 
 def contents(path: Path) -> bytes:
@@ -89,7 +103,7 @@ def refuse_long_file(path: Path) -> None:
         if path.stat().st_size <= LONGEST_LINE:
             return
         with path.open("rb") as file:
-            if not file.read(4).startswith((PARQUET, GZIP)):
+            if not file.read(4).startswith((PARQUET, GZIP, *ZIP)):
                 file.seek(0)
                 refuse_long(iter(partial(file.read, CHUNK), b""), path)
 
@@ -119,26 +133,21 @@ def unpacked(data: bytes, path: Path) -> bytes:
             found = packed.read(LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"is a broken gzip file: {AGAIN} ({error})", file=path) from None
-    if len(found) > LARGEST:
+    refuse_inflated(len(found), path)
+    return found
+
+
+def refuse_inflated(size: int, path: Path) -> None:
+    """Raise InputError for more bytes than are read of what is unpacked."""
+    if size > LARGEST:
         problem = f"unpacks to more than {LARGEST // MIB:,} MiB: split it into several files"
         raise InputError(problem, file=path)
-    return found
 
 
 def other_kind(data: bytes) -> str | None:
     """What a file is that is no table, and what to do about it."""
     if not data.strip():
         return f"is empty: {AGAIN}"
-    if data.startswith(b"PK\x03\x04"):
-        return zip_kind(data)
     if data[257:262] == b"ustar":
         return f"is a tar archive: {UNPACK}"
     return next((what for start, what in OTHERS.items() if data.startswith(start)), None)
-
-
-def zip_kind(data: bytes) -> str:
-    if b"xl/workbook" in data:
-        return f"is an Excel file: {AS_CSV}"
-    if b"opendocument.spreadsheet" in data[:200]:
-        return f"is an OpenDocument spreadsheet: {AS_CSV}"
-    return f"is a ZIP archive: {UNPACK}"

@@ -9,8 +9,9 @@ from project.errors import InputError
 ENDINGS = """
     dvc lock md rst log html htm css pdf doc docx ppt pptx
     png jpg jpeg gif svg webp bmp ico tif tiff heic mp3 mp4 wav mov
-    py ipynb js ts sh bat sql r yaml yml toml ini cfg
+    py ipynb js ts sh bat sql r toml ini cfg
 """
+YAML = (".yml", ".yaml")  # data where a folder holds no other, else settings
 NAMES = "license licence notice authors changelog makefile dockerfile"
 
 
@@ -19,27 +20,43 @@ def files_of(path: Path) -> list[Path]:
 
     Raises InputError for a folder without any.
     """
-    files = [file for file in files_in(path) if file == path or is_data(file)]
+    files = data_in(path)
     if not files:
-        raise InputError("is a folder without CSV, JSON, JSON Lines or Parquet", file=path)
+        raise InputError(
+            "is a folder without CSV, JSON, JSON Lines, YAML, XLSX or Parquet", file=path
+        )
     return files
 
 
 def left_aside(path: Path) -> list[Path]:
     """The other files of a folder, for whoever knows better; none of what is hidden."""
-    return [file for file in files_in(path) if file != path and not is_data(file)]
+    data = data_in(path)
+    return [file for file in files_in(path) if file not in data]
+
+
+def data_in(path: Path) -> list[Path]:
+    return without_settings([f for f in files_in(path) if f == path or is_data(f)])
+
+
+def without_settings(files: list[Path]) -> list[Path]:
+    """Without YAML files, where there are others too."""
+    return [f for f in files if f.suffix.casefold() not in YAML] or files
 
 
 def files_in(path: Path) -> list[Path]:
     with readable(path):
         if not path.is_dir():
             return [path]
-        return sorted(file for file in path.rglob("*") if file.is_file() and is_seen(file, path))
+        return sorted(
+            file for file in path.rglob("*") if file.is_file() and is_seen(file.relative_to(path))
+        )
 
 
-def is_seen(file: Path, folder: Path) -> bool:
-    """Whether it is neither hidden nor what an office program keeps beside an open file."""
-    return not any(part.startswith((".", "~$")) for part in file.relative_to(folder).parts)
+def is_seen(inside: Path) -> bool:
+    """Whether a path in a folder is neither hidden nor what an office program keeps beside an open
+    file.
+    """
+    return not any(part.startswith((".", "~$")) for part in inside.parts)
 
 
 def is_data(file: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from curation.sources.tables.json_nesting import flattened
 from curation.sources.tables.json_values import (
     PLAIN,
     BadJsonError,
@@ -27,7 +28,8 @@ def read_json_lines(source: TextFile, *, skip: bool = False) -> Table:
         if line.strip():
             reader = JsonReader(line)
             try:
-                gathered.add(number, read_object(reader))
+                for record in flattened(read_object(reader)):
+                    gathered.add(number, record)
             except (BadJsonError, BadValueError) as error:
                 gathered.leave_out(number, str(error))
             nulled += reader.nulled

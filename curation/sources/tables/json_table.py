@@ -2,11 +2,27 @@
 
 import io
 import re
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from curation.sources.tables.column_names import listed
-from curation.sources.tables.json_columns import is_columns, is_records, read_columns
+from curation.sources.tables.json_columns import (
+    is_columns,
+    is_conversation,
+    read_columns,
+)
 from curation.sources.tables.json_lines import NO_OBJECT, is_object, read_json_lines
+from curation.sources.tables.json_nesting import (
+    KEY,
+    PART,
+    VALUE,
+    Held,
+    are_alike,
+    asks_and_answers,
+    first_of,
+    flattened,
+    held_in,
+)
 from curation.sources.tables.json_values import (
     BadJsonError,
     BadValueError,
@@ -22,6 +38,8 @@ START = re.compile(r"[ \t\r\n]*(?:\{|\[[ \t\r\n]*(?:[\[{\"\]\d-]|null\b|true\b|f
 LISTS = "is a list of lists: write each record as an object, {…}, with its names"
 # What a row is told by, in whichever shape it is written.
 ROWS = ({"prompt", "completion"}, {"instruction", "output"}, {"messages"})
+SPLIT = "data"  # the key under which pandas writes records as lists
+KEYS = " > "  # between the keys above a list
 ONE_OBJECT = "holds one object, and a table is a list of objects"
 
 
@@ -57,43 +75,109 @@ def read_whole(source: TextFile, *, skip: bool) -> Table:
     reader = JsonReader(source.text)
     place = reader.after_blank(0)
     if source.text.startswith("[", place):
-        return read_list(source, place, all_there_is=True, skip=skip)
+        return read_list(source, place, skip=skip)
     return read_object_of(reader.members(place, all_there_is=True), source, skip=skip)
 
 
-def read_list(
-    source: TextFile, place: int, *, all_there_is: bool = False, skip: bool = False
-) -> Table:
-    """The list that opens at a place. Raises InputError, and BadJsonError."""
-    gathered, reader, lines = Gathered(source, skip), JsonReader(source.text), LineNumbers(source)
-    for start, value in reader.elements(place, all_there_is=all_there_is):
-        if isinstance(value, dict):
-            gathered.add(lines.at(start), value)
-        elif isinstance(value, list):
-            source.refuse(LISTS, lines.at(start))
-        else:
-            why = str(value) if isinstance(value, BadValueError) else NO_OBJECT
-            gathered.leave_out(lines.at(start), why)
+def read_list(source: TextFile, place: int, *, skip: bool) -> Table:
+    """The list that opens at a place and is all there is. Raises InputError, and BadJsonError."""
+    gathered, reader = Gathered(source, skip), JsonReader(source.text)
+    gather_list(reader.elements(place, all_there_is=True), gathered, {})
     gathered.notes += nulled_note(reader.nulled)
     return gathered.table("json")
+
+
+def gather_list(
+    elements: Iterator[tuple[int, Any]], gathered: Gathered, about: Mapping[str, str]
+) -> None:
+    """Raises InputError, and BadJsonError."""
+    lines = LineNumbers(gathered.source)
+    for start, value in elements:
+        gather_value(value, lines.at(start), gathered, about)
+
+
+def gather_value(value: Any, line: int, gathered: Gathered, about: Mapping[str, str]) -> None:
+    """Raises InputError."""
+    if isinstance(value, dict):
+        for record in flattened(value):
+            gathered.add(line, {**about, **record})
+    elif isinstance(value, list):
+        gathered.source.refuse(LISTS, line)
+    else:
+        gathered.leave_out(line, str(value) if isinstance(value, BadValueError) else NO_OBJECT)
 
 
 def read_object_of(members: list[Member], source: TextFile, *, skip: bool) -> Table:
     """The object that is all of a file: it is columns, holds a list of records, or is a record."""
     if is_columns(members):
         return read_columns(members, source)
-    if is_line(source) and is_row(members):
-        return read_json_lines(source, skip=skip)
-    lists = [member for member in members if holds_rows(member)]
-    if len(lists) > 1:
-        names = listed([member.key for member in lists])
-        source.refuse(f"holds several lists of records, {names}: make each a file of its own")
-    if lists:
-        table = read_list(source, lists[0].place, skip=skip)
-        return replace(table, notes=(*table.notes, *left_aside(members, lists[0])))
-    if not is_line(source):
+    if is_row(members):
+        return (
+            read_json_lines(source, skip=skip) if is_line(source) else read_one(source, skip=skip)
+        )
+    if lists := lists_in(members, is_line=is_line(source)):
+        return read_lists(lists, members, source, skip=skip)
+    is_whole = not is_line(source)
+    if of_lists := next(
+        (m for m in members if holds_lists(m) and (is_whole or m.key == SPLIT)), None
+    ):
+        source.refuse(LISTS, LineNumbers(source).at(first_place(source, of_lists)))
+    if is_whole:
         source.refuse(f"{ONE_OBJECT}; its keys are {listed([m.key for m in members])}")
     return read_json_lines(source, skip=skip)
+
+
+def read_one(source: TextFile, *, skip: bool) -> Table:
+    """A record on several lines that is all of a file. Raises InputError, and BadJsonError."""
+    gathered, reader = Gathered(source, skip), JsonReader(source.text)
+    value, _ = reader.read_or_pass(reader.after_blank(0))
+    gather_value(value, 1, gathered, {})
+    gathered.notes += nulled_note(reader.nulled)
+    return gathered.table("json")
+
+
+def lists_in(members: list[Member], *, is_line: bool) -> list[Held]:
+    """Where its records are; where some ask and answer, those alone.
+
+    An object on one line is a record itself where it says something and its lists lie deeper.
+    """
+    found = list(held_in({member.key: member.value for member in members}))
+    if is_line and not all(isinstance(member.value, dict) for member in members):
+        found = [held for held in found if len(held.keys) < 2]
+    telling = [held for held in found if asks_and_answers(first_of(held))]
+    return telling or found
+
+
+def read_lists(lists: list[Held], members: list[Member], source: TextFile, *, skip: bool) -> Table:
+    """The records of one list, or of several that are alike. Raises InputError."""
+    names = listed([KEYS.join(held.keys) for held in lists])
+    if not are_alike(lists):
+        source.refuse(f"holds several lists of records, {names}: make each a file of its own")
+    gathered = Gathered(source, skip)
+    for held in lists:
+        gather_held(held, gathered, KEYS.join(held.keys) if len(lists) > 1 else None)
+    above = {key for held in lists for key in held.keys[:1]}
+    others = [member.key for member in members if above and member.key not in above]
+    aside = f"; left aside: {listed(others)}" if others else ""
+    as_column = f", its column {PART!r}" if len(lists) > 1 else ""
+    if others or len(lists) > 1:
+        gathered.notes.append(f"its records are in {names}{as_column}{aside}")
+    return gathered.table("json")
+
+
+def gather_held(held: Held, gathered: Gathered, part: str | None) -> None:
+    """Raises InputError, and BadJsonError."""
+    reader, lines = JsonReader(gathered.source.text), LineNumbers(gathered.source)
+    place = reader.place_of(held.keys)
+    about = {} if part is None else {PART: part}
+    if isinstance(held.value, list) and gathered.source.text.startswith("[", place):
+        gather_list(reader.elements(place), gathered, about)
+    else:
+        for member in reader.members(place):
+            value, _ = reader.read_or_pass(member.place)
+            fields = {KEY: member.key, VALUE: value} if isinstance(value, str) else value
+            gather_value(fields, lines.at(member.place), gathered, about)
+    gathered.notes += nulled_note(reader.nulled)
 
 
 def is_line(source: TextFile) -> bool:
@@ -101,18 +185,18 @@ def is_line(source: TextFile) -> bool:
     return is_object(source.text) and source.line_end not in source.text.strip()
 
 
+def holds_lists(member: Member) -> bool:
+    """Whether it is a list of lists, such as pandas writes when it splits a table."""
+    value = member.value
+    return isinstance(value, list) and bool(value) and isinstance(value[0], list)
+
+
+def first_place(source: TextFile, member: Member) -> int:
+    return next(JsonReader(source.text).elements(member.place))[0]
+
+
 def is_row(members: list[Member]) -> bool:
     """Whether it asks and answers by itself: a list in it, such as of assertions, is its own."""
     names = {member.key for member in members}
-    return any(shape <= names for shape in ROWS)
-
-
-def holds_rows(member: Member) -> bool:
-    """Whether it is a list of records; or one of lists, as pandas has it, to be refused as such."""
-    split = member.key == "data" and isinstance(member.value, list) and member.value
-    return is_records(member.value) or bool(split and isinstance(split[0], list))
-
-
-def left_aside(members: list[Member], records: Member) -> list[str]:
-    others = [member.key for member in members if member is not records]
-    return [f"its records are in {records.key!r}; left aside: {listed(others)}"] if others else []
+    talks = any(is_conversation(member.value) for member in members)
+    return talks or any(shape <= names for shape in ROWS)

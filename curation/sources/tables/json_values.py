@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from curation.sources.tables.column_names import shortened
@@ -108,6 +108,13 @@ class JsonReader:
         if all_there_is:
             self.refuse_rest(place + 1)
         return list(found.values())
+
+    def place_of(self, keys: Sequence[str]) -> int:
+        """Where the value stands that these keys lead to, from the outermost object on."""
+        place = self.after_blank(0)
+        for key in keys:
+            place = next(member.place for member in self.members(place) if member.key == key)
+        return place
 
     def member(self, place: int) -> tuple[Member, int]:
         key, end = decoded(PLAIN, self.text, place)

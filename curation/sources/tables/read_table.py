@@ -3,16 +3,20 @@
 import re
 from pathlib import Path
 
+from curation.sources.tables.archives import files_read
 from curation.sources.tables.csv_table import read_csv
 from curation.sources.tables.encodings.decoding import decode
-from curation.sources.tables.file_bytes import AGAIN, PARQUET, read_bytes
-from curation.sources.tables.folder_files import files_of
+from curation.sources.tables.file_bytes import AGAIN, PARQUET, ZIP, FileBytes
+from curation.sources.tables.folder_files import YAML, files_of
 from curation.sources.tables.json_table import is_json, read_json
 from curation.sources.tables.parquet_table import read_parquet
 from curation.sources.tables.table import Table
 from curation.sources.tables.text_file import TextFile
+from curation.sources.tables.workbook import read_workbook
+from curation.sources.tables.yaml_table import read_yaml
+from project.errors import InputError
 
-TABLES = "a table is CSV, JSON, JSON Lines or Parquet"
+TABLES = "a table is CSV, JSON, JSON Lines, YAML, XLSX or Parquet"
 MARKUP = re.compile(r"\s*<[A-Za-z][^<>]*>\s*<")  # where CSV has the names of columns
 # How texts begin that are no tables, and what they are.
 PAGES = {
@@ -23,22 +27,45 @@ PAGES = {
 
 
 def read_tables(path: Path, *, skip: bool = False, encoding: str | None = None) -> list[Table]:
-    """A file as a table, or all files of data in a folder and its folders, in the order of their
-    names. Raises InputError as read_table does, and for a folder without such files.
+    """A file as tables, or all files of data in a folder and its folders, in the order of their
+    names; of archives the files in them, of a workbook its sheets, and the YAML of rasa as one.
+
+    `skip` leaves out what is no record, and lists it in the table. `encoding` is that of a text
+    whose bytes do not tell it. Raises InputError, with the line, for what cannot be read for sure,
+    and for a folder without such files.
     """
-    return [read_table(file, skip=skip, encoding=encoding) for file in files_of(path)]
+    every = [held for file in files_of(path) for held in files_read(file)]
+    if all(map(is_yaml, every)):
+        return read_yaml([decode(held.data, held.path, encoding) for held in every])
+    return [table for held in every for table in tables_in(held, skip=skip, encoding=encoding)]
+
+
+def is_yaml(held: FileBytes) -> bool:
+    """By its name, for nearly any text could be YAML."""
+    return held.path.suffix.casefold() in YAML and not held.data.startswith((PARQUET, *ZIP))
 
 
 def read_table(path: Path, *, skip: bool = False, encoding: str | None = None) -> Table:
-    """A CSV, TSV, JSON, JSON Lines or Parquet file as a table; gzip is unpacked.
+    """The one table of a file. Raises InputError as read_tables does, and for several."""
+    first, *others = read_tables(path, skip=skip, encoding=encoding)
+    if others:
+        problem = f"holds {len(others) + 1} tables, such as {others[0].path.name!r}: name one file"
+        raise InputError(problem, file=path)
+    return first
 
-    `skip` leaves out what is no record, and lists it in the table. `encoding` is that of a text
-    whose bytes do not tell it. Raises InputError, with the line, for what cannot be read for sure.
-    """
-    data = read_bytes(path)
-    if data.startswith(PARQUET):
-        return read_parquet(data, path)
-    source = decode(data, path, encoding)
+
+def tables_in(held: FileBytes, *, skip: bool, encoding: str | None) -> list[Table]:
+    """What a file holds, whatever its name ends in. Raises InputError."""
+    if held.data.startswith(ZIP):
+        return read_workbook(held.data, held.path, skip=skip)
+    if held.data.startswith(PARQUET):
+        return [read_parquet(held.data, held.path)]
+    source = decode(held.data, held.path, encoding)
+    return read_yaml([source]) if is_yaml(held) else [table_of_text(source, skip=skip)]
+
+
+def table_of_text(source: TextFile, *, skip: bool) -> Table:
+    """Raises InputError."""
     refuse_pages(source)
     if is_json(source.text):
         return read_json(source, skip=skip)
@@ -58,7 +85,5 @@ def refuse_pages(source: TextFile) -> None:
 
 def refuse_markup(source: TextFile) -> None:
     """Raise InputError for what would pass for a CSV file of one column."""
-    if source.path.suffix.casefold() in (".yml", ".yaml"):
-        source.refuse(f"is YAML: {TABLES}")
     if MARKUP.match(source.text[:1000]):
         source.refuse(f"is XML or HTML: {TABLES}")

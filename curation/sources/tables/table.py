@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-Format = Literal["csv", "json", "json lines", "parquet"]
+Format = Literal["csv", "json", "json lines", "parquet", "xlsx", "yaml"]
 
 
 @dataclass(frozen=True)
 class TableRow:
     """One record; its values are what JSON knows, and texts alone where it stood in a CSV file."""
 
-    line: int  # of the file, from 1, where it begins; of Parquet, the number of the record
+    line: int  # of the file, from 1, where it begins; of Parquet and YAML, the number of the record
     fields: dict[str, Any]
 
 

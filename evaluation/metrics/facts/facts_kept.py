@@ -6,36 +6,41 @@ from typing import Any
 
 from evaluation.metrics.facts.compare_facts import Comparison, compare_facts
 from evaluation.metrics.facts.conditions import conditions_kept
-from evaluation.metrics.facts.fact import KINDS, Fact
+from evaluation.metrics.facts.fact import KINDS, Fact, Kind
 from evaluation.metrics.facts.swapped_terms import swapped_terms
 from evaluation.metrics.facts.text_facts import TextFacts
 from evaluation.metrics.per_item import PerItem, Values
 
 NO_FACTS = "reference without facts"
+FIGURES: tuple[Kind, ...] = ("number", "date", "amount")  # a name is no figure
 
 
 class FactsKept(PerItem):
     """Facts of the reference that the answer keeps, and those that it contradicts.
 
     compute -> {"facts": [n], "facts_kept": [n], "facts_contradicted": [n], "facts_added": [n],
-    "numbers_kept": [n], "dates_kept": [n], "amounts_kept": [n], "names_kept": [n],
-    "conditions_kept": [n], "terms_swapped": [n]}. Kept and contradicted are shares of the
-    reference's facts in [0, 1]; `facts`, the one to gate on, is kept minus contradicted and not
-    below 0. Added and swapped are counts. Where the reference has nothing to lose, the share that
-    is kept is 1; an item without any facts is flagged. With `prompts`, compute takes those as
-    well: what an answer repeats of its question adds and contradicts nothing.
+    "figures_right": [n], "figures_wrong": [n], "numbers_kept": [n], "dates_kept": [n],
+    "amounts_kept": [n], "names_kept": [n], "conditions_kept": [n], "terms_swapped": [n]}.
+    Kept and contradicted are shares of the reference's facts in [0, 1]; `facts`, the one to gate
+    on, is kept minus contradicted and not below 0. Figures are numbers, dates and amounts: right
+    is 1 where the answer keeps all of them, wrong is 1 where it contradicts one, and where it only
+    leaves some out both are 0. Added and swapped are counts. An item whose reference has nothing of
+    the kind is in `unread`, for it says nothing; without any fact it is flagged too. With
+    `prompts`, compute takes those as well: what an answer repeats of its question adds and
+    contradicts nothing.
     """
 
     more_is_better = (
         "facts",
         "facts_kept",
+        "figures_right",
         "conditions_kept",
         "numbers_kept",
         "dates_kept",
         "amounts_kept",
         "names_kept",
     )
-    less_is_better = ("facts_contradicted", "terms_swapped")
+    less_is_better = ("facts_contradicted", "figures_wrong", "terms_swapped")
     neither_is_better = ("facts_added",)
     description = "Numbers, dates, amounts and names of the reference, kept or contradicted."
     citation = "Nan et al. (2021). Entity-level Factual Consistency of Abstractive Summarization."
@@ -60,16 +65,33 @@ class FactsKept(PerItem):
         asked = map(TextFacts, prompts) if prompts else repeat(None)
         found = [compare_facts(*pair, prompt) for pair, prompt in zip(pairs, asked, strict=False)]
         self.flags = {NO_FACTS: [i for i, one in enumerate(found) if not one.asked]}
-        conditions = (conditions_kept(answer.text, reference.text) for answer, reference in pairs)
+        conditions = [conditions_kept(answer.text, reference.text) for answer, reference in pairs]
+        self.unread = {name: without(found, kinds) for name, kinds in SPEAKS_OF.items()}
+        self.unread["conditions_kept"] = [i for i, one in enumerate(conditions) if one is None]
         by_kind = {f"{kind}s_kept": [kept(one, kind) for one in found] for kind in KINDS}
         return by_kind | {
             "facts": [max(0.0, kept(one) - contradicted(one)) for one in found],
             "facts_kept": [kept(one) for one in found],
             "facts_contradicted": [contradicted(one) for one in found],
             "facts_added": [float(len(one.added)) for one in found],
+            "figures_right": [float(kept(one, *FIGURES) == 1.0) for one in found],
+            "figures_wrong": [float(count(one.contradicted, FIGURES) > 0) for one in found],
             "conditions_kept": [1.0 if share is None else share for share in conditions],
             "terms_swapped": [float(len(swapped_terms(*pair))) for pair in pairs],
         }
+
+
+# Of which facts a metric speaks: an item whose reference has none of them says nothing.
+SPEAKS_OF: dict[str, tuple[Kind, ...]] = {
+    **dict.fromkeys(("facts", "facts_kept", "facts_contradicted"), KINDS),
+    **dict.fromkeys(("figures_right", "figures_wrong"), FIGURES),
+    **{f"{kind}s_kept": (kind,) for kind in KINDS},
+}
+
+
+def without(found: Sequence[Comparison], kinds: Sequence[str]) -> list[int]:
+    """The positions of the items whose reference has no fact of these kinds."""
+    return [i for i, one in enumerate(found) if not count(one.asked, kinds)]
 
 
 def kept(found: Comparison, *kinds: str) -> float:

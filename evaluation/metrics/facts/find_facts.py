@@ -1,5 +1,6 @@
 """All facts of a text, in their order."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -33,13 +34,17 @@ FINDERS: tuple[Callable[[str], Iterator[Fact]], ...] = (
 )
 
 
+# "1." and "2)" at the begin of lines count the lines of a list, and say nothing.
+LIST_NUMBER = re.compile(r"^[ \t]*\(?\d{1,2}[.)](?=[ \t]+\S)", re.MULTILINE)
+
+
 def find_facts(text: str, *, doubtful: bool = False) -> tuple[Fact, ...]:
     """The facts of a text by where they begin. No two overlap.
 
     With `doubtful`, those too that may be none. Takes time linear in the length of the text.
     """
     found: list[Fact] = []
-    unread = folded(text)
+    unread = without_list_numbers(folded(text))
     for finder in FINDERS:
         new = apart(finder(unread))
         unread = blanked(unread, [(fact.start, fact.end) for fact in new])
@@ -47,6 +52,11 @@ def find_facts(text: str, *, doubtful: bool = False) -> tuple[Fact, ...]:
     kept = [fact for fact in found if doubtful or not fact.doubtful]
     kept = [replace(fact, text=text[fact.start : fact.end]) for fact in kept]
     return tuple(sorted(kept, key=lambda fact: fact.start))
+
+
+def without_list_numbers(text: str) -> str:
+    spans = [match.span() for match in LIST_NUMBER.finditer(text)]
+    return blanked(text, spans) if len(spans) > 1 else text
 
 
 def apart(found: Iterable[Fact]) -> list[Fact]:

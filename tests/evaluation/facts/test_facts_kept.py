@@ -60,11 +60,30 @@ def test_an_empty_answer_keeps_nothing() -> None:
     assert score("")["facts"] == 0
 
 
-def test_without_facts_in_the_reference_nothing_is_lost_and_the_item_is_flagged() -> None:
+def test_without_facts_in_the_reference_an_item_says_nothing_and_is_flagged() -> None:
     metric = FactsKept()
-    found = metric.compute(predictions=["7", "7"], references=["Ask us.", "7"])
-    assert found["facts"] == [1, 1]
+    references = ["Ask us.", "7", "Ask the Reserve Bank of India."]
+    found = metric.compute(predictions=["7", "7", "Ask the RBI."], references=references)
+    assert found["facts"] == [1, 1, 1]
     assert metric.flags == {"reference without facts": [0]}
+    unread = {name: metric.unread[name] for name in ("facts", "figures_wrong", "names_kept")}
+    assert unread == {"facts": [0], "figures_wrong": [0, 2], "names_kept": [0, 1]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "right", "wrong"),
+    [
+        ("You pay Rs. 500 within two weeks.", 1, 0),
+        ("You pay Rs. 700 within two weeks.", 0, 1),
+        ("You pay Rs. 500.", 0, 0),
+        ("There is a fee.", 0, 0),
+    ],
+)
+def test_figures_are_right_if_all_are_kept_and_wrong_if_one_has_another_in_its_place(
+    answer: str, right: int, wrong: int
+) -> None:
+    found = score(answer)
+    assert (found["figures_right"], found["figures_wrong"]) == (right, wrong)
 
 
 @pytest.mark.parametrize(

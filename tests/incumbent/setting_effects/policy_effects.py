@@ -74,6 +74,7 @@ GUARDED: dict[str, Any] = {"kind": "guarded", "margins": {"rougeL": 0.05, "seman
 TONIGHT = table(EQUAL | {"rougeL": -0.02, "preference": 0.2})
 EARLIER = since(TONIGHT, EQUAL | {"rougeL": -0.08})
 UNJUDGED = joined(table(BETTER), table({"rougeL": 0.1, "semantic": 0.1}, n=10))
+UNSEEN = BETTER | {"semantic": -0.1}
 LESS = renamed("toxicity", table(BETTER | {"rougeL": -0.05}))
 
 ROWS = {
@@ -85,6 +86,7 @@ ROWS = {
     "alpha_floor": row(0.0005, 1e-9, verdict_on(table(EQUAL), look=60)),
     "qualify": row(0.2, 0.01, qualified),
     "margins": row({}, {"rougeL": 0.2}, verdict_on(table(BETTER))),
+    "guards": row(None, {"semantic": 0.05}, verdict_on(table(UNSEEN)), gating=["rougeL"]),
     "floors": row({}, {"rougeL": 0.6}, verdict_on(table(BETTER))),
     "critical_slices": row({}, {"topic=loans": 50}, verdict_on(sliced(0.0))),
     "slice_margin": row(0.05, 0.001, verdict_on(sliced(0.01)), critical_slices=LOANS),

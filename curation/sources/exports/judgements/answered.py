@@ -19,6 +19,8 @@ class Answered:
     # The answers that were compared, by their names, where the task itself lists them.
     answers: Mapping[str, str] = field(default_factory=dict)
     rejected: bool = False  # the person refused what the control holds
+    # What else was said, in a kind that is not read: "spans", by the control; "" has no control.
+    unsupported: Mapping[str, str] = field(default_factory=dict)
 
 
 def unread(record: ExportRecord) -> Answered:

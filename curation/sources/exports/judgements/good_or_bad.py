@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.curation_settings import ExportFields
+from curation.sources.exports.judgements.options_missing import OptionsMissingError
 from curation.sources.tables.column_names import listed
-from project.errors import InputError
 
 # What people call an answer, where nobody says which words praise it. No number: of a rating
 # nobody knows where good begins.
@@ -19,6 +19,7 @@ BAD = """
     bad no incorrect wrong false unacceptable reject rejected unhelpful dislike disliked
     negative thumbs_down thumbsdown down 👎
 """
+CHOICE = "CHOICE"  # stands in a command for a word that the file does not tell
 GOOD_WORDS, BAD_WORDS = frozenset(GOOD.split()), frozenset(BAD.split())
 
 
@@ -41,16 +42,44 @@ def plain(word: str) -> str:
 
 
 def praise(fields: ExportFields, choices: Iterable[str], path: Path, *, scale: bool) -> Praise:
+    """As praise_of. Raises InputError with the choices where it is to be named."""
+    found = list(choices)
+    words = praise_of(fields, found, scale=scale)
+    if words is None:
+        good, bad = suggested_praise(found)
+        named = fields.model_copy(update={"good": good, "bad": bad})
+        raise OptionsMissingError([praise_asked_for(found)], [named], path)
+    return words
+
+
+def praise_of(fields: ExportFields, choices: Iterable[str], *, scale: bool) -> Praise | None:
     """By the options, or by the words of the choices where all of them are plain praise or blame.
 
-    Raises InputError with the choices for others, and for numbers of a scale.
+    None for others, and for numbers of a scale.
     """
     if fields.good or fields.bad:
         return Praise(frozenset(map(plain, fields.good)), frozenset(map(plain, fields.bad)))
-    found = sorted(set(choices))
-    if scale or any(plain(choice) not in GOOD_WORDS | BAD_WORDS for choice in found):
-        problem = (
-            f"name --good and --bad: which of {listed(found)} praise an answer, which blame it"
-        )
-        raise InputError(problem, file=path)
+    if scale or any(plain(choice) not in GOOD_WORDS | BAD_WORDS for choice in choices):
+        return None
     return Praise(GOOD_WORDS, BAD_WORDS)
+
+
+def praise_asked_for(choices: Iterable[str]) -> str:
+    found = listed(sorted(set(choices)))
+    return f"name --good and --bad: which of {found} praise an answer, which blame it"
+
+
+def suggested_praise(choices: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What could be good and what bad: of numbers the upper and the lower ones, the middle neither;
+    of words those that are known, and CHOICE where none is.
+    """
+    found = sorted(set(choices))
+    if found and all(choice.lstrip("-").isdecimal() for choice in found):
+        numbers = sorted(map(int, found))
+        middle = (numbers[0] + numbers[-1]) / 2
+        good = tuple(str(number) for number in numbers if number > middle)
+        bad = tuple(str(number) for number in numbers if number < middle)
+    else:
+        good = tuple(choice for choice in found if plain(choice) in GOOD_WORDS)
+        bad = tuple(choice for choice in found if plain(choice) in BAD_WORDS)
+    return good or (CHOICE,), bad or (CHOICE,)

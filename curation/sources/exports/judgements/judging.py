@@ -1,43 +1,57 @@
 """From what people said, as a tool has it, to judgements."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from curation.curation_settings import ExportFields
 from curation.sources.exports.judgements.answered import Answered
-from curation.sources.exports.judgements.asking import (
-    refuse_praise_of_prompts,
-    refuse_strange_choices,
-    refuse_without_answers,
-    the_control,
-    words_for,
+from curation.sources.exports.judgements.export_reading import (
+    ExportReading,
+    kinds_unread,
+    the_reading,
 )
 from curation.sources.exports.judgements.good_or_bad import Praise
-from curation.sources.exports.judgements.judgement import NO_RESULT, Judgement
-from curation.sources.exports.judgements.kinds import kinds_of, told
+from curation.sources.exports.judgements.judgement import NO_RESULT, Judgement, reads
+from curation.sources.exports.judgements.kinds import told
 from curation.sources.exports.judgements.said import Said, judged, rated, reject
-from curation.sources.exports.judgements.shown import NothingShownError, Shown, shown, with_prompt
+from curation.sources.exports.judgements.shown import NothingShownError, Shown, shown
+from curation.sources.reading import Read
 
 
-def judge(everything: Sequence[Answered], fields: ExportFields, path: Path) -> Iterator[Judgement]:
-    """Each as a judgement, in their order. Raises InputError where a name would be a guess."""
-    counting = [answered for answered in everything if not answered.one.why]
-    control = the_control(counting, fields, path)
-    refuse_without_answers(counting, control, fields, path)
-    found = with_prompt(fields, [answered.task for answered in counting], path)
-    said = [answered.said[control] for answered in counting if control in answered.said]
-    kinds = kinds_of(said, found, path)
-    told_apart = [told(one, kinds) for one in said]
-    refuse_strange_choices(told_apart, found, path)
-    refuse_praise_of_prompts(told_apart, [a.task for a in counting], found, path)
-    words = words_for(told_apart, found, path)
+@dataclass(frozen=True)
+class Judged:
+    """All that people said in an export, and what its owner should know of how it was read."""
+
+    judgements: Sequence[Judgement]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> Iterator[Read]:
+        return reads(self.judgements)
+
+
+def judge(everything: Sequence[Answered], fields: ExportFields, path: Path) -> Judged:
+    """Judgements as the options say, or as the records alone allow. Raises InputError."""
+    return judged_by(the_reading(everything, fields, path), everything)
+
+
+def judged_by(reading: ExportReading, everything: Sequence[Answered]) -> Judged:
+    found = list(judgements_of(reading, everything))
+    notes = list(reading.notes)
+    if unread := kinds_unread(everything):
+        notes.append(f"{unread} are not read")
+    return Judged(found, tuple(notes))
+
+
+def judgements_of(reading: ExportReading, everything: Sequence[Answered]) -> Iterator[Judgement]:
     for answered in everything:
+        own = answered.said.get(reading.control)
         if answered.one.why:
             yield answered.one
         else:
-            own = answered.said.get(control)
-            yield judgement(answered, told(own, kinds) if own else None, found, words)
+            said = told(own, reading.kinds) if own else None
+            yield judgement(answered, said, reading.fields, reading.words)
 
 
 def judgement(

@@ -2,26 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from curation.curation_settings import ExportFields
 from curation.sources.exports.judgements.said import Kind, Said
-from curation.sources.tables.column_names import listed
-from project.errors import InputError
 
-LONGEST_CHOICE = 60  # characters; a longer text was written
+LONGEST_CHOICE = 60  # characters; a longer text was written, and so was a sentence
+SENTENCE_ENDS = (".", "!", "?", "。", "！", "？")
 
 
-def kinds_of(everything: Sequence[Said], fields: ExportFields, path: Path) -> Mapping[Kind, Kind]:
-    """What texts and lists of texts are that a control holds.
-
-    Raises InputError for lists that could be labels or a ranking.
-    """
+def kinds_of(everything: Sequence[Said], fields: ExportFields) -> Mapping[Kind, Kind]:
+    """What texts and lists of texts are that a control holds."""
     texts = [said for said in everything if said.kind == "text"]
-    lists = [said for said in everything if said.kind == "several"]
     several: Kind = "ranked" if fields.answers else "chosen"
-    if lists and not fields.answers and fields.options != "classes":
-        refuse_rankings(lists, path)
     return {"text": "written" if are_written(texts, fields) else "chosen", "several": several}
 
 
@@ -29,19 +21,19 @@ def are_written(texts: Iterable[Said], fields: ExportFields) -> bool:
     """A judgement of an answer is chosen, however long its words are."""
     if fields.answers or fields.completion:
         return False
-    return any(len(text) > LONGEST_CHOICE for said in texts for text in said.flat)
+    return any(
+        len(text) > LONGEST_CHOICE or (" " in text and text.endswith(SENTENCE_ENDS))
+        for said in texts
+        for text in said.flat
+    )
 
 
-def refuse_rankings(lists: Sequence[Said], path: Path) -> None:
-    """Raise InputError where all lists hold the same texts: that is what rankings do."""
+def could_be_rankings(everything: Iterable[Said], fields: ExportFields) -> bool:
+    """Whether lists, which may be labels, all hold the same texts: that is what rankings do."""
+    lists = [said for said in everything if said.kind == "several"]
     different = {frozenset(said.flat) for said in lists}
-    if len(different) == 1 and len(lists[0].values) > 1:
-        names = listed(lists[0].flat)
-        problem = (
-            f"name --answer NAME=FIELD for each of {names} if people ranked them, or --options "
-            "classes if they chose them"
-        )
-        raise InputError(problem, file=path)
+    is_open = not fields.answers and fields.options != "classes"
+    return is_open and len(different) == 1 and len(lists[0].values) > 1
 
 
 def told(said: Said, kinds: Mapping[Kind, Kind]) -> Said:

@@ -1,8 +1,7 @@
 """What people were shown: a prompt, and perhaps an answer, or several, to judge."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import ExportFields
@@ -12,9 +11,7 @@ from curation.sources.chats.turns import IN_TABLES
 from curation.sources.exports.export_records import Fields
 from curation.sources.exports.judgements.judgement import NO_ANSWERS
 from curation.sources.table_rows import NO_ANSWER, NO_PROMPT, NO_TEXT, as_text
-from curation.sources.tables.column_names import listed
 from project.canonical import digest_json
-from project.errors import InputError
 from project.records.data import Message
 
 
@@ -40,31 +37,6 @@ class Shown:
 
 class NothingShownError(ValueError):
     """A task lacks what people should have seen; it reads well behind a number."""
-
-
-def with_prompt(fields: ExportFields, tasks: Sequence[Fields], path: Path) -> ExportFields:
-    """The fields with the prompt's filled in, where one alone can be it.
-
-    Raises InputError, with the names that there are, where it would be a guess, and for a name
-    that no task has.
-    """
-    names = list(dict.fromkeys(name for task in tasks for name in task))
-    judged = [*([fields.completion] if fields.completion else []), *fields.answers.values()]
-    for name in (*fields.prompt, *judged, *fields.slices):
-        refuse_unknown(name, names, path)
-    if fields.prompt:
-        return fields
-    texts = [name for name in texts_in(tasks) if name not in judged]
-    if len(texts) != 1 and tasks:
-        there = listed(names) if names else "no field"
-        raise InputError(f"name --prompt FIELD: this export has {there}", file=path)
-    return fields.model_copy(update={"prompt": tuple(texts)})
-
-
-def refuse_unknown(name: str, names: Collection[str], path: Path) -> None:
-    if name not in names and names:
-        there = listed(list(names))
-        raise InputError(f"no such field; this export has {there}", file=path, field=name)
 
 
 def texts_in(tasks: Iterable[Fields]) -> list[str]:

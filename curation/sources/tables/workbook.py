@@ -1,0 +1,161 @@
+"""An Excel workbook (XLSX) as tables: its largest sheet, and all that have the same columns."""
+
+import io
+import math
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curation.sources.tables.archives import BROKEN
+from curation.sources.tables.column_names import listed, plain_name, shortened
+from curation.sources.tables.csv_table import FORMULA, REPEATS_HEADER, column_names, refuse_values
+from curation.sources.tables.file_bytes import AGAIN
+from curation.sources.tables.long_records import LONGEST_LINE, MIB, TOO_LONG
+from curation.sources.tables.table import Table
+from curation.sources.tables.text_file import Gathered, TextFile
+from project.errors import InputError
+from project.untrusted_input import one_line
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+
+LARGEST_INFLATED = 512 * MIB  # of all parts: its cells take several times as much in memory
+FORMULA_MARKS = (b"<f>", b"<f ")
+ERRORS = ("#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!")
+# What the library stumbles over, beside its own errors, in a file that breaks the format's rules.
+STUMBLES = (*BROKEN, AttributeError, LookupError, SyntaxError, TypeError, NotImplementedError)
+
+Rows = list[tuple[int, list[Any]]]  # a sheet's rows that are not blank, with their numbers
+Places = frozenset[tuple[int, int]]  # of cells: row and column, from 1
+
+
+def read_workbook(data: bytes, path: Path, *, skip: bool = False) -> list[Table]:
+    """The tables of its sheets; a record's line is its row in the sheet.
+
+    Of a formula the value is read that was saved with it; a record with one that has none is
+    unreadable. Sheets whose columns are others are left aside with a note. Raises InputError.
+    """
+    has_formulas = refuse_bomb(data, path)
+    try:
+        sheets, formulas = cells_of(data, has_formulas=has_formulas)
+    except STUMBLES as error:
+        problem = f"is a broken Excel file ({one_line(error)}): open it and save it anew as XLSX"
+        raise InputError(problem, file=path) from None
+    if not sheets:
+        raise InputError(f"is a workbook without a cell: {AGAIN}", file=path)
+    largest = max(sheets, key=lambda name: (len(header(sheets[name])) > 1, len(sheets[name])))
+    alike = [name for name in sheets if names_in(sheets[name]) == names_in(sheets[largest])]
+    aside = [name for name in sheets if name not in alike]
+    notes = [f"read from the sheet {shortened(largest)}; left aside: {listed(aside)}"]
+    found: list[Table] = []
+    for name in alike:
+        where = path / name.replace("/", "-") if len(alike) > 1 else path
+        source = TextFile(where, "", tuple(notes if aside and not found else ()))
+        found.append(
+            table_of(sheets[name], formulas.get(name, frozenset()), Gathered(source, skip))
+        )
+    return found
+
+
+def refuse_bomb(data: bytes, path: Path) -> bool:
+    """Whether a cell holds a formula. Raises InputError for what inflates to more than is read."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            parts = archive.infolist()
+            if (size := sum(part.file_size for part in parts)) > LARGEST_INFLATED:
+                problem = f"inflates to {size // MIB:,} MiB, more than is read: split it"
+                raise InputError(problem, file=path)
+            sheets = [p for p in parts if p.filename.startswith("xl/worksheets/sheet")]
+            texts = map(archive.read, sheets)
+            return any(mark in text for text in texts for mark in FORMULA_MARKS)
+    except (*BROKEN, NotImplementedError) as error:
+        problem = f"is a broken Excel file: {AGAIN} ({one_line(error)})"
+        raise InputError(problem, file=path) from None
+
+
+def cells_of(data: bytes, *, has_formulas: bool) -> tuple[dict[str, Rows], Mapping[str, Places]]:
+    """The cells of every sheet that has some, and where formulas stand."""
+    # Imported here because it takes a while, and most files are of another format.
+    from openpyxl import load_workbook
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of styles and the like, which are not read
+        values = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+        sheets = {sheet.title: rows for sheet in values.worksheets if (rows := rows_of(sheet))}
+        if not has_formulas:
+            return sheets, {}
+        written = load_workbook(io.BytesIO(data), read_only=True)
+        return sheets, {sheet.title: formulas_in(sheet) for sheet in written.worksheets}
+
+
+def rows_of(sheet: "ReadOnlyWorksheet") -> Rows:
+    sheet.reset_dimensions()  # programs write wrong ones
+    numbered = enumerate(sheet.iter_rows(values_only=True), start=1)
+    return [(number, list(row)) for number, row in numbered if any(map(text_of, row))]
+
+
+def formulas_in(sheet: "ReadOnlyWorksheet") -> Places:
+    sheet.reset_dimensions()
+    cells = (cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f")
+    return frozenset((cell.row, cell.column) for cell in cells)
+
+
+def text_of(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def header(rows: Rows) -> list[str]:
+    """The names in the first row, without the blank cells behind the last one."""
+    texts = list(map(text_of, rows[0][1]))
+    while texts and not texts[-1]:
+        texts.pop()
+    return texts
+
+
+def names_in(rows: Rows) -> set[str]:
+    return set(map(plain_name, filter(None, header(rows))))
+
+
+def table_of(rows: Rows, formulas: Places, gathered: Gathered) -> Table:
+    """Raises InputError."""
+    names = column_names(header(rows), rows[0][0], gathered.source)
+    for number, cells in rows[1:]:
+        padded = [*cells, *[None] * (len(names) - len(cells))]
+        nameless = [i for i in range(len(padded)) if i >= len(names) or not names[i]]
+        refuse_values([text_of(padded[i]) for i in nameless], number, gathered.source)
+        unsaved = [
+            i for i, value in enumerate(padded) if value is None and (number, i + 1) in formulas
+        ]
+        record = {name: plain(value) for name, value in zip(names, padded, strict=False) if name}
+        if unsaved:
+            gathered.leave_out(number, FORMULA.format(shortened(names[unsaved[0]])))
+        elif why := why_unreadable(record):
+            gathered.leave_out(number, why)
+        else:
+            gathered.add(number, record)
+    return gathered.table("xlsx", tuple(filter(None, names)))
+
+
+def why_unreadable(record: Mapping[str, Any]) -> str | None:
+    """That a value could not be worked out, a text is too long, or it is the header again."""
+    for name, value in record.items():
+        if value in ERRORS:
+            return f"holds {value}, the error of a formula, in {shortened(name)}"
+        if isinstance(value, str) and len(value) > LONGEST_LINE:
+            return TOO_LONG
+    return REPEATS_HEADER if repeats_header(record) else None
+
+
+def repeats_header(record: Mapping[str, Any]) -> bool:
+    return len(record) > 1 and all(name == text_of(value) for name, value in record.items())
+
+
+def plain(value: Any) -> Any:
+    """What JSON knows: times become texts, whole numbers lose the point."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return (int(value) if value.is_integer() else value) if math.isfinite(value) else None
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,0 +1,213 @@
+"""YAML as tables: FAQ files as rasa and ChatterBot have them, and lists of records as in JSON."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import yaml
+
+from curation.sources.tables.column_names import shortened
+from curation.sources.tables.json_nesting import PART, are_alike, flattened, held_in, records_of
+from curation.sources.tables.long_records import MIB
+from curation.sources.tables.table import Table, TableRow
+from curation.sources.tables.text_file import TextFile
+from project.untrusted_input import one_line
+
+LARGEST = 16 * MIB  # characters: nobody writes more by hand, and it is slow to read
+NULL = "tag:yaml.org,2002:null"
+KEYS = " > "  # between the keys above a list
+ROLES = ("user", "assistant")  # who speaks in a conversation of ChatterBot's, in turns
+EXAMPLE = re.compile(r"^\s*[-*+]\s+(\S.*)$", re.MULTILINE)
+MARKED = re.compile(r"\[([^\[\]]*)\](?:\([^()]*\)|\{[^{}]*\})")  # [Bonn](city), [Bonn]{"entity": …}
+UTTER = "utter_"  # the name of rasa's answers begins so; what follows may be the intent's
+NO_RECORDS = (
+    "holds no records: of YAML, rasa's `nlu` and `responses`, ChatterBot's `conversations` and"
+    " lists of records are read"
+)
+NO_QUESTIONS = "holds rasa's answers, and no questions: name the folder that has the `nlu` file too"
+
+
+@dataclass
+class Loaded:
+    """What a YAML file holds; all but lists and objects is text, as it stands there."""
+
+    source: TextFile
+    value: Any = None
+    lines: dict[int, int] = field(default_factory=dict)  # of lists and objects, by their id()
+
+    def plain(self, node: yaml.Node, seen: set[int]) -> Any:
+        """Raises InputError for an alias, by which a small file grows without end, and for a key
+        that comes twice.
+        """
+        if isinstance(node, yaml.ScalarNode):
+            return None if node.tag == NULL else node.value
+        line = node.start_mark.line + 1
+        if id(node) in seen:
+            self.source.refuse("has an anchor that is used again (*): write it out", line)
+        seen.add(id(node))
+        found: Any
+        if isinstance(node, yaml.SequenceNode):
+            found = [self.plain(one, seen) for one in node.value]
+        else:
+            found = {}
+            for key, value in node.value:
+                name = str(key.value)
+                if name in found:
+                    problem = f"has the key {shortened(name)} twice"
+                    self.source.refuse(problem, key.start_mark.line + 1)
+                found[name] = self.plain(value, seen)
+        self.lines[id(found)] = line
+        return found
+
+    def line_of(self, value: Any) -> int:
+        return self.lines.get(id(value), 1)
+
+
+def read_yaml(sources: Sequence[TextFile]) -> list[Table]:
+    """The tables of YAML files that are read together: those of rasa as one, by its intents.
+
+    Files without records are left aside where others have some. Raises InputError with the line
+    for what is no YAML, and for what nobody should write in it.
+    """
+    files = [load(source) for source in sources]
+    rasa = [file for file in files if is_rasa(file.value)]
+    others = [table for file in files if file not in rasa for table in tables_of(file)]
+    found = [*rasa_tables(rasa), *others]
+    if not found:
+        sources[0].refuse(NO_QUESTIONS if rasa else NO_RECORDS)
+    return found
+
+
+def load(source: TextFile) -> Loaded:
+    """Raises InputError."""
+    if len(source.text) > LARGEST:
+        source.refuse(f"is larger than {LARGEST // MIB} MiB: save it as JSON Lines")
+    loaded = Loaded(source)
+    try:
+        nodes = list(yaml.compose_all(source.text, yaml.CSafeLoader))
+        values = [loaded.plain(node, set()) for node in nodes]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        source.refuse(f"is not YAML: {one_line(error.problem)}", mark.line + 1 if mark else None)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        source.refuse(f"is not YAML: {one_line(error)}")
+    loaded.value = values[0] if len(values) == 1 else values
+    return loaded
+
+
+def tables_of(file: Loaded) -> Iterator[Table]:
+    """ChatterBot's conversations, or records as JSON has them. Raises InputError."""
+    value = file.value
+    if isinstance(value, dict) and are_conversations(value.get("conversations")):
+        yield table_of(file.source, list(conversations(file)))
+        return
+    held = list(held_in({"": value} if isinstance(value, list) else value))
+    if held and not are_alike(held):
+        names = ", ".join(shortened(KEYS.join(one.keys)) for one in held)
+        file.source.refuse(f"holds several lists of records, {names}: make each a file of its own")
+    rows = [
+        TableRow(file.line_of(record), {**part_of(one.keys, len(held)), **flat})
+        for one in held
+        for record in records_of(one)
+        for flat in flattened(record)
+    ]
+    if rows:
+        yield table_of(file.source, rows)
+
+
+def part_of(keys: Sequence[str], lists: int) -> dict[str, str]:
+    return {PART: KEYS.join(keys)} if lists > 1 else {}
+
+
+def table_of(source: TextFile, rows: Sequence[TableRow]) -> Table:
+    columns = tuple(dict.fromkeys(name for row in rows for name in row.fields))
+    return Table(source.path, "yaml", columns, tuple(rows), notes=source.notes)
+
+
+# --- ChatterBot -----------------------------------------------------------------------------------
+
+
+def are_conversations(value: Any) -> bool:
+    """Whether it is a list of lists of texts."""
+    if not isinstance(value, list) or not value:
+        return False
+    return all(isinstance(one, list) and all(map(is_text, one)) for one in value)
+
+
+def is_text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def conversations(file: Loaded) -> Iterator[TableRow]:
+    categories = file.value.get("categories")
+    about = {"category": categories[0]} if isinstance(categories, list) and categories else {}
+    for turns in file.value["conversations"]:
+        said = [text for text in turns if text]
+        messages = [{"role": ROLES[i % 2], "content": text} for i, text in enumerate(said)]
+        yield TableRow(file.line_of(turns), {"messages": messages, **about})
+
+
+# --- rasa -----------------------------------------------------------------------------------------
+
+
+def is_rasa(value: Any) -> bool:
+    return isinstance(value, dict) and (
+        isinstance(value.get("nlu"), list) or isinstance(value.get("responses"), dict)
+    )
+
+
+def rasa_tables(files: Sequence[Loaded]) -> Iterator[Table]:
+    """Questions with their answers; where no intent has one, questions with their intents."""
+    answers: dict[str, str] = {}
+    for file in files:
+        answers |= dict(answers_in(file.value))
+    steps = {intent: action for file in files for intent, action in answered_in(file.value)}
+    for file in files:
+        rows = list(asked_in(file))
+        told = [
+            answers.get(steps.get(r.fields["intent"], UTTER + r.fields["intent"])) for r in rows
+        ]
+        if any(told):
+            pairs = zip(rows, told, strict=True)
+            rows = [TableRow(r.line, {**r.fields, "answer": text}) for r, text in pairs]
+        if rows:
+            yield table_of(file.source, rows)
+
+
+def asked_in(file: Loaded) -> Iterator[TableRow]:
+    """The examples of every intent, without the marks of entities."""
+    for entry in file.value.get("nlu") or ():
+        if not isinstance(entry, dict) or not isinstance(entry.get("intent"), str):
+            continue
+        for text in examples(entry.get("examples")):
+            fields = {"question": MARKED.sub(r"\1", text).strip(), "intent": entry["intent"]}
+            yield TableRow(file.line_of(entry), fields)
+
+
+def examples(value: Any) -> Iterator[str]:
+    """They stand in one text, as a list of Markdown, or in a list."""
+    if isinstance(value, str):
+        yield from EXAMPLE.findall(value)
+    for one in value if isinstance(value, list) else ():
+        text = one.get("text") if isinstance(one, dict) else one
+        if isinstance(text, str):
+            yield text.strip().removeprefix("- ")
+
+
+def answers_in(value: Any) -> Iterator[tuple[str, str]]:
+    """The first text of every answer, by its name."""
+    for name, variants in (value.get("responses") or {}).items():
+        texts = [one.get("text") for one in variants or () if isinstance(one, dict)]
+        if text := next(filter(None, texts), None):
+            yield name, text
+
+
+def answered_in(value: Any) -> Iterator[tuple[str, str]]:
+    """What a rule or a story answers an intent with, where that is one of rasa's answers."""
+    for flow in (*(value.get("rules") or ()), *(value.get("stories") or ())):
+        steps = flow.get("steps") if isinstance(flow, dict) else None
+        for asked, told in pairwise(step for step in steps or () if isinstance(step, dict)):
+            if "intent" in asked and str(told.get("action", "")).startswith(UTTER):
+                yield str(asked["intent"]), str(told["action"])

@@ -1,0 +1,154 @@
+"""Which checks fit somebody's answers: figures, exact answers, classes or JSON, and why.
+
+ROUGE, semantic similarity and a preference reward form: a sentence with a wrong amount is nearly
+the right sentence to all three. So what can be right or wrong is checked by a scorer of its own.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from evaluation.assertions.json_fields import fields
+from evaluation.metrics.facts.fact import Fact
+from evaluation.metrics.facts.find_facts import find_facts
+from evaluation.metrics.normalised_words import label_of
+from project.unicode_words import words
+
+MARGIN = 0.05  # what a guarded metric may lose
+# How many more facts may be wrong than the champion's: one that says nothing has none wrong, and
+# who answers has some.
+MORE_WRONG = 0.15
+MOST_WRONG = 0.25  # of the answers with figures, those that may have a wrong one
+NEARLY_ALL = 0.9  # of the answers, for them to be of one kind
+SOME = 0.05  # of the answers, for their facts to matter
+LEAST = 10  # sealed items of which a check can tell something
+SHORT = 5  # words of an answer that is exact
+LONGEST_LABEL = 12  # words of a class name
+MOST_LABELS, PER_LABEL = 100, 5  # of a classification, and answers of each label at least
+CONCISE = 100  # words of an answer whose figures are its point
+READ = 2000  # answers that facts are looked for in
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Scorers for evaluation.scoring.metrics, and what the policy holds their metrics to."""
+
+    answers: str  # what they are like, in a clause
+    held: str  # what follows for the exam, in a clause
+    scorers: tuple[str | dict[str, Any], ...] = ()
+    guards: Mapping[str, float] = field(default_factory=dict)
+    floors: Mapping[str, float] = field(default_factory=dict)
+
+
+def proposed_checks(answers: Sequence[str], sealed: int) -> Checks:
+    """The checks for reference answers like these, of which so many are sealed items.
+
+    Where few sealed items could fail a check, it is scored and shown, and guards nothing.
+    """
+    if share(list(map(is_json, answers))) >= NEARLY_ALL:
+        return Checks(
+            answers="the answers are JSON",
+            held="it must stay valid, with the right values in its fields",
+            scorers=("json",),
+            guards={"json_valid": MARGIN, "json_fields": MARGIN},
+        )
+    if labels := labels_of(answers):
+        return Checks(
+            answers=f"the answers are {len(labels)} class names",
+            held="macro-F1 over them may not get worse",
+            scorers=("token_f1", {"metric": "macro_f1", "options": {"labels": labels}}),
+            guards={"macro_f1": MARGIN},
+        )
+    facts = fact_checks(answers, sealed)
+    if share([0 < len(words(text)) <= SHORT for text in answers]) < NEARLY_ALL:
+        return facts
+    return Checks(
+        answers="the answers are short and exact",
+        held="the share that is right to the word may not get worse",
+        scorers=("token_f1", *facts.scorers),
+        guards={"exact_match": MARGIN, **facts.guards},
+        floors=facts.floors,
+    )
+
+
+def fact_checks(answers: Sequence[str], sealed: int) -> Checks:
+    """Of answers with numbers, dates, amounts or names."""
+    read = evenly(answers)
+    found = [find_facts(text) for text in read]
+    with_facts, with_figures = share(list(map(bool, found))), share(list(map(has_figure, found)))
+    if with_facts < SOME:
+        return Checks(
+            answers="the answers hold no figures, names, classes or JSON",
+            held="nothing checks what is right, but for assertions, where you can say what an "
+            "answer must have (docs/assertions.md)",
+        )
+    guards, floors, held = dict[str, float](), dict[str, float](), "they are scored by `facts`"
+    if with_facts * sealed >= LEAST:
+        guards |= {"facts_kept": MARGIN, "facts_contradicted": MORE_WRONG}
+        held = "as many must be kept, and not clearly more contradicted"
+    if with_figures >= SOME and with_figures * sealed >= LEAST:
+        guards |= {"figures_wrong": MORE_WRONG}
+        if concise(text for text, facts in zip(read, found, strict=True) if has_figure(facts)):
+            floors |= {"figures_wrong": MOST_WRONG}
+            held += f", and none is promoted that has a wrong figure in over {percent(MOST_WRONG)}"
+    elif with_figures:
+        held += (
+            f"; figures alone guard nothing, as under {LEAST} sealed items are likely to have one"
+        )
+    return Checks(
+        answers=f"{percent(with_facts)} of the answers hold figures or names, "
+        f"{percent(with_figures)} figures",
+        held=held,
+        scorers=("facts",),
+        guards=guards,
+        floors=floors,
+    )
+
+
+def percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
+
+
+def concise(answers: Iterable[str]) -> bool:
+    """Whether most of them are so short that their figures are their point."""
+    return median(len(words(text)) for text in answers) <= CONCISE
+
+
+def evenly(answers: Sequence[str]) -> Sequence[str]:
+    """At most so many, from all over."""
+    return answers[:: max(1, -(-len(answers) // READ))]
+
+
+def share(ones: Sequence[bool]) -> float:
+    return sum(ones) / len(ones) if ones else 0.0
+
+
+def has_figure(facts: Sequence[Fact]) -> bool:
+    return any(fact.kind != "name" for fact in facts)
+
+
+def is_json(text: str) -> bool:
+    """Whether it is an object or a list."""
+    return text.lstrip()[:1] in ("{", "[") and bool(fields(text))
+
+
+def labels_of(answers: Sequence[str]) -> list[str]:
+    """The class names that nearly all answers are; none where answers are no classes.
+
+    Of the ways to write a label, the most frequent one.
+    """
+    written = Counter(text.strip() for text in answers)
+    spellings: dict[str, str] = {}
+    often = Counter[str]()
+    for text, count in written.most_common():
+        label = label_of(text)
+        spellings.setdefault(label, text)
+        often[label] += count
+    named = [label for label, count in often.items() if label and count >= PER_LABEL]
+    known = sum(often[label] for label in named)
+    short = all(len(words(spellings[label])) <= LONGEST_LABEL for label in named)
+    if not (2 <= len(named) <= MOST_LABELS and short and known >= NEARLY_ALL * len(answers)):
+        return []
+    return sorted(spellings[label] for label in often if label)
