@@ -1,7 +1,7 @@
 """What can be put right is, on record; what teaches nothing goes, with its reason."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.account import ABOUT_UNSEEN, NO_ANSWER, OUT_OF_TURN
@@ -64,6 +64,7 @@ PIECES = [
 ]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(PIECES), max_size=12), st.lists(st.sampled_from(PIECES), max_size=12)
 )
@@ -72,6 +73,7 @@ def test_cleaning_twice_is_cleaning_once(prompt: list[str], answer: list[str]) -
     assert clean(once) == once
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_text_is_cleaned_once_and_for_all(prompt: str, answer: str) -> None:
     once = clean(row(prompt, answer))

@@ -8,6 +8,7 @@ import pytest
 from curation.cleaning.sifting import clean, corrected, unrepeated
 from curation.curate import curate, said_of_group
 from curation.curation_settings import CurateParams
+from curation.splitting.eval_sets import Rotation
 from curation.splitting.kinship import family_names
 from curation.splitting.lots import draw, lot, side, split, thinned
 from project.records.data import Message, Row, Split
@@ -137,13 +138,56 @@ def test_corrections_come_first_so_that_no_limit_cuts_them_off() -> None:
 
 
 def test_a_group_of_more_than_a_fifth_of_the_rows_is_told_whatever_is_rehearsed() -> None:
-    alike = [row(f"other {i}", "one and the same long answer") for i in range(30)]
+    alike = [row(f"other {i}", "one and the same long answer", "one") for i in range(500, 530)]
     rehearsed = [
         one.model_copy(update={"source": "rehearsal.jsonl"})
-        for one in (row(f"rehearsed question {i}", f"so it is {i}") for i in range(200))
+        for one in (row(f"rehearsed {i}", f"so it is {i}") for i in range(1000, 1200))
     ]
     params = CurateParams(train_only=("rehearsal.jsonl",))
     made = curate([*many(70), *alike, *rehearsed], {}, params)
     (said,) = said_of_group(made, params.train_only)
     assert said.startswith("30 of 100 rows share a prompt, an answer or a group")
     assert list(said_of_group(curate(many(100), {}, params), ())) == []
+
+
+def test_a_chain_of_kin_is_cut_into_small_families_and_who_asks_alike_stays_together() -> None:
+    words = [f"word{i}" for i in range(400)]
+    chain = [row(" ".join(words[i : i + 12]), f"answer {i}") for i in range(300)]
+    names = Counter(family_names([*chain, *many(700)])[: len(chain)])
+    assert max(names.values()) <= 20 < len(chain)
+    asked_again = [row(chain[0].prompt_text.upper() + "!", f"other {i}") for i in range(40)]
+    assert len(set(family_names([chain[0], *asked_again, *many(700)])[:41])) == 1
+
+
+def test_a_part_that_would_be_too_small_is_filled_with_whole_families() -> None:
+    """A family has the highest of its lots, so large ones alone would all be trained on."""
+    rows = [row(f"q{i}", f"a {i}", group=f"g{i}") for i in range(300)]
+    kin = [row(f"q{i}", f"b {j} {i}", group=f"h{i}-{j}") for i in range(300) for j in range(5)]
+    made = curate([*rows, *kin], {}, CurateParams())
+    sizes = {part: len(found) for part, found in made.parts.items()}
+    assert sizes[Split.SEALED] >= 0.9 * 0.25 * 1800
+    assert sizes[Split.DEV] >= 0.9 * 0.15 * 1800
+    sides = Counter(one for found in made.parts.values() for one in {r.prompt_text for r in found})
+    assert set(sides.values()) == {1}
+
+
+def test_every_kind_of_question_has_a_few_items() -> None:
+    rows = [
+        row(f"q{i}", f"a {i}").model_copy(update={"slices": {"kind": f"k{i % 25}"}})
+        for i in range(500)
+    ]
+    made = curate(rows, {}, CurateParams(dev_share=0.1, sealed_share=0.1))
+    for part in Split:
+        items = Counter(one.slices["kind"] for one in made.parts[part])
+        assert len(items) == 25
+        assert min(items.values()) >= 3
+
+
+def test_a_set_that_was_looked_at_takes_no_row_that_may_have_been_trained_on() -> None:
+    before = curate(many(40), {}, CurateParams(sealed_share=0.02))
+    rotated = Rotation.of(
+        many(1), at="2026-03-01T00:00:00Z", by="ann", reason="worn out", part=Split.SEALED
+    )
+    after = curate(many(40), {1: rotated}, CurateParams(sealed_share=0.02))
+    trained = {one.id for one in before.parts[Split.TRAIN]}
+    assert not trained & {one.id for one in after.parts[Split.SEALED]}

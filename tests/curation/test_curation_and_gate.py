@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -15,23 +15,25 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from curation.account import account_of
-from curation.checks.columns.leaks import taught_prompts
+from curation.checks.columns.told_apart import other_names
 from curation.checks.compared import Compared
 from curation.checks.contract import Contract, check
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.tables import tables_of
 from curation.cleaning.faulty_rows import faulty
 from curation.cleaning.sifting import clean, with_personal_data
-from curation.curate import Curated, curate
-from curation.curation_settings import CurateParams
+from curation.curate import Curated
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import read_row
 from curation.splitting.kinship import asking_alike
+from curation.splitting.text_forms import capitals_tell_names as capitals
+from curation.splitting.text_forms import template
 from examples.bank.rows import rows as bank_triplets
 from incumbent.init.findings import split
 from project.contacts import NO_CONTACTS
 from project.records.data import Origin, Row, Severity, Split
 from project.settings import read_settings
+from project.unicode_words import words
 from tests.curation.planted.planting import every_form
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +55,10 @@ def pools() -> dict[str, list[Row]]:
         "bank": [said(one.prompt, one.output) for one in bank_triplets()],
         "questions": [said(*line.split(",", 1)) for line in questions],
         "reference": [said(f"What does Python say of {name}?", text) for name, text in passages()],
-        "numbers": [said(f"My balance is {n} francs. Which rate do I get?", str(n % 7)) for n in range(1000, 4000, 37)],
+        "numbers": [
+            said(f"My balance is {n} francs. Which rate do I get?", str(n % 7))
+            for n in range(1000, 4000, 37)
+        ],
     }
 
 
@@ -67,7 +72,10 @@ def passages() -> list[tuple[str, str]]:
 def defects() -> list[list[Row]]:
     """The planted defects, each with the rows that it needs beside it."""
     return [
-        [read_row(json.dumps(line.fields).encode(), Path("defects.jsonl"), 1) for line in form.lines]
+        [
+            read_row(json.dumps(line.fields).encode(), Path("defects.jsonl"), 1)
+            for line in form.lines
+        ]
         for _, _, form, _ in every_form()
         if all("prompt" in line.fields and "completion" in line.fields for line in form.lines)
     ]
@@ -143,16 +151,86 @@ def parts() -> dict[Split, list[Row]]:
     return dealt(rows)[1].parts
 
 
+ITEM = "How long does a transfer of 300 francs to another bank in the same country take at night?"
+
+
+@pytest.mark.parametrize(
+    "taught",
+    [
+        ITEM.upper().rstrip("?"),
+        f"Please tell me now: {ITEM} I need it for my work.",
+        ITEM.replace("300", "1,750"),
+    ],
+)
 def test_a_leak_that_is_planted_behind_curation_shuts_the_gate(
-    parts: dict[Split, list[Row]],
+    parts: dict[Split, list[Row]], taught: str
 ) -> None:
     assert shut_by(parts) == set()
-    (item,) = [one for one in parts[Split.SEALED] if LONG in one.prompt_text]
-    for asked in (
-        item.prompt_text.upper(),
-        f"Please tell me now: {item.prompt_text} I need it for my work.",
-        item.prompt_text.replace("3", "17"),
-    ):
-        taught = said(asked, "Something else.")
-        found = shut_by({**parts, Split.TRAIN: [*parts[Split.TRAIN], taught]})
-        assert found == {"no training row asks what an eval item asks"}, asked
+    item, row = said(ITEM, "Until the next morning."), said(taught, "It depends.")
+    leaky = {
+        **parts,
+        Split.SEALED: [*parts[Split.SEALED], item],
+        Split.TRAIN: [*parts[Split.TRAIN], row],
+    }
+    assert shut_by(leaky) == {"no training row asks what an eval item asks"}
+
+
+def test_who_asks_alike_is_told_as_by_comparing_all_with_all() -> None:
+    """On 2,000 rows, by another implementation of the same words."""
+    rows = [*pools()["summaries"], *pools()["bank"][:900], *pools()["reference"]][:2000]
+    random = Random(7)
+    asked = [row.prompt_text for row in random.sample(rows, len(rows))]
+    own, others = asked[:1500], [*asked[1500:], *varied(asked[:40], random)]
+    found = {(i, j) for (i, j), how in asking_alike(own, others).items()}
+    assert found == set(alike_by_brute_force(own, others))
+    assert len(found) > 40
+
+
+def varied(prompts: Sequence[str], random: Random) -> list[str]:
+    """Each said a little otherwise."""
+    return [
+        random.choice([one.upper(), f"{one}!?", f"Now then: {one}", one.replace("the", "this")])
+        for one in prompts
+    ]
+
+
+def alike_by_brute_force(own: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int]]:
+    every = [*own, *others]
+    spelt = [
+        " ".join(regex.findall(r"[\p{L}\p{M}\p{N}+*/=<>%&$€£-]+", t.casefold())) for t in every
+    ]
+    told = [set(words(text)) for text in every]
+    sides = [told[: len(own)], told[len(own) :], told]
+    shared = {w for side in sides for w, n in counted(side).items() if n > max(10, len(side) / 5)}
+    cores = [own_words - shared or own_words for own_words in told]
+    grams = [five_grams(text) for text in every]
+    theirs = counted(grams[len(own) :])
+    most = max(3, len(others) / 100)
+    telling = [{g for g in own_grams if theirs[g] <= most} for own_grams in grams]
+    masks = [[template(text, names=n) for text in every] for n in (False, capitals(every))]
+    usual = [
+        {m for m, n in Counter(own_masks).items() if n > max(10, len(every) / 5)}
+        for own_masks in masks
+    ]
+    mine = counted([own_grams & set(theirs) for own_grams in grams[: len(own)]])
+    for i, j in product(range(len(own)), range(len(own), len(every))):
+        one, other, both = cores[i], cores[j], cores[i] & cores[j]
+        few = min(len(one), len(other)) < 4
+        near = one == other if few else len(both) >= 0.8 * len(one | other)
+        held = {g for g in grams[i] & telling[j] if mine[g] <= max(20, len(own) / 100)}
+        long = bool(telling[j]) and len(held) >= 0.7 * len(telling[j])
+        long = long and not other_names(every[i], every[j])
+        masked = any(
+            m[i] == m[j] and m[i] and m[i] not in u for m, u in zip(masks, usual, strict=True)
+        )
+        if spelt[i] == spelt[j] or near or long or masked:
+            yield i, j - len(own)
+
+
+def counted(sets: Sequence[set[str]]) -> Counter[str]:
+    return Counter(one for own in sets for one in own)
+
+
+def five_grams(text: str) -> set[str]:
+    said = words(text)
+    return {" ".join(said[i : i + 5]) for i in range(len(said) - 4)}
