@@ -48,7 +48,6 @@ from curation.splitting.frozen_items import said_of_frozen, standing
 from curation.splitting.leaving_rows import leaving
 from curation.splitting.lots import largest, split, thinned
 from curation.synthesis.share import SYNTHETIC_WAITS, people_first, unaccepted, within_share
-from project.canonical import canonical_json
 from project.errors import InputError
 from project.files import staged_folder
 from project.model_pins import BaseChoice, context_window, pinned_folder
@@ -199,7 +198,7 @@ def curate(
     own = families(stands.items, near, distinct, params, accepted)
     if not ever_frozen(changes):
         free = list(thinned(own.free, params))
-        own = replace(own, lots=filled(free, own.lots, params, slices_of(free)))
+        own = replace(own, lots=filled(free, own.lots, params, kinds_of(free)))
     sides = [*own.items, *((row, own.side(row, params)) for row in own.free)]
     placed = place(sides, batches, params, unfit)
     every = [*(row for row, _ in sides), *(one.row for one in placed)]
@@ -227,9 +226,9 @@ def curate(
     return Curated(parts, left_out, placed, largest([row for row, _ in sides]), stands.gone)
 
 
-def slices_of(rows: Iterable[Row]) -> dict[str, str]:
-    """The kind of question that each row is, by its id, as far as its slices tell."""
-    return {row.id: canonical_json(row.slices).decode() for row in rows if row.slices}
+def kinds_of(rows: Iterable[Row]) -> dict[str, list[str]]:
+    """The kinds of questions that each row is of, by its id, as far as its slices tell."""
+    return {row.id: [f"{name}={value}" for name, value in row.slices.items()] for row in rows}
 
 
 def write_curated(

@@ -2,8 +2,8 @@
 be too small, and for kinds of questions that it would lack.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from curation.curation_settings import CurateParams
@@ -11,10 +11,12 @@ from curation.splitting.kinship import FAMILY_SHARE, LARGEST_FAMILY
 from curation.splitting.lots import side
 from project.records.data import Row, Split
 
-LEAST_SHARE = 0.9  # of the wanted size of a part
+LEAST_SHARE, MOST_SHARE = 0.9, 1.2  # of the wanted size of a part
 FEW = 3  # items of a kind of question, in each part
 LEAST_LEFT = 0.5  # of a kind's families that stay in training
 PARTS = (Split.SEALED, Split.DEV)
+
+Kinds = Mapping[str, Collection[str]]  # by a row's id
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Family:
     name: str
     lot: float
     rows: int
-    kind: str | None  # that most of its rows are of
+    kinds: frozenset[str]  # of questions, that most of its rows are of
 
 
 @dataclass
@@ -32,29 +34,28 @@ class Dealing:
     params: CurateParams
     free: list[Family]
     wanted: dict[Split, float]  # rows
-    items: dict[Split, Counter[str | None]]  # rows of each kind
-    left: Counter[str | None]  # families of each kind in training
+    rows: dict[Split, int]
+    items: dict[Split, Counter[str]]  # rows of each kind
+    left: Counter[str]  # families of each kind in training
     lots: dict[str, float] = field(default_factory=dict)  # of those that were taken
 
     def take(self, part: Split, family: Family) -> None:
         self.free.remove(family)
-        self.left[family.kind] -= 1
-        self.items[part][family.kind] += family.rows
+        self.rows[part] += family.rows
+        self.left.subtract(family.kinds)
+        self.items[part].update(dict.fromkeys(family.kinds, family.rows))
         self.lots[family.name] = 0.0 if part is Split.SEALED else self.params.sealed_share
 
     def filled(self, part: Split) -> float:
         """Of what is wanted of it."""
-        return self.items[part].total() / max(self.wanted[part], 1)
+        return self.rows[part] / max(self.wanted[part], 1)
 
 
 def filled(
-    rows: Sequence[Row],
-    lots: Mapping[str, float],
-    params: CurateParams,
-    kinds: Mapping[str, str],
+    rows: Sequence[Row], lots: Mapping[str, float], params: CurateParams, kinds: Kinds
 ) -> dict[str, float]:
     """The lots of all families, so that dev and sealed have nearly their shares of the rows, and a
-    few items of each kind that has families enough. `kinds` is by the rows' ids.
+    few items of each kind that has families enough.
 
     Families of the lowest lots go first, small ones before those of many rows. None leaves dev or
     sealed, and none with a row for training only goes there.
@@ -66,47 +67,59 @@ def filled(
         params=params,
         free=of[Split.TRAIN],
         wanted={Split.SEALED: params.sealed_share * count, Split.DEV: params.dev_share * count},
-        items={part: sized(of[part]) for part in PARTS},
-        left=Counter(family.kind for family in of[Split.TRAIN]),
+        rows={part: sum(family.rows for family in of[part]) for part in PARTS},
+        items={part: rows_of_kinds(of[part]) for part in PARTS},
+        left=families_of_kinds(of[Split.TRAIN]),
     )
-    cover_kinds(dealing, Counter(family.kind for family in families))
+    cover_kinds(dealing, families_of_kinds(families))
     fill_parts(dealing)
     return dict(lots) | dealing.lots
 
 
-def families_of(
-    rows: Sequence[Row], lots: Mapping[str, float], kinds: Mapping[str, str]
-) -> list[Family]:
+def families_of(rows: Sequence[Row], lots: Mapping[str, float], kinds: Kinds) -> list[Family]:
     """Those that may be in any part, in the order in which they are taken."""
-    sizes = Counter(row.group for row in rows)
-    of_kind: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    members: dict[str, list[Row]] = {}
     for row in rows:
-        if row.id in kinds:
-            of_kind[row.group][kinds[row.id]] += 1
+        members.setdefault(row.group, []).append(row)
     large = max(LARGEST_FAMILY, FAMILY_SHARE * len(rows))
     found = [
-        Family(name, lots[name], count, next(iter(of_kind[name].most_common(1)), (None,))[0])
-        for name, count in sizes.items()
+        Family(name, lots[name], len(own), usual_kinds(own, kinds))
+        for name, own in members.items()
         if lots[name] < 1
     ]
     return sorted(found, key=lambda family: (family.rows > large, family.lot, family.name))
 
 
-def sized(families: Sequence[Family]) -> Counter[str | None]:
-    found = Counter[str | None]()
+def usual_kinds(rows: Sequence[Row], kinds: Kinds) -> frozenset[str]:
+    counts = Counter(kind for row in rows for kind in kinds.get(row.id, ()))
+    return frozenset(kind for kind, count in counts.items() if 2 * count >= len(rows))
+
+
+def families_of_kinds(families: Sequence[Family]) -> Counter[str]:
+    return Counter(kind for family in families for kind in family.kinds)
+
+
+def rows_of_kinds(families: Sequence[Family]) -> Counter[str]:
+    found = Counter[str]()
     for family in families:
-        found[family.kind] += family.rows
+        found.update(dict.fromkeys(family.kinds, family.rows))
     return found
 
 
-def cover_kinds(dealing: Dealing, families: Counter[str | None]) -> None:
-    """A few items of each kind, but half of its families stay in training."""
+def cover_kinds(dealing: Dealing, families: Counter[str]) -> None:
+    """A few items of each kind, while half of its families stay in training, and no part becomes
+    much larger than is wanted.
+    """
+
+    def is_scarce(kind: str) -> bool:
+        return dealing.left[kind] - 1 < LEAST_LEFT * families[kind]
+
     for part in PARTS:
         for family in list(dealing.free):
-            kind = family.kind
-            enough = dealing.items[part][kind] >= FEW
-            scarce = dealing.left[kind] <= LEAST_LEFT * families[kind]
-            if kind is not None and not enough and not scarce:
+            if dealing.filled(part) >= MOST_SHARE:
+                break
+            lacks = any(dealing.items[part][kind] < FEW for kind in family.kinds)
+            if lacks and not any(map(is_scarce, family.kinds)):
                 dealing.take(part, family)
 
 

@@ -176,7 +176,7 @@ def test_every_kind_of_question_has_a_few_items() -> None:
         row(f"q{i}", f"a {i}").model_copy(update={"slices": {"kind": f"k{i % 25}"}})
         for i in range(500)
     ]
-    made = curate(rows, {}, CurateParams(dev_share=0.1, sealed_share=0.1))
+    made = curate(rows, {}, CurateParams(dev_share=0.2, sealed_share=0.2))
     for part in Split:
         items = Counter(one.slices["kind"] for one in made.parts[part])
         assert len(items) == 25
