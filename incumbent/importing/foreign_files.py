@@ -12,7 +12,7 @@ from curation.sources.chats.transcripts import transcripts_in
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.wanted import Guess
 from curation.sources.documents.read_documents import is_document
-from curation.sources.exports.export_formats import EXPORTS
+from curation.sources.exports.export_formats import EXPORTS, refuse_other_format
 from curation.sources.exports.export_records import Fields, read_export
 from curation.sources.exports.judgements.judgement import Judgement
 from curation.sources.format_guess import TEXTS, guess_format
@@ -21,7 +21,7 @@ from curation.sources.source_file import SourceFile, read_source_file
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.encodings.decoding import decode
 from curation.sources.tables.file_bytes import contents
-from curation.sources.tables.folder_files import files_in, files_of, is_seen
+from curation.sources.tables.folder_files import data_in, files_in, files_of, is_seen
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table
 from incumbent.importing.import_options import ImportOptions
@@ -31,6 +31,7 @@ from project.records.data import Document, Row
 from project.records.record import read_input, read_object
 
 DEEPEST = 100  # folders
+JSON = frozenset({".json", ".jsonl", ".ndjson"})
 PLAIN = ".txt .text .md .markdown .vtt .srt .sbv .json .jsonl .csv .tsv"
 PLAIN_TEXTS = frozenset(PLAIN.split())
 NOUNS = {"documents": "document", "transcripts": "transcript"}
@@ -60,18 +61,19 @@ def formats_of(paths: Sequence[Path], asked: ImportOptions) -> dict[Path, str]:
     if twice := [path for path, count in Counter(paths).items() if count > 1]:
         raise InputError("is named twice", file=twice[0])
     found = {path: format_of(path, asked) for path in paths}
-    for path, form in found.items():
-        if form in EXPORTS and path.is_dir():
+    for path in paths:
+        if path.is_dir() and not asked.format:
             refuse_several_formats(path, asked)
     return found
 
 
 def refuse_several_formats(folder: Path, asked: ImportOptions) -> None:
-    """Raise InputError for a folder in which files of other kinds lie beside those of an export."""
+    """Raise InputError for a folder in which exports lie beside files of other kinds."""
     by_format: dict[str, list[Path]] = {}
-    for file in files_of(folder):
-        by_format.setdefault(format_of(file, asked), []).append(file)
-    if len(by_format) > 1:
+    for file in data_in(folder):
+        form = format_of(file, asked) if file.suffix.casefold() in JSON else "table"
+        by_format.setdefault(form, []).append(file)
+    if len(by_format) > 1 and not by_format.keys().isdisjoint(EXPORTS):
         commands = [f"  {asked.command(files)}" for files in by_format.values()]
         kinds = " and ".join(by_format)
         problem = f"holds files of several kinds, {kinds}: import each by itself"
@@ -154,6 +156,8 @@ def other_file(path: Path, form: str, asked: ImportOptions, names: Mapping[Path,
         return plain_file(file)
     export = read_export(path, file.options)
     refuse_queue(export.readable, path)
+    if asked.format:
+        refuse_other_format(form, export)
     found = EXPORTS[form].judged(export, asked.export)
     unread = files_unread(path, form, {table.path for table in export.tables})
     return FileRead(
@@ -167,7 +171,7 @@ def documents_in(path: Path) -> list[Path]:
 
 # Which files of a folder a format reads.
 MEMBERS: Mapping[str, Callable[[Path], list[Path]]] = {
-    "rows": files_in,
+    "rows": files_of,
     "texts": files_of,
     "documents": documents_in,
     "transcripts": transcripts_in,
@@ -175,12 +179,13 @@ MEMBERS: Mapping[str, Callable[[Path], list[Path]]] = {
 
 
 def plain_file(file: SourceFile) -> FileRead:
-    """Rows, texts, documents or transcripts, file by file where some of a folder are called alike.
+    """Rows, texts, documents or transcripts; of a folder file by file where it must be.
 
     Raises InputError.
     """
     files = MEMBERS[file.format](file.path)
-    if len(files) > 1 and not file.names.keys().isdisjoint(files):
+    apart = file.format == "rows" or not file.names.keys().isdisjoint(files)
+    if len(files) > 1 and apart:
         parts = [replace(file, path=part) for part in files]
         reads = [
             called(read, part.path, file.names) for part in parts for read in read_source_file(part)

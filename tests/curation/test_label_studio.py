@@ -270,6 +270,28 @@ def test_a_comparison_is_not_taken_for_rows(
 
 
 @pytest.mark.parametrize(
+    ("choices", "fields", "command"),
+    [
+        (["1", "4"], {}, "--prompt question --completion two --good 4 --bad 1"),
+        (["A", "B"], {"answers": {"A": "onw", "B": "two"}}, "--answer A=one --answer B=two"),
+        (["A", "B"], {"answers": {"A": "two", "B": "two"}}, "--answer A=one --answer B=two"),
+        (["A", "B"], {"answers": {"left": "one", "right": "two"}}, "--answer A=one --answer B=two"),
+        (["Good", "Bad"], {"completion": "one", "good": "Fine"}, "--good Good --bad Bad"),
+        (["A", "B"], {"prompt": "qestion"}, "--prompt question --answer A=one --answer B=two"),
+        (["A", "B"], {"control": "better"}, "json --prompt question --answer A=one"),
+    ],
+)
+def test_a_wrong_name_is_told_with_the_right_command(
+    choices: list[str], fields: Any, command: str
+) -> None:
+    shown = {"question": "Who?", "one": "Me.", "two": "You."}
+    path = file_of([task(*map(choice, choices), **shown)])
+    with pytest.raises(InputError) as refused:
+        reads(TOOL, path, **fields)
+    assert command in str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("result", "kind"),
     [
         ({"type": "labels", "value": {"start": 0, "end": 3, "labels": ["X"]}}, "spans"),

@@ -30,7 +30,7 @@ class OptionsMissingError(InputError):
         ]
         several = ["several names are missing:", *(f"  {one}" for one in missing)]
         head = "type" if len(set(typed)) == 1 else "type one of"
-        lines = [*(several if len(missing) > 1 else missing), head]
+        lines = [*(several if len(missing) > 1 else missing), *([head] if typed else [])]
         super().__init__(
             "\n".join([*lines, *(f"  {one}" for one in dict.fromkeys(typed))]), file=path
         )
