@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from evaluation.assertions.json_fields import fields
 from evaluation.metrics.facts.fact import Fact
 from evaluation.metrics.facts.find_facts import find_facts
 from evaluation.metrics.normalised_words import label_of
@@ -36,7 +35,7 @@ class Checks:
     """Scorers for evaluation.scoring.metrics, and what the policy holds their metrics to."""
 
     answers: str  # what they are like, in a clause
-    held: str  # what follows for the exam, in a clause
+    held: str  # what follows for the policy, in a clause
     scorers: tuple[str | dict[str, Any], ...] = ()
     guards: Mapping[str, float] = field(default_factory=dict)
     floors: Mapping[str, float] = field(default_factory=dict)
@@ -131,7 +130,12 @@ def has_figure(facts: Sequence[Fact]) -> bool:
 
 def is_json(text: str) -> bool:
     """Whether it is an object or a list."""
-    return text.lstrip()[:1] in ("{", "[") and bool(fields(text))
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    # Imported here because it comes with an extra, which a reader of reports need not have.
+    from evaluation.assertions.json_fields import fields
+
+    return bool(fields(text))
 
 
 def labels_of(answers: Sequence[str]) -> list[str]:

@@ -43,7 +43,7 @@ def findings_said(findings: Findings) -> Iterator[Said]:
     yield Said("tokens", list(token_lines(findings.limits)))
     yield Said("slices", list(slice_lines(findings)))
     yield Said("contacts", list(contact_lines(findings)))
-    yield Said("exam", [f"{findings.checks.answers}: {findings.checks.held}"])
+    yield Said("checks", [f"{findings.checks.answers}: {findings.checks.held}"])
     yield Said("note", findings.notes)
     yield Said("recipe", findings.recipe.why)
 

@@ -375,3 +375,15 @@ def test_a_guarded_policy_is_told_apart_from_a_win_in_all(
     said = summary("v1", "v0", decision, policy.gating)
     assert "does what the policy asks in words shared with the reference answer" in said
     assert "all three" not in said
+
+
+def test_the_page_says_first_what_is_right_and_what_would_turn_a_hold(
+    registry: Registry, client: Browser, tmp_path: Path
+) -> None:
+    version = submit(registry, "a", tmp_path)
+    decided(registry, version, EQUAL)
+    head = review_of(registry, version.number).headline
+    assert head.right[0].startswith("right or wrong: nothing checks it")
+    assert "is hardly another result" in head.ways_out[0]
+    page = client.get(f"/review/{version.number}").text
+    assert page.index(head.right[0]) < page.index(head.ways_out[0].partition("`")[0])
