@@ -4,10 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from curation.curation_settings import Columns
-from curation.sources.chats.role_names import RoleNames, with_roles
+from curation.sources.chats.role_names import with_roles
+from curation.sources.chats.tool_turns import with_tools_as_text
 from curation.sources.chats.transcripts import transcripts_in
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.wanted import Guess
@@ -22,15 +24,15 @@ from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.encodings.decoding import decode
 from curation.sources.tables.file_bytes import contents
 from curation.sources.tables.folder_files import data_in, files_in, files_of, is_seen
+from curation.sources.tables.json_columns import is_conversation
 from curation.sources.tables.read_table import read_tables
-from curation.sources.tables.table import Table
+from curation.sources.tables.table import Table, TableRow
 from incumbent.importing.import_options import ImportOptions
 from project.errors import InputError
 from project.progress import progress
 from project.records.data import Document, Row
 from project.records.record import read_input, read_object
 
-DEEPEST = 100  # folders
 JSON = frozenset({".json", ".jsonl", ".ndjson"})
 PLAIN = ".txt .text .md .markdown .vtt .srt .sbv .json .jsonl .csv .tsv"
 PLAIN_TEXTS = frozenset(PLAIN.split())
@@ -98,7 +100,8 @@ def read_files(
     tables = {path: tables_of(path, asked) for path, form in formats.items() if form == "table"}
     every = [table for some in tables.values() for table in some]
     columns = guess(every, asked.wanted) if every else None
-    names = names_apart([file for path in formats for file in files_in(path)])
+    known = [file for path in formats for file in files_in(path)]
+    names = names_apart([*known, *(table.path for table in every)])  # those in archives too
     files = []
     with progress("reading", len(formats), "files", leave=False) as bar:
         for path, form in formats.items():
@@ -110,32 +113,42 @@ def read_files(
     return files, columns
 
 
-def names_apart(files: Sequence[Path]) -> dict[Path, str]:
+def names_apart(files: Iterable[Path]) -> dict[Path, str]:
     """Of files that are called alike, the names with as many of their folders as tell them apart;
     the others are called by their bare names.
     """
-    alike: dict[str, list[Path]] = {}
+    alike: dict[str, dict[Path, tuple[str, ...]]] = {}
     for file in files:
-        alike.setdefault(file.name, []).append(file)
+        alike.setdefault(file.name, {})[file] = (*file.parent.resolve().parts, file.name)
     found: dict[Path, str] = {}
     for same in alike.values():
-        deep = next(n for n in range(1, DEEPEST) if len({told(f, n) for f in same}) == len(same))
-        found |= {file: told(file, deep) for file in same if deep > 1}
+        every = set(same.values())  # once each: a folder may be named beside a file in it
+        deep = next(n for n in count(1) if len({parts[-n:] for parts in every}) == len(every))
+        found |= {file: "/".join(parts[-deep:]) for file, parts in same.items() if deep > 1}
     return found
-
-
-def told(file: Path, deep: int) -> str:
-    return "/".join(file.absolute().parts[-deep:])
 
 
 def tables_of(path: Path, asked: ImportOptions) -> list[Table]:
     tables = read_tables(path, skip=asked.skip, encoding=asked.encoding)
-    return [with_named_roles(table, asked.roles) for table in tables] if asked.roles else tables
+    return [with_plain_turns(table, asked) for table in tables]
 
 
-def with_named_roles(table: Table, roles: RoleNames) -> Table:
-    rows = (replace(row, fields=with_roles(row.fields, roles)) for row in table.rows)
-    return replace(table, rows=tuple(rows))
+def with_plain_turns(table: Table, asked: ImportOptions) -> Table:
+    """With plain roles of speakers, and with turns of tools as texts where that is asked for."""
+    if not asked.roles and asked.tools == "refuse":
+        return table
+    return replace(table, rows=tuple(with_plain_fields(row, asked) for row in table.rows))
+
+
+def with_plain_fields(row: TableRow, asked: ImportOptions) -> TableRow:
+    fields = with_roles(row.fields, asked.roles)
+    if asked.tools == "text":
+        tools = fields.get("tools")
+        fields = {
+            name: with_tools_as_text(value, tools) if is_conversation(value) else value
+            for name, value in fields.items()
+        }
+    return replace(row, fields=fields)
 
 
 def table_file(

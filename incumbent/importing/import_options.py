@@ -32,6 +32,7 @@ class ImportOptions:
     messages: str | None = None
     turns: Turns = "last"
     roles: RoleNames = field(default_factory=dict)
+    tools: Literal["refuse", "text"] = "refuse"  # turns of tools in conversations
     instruction: str | None = None
     system: str | None = None
     slices: tuple[str, ...] | None = None
@@ -131,6 +132,7 @@ class ImportOptions:
             ("--messages", self.messages),
             ("--turns", self.turns if self.turns != "last" else None),
             *(("--role", f"{name}={role}") for name, role in self.roles.items()),
+            ("--tools", self.tools if self.tools != "refuse" else None),
             ("--group", self.group),
             ("--encoding", self.encoding),
         ]

@@ -248,6 +248,17 @@ def test_a_role_by_another_name_can_be_named(name: str, held: Any) -> None:
         assert summary(file, *named)["such_as"] == [{"prompt": "Who?", "answer": "Me."}]
 
 
+def test_turns_of_tools_are_learnt_as_texts_where_that_is_asked_for() -> None:
+    call = {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}
+    file = given(
+        "chat.jsonl",
+        {"messages": [{"role": "user", "content": "Who?"}, call], "tools": [{"name": "f"}]},
+    )
+    assert "--tools text" in refused(file)
+    (shown,) = summary(file, "--tools", "text", "--dry-run")["such_as"]
+    assert "<tool_call>" in shown["answer"] and '"name": "f"' in shown["system"]
+
+
 @pytest.mark.parametrize(
     ("role", "complaint"),
     [("Robo", "'Robo' is no NAME=ROLE"), ("Robo=bot", "'bot' is none of system, user, assistant")],
