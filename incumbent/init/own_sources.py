@@ -19,14 +19,17 @@ from curation.sources.tables.table import Table
 from project.errors import InputError
 from project.records.data import Document, Row, counted
 from project.records.preferences import PreferencePair, RatedAnswer
+from project.untrusted_input import one_line
 
 RAW_TEXT = ("documents", "texts")
 JUDGED = ("preferences", "rated")
 # Formats that a table is taken for where its columns are named.
 NAMED = ("rows", "texts", *JUDGED)
+SHOWN = 60  # characters of a text
 BESIDE = (
-    "holds raw text, and a project begins with rows: name a file of questions and answers beside"
-    " it, as in --from faq.csv --from {}"
+    "holds raw text{}, and a project begins with rows: name a file of questions and answers beside"
+    " it, as in --from faq.csv --from {}; if it is a table, write the names of its columns into its"
+    " first line, and tabs between them and between the fields"
 )
 OTHERWISE = (
     "is {}, and a project begins with rows: make it of a table or by --sample, then"
@@ -62,6 +65,12 @@ class OwnFile:
             unreadable="skip" if options.skip else "refuse",
             encoding=options.encoding,
         )
+
+    @property
+    def begins(self) -> str:
+        """How its first text begins, for a message."""
+        texts = [one.made.text for one in self.reads if isinstance(one.made, Document)]
+        return f' ("{one_line(texts[0])[:SHOWN].rstrip()}…")' if texts else ""
 
     @property
     def aside(self) -> list[Path]:
@@ -105,7 +114,8 @@ def look_at(files: Sequence[Path], wanted: Wanted, options: FileOptions) -> OwnF
     found = [own_file(file, wanted, options) for file in files]
     tables = [table for file in found for table in file.tables]
     if not tables and all(file.format in RAW_TEXT for file in found):
-        raise InputError(BESIDE.format(found[0].path), file=found[0].path)
+        first = found[0]
+        raise InputError(BESIDE.format(first.begins, first.path), file=first.path)
     return OwnFiles(found, guess(tables, wanted) if tables else None)
 
 

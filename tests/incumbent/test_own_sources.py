@@ -215,9 +215,7 @@ def test_raw_text_beside_rows_is_read_first_and_what_that_costs_is_said(word_bas
 def test_raw_text_alone_says_what_to_name_beside_it() -> None:
     Path("manual").mkdir()
     Path("manual/a.md").write_text("# Fees\n\nA fee, as we say, is a price.\n")
-    with pytest.raises(
-        InputError, match=r"manual: holds raw text.* --from faq\.csv --from manual$"
-    ):
+    with pytest.raises(InputError, match=r'raw text \("Fees A fee.*csv --from manual; if'):
         look_at([Path("manual")], Wanted(), OPTIONS)
 
 

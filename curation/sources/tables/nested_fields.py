@@ -28,7 +28,14 @@ def fields_of(fields: dict[str, Any], depth: int = DEEPEST) -> Iterator[tuple[st
     for name, value in fields.items():
         yield name, value
         if depth and isinstance(inner := first_of(value), dict):
-            yield from ((f"{name}{DOT}{key}", one) for key, one in fields_of(inner, depth - 1))
+            for key, one in fields_of(inner, depth - 1):
+                yield f"{name}{DOT}{key}", first_text(one)
+
+
+def first_text(value: Any) -> Any:
+    """The value, or the first of a list of texts: of several answers that are right, one."""
+    texts = isinstance(value, list) and bool(value) and isinstance(value[0], str)
+    return value[0] if texts else value
 
 
 def first_of(value: Any) -> Any:
