@@ -251,7 +251,8 @@ def with_words(reading: ExportReading, said: Sequence[Said]) -> ExportReading:
     choices += [name for one in buckets for name in one.buckets]
     scale = any(one.kind == "rated" for one in judged_ones)
     words = praise_of(reading.fields, choices, scale=scale)
-    if words is None or not any(words.knows(choice) for choice in choices):
+    numbers = all(choice.lstrip("-").isdecimal() for choice in choices)
+    if words is None or not (numbers or any(words.knows(choice) for choice in choices)):
         good, bad = suggested_praise(choices)
         return reading.lacks(praise_asked_for(choices), good=good, bad=bad)
     return replace(reading, words=words)
