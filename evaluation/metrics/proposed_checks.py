@@ -16,8 +16,8 @@ from evaluation.metrics.normalised_words import label_of
 from project.unicode_words import words
 
 MARGIN = 0.05  # what a guarded metric may lose
-# How many more facts may be wrong than the champion's: one that says nothing has none wrong, and
-# who answers has some.
+# How many more figures may be wrong than the champion's: who says nothing has none wrong, and who
+# answers has some.
 MORE_WRONG = 0.15
 MOST_WRONG = 0.25  # of the answers with figures, those that may have a wrong one
 NEARLY_ALL = 0.9  # of the answers, for them to be of one kind
@@ -85,8 +85,8 @@ def fact_checks(answers: Sequence[str], sealed: int) -> Checks:
         )
     guards, floors, held = dict[str, float](), dict[str, float](), "they are scored by `facts`"
     if with_facts * sealed >= LEAST:
-        guards |= {"facts_kept": MARGIN, "facts_contradicted": MORE_WRONG}
-        held = "as many must be kept, and not clearly more contradicted"
+        guards |= {"facts_kept": MARGIN, "facts": MARGIN}
+        held = "no fewer may be kept, and no more contradicted than is gained"
     if with_figures >= SOME and with_figures * sealed >= LEAST:
         guards |= {"figures_wrong": MORE_WRONG}
         if concise(text for text, facts in zip(read, found, strict=True) if has_figure(facts)):

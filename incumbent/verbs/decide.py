@@ -8,7 +8,6 @@ from evaluation.decision.evidence import PREFERENCE, weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import reach
 from evaluation.decision.rule import rule
-from evaluation.decision.ways_out import ways_out
 from evaluation.other_logs.log_readers import READERS, Tool, read_log
 from evaluation.other_logs.losses import SIDES
 from evaluation.other_logs.pair_logs import Pairing, pair_logs
@@ -156,7 +155,7 @@ def print_decision(evidence: Evidence, decision: Decision, policy: Policy) -> No
     print_slices(evidence, decision)
     print_arrow_note(evidence.sealed)
     console.print(f"\npolicy {policy.kind} on {', '.join(policy.gating)}")
-    print_verdict(decision, ways_out=ways_out(evidence, decision, policy))
+    print_verdict(decision)
 
 
 def print_compared(compared: Compared) -> None:

@@ -87,11 +87,12 @@ def headline(registry: Registry, lineage: Lineage, policy: Policy | None) -> Hea
     decision, label = lineage.decision, lineage.version.label
     against, champion = called(lineage), registry.champion()
     said = f"{label} was never compared with the champion, so nothing can be decided yet."
-    gating = lineage.gating or tuple(decision.bounds if decision else ())
+    checked = policy.checked if policy else lineage.gating
+    checked = checked or tuple(decision.bounds if decision else ())
     evidence = lineage.evidence or NOTHING
     return Headline(
         verdict=decision.verdict.value if decision else None,
-        summary=summary(label, against, decision, gating) if decision else said,
+        summary=summary(label, against, decision, checked) if decision else said,
         reasons=decision.reasons if decision else (),
         right=tuple(right_lines(measured_there(lineage))),
         ways_out=tuple(ways_out(evidence, decision, policy)) if decision and policy else (),

@@ -24,6 +24,7 @@ from evaluation.scoring.scorers import load_scorers
 from incumbent.init.findings import Findings, find
 from incumbent.init.findings_text import findings_said
 from incumbent.init.settings_file import Chosen, write_settings
+from incumbent.output import console
 from incumbent.project_files import copy_project
 from incumbent.verbs.submit import Decided, Outcome, print_comparison
 from incumbent.verbs.why import told_by_evidence
@@ -96,12 +97,18 @@ class Fond:
         return [Judgement(win_probability=0.7 + 0.1 * (i % 3)) for i in range(len(comparisons))]
 
 
-@pytest.fixture
-def bank(word_base: Path) -> Findings:
+@pytest.fixture(scope="module")
+def findings(word_base: Path) -> Findings:
     copy_project(Path(), sample=False)
     write_csv(FILE, 120)
     source = FileSource(kind="file", path=FILE, columns=COLUMNS)
     return find([source], BaseChoice(model=str(word_base)), word_base)
+
+
+@pytest.fixture
+def bank(findings: Findings) -> Findings:
+    copy_project(Path(), sample=False)
+    return findings
 
 
 def proposed(bank: Findings, checks: Checks) -> Policy:
@@ -158,11 +165,11 @@ def lines(*texts: str) -> list[str]:
 @pytest.mark.parametrize(
     ("texts", "scorers", "guards", "floored"),
     [
-        (ANSWERS, ["facts"], {"facts_kept", "facts_contradicted", "figures_wrong"}, True),
+        (ANSWERS, ["facts"], {"facts_kept", "facts", "figures_wrong"}, True),
         (
             [f"A {name} is a matter for the Reserve Bank of India." for name in NAMES],
             ["facts"],
-            {"facts_kept", "facts_contradicted"},
+            {"facts_kept", "facts"},
             False,
         ),
         (lines("{i} days."), ["token_f1", "facts"], {"exact_match", "figures_wrong"}, True),
@@ -220,7 +227,7 @@ def test_the_report_says_first_how_many_figures_are_right(
     page = report(*wrong, material)
     assert page.index(SAID) < page.index("figures_wrong is 0.950")
     assert "guarded, may lose 0.15" in page
-    assert "right answers first (facts_contradicted, figures_wrong" in page
+    assert "right answers first (figures_wrong" in page
 
 
 def test_so_does_a_submission(
@@ -228,7 +235,9 @@ def test_so_does_a_submission(
     registry: Registry,
     make_adapter: Make,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(console, "width", 120)
     evidence, decision, policy = wrong
     write_records(rows_of(Split.DEV), ROWS)
     version = registry.submit(*make_adapter("a"), "made a")
@@ -238,7 +247,7 @@ def test_so_does_a_submission(
     print_comparison(outcome, policy)
     _, first, *table = capsys.readouterr().out.strip().splitlines()
     assert first == SAID
-    assert any(re.match(r"figures_wrong .* worse", line) for line in table)
+    assert any(re.match(r"figures_wrong ↓ .* worse", line) for line in table)
 
 
 def test_so_does_why_with_what_would_turn_it(
