@@ -127,6 +127,8 @@ class FileSource(Settings):
     unreadable: Literal["refuse", "skip"] = "refuse"
     encoding: str | None = None  # null: told by its bytes
     export: ExportFields = ExportFields()  # of an annotation tool's export: what is what in it
+    # Of preference pairs and rated answers: the better answers, and the good ones, are rows too.
+    answers_as_rows: bool = False
 
     @property
     def read_as(self) -> Format:

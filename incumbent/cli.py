@@ -115,8 +115,9 @@ def init(
 ) -> None:
     """Make a project of your own, from your data."""
     from curation.sources.columns.wanted import Wanted
+    from incumbent.init.own_sources import FileOptions
     from incumbent.sharing.shared_places import SharedPlaces
-    from incumbent.verbs.init import FileOptions, init_project, init_sample
+    from incumbent.verbs.init import init_project, init_sample
     from project.errors import InputError
     from project.model_pins import BaseChoice
 

@@ -1,6 +1,6 @@
 """How a comparison prints: a line for each metric, then the verdict with its reasons."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rich.text import Text
 
@@ -18,8 +18,15 @@ COLUMNS = (
 )
 
 
-def print_measured(measured: Measured, bounds: Mapping[str, Bound]) -> None:
-    print_table(COLUMNS, (cells(name, m, bounds.get(name)) for name, m in measured.items()))
+def print_measured(
+    measured: Measured, bounds: Mapping[str, Bound], guards: Mapping[str, float] | None = None
+) -> None:
+    """A line a metric; a guarded one has kept its place where it lost less than its margin."""
+    allowed = guards or {}
+    print_table(
+        COLUMNS,
+        (cells(name, m, bounds.get(name), allowed.get(name)) for name, m in measured.items()),
+    )
 
 
 def print_arrow_note(measured: Measured) -> None:
@@ -41,7 +48,9 @@ def print_samples_note(measured: Mapping[str, MetricEvidence]) -> None:
         )
 
 
-def cells(metric: str, found: MetricEvidence, bound: Bound | None) -> tuple[str | Text, ...]:
+def cells(
+    metric: str, found: MetricEvidence, bound: Bound | None, margin: float | None = None
+) -> tuple[str | Text, ...]:
     return (
         f"{metric} ↓" if found.better == "less" else metric,
         number(found.champion_mean),
@@ -49,7 +58,7 @@ def cells(metric: str, found: MetricEvidence, bound: Bound | None) -> tuple[str 
         f"{found.diff:+.3f}",
         f"{bound.lower:+.3f} … {bound.upper:+.3f}" if bound else "",
         str(found.n),
-        standing(bound) if bound and found.better != "neither" else "",
+        standing(bound, margin) if bound and found.better != "neither" else "",
     )
 
 
@@ -57,17 +66,22 @@ def number(mean: float | None) -> str:
     return "" if mean is None else f"{mean:.3f}"
 
 
-def standing(bound: Bound) -> Text:
+def standing(bound: Bound, margin: float | None = None) -> Text:
+    """With a margin, of a metric that need not be better."""
     if bound.won:
         return Text("better", "green")
+    if margin is not None and bound.lower > -margin:
+        return Text("not worse", "green")
     return Text("worse", "red") if bound.upper < 0 else Text("undecided", "yellow")
 
 
-def print_verdict(decision: Decision, subject: str = "") -> None:
-    """The verdict, why, and how many items are missing."""
+def print_verdict(decision: Decision, subject: str = "", ways_out: Iterable[str] = ()) -> None:
+    """The verdict, why, how many items are missing, and what would turn it."""
     share = f" (look {decision.opening}, alpha {decision.alpha:.4f})" if decision.alpha else ""
     console.print(Text.assemble(subject, coloured(decision.verdict.value), share))
     for reason in decision.reasons:
         console.print(f"  {reason}")
     if decision.needed:
         console.print(f"  about {decision.needed} more eval items would settle it")
+    for way in ways_out:
+        console.print(f"  what would turn it: {way}", soft_wrap=True)

@@ -50,6 +50,10 @@ def import_data(
             help="Of conversations: who speaks by a name, such as LLM=assistant.",
         ),
     ] = None,
+    tools: Annotated[
+        Literal["refuse", "text"],
+        typer.Option(help="Of conversations: leave out those that call tools, or learn them."),
+    ] = "refuse",
     instruction: Instruction = None,
     system: SystemPrompt = None,
     slice_: SliceColumns = None,
@@ -99,6 +103,7 @@ def import_data(
         messages=messages,
         turns=turns,
         roles=role_names(role or ()),
+        tools=tools,
         instruction=instruction,
         system=system,
         slices=tuple(slice_) if slice_ else None,

@@ -109,8 +109,8 @@ def conversation(bank: Bank, number: int) -> list[dict[str, str]]:
     return [{"role": role, "content": content} for role, content in turns]
 
 
-def write_parquet(path: Path, distinct: int) -> int:
-    """Prompts and completions, with columns that nobody needs."""
+def write_pairs(path: Path, distinct: int) -> int:
+    """Better and worse answers as Parquet, with columns that nobody needs."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -120,7 +120,8 @@ def write_parquet(path: Path, distinct: int) -> int:
             {
                 "id": list(range(distinct)),
                 "prompt": [question for question, _ in pairs],
-                "completion": [answer for _, answer in pairs],
+                "chosen": [answer for _, answer in pairs],
+                "rejected": ["I cannot say: ask somebody else."] * distinct,
                 "author": ["desk@bank-of-ours.com"] * distinct,
                 "score": [0.5] * distinct,
             }

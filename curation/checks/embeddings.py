@@ -42,11 +42,17 @@ class Embedder:
 
 def quick_vectors(folder: Path) -> Embed:
     # Imported here because checks without an embedder do not wait for torch.
-    from sentence_transformers import SentenceTransformer
+    import torch
 
-    model = SentenceTransformer(str(folder))
-    if multiplies_bfloat16():
-        model = model.bfloat16()  # quicker by far, and cosines change in the third digit
+    from curation.checks.sentence_encoder import SentenceEncoder, can_encode
+
+    # bfloat16 is quicker by far, and cosines change in the third digit.
+    dtype = torch.bfloat16 if multiplies_bfloat16() else torch.float32
+    if can_encode(folder) and not torch.cuda.is_available():
+        return SentenceEncoder(folder, dtype)
+    from sentence_transformers import SentenceTransformer  # it takes seconds
+
+    model = SentenceTransformer(str(folder)).to(dtype)
     encode = partial(model.encode, batch_size=BATCH, show_progress_bar=False)
     return lambda texts: unit(np.asarray(encode(texts), dtype=np.float32))
 

@@ -10,15 +10,14 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from evaluation.assertions.json_fields import fields
 from evaluation.metrics.facts.fact import Fact
 from evaluation.metrics.facts.find_facts import find_facts
 from evaluation.metrics.normalised_words import label_of
 from project.unicode_words import words
 
 MARGIN = 0.05  # what a guarded metric may lose
-# How many more facts may be wrong than the champion's: one that says nothing has none wrong, and
-# who answers has some.
+# How many more figures may be wrong than the champion's: who says nothing has none wrong, and who
+# answers has some.
 MORE_WRONG = 0.15
 MOST_WRONG = 0.25  # of the answers with figures, those that may have a wrong one
 NEARLY_ALL = 0.9  # of the answers, for them to be of one kind
@@ -36,7 +35,7 @@ class Checks:
     """Scorers for evaluation.scoring.metrics, and what the policy holds their metrics to."""
 
     answers: str  # what they are like, in a clause
-    held: str  # what follows for the exam, in a clause
+    held: str  # what follows for the policy, in a clause
     scorers: tuple[str | dict[str, Any], ...] = ()
     guards: Mapping[str, float] = field(default_factory=dict)
     floors: Mapping[str, float] = field(default_factory=dict)
@@ -86,8 +85,8 @@ def fact_checks(answers: Sequence[str], sealed: int) -> Checks:
         )
     guards, floors, held = dict[str, float](), dict[str, float](), "they are scored by `facts`"
     if with_facts * sealed >= LEAST:
-        guards |= {"facts_kept": MARGIN, "facts_contradicted": MORE_WRONG}
-        held = "as many must be kept, and not clearly more contradicted"
+        guards |= {"facts_kept": MARGIN, "facts": MARGIN}
+        held = "no fewer may be kept, and no more contradicted than is gained"
     if with_figures >= SOME and with_figures * sealed >= LEAST:
         guards |= {"figures_wrong": MORE_WRONG}
         if concise(text for text, facts in zip(read, found, strict=True) if has_figure(facts)):
@@ -131,7 +130,12 @@ def has_figure(facts: Sequence[Fact]) -> bool:
 
 def is_json(text: str) -> bool:
     """Whether it is an object or a list."""
-    return text.lstrip()[:1] in ("{", "[") and bool(fields(text))
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    # Imported here because it comes with an extra, which a reader of reports need not have.
+    from evaluation.assertions.json_fields import fields
+
+    return bool(fields(text))
 
 
 def labels_of(answers: Sequence[str]) -> list[str]:

@@ -10,9 +10,11 @@ from evaluation.decision.evidence import ALL_ITEMS
 from evaluation.decision.metric_evidence import differences
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import reach, unqualified
+from evaluation.decision.ways_out import ways_out
 from evaluation.evaluation_settings import Prices
 from evaluation.report.cost import costs, saving
 from evaluation.report.report_data import Example, ReportData
+from evaluation.report.right_answers import right_lines, unchecked
 from evaluation.report.suite_lines import suite_lines
 from project.html import render
 from project.records.evidence import Decision, Evidence, Measured, MetricEvidence
@@ -82,7 +84,7 @@ def report(
     measured = evidence.sealed if looked else evidence.dev
     items, flags = items_shown(decision, material, sealed)
     slices = evidence.slices if looked else {}
-    names = sorted(measured, key=lambda name: (name not in policy.gating, name))
+    names = sorted(measured, key=lambda name: (name not in policy.checked, name))
     found = {cost.system: cost for cost in costs(evidence.usage, seconds or {}, prices or Prices())}
     ordered = sorted(material.examples, key=lambda example: (example.gain, example.row.id))
     return render(
@@ -92,15 +94,17 @@ def report(
         policy=policy,
         opponent=material.opponent,
         qualifies=not unqualified(evidence, policy),
+        right=[*right_lines(measured), *unchecked(measured, references_of(material))],
+        ways_out=list(ways_out(evidence, decision, policy)),
         alpha=alpha,
         part=part,
         forests=[
-            forest(name, measured, slices, alpha, judged=name in policy.gating) for name in names
+            forest(name, measured, slices, alpha, judged=name in policy.checked) for name in names
         ],
         histograms=[
             histogram(name, items, measured[name])
             for name in names
-            if name in policy.gating and items
+            if name in policy.checked and items
         ],
         others=others(evidence, policy, alpha),
         suites=suite_lines(evidence, policy, alpha),
@@ -111,6 +115,10 @@ def report(
         regressed=shown([example for example in ordered if example.gain < 0]),
         improved=shown([example for example in reversed(ordered) if example.gain > 0]),
     )
+
+
+def references_of(material: ReportData) -> list[str]:
+    return [example.row.completion_text for example in material.examples]
 
 
 def items_shown(decision: Decision, material: ReportData, sealed: Scored | None) -> Scored:

@@ -71,11 +71,12 @@ def choice(pair: Pair, ahead: float, reviewer: str) -> Side:
 
 @lru_cache(2)  # of both sides, for the next reviewer
 def facts_kept(pairs: tuple[Pair, ...], side: str) -> list[float]:
-    """Facts of the reference that a side's answers keep, less those that they contradict."""
+    """Facts of the reference that a side's answers keep, less those that they contradict, and
+    not below 0.
+    """
     answers, references = [getattr(p, side) for p in pairs], [p.reference for p in pairs]
     found = FactsKept().compute(predictions=answers, references=references)
-    values: list[float] = found["facts"] if found else []
-    return values
+    return [max(0.0, value) for value in found["facts"]] if found else []
 
 
 def unwanted(pair: Pair, answer: str) -> int:

@@ -4,15 +4,17 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from curation.curation_settings import Columns
-from curation.sources.chats.role_names import RoleNames, with_roles
+from curation.sources.chats.role_names import with_roles
+from curation.sources.chats.tool_turns import with_tools_as_text
 from curation.sources.chats.transcripts import transcripts_in
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.wanted import Guess
 from curation.sources.documents.read_documents import is_document
-from curation.sources.exports.export_formats import EXPORTS
+from curation.sources.exports.export_formats import EXPORTS, refuse_other_format
 from curation.sources.exports.export_records import Fields, read_export
 from curation.sources.exports.judgements.judgement import Judgement
 from curation.sources.format_guess import TEXTS, guess_format
@@ -21,16 +23,17 @@ from curation.sources.source_file import SourceFile, read_source_file
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.encodings.decoding import decode
 from curation.sources.tables.file_bytes import contents
-from curation.sources.tables.folder_files import files_in, files_of, is_seen
+from curation.sources.tables.folder_files import data_in, files_in, files_of, is_seen
+from curation.sources.tables.json_columns import is_conversation
 from curation.sources.tables.read_table import read_tables
-from curation.sources.tables.table import Table
+from curation.sources.tables.table import Table, TableRow
 from incumbent.importing.import_options import ImportOptions
 from project.errors import InputError
 from project.progress import progress
 from project.records.data import Document, Row
 from project.records.record import read_input, read_object
 
-DEEPEST = 100  # folders
+JSON = frozenset({".json", ".jsonl", ".ndjson"})
 PLAIN = ".txt .text .md .markdown .vtt .srt .sbv .json .jsonl .csv .tsv"
 PLAIN_TEXTS = frozenset(PLAIN.split())
 NOUNS = {"documents": "document", "transcripts": "transcript"}
@@ -60,18 +63,19 @@ def formats_of(paths: Sequence[Path], asked: ImportOptions) -> dict[Path, str]:
     if twice := [path for path, count in Counter(paths).items() if count > 1]:
         raise InputError("is named twice", file=twice[0])
     found = {path: format_of(path, asked) for path in paths}
-    for path, form in found.items():
-        if form in EXPORTS and path.is_dir():
+    for path in paths:
+        if path.is_dir() and not asked.format:
             refuse_several_formats(path, asked)
     return found
 
 
 def refuse_several_formats(folder: Path, asked: ImportOptions) -> None:
-    """Raise InputError for a folder in which files of other kinds lie beside those of an export."""
+    """Raise InputError for a folder in which exports lie beside files of other kinds."""
     by_format: dict[str, list[Path]] = {}
-    for file in files_of(folder):
-        by_format.setdefault(format_of(file, asked), []).append(file)
-    if len(by_format) > 1:
+    for file in data_in(folder):
+        form = format_of(file, asked) if file.suffix.casefold() in JSON else "table"
+        by_format.setdefault(form, []).append(file)
+    if len(by_format) > 1 and not by_format.keys().isdisjoint(EXPORTS):
         commands = [f"  {asked.command(files)}" for files in by_format.values()]
         kinds = " and ".join(by_format)
         problem = f"holds files of several kinds, {kinds}: import each by itself"
@@ -96,7 +100,8 @@ def read_files(
     tables = {path: tables_of(path, asked) for path, form in formats.items() if form == "table"}
     every = [table for some in tables.values() for table in some]
     columns = guess(every, asked.wanted) if every else None
-    names = names_apart([file for path in formats for file in files_in(path)])
+    known = [file for path in formats for file in files_in(path)]
+    names = names_apart([*known, *(table.path for table in every)])  # those in archives too
     files = []
     with progress("reading", len(formats), "files", leave=False) as bar:
         for path, form in formats.items():
@@ -108,32 +113,42 @@ def read_files(
     return files, columns
 
 
-def names_apart(files: Sequence[Path]) -> dict[Path, str]:
+def names_apart(files: Iterable[Path]) -> dict[Path, str]:
     """Of files that are called alike, the names with as many of their folders as tell them apart;
     the others are called by their bare names.
     """
-    alike: dict[str, list[Path]] = {}
+    alike: dict[str, dict[Path, tuple[str, ...]]] = {}
     for file in files:
-        alike.setdefault(file.name, []).append(file)
+        alike.setdefault(file.name, {})[file] = (*file.parent.resolve().parts, file.name)
     found: dict[Path, str] = {}
     for same in alike.values():
-        deep = next(n for n in range(1, DEEPEST) if len({told(f, n) for f in same}) == len(same))
-        found |= {file: told(file, deep) for file in same if deep > 1}
+        every = set(same.values())  # once each: a folder may be named beside a file in it
+        deep = next(n for n in count(1) if len({parts[-n:] for parts in every}) == len(every))
+        found |= {file: "/".join(parts[-deep:]) for file, parts in same.items() if deep > 1}
     return found
-
-
-def told(file: Path, deep: int) -> str:
-    return "/".join(file.absolute().parts[-deep:])
 
 
 def tables_of(path: Path, asked: ImportOptions) -> list[Table]:
     tables = read_tables(path, skip=asked.skip, encoding=asked.encoding)
-    return [with_named_roles(table, asked.roles) for table in tables] if asked.roles else tables
+    return [with_plain_turns(table, asked) for table in tables]
 
 
-def with_named_roles(table: Table, roles: RoleNames) -> Table:
-    rows = (replace(row, fields=with_roles(row.fields, roles)) for row in table.rows)
-    return replace(table, rows=tuple(rows))
+def with_plain_turns(table: Table, asked: ImportOptions) -> Table:
+    """With plain roles of speakers, and with turns of tools as texts where that is asked for."""
+    if not asked.roles and asked.tools == "refuse":
+        return table
+    return replace(table, rows=tuple(with_plain_fields(row, asked) for row in table.rows))
+
+
+def with_plain_fields(row: TableRow, asked: ImportOptions) -> TableRow:
+    fields = with_roles(row.fields, asked.roles)
+    if asked.tools == "text":
+        tools = fields.get("tools")
+        fields = {
+            name: with_tools_as_text(value, tools) if is_conversation(value) else value
+            for name, value in fields.items()
+        }
+    return replace(row, fields=fields)
 
 
 def table_file(
@@ -154,6 +169,8 @@ def other_file(path: Path, form: str, asked: ImportOptions, names: Mapping[Path,
         return plain_file(file)
     export = read_export(path, file.options)
     refuse_queue(export.readable, path)
+    if asked.format:
+        refuse_other_format(form, export)
     found = EXPORTS[form].judged(export, asked.export)
     unread = files_unread(path, form, {table.path for table in export.tables})
     return FileRead(
@@ -167,7 +184,7 @@ def documents_in(path: Path) -> list[Path]:
 
 # Which files of a folder a format reads.
 MEMBERS: Mapping[str, Callable[[Path], list[Path]]] = {
-    "rows": files_in,
+    "rows": files_of,
     "texts": files_of,
     "documents": documents_in,
     "transcripts": transcripts_in,
@@ -175,12 +192,13 @@ MEMBERS: Mapping[str, Callable[[Path], list[Path]]] = {
 
 
 def plain_file(file: SourceFile) -> FileRead:
-    """Rows, texts, documents or transcripts, file by file where some of a folder are called alike.
+    """Rows, texts, documents or transcripts; of a folder file by file where it must be.
 
     Raises InputError.
     """
     files = MEMBERS[file.format](file.path)
-    if len(files) > 1 and not file.names.keys().isdisjoint(files):
+    apart = file.format == "rows" or not file.names.keys().isdisjoint(files)
+    if len(files) > 1 and apart:
         parts = [replace(file, path=part) for part in files]
         reads = [
             called(read, part.path, file.names) for part in parts for read in read_source_file(part)

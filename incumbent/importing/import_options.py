@@ -1,7 +1,7 @@
 """The options of an import, and what of them means something for which files."""
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -10,6 +10,7 @@ from curation.curation_settings import Columns, ExportFields, Format
 from curation.sources.chats.role_names import RoleNames
 from curation.sources.chats.turns import Role, Turns
 from curation.sources.columns.wanted import Wanted
+from curation.sources.exports.export_formats import EXPORTS
 from curation.sources.exports.judgements.options_missing import COMMAND, arguments_of, in_pairs
 from curation.sources.format_guess import TRAFFIC
 from curation.sources.source_file import SourceFile
@@ -31,6 +32,7 @@ class ImportOptions:
     messages: str | None = None
     turns: Turns = "last"
     roles: RoleNames = field(default_factory=dict)
+    tools: Literal["refuse", "text"] = "refuse"  # turns of tools in conversations
     instruction: str | None = None
     system: str | None = None
     slices: tuple[str, ...] | None = None
@@ -115,6 +117,14 @@ class ImportOptions:
             slices=fields.slices or self.slices,
         )
 
+    def idle_for(self, formats: Collection[str]) -> list[str]:
+        """The options that were given and mean nothing for files of these formats."""
+        idle = [] if "table" in formats else ["messages", "group"]
+        if EXPORTS.keys().isdisjoint(formats):
+            idle += ["control", "answer", "good", "bad", "options"]
+        given = {"answer": self.answers}
+        return [f"--{name}" for name in idle if given.get(name) or getattr(self, name, None)]
+
     def command(self, files: Sequence[Path], *more: str) -> str:
         """What to type for an import of the files with these options, and with more."""
         named = [
@@ -122,6 +132,7 @@ class ImportOptions:
             ("--messages", self.messages),
             ("--turns", self.turns if self.turns != "last" else None),
             *(("--role", f"{name}={role}") for name, role in self.roles.items()),
+            ("--tools", self.tools if self.tools != "refuse" else None),
             ("--group", self.group),
             ("--encoding", self.encoding),
         ]

@@ -97,7 +97,10 @@ def sample_of(incoming: Incoming) -> list[dict[str, str]]:
 
 def as_read(one: Made) -> dict[str, str]:
     if isinstance(one, Row):
-        return {"prompt": one.prompt_text, "answer": one.completion_text}
+        system = [turn.content for turn in one.prompt if turn.role == "system"]
+        asked = "\n".join(turn.content for turn in one.prompt if turn.role != "system")
+        said = {"prompt": asked, "answer": one.completion_text}
+        return {"system": "\n".join(system), **said} if system else said
     if isinstance(one, PreferencePair):
         return {"prompt": one.prompt, "better": one.chosen, "worse": one.rejected}
     if isinstance(one, RatedAnswer):
@@ -133,6 +136,7 @@ def agreement_lines(incoming: Incoming) -> Iterator[str]:
 def notes_of(incoming: Incoming, ours: Contacts) -> list[str]:
     """What its owner should know. Looks at texts alone: nothing heavy is loaded."""
     return [
+        *idle_notes(incoming),
         *file_notes(incoming.files),
         *transcript_notes(incoming.files),
         *personal_notes(incoming, ours),
@@ -148,9 +152,18 @@ def reading_notes(incoming: Incoming) -> list[str]:
     return [*of_tables, *(incoming.columns.notes if incoming.columns else ())]
 
 
-def file_notes(files: Iterable[FileRead]) -> Iterator[str]:
+def idle_notes(incoming: Incoming) -> Iterator[str]:
+    """Which of the options that were given mean nothing for these files."""
+    formats = {file.format for file in incoming.files}
+    if idle := incoming.asked.idle_for(formats):
+        yield f"of no use for these files: {', '.join(idle)}"
+
+
+def file_notes(files: Sequence[FileRead]) -> Iterator[str]:
     for file in files:
-        yield from file.notes
+        for note in file.notes:
+            of_file = len(files) > 1 and not note.startswith(str(file.path))
+            yield f"{file.path}: {note}" if of_file else note
 
 
 def transcript_notes(files: Iterable[FileRead]) -> Iterator[str]:

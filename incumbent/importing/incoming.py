@@ -29,6 +29,7 @@ class Incoming:
     files: Sequence[FileRead]
     columns: Guess | None  # of the tables
     redacted: Mapping[str, int]  # how much, by kind
+    asked: ImportOptions
 
     @property
     def are_corrections(self) -> bool:
@@ -76,7 +77,7 @@ def read_incoming(formats: Mapping[Path, str], asked: ImportOptions) -> Incoming
     redactor = Redactor(read_waivers().ours)
     reads = [sized(read, file.path, asked) for file in files for read in file.reads]
     found = gathered(at_the_door(reads, redactor) if asked.redact else reads)
-    incoming = Incoming(found, files, columns, redactor.kinds)
+    incoming = Incoming(found, files, columns, redactor.kinds, asked)
     refuse_nothing(incoming)
     return incoming
 

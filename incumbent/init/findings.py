@@ -14,6 +14,7 @@ from curation.cleaning.sifting import clean, sifted, with_personal_data
 from curation.cleaning.token_lengths import TokenLengths
 from curation.collect import collect
 from curation.curate import Curated, said_of_group
+from curation.curate_others import Others, curate_others, untaught, with_others
 from curation.curation_settings import CurateParams, FileSource
 from evaluation.metrics.proposed_checks import Checks, proposed_checks
 from incumbent.init.english import language_notes
@@ -26,6 +27,7 @@ from project.contacts import Contacts
 from project.errors import InputError
 from project.model_pins import BaseChoice, context_window
 from project.records.data import Row, Split, TokenCount, counted
+from project.records.preferences import PreferencePair, RatedAnswer
 
 SHOWN = 50  # characters
 REHEARSED = FileSource(kind="file", path=Path("datasets/sources/rehearsal.jsonl"))
@@ -46,10 +48,19 @@ class Findings:
     lengths: dict[Split, list[TokenCount]]  # of all rows, with what is only rehearsed
     notes: tuple[str, ...]
     checks: Checks  # of what can be right or wrong in the answers
+    others: Others  # what is learnt from beside the rows
 
     def part(self, part: Split) -> list[Row]:
         """Its rows, without what is only rehearsed."""
         return own_rows(self.made, self.params)[part]
+
+    @property
+    def pairs(self) -> list[PreferencePair]:
+        return [one for one in self.others.preferences if isinstance(one, PreferencePair)]
+
+    @property
+    def rated(self) -> list[RatedAnswer]:
+        return [one for one in self.others.preferences if isinstance(one, RatedAnswer)]
 
     @property
     def rehearsed(self) -> int:
@@ -84,11 +95,18 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
     unfit = dict.fromkeys(fitted.left_out, TOO_LONG) | faulty(own)
     unfit |= dict.fromkeys(personal, PERSONAL)
     params, made = split(fitted.rows, unfit)
-    account = account_of(every.origins, raw, made.parts, made.left_out)
+    kept_back = untaught(raw, made.parts, made.left_out)
+    preferences, documents = list(every.preferences.values()), list(every.documents.values())
+    others = curate_others(preferences, documents, kept_back, ours)
+    account = account_of(others.of_rows(every.origins), raw, made.parts, made.left_out)
     parts = own_rows(made, params)
     kept = [row for rows in parts.values() for row in rows]
     return Findings(
-        account=[fate for fate in account if fate.file != REHEARSED.path.name],
+        account=[
+            fate
+            for fate in with_others(account, every.origins, others)
+            if fate.file != REHEARSED.path.name
+        ],
         made=made,
         params=params,
         limits=limits,
@@ -99,6 +117,7 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
         lengths={part: lengths.count(rows) for part, rows in made.parts.items()},
         notes=(*language_notes(kept, base), *said_of_group(made, params.train_only)),
         checks=proposed_checks([row.completion_text for row in kept], len(parts[Split.SEALED])),
+        others=others,
     )
 
 

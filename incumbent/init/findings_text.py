@@ -1,15 +1,16 @@
 """What was found in somebody's files, in words: the paragraphs that `init` shows."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from curation.account import total
 from curation.checks.waivers_file import WAIVERS
-from curation.sources.tables.table import Table
+from curation.curate_others import DOCUMENTS, PREFERENCES
 from incumbent.init.columns_text import file_lines, some
 from incumbent.init.findings import Findings
 from incumbent.init.limits import Limits
 from incumbent.init.outlook import run_lines, sealed_lines
+from incumbent.init.own_sources import OwnFiles
 from incumbent.init.screen import Said
 from project.records.data import Split, counted
 
@@ -19,15 +20,21 @@ PARTS = {
     Split.DEV: "dev, to look at and tune on",
     Split.SEALED: "sealed, for the decision alone",
 }
+BESIDE = {
+    PREFERENCES: "preferences, to learn from behind the rows",
+    DOCUMENTS: "passages of raw text, to learn from before the rows",
+}
 
 
-def files_said(tables: Sequence[Table], aside: Sequence[str]) -> Said:
+def files_said(own: OwnFiles) -> Said:
+    tables = own.tables
     lines = [line for table in tables[:MOST_FILES] for line in file_lines(table)]
     if len(tables) > MOST_FILES:
         lines.append(f"and {counted(len(tables) - MOST_FILES, 'file')} more")
-    if aside:
+    lines += [file.said for file in own.files if not file.tables]
+    if aside := [str(path) for file in own.files for path in file.aside]:
         lines.append(f"left aside, by their names: {some(aside)}")
-    return Said("files" if len(tables) > 1 else "file", lines)
+    return Said("files" if max(len(own.files), len(tables)) > 1 else "file", lines)
 
 
 def findings_said(findings: Findings) -> Iterator[Said]:
@@ -36,14 +43,14 @@ def findings_said(findings: Findings) -> Iterator[Said]:
     yield Said("tokens", list(token_lines(findings.limits)))
     yield Said("slices", list(slice_lines(findings)))
     yield Said("contacts", list(contact_lines(findings)))
-    yield Said("exam", [f"{findings.checks.answers}: {findings.checks.held}"])
+    yield Said("checks", [f"{findings.checks.answers}: {findings.checks.held}"])
     yield Said("note", findings.notes)
     yield Said("recipe", findings.recipe.why)
 
 
 def outlook_said(findings: Findings) -> Iterator[Said]:
     """By the settings in the current folder."""
-    yield Said("a run", list(run_lines(findings.lengths)))
+    yield Said("a run", list(run_lines(findings.lengths, findings.others)))
     yield Said("sealed set", list(sealed_lines(len(findings.lengths[Split.SEALED]))))
 
 
@@ -52,7 +59,8 @@ def account_lines(findings: Findings) -> Iterator[str]:
     account = findings.account
     taken = Counter(fate.part for fate in account if fate.part)
     left = Counter(fate.why for fate in account if not fate.part)
-    found = [(taken[part], words) for part, words in PARTS.items()]
+    parts = PARTS | {name: words for name, words in BESIDE.items() if taken[name]}
+    found = [(taken[part], words) for part, words in parts.items()]
     found += [(count, f"left out: {why}") for why, count in left.most_common()]
     width = len(f"{len(account):,}")
     yield total(account)

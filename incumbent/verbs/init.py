@@ -4,24 +4,19 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
-from curation.curation_settings import Columns, FileSource
-from curation.sources.columns.column_guess import guess
-from curation.sources.columns.wanted import Guess, Wanted
-from curation.sources.format_guess import TEXTS, TRAFFIC, guess_format
-from curation.sources.tables.folder_files import left_aside
-from curation.sources.tables.read_table import read_tables
-from curation.sources.tables.table import Table
+from curation.curation_settings import Columns
+from curation.sources.columns.wanted import Wanted
 from incumbent.init.base_choice import chosen_base
 from incumbent.init.columns_text import columns_said
 from incumbent.init.findings import find
 from incumbent.init.findings_text import files_said, findings_said, outlook_said
 from incumbent.init.new_folder import new_folder, refuse_taken
 from incumbent.init.own_files import take_in
+from incumbent.init.own_sources import FileOptions, OwnFiles, look_at
 from incumbent.init.repository import refuse_without_git, repository_around, start
 from incumbent.init.screen import Said, show
 from incumbent.init.settings_file import Chosen, family_of, write_settings
@@ -36,28 +31,6 @@ from project.progress import watched
 from project.settings import load
 from registry.registry_settings import RegistryParams
 from training.base import prepare
-
-NO_TABLES = ("transcripts", "documents", "label-studio", "prodigy", "argilla", TRAFFIC)
-
-
-@dataclass(frozen=True)
-class FileOptions:
-    """How files are read where their bytes do not tell."""
-
-    encoding: str | None = None
-    skip: bool = False  # what is no record is left out and counted
-
-    def read(self, path: Path) -> list[Table]:
-        return read_tables(path, skip=self.skip, encoding=self.encoding)
-
-    def source(self, path: Path, columns: Columns) -> FileSource:
-        return FileSource(
-            kind="file",
-            path=path,
-            columns=columns,
-            unreadable="skip" if self.skip else "refuse",
-            encoding=self.encoding,
-        )
 
 
 def init_sample(target: Path, places: SharedPlaces) -> None:
@@ -91,53 +64,31 @@ def init_project(
     with interruptible():
         places = places.tried(family_of(target))
         found = looked_at(files, wanted, options)
-        agree(found.columns, yes=yes)
-        make(target, files, found.columns, base, options, places)
+        agree(found, yes=yes)
+        make(target, found, base, options, places)
     show(next_said(target, places))
 
 
-def looked_at(files: Sequence[Path], wanted: Wanted, options: FileOptions) -> Guess:
-    """What the files' columns are, shown."""
-    texts = [file for file in files if file.suffix.casefold() in TEXTS]
-    if texts and (other := other_format(texts, options)):
-        raise other  # a transcript with commas would pass for a table
-    try:
-        tables = [table for file in files for table in options.read(file)]
-        found = guess(tables, wanted)
-    except InputError as error:
-        raise other_format(files, options) or error from None
-    aside = [str(path) for file in files for path in left_aside(file)]
-    show([files_said(tables, aside), *columns_said(found)])
+def looked_at(files: Sequence[Path], wanted: Wanted, options: FileOptions) -> OwnFiles:
+    """What the files hold and what their columns are, shown. Raises InputError."""
+    found = look_at(files, wanted, options)
+    show([files_said(found), *(columns_said(found.columns) if found.columns else ())])
     return found
-
-
-def other_format(files: Sequence[Path], options: FileOptions) -> InputError | None:
-    """What to do with a file that is no table, if that is why it cannot be read."""
-    for file in files:
-        try:
-            form = guess_format(file, options.encoding)
-        except InputError:
-            continue
-        if form in NO_TABLES:
-            problem = f"is no table (it looks like {form}), and a project begins with one: make it"
-            problem += f" of a table or by --sample, then `incumbent data import {file}` in it"
-            return InputError(problem, file=file)
-    return None
 
 
 def make(
     target: Path,
-    files: Sequence[Path],
-    columns: Columns,
+    files: OwnFiles,
     base: BaseChoice,
     options: FileOptions,
     places: SharedPlaces,
 ) -> None:
     allow_downloads()
-    home, there = target.resolve(), [file.resolve() for file in files]  # wherever the work goes on
+    home = target.resolve()
+    there = {file.path.resolve(): file.format for file in files.files}  # wherever the work goes on
     with new_folder(target):
         copy_project(Path(), sample=False)
-        sources = [options.source(path, columns) for path in take_in(there)]
+        sources = files.sources(take_in(list(there), there), options)
         with bars_for_people():
             found = find(sources, base, prepare(base))
         chosen = Chosen(
@@ -172,18 +123,19 @@ def interruptible() -> Iterator[None]:
         raise typer.Exit(getattr(stop, "exit_code", 130)) from None
 
 
-def agree(columns: Columns, *, yes: bool) -> None:
-    """Ask whether the columns are right. Raises InputError where nobody can be asked, and Exit
-    where they are not.
+def agree(files: OwnFiles, *, yes: bool) -> None:
+    """Ask whether the files were understood. Raises InputError where nobody can be asked, and Exit
+    where they were not.
     """
     if yes:
         return
-    named = as_options(columns)
+    others = f"name others, as in {as_options(files.columns.columns)}" if files.columns else ""
     if not sys.stdin.isatty():
-        raise InputError(f"say --yes if these columns are right; else name others, as in {named}")
+        right = "say --yes if these columns are right; else " if others else "say --yes if it is so"
+        raise InputError(f"{right}{others}")
     console.print()
-    if not typer.confirm("Are these columns right?", default=True):
-        typer.echo(f"Then name them, as in {named}")
+    if not typer.confirm("Are these columns right?" if others else "Is it so?", default=True):
+        typer.echo(f"Then {others or 'name the columns: --prompt COLUMN --completion COLUMN'}")
         raise typer.Exit(InputError.exit_code)
 
 

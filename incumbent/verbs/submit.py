@@ -9,6 +9,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
 from evaluation.decision.sampled_answers import item_means
+from evaluation.decision.ways_out import ways_out
 from evaluation.evaluation_settings import PreferenceParams, Prices
 from evaluation.generate import seconds
 from evaluation.preference.ballots.registry_ballots import with_cast_votes
@@ -18,6 +19,7 @@ from evaluation.report.dev_items import keep_dev_items
 from evaluation.report.kept_report import kept_report, kept_report_path
 from evaluation.report.report_data import read_report_data
 from evaluation.report.report_page import report
+from evaluation.report.right_answers import right_lines, unchecked
 from evaluation.score import contestant_names, eval_set_of
 from evaluation.score import pins as pins_of
 from evaluation.sealed_look import SealedItems, SealedLook, refuse_trained
@@ -342,6 +344,9 @@ def fields_of(outcome: Outcome) -> dict[str, Any]:
     return {
         "version": outcome.version.model_dump(mode="json"),
         "decision": outcome.decided.decision.model_dump(mode="json"),
+        "ways_out": list(
+            ways_out(outcome.decided.evidence, outcome.decided.decision, load(Policy))
+        ),
         "provenance": outcome.provenance and outcome.provenance.model_dump(mode="json"),
         "unpushed": outcome.unpushed,
     }
@@ -361,16 +366,23 @@ def print_comparison(outcome: Outcome, policy: Policy) -> None:
     console.print(f"\nchallenger against {outcome.opponent.label}, {part} eval set")
     if told := apart(decision):
         console.print(told, soft_wrap=True)
-    gating = {m: measured[m] for m in policy.gating if m in measured}
-    print_measured(gating, decision.bounds)
-    print_arrow_note(gating)
-    print_samples_note(gating)
+    for line in (*right_lines(measured), *unchecked(measured, references())):
+        console.print(line, soft_wrap=True)
+    checked = {m: measured[m] for m in policy.checked if m in measured}
+    print_measured(checked, decision.bounds, policy.guards)
+    print_arrow_note(checked)
+    print_samples_note(checked)
+
+
+def references() -> list[str]:
+    return [row.completion_text for row in Row.read_lines(rows_of(Split.DEV))]
 
 
 def print_outcome(outcome: Outcome) -> None:
     version, decision = outcome.version, outcome.decided.decision
     console.print()
-    print_verdict(decision, f"{version.label}: ")
+    ways = ways_out(outcome.decided.evidence, decision, load(Policy))
+    print_verdict(decision, f"{version.label}: ", ways)
     for note in outcome.decided.notes:
         console.print(note, soft_wrap=True)
     if outcome.is_champion:

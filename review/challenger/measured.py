@@ -52,18 +52,20 @@ def plots(lineage: Lineage, policy: Policy, alpha: float) -> tuple[Plot, ...]:
     if evidence is None:
         return ()
     measured = lineage.sealed if lineage.looked_at_sealed else evidence.dev
-    names = sorted(measured, key=lambda name: (name not in policy.gating, name))
+    names = sorted(measured, key=lambda name: (name not in policy.checked, name))
     drawn = (
-        forest(name, measured, lineage.slices, alpha, judged=name in policy.gating)
+        forest(name, measured, lineage.slices, alpha, judged=name in policy.checked)
         for name in names
     )
     return tuple(plot(one, policy) for one in drawn)
 
 
 def plot(drawn: Forest, policy: Policy) -> Plot:
-    gating = drawn.metric in policy.gating
+    gating = drawn.metric in policy.checked
     whole, *slices = (interval(line) for line in drawn.lines)
     asked = policy.threshold(drawn.metric) if gating else None
+    if margin := (policy.guards or {}).get(drawn.metric):
+        asked = -margin
     return Plot(
         title=drawn.metric,
         means=meaning(drawn.metric),
@@ -152,11 +154,15 @@ def floors(policy: Policy, measured: Measured) -> tuple[str, ...]:
         f"the mean of {metric} must not be {'above' if metric in less else 'below'} {floor:g}"
         for metric, floor in policy.floors.items()
     ]
+    guarded = [
+        f"{metric} need not be better, and may lose no more than {margin:g}"
+        for metric, margin in (policy.guards or {}).items()
+    ]
     critical = [
         f"slice {name} needs {least} items, and may lose no more than {policy.slice_margin:g}"
         for name, least in policy.critical_slices.items()
     ]
-    return (*named, *critical)
+    return (*named, *guarded, *critical)
 
 
 def answer_costs(

@@ -8,6 +8,14 @@ MEANS = {
     "rougeL": "words shared with the reference answer",
     "semantic": "meaning shared with the reference answer",
     "preference": "preferred answers",
+    "facts_kept": "facts kept",
+    "facts_contradicted": "facts contradicted",
+    "figures_right": "answers with right figures",
+    "figures_wrong": "answers with wrong figures",
+    "exact_match": "answers right to the word",
+    "macro_f1": "right classes",
+    "json_valid": "valid JSON",
+    "json_fields": "right values in JSON",
     "length": "how long the answers are",
     "empty": "empty answers",
     "refusal": "refused answers",
@@ -33,15 +41,11 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def summary(label: str, against: str, decision: Decision, gating: Sequence[str]) -> str:
-    """One or two sentences: what was found, and what it means."""
-    bounds = {m: found for m, found in decision.bounds.items() if m in gating}
+def summary(label: str, against: str, decision: Decision, checked: Sequence[str]) -> str:
+    """One or two sentences: what was found, and what it means. `checked` gate or are guarded."""
+    bounds = {m: found for m, found in decision.bounds.items() if m in checked}
     if decision.opening is None:
-        return (
-            f"{label} did not qualify: on the dev items it is not clearly enough better than "
-            f"{against}, or something that the policy guards speaks against it. The sealed eval "
-            "set was not looked at."
-        )
+        return unqualified(label, against, decision, checked)
     match decision.verdict:
         case Verdict.PROMOTE:
             return promoted(label, against, bounds)
@@ -49,6 +53,21 @@ def summary(label: str, against: str, decision: Decision, gating: Sequence[str])
             return rejected(label, against, bounds)
         case Verdict.HOLD:
             return held(label, against, bounds, decision.needed)
+
+
+def unqualified(label: str, against: str, decision: Decision, checked: Sequence[str]) -> str:
+    """In which metrics it fell short on dev, by the rule's own reasons."""
+    of = {
+        metric: [why for why in decision.reasons if f": {metric} " in why or f" {metric}: " in why]
+        for metric in checked
+    }
+    sentence = f"{label} did not qualify for a look at the sealed eval set, which was not taken."
+    if short := [metric for metric, reasons in of.items() if reasons]:
+        sentence += f" On the dev items it is not clearly enough better than {against}, or worse, "
+        sentence += f"in {words(short)}."
+    if len(decision.reasons) > sum(map(len, of.values())):
+        sentence += " What else speaks against it stands below."
+    return sentence
 
 
 def promoted(label: str, against: str, bounds: Mapping[str, Bound]) -> str:

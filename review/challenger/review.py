@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 from evaluation.decision.policy import Policy
+from evaluation.decision.ways_out import ways_out
 from evaluation.report.kept_report import KeptReport, read_kept_report
+from evaluation.report.right_answers import right_lines
 from project.files import state_of
 from project.records.adapters import AdapterVersion
-from project.records.evidence import Evidence
+from project.records.evidence import Evidence, Measured
 from project.settings import PARAMS
 from registry.lineage import Lineage, apart, name_of
 from registry.model_card.card import card
@@ -85,11 +87,15 @@ def headline(registry: Registry, lineage: Lineage, policy: Policy | None) -> Hea
     decision, label = lineage.decision, lineage.version.label
     against, champion = called(lineage), registry.champion()
     said = f"{label} was never compared with the champion, so nothing can be decided yet."
-    gating = lineage.gating or tuple(decision.bounds if decision else ())
+    checked = policy.checked if policy else lineage.gating
+    checked = checked or tuple(decision.bounds if decision else ())
+    evidence = lineage.evidence or NOTHING
     return Headline(
         verdict=decision.verdict.value if decision else None,
-        summary=summary(label, against, decision, gating) if decision else said,
+        summary=summary(label, against, decision, checked) if decision else said,
         reasons=decision.reasons if decision else (),
+        right=tuple(right_lines(measured_there(lineage))),
+        ways_out=tuple(ways_out(evidence, decision, policy)) if decision and policy else (),
         needed=decision.needed if decision else None,
         look=decision.opening if decision else None,
         alpha=decision.alpha if decision else None,
@@ -100,6 +106,12 @@ def headline(registry: Registry, lineage: Lineage, policy: Policy | None) -> Hea
         apart=apart(decision),
         standing=tuple(standing(registry, lineage, champion)),
     )
+
+
+def measured_there(lineage: Lineage) -> Measured:
+    """On the part that the decision rests on."""
+    evidence = lineage.evidence or NOTHING
+    return evidence.sealed if lineage.looked_at_sealed else evidence.dev
 
 
 def called(lineage: Lineage) -> str:

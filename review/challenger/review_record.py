@@ -16,6 +16,8 @@ class Headline(Record):
     verdict: str | None  # None: it was never decided on
     summary: str
     reasons: tuple[str, ...] = ()
+    right: tuple[str, ...] = ()  # how many answers are right, in what they can be right in
+    ways_out: tuple[str, ...] = ()  # what would turn a verdict that is no promotion
     needed: int | None = None  # further eval items that would settle a HOLD
     look: int | None = None  # at the sealed eval set; None: it was not looked at
     alpha: float | None = None  # at which this look was judged

@@ -483,7 +483,7 @@ def test_turns_and_rows_that_are_left_out_are_counted() -> None:
     chats = [[user, told, user]] * 2 + [[told, user, told]] * 3 + [[user, tool, told]]
     assert guessed(table(chat=chats)).notes[:3] == (
         "1 of 6 conversations cannot be read: a turn of a tool ('tool'): tools are not read, unless"
-        " the source's columns say `tools: text`",
+        " --tools text is named, or `tools: text` in the source's columns",
         "2 conversations with a last turn that nobody answers: the turn is left out",
         "3 conversations with an answer before the first question: the answer is left out",
     )

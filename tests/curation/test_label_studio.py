@@ -6,11 +6,19 @@ from typing import Any
 
 import pytest
 
-from curation.sources.exports.export_formats import format_of
+from curation.sources.exports.export_formats import EXPORTS, format_of
 from project.errors import InputError
 from project.records.data import Row
 from project.records.preferences import RatedAnswer
-from tests.curation.exports_read import EXAMPLES, file_of, in_words, judged, lines_of, reads
+from tests.curation.exports_read import (
+    EXAMPLES,
+    file_of,
+    in_words,
+    judged,
+    lines_of,
+    options,
+    reads,
+)
 
 TOOL = "label-studio"
 JUDGED = {"prompt": "question", "completion": "answer"}
@@ -270,6 +278,28 @@ def test_a_comparison_is_not_taken_for_rows(
 
 
 @pytest.mark.parametrize(
+    ("choices", "fields", "command"),
+    [
+        (["1", "4"], {}, "--prompt question --completion two --good 4 --bad 1"),
+        (["A", "B"], {"answers": {"A": "onw", "B": "two"}}, "--answer A=one --answer B=two"),
+        (["A", "B"], {"answers": {"A": "two", "B": "two"}}, "--answer A=one --answer B=two"),
+        (["A", "B"], {"answers": {"left": "one", "right": "two"}}, "--answer A=one --answer B=two"),
+        (["Good", "Bad"], {"completion": "one", "good": "Fine"}, "--good Good --bad Bad"),
+        (["A", "B"], {"prompt": "qestion"}, "--prompt question --answer A=one --answer B=two"),
+        (["A", "B"], {"control": "better"}, "json --prompt question --answer A=one"),
+    ],
+)
+def test_a_wrong_name_is_told_with_the_right_command(
+    choices: list[str], fields: Any, command: str
+) -> None:
+    shown = {"question": "Who?", "one": "Me.", "two": "You."}
+    path = file_of([task(*map(choice, choices), **shown)])
+    with pytest.raises(InputError) as refused:
+        reads(TOOL, path, **fields)
+    assert command in str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("result", "kind"),
     [
         ({"type": "labels", "value": {"start": 0, "end": 3, "labels": ["X"]}}, "spans"),
@@ -288,6 +318,26 @@ def test_what_is_not_supported_says_so_and_what_is(result: Any, kind: str) -> No
     path = file_of([task(both, text="Who?")])
     assert in_words(reads(TOOL, path)) == ["1: Who? -> Good"]
     assert any(note.startswith(kind) and "not read" in note for note in judged(TOOL, path).notes)
+
+
+def test_a_source_of_a_project_is_told_the_setting_to_write() -> None:
+    path = Path("datasets/sources/pairs.json")
+    path.parent.mkdir(parents=True)
+    shutil.copy(EXAMPLES / "label_studio/pairwise.json", path)
+    with pytest.raises(InputError) as refused:
+        list(EXPORTS[TOOL].read(path, options()))
+    assert str(refused.value).split("\n")[1:] == [
+        "type below this source in params.yaml",
+        "  export: {prompt: [question], answers: {left: one, right: two}}",
+    ]
+
+
+def test_where_a_picture_lies_is_no_prompt() -> None:
+    path = file_of([task(choice("cat"), image="/data/upload/1/a.jpg", caption="Who is it?")])
+    assert in_words(reads(TOOL, path)) == ["1: Who is it? -> cat"]
+    path = file_of([task(choice("cat"), image="s3://bucket/a.png?x=1")])
+    with pytest.raises(InputError, match="this export has 'image', of which none holds a text"):
+        reads(TOOL, path)
 
 
 def test_the_csv_export_is_read_as_json_min_is() -> None:

@@ -120,6 +120,26 @@ def test_what_is_no_label_of_the_queue_says_how_it_comes_in(record: Any, what: s
     brought(file, "--as", "bad")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--format", "prodigy"), "is of Label Studio, by its records: --format label-studio"),
+        (("--answer", "left"), "'left' is no CHOICE=FIELD"),
+    ],
+)
+def test_a_wrong_option_for_an_export_is_told(arguments: tuple[str, ...], complaint: str) -> None:
+    assert complaint in refused(str(EXPORTS / "label_studio/pairwise.json"), *arguments)
+
+
+def test_an_option_that_means_nothing_for_the_files_is_named() -> None:
+    idle = ("--control", "x", "--answer", "a=b", "--dry-run")
+    note = "of no use for these files: --control, --answer"
+    assert note in summary(given("table.csv", OTHERS["table.csv"]), *idle)["notes"]
+    binary = str(EXPORTS / "prodigy/binary.jsonl")
+    notes = summary(binary, "--messages", "x", "--dry-run")["notes"]
+    assert "of no use for these files: --messages" in notes
+
+
 # --- folders --------------------------------------------------------------------------------------
 
 
@@ -185,6 +205,9 @@ def test_exports_of_several_tools_in_a_folder_are_told_apart() -> None:
     assert "holds files of several kinds, label-studio and prodigy: import each by itself" in said
     for name in ("a.json", "b.jsonl"):
         assert f"  incumbent data import ../given/all/{name}" in said
+    given("exported/corrections.jsonl", CORRECTED)
+    given("exported/negatives.jsonl", {"prompt": "Who?", "chosen": "Me.", "rejected": "You."})
+    assert "several kinds, rows and preferences" in refused("../given/exported")
 
 
 def test_the_encoding_that_was_read_is_in_the_json_too() -> None:
@@ -223,6 +246,17 @@ def test_a_role_by_another_name_can_be_named(name: str, held: Any) -> None:
         assert "compare an answer with itself" in refused(file, *named)
     else:
         assert summary(file, *named)["such_as"] == [{"prompt": "Who?", "answer": "Me."}]
+
+
+def test_turns_of_tools_are_learnt_as_texts_where_that_is_asked_for() -> None:
+    call = {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}
+    file = given(
+        "chat.jsonl",
+        {"messages": [{"role": "user", "content": "Who?"}, call], "tools": [{"name": "f"}]},
+    )
+    assert "--tools text" in refused(file)
+    (shown,) = summary(file, "--tools", "text", "--dry-run")["such_as"]
+    assert "<tool_call>" in shown["answer"] and '"name": "f"' in shown["system"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What `init` says of somebody's files: short, in their numbers, and fit for any terminal."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from incumbent.init.columns_text import columns_said
 from incumbent.init.english import is_english, language_notes
 from incumbent.init.findings import Findings, find
 from incumbent.init.findings_text import files_said, findings_said
+from incumbent.init.own_sources import FileOptions, look_at
 from incumbent.init.screen import Said, padded, show
 from incumbent.project_files import copy_project
 from incumbent.verbs import init
@@ -88,7 +90,8 @@ def test_of_a_wide_table_the_columns_that_are_not_read_are_put_together() -> Non
         "answer    completion: by its name",
     ]
     assert told["not read"].endswith("metric_3, metric_4 and 195 more")
-    assert files_said([table], []).lines == ["wide.csv: csv, 40 records"]
+    own = look_at([Path("wide.csv")], Wanted(), FileOptions())
+    assert files_said(own).lines == ["wide.csv: csv, 40 records"]
 
 
 def quoted(records: list[list[str]]) -> list[list[str]]:
@@ -162,14 +165,8 @@ def test_what_to_name_in_place_of_the_embedded_models_is_said() -> None:
     assert len(language_notes(rows, BaseChoice(model="a/b", revision="c"))) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("call.txt", "Customer: My card, is it lost?\nAgent: It is blocked, a new one comes.\n"),
-        ("terms.md", "# Fees\n\nA fee, as we say, is a price.\n"),
-    ],
-)
-def test_what_is_no_table_is_told_with_the_way_in(tmp_path: Path, name: str, text: str) -> None:
-    (tmp_path / name).write_text(text)
-    with pytest.raises(InputError, match=f"is no table .*incumbent data import .*{name}"):
-        init.looked_at([tmp_path / name], Wanted(), init.FileOptions())
+def test_what_is_no_table_is_told_with_the_way_in(tmp_path: Path) -> None:
+    log = {"id": "1", "at": "2026-01-01T00:00:00Z", "prompt": "a", "response": "b"}
+    (tmp_path / "log.jsonl").write_text(json.dumps(log))
+    with pytest.raises(InputError, match=r"is a traffic log.*incumbent data import .*log\.jsonl"):
+        init.looked_at([tmp_path / "log.jsonl"], Wanted(), FileOptions())

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.bank_files import as_csv, write_chats, write_csv, write_parquet
+from tests.bank_files import as_csv, write_chats, write_csv, write_pairs
 from tests.incumbent.short_suites import shorten_suites
 from tests.wheel import Installed, shadow
 
 pytestmark = pytest.mark.usefixtures("warm")
 
-WHOLE, REPEATS, SMALL = 320, 1170, 90  # distinct questions, and repeats of them
+WHOLE, REPEATS, SMALL = 320, 1170, 160  # distinct questions, and repeats of them
 
 VERDICT = re.compile(r"^own v1: (PROMOTE|HOLD|REJECT)", re.MULTILINE)
 
@@ -58,26 +58,25 @@ def test_a_banks_csv_with_all_its_faults_comes_to_a_verdict(
         assert f" {count:,} left out: {why}\n" in said
 
 
-def curated(installed: Installed, folder: Path, *options: str | Path) -> None:
-    """As far as rows are told apart: from there on all files are alike."""
-    installed.run(folder, "incumbent", "init", "own", *options, "--yes")
-    installed.run(folder / "own", "dvc", "repro", "curate")
-
-
 @pytest.mark.slow
-def test_a_folder_of_conversations_becomes_rows(
+def test_a_folder_of_conversations_comes_to_a_verdict(
     warm_installed: Installed, tiny_base: Path, tmp_path: Path
 ) -> None:
     records = write_chats(tmp_path / "chats", SMALL)
-    curated(warm_installed, tmp_path, "--from", "chats", "--base", tiny_base)
+    decided(warm_installed, tmp_path, "--from", "chats", "--base", tiny_base)
     assert len(account(tmp_path / "own")) == records
 
 
 @pytest.mark.slow
-def test_so_does_parquet(warm_installed: Installed, tiny_base: Path, tmp_path: Path) -> None:
-    records = write_parquet(tmp_path / "pairs.parquet", SMALL)
-    curated(warm_installed, tmp_path, "--from", "pairs.parquet", "--base", tiny_base)
-    assert len(account(tmp_path / "own")) == records
+def test_pairs_alone_come_to_a_verdict_and_are_learnt_from(
+    warm_installed: Installed, tiny_base: Path, tmp_path: Path
+) -> None:
+    records = write_pairs(tmp_path / "pairs.parquet", SMALL)
+    said = decided(warm_installed, tmp_path, "--from", "pairs.parquet", "--base", tiny_base)
+    assert "preferences, to learn from behind the rows" in said
+    assert len({line["line"] for line in account(tmp_path / "own")}) == records
+    recipe = json.loads((tmp_path / "own/outputs/adapter/recipe.json").read_text())
+    assert recipe["dpo"]["params"]["epochs"] == 1
     assert "author" not in (tmp_path / "own/datasets/raw/rows.jsonl").read_text()
 
 

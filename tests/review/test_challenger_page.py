@@ -137,12 +137,30 @@ def test_a_loser_is_named_worse_in_what_it_lost(registry: Registry, tmp_path: Pa
 def test_what_did_not_qualify_shows_dev_alone(registry: Registry, tmp_path: Path) -> None:
     version = submit(registry, "a", tmp_path)
     pins = evidence_on(registry, version).pins
-    evidence = weigh(None, Policy(), dev=table(EQUAL).model_copy(update={"pins": pins}))
+    dev = table(BETTER | {"rougeL": 0.0}).model_copy(update={"pins": pins})
+    evidence = weigh(None, Policy(), dev=dev)
     registry.record_decision(1, rule(evidence, Policy(), None), evidence, Policy())
     review = review_of(registry, 1)
     assert review.part == "dev"
     assert "did not qualify" in review.headline.summary
+    assert review.headline.summary.endswith(
+        "or worse, in words shared with the reference answer (rougeL)."
+    )
     assert len(review.plots) == 3
+
+
+@pytest.mark.usefixtures("site")
+def test_what_is_guarded_is_among_what_decides_with_what_it_may_lose(
+    registry: Registry, tmp_path: Path
+) -> None:
+    policy = Policy(gating=("rougeL", "preference"), guards={"semantic": 0.05})
+    decided(registry, submit(registry, "a", tmp_path), BETTER | {"semantic": -0.2}, policy)
+    review = review_of(registry, 1)
+    assert "clearly worse" in review.headline.summary
+    assert "meaning shared with the reference answer (semantic)" in review.headline.summary
+    (plot,) = [plot for plot in review.plots if plot.title == "semantic"]
+    assert (plot.gating, plot.lines[0].threshold) == (True, -0.05)
+    assert "semantic need not be better, and may lose no more than 0.05" in review.floors
 
 
 def test_a_version_without_a_decision_has_a_page(
@@ -375,3 +393,15 @@ def test_a_guarded_policy_is_told_apart_from_a_win_in_all(
     said = summary("v1", "v0", decision, policy.gating)
     assert "does what the policy asks in words shared with the reference answer" in said
     assert "all three" not in said
+
+
+def test_the_page_says_first_what_is_right_and_what_would_turn_a_hold(
+    registry: Registry, client: Browser, tmp_path: Path
+) -> None:
+    version = submit(registry, "a", tmp_path)
+    decided(registry, version, EQUAL)
+    head = review_of(registry, version.number).headline
+    assert head.right[0].startswith("right or wrong: nothing checks it")
+    assert "is hardly another result" in head.ways_out[0]
+    page = client.get(f"/review/{version.number}").text
+    assert page.index(head.right[0]) < page.index(head.ways_out[0].partition("`")[0])

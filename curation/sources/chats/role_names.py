@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from curation.sources.chats.chat_markers import NUMBER, TIME
@@ -42,15 +43,14 @@ def text_with_roles(text: str, names: RoleNames) -> str:
     """
     if not names:
         return text
-    begins = mark_of({**ROLES, **names}).match(text.lstrip())
-    if not begins:
+    if not mark_of((*ROLES, *names)).match(text.lstrip()):
         return text
-    return mark_of(names).sub(lambda found: f"{found[1]}{names[found[2].casefold()]}", text)
+    return mark_of(tuple(names)).sub(lambda found: f"{found[1]}{names[found[2].casefold()]}", text)
 
 
-def mark_of(names: RoleNames) -> re.Pattern[str]:
+@cache
+def mark_of(names: tuple[str, ...]) -> re.Pattern[str]:
     """What stands before a turn's words: a time or the like, then a name of these."""
     words = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-    return re.compile(
-        rf"^([ \t]*{TIME}(?:\*\*|<)?)({words})(?=(?:\*\*|>)?[ \t]*{NUMBER}[:：])", re.I | re.M
-    )
+    mark = rf"^([ \t]*{TIME}(?:\*\*|<)?)({words})(?=(?:\*\*|>)?[ \t]*{NUMBER}[:：])"
+    return re.compile(mark, re.I | re.M)

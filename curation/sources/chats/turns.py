@@ -26,7 +26,8 @@ WORDS: dict[Role, str] = {
 ROLES: dict[str, Role] = {word: role for role, words in WORDS.items() for word in words.split()}
 TOOLS = re.compile(r"(tool|function)s?([ _](calls?|responses?|results?))?|observation|ipython")
 
-IN_TABLES = ", unless the source's columns say `tools: text`"  # only tables can
+# Only tables can.
+IN_TABLES = ", unless --tools text is named, or `tools: text` in the source's columns"
 TOOLS_UNREAD = f"tools are not read{IN_TABLES}"
 
 

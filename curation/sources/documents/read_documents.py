@@ -43,7 +43,7 @@ def read_documents(
     Raises InputError for a folder without documents, and for what cannot be read, unless files of
     a folder that cannot are to be left out and told.
     """
-    files = [file for file in files_in(path) if file == path or is_document(file)]
+    files = documents_in(path)
     if not any(file == path or file.suffix.casefold() in ENDINGS for file in files):
         kinds = "text, Markdown, HTML, PDF or DOCX"
         raise InputError(f"is a folder without documents ({kinds})", file=path)
@@ -54,6 +54,11 @@ def read_documents(
             if not skip or file == path:
                 raise
             yield unread(file, UNREADABLE)
+
+
+def documents_in(path: Path) -> list[Path]:
+    """A file, or a folder's files of text, with those whose format is not read."""
+    return [file for file in files_in(path) if file == path or is_document(file)]
 
 
 def is_document(file: Path) -> bool:

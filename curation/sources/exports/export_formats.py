@@ -13,6 +13,9 @@ from curation.sources.exports.preferences import judge_preferences, looks_like_p
 from curation.sources.exports.prodigy import judge_prodigy, looks_like_prodigy
 from curation.sources.exports.rated_answers import judge_rated, looks_like_rated
 from curation.sources.reading import Read
+from project.errors import InputError
+
+LOOKED_AT = 100  # records
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,15 @@ EXPORTS: Mapping[str, ExportFormat] = {
     "preferences": ExportFormat("preference pairs", judge_preferences, looks_like_preferences),
     "rated": ExportFormat("rated answers", judge_rated, looks_like_rated),
 }
+
+
+def refuse_other_format(name: str, export: Export) -> None:
+    """Raise InputError for records that are in another format than they are to be read by."""
+    records = export.readable[:LOOKED_AT]
+    other = format_of(records)
+    if other and not EXPORTS[name].looks_like(records):
+        problem = f"is of {EXPORTS[other].title}, by its records: --format {other}, not {name}"
+        raise InputError(problem, file=export.path)
 
 
 def format_of(records: Sequence[Fields]) -> str | None:

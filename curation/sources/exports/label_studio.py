@@ -24,6 +24,7 @@ from curation.sources.exports.label_studio_min import judge_flat, looks_flat
 from curation.sources.exports.label_studio_task import Annotation, Result, Task
 from curation.sources.exports.label_studio_values import items, said_of
 from project.canonical import digest_json
+from project.errors import InputError
 from project.records.record import invalid
 
 PREDICTIONS = "predictions, which a model made"
@@ -37,9 +38,18 @@ def judge_label_studio(export: Export, fields: ExportFields) -> Judged:
     """
     if looks_flat(export.readable):
         return judge_flat(export, fields)
+    refuse_flat(export)
     export.refuse_csv()
     annotated = [one for record in export.records for one in annotations_of(record, fields)]
     return judge(newest(annotated), fields, export.path)
+
+
+def refuse_flat(export: Export) -> None:
+    """Raise InputError for a JSON-MIN or CSV export among files of tasks."""
+    for record in export.records:
+        if record.fields and looks_flat([record.fields]):
+            problem = "is a JSON-MIN or CSV export, and others are not: import it by itself"
+            raise InputError(problem, file=record.path)
 
 
 def looks_like_label_studio(records: Sequence[Fields]) -> bool:

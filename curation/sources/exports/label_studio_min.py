@@ -12,15 +12,12 @@ from curation.curation_settings import ExportFields
 from curation.sources.chats.chat_shapes import parsed
 from curation.sources.exports.export_records import Export, ExportRecord, Fields
 from curation.sources.exports.judgements.answered import Answered, unread
-from curation.sources.exports.judgements.export_reading import (
-    ExportReading,
-    only_one,
-    readings_of,
-)
+from curation.sources.exports.judgements.export_reading import ExportReading
 from curation.sources.exports.judgements.field_roles import alternatives, field_role, parts
 from curation.sources.exports.judgements.judgement import NO_RESULT, Judgement
 from curation.sources.exports.judgements.judging import Judged, judge
 from curation.sources.exports.judgements.newest import Key, first_known, newest
+from curation.sources.exports.judgements.reading_choice import only_one, readings_of
 from curation.sources.exports.judgements.said import Said
 from curation.sources.exports.label_studio_task import REGION
 from curation.sources.exports.label_studio_values import items, said_of

@@ -53,7 +53,7 @@ def refuse_others(
     """Raise OptionsMissingError where no record has the answers."""
     if not there or set(names) <= set(there):
         return
-    shown = alternatives(there)
+    shown = dict(enumerate(names_in(there) or (), start=1)) or alternatives(there)
     answers = {CHOSEN: shown.get(1, FIELD), REJECTED: shown.get(2, FIELD)}
     problem = (
         "name --answer chosen=FIELD and --answer rejected=FIELD, of the better and of the worse "

@@ -8,7 +8,7 @@ from typing import NoReturn
 from curation.curation_settings import ExportFields
 from curation.sources.exports.export_records import Export, ExportRecord, Fields
 from curation.sources.exports.judgements.answered import Answered, unread
-from curation.sources.exports.judgements.export_reading import READABLE, only_one, readings_of
+from curation.sources.exports.judgements.export_reading import READABLE
 from curation.sources.exports.judgements.field_roles import field_role
 from curation.sources.exports.judgements.judgement import (
     IGNORED,
@@ -18,6 +18,7 @@ from curation.sources.exports.judgements.judgement import (
 )
 from curation.sources.exports.judgements.judging import Judged, judge
 from curation.sources.exports.judgements.newest import Key, newest
+from curation.sources.exports.judgements.reading_choice import only_one, readings_of
 from curation.sources.exports.judgements.said import Said
 from curation.sources.exports.judgements.shown import texts_in
 from curation.sources.table_rows import as_text

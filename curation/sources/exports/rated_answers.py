@@ -64,7 +64,9 @@ def label_name(export: Export, fields: ExportFields) -> str:
     found = [name for name in wanted if name in there]
     if len(found) != 1 and there:
         problem = f"name --control FIELD, which holds the labels: this file has {listed(there)}"
-        names = found or [name for name in there if field_role(name) in ("about", None)][:SHOWN]
+        usual = [name for name in LABELS if name in there]
+        others = [name for name in there if field_role(name) == "about"]
+        names = (found or usual or others)[:SHOWN]
         readings = [fields.model_copy(update={"control": name}) for name in names]
         raise OptionsMissingError([problem], readings, export.path)
     return found[0] if found else LABELS[0]

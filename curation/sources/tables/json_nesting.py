@@ -8,7 +8,6 @@ from curation.sources.tables.json_columns import is_conversation, is_records
 
 DEEPEST = 3  # levels of objects above a list of records, and of records above others
 PART = "part"  # the column that says under which key a record stands
-KEY, VALUE = "question", "answer"  # of an object whose keys ask and whose values answer
 # What tasks of annotation tools have.
 TASKS = ({"data", "annotations"}, {"data", "completions"}, {"fields", "responses"})
 ASKED = ("question", "instruction", "user")
@@ -54,8 +53,12 @@ def are_named_records(value: Any) -> bool:
 
 def records_of(held: Held) -> list[dict[str, Any]]:
     if isinstance(held.value, Mapping):
-        return [{KEY: key, VALUE: text} for key, text in held.value.items()]
+        return [answered(key, text) for key, text in held.value.items()]
     return list(held.value)
+
+
+def answered(question: str, answer: str) -> dict[str, str]:
+    return {"question": question, "answer": answer}
 
 
 def first_of(held: Held) -> dict[str, Any]:
@@ -68,9 +71,8 @@ def flattened(record: Mapping[str, Any], depth: int = DEEPEST) -> list[dict[str,
 
     One that asks and answers by itself is a record, whatever lists it has, and so is a task.
     """
-    whole = is_task(record) or asks_and_answers(record)
-    name = None if whole else inner_records(record, depth)
-    if name is None:
+    name = inner_records(record, depth)
+    if name is None or is_task(record) or asks_and_answers(record):
         return [dict(record)]
     beside = {key: value for key, value in record.items() if key != name}
     inner = (one for held in record[name] for one in flattened(held, depth - 1))

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from curation.sources.tables.column_names import listed
@@ -13,10 +13,9 @@ from curation.sources.tables.json_columns import (
 )
 from curation.sources.tables.json_lines import NO_OBJECT, is_object, read_json_lines
 from curation.sources.tables.json_nesting import (
-    KEY,
     PART,
-    VALUE,
     Held,
+    answered,
     are_alike,
     asks_and_answers,
     first_of,
@@ -81,19 +80,11 @@ def read_whole(source: TextFile, *, skip: bool) -> Table:
 
 def read_list(source: TextFile, place: int, *, skip: bool) -> Table:
     """The list that opens at a place and is all there is. Raises InputError, and BadJsonError."""
-    gathered, reader = Gathered(source, skip), JsonReader(source.text)
-    gather_list(reader.elements(place, all_there_is=True), gathered, {})
+    gathered, reader, lines = Gathered(source, skip), JsonReader(source.text), LineNumbers(source)
+    for start, value in reader.elements(place, all_there_is=True):
+        gather_value(value, lines.at(start), gathered, {})
     gathered.notes += nulled_note(reader.nulled)
     return gathered.table("json")
-
-
-def gather_list(
-    elements: Iterator[tuple[int, Any]], gathered: Gathered, about: Mapping[str, str]
-) -> None:
-    """Raises InputError, and BadJsonError."""
-    lines = LineNumbers(gathered.source)
-    for start, value in elements:
-        gather_value(value, lines.at(start), gathered, about)
 
 
 def gather_value(value: Any, line: int, gathered: Gathered, about: Mapping[str, str]) -> None:
@@ -111,20 +102,23 @@ def read_object_of(members: list[Member], source: TextFile, *, skip: bool) -> Ta
     """The object that is all of a file: it is columns, holds a list of records, or is a record."""
     if is_columns(members):
         return read_columns(members, source)
+    line = is_line(source)
     if is_row(members):
-        return (
-            read_json_lines(source, skip=skip) if is_line(source) else read_one(source, skip=skip)
-        )
-    if lists := lists_in(members, is_line=is_line(source)):
+        return read_json_lines(source, skip=skip) if line else read_one(source, skip=skip)
+    if lists := lists_in(members, is_line=line):
         return read_lists(lists, members, source, skip=skip)
-    is_whole = not is_line(source)
-    if of_lists := next(
-        (m for m in members if holds_lists(m) and (is_whole or m.key == SPLIT)), None
-    ):
-        source.refuse(LISTS, LineNumbers(source).at(first_place(source, of_lists)))
-    if is_whole:
+    refuse_lists((m for m in members if not line or m.key == SPLIT), source)
+    if not line:
         source.refuse(f"{ONE_OBJECT}; its keys are {listed([m.key for m in members])}")
     return read_json_lines(source, skip=skip)
+
+
+def refuse_lists(members: Iterable[Member], source: TextFile) -> None:
+    """Raise InputError for a list of lists, such as pandas writes when it splits a table."""
+    for member in members:
+        if isinstance(member.value, list) and member.value and isinstance(member.value[0], list):
+            place, _ = next(JsonReader(source.text).elements(member.place))
+            source.refuse(LISTS, LineNumbers(source).at(place))
 
 
 def read_one(source: TextFile, *, skip: bool) -> Table:
@@ -153,9 +147,13 @@ def read_lists(lists: list[Held], members: list[Member], source: TextFile, *, sk
     names = listed([KEYS.join(held.keys) for held in lists])
     if not are_alike(lists):
         source.refuse(f"holds several lists of records, {names}: make each a file of its own")
-    gathered = Gathered(source, skip)
+    gathered, reader, lines = Gathered(source, skip), JsonReader(source.text), LineNumbers(source)
+    places = reader.places_of({held.keys for held in lists})
     for held in lists:
-        gather_held(held, gathered, KEYS.join(held.keys) if len(lists) > 1 else None)
+        about = {PART: KEYS.join(held.keys)} if len(lists) > 1 else {}
+        for start, value in values_of(held, places[held.keys], reader):
+            gather_value(value, lines.at(start), gathered, about)
+    gathered.notes += nulled_note(reader.nulled)
     above = {key for held in lists for key in held.keys[:1]}
     others = [member.key for member in members if above and member.key not in above]
     aside = f"; left aside: {listed(others)}" if others else ""
@@ -165,34 +163,22 @@ def read_lists(lists: list[Held], members: list[Member], source: TextFile, *, sk
     return gathered.table("json")
 
 
-def gather_held(held: Held, gathered: Gathered, part: str | None) -> None:
-    """Raises InputError, and BadJsonError."""
-    reader, lines = JsonReader(gathered.source.text), LineNumbers(gathered.source)
-    place = reader.place_of(held.keys)
-    about = {} if part is None else {PART: part}
-    if isinstance(held.value, list) and gathered.source.text.startswith("[", place):
-        gather_list(reader.elements(place), gathered, about)
-    else:
-        for member in reader.members(place):
-            value, _ = reader.read_or_pass(member.place)
-            fields = {KEY: member.key, VALUE: value} if isinstance(value, str) else value
-            gather_value(fields, lines.at(member.place), gathered, about)
-    gathered.notes += nulled_note(reader.nulled)
+def values_of(held: Held, place: int, reader: JsonReader) -> Iterator[tuple[int, Any]]:
+    """The records, with their places: of a list, or of an object by their names or questions.
+
+    Raises BadJsonError.
+    """
+    if reader.text.startswith("[", place):
+        yield from reader.elements(place)
+        return
+    for member in reader.members(place):
+        value, _ = reader.read_or_pass(member.place)
+        yield member.place, answered(member.key, value) if isinstance(value, str) else value
 
 
 def is_line(source: TextFile) -> bool:
     """Whether it could be JSON Lines, of one line."""
     return is_object(source.text) and source.line_end not in source.text.strip()
-
-
-def holds_lists(member: Member) -> bool:
-    """Whether it is a list of lists, such as pandas writes when it splits a table."""
-    value = member.value
-    return isinstance(value, list) and bool(value) and isinstance(value[0], list)
-
-
-def first_place(source: TextFile, member: Member) -> int:
-    return next(JsonReader(source.text).elements(member.place))[0]
 
 
 def is_row(members: list[Member]) -> bool:

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from curation.sources.tables.column_names import shortened
@@ -30,6 +30,9 @@ class BadJsonError(ValueError):
     def __init__(self, problem: str, place: int) -> None:
         super().__init__(f"is not JSON: {problem}")
         self.place = place
+
+
+Keys = tuple[str, ...]  # one in the other
 
 
 class Member(NamedTuple):
@@ -109,12 +112,18 @@ class JsonReader:
             self.refuse_rest(place + 1)
         return list(found.values())
 
-    def place_of(self, keys: Sequence[str]) -> int:
-        """Where the value stands that these keys lead to, from the outermost object on."""
-        place = self.after_blank(0)
-        for key in keys:
-            place = next(member.place for member in self.members(place) if member.key == key)
-        return place
+    def places_of(self, paths: Collection[Keys]) -> dict[Keys, int]:
+        """Where the values stand that these keys lead to, from the outermost object on."""
+        above = {path[:depth] for path in paths for depth in range(len(path))}
+        found = dict[Keys, int]()
+        open_places: list[tuple[Keys, int]] = [((), self.after_blank(0))]
+        while open_places:
+            keys, place = open_places.pop()
+            found[keys] = place
+            inner = self.members(place) if keys in above else ()
+            told = (((*keys, member.key), member.place) for member in inner)
+            open_places += [one for one in told if one[0] in above or one[0] in paths]
+        return found
 
     def member(self, place: int) -> tuple[Member, int]:
         key, end = decoded(PLAIN, self.text, place)

@@ -71,7 +71,7 @@ def read_yaml(sources: Sequence[TextFile]) -> list[Table]:
     Files without records are left aside where others have some. Raises InputError with the line
     for what is no YAML, and for what nobody should write in it.
     """
-    files = [load(source) for source in sources]
+    files = [loaded(source) for source in sources]
     rasa = [file for file in files if is_rasa(file.value)]
     others = [table for file in files if file not in rasa for table in tables_of(file)]
     found = [*rasa_tables(rasa), *others]
@@ -80,21 +80,21 @@ def read_yaml(sources: Sequence[TextFile]) -> list[Table]:
     return found
 
 
-def load(source: TextFile) -> Loaded:
+def loaded(source: TextFile) -> Loaded:
     """Raises InputError."""
     if len(source.text) > LARGEST:
         source.refuse(f"is larger than {LARGEST // MIB} MiB: save it as JSON Lines")
-    loaded = Loaded(source)
+    file = Loaded(source)
     try:
         nodes = list(yaml.compose_all(source.text, yaml.CSafeLoader))
-        values = [loaded.plain(node, set()) for node in nodes]
+        values = [file.plain(node, set()) for node in nodes]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         source.refuse(f"is not YAML: {one_line(error.problem)}", mark.line + 1 if mark else None)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         source.refuse(f"is not YAML: {one_line(error)}")
-    loaded.value = values[0] if len(values) == 1 else values
-    return loaded
+    file.value = values[0] if len(values) == 1 else values
+    return file
 
 
 def tables_of(file: Loaded) -> Iterator[Table]:

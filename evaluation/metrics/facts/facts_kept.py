@@ -22,7 +22,7 @@ class FactsKept(PerItem):
     "figures_right": [n], "figures_wrong": [n], "numbers_kept": [n], "dates_kept": [n],
     "amounts_kept": [n], "names_kept": [n], "conditions_kept": [n], "terms_swapped": [n]}.
     Kept and contradicted are shares of the reference's facts in [0, 1]; `facts`, the one to gate
-    on, is kept minus contradicted and not below 0. Figures are numbers, dates and amounts: right
+    on, is kept minus contradicted, from -1 to 1. Figures are numbers, dates and amounts: right
     is 1 where the answer keeps all of them, wrong is 1 where it contradicts one, and where it only
     leaves some out both are 0. Added and swapped are counts. An item whose reference has nothing of
     the kind is in `unread`, for it says nothing; without any fact it is flagged too. With
@@ -70,7 +70,7 @@ class FactsKept(PerItem):
         self.unread["conditions_kept"] = [i for i, one in enumerate(conditions) if one is None]
         by_kind = {f"{kind}s_kept": [kept(one, kind) for one in found] for kind in KINDS}
         return by_kind | {
-            "facts": [max(0.0, kept(one) - contradicted(one)) for one in found],
+            "facts": [kept(one) - contradicted(one) for one in found],
             "facts_kept": [kept(one) for one in found],
             "facts_contradicted": [contradicted(one) for one in found],
             "facts_added": [float(len(one.added)) for one in found],

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from curation.curation_settings import CurateParams
 from project.paths import CURATED, RAW, TOKENS, rows_of
-from project.records.data import Row, Split, TokenCount
+from project.records.data import Document, Row, Split, TokenCount
+from project.records.preferences import Preference
 from project.settings import PARAMS
 from training.training_settings import SftParams
 
@@ -18,11 +19,20 @@ Lengths = Mapping[Split, Sequence[TokenCount]]
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What is learnt from beside rows."""
+
+    documents: tuple[Document, ...]
+    preferences: tuple[Preference, ...]
+
+
+@dataclass(frozen=True)
 class RowLengths:
     """The rows of each part in the order of their file, and what of this was not counted."""
 
     parts: Lengths
     assumed: str | None = None  # None: every row was counted
+    beside: Beside | None = None  # None: as the project's files have it
 
 
 def row_lengths(curate: CurateParams, sft: SftParams) -> RowLengths | None:

@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 
-from incumbent.planning.work.row_lengths import AROUND_COMPLETION, AROUND_PROMPT, BYTES_A_TOKEN
+from incumbent.planning.work.row_lengths import (
+    AROUND_COMPLETION,
+    AROUND_PROMPT,
+    BYTES_A_TOKEN,
+    Beside,
+)
 from incumbent.planning.work.run_settings import RunSettings
 from project.paths import CURATED_DOCUMENTS, CURATED_PREFERENCES, PREFERENCE_DATA
 from project.records.data import Document, TokenCount
@@ -18,13 +23,18 @@ from training.training_settings import DomainParams, StepParams
 MISMATCHED = 1
 
 
-def steps_of(rows: Sequence[TokenCount], settings: RunSettings) -> dict[StepName, StepWork]:
-    """Of each step that is taken and whose data is known; `rows` are the training rows."""
+def steps_of(
+    rows: Sequence[TokenCount], settings: RunSettings, beside: Beside | None = None
+) -> dict[StepName, StepWork]:
+    """Of each step that is taken and whose data is known; `rows` are the training rows, and what
+    is beside them is in the project's files where it is not given.
+    """
+    beside = beside or in_files()
     found = {
-        "domain": domain(settings.domain),
+        "domain": domain(beside.documents, settings.domain),
         "sft": sft(rows[: settings.sft.rows], settings.sft),
-        "dpo": dpo(settings),
-        "kto": kto(rows, settings),
+        "dpo": dpo(beside.preferences, settings),
+        "kto": kto(rows, beside.preferences, settings),
     }
     return {name: work for name in settings.taken if (work := found[name])}
 
@@ -49,20 +59,19 @@ def sft(rows: Sequence[TokenCount], params: StepParams) -> StepWork:
     return work_of(lengths, completions, params)
 
 
-def domain(params: DomainParams) -> StepWork | None:
+def domain(documents: Sequence[Document], params: DomainParams) -> StepWork | None:
     """Windows of text, packed full, and what is replayed beside them."""
-    if not params.epochs or not CURATED_DOCUMENTS.exists():
+    if not params.epochs or not documents:
         return None
-    documents = Document.read_lines(CURATED_DOCUMENTS)
     learnt = sum(tokens(one.text) for one in documents) * (1 - params.held_out_share)
     windows = ceil(learnt * (1 + params.replay) / params.window)
     lengths = [params.window] * windows
     return work_of(lengths, lengths, params)
 
 
-def dpo(settings: RunSettings) -> StepWork | None:
+def dpo(given: Sequence[Preference], settings: RunSettings) -> StepWork | None:
     """Two sequences of each pair; all of them are read once for the reference."""
-    pairs = [one for one in preferences() if isinstance(one, PreferencePair)]
+    pairs = [one for one in given if isinstance(one, PreferencePair)]
     if not settings.dpo.epochs or not pairs:
         return None
     answers = [(tokens(pair.chosen), tokens(pair.rejected)) for pair in pairs]
@@ -73,9 +82,10 @@ def dpo(settings: RunSettings) -> StepWork | None:
     return work_of(lengths, scored, settings.dpo, longest=longest, reads=1)
 
 
-def kto(rows: Sequence[TokenCount], settings: RunSettings) -> StepWork | None:
+def kto(
+    rows: Sequence[TokenCount], given: Sequence[Preference], settings: RunSettings
+) -> StepWork | None:
     """Rated answers, both answers of pairs, and rows as good ones until as many are good as bad."""
-    given = list(preferences())
     rated = [answer for one in given for answer in answers_of(one)]
     if not settings.kto.epochs or not rated:
         return None
@@ -109,6 +119,12 @@ def work_of(
         longest_scored=max(scored, default=0),
         read=round(total * (reads + reads_each * params.epochs)),
     )
+
+
+def in_files() -> Beside:
+    there = CURATED_DOCUMENTS.exists()
+    documents = tuple(Document.read_lines(CURATED_DOCUMENTS)) if there else ()
+    return Beside(documents, preferences())
 
 
 def preferences() -> tuple[Preference, ...]:

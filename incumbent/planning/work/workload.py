@@ -50,7 +50,7 @@ class Workload:
 def workload(found: RowLengths, settings: RunSettings, *, champion: bool) -> Workload:
     """Of a run with these rows; `champion`: an adapter defends its place, else the bare base."""
     lengths = found.parts
-    steps = steps_of(lengths[Split.TRAIN], settings)
+    steps = steps_of(lengths[Split.TRAIN], settings, found.beside)
     return Workload(
         steps=steps,
         answering=tuple(answering(lengths, settings, champion=champion)),

@@ -7,6 +7,7 @@ from tests.incumbent.setting_effects.curation_effects import ROWS, SOURCES, coll
 from tests.incumbent.setting_effects.effect import Effect, write
 
 JUDGED, CHOSEN = "datasets/sources/judged.json", "datasets/sources/chosen.jsonl"
+PAIRS = "datasets/sources/pairs.jsonl"
 QUALITY = {"prompt": "question", "completion": "reply", "control": "quality"}
 PRAISED = {**QUALITY, "good": ["fine"], "bad": ["poor"]}
 COMPARED = {"prompt": "question", "control": "better"}
@@ -30,6 +31,12 @@ def exported() -> str:
     return collected()
 
 
+def judged_pair() -> str:
+    """What stage `collect` makes of two answers of which one is better."""
+    write(PAIRS, json.dumps({"prompt": "what is a fee?", "chosen": "a price", "rejected": "rain"}))
+    return collected()
+
+
 def effect(first: Any, second: Any, **named: Any) -> Effect:
     judged = source(JUDGED, format="label-studio", export=named)
     return Effect((first, second), exported, beside={SOURCES: [judged, source(ROWS)]})
@@ -50,6 +57,11 @@ EFFECTS = {
         ("classes", "answers"),
         exported,
         beside={SOURCES: [source(CHOSEN, format="prodigy"), source(ROWS)]},
+    ),
+    f"{SOURCES}.answers_as_rows": Effect(
+        (False, True),
+        judged_pair,
+        beside={SOURCES: [source(PAIRS, format="preferences"), source(ROWS)]},
     ),
     f"{EXPORT}.instruction": effect(None, "Answer in a word.", **NOTED),
     f"{EXPORT}.system": effect(None, "You work for a bank.", **NOTED),

@@ -1,8 +1,7 @@
-"""How an export is to be read: as it was named, or as the records alone allow; else it is asked."""
+"""One way to read an export: what its fields are, by what people said with one of its controls."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from curation.sources.exports.judgements.good_or_bad import (
     suggested_praise,
 )
 from curation.sources.exports.judgements.kinds import could_be_rankings, kinds_of, told
-from curation.sources.exports.judgements.options_missing import OptionsMissingError
 from curation.sources.exports.judgements.said import CHOICES, COMPARED, Kind, Said
 from curation.sources.exports.judgements.shown import texts_in
 from curation.sources.tables.column_names import listed
@@ -66,98 +64,6 @@ class ExportReading:
 
     def lacks(self, problem: str, **suggested: Any) -> "ExportReading":
         return replace(self.named(**suggested), missing=(*self.missing, problem))
-
-
-def the_reading(everything: Sequence[Answered], fields: ExportFields, path: Path) -> ExportReading:
-    """The one way to read an export. Raises InputError for one that holds nothing which is read,
-    and OptionsMissingError with all that is to be named.
-    """
-    return only_one(readings_of(everything, fields, path), path)
-
-
-def only_one(readings: Sequence[ExportReading], path: Path) -> ExportReading:
-    """The first, where nothing is missing; it is told what is missing in each.
-
-    Raises OptionsMissingError, whose commands name what is missing in some.
-    """
-    of_each = [reading.missing for reading in readings]
-    if any(of_each):
-        shared = [what for what in of_each[0] if all(what in other for other in of_each)]
-        missing = shared if len(readings) > 1 else list(of_each[0])
-        raise OptionsMissingError(missing, [way for one in readings for way in one.ways], path)
-    return readings[0]
-
-
-def readings_of(
-    everything: Sequence[Answered], fields: ExportFields, path: Path
-) -> list[ExportReading]:
-    """A way to read it for each control that may be meant. Raises InputError."""
-    counting = [answered for answered in everything if not answered.one.why]
-    refuse_unsupported(everything, path)
-    there = list(dict.fromkeys(name for answered in counting for name in answered.task))
-    controls = list(dict.fromkeys(name for answered in counting for name in answered.said))
-    begun = without_unknown(ExportReading(fields), there, controls)
-    wanted = [begun.fields.control] if begun.fields.control else controls
-    if not wanted:
-        return [begun]
-    if len(wanted) > 1:
-        told_of = ", ".join(map(repr, controls))
-        begun = begun.lacks(f"name --control NAME: people used {told_of}")
-    readings = []
-    for control in wanted:
-        own = [answered for answered in counting if control in answered.said]
-        named = begun.named(control=control) if len(controls) > 1 else begun
-        readings.append(of_control(replace(named, control=control), own, path))
-    return readings
-
-
-def without_unknown(
-    reading: ExportReading, there: Sequence[str], controls: Sequence[str]
-) -> ExportReading:
-    """Without the names that nothing in the file has; each is told, with those there are."""
-    fields = reading.fields
-    if fields.control and controls and fields.control not in controls:
-        problem = f"{fields.control}: no such control; people used {listed(controls)}"
-        reading = reading.lacks(problem, control=near(fields.control, controls))
-    has = f"this export has {listed(there)}"
-    for option in ("prompt", "slices"):
-        names = getattr(fields, option)
-        if unknown := [name for name in names if there and name not in there]:
-            known = tuple(filter(None, (near(name, there) for name in names)))
-            reading = reading.lacks(f"{unknown[0]}: no such field; {has}", **{option: known})
-    if fields.completion and there and fields.completion not in there:
-        problem = f"{fields.completion}: no such field; {has}"
-        reading = reading.lacks(problem, completion=near(fields.completion, there))
-    if unknown := [name for name in fields.answers.values() if there and name not in there]:
-        answers = {choice: near(n, there) or FIELD for choice, n in fields.answers.items()}
-        reading = reading.lacks(f"{unknown[0]}: no such field; {has}", answers=answers)
-    return reading
-
-
-def near(name: str, names: Sequence[str]) -> str | None:
-    """The name itself, or the one that it is a misspelling of."""
-    return next(iter(get_close_matches(name, names, n=1, cutoff=0.6)), None)
-
-
-def refuse_unsupported(everything: Sequence[Answered], path: Path) -> None:
-    """Raise InputError where people, or a model, said what is not read, and nothing else."""
-    unread = kinds_unread(everything)
-    if unread and not any(answered.said for answered in everything if not answered.one.why):
-        raise InputError(f"holds {unread}, which are not supported; {READABLE}", file=path)
-
-
-def kinds_unread(everything: Iterable[Answered]) -> str:
-    """What was said and is not read, in words."""
-    kinds: dict[str, list[str]] = {}
-    for answered in everything:
-        for control, kind in answered.unsupported.items():
-            if control not in kinds.setdefault(kind, []):
-                kinds[kind].append(control)
-    found = [f"{kind} ({listed(names)})" if any(names) else kind for kind, names in kinds.items()]
-    return " and ".join(found)
-
-
-# --- with one control -----------------------------------------------------------------------------
 
 
 def of_control(reading: ExportReading, own: Sequence[Answered], path: Path) -> ExportReading:
@@ -211,7 +117,7 @@ def with_answers(
         return reading
     texts = texts_in(tasks)
     compared = any(one.kind in COMPARED for one in said)
-    chosen = any(one.kind in CHOICES for one in said)
+    chosen = any(one.kind in ("chosen", "proposed") for one in said)
     if compared:
         return asked_for_answers(
             reading, tasks, said, "name --answer NAME=FIELD for each of {}, which people compared"
@@ -230,8 +136,13 @@ def with_answers(
 
 
 def is_comparison(choices: Sequence[str], texts: Sequence[str]) -> bool:
-    """Whether the choices are sides of a pair, or a task shows several answers side by side."""
-    return bool(alternatives(texts)) or are_of_a_comparison(choices)
+    """Whether the choices are sides of a pair, or a task shows several answers side by side, and
+    they are no stars.
+    """
+    shown = alternatives(texts)
+    if all(choice.isdecimal() for choice in choices) and max(map(int, choices)) > len(shown):
+        return False
+    return bool(shown) or are_of_a_comparison(choices)
 
 
 def asked_for_answers(
@@ -270,7 +181,8 @@ def with_judged_answer(
         return reading
     taken = (*fields.prompt, *fields.slices)
     others = [n for n in texts_in(tasks) if n not in taken and field_role(n) != "about"]
-    answers = [name for name in others if field_role(name) == "answer"]
+    sides = alternatives(others).values()
+    answers = [name for name in others if field_role(name) == "answer" or name in sides]
     verdicts = are_verdicts(said)
     if verdicts and len(answers) == 1 and (fields.prompt or len(others) > 1):
         note = f"the answer that was judged: {answers[0]!r}, by its name {INSTEAD}"
@@ -339,7 +251,8 @@ def with_words(reading: ExportReading, said: Sequence[Said]) -> ExportReading:
     choices += [name for one in buckets for name in one.buckets]
     scale = any(one.kind == "rated" for one in judged_ones)
     words = praise_of(reading.fields, choices, scale=scale)
-    if words is None:
+    numbers = all(choice.lstrip("-").isdecimal() for choice in choices)
+    if words is None or not (numbers or any(words.knows(choice) for choice in choices)):
         good, bad = suggested_praise(choices)
         return reading.lacks(praise_asked_for(choices), good=good, bad=bad)
     return replace(reading, words=words)

@@ -30,6 +30,9 @@ class Praise:
     good: frozenset[str]
     bad: frozenset[str]
 
+    def knows(self, choice: str) -> bool:
+        return plain(choice) in self.good | self.bad
+
     def of(self, choices: Collection[str]) -> bool | None:
         good = any(plain(choice) in self.good for choice in choices)
         bad = any(plain(choice) in self.bad for choice in choices)

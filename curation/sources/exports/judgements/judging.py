@@ -6,14 +6,11 @@ from pathlib import Path
 
 from curation.curation_settings import ExportFields
 from curation.sources.exports.judgements.answered import Answered
-from curation.sources.exports.judgements.export_reading import (
-    ExportReading,
-    kinds_unread,
-    the_reading,
-)
+from curation.sources.exports.judgements.export_reading import ExportReading
 from curation.sources.exports.judgements.good_or_bad import Praise
 from curation.sources.exports.judgements.judgement import NO_RESULT, Judgement, reads
 from curation.sources.exports.judgements.kinds import told
+from curation.sources.exports.judgements.reading_choice import kinds_unread, the_reading
 from curation.sources.exports.judgements.said import Said, judged, rated, reject
 from curation.sources.exports.judgements.shown import NothingShownError, Shown, shown
 from curation.sources.reading import Read

@@ -2,9 +2,13 @@
 
 import shlex
 from collections.abc import Iterable, Sequence
+from math import inf
 from pathlib import Path
 
+import yaml
+
 from curation.curation_settings import ExportFields
+from curation.sources.table_rows import SOURCES
 from project.errors import InputError
 
 COMMAND = "incumbent data import"
@@ -25,15 +29,29 @@ class OptionsMissingError(InputError):
         commands: Sequence[str] = (),
     ) -> None:
         self.missing, self.readings, self.path = missing, readings, path
-        typed = commands or [
-            shlex.join([*COMMAND.split(), str(path), *arguments_of(fields)]) for fields in readings
-        ]
+        typed = commands or [typed_for(fields, path) for fields in readings]
         several = ["several names are missing:", *(f"  {one}" for one in missing)]
-        head = "type" if len(set(typed)) == 1 else "type one of"
-        lines = [*(several if len(missing) > 1 else missing), head]
-        super().__init__(
-            "\n".join([*lines, *(f"  {one}" for one in dict.fromkeys(typed))]), file=path
-        )
+        lines = several if len(missing) > 1 else list(missing)
+        if typed:
+            where = "" if commands or not is_source(path) else " below this source in params.yaml"
+            lines.append(f"type{' one of' if len(set(typed)) > 1 else ''}{where}")
+        lines += [f"  {one}" for one in dict.fromkeys(typed)]
+        super().__init__("\n".join(lines), file=path)
+
+
+def is_source(path: Path) -> bool:
+    """Whether it lies in a project, where settings say how it is read."""
+    return path.is_relative_to(SOURCES)
+
+
+def typed_for(fields: ExportFields, path: Path) -> str:
+    """The settings of a source, or the command for a file of anybody's."""
+    if is_source(path):
+        export = {"export": fields.model_dump(mode="json", exclude_defaults=True)}
+        return yaml.safe_dump(export, default_flow_style=True, width=inf, sort_keys=False).strip()[
+            1:-1
+        ]
+    return shlex.join([*COMMAND.split(), str(path), *arguments_of(fields)])
 
 
 def arguments_of(fields: ExportFields) -> list[str]:

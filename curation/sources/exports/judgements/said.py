@@ -135,6 +135,7 @@ def preferred(one: Judgement, ordered: Sequence[Sequence[str]], what: Shown) -> 
             rejected=rejected,
             source=one.file,
             annotator=one.annotator,
+            messages=turns(what),
         )
         for better, worse in combinations(ordered, 2)
         for chosen, rejected in product(better, worse)
@@ -183,7 +184,14 @@ def rating(one: Judgement, what: Shown, text: str, label: bool) -> RatedAnswer:
         label=label,
         source=one.file,
         annotator=one.annotator,
+        messages=turns(what),
     )
+
+
+def turns(what: Shown) -> tuple[Message, ...] | None:
+    """Those of a prompt that is more than one of the user's."""
+    plain = len(what.prompt) == 1 and what.prompt[0].role == "user"
+    return None if plain else what.prompt
 
 
 def reject(one: Judgement, text: str, what: Shown) -> Judgement:

@@ -1,5 +1,6 @@
 """What people were shown: a prompt, and perhaps an answer, or several, to judge."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,13 @@ from curation.sources.exports.judgements.judgement import NO_ANSWERS
 from curation.sources.table_rows import NO_ANSWER, NO_PROMPT, NO_TEXT, as_text
 from project.canonical import digest_json
 from project.records.data import Message
+
+# The address of a picture, a sound or a video, or the data of one.
+MEDIA = re.compile(
+    r"data:(?:image|audio|video)/.*"
+    r"|\S+\.(?:jpe?g|png|gif|webp|bmp|svg|tiff?|wav|mp3|ogg|flac|m4a|mp4|mov|webm|pdf)(?:\?\S*)?",
+    re.I | re.S,
+)
 
 
 @dataclass(frozen=True)
@@ -40,9 +48,14 @@ class NothingShownError(ValueError):
 
 
 def texts_in(tasks: Iterable[Fields]) -> list[str]:
-    """The fields that hold a text, or a conversation, in one task at least."""
-    held = ((name, value) for task in tasks for name, value in task.items())
-    return list(dict.fromkeys(n for n, v in held if isinstance(v, str) or holds_turns(v)))
+    """The fields that hold a text, or a conversation, in one task at least; where a picture or a
+    sound lies is none.
+    """
+    held = [(name, value) for task in tasks for name, value in task.items()]
+    found = dict.fromkeys(n for n, v in held if isinstance(v, str) or holds_turns(v))
+    media = {n for n, v in held if isinstance(v, str) and MEDIA.fullmatch(v.strip())}
+    texts = {n for n, v in held if not isinstance(v, str) or not MEDIA.fullmatch(v.strip())}
+    return [name for name in found if name in texts or name not in media]
 
 
 def holds_turns(value: Any) -> bool:

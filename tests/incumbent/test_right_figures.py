@@ -1,5 +1,6 @@
 """What `init` proposes sees wrong figures, however near the sentences are to the right ones."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,21 +14,31 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer, Role
-from evaluation.preference.comparison import Comparison, Judgement
-from evaluation.score import directions, score_both
 from evaluation.metrics.proposed_checks import Checks, proposed_checks
+from evaluation.preference.comparison import Comparison, Judgement
+from evaluation.report.report_data import ReportData
+from evaluation.report.report_page import report
+from evaluation.report.right_answers import right_lines, unchecked
+from evaluation.score import directions, score_both
 from evaluation.scoring.scorers import load_scorers
 from incumbent.init.findings import Findings, find
 from incumbent.init.findings_text import findings_said
 from incumbent.init.settings_file import Chosen, write_settings
+from incumbent.output import console
 from incumbent.project_files import copy_project
+from incumbent.verbs.submit import Decided, Outcome, print_comparison
+from incumbent.verbs.why import told_by_evidence
 from project.model_pins import BaseChoice
-from project.records.data import Row
+from project.paths import rows_of
+from project.records.adapters import Adapter, Opponent
+from project.records.data import Row, Split
 from project.records.evidence import Decision, Evidence, Verdict
-from project.records.scores import ScoreTable
+from project.records.record import write_records
+from project.records.scores import Flags, ScoreTable
 from project.settings import PARAMS, load
+from registry.store import Registry
 from tests.bank_files import write_csv
-from tests.conftest import evidence_of
+from tests.conftest import evidence_of, keep_decision
 
 FILE = Path("datasets/sources/faq.csv")
 COLUMNS = Columns(prompt=("Question",), completion="Answer", slices=("Class",))
@@ -66,6 +77,7 @@ def right_but_on_three(i: int, what: str, fee: int) -> str:
 
 
 Model = Callable[[int, str, int], str]
+Make = Callable[[str], tuple[Adapter, Path]]
 
 
 def answers(model: Model) -> list[Answer]:
@@ -85,12 +97,18 @@ class Fond:
         return [Judgement(win_probability=0.7 + 0.1 * (i % 3)) for i in range(len(comparisons))]
 
 
-@pytest.fixture
-def bank(word_base: Path) -> Findings:
+@pytest.fixture(scope="module")
+def findings(word_base: Path) -> Findings:
     copy_project(Path(), sample=False)
     write_csv(FILE, 120)
     source = FileSource(kind="file", path=FILE, columns=COLUMNS)
     return find([source], BaseChoice(model=str(word_base)), word_base)
+
+
+@pytest.fixture
+def bank(findings: Findings) -> Findings:
+    copy_project(Path(), sample=False)
+    return findings
 
 
 def proposed(bank: Findings, checks: Checks) -> Policy:
@@ -147,11 +165,11 @@ def lines(*texts: str) -> list[str]:
 @pytest.mark.parametrize(
     ("texts", "scorers", "guards", "floored"),
     [
-        (ANSWERS, ["facts"], {"facts_kept", "facts_contradicted", "figures_wrong"}, True),
+        (ANSWERS, ["facts"], {"facts_kept", "facts", "figures_wrong"}, True),
         (
             [f"A {name} is a matter for the Reserve Bank of India." for name in NAMES],
             ["facts"],
-            {"facts_kept", "facts_contradicted"},
+            {"facts_kept", "facts"},
             False,
         ),
         (lines("{i} days."), ["token_f1", "facts"], {"exact_match", "figures_wrong"}, True),
@@ -188,6 +206,79 @@ def test_too_few_sealed_items_with_figures_guard_nothing() -> None:
     assert "figures alone guard nothing" in few.held
 
 
-def test_init_says_what_the_exam_looks_at(bank: Findings) -> None:
+def test_init_says_what_is_checked(bank: Findings) -> None:
     told = dict(findings_said(bank))
-    assert list(told["exam"]) == [f"{bank.checks.answers}: {bank.checks.held}"]
+    assert list(told["checks"]) == [f"{bank.checks.answers}: {bank.checks.held}"]
+
+
+SAID = "right figures: 3 of 60 answers (champion 0); wrong figures: 57 of 60 answers (champion 0)"
+
+
+@pytest.fixture
+def wrong(bank: Findings) -> tuple[Evidence, Decision, Policy]:
+    policy = proposed(bank, proposed_checks(ANSWERS, len(ROWS)))
+    return *decided(asks_the_branch, right_on_three, policy), policy
+
+
+def test_the_report_says_first_how_many_figures_are_right(
+    wrong: tuple[Evidence, Decision, Policy],
+) -> None:
+    material = ReportData(opponent=Opponent(), dev=(), flags=Flags(), examples=())
+    page = report(*wrong, material)
+    assert page.index(SAID) < page.index("figures_wrong is 0.950")
+    assert "guarded, may lose 0.15" in page
+    assert "right answers first (figures_wrong" in page
+
+
+def test_so_does_a_submission(
+    wrong: tuple[Evidence, Decision, Policy],
+    registry: Registry,
+    make_adapter: Make,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(console, "width", 120)
+    evidence, decision, policy = wrong
+    write_records(rows_of(Split.DEV), ROWS)
+    version = registry.submit(*make_adapter("a"), "made a")
+    outcome = Outcome(
+        version, Decided(evidence, decision), Opponent(), None, False, False, False, False, ()
+    )
+    print_comparison(outcome, policy)
+    _, first, *table = capsys.readouterr().out.strip().splitlines()
+    assert first == SAID
+    assert any(re.match(r"figures_wrong ↓ .* worse", line) for line in table)
+
+
+def test_so_does_why_with_what_would_turn_it(
+    wrong: tuple[Evidence, Decision, Policy], registry: Registry, make_adapter: Make
+) -> None:
+    evidence, decision, policy = wrong
+    version = registry.submit(*make_adapter("a"), "made a")
+    pins = evidence_of(version.adapter.files, None).pins
+    evidence = evidence.model_copy(update={"pins": pins})
+    decision = decision.model_copy(update={"pins": pins, "evidence": evidence.digest})
+    keep_decision(registry, 1, decision, evidence, policy)
+    right, (way,) = told_by_evidence(registry, 1)
+    assert right == [SAID]
+    assert way.startswith("right answers first (")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        (
+            "[rouge]",
+            ["right or wrong: nothing checks it", "not checked: 100 % of the answers hold"],
+        ),
+        ("[rouge, facts]", ["right figures: 57 of 60 answers"]),
+        ("[rouge, token_f1]", ["right to the word: 57 of 60 answers", "not checked: 100 % of"]),
+        ("[rouge, json]", ["valid JSON: 0 of 60 answers", "not checked: 100 % of the answers"]),
+    ],
+)
+def test_a_project_that_lacks_a_check_says_which_one(metrics: str, said: list[str]) -> None:
+    PARAMS.write_text(f"evaluation: {{scoring: {{metrics: {metrics}}}}}\n")
+    evidence, _ = decided(asks_the_branch, right_but_on_three, Policy(gating=("rougeL",)))
+    lines = [*right_lines(evidence.sealed), *unchecked(evidence.sealed, ANSWERS)]
+    assert [line[: len(start)] for line, start in zip(lines, said, strict=True)] == said
+    assert ("add facts to evaluation.scoring.metrics" in lines[-1]) == ("facts" not in metrics)

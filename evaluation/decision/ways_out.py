@@ -1,0 +1,124 @@
+"""What would turn a verdict that is no promotion: more items, another source, rows or recipe.
+
+It is said beside a decision and is no part of it, so its words may change.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evaluation.decision.evidence import PREFERENCE
+from evaluation.decision.policy import Policy
+from evaluation.decision.policy_checks import early_checks, guard_checks, reach
+from evaluation.decision.statistics import items_needed
+from project.records.calibration import BALLOTS
+from project.records.evidence import Decision, Evidence, MetricEvidence, Verdict
+
+MOST = 20_000  # items: what would take more is no advice
+RECIPE = "another recipe (`incumbent recipes`, `incumbent tune`)"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The items that the decision rests on, and the level that a metric must win at there."""
+
+    name: str
+    share: str  # the setting that makes it larger
+    level: float
+
+
+def ways_out(evidence: Evidence, decision: Decision, policy: Policy) -> Iterator[str]:
+    """Each in a sentence, what helps most first; nothing for a promotion."""
+    if decision.verdict is Verdict.PROMOTE:
+        return
+    part = Part("dev", "curation.curate.dev_share", policy.qualify)
+    measured = evidence.dev
+    if decision.opening is not None:
+        part = Part("sealed", "curation.curate.sealed_share", decision.alpha or policy.alpha)
+        measured = evidence.sealed
+    gating = {name: measured[name] for name in policy.gating if name in measured}
+    if PREFERENCE in gating and (why := poor_source(evidence)):
+        yield why
+    if evidence.calibration and (evidence.calibration.advisory or by_votes(evidence)):
+        gating.pop(PREFERENCE, None)  # of votes the decision itself says how many are missing
+    yield from what_was_lost(evidence, decision, policy, part)
+    lost = {name: m for name, m in gating.items() if reach(m, part.level)[1] < 0}
+    if lost:
+        yield (
+            f"{RECIPE}, more rows or another base: {listed(lost)} got worse on the {part.name} "
+            "items, and more of them would only show it more surely"
+        )
+    rest = {n: m for n, m in gating.items() if n not in lost and not wins(n, m, policy, part)}
+    needed = {n: items for n, m in rest.items() if (items := further(n, m, policy, part))}
+    if needed:
+        yield (
+            f"about {max(needed.values()):,} more {part.name} items, by more rows or a larger "
+            f"{part.share}, if it goes on as so far: {listed({n: rest[n] for n in needed})}"
+        )
+    if alike := {name: m for name, m in rest.items() if name not in needed}:
+        yield (
+            f"more training rows or {RECIPE}: {listed(alike)} is hardly another result than the "
+            f"champion's, and no number of {part.name} items makes it one"
+        )
+
+
+def poor_source(evidence: Evidence) -> str | None:
+    source = evidence.calibration
+    if source is None or by_votes(evidence) or not source.advisory:
+        return None
+    return (
+        f"a better source of preference (evaluation.preference.source: judge, or ballots): "
+        f"{source.source} cannot carry a promotion, whatever the items say"
+    )
+
+
+def by_votes(evidence: Evidence) -> bool:
+    """Whether the preference is people's word, alone or beside a judge's."""
+    source = evidence.calibration
+    return source is not None and (source.source == BALLOTS or bool(source.people))
+
+
+def what_was_lost(
+    evidence: Evidence, decision: Decision, policy: Policy, part: Part
+) -> Iterator[str]:
+    """What is guarded or has a floor, and was not kept."""
+    measured = evidence.dev if decision.opening is None else evidence.sealed
+    broken = [check.metric for check in guard_checks(measured, policy) if check.failed(part.level)]
+    for metric, floor in policy.floors.items():
+        found = measured.get(metric)
+        if found and (
+            found.own_score > floor if found.better == "less" else found.own_score < floor
+        ):
+            broken.append(metric)
+    if broken:
+        yield (
+            f"right answers first ({', '.join(dict.fromkeys(broken))}): more training rows with "
+            "the same facts, a larger base, or the facts in the prompt; better sentences do not "
+            "help"
+        )
+    forgot = {
+        check.subject for check in early_checks(evidence, policy) if not check.passed(policy.alpha)
+    }
+    if forgot:
+        yield (
+            f"less forgetting, for {' and '.join(sorted(forgot))}: fewer epochs, a lower "
+            "learning rate, or more general rows in datasets/sources/rehearsal.jsonl"
+        )
+
+
+def wins(metric: str, found: MetricEvidence, policy: Policy, part: Part) -> bool:
+    return found.se > 0 and reach(found, part.level)[0] > policy.threshold(metric)
+
+
+def further(metric: str, found: MetricEvidence, policy: Policy, part: Part) -> int | None:
+    """How many more items win a metric if it goes on as so far; None where too many would."""
+    effect = found.diff - policy.threshold(metric)
+    if effect <= 0 or not found.sd:
+        return None
+    design = found.n * (found.se / found.sd) ** 2
+    needed = items_needed(found.sd, effect, part.level, policy.power, design=design)
+    return max(1, needed - found.n) if needed < MOST else None
+
+
+def listed(metrics: dict[str, MetricEvidence]) -> str:
+    """ "rougeL (+0.010 on 30) and preference (−0.100 on 30)"."""
+    return " and ".join(f"{name} ({m.diff:+.3f} on {m.n:,})" for name, m in metrics.items())

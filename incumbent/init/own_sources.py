@@ -1,0 +1,143 @@
+"""A person's files by what they hold: tables, conversations, judged answers, raw text beside."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from curation.curation_settings import Columns, FileSource, Format
+from curation.sources.columns.column_guess import guess
+from curation.sources.columns.wanted import Guess, Wanted
+from curation.sources.documents.read_documents import documents_in
+from curation.sources.exports.export_formats import EXPORTS
+from curation.sources.format_guess import TRAFFIC, guess_format
+from curation.sources.reading import Read
+from curation.sources.source_file import SourceFile, read_source_file
+from curation.sources.tables.folder_files import files_in, left_aside
+from curation.sources.tables.read_table import read_tables
+from curation.sources.tables.table import Table
+from project.errors import InputError
+from project.records.data import Document, Row, counted
+from project.records.preferences import PreferencePair, RatedAnswer
+from project.untrusted_input import one_line
+
+RAW_TEXT = ("documents", "texts")
+JUDGED = ("preferences", "rated")
+# Formats that a table is taken for where its columns are named.
+NAMED = ("rows", "texts", *JUDGED)
+SHOWN = 60  # characters of a text
+BESIDE = (
+    "holds raw text{}, and a project begins with rows: name a file of questions and answers beside"
+    " it, as in --from faq.csv --from {}; if it is a table, write the names of its columns into its"
+    " first line, and tabs between them and between the fields"
+)
+OTHERWISE = (
+    "is {}, and a project begins with rows: make it of a table or by --sample, then"
+    " `incumbent data import {}` in it"
+)
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """How files are read where their bytes do not tell."""
+
+    encoding: str | None = None
+    skip: bool = False  # what is no record is left out and counted
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """A file or a folder, by its format, and what is in it: tables, or what was made of records."""
+
+    path: Path
+    format: Format
+    tables: Sequence[Table] = ()
+    reads: Sequence[Read] = ()
+
+    def source(self, path: Path, columns: Columns | None, options: FileOptions) -> FileSource:
+        """As the project has it, where the file lies at a path in it."""
+        return FileSource(
+            kind="file",
+            path=path,
+            format=None if self.format in ("table", "rows") else self.format,
+            columns=columns if self.format == "table" else None,
+            answers_as_rows=self.format in JUDGED,
+            unreadable="skip" if options.skip else "refuse",
+            encoding=options.encoding,
+        )
+
+    @property
+    def begins(self) -> str:
+        """How its first text begins, for a message."""
+        texts = [one.made.text for one in self.reads if isinstance(one.made, Document)]
+        return f' ("{one_line(texts[0])[:SHOWN].rstrip()}…")' if texts else ""
+
+    @property
+    def aside(self) -> list[Path]:
+        """Files of a folder that are not read."""
+        if self.format == "documents":
+            return [file for file in files_in(self.path) if file not in documents_in(self.path)]
+        return left_aside(self.path)
+
+    @property
+    def said(self) -> str:
+        """What was made of it, in words."""
+        kinds = {PreferencePair: "preference pair", RatedAnswer: "rated answer"}
+        kinds |= {Row: "row", Document: "passage"}
+        found = Counter(kinds[type(one.made)] for one in self.reads if one.made is not None)
+        lost = Counter(one.origin.why for one in self.reads if one.made is None)
+        told = [counted(count, noun) for noun, count in found.items()]
+        told += [f"{count:,} {why}" for why, count in lost.most_common()]
+        title = EXPORTS[self.format].title if self.format in EXPORTS else self.format
+        return f"{self.path}: {title}, {', '.join(told) or 'nothing that can be read'}"
+
+
+@dataclass(frozen=True)
+class OwnFiles:
+    files: Sequence[OwnFile]
+    columns: Guess | None  # of the tables
+
+    @property
+    def tables(self) -> list[Table]:
+        return [table for file in self.files for table in file.tables]
+
+    def sources(self, paths: Sequence[Path], options: FileOptions) -> list[FileSource]:
+        columns = self.columns.columns if self.columns else None
+        pairs = zip(self.files, paths, strict=True)
+        return [file.source(path, columns, options) for file, path in pairs]
+
+
+def look_at(files: Sequence[Path], wanted: Wanted, options: FileOptions) -> OwnFiles:
+    """What the files hold. Raises InputError for what cannot be read for sure, where columns have
+    to be chosen, and where there would be no rows.
+    """
+    found = [own_file(file, wanted, options) for file in files]
+    tables = [table for file in found for table in file.tables]
+    if not tables and all(file.format in RAW_TEXT for file in found):
+        first = found[0]
+        raise InputError(BESIDE.format(first.begins, first.path), file=first.path)
+    return OwnFiles(found, guess(tables, wanted) if tables else None)
+
+
+def own_file(path: Path, wanted: Wanted, options: FileOptions) -> OwnFile:
+    form = format_of(path, wanted, options)
+    if form == "table":
+        tables = read_tables(path, skip=options.skip, encoding=options.encoding)
+        return OwnFile(path, form, tables=tables)
+    file = SourceFile(path, form, skip=options.skip, encoding=options.encoding)
+    try:
+        return OwnFile(path, form, reads=list(read_source_file(file)))
+    except InputError as error:
+        if form not in EXPORTS or form in JUDGED:
+            raise
+        problem = OTHERWISE.format(f"an export of {EXPORTS[form].title}", path)
+        raise InputError(f"{problem} ({error})", file=path) from None
+
+
+def format_of(path: Path, wanted: Wanted, options: FileOptions) -> Format:
+    """Raises InputError for a log of what users wrote."""
+    form = guess_format(path, options.encoding)
+    if form == TRAFFIC:
+        raise InputError(OTHERWISE.format("a traffic log", path), file=path)
+    found: Format = form  # type: ignore[assignment]  # all others are
+    return "table" if wanted.columns and found in NAMED else found

@@ -1,0 +1,68 @@
+"""Beside a verdict that is no promotion stands what would turn it, and what would not."""
+
+import pytest
+
+from evaluation.decision.evidence import weigh
+from evaluation.decision.policy import Policy
+from evaluation.decision.rule import rule
+from evaluation.decision.ways_out import ways_out
+from project.records.scores import ScoreTable
+from tests.evaluation.test_decision import BETTER, EQUAL, Gains, calibration, general, table
+
+STRICT = Policy()
+SURE = {"calibration": calibration()}
+WORSE = {"rougeL": -0.1, "semantic": -0.1, "preference": -0.1}
+
+
+def told(
+    gains: Gains, look: int | None = None, policy: Policy = STRICT, **about: object
+) -> list[str]:
+    """On dev alone, or at a look at sealed items where the gains are the same."""
+    part: ScoreTable = table(gains, noise=0.3)
+    evidence = weigh(part if look else None, policy, dev=part, **(SURE | about))  # type: ignore[arg-type]
+    return list(ways_out(evidence, rule(evidence, policy, look), policy))
+
+
+def test_a_promotion_needs_no_way_out() -> None:
+    assert told(BETTER, look=1) == []
+
+
+@pytest.mark.parametrize("look", [None, 1])
+def test_what_got_worse_is_not_turned_by_more_items(look: int | None) -> None:
+    (way,) = told(WORSE, look)
+    assert way.startswith("another recipe (`incumbent recipes`, `incumbent tune`), more rows or")
+    assert "rougeL (-0.100 on 60) and semantic (-0.100 on 60)" in way
+
+
+def test_what_is_a_little_ahead_on_dev_needs_so_many_more_items() -> None:
+    (way,) = told(BETTER | {"rougeL": 0.01})
+    assert way == (
+        "about 834 more dev items, by more rows or a larger curation.curate.dev_share, if it goes "
+        "on as so far: rougeL (+0.010 on 60)"
+    )
+
+
+def test_what_is_equal_needs_another_recipe() -> None:
+    (way,) = told(BETTER | {"semantic": 0.0})
+    assert way.startswith("more training rows or another recipe")
+    assert "semantic (+0.000 on 60) is hardly another result" in way
+
+
+def test_a_source_that_cannot_carry_a_promotion_comes_first() -> None:
+    poor = calibration(matched_accuracy=0.5)
+    first, second = told(BETTER | {"rougeL": -0.1, "preference": -0.15}, calibration=poor)
+    assert first.startswith("a better source of preference (evaluation.preference.source: judge")
+    assert "preference" not in second
+
+
+def test_wrong_facts_and_forgetting_have_ways_of_their_own() -> None:
+    guarded = Policy(gating=("rougeL",), guards={"semantic": 0.05})
+    (facts,) = told(BETTER | {"semantic": -0.3}, look=1, policy=guarded)
+    assert facts.startswith("right answers first (semantic): more training rows with the same")
+    (way,) = told(BETTER, look=1, general=general(0.3))
+    assert way.startswith("less forgetting, for general ability: fewer epochs, a lower learning")
+
+
+def test_worse_and_equal_are_told_apart() -> None:
+    first, second = told(EQUAL | {"rougeL": -0.2})
+    assert ("rougeL" in first, "rougeL" in second) == (True, False)
