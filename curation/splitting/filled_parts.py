@@ -11,9 +11,9 @@ from curation.splitting.kinship import FAMILY_SHARE, LARGEST_FAMILY
 from curation.splitting.lots import side
 from project.records.data import Row, Split
 
-LEAST_SHARE, MOST_SHARE = 0.9, 1.2  # of the wanted size of a part
+LEAST_SHARE, MOST_SHARE = 0.9, 1.5  # of the wanted size of a part
 FEW = 3  # items of a kind of question, in each part
-LEAST_LEFT = 0.5  # of a kind's families that stay in training
+LEAST_LEFT = 0.3  # of a kind's families that stay in training
 PARTS = (Split.SEALED, Split.DEV)
 
 Kinds = Mapping[str, Collection[str]]  # by a row's id
@@ -107,7 +107,7 @@ def rows_of_kinds(families: Sequence[Family]) -> Counter[str]:
 
 
 def cover_kinds(dealing: Dealing, families: Counter[str]) -> None:
-    """A few items of each kind, while half of its families stay in training, and no part becomes
+    """A few items of each kind, while a third of its families stays in training, and no part becomes
     much larger than is wanted.
     """
 
