@@ -132,7 +132,7 @@ def feedback_said(feedback: Feedback, new: Change, queues: Queues, *, dry: bool)
     waiting = [counted(corrected, "correction"), counted(bad, "negative example")]
     yield Said("waiting", [*waiting, "none of it is trained on until a person accepts it"])
     yield Said("left out", [f"{n:,} {why}" for why, n in feedback.left_out.most_common()])
-    yield Said("note", feedback.over)
+    yield Said("note", feedback.notes)
     if not new:
         what = "nothing: the queue holds all of it already" if new.files else "nothing"
         yield Said("written", [what])

@@ -147,7 +147,7 @@ def feedback_summary(
             "negative_examples": len(feedback.negative),
         },
         "left_out": dict(feedback.left_out),
-        "notes": list(feedback.over),
+        "notes": list(feedback.notes),
         "changed": bool(new) and not dry,
         "written": [] if dry else [str(path) for path in new.new_files],
     }
