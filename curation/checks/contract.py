@@ -97,17 +97,15 @@ def validated(
 ) -> dict[str, ExpectationValidationResult]:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = gx.data_context.types.base.ProgressBarsConfig(globally=False)
-    batch = (
+    whole = (
         context.data_sources.add_pandas("rows")
         .add_dataframe_asset("rows")
         .add_batch_definition_whole_dataframe("all")
     )
-    suite = context.suites.add(gx.ExpectationSuite("contract"))
-    for expectation in expectations:
-        suite.add_expectation(expectation.build())
-    definition = gx.ValidationDefinition(name="contract", data=batch, suite=suite)
-    outcome = context.validation_definitions.add(definition).run(
-        batch_parameters={"dataframe": table},
+    # One by one, each would have the context write all that came before it anew.
+    suite = gx.ExpectationSuite("contract", expectations=[one.build() for one in expectations])
+    outcome = whole.get_batch({"dataframe": table}).validate(
+        suite,
         result_format={
             "result_format": "COMPLETE",
             "unexpected_index_column_names": ["id"],
