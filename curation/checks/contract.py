@@ -12,6 +12,7 @@ from great_expectations.core import ExpectationValidationResult
 from great_expectations.expectations.registry import get_expectation_impl
 from pydantic import Field, field_validator, model_validator
 
+from curation.checks.dataset_measures import rows_wanted
 from curation.checks.row_columns import TOLD
 from curation.checks.tables import Tables
 from project.canonical import digest_json
@@ -54,6 +55,8 @@ class Expectation(Settings):
 class Contract(Settings):
     name: str
     task: str | None = None  # what the rows are to teach, in words; null: what most are about
+    # A file of rows that show the task, ten or more, beside the contract as the next one.
+    gold: Path | None = None
     # A file of rows, the last version's, that the new ones are held against for drift; it lies in
     # datasets/contracts, where DVC watches for changes.
     reference: Path | None = None
@@ -134,6 +137,7 @@ def to_check(
     else:
         seen = observed(found, expectation.of)
         seen += faults(table, column, failing) if column in TOLD else ""
+        seen += more_rows(expectation, table, failing)
     note = notes.get(str(column), "")
     return Check(
         name=expectation.name,
@@ -146,6 +150,14 @@ def to_check(
         column=column if isinstance(column, str) else None,
         unmeasured=True if unmeasured and result.success else None,
     )
+
+
+def more_rows(expectation: Expectation, table: pd.DataFrame, failing: Sequence[str]) -> str:
+    """What slices of too few rows need."""
+    least = expectation.arguments.get("min_value")
+    if expectation.of != "slices" or not failing or not isinstance(least, int):
+        return ""
+    return f": {rows_wanted(table, failing, least)}"
 
 
 def unseen(table: pd.DataFrame, column: Any) -> bool:
