@@ -68,20 +68,34 @@ def compared(
         refused=refused_of(parts),
         suites=suite_prompts(),
         task=contract.task,
+        aside=load(CurateParams).train_only,
+        gold=gold_pairs(contract, params.contract),
         reference=reference_texts(contract, params.contract),
         embed=Embedder(embedder) if embedder else None,
         embedded_rows=params.embedded_rows,
     )
 
 
+def gold_pairs(contract: Contract, file: Path) -> list[tuple[str, str]]:
+    """Of the rows that show the task, where the contract names them. Raises InputError."""
+    rows = rows_beside(contract.gold, file, "gold")
+    return [(row.prompt_text, row.completion_text) for row in rows]
+
+
 def reference_texts(contract: Contract, file: Path) -> list[str]:
     """Of the last version's rows, where the contract names them. Raises InputError."""
-    if contract.reference is None:
+    rows = rows_beside(contract.reference, file, "reference")
+    return [f"{row.prompt_text}\n{row.completion_text}" for row in rows]
+
+
+def rows_beside(path: Path | None, file: Path, field: str) -> list[Row]:
+    """The rows of a file that a field of the contract names. Raises InputError."""
+    if path is None:
         return []
-    if CONTRACTS not in contract.reference.parents:
+    if CONTRACTS not in path.parents:
         problem = f"must be a file in {CONTRACTS}, where DVC watches for changes"
-        raise InputError(problem, file=file, field="reference")
-    return [f"{row.prompt_text}\n{row.completion_text}" for row in read_rows(contract.reference)]
+        raise InputError(problem, file=file, field=field)
+    return list(read_rows(path))
 
 
 def refused_of(parts: Mapping[Split, Sequence[Row]]) -> Refused:

@@ -66,6 +66,17 @@ VERSIONED = re.compile(
 )
 LONGEST_NAME = 24  # of those, with what stands between
 IPV6 = re.compile(r"(?<!\w)(?<!::)(?:::)?[\dA-Fa-f][\dA-Fa-f:]{4,38}(?![\w:])")
+# In North America, an organisation's free lines, and codes and numbers that nobody is given.
+FREE_LINES = ("800", "833", "844", "855", "866", "877", "888")
+NORTH_AMERICAN = re.compile(
+    r"(?:\+?1[-. ]?)?\(?(\d{3})\)?[-. ]+(\d{3})[-. ](\d{4})"
+)  # as grouped there
+# Before the @ of an address that stands for one.
+PLACEHOLDERS = re.compile(
+    r"(?:example|user|username|name|your[._-]?(?:name|email)|some(?:one|body)|test|foo|bar"
+    r"|first[._-]?name[._-]?last[._-]?name)\d{0,3}@",
+    re.IGNORECASE,
+)
 # Where nobody has an e-mail address (RFC 2606 and 6761).
 NOBODYS = ("example.com", "example.net", "example.org", "example", "test", "invalid", "localhost")
 
@@ -102,8 +113,9 @@ class Found:
 def found(text: str, ours: Contacts = NO_CONTACTS) -> list[Found]:
     """The personal data in a text that is to be shown to others, by kind.
 
-    What reaches nobody in particular is left out: addresses at example.com and the like, IP
-    addresses that are not public (RFC 1918, 5737 and others), and the contacts of `ours`.
+    What reaches nobody in particular is left out: addresses at example.com and the like, free lines
+    of North America and its numbers for films, IP addresses that are not public (RFC 1918, 5737
+    and others), and the contacts of `ours`.
     """
     return [one for one in scan(text)[1] if reaches_somebody(one, ours)]
 
@@ -123,11 +135,23 @@ def reaches_somebody(one: Found, ours: Contacts) -> bool:
     if is_own(one, ours):
         return False
     if one.kind is Kind.EMAIL:
-        return not is_at(plain(one.text), NOBODYS)
+        return not is_at(plain(one.text), NOBODYS) and not PLACEHOLDERS.match(one.text)
+    if one.kind is Kind.PHONE:
+        return not reaches_nobody(plain(one.text))
     if one.kind is Kind.IP:
         address = ip_address(plain(one.text))
         return address.is_global and not address.is_multicast
     return True
+
+
+def reaches_nobody(number: str) -> bool:
+    """A phone number that is a free line, or nobody's: of area 555, or 555-01xx."""
+    parts = NORTH_AMERICAN.fullmatch(number)
+    if parts is None:
+        return False
+    area, exchange, line = parts.groups()
+    fictional = exchange == "555" and line.startswith("01")
+    return area in (*FREE_LINES, "555") or fictional
 
 
 def is_own(one: Found, ours: Contacts) -> bool:

@@ -56,6 +56,15 @@ TOPIC = Advice(
     "What is not about the task takes room from it.",
     "Take the rows out, or say in the contract's `task` what they are for.",
 )
+OTHER_TASK = Advice(
+    "From rows of another task a model learns another task, however good they are.",
+    "See that the file is the right one, and that `task` and `gold` in the contract say what the "
+    "rows are for.",
+)
+UNRELATED = Advice(
+    "Answers that fit any question as well as their own teach nothing.",
+    "See that the columns belong together and that answers are no filler text.",
+)
 SHIFT = Advice(
     "Where rows changed much, the new version may be good at something else than the last.",
     "See which source is new, and whether it is meant. Then name the new rows as `reference`.",
@@ -125,6 +134,9 @@ ADVICE: dict[str, Advice] = {
     ),
     "other_language": Advice("The model would learn to change the language in between."),
     "off_topic": TOPIC,
+    **dict.fromkeys(["gold_share", "task_share"], OTHER_TASK),
+    "answer_fit": UNRELATED,
+    "unfilled_share": Advice("The model would learn to write the blanks.", "Fill them in."),
     "disagreement": HINT,
     "rows": FEW,
     **dict.fromkeys(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from curation.checks.columns.relevance import Task
 from project.contacts import NO_CONTACTS, Contacts
 from project.engine.embedded_texts import Embed
 
@@ -27,10 +28,18 @@ class Compared:
     evals: Sequence[str] = ()  # beside the rows of parts dev and sealed
     suites: Sequence[str] = ()
     task: str | None = None  # what the rows are to teach, in words
+    gold: Sequence[tuple[str, str]] = ()  # questions and answers that show it
+    aside: Sequence[
+        str
+    ] = ()  # sources of rows that are there for something else, as rehearsed ones
     reference: Sequence[str] = ()  # texts of the last version's rows, by which drift is told
     embed: Embed | None = None
     embedded_rows: int = 2_000
     seed: int = 0
+
+    @property
+    def taught(self) -> Task:
+        return Task(self.gold, self.task, self.aside)
 
 
 ALONE = Compared()

@@ -12,6 +12,7 @@ from great_expectations.core import ExpectationValidationResult
 from great_expectations.expectations.registry import get_expectation_impl
 from pydantic import Field, field_validator, model_validator
 
+from curation.checks.dataset_measures import rows_wanted
 from curation.checks.row_columns import TOLD
 from curation.checks.tables import Tables
 from project.canonical import digest_json
@@ -54,6 +55,8 @@ class Expectation(Settings):
 class Contract(Settings):
     name: str
     task: str | None = None  # what the rows are to teach, in words; null: what most are about
+    # A file of rows that show the task, ten or more, beside the contract as the next one.
+    gold: Path | None = None
     # A file of rows, the last version's, that the new ones are held against for drift; it lies in
     # datasets/contracts, where DVC watches for changes.
     reference: Path | None = None
@@ -97,17 +100,15 @@ def validated(
 ) -> dict[str, ExpectationValidationResult]:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = gx.data_context.types.base.ProgressBarsConfig(globally=False)
-    batch = (
+    whole = (
         context.data_sources.add_pandas("rows")
         .add_dataframe_asset("rows")
         .add_batch_definition_whole_dataframe("all")
     )
-    suite = context.suites.add(gx.ExpectationSuite("contract"))
-    for expectation in expectations:
-        suite.add_expectation(expectation.build())
-    definition = gx.ValidationDefinition(name="contract", data=batch, suite=suite)
-    outcome = context.validation_definitions.add(definition).run(
-        batch_parameters={"dataframe": table},
+    # One by one, each would have the context write all that came before it anew.
+    suite = gx.ExpectationSuite("contract", expectations=[one.build() for one in expectations])
+    outcome = whole.get_batch({"dataframe": table}).validate(
+        suite,
         result_format={
             "result_format": "COMPLETE",
             "unexpected_index_column_names": ["id"],
@@ -136,6 +137,7 @@ def to_check(
     else:
         seen = observed(found, expectation.of)
         seen += faults(table, column, failing) if column in TOLD else ""
+        seen += more_rows(expectation, table, failing)
     note = notes.get(str(column), "")
     return Check(
         name=expectation.name,
@@ -148,6 +150,14 @@ def to_check(
         column=column if isinstance(column, str) else None,
         unmeasured=True if unmeasured and result.success else None,
     )
+
+
+def more_rows(expectation: Expectation, table: pd.DataFrame, failing: Sequence[str]) -> str:
+    """What slices of too few rows need."""
+    least = expectation.arguments.get("min_value")
+    if expectation.of != "slices" or not failing or not isinstance(least, int):
+        return ""
+    return f": {rows_wanted(table, failing, least)}"
 
 
 def unseen(table: pd.DataFrame, column: Any) -> bool:

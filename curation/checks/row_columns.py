@@ -13,7 +13,7 @@ from curation.checks.columns.lengths import odd_lengths
 from curation.checks.columns.meaning import (
     SAME_TASK,
     disagreements,
-    off_topics,
+    off_topic,
     reworded,
     semantic_duplicates,
 )
@@ -117,7 +117,7 @@ def by_meaning(
         "leak": leaks(texts, evals, reworded(texts, looked, embedded)),
         "contaminated": contaminated(texts, suites, reworded(texts, looked, suites, SAME_TASK)),
         "semantic_duplicate": semantic_duplicates(texts, looked),
-        "off_topic": off_topics(texts, looked, compared.task),
+        "off_topic": off_topic(texts, looked, compared.taught),
         "disagreement": disagreements(texts, looked),
     }
 

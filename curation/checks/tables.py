@@ -7,12 +7,22 @@ import pandas as pd
 
 from curation.checks.columns.row_texts import RowTexts
 from curation.checks.compared import Compared
+from curation.checks.dataset_measures import BY_MEANING as MEASURED_BY_MEANING
 from curation.checks.dataset_measures import dataset_table, slice_table
 from curation.checks.embeddings import Looked
 from curation.checks.row_columns import BY_MEANING, EXAMINED, looked_at, row_table, texts_of
 from project.records.data import Row, Split, counted
 
-OF_SAMPLE = ("vendi", "off_topic_share", "disagreement_share")
+OF_SAMPLE = (*MEASURED_BY_MEANING, "off_topic_share", "disagreement_share")
+# Why a measure of the dataset is missing though an embedder was there.
+UNMEASURED = {
+    "shift": "no last version to compare with",
+    "gold_share": "no gold rows: `gold` in the contract names a file with ten or more",
+    "task_share": "no `task` in the contract in the language of the rows",
+    "answer_fit": "too few answers of more than two words",
+}
+# Then what most are about is the task, whatever it is.
+BY_OTHERS = "held against the other rows, as the contract names no task and no gold rows"
 
 
 @dataclass(frozen=True)
@@ -29,16 +39,15 @@ def tables_of(parts: Mapping[Split, Sequence[Row]], compared: Compared) -> Table
     texts = texts_of(parts)
     looked = looked_at(texts, compared)
     rows = row_table(texts, looked, compared)
+    dataset = dataset_table(texts, rows, looked, compared)
+    unknown = {name: why for name, why in UNMEASURED.items() if dataset[name].isna().all()}
+    alone = {} if compared.gold or compared.task else {"off_topic": BY_OTHERS}
     return Tables(
         rows=rows,
         slices=slice_table(texts),
-        dataset=dataset_table(texts, rows, looked, compared),
-        notes=notes(texts, looked) | shift_note(compared),
+        dataset=dataset,
+        notes=alone | unknown | notes(texts, looked),
     )
-
-
-def shift_note(compared: Compared) -> dict[str, str]:
-    return {} if compared.reference else {"shift": "no last version to compare with"}
 
 
 def notes(texts: RowTexts, looked: Looked | None) -> dict[str, str]:

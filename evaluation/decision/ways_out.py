@@ -59,6 +59,8 @@ def ways_out(evidence: Evidence, decision: Decision, policy: Policy) -> Iterator
             f"more training rows or {RECIPE}: {listed(alike)} is hardly another result than the "
             f"champion's, and no number of {part.name} items makes it one"
         )
+    if decision.opening is not None:
+        yield from what_sealed_items_leave_open(evidence, decision, policy)
 
 
 def poor_source(evidence: Evidence) -> str | None:
@@ -103,6 +105,30 @@ def what_was_lost(
             f"less forgetting, for {' and '.join(sorted(forgot))}: fewer epochs, a lower "
             "learning rate, or more general rows in datasets/sources/rehearsal.jsonl"
         )
+
+
+def what_sealed_items_leave_open(
+    evidence: Evidence, decision: Decision, policy: Policy
+) -> Iterator[str]:
+    """Guards that too few items speak of, and slices."""
+    alpha = decision.alpha or policy.alpha
+    open_guards = {
+        check.metric: check.found
+        for check in guard_checks(evidence.sealed, policy)
+        if not check.passed(alpha) and not check.failed(alpha)
+    }
+    if open_guards:
+        yield (
+            f"more sealed items, by more rows: so few cannot show that enough was kept in "
+            f"{listed(open_guards)}"
+        )
+    for name, least in policy.critical_slices.items():
+        there = [m.n for metric, m in evidence.slices[name].items() if metric in policy.gating]
+        if (n := min(there, default=0)) < least:
+            yield f"{least - n:,} more sealed items of slice {name}, by more rows of it"
+    for name in sorted(evidence.slices):
+        if any(reason.startswith(f"slice {name} is clearly") for reason in decision.reasons):
+            yield f"more training rows of slice {name}, where it got worse"
 
 
 def wins(metric: str, found: MetricEvidence, policy: Policy, part: Part) -> bool:

@@ -68,9 +68,15 @@ def held_against(
         evals=[prompt_of(one) for one in read_all(evals, encoding)],
         suites=suite_prompts(FOLDER / "datasets"),
         task=contract.task,
+        gold=gold_pairs(contract, encoding),
         reference=[text_of(one) for one in read_all(against or references(contract), encoding)],
         embed=embedder() if embeddings else None,
     )
+
+
+def gold_pairs(contract: Contract, encoding: str | None) -> list[tuple[str, str]]:
+    rows = read_all([contract.gold] if contract.gold else [], encoding)
+    return [(row.prompt_text, row.completion_text) for row in rows if isinstance(row, Row)]
 
 
 def references(contract: Contract) -> list[Path]:

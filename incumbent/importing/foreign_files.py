@@ -1,10 +1,8 @@
 """Foreign files, each read by the format that it is in."""
 
-import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 from pathlib import Path
 
 from curation.curation_settings import Columns
@@ -23,20 +21,19 @@ from curation.sources.source_file import SourceFile, read_source_file
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.encodings.decoding import decode
 from curation.sources.tables.file_bytes import contents
-from curation.sources.tables.folder_files import data_in, files_in, files_of, is_seen
+from curation.sources.tables.folder_files import data_in, files_in, files_of
 from curation.sources.tables.json_columns import is_conversation
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table, TableRow
+from incumbent.importing.file_names import called, files_unread, names_apart
 from incumbent.importing.import_options import ImportOptions
 from project.errors import InputError
 from project.progress import progress
-from project.records.data import Document, Row
 from project.records.record import read_input, read_object
 
 JSON = frozenset({".json", ".jsonl", ".ndjson"})
 PLAIN = ".txt .text .md .markdown .vtt .srt .sbv .json .jsonl .csv .tsv"
 PLAIN_TEXTS = frozenset(PLAIN.split())
-NOUNS = {"documents": "document", "transcripts": "transcript"}
 QUEUE_FIELDS = {"prompt", "response", "user", "drift"}  # of a task of the labelling queue
 
 
@@ -111,21 +108,6 @@ def read_files(
                 files.append(other_file(path, form, asked, names))
             bar.advance()
     return files, columns
-
-
-def names_apart(files: Iterable[Path]) -> dict[Path, str]:
-    """Of files that are called alike, the names with as many of their folders as tell them apart;
-    the others are called by their bare names.
-    """
-    alike: dict[str, dict[Path, tuple[str, ...]]] = {}
-    for file in files:
-        alike.setdefault(file.name, {})[file] = (*file.parent.resolve().parts, file.name)
-    found: dict[Path, str] = {}
-    for same in alike.values():
-        every = set(same.values())  # once each: a folder may be named beside a file in it
-        deep = next(n for n in count(1) if len({parts[-n:] for parts in every}) == len(every))
-        found |= {file: "/".join(parts[-deep:]) for file, parts in same.items() if deep > 1}
-    return found
 
 
 def tables_of(path: Path, asked: ImportOptions) -> list[Table]:
@@ -214,41 +196,6 @@ def decoding_notes(files: Iterable[Path], file: SourceFile) -> list[str]:
     plain = [one for one in files if one.suffix.casefold() in PLAIN_TEXTS]
     found = [(one, decode(contents(one), one, file.encoding)) for one in plain]
     return [f"{one}: {note}" for one, source in found for note in source.notes]
-
-
-def called(read: Read, file: Path, names: Mapping[Path, str]) -> Read:
-    """A record with the name that tells its file apart, where another file is called alike."""
-    if file not in names:
-        return read
-    bare, name = read.origin.file, names[file]
-    origin = read.origin.model_copy(update={"file": name})
-    made = read.made
-    if isinstance(made, Document) and made.source == bare:
-        made = Document.of(made.text, source=name)
-    elif isinstance(made, Row):
-        source = name if made.source == bare else made.source
-        group = re.sub(rf"^{re.escape(bare)}(?=:\d+$)", lambda _: name, made.group)
-        made = made.model_copy(update={"source": source, "group": group})
-    if made is not None:
-        origin = origin.model_copy(update={"row": made.id})
-    return Read(origin, made)
-
-
-def files_unread(path: Path, form: str, read: Collection[Path]) -> dict[Path, str]:
-    """The files of a folder of which nothing was read, and why. Whole hidden folders are one."""
-    if not path.is_dir():
-        return {}
-    opened = {*read, *(folder for file in read for folder in file.parents)}  # archives too
-    noun = NOUNS.get(form, "data")
-    found: dict[Path, str] = {}
-    for file in sorted(path.rglob("*")):
-        inside = file.relative_to(path)
-        hidden = next((n for n, part in enumerate(inside.parts) if not is_seen(Path(part))), None)
-        if hidden is not None:
-            found[path.joinpath(*inside.parts[: hidden + 1])] = "hidden"
-        elif file.is_file() and file not in opened:
-            found[file] = f"no {noun} by its name"
-    return found
 
 
 def refuse_queue(records: Sequence[Fields], path: Path) -> None:

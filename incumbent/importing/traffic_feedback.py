@@ -47,7 +47,8 @@ class Feedback:
     corrected: Sequence[Traffic]
     negative: Sequence[RatedAnswer]
     left_out: Counter[str]
-    over: Sequence[str]  # what the limits for each user and in all left out
+    # How the files were read, such as their encoding, and what the limits for users left out.
+    notes: Sequence[str]
 
     @property
     def read(self) -> int:
@@ -62,8 +63,8 @@ def read_feedback(formats: Mapping[Path, str], asked: ImportOptions) -> Feedback
     InputError for what is no traffic, and where it is mixed with other files.
     """
     refuse_mixed(formats)
-    lost = Counter[str]()
-    rows = list(once(read_logs(formats, asked, lost), lost))
+    lost, notes = Counter[str](), list[str]()
+    rows = list(once(read_logs(formats, asked, lost, notes), lost))
     telling = [one for one in rows if correction(one.row) or is_bad(one.row)]
     kept, over = capped(telling, lambda one: pseudonym(one.row), load(TriggerParams))
     known = accepted_prompts()
@@ -75,7 +76,7 @@ def read_feedback(formats: Mapping[Path, str], asked: ImportOptions) -> Feedback
     lost[WITHOUT] = len(rows) - len(telling)
     lost[KNOWN] = len(written) - len(corrected)
     lost[EMPTY] = len(bad) - len(negative)
-    return Feedback(corrected, negative, +lost, over)
+    return Feedback(corrected, negative, +lost, [*notes, *over])
 
 
 def refuse_mixed(formats: Mapping[Path, str]) -> None:
@@ -84,7 +85,9 @@ def refuse_mixed(formats: Mapping[Path, str]) -> None:
         raise InputError(problem, file=others[0])
 
 
-def read_logs(paths: Iterable[Path], asked: ImportOptions, lost: Counter[str]) -> Iterator[Logged]:
+def read_logs(
+    paths: Iterable[Path], asked: ImportOptions, lost: Counter[str], notes: list[str]
+) -> Iterator[Logged]:
     # Imported here, for it needs pyarrow, and other files can be imported without.
     from monitoring.traffic.traffic_store import redacted
 
@@ -93,6 +96,7 @@ def read_logs(paths: Iterable[Path], asked: ImportOptions, lost: Counter[str]) -
     for path in paths:
         for table in read_tables(path, skip=asked.skip, encoding=asked.encoding):
             lost[UNREADABLE] += len(table.unreadable)
+            notes += [f"{table.path}: {note}" for note in table.notes]
             with progress("reading", len(table.rows), "requests", leave=False) as bar:
                 for record in table.rows:
                     row = logged(record, table, lost, skip=asked.skip)

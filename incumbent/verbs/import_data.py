@@ -19,15 +19,14 @@ from incumbent.importing.destination import (
     write_change,
 )
 from incumbent.importing.foreign_files import formats_of
+from incumbent.importing.import_notes import notes_of, reading_notes
 from incumbent.importing.import_options import ImportOptions
 from incumbent.importing.import_text import (
     change_said,
     conflicts,
     feedback_said,
     import_said,
-    notes_of,
     numbers,
-    reading_notes,
     sample_of,
 )
 from incumbent.importing.incoming import Incoming, read_incoming
@@ -148,7 +147,7 @@ def feedback_summary(
             "negative_examples": len(feedback.negative),
         },
         "left_out": dict(feedback.left_out),
-        "notes": list(feedback.over),
+        "notes": list(feedback.notes),
         "changed": bool(new) and not dry,
         "written": [] if dry else [str(path) for path in new.new_files],
     }

@@ -202,7 +202,7 @@ def test_so_it_is_with_workbooks_and_parquet(form: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("form", [*TEXTS, *BYTES])
-@pytest.mark.parametrize("count", [3, 3000])
+@pytest.mark.parametrize("count", [3, 1000])
 def test_few_rows_and_many_are_read_alike(form: str, count: int) -> None:
     pairs = english(count)
     data = BYTES[form](pairs) if form in BYTES else TEXTS[form](pairs).encode()

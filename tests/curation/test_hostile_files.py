@@ -121,8 +121,10 @@ def test_nan_is_no_value_of_a_row() -> None:
 
 
 def test_rows_in_an_older_encoding_are_read_where_it_is_named() -> None:
-    path = write("a.jsonl", '{"prompt": "ставка", "completion": "да"}'.encode("cp1251"))
-    with pytest.raises(InputError, match=r"a\.jsonl:1: is not UTF-8.*likely windows-1251"):
+    asked = "Какая сейчас ставка по вкладам для новых клиентов банка?"
+    record = json.dumps({"prompt": asked, "completion": "да"}, ensure_ascii=False)
+    path = write("a.jsonl", record.encode("cp1251"))
+    with pytest.raises(InputError, match=r"a\.jsonl:1: is not UTF-8.*likely cp1251"):
         read_rows(path)
     ((_, row),) = numbered_rows(path, encoding="cp1251")
     assert row.completion_text == "да"

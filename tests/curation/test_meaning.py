@@ -1,7 +1,10 @@
 """What an embedder finds in rows: the same in other words, what is off the topic, odd answers."""
 
 import csv
+from functools import cache
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,8 @@ from curation.checks.columns.told_apart import told_apart
 from curation.checks.compared import Compared
 from curation.checks.embeddings import Embedder
 from curation.checks.row_columns import feature_table
+from curation.checks.tables import tables_of
+from curation.sources.python_api import read_package
 from project.model_pins import ModelChoice, locate
 from project.records.data import Row, Split
 from tests.bank_files import Bank
@@ -25,10 +30,15 @@ def row(prompt: str, completion: str) -> Row:
     return Row.of(prompt, completion, group=prompt, source="t")
 
 
+@cache
+def embedder() -> Embedder:
+    return Embedder(locate(ModelChoice(), "embedder"))
+
+
 def flagged(column: str, *more: Row, evals: tuple[str, ...] = ()) -> set[str]:
     """The prompts whose rows are told, beside a hundred questions of a bank's customers."""
     rows = [*(row(*pair) for pair in Bank().pairs(100)), *more]
-    embed = Embedder(locate(ModelChoice(), "embedder"))
+    embed = embedder()
     table = feature_table({Split.TRAIN: rows}, compared=Compared(embed=embed, evals=evals))
     told = table[column].notna() & (table[column] != NONE)
     return set(table.loc[told, "prompt"])
@@ -45,7 +55,7 @@ def test_hardly_a_pair_of_labelled_questions_is_taken_for_the_same_wrongly() -> 
     """By README.md of the folder; recall is what a threshold that seldom errs leaves."""
     with (Path(__file__).parent / "labelled/questions.csv").open(encoding="utf-8") as file:
         pairs = list(csv.DictReader(file))
-    embed = Embedder(locate(ModelChoice(), "embedder"))
+    embed = embedder()
     embed([pair[of] for pair in pairs for of in ("question", "other")])
     named: dict[str, list[bool]] = {"yes": [], "no": []}
     for pair in pairs:
@@ -66,6 +76,50 @@ def test_an_eval_item_in_other_words_is_a_leak() -> None:
 def test_a_row_about_something_else_is_off_the_topic() -> None:
     cooking = row("How long do I roast a duck?", "Two hours; baste it with its fat now and then.")
     assert cooking.prompt_text in flagged("off_topic", cooking)
+
+
+@pytest.mark.parametrize("told", [{"gold": 40}, {"task": "answers to a bank's customers"}])
+def test_most_rows_must_be_about_the_task_that_is_told(told: dict[str, Any]) -> None:
+    bank = [row(*pair) for pair in Bank(1).pairs(100)]
+    gold = [(one.prompt_text, one.completion_text) for one in bank[: told.get("gold", 0)]]
+    compared = Compared(embed=embedder(), gold=gold, task=told.get("task"))
+    ours, theirs = (
+        tables_of({Split.TRAIN: rows}, compared)
+        for rows in (bank[40:], list(islice(read_package("numpy"), 60)))
+    )
+    measure = "gold_share" if gold else "task_share"
+    limit = 0.5 if gold else 0.15
+    assert ours.dataset[measure].item() > limit > theirs.dataset[measure].item()
+    if gold:
+        assert (ours.rows["off_topic"] == NONE).all()
+        assert (theirs.rows["off_topic"] != NONE).mean() > 0.5
+
+
+def test_rows_that_are_rehearsed_are_not_asked_to_be_about_the_task() -> None:
+    bank = [row(*pair) for pair in Bank(1).pairs(90)]
+    other = [one.model_copy(update={"source": "general"}) for one in read_package("numpy")][:90]
+    gold = [(one.prompt_text, one.completion_text) for one in bank[:40]]
+    compared = Compared(embed=embedder(), gold=gold, aside=("general",))
+    found = tables_of({Split.TRAIN: [*bank[40:], *other]}, compared)
+    assert found.dataset["gold_share"].item() > 0.9
+    assert (found.rows["off_topic"] == NONE).all()
+
+
+def test_a_task_in_another_language_than_the_rows_is_not_measured() -> None:
+    rows = [row(f"Wie hoch ist die Gebühr für das Konto {i}?", f"Es sind {i} Euro.") for i in "abc"]
+    compared = Compared(embed=embedder(), task="answers to questions of a bank's customers")
+    assert tables_of({Split.TRAIN: rows}, compared).dataset["task_share"].isna().all()
+
+
+def test_answers_that_fit_any_question_are_told_from_those_that_fit_their_own() -> None:
+    pairs = [pair for pair in Bank().pairs(160) if len(pair[1].split()) > 2]
+    told = [answer for _, answer in pairs]
+    mixed = zip([asked for asked, _ in pairs], told[7:] + told[:7], strict=True)
+    fits = [
+        tables_of({Split.TRAIN: [row(*pair) for pair in some]}, Compared(embed=embedder()))
+        for some in (pairs, mixed)
+    ]
+    assert fits[0].dataset["answer_fit"].item() > 0.7 > 0.6 > fits[1].dataset["answer_fit"].item()
 
 
 def test_an_answer_that_has_nothing_to_do_with_its_question_is_a_hint() -> None:

@@ -7,7 +7,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from evaluation.decision.ways_out import ways_out
 from project.records.scores import ScoreTable
-from tests.evaluation.test_decision import BETTER, EQUAL, Gains, calibration, general, table
+from tests.evaluation.test_decision import BETTER, EQUAL, Gains, calibration, general, joined, table
 
 STRICT = Policy()
 SURE = {"calibration": calibration()}
@@ -61,6 +61,26 @@ def test_wrong_facts_and_forgetting_have_ways_of_their_own() -> None:
     assert facts.startswith("right answers first (semantic): more training rows with the same")
     (way,) = told(BETTER, look=1, general=general(0.3))
     assert way.startswith("less forgetting, for general ability: fewer epochs, a lower learning")
+
+
+def test_a_guard_of_which_too_few_items_speak_asks_for_more_of_them() -> None:
+    guarded = Policy(gating=("rougeL",), guards={"semantic": 0.05})
+    (way,) = told(BETTER | {"semantic": -0.01}, look=1, policy=guarded)
+    assert way.startswith("more sealed items, by more rows")
+    assert way.endswith("in semantic (-0.010 on 60)")
+
+
+def test_slices_that_lost_or_lack_items_are_named() -> None:
+    parts = joined(
+        table(BETTER, n=160, slices=("topic=cards",)),
+        table(EQUAL | {"rougeL": -0.2}, n=40, slices=("topic=loans",)),
+    )
+    policy = Policy(critical_slices={"topic=cards": 200})
+    evidence = weigh(parts, policy, calibration=calibration())
+    assert list(ways_out(evidence, rule(evidence, policy, 1), policy)) == [
+        "40 more sealed items of slice topic=cards, by more rows of it",
+        "more training rows of slice topic=loans, where it got worse",
+    ]
 
 
 def test_worse_and_equal_are_told_apart() -> None:

@@ -216,7 +216,10 @@ def test_the_encoding_that_was_read_is_in_the_json_too() -> None:
     )
     pair = {"prompt": "Où est le café?", "chosen": "À côté.", "rejected": "Là-bas."}
     Path("../given/cafe.json").write_bytes(json.dumps([pair], ensure_ascii=False).encode("cp1252"))
-    for name in ("cafe.csv", "cafe.json"):
+    said = {"correction": "À côté du café, là-bas."}
+    log = json.dumps(OTHERS["log.jsonl"] | {"feedback": said}, ensure_ascii=False)
+    Path("../given/cafe.jsonl").write_bytes(log.encode("cp1252"))
+    for name in ("cafe.csv", "cafe.json", "cafe.jsonl"):
         (note,) = [
             n for n in summary(f"../given/{name}", "--dry-run")["notes"] if "windows-1252" in n
         ]

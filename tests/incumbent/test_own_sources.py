@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -123,12 +124,16 @@ def found_in(
     return own, found
 
 
-def run_until_gate(base: Path) -> None:
+CURATION = (collect, curate)
+UNTIL_GATE = (*CURATION, validate, gate)
+
+
+def run(stages: Sequence[ModuleType], base: Path) -> None:
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["curation"]["validate"]["embedded_rows"] = 0  # no model is loaded
     Path("params.yaml").write_text(yaml.safe_dump(params))
     pin(ModelChoice(model=str(base)), "base").write(BASE)
-    for stage in (collect, curate, validate, gate):
+    for stage in stages:
         stage.main()
 
 
@@ -161,7 +166,7 @@ def test_every_form_gives_its_rows(made: Any, form: str, word_base: Path) -> Non
 
 def test_chats_come_through_the_gate(word_base: Path) -> None:
     found_in(openai(), word_base)
-    run_until_gate(word_base)
+    run(UNTIL_GATE, word_base)
     assert {row.completion_text for row in rows()} <= {answer for _, answer in pairs()}
     assert all(row.prompt[0].content == "Be short." for row in rows())
 
@@ -171,7 +176,7 @@ def test_pairs_alone_give_rows_of_the_better_answers_and_are_learnt_behind_them(
 ) -> None:
     _, found = found_in(preference_pairs(), word_base)
     told = [line for said in findings_said(found) for line in said.lines]
-    run_until_gate(word_base)
+    run(UNTIL_GATE, word_base)
     kept, learnt = rows(), read_preferences(CURATED_PREFERENCES)
     assert {row.completion_text for row in kept} <= {answer for _, answer in pairs()}
     items = {
@@ -186,7 +191,7 @@ def test_pairs_alone_give_rows_of_the_better_answers_and_are_learnt_behind_them(
 
 def test_of_rated_answers_the_good_ones_are_rows_and_the_bad_ones_never(word_base: Path) -> None:
     found_in(rated(), word_base)
-    run_until_gate(word_base)
+    run(CURATION, word_base)
     assert "Go away." not in {row.completion_text for row in rows()}
     assert "Go away." in Path(CURATED_PREFERENCES).read_text()
     assert steps() == {"domain": 0, "dpo": 0, "kto": 1}
@@ -207,7 +212,7 @@ def test_raw_text_beside_rows_is_read_first_and_what_that_costs_is_said(word_bas
     assert any(
         "for the raw text (training.domain.epochs: 0 leaves it out)" in line for line in told
     )
-    run_until_gate(word_base)
+    run(CURATION, word_base)
     assert len(Document.read_lines(CURATED_DOCUMENTS)) == texts > 100
     assert steps() == {"domain": 1, "dpo": 0, "kto": 0}
 

@@ -307,6 +307,15 @@ def test_nothing_is_found_that_is_not_redacted(text: str) -> None:
     assert not found(text) or redact(text) != text
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["1-800-273-8255", "(888) 555-2345", "(555) 123-4567", "212-555-0142", "your.name@gmail.com"],
+)
+def test_what_reaches_nobody_in_particular_is_redacted_and_not_found(text: str) -> None:
+    assert redact(f"It is {text}, you see.") != f"It is {text}, you see."
+    assert found(f"It is {text}, you see.") == []
+
+
 def test_every_one_is_found_and_not_the_first_alone() -> None:
     text = "a@some-bank.com or b@some-bank.com, 030 1234567"
     assert [one.text for one in found(text)] == [

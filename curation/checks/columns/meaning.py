@@ -8,6 +8,7 @@ import numpy as np
 
 from curation.checks.columns.conflicts import class_names
 from curation.checks.columns.lengths import robust_scores
+from curation.checks.columns.relevance import Task, off_topics
 from curation.checks.columns.repeats import NONE
 from curation.checks.columns.row_texts import RowTexts
 from curation.checks.columns.told_apart import told_apart
@@ -25,10 +26,9 @@ NEAR_QUESTION, SAME_ROW = 0.55, 1.2
 SAME_ANSWER = 0.55
 SAME_TASK = 0.85  # as one of a suite: its tasks are short and alike
 CLEARLY, NEARER = 0.12, 0.065  # than the next one: by the question alone, with like answers
-FAR = 2.5  # robust standard deviations
-FAR_ANSWER = 4.0
-FEW, FEW_SHARE = 3, 0.015  # what is off the topic is rare: a second topic of many rows is none
-NEIGHBOURS = 10  # whose similarity says how alone a row is
+FAR_ANSWER = 4.0  # robust standard deviations
+NEIGHBOURS = 10  # whose classes a row's is held against
+LEAST_WORDS, LEAST_FREE = 3, 50  # of an answer that says something, and such answers
 LEAST_ROWS = 30  # for there to be a usual distance
 LEAST_SPREAD = 0.05  # of a cosine
 LEAST_FIT = 0.1  # the cosine of a question and an answer that may belong together
@@ -114,27 +114,25 @@ def nearest(
     return best, first, second
 
 
-def off_topics(texts: RowTexts, looked: Looked, task: str | None) -> list[str | None]:
-    """The rows that are far from all others, and from the task where it is told."""
-    count = len(looked.places)
-    if count < LEAST_ROWS:
-        return told_of(texts, looked, (), "")
-    near = nearness(looked.rows)
-    if task:
-        near = near + (looked.rows @ looked.embed([task]).T)[:, 0]
-    rare = np.argsort(np.argsort(near)) < max(FEW, FEW_SHARE * count)
-    which = np.flatnonzero((robust_scores(near, LEAST_SPREAD) < -FAR) & rare)
-    return told_of(texts, looked, places(looked, which), "far from what the others are about")
+def off_topic(texts: RowTexts, looked: Looked, task: Task) -> list[str | None]:
+    """The rows that are far from the gold rows, or without these from all others and the task."""
+    which, why = off_topics(texts, looked, task)
+    return told_of(texts, looked, places(looked, np.flatnonzero(which)), why)
 
 
-def nearness(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
-    """The mean cosine with the nearest rows, but the row itself."""
-    found = []
-    for start in range(0, len(vectors), BLOCK):
-        similarity = vectors[start : start + BLOCK] @ vectors.T
-        np.fill_diagonal(similarity[:, start:], -1)
-        found.append(np.sort(similarity, axis=1)[:, -NEIGHBOURS:].mean(axis=1))
-    return np.concatenate(found)
+def answer_fit(texts: RowTexts, looked: Looked) -> float | None:
+    """How often an answer is nearer to its own question than another row's answer is, by chance
+    0.5; None where few answers say enough: names of classes and two words fit many questions.
+    """
+    named = class_names(texts.answer_keys)
+    said = [texts.answer_keys[i] for i in looked.places]
+    free = [k for k, a in enumerate(said) if a not in named and len(a.split()) >= LEAST_WORDS]
+    if len(free) < LEAST_FREE:
+        return None
+    asked, told = looked.prompts[free], looked.answers[free]
+    draw, own = np.random.default_rng(0), (asked * told).sum(axis=1)
+    others = np.stack([(asked * told[draw.permutation(len(free))]).sum(axis=1) for _ in range(20)])
+    return float(((own > others) + 0.5 * (own == others)).mean())
 
 
 def disagreements(texts: RowTexts, looked: Looked) -> list[str | None]:
