@@ -42,7 +42,7 @@ from curation.splitting.eval_sets import (
     read_changes,
     retired_ids,
 )
-from curation.splitting.families import families
+from curation.splitting.families import cut_from_items, families
 from curation.splitting.filled_parts import filled
 from curation.splitting.frozen_items import said_of_frozen, standing
 from curation.splitting.leaving_rows import leaving
@@ -195,6 +195,10 @@ def curate(
     stands = standing(base, frozen, params, unfit)
     distinct, left_out = sifted(stands.free, params, unfit)
     near = [row for row in base if stands.left_out.get(row.id) == NEAR_FROZEN]
+    if back := {row.id for row in cut_from_items(stands.items, near, distinct, params)}:
+        stands = stands.without(back, near)
+        distinct, left_out = sifted(stands.free, params, unfit)
+        near = [row for row in near if row.id not in back]
     own = families(stands.items, near, distinct, params, accepted)
     if not ever_frozen(changes):
         free = list(thinned(own.free, params))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from curation.account import NEAR_FROZEN
 from curation.curation_settings import CurateParams
-from curation.splitting.kinship import family_names
+from curation.splitting.kinship import families_of_kin, family_names
 from curation.splitting.lots import draw, side
 from project.records.data import Row, Split
 
@@ -37,15 +37,18 @@ def families(
     """
     own = accepted_families(items, accepted, params)
     held = [row for row, _ in items if row.id not in own]
-    names = family_names([*held, *rows], params.similarity)
+    full = families_of_kin([*held, *rows, *near], params.similarity)
+    names = full.names
+    if near:  # they tie no row to an item, but the parts of a large family hang on all its rows
+        without = family_names([*held, *rows], params.similarity)
+        names = [f if cut else n for n, f, cut in zip(without, *full, strict=False)]
     lots, grouped = draw([*held, *rows], names, params)
     count = len(held)
     if near:
-        full = family_names([*held, *rows, *near], params.similarity)
         trained = {r.group for r in grouped[count:] if side(lots[r.group], params) is Split.TRAIN}
         grouped[:count] = [
             row if name in trained else row.model_copy(update={"group": name})
-            for row, name in zip(grouped[:count], full[:count], strict=True)
+            for row, name in zip(grouped[:count], full.names[:count], strict=True)
         ]
     grouped_items = own | {row.id: row for row in grouped[:count]}
     of_items = {*names[:count], *(row.group for row in grouped_items.values())}
@@ -55,6 +58,22 @@ def families(
         free=[row for row in grouped[count:] if row.group not in of_items],
         tied={row.id: NEAR_FROZEN for row in grouped[count:] if row.group in of_items},
     )
+
+
+def cut_from_items(
+    items: Sequence[tuple[Row, Split]],
+    near: Sequence[Row],
+    rows: Sequence[Row],
+    params: CurateParams,
+) -> list[Row]:
+    """Of the rows near an item, those whose family is another part of a large one: they stay."""
+    if not near:
+        return []
+    found = families_of_kin([*near, *(row for row, _ in items), *rows], params.similarity)
+    of_items = set(found.names[len(near) : len(near) + len(items)])
+    return [
+        row for row, name, cut in zip(near, *found, strict=False) if cut and name not in of_items
+    ]
 
 
 def accepted_families(

@@ -107,7 +107,7 @@ def rows_of_kinds(families: Sequence[Family]) -> Counter[str]:
 
 
 def cover_kinds(dealing: Dealing, families: Counter[str]) -> None:
-    """A few items of each kind, while a third of its families stays in training, and no part becomes
+    """A few items of each kind, while a third of its families stays in training, and no part is
     much larger than is wanted.
     """
 
@@ -130,10 +130,10 @@ def fill_parts(dealing: Dealing) -> None:
     lacking = set(PARTS)
     while lacking := {part for part in lacking if dealing.filled(part) < LEAST_SHARE}:
         part = min(PARTS, key=lambda part: (part not in lacking, dealing.filled(part)))
-        fit = [family for family in dealing.free if family.rows <= dealing.wanted[part]]
-        if not fit and not dealing.filled(part):
-            fit = dealing.free[1:]  # one stays in training
-        if fit:
-            dealing.take(part, fit[0])
+        fit = (family for family in dealing.free if family.rows <= dealing.wanted[part])
+        whatever = iter([] if dealing.filled(part) else dealing.free[1:])  # one stays in training
+        family = next(fit, None) or next(whatever, None)
+        if family:
+            dealing.take(part, family)
         else:
             lacking.remove(part)

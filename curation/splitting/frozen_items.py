@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from curation.account import NEAR_FROZEN, REPEATED
 from curation.curation_settings import CurateParams
@@ -21,6 +21,12 @@ class Standing:
     free: list[Row]  # rows that are near no item
     left_out: dict[str, str] = field(default_factory=dict)  # by id, why
     gone: dict[Split, int] = field(default_factory=dict)  # items that are not there any more
+
+    def without(self, back: Collection[str], near: Sequence[Row]) -> "Standing":
+        """As it is where some of the rows near an item are free."""
+        free = [*self.free, *(row for row in near if row.id in back)]
+        left_out = {name: why for name, why in self.left_out.items() if name not in back}
+        return replace(self, free=free, left_out=left_out)
 
     @property
     def closed(self) -> set[Split]:

@@ -7,6 +7,7 @@ one function, so that the gate refuses nothing that curation dealt.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,17 @@ def equal(own: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int]
 def family_names(
     rows: Sequence[Row], similarity: float = SIMILARITY, among: Sequence[Row] = ()
 ) -> list[str]:
+    return families_of_kin(rows, similarity, among).names
+
+
+class KinFamilies(NamedTuple):
+    names: list[str]  # of each row
+    cut: list[bool]  # whether a row's family is a part of a larger one
+
+
+def families_of_kin(
+    rows: Sequence[Row], similarity: float = SIMILARITY, among: Sequence[Row] = ()
+) -> KinFamilies:
     """The family of each row: rows of one group, and kin, are of one family.
 
     Prompts make kin as in asking_alike, and answers where they are in nearly the same words; those
@@ -82,8 +94,10 @@ def family_names(
     long as it stays small: a large one is cut where its links are weakest, but never between rows
     of one group, or rows that ask the same but for figures and names. Words that many of the rows
     `among` which these stand share tell nothing. A family is called after its alphabetically first
-    group.
+    group. The order of the rows makes no difference.
     """
+    order = sorted(range(len(rows)), key=lambda i: (rows[i].group, rows[i].id))
+    rows = [rows[i] for i in order]
     asked, told = [row.prompt_text for row in rows], [row.completion_text for row in rows]
     prompts = word_cores(asked, [row.prompt_text for row in among])
     answers = [
@@ -101,14 +115,17 @@ def family_names(
     family = np.array(linked(len(rows), chain(whole, *near)), dtype=np.int64)
     most = max(LARGEST_FAMILY, FAMILY_SHARE * len(rows))
     sizes = np.bincount(family, minlength=1)
-    if (sizes > most).any():
-        within = sizes[family] > most
+    within = sizes[family] > most
+    if within.any():
         links = strongest_first(np.flatnonzero(within), prompts, answers, parts, similarity)
         family[within] = len(rows) + joined_within(linked(len(rows), whole), links, most)[within]
     called: dict[int, str] = {}
     for label, row in sorted(zip(family.tolist(), rows, strict=True), key=by_label_and_group):
         called.setdefault(label, row.group)
-    return [called[label] for label in family.tolist()]
+    back = np.argsort(np.array(order, dtype=np.int64)).tolist()
+    return KinFamilies(
+        [called[int(family[place])] for place in back], [bool(within[place]) for place in back]
+    )
 
 
 def by_label_and_group(pair: tuple[int, Row]) -> tuple[int, str]:

@@ -77,10 +77,9 @@ def sequences(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int6
     ends = len(flat) - N + 1
     rolled = sum(powered(flat[k : k + ends], k) for k in range(N))
     inside = owner[:ends] == owner[N - 1 :]
-    both = np.unique(
-        np.stack([np.asarray(rolled)[inside], owner[:ends][inside].astype(np.uint64)]), axis=1
-    )
-    return both[0], both[1].astype(np.int64)
+    grams, owners = np.asarray(rolled)[inside], owner[:ends][inside]
+    _, first = np.unique(grams + powered(owners.astype(np.uint64), N), return_index=True)
+    return grams[first], owners[first]
 
 
 def powered(values: NDArray[np.uint64], power: int) -> NDArray[np.uint64]:
