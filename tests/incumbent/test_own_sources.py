@@ -12,7 +12,7 @@ import yaml
 from curation import collect, curate, gate, validate
 from curation.sources.columns.wanted import Wanted
 from incumbent.init.findings import Findings, find
-from incumbent.init.findings_text import findings_said, outlook_said
+from incumbent.init.findings_text import files_said, findings_said, outlook_said
 from incumbent.init.own_files import take_in
 from incumbent.init.own_sources import FileOptions, OwnFiles, look_at
 from incumbent.init.settings_file import Chosen, write_settings
@@ -222,6 +222,15 @@ def test_raw_text_alone_says_what_to_name_beside_it() -> None:
     Path("manual/a.md").write_text("# Fees\n\nA fee, as we say, is a price.\n")
     with pytest.raises(InputError, match=r'raw text \("Fees A fee.*csv --from manual; if'):
         look_at([Path("manual")], Wanted(), OPTIONS)
+
+
+def test_of_a_folder_with_both_the_raw_text_is_named_with_the_way_in() -> None:
+    Path("mine").mkdir()
+    write_csv(Path("mine/faq.csv"), 40)
+    for name in ("README.md", "terms of use.md", "logo.png"):
+        Path("mine", name).write_text("# Terms\n\nA text.\n")
+    lines = files_said(look_at([Path("mine")], Wanted(), OPTIONS)).lines
+    assert lines[-1] == "  raw text is learnt too where it is named: --from 'mine/terms of use.md'"
 
 
 def test_named_columns_make_a_table_of_pairs(word_base: Path) -> None:
