@@ -41,12 +41,13 @@ def tables_of(parts: Mapping[Split, Sequence[Row]], compared: Compared) -> Table
     rows = row_table(texts, looked, compared)
     dataset = dataset_table(texts, rows, looked, compared)
     unknown = {name: why for name, why in UNMEASURED.items() if dataset[name].isna().all()}
+    held = {"shift": f"held against {compared.version}"} if compared.version else {}
     alone = {} if compared.gold or compared.task else {"off_topic": BY_OTHERS}
     return Tables(
         rows=rows,
         slices=slice_table(texts),
         dataset=dataset,
-        notes=alone | unknown | notes(texts, looked),
+        notes=held | alone | unknown | notes(texts, looked),
     )
 
 
