@@ -156,9 +156,12 @@ def parts(params: RewardParams) -> tuple[list[Row], list[Row]]:
 
 
 def own_answers(rows: Sequence[Row]) -> dict[str, str]:
-    """What the bare base answers, by row."""
+    """What the bare base answers, by row. It is asked without the experts' answers: how likely it
+    finds them is not needed here, and to read them takes a third as long as to answer.
+    """
+    asked = [row.model_copy(update={"completion": ()}) for row in rows]
     bare = respondent(bare_base(), None, load(Decoding), answering_numerics())
-    return {answer.item: answer.text for answer in bare.answers(rows, "bare base, training rows")}
+    return {answer.item: answer.text for answer in bare.answers(asked, "bare base, training rows")}
 
 
 def embedder() -> Path:

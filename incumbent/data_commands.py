@@ -198,7 +198,8 @@ def check(
         list[Path] | None, typer.Option("--eval", help="Items that no row may ask.")
     ] = None,
     against: Annotated[
-        list[Path] | None, typer.Option(help="The last version: how far the rows are from it.")
+        list[Path] | None,
+        typer.Option(help="The last version's rows; in a project, of the last submitted one."),
     ] = None,
     kind: Annotated[
         Literal["sft", "preference", "texts"] | None,

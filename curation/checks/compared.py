@@ -33,6 +33,7 @@ class Compared:
         str
     ] = ()  # sources of rows that are there for something else, as rehearsed ones
     reference: Sequence[str] = ()  # texts of the last version's rows, by which drift is told
+    version: str | None = None  # whose rows these are, where that is known
     embed: Embed | None = None
     embedded_rows: int = 2_000
     seed: int = 0

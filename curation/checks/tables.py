@@ -19,7 +19,7 @@ UNMEASURED = {
     "shift": "no last version to compare with",
     "gold_share": "no gold rows: `gold` in the contract names a file with ten or more",
     "task_share": "no `task` in the contract in the language of the rows",
-    "answer_fit": "too few answers of more than two words",
+    "answer_fit": "too few answers of more than two words, or all of one kind",
 }
 # Then what most are about is the task, whatever it is.
 BY_OTHERS = "held against the other rows, as the contract names no task and no gold rows"
@@ -41,12 +41,13 @@ def tables_of(parts: Mapping[Split, Sequence[Row]], compared: Compared) -> Table
     rows = row_table(texts, looked, compared)
     dataset = dataset_table(texts, rows, looked, compared)
     unknown = {name: why for name, why in UNMEASURED.items() if dataset[name].isna().all()}
+    held = {"shift": f"held against {compared.version}"} if compared.version else {}
     alone = {} if compared.gold or compared.task else {"off_topic": BY_OTHERS}
     return Tables(
         rows=rows,
         slices=slice_table(texts),
         dataset=dataset,
-        notes=alone | unknown | notes(texts, looked),
+        notes=held | alone | unknown | notes(texts, looked),
     )
 
 

@@ -22,7 +22,8 @@ MORE_WRONG = 0.15
 MOST_WRONG = 0.25  # of the answers with figures, those that may have a wrong one
 NEARLY_ALL = 0.9  # of the answers, for them to be of one kind
 SOME = 0.05  # of the answers, for their facts to matter
-LEAST = 10  # sealed items of which a check can tell something
+LEAST = 10  # sealed items with figures, of which a floor can tell something
+LEAST_NAMED = 30  # sealed items with any facts: fewer could not show that so little was lost
 SHORT = 5  # words of an answer that is exact
 LONGEST_LABEL = 12  # words of a class name
 MOST_LABELS, PER_LABEL = 100, 5  # of a classification, and answers of each label at least
@@ -84,7 +85,7 @@ def fact_checks(answers: Sequence[str], sealed: int) -> Checks:
             "answer must have (docs/assertions.md)",
         )
     guards, floors, held = dict[str, float](), dict[str, float](), "they are scored by `facts`"
-    if with_facts * sealed >= LEAST:
+    if with_facts * sealed >= LEAST_NAMED:
         guards |= {"facts_kept": MARGIN, "facts": MARGIN}
         held = "no fewer may be kept, and no more contradicted than is gained"
     if with_figures >= SOME and with_figures * sealed >= LEAST:
@@ -100,7 +101,7 @@ def fact_checks(answers: Sequence[str], sealed: int) -> Checks:
         answers=f"{percent(with_facts)} of the answers hold figures or names, "
         f"{percent(with_figures)} figures",
         held=held,
-        scorers=("facts",),
+        scorers=({"metric": "facts", "options": {"prompts": True}},),
         guards=guards,
         floors=floors,
     )

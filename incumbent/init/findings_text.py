@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
 
 from curation.account import total
 from curation.checks.waivers_file import WAIVERS
 from curation.curate_others import DOCUMENTS, PREFERENCES
+from curation.sources.documents.read_documents import is_document
 from incumbent.init.columns_text import file_lines, some
 from incumbent.init.findings import Findings
 from incumbent.init.limits import Limits
@@ -34,7 +37,15 @@ def files_said(own: OwnFiles) -> Said:
     lines += [file.said for file in own.files if not file.tables]
     if aside := [str(path) for file in own.files for path in file.aside]:
         lines.append(f"left aside, by their names: {some(aside)}")
+    if texts := [path for file in own.files for path in file.aside if is_raw_text(path)]:
+        lines.append(f"  raw text is learnt too where it is named: --from {quote(str(texts[0]))}")
     return Said("files" if max(len(own.files), len(tables)) > 1 else "file", lines)
+
+
+def is_raw_text(path: Path) -> bool:
+    """Whether it is a document, and none about the files beside it."""
+    about = path.name.casefold().startswith(("readme", "licen", "change", "notice"))
+    return is_document(path) and not about
 
 
 def findings_said(findings: Findings) -> Iterator[Said]:

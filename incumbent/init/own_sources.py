@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from curation.curation_settings import Columns, FileSource, Format
+from curation.curation_settings import Columns, ExportFields, FileSource, Format
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.wanted import Guess, Wanted
 from curation.sources.documents.read_documents import documents_in
@@ -35,6 +35,7 @@ OTHERWISE = (
     "is {}, and a project begins with rows: make it of a table or by --sample, then"
     " `incumbent data import {}` in it"
 )
+IN_A_PROJECT = "(in a project: make it first, of a table or by --sample)"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class OwnFile:
     format: Format
     tables: Sequence[Table] = ()
     reads: Sequence[Read] = ()
+    export: ExportFields = field(default_factory=ExportFields)
 
     def source(self, path: Path, columns: Columns | None, options: FileOptions) -> FileSource:
         """As the project has it, where the file lies at a path in it."""
@@ -62,6 +64,7 @@ class OwnFile:
             format=None if self.format in ("table", "rows") else self.format,
             columns=columns if self.format == "table" else None,
             answers_as_rows=self.format in JUDGED,
+            export=self.export,
             unreadable="skip" if options.skip else "refuse",
             encoding=options.encoding,
         )
@@ -111,7 +114,8 @@ def look_at(files: Sequence[Path], wanted: Wanted, options: FileOptions) -> OwnF
     """What the files hold. Raises InputError for what cannot be read for sure, where columns have
     to be chosen, and where there would be no rows.
     """
-    found = [own_file(file, wanted, options) for file in files]
+    export = export_fields(wanted) if len(files) == 1 else ExportFields()
+    found = [own_file(file, wanted, options, export) for file in files]
     tables = [table for file in found for table in file.tables]
     if not tables and all(file.format in RAW_TEXT for file in found):
         first = found[0]
@@ -119,19 +123,29 @@ def look_at(files: Sequence[Path], wanted: Wanted, options: FileOptions) -> OwnF
     return OwnFiles(found, guess(tables, wanted) if tables else None)
 
 
-def own_file(path: Path, wanted: Wanted, options: FileOptions) -> OwnFile:
+def export_fields(wanted: Wanted) -> ExportFields:
+    """What was named, as fields of an annotation tool's export."""
+    return ExportFields(
+        prompt=wanted.prompt,
+        completion=wanted.completion,
+        instruction=wanted.instruction,
+        system=wanted.system,
+        slices=wanted.slices or (),
+    )
+
+
+def own_file(path: Path, wanted: Wanted, options: FileOptions, export: ExportFields) -> OwnFile:
     form = format_of(path, wanted, options)
     if form == "table":
         tables = read_tables(path, skip=options.skip, encoding=options.encoding)
         return OwnFile(path, form, tables=tables)
-    file = SourceFile(path, form, skip=options.skip, encoding=options.encoding)
+    file = SourceFile(path, form, export=export, skip=options.skip, encoding=options.encoding)
     try:
-        return OwnFile(path, form, reads=list(read_source_file(file)))
+        return OwnFile(path, form, reads=list(read_source_file(file)), export=export)
     except InputError as error:
-        if form not in EXPORTS or form in JUDGED:
+        if "incumbent data import" not in str(error):
             raise
-        problem = OTHERWISE.format(f"an export of {EXPORTS[form].title}", path)
-        raise InputError(f"{problem} ({error})", file=path) from None
+        raise InputError(f"{error}\n{IN_A_PROJECT}") from None
 
 
 def format_of(path: Path, wanted: Wanted, options: FileOptions) -> Format:

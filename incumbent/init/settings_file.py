@@ -11,7 +11,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from curation.checks.waivers_file import add_contacts
-from curation.curation_settings import Columns, FileSource
+from curation.curation_settings import Columns, ExportFields, FileSource
 from incumbent.init.findings import Findings
 from project.files import write_bytes
 from project.model_pins import BaseChoice
@@ -60,7 +60,7 @@ def render(name: str, **values: Any) -> str:
     return environment.get_template(name).render(**values)
 
 
-def as_yaml(columns: Columns) -> str:
+def as_yaml(columns: Columns | ExportFields) -> str:
     """Only what differs from the defaults, a name alone where a list would hold just that."""
     said = columns.model_dump(mode="json", exclude_defaults=True)
     short = {

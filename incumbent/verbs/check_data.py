@@ -1,7 +1,7 @@
 """`incumbent data check`: anybody's file held against a contract, without a project."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +64,16 @@ def checks_of(own: OwnRecords, options: CheckOptions) -> list[Check]:
     # Imported here because Great Expectations takes seconds, and is in an extra.
     from incumbent.checking.checking import checked, held_against
     from incumbent.checking.contract_choice import chosen_contract
+    from incumbent.checking.last_version import last_version
 
     contract = chosen_contract(options.contract, own.kind)
-    against = held_against(
+    compared = held_against(
         contract, options.evals, options.against, options.encoding, embeddings=options.embeddings
     )
-    return checked(own, contract, against)
+    last = None if compared.reference or own.kind != "sft" else last_version()
+    if last:
+        compared = replace(compared, reference=last.texts, version=last.label)
+    return checked(own, contract, compared)
 
 
 def failed(checks: Iterable[Check], severity: Severity) -> list[Check]:

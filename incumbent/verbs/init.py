@@ -20,6 +20,7 @@ from incumbent.init.own_sources import FileOptions, OwnFiles, look_at
 from incumbent.init.repository import refuse_without_git, repository_around, start
 from incumbent.init.screen import Said, show
 from incumbent.init.settings_file import Chosen, family_of, write_settings
+from incumbent.init.task_proposal import CONTRACT, proposed_task, write_task
 from incumbent.output import console
 from incumbent.project_files import FOLDER, SETTINGS, copy_project
 from incumbent.sharing.shared_places import SharedPlaces
@@ -28,6 +29,7 @@ from project.interruption import ended_by_signals
 from project.libraries import allow_downloads
 from project.model_pins import BaseChoice
 from project.progress import watched
+from project.records.data import Row, Split
 from project.settings import load
 from registry.registry_settings import RegistryParams
 from training.base import prepare
@@ -65,7 +67,7 @@ def init_project(
         places = places.tried(family_of(target))
         found = looked_at(files, wanted, options)
         agree(found, yes=yes)
-        make(target, found, base, options, places)
+        make(target, found, base, options, places, yes=yes)
     show(next_said(target, places))
 
 
@@ -82,6 +84,8 @@ def make(
     base: BaseChoice,
     options: FileOptions,
     places: SharedPlaces,
+    *,
+    yes: bool,
 ) -> None:
     allow_downloads()
     home = target.resolve()
@@ -102,9 +106,21 @@ def make(
         places.put_in()
         console.print()
         show([*findings_said(found), *outlook_said(found)])
+        tell_task([row for part in Split for row in found.part(part)], yes=yes)
         names = ", ".join(file.name for file in there)
         rows = [source.path for source in sources]
         start(rows, f"Start with {names}", home, places.remote)
+
+
+def tell_task(rows: Sequence[Row], *, yes: bool) -> None:
+    """Write into the contract what the rows are to teach, as proposed or as somebody says it."""
+    task = proposed_task(rows)
+    if not yes:
+        task = typer.prompt("What are the rows to teach?", default=task or "", type=str).strip()
+    if task:
+        write_task(task)
+        told = f"{task}: by this `task` in {CONTRACT} later rows are held against it; say it better"
+        show([Said("task", [told])])
 
 
 def bars_for_people() -> AbstractContextManager[None]:

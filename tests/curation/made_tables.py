@@ -238,6 +238,10 @@ TABLES: dict[str, Table] = {
         question=T.questions(),
         answers=[{"text": [text], "answer_start": [3]} for text in T.titles()],
     ),
+    "answers in parts": table(
+        question=T.questions(),
+        answer=[{"intent": text, "slots": {"place": text}} for text in T.titles()],
+    ),
     "squad with flat answers": (
         lambda contexts: table(
             title=T.one_of("Normans", "Oxygen", "Warsaw"),

@@ -1,8 +1,10 @@
 """What an embedder finds in rows: the same in other words, what is off the topic, odd answers."""
 
 import csv
+from collections.abc import Iterable
 from functools import cache
 from itertools import islice
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -111,15 +113,22 @@ def test_a_task_in_another_language_than_the_rows_is_not_measured() -> None:
     assert tables_of({Split.TRAIN: rows}, compared).dataset["task_share"].isna().all()
 
 
+def answers_fit(pairs: Iterable[tuple[str, str]]) -> float:
+    rows = [row(*pair) for pair in pairs]
+    compared = Compared(embed=embedder())
+    return float(tables_of({Split.TRAIN: rows}, compared).dataset["answer_fit"].item())
+
+
 def test_answers_that_fit_any_question_are_told_from_those_that_fit_their_own() -> None:
-    pairs = [pair for pair in Bank().pairs(160) if len(pair[1].split()) > 2]
-    told = [answer for _, answer in pairs]
-    mixed = zip([asked for asked, _ in pairs], told[7:] + told[:7], strict=True)
-    fits = [
-        tables_of({Split.TRAIN: [row(*pair) for pair in some]}, Compared(embed=embedder()))
-        for some in (pairs, mixed)
-    ]
-    assert fits[0].dataset["answer_fit"].item() > 0.7 > 0.6 > fits[1].dataset["answer_fit"].item()
+    own = [(one.prompt_text, one.completion_text) for one in islice(read_package("numpy"), 150)]
+    told = [answer for _, answer in own]
+    mixed = zip([asked for asked, _ in own], told[50:] + told[:50], strict=True)
+    assert answers_fit(own) > 0.8 > 0.6 > answers_fit(mixed)
+
+
+def test_answers_of_one_kind_are_not_said_to_fit_badly() -> None:
+    sums = ((f"What is {n} times {n + 7}?", f"The result is {n * (n + 7)}.") for n in range(80))
+    assert isnan(answers_fit(sums))
 
 
 def test_an_answer_that_has_nothing_to_do_with_its_question_is_a_hint() -> None:

@@ -21,6 +21,7 @@ from evaluation.preference.pairs.preference_pairs import (
 from evaluation.preference.preference_sources import judge_of
 from project.canonical import digest_folder
 from project.errors import InputError
+from project.files import home
 from project.model_pins import ModelChoice, embedded_base, locate, pin
 from project.paths import BASE, CALIBRATION, NUMERICS, REWARD, rows_of
 from project.records.calibration import Calibration
@@ -182,6 +183,9 @@ def test_the_reward_model_learns_from_files_too_but_from_no_exam(
     assert found.n > 0 and found.cosine_accuracy is not None
     suffixes = {file.suffix for file in REWARD.rglob("*") if file.is_file()}
     assert suffixes <= {".json", ".safetensors", ".txt"}
+    answered = [file.read_text() for file in (home() / "answers").rglob("*.jsonl")]
+    read_too = [text for text in answered if '"reference_logprob":null' not in text]
+    assert answered and not read_too  # what the experts wrote was not read
 
 
 TRAINED = [pair(f"How is item {i}?", f"It is good, item {i}.", f"Bad {i}.") for i in range(16)]

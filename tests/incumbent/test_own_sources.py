@@ -12,14 +12,14 @@ import yaml
 from curation import collect, curate, gate, validate
 from curation.sources.columns.wanted import Wanted
 from incumbent.init.findings import Findings, find
-from incumbent.init.findings_text import findings_said, outlook_said
+from incumbent.init.findings_text import files_said, findings_said, outlook_said
 from incumbent.init.own_files import take_in
 from incumbent.init.own_sources import FileOptions, OwnFiles, look_at
 from incumbent.init.settings_file import Chosen, write_settings
 from incumbent.project_files import copy_project
 from project.errors import InputError
 from project.model_pins import BaseChoice, ModelChoice, pin
-from project.paths import BASE, CURATED_DOCUMENTS, CURATED_PREFERENCES, rows_of
+from project.paths import BASE, CURATED_DOCUMENTS, CURATED_PREFERENCES, RAW, rows_of
 from project.records.data import Document, Row, Split
 from project.records.preferences import read_preferences
 from tests.bank_files import Bank, write_csv
@@ -224,7 +224,32 @@ def test_raw_text_alone_says_what_to_name_beside_it() -> None:
         look_at([Path("manual")], Wanted(), OPTIONS)
 
 
+def test_of_a_folder_with_both_the_raw_text_is_named_with_the_way_in() -> None:
+    Path("mine").mkdir()
+    write_csv(Path("mine/faq.csv"), 40)
+    for name in ("README.md", "terms of use.md", "logo.png"):
+        Path("mine", name).write_text("# Terms\n\nA text.\n")
+    lines = files_said(look_at([Path("mine")], Wanted(), OPTIONS)).lines
+    assert lines[-1] == "  raw text is learnt too where it is named: --from 'mine/terms of use.md'"
+
+
 def test_named_columns_make_a_table_of_pairs(word_base: Path) -> None:
     """Whoever names the columns wants these alone."""
     own = look_at(preference_pairs(), Wanted(prompt=("prompt",), completion="chosen"), OPTIONS)
     assert [file.format for file in own.files] == ["table"]
+
+
+def judged(control: str, **data: str) -> Any:
+    results = [{"from_name": control, "type": "textarea", "value": {"text": [data["told"]]}}]
+    return {"data": data, "annotations": [{"id": 1, "result": results}]}
+
+
+def test_an_export_may_need_its_prompt_named_and_keeps_that(word_base: Path) -> None:
+    tasks = [judged("answer", asked=q, title=q.upper(), told=a) for q, a in pairs()]
+    Path("export.json").write_text(json.dumps(tasks))
+    with pytest.raises(InputError, match=r"(?s)incumbent data import .*\(in a project: make it"):
+        look_at([Path("export.json")], Wanted(), OPTIONS)
+    _, found = found_in([Path("export.json")], word_base, Wanted(prompt=("asked",)))
+    run((collect,), word_base)
+    said = {(row.prompt_text, row.completion_text) for row in Row.read_lines(RAW)}
+    assert said >= set(pairs()) and len(found.account) == ROWS

@@ -34,9 +34,11 @@ def compare_facts(
 
     A fact is contradicted if the answer lacks it and has one of the same sort that neither the
     reference nor the prompt has: another amount, another day, another length of time. Each stands
-    in for one alone.
+    in for one alone. A name that the prompt has is not asked for: who repeats the question, or
+    talks at length about it, has it by that alone. A figure of the prompt is, for it can be wrong.
     """
-    asked = distinct(reference.certain)
+    given = prompt.says if prompt else lambda _: False
+    asked = [f for f in distinct(reference.certain) if f.kind != "name" or not given(f)]
     said = [fact for fact in asked if answer.says(fact)]
     lost = [fact for fact in asked if not answer.says(fact)]
     # What the reference says twice and the answer once may have been replaced at the other place.

@@ -27,7 +27,7 @@ class FactsKept(PerItem):
     leaves some out both are 0. Added and swapped are counts. An item whose reference has nothing of
     the kind is in `unread`, for it says nothing; without any fact it is flagged too. With
     `prompts`, compute takes those as well: what an answer repeats of its question adds and
-    contradicts nothing.
+    contradicts nothing, and names that the question has are not asked for.
     """
 
     more_is_better = (

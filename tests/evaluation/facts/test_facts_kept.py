@@ -56,6 +56,16 @@ def test_what_an_answer_repeats_of_its_question_contradicts_nothing() -> None:
     assert FactsKept().compute(**texts)["facts_contradicted"] == [0.5]
 
 
+def test_a_name_that_the_question_gives_away_is_not_asked_for_and_a_figure_is() -> None:
+    texts = {
+        "predictions": ["Your cards and your 700 are a delicate balance."],
+        "references": ["Open Cards, tap Limits and enter 700."],
+    }
+    found = FactsKept(prompts=True).compute(**texts, prompts=["How do I keep my card at 700?"])
+    assert found["facts_kept"] == [1 / 2]  # 700, and not Limits; Cards is given away
+    assert FactsKept().compute(**texts)["facts_kept"] == [2 / 3]
+
+
 def test_an_empty_answer_keeps_nothing() -> None:
     assert score("")["facts"] == 0
 
