@@ -38,8 +38,8 @@ from curation.checks.tables import tables_of
 from curation.cleaning.sifting import clean
 from curation.curate import curate
 from curation.curation_settings import CurateParams
+from curation.kin.kinship import family_names
 from curation.sources.row_formats import read_row, read_rows
-from curation.splitting.kinship import family_names
 from project.model_pins import ModelChoice, locate
 from project.near_duplicates import WordPrints, near_duplicates
 from project.records.data import Row, Split

@@ -20,9 +20,9 @@ from random import Random
 from statistics import fmean, stdev
 from time import process_time
 
+from curation.kin.kinship import family_names
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import read_rows
-from curation.splitting.kinship import family_names
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.metrics.rouge import Rouge

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from curation.splitting.text_forms import said_alike
+from curation.kin.text_forms import said_alike
 from project.files import write_bytes
 from project.paths import ACCOUNT
 from project.records.data import Origin, Row, Split, counted

@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from project.canonical import digest_json
 from project.near_duplicates import SIMILARITY
 from project.settings import Settings
 
@@ -154,6 +155,11 @@ class CollectParams(Settings):
     """Where rows come from, in this order."""
 
     sources: tuple[Source, ...] = Field(min_length=1)
+
+
+def lot(seed: int, name: str) -> float:
+    """A number in [0, 1) that is a function of seed and name, spread evenly over names."""
+    return int(digest_json([seed, name])[:13], 16) / 16**13
 
 
 class CurateParams(Settings):

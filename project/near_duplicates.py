@@ -97,7 +97,7 @@ def to_first(values: Sequence[object]) -> Places:
 def cores_of(
     texts: Sequence[tuple[int, ...]], among: Sequence[tuple[int, ...]] = ()
 ) -> list[tuple[int, ...]]:
-    """Texts without the words that many of them share, or many of those `among` which they stand."""
+    """Texts without the words that many share, of them or of those `among` which they stand."""
     shared = shared_in(texts, among or texts)
     return [core(text, shared) for text in texts]
 

@@ -10,7 +10,7 @@ from curation.checks.compared import Compared
 from curation.checks.dataset_measures import share
 from curation.checks.tables import Tables, tables_of
 from curation.faults.every_fault import FAULTS
-from curation.splitting.text_forms import key
+from curation.kin.text_forms import key
 from project.records.data import Row, Split
 from project.records.preferences import PreferencePair, RatedAnswer
 

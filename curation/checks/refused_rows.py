@@ -20,7 +20,7 @@ from curation.checks.waivers import Waivers, excused_rows
 from curation.checks.waivers_file import read_waivers
 from curation.curation_settings import ValidateParams
 from curation.faults.every_fault import FAULTS
-from curation.splitting.kinship import asking_alike
+from curation.kin.kinship import asking_alike
 from project.errors import InputError
 from project.records.data import Check, Row, Severity, Split
 from project.settings import load, read_settings

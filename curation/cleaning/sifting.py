@@ -5,9 +5,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from curation.account import CONFLICT, CORRECTED, OF_TEMPLATE, REPEATED
 from curation.cleaning.conflicts import settle
 from curation.cleaning.mending import mended, mended_messages
-from curation.curation_settings import CurateParams
-from curation.splitting.lots import lot
-from curation.splitting.text_forms import capitals_tell_names, said_alike, templates
+from curation.curation_settings import CurateParams, lot
+from curation.kin.text_forms import capitals_tell_names, said_alike, templates
 from project.contacts import Contacts
 from project.personal_data import found
 from project.records.data import Message, Row

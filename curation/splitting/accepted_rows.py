@@ -11,10 +11,10 @@ from math import floor
 from pathlib import Path
 
 from curation.account import REPEATED, SURPLUS
-from curation.curation_settings import CurateParams
+from curation.curation_settings import CurateParams, lot
 from curation.sources.row_formats import read_row
 from curation.splitting.eval_sets import EVAL_SETS, Changes, Extension, accepted_ids
-from curation.splitting.lots import lot, side
+from curation.splitting.lots import side
 from project.errors import InputError
 from project.near_duplicates import near_duplicates, same, word_print
 from project.records.data import Row, Split

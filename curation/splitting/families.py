@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from curation.account import NEAR_FROZEN
 from curation.curation_settings import CurateParams
-from curation.splitting.kinship import families_of_kin, family_names
+from curation.kin.kinship import families_of_kin, family_names
 from curation.splitting.lots import draw, side
 from project.records.data import Row, Split
 

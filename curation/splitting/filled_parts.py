@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from curation.curation_settings import CurateParams
-from curation.splitting.kinship import FAMILY_SHARE, LARGEST_FAMILY
+from curation.kin.kinship import FAMILY_SHARE, LARGEST_FAMILY
 from curation.splitting.lots import side
 from project.records.data import Row, Split
 

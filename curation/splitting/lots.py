@@ -5,8 +5,7 @@ dealt by them.
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from curation.curation_settings import CurateParams
-from project.canonical import digest_json
+from curation.curation_settings import CurateParams, lot
 from project.records.data import Row, Split
 
 
@@ -15,11 +14,6 @@ def side(lot: float, params: CurateParams) -> Split:
     if lot < params.sealed_share:
         return Split.SEALED
     return Split.DEV if lot < params.sealed_share + params.dev_share else Split.TRAIN
-
-
-def lot(seed: int, name: str) -> float:
-    """A number in [0, 1) that is a function of seed and name, spread evenly over names."""
-    return int(digest_json([seed, name])[:13], 16) / 16**13
 
 
 def draw(

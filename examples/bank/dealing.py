@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, cycle
 
-from curation.curation_settings import CurateParams
-from curation.splitting.lots import lot, side
+from curation.curation_settings import CurateParams, lot
+from curation.splitting.lots import side
 from examples.bank.rows import Triplet
 from examples.bank.second_round import ROWS
 from project.item_prompts import asking_an_item

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from curation.cleaning.sifting import sifted
-from curation.curate import Curated, curate
+from curation.curate import Curated, Elsewhere, curate
 from curation.curation_settings import CurateParams
-from curation.splitting.kinship import family_names
+from curation.kin.kinship import family_names
 from curation.splitting.lots import draw, split
 from project.errors import InputError
 from project.records.data import Row, Split, counted
@@ -17,17 +17,18 @@ Parts = Mapping[Split, Sequence[Row]]
 
 
 def evenly_split(
-    rows: Sequence[Row], params: CurateParams, unfit: Mapping[str, str]
+    rows: Sequence[Row], params: CurateParams, unfit: Mapping[str, str], suites: Sequence[str]
 ) -> tuple[CurateParams, Curated]:
     """The rows as they are curated, with a seed that gives even parts.
 
     Groups are dealt whole, so a few large ones can leave a part empty. Raises InputError where
     every seed does.
     """
-    made = curate(rows, {}, params, unfit)
+    asked = Elsewhere(suites)
+    made = curate(rows, {}, params, unfit, elsewhere=asked)
     if distance(own_rows(made, params), params) > NEAR:
         params = params.model_copy(update={"seed": best_seed(rows, params, unfit)})
-        made = curate(rows, {}, params, unfit)
+        made = curate(rows, {}, params, unfit, elsewhere=asked)
     refuse_empty(own_rows(made, params), len(made.largest_group))
     return params, made
 

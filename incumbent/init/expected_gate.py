@@ -9,7 +9,7 @@ from curation.checks.contract import Contract, check
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.tables import tables_of
 from curation.curate import Curated
-from curation.splitting.text_forms import capitals_tell_names, templates
+from curation.kin.text_forms import capitals_tell_names, templates
 from incumbent.init.columns_text import some
 from project.contacts import Contacts
 from project.records.data import Row, Severity, Split, counted

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from curation.account import PERSONAL, TOO_LONG, Fate, account_of
+from curation.checks.suite_prompts import suite_prompts
 from curation.cleaning.conflicts import conflicting
 from curation.cleaning.faulty_rows import faulty
 from curation.cleaning.long_rows import fit
@@ -96,7 +97,7 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
     fitted = fit(raw, lengths, limits.max_length, "drop")
     unfit = dict.fromkeys(fitted.left_out, TOO_LONG) | faulty(own)
     unfit |= dict.fromkeys(personal, PERSONAL)
-    params, made = split(fitted.rows, unfit)
+    params, made = split(fitted.rows, unfit, suite_prompts())
     kept_back = untaught(raw, made.parts, made.left_out)
     preferences, documents = list(every.preferences.values()), list(every.documents.values())
     others = curate_others(preferences, documents, kept_back, ours)
@@ -139,15 +140,19 @@ def longest_here(base: BaseChoice, length: int) -> int:
         return length
 
 
-def split(rows: Sequence[Row], unfit: Mapping[str, str]) -> tuple[CurateParams, Curated]:
-    """Settings that give three parts of sizes that fit the number of rows, and the parts."""
+def split(
+    rows: Sequence[Row], unfit: Mapping[str, str], suites: Sequence[str]
+) -> tuple[CurateParams, Curated]:
+    """Settings that give three parts of sizes that fit the number of rows, and the parts. What the
+    suites ask is trained on nowhere.
+    """
     params = CurateParams(train_only=(REHEARSED.path.name,))
     distinct, _ = sifted(list(rows), params, unfit)
     own = [row for row in distinct if row.source != REHEARSED.path.name]
     refuse_few(own, "".join(f", beside {n:,} {why}" for why, n in Counter(unfit.values()).items()))
     shares = shares_of(len(own))
     sized = {"dev_share": shares.dev, "sealed_share": shares.sealed}
-    return evenly_split(rows, params.model_copy(update=sized), unfit)
+    return evenly_split(rows, params.model_copy(update=sized), unfit, suites)
 
 
 def refuse_few(rows: Sequence[Row], whence: str) -> None:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.curate import Curated, curate, seen_items
-from curation.curation_settings import CurateParams
+from curation.curation_settings import CurateParams, lot
 from curation.splitting.accepted_rows import REPEATED, SEEN, SURPLUS, place
 from curation.splitting.eval_sets import Changes, Extension, Rotation
-from curation.splitting.lots import lot, side
+from curation.splitting.lots import side
 from project.errors import InputError
 from project.near_duplicates import SIMILARITY
 from project.records.data import Row, Split

@@ -7,10 +7,10 @@ import pytest
 
 from curation.cleaning.sifting import clean, corrected, unrepeated
 from curation.curate import curate, said_of_group
-from curation.curation_settings import CurateParams
+from curation.curation_settings import CurateParams, lot
+from curation.kin.kinship import family_names
 from curation.splitting.eval_sets import Rotation
-from curation.splitting.kinship import family_names
-from curation.splitting.lots import draw, lot, side, split, thinned
+from curation.splitting.lots import draw, side, split, thinned
 from project.records.data import Message, Row, Split
 
 

@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from curation.account import account_of
-from curation.checks.columns.told_apart import other_names
 from curation.checks.compared import Compared
 from curation.checks.contract import Contract, check
 from curation.checks.suite_prompts import suite_prompts
@@ -23,11 +22,12 @@ from curation.checks.tables import tables_of
 from curation.cleaning.faulty_rows import faulty
 from curation.cleaning.sifting import clean, with_personal_data
 from curation.curate import Curated
+from curation.kin.kinship import asking_alike
+from curation.kin.text_forms import capitals_tell_names as capitals
+from curation.kin.text_forms import template
+from curation.kin.told_apart import other_names
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import read_row
-from curation.splitting.kinship import asking_alike
-from curation.splitting.text_forms import capitals_tell_names as capitals
-from curation.splitting.text_forms import template
 from examples.bank.rows import rows as bank_triplets
 from incumbent.init.findings import split
 from project.contacts import NO_CONTACTS
@@ -81,6 +81,11 @@ def defects() -> list[list[Row]]:
     ]
 
 
+@cache
+def suites() -> tuple[str, ...]:
+    return tuple(suite_prompts(ROOT / "datasets"))
+
+
 def said(prompt: str, answer: str) -> Row:
     line = json.dumps({"prompt": prompt, "completion": answer}).encode()
     return read_row(line, Path("table.csv"), 1)
@@ -105,7 +110,7 @@ def dealt(table: list[Row]) -> tuple[list[Row], Curated]:
     """As `init` has it, with the settings that it proposes."""
     raw = [clean(row) for row in {row.id: row for row in table}.values()]
     unfit = faulty(raw) | dict.fromkeys(with_personal_data(raw, NO_CONTACTS), "with contacts")
-    _, made = split(raw, unfit)
+    _, made = split(raw, unfit, suites())
     return raw, made
 
 
@@ -118,7 +123,7 @@ def critical() -> Contract:
 
 def shut_by(parts: Parts) -> set[str]:
     """The critical checks that fail."""
-    held = Compared(suites=suite_prompts(ROOT / "datasets"))
+    held = Compared(suites=suites())
     return {one.name for one in check(tables_of(parts, held), critical()) if not one.passed}
 
 

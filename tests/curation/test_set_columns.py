@@ -8,9 +8,9 @@ from curation.checks.columns.leaks import contaminated, leaks
 from curation.checks.columns.lengths import odd_lengths
 from curation.checks.columns.repeats import NONE, duplicate_ids, near_duplicates, repeats
 from curation.checks.columns.row_texts import RowTexts
-from curation.checks.columns.told_apart import told_apart
-from curation.splitting.long_parts import holding_long_parts
-from curation.splitting.text_forms import key
+from curation.kin.long_parts import holding_long_parts
+from curation.kin.text_forms import key
+from curation.kin.told_apart import told_apart
 from project.records.data import Row, Split
 from tests.curation.test_gate import made_words
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from curation.kin.kinship import family_names
 from evaluation.preference.calibration import calibrate, cosine_wins
 from evaluation.preference.comparison import Comparison
 from project.canonical import digest_folder
 from project.model_pins import ModelChoice, locate
-from curation.splitting.kinship import family_names
 from project.records.calibration import Calibration
 from project.records.data import Row
 from tests.evaluation.test_calibration import GOOD

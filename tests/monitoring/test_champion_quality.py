@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from curation.curation_settings import CurateParams
-from curation.splitting.lots import lot, side
+from curation.curation_settings import CurateParams, lot
+from curation.splitting.lots import side
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer, Respondent, System
 from evaluation.generation.systems import respondent

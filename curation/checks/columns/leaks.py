@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from curation.checks.columns.repeats import NONE
 from curation.checks.columns.row_texts import RowTexts
-from curation.splitting.kinship import PARTS, asking_alike
+from curation.kin.kinship import PARTS, asking_alike
 from project.records.data import Row, Split
 
 REWORDED = "in other words"

@@ -11,8 +11,8 @@ from curation.checks.columns.lengths import robust_scores
 from curation.checks.columns.relevance import Task, off_topics
 from curation.checks.columns.repeats import NONE
 from curation.checks.columns.row_texts import RowTexts
-from curation.checks.columns.told_apart import told_apart
 from curation.checks.embeddings import Looked, without_common
+from curation.kin.told_apart import told_apart
 from project.records.data import Split
 
 if TYPE_CHECKING:

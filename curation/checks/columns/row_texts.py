@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from curation.splitting.text_forms import key
+from curation.kin.text_forms import key
 from project.near_duplicates import SIMILARITY, WordPrints, cores_of, linked, near_links
 from project.records.data import Row
 from project.unicode_words import plain, words

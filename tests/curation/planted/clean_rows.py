@@ -4,9 +4,9 @@ import re
 from functools import cache
 from pathlib import Path
 
+from curation.kin.kinship import family_names
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import read_rows
-from curation.splitting.kinship import family_names
 from project.records.data import Row
 from tests.curation.planted.defective_rows import DEFECTIVE
 from tests.curation.planted.forms import Fields

@@ -6,7 +6,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.checks.columns.told_apart import other_names
+from curation.kin.told_apart import other_names
 from project.near_duplicates import word_hash
 from project.unicode_words import plain, words
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.splitting.long_parts import holding_long_parts
-from curation.splitting.text_forms import capitals_tell_names, key, templates
+from curation.kin.long_parts import holding_long_parts
+from curation.kin.text_forms import capitals_tell_names, key, templates
 from project.near_duplicates import (
     MIN_WORDS,
     SIMILARITY,

@@ -1,0 +1,1 @@
+"""Which rows ask the same, and in which words."""
