@@ -5,7 +5,7 @@ one function, so that the gate refuses nothing that curation dealt.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from project.near_duplicates import (
     to_first,
 )
 from project.records.data import Row
-from project.set_similarity import Places, similar_pairs
+from project.set_similarity import Places, chosen, similar_pairs
 
 Positions = NDArray[np.int64]
 
@@ -85,7 +85,10 @@ class KinFamilies(NamedTuple):
 
 
 def families_of_kin(
-    rows: Sequence[Row], similarity: float = SIMILARITY, among: Sequence[Row] = ()
+    rows: Sequence[Row],
+    similarity: float = SIMILARITY,
+    among: Sequence[Row] = (),
+    joining_none: Collection[str] = (),
 ) -> KinFamilies:
     """The family of each row: rows of one group, and kin, are of one family.
 
@@ -94,7 +97,8 @@ def families_of_kin(
     long as it stays small: a large one is cut where its links are weakest, but never between rows
     of one group, or rows that ask the same but for figures and names. Words that many of the rows
     `among` which these stand share tell nothing. A family is called after its alphabetically first
-    group. The order of the rows makes no difference.
+    group. The order of the rows makes no difference. Rows whose ids are `joining_none` are kin of
+    none, and count where it matters how many rows have a word.
     """
     order = sorted(range(len(rows)), key=lambda i: (rows[i].group, rows[i].id))
     rows = [rows[i] for i in order]
@@ -105,12 +109,19 @@ def families_of_kin(
         for words in word_cores(told, [row.completion_text for row in among])
     ]
     masked = templates(asked, names=capitals_tell_names(asked))
-    whole = [
-        to_first([row.group for row in rows]),
-        to_first(list(map(key, asked))),
-        to_first([text or i for i, text in enumerate(masked)]),
-    ]
     parts = places_of(holding_long_parts(asked, asked))
+    alone = np.array([row.id in joining_none for row in rows], dtype=bool)
+    for i in np.flatnonzero(alone).tolist():
+        prompts[i] = answers[i] = ()
+    parts = chosen(parts, ~(alone[parts[0]] | alone[parts[1]]))
+    whole = [
+        to_first([i if alone[i] else own for i, own in enumerate(owns)])
+        for owns in (
+            [row.group for row in rows],
+            list(map(key, asked)),
+            [text or i for i, text in enumerate(masked)],
+        )
+    ]
     near = [near_links(prompts, similarity), [parts], near_links(answers, similarity)]
     family = np.array(linked(len(rows), chain(whole, *near)), dtype=np.int64)
     most = max(LARGEST_FAMILY, FAMILY_SHARE * len(rows))

@@ -37,11 +37,14 @@ def families(
     """
     own = accepted_families(items, accepted, params)
     held = [row for row, _ in items if row.id not in own]
-    full = families_of_kin([*held, *rows, *near], params.similarity)
+    every = [*held, *rows, *near]
+    full = families_of_kin(every, params.similarity)
     names = full.names
     if near:  # they tie no row to an item, but the parts of a large family hang on all its rows
-        without = family_names([*held, *rows], params.similarity)
-        names = [f if cut else n for n, f, cut in zip(without, *full, strict=False)]
+        out = {row.id for row in near}
+        apart = families_of_kin(every, params.similarity, joining_none=out).names
+        names = [f if cut else n for n, f, cut in zip(apart, *full, strict=True)]
+    names = names[: len(held) + len(rows)]
     lots, grouped = draw([*held, *rows], names, params)
     count = len(held)
     if near:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from curation.curation_settings import CurateParams
 from curation.kin.kinship import FAMILY_SHARE, LARGEST_FAMILY
-from curation.splitting.lots import side
+from curation.splitting.lots import side, thinned
 from project.records.data import Row, Split
 
 LEAST_SHARE, MOST_SHARE = 0.9, 1.5  # of the wanted size of a part
@@ -52,20 +52,23 @@ class Dealing:
 
 
 def filled(
-    rows: Sequence[Row], lots: Mapping[str, float], params: CurateParams, kinds: Kinds
+    every: Sequence[Row], lots: Mapping[str, float], params: CurateParams, kinds: Kinds
 ) -> dict[str, float]:
     """The lots of all families, so that dev and sealed have nearly their shares of the rows, and a
     few items of each kind that has families enough.
 
     Families of the lowest lots go first, small ones before those of many rows. None leaves dev or
-    sealed, and none with a row for training only goes there.
+    sealed, and none goes there with a row for training only, or with surplus rows: these would be
+    trained on as soon as what ties them to an item is left out.
     """
+    rows = list(thinned(every, params))
+    surplus = Counter(row.group for row in every) - Counter(row.group for row in rows)
     families = families_of(rows, lots, kinds)
     count = sum(family.rows for family in families)
     of = {part: [f for f in families if side(f.lot, params) is part] for part in Split}
     dealing = Dealing(
         params=params,
-        free=of[Split.TRAIN],
+        free=[family for family in of[Split.TRAIN] if family.name not in surplus],
         wanted={Split.SEALED: params.sealed_share * count, Split.DEV: params.dev_share * count},
         rows={part: sum(family.rows for family in of[part]) for part in PARTS},
         items={part: rows_of_kinds(of[part]) for part in PARTS},
