@@ -43,7 +43,7 @@ def right_lines(measured: Measured) -> Iterator[str]:
     if measured and measured.keys().isdisjoint((*LOOKS.values(), "figures_right")):
         yield (
             "right or wrong: nothing checks it. No scorer looks at figures, names, exact answers, "
-            "classes, JSON or assertions; ROUGE, similarity and preference reward form"
+            "classes, JSON or assertions; the others reward form"
         )
 
 

@@ -5,12 +5,14 @@ import gzip
 import io
 import json
 import os
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
@@ -47,6 +49,24 @@ def parquet_bytes(**columns: Any) -> bytes:
     file = io.BytesIO()
     parquet.write_table(pa.table(columns or {"q": ["1", "2"], "a": ["x", "y"]}), file)
     return file.getvalue()
+
+
+def zip_bytes(**parts: bytes) -> bytes:
+    """Not packed, so that what is spoilt are the files in it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in (parts or {"a.csv": csv_bytes()}).items():
+            archive.writestr(name, data)
+    return file.getvalue()
+
+
+def workbook_bytes() -> bytes:
+    book, file = openpyxl.Workbook(), io.BytesIO()
+    for row in (["q", "a"], *RECORDS[0].items(), ["1", "=A1", "=A2"]):
+        book.active.append(row)
+    book.save(file)
+    with zipfile.ZipFile(file) as packed:
+        return zip_bytes(**{name: packed.read(name) for name in packed.namelist()})
 
 
 LINES = "\n".join(map(json.dumps, RECORDS)).encode()
@@ -231,6 +251,7 @@ def test_parquet_without_plain_columns_is_refused(columns: pa.Table, complaint: 
 
 SOUND = [csv_bytes(), csv_bytes("\t"), LINES, json.dumps({"data": RECORDS}, indent=1).encode()]
 SOUND += [b'{"q": {"0": 1, "1": 2}}', parquet_bytes(), gzip.compress(LINES, mtime=0)]
+SOUND += [zip_bytes(), workbook_bytes()]
 SOUND += [csv_bytes().decode().encode("utf-16"), "q,a\né,“x”\n".encode("windows-1252")]
 PIECES = [
     b'"',
@@ -246,13 +267,14 @@ PIECES = [
     b"\xff",
     b"\xc3\xa9",
 ]
+PIECES += [b"- ", b": ", b"*a", b"<f>", b"#REF!"]
 PIECES += [b"NaN", b"1e999", b"9" * 5000, b'"\\ud800"', b"\xef\xbb\xbf", "\u2028".encode()]
 
 
 @st.composite
-def spoilt(draw: st.DrawFn) -> bytes:
+def spoilt(draw: st.DrawFn, sound: Sequence[bytes] = SOUND) -> bytes:
     """A sound file with pieces put in, cut out or written over."""
-    data = draw(st.sampled_from(SOUND))
+    data = draw(st.sampled_from(sound))
     for _ in range(draw(st.integers(1, 4))):
         start, length = draw(st.integers(0, len(data))), draw(st.integers(0, 12))
         piece = draw(st.sampled_from(PIECES) | st.binary(max_size=4))
@@ -268,6 +290,29 @@ def test_any_bytes_are_a_table_or_refused(data: bytes, skip: bool) -> None:
         table = table_of(data, skip=skip)
     except InputError:
         return
+    refuse_odd_values(table)
+
+
+YAML = [
+    b"nlu:\n- intent: a\n  examples: |\n    - b\nresponses:\n  utter_a:\n  - text: c\n"
+    b"rules:\n- steps:\n  - intent: a\n  - action: utter_a\n",
+    b"categories:\n- a\nconversations:\n- - b\n  - c\n",
+    b"faq:\n- question: a\n  answer: b\n",
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(spoilt(YAML))
+@example(YAML[0].replace(b"responses:\n  utter_a:\n", b"responses:\n"))
+def test_any_yaml_is_a_table_or_refused(data: bytes) -> None:
+    try:
+        table = table_of(data, "table.yml")
+    except InputError:
+        return
+    refuse_odd_values(table)
+
+
+def refuse_odd_values(table: Table) -> None:
     for record in records_of(table):
         assert record.keys() <= set(table.columns)
         json.dumps(record, ensure_ascii=False, allow_nan=False).encode()

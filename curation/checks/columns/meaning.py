@@ -22,16 +22,17 @@ if TYPE_CHECKING:
 # that ask for different things at most one of 100 is above it, of the others one of four.
 SAME_QUESTION = 0.84
 # Less what all questions share: of questions, and of questions and answers in sum.
-NEAR_QUESTION, SAME_ROW = 0.55, 1.2
-SAME_ANSWER = 0.55
+NEAR_QUESTION, SAME_ROW = 0.55, 1.16
+SAME_ANSWER = 0.5  # above what two answers usually are
 SAME_TASK = 0.85  # as one of a suite: its tasks are short and alike
+DENSE = 1_000  # questions, of which the next one is not far by itself
 CLEARLY, NEARER = 0.12, 0.065  # than the next one: by the question alone, with like answers
 FAR_ANSWER = 4.0  # robust standard deviations
 NEIGHBOURS = 10  # whose classes a row's is held against
 LEAST_WORDS, LEAST_FREE = 3, 50  # of an answer that says something, and such answers
 # The mean cosine of two answers: 0.04 to 0.22 in public tables, 0.14 to 0.23 of random words, 0.55
 # and more in sums, codes and whole sentences as names of classes.
-MOST_ALIKE = 0.4
+MOST_ALIKE = 0.5
 LEAST_ROWS = 30  # for there to be a usual distance
 LEAST_SPREAD = 0.05  # of a cosine
 LEAST_FIT = 0.1  # the cosine of a question and an answer that may belong together
@@ -52,10 +53,12 @@ def semantic_duplicates(texts: RowTexts, looked: Looked) -> list[str | None]:
     best, first, second = nearest(alike, alike, itself=True)
     margin = first - np.maximum(second, second[best])
     asked, told = ((own * own[best]).sum(axis=1) for own in (looked.prompts, looked.answers))
+    usual = mean_cosine(looked.answers)  # where all begin alike, being alike says little
+    told = (told - usual) / max(1 - usual, 1e-9)
     near, like = first >= NEAR_QUESTION, told >= SAME_ANSWER
     nearer = near & (margin >= NEARER) & (first + told >= SAME_ROW)
     marked = np.array([is_question(texts.prompts[i]) for i in looked.places])
-    clear = near & (margin >= CLEARLY) & marked & marked[best]
+    clear = near & (margin >= CLEARLY) & marked & marked[best] & (len(best) >= DENSE)
     mutual = (best[best] == np.arange(len(best))) & (best < np.arange(len(best)))
     which = np.flatnonzero(mutual & (like & ((asked >= SAME_QUESTION) | nearer) | clear))
     pairs = [(looked.places[k], looked.places[best[k]]) for k in which.tolist()]
@@ -65,6 +68,12 @@ def semantic_duplicates(texts: RowTexts, looked: Looked) -> list[str | None]:
         if unlike(texts, one, other) and not told_apart(texts.prompts[one], texts.prompts[other])
     }
     return told_of(texts, looked, found, "says what another row says, in other words")
+
+
+def mean_cosine(vectors: "NDArray[np.float32]") -> float:
+    """Of two different ones of the unit vectors."""
+    count = len(vectors)
+    return float((np.linalg.norm(vectors.mean(axis=0)) ** 2 * count - 1) / max(count - 1, 1))
 
 
 def is_question(text: str) -> bool:
@@ -134,8 +143,7 @@ def answer_fit(texts: RowTexts, looked: Looked) -> float | None:
     if len(free) < LEAST_FREE:
         return None
     asked, told = looked.prompts[free], looked.answers[free]
-    alike = float((np.linalg.norm(told.mean(axis=0)) ** 2 * len(free) - 1) / (len(free) - 1))
-    if alike > MOST_ALIKE:
+    if mean_cosine(told) > MOST_ALIKE:
         return None
     draw, own = np.random.default_rng(0), (asked * told).sum(axis=1)
     others = np.stack([(asked * told[draw.permutation(len(free))]).sum(axis=1) for _ in range(20)])

@@ -125,9 +125,8 @@ def table_of(rows: Rows, formulas: Places, gathered: Gathered) -> Table:
         padded = [*cells, *[None] * (len(names) - len(cells))]
         nameless = [i for i in range(len(padded)) if i >= len(names) or not names[i]]
         refuse_values([text_of(padded[i]) for i in nameless], number, gathered.source)
-        unsaved = [
-            i for i, value in enumerate(padded) if value is None and (number, i + 1) in formulas
-        ]
+        empty = [place for place, name in enumerate(names) if name and padded[place] is None]
+        unsaved = [place for place in empty if (number, place + 1) in formulas]
         record = {name: plain(value) for name, value in zip(names, padded, strict=False) if name}
         if unsaved:
             gathered.leave_out(number, FORMULA.format(shortened(names[unsaved[0]])))

@@ -178,7 +178,7 @@ def rasa_tables(files: Sequence[Loaded]) -> Iterator[Table]:
 
 def asked_in(file: Loaded) -> Iterator[TableRow]:
     """The examples of every intent, without the marks of entities."""
-    for entry in file.value.get("nlu") or ():
+    for entry in list_in(file.value, "nlu"):
         if not isinstance(entry, dict) or not isinstance(entry.get("intent"), str):
             continue
         for text in examples(entry.get("examples")):
@@ -198,16 +198,23 @@ def examples(value: Any) -> Iterator[str]:
 
 def answers_in(value: Any) -> Iterator[tuple[str, str]]:
     """The first text of every answer, by its name."""
-    for name, variants in (value.get("responses") or {}).items():
-        texts = [one.get("text") for one in variants or () if isinstance(one, dict)]
-        if text := next(filter(None, texts), None):
+    responses = value.get("responses")
+    for name in responses if isinstance(responses, dict) else ():
+        texts = [one.get("text") for one in list_in(responses, name) if isinstance(one, dict)]
+        if text := next((text for text in texts if text and isinstance(text, str)), None):
             yield name, text
 
 
 def answered_in(value: Any) -> Iterator[tuple[str, str]]:
     """What a rule or a story answers an intent with, where that is one of rasa's answers."""
-    for flow in (*(value.get("rules") or ()), *(value.get("stories") or ())):
-        steps = flow.get("steps") if isinstance(flow, dict) else None
-        for asked, told in pairwise(step for step in steps or () if isinstance(step, dict)):
+    for flow in (*list_in(value, "rules"), *list_in(value, "stories")):
+        steps = list_in(flow, "steps") if isinstance(flow, dict) else []
+        for asked, told in pairwise(step for step in steps if isinstance(step, dict)):
             if "intent" in asked and str(told.get("action", "")).startswith(UTTER):
                 yield str(asked["intent"]), str(told["action"])
+
+
+def list_in(value: dict[str, Any], name: str) -> list[Any]:
+    """The list under a name; none where something else stands there."""
+    found = value.get(name)
+    return found if isinstance(found, list) else []
