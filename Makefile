@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
+# Each command starts several processes, and without this each would compile its libraries again.
+unexport PYTHONDONTWRITEBYTECODE
 # Of one thread each, and twice as many as two cores: tests wait for servers, disks and each other a
 # third of their time. Each needs some 3 GB of memory.
 WORKERS ?= 4

@@ -448,7 +448,7 @@ def test_an_encrypted_file_in_an_archive_is_named() -> None:
 @pytest.mark.parametrize(
     ("rows", "complaint"),
     [
-        ([("question", "answer"), ("a", "b"), ("c", "=A1&B1", "=A1")], ":3: holds a formula .*'answer'"),
+        ([("question", "answer"), ("a", "b"), ("c", "=A1&B1", "=A1")], ":3: holds a formula"),
         ([("question", "answer"), ("a", "b"), ("c", "#REF!")], ":3: holds #REF!, the error"),
         ([("question", "question"), ("a", "b")], ":1: has the column 'question' twice"),
         ([("question", "answer"), ("a", "b"), ("question", "answer")], ":3: says the header again"),
