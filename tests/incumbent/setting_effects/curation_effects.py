@@ -140,6 +140,7 @@ def write_sources() -> None:
         FAQ,
         "question,answer",
         *(f"what is number {i}?,it is {i}" for i in range(60)),
+        *(f"what does it cost to send parcel {i}?,{i} crowns" for i in range(12)),
         "who pays for it?,the bank",
         "who pays for it?,the customer",
         "how may somebody renew an expired green passport,ask us",
@@ -195,6 +196,7 @@ ALL_SOURCES = {
 }
 CURATE_VALUES: dict[str, tuple[Any, Any]] = {
     "max_per_group": (None, 1),
+    "max_per_template": (20, 3),
     "similarity": (0.8, 0.5),
     "dev_share": (0.15, 0.4),
     "sealed_share": (0.25, 0.4),
