@@ -15,20 +15,24 @@ NOTED = {"prompt": "question", "control": "note"}
 
 
 def exported() -> str:
-    """What stage `collect` makes of an annotated task, and of a text with options."""
-    data = {"question": "what is a fee?", "more": "what is a loan?", "topic": "money"}
-    answers = {"reply": "a price", "other": "a part"}
-    result = [
-        {"from_name": "quality", "type": "choices", "value": {"choices": ["fine"]}},
-        {"from_name": "better", "type": "pairwise", "value": {"selected": "left"}},
-        {"from_name": "note", "type": "textarea", "value": {"text": ["a cost"]}},
-    ]
-    task = {"id": 1, "data": data | answers, "annotations": [{"result": result}]}
-    write(JUDGED, json.dumps([task]))
+    """What stage `collect` makes of annotated tasks, and of a text with options."""
+    tasks = [annotated(number, said) for number, said in enumerate(["fine", "poor", "fair"])]
+    write(JUDGED, json.dumps(tasks))
     options = [{"id": 1, "text": "fees"}, {"id": 2, "text": "cards"}]
     asked = {"text": "what does it cost?", "options": options, "accept": [1], "answer": "accept"}
     write(CHOSEN, json.dumps(asked | {"_input_hash": -1, "_task_hash": 2}))
     return collected()
+
+
+def annotated(number: int, said: str) -> dict[str, Any]:
+    data = {"question": f"what is fee {number}?", "more": "what is a loan?", "topic": "money"}
+    answers = {"reply": "a price", "other": "a part"}
+    result = [
+        {"from_name": "quality", "type": "choices", "value": {"choices": [said]}},
+        {"from_name": "better", "type": "pairwise", "value": {"selected": "left"}},
+        {"from_name": "note", "type": "textarea", "value": {"text": ["a cost"]}},
+    ]
+    return {"id": number, "data": data | answers, "annotations": [{"result": result}]}
 
 
 def judged_pair() -> str:
@@ -51,8 +55,8 @@ EFFECTS = {
         {"left": "reply", "right": "other"}, {"left": "other", "right": "reply"}, **COMPARED
     ),
     f"{EXPORT}.control": effect("quality", "note", **PRAISED),
-    f"{EXPORT}.good": effect(["fine"], ["great"], **PRAISED),
-    f"{EXPORT}.bad": effect(["fine"], ["poor"], **QUALITY),
+    f"{EXPORT}.good": effect(["fine"], ["fine", "fair"], **PRAISED),
+    f"{EXPORT}.bad": effect(["poor"], ["poor", "fair"], **PRAISED),
     f"{EXPORT}.options": Effect(
         ("classes", "answers"),
         exported,
