@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from curation.checks.contract import Contract
+from curation.checks.refused_rows import Door
+from curation.checks.waivers import Waivers
 from curation.checks.waivers_file import WAIVERS
 from curation.curate import main as curate
 from curation.gate import failing
@@ -19,6 +22,7 @@ from project.errors import IncumbentError
 from project.paths import ACCOUNT, DATASET, GATE_PAGE, GATE_REPORT, ORIGINS, RAW, rows_of
 from project.records.data import GateReport, Origin, Row, Severity, Split
 from project.records.record import write_records
+from project.settings import read_settings
 from tests.curation.test_gate import CONTRACT, made_words, row
 
 LABELLED = "labelled.jsonl"
@@ -126,6 +130,14 @@ def test_a_row_that_a_person_excused_stays() -> None:
     WAIVERS.write_text(yaml.safe_dump({"waivers": [waiver | {"until": "2026-06-01"}]}))
     assert failed(base_rows(), [bad]) == []
     assert bad.id in kept()
+
+
+def test_a_waiver_of_a_warning_keeps_no_row_that_a_critical_check_refuses() -> None:
+    door = Door(read_settings(Contract, CONTRACT), Waivers())
+    assert door.names("leak", "contaminated") == {
+        "no training row asks what an eval item asks",
+        "no training row asks what the general suite asks",
+    }
 
 
 @pytest.mark.usefixtures("pinned_base")

@@ -4,14 +4,14 @@ import pytest
 
 from curation.checks.columns.conflicts import conflicts, label_conflicts
 from curation.checks.columns.formats import odd_formats
-from curation.checks.columns.leaks import contaminated, leaks
+from curation.checks.columns.leaks import contaminated, leaks, taught_prompts
 from curation.checks.columns.lengths import odd_lengths
 from curation.checks.columns.repeats import NONE, duplicate_ids, near_duplicates, repeats
 from curation.checks.columns.row_texts import RowTexts
 from curation.kin.long_parts import holding_long_parts
 from curation.kin.text_forms import key
 from curation.kin.told_apart import told_apart
-from project.records.data import Row, Split
+from project.records.data import Message, Row, Split
 from tests.curation.test_gate import made_words
 
 LONG = "Which routine smooths a noisy spectrum while it keeps the height and width of all peaks?"
@@ -112,6 +112,24 @@ def test_a_training_row_that_asks_what_an_item_asks_is_told_and_how(prompt: str,
     assert found(column) == [30]
     assert column[30] == f"asks what an eval item asks, {how}"
     assert contaminated(rows, evals)[30].endswith(how)
+
+
+@pytest.mark.parametrize(
+    ("turns", "how"),
+    [
+        (["Good morning!", LONG], "in the same words"),
+        (["Good morning!", f"Now tell me: {LONG}"], "in long parts"),
+        ([LONG, "And how fast is it?"], "in an earlier turn"),
+    ],
+)
+def test_of_a_conversation_the_last_turn_is_taught_and_no_earlier_one(
+    turns: list[str], how: str
+) -> None:
+    first, last = (Message(role="user", content=turn) for turn in turns)
+    prompt = (first, Message(role="assistant", content="As you like."), last)
+    row = Row.of(LONG, "any answer", group="c", source="t").model_copy(update={"prompt": prompt})
+    found_alike = taught_prompts([*texts(*others()).rows, row], [LONG])
+    assert found_alike == {(30, 0): how}
 
 
 def test_items_themselves_do_not_leak() -> None:

@@ -34,13 +34,15 @@ def taught_prompts(rows: Sequence[Row], asked: Sequence[str]) -> dict[tuple[int,
     """The places of rows with those of what is asked elsewhere, where a row asks that, and how much
     alike; the weakest first.
 
-    What was asked before in a conversation is not taught: its answer is no row's completion.
+    What was asked before in a conversation is not taught: its answer is no row's completion. What
+    its last turn asks is.
     """
     pairs = asking_alike([row.prompt_text for row in rows], asked)
-    return {
-        (i, j): EARLIER if how == PARTS and has_earlier_turns(rows[i]) else how
-        for (i, j), how in pairs.items()
-    }
+    turns = {(i, j) for (i, j), how in pairs.items() if how == PARTS and has_earlier_turns(rows[i])}
+    places = sorted({i for i, _ in turns})
+    last = asking_alike([rows[i].prompt[-1].content for i in places], asked)
+    now = {(places[k], j): how for (k, j), how in last.items()}
+    return pairs | {pair: now.get(pair, EARLIER) for pair in turns}
 
 
 def has_earlier_turns(row: Row) -> bool:
