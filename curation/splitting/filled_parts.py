@@ -11,7 +11,7 @@ from curation.kin.kinship import FAMILY_SHARE, LARGEST_FAMILY
 from curation.splitting.lots import side, thinned
 from project.records.data import Row, Split
 
-LEAST_SHARE, MOST_SHARE = 0.9, 1.5  # of the wanted size of a part
+LEAST_SHARE, MOST_SHARE = 0.9, 1.2  # of the wanted size of a part
 FEW = 3  # items of a kind of question, in each part
 LEAST_LEFT = 0.3  # of a kind's families that stay in training
 PARTS = (Split.SEALED, Split.DEV)

@@ -89,7 +89,7 @@ class Project:
         (folder / "models" / "tiny").symlink_to(base)
         (folder / ".incumbent").mkdir()
         # All projects go by one measurement of this machine.
-        (ROOT / ".incumbent" / "machines").mkdir(exist_ok=True)
+        (ROOT / ".incumbent" / "machines").mkdir(parents=True, exist_ok=True)
         (folder / ".incumbent" / "machines").symlink_to(ROOT / ".incumbent" / "machines")
         self.set_params(FEW)
         author = ["-c", "user.name=tester", "-c", "user.email=tester@localhost"]
