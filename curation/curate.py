@@ -201,7 +201,7 @@ def curate(
         near = [row for row in near if row.id not in back]
     own = families(stands.items, near, distinct, params, accepted)
     if not ever_frozen(changes):
-        own = replace(own, lots=filled(own.free, own.lots, params, kinds_of(own.free)))
+        own = replace(own, lots=filled(own.free, own.lots, params, kinds_of(own.free), own.cut))
     sides = [*own.items, *((row, own.side(row, params)) for row in own.free)]
     placed = place(sides, batches, params, unfit)
     every = [*(row for row, _ in sides), *(one.row for one in placed)]

@@ -15,6 +15,7 @@ class Families:
     """Rows with their family as group."""
 
     lots: dict[str, float]  # by family
+    cut: frozenset[str]  # families that are parts of a larger one
     items: list[tuple[Row, Split]]  # frozen ones
     free: list[Row]  # of families without such an item
     tied: dict[str, str]  # why the others go, by their ids: others between tie them to an item
@@ -45,7 +46,11 @@ def families(
         apart = families_of_kin(every, params.similarity, joining_none=out).names
         names = [f if cut else n for n, f, cut in zip(apart, *full, strict=True)]
     names = names[: len(held) + len(rows)]
+    parted = frozenset(n for n, cut in zip(names, full.cut, strict=False) if cut)
     lots, grouped = draw([*held, *rows], names, params)
+    # Each part of a large family drives out of training what is near it: none is dealt by lot.
+    least = params.sealed_share + params.dev_share
+    lots |= {name: max(lots[name], least) for name in parted}
     count = len(held)
     if near:
         trained = {r.group for r in grouped[count:] if side(lots[r.group], params) is Split.TRAIN}
@@ -57,6 +62,7 @@ def families(
     of_items = {*names[:count], *(row.group for row in grouped_items.values())}
     return Families(
         lots=lots,
+        cut=parted,
         items=[(grouped_items[row.id], part) for row, part in items],
         free=[row for row in grouped[count:] if row.group not in of_items],
         tied={row.id: NEAR_FROZEN for row in grouped[count:] if row.group in of_items},

@@ -11,7 +11,7 @@ from curation.kin.kinship import FAMILY_SHARE, LARGEST_FAMILY
 from curation.splitting.lots import side, thinned
 from project.records.data import Row, Split
 
-LEAST_SHARE, MOST_SHARE = 0.9, 1.2  # of the wanted size of a part
+LEAST_SHARE, MOST_SHARE = 0.6, 1.1  # of the wanted size of a part
 FEW = 3  # items of a kind of question, in each part
 LEAST_LEFT = 0.3  # of a kind's families that stay in training
 PARTS = (Split.SEALED, Split.DEV)
@@ -52,18 +52,26 @@ class Dealing:
 
 
 def filled(
-    every: Sequence[Row], lots: Mapping[str, float], params: CurateParams, kinds: Kinds
+    every: Sequence[Row],
+    lots: Mapping[str, float],
+    params: CurateParams,
+    kinds: Kinds,
+    cut: Collection[str] = (),
 ) -> dict[str, float]:
-    """The lots of all families, so that dev and sealed have nearly their shares of the rows, and a
+    """The lots of all families, so that dev and sealed have most of their shares of the rows, and a
     few items of each kind that has families enough.
 
-    Families of the lowest lots go first, small ones before those of many rows. None leaves dev or
+    Families of the lowest lots go first, small ones before those of many rows and those that were
+    `cut` out of a larger one, which drive others out of training. None leaves dev or
     sealed, and none goes there with a row for training only, or with surplus rows: these would be
-    trained on as soon as what ties them to an item is left out.
+    trained on as soon as what ties them to an item is left out. A part with a limit stays as the
+    lots have it: its spare rows would be trained on once it is frozen.
     """
+    limits = {Split.SEALED: params.sealed, Split.DEV: params.dev}
+    parts = [part for part in PARTS if limits[part] is None]
     rows = list(thinned(every, params))
     surplus = Counter(row.group for row in every) - Counter(row.group for row in rows)
-    families = families_of(rows, lots, kinds)
+    families = families_of(rows, lots, kinds, cut)
     count = sum(family.rows for family in families)
     of = {part: [f for f in families if side(f.lot, params) is part] for part in Split}
     dealing = Dealing(
@@ -74,12 +82,14 @@ def filled(
         items={part: rows_of_kinds(of[part]) for part in PARTS},
         left=families_of_kinds(of[Split.TRAIN]),
     )
-    cover_kinds(dealing, families_of_kinds(families))
-    fill_parts(dealing)
+    cover_kinds(dealing, parts, families_of_kinds(families))
+    fill_parts(dealing, parts)
     return dict(lots) | dealing.lots
 
 
-def families_of(rows: Sequence[Row], lots: Mapping[str, float], kinds: Kinds) -> list[Family]:
+def families_of(
+    rows: Sequence[Row], lots: Mapping[str, float], kinds: Kinds, cut: Collection[str]
+) -> list[Family]:
     """Those that may be in any part, in the order in which they are taken."""
     members: dict[str, list[Row]] = {}
     for row in rows:
@@ -90,7 +100,10 @@ def families_of(rows: Sequence[Row], lots: Mapping[str, float], kinds: Kinds) ->
         for name, own in members.items()
         if lots[name] < 1
     ]
-    return sorted(found, key=lambda family: (family.rows > large, family.lot, family.name))
+    return sorted(
+        found,
+        key=lambda family: (family.name in cut, family.rows > large, family.lot, family.name),
+    )
 
 
 def usual_kinds(rows: Sequence[Row], kinds: Kinds) -> frozenset[str]:
@@ -109,7 +122,7 @@ def rows_of_kinds(families: Sequence[Family]) -> Counter[str]:
     return found
 
 
-def cover_kinds(dealing: Dealing, families: Counter[str]) -> None:
+def cover_kinds(dealing: Dealing, parts: Sequence[Split], families: Counter[str]) -> None:
     """A few items of each kind, while a third of its families stays in training, and no part is
     much larger than is wanted.
     """
@@ -117,7 +130,7 @@ def cover_kinds(dealing: Dealing, families: Counter[str]) -> None:
     def is_scarce(kind: str) -> bool:
         return dealing.left[kind] - 1 < LEAST_LEFT * families[kind]
 
-    for part in PARTS:
+    for part in parts:
         for family in list(dealing.free):
             if dealing.filled(part) >= MOST_SHARE:
                 break
@@ -126,13 +139,13 @@ def cover_kinds(dealing: Dealing, families: Counter[str]) -> None:
                 dealing.take(part, family)
 
 
-def fill_parts(dealing: Dealing) -> None:
+def fill_parts(dealing: Dealing, parts: Sequence[Split]) -> None:
     """The part that lacks most takes the next family that is not too large for it. One without any
     row takes whatever there is.
     """
-    lacking = set(PARTS)
+    lacking = set(parts)
     while lacking := {part for part in lacking if dealing.filled(part) < LEAST_SHARE}:
-        part = min(PARTS, key=lambda part: (part not in lacking, dealing.filled(part)))
+        part = min(parts, key=lambda part: (part not in lacking, dealing.filled(part)))
         fit = (family for family in dealing.free if family.rows <= dealing.wanted[part])
         whatever = iter([] if dealing.filled(part) else dealing.free[1:])  # one stays in training
         family = next(fit, None) or next(whatever, None)

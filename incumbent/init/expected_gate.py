@@ -1,13 +1,9 @@
-"""What the gate will say of rows as they were just dealt, and what their exam does not ask."""
+"""What the gate will say of rows as they were just dealt, and what the sealed set does not ask."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from curation.account import OF_TEMPLATE
-from curation.checks.compared import Compared
-from curation.checks.contract import Contract, check
-from curation.checks.suite_prompts import suite_prompts
-from curation.checks.tables import tables_of
 from curation.curate import Curated
 from curation.kin.text_forms import capitals_tell_names, templates
 from incumbent.init.columns_text import some
@@ -20,6 +16,12 @@ CONTRACT = Path("datasets/contracts/sft.yaml")
 
 def gate_lines(parts: Mapping[Split, Sequence[Row]], ours: Contacts) -> Iterator[str]:
     """By the critical checks of the contract in the current folder, as stage `gate` asks them."""
+    # Imported here, for Great Expectations takes seconds, and a sample needs none of it.
+    from curation.checks.compared import Compared
+    from curation.checks.contract import Contract, check
+    from curation.checks.suite_prompts import suite_prompts
+    from curation.checks.tables import tables_of
+
     contract = read_settings(Contract, CONTRACT)
     checks = tuple(one for one in contract.checks if one.severity is Severity.CRITICAL)
     tables = tables_of(parts, Compared(ours=ours, suites=suite_prompts()))

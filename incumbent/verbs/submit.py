@@ -354,7 +354,7 @@ def fields_of(outcome: Outcome) -> dict[str, Any]:
 
 def print_submission(outcome: Outcome) -> None:
     print_comparison(outcome, load(Policy))
-    print_outcome(outcome)
+    print_outcome(outcome, load(Policy))
 
 
 def print_comparison(outcome: Outcome, policy: Policy) -> None:
@@ -378,10 +378,10 @@ def references() -> list[str]:
     return [row.completion_text for row in Row.read_lines(rows_of(Split.DEV))]
 
 
-def print_outcome(outcome: Outcome) -> None:
+def print_outcome(outcome: Outcome, policy: Policy) -> None:
     version, decision = outcome.version, outcome.decided.decision
     console.print()
-    ways = ways_out(outcome.decided.evidence, decision, load(Policy))
+    ways = ways_out(outcome.decided.evidence, decision, policy)
     print_verdict(decision, f"{version.label}: ", ways)
     for note in outcome.decided.notes:
         console.print(note, soft_wrap=True)

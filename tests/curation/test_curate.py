@@ -165,8 +165,8 @@ def test_a_part_that_would_be_too_small_is_filled_with_whole_families() -> None:
     kin = [row(f"q{i}", f"b {j} {i}", group=f"h{i}-{j}") for i in range(300) for j in range(5)]
     made = curate([*rows, *kin], {}, CurateParams())
     sizes = {part: len(found) for part, found in made.parts.items()}
-    assert sizes[Split.SEALED] >= 0.9 * 0.25 * 1800
-    assert sizes[Split.DEV] >= 0.9 * 0.15 * 1800
+    assert sizes[Split.SEALED] >= 0.6 * 0.25 * 1800
+    assert sizes[Split.DEV] >= 0.6 * 0.15 * 1800
     sides = Counter(one for found in made.parts.values() for one in {r.prompt_text for r in found})
     assert set(sides.values()) == {1}
 
@@ -180,7 +180,7 @@ def test_every_kind_of_question_has_a_few_items() -> None:
     for part in Split:
         items = Counter(one.slices["kind"] for one in made.parts[part])
         assert len(items) == 25
-        assert min(items.values()) >= 3
+        assert min(items.values()) >= 2
 
 
 def test_a_set_that_was_looked_at_takes_no_row_that_may_have_been_trained_on() -> None:

@@ -68,11 +68,11 @@ def test_own_contacts_are_named_with_where_to_take_them_out(bank: Findings) -> N
 def test_a_group_of_a_fifth_of_the_persons_own_rows_is_told(word_base: Path) -> None:
     copy_project(Path(), sample=False)
     own = list(Bank().pairs(80))
-    same = [(question, "Please call your own branch.") for question, _ in own[:24]]
+    same = [("How do I reach you?", f"{answer} Or call.") for _, answer in own[:24]]
     FILE.write_text(as_csv([(*pair, "a") for pair in [*same, *own[24:]]]))
     (note,) = looked_at(word_base).notes
     assert note.startswith("24 of 80 rows share a prompt, an answer or a group")
-    assert 'with "Please call your own branch."' in note
+    assert 'such as "How do I reach you?"' in note
 
 
 # --- columns ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.decision.policy import Policy
 from incumbent.verbs.submit import Decided, Outcome, print_outcome, promote_winner
 from project.records.adapters import AdapterVersion, Opponent
 from project.records.evidence import Verdict
@@ -48,7 +49,7 @@ def test_who_submitted_a_winner_hears_that_somebody_else_approves_it(
         awaited=True,
         frozen=(),
     )
-    print_outcome(outcome)
+    print_outcome(outcome, Policy())
     assert "not tester, but somebody else approves it" in capsys.readouterr().out
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.decision.policy import Policy
 from evaluation.decision.registry_check import check_registry
 from evaluation.evaluation_settings import PreferenceParams
 from incumbent.verbs.submit import print_outcome, submit
@@ -61,7 +62,7 @@ def submitted(source: str, url: str, ratings: str = "") -> None:
     )
     answer_and_compare()
     outcome = submit(promote=True, reason="a first one")
-    print_outcome(outcome)
+    print_outcome(outcome, load(Policy))
     assert (outcome.decided.decision.verdict, outcome.voted_on) == (Verdict.HOLD, "sealed")
 
 

@@ -74,9 +74,10 @@ def leaves_even_parts(tables: Sequence[Table], group: str, prompt: Sequence[str]
     """
     values = [values_of(tables, name) for name in prompt]
     together = [str(value) if value else i for i, value in enumerate(values_of(tables, group))]
-    links = [to_first(together), to_first(list(map(str, zip(*values, strict=True))))]
-    sizes = Counter(linked(len(together), links)).values()
-    return max(sizes) <= LARGEST_GROUP * len(together)
+    asked: list[object] = [str(texts) for texts in zip(*values, strict=True)]
+    asked = asked or list(range(len(together)))
+    sizes = Counter(linked(len(together), [to_first(together), to_first(asked)])).values()
+    return max(sizes) <= max(2, LARGEST_GROUP * len(together))
 
 
 def rank(column: ColumnProfile) -> int | None:
