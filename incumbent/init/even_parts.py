@@ -1,7 +1,9 @@
 """A seed with which training, dev and sealed have about the sizes that they are to have."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from curation.account import reasons
 from curation.cleaning.sifting import sifted
 from curation.curate import Curated, Elsewhere, curate
 from curation.curation_settings import CurateParams
@@ -29,7 +31,7 @@ def evenly_split(
     if distance(own_rows(made, params), params) > NEAR:
         params = params.model_copy(update={"seed": best_seed(rows, params, unfit)})
         made = curate(rows, {}, params, unfit, elsewhere=asked)
-    refuse_empty(own_rows(made, params), len(made.largest_group))
+    refuse_empty(own_rows(made, params), made)
     return params, made
 
 
@@ -67,11 +69,13 @@ def own_rows(made: Curated, params: CurateParams) -> dict[Split, list[Row]]:
     }
 
 
-def refuse_empty(parts: Parts, largest: int) -> None:
-    """Raise InputError for parts of which one has no row."""
+def refuse_empty(parts: Parts, made: Curated) -> None:
+    """Raise InputError for parts of which one has no row, with where the rows are."""
     if not all(parts.values()):
         rows = counted(sum(map(len, parts.values())), "distinct row")
+        left = Counter(made.left_out.values())
+        out = f"; left out are {reasons(left)}" if left else ""
         raise InputError(
-            f"{rows} cannot be split into training, dev and sealed: {largest} of them share a "
-            "prompt, an answer or a group, or nearly so, and stay together"
+            f"{rows} cannot be split into training, dev and sealed: {len(made.largest_group)} of "
+            f"them share a prompt, an answer or a group, or nearly so, and stay together{out}"
         )
