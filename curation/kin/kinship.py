@@ -76,6 +76,7 @@ def equal(own: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int]
 def family_names(
     rows: Sequence[Row], similarity: float = SIMILARITY, among: Sequence[Row] = ()
 ) -> list[str]:
+    """The names alone, as families_of_kin has them."""
     return families_of_kin(rows, similarity, among).names
 
 
