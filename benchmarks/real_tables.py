@@ -3,7 +3,8 @@
     python -m benchmarks.real_tables FILE…              # init, then run to the end
     python -m benchmarks.real_tables FILE… --until gate # without training
 
-Of each file a project is made with `--yes` and no edit, in a temporary folder. A row says how many
+Of each file a project is made with `--yes` and no edit, in a temporary folder, or in one below
+`--keep FOLDER` that stays. A row says how many
 records there were, in which part their rows are, what was left out and why, what the gate and the
 decision said, how often the preference picks the better of two answers of like length, with the
 embedder's cosine beside it, and what it took.
@@ -31,11 +32,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--until", help="the last stage")
+    parser.add_argument("--keep", type=Path, help="where the projects stay")
     given = parser.parse_args()
     print(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}", flush=True)
     for file in given.files:
         with tempfile.TemporaryDirectory() as folder:
-            cells = taken_to_the_end(file.resolve(), Path(folder) / "project", given.until)
+            project = (given.keep or Path(folder)).resolve() / file.stem
+            cells = taken_to_the_end(file.resolve(), project, given.until)
             print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 

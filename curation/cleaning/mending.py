@@ -18,7 +18,8 @@ falsehood, or nothing; who would rather look at it first sets curation.curate.fa
 | unseen | removed | it teaches to speak of what is not there |
 | loop, gibberish | removed | no person wrote it |
 | turn_order | removed where no answer is last, else checked | a template may refuse it |
-| lost_characters, unfilled, cut_off | checked | a person can find what is missing |
+| unfilled | removed where a tenth of the rows have it, else checked | the gate takes few |
+| lost_characters, cut_off | checked | a person can find what is missing |
 | boilerplate, refusal, shouting | checked | somebody may want his model to talk like that |
 """
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-from curation.account import CONFLICT, CORRECTED, OF_TEMPLATE, REPEATED
+from curation.account import CONFLICT, CORRECTED, OF_TEMPLATE, REPEATED, WITH_BLANKS
 from curation.cleaning.conflicts import settle
 from curation.cleaning.mending import mended, mended_messages
 from curation.curation_settings import CurateParams, lot
+from curation.faults.unfilled import unfilled
 from curation.kin.text_forms import capitals_tell_names, said_alike, templates
 from project.contacts import Contacts
 from project.personal_data import found
 from project.records.data import Message, Row
+
+FEW_BLANKS = 0.1  # of the rows: less than the gate tolerates, for others may leave later
 
 
 def clean(row: Row) -> Row:
@@ -38,6 +41,7 @@ def sifted(
         (REPEATED, lambda rows: list(unrepeated(rows))),
         (CONFLICT, lambda rows: settle(rows, params.conflicts)),
         (OF_TEMPLATE, lambda rows: few_of_each_template(rows, params)),
+        (WITH_BLANKS, lambda rows: without_blanks(rows, params)),
     )
     for why, step in steps:
         kept = step(rows)
@@ -80,6 +84,16 @@ def few_of_each_template(rows: list[Row], params: CurateParams) -> list[Row]:
         for row in by_training(same, params)[params.max_per_template :]
     }
     return [row for row in rows if row.id not in gone]
+
+
+def without_blanks(rows: list[Row], params: CurateParams) -> list[Row]:
+    """A few rows with unfilled blanks stay, for somebody to look at; of many the gate would take
+    none.
+    """
+    if params.faulty == "keep":
+        return rows
+    filled = [row for row in rows if not unfilled(row)]
+    return rows if len(filled) >= (1 - FEW_BLANKS) * len(rows) else filled
 
 
 def by_training(rows: Sequence[Row], params: CurateParams) -> list[Row]:

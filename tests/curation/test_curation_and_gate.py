@@ -49,10 +49,12 @@ def pools() -> dict[str, list[Row]]:
     """Rows of several styles, as they lie in packages and in this repository."""
     rehearsed = (ROOT / "datasets/sources/rehearsal.jsonl").read_bytes().splitlines()
     questions = (ROOT / "examples/tutorial/questions.csv").read_text().splitlines()[1:]
+    bank = [said(one.prompt, one.output) for one in bank_triplets()]
     return {
         "summaries": list(read_package("numpy")),
         "general": [read_row(line, Path("general.jsonl"), 1) for line in rehearsed],
-        "bank": [said(one.prompt, one.output) for one in bank_triplets()],
+        "bank": bank,
+        "blanks": bank[::2] + [said(f"{{name}}: {r.prompt_text}", "Yes.") for r in bank[1::2]],
         "questions": [said(*line.split(",", 1)) for line in questions],
         "reference": [said(f"What does Python say of {name}?", text) for name, text in passages()],
         "numbers": [

@@ -47,6 +47,11 @@ def test_no_group_is_on_both_sides() -> None:
     assert {row.group for row in learnt}.isdisjoint(row.group for row in held_out)
 
 
+def test_a_few_large_groups_are_parted_too() -> None:
+    learnt, held_out = part([rows(5)[i % 5] for i in range(100)], share=0.25)
+    assert [len({row.group for row in side}) for side in (learnt, held_out)] == [3, 2]
+
+
 @pytest.mark.parametrize("count", [0, 2, 3])
 def test_too_few_rows_are_refused(count: int) -> None:
     with pytest.raises(InputError, match=r"train\.jsonl: .*too few"):

@@ -21,8 +21,15 @@ class MadePair(PreferencePair):
 
 
 def part(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
-    """Hold out the groups of the first rows, whole, so that no near-duplicate is on both sides."""
+    """Hold out a share of the groups, whole, so that no near-duplicate is on both sides.
+
+    They are the groups of the first rows. Where a few groups hold nearly all rows, they are the
+    first groups. Raises InputError where a side would not have rows of two groups.
+    """
+    every = list(dict.fromkeys(row.group for row in rows))
     groups = {row.group for row in rows[: max(1, round(len(rows) * share))]}
+    if not 2 <= len(groups) <= len(every) - 2:
+        groups = set(every[: max(2, round(len(every) * share))])
     learnt = [row for row in rows if row.group not in groups]
     held_out = [row for row in rows if row.group in groups]
     for side in (learnt, held_out):
