@@ -49,7 +49,7 @@ def asking_alike(own: Sequence[str], others: Sequence[str]) -> dict[tuple[int, i
     found: dict[tuple[int, int], str] = {}
     near = near_duplicates(WordPrints.of(own).texts, WordPrints.of(others).texts)
     every, count = [*own, *others], len(own)
-    masked = [templates(every, names=names) for names in (capitals_tell_names(every), False)]
+    masked = both_templates(every)
     kinds: tuple[tuple[str, Iterable[tuple[int, int]]], ...] = (
         (NEARLY, zip(*(places.tolist() for places in near.coords), strict=True)),
         (NAMES, equal(masked[0][:count], masked[0][count:])),
@@ -62,6 +62,13 @@ def asking_alike(own: Sequence[str], others: Sequence[str]) -> dict[tuple[int, i
             found.pop(pair, None)
             found[pair] = how
     return found
+
+
+def both_templates(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """With names masked, where capital letters tell them, and with figures alone: where very many
+    texts are of one template but for names, they still are of several.
+    """
+    return templates(texts, names=capitals_tell_names(texts)), templates(texts, names=False)
 
 
 def equal(own: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -109,7 +116,6 @@ def families_of_kin(
         words if len(words) >= MIN_WORDS else ()
         for words in word_cores(told, [row.completion_text for row in among])
     ]
-    masked = templates(asked, names=capitals_tell_names(asked))
     parts = places_of(holding_long_parts(asked, asked))
     alone = np.array([row.id in joining_none for row in rows], dtype=bool)
     for i in np.flatnonzero(alone).tolist():
@@ -120,7 +126,7 @@ def families_of_kin(
         for owns in (
             [row.group for row in rows],
             list(map(key, asked)),
-            [text or i for i, text in enumerate(masked)],
+            *([text or i for i, text in enumerate(texts)] for texts in both_templates(asked)),
         )
     ]
     near = [near_links(prompts, similarity), [parts], near_links(answers, similarity)]
