@@ -14,10 +14,14 @@ from project.unicode_words import plain, words
 # What ends or joins sentences. Signs of arithmetic stay: 4 + 7 and 4 - 7 are two questions.
 PUNCTUATION = str.maketrans(dict.fromkeys(".,;:!?¿¡\"'“”„‘’‚«»()[]{}…_`", " "))
 
-DATES = "|".join({*month_name, *day_name} - {"", "May"})
-FIGURE = regex.compile(rf"\p{{N}}[\p{{N}}.,:/\-]*|\b(?:{DATES})\b", regex.IGNORECASE)
-# A word that begins a sentence, or one that a capital letter tells from the others.
-CAPITAL = regex.compile(r"((?:^|[.!?。！？\n])\W*\p{Lu}\w*)|\b\p{Lu}\w+")
+DATES = "|".join(sorted({*month_name, *day_name} - {"", "March", "May"}))  # these are verbs, too
+# The 32 of int32 belongs to its name.
+FIGURE = regex.compile(
+    rf"(?<![A-Za-z_\p{{N}}])\p{{N}}[\p{{N}}.,:/\-]*|\b(?:{DATES})\b", regex.IGNORECASE
+)
+SIGN = regex.compile(r"(?<!\S)[-+*/×÷^<>=%](?!\S)")  # 4 + 7 is another question than 4 - 7
+# A word that begins a sentence or a part of it, or one that a capital letter tells from the others.
+CAPITAL = regex.compile(r"((?:^|[.!?:)。！？：\n])\W*\p{Lu}\w*)|\b\p{Lu}\w+")
 # Masks are words of digits: of the text's own ones none is left.
 FIGURES, NAMES = "0", "00"
 AGAIN = regex.compile(rf"\b({FIGURES}|{NAMES})(?: \1\b)+")
@@ -25,7 +29,6 @@ MIN_KEPT = 4  # words of a template; with fewer, what varies is the question
 # Of the words that begin no sentence. With more capital letters, as in German or in headlines, they
 # do not tell names.
 MOST_CAPITALS = 0.15
-LOOKED_AT = 2_000  # texts, for that
 MOST_KNOWN = 1 << 18  # texts whose forms are kept: splitting, curation and gate ask for the same
 
 
@@ -53,6 +56,7 @@ def template(text: str, *, names: bool) -> str:
     too little is left to be a template.
     """
     masked, figures = FIGURE.subn(f" {FIGURES} ", plain(text))
+    masked = SIGN.sub(lambda sign: f"sign{ord(sign[0])}", masked)
     if names:
         masked = CAPITAL.sub(lambda found: found[1] or f" {NAMES} ", masked)
     if not figures and NAMES not in masked:
@@ -64,6 +68,11 @@ def template(text: str, *, names: bool) -> str:
 
 def capitals_tell_names(texts: Sequence[str]) -> bool:
     """Whether so few words of the texts begin with a capital letter that these are names."""
-    some = texts[:: max(1, len(texts) // LOOKED_AT)]
-    capitals = sum(not found[1] for text in some for found in CAPITAL.finditer(text))
-    return capitals <= MOST_CAPITALS * sum(len(text.split()) for text in some)
+    counts = [capitals_of(text) for text in texts]
+    return sum(own for own, _ in counts) <= MOST_CAPITALS * sum(every for _, every in counts)
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def capitals_of(text: str) -> tuple[int, int]:
+    """How many words begin with a capital letter within a sentence, and how many there are."""
+    return sum(not found[1] for found in CAPITAL.finditer(text)), len(text.split())
