@@ -9,7 +9,7 @@ from typing import NamedTuple
 from evaluation.evaluation_settings import Decoding, FewShot
 from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import Respondent, Role, answers_of
-from evaluation.generation.contestants import baseline, compared
+from evaluation.generation.contestants import compared
 from evaluation.generation.recorded_engine import record_engine, recorded_numerics
 from evaluation.generation.systems import from_registry, respondent
 from evaluation.suites.every_suite import GENERAL, suites_on
@@ -21,7 +21,7 @@ from project.paths import (
     TOKENS,
     rows_of,
 )
-from project.records.adapters import Numerics
+from project.records.adapters import Contestant, Numerics
 from project.records.data import Message, Row, Split, TokenCount
 from project.records.record import write_records
 from project.settings import load
@@ -101,27 +101,16 @@ def tasks(numerics: Numerics) -> list[Task]:
     return found
 
 
-def contestants() -> dict[Role, Respondent]:
-    """The two that are compared, as systems that answer as they did when this stage ran."""
-    return answering_in(recorded_numerics())
-
-
-def answering_in(numerics: Numerics) -> dict[Role, Respondent]:
-    """The two that are compared; their bases may differ."""
+def answering_in(
+    numerics: Numerics, pair: tuple[Contestant, Contestant] | None = None
+) -> dict[Role, Respondent]:
+    """The two that are compared, of the pipeline or the given ones; their bases may differ."""
     decoding = load(Decoding)
-    champion, challenger = compared()
+    champion, challenger = pair or compared()
     return {
         Role.CHAMPION: from_registry(champion, decoding, numerics),
         Role.CHALLENGER: respondent(challenger, ADAPTER_FILES, decoding, numerics),
     }
-
-
-def regression_baseline() -> Respondent | None:
-    """The system that the regression budget counts from, where it is another than the champion."""
-    earlier = baseline()
-    if earlier is None:
-        return None
-    return from_registry(earlier, load(Decoding), recorded_numerics())
 
 
 def seconds() -> dict[str, float | None]:

@@ -11,11 +11,12 @@ from evaluation.decision.evidence import refuse_empty_slices, refuse_unscored, w
 from evaluation.decision.policy import Policy
 from evaluation.decision.suite_guards import refuse_unmeasured_suites
 from evaluation.decision.voting_policy import refuse_unread_votes, votes_come_in
-from evaluation.evaluation_settings import PreferenceParams, ScoringParams
-from evaluation.generate import contestants, regression_baseline, samples_of
+from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
+from evaluation.generate import answering_in, samples_of
 from evaluation.generation.answering_engine import server_kept
 from evaluation.generation.answers import SIDES, Answer, Role, by_sample
-from evaluation.generation.contestants import baseline, compared
+from evaluation.generation.recorded_engine import recorded_numerics
+from evaluation.generation.systems import from_registry
 from evaluation.preference.ballots.ballot_files import read_ballots
 from evaluation.preference.calibration import calibrate_reviewers
 from evaluation.preference.comparison import Judge
@@ -40,6 +41,7 @@ from project.engine.ray_cluster import cluster_kept
 from project.errors import InputError
 from project.near_duplicates import WordPrints, near_duplicates_among
 from project.paths import rows_of
+from project.records.adapters import Contestant
 from project.records.calibration import Calibration
 from project.records.data import Row, Split
 from project.records.evidence import Evidence
@@ -106,30 +108,42 @@ class SealedItems:
         refuse_absent_slices(load(ScoringParams), there)
         refuse_broken_assertions(load(ScoringParams), self.rows, rows_of(Split.SEALED))
 
-    def look(self, dev: Evidence, pins: ScorePins, policy: Policy) -> SealedLook:
-        """Answer, score and weigh the items, beside the evidence on dev.
+    def look(
+        self, dev: Evidence, pins: ScorePins, policy: Policy, baseline: Contestant | None = None
+    ) -> SealedLook:
+        """Answer, score and weigh the items, beside the evidence on dev. Its contestants
+        answer, and the regression baseline, where it is another than the champion.
 
         Answers that are cached are not made again, so an interrupted look goes on where it was.
         """
         with cluster_kept():
-            return self.answered_look(dev, pins, policy)
+            return self.answered_look(dev, pins, policy, baseline)
 
-    def answered_look(self, dev: Evidence, pins: ScorePins, policy: Policy) -> SealedLook:
-        systems, samples = contestants(), samples_of(Split.SEALED)
+    def answered_look(
+        self, dev: Evidence, pins: ScorePins, policy: Policy, baseline: Contestant | None
+    ) -> SealedLook:
+        pair = dev.pins.contestants if dev.pins else None
+        assert pair is not None, "the pipeline pins who is compared"
+        numerics, samples = recorded_numerics(), samples_of(Split.SEALED)
+        systems = answering_in(numerics, pair)
         with server_kept():
             answers: dict[Role, Sequence[Answer]] = {
                 role: systems[role].answers(self.rows, f"{role}, sealed", samples) for role in SIDES
             }
-            other, earlier = baseline(), None
-            if other and (system := regression_baseline()):
-                earlier = system.answers(self.rows, f"{Role.REFERENCE}, sealed", samples)
+            earlier = (
+                from_registry(baseline, load(Decoding), numerics).answers(
+                    self.rows, f"{Role.REFERENCE}, sealed", samples
+                )
+                if baseline
+                else None
+            )
         scorers, judge = measures()
         judge = people() if load(PreferenceParams).source == "ballots" else judge
         items, flags = score_both(self.rows, answers, scorers, judge)
-        better, reference = directions(scorers, compared()), None
-        if other and earlier is not None:
+        better, reference = directions(scorers, pair), None
+        if baseline and earlier is not None:
             beside = against(items, score_samples(scorers, self.rows, earlier))
-            beside = without(beside, incomparable(scorers, other, compared()[1]))
+            beside = without(beside, incomparable(scorers, baseline, pair[1]))
             reference = ScoreTable(pins=None, items=beside, better=better)
         table = ScoreTable(pins=pins, items=tuple(items), better=better)
         awaited = load(PreferenceParams).asks_people

@@ -33,7 +33,8 @@ def problems(registry: Registry) -> Iterator[str]:
     with registry.engine.connect() as connection:
         unlike = list(changed_looks(connection, history))
     yield from unlike
-    yield from unpaid_decisions(registry.artifacts, history)
+    versions = [version for family in registry.families() for version in family.versions()]
+    yield from unpaid_decisions(registry.artifacts, history, versions)
 
 
 def counted(registry: Registry) -> tuple[int, int]:

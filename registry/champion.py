@@ -7,10 +7,11 @@ its bytes change.
 from pathlib import Path
 
 from project.bare_base import bare_base
-from project.errors import IncumbentError
-from project.model_pins import BaseChoice, absent, folder_here, weights_digest
+from project.errors import IncumbentError, InputError
+from project.model_pins import BaseChoice, absent, folder_here, pin, weights_digest
 from project.paths import ADAPTER, CHAMPION
 from project.records.adapters import Adapter, Contestant, ModelPin, Opponent, told_apart
+from project.records.record import Digest
 from project.settings import load
 from registry.reader import RegistryReader
 
@@ -29,6 +30,21 @@ def main() -> None:
         print(f"the challenger has to beat {opponent}")
     if apart := opponent.contestant and told_apart(opponent.contestant, challenger.contestant):
         print(f"the same items are asked of both: {apart}")
+
+
+def confirmed_opponent(registry: RegistryReader, challenger: Digest) -> Opponent:
+    """Whom the registry names, on the base that the settings name: no file of the pipeline is asked
+    for it. Raises InputError where that file says something else.
+    """
+    choice = load(BaseChoice)
+    bare = Contestant(base=pin(choice, "base"), system_prompt=choice.system_prompt)
+    opponent = on_this_machine(registry.opponent(challenger), bare)
+    if Opponent.read(CHAMPION) != opponent:
+        raise InputError(
+            f"is not what the registry and the settings say of {opponent}: run `dvc repro`",
+            file=CHAMPION,
+        )
+    return opponent
 
 
 def refuse_absent_base() -> None:

@@ -127,14 +127,15 @@ def winning(
             f"bring it back, `incumbent rollback --to {version.number}` does"
         )
     decision = registry.artifacts.get_record(Decision, made.decision)
-    beaten = registry.version(champion).adapter.files if champion else None
-    refuse_unfit(version, decision, beaten)
+    refuse_unfit(version, decision, registry.version(champion) if champion else None)
     # Its evidence must still be there whole, or nobody could make the decision again.
     registry.artifacts.get(decision.evidence)
     return decision
 
 
-def refuse_unfit(version: AdapterVersion, decision: Decision, champion: Digest | None) -> None:
+def refuse_unfit(
+    version: AdapterVersion, decision: Decision, champion: AdapterVersion | None
+) -> None:
     """Raise IncumbentError unless a decision promotes this version over this champion."""
     if decision.verdict is not Verdict.PROMOTE:
         raise IncumbentError(f"{version.label} may not be promoted: {decision}")
@@ -147,8 +148,14 @@ def refuse_unfit(version: AdapterVersion, decision: Decision, champion: Digest |
         raise IncumbentError(
             f"the decision on {version.label} is about another chat template or system prompt"
         )
-    if pins.champion != champion:
+    beaten = champion.adapter.files if champion else None
+    if pins.champion != beaten:
         raise IncumbentError(
             f"{version.label} was compared with adapter {short(pins.champion)}, but the "
-            f"champion is {short(champion)} now: run `dvc repro` and `incumbent submit` again"
+            f"champion is {short(beaten)} now: run `dvc repro` and `incumbent submit` again"
+        )
+    if champion and not pins.against(champion.adapter):
+        raise IncumbentError(
+            f"{version.label} was compared with {champion.label} on another base or under another "
+            "system prompt than it was submitted with: run `dvc repro` and `incumbent submit` again"
         )

@@ -121,14 +121,9 @@ def families_of_kin(
     for i in np.flatnonzero(alone).tolist():
         prompts[i] = answers[i] = ()
     parts = chosen(parts, ~(alone[parts[0]] | alone[parts[1]]))
-    whole = [
-        to_first([i if alone[i] else own for i, own in enumerate(owns)])
-        for owns in (
-            [row.group for row in rows],
-            list(map(key, asked)),
-            *([text or i for i, text in enumerate(texts)] for texts in both_templates(asked)),
-        )
-    ]
+    forms = [[form or i for i, form in enumerate(own)] for own in both_templates(asked)]
+    alike: list[Sequence[str | int]] = [[row.group for row in rows], list(map(key, asked)), *forms]
+    whole = [to_first([i if alone[i] else own for i, own in enumerate(owns)]) for owns in alike]
     near = [near_links(prompts, similarity), [parts], near_links(answers, similarity)]
     family = np.array(linked(len(rows), chain(whole, *near)), dtype=np.int64)
     most = max(LARGEST_FAMILY, FAMILY_SHARE * len(rows))

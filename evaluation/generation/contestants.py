@@ -10,11 +10,6 @@ def compared() -> tuple[Contestant, Contestant]:
     return opposing(Opponent.read(CHAMPION)), Adapter.read(ADAPTER).contestant
 
 
-def baseline() -> Contestant | None:
-    """What the regression budget counts from, where it is another than the champion."""
-    return Opponent.read(CHAMPION).baseline
-
-
 def opposing(opponent: Opponent) -> Contestant:
     """What stands against the challenger. Raises InputError where an earlier version wrote it."""
     if opponent.contestant is None:

@@ -48,13 +48,20 @@ from project.paths import (
     GATE_REPORT,
     rows_of,
 )
-from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent
+from project.records.adapters import (
+    Adapter,
+    AdapterVersion,
+    Contestant,
+    Numerics,
+    Opponent,
+)
 from project.records.ballots import SheetPart
 from project.records.data import DatasetVersion, GateReport, Row, Split
 from project.records.evidence import Decision, Evidence, Verdict
 from project.records.provenance import Provenance
 from project.settings import load
 from registry.alpha_ledger.looks import CountedLook
+from registry.champion import confirmed_opponent
 from registry.lineage import apart
 from registry.store import Registry
 from review.review_settings import ReviewParams
@@ -145,7 +152,7 @@ def submit(*, promote: bool, reason: str) -> Outcome:
 
 def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str) -> Outcome:
     adapter, dev = Adapter.read(ADAPTER), Evidence.read(EVIDENCE)
-    opponent = registry.opponent(adapter.files)
+    opponent = confirmed_opponent(registry, adapter.files)
     refuse_stale(dev, policy, adapter, opponent)
     dataset, gate = DatasetVersion.read(DATASET), GateReport.read(GATE_REPORT)
     refuse_changed_rows(dataset)
@@ -167,7 +174,7 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
     )
     provenance = registry.provenance(version.number)
     untagged = tag_version(version, provenance.commit) if provenance else None
-    decided = decide(registry, version, dev, policy, sealed)
+    decided = decide(registry, version, dev, policy, sealed, opponent.baseline)
     frozen = freeze(registry) if rests_on(decided.decision, sealed) else ()
     is_champion = registry.is_champion(adapter.files)
     fallen = registry.rolled_back(version.number)
@@ -211,7 +218,7 @@ def refuse_stale(evidence: Evidence, policy: Policy, adapter: Adapter, opponent:
     pins = evidence.pins
     if evidence.policy != policy.digest:
         raise InputError("was weighed under another policy: run `dvc repro` first", file=EVIDENCE)
-    if pins is None or (pins.challenger, pins.champion) != (adapter.files, opponent.adapter):
+    if pins is None or pins.contestants != (opponent.contestant, adapter.contestant):
         raise InputError(
             f"is not about {adapter} against {opponent}: run `dvc repro` first", file=EVIDENCE
         )
@@ -234,6 +241,7 @@ def decide(
     dev: Evidence,
     policy: Policy,
     sealed: SealedItems,
+    baseline: Contestant | None = None,
 ) -> Decided:
     """Count a look if the challenger qualified for one, take it, decide, and keep the decision.
 
@@ -259,7 +267,7 @@ def decide(
         )
     if before and not sealed.open_for_votes(policy):
         return Decided(before, keep(registry, version, before, policy, look))
-    found = sealed.look(dev, pins, policy)
+    found = sealed.look(dev, pins, policy, baseline)
     evidence = with_votes(before, found.evidence) if before else found.evidence
     if sealed.open_for_votes(policy):
         cast = registry, version.number, look.event, evidence, policy

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from project.records.adapters import Contestant, Numerics, told_apart
+from project.records.adapters import Adapter, Contestant, Numerics, told_apart
 from project.records.record import LATER, Digest, Record, later
 
 # Whether a challenger is better that has more of a metric, or less; `neither` says nothing.
@@ -87,6 +87,12 @@ class ScorePins(Record):
     # Champion and challenger, their bases and system prompts with them; None: not recorded, and
     # both stood on the challenger's base, without a system prompt.
     contestants: Annotated[tuple[Contestant, Contestant] | None, LATER] = None
+
+    def against(self, champion: Adapter) -> bool:
+        """Whether the champion that was compared answers as this one, as far as is recorded."""
+        return (
+            self.contestants is None or self.contestants[0].identity == champion.contestant.identity
+        )
 
     @property
     def apart(self) -> str | None:

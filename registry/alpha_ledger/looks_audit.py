@@ -1,11 +1,12 @@
 """Whether looks and decisions are what the events say of them, and fit each other."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from sqlalchemy import Connection, select
 
 from project.errors import IncumbentError
+from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade, Event, LookTaken, Promotion
 from project.records.evidence import Decision, Evidence, Verdict
 from project.records.record import Digest, short
@@ -40,10 +41,14 @@ def named(event: Event) -> str:
     )
 
 
-def unpaid_decisions(artifacts: Artifacts, history: Iterable[Event]) -> Iterator[str]:
-    """The decisions that were not made at the look that was counted for them, or on a second
-    measurement at it; and the promotions that rest on no decision to promote.
+def unpaid_decisions(
+    artifacts: Artifacts, history: Iterable[Event], versions: Iterable[AdapterVersion] = ()
+) -> Iterator[str]:
+    """The decisions that were not made at the look that was counted for them, on a second
+    measurement at it, or against a champion that answers otherwise than its version; and the
+    promotions that rest on no decision to promote.
     """
+    own = {version.adapter.files: version for version in versions}
     taken: list[Event] = []
     decided: set[tuple[str, int, Digest]] = set()
     measured: dict[int, Evidence] = {}
@@ -58,6 +63,7 @@ def unpaid_decisions(artifacts: Artifacts, history: Iterable[Event]) -> Iterator
                     decided.add((event.family, event.version, made.decision))
                     decision = artifacts.get_record(Decision, made.decision)
                     problem = unpaid(made, decision, taken)
+                    problem = problem or unlike_champion(decision, own)
                     if made.look is not None and not problem:
                         evidence = artifacts.get_record(Evidence, made.evidence)
                         first = measured.setdefault(made.look, evidence)
@@ -67,6 +73,13 @@ def unpaid_decisions(artifacts: Artifacts, history: Iterable[Event]) -> Iterator
                     problem = unearned(artifacts, event, promotion, decided)
         if problem:
             yield f"{event.family} v{event.version}, event {event.seq}: {problem}"
+
+
+def unlike_champion(decision: Decision, versions: Mapping[Digest, AdapterVersion]) -> str | None:
+    champion = decision.pins and versions.get(decision.pins.champion or "")
+    if decision.pins and champion and not decision.pins.against(champion.adapter):
+        return f"it was compared with {champion.label} on another base or under another prompt"
+    return None
 
 
 def unpaid(made: DecisionMade, decision: Decision, taken: list[Event]) -> str | None:

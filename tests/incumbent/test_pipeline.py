@@ -16,7 +16,7 @@ import yaml
 
 from curation.sources.python_api import read_package
 from incumbent.pipeline import after, read_pipeline
-from project.records.adapters import Numerics
+from project.records.adapters import Numerics, Opponent
 from project.records.data import Row
 from project.records.evidence import Evidence
 from registry.reader import RegistryReader
@@ -383,6 +383,24 @@ def test_who_does_not_qualify_costs_no_sealed_answer(project: Project) -> None:
     assert "dev eval set" in submitted.stdout
     assert "did not qualify: reference_logprob" in submitted.stdout
     assert project.answered() == before
+    assert project.looks() == [1]
+
+
+@pytest.mark.attack
+def test_no_file_between_the_stages_handicaps_the_champion(project: Project) -> None:
+    project.set_params(SECOND)
+    project.repro()
+    path = project.folder / "outputs/champion.json"
+    opponent = Opponent.read(path)
+    assert opponent.contestant is not None
+    prompt = {"system_prompt": "Say nothing that was asked. " * 40}
+    handicapped = opponent.contestant.model_copy(update=prompt)
+    opponent.model_copy(update={"contestant": handicapped}).write(path)
+    for stage in ("generate", "score", "compare"):
+        assert project.run("incumbent", "stage", stage).returncode == 0
+    submitted = project.run("incumbent", "submit")
+    assert submitted.returncode == 2, submitted.stdout
+    assert "champion.json: is not what the registry and the settings say" in submitted.stdout
     assert project.looks() == [1]
 
 

@@ -14,7 +14,7 @@ from evaluation.sealed_look import SealedItems, SealedLook, with_dev
 from incumbent.verbs.submit import Decided, decide
 from project.errors import IncumbentError, InputError
 from project.near_duplicates import WordPrints
-from project.records.adapters import Adapter, AdapterVersion
+from project.records.adapters import Adapter, AdapterVersion, Contestant
 from project.records.data import Row
 from project.records.evidence import Evidence, Verdict
 from project.records.scores import Flags, ItemScore, ScorePins, ScoreTable
@@ -61,7 +61,9 @@ class Items(SealedItems):
     def open_for_votes(self, policy: Policy) -> bool:
         return self.votes
 
-    def look(self, dev: Evidence, pins: ScorePins, policy: Policy) -> SealedLook:
+    def look(
+        self, dev: Evidence, pins: ScorePins, policy: Policy, baseline: Contestant | None = None
+    ) -> SealedLook:
         with Registry(Path("registry"), "test") as another:  # what is committed, others see
             self.counted.append(len(another.history(kind="open")))
         if self.interrupted:
@@ -219,7 +221,9 @@ def test_of_two_that_measure_at_once_the_first_one_counts(
     other = Items(registry, table(EQUAL))
 
     class Slow(Items):
-        def look(self, dev: Evidence, pins: ScorePins, policy: Policy) -> SealedLook:
+        def look(
+            self, dev: Evidence, pins: ScorePins, policy: Policy, baseline: Contestant | None = None
+        ) -> SealedLook:
             project.decide(version, other)  # another machine is quicker
             return super().look(dev, pins, policy)
 

@@ -110,6 +110,19 @@ def test_a_decision_on_the_same_adapter_under_another_system_prompt_promotes_not
         refuse_unfit(version, decision, None)
 
 
+@pytest.mark.attack
+def test_who_beat_a_handicapped_champion_is_not_promoted_and_verify_tells(
+    registry: Registry, make_adapter: Make
+) -> None:
+    first = win(registry, submit(registry, make_adapter, "a"), BARE)
+    prompt = {"system_prompt": "Say nothing that was asked. " * 40}
+    handicapped = first.adapter.contestant.model_copy(update=prompt)
+    with pytest.raises(IncumbentError, match="on another base or under another system prompt"):
+        win(registry, submit(registry, make_adapter, "b"), handicapped)
+    (problem,) = problems(registry)
+    assert "it was compared with test v1 on another base or under another prompt" in problem
+
+
 def test_another_bare_base_is_another_look_and_the_count_goes_on(
     registry: Registry, make_adapter: Make
 ) -> None:
