@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of, by_sample
 from evaluation.generation.contestants import compared
+from evaluation.generation.kept_bytes import IN_FILES, KeptBytes
 from evaluation.generation.recorded_engine import recorded_numerics
 from evaluation.preference.comparison import Comparison, Judge
 from evaluation.preference.preference_sources import judge_of
@@ -53,15 +54,17 @@ def main() -> None:
     print(f"scored {len(rows)} dev items{flags}")
 
 
-def measures() -> tuple[list[Scorer], Judge]:
-    """The scorers and the source of preference that params.yaml names."""
+def measures(store: KeptBytes = IN_FILES) -> tuple[list[Scorer], Judge]:
+    """The scorers and the source of preference that params.yaml names; what a server says for them
+    is kept in the store.
+    """
     embedder = pinned_folder(ModelPin.read(EMBEDDER), "embedder")
     names = contestant_names()
     params, calibration = load(PreferenceParams), judge_calibration()
     champion, challenger = (names[role] for role in SIDES)
-    judge = judge_of(params, REWARD, champion, challenger, calibration)
+    judge = judge_of(params, REWARD, champion, challenger, calibration, store)
     scorers = load_scorers(load(ScoringParams), embedder)
-    return [*scorers, *rubrics(params, calibration)], judge
+    return [*scorers, *rubrics(params, calibration, store)], judge
 
 
 def own_phrasings(params: ScoringParams) -> list[str]:
@@ -75,13 +78,15 @@ def judge_calibration() -> Calibration | None:
     return Calibration.read(CALIBRATION) if load(PreferenceParams).asks_a_judge else None
 
 
-def rubrics(params: PreferenceParams, calibration: Calibration | None) -> Sequence[Scorer]:
+def rubrics(
+    params: PreferenceParams, calibration: Calibration | None, store: KeptBytes
+) -> Sequence[Scorer]:
     if not params.rubrics:
         return ()
     # Imported here because its HTTP client comes with an extra that others do without.
     from evaluation.preference.judge.rubrics import rubric_scorers
 
-    return rubric_scorers(params, calibration)
+    return rubric_scorers(params, calibration, store)
 
 
 def directions(

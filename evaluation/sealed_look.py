@@ -6,6 +6,7 @@ Whoever takes one has counted it in the registry first, as `incumbent submit` do
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from evaluation.decision.evidence import refuse_empty_slices, refuse_unscored, weigh
 from evaluation.decision.policy import Policy
@@ -15,6 +16,7 @@ from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringPa
 from evaluation.generate import answering_in, samples_of
 from evaluation.generation.answering_engine import server_kept
 from evaluation.generation.answers import SIDES, Answer, Role, by_sample
+from evaluation.generation.kept_bytes import KeptBytes
 from evaluation.generation.recorded_engine import recorded_numerics
 from evaluation.generation.systems import from_registry
 from evaluation.preference.ballots.ballot_files import read_ballots
@@ -50,6 +52,7 @@ from project.settings import load
 from registry.alpha_ledger.looks import SealedSet
 from registry.reader import RegistryReader
 
+SCORES = Path("scores.jsonl")  # the name of a look's scores among its bytes
 UNTIL_COUNTED = 2  # votes at which an item closes, until the first count says how many
 
 
@@ -60,7 +63,7 @@ class SealedLook:
     evidence: Evidence
     items: tuple[ItemScore, ...]
     flags: Flags
-    answers: dict[Role, Sequence[Answer]]  # of SIDES, one an item, for people to vote on
+    answers: Mapping[Role, Sequence[Answer]]  # of SIDES, one an item, for people to vote on
 
 
 class SealedItems:
@@ -109,48 +112,60 @@ class SealedItems:
         refuse_broken_assertions(load(ScoringParams), self.rows, rows_of(Split.SEALED))
 
     def look(
-        self, dev: Evidence, pins: ScorePins, policy: Policy, baseline: Contestant | None = None
+        self,
+        dev: Evidence,
+        pins: ScorePins,
+        policy: Policy,
+        store: KeptBytes,
+        baseline: Contestant | None = None,
     ) -> SealedLook:
         """Answer, score and weigh the items, beside the evidence on dev. Its contestants
         answer, and the regression baseline, where it is another than the champion.
 
-        Answers that are cached are not made again, so an interrupted look goes on where it was.
+        What is in the look's store is not made again, so an interrupted look goes on where it was.
         """
         with cluster_kept():
-            return self.answered_look(dev, pins, policy, baseline)
+            return self.answered_look(dev, pins, policy, store, baseline)
 
     def answered_look(
-        self, dev: Evidence, pins: ScorePins, policy: Policy, baseline: Contestant | None
+        self,
+        dev: Evidence,
+        pins: ScorePins,
+        policy: Policy,
+        store: KeptBytes,
+        baseline: Contestant | None,
     ) -> SealedLook:
         pair = dev.pins.contestants if dev.pins else None
         assert pair is not None, "the pipeline pins who is compared"
         numerics, samples = recorded_numerics(), samples_of(Split.SEALED)
         systems = answering_in(numerics, pair)
+        if baseline:
+            systems[Role.REFERENCE] = from_registry(baseline, load(Decoding), numerics)
+        for system in systems.values():
+            system.store = store
         with server_kept():
-            answers: dict[Role, Sequence[Answer]] = {
-                role: systems[role].answers(self.rows, f"{role}, sealed", samples) for role in SIDES
+            given: dict[Role, Sequence[Answer]] = {
+                role: system.answers(self.rows, f"{role}, sealed", samples)
+                for role, system in systems.items()
             }
-            earlier = (
-                from_registry(baseline, load(Decoding), numerics).answers(
-                    self.rows, f"{Role.REFERENCE}, sealed", samples
-                )
-                if baseline
-                else None
-            )
-        scorers, judge = measures()
+        answers = {role: given[role] for role in SIDES}
+        scorers, judge = measures(store)
         judge = people() if load(PreferenceParams).source == "ballots" else judge
         items, flags = score_both(self.rows, answers, scorers, judge)
+        if load(PreferenceParams).source != "ballots":  # which come in later, or from a file
+            store.write(SCORES, b"".join(item.canonical() + b"\n" for item in items))
         better, reference = directions(scorers, pair), None
-        if baseline and earlier is not None:
-            beside = against(items, score_samples(scorers, self.rows, earlier))
+        if baseline:
+            earlier = score_samples(scorers, self.rows, given[Role.REFERENCE])
+            beside = against(items, earlier)
             beside = without(beside, incomparable(scorers, baseline, pair[1]))
             reference = ScoreTable(pins=None, items=beside, better=better)
         table = ScoreTable(pins=pins, items=tuple(items), better=better)
         awaited = load(PreferenceParams).asks_people
         found = weigh(table, policy, reference=reference, votes_to_come=awaited)
         found = without_preference(found) if beside_a_judge() else found
-        answers = {role: by_sample(given)[0] for role, given in answers.items()}
-        return SealedLook(with_dev(found, dev), table.items, flags, answers)
+        first = {role: by_sample(own)[0] for role, own in answers.items()}
+        return SealedLook(with_dev(found, dev), table.items, flags, first)
 
 
 def against(items: Sequence[ItemScore], other: Sequence[Scores]) -> tuple[ItemScore, ...]:

@@ -6,8 +6,9 @@ from datetime import timedelta
 from sqlalchemy import Connection, select
 
 from project.records.adapters import AdapterVersion
-from project.records.events import Event
+from project.records.events import DecisionMade, Event
 from project.records.record import Digest
+from registry.alpha_ledger.look_bytes import bytes_in_use
 from registry.artifacts.artifact_store import Artifacts
 from registry.jobs.kept_folders import folders_of_runs
 from registry.reader import parsed
@@ -60,8 +61,13 @@ def named(
     query = select(versions.c.record).where(versions.c.deleted.is_(False))
     for record in connection.execute(query).scalars():
         found.update(artifacts.all_of(parsed(AdapterVersion, record).adapter.files))
+    decided = set[int]()
     for record in connection.execute(select(events.c.record)).scalars():
-        found.update(parsed(Event, record).detail.kept())
+        detail = parsed(Event, record).detail
+        found.update(detail.kept())
+        if isinstance(detail, DecisionMade) and detail.look is not None:
+            decided.add(detail.look)
+    found.update(bytes_in_use(connection, decided))
     for folder in folders_of_runs(connection):
         if folder not in but and artifacts.blobs.exists(folder):
             found.update(artifacts.all_of(folder))

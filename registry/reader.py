@@ -20,6 +20,7 @@ from project.records.events import (
     Event,
     EventKind,
     LookTaken,
+    LookTakenUp,
     Promotion,
     Submission,
 )
@@ -30,6 +31,7 @@ from project.records.scores import ScorePins
 from project.settings import load
 from registry import tenure
 from registry.alpha_ledger import looks
+from registry.alpha_ledger.look_bytes import LookBytes
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.artifacts.artifact_store import Artifacts
 from registry.artifacts.blobs import open_blobs
@@ -37,7 +39,7 @@ from registry.registry_settings import Keys, RegistryParams, current_actor
 from registry.roles import Roles
 from registry.state import CHAMPION, State, fold
 from registry.storage.database import connect
-from registry.storage.event_chain import event_of
+from registry.storage.event_chain import event_of, events_of
 from registry.storage.tables import aliases, events, versions
 
 R = TypeVar("R", bound=Record)
@@ -221,6 +223,16 @@ class RegistryReader:
         """The look that this measurement under this policy has had already."""
         with self.engine.connect() as connection:
             return looks.find_look(connection, pins, policy)
+
+    def bytes_of(self, look: CountedLook) -> LookBytes:
+        """What was answered and judged at a look."""
+        return LookBytes(self.engine, self.artifacts, look.event)
+
+    def attempts_on(self, connection: Connection, number: int, look: int) -> int:
+        """How often a look was begun."""
+        own = events_of(connection, self.family, number)
+        again = [event.detail for event in own if isinstance(event.detail, LookTakenUp)]
+        return 1 + sum(detail.look == look for detail in again)
 
     def decision_at(self, pins: ScorePins, policy: Digest) -> Decision | None:
         """The newest decision that was made at the look of this measurement, in any family."""

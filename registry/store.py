@@ -18,6 +18,7 @@ from project.records.events import (
     Detail,
     EvalSetRotation,
     Event,
+    LookTakenUp,
     Promotion,
     PromptReference,
     ReferenceKind,
@@ -34,6 +35,12 @@ from project.records.record import Digest, Record
 from project.records.scores import ScorePins
 from project.times import stamp
 from registry.alpha_ledger import looks
+from registry.alpha_ledger.look_bytes import (
+    MOST_ATTEMPTS,
+    LookBytes,
+    OtherBytesError,
+    bound_bytes,
+)
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.decision_checks import (
     look_of,
@@ -151,10 +158,18 @@ class Registry(RegistryReader):
             self._append(connection, number, signing, reason)
 
     def count_look(
-        self, number: int, pins: ScorePins, sealed: SealedSet, *, policy: Digest, alpha: float
+        self,
+        number: int,
+        pins: ScorePins,
+        sealed: SealedSet,
+        *,
+        policy: Digest,
+        alpha: float,
+        anew: bool = False,
     ) -> CountedLook:
         """Count a version's look at the sealed eval set, before it is taken. The same measurement
-        under the same policy again is the same look; `alpha` is that policy's.
+        under the same policy again is the same look, unless its bytes are gone and it is taken
+        `anew`; `alpha` is that policy's.
 
         Looks count over all eval sets that share most items with this one, reworded or not: some
         new rows do not make a fresh set. registry/alpha_ledger/spending.py says what a look may
@@ -166,7 +181,8 @@ class Registry(RegistryReader):
         if pins.challenger != self.version(number).adapter.files:
             raise InputError(f"the scores are of another adapter than version {number}'s")
         with writing(self.engine) as connection:
-            if known := looks.find_look(connection, pins, policy):
+            known = looks.find_look(connection, pins, policy)
+            if known and not anew:
                 return known
             self.artifacts.put_record(sealed.items)
             look = looks.plan_look(
@@ -174,6 +190,23 @@ class Registry(RegistryReader):
             )
             reason = f"look {look.opening} at the sealed eval set"
             return looks.record_look(connection, self._append(connection, number, look, reason))
+
+    def take_up(self, number: int, look: CountedLook, reason: str) -> LookBytes:
+        """Go on with a look that was interrupted, on record. Raises OtherBytesError where that was
+        done too often.
+        """
+        self.roles.require("submit", self.actor)
+        with writing(self.engine) as connection:
+            before = self.attempts_on(connection, number, look.event)
+            if before >= MOST_ATTEMPTS:
+                raise OtherBytesError(f"look {look.number} was interrupted {before} times")
+            again = LookTakenUp(
+                look=look.event,
+                attempt=before + 1,
+                bound=bound_bytes(connection, look.event),
+            )
+            self._append(connection, number, again, reason)
+        return self.bytes_of(look)
 
     def record_rotation(self, part: str, items: int, reason: str) -> None:
         """Note that a person lets the items of dev or sealed leave: only then is another sealed
@@ -231,6 +264,7 @@ class Registry(RegistryReader):
                 policy=policy.digest,
                 verdict=decision.verdict,
                 look=look.event if look else None,
+                bound=bound_bytes(connection, look.event) if look else None,
             )
             for record in (evidence, policy, decision):
                 self.artifacts.put_record(record)

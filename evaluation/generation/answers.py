@@ -10,10 +10,10 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
+from evaluation.generation.kept_bytes import IN_FILES, KeptBytes
 from project.canonical import digest_bytes, digest_json
 from project.engine.engine_settings import chosen_engine
 from project.engine.mapped import finished_batches
-from project.files import home, write_lines
 from project.paths import ANSWERS
 from project.progress import Bar, progress
 from project.records.adapters import Numerics
@@ -95,8 +95,10 @@ class Respondent:
     ) -> None:
         """`release` gives back what a server holds for the model; None: there is no such thing.
 
-        `portable`: whether `load` can be called on another machine.
+        `portable`: whether `load` can be called on another machine. `store` may be set to another
+        one before a first answer.
         """
+        self.store: KeptBytes = IN_FILES
         self.system = system
         self.batch_size = batch_size
         self.load = load
@@ -170,9 +172,10 @@ class Respondent:
     def cached(self, rows: Sequence[Row], samples: int) -> Unit | None:
         """A unit made before; None also when its file is not as it was written."""
         path = cache_path(self.system, rows, samples)
-        if not path.exists():
+        kept = self.store.read(path)
+        if kept is None:
             return None
-        digest, _, body = path.read_bytes().rstrip(b"\n").partition(b"\n")
+        digest, _, body = kept.rstrip(b"\n").partition(b"\n")
         return Unit.parse(body, path) if digest == digest_bytes(body).encode() else None
 
     def make(self, rows: Sequence[Row], samples: int, bar: Bar) -> Unit:
@@ -188,7 +191,8 @@ class Respondent:
 
     def keep(self, unit: Unit, rows: Sequence[Row], samples: int) -> None:
         body = unit.canonical()
-        write_lines(cache_path(self.system, rows, samples), [digest_bytes(body).encode(), body])
+        kept = b"%b\n%b\n" % (digest_bytes(body).encode(), body)
+        self.store.write(cache_path(self.system, rows, samples), kept)
 
 
 def answered_unit(
@@ -245,4 +249,4 @@ def cache_path(system: System, rows: Sequence[Row], samples: int) -> Path:
     asked = [row.model_dump(mode="json", include={"id", "prompt", "completion"}) for row in rows]
     several = {"samples": samples} if samples > 1 else {}
     key = digest_json({"format": FORMAT, "rows": asked, **several})
-    return home() / "answers" / system.digest[:16] / f"{key}.jsonl"
+    return Path("answers") / system.digest[:16] / f"{key}.jsonl"

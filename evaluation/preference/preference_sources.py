@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evaluation.evaluation_settings import PreferenceParams
+from evaluation.generation.kept_bytes import IN_FILES, KeptBytes
 from evaluation.preference.ballots.ballot_files import preferences, read_ballots
 from evaluation.preference.ballots.voting_sheet import answer_digest
 from evaluation.preference.comparison import Comparison, Judge, Judgement
@@ -48,17 +49,19 @@ def judge_of(
     champion: str,
     challenger: str,
     calibration: Calibration | None = None,
+    store: KeptBytes = IN_FILES,
 ) -> Judge:
     """The configured source; folder is what stage `reward` left, the names are those in ballots.
 
-    A language model is held to the one that the calibration is of, if there is one yet. Raises
-    InputError for ballots that cannot be read.
+    What a language model says is kept in the store, and it is held to the one that the calibration
+    is of, if there is one yet. Raises InputError for ballots that cannot be read.
     """
     if params.judged_by == "judge" and params.judge:
         # Imported here because its HTTP client comes with an extra that ballots do without.
         from evaluation.preference.judge.llm_judge import LlmJudge
 
-        return LlmJudge(params.judge, held_to=calibration.judge if calibration else None)
+        held_to = calibration.judge if calibration else None
+        return LlmJudge(params.judge, held_to=held_to, store=store)
     if params.source == "ballots" and params.ballots:
         return Ballots(read_ballots(params.ballots), champion, challenger, params.votes)
     # Imported here so that the other sources do not wait for torch.

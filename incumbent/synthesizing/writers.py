@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pydantic import ValidationError
@@ -12,7 +13,6 @@ from evaluation.generation.answers import Respondent
 from evaluation.generation.systems import from_registry
 from project.bare_base import bare_base
 from project.errors import InputError
-from project.files import home
 from project.paths import BASE
 from project.records.adapters import Contestant, ModelPin
 from project.records.data import Message, Row
@@ -63,7 +63,7 @@ class ServerWriter:
         from evaluation.preference.judge.kept_answers import KeptAnswers
 
         asked = [self.request(question) for question in questions]
-        kept = KeptAnswers(self.params, home() / "synthesis", "writing", SECTION, self.pause)
+        kept = KeptAnswers(self.params, Path("synthesis"), "writing", SECTION, self.pause)
         said = kept.answers(asked)
         return [said[request.digest] for request in asked]
 

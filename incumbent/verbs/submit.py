@@ -59,7 +59,9 @@ from project.records.ballots import SheetPart
 from project.records.data import DatasetVersion, GateReport, Row, Split
 from project.records.evidence import Decision, Evidence, Verdict
 from project.records.provenance import Provenance
+from project.records.scores import ScorePins
 from project.settings import load
+from registry.alpha_ledger.look_bytes import LookBytes, OtherBytesError
 from registry.alpha_ledger.looks import CountedLook
 from registry.champion import confirmed_opponent
 from registry.lineage import apart
@@ -257,22 +259,46 @@ def decide(
     if earlier and earlier.pins:
         pins = earlier.pins  # of the machine that it was measured on
     look, notes = registry.look(pins, policy.digest), tuple[str, ...]()
+    interrupted = look is not None and before is None
     if look is None and unqualified(dev, policy):
         return Decided(dev, keep(registry, version, dev, policy, None))
     if look is None:
         sealed.refuse_unmeasurable(dev, policy)
         notes = refuse_trained(registry, pins, sealed.set.prompts, sealed.trained_today)
-        look = registry.count_look(
-            version.number, pins, sealed.set, policy=policy.digest, alpha=policy.alpha
-        )
+        look = count_look(registry, version, pins, policy, sealed)
     if before and not sealed.open_for_votes(policy):
         return Decided(before, keep(registry, version, before, policy, look))
-    found = sealed.look(dev, pins, policy, baseline)
+    try:
+        store = take_up(registry, version, look) if interrupted else registry.bytes_of(look)
+        found = sealed.look(dev, pins, policy, store, baseline)
+    except OtherBytesError as error:
+        if before:
+            raise
+        notes += (f"{error}: it is taken anew, as another look",)
+        look = count_look(registry, version, pins, policy, sealed, anew=True)
+        found = sealed.look(dev, pins, policy, registry.bytes_of(look), baseline)
     evidence = with_votes(before, found.evidence) if before else found.evidence
     if sealed.open_for_votes(policy):
         cast = registry, version.number, look.event, evidence, policy
         evidence = with_cast_votes(*cast, load(PreferenceParams))
     return Decided(evidence, keep(registry, version, evidence, policy, look), found, notes)
+
+
+def count_look(
+    registry: Registry,
+    version: AdapterVersion,
+    pins: ScorePins,
+    policy: Policy,
+    sealed: SealedItems,
+    *,
+    anew: bool = False,
+) -> CountedLook:
+    own = version.number, pins, sealed.set
+    return registry.count_look(*own, policy=policy.digest, alpha=policy.alpha, anew=anew)
+
+
+def take_up(registry: Registry, version: AdapterVersion, look: CountedLook) -> LookBytes:
+    return registry.take_up(version.number, look, f"look {look.number} was interrupted")
 
 
 def what_stays(

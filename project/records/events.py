@@ -21,6 +21,7 @@ EventKind = Literal[
     "submit",
     "sign",
     "open",
+    "reopen",
     "decide",
     "promote",
     "rollback",
@@ -115,6 +116,15 @@ class LookTaken(Detail):
     alpha: Annotated[str | None, LATER] = None
 
 
+class LookTakenUp(Detail):
+    """An interrupted look is taken up again: every attempt but the first is on record."""
+
+    kind = "reopen"
+    look: int  # the number of the event that counted it
+    attempt: int  # 2 for the second one
+    bound: Digest | None = None  # of all that was answered and judged before
+
+
 class DecisionMade(Detail):
     kind = "decide"
     decision: Kept
@@ -122,6 +132,8 @@ class DecisionMade(Detail):
     policy: Kept
     verdict: Verdict
     look: Annotated[int | None, LATER] = None  # the number of the event that counted it
+    # Of all that was answered and judged at the look; None: not recorded.
+    bound: Annotated[Digest | None, LATER] = None
 
 
 class Promotion(Detail):
@@ -333,6 +345,7 @@ DETAILS: dict[EventKind, type[Detail]] = {
         Submission,
         Signing,
         LookTaken,
+        LookTakenUp,
         DecisionMade,
         Promotion,
         Rollback,

@@ -1,6 +1,6 @@
 """Whether looks and decisions are what the events say of them, and fit each other."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from sqlalchemy import Connection, select
@@ -10,12 +10,13 @@ from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade, Event, LookTaken, Promotion
 from project.records.evidence import Decision, Evidence, Verdict
 from project.records.record import Digest, short
+from registry.alpha_ledger.look_bytes import bound_bytes
 from registry.alpha_ledger.looks import alike, identities, measurement, row_of
 from registry.artifacts.artifact_store import Artifacts
 from registry.storage.tables import looks
 
 
-def changed_looks(connection: Connection, history: Iterable[Event]) -> Iterator[str]:
+def changed_looks(connection: Connection, history: Collection[Event]) -> Iterator[str]:
     """What is wrong with the rows of the ledger."""
     told = {event.seq: event for event in history if isinstance(event.detail, LookTaken)}
     found = {row.event: row._mapping for row in connection.execute(select(looks))}
@@ -30,6 +31,14 @@ def changed_looks(connection: Connection, history: Iterable[Event]) -> Iterator[
                     yield (
                         f"{named(told[seq])} has {name} {found[seq][name]}, but the events say "
                         f"{value}"
+                    )
+    for event in history:
+        match event.detail:
+            case DecisionMade(look=int(look), bound=str(bound)):
+                if bound_bytes(connection, look) != bound:
+                    yield (
+                        f"{event.family} v{event.version}, event {event.seq}: what was answered "
+                        f"and judged at the look of event {look} is not what the decision rests on"
                     )
 
 

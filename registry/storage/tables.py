@@ -54,6 +54,16 @@ looks = Table(
     Index("ix_looks_pair", "challenger", "champion"),
 )
 
+# What was answered and judged at a look, by a name: kept as an artifact until the decision.
+look_bytes = Table(
+    "look_bytes",
+    metadata,
+    Column("look", Integer, primary_key=True, autoincrement=False),  # the event that counted it
+    Column("name", String(255), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Index("ix_look_bytes_name", "name"),
+)
+
 events = Table(
     "events",
     metadata,

@@ -14,6 +14,7 @@ WORDS: dict[EventKind, str] = {
     "submit": "submitted it",
     "sign": "signed it",
     "open": "took a look at the sealed eval set",
+    "reopen": "took up an interrupted look again",
     "decide": "kept a decision",
     "promote": "promoted it",
     "rollback": "rolled back to it",

@@ -16,8 +16,13 @@ from evaluation.preference.calibration import calibrate
 from evaluation.preference.comparison import Comparison, Judgement
 from evaluation.preference.judge.llm_judge import LlmJudge, question, verdict
 from project.errors import IncumbentError, InputError
+from project.files import home
 from project.records.preferences import PreferencePair
 from project.settings import load
+from registry.alpha_ledger.look_bytes import LookBytes
+from registry.artifacts.artifact_store import Artifacts
+from registry.artifacts.blobs import LocalBlobs
+from registry.storage.database import connect
 from tests.judge_server import FENCED, Asked, Behaviour, Reply, judge_server
 
 KEY = "sk-a-secret"
@@ -365,3 +370,15 @@ def test_settings_that_cannot_work_are_refused_without_their_secret(
     with pytest.raises(InputError, match=rf"^params\.yaml:2: .*{complaint}") as caught:
         load(PreferenceParams)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.attack
+def test_what_a_judge_said_at_a_look_lies_in_no_folder_to_be_deleted(tmp_path: Path) -> None:
+    engine, artifacts = connect(f"sqlite:///{tmp_path / 'r.db'}"), Artifacts(LocalBlobs(tmp_path))
+    store = LookBytes(engine, artifacts, look=7)
+    with judge_server(likes_exclamations) as server:
+        params = JudgeParams(url=server.url, model="m")
+        first = LlmJudge(params, store=store).prefer([comparison("no", "yes!")])
+        assert not (home() / "judgements").exists()
+        assert LlmJudge(params, store=store).prefer([comparison("no", "yes!")]) == first
+        assert len(server.asked) == 2

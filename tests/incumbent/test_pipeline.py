@@ -4,9 +4,10 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -164,9 +165,15 @@ class Project:
             return [event.version for event in registry.history(kind="open")]
 
     def answered(self) -> set[str]:
-        """What is in the cache of answers."""
+        """What is in the cache of answers, and at looks in the registry."""
         cache = self.folder / ".incumbent" / "answers"
-        return {str(path.relative_to(cache)) for path in cache.glob("*/*.jsonl")}
+        found = {str(path.relative_to(cache)) for path in cache.glob("*/*.jsonl")}
+        database = self.folder / ".incumbent/registry/registry.db"
+        if not database.exists():
+            return found
+        with closing(sqlite3.connect(database)) as connection:
+            names = connection.execute("SELECT name FROM look_bytes WHERE name LIKE 'answers/%'")
+            return found | {name for (name,) in names}
 
     def killed(self, seconds: float, *command: str) -> None:
         """Start a command, and kill it and all that it started after some seconds."""

@@ -1,25 +1,30 @@
 """A look is counted before it is taken, taken once, and taken only by who qualifies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
+from evaluation.generation.kept_bytes import KeptBytes
 from evaluation.sealed_look import SealedItems, SealedLook, with_dev
 from incumbent.verbs.submit import Decided, decide
 from project.errors import IncumbentError, InputError
 from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, AdapterVersion, Contestant
 from project.records.data import Row
+from project.records.events import LookTakenUp
 from project.records.evidence import Evidence, Verdict
 from project.records.scores import Flags, ItemScore, ScorePins, ScoreTable
+from registry.alpha_ledger.look_bytes import MOST_ATTEMPTS
 from registry.alpha_ledger.looks import SealedSet
-from registry.alpha_ledger.looks_audit import unpaid_decisions
+from registry.alpha_ledger.looks_audit import changed_looks, unpaid_decisions
+from registry.storage.tables import look_bytes
 from registry.store import Registry
 from tests.conftest import NUMERICS, SEALED, evidence_of, sealed_set
 from tests.evaluation.test_decision import BETTER, EQUAL, calibration, table
@@ -62,7 +67,12 @@ class Items(SealedItems):
         return self.votes
 
     def look(
-        self, dev: Evidence, pins: ScorePins, policy: Policy, baseline: Contestant | None = None
+        self,
+        dev: Evidence,
+        pins: ScorePins,
+        policy: Policy,
+        store: KeptBytes,
+        baseline: Contestant | None = None,
     ) -> SealedLook:
         with Registry(Path("registry"), "test") as another:  # what is committed, others see
             self.counted.append(len(another.history(kind="open")))
@@ -222,10 +232,15 @@ def test_of_two_that_measure_at_once_the_first_one_counts(
 
     class Slow(Items):
         def look(
-            self, dev: Evidence, pins: ScorePins, policy: Policy, baseline: Contestant | None = None
+            self,
+            dev: Evidence,
+            pins: ScorePins,
+            policy: Policy,
+            store: KeptBytes,
+            baseline: Contestant | None = None,
         ) -> SealedLook:
             project.decide(version, other)  # another machine is quicker
-            return super().look(dev, pins, policy)
+            return super().look(dev, pins, policy, store)
 
     with pytest.raises(IncumbentError, match="look 1 was measured already, and its evidence stays"):
         project.decide(version, Slow(registry, table(BETTER)))
@@ -348,3 +363,84 @@ def unvoted(scores: ScoreTable, voted: int) -> ScoreTable:
 
 def liked() -> tuple[ItemScore, ...]:
     return tuple(item.model_copy(update={"preference": 1.0}) for item in table(EQUAL).items)
+
+
+@dataclass
+class Judged(Items):
+    """Items whose answers are better or not by luck, as a judge has it that fails near the end."""
+
+    luck: Iterator[ScoreTable] = field(default_factory=lambda: iter([EQUAL_TABLE, BETTER_TABLE]))
+    fails: int = 1  # attempts
+
+    def look(
+        self,
+        dev: Evidence,
+        pins: ScorePins,
+        policy: Policy,
+        store: KeptBytes,
+        baseline: Contestant | None = None,
+    ) -> SealedLook:
+        kept = store.read(JUDGED)
+        self.scores = ScoreTable.parse(kept, JUDGED) if kept else next(self.luck)
+        store.write(JUDGED, self.scores.canonical())
+        self.fails -= 1
+        if self.fails >= 0:
+            raise InterruptedLookError
+        return super().look(dev, pins, policy, store)
+
+
+def changes(registry: Registry) -> list[str]:
+    with registry.engine.connect() as connection:
+        return list(changed_looks(connection, registry.history()))
+
+
+JUDGED = Path("judgements/all.json")
+EQUAL_TABLE, BETTER_TABLE = table(EQUAL), table(BETTER)
+
+
+@pytest.mark.attack
+def test_a_judge_that_fails_near_the_end_is_not_asked_for_better_luck(
+    project: Project, registry: Registry
+) -> None:
+    version, judged = project.submit("a"), Judged(registry, EQUAL_TABLE)
+    with pytest.raises(InterruptedLookError):
+        project.decide(version, judged)
+    decided = project.decide(version, judged)
+    assert decided.decision.verdict is Verdict.HOLD
+    assert decided.decision.opening == 1
+    (again,) = registry.history(kind="reopen")
+    assert again.told(LookTakenUp).attempt == 2
+    assert changes(registry) == []
+
+
+@pytest.mark.attack
+def test_judgements_that_were_deleted_cost_another_look(
+    project: Project, registry: Registry
+) -> None:
+    version, judged = project.submit("a"), Judged(registry, EQUAL_TABLE)
+    with pytest.raises(InterruptedLookError):
+        project.decide(version, judged)
+    registry.artifacts.blobs.delete(EQUAL_TABLE.digest)
+    decided = project.decide(version, judged)
+    assert decided.decision.opening == 2
+    assert "is gone: it is taken anew, as another look" in decided.notes[0]
+
+
+@pytest.mark.attack
+def test_a_look_is_not_interrupted_for_ever(project: Project, registry: Registry) -> None:
+    version, judged = project.submit("a"), Judged(registry, EQUAL_TABLE, fails=MOST_ATTEMPTS)
+    for _ in range(MOST_ATTEMPTS):
+        with pytest.raises(InterruptedLookError):
+            project.decide(version, judged)
+    assert project.decide(version, judged).decision.opening == 2
+
+
+@pytest.mark.attack
+def test_verify_tells_of_bytes_that_were_changed_behind_a_decision(
+    project: Project, registry: Registry
+) -> None:
+    project.decide(project.submit("a"), Judged(registry, EQUAL_TABLE, fails=0))
+    with registry.engine.begin() as connection:
+        connection.execute(update(look_bytes).values(digest="0" * 64))
+    (problem,) = changes(registry)
+    assert "is not what the decision rests on" in problem

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.evaluation_settings import JudgeParams
+from evaluation.generation.kept_bytes import IN_FILES, KeptBytes
 from evaluation.preference.judge.chat_server import SECTION, Request, Said, excerpt
 from evaluation.preference.judge.kept_answers import KeptAnswers
 from project.errors import IncumbentError
@@ -14,6 +15,8 @@ from project.records.calibration import Calibration
 from project.records.data import Message
 from project.records.judges import JudgePin
 from project.records.record import Digest
+
+FOLDER = Path("judgements")
 
 Read = Callable[[Said], float | None]  # what an answer says; None where that cannot be read
 
@@ -25,10 +28,11 @@ class JudgingModel:
     params: JudgeParams
     held_to: JudgePin | None = None
     pause: Callable[[float], object] | None = None  # waits for some seconds
+    store: KeptBytes = IN_FILES
 
     @property
     def folder(self) -> Path:
-        return home() / "judgements"
+        return home() / FOLDER
 
     def request(self, question: str) -> Request:
         return Request(
@@ -43,18 +47,18 @@ class JudgingModel:
 
         Raises IncumbentError when the server fails, or answers with more than one model.
         """
-        said = self.kept(self.folder, "judge").said(requests)
+        said = self.kept(FOLDER, "judge").said(requests)
         self.refuse_two_models(said.values())
         return said
 
     def said_again(self, requests: Iterable[Request]) -> dict[Digest, Said]:
         """The same for a second time: what was said the first time is not looked at."""
-        said = self.kept(self.folder / "again", "judge, again").said(requests)
+        said = self.kept(FOLDER / "again", "judge, again").said(requests)
         self.refuse_two_models(said.values())
         return said
 
     def kept(self, folder: Path, label: str) -> KeptAnswers:
-        return KeptAnswers(self.params, folder, label, pause=self.pause)
+        return KeptAnswers(self.params, folder, label, pause=self.pause, store=self.store)
 
     def refuse_two_models(self, said: Iterable[Said]) -> None:
         """Raise IncumbentError where more than one model answered, the calibrated one included."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.evaluation_settings import JudgeParams
+from evaluation.generation.kept_bytes import IN_FILES, KeptBytes
 from evaluation.preference.judge.chat_server import SECTION, ChatServer, Request, Said
 from project.progress import progress
 from project.records.record import Digest
@@ -16,10 +17,11 @@ class KeptAnswers:
     """A server's answers, in a folder: an interrupted run goes on from there."""
 
     params: JudgeParams
-    folder: Path
+    folder: Path  # below the project's home
     label: str  # of the progress
     section: str = SECTION  # that errors name, where params were set
     pause: Callable[[float], object] | None = None  # waits for some seconds
+    store: KeptBytes = IN_FILES
 
     def answers(self, requests: Iterable[Request]) -> dict[Digest, str]:
         """The text that the server says to each request, by its digest. Raises as `said` does."""
@@ -28,12 +30,16 @@ class KeptAnswers:
     def said(self, requests: Iterable[Request]) -> dict[Digest, Said]:
         """What the server says to each request, by its digest. Raises IncumbentError as it does."""
         wanted = {request.digest: request for request in requests}
-        missing = [request for digest, request in wanted.items() if not self.place(digest).exists()]
-        if missing:
-            self.ask(missing, len(wanted))
-        return {digest: Said.read(self.place(digest)) for digest in wanted}
+        said = {digest: known for digest in wanted if (known := self.known(digest))}
+        missing = [request for digest, request in wanted.items() if digest not in said]
+        return said | self.ask(missing, len(wanted)) if missing else said
 
-    def ask(self, requests: Sequence[Request], total: int) -> None:
+    def known(self, request: Digest) -> Said | None:
+        place = self.place(request)
+        kept = self.store.read(place)
+        return None if kept is None else Said.parse(kept, place)
+
+    def ask(self, requests: Sequence[Request], total: int) -> dict[Digest, Said]:
         """Ask several at a time, and keep every answer as it comes."""
         with (
             ThreadPoolExecutor(self.params.concurrency) as pool,
@@ -41,15 +47,19 @@ class KeptAnswers:
             progress(self.label, total, "answers", done=total - len(requests)) as bar,
         ):
 
-            def ask_one(request: Request) -> None:
-                server.ask(request).write(self.place(request.digest))
+            def ask_one(request: Request) -> tuple[Digest, Said]:
+                said = server.ask(request)
+                self.store.write(self.place(request.digest), said.canonical() + b"\n")
+                return request.digest, said
 
+            said = dict[Digest, Said]()
             try:
                 for done in as_completed([pool.submit(ask_one, request) for request in requests]):
-                    done.result()
+                    said.update([done.result()])
                     bar.advance()
             finally:  # the first error ends it all; nothing is left to cancel otherwise
                 pool.shutdown(wait=False, cancel_futures=True)
+        return said
 
     def place(self, request: Digest) -> Path:
         return self.folder / request[:2] / f"{request}.json"

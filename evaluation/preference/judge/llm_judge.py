@@ -7,6 +7,7 @@ from pathlib import Path
 import jinja2
 
 from evaluation.evaluation_settings import JudgeParams
+from evaluation.generation.kept_bytes import IN_FILES, KeptBytes
 from evaluation.preference.comparison import Comparison, Judgement
 from evaluation.preference.judge.chat_server import Request, Said
 from evaluation.preference.judge.judging_model import JudgingModel
@@ -35,9 +36,10 @@ class LlmJudge:
         params: JudgeParams,
         pause: Callable[[float], object] | None = None,
         held_to: JudgePin | None = None,
+        store: KeptBytes = IN_FILES,
     ) -> None:
         """`held_to` is the judge that was calibrated: another model's answers are refused."""
-        self.model = JudgingModel(params, held_to, pause)
+        self.model = JudgingModel(params, held_to, pause, store)
         self.reasons = params.reasons
         self.source = f"LLM judge {params.model}"
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jinja2
 
 from evaluation.evaluation_settings import PreferenceParams, RubricParams
+from evaluation.generation.kept_bytes import IN_FILES, KeptBytes
 from evaluation.preference.judge.chat_server import Request, Said
 from evaluation.preference.judge.judging_model import JudgingModel
 from evaluation.preference.judge.llm_judge import last_line, mark_of
@@ -148,7 +149,9 @@ class RubricScorer(Scorer):
         return InputError(f"{self.name} {problem}", file=PARAMS, field=f"{SECTION}.{self.at}")
 
 
-def rubric_scorers(params: PreferenceParams, calibration: Calibration | None) -> list[RubricScorer]:
+def rubric_scorers(
+    params: PreferenceParams, calibration: Calibration | None, store: KeptBytes = IN_FILES
+) -> list[RubricScorer]:
     """The rubrics that are set, by the judges that the calibration is of."""
     if not params.judge or not params.rubrics:
         return []
@@ -156,7 +159,7 @@ def rubric_scorers(params: PreferenceParams, calibration: Calibration | None) ->
     scorers = []
     for at, rubric in enumerate(params.rubrics):
         calibrated = known.get(rubric.name)
-        model = JudgingModel(params.judge, calibrated.judge if calibrated else None)
+        model = JudgingModel(params.judge, calibrated.judge if calibrated else None, store=store)
         metric = RubricMetric(RubricJudge(rubric, model))
         columns = ("prompts", "predictions", "references")
         scorers.append(RubricScorer(rubric.name, at, metric, columns))
