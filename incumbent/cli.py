@@ -819,6 +819,14 @@ def reject(number: VersionNumber, reason: Reason) -> None:
     reject_version(number, reason)
 
 
+@app.command("adopt-looks")
+def adopt_looks(reason: Reason) -> None:
+    """Count looks at this project's sealed items that another registry took, or a lost state."""
+    from incumbent.verbs.adopt_looks import adopt
+
+    adopt(reason)
+
+
 @app.command()
 def alias(
     name: Annotated[str, typer.Argument(help="A name such as staging, but not champion.")],

@@ -19,6 +19,7 @@ from project.records.events import (
     DecisionMade,
     Event,
     EventKind,
+    LookAdopted,
     LookTaken,
     LookTakenUp,
     Promotion,
@@ -32,6 +33,7 @@ from project.settings import load
 from registry import tenure
 from registry.alpha_ledger import looks
 from registry.alpha_ledger.look_bytes import LookBytes
+from registry.alpha_ledger.look_lines import lines_of, unknown_looks
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.artifacts.artifact_store import Artifacts
 from registry.artifacts.blobs import open_blobs
@@ -227,6 +229,17 @@ class RegistryReader:
     def bytes_of(self, look: CountedLook) -> LookBytes:
         """What was answered and judged at a look."""
         return LookBytes(self.engine, self.artifacts, look.event)
+
+    def look_lines(self) -> list[LookAdopted]:
+        """What other registries have to know of the family's looks."""
+        with self.engine.connect() as connection:
+            query = select(events.c.digest).where(events.c.seq == 1)
+            first = connection.execute(query).scalar() or ""
+        return lines_of(self.history(kind=LookTaken.kind), first)
+
+    def looks_elsewhere(self) -> list[LookAdopted]:
+        """Looks that the project's file or its history in git tells of, and the registry lacks."""
+        return unknown_looks(self.history(kind=LookAdopted.kind), self.look_lines())
 
     def attempts_on(self, connection: Connection, number: int, look: int) -> int:
         """How often a look was begun."""

@@ -18,11 +18,13 @@ from project.records.events import (
     Detail,
     EvalSetRotation,
     Event,
+    LookAdopted,
     LookTakenUp,
     Promotion,
     PromptReference,
     ReferenceKind,
     Rejection,
+    Restored,
     Rollback,
     RowErasure,
     Signing,
@@ -207,6 +209,18 @@ class Registry(RegistryReader):
             )
             self._append(connection, number, again, reason)
         return self.bytes_of(look)
+
+    def adopt_looks(self, lines: Sequence[LookAdopted], reason: str) -> None:
+        """Count looks that were taken elsewhere: the next one here comes after them."""
+        self.roles.require("promote", self.actor)
+        with writing(self.engine) as connection:
+            for line in lines:
+                self._append(connection, 0, line, reason)
+
+    def record_restore(self, restored: Restored, reason: str) -> None:
+        self.roles.require("administer", self.actor)
+        with writing(self.engine) as connection:
+            self._append(connection, 0, restored, reason)
 
     def record_rotation(self, part: str, items: int, reason: str) -> None:
         """Note that a person lets the items of dev or sealed leave: only then is another sealed

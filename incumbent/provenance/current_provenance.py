@@ -1,5 +1,6 @@
 """The provenance of a version that is submitted now. A git that fails makes no submission fail."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from project.records.provenance import Provenance
 from project.settings import load
 from training.recipe import STEPS, StepName, StepRecord
 
+SHOWN = 5  # names of files
 MESSAGE = "A project as its challenger was submitted"
 
 
@@ -38,7 +40,7 @@ def current_provenance() -> Noted:
     if made is None:
         return Noted(None)
     provenance = Provenance(
-        **dict(made),
+        **made.model_dump(exclude={"left"}),
         remote=git_remote(),
         rows=dvc_revision(),
         data_remote=data_remote(),
@@ -46,7 +48,16 @@ def current_provenance() -> Noted:
         threads=threads(),
         processes=max(filter(None, map(processes_of, STEPS)), default=None),
     )
-    return Noted(provenance)
+    return Noted(provenance, not_given(made.left) if made.left else None)
+
+
+def not_given(left: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, left[:SHOWN]))
+    more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+    return (
+        f"its commit is without {shown}{more}, which git does not know:"
+        " where the version needs them, `git add` them and commit before the next one"
+    )
 
 
 def processes_of(step: StepName) -> int | None:

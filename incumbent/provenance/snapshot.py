@@ -1,7 +1,8 @@
 """The project as a commit, exactly as it lies there; no branch, index or file is touched.
 
 As DVC makes its experiments: an index of its own, and HEAD as the parent. Ignored files stay
-out, and so do other repositories in it.
+out, and so do other repositories in it, and new files that are no part of every project: a note or
+a file of secrets is not for git.
 """
 
 import os
@@ -16,6 +17,9 @@ from project.records.record import Record
 ABSENT = "fatal: not a git repository"
 LONGEST = 600.0  # seconds: a large file is hashed once
 LARGEST = 100 << 20  # bytes of a file that git is given unasked
+# Where new files are the project's own.
+OWN_FILES = ("params.yaml", "dvc.yaml", "dvc.lock", ".dvcignore", ".gitignore")
+OWN_FOLDERS = ("datasets", ".dvc")
 
 
 class Snapshot(Record):
@@ -23,6 +27,7 @@ class Snapshot(Record):
     head: str | None  # None: there was no commit yet
     changed: tuple[str, ...]  # paths below the project's folder
     folder: str  # the project's, in the repository
+    left: tuple[str, ...] = ()  # new files that git was not given
 
 
 def snapshot(message: str, left_out: Iterable[Path] = ()) -> Snapshot | None:
@@ -34,16 +39,17 @@ def snapshot(message: str, left_out: Iterable[Path] = ()) -> Snapshot | None:
     if (prefix := prefix_here()) is None:
         return None
     head = head_here()
-    tree = tree_here(head, (".", *excluded(left_out)))
+    tree, left = tree_here(head, (".", *excluded(left_out)))
     before = f"{head}^{{tree}}" if head else git("mktree").decode().strip()
     diff = git("diff-tree", "-r", "-z", "--name-only", "--relative", before, tree)
     changed = tuple(path.decode(errors="replace") for path in diff.split(b"\0") if path)
     commit = head if head and not changed else commit_of_tree(tree, head, message)
-    return Snapshot(commit=commit, head=head, changed=changed, folder=prefix or ".")
+    return Snapshot(commit=commit, head=head, changed=changed, folder=prefix or ".", left=left)
 
 
-def tree_here(head: str | None, wanted: Sequence[str]) -> str:
-    """The tree of HEAD, with what is wanted of this folder as it is now.
+def tree_here(head: str | None, wanted: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The tree of HEAD, with what is wanted of this folder as it is now; and the new files that are
+    left out, for they are none of the project's own, and nobody added them to the index.
 
     Not by `git add`, which refuses to leave out a folder that is ignored already.
     """
@@ -52,11 +58,19 @@ def tree_here(head: str | None, wanted: Sequence[str]) -> str:
         call("read-tree", head or "--empty")
         known = call("ls-files", "--cached", "-z", "--", *wanted)
         new = call("ls-files", "--others", "--exclude-standard", "-z", "--", *wanted)
-        names = [name for name in new.split(b"\0") if name and not name.endswith(b"/")]
+        added = set(git("ls-files", "--cached", "-z", "--", *wanted).split(b"\0"))
+        found = [name for name in new.split(b"\0") if name and not name.endswith(b"/")]
+        names = [name for name in found if name in added or is_own(os.fsdecode(name))]
         refuse_large_files(map(Path, map(os.fsdecode, names)))
         given = known + b"\0".join([*names, b""])
         call("update-index", "--add", "--remove", "--replace", "-z", "--stdin", given=given)
-        return call("write-tree").decode().strip()
+        left = sorted(set(found) - set(names))
+        return call("write-tree").decode().strip(), tuple(map(os.fsdecode, left))
+
+
+def is_own(name: str) -> bool:
+    path = Path(name)
+    return name in OWN_FILES or path.suffix == ".dvc" or path.parts[0] in OWN_FOLDERS
 
 
 def commit_of_tree(tree: str, head: str | None, message: str) -> str:

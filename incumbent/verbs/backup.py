@@ -6,6 +6,7 @@ from evaluation.decision.registry_check import check_registry
 from incumbent.output import console, print_json
 from project.interruption import ended_by_signals
 from project.object_stores import without_secrets
+from project.records.events import Restored
 from project.records.record import short
 from registry.backups.back_up import back_up as write_archive
 from registry.backups.manifest import Manifest
@@ -28,6 +29,8 @@ def restore(archive: str, *, as_json: bool) -> None:
     """Fill the registry, then check it as `incumbent verify` does; exit with 1 for a problem."""
     with Registry.here() as registry, ended_by_signals():
         manifest = fill_registry(registry, archive)
+        restored = Restored(events=manifest.events, at=manifest.at)
+        registry.record_restore(restored, f"restored {without_secrets(archive)}")
         problems = check_registry(registry).problems
     if as_json:
         print_json(

@@ -34,6 +34,7 @@ from incumbent.mirroring.mirror_files import figures_page
 from incumbent.output import EXIT_CODES, console, print_json
 from incumbent.provenance.current_provenance import Noted, current_provenance, tag_version
 from incumbent.sharing.push_version import push_version
+from incumbent.verbs.anchor import deliver_anchor
 from incumbent.verbs.open_voting import open_voting
 from incumbent.verbs.rotate_eval import freeze
 from project.canonical import digest_folder
@@ -62,9 +63,12 @@ from project.records.provenance import Provenance
 from project.records.scores import ScorePins
 from project.settings import load
 from registry.alpha_ledger.look_bytes import LookBytes, OtherBytesError
+from registry.alpha_ledger.look_lines import note_looks, refuse_unknown
 from registry.alpha_ledger.looks import CountedLook
+from registry.anchoring.anchor import newest_anchor
 from registry.champion import confirmed_opponent
 from registry.lineage import apart
+from registry.registry_settings import RegistryParams
 from registry.store import Registry
 from review.review_settings import ReviewParams
 from training.rows.learnt_rows import learnt_by_challenger
@@ -158,6 +162,7 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
     refuse_stale(dev, policy, adapter, opponent)
     dataset, gate = DatasetVersion.read(DATASET), GateReport.read(GATE_REPORT)
     refuse_changed_rows(dataset)
+    refuse_unknown(registry.looks_elsewhere())
     sealed = SealedItems()
     new = registry.version_of(adapter.files) is None
     if new and adapter.dataset != dataset.digest:
@@ -268,6 +273,8 @@ def decide(
         look = count_look(registry, version, pins, policy, sealed)
     if before and not sealed.open_for_votes(policy):
         return Decided(before, keep(registry, version, before, policy, look))
+    if before is None:
+        publish_look(registry)
     try:
         store = take_up(registry, version, look) if interrupted else registry.bytes_of(look)
         found = sealed.look(dev, pins, policy, store, baseline)
@@ -276,6 +283,7 @@ def decide(
             raise
         notes += (f"{error}: it is taken anew, as another look",)
         look = count_look(registry, version, pins, policy, sealed, anew=True)
+        publish_look(registry)
         found = sealed.look(dev, pins, policy, registry.bytes_of(look), baseline)
     evidence = with_votes(before, found.evidence) if before else found.evidence
     if sealed.open_for_votes(policy):
@@ -295,6 +303,14 @@ def count_look(
 ) -> CountedLook:
     own = version.number, pins, sealed.set
     return registry.count_look(*own, policy=policy.digest, alpha=policy.alpha, anew=anew)
+
+
+def publish_look(registry: Registry) -> None:
+    """Write down where others find it that a look is taken, before it is."""
+    note_looks(registry.look_lines())
+    anchor = newest_anchor(registry) if (place := load(RegistryParams).anchor_place) else None
+    if anchor and place:
+        deliver_anchor(anchor, place)
 
 
 def take_up(registry: Registry, version: AdapterVersion, look: CountedLook) -> LookBytes:

@@ -22,6 +22,8 @@ EventKind = Literal[
     "sign",
     "open",
     "reopen",
+    "adopt",
+    "restore",
     "decide",
     "promote",
     "rollback",
@@ -123,6 +125,31 @@ class LookTakenUp(Detail):
     look: int  # the number of the event that counted it
     attempt: int  # 2 for the second one
     bound: Digest | None = None  # of all that was answered and judged before
+
+
+class LookAdopted(Detail):
+    """A look at the project's sealed items that another registry counted, or an earlier state of
+    this one. As a line of datasets/looks.jsonl it tells others of a look here.
+    """
+
+    kind = "adopt"
+    registry: Digest  # of its first event, which tells one registry from another
+    event: int  # the number of the event that counted it there
+    digest_of_event: Digest
+    eval_set: Digest
+    champion: Digest | None
+    challenger: Digest
+    opening: int  # the look's number
+    budget: str  # floats as repr has them
+    alpha: str
+
+
+class Restored(Detail):
+    """The registry was filled with a backup; events that came after it are not here."""
+
+    kind = "restore"
+    events: int  # of the backup
+    at: str  # when it was made
 
 
 class DecisionMade(Detail):
@@ -346,6 +373,8 @@ DETAILS: dict[EventKind, type[Detail]] = {
         Signing,
         LookTaken,
         LookTakenUp,
+        LookAdopted,
+        Restored,
         DecisionMade,
         Promotion,
         Rollback,

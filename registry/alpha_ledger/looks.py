@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from project.canonical import digest_json
 from project.near_duplicates import VERSION, WordPrints, near_duplicates_among
-from project.records.events import Event, LookTaken, Promotion
+from project.records.events import Event, LookAdopted, LookTaken, Promotion
 from project.records.evidence import Decision
 from project.records.record import Digest
 from project.records.scores import EvalSet, ScorePins
@@ -217,6 +217,8 @@ def champion_looks(
     neither earned nor spent any here. What came to no promotion that stands is spent.
     """
     rows = connection.execute(select(looks).where(looks.c.eval_set.in_(list(eval_sets)))).all()
+    here = [LedgerRow(row.event, row.champion, row.budget, row.alpha) for row in rows]
+    every = [*here, *adopted_looks(connection, family)]
     # No promotion rests on a look that came after it.
     first = min((row.event for row in rows), default=0)
     won = standing_looks(artifacts, rows, earning(promotions_of(connection, family, first)))
@@ -230,8 +232,30 @@ def champion_looks(
             spent=sum(row.alpha for row in own if row.event not in won | elsewhere),
             budget=min(row.budget for row in own),
         )
-        for champion in sorted({row.champion for row in rows})
-        if (own := [row for row in rows if row.champion == champion])
+        for champion in sorted({row.champion for row in every})
+        if (own := [row for row in every if row.champion == champion])
+    ]
+
+
+class LedgerRow(NamedTuple):
+    """What a look spent, wherever it was taken."""
+
+    event: int
+    champion: str
+    budget: float
+    alpha: float
+
+
+def adopted_looks(connection: Connection, family: str) -> list[LedgerRow]:
+    """Looks at the project's items that a person had counted since the family's last rotation;
+    which of its sets they were at is not asked.
+    """
+    rotated = last_rotation(connection, family)
+    query = select(events).where(events.c.kind == LookAdopted.kind, events.c.seq > rotated)
+    told = [(event, event.told(LookAdopted)) for event in map(event_of, connection.execute(query))]
+    return [
+        LedgerRow(event.seq, look.champion or "", float(look.budget), float(look.alpha))
+        for event, look in told
     ]
 
 

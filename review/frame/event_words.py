@@ -15,6 +15,8 @@ WORDS: dict[EventKind, str] = {
     "sign": "signed it",
     "open": "took a look at the sealed eval set",
     "reopen": "took up an interrupted look again",
+    "adopt": "counted a look that was taken elsewhere",
+    "restore": "filled the registry with a backup",
     "decide": "kept a decision",
     "promote": "promoted it",
     "rollback": "rolled back to it",

@@ -144,17 +144,18 @@ def test_folders_that_are_ignored_already_are_no_obstacle(project: Path) -> None
 
 
 def test_a_file_may_become_a_folder_and_a_folder_a_file(project: Path) -> None:
-    Path("a").write_text("file")
-    Path("b").mkdir()
-    Path("b/c").write_text("in a folder")
+    one, two = Path("datasets/a"), Path("datasets/b")
+    two.mkdir(parents=True)
+    one.write_text("file")
+    (two / "c").write_text("in a folder")
     commit()
-    Path("a").unlink()
-    Path("a").mkdir()
-    Path("a/d").write_text("in a folder")
-    Path("b/c").unlink()
-    Path("b").rmdir()
-    Path("b").write_text("file")
-    assert taken().changed == ("a", "a/d", "b", "b/c")
+    one.unlink()
+    one.mkdir()
+    (one / "d").write_text("in a folder")
+    (two / "c").unlink()
+    two.rmdir()
+    two.write_text("file")
+    assert taken().changed == ("datasets/a", "datasets/a/d", "datasets/b", "datasets/b/c")
 
 
 def test_another_repository_in_the_project_is_no_part_of_it(project: Path) -> None:
@@ -165,17 +166,31 @@ def test_another_repository_in_the_project_is_no_part_of_it(project: Path) -> No
 
 def test_names_may_hold_anything_that_a_file_system_lets_them(project: Path) -> None:
     names = ["new\nline.txt", '"quoted".txt', ":(top)magic", "-dash", "ümlaut"]
+    Path("datasets").mkdir()
     for name in names:
-        Path(name).write_text(name)
-    assert set(taken().changed) == set(names)
+        Path("datasets", name).write_text(name)
+    assert set(taken().changed) == {f"datasets/{name}" for name in names}
+
+
+@pytest.mark.attack
+def test_secrets_and_notes_that_git_does_not_know_come_into_no_commit(project: Path) -> None:
+    Path("params.yaml").write_text("{}")
+    for name in (".env", "notes.txt", "logs/run.log"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text("sk-123")
+    found, problem = current_provenance()
+    assert found is not None and found.changed == ("params.yaml",)
+    assert problem is not None and "without '.env', 'logs/run.log', 'notes.txt'" in problem
+    assert "sk-123" not in said("log", "-p", "--all", "--", ".env", "notes.txt")
 
 
 def test_a_file_that_is_too_large_for_git_is_named(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshots, "LARGEST", 1 << 20)
-    Path("base.safetensors").write_bytes(bytes(2 << 20))
-    with pytest.raises(GitError, match=r"^base.safetensors has 2 MiB.*`dvc add` it"):
+    Path("datasets").mkdir()
+    Path("datasets/base.safetensors").write_bytes(bytes(2 << 20))
+    with pytest.raises(GitError, match=r"^datasets/base.safetensors has 2 MiB.*`dvc add` it"):
         snapshot("m")
     Path(".gitignore").write_text("*.safetensors\n")
     assert taken().changed == (".gitignore",)

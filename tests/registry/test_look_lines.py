@@ -1,0 +1,85 @@
+"""Looks are known where git carries the project, whichever registry took them."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from project.errors import InputError
+from project.records.adapters import Adapter
+from registry.alpha_ledger.look_lines import LOOKS, note_looks, refuse_unknown
+from registry.audit import problems
+from registry.store import Registry
+from tests.conftest import SEALED, evidence_of
+from tests.places import DATASET
+
+Make = Callable[[str], tuple[Adapter, Path]]
+pytestmark = pytest.mark.attack
+
+
+def look(registry: Registry, make: Make, name: str) -> int:
+    """As `incumbent submit` takes one; the look's number."""
+    refuse_unknown(registry.looks_elsewhere())
+    adapter, folder = make(name)
+    version = registry.submit(
+        adapter.model_copy(update={"dataset": DATASET.digest}), folder, name, DATASET
+    )
+    pins = evidence_of(adapter.files, None).pins
+    assert pins is not None
+    policy = {"policy": "9" * 64, "alpha": 0.05}
+    counted = registry.count_look(version.number, pins, SEALED, **policy)  # type: ignore[arg-type]
+    note_looks(registry.look_lines())
+    return counted.number
+
+
+def git(*arguments: str) -> None:
+    subprocess.run(["git", *arguments], check=True, capture_output=True)
+
+
+def test_another_registry_on_the_same_data_gets_no_first_look(
+    registry: Registry, make_adapter: Make, tmp_path: Path
+) -> None:
+    assert [look(registry, make_adapter, name) for name in "ab"] == [1, 2]
+    with Registry(tmp_path / "another", "test") as another:
+        with pytest.raises(InputError, match="tells of 2 looks at this project's sealed items"):
+            look(another, make_adapter, "c")
+        another.adopt_looks(another.looks_elsewhere(), "they were ours")
+        assert look(another, make_adapter, "c") == 3
+        assert list(problems(another)) == []
+    with pytest.raises(InputError, match="tells of 1 looks"):  # it knows of the new one, too
+        look(registry, make_adapter, "d")
+
+
+def test_a_backup_of_before_the_look_gives_it_not_back(
+    registry: Registry, make_adapter: Make, tmp_path: Path
+) -> None:
+    look(registry, make_adapter, "a")
+    shutil.copytree("registry", tmp_path / "backup")
+    look(registry, make_adapter, "b")
+    with (
+        Registry(tmp_path / "backup", "test") as restored,
+        pytest.raises(InputError, match="tells of 1 looks"),
+    ):
+        look(restored, make_adapter, "c")
+
+
+def test_a_line_that_was_deleted_is_found_where_git_has_it(
+    registry: Registry, make_adapter: Make, tmp_path: Path
+) -> None:
+    git("init", "-q")
+    look(registry, make_adapter, "a")
+    LOOKS.unlink()
+    with (
+        Registry(tmp_path / "another", "test") as another,
+        pytest.raises(InputError, match="adopt-looks"),
+    ):
+        look(another, make_adapter, "b")
+
+
+def test_a_line_that_is_none_is_named(registry: Registry, make_adapter: Make) -> None:
+    look(registry, make_adapter, "a")
+    LOOKS.write_text(LOOKS.read_text() + '{"event": "first"}\n')
+    with pytest.raises(InputError, match=r"looks\.jsonl:2"):
+        look(registry, make_adapter, "b")
