@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, select, text
 
 from project.canonical import digest_bytes
 from project.errors import IncumbentError
@@ -12,6 +12,7 @@ from project.records.adapters import AdapterVersion
 from project.records.events import Event, RowErasure
 from project.records.record import Digest
 from registry.alpha_ledger.looks_audit import changed_looks, unpaid_decisions
+from registry.alpha_ledger.recounted_looks import miscounted_looks
 from registry.state import State, fold
 from registry.storage.event_chain import broken_links, event_of, stored
 from registry.storage.tables import events, versions
@@ -31,10 +32,29 @@ def problems(registry: Registry) -> Iterator[str]:
         own = [event for event in history if event.family == family.family]
         yield from problems_of(family, own, gone)
     with registry.engine.connect() as connection:
-        unlike = list(changed_looks(connection, history))
+        unlike = [
+            *damaged_database(connection),
+            *changed_looks(connection, history),
+            *miscounted_looks(registry.artifacts, stored(connection)),
+        ]
     yield from unlike
-    versions = [version for family in registry.families() for version in family.versions()]
-    yield from unpaid_decisions(registry.artifacts, history, versions)
+    with registry.engine.connect() as connection:
+        known = list(readable_versions(connection))
+    yield from unpaid_decisions(registry.artifacts, history, known)
+
+
+def readable_versions(connection: Connection) -> Iterator[AdapterVersion]:
+    for record in connection.execute(select(versions.c.record)).scalars():
+        with suppress(ValueError):  # told already
+            yield AdapterVersion.model_validate_json(record)
+
+
+def damaged_database(connection: Connection) -> Iterator[str]:
+    """What SQLite finds wrong with its file; PostgreSQL looks after its own pages."""
+    if connection.dialect.name == "sqlite":
+        for found in connection.execute(text("PRAGMA integrity_check")).scalars():
+            if found != "ok":
+                yield f"the database's file is damaged: {found}"
 
 
 def counted(registry: Registry) -> tuple[int, int]:

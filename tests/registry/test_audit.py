@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, insert, select, text
 
 from incumbent.verbs.verify import verify_registry
 from project.canonical import digest_bytes
@@ -14,6 +14,7 @@ from project.records.evidence import Decision, Evidence, Usage, Verdict
 from registry.audit import problems
 from registry.garbage import collect
 from registry.storage.database import writing
+from registry.storage.tables import looks
 from registry.store import Registry
 from tests.places import decide, submit, win
 
@@ -193,3 +194,30 @@ def test_verify_tells_of_a_row_that_is_no_json_and_ends(
     told = json.loads(capsys.readouterr().out)
     assert told["problems"]
     assert (told["events"], told["versions"]) == (1, 1)
+
+
+@pytest.mark.attack
+def test_a_look_that_was_out_of_the_ledger_while_the_next_was_counted_is_found(
+    registry: Registry, tmp_path: Path
+) -> None:
+    look(registry, "first", tmp_path)
+    with registry.engine.begin() as connection:
+        (row,) = connection.execute(select(looks)).mappings().all()
+        connection.execute(delete(looks))
+    look(registry, "second", tmp_path)
+    with registry.engine.begin() as connection:
+        connection.execute(insert(looks).values(**row))
+    (problem,) = problems(registry)
+    assert "it was counted as look 1" in problem
+    assert "by the events before it, it is look 2" in problem
+
+
+@pytest.mark.attack
+def test_a_file_that_sqlite_finds_damaged_is_told(looked: Registry) -> None:
+    change(looked, "DELETE FROM events WHERE seq < 0 OR seq = 1")
+    with looked.engine.connect() as connection:
+        connection.execute(text("PRAGMA writable_schema = ON"))
+        connection.execute(text("DELETE FROM sqlite_master WHERE name = 'ix_looks_pair'"))
+        connection.commit()
+    looked.engine.dispose()
+    assert any("the database's file is damaged" in problem for problem in problems(looked))
