@@ -2,6 +2,8 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.promotion_adversaries [--runs 1000] [--adversary NAME]
 
+Finished blocks of runs are kept in a file (--record), so that a next call goes on where one ended.
+
 Each run has a registry of its own, in SQLite, with adapters of a few bytes. A look is counted,
 decided on and promoted by the code of `incumbent submit`; only what it measures is simulated, as in
 promotion_rules.py. The champion is the bare base unless an adversary says otherwise, and no
@@ -10,6 +12,8 @@ it. Nobody needs to submit what does not qualify on dev: that would be held with
 """
 
 import argparse
+import contextlib
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -22,28 +26,42 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
-from promotion_rules import METRICS, NIGHTS, STRICT, Array, Pairing, differences, luck, measured
 from scipy import stats
 from sqlalchemy import select
 from tqdm import tqdm
 
+from benchmarks.promotion_rules import (
+    METRICS,
+    NIGHTS,
+    STRICT,
+    Array,
+    Pairing,
+    differences,
+    luck,
+    measured,
+)
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
+from evaluation.generation.kept_bytes import KeptBytes
 from evaluation.sealed_look import SealedItems, SealedLook
 from incumbent.verbs.submit import decide
 from project.canonical import digest_folder, digest_json
 from project.errors import InputError
 from project.near_duplicates import WordPrints
+from project.records import adapters
 from project.records.adapters import Adapter, ModelPin
 from project.records.evidence import Evidence, Verdict
 from project.records.scores import EvalSet, Flags, ScorePins
+from registry.alpha_ledger.look_lines import refuse_unknown
 from registry.alpha_ledger.looks import SealedSet
-from registry.storage.tables import looks
+from registry.storage.tables import look_bytes, looks
 from registry.store import Registry
 
 Ints = NDArray[np.int64]
 
+RECORD = Path("benchmarks/promotion_adversaries.jsonl")
+BLOCK = 50  # runs
 ITEMS = 200  # of dev, and of sealed
 UNUSED, TRAINED = 1_000, 200  # rows that nobody was trained on, and that everybody was
 WORDS = 12  # of a prompt
@@ -127,11 +145,23 @@ class Split:
 FIRST = Split()
 
 
-class SimulatedItems(SealedItems):
-    """Sealed items whose measurement is simulated: these differences."""
+class KilledError(Exception):
+    """Somebody ended a look that went badly."""
 
-    def __init__(self, split: Split, found: Array) -> None:
+
+MEASURED = Path("differences")  # the name of what a look measured
+
+
+class SimulatedItems(SealedItems):
+    """Sealed items whose measurement is simulated: these differences; `killed` says of which ones
+    the look is ended before it is decided.
+    """
+
+    def __init__(
+        self, split: Split, found: Array, killed: Callable[[Array], bool] | None = None
+    ) -> None:
         self.set, self.trained_today, self.found = split.set, split.learnt, found
+        self.killed = killed
 
     def pins(self, dev: ScorePins, policy: Policy) -> ScorePins:
         return dev.model_copy(update={"eval_set": self.set.items.digest})
@@ -142,7 +172,21 @@ class SimulatedItems(SealedItems):
     def refuse_unmeasurable(self, dev: Evidence, policy: Policy) -> None:
         """Simulated items can always be measured."""
 
-    def look(self, dev: Evidence, pins: ScorePins, policy: Policy) -> SealedLook:
+    def look(
+        self,
+        dev: Evidence,
+        pins: ScorePins,
+        policy: Policy,
+        store: KeptBytes,
+        baseline: adapters.Contestant | None = None,
+    ) -> SealedLook:
+        kept = store.read(MEASURED)
+        if kept is None:
+            store.write(MEASURED, self.found.tobytes())
+        else:
+            self.found = np.frombuffer(kept).reshape(self.found.shape)
+        if self.killed and self.killed(self.found):
+            raise KilledError
         found = {"pins": pins, "sealed": measured(self.found, policy)}
         return SealedLook(dev.model_copy(update=found), items=(), flags=Flags(), answers={})
 
@@ -207,7 +251,12 @@ class Project:
         """Submit a challenger if it qualifies; whether it became champion."""
         return self.qualifies(challenger, policy) and self.submit(challenger, policy)
 
-    def submit(self, challenger: Contestant, policy: Policy = STRICT) -> bool:
+    def submit(
+        self,
+        challenger: Contestant,
+        policy: Policy = STRICT,
+        killed: Callable[[Array], bool] | None = None,
+    ) -> bool:
         """What `incumbent submit --promote` does with the records of a pipeline."""
         adapter, folder = self.adapter(challenger)
         pins = ScorePins(
@@ -219,10 +268,11 @@ class Project:
             scorers=self.scorers,
         )
         dev = self.on_dev(challenger, policy).model_copy(update={"pins": pins})
-        items = SimulatedItems(self.split, self.on_sealed(challenger))
+        items = SimulatedItems(self.split, self.on_sealed(challenger), killed)
         learnt = self.split.learnt
         version = self.registry.submit(adapter, folder, "a try", trained_on=learnt)
         try:
+            refuse_unknown(self.registry.looks_elsewhere())
             decided = decide(self.registry, version, dev, policy, items)
         except InputError:
             self.refused += 1
@@ -266,6 +316,11 @@ class Project:
         """Go on in another family of the same registry, which has no champion yet."""
         self.registry.engine.dispose()
         self.registry = self.opened(family)
+
+    def judged(self) -> list[str]:
+        """The digests of what was measured at looks."""
+        with self.registry.engine.connect() as connection:
+            return list(connection.execute(select(look_bytes.c.digest)).scalars())
 
     def paid(self) -> list[float]:
         """The levels of all looks at equal challengers, as the ledger has them."""
@@ -326,6 +381,38 @@ def samples_again(project: Project) -> bool:
     return any(map(again, range(NIGHTS)))
 
 
+def kills_looks(project: Project) -> bool:
+    """ends each look that does not win, deletes what was judged, and has it judged anew"""
+    challenger = project.qualifying()
+
+    def loses(found: Array) -> bool:
+        judged = project.on_dev(challenger).model_copy(update={"sealed": measured(found, STRICT)})
+        return rule(judged, STRICT, 1).verdict is not Verdict.PROMOTE
+
+    def again(_: int) -> bool:
+        try:
+            return project.submit(project.anew(challenger, 0.5), killed=loses)
+        except KilledError:
+            for digest in project.judged():
+                project.registry.artifacts.blobs.delete(digest)
+            return False
+
+    return any(map(again, range(NIGHTS)))
+
+
+def takes_other_registries(project: Project) -> bool:
+    """a new registry on the same data every night"""
+
+    def night(number: int) -> bool:
+        project.registry.engine.dispose()
+        another = project.folder / f"registry-{number}"
+        copytree(project.folder.parent / "template", another)
+        project.registry = Registry(another, "own", actor="adversary")
+        return project.wins(project.challenger())
+
+    return any(map(night, range(NIGHTS)))
+
+
 def splits_trained_rows(project: Project) -> bool:
     """splits anew every night, half of the sealed items out of the champion's training rows"""
     project.crown()
@@ -353,7 +440,7 @@ def rotates(project: Project) -> bool:
     def rotated() -> Iterator[Split]:
         before = None
         for split in disjoint(ITEMS):
-            if before not in (None, split):
+            if before is not None and before is not split:
                 project.registry.record_rotation("sealed", ITEMS, "known by heart")
             before = split
             yield split
@@ -517,6 +604,8 @@ ADVERSARIES: dict[str, Adversary] = {
         picks_on_dev,
         measures_again,
         samples_again,
+        kills_looks,
+        takes_other_registries,
         splits_trained_rows,
         splits_unused_rows,
         rotates,
@@ -549,7 +638,9 @@ class Outcome:
 
 
 def run(seed: int, name: str, equal: tuple[float, ...], template: Path) -> Outcome:
-    with TemporaryDirectory(dir=template.parent) as folder:
+    # A look is written down in the project's folder, too.
+    with TemporaryDirectory(dir=template.parent) as folder, contextlib.chdir(folder):
+        Path("params.yaml").write_text("{}\n")
         copytree(template, Path(folder, "registry"))
         project = Project(Path(folder), np.random.default_rng(seed), np.array(equal))
         promoted = ADVERSARIES[name](project)
@@ -558,9 +649,28 @@ def run(seed: int, name: str, equal: tuple[float, ...], template: Path) -> Outco
     return Outcome(promoted, len(paid), sum(paid), project.refused)
 
 
-def print_adversaries(names: Iterable[str], scenario: str, runs: int, processes: int) -> None:
-    print(f"\n{scenario}, n = {ITEMS}, {runs:,} runs of {NIGHTS} nights")
-    print(f"{'':<29}{'promoted':>9}{'95 % interval':>17}{'looks':>8}{'alpha':>9}{'refused':>9}")
+@dataclass(frozen=True)
+class Block:
+    """Runs with seeds from `first` on, summed; a line of the record."""
+
+    who: str
+    scenario: str
+    first: int
+    runs: int
+    promoted: int
+    looks: int
+    paid: float
+    refused: int
+
+
+def print_adversaries(
+    names: Iterable[str], scenario: str, runs: int, processes: int, record: Path
+) -> None:
+    print(f"\n{scenario}, n = {ITEMS}, {NIGHTS} nights a run")
+    print(
+        f"{'':<29}{'runs':>7}{'promoted':>9}{'95 % interval':>17}"
+        f"{'looks':>8}{'alpha':>9}{'refused':>9}"
+    )
     memory = Path("/dev/shm")  # where nothing waits for a disk
     with (
         TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder,
@@ -571,24 +681,48 @@ def print_adversaries(names: Iterable[str], scenario: str, runs: int, processes:
             pass  # its schema is all that is wanted
         for name in names:
             one = partial(run, name=name, equal=SCENARIOS[scenario], template=template)
-            done = pool.map(one, range(runs), chunksize=max(1, min(5, runs // processes)))
-            outcomes = list(tqdm(done, total=runs, desc=name, file=sys.stderr))
-            print(f"{name:<29}{row(outcomes)}", flush=True)
+            for first in tqdm(range(0, runs, BLOCK), desc=name, file=sys.stderr):
+                if not any(block.first == first for block in blocks(record, name, scenario)):
+                    done = list(pool.map(one, range(first, first + BLOCK), chunksize=2))
+                    write_block(record, Block(name, scenario, first, BLOCK, *summed(done)))
+            print(f"{name:<29}{row(blocks(record, name, scenario))}", flush=True)
 
 
-def row(outcomes: list[Outcome]) -> str:
-    promoted = sum(outcome.promoted for outcome in outcomes)
-    interval = stats.binomtest(promoted, len(outcomes)).proportion_ci(method="exact")
+def blocks(record: Path, name: str, scenario: str) -> list[Block]:
+    """What is on record of one adversary."""
+    lines = record.read_text().splitlines() if record.exists() else []
+    every = (Block(**json.loads(line)) for line in lines)
+    return [block for block in every if (block.who, block.scenario) == (name, scenario)]
+
+
+def write_block(record: Path, block: Block) -> None:
+    with record.open("a") as lines:
+        lines.write(json.dumps(vars(block)) + "\n")
+
+
+def summed(done: list[Outcome]) -> tuple[int, int, float, int]:
+    return (
+        sum(outcome.promoted for outcome in done),
+        sum(outcome.looks for outcome in done),
+        sum(outcome.paid for outcome in done),
+        sum(outcome.refused for outcome in done),
+    )
+
+
+def row(found: list[Block]) -> str:
+    runs, promoted = sum(b.runs for b in found), sum(b.promoted for b in found)
+    interval = stats.binomtest(promoted, runs).proportion_ci(method="exact")
     between = f"{interval.low:.1%} … {interval.high:.1%}"
-    told = np.array([(outcome.looks, outcome.paid, outcome.refused) for outcome in outcomes])
-    means = told.mean(axis=0)
-    share = f"{promoted / len(outcomes):>9.1%}{between:>17}"
-    return f"{share}{means[0]:>8.1f}{means[1]:>9.4f}{means[2]:>9.1f}"
+    looked, paid = sum(b.looks for b in found) / runs, sum(b.paid for b in found) / runs
+    refused = sum(b.refused for b in found) / runs
+    share = f"{runs:>7,}{promoted / runs:>9.1%}{between:>17}"
+    return f"{share}{looked:>8.1f}{paid:>9.4f}{refused:>9.1f}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--record", type=Path, default=RECORD)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--adversary", action="append", choices=ADVERSARIES)
     parser.add_argument("--scenario", action="append", choices=SCENARIOS)
@@ -597,7 +731,7 @@ def main() -> None:
     for name in names:
         print(f"{name:<29}{ADVERSARIES[name].__doc__}")
     for scenario in asked.scenario or SCENARIOS:
-        print_adversaries(names, scenario, asked.runs, asked.processes)
+        print_adversaries(names, scenario, asked.runs, asked.processes, asked.record)
 
 
 if __name__ == "__main__":
