@@ -90,12 +90,15 @@ class WordPrints(Record):
     def without(self, others: Self) -> Self:
         """Those that are none of the others."""
         known = {*others.texts, *others.first}
-        kept = [i for i, t in enumerate(self.texts) if not {t, self.first[i]} & known]
+        return self.at([i for i, t in enumerate(self.texts) if not {t, self.first[i]} & known])
+
+    def at(self, places: Sequence[int]) -> Self:
+        """Those at some places."""
         return self.model_copy(
             update={
-                "texts": tuple(self.texts[i] for i in kept),
-                "earlier": tuple(self.first[i] for i in kept),
-                "letters": tuple(self.in_a_row[i] for i in kept),
+                "texts": tuple(self.texts[i] for i in places),
+                "earlier": tuple(self.first[i] for i in places),
+                "letters": tuple(self.in_a_row[i] for i in places),
             }
         )
 

@@ -222,6 +222,11 @@ class RegistryReader:
         with self.engine.connect() as connection:
             return looks.find_look(connection, pins, policy)
 
+    def families_before(self, look: CountedLook) -> list[str]:
+        """The other families whose looks a look was counted after."""
+        with self.engine.connect() as connection:
+            return looks.families_before(connection, self.family, look)
+
     def decision_at(self, pins: ScorePins, policy: Digest) -> Decision | None:
         """The newest decision that was made at the look of this measurement, in any family."""
         for family, number in self.copies(pins.challenger):

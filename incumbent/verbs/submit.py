@@ -257,6 +257,7 @@ def decide(
         look = registry.count_look(
             version.number, pins, sealed.set, policy=policy.digest, alpha=policy.alpha
         )
+        notes += told_of_families(registry, look)
     if before and not sealed.open_for_votes(policy):
         return Decided(before, keep(registry, version, before, policy, look))
     found = sealed.look(dev, pins, policy)
@@ -265,6 +266,17 @@ def decide(
         cast = registry, version.number, look.event, evidence, policy
         evidence = with_cast_votes(*cast, load(PreferenceParams))
     return Decided(evidence, keep(registry, version, evidence, policy, look), found, notes)
+
+
+def told_of_families(registry: Registry, look: CountedLook) -> tuple[str, ...]:
+    """That other families' looks count, where they do, and what to type for a fresh count."""
+    others = registry.families_before(look)
+    if not others:
+        return ()
+    return (
+        f"this is look {look.number}: looks of {', '.join(others)} were at rows of this project, "
+        "and count too. incumbent data rotate-eval --reason WHY draws items for a count of its own",
+    )
 
 
 def what_stays(
