@@ -41,7 +41,7 @@ from curation.curation_settings import CurateParams
 from curation.kin.kinship import family_names
 from curation.sources.row_formats import read_row, read_rows
 from project.model_pins import ModelChoice, locate
-from project.near_duplicates import WordPrints, near_duplicates
+from project.near_duplicates import near_duplicates, word_sets
 from project.records.data import Row, Split
 from project.settings import read_settings
 from project.unicode_words import words
@@ -177,7 +177,7 @@ def by_families(made: list[Triplet]) -> Pairs:
 
 
 def exact(made: list[Triplet]) -> Pairs:
-    prints = WordPrints.of(one.output for one in made).texts
+    prints = word_sets(one.output for one in made)
     rows, columns = near_duplicates(prints, prints, SIMILARITY).coords
     return {(i, j) for i, j in zip(rows.tolist(), columns.tolist(), strict=True) if i < j}
 

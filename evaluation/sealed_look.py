@@ -255,7 +255,7 @@ def refuse_trained(
     Rows that are training rows today are apart from the sealed ones: the split saw to it. Returns
     what could not be checked, for people: training rows are not known of every adapter.
     """
-    unknown, today = [], set(trained_today.texts)
+    unknown = []
     for adapter in (pins.champion, pins.challenger):
         version = registry.version_of(adapter) if adapter else None
         label = version.label if version else f"adapter {adapter}"
@@ -263,9 +263,7 @@ def refuse_trained(
         if learnt is None:
             unknown.append(f"what {label} was trained on is not known: no item was left out for it")
             continue
-        rest = tuple(text for text in learnt.texts if text not in today)
-        other = learnt.model_copy(update={"texts": rest})
-        if seen := near_duplicates_among(sealed, other):
+        if seen := near_duplicates_among(sealed, learnt.without(trained_today)):
             raise InputError(
                 f"{len(seen)} of the {len(sealed.texts)} sealed items are near-duplicates "
                 f"of rows that {label} was trained on, and it would be compared on what it has "

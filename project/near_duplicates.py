@@ -9,20 +9,21 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from hashlib import blake2b
-from itertools import chain
-from typing import TYPE_CHECKING, Self, TypeVar
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING, Annotated, Self, TypeVar
 
 from project.records.data import Row
-from project.records.record import Record
+from project.records.record import LATER, Record
 from project.set_families import joining_pairs
 from project.set_similarity import Places, similar_pairs
-from project.unicode_words import plain, words
+from project.unicode_words import folded, letters, plain, words
 
 if TYPE_CHECKING:
     from scipy.sparse import coo_array, csr_array
 
 # Of this rule; stored with each look. A later one may find more near-duplicates, but not fewer.
-VERSION = 1
+# 1 took letters of other scripts that look like Latin ones for others, and knew words alone.
+VERSION = 2
 SIMILARITY = 0.8
 MIN_WORDS = 4  # with fewer, only the same words are near-duplicates
 # Words are shared that stand in more of the texts than these: a share, and at least a number.
@@ -30,6 +31,12 @@ SHARED_SHARE, SHARED_LEAST = 0.2, 10
 # Of the words of a text that are kept, those with the least hashes: of two sets the least elements
 # have nearly the Jaccard index of the whole (Broder 1997).
 MOST_WORDS = 512
+# Texts whose words are joined, or spaced out, are told by their letters in a row: sequences of so
+# many, every second one by its hash; of fewer of them, all must be the same.
+SEQUENCE, MIN_SEQUENCES = 6, 8
+ALIKE_LETTERS = 0.85  # of these sequences: more than of words, for one word makes a few of them
+BLOCK = 10_000  # texts whose letters are in memory at once
+FACTOR = 0x9E3779B97F4A7C15  # odd, with bits of no order: what is multiplied by it is a hash
 
 
 Member = TypeVar("Member")
@@ -40,28 +47,112 @@ class WordPrints(Record):
 
     version: int
     texts: tuple[tuple[int, ...], ...]
+    # The same by version 1, where it told a text otherwise: what counted once counts for ever.
+    earlier: Annotated[tuple[tuple[int, ...], ...] | None, LATER] = None
+    # Of each text the hashes of sequences of its letters, sorted; None: by version 1.
+    letters: Annotated[tuple[tuple[int, ...], ...] | None, LATER] = None
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Self:
         """Where a text has too many words, those that the texts share are the first to go."""
-        hashes = [word_hashes(text) for text in texts]
-        shared = shared_words(hashes) if any(len(h) > MOST_WORDS for h in hashes) else set()
-        kept = (core(h, shared) if len(h) > MOST_WORDS else h for h in hashes)
-        return cls(version=VERSION, texts=tuple(h[:MOST_WORDS] for h in kept))
+        several = list(texts)
+        told = word_sets(several)
+        usual = all(map(str.isascii, several))
+        first = told if usual else most_telling([word_hashes(text) for text in several])
+        earlier = first if first != told else None
+        return cls(version=VERSION, texts=told, earlier=earlier, letters=letter_sets(several))
 
     @classmethod
     def of_prompts(cls, rows: Iterable[Row]) -> Self:
         return cls.of(row.prompt_text for row in rows)
 
+    @classmethod
+    def joined(cls, several: Iterable[Self]) -> Self:
+        """All of them as one."""
+        parts = list(several)
+        return cls(
+            version=VERSION,
+            texts=tuple(chain.from_iterable(part.texts for part in parts)),
+            earlier=tuple(chain.from_iterable(part.first for part in parts)),
+            letters=tuple(chain.from_iterable(part.in_a_row for part in parts)),
+        )
+
+    @property
+    def first(self) -> tuple[tuple[int, ...], ...]:
+        """As version 1 tells them."""
+        return self.texts if self.earlier is None else self.earlier
+
+    @property
+    def in_a_row(self) -> tuple[tuple[int, ...], ...]:
+        """As their letters tell them; empty where these were not kept."""
+        return ((),) * len(self.texts) if self.letters is None else self.letters
+
+    def without(self, others: Self) -> Self:
+        """Those that are none of the others."""
+        known = {*others.texts, *others.first}
+        return self.at([i for i, t in enumerate(self.texts) if not {t, self.first[i]} & known])
+
+    def at(self, places: Sequence[int]) -> Self:
+        """Those at some places."""
+        return self.model_copy(
+            update={
+                "texts": tuple(self.texts[i] for i in places),
+                "earlier": tuple(self.first[i] for i in places),
+                "letters": tuple(self.in_a_row[i] for i in places),
+            }
+        )
+
+
+def word_sets(texts: Iterable[str]) -> tuple[tuple[int, ...], ...]:
+    """Of each text the hashes of its words, sorted, as texts are compared today."""
+    return most_telling([folded_hashes(text) for text in texts])
+
+
+def most_telling(hashes: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
+    """At most MOST_WORDS of each; where there are more, those that are shared go first."""
+    shared = shared_words(hashes) if any(len(h) > MOST_WORDS for h in hashes) else set()
+    kept = (core(h, shared) if len(h) > MOST_WORDS else h for h in hashes)
+    return tuple(h[:MOST_WORDS] for h in kept)
+
 
 def word_hashes(text: str) -> tuple[int, ...]:
-    """The hashes of a text's distinct words, sorted."""
+    """The hashes of a text's distinct words, sorted, as they are stored of what was erased."""
     return tuple(sorted(map(word_hash, set(words(plain(text))))))
+
+
+def folded_hashes(text: str) -> tuple[int, ...]:
+    """The same of the folded text."""
+    return tuple(sorted(map(word_hash, set(words(folded(text))))))
+
+
+def letter_sets(texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+    """Of each text 32-bit hashes of every second sequence of SEQUENCE letters, sorted."""
+    blocks = (texts[start : start + BLOCK] for start in range(0, len(texts), BLOCK))
+    return most_telling([row for block in blocks for row in letter_hashes(block)])
+
+
+def letter_hashes(texts: Sequence[str]) -> list[tuple[int, ...]]:
+    """The same of texts that are in memory at once."""
+    import numpy as np
+
+    rows = list(map(letters, texts))
+    codes = np.frombuffer("".join(rows).encode("utf-32-le"), np.uint32).astype(np.uint64)
+    owner = np.repeat(np.arange(len(rows), dtype=np.uint64), list(map(len, rows)))
+    ends = max(0, len(codes) - SEQUENCE + 1)
+    rolled = np.zeros(ends, dtype=np.uint64)
+    for place in range(SEQUENCE):
+        rolled = (rolled + codes[place : place + ends]) * np.uint64(FACTOR)
+    hashes = ((rolled ^ (rolled >> np.uint64(31))) * np.uint64(FACTOR)) >> np.uint64(32)
+    kept = (owner[:ends] == owner[SEQUENCE - 1 :][:ends]) & (hashes % np.uint64(2) == 0)
+    both = np.unique((owner[:ends][kept] << np.uint64(32)) | hashes[kept])
+    starts = np.searchsorted(both >> np.uint64(32), np.arange(len(rows) + 1, dtype=np.uint64))
+    found = (both & np.uint64(0xFFFFFFFF)).tolist()
+    return [tuple(found[start:end]) for start, end in pairwise(starts.tolist())]
 
 
 def word_print(text: str) -> tuple[int, ...]:
     """The least of them: of one text, where there are no others to compare it with."""
-    return word_hashes(text)[:MOST_WORDS]
+    return folded_hashes(text)[:MOST_WORDS]
 
 
 @cache
@@ -123,9 +214,17 @@ def near_links(
 def near_duplicates_among(
     own: WordPrints, others: WordPrints, *, contained: bool = False
 ) -> list[int]:
-    """The positions of our texts that have a near-duplicate among the others."""
-    links = near_duplicates(own.texts, others.texts, contained=contained)
-    return sorted(set(links.coords[0].tolist()))
+    """The positions of our texts that have a near-duplicate among the others: by their words, by
+    their words as version 1 told them, or by their letters, however these are spaced.
+    """
+    links = [near_duplicates(own.texts, others.texts, contained=contained)]
+    if own.earlier or others.earlier:
+        links.append(near_duplicates(own.first, others.first, contained=contained))
+    ours, theirs = own.in_a_row, others.in_a_row
+    if any(ours) and any(theirs):
+        row = near_duplicates(ours, theirs, ALIKE_LETTERS, contained=contained, least=MIN_SEQUENCES)
+        links.append(row)
+    return sorted({place for link in links for place in link.coords[0].tolist()})
 
 
 def near_duplicates(
@@ -135,10 +234,11 @@ def near_duplicates(
     *,
     few_words: bool = True,
     contained: bool = False,
+    least: int = MIN_WORDS,
 ) -> "coo_array":
     """A sparse matrix [n, m] with an entry where our text and the other are near-duplicates.
 
-    Texts of which fewer than four words are left are alike where these are the same; with
+    Texts of which fewer than `least` words are left are alike where these are the same; with
     `few_words` False they never are. With `contained`, so much of the shorter text's words in the
     longer one is enough: whoever adds words to a question has not made another one.
     """
@@ -148,20 +248,23 @@ def near_duplicates(
     shared = shared_in(own, others)
     ours, theirs = [core(text, shared) for text in own], [core(text, shared) for text in others]
     pairs = similar_pairs(
-        enough(ours), enough(theirs) if contained else theirs, similarity, contained=contained
+        enough(ours, least),
+        enough(theirs, least) if contained else theirs,
+        similarity,
+        contained=contained,
     )
     rows, columns = map(np.concatenate, zip(*pairs, strict=True))
     near = np.ones(len(rows), dtype=bool)
     found = coo_array((near, (rows, columns)), shape=(len(own), len(others)))
     if not few_words:
         return found
-    brief = [[t if 0 < len(t) < MIN_WORDS else None for t in texts] for texts in (ours, theirs)]
+    brief = [[t if 0 < len(t) < least else None for t in texts] for texts in (ours, theirs)]
     return coo_array(found + same(*brief))
 
 
-def enough(texts: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+def enough(texts: Sequence[tuple[int, ...]], least: int) -> list[tuple[int, ...]]:
     """Those with enough words to be compared by; the others without any."""
-    return [text if len(text) >= MIN_WORDS else () for text in texts]
+    return [text if len(text) >= least else () for text in texts]
 
 
 def shared_in(own: Sequence[tuple[int, ...]], others: Sequence[tuple[int, ...]]) -> set[int]:

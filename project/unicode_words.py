@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from functools import cache, lru_cache
+from pathlib import Path
 
 import regex
 
@@ -24,6 +26,53 @@ def plain(text: str) -> str:
         return text
     seen: str = INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
     return seen
+
+
+# A mark on what has none in any language: where a Latin letter has one, NFC makes one letter of
+# both. Other scripts write their vowels with marks.
+LOOSE_MARK = regex.compile(r"(?<![[\p{L}\p{M}]--[\p{Latin}\p{Greek}\p{Cyrillic}]])\p{M}+", regex.V1)
+IGNORABLE = regex.compile(r"\p{Default_Ignorable_Code_Point}+")
+LOOKALIKES = Path(__file__).with_name("lookalikes.txt")
+
+
+@cache
+def latin_lookalikes() -> dict[int, str]:
+    """Of letters that look like a small Latin one, which one (Unicode Technical Standard #39)."""
+    lines = LOOKALIKES.read_text(encoding="utf-8").splitlines()
+    pairs = (line.split() for line in lines if not line.startswith("#"))
+    return {ord(letter): latin for latin, letters in pairs for letter in letters}
+
+
+def folded(text: str) -> str:
+    """A text as it is compared with others: plain, without marks that stack up, and with letters
+    that look like Latin ones as these, in lower case. One of ASCII is as it was.
+    """
+    if text.isascii():
+        return text
+    seen = unicodedata.normalize("NFC", IGNORABLE.sub("", plain(text)).lower())
+    bare: str = LOOSE_MARK.sub("", seen)
+    return bare.translate(latin_lookalikes())
+
+
+NO_LETTER = regex.compile(r"[^\p{L}\p{M}\p{N}@$]+|_+")
+# Letters that other signs stand for, and one for all that look like a stroke.
+LEET = str.maketrans("0134578@$i", "oleastbasl")
+ASCII_LEET = {**{i: None for i in range(128) if not chr(i).isalnum()}, **LEET}
+MOST_KNOWN = 1 << 16  # texts whose letters are kept: one is asked for several times
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def letters(text: str) -> str:
+    """A text's letters in a row, whether its words are joined, or its letters spaced, marked, or
+    replaced by figures: each figure is the letter that it looks like.
+    """
+    row = folded(text).lower()
+    if row.isascii():
+        row = row.translate(ASCII_LEET)
+    else:
+        row = LOOSE_MARK.sub("", unicodedata.normalize("NFD", row))
+        row = NO_LETTER.sub("", row).translate(LEET)
+    return row.replace("rn", "m").replace("vv", "w")
 
 
 def words(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, select, union
 
 from project.errors import IncumbentError, InputError
 from project.files import home
-from project.near_duplicates import VERSION, WordPrints
+from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, AdapterVersion, Opponent
 from project.records.events import (
     DecisionMade,
@@ -247,6 +247,11 @@ class RegistryReader:
         again = [event.detail for event in own if isinstance(event.detail, LookTakenUp)]
         return 1 + sum(detail.look == look for detail in again)
 
+    def families_before(self, look: CountedLook) -> list[str]:
+        """The other families whose looks a look was counted after."""
+        with self.engine.connect() as connection:
+            return looks.families_before(connection, self.family, look)
+
     def decision_at(self, pins: ScorePins, policy: Digest) -> Decision | None:
         """The newest decision that was made at the look of this measurement, in any family."""
         for family, number in self.copies(pins.challenger):
@@ -268,18 +273,18 @@ class RegistryReader:
         """The prompts of the rows that an adapter was trained on, and those that it was trained
         from, as near-duplicates are told by; of the bare base none, None where no family knows.
         """
-        found: list[tuple[int, ...]] = []
+        found: list[WordPrints] = []
         while adapter is not None:
             own = [(self._of(family), number) for family, number in self.copies(adapter)]
             submitted = [reader.newest_event(number, "submit") for reader, number in own]
             rows = {event.told(Submission).trained_on for event in submitted if event} - {None}
             if not rows:
                 return None
-            for digest in sorted(filter(None, rows)):
-                found += self.artifacts.get_record(WordPrints, digest).texts
+            kept = sorted(filter(None, rows))
+            found.extend(self.artifacts.get_record(WordPrints, digest) for digest in kept)
             reader, number = own[0]
             adapter = reader.version(number).adapter.parent
-        return WordPrints(version=VERSION, texts=tuple(found))
+        return WordPrints.joined(found)
 
     def comes_back_at(self, number: int, sealed: SealedSet) -> bool:
         """Whether a look at this eval set could bring back a version that was rolled back."""

@@ -6,7 +6,7 @@ from itertools import chain
 
 from project.near_duplicates import MIN_WORDS, SHARED_LEAST
 from project.records.data import Row
-from project.unicode_words import plain, words
+from project.unicode_words import folded, words
 
 ANSWER_WORDS = 8  # of an answer: fewer, such as a name or a price, stand in many a text
 
@@ -20,7 +20,7 @@ def holding_an_item(texts: Sequence[str], items: Iterable[Row]) -> set[int]:
     begins: dict[Run, set[Run]] = {}
     for run in telling_runs(items):
         begins.setdefault(run[:MIN_WORDS], set()).add(run)
-    return {i for i, text in enumerate(texts) if holds(words(plain(text)), begins)}
+    return {i for i, text in enumerate(texts) if holds(words(folded(text)), begins)}
 
 
 def holds(text: Sequence[str], begins: dict[Run, set[Run]]) -> bool:
@@ -42,7 +42,7 @@ def telling_runs(items: Iterable[Row]) -> set[Run]:
 def runs_of(item: Row) -> Iterator[Run]:
     asked = (message for message in item.prompt if message.role != "system")
     for paragraph in chain.from_iterable(message.content.split("\n\n") for message in asked):
-        if len(run := tuple(words(plain(paragraph)))) >= MIN_WORDS:
+        if len(run := tuple(words(folded(paragraph)))) >= MIN_WORDS:
             yield run
-    if len(run := tuple(words(plain(item.completion_text)))) >= ANSWER_WORDS:
+    if len(run := tuple(words(folded(item.completion_text)))) >= ANSWER_WORDS:
         yield run

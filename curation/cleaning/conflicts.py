@@ -5,12 +5,12 @@ from itertools import groupby
 
 from curation.curation_settings import Conflicts
 from project.records.data import Row
-from project.unicode_words import plain
+from project.unicode_words import folded
 
 
 def question(row: Row) -> str:
     """A prompt as people would call it the same: case, blanks and what is not seen left aside."""
-    return " ".join(plain(row.prompt_text).casefold().split())
+    return " ".join(folded(row.prompt_text).casefold().split())
 
 
 def conflicting(rows: Iterable[Row]) -> list[list[Row]]:

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.kin.long_parts import holding_long_parts
-from curation.kin.text_forms import capitals_tell_names, key, templates
+from curation.kin.text_forms import capitals_tell_names, spellings, templates, unspaced
 from project.near_duplicates import (
     MIN_WORDS,
     SIMILARITY,
-    WordPrints,
     cores_of,
     linked,
     near_duplicates,
     near_links,
     to_first,
+    word_sets,
 )
 from project.records.data import Row
 from project.set_similarity import Places, chosen, similar_pairs
@@ -47,15 +47,16 @@ def asking_alike(own: Sequence[str], others: Sequence[str]) -> dict[tuple[int, i
     if not own or not others:
         return {}
     found: dict[tuple[int, int], str] = {}
-    near = near_duplicates(WordPrints.of(own).texts, WordPrints.of(others).texts)
+    near = near_duplicates(word_sets(own), word_sets(others))
     every, count = [*own, *others], len(own)
-    masked = both_templates(every)
+    masked, spelt = both_templates(every), spellings(every)
     kinds: tuple[tuple[str, Iterable[tuple[int, int]]], ...] = (
         (NEARLY, zip(*(places.tolist() for places in near.coords), strict=True)),
         (NAMES, equal(masked[0][:count], masked[0][count:])),
         (PARTS, holding_long_parts(own, others)),
         (FIGURES, equal(masked[1][:count], masked[1][count:])),
-        (SAME, equal(list(map(key, own)), list(map(key, others)))),
+        (SAME, equal(spelt[:count], spelt[count:])),
+        (SAME, equal(list(map(unspaced, own)), list(map(unspaced, others)))),
     )
     for how, pairs in kinds:
         for pair in pairs:
@@ -69,6 +70,11 @@ def both_templates(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     texts are of one template but for names, they still are of several.
     """
     return templates(texts, names=capitals_tell_names(texts)), templates(texts, names=False)
+
+
+def forms(texts: Sequence[str]) -> tuple[list[str], ...]:
+    """All by which texts are the same for another reason than their words; empty ones are not."""
+    return list(map(unspaced, texts)), spellings(texts), *both_templates(texts)
 
 
 def equal(own: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -121,8 +127,8 @@ def families_of_kin(
     for i in np.flatnonzero(alone).tolist():
         prompts[i] = answers[i] = ()
     parts = chosen(parts, ~(alone[parts[0]] | alone[parts[1]]))
-    forms = [[form or i for i, form in enumerate(own)] for own in both_templates(asked)]
-    alike: list[Sequence[str | int]] = [[row.group for row in rows], list(map(key, asked)), *forms]
+    shared = ([text or i for i, text in enumerate(several)] for several in forms(asked))
+    alike: tuple[Sequence[object], ...] = ([row.group for row in rows], *shared)
     whole = [to_first([i if alone[i] else own for i, own in enumerate(owns)]) for owns in alike]
     near = [near_links(prompts, similarity), [parts], near_links(answers, similarity)]
     family = np.array(linked(len(rows), chain(whole, *near)), dtype=np.int64)
@@ -146,7 +152,7 @@ def by_label_and_group(pair: tuple[int, Row]) -> tuple[int, str]:
 
 
 def word_cores(texts: Sequence[str], among: Sequence[str]) -> list[tuple[int, ...]]:
-    return cores_of(WordPrints.of(texts).texts, WordPrints.of(among).texts)
+    return cores_of(word_sets(texts), word_sets(among))
 
 
 def places_of(pairs: Sequence[tuple[int, int]]) -> Places:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from curation.kin.told_apart import other_names
 from project.near_duplicates import word_hash
-from project.unicode_words import plain, words
+from project.unicode_words import folded, words
 
 N = 5  # words of a sequence
 MOST = 0.7  # of a text's sequences: so many in another text are no chance
@@ -69,7 +69,7 @@ def telling(
 
 def sequences(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """A hash of each sequence of N words, each once for a text, and the text's place."""
-    hashed = [[word_hash(word) for word in words(plain(text))] for text in texts]
+    hashed = [[word_hash(word) for word in words(folded(text))] for text in texts]
     flat = np.fromiter(chain.from_iterable(hashed), np.uint64)
     owner = np.repeat(np.arange(len(texts)), [len(one) for one in hashed])
     if len(flat) < N:

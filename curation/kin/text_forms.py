@@ -9,7 +9,7 @@ import regex
 
 from project.near_duplicates import shared_among
 from project.records.data import Row
-from project.unicode_words import plain, words
+from project.unicode_words import folded, letters, plain, words
 
 # What ends or joins sentences. Signs of arithmetic stay: 4 + 7 and 4 - 7 are two questions.
 PUNCTUATION = str.maketrans(dict.fromkeys(".,;:!?¿¡\"'“”„‘’‚«»()[]{}…_`", " "))
@@ -25,6 +25,7 @@ CAPITAL = regex.compile(r"((?:^|[.!?:)。！？：\n])\W*\p{Lu}\w*)|\b\p{Lu}\w+"
 # Masks are words of digits: of the text's own ones none is left.
 FIGURES, NAMES = "0", "00"
 AGAIN = regex.compile(rf"\b({FIGURES}|{NAMES})(?: \1\b)+")
+REPLACED = regex.compile(r"[A-Za-z][0-9@$]|[0-9@$][A-Za-z]|[a-z]I|[^\x00-\x7f]")
 MIN_KEPT = 4  # words of a template; with fewer, what varies is the question
 # Of the words that begin no sentence. With more capital letters, as in German or in headlines, they
 # do not tell names.
@@ -35,7 +36,21 @@ MOST_KNOWN = 1 << 18  # texts whose forms are kept: splitting, curation and gate
 @lru_cache(maxsize=MOST_KNOWN)
 def key(text: str) -> str:
     """A text as it counts for the same: case, blanks and punctuation aside."""
-    return " ".join(plain(text).translate(PUNCTUATION).casefold().split())
+    return " ".join(folded(text).translate(PUNCTUATION).casefold().split())
+
+
+def unspaced(text: str) -> str:
+    """The same without blanks: words that are joined, or spaced out, are still these words."""
+    return key(text).replace(" ", "")
+
+
+def spellings(texts: Sequence[str]) -> list[str]:
+    """Each text's letters and signs, where one with the same letters is written with figures or
+    foreign letters; else empty: "fail" and "fall" are two words as long as nobody wrote "fa1l".
+    """
+    found = [letters(text) + "".join(SIGN.findall(text)) for text in texts]
+    odd = {form for form, text in zip(found, texts, strict=True) if REPLACED.search(text)}
+    return [form if form in odd else "" for form in found]
 
 
 def templates(texts: Sequence[str], *, names: bool) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 
-from project.unicode_words import plain, words
+from project.unicode_words import folded, words
 
 NUMBER = re.compile(r"\d+")
 # Identifiers and dotted paths.
@@ -59,7 +59,8 @@ def other_acronyms(one: str, other: str) -> bool:
 def of_one_template(one: str, other: str) -> bool:
     """Whether they share most words, and each has one that the other has not."""
     a, b = (
-        {word for word in words(plain(text)) if len(word) >= LEAST_LETTERS} for text in (one, other)
+        {word for word in words(folded(text)) if len(word) >= LEAST_LETTERS}
+        for text in (one, other)
     )
     return bool(a - b and b - a) and len(a & b) >= MOST_SHARED * min(len(a), len(b))
 
@@ -71,7 +72,7 @@ def asks_for_others(one: str, other: str) -> bool:
 
 
 def asked_for(text: str) -> set[str]:
-    found = {ASKED[asked] for asked in ASKS.findall(plain(text).casefold())}
+    found = {ASKED[asked] for asked in ASKS.findall(folded(text).casefold())}
     return found - {OTHER} if REASON in found else found  # what is the reason
 
 

@@ -12,7 +12,12 @@ from curation.synthesis.wishes import Wish, asked, with_asked
 from project.canonical import digest_json
 from project.contacts import Contacts
 from project.item_prompts import asking_an_item
-from project.near_duplicates import WordPrints, near_duplicates, near_duplicates_among
+from project.near_duplicates import (
+    WordPrints,
+    near_duplicates,
+    near_duplicates_among,
+    word_sets,
+)
 from project.personal_data import found as personal_data
 from project.records.data import Message, Row
 
@@ -133,7 +138,7 @@ def fixed(text: str) -> set[str]:
 
 def near_items(rows: Sequence[Row], items: Sequence[Row]) -> set[int]:
     """The positions of rows whose prompt or answer is a near-duplicate of an item's."""
-    own, theirs = (WordPrints.of(r.completion_text for r in side).texts for side in (rows, items))
+    own, theirs = (word_sets(r.completion_text for r in side) for side in (rows, items))
     near = near_duplicates(own, theirs, few_words=False)
     return asking_an_item([row.prompt_text for row in rows], items) | set(near.coords[0].tolist())
 

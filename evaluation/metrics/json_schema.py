@@ -1,11 +1,13 @@
 """Whether an answer is JSON of the shape that was asked for, and has the reference's values."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from evaluation.assertions.json_fields import fields, share
 from evaluation.assertions.json_schemas import read_schema, valid, validator
 from evaluation.metrics.per_item import PerItem, Values
+from evaluation.scoring.built_in import Range
 
 NO_JSON = "reference is no JSON"
 
@@ -22,6 +24,7 @@ class JsonSchema(PerItem):
     """
 
     more_is_better = ("json_valid", "json_fields")
+    ranges: Mapping[str, Range] = {"json_valid": (0.0, 1.0), "json_fields": (0.0, 1.0)}
     description = "Validity against a JSON schema and right fields per item."
     citation = "Wright et al. (2022). JSON Schema: A Media Type for Describing JSON Documents."
 

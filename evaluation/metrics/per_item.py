@@ -1,13 +1,13 @@
 """What our scorers share: an `evaluate` metric with a value, and warnings, for every item."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import datasets
 import evaluate
 
-from evaluation.scoring.built_in import COLUMNS
+from evaluation.scoring.built_in import COLUMNS, Range
 from project.unicode_words import words
 
 Values = dict[str, list[float]]
@@ -28,6 +28,8 @@ class PerItem(evaluate.Metric, ABC):
     more_is_better: tuple[str, ...] = ()
     less_is_better: tuple[str, ...] = ()
     neither_is_better: tuple[str, ...] = ()
+    # The least and the greatest value of each that has such: a score outside is refused.
+    ranges: Mapping[str, Range] = {}
     # Those that are means over a system's own tokens: bases with other tokenizers cannot be
     # compared by them.
     per_token: ClassVar[tuple[str, ...]] = ()

@@ -1,7 +1,7 @@
 """Semantic similarity: how near two texts lie in the space of a sentence embedder."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from evaluation.metrics.per_item import PerItem, Values
+from evaluation.scoring.built_in import Range
 from project.engine.embedded_texts import embedded_shards, encoder, shards_of, unit_vectors
 
 
@@ -22,6 +23,7 @@ class SemanticSimilarity(PerItem):
     """
 
     more_is_better = ("semantic",)
+    ranges: Mapping[str, Range] = {"semantic": (-1.0, 1.0)}
     description = "Cosine similarity of sentence embeddings per item."
     citation = "Reimers and Gurevych (2019). Sentence-BERT."
 

@@ -16,6 +16,7 @@ from evaluation.other_logs.system_log import (
     Sample,
     SystemLog,
     as_score,
+    clustered,
     digest_of,
     without_repeats,
 )
@@ -38,7 +39,7 @@ def read_inspect(argument: Path) -> SystemLog:
     return SystemLog(
         path=paths[0] if len(paths) == 1 else argument,
         system=system_of(logs[0][0]),
-        samples=without_repeats(samples),
+        samples=clustered(without_repeats(samples), "input", "target", "choices"),
         scorers={task: scorers_of(header) for task, header in headers.items()},
         settings={task: settings_of(header) for task, header in headers.items()},
         setup=setup_of(logs[0][0]),

@@ -10,6 +10,7 @@ from evaluation.other_logs.system_log import (
     Sample,
     SystemLog,
     as_score,
+    clustered,
     digest_of,
     without_repeats,
 )
@@ -34,7 +35,8 @@ def read_scores_jsonl(path: Path) -> SystemLog:
         sample_of(row, path, number, left_out) for number, row in read_rows(path)
     )
     notes = [f"fields that are no numbers: {', '.join(sorted(left_out))}"] if left_out else []
-    return SystemLog(path=path, system=path.stem, samples=samples, notes={TASK: notes})
+    found = clustered(samples, *ASKED)
+    return SystemLog(path=path, system=path.stem, samples=found, notes={TASK: notes})
 
 
 def sample_of(row: dict[str, Any], path: Path, number: int, left_out: set[str]) -> Sample:

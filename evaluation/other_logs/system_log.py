@@ -10,6 +10,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from project.near_duplicates import linked, to_first
 from project.records.scores import LARGEST, Better
 
 ERROR = "stopped by an error"
@@ -87,14 +88,21 @@ def without_repeats(samples: Iterable[Sample]) -> tuple[Sample, ...]:
     return tuple(found.values())
 
 
-def clustered(samples: Sequence[Sample], part: str) -> tuple[Sample, ...]:
-    """Items that were asked the same in `part` as one cluster, named by the first of them."""
-    keys = [sample.asked.get(part) for sample in samples]
-    count = Counter(keys)
-    first: dict[str | None, str] = {}
-    for sample, key in zip(samples, keys, strict=True):
-        first.setdefault(key, sample.item)
+def clustered(samples: Sequence[Sample], *parts: str) -> tuple[Sample, ...]:
+    """Items that were asked the same in all `parts` as one cluster, together with the clusters that
+    they are in already: one question under several ids is one. It is named by the first of them.
+    """
+    asked = [tuple(sample.asked.get(part) for part in parts) for sample in samples]
+    keys = [key if any(key) else i for i, key in enumerate(asked)]
+    own = [i if sample.cluster is None else sample.cluster for i, sample in enumerate(samples)]
+    labels = linked(len(samples), [to_first(keys), to_first(own)])
+    count = Counter(labels)
+    first: dict[int, Sample] = {}
+    for sample, label in zip(samples, labels, strict=True):
+        first.setdefault(label, sample)
     return tuple(
-        replace(sample, cluster=first[key]) if count[key] > 1 else sample
-        for sample, key in zip(samples, keys, strict=True)
+        replace(sample, cluster=first[label].cluster or first[label].item)
+        if count[label] > 1
+        else sample
+        for sample, label in zip(samples, labels, strict=True)
     )

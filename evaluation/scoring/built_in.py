@@ -34,6 +34,9 @@ SCORERS = {
 }
 
 
+ROUNDING = 1e-5  # of a score in single precision, such as a cosine
+
+
 class Column(NamedTuple):
     """One entry an item: its type, as `datasets` names it, and where it comes from."""
 
@@ -77,6 +80,24 @@ def better_by_ours() -> dict[str, Better]:
 def per_token_by_ours() -> frozenset[str]:
     """The metrics of our scorers that are means over tokens."""
     return frozenset(name for found in our_classes() for name in getattr(found, "per_token", ()))
+
+
+Range = tuple[float, float]  # the least and the greatest score
+
+
+@cache
+def ranges_by_ours() -> dict[str, Range]:
+    """From where to where the scores of our scorers go, of those metrics that have an end."""
+    return {
+        name: span for found in our_classes() for name, span in getattr(found, "ranges", {}).items()
+    }
+
+
+def outside(value: float, span: Range | None) -> str | None:
+    """What is wrong with a score that its metric cannot have; rounding is not."""
+    if span is None or span[0] - ROUNDING <= value <= span[1] + ROUNDING:
+        return None
+    return f"{value:g} is outside of {span[0]:g} to {span[1]:g}"
 
 
 def our_classes() -> Iterator[SimpleNamespace]:

@@ -1,12 +1,18 @@
 """Score tables as files: JSON Lines, one item a line, whoever made them."""
 
+from collections.abc import Sequence
+from math import gcd
 from pathlib import Path
 
+from evaluation.scoring.built_in import outside, ranges_by_ours
+from project.canonical import canonical_json
 from project.errors import InputError
 from project.paths import DIRECTIONS, SCORES
 from project.records.record import read_input
 from project.records.scores import Directions, ItemScore, ScorePins, ScoreTable
 from project.untrusted_input import refuse_doubled_keys
+
+TELLING = 20  # different scores: fewer may well be there equally often
 
 
 def read_score_table(path: Path, pins: ScorePins | None = None) -> ScoreTable:
@@ -31,10 +37,37 @@ def read_score_table(path: Path, pins: ScorePins | None = None) -> ScoreTable:
             whose = "this item" if odd[0] in items[0].champion else "the first item"
             problem = f"{whose} lacks it: all items must have the same metrics"
             raise InputError(problem, file=path, line=number, field=odd[0])
+        refuse_outside(item, path, number)
         items.append(item)
     if not items:
         raise InputError("the score table is empty", file=path)
+    refuse_copies(items, path)
     return ScoreTable(pins=pins, items=tuple(items))
+
+
+def refuse_outside(item: ItemScore, path: Path, number: int) -> None:
+    """Raise InputError for a score that a metric with the name of one of ours cannot have."""
+    for side, scores in (("champion", item.champion), ("challenger", item.challenger)):
+        for metric, value in scores.items():
+            if wrong := outside(value, ranges_by_ours().get(metric)):
+                problem = f"{wrong}: scale it, or give a metric that is none of ours another name"
+                raise InputError(problem, file=path, line=number, field=f"{side}.{metric}")
+
+
+def refuse_copies(items: Sequence[ItemScore], path: Path) -> None:
+    """Raise InputError where all that was measured is there several times in clusters of its own.
+
+    By chance every one of TELLING scores is there an even number of times once in a million tables.
+    """
+    said = {"item", "sample", "cluster", "slices"}
+    clusters: dict[bytes, set[str]] = {}
+    for item in items:
+        scores = canonical_json(item.model_dump(mode="json", exclude=said))
+        clusters.setdefault(scores, set()).add(item.cluster or item.item)
+    copies = gcd(*map(len, clusters.values()))
+    if copies > 1 and len(clusters) >= TELLING:
+        problem = f"each item is there {copies} times under other ids, and counts once: leave the "
+        raise InputError(problem + "copies out, or give an item's copies one `cluster`", file=path)
 
 
 def refuse_moved(item: ItemScore, first: ItemScore, path: Path, number: int) -> None:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer
-from evaluation.scoring.built_in import COLUMNS, better_by
+from evaluation.scoring.built_in import COLUMNS, better_by, outside
 from evaluation.scoring.scorer_class import files, instance, misfit
 from project.canonical import digest_file, digest_json
 from project.errors import IncumbentError, InputError
@@ -159,7 +159,10 @@ def numbers(scorer: Scorer, name: str, given: Any, items: Sequence[str]) -> list
         raise scorer.misfit(f"gives {values!r:.60} for {name!r}, not a value for every item")
     if len(values) != len(items):
         raise scorer.misfit(f"gives {len(values)} values of {name!r} for {len(items)} items")
+    span = getattr(scorer.metric, "ranges", {}).get(name)
     for item, value in zip(items, values, strict=True):
         if not isinstance(value, Real | np.bool_) or not math.isfinite(value):
             raise scorer.misfit(f"gives {value!r:.60} for {name!r} of item {item!r}, no number")
+        if wrong := outside(float(value), span):
+            raise scorer.misfit(f"gives {name!r} of item {item!r} a score that {wrong}")
     return [float(value) for value in values]

@@ -34,11 +34,11 @@ def trained_versions(
 
 def is_among(asked: set[tuple[int, ...]], prints: WordPrints) -> bool:
     """Whether a prompt was trained on, as it is, or of a long one the beginning."""
-    if asked.intersection(prints.texts):
+    if asked.intersection(prints.first):
         return True
     long = tuple(text[:MOST_WORDS] for text in asked if len(text) >= LONG)
-    own = WordPrints(version=prints.version, texts=long)
-    return bool(long and near_duplicates_among(own, prints, contained=True))
+    own, first = (WordPrints(version=1, texts=texts) for texts in (long, prints.first))
+    return bool(long and near_duplicates_among(own, first, contained=True))
 
 
 def artifacts_of(registry: RegistryReader, trail: Trail) -> list[Digest]:

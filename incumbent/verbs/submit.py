@@ -271,6 +271,7 @@ def decide(
         sealed.refuse_unmeasurable(dev, policy)
         notes = refuse_trained(registry, pins, sealed.set.prompts, sealed.trained_today)
         look = count_look(registry, version, pins, policy, sealed)
+        notes += told_of_families(registry, look)
     if before and not sealed.open_for_votes(policy):
         return Decided(before, keep(registry, version, before, policy, look))
     if before is None:
@@ -315,6 +316,17 @@ def publish_look(registry: Registry) -> None:
 
 def take_up(registry: Registry, version: AdapterVersion, look: CountedLook) -> LookBytes:
     return registry.take_up(version.number, look, f"look {look.number} was interrupted")
+
+
+def told_of_families(registry: Registry, look: CountedLook) -> tuple[str, ...]:
+    """That other families' looks count, where they do, and what to type for a fresh count."""
+    others = registry.families_before(look)
+    if not others:
+        return ()
+    return (
+        f"this is look {look.number}: looks of {', '.join(others)} were at rows of this project, "
+        "and count too. incumbent data rotate-eval --reason WHY draws items for a count of its own",
+    )
 
 
 def what_stays(

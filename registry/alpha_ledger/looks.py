@@ -12,6 +12,7 @@ from project.records.events import Event, LookAdopted, LookTaken, Promotion
 from project.records.evidence import Decision
 from project.records.record import Digest
 from project.records.scores import EvalSet, ScorePins
+from registry.alpha_ledger.same_project import families_of_project
 from registry.alpha_ledger.spending import ChampionLooks, Look, next_look
 from registry.artifacts.artifact_store import Artifacts
 from registry.storage.event_chain import event_of
@@ -153,27 +154,48 @@ def related_sets(
     """The eval sets whose looks count here too, given the newest look at each.
 
     A set is fresh where most of its items were in none that was looked at, and where it is the
-    family's first one, or a person recorded that the items before it left. What counted at an
+    first one of the family and of all that share its rows, or a person recorded that the items
+    before it left. What counted at an
     earlier look at these very items counts for ever, whatever a newer rule says of them.
     """
     own = sealed.items.digest
+    of_project = families_of_project(connection, artifacts, family, sealed.prompts)
     recorded = (newest[own].continues or ()) if own in newest else ()
     return {
         own,
         *recorded,
-        *sets_since_rotation(connection, family),
+        *sets_since_rotation(connection, family, of_project),
         *sets_with_most(artifacts, sealed, newest),
     }
 
 
-def sets_since_rotation(connection: Connection, family: str) -> list[Digest]:
-    """What a family has looked at since a person let sealed items leave."""
+def sets_since_rotation(
+    connection: Connection, family: str, of_project: Iterable[str] = ()
+) -> list[Digest]:
+    """What a family, and others of its project, looked at since a person let sealed items leave:
+    of ours, or of theirs.
+    """
     rotated = last_rotation(connection, family)
-    own = select(events.c.seq).where(
-        events.c.family == family, events.c.kind == LookTaken.kind, events.c.seq > rotated
+    found: list[Digest] = []
+    for name in (family, *of_project):
+        since = max(rotated, last_rotation(connection, name))
+        own = select(events.c.seq).where(
+            events.c.family == name, events.c.kind == LookTaken.kind, events.c.seq > since
+        )
+        query = select(looks.c.eval_set).where(looks.c.event.in_(own)).distinct()
+        found += connection.execute(query).scalars()
+    return found
+
+
+def families_before(connection: Connection, family: str, look: CountedLook) -> list[str]:
+    """The other families that took looks at the sets that a look continued."""
+    sets = taken_at(connection, look.event).continues or ()
+    query = (
+        select(events.c.family)
+        .join(looks, looks.c.event == events.c.seq)
+        .where(looks.c.eval_set.in_(sets), events.c.family != family)
     )
-    query = select(looks.c.eval_set).where(looks.c.event.in_(own)).distinct()
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(query.distinct().order_by(events.c.family)).scalars())
 
 
 def sets_with_most(

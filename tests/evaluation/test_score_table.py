@@ -195,3 +195,37 @@ def test_a_metric_of_which_less_is_better_is_marked(tmp_path: Path) -> None:
     assert "toxicity ↓" in printed
     assert "+0.100" in printed
     assert printed.count("less is better") == 1
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("side", "metric", "score"),
+    [("challenger", "rougeL", 1e99), ("champion", "semantic", -1.1), ("challenger", "rougeL", 42)],
+)
+def test_a_score_that_its_metric_cannot_have_is_refused(
+    side: str, metric: str, score: float, tmp_path: Path
+) -> None:
+    table = lines()
+    table[3][side][metric] = score
+    refused = run(write(tmp_path / "scores.jsonl", table)).exception
+    assert isinstance(refused, InputError)
+    assert f"scores.jsonl:4: {side}.{metric}: {score:g} is outside of" in str(refused)
+
+
+def test_a_metric_of_another_program_may_have_any_range(tmp_path: Path) -> None:
+    table = [
+        {"item": f"i{i}", "champion": {"points": 40 + i % 7}, "challenger": {"points": 90 + i % 5}}
+        for i in range(60)
+    ]
+    assert "PROMOTE" in run(write(tmp_path / "scores.jsonl", table)).output
+
+
+@pytest.mark.attack
+def test_a_table_with_each_item_five_times_under_other_ids_is_refused(tmp_path: Path) -> None:
+    table = [line(f"i{i}", 0.001 * (i - 15)) for i in range(40)]
+    copies = [item | {"item": f"{item['item']} {k}"} for item in table for k in range(5)]
+    refused = run(write(tmp_path / "scores.jsonl", copies)).exception
+    assert isinstance(refused, InputError)
+    assert "each item is there 5 times under other ids" in str(refused)
+    together = [item | {"cluster": item["item"].split()[0]} for item in copies]
+    assert run(write(tmp_path / "scores.jsonl", together)).exit_code == 0

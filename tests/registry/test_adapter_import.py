@@ -5,6 +5,7 @@ import json
 import resource
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from project.system_prompt import SYSTEM_PROMPT
 from registry.adapter_import.adapter_folder import admit, copy_file, opened_folder, plain_file
 from registry.adapter_import.lora_config import IGNORED, MUST_BE_OFF, LoraSettings
 from registry.adapter_import.origin import ModuleNorm, Origin
+from registry.audit import problems
 from registry.registry_settings import RegistryParams
 from registry.store import Registry
 from tests.conftest import NUMERICS
@@ -411,3 +413,14 @@ def test_an_adapter_of_peft_is_admitted_and_peft_loads_it_from_the_registry(
         assert torch.equal(loaded(input_ids=ids).logits, expected)
         with loaded.disable_adapter():
             assert not torch.equal(loaded(input_ids=ids).logits, expected)
+
+
+@pytest.mark.attack
+def test_four_imports_of_one_adapter_at_once_are_one_version(base: ModelPin) -> None:
+    folder = make_adapter(Path("adapter"))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(take_in, [folder] * 4))
+    with Registry.here() as registry:
+        assert [version.number for version in registry.versions()] == [1]
+        assert len(registry.history(kind="submit")) == 1
+        assert list(problems(registry)) == []

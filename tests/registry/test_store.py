@@ -315,6 +315,31 @@ def test_a_set_of_what_others_had_is_no_fresh_one(lookers: Lookers, registry: Re
     assert lookers.look("4", SealedSet(items(900, 9).items, mixed)).number == 4
 
 
+@pytest.mark.attack
+def test_a_new_family_on_the_rows_of_a_project_goes_on_with_its_looks(
+    registry: Registry, make_adapter: Make, tmp_path: Path
+) -> None:
+    """Forty fresh items of one table, under a name of their own each time."""
+    table = [f"{word(i)}a {word(i)}b {word(i)}c {word(i)}d {word(i)}e" for i in range(100, 400)]
+
+    def looked(name: str, first: int, rotated: bool = False) -> tuple[int, list[str]]:
+        sealed = sealed_set(*table[first : first + 40])
+        rest = [*table[:first], *table[first + 40 :]]
+        learnt = WordPrints.of(f"In a word: {row}" for row in rest)
+        with Registry(tmp_path / "registry", name) as family:
+            if rotated:
+                family.record_rotation("sealed", 40, "known by heart")
+            adapter, folder = make_adapter(name)
+            number = family.submit(adapter, folder, "a try", trained_on=learnt).number
+            look = Lookers(family, make_adapter, sealed, {name: number}).look(name)
+            return look.number, family.families_before(look)
+
+    assert looked("a", 0) == (1, [])
+    assert looked("b", 40) == (2, ["a"])
+    assert looked("c", 80) == (3, ["a", "b"])
+    assert looked("d", 200, rotated=True) == (1, [])
+
+
 def test_a_policy_that_is_chosen_after_a_look_has_no_more_to_spend(
     lookers: Lookers, registry: Registry
 ) -> None:

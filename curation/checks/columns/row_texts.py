@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from curation.kin.text_forms import key
-from project.near_duplicates import SIMILARITY, WordPrints, cores_of, linked, near_links
+from project.near_duplicates import SIMILARITY, cores_of, linked, near_links, word_sets
 from project.records.data import Row
-from project.unicode_words import plain, words
+from project.unicode_words import folded, words
 
 
 def spoken(text: str) -> str:
     """A text as it is read aloud: its words, or its signs where it has no words."""
-    return " ".join(words(plain(text))) or key(text)
+    return " ".join(words(folded(text))) or key(text)
 
 
 def numbers(values: Iterable[object]) -> list[int]:
@@ -62,6 +62,6 @@ class RowTexts:
 def families(keys: Sequence[str], *, few_words: bool) -> list[int]:
     """Each text once, for what repeats costs nothing then."""
     places = numbers(keys)
-    cores = cores_of(WordPrints.of(dict.fromkeys(keys)).texts)
+    cores = cores_of(word_sets(dict.fromkeys(keys)))
     label = linked(len(cores), near_links(cores, SIMILARITY, few_words=few_words))
     return [label[place] for place in places]

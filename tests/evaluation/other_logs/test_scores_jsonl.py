@@ -237,3 +237,18 @@ def test_the_command_says_what_it_takes(champion: Path) -> None:
     assert "and not 3" in refusal("--from", "jsonl", champion, champion, champion)
     assert "not both" in refusal("--scores", champion, "--from", "jsonl", champion, champion)
     assert "--systems" in refusal("--from", "jsonl", champion, champion, "--systems", "a", "b")
+
+
+@pytest.mark.attack
+def test_a_question_five_times_under_other_ids_is_one_item(tmp_path: Path) -> None:
+    def side(gain: float) -> Path:
+        made = [
+            {"item": f"q{i}.{copy}", "cluster": f"d{i}.{copy}", "prompt": f"Question {i}?"}
+            | {"acc": 0.4 + gain * (1 + i % 3)}
+            for i in range(20)
+            for copy in range(5)
+        ]
+        return write_lines(tmp_path / f"{gain}.jsonl", made)
+
+    found = decide("--from", "jsonl", side(0.0), side(0.1))["metrics"]["acc"]
+    assert (found["n"], found["clusters"]) == (100, 20)

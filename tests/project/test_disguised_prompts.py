@@ -1,0 +1,95 @@
+"""A question is the same whatever its letters are written with, and an honest other one is not."""
+
+from collections.abc import Callable
+
+import pytest
+
+from curation.kin.kinship import asking_alike, family_names
+from project.item_prompts import asking_an_item
+from project.near_duplicates import VERSION, WordPrints, near_duplicates_among, word_hashes
+from project.records.data import Row
+from project.unicode_words import latin_lookalikes
+
+pytestmark = pytest.mark.attack
+
+THINGS = ("card", "mortgage", "savings book", "travel insurance", "standing order", "loan")
+ASKS = (
+    "What happens to my {} when I move abroad for good?",
+    "Who in the branch can block a {} that was stolen?",
+    "How long does it take until a new {} is approved?",
+    "Which papers prove that the {} belongs to my company?",
+)
+ASKED = [ask.format(thing) for thing in THINGS for ask in ASKS]
+OTHERS = [f"Is there a fee of {n} euros for changing {t}s online?" for n, t in enumerate(THINGS)]
+CYRILLIC = str.maketrans("aceopxyik", "асеорхуік")
+DISGUISES: dict[str, Callable[[str], str]] = {
+    "Cyrillic letters": lambda text: text.translate(CYRILLIC),
+    "letters of any script": lambda text: text.lower().translate(lookalikes()),
+    "full width": lambda text: "".join(chr(ord(c) + 0xFEE0) if c.isalpha() else c for c in text),
+    "letters between which nothing is seen": "\u034f".join,
+    "marks that stack up": lambda text: "\u0323\u0335".join(text),
+    "accents": lambda text: text.translate(str.maketrans("aeiou", "áèîõü")),
+    "joined words": lambda text: text.replace(" ", ""),
+    "joined pairs of words": lambda text: text.replace(" ", "", 3),
+    "spaced letters": " ".join,
+    "figures for letters": lambda text: text.translate(str.maketrans("oieast", "013457")),
+}
+
+
+def lookalikes() -> dict[int, str]:
+    """One for each Latin letter that has one."""
+    return {ord(latin): chr(other) for other, latin in latin_lookalikes().items()}
+
+
+def disguised(how: str) -> list[str]:
+    return [DISGUISES[how](text) for text in ASKED]
+
+
+def questions(texts: list[str]) -> list[Row]:
+    return [Row.of(t, f"answer {i}", group=f"g{i}", source="s") for i, t in enumerate(texts)]
+
+
+@pytest.mark.parametrize("how", DISGUISES)
+def test_disguised_items_are_the_items(how: str) -> None:
+    found = near_duplicates_among(
+        WordPrints.of(disguised(how)), WordPrints.of(ASKED), contained=True
+    )
+    assert len(found) == len(ASKED)
+
+
+@pytest.mark.parametrize("how", DISGUISES)
+def test_nobody_learns_from_a_disguised_item(how: str) -> None:
+    assert len(asking_an_item(disguised(how), questions(ASKED))) == len(ASKED)
+
+
+@pytest.mark.parametrize("how", DISGUISES)
+def test_a_disguised_copy_is_in_the_cluster_of_its_question(how: str) -> None:
+    names = family_names(questions([*ASKED, *disguised(how)]))
+    assert names[: len(ASKED)] == names[len(ASKED) :]
+    assert {(i, i) for i in range(len(ASKED))} <= asking_alike(disguised(how), ASKED).keys()
+
+
+def test_other_questions_are_not_the_items() -> None:
+    items = WordPrints.of(ASKED)
+    assert near_duplicates_among(WordPrints.of(OTHERS), items, contained=True) == []
+
+
+@pytest.mark.parametrize("text", ["Кто может заблокировать украденную карту?", "où est le café"])
+def test_what_version_1_stored_is_still_the_same(text: str) -> None:
+    stored = WordPrints(version=1, texts=(word_hashes(text),))
+    today = WordPrints.of([text, "Wer sperrt meine Karte, wenn ich verreist bin?"])
+    assert (stored.version, today.version) == (1, VERSION)
+    assert near_duplicates_among(today, stored) == [0]
+    assert near_duplicates_among(stored, today) == [0]
+    assert today.without(stored).texts == today.texts[1:]
+
+
+def test_what_version_1_stored_is_found_behind_lookalikes_too() -> None:
+    stored = WordPrints(version=1, texts=tuple(map(word_hashes, ASKED)))
+    today = WordPrints.of(disguised("Cyrillic letters"))
+    assert len(near_duplicates_among(today, stored)) == len(ASKED)
+
+
+def test_prints_of_version_1_keep_their_bytes() -> None:
+    stored = b'{"texts":[[1,2,3]],"version":1}'
+    assert WordPrints.model_validate_json(stored).canonical() == stored
