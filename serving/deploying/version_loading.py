@@ -173,7 +173,7 @@ class VersionLoader:
 
 def not_again(mark: Path) -> str:
     return (
-        "a gateway here ended while it loaded this version, perhaps because of it: it is not loaded "
-        "again until something new happens to it, such as a promotion. If you know another reason "
-        f"(somebody ended it with SIGKILL), delete {mark}"
+        "a gateway here ended while it loaded this version, perhaps because of it: it is not "
+        "loaded again until something new happens to it, such as a promotion. If you know another "
+        f"reason (somebody ended it with SIGKILL), delete {mark}"
     )
