@@ -47,7 +47,7 @@ class Answering:
             status = error.status
             if not answer.begun:
                 raise
-            served.error = error.message
+            served.error = error.for_log
             await break_off(scope, send, error)
         except ClientGoneError:
             raise
