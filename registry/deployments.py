@@ -16,6 +16,7 @@ from project.records.events import (
     Event,
     EventKind,
     ExperimentEnded,
+    Rollback,
 )
 from project.records.record import Record
 from registry.event_list import EventFilter, newest_events
@@ -66,7 +67,7 @@ class Deployments(Record):
 
 
 class Wanted(Record):
-    """What gateways should hold, as the registry has it."""
+    """What gateways should hold, as the registry has it: nothing that was rolled back."""
 
     champion: AdapterVersion | None
     deployed: AdapterVersion | None  # where the newest `deploy` event sent the traffic
@@ -76,8 +77,8 @@ class Wanted(Record):
 
     @property
     def versions(self) -> tuple[AdapterVersion, ...]:
-        """Each once: first what keeps the traffic where it is, then what it moves to."""
-        found = (self.deployed, self.champion, self.previous, *self.experiments)
+        """Each once: the champion first, for it alone was decided on; then what has the traffic."""
+        found = (self.champion, self.deployed, self.previous, *self.experiments)
         return tuple({v.number: v for v in found if v is not None}.values())
 
 
@@ -86,13 +87,12 @@ def wanted(registry: RegistryReader) -> Wanted:
     with reading(registry.engine) as connection:
         newest = newest_deployment(connection, registry.family)
         tried = experimental(connection, registry.family)
-    former = newest.version if newest else None
-    if before is None and newest and champion and former == champion.number:
-        before = newest.told(Deployed).displaced
+        former = newest.version if newest else None
+        left = {n for n in (former, before) if n and was_rolled_back(connection, registry, n)}
     found = Wanted(
         champion=champion,
-        deployed=usable(registry, former),
-        previous=usable(registry, before),
+        deployed=usable(registry, former) if former not in left else None,
+        previous=usable(registry, before) if before not in left else None,
         experiments=tuple(filter(None, (usable(registry, number) for number in tried))),
         news={},
     )
@@ -106,6 +106,15 @@ def usable(registry: RegistryReader, number: int | None) -> AdapterVersion | Non
     if number is None or registry.deleted(number):
         return None
     return registry.version(number)
+
+
+def was_rolled_back(connection: Connection, registry: RegistryReader, number: int) -> bool:
+    """Whether the newest word on a version as champion is that people went back from it."""
+    chosen = EventFilter(kinds=("promote", "rollback"), version=number)
+    found = newest_events(connection, registry.family, chosen, limit=1)
+    back = newest_events(connection, registry.family, EventFilter(kinds=("rollback",)))
+    since = found[0].seq if found else 0
+    return any(e.seq > since and e.told(Rollback).displaced == number for e in back)
 
 
 def newest_deployment(connection: Connection, family: str) -> Event | None:

@@ -10,12 +10,13 @@ import uvicorn
 
 from project.listening import address_of, listening
 from serving.app import Running, alone, create_app
-from serving.callers.guarded_connection import GuardedConnection
+from serving.callers.guarded_connection import guarded
+from serving.callers.open_connections import IDLE, STRANGERS, OpenConnections
 from serving.openai_api.gateway import Gateway
 
 PATIENCE = 20  # seconds for answers that are on their way when the server is ended
 DEAF_SECONDS = 30  # in which a client's machine takes none of what was sent
-IDLE_CONNECTIONS = 1000  # beside those of running and waiting requests
+SPARE = 16  # connections that end just now
 KEEP_ALIVE_SECONDS = 75  # longer than load balancers keep an idle connection: they end it, not we
 MOST_FILES = 65_536
 COMMAND = "incumbent serve"
@@ -26,14 +27,15 @@ class Server(uvicorn.Server):
 
     def __init__(self, gateway: Gateway, beside: Running = alone, patience: int = PATIENCE) -> None:
         self.up = threading.Event()
-        most = gateway.params.running + gateway.params.waiting + IDLE_CONNECTIONS
+        params = gateway.params
+        room = OpenConnections(params.running + params.waiting + IDLE, STRANGERS)
         super().__init__(
             uvicorn.Config(
                 create_app(gateway, beside),
-                http=GuardedConnection,
+                http=guarded(room),
                 lifespan="on",
                 access_log=False,
-                limit_concurrency=most,
+                limit_concurrency=room.most + SPARE,
                 log_config=None,
                 proxy_headers=False,  # whoever asks is whoever connects
                 server_header=False,

@@ -85,6 +85,7 @@ class ServingParams(Settings):
     running: PositiveInt = 64  # requests at a time; more wait
     waiting: PositiveInt = 256  # more are answered 429, with Retry-After
     requests_a_minute: PositiveInt = 6_000  # of one caller
+    feedback_a_minute: PositiveInt = 600  # of one caller; each may hold a long correction
     traffic: TrafficLogParams = TrafficLogParams()
     cost: CostParams = CostParams()
 

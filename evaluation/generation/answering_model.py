@@ -24,6 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer
 from evaluation.generation.batch_reader import BatchReader, Memory, Tokens
+from evaluation.generation.prompt_tokens import chat_tokens
 from project.errors import IncumbentError, InputError
 from project.gpu import answering_map, card_here
 from project.paths import NUMERICS
@@ -210,12 +211,8 @@ class AnsweringModel:
         return whole[len(prompt) :] if follows else []
 
     def tokens(self, messages: Sequence[Message], *, add_generation_prompt: bool = False) -> Tokens:
-        encoded = self.tokenizer.apply_chat_template(
-            [message.model_dump() for message in under(self.system_prompt, messages)],
-            add_generation_prompt=add_generation_prompt,
-            return_dict=True,
-        )
-        return list(encoded["input_ids"])
+        chat = [message.model_dump() for message in under(self.system_prompt, messages)]
+        return chat_tokens(self.tokenizer, chat, add_generation_prompt=add_generation_prompt)
 
     def extend(self, drafts: Sequence[Draft], logits: Tensor) -> None:
         """Give each draft that has not ended its next token; logits [drafts, 1, vocabulary]."""

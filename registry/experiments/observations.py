@@ -23,7 +23,7 @@ class Observation(Record):
     """What one answer, or what a user made of it, is worth in one metric."""
 
     experiment: int  # the number of the event that opened it
-    unit: Digest  # the user: of the experiment's salt and the name
+    unit: Digest  # the user: of the experiment's salt, the caller's name and the user's
     arm: Arm
     metric: str = Field(min_length=1, max_length=16)
     value: float

@@ -6,9 +6,12 @@ reads nothing keeps its connection open.
 """
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from serving.callers.open_connections import IDLE, OpenConnections
 
 HEADER_BYTES = 64 << 10
 HEADER_SECONDS = 10.0
@@ -21,6 +24,7 @@ class GuardedConnection(HttpToolsProtocol):
 
     header_seconds = HEADER_SECONDS
     linger_seconds = LINGER_SECONDS
+    room = OpenConnections(IDLE)  # a server has its own
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -29,9 +33,11 @@ class GuardedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.room.came(self)
         self._await(self.header_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.room.left(self)
         self._came()
         super().connection_lost(exc)
 
@@ -60,12 +66,21 @@ class GuardedConnection(HttpToolsProtocol):
         super().on_message_begin()
         # To end an answer that nobody reads: closing would wait for its reader.
         self.scope["state"]["abort"] = self.transport.abort
+        self.scope["state"]["admitted"] = partial(self.room.belongs, self)
+        self.room.spoke(self)
         if self._deadline is None:  # a further request on this connection
             self._await(self.header_seconds)
 
     def on_headers_complete(self) -> None:
         self._came()
         super().on_headers_complete()
+
+    @property
+    def is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def cut(self) -> None:
+        self.transport.abort()
 
     def _await(self, seconds: float) -> None:
         self._came()
@@ -75,3 +90,8 @@ class GuardedConnection(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def guarded(room: OpenConnections) -> type[GuardedConnection]:
+    """The connections of one server."""
+    return type("ServerConnection", (GuardedConnection,), {"room": room})

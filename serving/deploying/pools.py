@@ -28,6 +28,8 @@ class Pool:
 
 
 class Pools(Protocol):
+    in_process: bool  # whether a load that goes wrong may end the gateway
+
     async def fitting(self, base: ModelPin) -> Pool:
         """The replicas that hold a base. Raises NoPoolError."""
         ...
@@ -45,6 +47,8 @@ class Pools(Protocol):
 
 class HttpPools:
     """Servers, as the settings name them. They run on their own, whether they are needed or not."""
+
+    in_process = False
 
     def __init__(self, params: ServingParams, make: Callable[[str, PoolParams], Backend]) -> None:
         self.params = params
@@ -83,6 +87,8 @@ def fits(named: str, base: ModelPin) -> bool:
 
 class EmbeddedPools:
     """One engine in this process for each base, made when a version first needs it."""
+
+    in_process = True
 
     def __init__(self, params: ServingParams, make: Callable[[ModelPin], Backend]) -> None:
         self.params = params

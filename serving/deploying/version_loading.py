@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from registry.store import Registry
 from serving.deploying.adapter_folders import check_out
 from serving.deploying.failures import Failures
 from serving.deploying.golden_prompts import Passed
+from serving.deploying.load_marks import fatal_mark, load_mark
 from serving.deploying.pools import NoPoolError, Pool, Pools
 from serving.deploying.replica_loading import (
     Place,
@@ -61,8 +63,12 @@ class VersionLoader:
 
     async def bring(self, what: Bringing) -> bool:
         """Whether every replica of its pool that answers holds it now, and one at least."""
+        if mark := self.fatal(what):
+            await self.failures.report(what.version, what.news, "load", None, not_again(mark))
+            return False
         try:
-            pool = await self.pools.fitting(what.version.adapter.base)
+            with self.marked(what):
+                pool = await self.pools.fitting(what.version.adapter.base)
         # An embedded base may be absent from this machine.
         except (NoPoolError, IncumbentError) as error:
             await self.failures.report(what.version, what.news, "load", None, str(error))
@@ -79,6 +85,18 @@ class VersionLoader:
         if any(holding):
             self.failures.passed(what.number, None)
         return bool(able) and all(holding)
+
+    def fatal(self, what: Bringing) -> Path | None:
+        """The mark of a process that died of loading it, unless this one holds it already."""
+        if not self.pools.in_process or self.table.deployed(what.number):
+            return None
+        return fatal_mark(deployment_of(what.version).name, what.news)
+
+    def marked(self, what: Bringing) -> AbstractContextManager[None]:
+        """While the block may end this process."""
+        if not self.pools.in_process or self.table.deployed(what.number):
+            return nullcontext()
+        return load_mark(deployment_of(what.version).name, what.news)
 
     async def load_missing(self, what: Bringing, pool: Pool) -> None:
         missing = list(self.due(what, self.watch.answering(pool)))
@@ -117,7 +135,8 @@ class VersionLoader:
 
     async def bring_alone(self, what: Bringing, folder: Path, pool: Pool, replica: Backend) -> None:
         try:
-            await self.bring_to(what, folder, pool, replica)
+            with self.marked(what):
+                await self.bring_to(what, folder, pool, replica)
         finally:
             del self.loading[replica.replica]
 
@@ -150,3 +169,11 @@ class VersionLoader:
 
     def keep(self, names: Collection[str]) -> None:
         self.passed = {pair: found for pair, found in self.passed.items() if pair[1] in names}
+
+
+def not_again(mark: Path) -> str:
+    return (
+        "a gateway here ended while it loaded this version, perhaps because of it: it is not "
+        "loaded again until something new happens to it, such as a promotion. If you know another "
+        f"reason (somebody ended it with SIGKILL), delete {mark}"
+    )

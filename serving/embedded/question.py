@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import TemplateError
 
 from evaluation.generation.backends.backend import Body, Endpoint
+from evaluation.generation.prompt_tokens import chat_tokens
 from serving.embedded.request_body import RequestBody, parse_body, refused
 
 # What a chat template may raise for messages that it was not written for.
@@ -78,13 +79,10 @@ class QuestionReader:
         self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None
     ) -> list[int]:
         try:
-            encoded = self.tokenizer.apply_chat_template(
-                messages, tools=tools, add_generation_prompt=True, return_dict=True
-            )
+            return chat_tokens(self.tokenizer, messages, tools=tools, add_generation_prompt=True)
         except TEMPLATE_FAULTS as error:
             problem = f"the chat template of the model refuses these messages: {error}"
             raise refused(problem, "messages") from None
-        return list(encoded["input_ids"])
 
     def text(self, asked: RequestBody) -> list[int]:
         if asked.prompt is None:

@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from evaluation.generation.backends.backend import BackendError, Body
 from project.records.record import Record
@@ -12,30 +12,51 @@ from project.untrusted_input import shortened
 STOPS = 4  # that OpenAI's API takes
 
 # Fields that would change the answer and that are not done here, with the values that ask for
-# nothing. Others that are not known are left aside, as OpenAI's servers and vLLM do.
+# nothing. All others that are not known are refused: an answer without what was asked for would
+# look like one with it.
 NOT_DONE: dict[str, tuple[Any, ...]] = {
     "logprobs": (False,),
     "top_logprobs": (0,),
     "best_of": (1,),
     "echo": (False,),
-    "suffix": ("",),
     "frequency_penalty": (0,),
     "presence_penalty": (0,),
     "repetition_penalty": (1,),
-    "logit_bias": ({},),
+    "length_penalty": (1,),
     "response_format": ({"type": "text"},),
     "modalities": (["text"],),
-    "functions": ([],),
     "tool_choice": ("auto", "none"),
+    "parallel_tool_calls": (True,),
     "top_k": (0, -1),
     "min_p": (0,),
+    "min_tokens": (0,),
+    "ignore_eos": (False,),
+    "skip_special_tokens": (True,),
+    "add_generation_prompt": (True,),
+    "verbosity": ("medium",),
+    "service_tier": ("auto", "default"),
 }
+# What no answer hangs on: who asks, and hints for caches and bills.
+ASIDE = frozenset(("stream", "user", "safety_identifier", "metadata", "store", "prompt_cache_key"))
 
 
 class Asked(Record):
-    """A record of what callers send: strict about kinds, and deaf to fields that it lacks."""
+    """A record of what callers send: strict about kinds, and about fields that it lacks."""
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def without_empty(cls, found: Any) -> Any:
+        """Clients send fields without a value along, such as `refusal: null`."""
+        if not isinstance(found, dict):
+            return found
+        return {name: v for name, v in found.items() if name in cls.model_fields or holds(v)}
+
+
+def holds(value: Any) -> bool:
+    """Whether a field that is not known asks for something."""
+    return value is not None and value is not False and value not in ("", [], {})
 
 
 class TextPart(Asked):
@@ -99,13 +120,21 @@ def parse_body(body: Body) -> RequestBody:
     """Raises BackendError 400, which names the field."""
     for name, nothing in NOT_DONE.items():
         if asks_for_something(body.get(name), nothing):
-            raise refused(f"{name} is not supported by the embedded backend", name)
+            raise not_done(name)
+    aside = ASIDE | (NOT_DONE.keys() - RequestBody.model_fields.keys())
     try:
-        return RequestBody.model_validate(dict(body))
+        return RequestBody.model_validate({n: v for n, v in body.items() if n not in aside})
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise not_done(place) from None
         raise refused(f"{place}: {first['msg']}", str(first["loc"][0])) from None
+
+
+def not_done(field: str) -> BackendError:
+    problem = f"{field} is not supported by the embedded backend: leave it out"
+    return refused(problem, field.partition(".")[0], "unsupported_parameter")
 
 
 def asks_for_something(value: Any, nothing: tuple[Any, ...]) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from registry.experiments.observations import Arrival, Observation
-from serving.experiments.differences import Array, Flags
+from serving.experiments.differences import Array, Counts, Flags
+from serving.experiments.measures import CALLER
 
 BURN_IN = 100  # users of the champion, from whom it is told what is slow and long
 QUANTILE = 0.95
@@ -34,7 +35,8 @@ class Series:
 class Column:
     """The same while it grows."""
 
-    units: set[str] = field(default_factory=set)
+    users: set[str] = field(default_factory=set)
+    callers: list[str] = field(default_factory=list)  # whose user each is
     challenger: list[bool] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
 
@@ -60,8 +62,9 @@ class Arrivals:
         for one in found:
             self.newest, self.count = one.id, self.count + 1
             challenger = one.arm != "champion"
-            if self.arms.setdefault(one.unit, challenger) != challenger:
-                self.both_arms.add(one.unit)
+            user = user_of(one.unit)
+            if self.arms.setdefault(user, challenger) != challenger:
+                self.both_arms.add(user)
             if self.shadow:
                 self.pair(one, challenger)
             else:
@@ -70,14 +73,17 @@ class Arrivals:
     def knows(self, one: Observation) -> bool:
         """Whether an observation would certainly add nothing."""
         column = self.columns.get(one.metric)
-        if self.shadow or column is None or one.unit not in column.units:
+        user = user_of(one.unit)
+        if self.shadow or column is None or user not in column.users:
             return False
-        return self.arms.get(one.unit) == (one.arm != "champion")
+        return self.arms.get(user) == (one.arm != "champion")
 
     def first(self, one: Arrival, challenger: bool) -> None:
         column = self.columns.setdefault(one.metric, Column())
-        if one.unit not in column.units:
-            column.units.add(one.unit)
+        user = user_of(one.unit)
+        if user not in column.users:
+            column.users.add(user)
+            column.callers.append(one.unit[:CALLER])
             column.append(challenger, one.value)
 
     def pair(self, one: Arrival, challenger: bool) -> None:
@@ -94,10 +100,20 @@ class Arrivals:
     def series(self, metric: str) -> Series:
         return series_of(self.columns.get(metric, Column()))
 
+    def callers(self, metric: str) -> Counts:
+        """Whose user each value of a metric is of, as numbers [T]."""
+        names = self.columns.get(metric, Column()).callers
+        numbers: Counts = np.unique(np.array(names, dtype=np.str_), return_inverse=True)[1]
+        return numbers
+
     def users(self) -> Series:
         """Everybody who was answered, in the arm of the first answer."""
         arms = np.array(list(self.arms.values()), dtype=np.bool_)
         return Series(arms, np.zeros(len(arms)))
+
+
+def user_of(unit: str) -> str:
+    return unit[CALLER:]
 
 
 def series_of(column: Column) -> Series:

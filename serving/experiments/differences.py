@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Counts = NDArray[np.intp]
 Flags = NDArray[np.bool_]  # True: the challenger
 
 IMAGINED = 2.0  # values of a half, before the first one

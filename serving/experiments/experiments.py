@@ -25,7 +25,7 @@ from serving.deploying.route_table import RouteTable
 from serving.deployment import Deployment
 from serving.exchange import AnswerRef, Assignment, Exchange, FeedbackGiven
 from serving.experiments import assigning
-from serving.experiments.arrivals import Arrivals
+from serving.experiments.arrivals import Arrivals, user_of
 from serving.experiments.judging import figures, judge
 from serving.experiments.measures import of_answer, of_feedback
 from serving.experiments.sentences import verdict_sentence
@@ -121,7 +121,7 @@ class Experiments:
 
     def _has_room(self, one: Observation) -> bool:
         users = self._arrivals.arms
-        return len(users) < MOST_USERS or one.unit in users
+        return len(users) < MOST_USERS or user_of(one.unit) in users
 
     def _step(self, batch: list[Observation]) -> Experiment | None:
         with self._stepping:  # a step whose waiting task was cancelled may still be at work

@@ -21,11 +21,14 @@ from registry.experiments.experiment_result import (
 from serving.experiments.arrivals import Arrivals, Series, limited
 from serving.experiments.bets import log_capital
 from serving.experiments.confidence import bounds
-from serving.experiments.differences import Differences, at_random, side_by_side
+from serving.experiments.differences import Counts, Differences, at_random, side_by_side
 from serving.experiments.measures import LESS_IS_BETTER, MEASURED, Guardrail
 from serving.experiments.sample_ratio import ALPHA, finite, ratio_e_value
 
 HARM, GUARDRAILS, WIN = 0.8, 0.1, 0.05  # shares of alpha
+# Users of one caller that it takes at least for a verdict in the metric: names can be made up, and
+# what is said under them. What the gateway measures itself, the guardrails, is not capped.
+LEAST_OF_ONE = 40
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,15 @@ def figures(experiment: Experiment, arrivals: Arrivals, *, intervals: bool) -> E
     metric = None
     if level.harm:
         found = arrivals.series(told.metric)
-        metric = comparison(experiment, told.metric, found, level, None, intervals=intervals)
+        metric = comparison(
+            experiment,
+            told.metric,
+            found,
+            level,
+            None,
+            intervals=intervals,
+            callers=arrivals.callers(told.metric),
+        )
     return ExperimentResult(
         experiment=experiment.number,
         counted=arrivals.newest,
@@ -108,6 +119,7 @@ def comparison(
     limit: float | None,
     *,
     intervals: bool,
+    callers: Counts | None = None,
 ) -> Comparison:
     """Values of which less is better are turned around for the bets, and back for people."""
     turned = name in LESS_IS_BETTER
@@ -123,9 +135,9 @@ def comparison(
         difference=means.challenger - means.champion,
         interval=(-high, -low) if turned else (low, high),
         limit=limit,
-        harm=peak(differences),
+        harm=peak(differences, level.harm, callers),
         harm_needed=1 / level.harm,
-        better=peak(differences.turned()) if level.better else None,
+        better=peak(differences.turned(), level.better, callers) if level.better else None,
         better_needed=1 / level.better if level.better else None,
     )
 
@@ -136,9 +148,9 @@ def differences_of(experiment: Experiment, good: Series) -> Differences:
     return at_random(good.challenger, good.values, experiment.share)
 
 
-def peak(differences: Differences) -> float:
+def peak(differences: Differences, level: float, callers: Counts | None) -> float:
     """The most that the evidence of harm ever was: what was enough once stays enough."""
-    logs = log_capital(differences)
+    logs = log_capital(differences, callers, -np.log(level) / LEAST_OF_ONE)
     return finite(float(np.max(logs, initial=0.0)))
 
 

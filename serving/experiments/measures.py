@@ -27,9 +27,17 @@ ANSWERED = (200, 499)  # wholly, or until the client went away
 FAILED = 500  # from here on an error is not the caller's
 
 
-def unit_of(salt: str, user: UserDigest) -> Digest:
-    """A user, as the table knows him."""
-    return digest_json([salt, "unit", user])
+CALLER = 16  # digits of a unit that tell whose user it is
+
+
+def unit_of(salt: str, caller: str, user: UserDigest) -> Digest:
+    """A user, as the table knows him: first whose he is, then who.
+
+    A user whom two callers name alike is one, for he is in the same arm for both.
+    """
+    return (
+        digest_json([salt, "caller", caller])[:CALLER] + digest_json([salt, "unit", user])[CALLER:]
+    )
 
 
 def of_answer(experiment: Experiment, exchange: Exchange) -> Iterator[Observation]:
@@ -41,7 +49,7 @@ def of_answer(experiment: Experiment, exchange: Exchange) -> Iterator[Observatio
     answer = exchange.ref
     for name, value in guarded(exchange).items():
         if name in experiment.told.guardrails:
-            yield from observed(experiment, answer, name, value, exchange.at)
+            yield from observed(experiment, answer, exchange.caller, name, value, exchange.at)
 
 
 def guarded(exchange: Exchange) -> dict[Guardrail, float]:
@@ -60,7 +68,8 @@ def of_feedback(
     """What a user said of an answer, in the experiment's metric; nothing where he said nothing."""
     value = said(cast(Metric, experiment.told.metric), feedback)
     if value is not None:
-        yield from observed(experiment, answer, experiment.told.metric, value, feedback.at)
+        metric, caller = experiment.told.metric, feedback.caller
+        yield from observed(experiment, answer, caller, metric, value, feedback.at)
 
 
 def said(metric: Metric, feedback: FeedbackGiven) -> float | None:
@@ -73,13 +82,13 @@ def said(metric: Metric, feedback: FeedbackGiven) -> float | None:
 
 
 def observed(
-    experiment: Experiment, answer: AnswerRef, metric: str, value: float, at: str
+    experiment: Experiment, answer: AnswerRef, caller: str, metric: str, value: float, at: str
 ) -> Sequence[Observation]:
     """One, of a named user whom the experiment assigned."""
     arm, user = answer.arm, answer.user
     if answer.experiment != experiment.number or arm is None or user is None:
         return ()
-    unit = unit_of(experiment.told.salt, user)
+    unit = unit_of(experiment.told.salt, caller, user)
     return (
         Observation(
             experiment=experiment.number, unit=unit, arm=arm, metric=metric, value=value, at=at

@@ -62,15 +62,14 @@ class AnswerIds:
         sealed = self._cipher.encrypt(packed(at, assignment, user), bound_to(kind, caller))
         return f"{kind}-{self.key_name}.{encoded(sealed)}"
 
-    def read(self, answer_id: str, caller: str) -> AnswerRef | None:
-        """The answer that the caller got under an id. None: it was made under another secret, or
-        elsewhere, so that nothing is known of it.
+    def read(self, answer_id: str, caller: str) -> AnswerRef:
+        """The answer that the caller got under an id.
 
-        Raises NotTheirsError.
+        Raises NotTheirsError, also for an id that was made under another secret or elsewhere.
         """
         form = FORM.fullmatch(answer_id)
         if form is None or form[2] != self.key_name:
-            return None
+            raise NotTheirsError(answer_id)
         try:
             sealed = decoded(form[3])
             fields = self._cipher.decrypt(sealed, bound_to(form[1], caller))

@@ -47,7 +47,7 @@ class Answering:
             status = error.status
             if not answer.begun:
                 raise
-            served.error = error.message
+            served.error = error.for_log
             await break_off(scope, send, error)
         except ClientGoneError:
             raise
@@ -61,7 +61,7 @@ class Answering:
     async def read(self, scope: Scope, receive: Receive) -> Question:
         params = self.gateway.params
         body = await read_body(receive, Headers(scope=scope), params.body_bytes)
-        return read_question(body, self.endpoint, params.max_tokens)
+        return read_question(body, self.endpoint, params.max_tokens, params.backend)
 
     async def give(self, answer: Answer, receive: Receive, send: Send) -> None:
         """Wait for a place, then make the answer and send it, while somebody awaits it."""

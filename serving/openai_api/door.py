@@ -65,6 +65,8 @@ class Door:
         if scope["path"] == METRICS and is_from_here(scope.get("client"), headers):
             return
         served.caller = caller_of(headers, self.gateway.keys)
+        if admitted := scope["state"].get("admitted"):  # its connection is a caller's from now on
+            admitted(served.caller)
         if wait := self.gateway.rate.wait(served.caller):
             most = self.gateway.params.requests_a_minute
             raise ApiError(

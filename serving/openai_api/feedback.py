@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from project.records.traffic import Outcome
 from project.times import stamp
-from serving.callers.api_error import ApiError
+from serving.callers.api_error import ApiError, after
 from serving.callers.request_body import read_body
 from serving.exchange import AnswerRef, FeedbackGiven
 from serving.openai_api.answer_ids import NotTheirsError
@@ -43,6 +43,7 @@ class FeedbackDoor:
         body = await read_body(receive, Headers(scope=scope), self.gateway.params.body_bytes)
         given = read_feedback(body)
         answer = self.find(given.id, caller)
+        self.refuse_too_often(caller)
         at = stamp(self.gateway.clock())
         feedback = FeedbackGiven(
             id=given.id,
@@ -55,15 +56,19 @@ class FeedbackDoor:
         self.gateway.fed_back(feedback, answer)
         await send_json(send, {"id": given.id, "at": at}, 202)
 
-    def find(self, answer_id: str, caller: str) -> AnswerRef | None:
-        """None for an id of elsewhere: the log takes feedback on it, and nothing counts it. Raises
-        ApiError, the same as if there were no such answer: nobody learns of another caller's.
-        """
+    def find(self, answer_id: str, caller: str) -> AnswerRef:
+        """Raises ApiError, the same for another caller's answer as if there were none."""
         try:
             return self.gateway.ids.read(answer_id, caller)
         except NotTheirsError:
             problem = f"You got no answer {answer_id!r} here."
             raise ApiError(404, problem, param="id", code="not_found") from None
+
+    def refuse_too_often(self, caller: str) -> None:
+        if wait := self.gateway.feedback_rate.wait(caller):
+            most = self.gateway.params.feedback_a_minute
+            problem = f"At most {most:,} feedbacks a minute. Try again later."
+            raise ApiError(429, problem, code="rate_limit_exceeded", headers=after(wait))
 
 
 def read_feedback(body: bytes) -> Given:

@@ -55,6 +55,7 @@ class Gateway:
     def __post_init__(self) -> None:
         self.line = WaitingLine(self.params.running, self.params.waiting)
         self.rate = Buckets(self.params.requests_a_minute)
+        self.feedback_rate = Buckets(self.params.feedback_a_minute)
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -21,10 +21,11 @@ from serving.openai_api.asked import (
     Turn,
 )
 from serving.openai_api.json_body import json_object
-from serving.openai_api.passed_fields import refuse_others
+from serving.openai_api.passed_fields import Engine, refuse_others
 
 # Of the gateway alone: a backend gets none of them.
 OURS = ("model", "user", "safety_identifier", "metadata", "store", "stream", "stream_options")
+LENGTHS = ("max_tokens", "max_completion_tokens", "n")  # every engine does these
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Question:
         return body
 
 
-def read_question(body: bytes, endpoint: Endpoint, most_tokens: int) -> Question:
+def read_question(body: bytes, endpoint: Endpoint, most_tokens: int, engine: Engine) -> Question:
     """Raises ApiError, naming the field, for what cannot be answered."""
     fields = json_object(body)
     model = AskedChat if endpoint is Endpoint.CHAT else AskedCompletion
@@ -88,7 +89,8 @@ def read_question(body: bytes, endpoint: Endpoint, most_tokens: int) -> Question
         asked = model.model_validate(fields)
     except ValidationError as error:
         raise invalid(error) from None
-    refuse_others(fields, {*OURS, *model.model_fields})
+    said = "messages" if endpoint is Endpoint.CHAT else "prompt"
+    refuse_others(fields, (said, *OURS, *LENGTHS), engine, endpoint)
     refuse_too_much(asked, most_tokens)
     return Question(endpoint, fields, asked)
 

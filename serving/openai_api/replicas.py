@@ -52,6 +52,7 @@ async def chunks(
                 if begun:
                     raise
                 if not is_elsewhere(gateway, deployment, backend, error):
+                    note(backend, served, error)
                     raise told(error) from error
                 busy = error if error.status == BUSY else busy
         served.retries += 1
@@ -85,7 +86,9 @@ def is_elsewhere(
         gateway.table.lost(backend.replica, deployment.name)
     else:
         return error.status == BUSY  # busy: another one may not be
-    log.warning("%s does not answer %s: %s", backend.replica, deployment.name, said(error))
+    # Of one that cannot be reached, these are our own words.
+    why = str(error) if error.status == UNREACHABLE else f"status {error.status}"
+    log.warning("%s does not answer %s: %s", backend.replica, deployment.name, why)
     gateway.wake()
     return True
 
@@ -99,8 +102,21 @@ def refuse_another(deployment: Deployment, backend: Backend, chunk: Body) -> Non
         raise BackendError(502, problem)
 
 
+def note(backend: Backend, served: Served, error: BackendError) -> None:
+    """Log that a backend failed, and none of its words: engines quote prompts in their errors."""
+    if error.status not in CALLERS_FAULT:
+        own = " (it refuses the gateway: see serving.key_variable)" * (error.status in OWN_FAULT)
+        log.error(
+            "%s failed on request %s with status %d%s: its own log says why",
+            backend.replica,
+            served.id,
+            error.status,
+            own,
+        )
+
+
 def said(error: BackendError) -> str:
-    """A backend's words: untrusted."""
+    """A backend's words, for the caller alone: they may quote the prompt."""
     return shortened(error.body.get("message") or error, SHOWN)
 
 
@@ -120,9 +136,7 @@ def told(error: BackendError) -> ApiError:
             400, said(error), param=text(param), code=text(code), logged="The backend refused it."
         )
     if error.status in OWN_FAULT:
-        log.error("the backend refuses the gateway: %s", said(error))
         return ApiError(502, "The backend refuses the gateway.")
-    log.error("the backend failed with %d: %s", error.status, said(error))
     return ApiError(500 if error.status == 500 else 502, "The backend failed on this request.")
 
 

@@ -215,6 +215,12 @@ def test_a_sign_before_an_address_makes_no_version_of_it(before: str) -> None:
     assert redact(f"{before}8.8.8.8") == f"{before}[ip]"
 
 
+@pytest.mark.attack
+@pytest.mark.parametrize("text", ["client=91.198.174.192", "ip=46.29.1.118"])
+def test_an_address_that_a_log_names_by_a_field_is_redacted(text: str) -> None:
+    assert redact(f"refused {text} twice") == f"refused {text.partition('=')[0]}=[ip] twice"
+
+
 @pytest.mark.parametrize(
     "before", ["pkg==", "pkg >= ", "torch=", "version=", "pandas<", "pkg[extra]!=", "pkg~="]
 )

@@ -72,22 +72,40 @@ def test_another_gateway_of_the_project_knows_whose_answer_it_was(
     assert found.user == digest_of_user("ann")
 
 
-def test_a_gateway_with_another_secret_logs_feedback_and_knows_nothing_of_it(
+@pytest.mark.attack
+def test_feedback_on_an_answer_under_another_secret_is_refused_before_it_is_stored(
     make_gateway: MakeGateway, listener: Listener
 ) -> None:
     one, other = make_gateway(), make_gateway()
     other.ids = IDS
-    assert rate(client_of(other), ask(client_of(one))) == 202
-    ((feedback, found),) = listener.feedback
-    assert (feedback.rating, found) == (1, None)
+    assert rate(client_of(other), ask(client_of(one))) == 404
+    assert listener.feedback == []
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("answer", ["chatcmpl-0", "chatcmpl-9f1c2d3e4f5a6b7c8d9e0f1a", "my.id"])
-def test_an_id_of_another_system_is_logged_and_nothing_is_known_of_it(
+def test_feedback_on_an_id_that_is_made_up_is_refused_before_it_is_stored(
     client: TestClient, listener: Listener, answer: str
 ) -> None:
-    assert rate(client, answer) == 202
-    assert listener.feedback[0][1] is None
+    assert rate(client, answer) == 404
+    assert listener.feedback == []
+
+
+@pytest.mark.attack
+def test_one_caller_s_feedback_is_limited_and_another_s_goes_on(
+    make_gateway: MakeGateway, listener: Listener
+) -> None:
+    keys = {name: add_key(Path("keys.yaml"), name) for name in ("ann", "bob")}
+    gateway = make_gateway(feedback_a_minute=2)
+    gateway.keys = KeyFile(Path("keys.yaml"))
+    client = client_of(gateway)
+    told = []
+    for name in ("ann", "ann", "ann", "bob"):
+        headers = {"Authorization": f"Bearer {keys[name]}"}
+        given = {"id": client.post(CHAT, json=asking(), headers=headers).json()["id"], "rating": 1}
+        told.append(client.post("/v1/feedback", json=given, headers=headers).status_code)
+    assert told == [202, 202, 429, 202]
+    assert len(listener.feedback) == 3
 
 
 def test_the_service_uses_the_project_s_secret() -> None:
@@ -97,7 +115,7 @@ def test_the_service_uses_the_project_s_secret() -> None:
     )
     with service_here() as one, service_here() as other:
         answer = one.gateway.ids.issue(Endpoint.CHAT, "app", AT, TRIED, "ann")
-        assert other.gateway.ids.read(answer, "app") is not None
+        assert other.gateway.ids.read(answer, "app").version == TRIED.deployment.version
     assert (home() / "serving" / "secret").stat().st_mode & 0o777 == 0o600
 
 

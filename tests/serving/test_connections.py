@@ -2,7 +2,7 @@
 
 import json
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,8 +10,9 @@ import pytest
 
 from serving.callers.guarded_connection import HEADER_BYTES, GuardedConnection
 from serving.callers.key_file import KeyFile, add_key
+from serving.http_server import running
 from serving.openai_api.gateway import Gateway
-from tests.serving.conftest import asking
+from tests.serving.conftest import MakeGateway, asking
 
 KEYS = Path("keys.yaml")
 MUCH, ENDLESS = 64 << 20, 1 << 50  # bytes
@@ -112,3 +113,55 @@ def test_a_slash_too_many_sends_no_key_elsewhere(live: str) -> None:
     with connected(live) as wire:
         wire.sendall(head(f"Content-Length: {len(BODY)}", "/v1/chat/completions/") + BODY)
         assert wire.recv(65536).startswith(b"HTTP/1.1 404")
+
+
+def status(wire: socket.socket, key: str) -> int:
+    named = f"Authorization: Bearer {key}\r\nContent-Length: {len(BODY)}"
+    wire.sendall(head(named) + BODY)
+    return int(wire.recv(65536).split()[1])
+
+
+@pytest.fixture
+def keys() -> dict[str, str]:
+    return {name: add_key(KEYS, name) for name in ("ann", "bob")}
+
+
+@pytest.fixture
+def narrow(
+    make_gateway: MakeGateway, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Gateway:
+    """With room for few idle connections."""
+    monkeypatch.setattr("serving.http_server.STRANGERS", 8)
+    monkeypatch.setattr("serving.http_server.IDLE", 8)
+    gateway = make_gateway(running=1, waiting=1)
+    gateway.keys = KeyFile(KEYS)
+    return gateway
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("sent", [b"", head("X: y")[:-4]])  # nothing, and half of the headers
+def test_idle_connections_without_a_key_keep_nobody_out(
+    narrow: Gateway, keys: dict[str, str], sent: bytes
+) -> None:
+    with running(narrow) as address, ExitStack() as wires:
+        kept = wires.enter_context(connected(address))
+        assert status(kept, keys["ann"]) == 200
+        idle = [wires.enter_context(connected(address)) for _ in range(40)]
+        for wire in idle:
+            with suppress(OSError):  # the first ones are cut off already
+                wire.sendall(sent)
+        assert status(kept, keys["ann"]) == 200
+        assert status(wires.enter_context(connected(address)), keys["bob"]) == 200
+
+
+@pytest.mark.attack
+def test_idle_connections_of_one_caller_keep_no_other_out(
+    narrow: Gateway, keys: dict[str, str]
+) -> None:
+    with running(narrow) as address, ExitStack() as wires:
+        bob = wires.enter_context(connected(address))
+        assert status(bob, keys["bob"]) == 200
+        for _ in range(40):
+            assert status(wires.enter_context(connected(address)), keys["ann"]) == 200
+        assert status(bob, keys["bob"]) == 200
+        assert status(wires.enter_context(connected(address)), keys["bob"]) == 200

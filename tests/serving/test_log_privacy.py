@@ -15,7 +15,8 @@ CHAT = "/v1/chat/completions"
 QUOTES = "1 validation error: [input_value='my secret', input_type=str]"
 
 
-@pytest.mark.parametrize("status", [400, 422, BUSY])
+@pytest.mark.attack
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 422, 500, 502, BUSY])
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_complaint_that_quotes_the_prompt_is_in_no_log(
     client: TestClient,
@@ -31,6 +32,25 @@ def test_a_complaint_that_quotes_the_prompt_is_in_no_log(
     lines = [JsonLines().format(record) for record in caplog.records]
     assert json.loads(lines[-1])["status"] == answer.status_code
     assert "my secret" not in "".join(lines)
+
+
+@pytest.mark.attack
+def test_a_stream_that_breaks_with_the_prompt_in_its_error_is_in_no_log(
+    client: TestClient, backend: NamingBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for status in (404, 418, 500):
+        backend.breaks = BackendError(status, QUOTES, {"message": QUOTES})
+        assert "broke off" in client.post(CHAT, json=asking("my secret", stream=True)).text
+    assert "my secret" not in "".join(JsonLines().format(record) for record in caplog.records)
+
+
+def test_the_log_names_the_replica_and_the_request_that_it_failed_on(
+    client: TestClient, backend: NamingBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    backend.fails = BackendError(418, QUOTES, {"message": QUOTES})
+    client.post(CHAT, json=asking(), headers={"x-request-id": "r7"})
+    assert f"{backend.replica} failed on request r7 with status 418" in caplog.text
 
 
 def test_a_caller_reads_why_a_backend_refused_its_request(

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tests.serving.conftest import NamingBackend, asking
+from serving.app import create_app
+from tests.serving.conftest import ADDRESS, MakeGateway, NamingBackend, asking
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 
@@ -35,6 +36,55 @@ def test_a_field_that_is_not_known_to_be_harmless_reaches_no_backend(
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == next(iter(field))
     assert not backend.asked
+
+
+VLLM = {"backend": "vllm", "pools": [{"base": "b", "replicas": ["http://127.0.0.1:9/v1"]}]}
+SGLANG = VLLM | {"backend": "sglang"}
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("engine", "path", "field"),
+    [
+        (VLLM, CHAT, {"guided_regex": "yes|no"}),
+        (VLLM, CHAT, {"guided_json": {"type": "object"}}),
+        (VLLM, CHAT, {"regex": "yes|no"}),
+        (VLLM, CHAT, {"functions": [{"name": "f"}]}),
+        (VLLM, CHAT, {"suffix": "the end"}),
+        (VLLM, CHAT, {"best_of": 2}),
+        (VLLM, CHAT, {"prompt": "another question"}),
+        (VLLM, CHAT, {"verbosity": "low"}),
+        (VLLM, COMPLETIONS, {"tools": [{"type": "function"}]}),
+        (VLLM, COMPLETIONS, {"top_logprobs": 3}),
+        (SGLANG, CHAT, {"bad_words": ["no"]}),
+        (SGLANG, CHAT, {"structured_outputs": {"regex": "yes|no"}}),
+        (SGLANG, COMPLETIONS, {"allowed_token_ids": [1, 2]}),
+    ],
+)
+def test_a_field_that_the_engine_would_leave_out_in_silence_is_refused(
+    make_gateway: MakeGateway,
+    backend: NamingBackend,
+    engine: dict[str, Any],
+    path: str,
+    field: dict[str, Any],
+) -> None:
+    body = asking() if path == CHAT else {"model": "bank", "prompt": "x"}
+    with TestClient(create_app(make_gateway(**engine)), ADDRESS) as client:
+        answer = client.post(path, json=body | field)
+        assert answer.status_code == 400
+        assert answer.json()["error"]["param"] == next(iter(field))
+        assert not backend.asked
+        nothing = {"best_of": 1, "verbosity": "medium", "modalities": ["text"], "stop": None}
+        assert client.post(path, json=body | nothing | {"seed": 7}).is_success
+
+
+def test_a_field_that_the_engine_does_reaches_it(
+    make_gateway: MakeGateway, backend: NamingBackend
+) -> None:
+    for engine, field in ((VLLM, {"bad_words": ["no"]}), (SGLANG, {"regex": "yes|no"})):
+        with TestClient(create_app(make_gateway(**engine)), ADDRESS) as client:
+            assert client.post(CHAT, json=asking(**field)).is_success
+        assert field.items() <= backend.asked[-1].items()
 
 
 def test_a_field_without_a_value_is_no_fault(client: TestClient, backend: NamingBackend) -> None:

@@ -58,6 +58,9 @@ GATEWAY: dict[str, Effect | ShownBy] = {
     "running": LINE,
     "waiting": LINE,
     "requests_a_minute": effect(2, 600, often),
+    "feedback_a_minute": ShownBy(
+        "tests/serving/test_answer_ids.py::test_one_caller_s_feedback_is_limited_and_another_s_goes_on"
+    ),
 }
 
 

@@ -19,7 +19,14 @@ from tests.serving.embedded.conftest import answer, chat, save_adapter
 
 pytestmark = pytest.mark.slow
 
-QUESTIONS = ("Hi.", "What is a fee?", "Tell me of the fox and the hen in the wood.", "Why?", "OK")
+QUESTIONS = (
+    "Hi.",
+    "What is a fee?",
+    "Tell me of the fox and the hen in the wood.",
+    "Why?",
+    "OK",
+    "<|eot_id|>",
+)
 Run = Callable[..., None]
 
 

@@ -71,8 +71,49 @@ def test_a_bad_value_is_refused_by_its_field(name: str, value: object) -> None:
     assert refusal(chat("m", "hello", **{name: value})).body["param"] == name
 
 
-def test_values_that_ask_for_nothing_and_unknown_fields_are_left_aside() -> None:
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("guided_regex", "yes|no"),
+        ("guided_json", {"type": "object"}),
+        ("guided_choice", ["yes", "no"]),
+        ("structured_outputs", {"regex": "yes|no"}),
+        ("regex", "yes|no"),
+        ("ebnf", "root ::= 'yes'"),
+        ("stop_token_ids", [2]),
+        ("bad_words", ["no"]),
+        ("allowed_token_ids", [5]),
+        ("min_tokens", 5),
+        ("ignore_eos", True),
+        ("length_penalty", 2),
+        ("include_stop_str_in_output", True),
+        ("skip_special_tokens", False),
+        ("truncate_prompt_tokens", 10),
+        ("prompt_logprobs", 1),
+        ("continue_final_message", True),
+        ("add_special_tokens", True),
+        ("reasoning_effort", "high"),
+        ("prediction", {"type": "content", "content": "x"}),
+        ("a field that nobody knows yet", 1),
+    ],
+)
+def test_a_field_that_would_be_left_out_in_silence_is_refused(name: str, value: object) -> None:
+    error = refusal(chat("m", "hello", **{name: value}))
+    assert (error.body["param"], error.body["code"]) == (name, "unsupported_parameter")
+
+
+@pytest.mark.attack
+def test_a_field_of_a_message_that_would_be_left_out_is_refused() -> None:
+    said = [{"role": "user", "content": "hello", "prefix": True}]
+    assert "messages.0.prefix" in str(refusal({"model": "m", "messages": said}))
+    said = [{"role": "user", "content": "hello", "refusal": None, "annotations": []}]
+    assert parse_body({"model": "m", "messages": said}).messages
+
+
+def test_values_that_ask_for_nothing_and_notes_on_who_asks_are_left_aside() -> None:
     nothing = {"n": 1, "logprobs": False, "response_format": {"type": "text"}, "stop": None}
+    nothing |= {"top_k": -1, "skip_special_tokens": True, "functions": [], "verbosity": "medium"}
     other = {"frequency_penalty": 0.0, "user": "u1", "metadata": {"a": "b"}, "store": True}
     assert parse_body(chat("m", "hello", **nothing, **other)).stops == ()
 

@@ -95,6 +95,17 @@ def test_harm_is_found_nearly_as_often_as_by_who_knows_both_rates(rate: float, u
     assert power >= 0.8 * best
 
 
+def test_what_counts_of_each_caller_is_never_more_than_all_and_at_most_its_part() -> None:
+    rng = np.random.default_rng(8)
+    arms, values = drawn(9, 0.5, 0.9, 0.3, users=300, runs=1)
+    found = at_random(arms[0], values[0], 0.5)
+    callers = rng.integers(0, 3, 300)
+    whole, part = log_capital(found), log_capital(found, callers, 0.05)
+    assert (part <= whole + 1e-9).all() and part[-1] < whole[-1]
+    assert (part <= 0.05 * np.arange(1, 301) + 1e-9).all()
+    assert np.allclose(log_capital(found, callers, np.inf), whole)
+
+
 def test_nobody_bets_more_than_he_has() -> None:
     worst = np.ones(50)
     for found in (

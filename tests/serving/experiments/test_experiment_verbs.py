@@ -39,7 +39,7 @@ def rated(number: int, users: int, champion: float, challenger: float) -> None:
         arm, rate = ("challenger", challenger) if at % 2 else ("champion", champion)
         value = float(at % 20 // 2 < rate * 10)
         for metric, worth in (("errors", 0.0), ("rating", value)):
-            fields = {"experiment": number, "unit": f"u{at}", "arm": arm, "metric": metric}
+            fields = {"experiment": number, "unit": f"{at:064}", "arm": arm, "metric": metric}
             fields |= {"value": worth, "at": "2026-01-01T00:00:00.000Z"}
             found.append(Observation.model_validate(fields))
     with Registry.here() as registry:

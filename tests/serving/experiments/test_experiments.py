@@ -170,7 +170,7 @@ def test_an_earlier_experiments_many_rows_delay_no_verdict(
     registry: Registry, gateway: FakeGateway, open_one: Open
 ) -> None:
     fields = {"experiment": 1, "arm": "champion", "metric": "errors", "value": 0.0, "at": AT}
-    rows = [Observation.model_validate(fields | {"unit": f"u{n}"}) for n in range(20_000)]
+    rows = [Observation.model_validate(fields | {"unit": f"{n:064}"}) for n in range(20_000)]
     put_observations(registry.engine, rows)
     open_one()
     assert talk(gateway, {1: 0.9, 2: 0.4}, 300, every=20) < 200

@@ -7,8 +7,10 @@ import pytest
 
 from registry.experiments.experiment_events import Experiment
 from registry.experiments.observations import Arm, Arrival
+from serving.exchange import digest_of_user
 from serving.experiments.arrivals import Arrivals, limited
 from serving.experiments.judging import figures, harmful, judge, levels
+from serving.experiments.measures import unit_of
 from serving.experiments.sentences import sentences
 from tests.serving.experiments.conftest import Open
 
@@ -29,10 +31,35 @@ def arrivals(experiment: Experiment, users: int, **says: Says) -> Arrivals:
         for metric, say in says.items():
             value = say(luck, tried)
             if value is not None:
-                rows.append(Arrival(len(rows) + 1, f"u{number}", arm, metric, value))
+                rows.append(Arrival(len(rows) + 1, unit(number), arm, metric, value))
     found = Arrivals(shadow=False)
     found.add(rows)
     return found
+
+
+def unit(user: object, caller: str = "app") -> str:
+    return unit_of("salt", caller, digest_of_user(str(user)))
+
+
+def told_by(experiment: Experiment, callers: dict[str, int]) -> Arrivals:
+    """The worst ratings of the challenger and the best of the champion, of each caller's users."""
+    found = Arrivals(shadow=False)
+    for caller, users in callers.items():
+        for n in range(users):
+            arm: Arm = "challenger" if n % 2 else "champion"
+            row = Arrival(found.newest + 1, unit(f"{caller} {n}", caller), arm, "rating", 1 - n % 2)
+            found.add([row])
+    return found
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("mode", ["canary", "ab"])
+def test_one_caller_s_twenty_ratings_end_no_experiment(open_one: Open, mode: str) -> None:
+    experiment = open_one(mode=mode)
+    assert verdict(experiment, told_by(experiment, {"mallory": 20})) is None
+    assert verdict(experiment, told_by(experiment, {"mallory": 38, "other": 0})) is None
+    assert verdict(experiment, told_by(experiment, {"web": 20, "app": 20, "mail": 20})) == "harm"
+    assert verdict(experiment, told_by(experiment, {"the only one": 60})) == "harm"
 
 
 def verdict(experiment: Experiment, found: Arrivals) -> str | None:
@@ -84,9 +111,10 @@ def test_evidence_that_was_enough_once_stays_enough(open_one: Open) -> None:
     assert verdict(experiment, found) == "harm"
     luck = random.Random(3)
     newer: list[tuple[str, Arm]] = [
-        (f"late {n}", "challenger" if luck.random() < 0.5 else "champion") for n in range(2000)
+        (unit(f"late {n}"), "challenger" if luck.random() < 0.5 else "champion")
+        for n in range(2000)
     ]
-    found.add(Arrival(10_000 + n, unit, arm, "rating", 1.0) for n, (unit, arm) in enumerate(newer))
+    found.add(Arrival(10_000 + n, user, arm, "rating", 1.0) for n, (user, arm) in enumerate(newer))
     assert verdict(experiment, found) == "harm"
 
 
@@ -141,7 +169,10 @@ def test_users_who_were_answered_by_both_are_counted_and_stay_where_they_came_fi
         ("ann", "challenger", "errors", 1.0),
         ("ben", "challenger", "errors", 0.0),
     ]
-    found.add(Arrival(number, *row) for number, row in enumerate(rows, start=1))
+    found.add(
+        Arrival(number, unit(user), arm, metric, value)
+        for number, (user, arm, metric, value) in enumerate(rows, start=1)
+    )
     result = figures(experiment, found, intervals=False)
     assert (result.users.champion, result.users.challenger) == (1, 1)
     assert result.health.both_arms == 1
@@ -160,8 +191,8 @@ def test_a_shadow_is_compared_request_by_request(open_one: Open) -> None:
         ("only the champion's came", "champion", 1.0),
     ]
     found.add(
-        Arrival(number, unit, arm, "errors", value)
-        for number, (unit, arm, value) in enumerate(rows, start=1)
+        Arrival(number, unit(user), arm, "errors", value)
+        for number, (user, arm, value) in enumerate(rows, start=1)
     )
     errors = figures(experiment, found, intervals=False).guardrails[0]
     assert (errors.means.champion, errors.means.challenger) == (0, 1)
