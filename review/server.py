@@ -31,7 +31,9 @@ def site_here() -> Iterator[Site]:
     """The site of the project in the current folder."""
     params = load(ReviewParams)
     with Registry.here() as registry:
-        yield Site(registry, params, secret_of(home() / "review" / "secret"))
+        site = Site(registry, params, secret_of(home() / "review" / "secret"))
+        site.rules.now()  # what stands now counts, whatever becomes of the files
+        yield site
 
 
 def refuse_open_door(host: str, params: ReviewParams) -> None:

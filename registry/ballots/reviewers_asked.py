@@ -79,7 +79,7 @@ def checked(reviewers: Mapping[str, int], roles: Roles, items: int) -> dict[str,
         raise InputError("a reviewer is named twice")
     for name, most in reviewers.items():
         if not roles.allow("vote", name):
-            raise InputError(f"{name} may not vote: that is for {', '.join(roles.vote or ())}")
+            raise InputError(f"{name} may not vote: that is for {roles.names('vote')}")
         if not 1 <= most <= items:
             raise InputError(f"{name} can be asked about 1 to {items} items, not {most}")
     return dict(reviewers)

@@ -7,6 +7,7 @@ from project.records.ballots import SheetPart
 from registry.ballots.open_votes import open_of, votes_lacking
 from registry.ballots.sheets import asked_about, gone
 from registry.ballots.standing import Asked, read_votes
+from registry.roles import EVERYBODY
 from registry.store import Registry
 from review.access.people import Person
 from review.site import Site
@@ -22,7 +23,7 @@ def may_follow(person: Person) -> bool:
     """Who decides, and who counts the votes: whoever may submit, where the roles name them. Where
     everybody may, nobody would be blind.
     """
-    counts = person.roles.allowed("submit") is not None and person.may("submit")
+    counts = person.roles.submit != EVERYBODY and person.may("submit")
     return person.decides or counts
 
 
