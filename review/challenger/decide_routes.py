@@ -114,7 +114,6 @@ def roll_back(
     registry = site.registry(person.name)
 
     def go_back() -> str:
-        registry.roles.require("promote", person.name)
         why, target = given_reason(reason), registry.version(to)
         unchecked = None if registry.deleted(to) else refuse_misfit(target, registry.artifacts)
         registry.rollback(why, to, expected=champion)
@@ -138,8 +137,11 @@ def done_or_refused(
     back: str,
     expected: int | None = None,
 ) -> Response:
-    """Go on to where an act leads; where it was refused, say so, and what moved meanwhile."""
+    """Go on to where an act leads; where it was refused, say so, and what moved meanwhile. Who may
+    not decide is refused before anything of the form is read.
+    """
     try:
+        registry.roles.require("promote", registry.actor)
         return RedirectResponse(act(), 303)
     except IncumbentError as error:
         moved: list[Event] = [] if expected is None else moves_since(registry, expected)
