@@ -57,14 +57,14 @@ def refuse_unasked(votes: Votes, asked: Asked, key: Key) -> None:
 
 
 def refuse_submitter(
-    registry: RegistryReader, connection: Connection, number: int, asked: Asked
+    registry: RegistryReader, connection: Connection, number: int, asked: Asked, act: str
 ) -> None:
     """Raise IncumbentError where the actor is_submitter: a decision that a second person has to
-    make does not rest on the votes of the first.
+    make does not rest on the votes of the first, nor on those of people whom the first chose.
     """
     if is_submitter(registry, connection, number, asked):
         raise IncumbentError(
-            f"{registry.actor} submitted version {number} and may not vote on its sealed items: "
+            f"{registry.actor} submitted version {number} and may not {act}: "
             "registry.four_eyes in params.yaml asks for other people"
         )
 

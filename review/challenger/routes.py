@@ -25,7 +25,6 @@ from review.voting.votes_report import may_follow
 
 TEMPLATES = Path(__file__).parent / "templates"
 NOTICES = {
-    "already": "It was the champion already: nothing was changed.",
     "unchecked": "Whether its files still fit their base was not checked: the base is not on this "
     "machine.",
 }
