@@ -2,7 +2,8 @@
 
 uvicorn has no limit on how long headers take or how long they are, those behind a body included
 (trailers). It reads what comes after an answer to its end, however long that is; and a client that
-reads nothing keeps its connection open.
+reads nothing keeps its connection open. It answers "busy" to whoever comes once its connections are
+taken, also by those that ask nothing.
 """
 
 import asyncio
@@ -26,9 +27,12 @@ class GuardedConnection(HttpToolsProtocol):
         super().__init__(*args, **settings)
         self._deadline: asyncio.TimerHandle | None = None  # while headers, or a rest, are awaited
         self._beside = 0  # bytes of a request that are none of its body
+        self.idle_since: float | None = None  # by the loop's clock; None: a request is answered
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.idle_since = self.loop.time()
+        self._make_room()
         self._await(self.header_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -52,6 +56,8 @@ class GuardedConnection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self.cycle.response_complete:
+            self.idle_since = self.loop.time()
         if self.cycle.response_complete and self.cycle.more_body:
             # Not at once: who sends still would get no answer, but a broken connection.
             self._await(self.linger_seconds)
@@ -65,7 +71,22 @@ class GuardedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._came()
+        self.idle_since = None
         super().on_headers_complete()
+
+    def _make_room(self) -> None:
+        """Where connections run out, the one ends that has asked nothing for the longest time: else
+        whoever opens many and says nothing shuts the server for all others.
+        """
+        if self.limit_concurrency is None or len(self.connections) < self.limit_concurrency:
+            return
+        guarded = [one for one in self.connections if isinstance(one, GuardedConnection)]
+        idle = {one: one.idle_since for one in guarded if one.idle_since is not None}
+        if idle:
+            oldest = min(idle, key=lambda one: idle[one])
+            oldest.idle_since = None
+            self.connections.discard(oldest)
+            oldest.transport.abort()
 
     def _await(self, seconds: float) -> None:
         self._came()
