@@ -78,6 +78,20 @@ def refuse_unseen(
         )
 
 
+def refuse_late(
+    registry: RegistryReader, connection: Connection, number: int, expected: int | None
+) -> None:
+    """Raise IncumbentError where a version became champion after somebody looked who promotes it;
+    `expected` as in refuse_unseen.
+    """
+    won = registry.newest_on(connection, "promote", number)
+    if won and expected not in (None, number):
+        raise IncumbentError(
+            f"you came late: {won.actor} made version {number} champion at {won.at}, after this "
+            "was looked at. Nothing was changed"
+        )
+
+
 def refuse_one_person(
     registry: RegistryReader, connection: Connection, version: AdapterVersion, by: str
 ) -> None:

@@ -38,7 +38,7 @@ from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.artifacts.artifact_store import Artifacts
 from registry.artifacts.blobs import open_blobs
 from registry.registry_settings import Keys, RegistryParams, current_actor
-from registry.roles import Roles
+from registry.roles import NO_LIMITS, Roles
 from registry.state import CHAMPION, State, fold
 from registry.storage.database import connect
 from registry.storage.event_chain import event_of, events_of
@@ -71,7 +71,7 @@ class RegistryReader:
         self.artifacts = Artifacts(open_blobs(artifacts or str(root / "artifacts")))
         self.family = family
         self.actor = actor or current_actor()
-        self.roles = roles or Roles()
+        self.roles = roles or NO_LIMITS
         self.keys = keys or Keys()
         self.announced = announced  # kinds of events that become notices too
         self.four_eyes = four_eyes  # whoever submitted a version may not promote it

@@ -32,7 +32,9 @@ class RegistryParams(Settings):
     # Whether a version that is submitted is sent to where others fetch it: its rows, and what
     # stages made of them, to DVC's default remote; its tag, with its project, to git's origin.
     push_versions: bool = False
-    roles: Path | None = None  # YAML: {submit, vote, promote, delete, administer: [names]}
+    # YAML: {submit, vote, promote, delete, administer: [names]}, or the word everybody. A duty that
+    # the file leaves out is nobody's; null, no file: everybody has all of them.
+    roles: Path | None = None
     # Nobody promotes what the same person submitted, and no program promotes anything. A rollback
     # needs one person: it is for emergencies, and goes to what was champion before.
     four_eyes: bool = False

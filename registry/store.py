@@ -46,6 +46,7 @@ from registry.alpha_ledger.look_bytes import (
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.decision_checks import (
     look_of,
+    refuse_late,
     refuse_one_person,
     refuse_second_measurement,
     refuse_unseen,
@@ -306,7 +307,8 @@ class Registry(RegistryReader):
 
         One transaction: it reads the champion, compares, swaps and writes the event, or does
         nothing. Promoting the champion again changes nothing. Raises IncumbentError when the
-        evidence does not fit, and where four eyes are asked for and the submitter promotes.
+        evidence does not fit, where four eyes are asked for and the submitter promotes, and where
+        the version became champion after somebody saw another one.
         """
         self.roles.require("promote", self.actor)
         version = self.version(number)
@@ -319,6 +321,7 @@ class Registry(RegistryReader):
             refuse_moved(connection, self.family, champion)
             refuse_changed(connection, version)
             if champion == number:
+                refuse_late(self, connection, number, expected)
                 return version
             decided = self.newest_on(connection, "decide", number)
             made = decided.told(DecisionMade) if decided else None

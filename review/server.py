@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import uvicorn
 from fastapi import FastAPI
 
 from project.errors import InputError
 from project.files import home
 from project.interruption import ended_by_signals
 from project.listening import address_of, is_private, listening
+from project.open_connections import OpenConnections
 from project.secret_file import secret_of
 from project.settings import load
+from project.web_server import WebServer
 from registry.ballots.open_votes import open_votes
 from registry.store import Registry
 from review.access.gate import Gate
@@ -22,7 +23,7 @@ from review.app import create_app
 from review.review_settings import ReviewParams
 from review.site import Site
 
-PATIENCE = 3  # seconds for requests that are on their way when the server is ended
+PATIENCE = 2  # seconds for requests that are on their way when the server is ended
 MOST_CONNECTIONS = 500
 
 
@@ -31,7 +32,9 @@ def site_here() -> Iterator[Site]:
     """The site of the project in the current folder."""
     params = load(ReviewParams)
     with Registry.here() as registry:
-        yield Site(registry, params, secret_of(home() / "review" / "secret"))
+        site = Site(registry, params, secret_of(home() / "review" / "secret"))
+        site.rules.now()  # what stands now counts, whatever becomes of the files
+        yield site
 
 
 def refuse_open_door(host: str, params: ReviewParams) -> None:
@@ -74,24 +77,20 @@ class Server:
             return f"http://{shown}/sign-in?token={self.gate.token.text}"
         return params.url or f"http://{shown}/"
 
-    def run(self) -> None:
-        """Serve until Ctrl-C or SIGTERM. Proxy headers are not believed: whoever asks is whoever
-        connects.
-        """
-        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-        config = uvicorn.Config(
+    def web_server(self) -> WebServer:
+        return WebServer(
             self.app,
-            access_log=False,
-            limit_concurrency=MOST_CONNECTIONS,
-            log_config=None,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=PATIENCE,
-            ws="none",
+            room=OpenConnections(0, strangers=MOST_CONNECTIONS),
+            patience=PATIENCE,
+            last=True,
         )
+
+    def run(self) -> None:
+        """Serve until Ctrl-C or SIGTERM; then the process ends within 3 s, whatever hangs."""
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
         try:
             with ended_by_signals():
-                uvicorn.Server(config).run(sockets=[self.socket])
+                self.web_server().serve_on(self.socket)
         except KeyboardInterrupt:
             pass  # it was asked to end, and did
 

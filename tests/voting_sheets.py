@@ -11,7 +11,7 @@ from project.records.record import short
 from registry.ballots.casting import Vote, as_shown, cast, show
 from registry.ballots.sheets import open_sheet, read_sheet
 from registry.ballots.standing import Key
-from registry.roles import Roles
+from registry.roles import NO_LIMITS, Roles
 from registry.store import Registry
 from tests.conftest import SEALED, evidence_of
 
@@ -62,7 +62,7 @@ def named(registry: Registry, actor: str, roles: Roles | None = None) -> Registr
     """The same registry in somebody's name."""
     own = copy(registry)
     own.actor = actor
-    own.roles = roles or Roles()
+    own.roles = roles or NO_LIMITS
     return own
 
 

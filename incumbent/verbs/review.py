@@ -11,7 +11,7 @@ from incumbent.output import console
 from project.errors import InputError
 from project.settings import PARAMS, load
 from registry.registry_settings import RegistryParams
-from registry.roles import Roles
+from registry.roles import roles_file
 from review.review_settings import ReviewParams
 
 
@@ -49,8 +49,7 @@ def sign_in_text(params: ReviewParams, actor: str) -> list[str]:
 
 
 def rights_text(params: ReviewParams) -> str:
-    chosen = os.environ.get("INCUMBENT_ROLES") or load(RegistryParams).roles
-    if Roles.here(load(RegistryParams).roles) != Roles():
+    if chosen := roles_file(load(RegistryParams).roles):
         return f"{chosen} says who may do what."
     if params.sign_in == "token":
         return "You may do everything: registry.roles in params.yaml names no file."

@@ -24,7 +24,7 @@ class NoticeParams(Settings):
     command: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()
     allowed_hosts: tuple[str, ...] = ()  # where a webhook may be; empty: wherever it is
     allow_private: bool = False  # also on this machine and in private networks, also by http
-    timeout_seconds: float = Field(default=10, gt=0, le=300)  # for each step of a delivery
+    timeout_seconds: float = Field(default=10, gt=0, le=300)  # for a whole delivery
     attempts: int = Field(default=8, ge=1)  # after that the next start of the scheduler tries anew
 
     @model_validator(mode="after")

@@ -3,16 +3,20 @@
 The address is often a secret, so no message names more of it than its host.
 """
 
+import asyncio
 import ipaddress
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import httpx2
 
 from project.errors import IncumbentError
 
-LOCAL_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: IPv4 addresses in disguise
+# RFC 4291: outside of it are site-local addresses, and IPv4 in disguise (mapped, NAT64).
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+SIX_TO_FOUR = ipaddress.ip_network("2002::/16")  # RFC 3056: an IPv4 address is in it
+PROTOCOLS = ipaddress.ip_network("192.0.0.0/24")  # RFC 6890; a cloud's metadata are at 192.0.0.192
 
 # At its usual level it writes the whole address of every request to the log.
 logging.getLogger("httpx2").setLevel(logging.WARNING)
@@ -49,7 +53,9 @@ def post(
     """Send a body once. Raises UndeliveredError unless the answer is a success.
 
     It connects to an address that was checked, without asking for it again, and so through no
-    proxy. It follows no redirect, and reads nothing of the answer but its status.
+    proxy. It follows no redirect, and reads nothing of the answer but its status. All of it takes
+    `timeout` seconds at most, however slowly an answer drips in; only the search for the host's
+    address takes what the system allows for it.
     """
     headers = {
         "Host": url.netloc.decode(),
@@ -57,22 +63,38 @@ def post(
         "Idempotency-Key": key,
         **(signature or {}),
     }
+    numbers = addresses(url, allow_private)
+    try:
+        asyncio.run(asyncio.wait_for(delivered(url, numbers, body, headers, timeout), timeout))
+    except TimeoutError:
+        raise UndeliveredError(f"{url.host} took longer than {timeout:g} s") from None
+
+
+async def delivered(
+    url: httpx2.URL,
+    numbers: Sequence[str],
+    body: bytes,
+    headers: Mapping[str, str],
+    timeout: float,
+) -> None:
+    """Send a body to the first address that is reached; each has its share of the time for that."""
     extensions = {"sni_hostname": url.raw_host.decode()}  # whom the certificate has to name
+    steps = httpx2.Timeout(timeout, connect=timeout / len(numbers))
     trusted = httpx2.create_ssl_context()
-    with httpx2.Client(verify=trusted, trust_env=False, timeout=timeout) as client:
-        for address in addresses(url, allow_private):
-            there = url.copy_with(host=address)
+    async with httpx2.AsyncClient(verify=trusted, trust_env=False, timeout=steps) as client:
+        for number in numbers:
+            there = url.copy_with(host=number)
             request = client.build_request(
                 "POST", there, content=body, headers=headers, extensions=extensions
             )
             try:
-                response = client.send(request, stream=True, follow_redirects=False)
+                response = await client.send(request, stream=True, follow_redirects=False)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 unreached = UndeliveredError(f"{url.host} is not reached ({type(error).__name__})")
                 continue
             except (httpx2.RequestError, httpx2.InvalidURL) as error:
                 raise UndeliveredError(f"{url.host} broke off ({type(error).__name__})") from None
-            response.close()
+            await response.aclose()
             check(response.status_code, url.host)
             return
     raise unreached
@@ -104,11 +126,8 @@ def addresses(url: httpx2.URL, allow_private: bool) -> tuple[str, ...]:
 
 
 def public(number: str) -> bool:
-    """Whether an IP address belongs to the open internet, whatever it is dressed up as."""
+    """Whether an IP address belongs to the open internet, and is no other one in disguise."""
     address = ipaddress.ip_address(number)
-    if isinstance(address, ipaddress.IPv6Address):
-        if address in LOCAL_NAT64:
-            return public(str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)))
-        if inner := address.ipv4_mapped or address.sixtofour:
-            return public(str(inner))
-    return address.is_global and not address.is_multicast
+    opened = isinstance(address, ipaddress.IPv4Address) or address in GLOBAL_UNICAST
+    closed = address in PROTOCOLS or address in SIX_TO_FOUR
+    return opened and not closed and address.is_global and not address.is_multicast

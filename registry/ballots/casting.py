@@ -56,7 +56,7 @@ def show(registry: Registry, number: int, sheet: Digest, item: str, *, repeat: i
         refuse_settled(registry, connection, number)
         votes = votes_on(registry, connection, number)
         asked, key = asked_for(votes, sheet), Key(sheet, item, plain(registry.actor), repeat)
-        refuse_submitter(registry, connection, number, asked)
+        refuse_submitter(registry, connection, number, asked, "vote on its sealed items")
         if known := votes.shown.get(key):
             return known
         refuse_unasked(votes, asked, key)

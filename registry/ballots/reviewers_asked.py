@@ -57,14 +57,14 @@ def refuse_unasked(votes: Votes, asked: Asked, key: Key) -> None:
 
 
 def refuse_submitter(
-    registry: RegistryReader, connection: Connection, number: int, asked: Asked
+    registry: RegistryReader, connection: Connection, number: int, asked: Asked, act: str
 ) -> None:
     """Raise IncumbentError where the actor is_submitter: a decision that a second person has to
-    make does not rest on the votes of the first.
+    make does not rest on the votes of the first, nor on those of people whom the first chose.
     """
     if is_submitter(registry, connection, number, asked):
         raise IncumbentError(
-            f"{registry.actor} submitted version {number} and may not vote on its sealed items: "
+            f"{registry.actor} submitted version {number} and may not {act}: "
             "registry.four_eyes in params.yaml asks for other people"
         )
 
@@ -79,7 +79,7 @@ def checked(reviewers: Mapping[str, int], roles: Roles, items: int) -> dict[str,
         raise InputError("a reviewer is named twice")
     for name, most in reviewers.items():
         if not roles.allow("vote", name):
-            raise InputError(f"{name} may not vote: that is for {', '.join(roles.vote or ())}")
+            raise InputError(f"{name} may not vote: that is for {roles.names('vote')}")
         if not 1 <= most <= items:
             raise InputError(f"{name} can be asked about 1 to {items} items, not {most}")
     return dict(reviewers)

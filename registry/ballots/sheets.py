@@ -13,7 +13,7 @@ from project.records.ballots import SheetPart, VotingPair
 from project.records.events import Event, VotesAsked
 from project.records.record import Digest, short
 from registry.artifacts.artifact_store import Artifacts
-from registry.ballots.reviewers_asked import checked
+from registry.ballots.reviewers_asked import checked, refuse_submitter
 from registry.ballots.standing import Asked, refuse_settled, votes_on
 from registry.storage.database import writing
 from registry.store import Registry
@@ -83,7 +83,8 @@ def ask_votes(
     vote. Which items they see is drawn as before.
 
     The gate goes on counting an item as it was agreed on when the sheet was opened: further votes
-    tell how far people agree. Raises InputError where nothing else than before is asked for.
+    tell how far people agree. Raises InputError where nothing else than before is asked for, and
+    IncumbentError where four eyes are asked for and the submitter would say who votes.
     """
     registry.roles.require("promote", registry.actor)
     with writing(registry.engine) as connection:
@@ -91,6 +92,8 @@ def ask_votes(
         asked = votes_on(registry, connection, number).sheet(part)
         detail = asked.detail
         named = checked(reviewers, registry.roles, detail.items) if reviewers else None
+        if named != detail.reviewers:
+            refuse_submitter(registry, connection, number, asked, "say who votes on it")
         if votes < detail.votes or (votes, named) == (detail.votes, detail.reviewers):
             raise InputError(f"{detail.votes} votes an item are asked for already")
         more = detail.model_copy(update={"votes": within_reason(votes), "reviewers": named})

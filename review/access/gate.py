@@ -12,7 +12,7 @@ from review.access.ways.oidc import Provider
 from review.access.ways.one_time_token import OneTimeToken
 from review.access.ways.proxy import named_by_proxy
 from review.access.ways.users_file import UsersFile
-from review.site import Site, roles_now
+from review.site import Site
 
 ATTEMPTS_A_MINUTE = 5  # to sign in under one name
 ATTEMPTS_OF_ADDRESS = 30  # to sign in from one address, which may be the proxy of a whole team
@@ -49,7 +49,7 @@ class Gate:
         return (session.name, session.id) if session else None
 
     def person(self, name: str, session_id: str) -> Person:
-        return Person(name, roles_now(), self.sessions.csrf(session_id))
+        return Person(name, self.site.rules.now().roles, self.sessions.csrf(session_id))
 
 
 def gate_of(site: Site) -> Gate:

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from project.errors import IncumbentError, InputError
-from project.records.adapters import AdapterVersion
 from project.records.events import Event
 from registry.ballots.sheets import MOST_VOTES, ask_votes
 from registry.fits_base import refuse_misfit
@@ -43,11 +42,10 @@ def approve(
 ) -> Response:
     """Promote what the page showed over the champion that it showed; else nothing moves."""
     registry = site.registry(person.name)
-    already = "?told=already" if is_champion(registry, number) else ""
 
     def promote() -> str:
         registry.promote(number, given_reason(reason), expected=champion, seen=decision)
-        return f"/review/{number}{already}"
+        return f"/review/{number}"
 
     return done_or_refused(request, registry, promote, f"/review/{number}", champion)
 
@@ -114,7 +112,6 @@ def roll_back(
     registry = site.registry(person.name)
 
     def go_back() -> str:
-        registry.roles.require("promote", person.name)
         why, target = given_reason(reason), registry.version(to)
         unchecked = None if registry.deleted(to) else refuse_misfit(target, registry.artifacts)
         registry.rollback(why, to, expected=champion)
@@ -126,11 +123,6 @@ def roll_back(
 # --- one level down -----------------------------------------------------------------------------
 
 
-def is_champion(registry: Registry, number: int) -> bool:
-    champion: AdapterVersion | None = registry.champion()
-    return champion is not None and champion.number == number
-
-
 def done_or_refused(
     request: Request,
     registry: Registry,
@@ -138,8 +130,11 @@ def done_or_refused(
     back: str,
     expected: int | None = None,
 ) -> Response:
-    """Go on to where an act leads; where it was refused, say so, and what moved meanwhile."""
+    """Go on to where an act leads; where it was refused, say so, and what moved meanwhile. Who may
+    not decide is refused before anything of the form is read.
+    """
     try:
+        registry.roles.require("promote", registry.actor)
         return RedirectResponse(act(), 303)
     except IncumbentError as error:
         moved: list[Event] = [] if expected is None else moves_since(registry, expected)

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from project.errors import IncumbentError
 from registry.ballots.sheets import asked_about
 from registry.ballots.standing import refuse_settled
+from registry.roles import EVERYBODY
 from registry.store import Registry
 from review.access.people import Person, ThePerson
 from review.challenger import decide_routes, rows_routes
@@ -24,7 +25,6 @@ from review.voting.votes_report import may_follow
 
 TEMPLATES = Path(__file__).parent / "templates"
 NOTICES = {
-    "already": "It was the champion already: nothing was changed.",
     "unchecked": "Whether its files still fit their base was not checked: the base is not on this "
     "machine.",
 }
@@ -97,7 +97,7 @@ def asking(registry: Registry, number: int) -> Asking:
     return Asking(
         votes=asked.detail.votes if asked else 1,
         reviewers=as_typed(asked.detail.reviewers if asked else None),
-        voters=registry.roles.vote or (),
+        voters=() if registry.roles.vote == EVERYBODY else registry.roles.vote,
         open_items=open_items(registry, number),
     )
 

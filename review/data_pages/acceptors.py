@@ -11,7 +11,7 @@ def why_not(person: Person) -> str | None:
     """Why somebody may not; None: they may."""
     if person.may(ACCEPTING):
         return None
-    names = ", ".join(person.roles.allowed(ACCEPTING) or ()) or "nobody"
+    names = person.roles.names(ACCEPTING)
     return f"You may read this. To change it needs the role {ACCEPTING!r}, which {names} has."
 
 

@@ -7,7 +7,7 @@ from project.records.evidence import Decision, Evidence
 from project.settings import load
 from registry.lineage import Lineage, name_of
 from registry.registry_settings import RegistryParams
-from registry.roles import Duty, Roles
+from registry.roles import Duty
 from review.dossier.document import Block
 from review.dossier.version_records import VersionRecords
 from review.dossier.words import event_row, listed, settings_of, yes_no
@@ -33,13 +33,8 @@ def role_block(records: VersionRecords) -> Block:
     return Block(
         title="Who may do what",
         columns=("Duty", "Who"),
-        rows=tuple((duty, allowed(roles, duty)) for duty in DUTIES),
+        rows=tuple((duty, roles.names(duty)) for duty in DUTIES),
     )
-
-
-def allowed(roles: Roles, duty: Duty) -> str:
-    found = roles.allowed(duty)
-    return "everybody" if found is None else listed(found, "nobody")
 
 
 def sign_off_block(records: VersionRecords) -> Block:

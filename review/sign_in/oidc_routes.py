@@ -21,13 +21,14 @@ Code = Annotated[str, Query(max_length=4000)]
 
 
 @router.get("/sign-in/oidc")
-def to_the_provider(request: Request, gate: TheGate, to: Next = "/") -> Response:
+async def to_the_provider(request: Request, gate: TheGate, to: Next = "/") -> Response:
     """Remember, in a sealed cookie, what the answer has to match, and go."""
     flow = Flow.begun(local(to), gate.site.clock())
     try:
-        going = RedirectResponse(provider_of(gate).address(flow, back(request, gate)), 303)
+        address = await provider_of(gate).address(flow, back(request, gate))
     except ProviderError as error:
         raise HTTPException(502, f"{error}. Try again later.") from None
+    going = RedirectResponse(address, 303)
     # Lax, as the way back comes from the provider's site; a strict cookie would not be sent then.
     going.set_cookie(
         flow_cookie(gate),
@@ -41,7 +42,7 @@ def to_the_provider(request: Request, gate: TheGate, to: Next = "/") -> Response
 
 
 @router.get("/sign-in/oidc/back")
-def from_the_provider(
+async def from_the_provider(
     request: Request,
     gate: TheGate,
     code: Code = "",
@@ -56,9 +57,9 @@ def from_the_provider(
     if error:
         raise HTTPException(403, f"The provider did not sign you in: {error}")
     try:
-        if iss and iss != provider.metadata.issuer:
+        if iss and iss != (await provider.metadata()).issuer:
             raise RefusedError("the answer is of another provider")
-        name = provider.name(code, flow, back(request, gate), gate.site.clock())
+        name = await provider.name(code, flow, back(request, gate), gate.site.clock())
     except RefusedError as refusal:
         raise HTTPException(403, f"You are not signed in: {refusal}.") from None
     except ProviderError as failure:

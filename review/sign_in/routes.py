@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from review.access.checks.request_rate import address_of, refuse_haste
@@ -23,7 +23,12 @@ USED = (
 
 
 @router.get("/sign-in")
-def sign_in_page(request: Request, gate: TheGate, to: Next = "/", token: str = "") -> Response:
+def sign_in_page(
+    request: Request,
+    gate: TheGate,
+    to: Next = "/",
+    token: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
     """The form or the link of the way that the settings name, or the end of a printed address."""
     way = gate.site.params.sign_in
     if gate.found(request):
@@ -41,7 +46,7 @@ def sign_in(
     gate: TheGate,
     name: Annotated[str, Form(max_length=200)],
     password: Annotated[str, Form(max_length=2000)],
-    to: Annotated[str, Form(alias="next")] = "/",
+    to: Annotated[str, Form(alias="next", max_length=2000)] = "/",
 ) -> Response:
     """Take a name and a password."""
     if gate.users is None:

@@ -22,7 +22,7 @@ def gate_of_app(request: Request) -> Gate:
 
 
 TheGate = Annotated[Gate, Depends(gate_of_app)]
-Next = Annotated[str, Query(alias="next")]  # where to go then
+Next = Annotated[str, Query(alias="next", max_length=2000)]  # where to go then
 
 
 def cookie_kind(gate: Gate) -> CookieKind:

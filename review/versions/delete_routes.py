@@ -50,5 +50,4 @@ def why_not(person: Person) -> str | None:
     """Why somebody may not delete versions; None: they may."""
     if person.may("delete"):
         return None
-    names = ", ".join(person.roles.allowed("delete") or ()) or "nobody"
-    return f"{person.name} may not delete: that is for {names}."
+    return f"{person.name} may not delete: that is for {person.roles.names('delete')}."

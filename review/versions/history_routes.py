@@ -9,7 +9,9 @@ from fastapi.responses import HTMLResponse
 
 from project.records.events import Event
 from project.records.record import Record
+from registry.decision_checks import same_person
 from registry.event_list import newest_events
+from registry.lineage import SINGLE_VOTES
 from registry.reader import RegistryReader
 from registry.storage.database import reading
 from review.access.people import ThePerson
@@ -37,6 +39,7 @@ def history_page(reader: RegistryReader, asked: HistoryQuery, *, blind: bool) ->
     """Raises IncumbentError for an event that was changed.
 
     `blind` leaves out all about votes, and decisions that may rest on them while votes are cast.
+    With four eyes single votes on what the reader's actor submitted are left out too.
     """
     chosen = asked.chosen(blind=blind)
     with reading(reader.engine) as connection:
@@ -44,7 +47,7 @@ def history_page(reader: RegistryReader, asked: HistoryQuery, *, blind: bool) ->
             connection, reader.family, chosen, before=asked.before, limit=PAGE + 1
         )
     older = found[PAGE - 1].seq if len(found) > PAGE else None
-    shown = found[:PAGE]
+    shown = without_own_votes(reader, found[:PAGE])
     if blind:
         shown = without_voted(reader, shown)
     return HistoryPage(events=tuple(event_line(event) for event in shown), older=older)
@@ -54,6 +57,17 @@ def without_voted(reader: RegistryReader, events: Sequence[Event]) -> list[Event
     decided = {event.version for event in events if event.kind == "decide"}
     voted = {number for number in decided if is_voted(reader, number)}
     return [event for event in events if event.kind != "decide" or event.version not in voted]
+
+
+def without_own_votes(reader: RegistryReader, events: Sequence[Event]) -> list[Event]:
+    voted = {event.version for event in events if event.kind in SINGLE_VOTES}
+    own = {number for number in voted if number and submitted_by_actor(reader, number)}
+    return [event for event in events if event.kind not in SINGLE_VOTES or event.version not in own]
+
+
+def submitted_by_actor(reader: RegistryReader, number: int) -> bool:
+    submitted = reader.newest_event(number, "submit") if reader.four_eyes else None
+    return submitted is not None and same_person(submitted.actor, reader.actor)
 
 
 @router.get("/history", response_class=HTMLResponse)

@@ -5,8 +5,10 @@ from fastapi import HTTPException
 from project.errors import IncumbentError, InputError
 from project.records.ballots import SheetPart
 from registry.ballots.open_votes import open_of, votes_lacking
+from registry.ballots.reviewers_asked import is_submitter
 from registry.ballots.sheets import asked_about, gone
 from registry.ballots.standing import Asked, read_votes
+from registry.roles import EVERYBODY
 from registry.store import Registry
 from review.access.people import Person
 from review.site import Site
@@ -22,13 +24,13 @@ def may_follow(person: Person) -> bool:
     """Who decides, and who counts the votes: whoever may submit, where the roles name them. Where
     everybody may, nobody would be blind.
     """
-    counts = person.roles.allowed("submit") is not None and person.may("submit")
+    counts = person.roles.submit != EVERYBODY and person.may("submit")
     return person.decides or counts
 
 
 def votes_report(site: Site, person: Person, number: int, part: SheetPart | None) -> VotesReport:
     """Raises a 403 for who only votes: who knows the count is not blind any more. Raises
-    IncumbentError for a sheet that was erased.
+    IncumbentError for a sheet that was erased. With four eyes the submitter sees the sums alone.
     """
     registry = site.registry(person.name)
     known(registry, number)
@@ -40,7 +42,9 @@ def votes_report(site: Site, person: Person, number: int, part: SheetPart | None
     if live is None:
         raise IncumbentError(gone(asked.detail.sheet))
     found = VotesReport(version=number, asked_for=asked.detail.votes, live=live)
-    return with_names(registry, found, asked) if person.decides else found
+    with registry.engine.connect() as connection:
+        own = is_submitter(registry, connection, number, asked)
+    return with_names(registry, found, asked) if person.decides and not own else found
 
 
 def with_names(registry: Registry, found: VotesReport, asked: Asked) -> VotesReport:

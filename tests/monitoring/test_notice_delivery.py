@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -286,15 +286,51 @@ def test_after_a_kill_between_sending_and_marking_it_is_sent_again_under_its_key
         "::ffff:10.0.0.1",
         "2002:7f00:1::",
         "64:ff9b::a9fe:a9fe",
+        "64:ff9b::808:808",
+        "64:ff9b:1::1",
+        "192.0.0.192",
+        "192.0.0.170",
+        "fec0::1",
+        "feff::1",
+        "::ffff:8.8.8.8",
+        "::ffff:0:7f00:1",
+        "::7f00:1",
+        "2001:db8::1",
     ],
 )
+@pytest.mark.attack
 def test_an_address_that_is_not_of_the_open_internet_is_known(number: str) -> None:
     assert not public(number)
 
 
-@pytest.mark.parametrize("number", ["8.8.8.8", "2606:4700::1111", "64:ff9b::808:808"])
+@pytest.mark.parametrize("number", ["8.8.8.8", "192.0.1.1", "2606:4700::1111", "2a00:1450::1"])
 def test_a_public_address_is_known(number: str) -> None:
     assert public(number)
+
+
+@pytest.mark.attack
+def test_an_answer_that_drips_in_ends_at_the_deadline() -> None:
+    """Each of its bytes comes long before a limit for single bytes would be over."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        address = f"http://127.0.0.1:{bound.getsockname()[1]}/"
+        gone = threading.Event()
+
+        def drip() -> None:
+            connection, _ = bound.accept()
+            with connection, suppress(OSError):
+                for byte in b"HTTP/1.1 200 OK\r\n" + b"X-Slow: 1\r\n" * 2 + b"\r\n":
+                    connection.sendall(bytes([byte]))
+                    gone.wait(0.05)
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            with pytest.raises(UndeliveredError, match=r"took longer than 0\.5 s"):
+                url = parsed(address, allow_plain=True)
+                post(url, b"{}", "key", allow_private=True, timeout=0.5)
+        finally:
+            gone.set()
+            thread.join()
 
 
 def test_a_private_address_is_asked_nothing(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from project.errors import IncumbentError
+from project.errors import IncumbentError, InputError
 from project.records.events import VotesAsked
 from registry.ballots.casting import show
 from registry.ballots.sheets import ask_votes
@@ -69,14 +69,25 @@ def test_the_right_duty_is_enough(story: Registry, name: str) -> None:
     change(story)
 
 
-@pytest.mark.parametrize("duty", ["delete", "administer"])
-def test_where_nobody_is_named_for_it_whoever_may_promote_has_it(duty: Duty) -> None:
-    roles = Roles(promote=("ann",))
-    assert roles.allow(duty, "ann")
-    assert not roles.allow(duty, "bob")
-    own = Roles(promote=("ann",), delete=("bob",), administer=("bob",))
-    assert [own.allow(duty, name) for name in ("ann", "bob")] == [False, True]
+@pytest.mark.parametrize("text", ["", "vote:", "vote: []", "vote: null", "promote: [ann]"])
+def test_a_duty_that_a_file_leaves_out_is_nobodys(text: str) -> None:
+    Path("roles.yaml").write_text(text)
+    roles = Roles.here(Path("roles.yaml"))
+    assert not any(roles.allow(duty, "ann") for duty in DUTIES if duty != "promote")
 
 
-def test_without_roles_everybody_may_do_everything() -> None:
-    assert all(Roles().allow(duty, "anybody") for duty in DUTIES)
+def test_everybody_is_written_out() -> None:
+    Path("roles.yaml").write_text("vote: everybody\npromote: [ann]")
+    roles = Roles.here(Path("roles.yaml"))
+    assert [roles.allow(duty, "bob") for duty in ("vote", "promote")] == [True, False]
+
+
+@pytest.mark.parametrize("text", ["vote: ann", "vote: [everybody]", "vote: Everybody"])
+def test_half_a_list_is_refused_with_the_line(text: str) -> None:
+    Path("roles.yaml").write_text(f"promote: [ann]\n{text}\n")
+    with pytest.raises(InputError, match=r"roles\.yaml:2: vote: must be a list of names"):
+        Roles.here(Path("roles.yaml"))
+
+
+def test_without_a_file_everybody_may_do_everything() -> None:
+    assert all(Roles.here(None).allow(duty, "anybody") for duty in DUTIES)

@@ -50,7 +50,7 @@ def asked(registry: Registry, version: AdapterVersion) -> VotesAsked:
     """A sheet that bob has voted on, in a project where carol alone decides."""
     found = opened(registry, version)
     all_vote(registry, 1, found.sheet, ["bob"], short(version.adapter.files))
-    Path("roles.yaml").write_text("promote: [carol]\n")
+    Path("roles.yaml").write_text("vote: everybody\npromote: [carol]\n")
     Path("params.yaml").write_text("registry: {family: test, roles: roles.yaml}\n")
     return found
 
@@ -118,7 +118,7 @@ def counted(registry: Registry, tmp_path: Path) -> OpenLook:
     for n in range(4):
         look.vote("bob", f"i{n}", look.label)
     assert count_votes(registry, 1).verdict is Verdict.HOLD
-    Path("roles.yaml").write_text("promote: [carol]\n")
+    Path("roles.yaml").write_text("vote: everybody\npromote: [carol]\n")
     Path("params.yaml").write_text("registry: {family: test, roles: roles.yaml}\n")
     return look
 

@@ -160,7 +160,7 @@ def test_names_may_have_blanks_and_numbers_stand_last() -> None:
 def test_who_cannot_be_asked_is_refused(
     registry: Registry, asked: VotesAsked, reviewers: dict[str, int], why: str
 ) -> None:
-    limited = named(registry, "ann", Roles(vote=("bob", "BOB")))
+    limited = named(registry, "ann", Roles(vote=("bob", "BOB"), promote=("ann",)))
     with pytest.raises(InputError, match=why):
         ask_votes(limited, 1, 2, "please", reviewers=reviewers)
 

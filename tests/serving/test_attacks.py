@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from evaluation.generation.backends.backend import Body
-from serving.callers.guarded_connection import HEADER_BYTES, GuardedConnection
+from project.guarded_connection import HEADER_BYTES, GuardedConnection
 from serving.http_server import running
 from serving.openai_api.gateway import Gateway
 from serving.telemetry.json_log import JsonLines

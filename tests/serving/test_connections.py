@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from serving.callers.guarded_connection import HEADER_BYTES, GuardedConnection
+from project.guarded_connection import HEADER_BYTES, GuardedConnection
 from serving.callers.key_file import KeyFile, add_key
 from serving.http_server import running
 from serving.openai_api.gateway import Gateway

@@ -5,9 +5,9 @@ https://openid.net/specs/openid-connect-core-1_0.html, section 3.1; RFC 7636; RF
 
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from typing import Any
 
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from project.errors import IncumbentError
 from project.records.record import Record
 from review.access.people import is_name
-from review.access.ways.provider_calls import ProviderError, fetched, sent
+from review.access.ways.provider_calls import ProviderCalls, ProviderError
 from review.review_settings import OidcParams
 
 SECRET = "INCUMBENT_OIDC_SECRET"
@@ -59,15 +59,21 @@ class Metadata(BaseModel):
     jwks_uri: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Provider:
     """One provider. It is asked for its description when the first person signs in."""
 
     params: OidcParams
+    calls: ProviderCalls = field(default_factory=ProviderCalls)
+    _metadata: Metadata | None = None
 
-    @cached_property
-    def metadata(self) -> Metadata:
-        found = fetched(self.params.discovery)
+    async def metadata(self) -> Metadata:
+        """Raises ProviderError, as all that asks the provider."""
+        if self._metadata is None:
+            self._metadata = self.checked(await self.calls.fetched(self.params.discovery))
+        return self._metadata
+
+    def checked(self, found: dict[str, Any]) -> Metadata:
         try:
             metadata = Metadata.model_validate(found)
         except ValidationError as error:
@@ -78,10 +84,10 @@ class Provider:
             raise ProviderError(f"{self.params.discovery} names another issuer, {metadata.issuer}")
         return metadata
 
-    def address(self, flow: Flow, back: str) -> str:
+    async def address(self, flow: Flow, back: str) -> str:
         """Where the browser goes to sign in. `back` is our address that it comes back to."""
         address: str = prepare_grant_uri(
-            self.metadata.authorization_endpoint,
+            (await self.metadata()).authorization_endpoint,
             self.params.client_id,
             "code",
             redirect_uri=back,
@@ -93,28 +99,29 @@ class Provider:
         )
         return address
 
-    def name(self, code: str, flow: Flow, back: str, now: datetime) -> str:
+    async def name(self, code: str, flow: Flow, back: str, now: datetime) -> str:
         """Exchange the code for an ID token, and read the person's name in it.
 
         Raises RefusedError for a token that does not hold, ProviderError where there is no answer.
         """
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
         form["code_verifier"] = flow.verifier
-        answer = sent(
-            self.metadata.token_endpoint, form, self.params.client_id, os.environ.get(SECRET)
-        )
+        token_endpoint = (await self.metadata()).token_endpoint
+        secret = os.environ.get(SECRET)
+        answer = await self.calls.sent(token_endpoint, form, self.params.client_id, secret)
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise RefusedError(f"the provider gave no ID token: {answer.get('error', '')}")
-        return self.named(self.claims(token, flow.nonce, now))
+        return self.named(await self.claims(token, flow.nonce, now))
 
-    def claims(self, token: str, nonce: str, now: datetime) -> CodeIDToken:
+    async def claims(self, token: str, nonce: str, now: datetime) -> CodeIDToken:
         """What a signed token says, once all that it must say is checked."""
-        client = self.params.client_id
+        client, provider = self.params.client_id, await self.metadata()
+        found = await self.calls.fetched(provider.jwks_uri)
         try:
-            keys = KeySet.import_key_set({"keys": fetched(self.metadata.jwks_uri)["keys"]})
+            keys = KeySet.import_key_set({"keys": found["keys"]})
             decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
-            wanted = {"iss": {"value": self.metadata.issuer}, "aud": {"value": client}}
+            wanted = {"iss": {"value": provider.issuer}, "aud": {"value": client}}
             params = {"nonce": nonce, "client_id": client}
             claims = CodeIDToken(decoded.claims, decoded.header, wanted, params)
             claims.validate(now=int(now.timestamp()), leeway=LEEWAY)

@@ -39,7 +39,8 @@ class OpenConnections:
         """A new one: the longest silent of the strangers goes where there are too many."""
         self.strangers[one] = None
         if len(self.strangers) > self.most_strangers:
-            self.end(next(iter(self.strangers)))
+            silent = (other for other in self.strangers if other.is_idle)
+            self.end(next(silent, next(iter(self.strangers))))
 
     def spoke(self, one: Open) -> None:
         """It begins a request: others of its kind are silent for longer."""

@@ -2,7 +2,8 @@
 
 uvicorn has no limit on how long headers take or how long they are, those behind a body included
 (trailers). It reads what comes after an answer to its end, however long that is; and a client that
-reads nothing keeps its connection open.
+reads nothing keeps its connection open. It answers "busy" to whoever comes once its connections are
+taken, also by those that ask nothing.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.callers.open_connections import IDLE, OpenConnections
+from project.open_connections import IDLE, OpenConnections
 
 HEADER_BYTES = 64 << 10
 HEADER_SECONDS = 10.0
