@@ -26,6 +26,7 @@ from evaluation.score import (
     directions,
     eval_set_of,
     measures,
+    ranges,
     score_both,
     score_samples,
     unread_of,
@@ -127,11 +128,12 @@ class SealedItems:
         judge = people() if load(PreferenceParams).source == "ballots" else judge
         items, flags = score_both(self.rows, answers, scorers, judge)
         better, reference = directions(scorers, compared()), None
+        known = ranges(scorers)
         if other and earlier is not None:
             beside = against(items, score_samples(scorers, self.rows, earlier))
             beside = without(beside, incomparable(scorers, other, compared()[1]))
-            reference = ScoreTable(pins=None, items=beside, better=better)
-        table = ScoreTable(pins=pins, items=tuple(items), better=better)
+            reference = ScoreTable(pins=None, items=beside, better=better, ranges=known)
+        table = ScoreTable(pins=pins, items=tuple(items), better=better, ranges=known)
         awaited = load(PreferenceParams).asks_people
         found = weigh(table, policy, reference=reference, votes_to_come=awaited)
         found = without_preference(found) if beside_a_judge() else found
@@ -150,6 +152,7 @@ def against(items: Sequence[ItemScore], other: Sequence[Scores]) -> tuple[ItemSc
                 },
                 "labels": labels_against(item, i // len(other), other[item.sample]),
                 "unread": unread_against(item, i // len(other), other[item.sample]),
+                "inapplicable": item.inapplicable,
                 "preference": None,
             }
         )

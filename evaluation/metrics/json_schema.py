@@ -22,6 +22,7 @@ class JsonSchema(PerItem):
     """
 
     more_is_better = ("json_valid", "json_fields")
+    ranges = (("json_valid", 0, 1), ("json_fields", 0, 1))
     description = "Validity against a JSON schema and right fields per item."
     citation = "Wright et al. (2022). JSON Schema: A Media Type for Describing JSON Documents."
 
@@ -34,6 +35,7 @@ class JsonSchema(PerItem):
     def _compute(self, predictions: list[str], references: list[str]) -> Values:
         expected = list(map(fields, references))
         self.unread = {"json_fields": [i for i, one in enumerate(expected) if not one]}
+        self.inapplicable = self.unread
         self.flags = {NO_JSON: self.unread["json_fields"]}
         return {
             "json_valid": [float(valid(self.validator, t, self.schema)) for t in predictions],

@@ -22,6 +22,7 @@ class Refusal(PerItem):
 
     more_is_better = ("answered",)
     less_is_better = ("refusal", "empty")
+    ranges = (("answered", 0, 1), ("refusal", 0, 1), ("empty", 0, 1))
     description = "Refusals and empty answers per item."
     citation = "Zou et al. (2023). Universal and Transferable Adversarial Attacks; its refusals."
     columns = ("predictions",)

@@ -41,6 +41,7 @@ class Rouge(PerItem):
     """
 
     more_is_better = ("rouge1", "rouge2", "rougeL", "rougeLsum")
+    ranges = (("rouge1", 0, 1), ("rouge2", 0, 1), ("rougeL", 0, 1), ("rougeLsum", 0, 1))
     description = "ROUGE F-measures per item, with a tokenizer for every script."
     citation = "Lin (2004). ROUGE: A Package for Automatic Evaluation of Summaries."
 

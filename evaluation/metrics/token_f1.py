@@ -15,6 +15,7 @@ class TokenF1(PerItem):
     """
 
     more_is_better = ("token_f1", "exact_match")
+    ranges = (("token_f1", 0, 1), ("exact_match", 0, 1))
     description = "Token F1 and exact match per item, normalised as in SQuAD, for every script."
     citation = (
         "Rajpurkar et al. (2016). SQuAD; Rajpurkar et al. (2018). SQuAD 2.0; "

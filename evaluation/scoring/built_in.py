@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from project.canonical import canonical_json
 from project.records.data import Row
-from project.records.scores import Better
+from project.records.scores import Better, Range
 
 if TYPE_CHECKING:
     from evaluation.generation.answers import Answer
@@ -71,6 +71,17 @@ def better_by_ours() -> dict[str, Better]:
     Read from the files of their classes: importing them takes libraries that not everybody has.
     """
     return {name: way for found in our_classes() for name, way in better_by(found).items()}
+
+
+def ranges_by(scorer: object) -> dict[str, Range]:
+    """The least and the most that each of its metrics can be, as far as a scorer's class says."""
+    return {name: (low, high) for name, low, high in getattr(scorer, "ranges", ())}
+
+
+@cache
+def ranges_by_ours() -> dict[str, Range]:
+    """The same of all metrics of our scorers."""
+    return {name: ends for found in our_classes() for name, ends in ranges_by(found).items()}
 
 
 @cache

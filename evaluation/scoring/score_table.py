@@ -54,7 +54,8 @@ def read_scores(comparison: str) -> ScoreTable:
     table = read_score_table(
         SCORES / f"{comparison}.jsonl", ScorePins.read(pins) if pins.exists() else None
     )
-    return table.model_copy(update={"better": Directions.read(DIRECTIONS).better})
+    said = Directions.read(DIRECTIONS)
+    return table.model_copy(update={"better": said.better, "ranges": said.ranges})
 
 
 def scored(comparison: str) -> bool:

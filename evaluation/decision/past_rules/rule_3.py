@@ -7,10 +7,8 @@ decisions again, byte for byte. What it uses of other modules is copied here bef
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil, sqrt
-from typing import Annotated, Literal
 
-from pydantic import Field
-
+from evaluation.decision import policy as policy_of_today
 from evaluation.decision.evidence import ALL_ITEMS, PREFERENCE
 from evaluation.decision.statistics import bounds, e_value, holm, items_needed, p_below
 from evaluation.decision.suite_guards import (
@@ -38,58 +36,16 @@ from project.records.evidence import (
     by_people,
     rated_by_people,
 )
-from project.records.record import LATER, Record
-from project.records.scores import Better
 from registry.alpha_ledger.spending import Look, alpha_at
 
 VERSION = 3
 MOST_LOOKS = 1_000_000
 
 
-class SuiteGuard(Record):
-    """What was asked of one metric of a suite."""
-
-    floor: float | None = None
-    margin: float | None = None
-
-
-class Policy(Record):
+class Policy(policy_of_today.Policy):
     """The policy's settings, as they were stored."""
 
-    kind: Literal["strict", "guarded"] = "strict"
-    gating: tuple[str, ...] = ("rougeL", "semantic", "preference")
-    alpha: float = 0.05
-    alpha_floor: float = 0.0005
-    qualify: float = 0.2
-    margins: dict[str, float] = Field(default={})
-    guards: Annotated[dict[str, float] | None, LATER] = None
-    floors: dict[str, float] = Field(default={})
-    critical_slices: dict[str, int] = Field(default={})
-    slice_margin: float = 0.05
-    general_margin: float = 0.1
-    suites: Annotated[dict[str, dict[str, SuiteGuard]] | None, LATER] = None
-    regression_budget: float = 0.05
-    preference_test: Literal["t", "e-value"] = "t"
     unjudged_cap: float = 0.1
-    better: Annotated[dict[str, Better] | None, LATER] = None
-    effect: float = 0.02
-    power: float = 0.8
-
-    @property
-    def checked(self) -> tuple[str, ...]:
-        return (*self.gating, *(self.guards or ()))
-
-    @property
-    def ratings(self) -> tuple[str, ...]:
-        return tuple(filter(rated_by_people, self.gating))
-
-    def margin(self, metric: str) -> float:
-        return self.margins.get(metric, 0.0)
-
-    def threshold(self, metric: str) -> float:
-        """The difference that a gating metric's lower bound must exceed."""
-        may_lose = self.kind == "guarded" and metric != "preference"
-        return -self.margin(metric) if may_lose else self.margin(metric)
 
 
 LEAST_CLUSTERS = 5  # that a slice must have for a veto

@@ -42,6 +42,18 @@ class FactsKept(PerItem):
     )
     less_is_better = ("facts_contradicted", "figures_wrong", "terms_swapped")
     neither_is_better = ("facts_added",)
+    ranges = (
+        ("facts", -1, 1),
+        ("facts_kept", 0, 1),
+        ("facts_contradicted", 0, 1),
+        ("figures_right", 0, 1),
+        ("figures_wrong", 0, 1),
+        ("conditions_kept", 0, 1),
+        ("numbers_kept", 0, 1),
+        ("dates_kept", 0, 1),
+        ("amounts_kept", 0, 1),
+        ("names_kept", 0, 1),
+    )
     description = "Numbers, dates, amounts and names of the reference, kept or contradicted."
     citation = "Nan et al. (2021). Entity-level Factual Consistency of Abstractive Summarization."
 
@@ -68,6 +80,7 @@ class FactsKept(PerItem):
         conditions = [conditions_kept(answer.text, reference.text) for answer, reference in pairs]
         self.unread = {name: without(found, kinds) for name, kinds in SPEAKS_OF.items()}
         self.unread["conditions_kept"] = [i for i, one in enumerate(conditions) if one is None]
+        self.inapplicable = self.unread
         by_kind = {f"{kind}s_kept": [kept(one, kind) for one in found] for kind in KINDS}
         return by_kind | {
             "facts": [kept(one) - contradicted(one) for one in found],
