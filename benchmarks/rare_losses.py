@@ -1,6 +1,6 @@
 """What rare, large losses and gains reach, what it costs to withstand them, and promises kept.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.rare_losses [--runs 400] [level power promise slices]
+    OMP_NUM_THREADS=1 python -m benchmarks.rare_losses [--runs 300] [level power promise slices]
 
 `level`: a share of the items loses 0.5, and all others gain so little that the true difference is
 0, with a noise of two values. How often one metric then wins, as a multiple of the look's alpha: by
@@ -209,7 +209,7 @@ def print_slices(runs: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("tables", nargs="*", default=["level", "power", "promise", "slices"])
-    parser.add_argument("--runs", type=int, default=400)
+    parser.add_argument("--runs", type=int, default=300)
     asked = parser.parse_args()
     if "level" in asked.tables:
         print_levels()
