@@ -25,11 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
+from evaluation.decision.bounded_mean import sure_bounds
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import decide, rule
 from evaluation.decision.statistics import p_above
-from project.records.evidence import Evidence, MetricEvidence, Verdict
+from project.records.evidence import PREFERENCE, Evidence, MetricEvidence, Verdict
 from project.records.scores import ItemScore, ScoreTable
 from registry.alpha_ledger.spending import ChampionLooks, next_look
 
@@ -128,10 +129,12 @@ class Night:
         return differences(items.dev, self.dev, self.effect, self.pairings[1])
 
 
-def measured(d: Array, policy: Policy) -> dict[str, MetricEvidence]:
+def measured(d: Array, policy: Policy, *, sealed: bool = False) -> dict[str, MetricEvidence]:
     """What evaluation.evidence makes of these differences, bootstrap and means left out."""
     n, found = len(d), {}
+    names = [str(i) for i in range(n)]
     for i, metric in enumerate(METRICS):
+        most = 0.5 if metric == PREFERENCE else 1.0
         diff, sd = float(d[:, i].mean()), float(d[:, i].std(ddof=1))
         se = sd / n**0.5
         found[metric] = MetricEvidence.model_construct(
@@ -148,6 +151,7 @@ def measured(d: Array, policy: Policy) -> dict[str, MetricEvidence]:
             losses=int((d[:, i] < 0).sum()),
             p=p_above(diff, se, n - 1, policy.threshold(metric)),
             bootstrap=(diff, diff),
+            sure=sure_bounds(d[:, i].clip(-most, most), names, -most, most) if sealed else None,
         )
     return found
 
@@ -165,7 +169,7 @@ def by_policy(policy: Policy, night: Night, items: EvalSets) -> bool:
         return False
     champion = str(items.champions)
     look = next_look(items.ledger, champion, policy.alpha)
-    sealed = {"sealed": measured(night.on_sealed(items), policy)}
+    sealed = {"sealed": measured(night.on_sealed(items), policy, sealed=True)}
     judged = evidence.model_copy(update=sealed)
     decision = rule(judged, policy, look.number, look.budget)
     promoted = decision.verdict is Verdict.PROMOTE
@@ -357,7 +361,7 @@ def print_scores() -> None:
     correlations = np.corrcoef(d.T)[np.triu_indices(3, 1)]
     print(f"sd of differences      {'  '.join(f'{sd:.3f}' for sd in d.std(axis=0))}  {METRICS}")
     print(f"their correlations     {'  '.join(f'{r:.2f}' for r in correlations)}")
-    same = measured(d[:500], STRICT)
+    same = measured(d[:500], STRICT, sealed=True)
     table = decide(score_table(d[:500], [()] * 500), STRICT)
     evidence = Evidence(pins=None, policy=STRICT.digest, dev={}, sealed=same, slices={})
     for name, bound in rule(evidence, STRICT, 1).bounds.items():

@@ -31,7 +31,16 @@ from project.records.adapters import Adapter, Contestant, ModelPin, Opponent
 from project.records.calibration import Calibration
 from project.records.data import Row, Split
 from project.records.record import short, write_records
-from project.records.scores import Better, Directions, EvalSet, Flags, ItemScore, Labels, ScorePins
+from project.records.scores import (
+    Better,
+    Directions,
+    EvalSet,
+    Flags,
+    ItemScore,
+    Labels,
+    Range,
+    ScorePins,
+)
 from project.settings import load
 
 
@@ -50,7 +59,8 @@ def main() -> None:
             write_records(draft / f"{Role.FEW_SHOT}.jsonl", table)
         write_suite_tables(draft, own_phrasings(load(ScoringParams)))
         better = directions(scorers, compared())
-        Directions(better={**better, **GENERAL.better}).write(draft / DIRECTIONS.name)
+        directed = Directions(better={**better, **GENERAL.better}, ranges=ranges(scorers))
+        directed.write(draft / DIRECTIONS.name)
     print(f"scored {len(rows)} dev items{flags}")
 
 
@@ -95,6 +105,10 @@ def directions(
     """Which way each metric is better; neither way where the pair cannot be compared by it."""
     better = {name: way for scorer in scorers for name, way in scorer.better.items()}
     return better | dict.fromkeys(incomparable(scorers, *pair) if pair else (), "neither")
+
+
+def ranges(scorers: Sequence[Scorer]) -> dict[str, Range]:
+    return {name: ends for scorer in scorers for name, ends in scorer.ranges.items()}
 
 
 def contestant_names() -> dict[Role, str]:
@@ -155,12 +169,19 @@ def item_score(
         preference=preference,
         labels=labels_of(i, scores) or None,
         unread=unread_of(i, *(scores[side] for side in SIDES)) or None,
+        inapplicable=inapplicable_of(i, *(scores[side] for side in SIDES)) or None,
     )
 
 
 def unread_of(i: int, *sides: Scores) -> tuple[str, ...]:
     """The metrics that could not be measured on an item, on whichever side."""
     return tuple(sorted({m for side in sides for m in side.unread if i in side.unread[m]}))
+
+
+def inapplicable_of(i: int, *sides: Scores) -> tuple[str, ...]:
+    """The metrics that do not apply to an item: by its reference, so all sides say it."""
+    said = [{m for m, items in side.inapplicable.items() if i in items} for side in sides]
+    return tuple(sorted(set.intersection(*said)))
 
 
 def labels_of(i: int, scores: Mapping[Role, Scores]) -> dict[str, Labels]:

@@ -29,6 +29,7 @@ from evaluation.score import (
     directions,
     eval_set_of,
     measures,
+    ranges,
     score_both,
     score_samples,
     unread_of,
@@ -155,12 +156,13 @@ class SealedItems:
         if load(PreferenceParams).source != "ballots":  # which come in later, or from a file
             store.write(SCORES, b"".join(item.canonical() + b"\n" for item in items))
         better, reference = directions(scorers, pair), None
+        known = ranges(scorers)
         if baseline:
             earlier = score_samples(scorers, self.rows, given[Role.REFERENCE])
             beside = against(items, earlier)
             beside = without(beside, incomparable(scorers, baseline, pair[1]))
-            reference = ScoreTable(pins=None, items=beside, better=better)
-        table = ScoreTable(pins=pins, items=tuple(items), better=better)
+            reference = ScoreTable(pins=None, items=beside, better=better, ranges=known)
+        table = ScoreTable(pins=pins, items=tuple(items), better=better, ranges=known)
         awaited = load(PreferenceParams).asks_people
         found = weigh(table, policy, reference=reference, votes_to_come=awaited)
         found = without_preference(found) if beside_a_judge() else found
@@ -179,6 +181,7 @@ def against(items: Sequence[ItemScore], other: Sequence[Scores]) -> tuple[ItemSc
                 },
                 "labels": labels_against(item, i // len(other), other[item.sample]),
                 "unread": unread_against(item, i // len(other), other[item.sample]),
+                "inapplicable": item.inapplicable,
                 "preference": None,
             }
         )

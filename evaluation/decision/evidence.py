@@ -8,10 +8,11 @@ from evaluation.decision.metric_evidence import (
     drawn_differences,
     summarise,
     summarise_labels,
+    with_sure_bounds,
 )
 from evaluation.decision.policy import Policy
 from evaluation.decision.sampled_answers import item_means, spread
-from evaluation.scoring.built_in import better_by_ours, per_token_by_ours
+from evaluation.scoring.built_in import better_by_ours, per_token_by_ours, ranges_by_ours
 from project.errors import InputError
 from project.records.calibration import Calibration
 from project.records.evidence import (
@@ -21,7 +22,7 @@ from project.records.evidence import (
     Usage,
     rated_by_people,
 )
-from project.records.scores import Better, ItemScore, ScoreTable
+from project.records.scores import Better, ItemScore, Range, ScoreTable, outside
 
 ALL_ITEMS = "all items"
 REFERENCE_TABLE = "the table against the regression baseline"
@@ -50,7 +51,7 @@ def weigh(
     tables = [table for table in (sealed, dev) if table]
     for table in tables:
         refuse(table, policy, unjudged_too=votes_to_come and table is sealed)
-    slices = sliced(sealed, policy) if sealed else {}
+    slices = sliced(sealed, policy, sure=True) if sealed else {}
     if sealed:
         refuse_empty_slices(slices, policy)
     if sealed and reference:
@@ -59,10 +60,10 @@ def weigh(
         pins=tables[0].pins,
         policy=policy.digest,
         dev=measure(dev, policy) if dev else {},
-        sealed=measure(sealed, policy) if sealed else {},
+        sealed=measure(sealed, policy, sure=True) if sealed else {},
         slices=slices,
         general=whole_and_sliced(general, policy) if general else {},
-        reference=measure(reference, policy) if reference else {},
+        reference=measure(reference, policy, sure=True) if reference else {},
         reference_given=True if reference else None,
         few_shot=measure(few_shot, policy) if few_shot else {},
         suites=suites,
@@ -90,6 +91,7 @@ def refuse(table: ScoreTable, policy: Policy, *, unjudged_too: bool = False) -> 
             raise InputError(f"item {missing[0]!r} lacks the gating metric {metric!r}")
         else:
             refuse_undirected(metric, better.get(metric))
+    refuse_outside(table, policy)
     refuse_unscored((*table.metrics, *table.label_metrics), policy)
     for metric in policy.guards or ():
         refuse_undirected(metric, better.get(metric))
@@ -173,38 +175,77 @@ def better_of(table: ScoreTable, policy: Policy) -> dict[str, Better]:
     return {**dict.fromkeys(names, "more"), **better_by_ours(), **said}
 
 
-def sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
+def ranges_of(table: ScoreTable, policy: Policy) -> dict[str, Range]:
+    """The least and the most that each metric can be, as far as its scorer or the policy says.
+
+    In a table that another program made, metrics with the names of ours are as ours where all of
+    their scores fit: others count ROUGE in per cent.
+    """
+    said = policy.ranges or {}
+    if table.ranges is not None:
+        return {**said, **table.ranges}
+    fitting = {
+        name: ends
+        for name, ends in ranges_by_ours().items()
+        if not any(outside(value, ends) for item in table.items for value in scores(item, name))
+    }
+    return {**fitting, **said}
+
+
+def scores(item: ItemScore, metric: str) -> list[float]:
+    """What both sides have, where they have it."""
+    return [side[metric] for side in (item.champion, item.challenger) if metric in side]
+
+
+def refuse_outside(table: ScoreTable, policy: Policy) -> None:
+    """Raise InputError for a score that the policy, or its scorer, says no metric can be."""
+    for name, ends in ({**(policy.ranges or {}), **(table.ranges or {})}).items():
+        for item in table.items:
+            if odd := [value for value in scores(item, name) if outside(value, ends)]:
+                raise InputError(
+                    f"item {item.item!r} has {name} {odd[0]:g}, and its range is {ends[0]:g} to "
+                    f"{ends[1]:g}"
+                )
+
+
+def sliced(table: ScoreTable, policy: Policy, *, sure: bool = False) -> dict[str, Measured]:
     """Evidence on each slice, by name."""
     inside: dict[str, list[ItemScore]] = {}
     for item in table.items:
         for name in item.slices:
             inside.setdefault(name, []).append(item)
     parts = {name: table.model_copy(update={"items": inside[name]}) for name in sorted(inside)}
-    return {name: measure(part, policy) for name, part in parts.items()}
+    return {name: measure(part, policy, sure=sure) for name, part in parts.items()}
 
 
 def whole_and_sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
     return {ALL_ITEMS: measure(table, policy)} | sliced(table, policy)
 
 
-def measure(table: ScoreTable, policy: Policy) -> Measured:
+def measure(table: ScoreTable, policy: Policy, *, sure: bool = False) -> Measured:
     """Evidence on every metric that all items have, on macro-F1 where items have labels, and on
     preference where items were judged.
 
-    Fewer than two clusters carry no error and so no evidence: such a metric is left out.
+    Fewer than two clusters carry no error and so no evidence: such a metric is left out. With
+    `sure` what the policy checks has bounds that hold for any distribution, where its range is
+    known: what sealed items decide.
     """
     items, better = item_means(table.items), better_of(table, policy)
+    ranges = ranges_of(table, policy)
     measured = {
-        name: summarise(items, policy, name, better.get(name, "neither"))
+        name: summarise(table.items, policy, name, better.get(name, "neither"), ranges.get(name))
         for name in sorted(set.intersection(*(set(item.champion) for item in items)))
     }
     for name in table.label_metrics:
         measured[name] = summarise_labels(table.items, policy, name, better.get(name, "more"))
-    preference = summarise(items, policy, PREFERENCE)
+    preference = summarise(table.items, policy, PREFERENCE)
     if preference and policy.preference_test == "e-value":
         preference = preference.model_copy(update=cluster_results(items))
     measured[PREFERENCE] = preference
     there = {name: found for name, found in measured.items() if found is not None}
+    for name in there.keys() & {*policy.checked} - {*table.label_metrics} if sure else ():
+        way = better.get(name)
+        there[name] = with_sure_bounds(there[name], table.items, name, way, ranges.get(name))
     if len(items) == len(table.items):
         return there
     return {

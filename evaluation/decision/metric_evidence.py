@@ -1,16 +1,27 @@
-"""What one metric says of a challenger: its items' paired differences, and what they sum up to."""
+"""What one metric says of a challenger: its items' paired differences, and what they sum up to.
+
+An item is missing where a metric applies to it and was not measured, for whatever reason. It is in
+no mean that people are shown; in the bounds that decide it counts as an end of the metric's range:
+as the challenger's worst below, as its best above. So leaving an item out never helps anybody.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from evaluation.decision.bounded_mean import sure_bounds
 from evaluation.decision.macro_f1 import labels_of, macro_f1, rightness
 from evaluation.decision.policy import Policy
-from evaluation.decision.sampled_answers import by_item
+from evaluation.decision.sampled_answers import by_item, item_means
 from evaluation.decision.statistics import Array, p_above, paired
 from project.records.evidence import PREFERENCE as PREFERENCE  # others know it from here
-from project.records.evidence import MetricEvidence
-from project.records.scores import Better, ItemScore
+from project.records.evidence import Extreme, MetricEvidence, rated_by_people
+from project.records.scores import Better, ItemScore, Range
+
+HALVES = (-0.5, 0.5)  # a preference less one half
+STARS = (1.0, 5.0)  # that people rate in
 
 
 def summarise(
@@ -18,14 +29,100 @@ def summarise(
     policy: Policy,
     metric: str,
     better: Better | None = None,
+    ends: Range | None = None,
 ) -> MetricEvidence | None:
-    """Of the items on which it was measured. Fewer than two clusters say nothing: None."""
-    there = measured_on(items, metric)
+    """Of the items on which it was measured, and what the missing ones may hide.
+
+    `ends` are the least and the most that the metric can be; None: nobody says it. An item may have
+    several lines, one an answer. Fewer than two clusters say nothing: None.
+    """
+    means_of = item_means(items)
+    there = measured_on(means_of, metric)
     if not there:
         return None
     sides = (None, None) if metric == PREFERENCE else means(there, metric)
-    values = differences(there, metric, better)
-    return summed_up(values, clusters_of(there), sides, policy, metric, better, len(items))
+    values, clusters = differences(there, metric, better), clusters_of(there)
+    found = summed_up(values, clusters, sides, policy, metric, better, len(means_of))
+    if found is None:
+        return None
+    spanned = Spanned.of(items, metric, better, ends)
+    return found.model_copy(update=spanned.bounds(found, policy.threshold(metric)))
+
+
+@dataclass(frozen=True)
+class Spanned:
+    """The differences [n] of all items that a metric applies to, at worst and at best."""
+
+    worst: Array
+    best: Array
+    clusters: list[str]
+    missing: int
+    reach: Range | None  # of a difference
+
+    @classmethod
+    def of(
+        cls, lines: Sequence[ItemScore], metric: str, better: Better | None, ends: Range | None
+    ) -> "Spanned":
+        applying = [line for line in lines if metric not in (line.inapplicable or ())]
+        drawn, reach = by_item(applying), reach_of(metric, ends)
+        clusters = clusters_of([one[0] for one in drawn])
+        missing = sum(len(measured_on(one, metric)) < len(one) for one in drawn)
+        if not missing:
+            known = differences(item_means(applying), metric, better)
+            return cls(known, known, clusters, missing, reach)
+        worst, best = (
+            np.array([spanned(one, metric, better, end) for one in drawn])
+            for end in reach or (0.0, 0.0)
+        )
+        return cls(worst, best, clusters, missing, reach)
+
+    def bounds(self, found: MetricEvidence, threshold: float) -> dict[str, Any]:
+        """What evidence on the measured items needs beside, to be true of all of them."""
+        if not self.missing:
+            return {}
+        if not self.reach:
+            return {"missing": self.missing}
+        worst, best = (self.extreme(values) for values in (self.worst, self.best))
+        p = p_above(worst.diff, worst.se, worst.df, threshold)
+        return {"missing": self.missing, "worst": worst, "best": best, "p": max(p, found.p)}
+
+    def extreme(self, values: Array) -> Extreme:
+        found = paired(values, self.clusters)
+        return Extreme(diff=found.diff, se=found.se, df=found.df)
+
+
+def reach_of(metric: str, ends: Range | None) -> Range | None:
+    """The least and the most that a difference can be."""
+    if metric == PREFERENCE:
+        return HALVES
+    if rated_by_people(metric):
+        ends = STARS
+    return None if ends is None else (ends[0] - ends[1], ends[1] - ends[0])
+
+
+def spanned(
+    lines: Sequence[ItemScore], metric: str, better: Better | None, missing: float
+) -> float:
+    """An item's difference where each of its answers that was not measured counts as `missing`."""
+    known = differences(lines, metric, better)
+    return float(known.sum() + missing * (len(lines) - len(known))) / len(lines)
+
+
+def with_sure_bounds(
+    found: MetricEvidence,
+    lines: Sequence[ItemScore],
+    metric: str,
+    better: Better | None,
+    ends: Range | None,
+) -> MetricEvidence:
+    """The same with bounds that hold for any distribution, where the metric's range is known."""
+    spanned = Spanned.of(lines, metric, better, ends)
+    if spanned.reach is None:
+        return found
+    low, high = spanned.reach
+    worst, best = (np.clip(values, low, high) for values in (spanned.worst, spanned.best))
+    sure = sure_bounds(worst, spanned.clusters, low, high, best)
+    return found.model_copy(update={"sure": sure})
 
 
 def measured_on(items: Sequence[ItemScore], metric: str) -> list[ItemScore]:

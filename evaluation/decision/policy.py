@@ -14,7 +14,7 @@ from pydantic import (
 from project.records.ballots import RESPECTS
 from project.records.evidence import PEOPLE, by_people, rated_by_people
 from project.records.record import LATER
-from project.records.scores import Better
+from project.records.scores import Better, Range
 from project.settings import Settings
 
 Probability = float
@@ -65,9 +65,13 @@ class Policy(Settings):
     regression_budget: NonNegativeFloat = 0.05
     # Judge a preference by its mean and error, or by wins and losses at any time (for ballots).
     preference_test: Literal["t", "e-value"] = "t"
-    unjudged_cap: float = Field(default=0.1, ge=0, le=1)  # the share that may lack a judgement
+    # The share of the items that may lack a judgement or a score of a metric that is checked.
+    # Those that do count as the challenger's worst.
+    unjudged_cap: float = Field(default=0.02, ge=0, le=1)
     # Of metrics whose scorer does not say it: whether more or less is better.
     better: Annotated[dict[str, Better] | None, LATER] = None
+    # Of metrics whose scorer does not say it: the least and the most that a score can be.
+    ranges: Annotated[dict[str, Range] | None, LATER] = None
     effect: float = Field(default=0.02, ge=1e-6)  # the smallest difference worth waiting for
     power: Probability = Field(default=0.8, gt=0, lt=1)  # to find it, for items still needed
 

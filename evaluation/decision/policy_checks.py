@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 
 from evaluation.decision.evidence import ALL_ITEMS, PREFERENCE
 from evaluation.decision.policy import Policy
 from evaluation.decision.preference_doubts import doubts_on_preference
-from evaluation.decision.rubric_doubts import doubts_on_ratings, doubts_on_rubrics
+from evaluation.decision.rubric_doubts import doubts_on_rubrics
 from evaluation.decision.statistics import bounds, e_value, holm, p_below
 from evaluation.decision.suite_guards import (
     broken_suite_floors,
@@ -23,6 +24,10 @@ from project.records.evidence import (
 from registry.alpha_ledger.spending import Look, alpha_at
 
 LEAST_CLUSTERS = 5  # that a slice must have for a veto
+# Where t's bound, which takes means for nearly normal, is not asked: below this level, as a mean is
+# normal in its middle and not far out, and from so many clusters on, as the bound that holds for
+# any distribution costs little there.
+FAR_OUT, MANY_CLUSTERS = 0.01, 300
 # Of an error that a verdict may rest on: below it, a few large clusters say nearly all.
 LEAST_DF = 6
 
@@ -46,6 +51,12 @@ class Case:
         """Whether so many looks were taken that a fresh eval set would ask for much less."""
         return self.alpha < min(self.policy.alpha_floor, self.fresh_alpha)
 
+    @property
+    def next_alpha(self) -> float:
+        """The level of the next look against the same champion."""
+        assert self.look
+        return Look(number=self.look.number + 1, budget=self.look.budget).level(self.policy.alpha)
+
     def lower(self, metric: str) -> float:
         return reach(self.evidence.sealed[metric], self.alpha)[0]
 
@@ -62,7 +73,7 @@ class Case:
     def known(self, metric: str) -> bool:
         """Whether a metric's error can be trusted."""
         found = self.evidence.sealed[metric]
-        return found.se > 0 and found.df >= LEAST_DF
+        return found.se > 0 and found.df >= LEAST_DF and not unbounded(found)
 
     def by_e_value(self, metric: str) -> bool:
         return metric == PREFERENCE and self.policy.preference_test == "e-value"
@@ -76,17 +87,18 @@ class MarginCheck:
     metric: str
     found: MetricEvidence
     margin: float
+    of_slice: bool = False
 
     def failed(self, alpha: float) -> bool:
         """Whether the loss is clearly larger; also where all items lose alike, without an error."""
         if self.found.se == 0:
             every = self.found.losses == self.found.n >= LEAST_CLUSTERS
             return every and self.found.diff < -self.margin
-        return reach(self.found, alpha)[1] < -self.margin
+        return reach(self.found, alpha, veto=self.of_slice)[1] < -self.margin
 
     def passed(self, alpha: float) -> bool:
         """Whether the loss is surely smaller; equal losses on every item say nothing of that."""
-        if self.found.se == 0 and self.found.diff < 0:
+        if unbounded(self.found) or (self.found.se == 0 and self.found.diff < 0):
             return False
         return reach(self.found, alpha)[0] > -self.margin
 
@@ -103,9 +115,33 @@ class MarginCheck:
         )
 
 
-def reach(found: MetricEvidence, alpha: float) -> tuple[float, float]:
-    """One-sided (1 − alpha) bounds of a measured difference."""
-    return bounds(found.diff, found.se, found.df, alpha)
+def reach(found: MetricEvidence, alpha: float, *, veto: bool = False) -> tuple[float, float]:
+    """One-sided (1 − alpha) bounds of a difference, items that are missing at their ends.
+
+    They hold for any distribution on the metric's range where that is known, and alpha is small or
+    the clusters are many; else they are t's, cluster-robust. Of a slice, a `veto` always asks for
+    the former: a few large gains make a mean whose t-interval lies far too low.
+    """
+    sure = found.sure
+    if sure and (veto or alpha < FAR_OUT or found.clusters >= MANY_CLUSTERS):
+        return sure.at(alpha) or (-inf, inf)
+    worst, best = found.worst or found, found.best or found
+    lower, _ = bounds(worst.diff, worst.se, worst.df, alpha)
+    _, upper = bounds(best.diff, best.se, best.df, alpha)
+    return lower, upper
+
+
+def unbounded(found: MetricEvidence) -> bool:
+    """Whether items are missing of which it is not known how bad they may be."""
+    return bool(found.missing) and found.worst is None
+
+
+def p_loss(found: MetricEvidence) -> float:
+    """One-sided p of the hypothesis that a slice lost nothing, whatever its distribution."""
+    if found.sure:
+        return found.sure.p_below
+    best = found.best or found
+    return p_below(best.diff, best.se, best.df, 0.0)
 
 
 def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
@@ -117,6 +153,9 @@ def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
     """
     reasons = [f"did not qualify: {doubt}" for doubt in doubts_on_preference(evidence, policy)]
     reasons += [f"did not qualify: {doubt}" for doubt in doubts_on_rubrics(evidence, policy)]
+    reasons += [
+        f"did not qualify: on the dev part {doubt}" for doubt in missing_items(evidence.dev, policy)
+    ]
     reasons += [f"did not qualify: {broken}" for broken in broken_suite_floors(evidence, policy)]
     # No look is judged at more than the policy's alpha, so what fails there fails at every look.
     failed = [check for check in early_checks(evidence, policy) if not check.passed(policy.alpha)]
@@ -175,7 +214,7 @@ def harmed_slices(case: Case) -> Iterator[str]:
         and name not in case.policy.critical_slices
         and found.clusters >= LEAST_CLUSTERS
     ]
-    adjusted = holm([p_below(found.diff, found.se, found.df, 0.0) for _, _, found in cells])
+    adjusted = holm([p_loss(found) for _, _, found in cells])
     for (name, metric, found), p in zip(cells, adjusted, strict=True):
         if p < case.alpha:
             loss = f"{signed(found.diff)} on {found.n} items"
@@ -188,7 +227,8 @@ def margin_checks(case: Case) -> Iterator[MarginCheck]:
     for name in policy.critical_slices:
         for metric, found in evidence.slices[name].items():
             if metric in policy.checked:
-                yield MarginCheck(f"critical slice {name}", metric, found, policy.slice_margin)
+                subject = f"critical slice {name}"
+                yield MarginCheck(subject, metric, found, policy.slice_margin, of_slice=True)
     yield from guard_checks(evidence.sealed, policy)
     yield from early_checks(evidence, policy)
     for metric, found in evidence.reference.items():
@@ -216,11 +256,11 @@ def open_questions(case: Case) -> Iterator[str]:
     for metric in case.policy.gating:
         if metric not in case.evidence.sealed:
             yield unmeasured(case, metric)
-        elif not case.won(metric):
+        elif not case.won(metric) and not unbounded(case.evidence.sealed[metric]):
             yield undecided(case, metric, case.evidence.sealed[metric])
     yield from doubts_on_preference(case.evidence, case.policy, case.alpha)
     yield from doubts_on_rubrics(case.evidence, case.policy)
-    yield from doubts_on_ratings(case.evidence, case.policy)
+    yield from missing_items(case.evidence.sealed, case.policy)
     yield from unmeasured_guards(case.evidence, case.policy)
     yield from unmeasured_suites(case.evidence, case.policy)
     for name, least in case.policy.critical_slices.items():
@@ -234,6 +274,31 @@ def open_questions(case: Case) -> Iterator[str]:
     for check in margin_checks(case):
         if not check.passed(case.alpha):
             yield check.doubt
+
+
+def missing_items(measured: Measured, policy: Policy) -> Iterator[str]:
+    """Of every metric that is checked or has a floor: too many items are missing, or nobody says
+    how bad they may be.
+    """
+    for metric in dict.fromkeys((*policy.checked, *policy.floors)):
+        found = measured.get(metric)
+        if found is None or not found.missing:
+            continue
+        total = found.n + found.missing
+        lack = f"{found.missing} of {total} items have no {called(metric)}"
+        if found.missing > policy.unjudged_cap * total:
+            yield f"{lack}, and the policy allows {policy.unjudged_cap:.0%}"
+        elif unbounded(found):
+            yield (
+                f"{lack}, and how bad they may be is not known: say what {metric} can be in "
+                "`ranges` of its scorer's class, or of the policy"
+            )
+
+
+def called(metric: str) -> str:
+    if metric == PREFERENCE:
+        return "preference"
+    return f"{'rating' if rated_by_people(metric) else 'score'} of {metric}"
 
 
 def unmeasured_guards(evidence: Evidence, policy: Policy) -> Iterator[str]:

@@ -27,9 +27,7 @@ MOST = 100_000  # what would take more is no advice
 def doubts_on_preference(
     evidence: Evidence, policy: Policy, alpha: float | None = None
 ) -> Iterator[str]:
-    """Its source is poor, or too little was judged. `alpha` is the level of a look; without one, a
-    first look's.
-    """
+    """Its source is poor. `alpha` is the level of a look; without one, a first look's."""
     if PREFERENCE not in policy.gating:
         return
     source, level = evidence.calibration, alpha or alpha_at(policy.alpha, 1)
@@ -41,13 +39,6 @@ def doubts_on_preference(
             "the preference rests on ballots of which an item may get ever more, and an e-value on "
             "items that can turn is no test: set `votes` in evaluation.preference"
         )
-    if found := evidence.sealed.get(PREFERENCE):
-        total = found.n + found.unjudged
-        if found.unjudged > policy.unjudged_cap * total:
-            yield (
-                f"{found.unjudged} of {total} items have no preference, and the policy allows "
-                f"{policy.unjudged_cap:.0%}"
-            )
 
 
 def open_ended(source: Calibration | None, policy: Policy) -> bool:
@@ -100,8 +91,14 @@ def pairs_needed(accuracy: float) -> int | None:
     return least(lambda n: wilson_lower(accuracy, n) > 0.5) if accuracy > 0.5 else None
 
 
-def further_votes(evidence: Evidence, policy: Policy, alpha: float) -> Iterator[str]:
-    """How many more decided votes of people would win, if they go on as so far."""
+def further_votes(
+    evidence: Evidence, policy: Policy, alpha: float, next_alpha: float
+) -> Iterator[str]:
+    """How many more decided votes of people would win, if they go on as so far.
+
+    A look stays open for votes that are read by an e-value; by t other votes are the next look.
+    """
+    alpha = alpha if policy.preference_test == "e-value" else next_alpha
     source, found = evidence.calibration, evidence.sealed.get(PREFERENCE)
     by_people = source.source == BALLOTS if source else policy.preference_test == "e-value"
     if found and found.people and PREFERENCE in policy.gating:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evaluation.decision import rule
-from evaluation.decision.past_rules import rule_1, rule_2
+from evaluation.decision.past_rules import rule_1, rule_2, rule_3
 from evaluation.decision.policy import Policy
 from project.errors import IncumbentError
 from project.records.evidence import Decision, Evidence
@@ -20,6 +20,7 @@ class Rule(NamedTuple):
 RULES = {
     1: Rule(rule_1.Policy, rule_1.rule),
     2: Rule(rule_2.Policy, rule_2.rule),
+    3: Rule(rule_3.Policy, rule_3.rule),
     rule.VERSION: Rule(Policy, rule.rule),
 }
 FIRST = 1  # made the decisions that name no rule

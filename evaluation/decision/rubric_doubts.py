@@ -8,30 +8,11 @@ from project.records.evidence import Evidence
 
 
 def doubts_on_rubrics(evidence: Evidence, policy: Policy) -> Iterator[str]:
-    """Of every rubric that is checked or has a floor: it does no better than chance, or too few of
-    its scores could be read.
-    """
+    """Of every rubric that is checked or has a floor: it does no better than chance."""
     found = (evidence.calibration.rubrics if evidence.calibration else None) or {}
     for name in sorted({*policy.checked, *policy.floors} & found.keys()):
         if why := found[name].advisory:
             yield f"rubric {name} is advisory only: {why}. {help_for(name, found[name])}"
-        scored = evidence.sealed.get(name)
-        if scored and scored.unjudged > policy.unjudged_cap * (scored.n + scored.unjudged):
-            yield (
-                f"{scored.unjudged} of {scored.n + scored.unjudged} items have no score of rubric "
-                f"{name} that could be read, and the policy allows {policy.unjudged_cap:.0%}"
-            )
-
-
-def doubts_on_ratings(evidence: Evidence, policy: Policy) -> Iterator[str]:
-    """Of what people rate, where it gates: too many items were voted on without a rating."""
-    for metric in policy.ratings:
-        rated = evidence.sealed.get(metric)
-        if rated and rated.unjudged > policy.unjudged_cap * (rated.n + rated.unjudged):
-            yield (
-                f"{rated.unjudged} of {rated.n + rated.unjudged} items have no rating of {metric}, "
-                f"and the policy allows {policy.unjudged_cap:.0%}"
-            )
 
 
 def help_for(name: str, calibration: Calibration) -> str:

@@ -1,22 +1,22 @@
 """The decision: a pure function of evidence, policy and which look at the sealed eval set it is."""
 
 from collections.abc import Iterator
-from math import ceil
 
 from evaluation.decision.evidence import weigh
+from evaluation.decision.items_to_come import Prospect, more_items
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import (
     Case,
-    MarginCheck,
     e_value_sentence,
     guard_checks,
     objections,
     open_questions,
+    reach,
     signed,
     unqualified,
 )
 from evaluation.decision.preference_doubts import further_votes
-from evaluation.decision.statistics import bounds, items_needed
+from evaluation.decision.statistics import items_needed
 from project.errors import InputError
 from project.records.evidence import Bound, Decision, Evidence, Verdict
 from project.records.scores import ScoreTable
@@ -24,7 +24,7 @@ from registry.alpha_ledger.spending import Look
 
 # Named by every decision. Whoever changes a sentence, a number or a field of the rule or of what
 # it checks puts the old ones into past_rules/ first, and counts on here.
-VERSION = 3
+VERSION = 4
 MOST_LOOKS = 1_000_000
 
 
@@ -68,7 +68,7 @@ def rule(
     if against:
         return decided(case, Verdict.REJECT, against + doubts)
     if doubts:
-        votes = further_votes(evidence, policy, case.alpha)
+        votes = further_votes(evidence, policy, case.alpha, case.next_alpha)
         return decided(case, Verdict.HOLD, [*doubts, *advice(case), *votes], further_items(case))
     return decided(case, Verdict.PROMOTE, victories(case))
 
@@ -108,38 +108,32 @@ def advice(case: Case) -> Iterator[str]:
 
 
 def further_items(case: Case) -> int | None:
-    """How many more items would find the policy's `effect` in every metric that is undecided.
+    """How many more items let a true difference of the policy's `effect` win the next look, in all
+    gating metrics together and with the policy's power; a guarded metric going on as so far.
 
     None where no number of items would, or where what is in doubt is no mean.
     """
-    needed = []
-    for metric in case.policy.gating:
-        if metric in case.evidence.sealed and not case.won(metric):
-            items = items_that_find_the_effect(case, metric, case.alpha)
-            if items is None:
-                return None
-            needed.append(max(0, items - case.evidence.sealed[metric].n))
-    for check in guard_checks(case.evidence.sealed, case.policy):
-        if not check.passed(case.alpha):
-            items = items_that_clear(check, case)
-            if items is None:
-                return None
-            needed.append(items)
-    return max(needed, default=None)
-
-
-def items_that_clear(check: MarginCheck, case: Case) -> int | None:
-    """How many more items would show that a guarded metric lost less than its margin.
-
-    The true difference is taken for what was measured, and for none where that is a gain. Items of
-    which the metric says nothing come in the same share. None: it lost the margin already.
-    """
-    found, room = check.found, check.margin + min(check.found.diff, 0.0)
-    if room <= 0 or not found.sd:
+    doubtful = [m for m in case.policy.gating if m in case.evidence.sealed and not case.won(m)]
+    guards = list(guard_checks(case.evidence.sealed, case.policy))
+    if not doubtful and all(check.passed(case.alpha) for check in guards):
         return None
-    design = found.n * (found.se / found.sd) ** 2
-    needed = items_needed(found.sd, room, case.alpha, case.policy.power, design=design)
-    return ceil(max(0, needed - found.n) * (found.n + found.unjudged) / found.n)
+    if any(items_that_find_the_effect(case, m, case.alpha) is None for m in doubtful):
+        return None
+    gating = [prospect(case, m) for m in case.policy.gating if m in case.evidence.sealed]
+    kept = [
+        Prospect(check.found, min(check.found.diff, 0.0), -check.margin, case.next_alpha)
+        for check in guards
+    ]
+    return more_items([*gating, *kept], case.policy.power)
+
+
+def prospect(case: Case, metric: str) -> Prospect:
+    """A gating metric at the next look, items to come having the policy's `effect`; where that is
+    within the margin, and the metric won by more, going on as so far.
+    """
+    found, threshold = case.evidence.sealed[metric], case.policy.threshold(metric)
+    effect = case.policy.effect if case.policy.effect > threshold else found.diff
+    return Prospect(found, effect, threshold, case.next_alpha)
 
 
 def items_that_find_the_effect(case: Case, metric: str, alpha: float) -> int | None:
@@ -178,5 +172,5 @@ def decided(
 
 def bound(case: Case, metric: str) -> Bound:
     found = case.evidence.sealed[metric]
-    lower, upper = bounds(found.diff, found.se, found.df, case.alpha)
+    lower, upper = reach(found, case.alpha)
     return Bound(lower=lower, upper=upper, won=case.won(metric))

@@ -32,12 +32,14 @@ def mean_of(drawn: Sequence[ItemScore]) -> ItemScore:
     judged = [one.preference for one in drawn if one.preference is not None]
     read = {name: read_ones(drawn, name) for name in drawn[0].champion}
     unread = tuple(sorted(name for name, ones in read.items() if not ones))
+    never = set.intersection(*({*(one.inapplicable or ())} for one in drawn)) & {*unread}
     return drawn[0].model_copy(
         update={
             "champion": {m: fmean(o.champion[m] for o in read[m] or drawn) for m in read},
             "challenger": {m: fmean(o.challenger[m] for o in read[m] or drawn) for m in read},
             "preference": fmean(judged) if judged else None,
             "unread": unread or None,
+            "inapplicable": tuple(sorted(never)) or None,
         }
     )
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evaluation.decision.evidence import PREFERENCE
+from evaluation.decision.items_to_come import Prospect, more_items
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import early_checks, guard_checks, reach
-from evaluation.decision.statistics import items_needed
 from project.records.calibration import BALLOTS
-from project.records.evidence import Decision, Evidence, MetricEvidence, Verdict
+from project.records.evidence import Decision, Evidence, Measured, MetricEvidence, Verdict
+from registry.alpha_ledger.spending import Look
 
 MOST = 20_000  # items: what would take more is no advice
 RECIPE = "another recipe (`incumbent recipes`, `incumbent tune`)"
@@ -24,16 +25,17 @@ class Part:
     name: str
     share: str  # the setting that makes it larger
     level: float
+    next: float  # that it must win at next time
 
 
 def ways_out(evidence: Evidence, decision: Decision, policy: Policy) -> Iterator[str]:
     """Each in a sentence, what helps most first; nothing for a promotion."""
     if decision.verdict is Verdict.PROMOTE:
         return
-    part = Part("dev", "curation.curate.dev_share", policy.qualify)
+    part = Part("dev", "curation.curate.dev_share", policy.qualify, policy.qualify)
     measured = evidence.dev
     if decision.opening is not None:
-        part = Part("sealed", "curation.curate.sealed_share", decision.alpha or policy.alpha)
+        part = sealed_part(decision, policy)
         measured = evidence.sealed
     gating = {name: measured[name] for name in policy.gating if name in measured}
     if PREFERENCE in gating and (why := poor_source(evidence)):
@@ -48,11 +50,11 @@ def ways_out(evidence: Evidence, decision: Decision, policy: Policy) -> Iterator
             "items, and more of them would only show it more surely"
         )
     rest = {n: m for n, m in gating.items() if n not in lost and not wins(n, m, policy, part)}
-    needed = {n: items for n, m in rest.items() if (items := further(n, m, policy, part))}
-    if needed:
+    needed = {n: m for n, m in rest.items() if further({n: m}, policy, part)}
+    if needed and (items := further(needed, policy, part)):
         yield (
-            f"about {max(needed.values()):,} more {part.name} items, by more rows or a larger "
-            f"{part.share}, if it goes on as so far: {listed({n: rest[n] for n in needed})}"
+            f"about {items:,} more {part.name} items, by more rows or a larger "
+            f"{part.share}, if it goes on as so far: {listed(needed)}"
         )
     if alike := {name: m for name, m in rest.items() if name not in needed}:
         yield (
@@ -61,6 +63,13 @@ def ways_out(evidence: Evidence, decision: Decision, policy: Policy) -> Iterator
         )
     if decision.opening is not None:
         yield from what_sealed_items_leave_open(evidence, decision, policy)
+
+
+def sealed_part(decision: Decision, policy: Policy) -> Part:
+    look = Look(number=decision.opening or 1, budget=decision.budget or policy.alpha)
+    later = Look(number=look.number + 1, budget=look.budget)
+    level = decision.alpha or policy.alpha
+    return Part("sealed", "curation.curate.sealed_share", level, later.level(policy.alpha))
 
 
 def poor_source(evidence: Evidence) -> str | None:
@@ -135,14 +144,15 @@ def wins(metric: str, found: MetricEvidence, policy: Policy, part: Part) -> bool
     return found.se > 0 and reach(found, part.level)[0] > policy.threshold(metric)
 
 
-def further(metric: str, found: MetricEvidence, policy: Policy, part: Part) -> int | None:
-    """How many more items win a metric if it goes on as so far; None where too many would."""
-    effect = found.diff - policy.threshold(metric)
-    if effect <= 0 or not found.sd:
-        return None
-    design = found.n * (found.se / found.sd) ** 2
-    needed = items_needed(found.sd, effect, part.level, policy.power, design=design)
-    return max(1, needed - found.n) if needed < MOST else None
+def further(gating: Measured, policy: Policy, part: Part) -> int | None:
+    """How many more items win these metrics together if they go on as so far; None where too many
+    would.
+    """
+    needed = more_items(
+        [Prospect(m, m.diff, policy.threshold(name), part.next) for name, m in gating.items()],
+        policy.power,
+    )
+    return needed if needed is not None and needed < MOST else None
 
 
 def listed(metrics: dict[str, MetricEvidence]) -> str:

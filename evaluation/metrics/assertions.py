@@ -8,7 +8,6 @@ from pydantic import Field, TypeAdapter
 
 from evaluation.assertions.check import holds, with_schemas
 from evaluation.metrics.per_item import PerItem, Values
-from evaluation.scoring.built_in import Range
 from project.errors import InputError
 from project.records.assertions import Assertion
 
@@ -28,7 +27,7 @@ class Assertions(PerItem):
     """
 
     more_is_better: tuple[str, ...] = ("assertions",)  # and of an instance one for each name
-    ranges: Mapping[str, Range] = {"assertions": (0.0, 1.0)}
+    ranges: tuple[tuple[str, float, float], ...] = (("assertions", 0, 1),)  # likewise
     description = "Share of the assertions that hold per item."
     citation = "Ribeiro et al. (2020). Beyond Accuracy: Behavioral Testing with CheckList."
     columns = ("predictions", "references", "slices", "assertions")
@@ -42,7 +41,7 @@ class Assertions(PerItem):
         self.everywhere = with_schemas(everywhere)
         self.slices = {name: with_schemas(some) for name, some in (slices or {}).items()}
         self.more_is_better = ("assertions", *map(metric, self.names))
-        self.ranges = dict.fromkeys(self.more_is_better, (0.0, 1.0))
+        self.ranges = tuple((name, 0, 1) for name in self.more_is_better)
         super().__init__(**options)
 
     @property

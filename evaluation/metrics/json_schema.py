@@ -1,13 +1,11 @@
 """Whether an answer is JSON of the shape that was asked for, and has the reference's values."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from evaluation.assertions.json_fields import fields, share
 from evaluation.assertions.json_schemas import read_schema, valid, validator
 from evaluation.metrics.per_item import PerItem, Values
-from evaluation.scoring.built_in import Range
 
 NO_JSON = "reference is no JSON"
 
@@ -24,7 +22,7 @@ class JsonSchema(PerItem):
     """
 
     more_is_better = ("json_valid", "json_fields")
-    ranges: Mapping[str, Range] = {"json_valid": (0.0, 1.0), "json_fields": (0.0, 1.0)}
+    ranges = (("json_valid", 0, 1), ("json_fields", 0, 1))
     description = "Validity against a JSON schema and right fields per item."
     citation = "Wright et al. (2022). JSON Schema: A Media Type for Describing JSON Documents."
 
@@ -37,6 +35,7 @@ class JsonSchema(PerItem):
     def _compute(self, predictions: list[str], references: list[str]) -> Values:
         expected = list(map(fields, references))
         self.unread = {"json_fields": [i for i, one in enumerate(expected) if not one]}
+        self.inapplicable = self.unread
         self.flags = {NO_JSON: self.unread["json_fields"]}
         return {
             "json_valid": [float(valid(self.validator, t, self.schema)) for t in predictions],

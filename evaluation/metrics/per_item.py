@@ -1,13 +1,13 @@
 """What our scorers share: an `evaluate` metric with a value, and warnings, for every item."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import datasets
 import evaluate
 
-from evaluation.scoring.built_in import COLUMNS, Range
+from evaluation.scoring.built_in import COLUMNS
 from project.unicode_words import words
 
 Values = dict[str, list[float]]
@@ -20,7 +20,9 @@ class PerItem(evaluate.Metric, ABC):
 
     A subclass says what it measures, whose idea that was, and which of COLUMNS it asks for. After
     compute, `flags` names what is odd and the positions of the items that it is true of, and
-    `unread` names metrics with the positions of the items of which they say nothing.
+    `unread` names metrics with the positions of the items of which they say nothing. Where that is
+    so by the reference alone, whatever the answer, `inapplicable` names the position too; all other
+    unread items are missing, and a missing item never helps a challenger.
     """
 
     # Every name that compute gives is in one of these; without it a policy cannot gate on it. An
@@ -28,8 +30,9 @@ class PerItem(evaluate.Metric, ABC):
     more_is_better: tuple[str, ...] = ()
     less_is_better: tuple[str, ...] = ()
     neither_is_better: tuple[str, ...] = ()
-    # The least and the greatest value of each that has such: a score outside is refused.
-    ranges: Mapping[str, Range] = {}
+    # (name, least, most) of each metric that has a range. One that gates needs it where items may
+    # be missing, and for bounds that rare large losses cannot deceive. Other scores are refused.
+    ranges: tuple[tuple[str, float, float], ...] = ()
     # Those that are means over a system's own tokens: bases with other tokenizers cannot be
     # compared by them.
     per_token: ClassVar[tuple[str, ...]] = ()
@@ -40,6 +43,7 @@ class PerItem(evaluate.Metric, ABC):
     def __init__(self, **options: Any) -> None:
         self.flags: dict[str, list[int]] = {}
         self.unread: dict[str, list[int]] = {}
+        self.inapplicable: dict[str, list[int]] = {}
         super().__init__(**options)
 
     def _info(self) -> evaluate.MetricInfo:

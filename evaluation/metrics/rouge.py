@@ -1,6 +1,5 @@
 """ROUGE for every script."""
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -9,7 +8,6 @@ from nltk.stem.porter import PorterStemmer
 from rouge_score.rouge_scorer import RougeScorer
 
 from evaluation.metrics.per_item import NO_WORDS, PerItem, Values, wordless
-from evaluation.scoring.built_in import Range
 from project.unicode_words import words
 
 TYPES = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
@@ -43,12 +41,7 @@ class Rouge(PerItem):
     """
 
     more_is_better = ("rouge1", "rouge2", "rougeL", "rougeLsum")
-    ranges: Mapping[str, Range] = {
-        "rouge1": (0.0, 1.0),
-        "rouge2": (0.0, 1.0),
-        "rougeL": (0.0, 1.0),
-        "rougeLsum": (0.0, 1.0),
-    }
+    ranges = (("rouge1", 0, 1), ("rouge2", 0, 1), ("rougeL", 0, 1), ("rougeLsum", 0, 1))
     description = "ROUGE F-measures per item, with a tokenizer for every script."
     citation = "Lin (2004). ROUGE: A Package for Automatic Evaluation of Summaries."
 

@@ -1,7 +1,7 @@
 """Semantic similarity: how near two texts lie in the space of a sentence embedder."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from evaluation.metrics.per_item import PerItem, Values
-from evaluation.scoring.built_in import Range
 from project.engine.embedded_texts import embedded_shards, encoder, shards_of, unit_vectors
 
 
 class SemanticSimilarity(PerItem):
     """Cosine of the sentence embeddings of prediction and reference (Reimers & Gurevych 2019).
 
-    compute -> {"semantic": [n]}, in [-1, 1] up to the last bit. `embedder` is the local folder of a
-    sentence-transformers model. Texts longer than it reads are cut there, and flagged.
+    compute -> {"semantic": [n]}, in [0, 1]: a cosine below 0 tells no more than that two texts are
+    unrelated, and counts as 0. `embedder` is the local folder of a sentence-transformers model.
+    Texts longer than it reads are cut there, and flagged.
     """
 
     more_is_better = ("semantic",)
-    ranges: Mapping[str, Range] = {"semantic": (-1.0, 1.0)}
+    ranges = (("semantic", 0, 1),)
     description = "Cosine similarity of sentence embeddings per item."
     citation = "Reimers and Gurevych (2019). Sentence-BERT."
 
@@ -42,7 +42,7 @@ class SemanticSimilarity(PerItem):
             "reference longer than the embedder reads": self.cut(references),
         }
         pairs = zip(self.embed(predictions), self.embed(references), strict=True)
-        return {"semantic": [float(np.dot(a, b)) for a, b in pairs]}
+        return {"semantic": [min(1.0, max(0.0, float(np.dot(a, b)))) for a, b in pairs]}
 
     def embed(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
         """Unit vectors. A text is embedded once, so that equal answers score equally to the bit."""

@@ -1,11 +1,9 @@
 """Token F1 and exact match, for short answers: classification, extraction, questions."""
 
 from collections import Counter
-from collections.abc import Mapping
 
 from evaluation.metrics.normalised_words import normalised
 from evaluation.metrics.per_item import NO_WORDS, PerItem, Values
-from evaluation.scoring.built_in import Range
 
 
 class TokenF1(PerItem):
@@ -17,7 +15,7 @@ class TokenF1(PerItem):
     """
 
     more_is_better = ("token_f1", "exact_match")
-    ranges: Mapping[str, Range] = {"token_f1": (0.0, 1.0), "exact_match": (0.0, 1.0)}
+    ranges = (("token_f1", 0, 1), ("exact_match", 0, 1))
     description = "Token F1 and exact match per item, normalised as in SQuAD, for every script."
     citation = (
         "Rajpurkar et al. (2016). SQuAD; Rajpurkar et al. (2018). SQuAD 2.0; "

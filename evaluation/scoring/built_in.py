@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from project.canonical import canonical_json
 from project.records.data import Row
-from project.records.scores import Better
+from project.records.scores import Better, Range
 
 if TYPE_CHECKING:
     from evaluation.generation.answers import Answer
@@ -32,9 +32,6 @@ SCORERS = {
     "refusal": "evaluation.metrics.refusal:Refusal",
     "length": "evaluation.metrics.answer_length:AnswerLength",
 }
-
-
-ROUNDING = 1e-5  # of a score in single precision, such as a cosine
 
 
 class Column(NamedTuple):
@@ -76,28 +73,21 @@ def better_by_ours() -> dict[str, Better]:
     return {name: way for found in our_classes() for name, way in better_by(found).items()}
 
 
-@cache
-def per_token_by_ours() -> frozenset[str]:
-    """The metrics of our scorers that are means over tokens."""
-    return frozenset(name for found in our_classes() for name in getattr(found, "per_token", ()))
-
-
-Range = tuple[float, float]  # the least and the greatest score
+def ranges_by(scorer: object) -> dict[str, Range]:
+    """The least and the most that each of its metrics can be, as far as a scorer's class says."""
+    return {name: (low, high) for name, low, high in getattr(scorer, "ranges", ())}
 
 
 @cache
 def ranges_by_ours() -> dict[str, Range]:
-    """From where to where the scores of our scorers go, of those metrics that have an end."""
-    return {
-        name: span for found in our_classes() for name, span in getattr(found, "ranges", {}).items()
-    }
+    """The same of all metrics of our scorers."""
+    return {name: ends for found in our_classes() for name, ends in ranges_by(found).items()}
 
 
-def outside(value: float, span: Range | None) -> str | None:
-    """What is wrong with a score that its metric cannot have; rounding is not."""
-    if span is None or span[0] - ROUNDING <= value <= span[1] + ROUNDING:
-        return None
-    return f"{value:g} is outside of {span[0]:g} to {span[1]:g}"
+@cache
+def per_token_by_ours() -> frozenset[str]:
+    """The metrics of our scorers that are means over tokens."""
+    return frozenset(name for found in our_classes() for name in getattr(found, "per_token", ()))
 
 
 def our_classes() -> Iterator[SimpleNamespace]:

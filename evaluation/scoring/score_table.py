@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from math import gcd
 from pathlib import Path
 
-from evaluation.scoring.built_in import outside, ranges_by_ours
+from evaluation.scoring.built_in import ranges_by_ours
 from project.canonical import canonical_json
 from project.errors import InputError
 from project.paths import DIRECTIONS, SCORES
 from project.records.record import read_input
-from project.records.scores import Directions, ItemScore, ScorePins, ScoreTable
+from project.records.scores import Directions, ItemScore, ScorePins, ScoreTable, outside
 from project.untrusted_input import refuse_doubled_keys
 
 TELLING = 20  # different scores: fewer may well be there equally often
@@ -49,8 +49,12 @@ def refuse_outside(item: ItemScore, path: Path, number: int) -> None:
     """Raise InputError for a score that a metric with the name of one of ours cannot have."""
     for side, scores in (("champion", item.champion), ("challenger", item.challenger)):
         for metric, value in scores.items():
-            if wrong := outside(value, ranges_by_ours().get(metric)):
-                problem = f"{wrong}: scale it, or give a metric that is none of ours another name"
+            ends = ranges_by_ours().get(metric)
+            if ends and outside(value, ends):
+                problem = (
+                    f"{value:g} is outside of {ends[0]:g} to {ends[1]:g}: scale it, or give a "
+                    "metric that is none of ours another name"
+                )
                 raise InputError(problem, file=path, line=number, field=f"{side}.{metric}")
 
 
@@ -87,7 +91,8 @@ def read_scores(comparison: str) -> ScoreTable:
     table = read_score_table(
         SCORES / f"{comparison}.jsonl", ScorePins.read(pins) if pins.exists() else None
     )
-    return table.model_copy(update={"better": Directions.read(DIRECTIONS).better})
+    said = Directions.read(DIRECTIONS)
+    return table.model_copy(update={"better": said.better, "ranges": said.ranges})
 
 
 def scored(comparison: str) -> bool:

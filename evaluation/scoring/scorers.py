@@ -12,14 +12,14 @@ from pydantic import Field
 
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer
-from evaluation.scoring.built_in import COLUMNS, better_by, outside
+from evaluation.scoring.built_in import COLUMNS, better_by, ranges_by
 from evaluation.scoring.scorer_class import files, instance, misfit
 from project.canonical import digest_file, digest_json
 from project.errors import IncumbentError, InputError
 from project.progress import progress
 from project.records.data import Row
 from project.records.record import Digest, Record
-from project.records.scores import Better, Flags
+from project.records.scores import Better, Flags, Range, outside
 
 
 class Sorted(Record):
@@ -37,6 +37,7 @@ class Scores(Record):
     flags: Flags = Flags()
     # Positions of items on which a metric could not be measured: their values count for nothing.
     unread: dict[str, tuple[int, ...]] = Field(default={})
+    inapplicable: dict[str, tuple[int, ...]] = Field(default={})  # those of them by their reference
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Scorer:
     Its compute takes columns, lists of n, and returns {name: [n]}. Where it has `flags`, {what is
     odd: positions}, they speak of the items of its last compute; so does `labels`, {name: [n]}, for
     each a pair of labels, (the reference's, the answer's), or None, and `unread`, {name:
-    positions}, for values that stand for what could not be measured.
+    positions}, for values that stand for what could not be measured. `inapplicable` names those of
+    them that the metric does not apply to by the reference alone.
     """
 
     name: str
@@ -57,6 +59,10 @@ class Scorer:
     @property
     def better(self) -> dict[str, Better]:
         return better_by(self.metric)
+
+    @property
+    def ranges(self) -> dict[str, Range]:
+        return ranges_by(self.metric)
 
     def misfit(self, problem: str) -> InputError:
         return misfit(self.at, f"{self.name} {problem}")
@@ -96,7 +102,8 @@ def scorers_digest(params: ScoringParams) -> Digest:
 def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answer]) -> Scores:
     """Score the answers to the rows, in the order of rows.
 
-    Raises InputError for a scorer that does not give a finite number for every item.
+    Raises InputError for a scorer that does not give a finite number for every item, or one that
+    its metric cannot be.
     """
     items = [row.id for row in rows]
     if items != [answer.item for answer in answers]:
@@ -105,6 +112,7 @@ def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answ
     labels: dict[str, list[Sorted | None]] = {}
     flags: list[Flags] = []
     unread: dict[str, list[int]] = {}
+    inapplicable: dict[str, list[int]] = {}
     with progress("scoring", len(scorers), "scorers", leave=False) as bar:
         for scorer in scorers:
             found = computed(scorer, rows, answers)
@@ -113,11 +121,12 @@ def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answ
                 raise scorer.misfit(f"gives {twice[0]!r}, and so does a scorer before it")
             labels |= sorted_as
             unread |= getattr(scorer.metric, "unread", {})
+            inapplicable |= getattr(scorer.metric, "inapplicable", {})
             values |= {name: numbers(scorer, name, given, items) for name, given in found.items()}
             flags.append(flagged(scorer, items))
             bar.advance()
     made = {"values": values, "labels": labels, "flags": Flags.joined(flags), "unread": unread}
-    return Scores.model_validate(made)
+    return Scores.model_validate(made | {"inapplicable": inapplicable})
 
 
 def labelled(scorer: Scorer) -> dict[str, list[Sorted | None]]:
@@ -159,10 +168,11 @@ def numbers(scorer: Scorer, name: str, given: Any, items: Sequence[str]) -> list
         raise scorer.misfit(f"gives {values!r:.60} for {name!r}, not a value for every item")
     if len(values) != len(items):
         raise scorer.misfit(f"gives {len(values)} values of {name!r} for {len(items)} items")
-    span = getattr(scorer.metric, "ranges", {}).get(name)
     for item, value in zip(items, values, strict=True):
         if not isinstance(value, Real | np.bool_) or not math.isfinite(value):
             raise scorer.misfit(f"gives {value!r:.60} for {name!r} of item {item!r}, no number")
-        if wrong := outside(float(value), span):
-            raise scorer.misfit(f"gives {name!r} of item {item!r} a score that {wrong}")
+        if outside(float(value), scorer.ranges.get(name)):
+            low, high = scorer.ranges[name]
+            said = f"{value:g} for {name!r} of item {item!r}, which it says is {low:g} to {high:g}"
+            raise scorer.misfit(f"gives {said}")
     return [float(value) for value in values]

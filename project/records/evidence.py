@@ -36,6 +36,36 @@ class PeopleAndJudge(Record):
     e_value: Annotated[float | None, LATER] = None
 
 
+class SureBounds(Record):
+    """One-sided bounds of a mean that hold for any distribution on the metric's range, at levels.
+
+    evaluation.decision.bounded_mean says how they are found.
+    """
+
+    levels: tuple[float, ...]  # falling
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+
+    def at(self, alpha: float) -> tuple[float, float] | None:
+        """Those at the largest level that is at most alpha; None below all levels."""
+        there = zip(self.levels, self.lower, self.upper, strict=True)
+        return next(((low, high) for level, low, high in there if level <= alpha), None)
+
+    @property
+    def p_below(self) -> float:
+        """One-sided p of the hypothesis that the true difference is at least 0."""
+        there = zip(self.levels, self.upper, strict=True)
+        return min((level for level, high in there if high < 0), default=1.0)
+
+
+class Extreme(Record):
+    """The mean difference where each item that was not measured counts as an end of the range."""
+
+    diff: float
+    se: float
+    df: float
+
+
 class MetricEvidence(Record):
     """How much better the challenger is: a paired difference, its error cluster-robust.
 
@@ -64,6 +94,13 @@ class MetricEvidence(Record):
     samples: Annotated[int | None, LATER] = None
     within_sd: Annotated[float | None, LATER] = None
     people: Annotated[PeopleAndJudge | None, LATER] = None  # of a preference by both
+    # Of the unjudged items those that are missing: the metric applies to them, and was not
+    # measured. They count as the challenger's worst in a lower bound and as its best in an upper
+    # one. Without a stated range neither is known. None: no item is missing.
+    missing: Annotated[int | None, LATER] = None
+    worst: Annotated[Extreme | None, LATER] = None
+    best: Annotated[Extreme | None, LATER] = None
+    sure: Annotated[SureBounds | None, LATER] = None  # of a metric that is checked, with a range
     p: float  # one-sided, of "not better than the margin asks"
     bootstrap: tuple[float, float]  # central 90 % interval of the cluster bootstrap
 

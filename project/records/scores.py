@@ -12,10 +12,20 @@ from project.records.record import LATER, Digest, Record, later
 Better = Literal["more", "less", "neither"]
 
 
+Range = tuple[float, float]  # the least and the most that a metric can be
+ROUNDING = 1e-5  # of a score in single precision, such as a cosine
+
+
+def outside(value: float, ends: Range | None) -> bool:
+    """Whether a score is none that its metric can be, but for rounding."""
+    return ends is not None and not ends[0] - ROUNDING <= value <= ends[1] + ROUNDING
+
+
 class Directions(Record):
-    """Which way each metric is better, as far as the scorers say."""
+    """Which way each metric is better, and on which range, as far as the scorers say."""
 
     better: dict[str, Better]
+    ranges: Annotated[dict[str, Range] | None, LATER] = None
 
 
 def moderate(score: float) -> float:
@@ -55,6 +65,9 @@ class ItemScore(Record):
     # Metrics that could not be measured on this item, on one side or on both. What stands there in
     # their place counts for nothing.
     unread: Annotated[tuple[str, ...] | None, LATER] = None
+    # Those of them that do not apply to the item by its reference alone, whatever anybody answers.
+    # The others are missing, and a missing score never helps the challenger.
+    inapplicable: Annotated[tuple[str, ...] | None, LATER] = None
 
     @model_validator(mode="after")
     def both_sides_have_the_same_metrics(self) -> Self:
@@ -65,6 +78,8 @@ class ItemScore(Record):
             raise ValueError(f"metric {twice[0]!r} has labels, and is a score too")
         if unknown := sorted({*(self.unread or ())} - self.champion.keys()):
             raise ValueError(f"metric {unknown[0]!r} is unread, and has no score in its place")
+        if odd := sorted({*(self.inapplicable or ())} - {*(self.unread or ())}):
+            raise ValueError(f"metric {odd[0]!r} is inapplicable, and must be unread too")
         return self
 
 
@@ -104,6 +119,7 @@ class ScoreTable(Record):
     pins: ScorePins | None  # None: a table that another program made
     items: tuple[ItemScore, ...]
     better: dict[str, Better] | None = None  # by metric, as far as the scorers say; None: likewise
+    ranges: dict[str, Range] | None = None  # likewise
 
     @property
     def metrics(self) -> list[str]:

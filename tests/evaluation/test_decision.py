@@ -111,13 +111,14 @@ def test_a_budget_that_was_earned_allows_more_but_never_more_than_alpha() -> Non
 
 
 def test_whoever_wins_at_a_late_look_is_promoted_and_hears_of_no_wear() -> None:
-    decision = decide(table(BETTER), Policy(), opening=60)
+    decision = decide(table(BETTER, n=200), Policy(), opening=60)
     assert decision.verdict is Verdict.PROMOTE
     assert not [reason for reason in decision.reasons if "worn out" in reason]
 
 
 @pytest.mark.parametrize(
-    ("look", "level", "needed"), [(9, "0.00038", 215), (60, "8.4e-06", 331), (300, "3.4e-07", 425)]
+    ("look", "level", "needed"),
+    [(9, "0.00038", 787), (60, "8.4e-06", 1138), (300, "3.4e-07", 1384)],
 )
 def test_a_hold_late_in_the_count_says_what_a_fresh_eval_set_would_bring(
     look: int, level: str, needed: int
@@ -133,7 +134,7 @@ def test_a_hold_late_in_the_count_says_what_a_fresh_eval_set_would_bring(
 
 
 def test_no_fresh_eval_set_is_advised_early_to_the_rejected_or_where_it_asks_for_no_less() -> None:
-    held, rejected = table(EQUAL), table(EQUAL | {"rougeL": -0.1})
+    held, rejected = table(EQUAL), table(EQUAL | {"rougeL": -0.1}, n=200)
     eager = Policy(alpha_floor=0.04)  # above the level of any first look
     for scores, policy, look in (
         (held, Policy(), 5),
@@ -482,7 +483,7 @@ def test_too_many_unjudged_items_hold() -> None:
     scores = joined(table(BETTER), table({"rougeL": 0.1, "semantic": 0.1}, n=10))
     decision = decide(scores, Policy())
     assert decision.verdict is Verdict.HOLD
-    assert decision.reasons[0] == "10 of 70 items have no preference, and the policy allows 10%"
+    assert decision.reasons[0] == "10 of 70 items have no preference, and the policy allows 2%"
 
 
 def ballots(wins: int, losses: int, ties: int = 5) -> ScoreTable:

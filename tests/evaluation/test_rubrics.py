@@ -174,7 +174,7 @@ def test_items_whose_score_could_not_be_read_make_no_error_smaller() -> None:
     whole = ScoreTable(pins=None, items=tuple(rated(i, i < 5) for i in range(60)))
     read = ScoreTable(pins=None, items=tuple(rated(i) for i in range(5, 60)))
     found, expected = (weigh(table, POLITE).sealed["polite"] for table in (whole, read))
-    assert found == expected.model_copy(update={"unjudged": 5})
+    assert found == expected.model_copy(update={"unjudged": 5, "missing": 5})
 
 
 def test_of_several_answers_those_that_could_be_read_count() -> None:
@@ -187,7 +187,7 @@ def test_of_several_answers_those_that_could_be_read_count() -> None:
 def test_too_few_scores_that_could_be_read_hold() -> None:
     good = calibrated(prefers_the_reference, "correct")["correct"]
     doubt = rule(evidence(good, unread=7), POLITE, 1).reasons[0]
-    assert doubt.startswith("7 of 60 items have no score of rubric polite that could be read")
+    assert doubt.startswith("7 of 60 items have no score of polite, and the policy allows 2%")
 
 
 def test_both_times_that_a_score_is_asked_for_are_of_one_judge() -> None:

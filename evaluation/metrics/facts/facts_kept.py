@@ -1,6 +1,6 @@
 """Which numbers, dates, amounts and names of the reference an answer keeps or contradicts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import repeat
 from typing import Any
 
@@ -10,7 +10,6 @@ from evaluation.metrics.facts.fact import KINDS, Fact, Kind
 from evaluation.metrics.facts.swapped_terms import swapped_terms
 from evaluation.metrics.facts.text_facts import TextFacts
 from evaluation.metrics.per_item import PerItem, Values
-from evaluation.scoring.built_in import Range
 
 NO_FACTS = "reference without facts"
 FIGURES: tuple[Kind, ...] = ("number", "date", "amount")  # a name is no figure
@@ -43,18 +42,18 @@ class FactsKept(PerItem):
     )
     less_is_better = ("facts_contradicted", "figures_wrong", "terms_swapped")
     neither_is_better = ("facts_added",)
-    ranges: Mapping[str, Range] = {
-        "facts": (-1.0, 1.0),
-        "facts_kept": (0.0, 1.0),
-        "figures_right": (0.0, 1.0),
-        "conditions_kept": (0.0, 1.0),
-        "numbers_kept": (0.0, 1.0),
-        "dates_kept": (0.0, 1.0),
-        "amounts_kept": (0.0, 1.0),
-        "names_kept": (0.0, 1.0),
-        "facts_contradicted": (0.0, 1.0),
-        "figures_wrong": (0.0, 1.0),
-    }
+    ranges = (
+        ("facts", -1, 1),
+        ("facts_kept", 0, 1),
+        ("facts_contradicted", 0, 1),
+        ("figures_right", 0, 1),
+        ("figures_wrong", 0, 1),
+        ("conditions_kept", 0, 1),
+        ("numbers_kept", 0, 1),
+        ("dates_kept", 0, 1),
+        ("amounts_kept", 0, 1),
+        ("names_kept", 0, 1),
+    )
     description = "Numbers, dates, amounts and names of the reference, kept or contradicted."
     citation = "Nan et al. (2021). Entity-level Factual Consistency of Abstractive Summarization."
 
@@ -81,6 +80,7 @@ class FactsKept(PerItem):
         conditions = [conditions_kept(answer.text, reference.text) for answer, reference in pairs]
         self.unread = {name: without(found, kinds) for name, kinds in SPEAKS_OF.items()}
         self.unread["conditions_kept"] = [i for i, one in enumerate(conditions) if one is None]
+        self.inapplicable = self.unread
         by_kind = {f"{kind}s_kept": [kept(one, kind) for one in found] for kind in KINDS}
         return by_kind | {
             "facts": [kept(one) - contradicted(one) for one in found],

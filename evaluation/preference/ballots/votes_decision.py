@@ -66,9 +66,14 @@ def evidence_with_votes(
 ) -> Evidence:
     """The stored evidence with what people say of the sheet's items, and how far they agree."""
     table = ScoreTable(pins=stored.pins, items=votes.items())
-    slices = {name: with_least_error(m, policy) for name, m in sliced(table, policy).items()}
+    slices = {
+        name: with_least_error(m, policy) for name, m in sliced(table, policy, sure=True).items()
+    }
     now = stored.model_copy(
-        update={"sealed": with_least_error(measure(table, policy), policy), "slices": slices}
+        update={
+            "sealed": with_least_error(measure(table, policy, sure=True), policy),
+            "slices": slices,
+        }
     )
     # Only where it matters: other evidence has the bytes that it had.
     all_voted = True if policy.ratings and votes.ratings is not None else None

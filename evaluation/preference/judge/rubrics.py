@@ -126,7 +126,7 @@ class RubricMetric:
     def __init__(self, judge: RubricJudge) -> None:
         self.judge = judge
         self.more_is_better = (judge.rubric.name,)
-        self.ranges = {judge.rubric.name: (0.0, 1.0)}
+        self.ranges = ((judge.rubric.name, 0, 1),)
         self.flags: dict[str, list[int]] = {}
         self.unread: dict[str, list[int]] = {}
 

@@ -75,6 +75,10 @@ TONIGHT = table(EQUAL | {"rougeL": -0.02, "preference": 0.2})
 EARLIER = since(TONIGHT, EQUAL | {"rougeL": -0.08})
 UNJUDGED = joined(table(BETTER), table({"rougeL": 0.1, "semantic": 0.1}, n=10))
 UNSEEN = BETTER | {"semantic": -0.1}
+UNREAD = joined(
+    renamed("toxicity", table(BETTER, n=99)),
+    renamed("toxicity", table(BETTER, n=1, unread=("rougeL",))),
+)
 LESS = renamed("toxicity", table(BETTER | {"rougeL": -0.05}))
 
 ROWS = {
@@ -96,8 +100,9 @@ ROWS = {
     "suites.margin": of_a_guard(guard(margin=1.0), guard(margin=0.01)),
     "regression_budget": row(0.05, 0.2, verdict_on(TONIGHT, reference=EARLIER), **GUARDED),
     "preference_test": row("t", "e-value", verdict_on(ballots(7, 0))),
-    "unjudged_cap": row(0.1, 0.5, verdict_on(UNJUDGED)),
+    "unjudged_cap": row(0.02, 0.5, verdict_on(UNJUDGED)),
     "better": row(None, {"toxicity": "less"}, verdict_on(LESS), gating=["toxicity"]),
+    "ranges": row(None, {"toxicity": (0, 1)}, verdict_on(UNREAD), gating=["toxicity"]),
     "effect": row(0.02, 0.01, verdict_on(table(EQUAL))),
     "power": row(0.8, 0.95, verdict_on(table(EQUAL))),
 }
