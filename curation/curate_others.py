@@ -17,7 +17,7 @@ from curation.account import (
 from curation.cleaning.carried_items import holding_an_item
 from curation.cleaning.sifting import cleaned
 from project.contacts import Contacts
-from project.item_prompts import asking_an_item
+from project.item_prompts import asking_an_item, asking_in_a_sentence
 from project.paths import RAW_DOCUMENTS, RAW_PREFERENCES
 from project.personal_data import found
 from project.records.data import Document, Message, Origin, Row, Split
@@ -86,13 +86,14 @@ def curate_others(
     contacts, is left out, whatever the settings say of rows.
     """
     asking = asking_an_item([one.prompt for one in preferences], items)
-    holding = holding_an_item([one.text for one in documents], items)
+    texts = [one.text for one in documents]
+    holding = holding_an_item(texts, items) | asking_in_a_sentence(texts, items)
     unfit = {preferences[i].id: ASKS_ITEM for i in asking}
     unfit |= {documents[i].id: HOLDS_ITEM for i in holding}
     kept, out = sifted({one.id: one for one in preferences}, unfit, ours)
-    texts, no_texts = sifted({one.id: one for one in documents}, unfit, ours)
-    parts_of = dict.fromkeys(kept, PREFERENCES) | dict.fromkeys(texts, DOCUMENTS)
-    return Others([*kept.values()], [*texts.values()], parts_of, out | no_texts)
+    clean, no_texts = sifted({one.id: one for one in documents}, unfit, ours)
+    parts_of = dict.fromkeys(kept, PREFERENCES) | dict.fromkeys(clean, DOCUMENTS)
+    return Others([*kept.values()], [*clean.values()], parts_of, out | no_texts)
 
 
 def sifted(

@@ -269,7 +269,7 @@ def refuse_trained(
         if seen := near_duplicates_among(sealed, learnt.without(trained_today)):
             raise InputError(
                 f"{len(seen)} of the {len(sealed.texts)} sealed items are near-duplicates "
-                f"of rows that {label} was trained on, and it would be compared on what it has "
+                f"of what {label} was trained on, and it would be compared on what it has "
                 "learnt. Split the rows as they were split for it (curation.curate), or let "
                 "`incumbent data rotate-eval` draw items that nobody was trained on"
             )

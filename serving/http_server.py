@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from project.listening import address_of, listening
-from project.open_connections import IDLE, OpenConnections
+from project.open_connections import IDLE, STRANGERS, OpenConnections
 from project.web_server import WebServer
 from serving.app import Running, alone, create_app
 from serving.openai_api.gateway import Gateway
@@ -22,7 +22,7 @@ class Server(WebServer):
         params = gateway.params
         super().__init__(
             create_app(gateway, beside),
-            room=OpenConnections(params.running + params.waiting + IDLE),
+            room=OpenConnections(params.running + params.waiting + IDLE, STRANGERS),
             patience=patience,
             lifespan="on",
             timeout_keep_alive=KEEP_ALIVE_SECONDS,

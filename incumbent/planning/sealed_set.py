@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evaluation.decision.policy import Policy
-from evaluation.decision.power import SPREADS, chance, chance_of_all, percent, said_of_sealed
+from evaluation.decision.power import (
+    SPREADS,
+    chance,
+    chance_of_all,
+    detectable,
+    percent,
+    said_of_sealed,
+)
+from project.errors import InputError
 from project.paths import EVIDENCE
 from project.records.evidence import Evidence, Measured, MetricEvidence, rated_by_people
 from registry.alpha_ledger.spending import alpha_at
@@ -26,9 +34,13 @@ class Gain:
         own = self.own
         return own.n * (own.se / own.sd) ** 2 if own and own.sd else 1.0
 
+    @property
+    def spread(self) -> float | None:
+        return self.own.sd if self.own else SPREADS.get(self.metric)
+
     def chance(self, items: int, alpha: float) -> float | None:
         """None where no spread is known."""
-        spread = self.own.sd if self.own else SPREADS.get(self.metric)
+        spread = self.spread
         return chance(items, self.beyond, spread, alpha, self.design) if spread else None
 
     def said(self, items: int, alpha: float) -> str:
@@ -60,6 +72,25 @@ def said_of_sealed_set(items: int, policy: Policy, effect: float | None = None) 
     known = [found for found in chances if found is not None]
     if len(known) == len(gains) > 1 and (all_win := chance_of_all(known)) >= LEAST_SAID:
         yield f"all of them win, as a promotion needs, in {percent(all_win)} of cases at least"
+
+
+def refuse_powerless(items: int, policy: Policy) -> None:
+    """Raise InputError where so many fresh items find the policy's effect in one of its gating
+    metrics more seldom than it asks: small sets in a row would each have a first look.
+    """
+    measured, alpha = dev_measured(), alpha_at(policy.alpha, 1)
+    for metric in policy.gating:
+        gain = Gain(metric, policy.effect - policy.threshold(metric), measured.get(metric))
+        found = gain.chance(items, alpha)
+        if gain.spread and found is not None and found < policy.power:
+            least = detectable(items, gain.spread, alpha, policy.power, gain.design)
+            asked = percent(policy.power).removeprefix("about ")
+            raise InputError(
+                f"{items} fresh items find {policy.effect:+g} in {metric} in {percent(found)} of "
+                f"cases, and {asked} are asked: add rows to curation.collect.sources and raise "
+                "curation.curate.sealed, or say in evaluation.policy.effect what gain is worth "
+                f"waiting for (so many items find {policy.threshold(metric) + least:+.2g})"
+            )
 
 
 def dev_measured() -> Measured:

@@ -18,7 +18,9 @@ from curation.splitting.eval_sets import (
     read_changes,
     retired_ids,
 )
+from evaluation.decision.policy import Policy
 from incumbent.output import console
+from incumbent.planning.sealed_set import refuse_powerless
 from project.errors import InputError
 from project.paths import rows_of
 from project.records.data import Row, Split, counted
@@ -31,8 +33,8 @@ from registry.store import Registry
 def rotate_eval(part: Split, reason: str) -> None:
     """Record that the present items of a part leave; the next `dvc repro` fills their places.
 
-    Raises InputError where there is nothing to rotate, no reason, or too little to fill up with,
-    and IncumbentError for an actor who may not promote.
+    Raises InputError where there is nothing to rotate, no reason, too little to fill up with, or
+    where what comes would show too little, and IncumbentError for an actor who may not promote.
     """
     if part is Split.TRAIN or not reason.strip():
         raise InputError("a rotation is of dev or sealed, and needs a --reason")
@@ -42,6 +44,8 @@ def rotate_eval(part: Split, reason: str) -> None:
         present = present_items(part)
         rotation = Rotation.of(present, at=at, by=by, reason=reason, part=part)
         fresh = items_after(rotation, present)
+        if part is Split.SEALED:
+            refuse_powerless(fresh, load(Policy))
         # First here: were it missing here, the fresh items would count as the old ones.
         registry.record_rotation(part, len(present), reason)
         append_change(rotation)

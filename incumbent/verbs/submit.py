@@ -40,6 +40,7 @@ from incumbent.verbs.rotate_eval import freeze
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.files import home, write_bytes
+from project.near_duplicates import WordPrints
 from project.paths import (
     ADAPTER,
     ADAPTER_FILES,
@@ -71,7 +72,7 @@ from registry.lineage import apart
 from registry.registry_settings import RegistryParams
 from registry.store import Registry
 from review.review_settings import ReviewParams
-from training.rows.learnt_rows import learnt_by_challenger
+from training.rows.learnt_rows import learnt_by_challenger, texts_learnt
 
 
 @dataclass(frozen=True)
@@ -169,14 +170,15 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
         raise InputError(
             "was trained on other rows than are curated now: run `dvc repro` first", file=ADAPTER
         )
-    rows = sealed.trained_today if new else None  # of a known version they are kept already
+    # Of a known version they are kept already.
+    learnt = WordPrints.of(texts_learnt()) if new else None
     noted = current_provenance() if new else Noted(None)
     version = registry.submit(
         adapter,
         ADAPTER_FILES,
         reason,
         *(dataset, gate, *learnt_by_challenger()),
-        trained_on=rows,
+        trained_on=learnt,
         provenance=noted.provenance,
     )
     provenance = registry.provenance(version.number)

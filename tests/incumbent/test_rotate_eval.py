@@ -17,8 +17,8 @@ from registry.store import Registry
 
 @pytest.fixture(autouse=True)
 def curated(pinned_base: None) -> None:
-    """Sealed takes 20 of about 100 rows on its side, dev all on its side."""
-    Path("params.yaml").write_text("curation:\n  curate:\n    sealed: 20\n")
+    """Sealed takes 20 of about 100 rows on its side, which show +0.2; dev all on its side."""
+    write_params(sealed=20, effect=0.2)
     rows = [
         Row.of(f"what is number {i}?", f"it is {i}", group=f"g{i}", source="answers.jsonl")
         for i in range(400)
@@ -26,6 +26,13 @@ def curated(pinned_base: None) -> None:
     write_records(RAW, rows)
     write_records(ORIGINS, [Origin(file=row.source, line=1, row=row.id) for row in rows])
     main()
+
+
+def write_params(sealed: int, effect: float) -> None:
+    Path("params.yaml").write_text(
+        f"curation:\n  curate:\n    sealed: {sealed}\n"
+        f"evaluation:\n  policy:\n    effect: {effect}\n"
+    )
 
 
 def items(part: Split) -> set[str]:
@@ -87,7 +94,7 @@ def test_a_frozen_set_grows_by_a_persons_word_and_no_item_of_it_leaves() -> None
         assert freeze(registry) == (Split.DEV, Split.SEALED)
         assert freeze(registry) == ()
     assert "no row waits" in rotated("--grow", "--reason", "more", code=2)
-    Path("params.yaml").write_text("curation:\n  curate:\n    sealed: 30\n")
+    write_params(sealed=30, effect=0.2)
     main()
     assert items(Split.SEALED) == before
     assert "10 items more in sealed, 30 in all" in rotated("--grow", "--reason", "more")
@@ -134,3 +141,16 @@ def test_only_those_who_may_promote_rotate(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("INCUMBENT_ROLES", "roles.yaml")
     assert "tester may not promote: that is for ann" in rotated("--reason", "oh", code=1)
     assert not EVAL_SETS.exists()
+
+
+@pytest.mark.attack
+def test_a_rotation_to_items_that_show_too_little_is_refused() -> None:
+    """Small fresh sets, one after the other, were as many first looks."""
+    write_params(sealed=20, effect=0.02)
+    said = rotated("--reason", "worn out", code=2)
+    assert "20 fresh items find +0.02 in rougeL in about 9 % of cases, and 80 % are asked" in said
+    assert "or say in evaluation.policy.effect what gain is worth waiting for" in said
+    assert "so many items find +0.1" in said
+    assert not EVAL_SETS.exists()
+    with Registry.here() as registry:
+        assert registry.history() == []

@@ -312,7 +312,7 @@ def test_a_split_that_examines_on_what_was_learnt_is_refused_before_the_look(
     registry.promote(first.number, "it won")
     second = project.submit("b", *(RESPLIT if whose == "challenger" else ()))
     label = {"champion": "test v1", "challenger": "test v2"}[whose]
-    learnt = f"1 of the 2 sealed items are near-duplicates of rows that {label} was trained on"
+    learnt = f"1 of the 2 sealed items are near-duplicates of what {label} was trained on"
     with pytest.raises(InputError, match=learnt):
         project.decide(second, better)
     assert len(registry.history(kind="open")) == 1
