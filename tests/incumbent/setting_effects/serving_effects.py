@@ -200,10 +200,6 @@ SERVING: dict[str, Effect] = {
     "pools.slots": served(2, 3, most_on_a_server, **DEPLOYING),
     "pools.adapters": served("/here", "/there", loading, "folders", **VLLM),
     "slots": served(2, 3, most_embedded),
-    "prompt_tokens": ShownBy(
-        "tests/serving/embedded/test_request_body.py"
-        "::test_a_prompt_of_more_tokens_than_the_settings_allow_is_refused"
-    ),
     "batch_size": Effect((2, 3), read_together, beside=TINY, models="tiny"),
     "golden": served({"agreement": 0.9}, {}, deployed_though_spoilt, **DEPLOYING),
     "golden.prompts": served(2, 4, asked_before_traffic, **DEPLOYING),
