@@ -81,6 +81,8 @@ class ServingParams(Settings):
     keys: Path | None = None  # YAML: {keys: {caller: SHA-256 of the key}}; null: this machine alone
     body_bytes: PositiveInt = 1 << 20  # of a request
     max_tokens: PositiveInt = 1024  # of an answer; a request that asks for more is refused
+    # Of a prompt, with the embedded backend; servers have a limit of their own.
+    prompt_tokens: PositiveInt = 8192
     timeout_seconds: PositiveFloat = 120.0  # of an answer, from request to end
     running: PositiveInt = 64  # requests at a time; more wait
     waiting: PositiveInt = 256  # more are answered 429, with Retry-After

@@ -18,13 +18,21 @@ class WaitingLine:
     """A free place goes to the caller who has the fewest, so that one who asks for all of them does
     not shut the others out; of one caller's requests the first to come is the first. Where the line
     is full, the newest of whoever has the most in it makes room for a caller with fewer.
+
+    No caller has more than `most_of_one()` places at a time: the others need not wait until answers
+    end that take minutes.
     """
 
     def __init__(
-        self, running: int, waiting: int, clock: Callable[[], float] = time.monotonic
+        self,
+        running: int,
+        waiting: int,
+        clock: Callable[[], float] = time.monotonic,
+        most_of_one: Callable[[], int] | None = None,
     ) -> None:
         self.most_running = running
         self.most_waiting = waiting
+        self.most_of_one = most_of_one or (lambda: running)
         self.clock = clock
         self.running = 0
         self.seconds = FIRST_GUESS  # that an answer takes, on average
@@ -43,7 +51,7 @@ class WaitingLine:
     @asynccontextmanager
     async def place(self, caller: str) -> AsyncIterator[None]:
         """Wait for a place, and have it in the block. Raises ApiError when too many wait."""
-        if self.running < self.most_running:
+        if self.running < self.most_running and self._may_have_more(caller):
             self._take(caller)
         else:
             await self._wait(caller)
@@ -96,9 +104,15 @@ class WaitingLine:
         self._places[caller] -= 1
         if not self._places[caller]:
             del self._places[caller]
-        # Whoever was cancelled in this moment is still in the list, its turn done already.
-        if there := [waiter for waiter in self._waiters if not waiter[1].done()]:
-            waiter = min(there, key=lambda waiter: self._places[waiter[0]])
+        while self.running < self.most_running and (waiter := self._next()):
             self._waiters.remove(waiter)
             self._take(waiter[0])
             waiter[1].set_result(None)
+
+    def _next(self) -> Waiter | None:
+        """Whose turn it is. Who was cancelled in this moment is in the list, its turn done."""
+        there = (w for w in self._waiters if not w[1].done() and self._may_have_more(w[0]))
+        return min(there, key=lambda waiter: self._places[waiter[0]], default=None)
+
+    def _may_have_more(self, caller: str) -> bool:
+        return self._places[caller] < self.most_of_one()

@@ -55,7 +55,9 @@ class EmbeddedBackend:
         tokenizer = AutoTokenizer.from_pretrained(base)
         # The engine decodes with a copy, for a tokenizer cannot be used by two threads at a time.
         self.decode = partial(deepcopy(tokenizer).decode, skip_special_tokens=True)
-        self.questions = QuestionReader(tokenizer, model.context, params.max_tokens)
+        self.questions = QuestionReader(
+            tokenizer, model.context, params.max_tokens, params.prompt_tokens
+        )
         # One thread, so that a long prompt does not keep the event loop from its work.
         self.reading = ThreadPoolExecutor(1, "embedded-prompts")
         self.thread = EngineThread(RunningBatch(model, params.batch_size), params.slots)

@@ -1,5 +1,6 @@
 """A request as the engine takes it: the tokens of its prompt, and how it is to be answered."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -12,6 +13,9 @@ from serving.embedded.request_body import RequestBody, parse_body, refused
 
 # What a chat template may raise for messages that it was not written for.
 TEMPLATE_FAULTS = (TemplateError, TypeError, ValueError, AttributeError, LookupError)
+
+
+LETTERS = 32  # of a token at most, on average over a text
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,12 @@ class QuestionReader:
     tokenizer: Any  # of transformers, which has no types
     context: float  # tokens of a prompt and its answer, at most
     max_tokens: int  # of an answer, where a request names no limit
+    prompt_tokens: int  # of a prompt, at most
 
     def read(self, endpoint: Endpoint, body: Body) -> Question:
         """Raises BackendError 400."""
         asked = parse_body(body)
+        self.refuse_long(text_length(body) / LETTERS, asked)  # before it is cut into tokens
         prompt = self.tokens(endpoint, asked)
         return Question(
             endpoint=endpoint,
@@ -62,7 +68,17 @@ class QuestionReader:
         tokens = self.chat(asked) if endpoint == Endpoint.CHAT else self.text(asked)
         if not tokens:
             raise refused("the prompt is empty", "prompt")
+        self.refuse_long(len(tokens), asked)
         return tokens
+
+    def refuse_long(self, tokens: float, asked: RequestBody) -> None:
+        if tokens > self.prompt_tokens:
+            problem = (
+                f"the prompt has {tokens:,.0f} tokens or more, and {self.prompt_tokens:,} is the "
+                "most here (serving.prompt_tokens)"
+            )
+            field = "messages" if asked.messages is not None else "prompt"
+            raise refused(problem, field, "context_length_exceeded")
 
     def chat(self, asked: RequestBody) -> list[int]:
         if asked.messages is None:
@@ -101,3 +117,11 @@ class QuestionReader:
             field = "messages" if asked.messages is not None else "prompt"
             raise refused(problem, field, "context_length_exceeded")
         return asked.limit or int(min(room, self.max_tokens))
+
+
+def text_length(value: Any) -> int:
+    """Of all texts in a request, in characters."""
+    if isinstance(value, str):
+        return len(value)
+    inner = value.values() if isinstance(value, Mapping) else value
+    return sum(map(text_length, inner)) if isinstance(value, Mapping | list) else 0

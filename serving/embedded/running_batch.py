@@ -1,18 +1,36 @@
 """Drafts that grow side by side by a token a step, whichever adapters they are on.
 
 A new one joins at the next step, and one that has ended gives its place to it (iteration-level
-scheduling: Yu et al. 2022, "Orca", OSDI).
+scheduling: Yu et al. 2022, "Orca", OSDI). A long prompt is read a piece a step, so that the others
+grow meanwhile, and nothing more of it is read once nobody waits for its answer (chunked prefills:
+Agrawal et al. 2024, "Sarathi-Serve", OSDI).
 """
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
+from evaluation.generation.batch_reader import Memory
 from serving.embedded.adapters_on_base import AdaptersOnBase
 from serving.embedded.draft import Draft
 from serving.embedded.next_token import next_tokens
 from serving.embedded.prompt_prefixes import PromptPrefixes
+
+PIECE = 512  # tokens of a prompt that are read in one step
+
+
+@dataclass
+class LongPrompt:
+    """One that is read in pieces."""
+
+    draft: Draft
+    memory: Memory  # of one row, that has read its beginning
+
+    def piece(self) -> list[int]:
+        start = self.memory.width
+        return self.draft.question.prompt[start : start + PIECE]
 
 
 class RunningBatch:
@@ -23,17 +41,22 @@ class RunningBatch:
         self.prefixes = PromptPrefixes(model.reader)
         self.waiting: deque[Draft] = deque()
         self.joining: list[Draft] = []  # taken from those that wait; their prompts are being read
+        self.long: deque[LongPrompt] = deque()  # the first one is being read
         self.drafts: list[Draft] = []
         self.memory = self.reader.unread(0)
 
     @property
     def unfinished(self) -> list[Draft]:
-        known = dict.fromkeys((*self.drafts, *self.joining, *self.waiting))  # each of them once
+        read = (long.draft for long in self.long)
+        known = dict.fromkeys((*self.drafts, *read, *self.joining, *self.waiting))  # each once
         return [draft for draft in known if not draft.ended]
 
     @torch.inference_mode()
     def step(self) -> None:
-        """One token for each draft that runs, or the first one for those that join."""
+        """One token for each draft that runs, or the first one for those that join; and a piece of
+        a long prompt.
+        """
+        self.read_piece()
         if self.worth_regrouping():
             self.regroup()
         else:
@@ -47,13 +70,15 @@ class RunningBatch:
         ended = sum(draft.ended for draft in self.drafts)
         if not self.reader.can_regroup:
             return ended == len(self.drafts)
-        joins = self.waiting and len(self.drafts) - ended < self.size
+        joins = self.waiting and len(self.drafts) + len(self.long) - ended < self.size
         return bool(joins) or ended * 4 >= len(self.drafts)
 
     def regroup(self) -> None:
         """Drop what has ended, and let waiting drafts in with their first token."""
         self.drop_ended()
-        self.take_waiting(self.size - len(self.drafts))
+        self.take_waiting(self.size - len(self.drafts) - len(self.long))
+        if self.reader.can_regroup:
+            self.set_long_ones_aside()
         together = by_adapter if self.reader.can_regroup else all_at_once
         for group in together(self.joining):
             self.read_prompts(group)
@@ -67,10 +92,36 @@ class RunningBatch:
         prefix = self.prefixes.read(new[0].adapter, prompts)
         self.model.read_as([draft.adapter for draft in new])
         memory, logits = self.reader.read_after(prefix, prompts)
-        self.prefixes.learn(new[0].adapter, prompts, memory)
+        self.join(new, memory, logits)
+
+    def join(self, new: list[Draft], memory: Memory, logits: torch.Tensor) -> None:
+        """Let drafts of one adapter in whose prompts were read."""
+        self.prefixes.learn(new[0].adapter, [draft.question.prompt for draft in new], memory)
         self.memory = self.memory.above(memory) if self.drafts else memory
         self.drafts += new
         self.extend(new, logits[:, -1])
+
+    def set_long_ones_aside(self) -> None:
+        for draft in self.joining:
+            prompt = draft.question.prompt
+            if len(prompt) > PIECE:
+                prefix = self.prefixes.read(draft.adapter, [prompt])
+                memory = prefix.rows([0]) if prefix.width else self.reader.unread(1)
+                self.long.append(LongPrompt(draft, memory))
+        self.joining = [d for d in self.joining if len(d.question.prompt) <= PIECE]
+
+    def read_piece(self) -> None:
+        """Of the first long prompt whose answer somebody waits for; its end joins the others."""
+        self.long = deque(long for long in self.long if not long.draft.ended)
+        if not self.long:
+            return
+        long = self.long[0]
+        draft, prompt = long.draft, long.draft.question.prompt
+        self.model.read_as([draft.adapter])
+        logits = self.reader.read(long.memory, [long.piece()])
+        if long.memory.width == len(prompt):
+            self.long.popleft()
+            self.join([draft], long.memory, logits)
 
     def drop_ended(self) -> None:
         alive = [i for i, draft in enumerate(self.drafts) if not draft.ended]

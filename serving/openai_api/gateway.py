@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from math import ceil
 from typing import Protocol
 
 from evaluation.evaluation_settings import Decoding
@@ -21,6 +22,16 @@ from serving.telemetry.metrics import Metrics
 from serving.telemetry.traces import Traces
 
 log = logging.getLogger(__name__)
+KEPT_FREE = 4  # one of so many places is for other callers than the one who has the most
+
+
+def places(params: ServingParams) -> int:
+    """Requests that are answered at a time. The embedded engine has a line of its own, in which
+    callers are not told apart: so no more go in than it answers side by side.
+    """
+    return (
+        min(params.running, params.batch_size) if params.backend == "embedded" else params.running
+    )
 
 
 class Assigner(Protocol):
@@ -53,7 +64,7 @@ class Gateway:
     ids: AnswerIds = field(default_factory=AnswerIds.here)
 
     def __post_init__(self) -> None:
-        self.line = WaitingLine(self.params.running, self.params.waiting)
+        self.line = WaitingLine(places(self.params), self.params.waiting, most_of_one=self._of_one)
         self.rate = Buckets(self.params.requests_a_minute)
         self.feedback_rate = Buckets(self.params.feedback_a_minute)
 
@@ -63,6 +74,12 @@ class Gateway:
         found.watch("requests_running", "Requests that are answered now.", self._running)
         found.watch("requests_waiting", "Requests that wait for a place.", self._waiting)
         return found
+
+    def _of_one(self) -> int:
+        """Places that one caller may have: all of them, unless there are others."""
+        most = self.line.most_running
+        several = self.keys is not None and len(self.keys.known.keys) > 1
+        return max(1, most - ceil(most / KEPT_FREE)) if several else most
 
     def shows_all_to(self, caller: str) -> bool:
         """Whether a caller may see what concerns others: metrics, replicas and their problems."""

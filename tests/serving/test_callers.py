@@ -283,6 +283,43 @@ def test_one_caller_cannot_fill_the_line_against_others() -> None:
     assert ends == [served, served, refused, refused, served, served, refused]
 
 
+@pytest.mark.attack
+def test_no_single_key_fills_all_places(make_gateway: MakeGateway) -> None:
+    for name in ("ann", "bob"):
+        add_key(Path("keys.yaml"), name)
+    gateway = make_gateway(running=64, batch_size=8)
+    gateway.keys = KeyFile(Path("keys.yaml"))
+
+    async def answer(caller: str) -> None:
+        async with gateway.line.place(caller):
+            await for_ever()
+
+    async def run() -> None:
+        held = [asyncio.create_task(answer("ann")) for _ in range(50)]
+        await asyncio.sleep(0)
+        assert gateway.line.running == 6  # of the 8 that the embedded engine answers side by side
+        async with asyncio.timeout(5), gateway.line.place("bob"), gateway.line.place("bob"):
+            assert gateway.line.running == 8
+        for task in held[:7]:
+            task.cancel()
+        await asyncio.gather(*held[:7], return_exceptions=True)
+        assert gateway.line.running == 6  # whoever waited has their places
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+        assert (gateway.line.running, gateway.line.waiting) == (0, 0)
+
+    asyncio.run(run())
+
+
+def test_a_caller_who_is_alone_has_all_places(make_gateway: MakeGateway) -> None:
+    add_key(Path("keys.yaml"), "ann")
+    gateway = make_gateway(running=4)
+    assert gateway.line.most_of_one() == 4
+    gateway.keys = KeyFile(Path("keys.yaml"))
+    assert gateway.line.most_of_one() == 4
+
+
 def test_who_leaves_while_making_room_leaves_no_place_taken() -> None:
     async def queue() -> tuple[int, int]:
         line, order = WaitingLine(running=1, waiting=2), list[str]()

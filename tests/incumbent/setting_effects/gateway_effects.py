@@ -54,6 +54,10 @@ GATEWAY: dict[str, Effect | ShownBy] = {
     "keys": effect(None, "keys.yaml", without_a_key),
     "body_bytes": effect(10, 10_000, asked),
     "max_tokens": effect(49, 50, asked),
+    "prompt_tokens": ShownBy(
+        "tests/serving/embedded/test_request_body.py"
+        "::test_a_prompt_of_more_tokens_than_the_settings_allow_is_refused"
+    ),
     "timeout_seconds": effect(0.01, 0.02, given_up),
     "running": LINE,
     "waiting": LINE,

@@ -27,7 +27,7 @@ def tokenizer_of(family: str, folder: Path) -> Any:
 
 
 def tokens(tokenizer: Any, body: dict[str, Any]) -> list[int]:
-    return QuestionReader(tokenizer, 9999, 50).read(Endpoint.CHAT, body).prompt
+    return QuestionReader(tokenizer, 9999, 50, 9999).read(Endpoint.CHAT, body).prompt
 
 
 @pytest.mark.parametrize("family", FORGED)

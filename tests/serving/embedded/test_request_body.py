@@ -32,7 +32,7 @@ class LetterTokenizer:
 
 def refusal(body: dict[str, Any], endpoint: Endpoint = Endpoint.CHAT) -> BackendError:
     with pytest.raises(BackendError) as caught:
-        QuestionReader(LetterTokenizer(), 100, 50).read(endpoint, body)
+        QuestionReader(LetterTokenizer(), 100, 50, 99).read(endpoint, body)
     assert caught.value.status == 400
     assert caught.value.body["type"] == "invalid_request_error"
     return caught.value
@@ -122,7 +122,7 @@ def test_text_parts_are_one_text_and_developers_are_the_system() -> None:
     tokenizer = LetterTokenizer()
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     said = [{"role": "developer", "content": "x"}, {"role": "user", "content": parts}]
-    QuestionReader(tokenizer, 100, 50).read(Endpoint.CHAT, {"model": "m", "messages": said})
+    QuestionReader(tokenizer, 100, 50, 99).read(Endpoint.CHAT, {"model": "m", "messages": said})
     assert tokenizer.seen["messages"] == [
         {"role": "system", "content": "x"},
         {"role": "user", "content": "ab"},
@@ -138,7 +138,7 @@ def test_tools_and_calls_reach_the_chat_template() -> None:
     ]
     tools = [{"type": "function", "function": {"name": "f"}}]
     body = {"model": "m", "messages": said, "tools": tools}
-    QuestionReader(tokenizer, 100, 50).read(Endpoint.CHAT, body)
+    QuestionReader(tokenizer, 100, 50, 99).read(Endpoint.CHAT, body)
     first, second = tokenizer.seen["messages"]
     assert first["tool_calls"][0]["function"]["arguments"] == {"a": 1}
     assert second["tool_call_id"] == "1"
@@ -148,13 +148,13 @@ def test_tools_and_calls_reach_the_chat_template() -> None:
 def test_tool_choice_none_hides_the_tools() -> None:
     tokenizer = LetterTokenizer()
     body = chat("m", "hello", tools=[{"type": "function"}], tool_choice="none")
-    QuestionReader(tokenizer, 100, 50).read(Endpoint.CHAT, body)
+    QuestionReader(tokenizer, 100, 50, 99).read(Endpoint.CHAT, body)
     assert tokenizer.seen["tools"] is None
 
 
 def test_tools_that_the_template_leaves_out_are_refused() -> None:
     """Else the answer looks like one that needed no tool."""
-    reader = QuestionReader(LetterTokenizer(shows_tools=False), 100, 50)
+    reader = QuestionReader(LetterTokenizer(shows_tools=False), 100, 50, 99)
     with pytest.raises(BackendError, match="no place for tools") as caught:
         reader.read(Endpoint.CHAT, chat("m", "hello", tools=[{"type": "function"}]))
     assert (caught.value.status, caught.value.body["param"]) == (400, "tools")
@@ -167,7 +167,16 @@ def test_messages_that_the_template_refuses_are_the_callers_fault() -> None:
 
 def test_a_prompt_that_leaves_no_room_for_the_answer_is_refused() -> None:
     assert refusal(chat("m", "a" * 90)).body["code"] == "context_length_exceeded"
-    assert refusal(chat("m", "a" * 100, max_tokens=None)).body["code"] == "context_length_exceeded"
+    assert refusal(chat("m", "a" * 99, max_tokens=5)).body["code"] == "context_length_exceeded"
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("text", ["a" * 100, "a" * 10**6])
+def test_a_prompt_of_more_tokens_than_the_settings_allow_is_refused(text: str) -> None:
+    tokenizer = LetterTokenizer()
+    with pytest.raises(BackendError, match=r"serving\.prompt_tokens"):
+        QuestionReader(tokenizer, float("inf"), 50, 99).read(Endpoint.CHAT, chat("m", text))
+    assert bool(tokenizer.seen) == (len(text) < 10**6)  # the longest are not even cut into tokens
 
 
 @pytest.mark.parametrize(
@@ -183,12 +192,12 @@ def test_an_answer_is_as_long_as_asked_or_as_there_is_room(
     length: int, asked: dict[str, Any], limit: int
 ) -> None:
     body = chat("m", "a" * length, **asked)
-    question = QuestionReader(LetterTokenizer(), 100, 50).read(Endpoint.CHAT, body)
+    question = QuestionReader(LetterTokenizer(), 100, 50, 99).read(Endpoint.CHAT, body)
     assert question.limit == limit
 
 
 def test_completions_take_one_prompt() -> None:
-    reader = QuestionReader(LetterTokenizer(), 100, 50)
+    reader = QuestionReader(LetterTokenizer(), 100, 50, 99)
     for prompt in ("ab", ["ab"]):
         body = {"model": "m", "prompt": prompt}
         assert reader.read(Endpoint.COMPLETIONS, body).prompt == [97, 98]
