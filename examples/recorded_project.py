@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import yaml
+
 from evaluation import compare, score
-from evaluation.generate import contestants
+from evaluation.generate import answering_in
 from evaluation.generation.answers import Answer, Respondent, Role, answers_of
+from evaluation.generation.recorded_engine import recorded_numerics
 from evaluation.suites.every_suite import GENERAL
 from project import paths
 from project.canonical import digest_folder, digest_json
@@ -20,6 +23,8 @@ from project.model_pins import ModelChoice, pin
 from project.records.adapters import Adapter, Contestant, ModelPin, Numerics, Opponent
 from project.records.data import DatasetVersion, GateReport, Row, Split
 from project.records.record import write_records
+from registry.alpha_ledger.look_bytes import LookBytes
+from registry.reader import RegistryReader
 
 Parts = Mapping[Split, Sequence[Row]]
 Says = Callable[[Role, Row], str]  # what a system answers to a row
@@ -42,7 +47,9 @@ class Recorded:
 
 def lay_out(settings: str, parts: Parts, source: str = "s") -> None:
     """As stages `base` to `train` and `champion` leave it, in the current folder."""
-    Path("params.yaml").write_text(settings)
+    chosen = yaml.safe_load(settings) or {}
+    chosen.setdefault("base", {}).setdefault("model", "models/base")
+    Path("params.yaml").write_text(yaml.safe_dump(chosen))
     for part, items in parts.items():
         write_records(paths.rows_of(part), items)
     write_dataset({part: len(items) for part, items in parts.items()}, source)
@@ -102,11 +109,10 @@ def answer_and_compare(parts: Parts, says: Says) -> None:
 
 
 def record_answers(parts: Parts, says: Says) -> None:
-    for role, system in contestants().items():
+    for role, system in answering_in(recorded_numerics()).items():
         recorded = Respondent(system.system, system.batch_size, partial(Recorded, says, role))
-        for part in (Split.DEV, Split.SEALED):
-            answers = recorded.answers(parts[part], "recorded")
-            if part == Split.DEV:
-                write_records(answers_of(role, part), answers)
-        general = recorded.answers(GENERAL.rows(), "recorded")
-        write_records(answers_of(role, GENERAL.name), general)
+        for part, rows in ((Split.DEV, parts[Split.DEV]), (GENERAL.name, GENERAL.rows())):
+            write_records(answers_of(role, part), recorded.answers(rows, "recorded"))
+        with RegistryReader.here() as registry:  # where a look keeps its answers, and no cache does
+            recorded.store = LookBytes(registry.engine, registry.artifacts, look=0)
+            recorded.answers(parts[Split.SEALED], "recorded")

@@ -36,7 +36,7 @@ class OpenConnections:
         return self.most_known + self.most_strangers
 
     def came(self, one: Open) -> None:
-        """A new one: the longest silent of the strangers goes where there are too many."""
+        """A new one: the longest silent of those without a key goes where there are too many."""
         self.strangers[one] = None
         if len(self.strangers) > self.most_strangers:
             silent = (other for other in self.strangers if other.is_idle)

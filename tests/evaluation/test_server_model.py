@@ -439,10 +439,12 @@ def test_the_server_answers_for_both_sides(engine: EngineServer) -> None:
 def test_sealed_items_are_answered_by_the_engine_that_answered_dev(engine: EngineServer) -> None:
     run_generate(engine)
     sealed = PARTS[Split.SEALED]
-    assert len(generate.contestants()[Role.CHALLENGER].answers(sealed, "sealed")) == len(sealed)
+    assert len(
+        generate.answering_in(recorded_numerics())[Role.CHALLENGER].answers(sealed, "sealed")
+    ) == len(sealed)
     engine.version = "1.1"
     with pytest.raises(IncumbentError, match="run `dvc repro`"):
-        generate.contestants()[Role.CHAMPION].answers(sealed, "sealed")
+        generate.answering_in(recorded_numerics())[Role.CHAMPION].answers(sealed, "sealed")
 
 
 def test_what_is_cached_needs_no_server(engine: EngineServer) -> None:
@@ -452,5 +454,7 @@ def test_what_is_cached_needs_no_server(engine: EngineServer) -> None:
     params = Path("params.yaml")
     params.write_text(params.read_text().replace(engine.url, url))
     dev = PARTS[Split.DEV]
-    assert len(generate.contestants()[Role.CHAMPION].answers(dev, "dev")) == len(dev)
+    assert len(
+        generate.answering_in(recorded_numerics())[Role.CHAMPION].answers(dev, "dev")
+    ) == len(dev)
     assert all(seconds is not None for seconds in generate.seconds().values())
