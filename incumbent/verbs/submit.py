@@ -56,6 +56,7 @@ from project.records.evidence import Decision, Evidence, Verdict
 from project.records.provenance import Provenance
 from project.settings import load
 from registry.alpha_ledger.looks import CountedLook
+from registry.alpha_ledger.once_sealed import refuse_once_sealed
 from registry.lineage import apart
 from registry.store import Registry
 from review.review_settings import ReviewParams
@@ -150,6 +151,7 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
     refuse_stale(dev, policy, adapter, opponent)
     dataset, gate = DatasetVersion.read(DATASET), GateReport.read(GATE_REPORT)
     refuse_changed_rows(dataset)
+    refuse_once_sealed(registry)
     sealed = SealedItems()
     new = registry.version_of(adapter.files) is None
     if new and adapter.dataset != dataset.digest:
