@@ -39,6 +39,7 @@ from incumbent.verbs.rotate_eval import freeze
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.files import home, write_bytes
+from project.item_prompts import refuse_told_answers
 from project.near_duplicates import WordPrints
 from project.paths import (
     ADAPTER,
@@ -153,6 +154,7 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
     refuse_changed_rows(dataset)
     refuse_once_sealed(registry)
     sealed = SealedItems()
+    refuse_told_answers(adapter.system_prompt, sealed.rows)
     new = registry.version_of(adapter.files) is None
     if new and adapter.dataset != dataset.digest:
         raise InputError(
