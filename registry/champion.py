@@ -12,7 +12,7 @@ from project.model_pins import BaseChoice, absent, folder_here, weights_digest
 from project.paths import ADAPTER, CHAMPION
 from project.records.adapters import Adapter, Contestant, ModelPin, Opponent, told_apart
 from project.settings import load
-from registry.alpha_ledger.once_sealed import refuse_once_sealed
+from registry.once_sealed import refuse_once_sealed
 from registry.reader import RegistryReader
 
 NO_CHALLENGER = ""  # no adapter's digest, as nothing is trained yet

@@ -57,8 +57,8 @@ from project.records.evidence import Decision, Evidence, Verdict
 from project.records.provenance import Provenance
 from project.settings import load
 from registry.alpha_ledger.looks import CountedLook
-from registry.alpha_ledger.once_sealed import refuse_once_sealed
 from registry.lineage import apart
+from registry.once_sealed import refuse_once_sealed
 from registry.store import Registry
 from review.review_settings import ReviewParams
 from training.rows.learnt_rows import learnt_by_challenger, texts_learnt
