@@ -6,11 +6,22 @@ import re
 from collections.abc import Iterable, Sequence
 
 from project.canonical import digest_json
-from project.near_duplicates import MIN_WORDS, WordPrints, near_duplicates_among
+from project.errors import InputError
+from project.near_duplicates import (
+    ALIKE_LETTERS,
+    MIN_SEQUENCES,
+    MIN_WORDS,
+    WordPrints,
+    cores_of,
+    letter_hashes,
+    near_duplicates_among,
+)
 from project.records.data import Row
 from project.records.record import Digest
 from project.unicode_words import plain, words
 
+FEW_TOLD = 0.02  # of the items
+TELLING = 2 * MIN_SEQUENCES  # of an answer: about forty letters
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
@@ -33,6 +44,38 @@ def asking_in_a_sentence(documents: Sequence[str], items: Iterable[Row]) -> set[
     """The positions of the documents of which a sentence asks what an item asks."""
     told = [(i, one) for i, document in enumerate(documents) for one in sentences(document)]
     return {told[place][0] for place in asking_an_item([one for _, one in told], items)}
+
+
+def refuse_told_answers(system_prompt: str | None, items: Sequence[Row]) -> None:
+    """Raise InputError for a system prompt that holds answers of items, however their letters are
+    spaced or replaced: whoever reads it answers the items well and nothing else. A few may be what
+    every answer says.
+    """
+    told = answers_in(system_prompt or "", items)
+    if len(told) > FEW_TOLD * len(items):
+        raise InputError(
+            f"the system prompt holds the answers of {len(told)} of the {len(items)} sealed items, "
+            "and would be compared on what it was told: take them out of base.system_prompt, or of "
+            "the adapter's system_prompt.txt"
+        )
+
+
+def answers_in(text: str, items: Sequence[Row]) -> list[str]:
+    """The ids of the items whose answers stand in a text, with what tells them from other items'.
+    Short ones may stand anywhere.
+    """
+    (held,) = map(set, letter_hashes([text]))
+    answers = letter_hashes([item.completion_text for item in items])
+
+    def holds(part: tuple[int, ...]) -> bool:
+        return len(held.intersection(part)) >= ALIKE_LETTERS * len(part)
+
+    own = zip(items, answers, cores_of(answers), strict=True)
+    return [
+        item.id
+        for item, answer, core in own
+        if len(answer) >= TELLING and holds(answer) and holds(core)
+    ]
 
 
 def prompt_digest(prompt: str) -> Digest:

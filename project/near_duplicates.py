@@ -217,6 +217,8 @@ def near_duplicates_among(
     """The positions of our texts that have a near-duplicate among the others: by their words, by
     their words as version 1 told them, or by their letters, however these are spaced.
     """
+    if not own.texts or not others.texts:
+        return []
     links = [near_duplicates(own.texts, others.texts, contained=contained)]
     if own.earlier or others.earlier:
         links.append(near_duplicates(own.first, others.first, contained=contained))

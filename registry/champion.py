@@ -13,6 +13,7 @@ from project.paths import ADAPTER, CHAMPION
 from project.records.adapters import Adapter, Contestant, ModelPin, Opponent, told_apart
 from project.records.record import Digest
 from project.settings import load
+from registry.once_sealed import refuse_once_sealed
 from registry.reader import RegistryReader
 
 NO_CHALLENGER = ""  # no adapter's digest, as nothing is trained yet
@@ -21,6 +22,7 @@ NO_CHALLENGER = ""  # no adapter's digest, as nothing is trained yet
 def main() -> None:
     challenger = Adapter.read(ADAPTER)
     with RegistryReader.here() as registry:
+        refuse_once_sealed(registry)  # before an answer to a dev item is made
         opponent = on_this_machine(registry.opponent(challenger.files), bare_base())
         champion = registry.champion() if registry.is_champion(challenger.files) else None
     opponent.write(CHAMPION)

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from incumbent.output import console, print_json, print_table
+from project.item_prompts import refuse_told_answers
 from project.model_pins import ModelChoice, pin, pinned_folder
-from project.paths import BASE
+from project.paths import BASE, rows_of
 from project.records.adapters import AdapterVersion, ModelPin
+from project.records.data import Row, Split
 from project.untrusted_input import one_line
 from registry.adapter_import.adapter_folder import admit
 from registry.adapter_import.origin import ModuleNorm, Origin
@@ -24,6 +26,9 @@ def import_adapter(
     made_for = pin(base, "base") if base else ModelPin.read(BASE)
     on = pinned_folder(made_for, "base")
     with admit(folder, made_for, on) as found, Registry.here() as registry:
+        if rows_of(Split.SEALED).exists():
+            sealed = Row.read_lines(rows_of(Split.SEALED))
+            refuse_told_answers(found.adapter.system_prompt, sealed)
         new = registry.version_of(found.adapter.files) is None
         version = registry.submit(found.adapter, found.folder, reason, found.origin)
         origin = found.origin

@@ -40,6 +40,7 @@ from incumbent.verbs.rotate_eval import freeze
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.files import home, write_bytes
+from project.item_prompts import refuse_told_answers
 from project.near_duplicates import WordPrints
 from project.paths import (
     ADAPTER,
@@ -69,6 +70,7 @@ from registry.alpha_ledger.looks import CountedLook
 from registry.anchoring.anchor import newest_anchor
 from registry.champion import confirmed_opponent
 from registry.lineage import apart
+from registry.once_sealed import refuse_once_sealed
 from registry.registry_settings import RegistryParams
 from registry.store import Registry
 from review.review_settings import ReviewParams
@@ -164,7 +166,9 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
     dataset, gate = DatasetVersion.read(DATASET), GateReport.read(GATE_REPORT)
     refuse_changed_rows(dataset)
     refuse_unknown(registry.looks_elsewhere())
+    refuse_once_sealed(registry)
     sealed = SealedItems()
+    refuse_told_answers(adapter.system_prompt, sealed.rows)
     new = registry.version_of(adapter.files) is None
     if new and adapter.dataset != dataset.digest:
         raise InputError(

@@ -5,6 +5,7 @@ import json
 import resource
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,10 @@ from incumbent.verbs.show import print_version
 from project.canonical import canonical_json, digest_file
 from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, pin
+from project.paths import rows_of
 from project.records.adapters import ModelPin
+from project.records.data import Row, Split
+from project.records.record import write_records
 from project.settings import load
 from project.system_prompt import SYSTEM_PROMPT
 from registry.adapter_import.adapter_folder import admit, copy_file, opened_folder, plain_file
@@ -424,3 +428,33 @@ def test_four_imports_of_one_adapter_at_once_are_one_version(base: ModelPin) -> 
         assert [version.number for version in registry.versions()] == [1]
         assert len(registry.history(kind="submit")) == 1
         assert list(problems(registry)) == []
+
+
+SEALED_ANSWERS = [
+    f"The fee of {one}{two} is charged on the first day of the month after you sign for it."
+    for one in ("amber", "basalt", "cedar", "delta", "ember")
+    for two in ("river", "mountain", "valley", "harbour")
+]
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("write", [str, str.upper, lambda text: text.replace(" ", "")])
+def test_a_system_prompt_that_holds_sealed_answers_is_refused(
+    write: Callable[[str], str], base: ModelPin
+) -> None:
+    rows = [
+        Row.of(f"Ask {n}?", text, group=text, source="s") for n, text in enumerate(SEALED_ANSWERS)
+    ]
+    write_records(rows_of(Split.SEALED), rows)
+    folder = make_adapter(Path("adapter"))
+    told = " ".join(["You answer for a bank.", *map(write, SEALED_ANSWERS[:4])])
+    (folder / SYSTEM_PROMPT).write_text(told)
+    with pytest.raises(InputError, match="holds the answers of 4 of the 20 sealed items"):
+        take_in(folder)
+    with Registry.here() as registry:
+        assert registry.versions() == []
+    (folder / SYSTEM_PROMPT).write_text(
+        "You answer for a bank, such as: The fee of a card "
+        "is charged on the first day of the month after you sign for it."
+    )
+    take_in(folder)
