@@ -21,7 +21,7 @@ run: install
 	incumbent run
 
 serve: install
-	incumbent serve
+	incumbent serve --without-keys
 
 demo: install
 	python examples/demo.py

@@ -17,6 +17,19 @@ def serve(
     host: Annotated[str, typer.Option(help="Another one than this machine needs keys.")] = (
         "127.0.0.1"
     ),
+    without_keys: Annotated[
+        bool,
+        typer.Option(
+            "--without-keys",
+            help="Answer whoever connects from this machine, people behind a proxy on it too.",
+        ),
+    ] = False,
+    open_metrics: Annotated[
+        bool,
+        typer.Option(
+            "--open-metrics", help="The same for /metrics alone, which names all callers."
+        ),
+    ] = False,
     add_key: Annotated[
         str | None,
         typer.Option(metavar="CALLER", help="Make a key for a caller instead, and print it once."),
@@ -28,7 +41,7 @@ def serve(
     if add_key is not None:
         verb.add_key(add_key)
     else:
-        verb.serve(host, port)
+        verb.serve(host, port, without_keys=without_keys, open_metrics=open_metrics)
 
 
 def deploy(number: VersionNumber, timeout: Seconds = 300.0, json: Json = False) -> None:

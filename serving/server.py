@@ -12,7 +12,7 @@ from evaluation.evaluation_settings import Decoding
 from project.errors import InputError
 from project.interruption import ended_by_signals
 from project.listening import address_of, is_private, listening
-from project.settings import load
+from project.settings import PARAMS, load
 from registry.store import Registry
 from serving.callers.key_file import KeyFile
 from serving.deploying.follower import Follower
@@ -110,21 +110,60 @@ def watch_deploying(metrics: Metrics, state: Callable[[], ServingState]) -> None
     metrics.watch("replicas_full", "With no slot for a further version.", lambda: state().full)
 
 
-def refuse_open_door(host: str, params: ServingParams) -> None:
-    """Raise InputError for an address that others reach, where nobody needs a key."""
-    if not is_private(host) and params.keys is None:
+@dataclass(frozen=True)
+class Access:
+    """What `incumbent serve` was told to leave open. A proxy on this machine cannot be told from a
+    program on it, so that neither is open unless somebody says so.
+    """
+
+    without_keys: bool = False
+    open_metrics: bool = False  # without a key, for whoever connects from this machine
+
+    def warnings(self) -> Iterator[str]:
+        reach = "every program on this machine, and everybody whom a proxy on it passes on"
+        if self.without_keys:
+            yield f"Nobody needs a key: {reach}, may ask, and may read /metrics."
+        elif self.open_metrics:
+            yield f"/metrics needs no key: {reach}, may read it. It names all callers."
+
+
+def refuse_open_door(host: str, params: ServingParams, access: Access) -> None:
+    """Raise InputError where nobody needs a key, and nobody said that this is meant; and for an
+    address that others reach, in any case.
+    """
+    if params.keys is not None:
+        if access.without_keys:
+            raise InputError(
+                "names a file of keys: leave --without-keys out, or put `keys: null` there",
+                file=PARAMS,
+                field="serving.keys",
+            )
+        return
+    if not is_private(host):
         raise InputError(
             f"{host} can be reached by other machines, and nobody needs a key: put `keys: "
             "keys.yaml` there and run `incumbent serve --add-key NAME`, or leave --host out",
+            file=PARAMS,
+            field="serving.keys",
+        )
+    if not access.without_keys:
+        raise InputError(
+            "names no file, so that nobody would need a key: put `keys: keys.yaml` there and run "
+            "`incumbent serve --add-key NAME`. To try it alone on this machine: `incumbent serve "
+            "--without-keys`",
+            file=PARAMS,
             field="serving.keys",
         )
 
 
 @contextmanager
-def server_here(host: str, port: int, tell: Callable[[str], None]) -> Iterator["Serving"]:
+def server_here(
+    host: str, port: int, tell: Callable[[str], None], access: Access
+) -> Iterator["Serving"]:
     """The project's gateway on an address, as its settings allow it."""
-    refuse_open_door(host, load(ServingParams))
+    refuse_open_door(host, load(ServingParams), access)
     with service_here(tell=tell) as service, listening(host, port, COMMAND) as bound:
+        service.gateway.open_metrics = access.open_metrics
         yield Serving(service, bound)
 
 

@@ -24,19 +24,22 @@ class Progress:
             self.example = None
 
 
-def serve(host: str, port: int) -> None:
+def serve(host: str, port: int, *, without_keys: bool, open_metrics: bool) -> None:
     """Serve the champion until it is ended."""
-    from serving.server import server_here  # brings what is in the serve extra
+    from serving.server import Access, server_here  # brings what is in the serve extra
     from serving.telemetry.json_log import log_as_json
 
     log_as_json()
     progress = Progress()
-    with server_here(host, port, tell=progress) as server:
+    access = Access(without_keys=without_keys, open_metrics=open_metrics)
+    with server_here(host, port, progress, access) as server:
         gateway = server.service.gateway
         progress.answers = lambda: gateway.table.champion is not None
         progress.example = example(server.address, gateway.family, keyed=gateway.keys is not None)
         say(f"The gateway of family {gateway.family} listens at {server.address}/v1")
         say(expected(server.service.follower.registry.champion()))
+        for warning in access.warnings():
+            say(warning)
         say("Ctrl-C ends it, once running answers are out.")
         server.run()
     say("ended")

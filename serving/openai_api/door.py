@@ -62,7 +62,8 @@ class Door:
 
     def admit(self, scope: Scope, headers: Headers, served: Served) -> None:
         """Raises ApiError for a request of nobody, and of somebody who asks too often."""
-        if scope["path"] == METRICS and is_from_here(scope.get("client"), headers):
+        opened = scope["path"] == METRICS and self.gateway.open_metrics
+        if opened and is_from_here(scope.get("client"), headers):
             return
         served.caller = caller_of(headers, self.gateway.keys)
         if admitted := scope["state"].get("admitted"):  # its connection is a caller's from now on

@@ -58,6 +58,7 @@ class Gateway:
     observers: Sequence[Observer] = ()
     state: Callable[[], Record] | None = None  # what is routed, for people and programs
     keys: KeyFile | None = None  # None: whoever is on this machine
+    open_metrics: bool = False  # without a key, to whoever is on this machine
     wake: Callable[[], None] = lambda: None  # tells the follower to look at the replicas now
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     traces: Traces = field(default_factory=Traces)

@@ -16,7 +16,7 @@ from serving.callers.api_error import ApiError
 from serving.callers.key_file import LOOK_SECONDS, KeyFile, add_key
 from serving.callers.waiting_line import WaitingLine
 from serving.openai_api.gateway import Gateway
-from serving.server import refuse_open_door
+from serving.server import Access, refuse_open_door
 from serving.serving_settings import ServingParams
 from tests.serving.conftest import ADDRESS, Listener, MakeGateway, asking, for_ever
 
@@ -127,9 +127,22 @@ def test_a_caller_has_a_name_that_logs_can_hold(name: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.5", "gateway.example.com", "::"])
 def test_without_keys_no_other_machine_is_let_in(host: str) -> None:
     with pytest.raises(InputError, match="--add-key"):
-        refuse_open_door(host, ServingParams())
-    refuse_open_door(host, ServingParams(keys=KEYS))
-    refuse_open_door("127.0.0.1", ServingParams())
+        refuse_open_door(host, ServingParams(), Access(without_keys=True))
+    refuse_open_door(host, ServingParams(keys=KEYS), Access())
+    refuse_open_door("127.0.0.1", ServingParams(), Access(without_keys=True))
+
+
+@pytest.mark.attack
+def test_nobody_serves_without_keys_who_did_not_say_so() -> None:
+    PARAMS.write_text("registry: {family: bank}\n")
+    refused = CliRunner().invoke(command, ["serve", "--port=0"])
+    assert isinstance(refused.exception, InputError)
+    assert "--without-keys" in str(refused.exception)
+    with pytest.raises(InputError, match="leave --without-keys out"):
+        refuse_open_door("127.0.0.1", ServingParams(keys=KEYS), Access(without_keys=True))
+    assert list(Access().warnings()) == []
+    for access in (Access(without_keys=True), Access(open_metrics=True)):
+        assert "everybody whom a proxy on it passes on" in next(access.warnings())
 
 
 @pytest.mark.parametrize(
@@ -153,11 +166,15 @@ def test_without_keys_no_web_page_is_let_in(
     assert client.post(CHAT, json=asking(), headers=headers).status_code == status
 
 
-def test_metrics_need_no_key_on_this_machine(gateway: Gateway) -> None:
+@pytest.mark.attack
+def test_metrics_need_a_key_on_this_machine_too_unless_they_were_opened(gateway: Gateway) -> None:
+    """A proxy here that passes all on as `proxy_pass` does cannot be told from a program."""
     add_key(KEYS, "ann")
     gateway.keys = KeyFile(KEYS)
     app = create_app(gateway)
     here = TestClient(app, ADDRESS, client=("127.0.0.1", 5))
+    assert here.get("/metrics").status_code == 401
+    gateway.open_metrics = True
     behind_a_proxy = TestClient(app, "http://gateway.example.com", client=("127.0.0.1", 5))
     elsewhere = TestClient(app, ADDRESS, client=("10.0.0.5", 5))
     asked = [browser.get("/metrics").status_code for browser in (here, behind_a_proxy, elsewhere)]

@@ -27,7 +27,7 @@ from project.settings import PARAMS
 from registry.store import Registry
 from serving.http_server import Server, running
 from serving.openai_api.gateway import Gateway
-from serving.server import kept_running, server_here, service_here
+from serving.server import Access, kept_running, server_here, service_here
 from tests.conftest import ROOT
 from tests.evaluation.engine_server import engine_server
 from tests.serving.conftest import SETTINGS, Listener, NamingBackend, asking, for_ever
@@ -136,7 +136,7 @@ main()
 @contextmanager
 def serve_command() -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
     """The command on a free port, and what it prints."""
-    command = [sys.executable, "-c", COMMAND, "serve", "--port=0"]
+    command = [sys.executable, "-c", COMMAND, "serve", "--port=0", "--without-keys"]
     piped = subprocess.PIPE
     with subprocess.Popen(command, stdout=piped, stderr=piped, text=True, env=here()) as process:
         assert process.stdout is not None
@@ -156,6 +156,7 @@ def test_a_signal_ends_the_command_in_order(end: signal.Signals) -> None:
         )
         assert found is not None
         assert "No version is champion yet" in printed.readline()
+        assert "Nobody needs a key: every program on this machine, and" in printed.readline()
         refused = httpx2.post(f"{found[1]}/chat/completions", json=asking())
         assert refused.json()["error"]["code"] == "no_champion"
         process.send_signal(end)
@@ -186,5 +187,9 @@ def here() -> dict[str, str]:
 
 def test_an_address_that_others_reach_is_refused_before_anything_starts() -> None:
     PARAMS.write_text("registry: {family: bank}\n")
-    with pytest.raises(InputError, match=r"serving\.keys"), server_here("0.0.0.0", 0, print):
-        pass
+    for access in (Access(), Access(without_keys=True)):
+        with (
+            pytest.raises(InputError, match=r"serving\.keys"),
+            server_here("0.0.0.0", 0, print, access),
+        ):
+            pass
