@@ -20,7 +20,7 @@ DISTRIBUTIONS = {
     "stdnum": "python-stdnum",
 }
 # Such as: psycopg[binary]>=3.2; extra == "postgresql"
-REQUIRED_BY_EXTRA = re.compile(r"([\w.-]+)[^;]*;.*\bextra == ['\"]([\w-]+)['\"]")
+REQUIRED_BY_EXTRA = re.compile(r"([\w.-]++)[^;]*;.*\bextra == ['\"]([\w-]+)['\"]")
 
 
 @contextmanager

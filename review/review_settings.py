@@ -43,6 +43,9 @@ class ReviewParams(Settings):
     proxy: ProxyParams = ProxyParams()
     requests_a_minute: PositiveInt = 600  # by one person; more are answered with "slow down"
     votes: PositiveInt = 2  # reviewers an item; a third one where two disagree
+    # Whoever asks the gateway a sealed prompt may learn whose answer is whose. Such prompts are
+    # counted on the page of the votes; "leave_out": no vote on them is counted into a decision.
+    unblinded_votes: Literal["count", "leave_out"] = "count"
     repeats: float = Field(default=0.05, ge=0, le=0.5)  # share of items that are asked twice
 
     @field_validator("url")
@@ -64,6 +67,10 @@ class ReviewParams(Settings):
         if self.sign_in == "oidc" and self.oidc is None:
             raise ValueError("sign_in: oidc needs oidc, with discovery and client_id")
         return self
+
+    @property
+    def leaves_out(self) -> bool:
+        return self.unblinded_votes == "leave_out"
 
     @property
     def secure(self) -> bool:

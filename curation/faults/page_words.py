@@ -111,7 +111,7 @@ PHRASES = "|".join(
         r"|article)\b|\bpowered by (?:wordpress|zendesk|intercom|shopify|disqus"
         r"|discourse)|\brelated articles\b",
         r"\bposted (?:by|on|in) [^.\n]{0,40}(?:\d{4}|ago)\b|\bpage 1 of \d+\b"
-        r"|\bupvotes?\b.{0,20}\bdownvotes?\b|\breply\s*[|·•]?\s*(?:share|report|delete"
+        r"|\bupvotes?\b.{0,20}\bdownvotes?\b|\breply\s*(?:[|·•]\s*)?(?:share|report|delete"
         r"|like)\b|©\s?(?:copyright )?(?:19|20)\d\d|\bcopyright (?:©|\(c\)) ?(?:19"
         r"|20)\d\d|\badvertisement\b\s*\n|404 (?:not found|error|page)",
     )

@@ -52,7 +52,7 @@ SIGNS = frozenset(("x", "0", "-", "[]", "{}", "()"))
 NOTES = ("TODO", "WIP")  # in capitals: a note to oneself
 NOTE = re.compile(r"[\W_]*(?:todo|tbd|fixme|placeholder|wip)\b\s*[:\-–—(\]]", re.IGNORECASE)
 LOREM = re.compile(r"\W*lorem ipsum\b", re.IGNORECASE)
-BRACKETED = re.compile(r"[<\[({]{1,2}\s*(.{1,60}?)\s*[>\])}]{1,2}")
+BRACKETED = re.compile(r"[<\[({]{1,2}\s{0,60}(.{1,60}?)\s*[>\])}]{1,2}")
 NOTHING = re.compile(r"[.…?~_=—–\-\s]+")  # dots, dashes, question marks
 LABEL = re.compile(
     r"[#*\s]*(?:answer|response|output|completion|assistant|bot|question|prompt|instruction|input"

@@ -37,6 +37,7 @@ from incumbent.sharing.push_version import push_version
 from incumbent.verbs.anchor import deliver_anchor
 from incumbent.verbs.open_voting import open_voting
 from incumbent.verbs.rotate_eval import freeze
+from monitoring.asked_items import items_asked
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.files import home, write_bytes
@@ -295,7 +296,8 @@ def decide(
     evidence = with_votes(before, found.evidence) if before else found.evidence
     if sealed.open_for_votes(policy):
         cast = registry, version.number, look.event, evidence, policy
-        evidence = with_cast_votes(*cast, load(PreferenceParams))
+        left_out = items_asked(registry, version.number) if load(ReviewParams).leaves_out else ()
+        evidence = with_cast_votes(*cast, load(PreferenceParams), left_out)
     return Decided(evidence, keep(registry, version, evidence, policy, look), found, notes)
 
 

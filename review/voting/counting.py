@@ -3,6 +3,7 @@
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.preference.ballots.registry_ballots import decided_with_votes
+from monitoring.asked_items import items_asked
 from project.errors import IncumbentError
 from project.records.events import DecisionMade
 from project.records.evidence import Decision, Evidence
@@ -11,6 +12,7 @@ from registry.alpha_ledger.looks import CountedLook
 from registry.ballots.standing import read_votes, refuse_settled
 from registry.reader import RegistryReader
 from registry.store import Registry
+from review.review_settings import ReviewParams
 
 
 def count_votes(registry: Registry, number: int) -> Decision:
@@ -28,6 +30,7 @@ def count_votes(registry: Registry, number: int) -> Decision:
         artifacts.get_record(Evidence, made.evidence),
         policy := artifacts.get_record(Policy, made.policy),
         load(PreferenceParams),
+        items_asked(registry, number) if load(ReviewParams).leaves_out else (),
     )
     registry.record_decision(number, decision, evidence, policy)
     return decision

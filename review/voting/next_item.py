@@ -44,6 +44,8 @@ class VotesReport(BaseModel):
     comments: tuple[WrittenComment, ...] | None = None  # of votes on dev items
     named: bool = False  # only those vote whom somebody asked by name
     lacking: int = 0  # votes that are needed and that nobody is asked for
+    asked_prompts: int = 0  # sealed ones that somebody asked the gateway since voting opened
+    left_out: bool = False  # votes on them are not counted
 
 
 def next_item(view: VotingView) -> NextItem:

@@ -2,6 +2,7 @@
 
 from fastapi import HTTPException
 
+from monitoring.asked_items import items_asked
 from project.errors import IncumbentError, InputError
 from project.records.ballots import SheetPart
 from registry.ballots.open_votes import open_of, votes_lacking
@@ -41,7 +42,13 @@ def votes_report(site: Site, person: Person, number: int, part: SheetPart | None
         raise HTTPException(404, NOBODY_ASKED)
     if live is None:
         raise IncumbentError(gone(asked.detail.sheet))
-    found = VotesReport(version=number, asked_for=asked.detail.votes, live=live)
+    found = VotesReport(
+        version=number,
+        asked_for=asked.detail.votes,
+        live=live,
+        asked_prompts=len(items_asked(registry, number)) if asked.detail.part == "sealed" else 0,
+        left_out=site.params.leaves_out,
+    )
     with registry.engine.connect() as connection:
         own = is_submitter(registry, connection, number, asked)
     return with_names(registry, found, asked) if person.decides and not own else found

@@ -15,7 +15,7 @@ class Line(NamedTuple):
 
 CLOCK = r"[\[(]?\d+:\d\d(?::\d\d)?(?:[.,]\d+)?(?:[ ]?[ap]\.?m\.?)?[\])]?"
 CUE = re.compile(r"\s*(?:\d+:)?\d+:\d\d[.,]\d{3}\s*(?:-->|,)\s*(?:\d+:)?\d+:\d\d[.,]\d{3}.*")
-VOICE = re.compile(r"<v(?:\.[^ >]*)? +([^>]+)>")  # who speaks, in WebVTT
+VOICE = re.compile(r"<v(?:\.[^ >]*)? ++([^>]+)>")  # who speaks, in WebVTT
 TAG = re.compile(r"</?[a-z](?:[. ][^>]*)?>|<\d[\d:.]*>")
 # `Agent 0:05` on a line of its own, its words below, as meeting programs export it.
 ABOVE = re.compile(

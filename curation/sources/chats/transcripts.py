@@ -29,7 +29,7 @@ HEADER = re.compile(
 )
 WORDS = "|".join(sorted({re.escape(w) for roles in SPEAKERS for w in roles}, key=len, reverse=True))
 MARK = re.compile(
-    rf"[^\w\n]*(?:[\d:. /apmAPM,-]*[\])] ?|[\d:.]+ )?\W*(?:{WORDS})\b[^\n:：]*[:：]", re.I
+    rf"[^\w\n]*+(?:[\d:. /apmAPM,-]*[\])] ?|[\d:.]+ )?\W*(?:{WORDS})\b[^\n:：]*[:：]", re.I
 )
 
 

@@ -1,6 +1,6 @@
 """The ballots that were cast on the page, beside those of a file: what people say at a look."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from evaluation.decision.policy import Policy
@@ -30,12 +30,14 @@ def decided_with_votes(
     stored: Evidence,
     policy: Policy,
     params: PreferenceParams,
+    left_out: Collection[str] = (),
 ) -> tuple[Evidence, Decision]:
     """The evidence of an open look with all votes of today, and what the rule makes of it.
 
     The look stays the same, its number and its level with it, and no model is asked anything.
+    `left_out` are items on which no vote counts.
     """
-    evidence = with_cast_votes(registry, number, look.event, stored, policy, params)
+    evidence = with_cast_votes(registry, number, look.event, stored, policy, params, left_out)
     return evidence, rule(evidence, policy, look.number, look.budget)
 
 
@@ -46,19 +48,20 @@ def with_cast_votes(
     evidence: Evidence,
     policy: Policy,
     params: PreferenceParams,
+    left_out: Collection[str] = (),
 ) -> Evidence:
     """The evidence with all votes on a version at this look; as it is where nobody voted.
 
-    `look` is the number of the event that counted it.
+    `look` is the number of the event that counted it; votes on items that are `left_out` are none.
     """
     state = read_votes(registry, number)
     asked = state.newest("sealed")
     if asked is None or asked.detail.look != look:
         return evidence
-    votes = votes_on_sheet(registry, state, asked, params)
+    votes = votes_on_sheet(registry, state, asked, params, left_out)
     if not votes.ballots:
         return evidence
-    votes = replace(votes, ratings=ratings_on_sheet(state, asked))
+    votes = replace(votes, ratings=ratings_on_sheet(state, asked, left_out))
     found = evidence_with_votes(evidence, votes, policy, calibration_of(evidence, votes, params))
     if params.source != "people+judge":
         return found
@@ -67,7 +70,11 @@ def with_cast_votes(
 
 
 def votes_on_sheet(
-    registry: RegistryReader, state: Votes, asked: Asked, params: PreferenceParams
+    registry: RegistryReader,
+    state: Votes,
+    asked: Asked,
+    params: PreferenceParams,
+    left_out: Collection[str] = (),
 ) -> PeoplesVotes:
     """What stands on a sheet, with the ballots of a file where there is one."""
     sheet = asked.detail.sheet
@@ -76,16 +83,19 @@ def votes_on_sheet(
     refuse_doubled(filed, cast)
     return PeoplesVotes(
         sheet=read_sheet(registry.artifacts, sheet).pairs,
-        ballots=(*filed, *cast),
+        ballots=tuple(ballot for ballot in (*filed, *cast) if ballot.item not in left_out),
         champion=asked.detail.champion,
         challenger=asked.detail.challenger,
         votes=asked.closes_at,
     )
 
 
-def ratings_on_sheet(state: Votes, asked: Asked) -> dict[str, Rated] | None:
+def ratings_on_sheet(
+    state: Votes, asked: Asked, left_out: Collection[str] = ()
+) -> dict[str, Rated] | None:
     """What people rated, by item; None while an item lacks votes."""
-    standing, detail = list(state.standing(asked.detail.sheet)), asked.detail
+    detail = asked.detail
+    standing = [one for one in state.standing(detail.sheet) if one.key.item not in left_out]
     return ratings_of(standing, detail.items, detail.challenger, asked.closes_at)
 
 

@@ -28,7 +28,7 @@ from training.precision import measure_machine
 AT = re.compile(r"(?P<model>[^@]+)@(?P<revision>[^@]+)")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHORT = 7  # digits of a commit in a name, as git has them
-FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.DOTALL | re.MULTILINE)
+FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n---[ \t]*$", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)

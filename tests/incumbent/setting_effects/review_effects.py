@@ -103,6 +103,10 @@ REVIEW: dict[str, Effect | ShownBy] = {
     "proxy.trusted": effect(["10.0.0.2"], ["10.0.0.1"], by_far_proxy, sign_in="proxy"),
     "requests_a_minute": effect(2, 600, often, sign_in="proxy"),
     "votes": effect(2, 3, asked_for),
+    "unblinded_votes": ShownBy(
+        "tests/review/test_attacks_unblinding.py"
+        "::test_votes_on_them_are_left_out_where_the_settings_say_so"
+    ),
     "repeats": ShownBy(
         "tests/review/test_voting_assignment.py"
         "::test_a_planted_item_comes_again_once_and_ten_items_later"
