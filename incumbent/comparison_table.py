@@ -82,6 +82,6 @@ def print_verdict(decision: Decision, subject: str = "", ways_out: Iterable[str]
     for reason in decision.reasons:
         console.print(f"  {reason}")
     if decision.needed:
-        console.print(f"  about {decision.needed} more eval items would settle it")
+        console.print(f"  about {decision.needed} more eval items would settle it at the next look")
     for way in ways_out:
         console.print(f"  what would turn it: {way}", soft_wrap=True)

@@ -95,7 +95,7 @@ def verdict(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
     if told := apart(decision):
         yield f"The two were asked the same items, though {told}."
     if decision and decision.needed:
-        yield f"About {decision.needed} more eval items would settle it."
+        yield f"About {decision.needed} more eval items would settle it at the next look."
     yield from rejection(registry, version)
 
 

@@ -92,7 +92,7 @@ def held(label: str, against: str, bounds: Mapping[str, Bound], needed: int | No
     if won := [metric for metric, found in bounds.items() if found.won]:
         sentence += f" It is better in {words(won)}; something else is in doubt."
     if needed:
-        sentence += f" About {needed:,} more eval items would settle it."
+        sentence += f" About {needed:,} more eval items would settle it at the next look."
     return sentence
 
 

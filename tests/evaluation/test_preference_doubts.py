@@ -86,7 +86,7 @@ def voted(wins: int, losses: int) -> Evidence:
 
 
 def test_an_open_look_says_how_many_more_votes_would_settle_it() -> None:
-    (said,) = further_votes(voted(12, 6), BY_VOTES, alpha=0.03)
+    (said,) = further_votes(voted(12, 6), BY_VOTES, alpha=0.03, next_alpha=0.0076)
     more = int(said.split("about ")[1].split(" more")[0])
     share = 12 / 18
     assert e_value(round(share * (18 + more)), 18 + more - round(share * (18 + more))) >= 1 / 0.03
@@ -94,5 +94,5 @@ def test_an_open_look_says_how_many_more_votes_would_settle_it() -> None:
 
 
 def test_votes_that_lose_or_have_won_ask_for_no_more() -> None:
-    assert list(further_votes(voted(6, 12), BY_VOTES, alpha=0.03)) == []
-    assert list(further_votes(voted(30, 2), BY_VOTES, alpha=0.03)) == []
+    assert list(further_votes(voted(6, 12), BY_VOTES, alpha=0.03, next_alpha=0.0076)) == []
+    assert list(further_votes(voted(30, 2), BY_VOTES, alpha=0.03, next_alpha=0.0076)) == []

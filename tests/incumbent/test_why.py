@@ -169,7 +169,7 @@ CASES: list[tuple[Story, int, str]] = [
         1,
         "test v1 was never promoted. The decision of 2026-01-01 against the bare base (look "
         "1 at the sealed eval set) is HOLD: rougeL is in doubt; so is taste. About 140 more eval "
-        "items would settle it.",
+        "items would settle it at the next look.",
     ),
     (
         rejected_by_verdict,

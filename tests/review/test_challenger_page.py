@@ -119,7 +119,7 @@ def test_a_hold_says_what_is_in_doubt_and_how_many_items_are_missing(
     page = client.get("/review/1").text
     assert "It is not sure yet that test v1 is better than the base model" in page
     assert decision.needed
-    assert f"About {decision.needed:,} more eval items would settle it." in page
+    assert f"About {decision.needed:,} more eval items would settle it at the next look." in page
     assert "Not possible: test v1 may not be promoted: HOLD" in page
 
 

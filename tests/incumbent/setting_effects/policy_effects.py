@@ -75,10 +75,9 @@ TONIGHT = table(EQUAL | {"rougeL": -0.02, "preference": 0.2})
 EARLIER = since(TONIGHT, EQUAL | {"rougeL": -0.08})
 UNJUDGED = joined(table(BETTER), table({"rougeL": 0.1, "semantic": 0.1}, n=10))
 UNSEEN = BETTER | {"semantic": -0.1}
-UNREAD = joined(
-    renamed("toxicity", table(BETTER, n=99)),
-    renamed("toxicity", table(BETTER, n=1, unread=("rougeL",))),
-)
+SCORED = renamed("toxicity", table(BETTER, n=100))
+MISSING = SCORED.items[0].model_copy(update={"unread": ("toxicity",)})
+UNREAD = SCORED.model_copy(update={"items": (MISSING, *SCORED.items[1:])})
 LESS = renamed("toxicity", table(BETTER | {"rougeL": -0.05}))
 
 ROWS = {
