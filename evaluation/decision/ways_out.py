@@ -15,6 +15,7 @@ from project.records.evidence import Decision, Evidence, Measured, MetricEvidenc
 from registry.alpha_ledger.spending import Look
 
 MOST = 20_000  # items: what would take more is no advice
+EXACT = ("macro_f1", "json_fields")  # what is right about class names and about JSON
 RECIPE = "another recipe (`incumbent recipes`, `incumbent tune`)"
 
 
@@ -40,6 +41,11 @@ def ways_out(evidence: Evidence, decision: Decision, policy: Policy) -> Iterator
     gating = {name: measured[name] for name in policy.gating if name in measured}
     if PREFERENCE in gating and (why := poor_source(evidence)):
         yield why
+        if exact := [name for name in EXACT if name in measured and name not in policy.gating]:
+            yield (
+                f"or {exact[0]} in the preference's place (evaluation.policy.gating), for it says "
+                "of these answers what is right"
+            )
     if evidence.calibration and (evidence.calibration.advisory or by_votes(evidence)):
         gating.pop(PREFERENCE, None)  # of votes the decision itself says how many are missing
     yield from what_was_lost(evidence, decision, policy, part)

@@ -55,6 +55,12 @@ def test_a_source_that_cannot_carry_a_promotion_comes_first() -> None:
     assert "preference" not in second
 
 
+def test_where_the_answers_are_classes_their_f1_may_gate_in_the_place_of_a_poor_source() -> None:
+    poor = calibration(matched_accuracy=0.5)
+    _, second, *_ = told(BETTER | {"macro_f1": 0.1}, calibration=poor)
+    assert second.startswith("or macro_f1 in the preference's place (evaluation.policy.gating)")
+
+
 def test_wrong_facts_and_forgetting_have_ways_of_their_own() -> None:
     guarded = Policy(gating=("rougeL",), guards={"semantic": 0.05})
     (facts,) = told(BETTER | {"semantic": -0.3}, look=1, policy=guarded)
