@@ -188,12 +188,13 @@ def sets_since_rotation(
 
 
 def families_before(connection: Connection, family: str, look: CountedLook) -> list[str]:
-    """The other families that took looks at the sets that a look continued."""
-    sets = taken_at(connection, look.event).continues or ()
+    """The other families that took looks which a look was counted after."""
+    taken = taken_at(connection, look.event)
+    sets = (taken.eval_set, *(taken.continues or ()))
     query = (
         select(events.c.family)
         .join(looks, looks.c.event == events.c.seq)
-        .where(looks.c.eval_set.in_(sets), events.c.family != family)
+        .where(looks.c.eval_set.in_(sets), events.c.family != family, events.c.seq < look.event)
     )
     return list(connection.execute(query.distinct().order_by(events.c.family)).scalars())
 

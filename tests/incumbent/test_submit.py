@@ -319,6 +319,31 @@ def test_a_split_that_examines_on_what_was_learnt_is_refused_before_the_look(
     assert better.counted == []
 
 
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    "learnt",
+    ["whо саn blосk а lоst саrd", "whocanblockalostcard", "w h 0 c 4 n b l 0 c k a lost card"],
+)
+def test_an_item_that_was_learnt_in_disguise_is_refused_before_the_look(
+    learnt: str, project: Project, better: Items, registry: Registry
+) -> None:
+    version = project.submit("a", learnt, "when does the branch open on saturday")
+    with pytest.raises(InputError, match="1 of the 2 sealed items are near-duplicates"):
+        project.decide(version, better)
+    assert registry.history(kind="open") == []
+
+
+@pytest.mark.attack
+def test_it_is_told_when_looks_of_another_family_count(
+    project: Project, better: Items, registry: Registry
+) -> None:
+    project.decide(project.submit("a"), better)
+    registry.family = "renamed"
+    (*_, note) = project.decide(project.submit("b"), better).notes
+    assert note.startswith("this is look 2: looks of test were at rows of this project")
+    assert "incumbent data rotate-eval --reason WHY" in note
+
+
 def test_rows_that_are_trained_on_today_are_apart_from_the_sealed_ones(
     project: Project, registry: Registry
 ) -> None:
