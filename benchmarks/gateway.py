@@ -215,7 +215,7 @@ def serve_gateway(told: Connection, stub: int) -> None:
     backend = VllmReplica(f"http://127.0.0.1:{stub}/v1")
     table = RouteTable(champion=VERSION)
     table.hold(VERSION, backend)
-    params = ServingParams(requests_a_minute=10**9)
+    params = ServingParams(requests_a_minute=10**9, batch_size=64)  # as many at once as a server
     gateway = Gateway("bank", params, Decoding(), table, Champion())
     with listening("127.0.0.1", 0, "the benchmark") as bound:
         told.send(bound.getsockname()[1])

@@ -35,12 +35,13 @@ VLLM = frozenset(
 )
 VLLM_CHAT = frozenset(("add_generation_prompt", "parallel_tool_calls", "reasoning_effort"))
 SGLANG = frozenset(("regex", "ebnf"))
+HINTS = frozenset(("prompt_cache_key",))  # to caches: no answer hangs on them
 # As `protocol.py` of each has them: vLLM 0.32, and SGLang's of its OpenAI server.
 DONE: dict[tuple[Engine, Endpoint], frozenset[str]] = {
-    ("vllm", Endpoint.CHAT): SERVERS | VLLM | CHAT | VLLM_CHAT,
-    ("vllm", Endpoint.COMPLETIONS): SERVERS | VLLM | {"suffix"},
-    ("sglang", Endpoint.CHAT): (SERVERS | SGLANG | CHAT) - {"echo"},
-    ("sglang", Endpoint.COMPLETIONS): SERVERS | SGLANG,
+    ("vllm", Endpoint.CHAT): SERVERS | HINTS | VLLM | CHAT | VLLM_CHAT,
+    ("vllm", Endpoint.COMPLETIONS): SERVERS | HINTS | VLLM | {"suffix"},
+    ("sglang", Endpoint.CHAT): (SERVERS | HINTS | SGLANG | CHAT) - {"echo"},
+    ("sglang", Endpoint.COMPLETIONS): SERVERS | HINTS | SGLANG,
 }
 # Values that ask for nothing, of fields that clients send by themselves.
 NOTHING: dict[str, tuple[Any, ...]] = {
@@ -54,9 +55,8 @@ NOTHING: dict[str, tuple[Any, ...]] = {
     "top_logprobs": (0,),
     "parallel_tool_calls": (True,),
 }
-HINTS = frozenset(("prompt_cache_key",))  # to caches: no answer hangs on them
 # All that may be passed on to some engine. The embedded one refuses by itself what it does not do.
-PASSED = frozenset[str]().union(*DONE.values(), NOTHING, HINTS)
+PASSED = frozenset[str]().union(*DONE.values(), NOTHING)
 
 
 def refuse_others(
@@ -65,7 +65,7 @@ def refuse_others(
     """Raise ApiError for a field with a value that is neither passed on nor known here, or that the
     engine would leave out in silence.
     """
-    done = PASSED if engine == "embedded" else DONE[engine, endpoint] | HINTS
+    done = PASSED if engine == "embedded" else DONE[engine, endpoint]
     for name, value in fields.items():
         if value is None or name in done or name in known or value in NOTHING.get(name, ()):
             continue
