@@ -25,7 +25,7 @@ class WebServer(uvicorn.Server):
     """
 
     def __init__(
-        self, app: Any, *, room: OpenConnections, patience: float, last: bool = False, **more: Any
+        self, app: Any, *, room: OpenConnections, patience: int, last: bool = False, **more: Any
     ) -> None:
         self.up = threading.Event()
         self.last = last
@@ -38,7 +38,7 @@ class WebServer(uvicorn.Server):
                 log_config=None,
                 proxy_headers=False,  # whoever asks is whoever connects
                 server_header=False,
-                timeout_graceful_shutdown=patience,  # type: ignore[arg-type]  # any number will do
+                timeout_graceful_shutdown=patience,
                 ws="none",
                 **more,
             )

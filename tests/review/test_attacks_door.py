@@ -15,7 +15,7 @@ from project import files
 from project.files import rename_all
 from review.access.checks.body_size import BodySize
 from review.access.ways import users_file
-from review.access.ways.provider_calls import ProviderError, fetched, sent
+from review.access.ways.provider_calls import ProviderCalls, ProviderError
 from review.app import create_app
 from review.review_settings import ReviewParams
 from review.site import Site
@@ -142,7 +142,7 @@ def test_a_provider_leads_to_no_address_that_was_not_checked(
     """Such as one without TLS, whose keys anybody on the way could change."""
     address, asked = elsewhere
     with pytest.raises(ProviderError):
-        fetched(address)
+        asyncio.run(ProviderCalls().fetched(address))
     with pytest.raises(ProviderError):
-        sent(address, {}, "incumbent", "secret")
+        asyncio.run(ProviderCalls().sent(address, {}, "incumbent", "secret"))
     assert [one.partition(" ")[0] for one in asked] == ["/first", "/first"]
