@@ -26,7 +26,7 @@ from evaluation.score import (
     directions,
     eval_set_of,
     measures,
-    ranges,
+    ranges_said,
     score_both,
     score_samples,
     unread_of,
@@ -128,7 +128,7 @@ class SealedItems:
         judge = people() if load(PreferenceParams).source == "ballots" else judge
         items, flags = score_both(self.rows, answers, scorers, judge)
         better, reference = directions(scorers, compared()), None
-        known = ranges(scorers)
+        known = ranges_said(scorers)
         if other and earlier is not None:
             beside = against(items, score_samples(scorers, self.rows, earlier))
             beside = without(beside, incomparable(scorers, other, compared()[1]))
