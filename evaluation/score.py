@@ -34,11 +34,11 @@ from project.records.record import short, write_records
 from project.records.scores import (
     Better,
     Directions,
+    Ends,
     EvalSet,
     Flags,
     ItemScore,
     Labels,
-    Range,
     ScorePins,
 )
 from project.settings import load
@@ -59,7 +59,7 @@ def main() -> None:
             write_records(draft / f"{Role.FEW_SHOT}.jsonl", table)
         write_suite_tables(draft, own_phrasings(load(ScoringParams)))
         better = directions(scorers, compared())
-        directed = Directions(better={**better, **GENERAL.better}, ranges=ranges(scorers))
+        directed = Directions(better={**better, **GENERAL.better}, ranges=ranges_said(scorers))
         directed.write(draft / DIRECTIONS.name)
     print(f"scored {len(rows)} dev items{flags}")
 
@@ -107,7 +107,7 @@ def directions(
     return better | dict.fromkeys(incomparable(scorers, *pair) if pair else (), "neither")
 
 
-def ranges(scorers: Sequence[Scorer]) -> dict[str, Range]:
+def ranges_said(scorers: Sequence[Scorer]) -> dict[str, Ends]:
     return {name: ends for scorer in scorers for name, ends in scorer.ranges.items()}
 
 

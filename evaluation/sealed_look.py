@@ -29,7 +29,7 @@ from evaluation.score import (
     directions,
     eval_set_of,
     measures,
-    ranges,
+    ranges_said,
     score_both,
     score_samples,
     unread_of,
@@ -156,7 +156,7 @@ class SealedItems:
         if load(PreferenceParams).source != "ballots":  # which come in later, or from a file
             store.write(SCORES, b"".join(item.canonical() + b"\n" for item in items))
         better, reference = directions(scorers, pair), None
-        known = ranges(scorers)
+        known = ranges_said(scorers)
         if baseline:
             earlier = score_samples(scorers, self.rows, given[Role.REFERENCE])
             beside = against(items, earlier)

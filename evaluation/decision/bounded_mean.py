@@ -45,14 +45,14 @@ def sure_bounds(
 
     The upper bounds are of `best` [n], where those differ, as where some items were not measured.
     """
-    sums, sizes = in_order(differences, clusters)
-    most, _ = in_order(differences if best is None else best, clusters)
+    sums, sizes = bets_of(differences, clusters)
+    most, _ = bets_of(differences if best is None else best, clusters)
     lower = lower_bounds(sums, sizes, low, high)
     upper = -lower_bounds(-most, sizes, -high, -low)
-    return SureBounds(levels=LEVELS, lower=rounded(lower), upper=rounded(upper))
+    return SureBounds(levels=LEVELS, lower=to_nine_digits(lower), upper=to_nine_digits(upper))
 
 
-def in_order(differences: Array, clusters: Sequence[str]) -> tuple[Array, Array]:
+def bets_of(differences: Array, clusters: Sequence[str]) -> tuple[Array, Array]:
     """The sum and the number of the differences of each bet, in the order of the bets."""
     names = sorted(set(clusters), key=lambda name: digest_bytes(name.encode()))
     bets = min(len(names), MOST_BETS)
@@ -69,13 +69,13 @@ def lower_bounds(sums: Array, sizes: Array, low: float, high: float) -> Array:
     for _ in range(TIMES):
         width /= PARTS
         points = bounds + width * np.arange(1, PARTS + 1)
-        upto = np.logical_and.accumulate(refused(sums, sizes, points, low, high), axis=1)
+        upto = np.logical_and.accumulate(means_refused(sums, sizes, points, low, high), axis=1)
         bounds = bounds + width * upto.sum(axis=1, keepdims=True)
     found: Array = bounds[:, 0]
     return found
 
 
-def refused(sums: Array, sizes: Array, means: Array, low: float, high: float) -> Refused:
+def means_refused(sums: Array, sizes: Array, means: Array, low: float, high: float) -> Refused:
     """Whether the capital reaches 1/α against each of some means [levels, k]."""
     largest = sizes.max()
     target = np.log(1 / np.array(LEVELS))[:, None]
@@ -101,5 +101,5 @@ def bet_on(lacking: Array, spread: Array, left: int, most: Array) -> Array:
     return bet
 
 
-def rounded(bounds: Array) -> tuple[float, ...]:
+def to_nine_digits(bounds: Array) -> tuple[float, ...]:
     return tuple(round(bound, 9) for bound in bounds.tolist())

@@ -22,7 +22,7 @@ from project.records.evidence import (
     Usage,
     rated_by_people,
 )
-from project.records.scores import Better, ItemScore, Range, ScoreTable, outside
+from project.records.scores import Better, Ends, ItemScore, ScoreTable, out_of_range
 
 ALL_ITEMS = "all items"
 REFERENCE_TABLE = "the table against the regression baseline"
@@ -91,7 +91,7 @@ def refuse(table: ScoreTable, policy: Policy, *, unjudged_too: bool = False) -> 
             raise InputError(f"item {missing[0]!r} lacks the gating metric {metric!r}")
         else:
             refuse_undirected(metric, better.get(metric))
-    refuse_outside(table, policy)
+    refuse_out_of_range(table, policy)
     refuse_unscored((*table.metrics, *table.label_metrics), policy)
     for metric in policy.guards or ():
         refuse_undirected(metric, better.get(metric))
@@ -175,7 +175,7 @@ def better_of(table: ScoreTable, policy: Policy) -> dict[str, Better]:
     return {**dict.fromkeys(names, "more"), **better_by_ours(), **said}
 
 
-def ranges_of(table: ScoreTable, policy: Policy) -> dict[str, Range]:
+def ranges_of(table: ScoreTable, policy: Policy) -> dict[str, Ends]:
     """The least and the most that each metric can be, as far as its scorer or the policy says.
 
     In a table that another program made, metrics with the names of ours are as ours where all of
@@ -187,21 +187,25 @@ def ranges_of(table: ScoreTable, policy: Policy) -> dict[str, Range]:
     fitting = {
         name: ends
         for name, ends in ranges_by_ours().items()
-        if not any(outside(value, ends) for item in table.items for value in scores(item, name))
+        if not any(
+            out_of_range(value, ends)
+            for item in table.items
+            for value in scores_of_both(item, name)
+        )
     }
     return {**fitting, **said}
 
 
-def scores(item: ItemScore, metric: str) -> list[float]:
+def scores_of_both(item: ItemScore, metric: str) -> list[float]:
     """What both sides have, where they have it."""
     return [side[metric] for side in (item.champion, item.challenger) if metric in side]
 
 
-def refuse_outside(table: ScoreTable, policy: Policy) -> None:
+def refuse_out_of_range(table: ScoreTable, policy: Policy) -> None:
     """Raise InputError for a score that the policy, or its scorer, says no metric can be."""
     for name, ends in ({**(policy.ranges or {}), **(table.ranges or {})}).items():
         for item in table.items:
-            if odd := [value for value in scores(item, name) if outside(value, ends)]:
+            if odd := [value for value in scores_of_both(item, name) if out_of_range(value, ends)]:
                 raise InputError(
                     f"item {item.item!r} has {name} {odd[0]:g}, and its range is {ends[0]:g} to "
                     f"{ends[1]:g}"

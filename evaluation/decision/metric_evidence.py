@@ -18,7 +18,7 @@ from evaluation.decision.sampled_answers import by_item, item_means
 from evaluation.decision.statistics import Array, p_above, paired
 from project.records.evidence import PREFERENCE as PREFERENCE  # others know it from here
 from project.records.evidence import Extreme, MetricEvidence, rated_by_people
-from project.records.scores import Better, ItemScore, Range
+from project.records.scores import Better, Ends, ItemScore
 
 HALVES = (-0.5, 0.5)  # a preference less one half
 STARS = (1.0, 5.0)  # that people rate in
@@ -29,7 +29,7 @@ def summarise(
     policy: Policy,
     metric: str,
     better: Better | None = None,
-    ends: Range | None = None,
+    ends: Ends | None = None,
 ) -> MetricEvidence | None:
     """Of the items on which it was measured, and what the missing ones may hide.
 
@@ -57,11 +57,11 @@ class Spanned:
     best: Array
     clusters: list[str]
     missing: int
-    reach: Range | None  # of a difference
+    reach: Ends | None  # of a difference
 
     @classmethod
     def of(
-        cls, lines: Sequence[ItemScore], metric: str, better: Better | None, ends: Range | None
+        cls, lines: Sequence[ItemScore], metric: str, better: Better | None, ends: Ends | None
     ) -> "Spanned":
         applying = [line for line in lines if metric not in (line.inapplicable or ())]
         drawn, reach = by_item(applying), reach_of(metric, ends)
@@ -91,7 +91,7 @@ class Spanned:
         return Extreme(diff=found.diff, se=found.se, df=found.df)
 
 
-def reach_of(metric: str, ends: Range | None) -> Range | None:
+def reach_of(metric: str, ends: Ends | None) -> Ends | None:
     """The least and the most that a difference can be."""
     if metric == PREFERENCE:
         return HALVES
@@ -113,7 +113,7 @@ def with_sure_bounds(
     lines: Sequence[ItemScore],
     metric: str,
     better: Better | None,
-    ends: Range | None,
+    ends: Ends | None,
 ) -> MetricEvidence:
     """The same with bounds that hold for any distribution, where the metric's range is known."""
     spanned = Spanned.of(lines, metric, better, ends)

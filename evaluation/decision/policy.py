@@ -14,7 +14,7 @@ from pydantic import (
 from project.records.ballots import RESPECTS
 from project.records.evidence import PEOPLE, by_people, rated_by_people
 from project.records.record import LATER
-from project.records.scores import Better, Range
+from project.records.scores import Better, Ends
 from project.settings import Settings
 
 Probability = float
@@ -71,7 +71,7 @@ class Policy(Settings):
     # Of metrics whose scorer does not say it: whether more or less is better.
     better: Annotated[dict[str, Better] | None, LATER] = None
     # Of metrics whose scorer does not say it: the least and the most that a score can be.
-    ranges: Annotated[dict[str, Range] | None, LATER] = None
+    ranges: Annotated[dict[str, Ends] | None, LATER] = None
     effect: float = Field(default=0.02, ge=1e-6)  # the smallest difference worth waiting for
     power: Probability = Field(default=0.8, gt=0, lt=1)  # to find it, for items still needed
 

@@ -285,7 +285,7 @@ def missing_items(measured: Measured, policy: Policy) -> Iterator[str]:
         if found is None or not found.missing:
             continue
         total = found.n + found.missing
-        lack = f"{found.missing} of {total} items have no {called(metric)}"
+        lack = f"{found.missing} of {total} items have no {lacking_of(metric)}"
         if found.missing > policy.unjudged_cap * total:
             yield f"{lack}, and the policy allows {policy.unjudged_cap:.0%}"
         elif unbounded(found):
@@ -295,7 +295,7 @@ def missing_items(measured: Measured, policy: Policy) -> Iterator[str]:
             )
 
 
-def called(metric: str) -> str:
+def lacking_of(metric: str) -> str:
     if metric == PREFERENCE:
         return "preference"
     return f"{'rating' if rated_by_people(metric) else 'score'} of {metric}"

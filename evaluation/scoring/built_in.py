@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from project.canonical import canonical_json
 from project.records.data import Row
-from project.records.scores import Better, Range
+from project.records.scores import Better, Ends
 
 if TYPE_CHECKING:
     from evaluation.generation.answers import Answer
@@ -73,13 +73,13 @@ def better_by_ours() -> dict[str, Better]:
     return {name: way for found in our_classes() for name, way in better_by(found).items()}
 
 
-def ranges_by(scorer: object) -> dict[str, Range]:
+def ranges_by(scorer: object) -> dict[str, Ends]:
     """The least and the most that each of its metrics can be, as far as a scorer's class says."""
     return {name: (low, high) for name, low, high in getattr(scorer, "ranges", ())}
 
 
 @cache
-def ranges_by_ours() -> dict[str, Range]:
+def ranges_by_ours() -> dict[str, Ends]:
     """The same of all metrics of our scorers."""
     return {name: ends for found in our_classes() for name, ends in ranges_by(found).items()}
 

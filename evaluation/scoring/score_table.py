@@ -9,7 +9,7 @@ from project.canonical import canonical_json
 from project.errors import InputError
 from project.paths import DIRECTIONS, SCORES
 from project.records.record import read_input
-from project.records.scores import Directions, ItemScore, ScorePins, ScoreTable, outside
+from project.records.scores import Directions, ItemScore, ScorePins, ScoreTable, out_of_range
 from project.untrusted_input import refuse_doubled_keys
 
 TELLING = 20  # different scores: fewer may well be there equally often
@@ -50,7 +50,7 @@ def refuse_outside(item: ItemScore, path: Path, number: int) -> None:
     for side, scores in (("champion", item.champion), ("challenger", item.challenger)):
         for metric, value in scores.items():
             ends = ranges_by_ours().get(metric)
-            if ends and outside(value, ends):
+            if ends and out_of_range(value, ends):
                 problem = (
                     f"{value:g} is outside of {ends[0]:g} to {ends[1]:g}: scale it, or give a "
                     "metric that is none of ours another name"

@@ -19,7 +19,7 @@ from project.errors import IncumbentError, InputError
 from project.progress import progress
 from project.records.data import Row
 from project.records.record import Digest, Record
-from project.records.scores import Better, Flags, Range, outside
+from project.records.scores import Better, Ends, Flags, out_of_range
 
 
 class Sorted(Record):
@@ -61,7 +61,7 @@ class Scorer:
         return better_by(self.metric)
 
     @property
-    def ranges(self) -> dict[str, Range]:
+    def ranges(self) -> dict[str, Ends]:
         return ranges_by(self.metric)
 
     def misfit(self, problem: str) -> InputError:
@@ -171,7 +171,7 @@ def numbers(scorer: Scorer, name: str, given: Any, items: Sequence[str]) -> list
     for item, value in zip(items, values, strict=True):
         if not isinstance(value, Real | np.bool_) or not math.isfinite(value):
             raise scorer.misfit(f"gives {value!r:.60} for {name!r} of item {item!r}, no number")
-        if outside(float(value), scorer.ranges.get(name)):
+        if out_of_range(float(value), scorer.ranges.get(name)):
             low, high = scorer.ranges[name]
             said = f"{value:g} for {name!r} of item {item!r}, which it says is {low:g} to {high:g}"
             raise scorer.misfit(f"gives {said}")

@@ -12,11 +12,11 @@ from project.records.record import LATER, Digest, Record, later
 Better = Literal["more", "less", "neither"]
 
 
-Range = tuple[float, float]  # the least and the most that a metric can be
+Ends = tuple[float, float]  # the least and the most that a metric can be
 ROUNDING = 1e-5  # of a score in single precision, such as a cosine
 
 
-def outside(value: float, ends: Range | None) -> bool:
+def out_of_range(value: float, ends: Ends | None) -> bool:
     """Whether a score is none that its metric can be, but for rounding."""
     return ends is not None and not ends[0] - ROUNDING <= value <= ends[1] + ROUNDING
 
@@ -25,7 +25,7 @@ class Directions(Record):
     """Which way each metric is better, and on which range, as far as the scorers say."""
 
     better: dict[str, Better]
-    ranges: Annotated[dict[str, Range] | None, LATER] = None
+    ranges: Annotated[dict[str, Ends] | None, LATER] = None
 
 
 def moderate(score: float) -> float:
@@ -119,7 +119,7 @@ class ScoreTable(Record):
     pins: ScorePins | None  # None: a table that another program made
     items: tuple[ItemScore, ...]
     better: dict[str, Better] | None = None  # by metric, as far as the scorers say; None: likewise
-    ranges: dict[str, Range] | None = None  # likewise
+    ranges: dict[str, Ends] | None = None  # likewise
 
     @property
     def metrics(self) -> list[str]:

@@ -119,7 +119,7 @@ def test_missing_items_on_dev_do_not_qualify() -> None:
 @pytest.mark.attack
 def test_a_table_of_anybody_is_held_to_the_same(tmp_path: Path) -> None:
     file = tmp_path / "scores.jsonl"
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"item": f"q{i}", "champion": {}, "challenger": {}, "preference": None if i > 89 else 0.9}
         for i in range(100)
     ]
