@@ -143,7 +143,7 @@ class SimulatedItems(SealedItems):
         """Simulated items can always be measured."""
 
     def look(self, dev: Evidence, pins: ScorePins, policy: Policy) -> SealedLook:
-        found = {"pins": pins, "sealed": measured(self.found, policy)}
+        found = {"pins": pins, "sealed": measured(self.found, policy, sealed=True)}
         return SealedLook(dev.model_copy(update=found), items=(), flags=Flags(), answers={})
 
 
@@ -296,7 +296,7 @@ def sees_the_verdict_first(project: Project) -> bool:
     """GUARD OFF: reads the verdict before its look is counted, and submits what says PROMOTE"""
 
     def promising(challenger: Contestant) -> bool:
-        sealed = {"sealed": measured(project.on_sealed(challenger), STRICT)}
+        sealed = {"sealed": measured(project.on_sealed(challenger), STRICT, sealed=True)}
         judged = project.on_dev(challenger).model_copy(update=sealed)
         return rule(judged, STRICT, 1).verdict is Verdict.PROMOTE
 
