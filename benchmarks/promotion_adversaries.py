@@ -187,7 +187,7 @@ class SimulatedItems(SealedItems):
             self.found = np.frombuffer(kept).reshape(self.found.shape)
         if self.killed and self.killed(self.found):
             raise KilledError
-        found = {"pins": pins, "sealed": measured(self.found, policy)}
+        found = {"pins": pins, "sealed": measured(self.found, policy, sealed=True)}
         return SealedLook(dev.model_copy(update=found), items=(), flags=Flags(), answers={})
 
 
@@ -351,7 +351,7 @@ def sees_the_verdict_first(project: Project) -> bool:
     """GUARD OFF: reads the verdict before its look is counted, and submits what says PROMOTE"""
 
     def promising(challenger: Contestant) -> bool:
-        sealed = {"sealed": measured(project.on_sealed(challenger), STRICT)}
+        sealed = {"sealed": measured(project.on_sealed(challenger), STRICT, sealed=True)}
         judged = project.on_dev(challenger).model_copy(update=sealed)
         return rule(judged, STRICT, 1).verdict is Verdict.PROMOTE
 
@@ -386,7 +386,9 @@ def kills_looks(project: Project) -> bool:
     challenger = project.qualifying()
 
     def loses(found: Array) -> bool:
-        judged = project.on_dev(challenger).model_copy(update={"sealed": measured(found, STRICT)})
+        judged = project.on_dev(challenger).model_copy(
+            update={"sealed": measured(found, STRICT, sealed=True)}
+        )
         return rule(judged, STRICT, 1).verdict is not Verdict.PROMOTE
 
     def again(_: int) -> bool:

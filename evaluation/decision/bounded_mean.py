@@ -26,8 +26,10 @@ from evaluation.decision.statistics import Array
 from project.canonical import digest_bytes
 from project.records.evidence import SureBounds
 
-# At which bounds are known: a look between two is judged by the smaller.
-LEVELS = (0.1, *(float(f"{digit}e-{power}") for power in range(2, 8) for digit in (5, 3, 2, 1)))
+# At which bounds are known: a look between two is judged by the smaller. Those of first looks are
+# hardly smaller than the looks' own.
+DIGITS = (7.5, 5.5, 4, 3, 2.4, 1.8, 1.3, 1)
+LEVELS = (0.1, *(float(f"{digit}e-{power}") for power in range(2, 8) for digit in DIGITS))
 RISKED = 0.9  # of the capital at most, on one cluster
 # What the spread is taken for before there are differences, as a share of the range, and how many
 # of them that counts for.

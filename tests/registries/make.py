@@ -36,7 +36,7 @@ from tests.places import DATASET, Place, made, ticking
 
 ROOT = Path(__file__).parent
 KINDS: tuple[ReferenceKind, ...] = ("watch", "watch-answers")
-POLICY = Policy(gating=("rougeL", "semantic"))
+POLICY = Policy(gating=("rougeL", "semantic"), unjudged_cap=0.1)  # as it was when it was stored
 EXAM = EvalSet(items=tuple(f"item {i}" for i in range(80)))
 
 
