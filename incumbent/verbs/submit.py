@@ -66,7 +66,7 @@ from project.records.provenance import Provenance
 from project.records.scores import ScorePins
 from project.settings import load
 from registry.alpha_ledger.look_bytes import LookBytes, OtherBytesError
-from registry.alpha_ledger.look_lines import note_looks, refuse_unknown
+from registry.alpha_ledger.look_lines import LOOKS, note_looks, refuse_unknown
 from registry.alpha_ledger.looks import CountedLook
 from registry.anchoring.anchor import newest_anchor
 from registry.champion import confirmed_opponent
@@ -474,7 +474,7 @@ def print_outcome(outcome: Outcome, policy: Policy) -> None:
     if outcome.frozen:
         console.print(
             f"the items of {' and '.join(outcome.frozen)} stay from now on, whatever the sources "
-            f"gain: commit {EVAL_SETS}",
+            f"gain: commit {EVAL_SETS} and {LOOKS}",
             soft_wrap=True,
         )
     if outcome.provenance and outcome.is_new:
