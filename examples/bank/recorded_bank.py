@@ -37,7 +37,7 @@ evaluation:
   preference: {{source: ballots, ballots: datasets/ballots/ballots.jsonl, votes: 3}}
   policy: {{gating: [rougeL, facts, preference]}}
 """
-SIZES = {Split.TRAIN: 40, Split.DEV: 32, Split.SEALED: 48}
+SIZES = {Split.TRAIN: 40, Split.DEV: 32, Split.SEALED: 160}
 # The share of answers that are as they should be; the others are spoilt in an unwanted way.
 RIGHT = {"base": 0.05, "v1": 0.5, "v2": 0.97}
 SOURCE = "questions.csv"
