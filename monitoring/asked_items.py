@@ -4,10 +4,9 @@ answers there knows whose answer is whose.
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from monitoring.monitoring_settings import TrafficParams
-from monitoring.traffic.quarantine import quarantine_folder
-from monitoring.traffic.traffic_store import TrafficStore
 from project.item_prompts import prompt_digest
 from project.personal_data import redact
 from project.records.ballots import VotingPair
@@ -19,6 +18,9 @@ from project.times import moment_of
 from registry.ballots.sheets import read_sheet
 from registry.ballots.standing import read_votes
 from registry.reader import RegistryReader
+
+if TYPE_CHECKING:
+    from monitoring.traffic.traffic_store import TrafficStore
 
 
 def items_asked(registry: RegistryReader, number: int) -> frozenset[str]:
@@ -51,7 +53,7 @@ def asked_of(pairs: Sequence[VotingPair], rows: Iterator[Traffic]) -> frozenset[
     return frozenset(found)
 
 
-def rows_since(traffic: TrafficStore, days: Sequence[date], since: datetime) -> Iterator[Traffic]:
+def rows_since(traffic: "TrafficStore", days: Sequence[date], since: datetime) -> Iterator[Traffic]:
     for day in days:
         for batch in traffic.read(day):
             yield from (row for row in batch if row.time >= since)
@@ -63,6 +65,10 @@ def opened_at(registry: RegistryReader, number: int, sheet: Digest) -> datetime:
     return min(moment_of(event.at) for event in asked)
 
 
-def traffic_here() -> TrafficStore:
+def traffic_here() -> "TrafficStore":
+    # Imported here, for its libraries are of an extra that votes do without.
+    from monitoring.traffic.quarantine import quarantine_folder
+    from monitoring.traffic.traffic_store import TrafficStore
+
     params = load(TrafficParams)
     return TrafficStore(params.folder, redact=params.redact, quarantine=quarantine_folder())

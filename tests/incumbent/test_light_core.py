@@ -196,7 +196,7 @@ def test_a_verb_that_lacks_a_library_says_what_to_install() -> None:
 
 def test_a_verb_that_asks_replicas_says_what_to_install() -> None:
     done = without_extras(COMMAND, "deploy", "1")
-    said = "error: this needs httpx2, which is not installed: pip install 'incumbent[train]'\n"
+    said = "error: this needs httpx2, which is not installed: pip install 'incumbent[http]'\n"
     assert (done.returncode, done.stderr) == (2, said)
 
 
