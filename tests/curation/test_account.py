@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.account import REPEATED, Fate, account_of, summary
@@ -83,6 +83,7 @@ def test_of_conversations_whose_every_answer_is_a_row_both_are_counted() -> None
     assert summary(every).startswith("2 rows of 1 record: 2 train, 0 dev")
 
 
+@settings(deadline=None)  # other processes work beside it
 @given(
     st.lists(
         st.tuples(st.sampled_from("abcdefg "), st.sampled_from(["1", "2", "NULL", " "])),
