@@ -8,7 +8,6 @@ from evaluation.decision.metric_evidence import (
     drawn_differences,
     summarise,
     summarise_labels,
-    with_sure_bounds,
 )
 from evaluation.decision.policy import Policy
 from evaluation.decision.sampled_answers import item_means, spread
@@ -218,7 +217,11 @@ def sliced(table: ScoreTable, policy: Policy, *, sure: bool = False) -> dict[str
     for item in table.items:
         for name in item.slices:
             inside.setdefault(name, []).append(item)
-    parts = {name: table.model_copy(update={"items": inside[name]}) for name in sorted(inside)}
+    known = ranges_of(table, policy)  # by all items: those of a slice may fit by chance
+    parts = {
+        name: table.model_copy(update={"items": inside[name], "ranges": known})
+        for name in sorted(inside)
+    }
     return {name: measure(part, policy, sure=sure) for name, part in parts.items()}
 
 
@@ -235,21 +238,25 @@ def measure(table: ScoreTable, policy: Policy, *, sure: bool = False) -> Measure
     known: what sealed items decide.
     """
     items, better = item_means(table.items), better_of(table, policy)
-    ranges = ranges_of(table, policy)
+    ranges, checked = ranges_of(table, policy), {*policy.checked} if sure else set[str]()
     measured = {
-        name: summarise(table.items, policy, name, better.get(name, "neither"), ranges.get(name))
+        name: summarise(
+            table.items,
+            policy,
+            name,
+            better.get(name, "neither"),
+            ranges.get(name),
+            sure=name in checked,
+        )
         for name in sorted(set.intersection(*(set(item.champion) for item in items)))
     }
     for name in table.label_metrics:
         measured[name] = summarise_labels(table.items, policy, name, better.get(name, "more"))
-    preference = summarise(table.items, policy, PREFERENCE)
+    preference = summarise(table.items, policy, PREFERENCE, sure=PREFERENCE in checked)
     if preference and policy.preference_test == "e-value":
         preference = preference.model_copy(update=cluster_results(items))
     measured[PREFERENCE] = preference
     there = {name: found for name, found in measured.items() if found is not None}
-    for name in there.keys() & {*policy.checked} - {*table.label_metrics} if sure else ():
-        way = better.get(name)
-        there[name] = with_sure_bounds(there[name], table.items, name, way, ranges.get(name))
     if len(items) == len(table.items):
         return there
     return {

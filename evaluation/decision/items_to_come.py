@@ -14,7 +14,7 @@ from math import prod, sqrt
 from scipy import stats
 
 from evaluation.decision.policy_checks import reach
-from evaluation.decision.statistics import bounds
+from evaluation.decision.statistics import bounds, least
 from project.records.evidence import MetricEvidence
 
 MOST = 10_000_000  # items: what would take more is none
@@ -65,12 +65,4 @@ def more_items(prospects: Sequence[Prospect], power: float) -> int | None:
 
     if any(one.effect <= one.threshold for one in prospects):
         return None
-    low, high = 0, 1
-    while not enough(high):
-        low, high = high, 2 * high
-        if high > MOST:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return least(enough, MOST)

@@ -17,7 +17,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.sampled_answers import by_item, item_means
 from evaluation.decision.statistics import Array, p_above, paired
 from project.records.evidence import PREFERENCE as PREFERENCE  # others know it from here
-from project.records.evidence import Extreme, MetricEvidence, rated_by_people
+from project.records.evidence import Extreme, MetricEvidence, SureBounds, rated_by_people
 from project.records.scores import Better, Ends, ItemScore
 
 HALVES = (-0.5, 0.5)  # a preference less one half
@@ -30,10 +30,13 @@ def summarise(
     metric: str,
     better: Better | None = None,
     ends: Ends | None = None,
+    *,
+    sure: bool = False,
 ) -> MetricEvidence | None:
     """Of the items on which it was measured, and what the missing ones may hide.
 
-    `ends` are the least and the most that the metric can be; None: nobody says it. An item may have
+    `ends` are the least and the most that the metric can be; None: nobody says it. With `sure`, and
+    where that is known, bounds that hold for any distribution stand beside. An item may have
     several lines, one an answer. Fewer than two clusters say nothing: None.
     """
     means_of = item_means(items)
@@ -46,7 +49,10 @@ def summarise(
     if found is None:
         return None
     spanned = Spanned.of(items, metric, better, ends)
-    return found.model_copy(update=spanned.bounds(found, policy.threshold(metric)))
+    update = spanned.bounds(found, policy.threshold(metric))
+    if sure and spanned.reach:
+        update["sure"] = spanned.sure(*spanned.reach)
+    return found.model_copy(update=update)
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,10 @@ class Spanned:
         p = p_above(worst.diff, worst.se, worst.df, threshold)
         return {"missing": self.missing, "worst": worst, "best": best, "p": max(p, found.p)}
 
+    def sure(self, low: float, high: float) -> SureBounds:
+        worst, best = (np.clip(values, low, high) for values in (self.worst, self.best))
+        return sure_bounds(worst, self.clusters, low, high, best)
+
     def extreme(self, values: Array) -> Extreme:
         found = paired(values, self.clusters)
         return Extreme(diff=found.diff, se=found.se, df=found.df)
@@ -106,23 +116,6 @@ def spanned(
     """An item's difference where each of its answers that was not measured counts as `missing`."""
     known = differences(lines, metric, better)
     return float(known.sum() + missing * (len(lines) - len(known))) / len(lines)
-
-
-def with_sure_bounds(
-    found: MetricEvidence,
-    lines: Sequence[ItemScore],
-    metric: str,
-    better: Better | None,
-    ends: Ends | None,
-) -> MetricEvidence:
-    """The same with bounds that hold for any distribution, where the metric's range is known."""
-    spanned = Spanned.of(lines, metric, better, ends)
-    if spanned.reach is None:
-        return found
-    low, high = spanned.reach
-    worst, best = (np.clip(values, low, high) for values in (spanned.worst, spanned.best))
-    sure = sure_bounds(worst, spanned.clusters, low, high, best)
-    return found.model_copy(update={"sure": sure})
 
 
 def measured_on(items: Sequence[ItemScore], metric: str) -> list[ItemScore]:

@@ -55,7 +55,7 @@ class Case:
     def next_alpha(self) -> float:
         """The level of the next look against the same champion."""
         assert self.look
-        return Look(number=self.look.number + 1, budget=self.look.budget).level(self.policy.alpha)
+        return self.look.after().level(self.policy.alpha)
 
     def lower(self, metric: str) -> float:
         return reach(self.evidence.sealed[metric], self.alpha)[0]

@@ -1,11 +1,11 @@
 """Why the preference cannot carry a promotion, and what would help: votes, a judge, more pairs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from math import sqrt
 
 from evaluation.decision.evidence import PREFERENCE
 from evaluation.decision.policy import Policy
-from evaluation.decision.statistics import bounds, e_value
+from evaluation.decision.statistics import bounds, e_value, least
 from evaluation.decision.votes_needed import (
     Standing,
     any_time_test,
@@ -54,7 +54,7 @@ def help_for(source: Calibration, policy: Policy, alpha: float) -> str:
     ways = [more_pairs(source)] if not (source.beaten_by_length or source.blind_to_tuned) else []
     another = "a more capable model as the judge" if source.judge else A_JUDGE
     ways.append(another)
-    votes = least(lambda n: vote_wins(round(LIKELY_WINS * n), n, policy, alpha))
+    votes = least(lambda n: vote_wins(round(LIKELY_WINS * n), n, policy, alpha), MOST)
     if votes:
         ways.append(
             f"people's votes (source: ballots), about {votes} decided ones if "
@@ -88,7 +88,7 @@ def more_pairs(source: Calibration) -> str:
 
 def pairs_needed(accuracy: float) -> int | None:
     """On how many pairs Wilson's bound of this accuracy exceeds a half; None: on no number."""
-    return least(lambda n: wilson_lower(accuracy, n) > 0.5) if accuracy > 0.5 else None
+    return least(lambda n: wilson_lower(accuracy, n) > 0.5, MOST) if accuracy > 0.5 else None
 
 
 def further_votes(
@@ -111,7 +111,7 @@ def further_votes(
     if wins <= losses or vote_wins(wins, total, policy, alpha):
         return
     share = wins / total
-    if needed := least(lambda n: vote_wins(round(share * n), n, policy, alpha), total):
+    if needed := least(lambda n: vote_wins(round(share * n), n, policy, alpha), MOST, total):
         yield (
             f"about {needed - total} more decided votes would settle the preference, if they are "
             f"for the challenger as often as so far ({share:.0%})"
@@ -144,16 +144,3 @@ def vote_wins(wins: int, votes: int, policy: Policy, alpha: float) -> bool:
     share = wins / votes
     error = sqrt(share * (1 - share) / (votes - 1))
     return bounds(share - 0.5, error, votes - 1, alpha)[0] > policy.margin(PREFERENCE)
-
-
-def least(enough: Callable[[int], bool], above: int = 0) -> int | None:
-    """The smallest number above one that is enough, by doubling and halving: more helps."""
-    low, high = above, above + 1
-    while not enough(high):
-        low, high = high, 2 * high
-        if high > MOST:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high

@@ -1,6 +1,6 @@
 """Paired differences with cluster-robust errors: what is known of a mean, and how well."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, exp, inf, log, sqrt
 
@@ -152,3 +152,18 @@ def items_needed(
     """
     z = stats.norm.isf(alpha) + stats.norm.isf((1 - power) / metrics)
     return ceil(design * (z * sd / effect) ** 2) if sd > 0 else 0
+
+
+def least(enough: Callable[[int], bool], most: int, above: int = 0) -> int | None:
+    """The smallest number above one that is enough, by doubling and halving: more helps. None where
+    more than `most` would be tried.
+    """
+    low, high = above, above + 1
+    while not enough(high):
+        low, high = high, 2 * high
+        if high > most:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high

@@ -73,9 +73,8 @@ def ways_out(evidence: Evidence, decision: Decision, policy: Policy) -> Iterator
 
 def sealed_part(decision: Decision, policy: Policy) -> Part:
     look = Look(number=decision.opening or 1, budget=decision.budget or policy.alpha)
-    later = Look(number=look.number + 1, budget=look.budget)
     level = decision.alpha or policy.alpha
-    return Part("sealed", "curation.curate.sealed_share", level, later.level(policy.alpha))
+    return Part("sealed", "curation.curate.sealed_share", level, look.after().level(policy.alpha))
 
 
 def poor_source(evidence: Evidence) -> str | None:

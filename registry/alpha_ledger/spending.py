@@ -31,6 +31,10 @@ class Look(Record):
         """At what level the look is judged: never at more than alpha, whatever was earned."""
         return min(alpha, alpha_at(self.budget, self.number))
 
+    def after(self) -> "Look":
+        """The next one of the same champion, where nothing else is earned or spent."""
+        return Look(number=self.number + 1, budget=self.budget)
+
     def at_most(self, level: float) -> "Look":
         """The same look, judged at no more than a level."""
         if alpha_at(self.budget, self.number) <= level:

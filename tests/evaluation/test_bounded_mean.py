@@ -166,3 +166,18 @@ def test_a_metric_that_says_no_range_is_judged_by_t_at_every_look() -> None:
 def test_the_next_look_of_a_case_is_judged_at_the_next_level() -> None:
     case = Case(weigh(scored([0.1, 0.2, 0.3]), ROUGE), ROUGE, Look(number=2, budget=0.05), 0.0076)
     assert case.next_alpha == pytest.approx(alpha_of(3))
+
+
+def test_a_slice_of_scores_in_per_cent_is_not_taken_for_one_of_shares() -> None:
+    def item(i: int) -> ItemScore:
+        low = i % 2 == 0  # scores that would fit a share, too
+        scores = {"rougeL": 0.1 + i / 100 if low else 40.0 + i}
+        more = {"rougeL": scores["rougeL"] + 0.1}
+        slices = ("k=low" if low else "k=high",)
+        return ItemScore(item=str(i), slices=slices, champion=scores, challenger=more)
+
+    found = weigh(ScoreTable(pins=None, items=tuple(map(item, range(40)))), ROUGE)
+    assert {name: part["rougeL"].sure for name, part in found.slices.items()} == {
+        "k=high": None,
+        "k=low": None,
+    }
