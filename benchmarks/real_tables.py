@@ -4,10 +4,9 @@
     python -m benchmarks.real_tables FILE… --until gate # without training
 
 Of each file a project is made with `--yes` and no edit, in a temporary folder, or in one below
-`--keep FOLDER` that stays. A row says how many
-records there were, in which part their rows are, what was left out and why, what the gate and the
-decision said, how often the preference picks the better of two answers of like length, with the
-embedder's cosine beside it, and what it took.
+`--keep FOLDER` that stays. A row says how many records there were, in which part their rows are,
+what was left out and why, what the gate and the decision said, how often the preference picks the
+better of two answers of like length, with the embedder's cosine beside it, and what it took.
 """
 
 import argparse

@@ -37,9 +37,8 @@ def problems(registry: Registry) -> Iterator[str]:
             *changed_looks(connection, history),
             *miscounted_looks(registry.artifacts, stored(connection)),
         ]
-    yield from unlike
-    with registry.engine.connect() as connection:
         known = list(readable_versions(connection))
+    yield from unlike
     yield from unpaid_decisions(registry.artifacts, history, known)
 
 

@@ -41,7 +41,7 @@ from registry.registry_settings import Keys, RegistryParams, current_actor
 from registry.roles import NO_LIMITS, Roles
 from registry.state import CHAMPION, State, fold
 from registry.storage.database import connect
-from registry.storage.event_chain import event_of, events_of
+from registry.storage.event_chain import digest_at, event_of, events_of
 from registry.storage.tables import aliases, events, versions
 
 R = TypeVar("R", bound=Record)
@@ -233,9 +233,8 @@ class RegistryReader:
     def look_lines(self) -> list[LookAdopted]:
         """What other registries have to know of the family's looks."""
         with self.engine.connect() as connection:
-            query = select(events.c.digest).where(events.c.seq == 1)
-            first = connection.execute(query).scalar() or ""
-        return lines_of(self.history(kind=LookTaken.kind), first)
+            first = digest_at(connection, 1)
+        return lines_of(self.history(kind=LookTaken.kind), first or "")
 
     def looks_elsewhere(self) -> list[LookAdopted]:
         """Looks that the project's file or its history in git tells of, and the registry lacks."""

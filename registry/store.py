@@ -194,7 +194,7 @@ class Registry(RegistryReader):
             reason = f"look {look.opening} at the sealed eval set"
             return looks.record_look(connection, self._append(connection, number, look, reason))
 
-    def take_up(self, number: int, look: CountedLook, reason: str) -> LookBytes:
+    def take_up(self, number: int, look: CountedLook) -> LookBytes:
         """Go on with a look that was interrupted, on record. Raises OtherBytesError where that was
         done too often.
         """
@@ -208,7 +208,7 @@ class Registry(RegistryReader):
                 attempt=before + 1,
                 bound=bound_bytes(connection, look.event),
             )
-            self._append(connection, number, again, reason)
+            self._append(connection, number, again, f"look {look.number} was interrupted")
         return self.bytes_of(look)
 
     def adopt_looks(self, lines: Sequence[LookAdopted], reason: str) -> None:

@@ -8,10 +8,10 @@ from project.canonical import digest_json
 from project.errors import IncumbentError
 from project.records.evidence import Bound, Measured
 from project.records.record import Digest, Record
-from registry.anchoring.anchor import digest_at
 from registry.lineage import Lineage, name_of, trace
 from registry.reader import RegistryReader
 from registry.state import CHAMPION
+from registry.storage.event_chain import digest_at
 
 
 class MirroredVersion(Record):

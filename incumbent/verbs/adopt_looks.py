@@ -11,4 +11,4 @@ def adopt(reason: str) -> None:
         found = registry.looks_elsewhere()
         registry.adopt_looks(found, reason)
     looks = counted(len(found), "look")
-    console.print(f"{looks} of {LOOKS} and its history in git counted here from now on")
+    console.print(f"adopted from {LOOKS} and its history in git: {looks}", soft_wrap=True)

@@ -1,6 +1,7 @@
 """`incumbent submit`: the pipeline's challenger becomes a version with a decision."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ from project.records.evidence import Decision, Evidence, Verdict
 from project.records.provenance import Provenance
 from project.records.scores import ScorePins
 from project.settings import load
-from registry.alpha_ledger.look_bytes import LookBytes, OtherBytesError
+from registry.alpha_ledger.look_bytes import OtherBytesError
 from registry.alpha_ledger.look_lines import LOOKS, note_looks, refuse_unknown
 from registry.alpha_ledger.looks import CountedLook
 from registry.anchoring.anchor import newest_anchor
@@ -271,9 +272,9 @@ def decide(
     if earlier and earlier.pins:
         pins = earlier.pins  # of the machine that it was measured on
     look, notes = registry.look(pins, policy.digest), tuple[str, ...]()
-    interrupted = look is not None and before is None
     if look is None and unqualified(dev, policy):
         return Decided(dev, keep(registry, version, dev, policy, None))
+    interrupted = look is not None
     if look is None:
         sealed.refuse_unmeasurable(dev, policy)
         notes = refuse_trained(registry, pins, sealed.set.prompts, sealed.trained_today)
@@ -281,19 +282,21 @@ def decide(
         notes += told_of_families(registry, look)
     if before and not sealed.open_for_votes(policy):
         return Decided(before, keep(registry, version, before, policy, look))
-    if before is None:
+    measure = partial(sealed.look, dev, pins, policy, baseline=baseline)
+    if before:
+        found = measure(registry.bytes_of(look))
+        evidence = with_votes(before, found.evidence)
+    else:
         publish_look(registry)
-    try:
-        store = take_up(registry, version, look) if interrupted else registry.bytes_of(look)
-        found = sealed.look(dev, pins, policy, store, baseline)
-    except OtherBytesError as error:
-        if before:
-            raise
-        notes += (f"{error}: it is taken anew, as another look",)
-        look = count_look(registry, version, pins, policy, sealed, anew=True)
-        publish_look(registry)
-        found = sealed.look(dev, pins, policy, registry.bytes_of(look), baseline)
-    evidence = with_votes(before, found.evidence) if before else found.evidence
+        try:
+            taken_up = registry.take_up(version.number, look) if interrupted else None
+            found = measure(taken_up or registry.bytes_of(look))
+        except OtherBytesError as error:
+            notes += (f"{error}: it is taken anew, as another look",)
+            look = count_look(registry, version, pins, policy, sealed, anew=True)
+            publish_look(registry)
+            found = measure(registry.bytes_of(look))
+        evidence = found.evidence
     if sealed.open_for_votes(policy):
         cast = registry, version.number, look.event, evidence, policy
         left_out = items_asked(registry, version.number) if load(ReviewParams).leaves_out else ()
@@ -317,13 +320,9 @@ def count_look(
 def publish_look(registry: Registry) -> None:
     """Write down where others find it that a look is taken, before it is."""
     note_looks(registry.look_lines())
-    anchor = newest_anchor(registry) if (place := load(RegistryParams).anchor_place) else None
-    if anchor and place:
+    place = load(RegistryParams).anchor_place
+    if place and (anchor := newest_anchor(registry)):
         deliver_anchor(anchor, place)
-
-
-def take_up(registry: Registry, version: AdapterVersion, look: CountedLook) -> LookBytes:
-    return registry.take_up(version.number, look, f"look {look.number} was interrupted")
 
 
 def told_of_families(registry: Registry, look: CountedLook) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ def known_lines() -> list[LookAdopted]:
 def committed_lines() -> Iterator[LookAdopted]:
     """What git knows of the file in any branch, whether it is still there or not."""
     try:
-        log = git("log", *SHOWN, "--", name(), folder=root())
+        log = git("log", *SHOWN, "--", LOOKS.name, folder=folder())
     except (GitError, InputError):  # no repository, or no commit
         return
     for line in log.splitlines():
@@ -91,16 +91,16 @@ def committed_lines() -> Iterator[LookAdopted]:
 def commit_lines() -> None:
     """Keep the file as it is under a ref of its own; outside of git there is nothing to do."""
     with tempfile.TemporaryDirectory() as aside:
-        call = partial(git, folder=root(), variables={"GIT_INDEX_FILE": f"{aside}/index"})
+        call = partial(git, folder=folder(), variables={"GIT_INDEX_FILE": f"{aside}/index"})
         try:
             prefix = os.fsdecode(call("rev-parse", "--show-prefix").strip())
         except (GitError, InputError):
             return
-        blob = call("hash-object", "-w", name()).decode().strip()
-        call("update-index", "--add", "--cacheinfo", f"100644,{blob},{prefix}{name()}")
+        blob = call("hash-object", "-w", LOOKS.name).decode().strip()
+        call("update-index", "--add", "--cacheinfo", f"100644,{blob},{prefix}{LOOKS.name}")
         tree = call("write-tree").decode().strip()
         before = parents(call)
-        made = call(*author(root()), "commit-tree", tree, *before, "-m", "Looks at sealed items")
+        made = call(*author(folder()), "commit-tree", tree, *before, "-m", "Looks at sealed items")
         call("update-ref", REF, made.decode().strip())
 
 
@@ -111,10 +111,6 @@ def parents(call: "partial[bytes]") -> tuple[str, ...]:
         return ()
 
 
-def root() -> Path:
-    """The project's folder: where a version is evaluated again, its data are a link to it."""
-    return LOOKS.parent.resolve().parent
-
-
-def name() -> str:
-    return (LOOKS.parent.resolve().relative_to(root()) / LOOKS.name).as_posix()
+def folder() -> Path:
+    """Where the file lies; of a version that is evaluated again, behind a link."""
+    return LOOKS.parent.resolve()

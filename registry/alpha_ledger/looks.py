@@ -155,8 +155,8 @@ def related_sets(
 
     A set is fresh where most of its items were in none that was looked at, and where it is the
     first one of the family and of all that share its rows, or a person recorded that the items
-    before it left. What counted at an
-    earlier look at these very items counts for ever, whatever a newer rule says of them.
+    before it left. What counted at an earlier look at these very items counts for ever, whatever a
+    newer rule says of them.
     """
     own = sealed.items.digest
     of_project = families_of_project(connection, artifacts, family, sealed.prompts)

@@ -34,12 +34,13 @@ def changed_looks(connection: Connection, history: Collection[Event]) -> Iterato
                     )
     for event in history:
         match event.detail:
-            case DecisionMade(look=int(look), bound=str(bound)):
-                if bound_bytes(connection, look) != bound:
-                    yield (
-                        f"{event.family} v{event.version}, event {event.seq}: what was answered "
-                        f"and judged at the look of event {look} is not what the decision rests on"
-                    )
+            case DecisionMade(look=int(look), bound=str(bound)) if bound != bound_bytes(
+                connection, look
+            ):
+                yield (
+                    f"{event.family} v{event.version}, event {event.seq}: what was answered and "
+                    f"judged at the look of event {look} is not what the decision rests on"
+                )
 
 
 def named(event: Event) -> str:

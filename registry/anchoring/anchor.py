@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, ValidationError
-from sqlalchemy import Connection, select
 
 from project.errors import IncumbentError
 from project.records.record import LATER, Digest, Record, invalid, read_object
@@ -17,8 +16,7 @@ from registry.reader import RegistryReader
 from registry.registry_settings import Keys
 from registry.signing.detached_signatures import DetachedSignature, forgery, sign_bytes
 from registry.storage.database import reading
-from registry.storage.event_chain import tip
-from registry.storage.tables import events
+from registry.storage.event_chain import digest_at, tip
 
 Sha256 = Annotated[Digest, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -89,8 +87,3 @@ def newest_anchor(reader: RegistryReader) -> Anchor | None:
         )
     anchor = Anchor(seq=seq, event=digest, first=first, at=stamp(reader.clock()))
     return anchor.signed(reader.keys.private) if reader.keys.private else anchor
-
-
-def digest_at(connection: Connection, seq: int) -> Digest | None:
-    """Of the event with that number; None: there is none."""
-    return connection.execute(select(events.c.digest).where(events.c.seq == seq)).scalar()

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection
 
 from project.records.record import Record
-from registry.anchoring.anchor import Anchor, FoundAnchor, digest_at
+from registry.anchoring.anchor import Anchor, FoundAnchor
 from registry.reader import RegistryReader
 from registry.registry_settings import Keys
 from registry.signing.signatures import refuse_uncheckable
 from registry.storage.database import reading
-from registry.storage.event_chain import tip
+from registry.storage.event_chain import digest_at, tip
 
 
 class AnchorReport(Record):

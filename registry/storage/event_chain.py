@@ -21,6 +21,11 @@ def tip(connection: Connection) -> tuple[int, Digest]:
     return (last.seq, last.digest) if last else (0, GENESIS)
 
 
+def digest_at(connection: Connection, seq: int) -> Digest | None:
+    """Of the event with that number; None: there is none."""
+    return connection.execute(select(events.c.digest).where(events.c.seq == seq)).scalar()
+
+
 def append(connection: Connection, event: Event) -> None:
     """Write an event that was made from the tip, inside the caller's transaction."""
     row = beside(event) | {"record": event.canonical().decode(), "digest": event.digest}

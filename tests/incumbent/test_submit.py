@@ -76,10 +76,14 @@ class Items(SealedItems):
     ) -> SealedLook:
         with Registry(Path("registry"), "test") as another:  # what is committed, others see
             self.counted.append(len(another.history(kind="open")))
-        if self.interrupted:
-            raise InterruptedLookError
+        self.measure(store)
         found = weigh(self.scores.model_copy(update={"pins": pins}), policy)
         return SealedLook(with_dev(found, dev), self.scores.items, Flags(), {})
+
+    def measure(self, store: KeptBytes) -> None:
+        """What comes before the scores are weighed."""
+        if self.interrupted:
+            raise InterruptedLookError
 
 
 @dataclass
@@ -231,16 +235,8 @@ def test_of_two_that_measure_at_once_the_first_one_counts(
     other = Items(registry, table(EQUAL))
 
     class Slow(Items):
-        def look(
-            self,
-            dev: Evidence,
-            pins: ScorePins,
-            policy: Policy,
-            store: KeptBytes,
-            baseline: Contestant | None = None,
-        ) -> SealedLook:
+        def measure(self, store: KeptBytes) -> None:
             project.decide(version, other)  # another machine is quicker
-            return super().look(dev, pins, policy, store)
 
     with pytest.raises(IncumbentError, match="look 1 was measured already, and its evidence stays"):
         project.decide(version, Slow(registry, table(BETTER)))
@@ -397,21 +393,13 @@ class Judged(Items):
     luck: Iterator[ScoreTable] = field(default_factory=lambda: iter([EQUAL_TABLE, BETTER_TABLE]))
     fails: int = 1  # attempts
 
-    def look(
-        self,
-        dev: Evidence,
-        pins: ScorePins,
-        policy: Policy,
-        store: KeptBytes,
-        baseline: Contestant | None = None,
-    ) -> SealedLook:
+    def measure(self, store: KeptBytes) -> None:
         kept = store.read(JUDGED)
         self.scores = ScoreTable.parse(kept, JUDGED) if kept else next(self.luck)
         store.write(JUDGED, self.scores.canonical())
         self.fails -= 1
         if self.fails >= 0:
             raise InterruptedLookError
-        return super().look(dev, pins, policy, store)
 
 
 def changes(registry: Registry) -> list[str]:

@@ -28,8 +28,7 @@ def look(registry: Registry, make: Make, name: str) -> int:
     )
     pins = evidence_of(adapter.files, None).pins
     assert pins is not None
-    policy = {"policy": "9" * 64, "alpha": 0.05}
-    counted = registry.count_look(version.number, pins, SEALED, **policy)  # type: ignore[arg-type]
+    counted = registry.count_look(version.number, pins, SEALED, policy="9" * 64, alpha=0.05)
     note_looks(registry.look_lines())
     return counted.number
 

@@ -22,18 +22,20 @@ def read_by(monkeypatch: pytest.MonkeyPatch, tokens: int) -> None:
     monkeypatch.setattr("serving.embedded.running_batch.PIECE", tokens)
 
 
-async def begun(backend: Any) -> "LongPrompt":
-    """The prompt that is being read in pieces, once its first one was read."""
+async def read_slowly(
+    backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> tuple["asyncio.Task[str]", "LongPrompt"]:
+    """A long prompt that is asked, and whose first piece was read: from now on it is read by a
+    token a step, so that it takes hundreds of them.
+    """
+    asked = asyncio.create_task(answer(backend, chat("base", LONG)))
     batch = backend.thread.batch
     while not (found := list(batch.long)) or not found[0].memory.width:
         await asyncio.sleep(0)
-    return found[0]
-
-
-def slowly(long: "LongPrompt") -> None:
-    """Let it be read by a token a step from now on, so that it takes hundreds of them."""
+    long = found[0]
     prompt = long.draft.question.prompt
-    long.piece = lambda: prompt[long.memory.width :][:1]  # type: ignore[method-assign]
+    monkeypatch.setattr(long, "piece", lambda: prompt[long.memory.width :][:1])
+    return asked, long
 
 
 def test_others_are_answered_while_a_long_prompt_is_read(
@@ -42,9 +44,7 @@ def test_others_are_answered_while_a_long_prompt_is_read(
     read_by(monkeypatch, 40)
 
     async def use(backend: Any) -> None:
-        asked = asyncio.create_task(answer(backend, chat("base", LONG)))
-        long = await begun(backend)
-        slowly(long)
+        asked, long = await read_slowly(backend, monkeypatch)
         assert await answer(backend, chat("base", "Why?", max_tokens=4))
         assert long.memory.width < len(long.draft.question.prompt)
         assert await asked
@@ -58,9 +58,7 @@ def test_a_prompt_is_not_read_on_when_who_asked_has_left(
     read_by(monkeypatch, 40)
 
     async def use(backend: Any) -> None:
-        asked = asyncio.create_task(answer(backend, chat("base", LONG)))
-        long = await begun(backend)
-        slowly(long)
+        asked, long = await read_slowly(backend, monkeypatch)
         asked.cancel()
         while backend.thread.batch.unfinished or backend.thread.batch.long:
             await answer(backend, chat("base", "Hi.", max_tokens=1))
