@@ -7,13 +7,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from evaluation.preference.ballots.voting_sheet import VotingPair
 from evaluation.score import contestant_names
 from examples.bank.negatives import Negative
 from examples.bank.reviewer import ERRS, Pair, ballots
 from project.files import write_bytes
 from project.paths import rows_of
-from project.records.ballots import Ballot
+from project.records.ballots import Ballot, VotingPair
 from project.records.data import Row, Split
 
 BALLOTS = Path("datasets/ballots/ballots.jsonl")

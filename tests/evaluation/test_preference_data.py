@@ -11,7 +11,7 @@ import pytest
 from curation.splitting.eval_sets import Rotation, append_change
 from evaluation import preference_data
 from evaluation.evaluation_settings import JudgedPairsParams
-from evaluation.preference.ballots.voting_sheet import VotingPair, answer_digest
+from evaluation.preference.ballots.voting_sheet import answer_digest
 from evaluation.preference.comparison import Comparison, Judgement
 from evaluation.preference.pairs.preference_pairs import PREFERENCES, given_preferences
 from evaluation.preference.training_data.asked_judge import pairs_by_judge
@@ -47,7 +47,7 @@ from project.canonical import digest_json
 from project.errors import InputError
 from project.item_prompts import prompt_digest
 from project.paths import CALIBRATION, PREFERENCE_COUNTS, PREFERENCE_DATA, rows_of
-from project.records.ballots import Ballot
+from project.records.ballots import Ballot, VotingPair
 from project.records.calibration import Calibration
 from project.records.data import Message, Row, Split
 from project.records.preferences import (

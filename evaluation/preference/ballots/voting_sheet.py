@@ -5,7 +5,7 @@ from pathlib import Path
 
 from evaluation.generation.answers import SIDES, Answer, Role
 from project.canonical import digest_bytes, digest_json
-from project.records.ballots import VotingPair as VotingPair  # others know it from here
+from project.records.ballots import VotingPair
 from project.records.data import Row
 from project.records.record import Digest, write_records
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.preference.ballots.ballot_files import leader, read_ballots
-from evaluation.preference.ballots.voting_sheet import VotingPair, answer_digest
-from project.records.ballots import Ballot
+from evaluation.preference.ballots.voting_sheet import answer_digest
+from project.records.ballots import Ballot, VotingPair
 from project.records.data import Row
 from project.records.preferences import Preference, PreferencePair, RatedAnswer
 from project.records.record import Digest
