@@ -258,6 +258,7 @@ def decision_on(evidence: Evidence, verdict: Verdict) -> Decision:
         pins=evidence.pins,
         evidence=evidence.digest,
         policy=evidence.policy,
+        rule=1,
     )
 
 

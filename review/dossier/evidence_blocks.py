@@ -31,7 +31,7 @@ def verdict_block(records: VersionRecords) -> Block:
             ("look at the sealed eval set", look),
             ("level (alpha)", f"{decision.alpha:.4g}" if decision.alpha else "none"),
             ("items still needed", str(decision.needed or "none")),
-            ("rule", f"version {decision.rule or 1}"),
+            ("rule", f"version {decision.rule}"),
             ("digest of the decision", str(lineage.decision_digest)),
             ("digest of the evidence", decision.evidence),
             ("digest of the policy", decision.policy),
