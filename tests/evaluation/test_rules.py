@@ -63,6 +63,9 @@ def test_a_rule_is_frozen_in_all_of_its_verdicts(version: int) -> None:
     assert digest_json(made)[:16] == DIGESTS[version]
 
 
+WORSE = {metric: -gain for metric, gain in BETTER.items()}
+
+
 class NextPolicy(Policy):
     """Of a rule to come: it asks what no policy said before."""
 
@@ -85,6 +88,20 @@ def test_a_decision_is_made_again_by_the_rule_that_it_names(
     assert then.reasons != now.reasons
     assert remake(then, weighed, Policy().canonical()) == then
     assert remake(now, weighed, policy.canonical()) == now
+
+
+def test_a_decision_does_not_hang_on_the_order_of_metrics_and_settings() -> None:
+    """Stored bytes have them sorted; in memory they stand as they were measured and written."""
+    worse = weigh(
+        table(WORSE),
+        Policy(),
+        general=table(WORSE),
+        reference=table(WORSE),
+    )
+    policy = Policy(floors={"semantic": 0.9, "rougeL": 0.9})
+    made = rule(worse, policy, 1)
+    stored = Evidence.model_validate_json(worse.canonical())
+    assert remake(made, stored, policy.canonical()) == made
 
 
 def test_a_rule_of_a_newer_version_is_named() -> None:
