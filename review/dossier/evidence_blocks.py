@@ -167,12 +167,11 @@ def look_block(records: VersionRecords) -> Block:
 
 def look_row(event: Event) -> tuple[str, ...]:
     look = event.told(LookTaken)
-    budget, alpha = look.budget or "not recorded", look.alpha or "not recorded"
     return (
         event.at,
         str(look.opening),
-        shorter(budget),
-        shorter(alpha),
+        shorter(look.budget),
+        shorter(look.alpha),
         look.eval_set,
         event.actor,
     )
