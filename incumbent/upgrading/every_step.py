@@ -48,6 +48,7 @@ def in_settings(text: str) -> bytes:
 def in_pipeline(text: str) -> bytes:
     """In the old one's place, or as the first of the file's variables."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert isinstance(root, yaml.MappingNode), "it was read as one"
     if found := variable(root, PIPELINE_KEY):
         new = text[: found.start_mark.index] + str(VERSION) + text[found.end_mark.index :]
     else:

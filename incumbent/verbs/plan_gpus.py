@@ -9,7 +9,7 @@ from incumbent.planning.on_gpus import OnGpus
 from incumbent.verbs.plan_figures import PARTS, gigabytes, minutes, where_there
 from training.cost.gpus import LIST
 from training.cost.memory import Peak
-from training.processes.start import SHARED
+from training.processes.process_settings import SHARED
 
 LAYOUTS = {
     "ddp": "a whole copy of the base on each (DDP)",
