@@ -11,9 +11,11 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_
 from project.erasures import Erased
 from project.files import home, make_folder, write_bytes
 from project.item_prompts import prompt_digest
+from project.paths import rows_of
 from project.records.data import Row, Split
 from project.records.record import LATER, Digest, Record, invalid, read_input
-from project.times import moment
+from project.times import moment, stamp
+from registry.reader import RegistryReader
 
 EVAL_SETS = Path("datasets/eval_sets.jsonl")  # a change a line, oldest first; git tracks it
 
@@ -192,3 +194,29 @@ def frozen_items(changes: Changes) -> dict[Split, Items]:
         elif isinstance(change, Rotation):
             found.pop(change.part, None)
     return found
+
+
+def freeze(registry: RegistryReader) -> tuple[Split, ...]:
+    """Record that the items of dev and sealed stay, with those that were accepted since they were
+    frozen; which ones were not frozen before.
+    """
+    with changing():
+        frozen = frozen_items(read_changes())
+        for part in EVAL_PARTS:
+            rows, old = Row.read_lines(rows_of(part)), frozen.get(part, {})
+            known = set(ids_among(rows, old))
+            if new := [row for row in rows if row.id not in known]:
+                reason = "accepted, and looked at" if old else "the first look at its items"
+                append_change(freeze_of(registry, part, new, reason, old))
+    return tuple(part for part in EVAL_PARTS if part not in frozen and rows_of(part).stat().st_size)
+
+
+def freeze_of(
+    registry: RegistryReader,
+    part: EvalPart,
+    rows: Iterable[Row],
+    reason: str,
+    old: Items | None = None,
+) -> Freeze:
+    at, by = stamp(registry.clock()), registry.actor
+    return Freeze.of(rows, old, at=at, by=by, reason=reason, part=part)

@@ -77,7 +77,7 @@ class Submission(Detail):
     records: Annotated[tuple[Digest, ...], KEPT]  # that it came from
     # The WordPrints of its training rows' prompts; None: not known.
     trained_on: Annotated[Digest | None, KEPT, LATER] = None
-    # Its project's commit, as a Provenance; None: it was submitted outside of git, or before.
+    # Its project's commit, as a Provenance; None: it was submitted outside of git.
     provenance: Annotated[Digest | None, KEPT, LATER] = None
 
 

@@ -6,9 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from curation.curate import main
-from curation.splitting.eval_sets import EVAL_SETS, Rotation, frozen_items, read_changes
+from curation.splitting.eval_sets import EVAL_SETS, Rotation, freeze, frozen_items, read_changes
 from incumbent.cli import app
-from incumbent.verbs.rotate_eval import freeze
 from project.paths import CURATED, ORIGINS, RAW, rows_of
 from project.records.data import Origin, Row, Split
 from project.records.record import write_records
