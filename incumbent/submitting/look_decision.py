@@ -12,10 +12,7 @@ from evaluation.preference.ballots.votes_decision import with_votes
 from evaluation.sealed_look import SealedItems, SealedLook, refuse_trained
 from monitoring.asked_items import items_asked
 from monitoring.scheduling.anchor_delivery import deliver_anchor
-from project.records.adapters import (
-    AdapterVersion,
-    Contestant,
-)
+from project.records.adapters import AdapterVersion, Contestant
 from project.records.evidence import Decision, Evidence
 from project.records.scores import ScorePins
 from project.settings import load

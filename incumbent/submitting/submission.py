@@ -26,21 +26,8 @@ from project.errors import InputError
 from project.files import home, write_bytes
 from project.item_prompts import refuse_told_answers
 from project.near_duplicates import WordPrints
-from project.paths import (
-    ADAPTER,
-    ADAPTER_FILES,
-    CURATED,
-    DATASET,
-    EVIDENCE,
-    GATE_REPORT,
-    rows_of,
-)
-from project.records.adapters import (
-    Adapter,
-    AdapterVersion,
-    Numerics,
-    Opponent,
-)
+from project.paths import ADAPTER, ADAPTER_FILES, CURATED, DATASET, EVIDENCE, GATE_REPORT, rows_of
+from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent
 from project.records.ballots import SheetPart
 from project.records.data import DatasetVersion, GateReport, Row, Split
 from project.records.evidence import Decision, Evidence, Verdict

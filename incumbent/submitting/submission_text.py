@@ -15,9 +15,7 @@ from incumbent.comparison_table import (
 from incumbent.mirroring.mirror import mirror
 from incumbent.output import EXIT_CODES, console, print_json
 from incumbent.submitting.submission import Outcome, submit
-from project.paths import (
-    rows_of,
-)
+from project.paths import rows_of
 from project.records.ballots import SheetPart
 from project.records.data import Row, Split
 from project.records.evidence import Verdict
