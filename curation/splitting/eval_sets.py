@@ -14,8 +14,7 @@ from project.item_prompts import prompt_digest
 from project.paths import rows_of
 from project.records.data import Row, Split
 from project.records.record import LATER, Digest, Record, invalid, read_input
-from project.times import moment, stamp
-from registry.reader import RegistryReader
+from project.times import moment
 
 EVAL_SETS = Path("datasets/eval_sets.jsonl")  # a change a line, oldest first; git tracks it
 
@@ -196,7 +195,7 @@ def frozen_items(changes: Changes) -> dict[Split, Items]:
     return found
 
 
-def freeze(registry: RegistryReader) -> tuple[Split, ...]:
+def freeze(*, at: str, by: str) -> tuple[Split, ...]:
     """Record that the items of dev and sealed stay, with those that were accepted since they were
     frozen; which ones were not frozen before.
     """
@@ -207,16 +206,5 @@ def freeze(registry: RegistryReader) -> tuple[Split, ...]:
             known = set(ids_among(rows, old))
             if new := [row for row in rows if row.id not in known]:
                 reason = "accepted, and looked at" if old else "the first look at its items"
-                append_change(freeze_of(registry, part, new, reason, old))
+                append_change(Freeze.of(new, old, at=at, by=by, reason=reason, part=part))
     return tuple(part for part in EVAL_PARTS if part not in frozen and rows_of(part).stat().st_size)
-
-
-def freeze_of(
-    registry: RegistryReader,
-    part: EvalPart,
-    rows: Iterable[Row],
-    reason: str,
-    old: Items | None = None,
-) -> Freeze:
-    at, by = stamp(registry.clock()), registry.actor
-    return Freeze.of(rows, old, at=at, by=by, reason=reason, part=part)

@@ -33,6 +33,7 @@ from project.records.data import DatasetVersion, GateReport, Row, Split
 from project.records.evidence import Decision, Evidence, Verdict
 from project.records.provenance import Provenance
 from project.settings import load
+from project.times import stamp
 from registry.alpha_ledger.look_lines import refuse_unknown
 from registry.champion import confirmed_opponent
 from registry.once_sealed import refuse_once_sealed
@@ -130,7 +131,9 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
     provenance = registry.provenance(version.number)
     untagged = tag_version(version, provenance.commit) if provenance else None
     decided = decide(registry, version, dev, policy, sealed, opponent.baseline)
-    frozen = freeze(registry) if rests_on(decided.decision, sealed) else ()
+    frozen: tuple[Split, ...] = ()
+    if rests_on(decided.decision, sealed):
+        frozen = freeze(at=stamp(registry.clock()), by=registry.actor)
     is_champion = registry.is_champion(adapter.files)
     fallen = registry.rolled_back(version.number)
     barred = fallen or registry.newest_event(version.number, "reject")

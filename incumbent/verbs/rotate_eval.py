@@ -6,10 +6,10 @@ from curation.curate import curated, read_inputs
 from curation.curation_settings import CurateParams
 from curation.splitting.eval_sets import (
     EVAL_SETS,
+    Freeze,
     Rotation,
     append_change,
     changing,
-    freeze_of,
     frozen_items,
     ids_among,
     read_changes,
@@ -69,7 +69,8 @@ def grow_eval(part: Split, reason: str) -> None:
         rows = made.parts[part]
         waiting = unaccepted(rows, params)
         if new := len(waiting) - len(ids_among(waiting, frozen_items(changes)[part])):
-            append_change(freeze_of(registry, part, rows, reason))
+            at, by = stamp(registry.clock()), registry.actor
+            append_change(Freeze.of(rows, at=at, by=by, reason=reason, part=part))
     if not new:
         raise InputError(
             f"no row waits on the side of {part}, or curation.curate.{part} of params.yaml allows "
