@@ -120,7 +120,17 @@ class Story:
         self.versions.append(columns | {"record": record})
         yield Submission(version=version.digest, adapter=files, dataset=DATASET.digest, records=())
         pins = pins_of(files, self.adapters.get(self.champion or 0))
-        yield LookTaken(**pins.model_dump(include=LOOKED_AT), opening=1)
+        yield LookTaken(
+            **pins.model_dump(include=LOOKED_AT),
+            prompts=pins.eval_set,
+            near_duplicates=1,
+            continues=(),
+            policy=self.policy,
+            asked="0.05",
+            opening=1,
+            budget="0.05",
+            alpha="0.03",
+        )
         yield (made := self.decision(number, pins))
         if number % 10 == 1:
             yield Promotion(
@@ -258,6 +268,7 @@ def decision_on(evidence: Evidence, verdict: Verdict) -> Decision:
         pins=evidence.pins,
         evidence=evidence.digest,
         policy=evidence.policy,
+        rule=1,
     )
 
 

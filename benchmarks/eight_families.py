@@ -30,8 +30,8 @@ from fsspec.utils import get_protocol
 import evaluation.metrics.rouge  # noqa: F401
 from evaluation.generation.answers import Role
 from examples import recorded_project
+from incumbent.submitting.submission import submit
 from incumbent.verbs.nightly import nightly_job
-from incumbent.verbs.submit import submit
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of, keep_check
 from monitoring.scheduling.job import Job, JobResult

@@ -45,7 +45,7 @@ from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
 from evaluation.generation.kept_bytes import KeptBytes
 from evaluation.sealed_look import SealedItems, SealedLook
-from incumbent.verbs.submit import decide
+from incumbent.submitting.look_decision import decide
 from project.canonical import digest_folder, digest_json
 from project.errors import InputError
 from project.near_duplicates import WordPrints

@@ -241,6 +241,7 @@ def decide(registry: Registry, version: AdapterVersion) -> int:
         pins=pins,
         evidence=evidence.digest,
         policy=pins.digest,
+        rule=1,
     )
     registry.record_decision(version.number, decision, evidence, pins)
     return version.number

@@ -118,7 +118,7 @@ def made_of(kept: str, learnt: Sequence[Record], start: Path) -> Digest:
 
 
 def answering(bare: Contestant) -> list[str]:
-    """What decides the base's own answers; without a system prompt as it was before there were."""
+    """What decides the base's own answers."""
     return [bare.base.digest, *([bare.system_prompt] if bare.system_prompt else [])]
 
 

@@ -323,10 +323,6 @@ def decide(
             help="The number of this look, a comparison on these items: later ones must show more.",
         ),
     ] = 1,
-    opening: Annotated[
-        int | None,
-        typer.Option(min=1, max=LARGEST, hidden=True, help="The earlier name of --look."),
-    ] = None,
     general: Annotated[
         Path | None, typer.Option(help="A score table of a general-ability suite.")
     ] = None,
@@ -339,7 +335,7 @@ def decide(
     """A verdict from anybody's score table, or from two logs of another evaluation tool."""
     from incumbent.verbs.decide import LogOptions, Terms, decide_on
 
-    terms = Terms(policy, opening or look, general, reference, as_json=json)
+    terms = Terms(policy, look, general, reference, as_json=json)
     options = LogOptions(
         tool=from_,
         paths=tuple(logs or ()),
@@ -433,7 +429,6 @@ def import_adapter(
 
 
 @app.command()
-@app.command("rechallenge", hidden=True)  # its earlier name
 def reevaluate(
     number: VersionNumber,
     promote: Promote = False,

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from hashlib import blake2b
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Annotated, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from project.records.data import Row
-from project.records.record import LATER, Record
+from project.records.record import Record
 from project.set_families import joining_pairs
 from project.set_similarity import Places, similar_pairs
 from project.unicode_words import folded, letters, plain, words
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from scipy.sparse import coo_array, csr_array
 
 # Of this rule; stored with each look. A later one may find more near-duplicates, but not fewer.
-# 1 took letters of other scripts that look like Latin ones for others, and knew words alone.
-VERSION = 2
+VERSION = 1
 SIMILARITY = 0.8
 MIN_WORDS = 4  # with fewer, only the same words are near-duplicates
 # Words are shared that stand in more of the texts than these: a share, and at least a number.
@@ -47,20 +46,13 @@ class WordPrints(Record):
 
     version: int
     texts: tuple[tuple[int, ...], ...]
-    # The same by version 1, where it told a text otherwise: what counted once counts for ever.
-    earlier: Annotated[tuple[tuple[int, ...], ...] | None, LATER] = None
-    # Of each text the hashes of sequences of its letters, sorted; None: by version 1.
-    letters: Annotated[tuple[tuple[int, ...], ...] | None, LATER] = None
+    letters: tuple[tuple[int, ...], ...]  # of each, the hashes of sequences of its letters, sorted
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Self:
         """Where a text has too many words, those that the texts share are the first to go."""
         several = list(texts)
-        told = word_sets(several)
-        usual = all(map(str.isascii, several))
-        first = told if usual else most_telling([word_hashes(text) for text in several])
-        earlier = first if first != told else None
-        return cls(version=VERSION, texts=told, earlier=earlier, letters=letter_sets(several))
+        return cls(version=VERSION, texts=word_sets(several), letters=letter_sets(several))
 
     @classmethod
     def of_prompts(cls, rows: Iterable[Row]) -> Self:
@@ -73,32 +65,20 @@ class WordPrints(Record):
         return cls(
             version=VERSION,
             texts=tuple(chain.from_iterable(part.texts for part in parts)),
-            earlier=tuple(chain.from_iterable(part.first for part in parts)),
-            letters=tuple(chain.from_iterable(part.in_a_row for part in parts)),
+            letters=tuple(chain.from_iterable(part.letters for part in parts)),
         )
-
-    @property
-    def first(self) -> tuple[tuple[int, ...], ...]:
-        """As version 1 tells them."""
-        return self.texts if self.earlier is None else self.earlier
-
-    @property
-    def in_a_row(self) -> tuple[tuple[int, ...], ...]:
-        """As their letters tell them; empty where these were not kept."""
-        return ((),) * len(self.texts) if self.letters is None else self.letters
 
     def without(self, others: Self) -> Self:
         """Those that are none of the others."""
-        known = {*others.texts, *others.first}
-        return self.at([i for i, t in enumerate(self.texts) if not {t, self.first[i]} & known])
+        known = set(others.texts)
+        return self.at([i for i, text in enumerate(self.texts) if text not in known])
 
     def at(self, places: Sequence[int]) -> Self:
         """Those at some places."""
         return self.model_copy(
             update={
                 "texts": tuple(self.texts[i] for i in places),
-                "earlier": tuple(self.first[i] for i in places),
-                "letters": tuple(self.in_a_row[i] for i in places),
+                "letters": tuple(self.letters[i] for i in places),
             }
         )
 
@@ -214,15 +194,13 @@ def near_links(
 def near_duplicates_among(
     own: WordPrints, others: WordPrints, *, contained: bool = False
 ) -> list[int]:
-    """The positions of our texts that have a near-duplicate among the others: by their words, by
-    their words as version 1 told them, or by their letters, however these are spaced.
+    """The positions of our texts that have a near-duplicate among the others: by their words, or by
+    their letters, however these are spaced.
     """
     if not own.texts or not others.texts:
         return []
     links = [near_duplicates(own.texts, others.texts, contained=contained)]
-    if own.earlier or others.earlier:
-        links.append(near_duplicates(own.first, others.first, contained=contained))
-    ours, theirs = own.in_a_row, others.in_a_row
+    ours, theirs = own.letters, others.letters
     if any(ours) and any(theirs):
         row = near_duplicates(ours, theirs, ALIKE_LETTERS, contained=contained, least=MIN_SEQUENCES)
         links.append(row)

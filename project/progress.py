@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -136,3 +137,8 @@ def drawn(report: Report, leave: bool) -> Iterator[Watch]:
             bar.update(report.done - bar.n)
 
         yield watch
+
+
+def bars_for_people() -> AbstractContextManager[None]:
+    """Bars are for a terminal: in a log they are but noise."""
+    return nullcontext() if sys.stderr.isatty() else watched(lambda _: None)

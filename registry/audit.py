@@ -35,7 +35,7 @@ def problems(registry: Registry) -> Iterator[str]:
         unlike = [
             *damaged_database(connection),
             *changed_looks(connection, history),
-            *miscounted_looks(registry.artifacts, stored(connection)),
+            *miscounted_looks(stored(connection)),
         ]
         known = list(readable_versions(connection))
     yield from unlike

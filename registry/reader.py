@@ -344,7 +344,7 @@ class RegistryReader:
         if counted is None or counted < lost.seq:
             return True
         look = self.event_on(connection, counted).told(LookTaken)
-        return self._won_on(connection, lost) in {look.eval_set, *(look.continues or ())}
+        return self._won_on(connection, lost) in {look.eval_set, *look.continues}
 
     def alias_on(self, connection: Connection, name: str) -> int | None:
         """The version that an alias names."""

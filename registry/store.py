@@ -29,7 +29,6 @@ from project.records.events import (
     RowErasure,
     Signing,
     Submission,
-    Watched,
 )
 from project.records.evidence import Decision, Evidence
 from project.records.provenance import Provenance
@@ -271,7 +270,6 @@ class Registry(RegistryReader):
         with writing(self.engine) as connection:
             look = look_of(connection, decision, own)
             if look:
-                looks.note_policy(connection, look, policy.digest)
                 refuse_second_measurement(self, connection, own, look, evidence)
             made = DecisionMade(
                 decision=decision.digest,
@@ -427,13 +425,12 @@ class Registry(RegistryReader):
         reason: str,
         since: str | None = None,
         days: int | None = None,
-        watched: Watched | None = None,
     ) -> Event:
         """Keep the traffic that a version is compared with from a day on, and the folder of the
         model that judged its answers.
 
         Of each kind the first one stays, unless it was seen by another embedder, is of fewer days
-        or of days to come, or watches prompts in an older way.
+        or of days to come.
         """
         self.roles.require("submit", self.actor)
         folder = self.artifacts.take_folder(judge) if judge else None
@@ -444,7 +441,6 @@ class Registry(RegistryReader):
             embedder=embedder,
             since=since,
             days=days,
-            watched=watched,
         )
         today = self.clock().date().isoformat()
         with writing(self.engine) as connection:

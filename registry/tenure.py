@@ -10,8 +10,6 @@ from registry.storage.event_chain import event_of
 from registry.storage.tables import aliases, events
 
 MOVES: tuple[EventKind, ...] = ("promote", "rollback")
-# As it stands in a promotion's record; a reason that says so has its quotes escaped there.
-BY_PERSON = events.c.record.contains('"by":"person"')
 
 Where = ColumnElement[bool]
 
@@ -87,17 +85,7 @@ def reference(connection: Connection, family: str, until: int | None = None) -> 
     move = last_move(connection, family, *earlier)
     if move is None or move.kind == "rollback":
         return move.version if move else None
-    return move.told(Promotion).counts_from or looked_up(connection, family, earlier).version
-
-
-def looked_up(connection: Connection, family: str, earlier: list[Where]) -> Event:
-    """The same, past every promotion since, for those that do not say yet what it counts from."""
-    by_hand = first(connection, family, "promote", BY_PERSON, *earlier, newest=True)
-    back = first(connection, family, "rollback", *earlier, newest=True)
-    beginning = first(connection, family, "promote", *earlier, newest=False)
-    approved = max(filter(None, (by_hand, back)), key=lambda event: event.seq, default=beginning)
-    assert approved is not None, "the first champion was promoted"
-    return approved
+    return move.told(Promotion).counts_from
 
 
 def first(

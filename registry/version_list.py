@@ -1,5 +1,7 @@
 """The family's versions a page at a time, with what came of each."""
 
+from typing import Any
+
 from sqlalchemy import and_, func, select
 
 from project.records.adapters import AdapterVersion
@@ -63,3 +65,13 @@ def newest(
         )
         for row in reversed(rows)
     ]
+
+
+def version_fields(
+    version: AdapterVersion, verdict: Verdict | None, champion: bool
+) -> dict[str, Any]:
+    """A version in a list, for programs."""
+    return version.model_dump(mode="json") | {
+        "verdict": verdict.value if verdict else None,
+        "champion": champion,
+    }

@@ -2,7 +2,7 @@
 
 import json
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,3 @@ def told(members: Members, **changes: Any) -> Members:
     manifest["tables"] = [one.model_dump() for one in found]
     manifest["artifacts"] = ArtifactSummary.of(own).model_dump()
     return {**members, NAME: canonical_json(manifest | changes)}
-
-
-def with_rows(members: Members, tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> Members:
-    """The same with other rows in some tables, of which the manifest does not know yet."""
-    lines = {
-        table_member(name): b"".join(canonical_json(dict(row)) + b"\n" for row in rows)
-        for name, rows in tables.items()
-    }
-    return members | lines

@@ -192,6 +192,7 @@ def decision_on(evidence: Evidence, verdict: Verdict) -> Decision:
         pins=evidence.pins,
         evidence=evidence.digest,
         policy=evidence.digest,
+        rule=1,
     )
 
 

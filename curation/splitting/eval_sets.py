@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_
 from project.erasures import Erased
 from project.files import home, make_folder, write_bytes
 from project.item_prompts import prompt_digest
+from project.paths import rows_of
 from project.records.data import Row, Split
 from project.records.record import LATER, Digest, Record, invalid, read_input
 from project.times import moment
@@ -192,3 +193,18 @@ def frozen_items(changes: Changes) -> dict[Split, Items]:
         elif isinstance(change, Rotation):
             found.pop(change.part, None)
     return found
+
+
+def freeze(*, at: str, by: str) -> tuple[Split, ...]:
+    """Record that the items of dev and sealed stay, with those that were accepted since they were
+    frozen; which ones were not frozen before.
+    """
+    with changing():
+        frozen = frozen_items(read_changes())
+        for part in EVAL_PARTS:
+            rows, old = Row.read_lines(rows_of(part)), frozen.get(part, {})
+            known = set(ids_among(rows, old))
+            if new := [row for row in rows if row.id not in known]:
+                reason = "accepted, and looked at" if old else "the first look at its items"
+                append_change(Freeze.of(new, old, at=at, by=by, reason=reason, part=part))
+    return tuple(part for part in EVAL_PARTS if part not in frozen and rows_of(part).stat().st_size)

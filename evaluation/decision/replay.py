@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evaluation.decision import rule
-from evaluation.decision.past_rules import rule_1, rule_2, rule_3
 from evaluation.decision.policy import Policy
 from project.errors import IncumbentError
 from project.records.evidence import Decision, Evidence
@@ -17,13 +16,8 @@ class Rule(NamedTuple):
     rule: Callable[..., Decision]
 
 
-RULES = {
-    1: Rule(rule_1.Policy, rule_1.rule),
-    2: Rule(rule_2.Policy, rule_2.rule),
-    3: Rule(rule_3.Policy, rule_3.rule),
-    rule.VERSION: Rule(Policy, rule.rule),
-}
-FIRST = 1  # made the decisions that name no rule
+# By the version that decisions name. A rule that has made one stays here for ever, with its policy.
+RULES = {rule.VERSION: Rule(Policy, rule.rule)}
 
 
 def remake(stored: Decision, evidence: Evidence, policy: bytes) -> Decision:
@@ -32,13 +26,12 @@ def remake(stored: Decision, evidence: Evidence, policy: bytes) -> Decision:
     `policy` are the stored bytes, which the rule reads as it did then. Raises IncumbentError for a
     rule that only a newer version of Incumbent knows.
     """
-    version = stored.rule or FIRST
-    if version not in RULES:
+    if stored.rule not in RULES:
         raise IncumbentError(
-            f"rule {version} made it, which this version of Incumbent does not know (it knows up "
-            f"to {max(RULES)}): install a newer one"
+            f"rule {stored.rule} made it, which this version of Incumbent does not know (it knows "
+            f"up to {max(RULES)}): install a newer one"
         )
-    then = RULES[version]
+    then = RULES[stored.rule]
     settings = then.policy.parse(policy, Path(stored.policy))
     again = then.rule(evidence, settings, stored.opening, stored.budget)
     # What was stored is named by the digest of its bytes, whatever it reads as today.

@@ -1,6 +1,7 @@
 """The decision: a pure function of evidence, policy and which look at the sealed eval set it is."""
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from evaluation.decision.evidence import weigh
 from evaluation.decision.items_to_come import Prospect, more_items
@@ -19,13 +20,16 @@ from evaluation.decision.preference_doubts import further_votes
 from evaluation.decision.statistics import items_needed
 from project.errors import InputError
 from project.records.evidence import Bound, Decision, Evidence, Verdict
+from project.records.record import Record
 from project.records.scores import ScoreTable
 from registry.alpha_ledger.spending import Look
 
 # Named by every decision. Whoever changes a sentence, a number or a field of the rule or of what
-# it checks puts the old ones into past_rules/ first, and counts on here.
-VERSION = 4
+# it checks leaves the old ones beside it, in RULES of replay.py, and counts on here.
+VERSION = 1
 MOST_LOOKS = 1_000_000
+
+R = TypeVar("R", bound=Record)
 
 
 def decide(
@@ -57,6 +61,8 @@ def rule(
     1982, so no correction across metrics) and nothing else is in doubt; HOLD otherwise. However
     late the look, whoever wins at its level is promoted.
     """
+    # As they are stored, so that a decision does not hang on the order of metrics or settings.
+    evidence, policy = as_stored(evidence), as_stored(policy)
     if look is not None and not 1 <= look <= MOST_LOOKS:
         raise InputError(f"look {look} is none: looks are counted from 1, to {MOST_LOOKS} at most")
     if look is None:
@@ -71,6 +77,11 @@ def rule(
         votes = further_votes(evidence, policy, case.alpha, case.next_alpha)
         return decided(case, Verdict.HOLD, [*doubts, *advice(case), *votes], further_items(case))
     return decided(case, Verdict.PROMOTE, victories(case))
+
+
+def as_stored(record: R) -> R:
+    """The same record with its keys sorted, as its bytes have them."""
+    return type(record).model_validate_json(record.canonical())
 
 
 def victories(case: Case) -> list[str]:

@@ -2,13 +2,12 @@
 
 import asyncio
 from contextlib import AbstractContextManager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluation.evaluation_settings import GenerationParams
-from evaluation.generation.backends.backend import Backend, BackendError, Engine
-from project.engine.kept import Kept, kept_in_block
+from evaluation.generation.backends.backend import KEPT, Backend, BackendError, Engine
+from project.engine.kept import kept_in_block
 from project.errors import IncumbentError
 from project.files import home
 from project.paths import NUMERICS
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from evaluation.generation.backends.adapter_server import AdapterServer
 
 SECTION = "evaluation.generation"
-KEPT: Kept = ContextVar("KEPT", default=None)
 
 
 def server_kept() -> AbstractContextManager[None]:

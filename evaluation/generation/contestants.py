@@ -11,7 +11,7 @@ def compared() -> tuple[Contestant, Contestant]:
 
 
 def opposing(opponent: Opponent) -> Contestant:
-    """What stands against the challenger. Raises InputError where an earlier version wrote it."""
+    """What stands against the challenger. Raises InputError where it is not said what answers."""
     if opponent.contestant is None:
         raise InputError("does not say what answers: run `dvc repro`", file=CHAMPION)
     return opponent.contestant

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from evaluation.evaluation_settings import Decoding, GenerationParams
-from evaluation.generation.answering_engine import KEPT, SECTION, adapters_here, backend_of
-from evaluation.generation.backends.backend import Backend, BackendError, Engine
+from evaluation.generation.answering_engine import SECTION, adapters_here, backend_of
+from evaluation.generation.backends.backend import KEPT, Backend, BackendError, Engine
 from evaluation.generation.server_model import PLAIN_ENGINE, ServerModel
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError

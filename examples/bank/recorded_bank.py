@@ -22,7 +22,7 @@ from examples.recorded_project import (
     record_answers,
     write_adapter,
 )
-from incumbent.verbs.submit import Outcome, submit
+from incumbent.submitting.submission import Outcome, submit
 from project import paths
 from project.records.data import Check, GateReport, Message, Row, Severity, Split
 from project.records.events import Deployed, DeploymentFailed

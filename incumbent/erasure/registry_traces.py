@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from incumbent.erasure.traces import Trail
 from project.erasures import Erasable
-from project.near_duplicates import MOST_WORDS, WordPrints, near_duplicates_among, word_hashes
+from project.near_duplicates import MOST_WORDS, WordPrints, folded_hashes, near_duplicates
 from project.records.adapters import AdapterVersion
 from project.records.data import Row
 from project.records.record import Digest
@@ -20,7 +20,7 @@ def trained_versions(
     with; and those of which nobody knows: third-party adapters, and of what is no row, all.
     """
     erased = list(rows)
-    asked = {word_hashes(row.prompt_text) for row in erased if isinstance(row, Row)}
+    asked = {folded_hashes(row.prompt_text) for row in erased if isinstance(row, Row)}
     others = not all(isinstance(one, Row) for one in erased)
     found, unknown = list[AdapterVersion](), list[AdapterVersion]()
     for version in (one for family in registry.families() for one in family.versions()):
@@ -34,11 +34,10 @@ def trained_versions(
 
 def is_among(asked: set[tuple[int, ...]], prints: WordPrints) -> bool:
     """Whether a prompt was trained on, as it is, or of a long one the beginning."""
-    if asked.intersection(prints.first):
+    if asked.intersection(prints.texts):
         return True
     long = tuple(text[:MOST_WORDS] for text in asked if len(text) >= LONG)
-    own, first = (WordPrints(version=1, texts=texts) for texts in (long, prints.first))
-    return bool(long and near_duplicates_among(own, first, contained=True))
+    return bool(long and near_duplicates(long, prints.texts, contained=True).nnz)
 
 
 def artifacts_of(registry: RegistryReader, trail: Trail) -> list[Digest]:

@@ -19,7 +19,7 @@ from training.cost.gpus import GB, GPUS
 from training.cost.memory import Peak
 from training.cost.several_gpus import GpuPeak, GroupClock, Layout, gpu_peak
 from training.cost.step_setup import StepSetup
-from training.processes.start import SHARED
+from training.processes.process_settings import SHARED
 from training.recipe import StepName
 
 

@@ -1,81 +1,69 @@
-"""All steps of an upgrade, in their order."""
+"""All steps of an upgrade, in their order; the last one writes the version."""
 
-from incumbent.upgrading import (
-    changed_values,
-    edited_stages,
-    ignored_files,
-    new_files,
-    training_sections,
-    unedited_stages,
-    wanted_sections,
-    written_version,
-)
-from incumbent.upgrading.step import Step
-from project.project_version import VERSION
+from pathlib import Path
 
-TRAINING = Step(
-    to=2,
-    title="training in sections",
-    reason="Training has steps, each a stage: each key of `training` goes to its own.",
-    change=training_sections.move,
-)
-FAULTY = Step(
-    to=2,
-    title="curation.curate.faulty: keep",
-    reason="Faulty rows that stay are told by the gate and not refused, so the value is `keep`.",
-    change=changed_values.keep_faulty_rows,
-)
-LORA = Step(
-    to=2,
-    title="no LoRA on the embedder",
-    reason="The reward model is a small head now and the embedder stays frozen: `lora` is refused.",
-    change=changed_values.drop_lora_of_embedder,
-)
-FILES = Step(
-    to=2,
-    title="files that stages read",
-    reason="Today's stages read folders and lists that the project does not have; none is changed.",
-    change=new_files.add,
-)
-IGNORED = Step(
-    to=2,
-    title="what git leaves out",
-    reason="What users wrote waits in datasets/queue/, and a secret may lie in deploy/.",
-    change=ignored_files.add,
-)
-# For every version: they compare the project with what a new one is made of.
-SECTIONS = Step(
-    to=VERSION,
-    title="sections that stages read",
-    reason="DVC runs no stage whose section params.yaml lacks; each gets a key with its default.",
-    change=wanted_sections.add,
-    needs=(TRAINING,),
-)
-STAGES = Step(
-    to=VERSION,
-    title="stages that you have not edited",
-    reason="They become today's; stages of your own and those that you edited stay.",
-    change=unedited_stages.replace,
-    needs=(TRAINING, FILES, SECTIONS),
-)
-EDITED = Step(
-    to=VERSION,
-    title="stages that you have edited",
-    reason="Incumbent's stage has changed too; yours stays, and what it needs now is yours to add.",
-    change=edited_stages.tell,
-    needs=(STAGES,),
-)
-BEFORE = (TRAINING, FAULTY, LORA, FILES, IGNORED, SECTIONS, STAGES, EDITED)
-WRITTEN = Step(
-    to=VERSION,
-    title=f"version {VERSION}",
-    reason="All is as this Incumbent makes it, and the project says so.",
-    change=written_version.write,
-    needs=BEFORE,
-)
-STEPS = (*BEFORE, WRITTEN)
+import yaml
+
+from incumbent.recipes.yaml_text import with_value
+from incumbent.upgrading.step import PIPELINE, SETTINGS, ByHand, Change, Project, Step, checked
+from project.project_version import KEY, PIPELINE_KEY, VERSION, pipeline_version, variable
+
+# None yet: version 2 is the first that was released. A step stays for ever.
+STEPS: tuple[Step, ...] = ()
+
+LINE = f"{KEY}: {VERSION} # of this project's files: `incumbent upgrade` brings older ones here\n"
+ENTRY = f"- {PIPELINE_KEY}: {VERSION}"
 
 
 def steps_from(version: int) -> list[Step]:
-    """The steps that lead on from a version."""
-    return [step for step in STEPS if step.to > version]
+    """The steps that lead on from a version. The version itself is written when all were taken."""
+    steps = [step for step in STEPS if step.to > version]
+    written = Step(
+        to=VERSION,
+        title=f"version {VERSION}",
+        reason="All is as this Incumbent makes it, and the project says so.",
+        change=write_version,
+        needs=tuple(steps),
+    )
+    return [*steps, written]
+
+
+def write_version(project: Project) -> Change:
+    """Into params.yaml and dvc.yaml."""
+    found = {SETTINGS: in_settings(project.text(SETTINGS))}
+    found[PIPELINE] = in_pipeline(project.text(PIPELINE))
+    return {name: data for name, data in found.items() if data.decode() != project.text(name)}
+
+
+def in_settings(text: str) -> bytes:
+    """In the old one's place, or as the first key, below the comment that the file begins with."""
+    root, said = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text) or {}
+    wanted = said | {KEY: VERSION}
+    if KEY in said or not isinstance(root, yaml.MappingNode) or root.flow_style:
+        return checked(with_value(text, [KEY], VERSION), wanted)
+    place = root.start_mark.index
+    return checked(f"{text[:place]}{LINE}\n{text[place:]}", wanted)
+
+
+def in_pipeline(text: str) -> bytes:
+    """In the old one's place, or as the first of the file's variables."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert isinstance(root, yaml.MappingNode), "it was read as one"
+    if found := variable(root, PIPELINE_KEY):
+        new = text[: found.start_mark.index] + str(VERSION) + text[found.end_mark.index :]
+    else:
+        new = with_entry(text, root)
+    if pipeline_version(yaml.compose(new, Loader=yaml.SafeLoader), Path(PIPELINE)) != VERSION:
+        raise ByHand([f"{PIPELINE}: write `{ENTRY}` into its list `vars`"])
+    return new.encode()
+
+
+def with_entry(text: str, root: yaml.MappingNode) -> str:
+    listed = next((value for key, value in root.value if key.value == "vars"), None)
+    if listed is None:
+        place = root.start_mark.index
+        return f"{text[:place]}vars:\n  {ENTRY}\n\n{text[place:]}"
+    place = listed.start_mark.index  # of the first dash, or of the bracket
+    if listed.flow_style:
+        return f"{text[: place + 1]}{{{PIPELINE_KEY}: {VERSION}}}, {text[place + 1 :]}"
+    return f"{text[:place]}{ENTRY}\n{' ' * listed.start_mark.column}{text[place:]}"

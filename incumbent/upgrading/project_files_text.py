@@ -1,5 +1,6 @@
 """A project's files, read for the steps and written after each."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -7,6 +8,7 @@ import yaml
 from incumbent.upgrading.step import EDITED, PIPELINE, SETTINGS, Change, Project
 from project.errors import InputError
 from project.files import write_bytes
+from project.git import GitError, git
 from project.settings import parse
 
 CRLF = "\r\n"
@@ -18,7 +20,7 @@ def read_project() -> Project:
         if not Path(name).is_file():
             problem = "is not here: `incumbent upgrade` runs in the folder of a project"
             raise InputError(problem, file=name)
-    refuse_other_than_sections()
+    refuse_other_than_keys()
     # A link is there too: what lies behind it may be another project's as well.
     found = Path("datasets").rglob("*")
     files = [path for path in found if path.is_file() or path.is_symlink()]
@@ -28,11 +30,13 @@ def read_project() -> Project:
     )
 
 
-def refuse_other_than_sections() -> None:
-    root = parse(Path(SETTINGS))
-    if root and not isinstance(root, yaml.MappingNode):
-        line = root.start_mark.line + 1
-        raise InputError("must hold sections", file=SETTINGS, line=line)
+def refuse_other_than_keys() -> None:
+    for name, keys in ((SETTINGS, "sections"), (PIPELINE, "stages")):
+        root = parse(Path(name))
+        if root and not isinstance(root, yaml.MappingNode):
+            raise InputError(f"must hold {keys}", file=name, line=root.start_mark.line + 1)
+        if not root and name == PIPELINE:
+            raise InputError("is empty: it must hold stages", file=name)
 
 
 def read_text(name: str) -> str:
@@ -49,3 +53,17 @@ def write(change: Change) -> None:
         windows = name in EDITED and file.exists() and CRLF in read_text(name)
         mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
         write_bytes(file, data.replace(b"\n", CRLF.encode()) if windows else data, mode)
+
+
+def uncommitted(names: Iterable[str]) -> list[str]:
+    """Of some files those with changes that no commit has; all of them where there is no git."""
+    return [name for name in names if Path(name).exists() and not committed(name)]
+
+
+def committed(name: str) -> bool:
+    try:
+        git("ls-files", "--error-unmatch", name)
+        git("diff", "--quiet", "HEAD", "--", name)
+    except (GitError, InputError):
+        return False
+    return True

@@ -2,6 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+
+from incumbent.recipes.yaml_text import written
 
 SETTINGS = "params.yaml"
 PIPELINE = "dvc.yaml"
@@ -43,3 +48,17 @@ class Step:
     reason: str  # in a sentence
     change: Callable[[Project], Change]  # pure; nothing where nothing is to do; raises ByHand
     needs: tuple["Step", ...] = ()  # without which it would leave a project that does not run
+
+
+def checked(text: str, wanted: dict[str, Any]) -> bytes:
+    """The bytes of an edited params.yaml. Raises ByHand where it does not say what is wanted: an
+    anchor, perhaps.
+    """
+    try:
+        if yaml.safe_load(text) == wanted:
+            return text.encode()
+    except yaml.YAMLError:
+        pass
+    told = (f"{name}: {written(value)}" for name, value in wanted.items())
+    lines = ["cannot be edited by a program. Write it so that it says:", *told]
+    raise ByHand([f"{SETTINGS}: {lines[0]}", *lines[1:]])

@@ -33,8 +33,8 @@ from incumbent.importing.incoming import Incoming, read_incoming
 from incumbent.importing.traffic_feedback import Feedback, Queues, queue_change, read_feedback
 from incumbent.init.screen import show
 from incumbent.output import print_json
-from incumbent.verbs.init import bars_for_people
 from project.errors import InputError
+from project.progress import bars_for_people
 from project.settings import PARAMS, load
 
 

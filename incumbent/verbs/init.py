@@ -3,7 +3,7 @@
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -28,7 +28,7 @@ from project.errors import InputError
 from project.interruption import ended_by_signals
 from project.libraries import allow_downloads
 from project.model_pins import BaseChoice
-from project.progress import watched
+from project.progress import bars_for_people
 from project.records.data import Row, Split
 from project.settings import load
 from registry.registry_settings import RegistryParams
@@ -121,11 +121,6 @@ def tell_task(rows: Sequence[Row], *, yes: bool) -> None:
         write_task(task)
         told = f"{task}: by this `task` in {CONTRACT} later rows are held against it; say it better"
         show([Said("task", [told])])
-
-
-def bars_for_people() -> AbstractContextManager[None]:
-    """Bars are for a terminal: in a log they are but noise."""
-    return nullcontext() if sys.stderr.isatty() else watched(lambda _: None)
 
 
 @contextmanager

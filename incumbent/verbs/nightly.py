@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from incumbent.output import console, print_json
-from incumbent.verbs.anchor import deliver_anchor
 from monitoring.clock_check import believe
 from monitoring.late_nights import late_nights, why_again
 from monitoring.night import nightly
@@ -14,6 +13,7 @@ from monitoring.night_history import anchor_of, check_of, night_of, nightly_of, 
 from monitoring.report.night_page import page_path
 from monitoring.report.night_text import line
 from monitoring.same_place import move_traffic, require_place
+from monitoring.scheduling.anchor_delivery import deliver_anchor
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.job import Figures, Job, JobResult
 from monitoring.scheduling.notice_delivery import deliver

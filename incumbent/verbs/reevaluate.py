@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from incumbent.pipeline import Stage, after, read_pipeline
-from incumbent.verbs.submit import submit_challenger
+from incumbent.submitting.submission_text import submit_and_tell
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.paths import ADAPTER, ADAPTER_FILES, BASE
@@ -45,7 +45,7 @@ def reevaluate(number: int, *, promote: bool, reason: str, as_json: bool) -> int
         if subprocess.run(command, cwd=folder, stdout=sys.stderr).returncode:
             raise IncumbentError(f"{stage.name} failed: see its message above")
     with contextlib.chdir(folder):
-        return submit_challenger(promote=promote, reason=reason, as_json=as_json)
+        return submit_and_tell(promote=promote, reason=reason, as_json=as_json)
 
 
 def stages_to_run(pipeline: Sequence[Stage]) -> list[Stage]:

@@ -5,11 +5,8 @@ from collections.abc import Iterable, Sequence
 from curation.curate import curated, read_inputs
 from curation.curation_settings import CurateParams
 from curation.splitting.eval_sets import (
-    EVAL_PARTS,
     EVAL_SETS,
-    EvalPart,
     Freeze,
-    Items,
     Rotation,
     append_change,
     changing,
@@ -26,7 +23,6 @@ from project.paths import rows_of
 from project.records.data import Row, Split, counted
 from project.settings import load
 from project.times import stamp
-from registry.reader import RegistryReader
 from registry.store import Registry
 
 
@@ -73,7 +69,8 @@ def grow_eval(part: Split, reason: str) -> None:
         rows = made.parts[part]
         waiting = unaccepted(rows, params)
         if new := len(waiting) - len(ids_among(waiting, frozen_items(changes)[part])):
-            append_change(freeze_of(registry, part, rows, reason))
+            at, by = stamp(registry.clock()), registry.actor
+            append_change(Freeze.of(rows, at=at, by=by, reason=reason, part=part))
     if not new:
         raise InputError(
             f"no row waits on the side of {part}, or curation.curate.{part} of params.yaml allows "
@@ -81,32 +78,6 @@ def grow_eval(part: Split, reason: str) -> None:
         )
     more = f"{counted(new, 'item')} more in {part}, {len(rows):,} in all"
     console.print(f"{more}: the next `dvc repro` takes them")
-
-
-def freeze(registry: RegistryReader) -> tuple[Split, ...]:
-    """Record that the items of dev and sealed stay, with those that were accepted since they were
-    frozen; which ones were not frozen before.
-    """
-    with changing():
-        frozen = frozen_items(read_changes())
-        for part in EVAL_PARTS:
-            rows, old = Row.read_lines(rows_of(part)), frozen.get(part, {})
-            known = set(ids_among(rows, old))
-            if new := [row for row in rows if row.id not in known]:
-                reason = "accepted, and looked at" if old else "the first look at its items"
-                append_change(freeze_of(registry, part, new, reason, old))
-    return tuple(part for part in EVAL_PARTS if part not in frozen and rows_of(part).stat().st_size)
-
-
-def freeze_of(
-    registry: RegistryReader,
-    part: EvalPart,
-    rows: Iterable[Row],
-    reason: str,
-    old: Items | None = None,
-) -> Freeze:
-    at, by = stamp(registry.clock()), registry.actor
-    return Freeze.of(rows, old, at=at, by=by, reason=reason, part=part)
 
 
 def unaccepted(rows: Iterable[Row], params: CurateParams) -> list[Row]:

@@ -20,7 +20,7 @@ from project.settings import load
 from registry.champion import refuse_absent_base
 
 if TYPE_CHECKING:
-    from incumbent.verbs.submit import Outcome
+    from incumbent.submitting.submission import Outcome
 
 SUBMIT = "submit"
 
@@ -70,7 +70,8 @@ def run_and_submit(names: Sequence[str], *, promote: bool, reason: str, as_json:
         reproduce(None, screen)
         screen.sum_up()
         # Imported here because it is ready by now.
-        from incumbent.verbs.submit import fields_of, mirror_outcome, print_submission, submit
+        from incumbent.submitting.submission import submit
+        from incumbent.submitting.submission_text import fields_of, mirror_outcome, print_submission
 
         screen.begin(SUBMIT)
         with watched(screen.report):
@@ -89,7 +90,7 @@ def run_and_submit(names: Sequence[str], *, promote: bool, reason: str, as_json:
 def import_submit() -> None:
     """Import what comes after DVC while DVC works; what is missing is told when it is needed."""
     with suppress(ImportError):
-        import_module("incumbent.verbs.submit")
+        import_module("incumbent.submitting.submission_text")
 
 
 def in_a_line(outcome: "Outcome") -> str:

@@ -5,7 +5,6 @@ from typing import Any
 from rich.text import Text
 
 from incumbent.output import coloured, console, print_json, print_table
-from incumbent.verbs.versions import summary
 from project.records.events import Event, Signing
 from project.records.evidence import Decision
 from project.records.record import Record
@@ -15,6 +14,7 @@ from registry.lineage import Lineage, apart, name_of, trace
 from registry.model_card.card import card
 from registry.reader import RegistryReader
 from registry.state import CHAMPION
+from registry.version_list import version_fields
 from training.kept.books import books_of
 
 Fact = tuple[str, str | Text]
@@ -54,7 +54,7 @@ def dumped(lineage: Lineage) -> dict[str, Any]:
 
     verdict = lineage.decision.verdict if lineage.decision else None
     signed = newest(lineage, "sign")
-    return summary(lineage.version, verdict, CHAMPION in lineage.aliases) | {
+    return version_fields(lineage.version, verdict, CHAMPION in lineage.aliases) | {
         "deleted": lineage.deleted,
         "aliases": lineage.aliases,
         "dataset": plain(lineage.dataset),

@@ -10,10 +10,9 @@ from rich.text import Text
 from incumbent.output import console
 from incumbent.pipeline import project_version
 from incumbent.upgrading.every_step import steps_from
-from incumbent.upgrading.project_files_text import read_project, write
+from incumbent.upgrading.project_files_text import read_project, uncommitted, write
 from incumbent.upgrading.step import EDITED, ByHand, Project, Step
 from incumbent.upgrading.step_text import by_hand_said, change_said, next_said, step_said
-from incumbent.upgrading.uncommitted import uncommitted
 from project.errors import IncumbentError, InputError
 from project.project_version import VERSION
 

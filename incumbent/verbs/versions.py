@@ -1,15 +1,11 @@
 """`incumbent versions`: what was submitted, and what came of it."""
 
-from typing import Any
-
 from rich.text import Text
 
 from incumbent.output import coloured, console, print_json, print_table
-from project.records.adapters import AdapterVersion
-from project.records.evidence import Verdict
 from project.records.record import short
 from registry.reader import RegistryReader
-from registry.version_list import Entry, newest
+from registry.version_list import Entry, newest, version_fields
 
 
 def print_versions(as_json: bool, *, limit: int | None = None, before: int | None = None) -> None:
@@ -17,7 +13,9 @@ def print_versions(as_json: bool, *, limit: int | None = None, before: int | Non
     with RegistryReader.here() as registry:
         found = newest(registry, limit, before)
     if as_json:
-        print_json([summary(entry.version, entry.verdict, entry.champion) for entry in found])
+        print_json(
+            [version_fields(entry.version, entry.verdict, entry.champion) for entry in found]
+        )
     elif not found:
         console.print("no versions: run `dvc repro`, then `incumbent submit`")
     else:
@@ -25,13 +23,6 @@ def print_versions(as_json: bool, *, limit: int | None = None, before: int | Non
         print_table(columns, map(line, found))
         if len(found) == limit and found[0].version.number > 1:
             console.print(f"earlier ones: --before {found[0].version.number}")
-
-
-def summary(version: AdapterVersion, verdict: Verdict | None, champion: bool) -> dict[str, Any]:
-    return version.model_dump(mode="json") | {
-        "verdict": verdict.value if verdict else None,
-        "champion": champion,
-    }
 
 
 def line(entry: Entry) -> tuple[str | Text, ...]:

@@ -16,7 +16,6 @@ from monitoring.signals.array_types import Ints, Times
 from monitoring.signals.prompt_words import topic_words, words_of
 from monitoring.signals.signal import Batch, Signal
 from monitoring.signals.topics import Topics
-from monitoring.signals.vocabulary import Vocabulary, by_numbers
 
 SPOKEN = 3  # users have a word at least that names a topic
 MOST_INDEX = 4_000  # users: every prompt is compared with all of the index
@@ -95,12 +94,11 @@ class Reference:
     def from_bytes(cls, data: bytes) -> Self:
         arrays = from_bytes(data)
         fitted = [(kind, below(f"{SIGNAL}{kind.name}.", arrays)) for kind in SIGNALS]
-        known = [(kind, by_numbers(own) if kind is Vocabulary else own) for kind, own in fitted]
         return cls(
-            signals=tuple(kind(**own) for kind, own in known if own),
+            signals=tuple(kind(**own) for kind, own in fitted if own),
             index_users=arrays["index users"],
             units=UserDays.of_arrays(below(UNITS, arrays)),
-            topic_names=without_numbers(arrays["topics"].tolist()),
+            topic_names=tuple(arrays["topics"].tolist()),
             season=Season(
                 weekly=bool(arrays["weekly"]),
                 hours=tuple(arrays["hours"].tolist()),
@@ -149,11 +147,6 @@ def topic_names(signals: Sequence[Signal], batch: Batch, users: Ints) -> tuple[s
     rare = words_of_few(batch.prompts, users)
     words = topic_words([texts[labels == i].tolist() for i in range(count)], rare)
     return tuple(", ".join(own) for own in words)
-
-
-def without_numbers(names: Sequence[str]) -> tuple[str, ...]:
-    """Stored names; the first references had numbers for topics without words."""
-    return tuple("" if name == f"topic {n}" else name for n, name in enumerate(names, start=1))
 
 
 def words_of_few(texts: Sequence[str], users: Ints) -> frozenset[str]:

@@ -36,15 +36,14 @@ from monitoring.traffic.asked_text import asked_text
 from monitoring.traffic.voices import voices_of
 from project.files import home, write_bytes
 from project.records.adapters import AdapterVersion
-from project.records.drift import DriftState, Night
-from project.records.events import Event, PromptReference, ReferenceKind, Watched
+from project.records.drift import Night
+from project.records.events import Event, PromptReference, ReferenceKind
 from project.records.record import Digest
 from project.records.traffic import Traffic
 from registry.artifacts.artifact_store import Artifacts
 
 PROMPTS: ReferenceKind = "watch"
 ANSWERS: ReferenceKind = "watch-answers"
-WATCHED: Watched = "last turn"  # as features/watched_text.py does
 READ = 10  # nights: a reference has as many rows read and judged as so many of them
 
 
@@ -57,8 +56,7 @@ class FrozenReference:
     first: date
     judge: AnswerJudge | None  # that its answers were judged with
     since: date | None = None  # the first day that its rows may be of, and how many days they are
-    days: int | None = None  # of; None: it is not of traffic, or older than this was kept
-    watched: Watched | None = None  # what of prompts it is of; None: all turns of a conversation
+    days: int | None = None  # of; None: it is not of traffic
 
     def keep(self, place: Path, rows: Sequence[Traffic], batch: Batch) -> None:
         """Keep a day's units, of sampled rows, for the windows of the nights that follow."""
@@ -125,8 +123,7 @@ def find_or_freeze(
     if day < prompts.first:
         return f"the reference was frozen for nights from {prompts.first}"
     answers = find_reference(context, champion, ANSWERS, day)
-    older = answers is not None and prompts.watched and not answers.watched
-    if answers is None or older or answers_are_due(context, answers, day, nights):
+    if answers is None or answers_are_due(context, answers, day, nights):
         answers = freeze_answers(context, champion, day, prompts.reference.shared) or answers
     # A night that is done late may be part of the answers that were frozen after it.
     return References(prompts, answers if answers and answers.first <= day else None)
@@ -167,7 +164,6 @@ def of_event(context: NightContext, event: Event) -> FrozenReference:
         judge=load_judge(artifacts, frozen.judge[0]) if frozen.judge else None,
         since=date.fromisoformat(frozen.since) if frozen.since else None,
         days=frozen.days,
-        watched=frozen.watched,
     )
 
 
@@ -193,8 +189,6 @@ def prompts_anew(
     known: FrozenReference,
 ) -> FrozenReference | None:
     """A reference of more days than the known one, once they are there; None while they are not."""
-    if not known.watched and known.first < day:
-        return rewatched_prompts(context, champion, day, nights)
     if known.since is None or known.days is None or known.first >= day:
         return None
     days = days_since(context, known.since, day, nights, known.digest)
@@ -203,24 +197,6 @@ def prompts_anew(
     chosen = traffic_rows(context, days, known.since)
     enough = len(chosen.rows) >= context.drift.minimum_reference
     return freeze_rows(context, champion, day, chosen) if enough else None
-
-
-def rewatched_prompts(
-    context: NightContext, champion: AdapterVersion, day: date, nights: Sequence[Night]
-) -> FrozenReference | None:
-    """A reference in place of one that watched all turns of conversations, where such are asked:
-    none of today's is like those. None while a drift is in progress, and where it stays.
-    """
-    if (nights and nights[-1].state is not DriftState.OK) or not has_turns(context, day):
-        return None
-    found = freeze_prompts(context, champion, day, nights)
-    return None if isinstance(found, str) else found
-
-
-def has_turns(context: NightContext, day: date) -> bool:
-    """Whether the day's first rows have more in their prompts than what was asked last."""
-    rows = next(iter(context.traffic.read(day)), [])
-    return any(asked_text(row.prompt) != row.prompt_text for row in rows)
 
 
 def freeze_rows(
@@ -303,7 +279,6 @@ def keep_reference(
         reason=f"{what} before {day}",
         since=chosen.since.isoformat() if chosen.since else None,
         days=chosen.days,
-        watched=WATCHED,
     )
     return of_event(context, event)
 

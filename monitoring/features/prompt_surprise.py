@@ -87,9 +87,9 @@ def keyed_parts(prompt: str) -> dict[str, str]:
 
 def read_before(folder: Path) -> dict[str, float | None]:
     """What an adapter has read: a file holds what was new on one day, so that the retention can
-    delete it by its name. The first ones were one file for all days.
+    delete it by its name.
     """
-    files = [folder.with_suffix(".json"), *sorted(folder.glob("*.json"))]
+    files = sorted(folder.glob("*.json"))
     return {key: value for file in files for key, value in read_file(file).items()}
 
 

@@ -1,13 +1,12 @@
 """Words: how surprising a prompt's words are to one who knows the reference's."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import log2
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from monitoring.signals.array_types import Direction, Floats, Ints
 from monitoring.signals.prompt_words import words_of
@@ -67,16 +66,6 @@ class Vocabulary:
 
 def number_of(word: str) -> int:
     return digest_number(word.encode())
-
-
-def by_numbers(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The stored fields of a vocabulary; the first ones were stored with the words themselves."""
-    words = arrays.get("words")
-    if words is None or words.dtype.kind != "U":
-        return dict(arrays)
-    numbers = np.array([number_of(word) for word in words.tolist()], np.int64)
-    order = np.argsort(numbers)
-    return {**arrays, "words": numbers[order], "bits": arrays["bits"][order]}
 
 
 def mean(values: Iterable[float]) -> float:

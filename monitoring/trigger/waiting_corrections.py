@@ -63,27 +63,18 @@ def queue_corrections(
 
 
 def read_tasks(path: Path) -> dict[str, Task]:
-    """By the id of the answer that was corrected; without those that ask or say nothing, which an
-    earlier version wrote.
-    """
+    """By the id of the answer that was corrected."""
     if not path.exists():
         return {}
     try:
         tasks = TypeAdapter(list[Task]).validate_json(read_input(path))
         found = {task["data"]["id"]: task for task in tasks if asked_on(task)}
-        whole = {name: task for name, task in found.items() if asks(task)}
-        TASKS.validate_python([*whole.values()], strict=False)
-        return whole
+        TASKS.validate_python([*found.values()], strict=False)
+        return found
     except ValidationError as error:
         raise InputError(f"{invalid(error, path)}; move the file away") from None
     except (KeyError, TypeError, ValueError):
         raise InputError("is no queue of users' corrections: move it away", file=path) from None
-
-
-def asks(task: Mapping[str, Any]) -> bool:
-    """Whether it has a prompt, and turns if it says that there are some."""
-    data = task["data"]
-    return bool(data["prompt"]) and data.get("messages") != []
 
 
 def prompt_text(task: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ import os
 import pickle
 import sys
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,6 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset, from_items
 from ray.exceptions import RayError
 
 from project.engine.engine_settings import RayParams
-from project.engine.mapped import Maker
 from project.engine.ray_cluster import connected, cpus_per_worker, first_line, workers_of
 from project.errors import IncumbentError, InputError
 from project.processor import CAPS, CHOICES, settle_processor
@@ -33,7 +32,9 @@ CARRIED = ("INCUMBENT_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", *CAPS)
 
 
 def finished_on_ray(
-    maker: Maker[T, B], batches: Sequence[Sequence[T]], params: RayParams
+    maker: Callable[[], Callable[[Sequence[T]], B]],
+    batches: Sequence[Sequence[T]],
+    params: RayParams,
 ) -> Generator[tuple[int, B]]:
     """Yield each batch's place and result when it is done. Raises the error of a worker as it is,
     and IncumbentError where workers are lost again and again.

@@ -148,7 +148,7 @@ class Opponent(Record):
     version: int | None = None
     # The adapter that the regression budget counts from, where it is not the champion itself.
     reference: Digest | None = None
-    # Both as what answers; None of the first: it was written before there were contestants.
+    # Both as what answers, for the stages.
     contestant: Annotated[Contestant | None, LATER] = None
     baseline: Annotated[Contestant | None, LATER] = None
 

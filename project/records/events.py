@@ -77,7 +77,7 @@ class Submission(Detail):
     records: Annotated[tuple[Digest, ...], KEPT]  # that it came from
     # The WordPrints of its training rows' prompts; None: not known.
     trained_on: Annotated[Digest | None, KEPT, LATER] = None
-    # Its project's commit, as a Provenance; None: it was submitted outside of git, or before.
+    # Its project's commit, as a Provenance; None: it was submitted outside of git.
     provenance: Annotated[Digest | None, KEPT, LATER] = None
 
 
@@ -89,33 +89,30 @@ class Signing(Detail):
 
 
 class LookTaken(Detail):
-    """A look at a sealed eval set, counted before it was taken.
-
-    What was recorded later than the first looks is None in those.
-    """
+    """A look at a sealed eval set, counted before it was taken."""
 
     kind = "open"
     eval_set: Kept
     # The WordPrints of its prompts, and the version of the rule that compared them with others'.
-    prompts: Annotated[Digest | None, KEPT, LATER] = None
-    near_duplicates: Annotated[int | None, LATER] = None
+    prompts: Kept
+    near_duplicates: int
     # The other eval sets whose looks this one was counted after.
-    continues: Annotated[tuple[Digest, ...] | None, LATER] = None
+    continues: tuple[Digest, ...]
     base: Digest
     champion: Digest | None
     challenger: Digest
     decoding: Digest
     scorers: Digest
-    numerics: Annotated[Digest | None, LATER] = None
+    numerics: Annotated[Digest | None, LATER] = None  # None: the scores say nothing of them
     # Of the identities of champion and challenger, whose bases and system prompts may differ.
     contestants: Annotated[Digest | None, LATER] = None
-    policy: Annotated[Digest | None, LATER] = None
+    policy: Digest
     # The least alpha that a policy had at a look at these items; as the floats below.
-    asked: Annotated[str | None, LATER] = None
+    asked: str
     opening: int  # the look's number
     # Floats as repr has them, which gives them back to the bit.
-    budget: Annotated[str | None, LATER] = None
-    alpha: Annotated[str | None, LATER] = None
+    budget: str
+    alpha: str
 
 
 class LookTakenUp(Detail):
@@ -158,8 +155,9 @@ class DecisionMade(Detail):
     evidence: Kept
     policy: Kept
     verdict: Verdict
-    look: Annotated[int | None, LATER] = None  # the number of the event that counted it
-    # Of all that was answered and judged at the look; None: not recorded.
+    # The number of the event that counted it; None: none was taken.
+    look: Annotated[int | None, LATER] = None
+    # Of all that was answered and judged at the look; None: nothing is bound to it.
     bound: Annotated[Digest | None, LATER] = None
 
 
@@ -169,7 +167,7 @@ class Promotion(Detail):
     by: str  # "person" who looked, or "policy"
     forced: int  # 1: without a decision
     # The version that the regression budget counts from.
-    counts_from: Annotated[int | None, LATER] = None
+    counts_from: int
     adapter: Digest
     base: Digest
     dataset: Kept
@@ -221,9 +219,6 @@ class RowErasure(Detail):
     files: Annotated[tuple[str, ...] | None, LATER] = None
 
 
-Watched = Literal["last turn"]
-
-
 class PromptReference(Detail):
     """The traffic whose prompts a champion's nights are compared with."""
 
@@ -236,17 +231,16 @@ class PromptReference(Detail):
     # Of traffic: the first day that it may be of, and on how many its rows were asked.
     since: Annotated[str | None, LATER] = None
     days: Annotated[int | None, LATER] = None
-    # What of a prompt it is of: what its user asked last; None: all turns, as in the first ones.
-    watched: Annotated[Watched | None, LATER] = None
+    watched: Literal["last turn"] = "last turn"  # of a prompt: what its user asked last
 
     def outlasts(self, other: "PromptReference", today: str) -> bool:
-        """Whether it stays beside another one: it was seen by the same embedder, has as many days,
-        and watches prompts in the same way.
+        """Whether it stays beside another one: it was seen by the same embedder, and has as many
+        days.
 
         One of rows whose days are not known stays; one for days that are still to come, of a clock
         that was ahead, does not.
         """
-        if self.first > max(today, other.first) or (other.watched and not self.watched):
+        if self.first > max(today, other.first):
             return False
         days = self.days is None or self.days >= (other.days or 0)
         return self.embedder == other.embedder and days

@@ -215,7 +215,7 @@ class Decision(Record):
     pins: ScorePins | None
     evidence: Digest
     policy: Digest
-    rule: Annotated[int | None, LATER] = None  # the version of the rule; None: the first
+    rule: int  # the version of the rule that made it
 
     def __str__(self) -> str:
         return f"{self.verdict}: {self.reasons[0]}"

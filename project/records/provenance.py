@@ -21,7 +21,7 @@ class Provenance(Record):
     rows: str | None  # DVC's md5 of the curated rows, as dvc.lock has it
     data_remote: str | None  # DVC's default remote
     packages: dict[str, str]  # versions of what decides an adapter's bytes, as installed then
-    # How many threads computed: sums over many numbers depend on it. None: it was not recorded.
+    # How many threads computed: sums over many numbers depend on it.
     threads: Annotated[int | None, LATER] = None
     # How many processes trained a step together, at most: so it is with theirs. None: one.
     processes: Annotated[int | None, LATER] = None

@@ -32,8 +32,8 @@ def lines_of(history: Iterable[Event], first: Digest) -> list[LookAdopted]:
             event=event.seq,
             digest_of_event=event.digest,
             **event.detail.model_dump(include={"eval_set", "champion", "challenger", "opening"}),
-            budget=event.detail.budget or "0",
-            alpha=event.detail.alpha or "0",
+            budget=event.detail.budget,
+            alpha=event.detail.alpha,
         )
         for event in history
         if isinstance(event.detail, LookTaken)

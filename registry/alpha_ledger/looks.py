@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select
 
 from project.canonical import digest_json
 from project.near_duplicates import VERSION, WordPrints, near_duplicates_among
 from project.records.events import Event, LookAdopted, LookTaken, Promotion
-from project.records.evidence import Decision
 from project.records.record import Digest
 from project.records.scores import EvalSet, ScorePins
 from registry.alpha_ledger.same_project import families_of_project
@@ -52,9 +51,8 @@ def measurement(pins: ScorePins | LookTaken) -> dict[str, str]:
 
 def find_look(connection: Connection, pins: ScorePins, policy: Digest) -> CountedLook | None:
     """The look that this measurement under this policy has had already."""
-    wanted = [looks.c[name] == value for name, value in measurement(pins).items()]
-    for name, value in (("policy", policy), ("numerics", numerics_of(pins))):
-        wanted.append((looks.c[name] == value) | looks.c[name].is_(None))  # not recorded then
+    told = measurement(pins) | {"policy": policy, "numerics": numerics_of(pins)}
+    wanted = [looks.c[name] == value for name, value in told.items()]
     query = select(looks).where(*wanted).order_by(looks.c.event.desc())
     for row in connection.execute(query):
         if alike(taken_at(connection, row.event).contestants, identities(pins)):
@@ -88,12 +86,6 @@ def numerics_of(pins: ScorePins) -> Digest | None:
     return pins.numerics.digest if pins.numerics else None
 
 
-def note_policy(connection: Connection, look: CountedLook, policy: Digest) -> None:
-    """Bind a look of a time when policies were not recorded to the first one that decides at it."""
-    unbound = update(looks).where(looks.c.event == look.event, looks.c.policy.is_(None))
-    connection.execute(unbound.values(policy=policy))
-
-
 def plan_look(
     connection: Connection,
     artifacts: Artifacts,
@@ -106,8 +98,8 @@ def plan_look(
     """A family's next look at this eval set, as its event tells of it; `alpha` is the policy's."""
     newest = newest_looks(connection)
     related = related_sets(connection, artifacts, family, sealed, newest)
-    before = champion_looks(connection, artifacts, family, related)
-    asked = [float(look.asked) for name, look in newest.items() if name in related and look.asked]
+    before = champion_looks(connection, family, related)
+    asked = [float(look.asked) for name, look in newest.items() if name in related]
     least = min([alpha, *asked])  # a policy that asks for less came after these items were seen
     look = next_look(before, pins.champion, least)
     look = look.at_most(least) if least < alpha else look
@@ -134,14 +126,17 @@ def record_look(connection: Connection, event: Event) -> CountedLook:
 
 
 def row_of(event: Event) -> dict[str, Any]:
-    """What the ledger holds of a look; without what the first events do not say."""
+    """What the ledger holds of a look."""
     look = event.told(LookTaken)
-    row: dict[str, Any] = {"event": event.seq, **measurement(look), "number": look.opening}
-    for name in ("policy", "numerics"):
-        if (value := getattr(look, name)) is not None:
-            row[name] = value
-    levels = {"budget": look.budget, "alpha": look.alpha}
-    return row | {name: float(level) for name, level in levels.items() if level is not None}
+    return {
+        "event": event.seq,
+        **measurement(look),
+        "policy": look.policy,
+        "numerics": look.numerics,
+        "number": look.opening,
+        "budget": float(look.budget),
+        "alpha": float(look.alpha),
+    }
 
 
 def related_sets(
@@ -160,7 +155,7 @@ def related_sets(
     """
     own = sealed.items.digest
     of_project = families_of_project(connection, artifacts, family, sealed.prompts)
-    recorded = (newest[own].continues or ()) if own in newest else ()
+    recorded = newest[own].continues if own in newest else ()
     return {
         own,
         *recorded,
@@ -190,7 +185,7 @@ def sets_since_rotation(
 def families_before(connection: Connection, family: str, look: CountedLook) -> list[str]:
     """The other families that took looks which a look was counted after."""
     taken = taken_at(connection, look.event)
-    sets = (taken.eval_set, *(taken.continues or ()))
+    sets = (taken.eval_set, *taken.continues)
     query = (
         select(events.c.family)
         .join(looks, looks.c.event == events.c.seq)
@@ -211,9 +206,8 @@ def sets_with_most(
         if digest == sealed.items.digest:
             continue
         kept = items.intersection(artifacts.get_record(EvalSet, digest).items)
-        # The first looks kept no prompts.
-        theirs = artifacts.get_record(WordPrints, look.prompts) if look.prompts else None
-        near = near_duplicates_among(sealed.prompts, theirs, contained=True) if theirs else []
+        theirs = artifacts.get_record(WordPrints, look.prompts)
+        near = near_duplicates_among(sealed.prompts, theirs, contained=True)
         if kept or near:
             there.add(digest)
             same.update(kept)
@@ -231,7 +225,7 @@ def newest_looks(connection: Connection) -> dict[Digest, LookTaken]:
 
 
 def champion_looks(
-    connection: Connection, artifacts: Artifacts, family: str, eval_sets: Iterable[Digest]
+    connection: Connection, family: str, eval_sets: Iterable[Digest]
 ) -> list[ChampionLooks]:
     """All looks at these eval sets, by champion.
 
@@ -244,9 +238,9 @@ def champion_looks(
     every = [*here, *adopted_looks(connection, family)]
     # No promotion rests on a look that came after it.
     first = min((row.event for row in rows), default=0)
-    won = standing_looks(artifacts, rows, earning(promotions_of(connection, family, first)))
+    won = looks_of(earning(promotions_of(connection, family, first)))
     standing = (e.told(Promotion) for e in standing_promotions(connection, first))
-    elsewhere = standing_looks(artifacts, rows, standing)
+    elsewhere = looks_of(standing)
     return [
         ChampionLooks(
             champion=champion or None,
@@ -292,22 +286,6 @@ def earning(promotions: Iterator[Event]) -> Iterator[Promotion]:
             yield promotion
 
 
-def standing_looks(
-    artifacts: Artifacts, rows: Iterable[Row[Any]], promotions: Iterable[Promotion]
-) -> set[int]:
-    """The looks among these rows that promotions rest on."""
-    by_pair = {pair_of(row._mapping): row.event for row in rows}
-    won: set[int] = set()
-    for promotion in promotions:
-        if promotion.look is not None:
-            won.add(promotion.look)
-        elif promotion.decision:  # made before promotions named their look
-            decision = artifacts.get_record(Decision, promotion.decision)
-            if decision.pins:
-                told = measurement(decision.pins) | {"number": decision.opening}
-                won.add(by_pair.get(pair_of(told), 0))
-    return won
-
-
-def pair_of(row: Mapping[Any, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in ("eval_set", "champion", "challenger", "number"))
+def looks_of(promotions: Iterable[Promotion]) -> set[int]:
+    """The looks that promotions rest on."""
+    return {promotion.look for promotion in promotions if promotion.look is not None}

@@ -120,16 +120,13 @@ def unearned(
 
 
 def fits(look: Event, made: DecisionMade, decision: Decision) -> bool:
-    """Whether a look is of what a decision rests on, as far as both of them say.
-
-    The first looks were of a pair, whatever it was measured with and under whichever policy.
-    """
+    """Whether a look is of what a decision rests on."""
     detail = look.told(LookTaken)
     if decision.pins is None:
         return False
-    wanted, found = measurement(decision.pins), measurement(detail)
-    pair = all(found[name] == wanted[name] for name in ("eval_set", "champion", "challenger"))
-    same = detail.policy is None or (found, detail.policy) == (wanted, decision.policy)
-    same = same and alike(detail.contestants, identities(decision.pins))
-    paid = detail.budget is None or float(detail.budget) == decision.budget
-    return pair and same and paid and made.look in (None, look.seq)
+    return (
+        look.seq == made.look
+        and measurement(detail) == measurement(decision.pins)
+        and alike(detail.contestants, identities(decision.pins))
+        and (detail.policy, float(detail.budget)) == (decision.policy, decision.budget)
+    )

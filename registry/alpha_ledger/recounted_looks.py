@@ -9,7 +9,6 @@ from project.errors import IncumbentError
 from project.records.events import Event, LookTaken, Promotion, Rollback
 from registry.alpha_ledger.looks import champion_looks, record_look, sets_since_rotation
 from registry.alpha_ledger.spending import next_look
-from registry.artifacts.artifact_store import Artifacts
 from registry.state import CHAMPION
 from registry.storage.event_chain import event_of
 from registry.storage.tables import aliases, events, looks, metadata
@@ -18,7 +17,7 @@ from registry.storage.tables import aliases, events, looks, metadata
 COUNTED = ("open", "promote", "rollback", "rotate", "adopt")
 
 
-def miscounted_looks(artifacts: Artifacts, rows: Iterable[Row[Any]]) -> Iterator[str]:
+def miscounted_looks(rows: Iterable[Row[Any]]) -> Iterator[str]:
     """The looks whose number or level is not what the events before them come to; `rows` are the
     events as they are stored, oldest first.
     """
@@ -28,20 +27,19 @@ def miscounted_looks(artifacts: Artifacts, rows: Iterable[Row[Any]]) -> Iterator
             metadata.create_all(scratch, tables=[events, looks, aliases])
             for row in rows:
                 if row.kind in COUNTED:
-                    yield from counted_again(scratch, artifacts, row)
+                    yield from counted_again(scratch, row)
     finally:
         engine.dispose()
 
 
-def counted_again(scratch: Connection, artifacts: Artifacts, row: Row[Any]) -> Iterator[str]:
+def counted_again(scratch: Connection, row: Row[Any]) -> Iterator[str]:
     """What is wrong with one event's count; then it is taken into the ledger."""
     try:
         event = event_of(row)
     except IncumbentError:  # told already
         return
     if isinstance(event.detail, LookTaken):
-        # The first looks do not say what they were counted from.
-        if event.detail.asked and (problem := miscounted(scratch, artifacts, event, event.detail)):
+        if problem := miscounted(scratch, event, event.detail):
             yield f"{event.family} v{event.version}, event {event.seq}: {problem}"
         record_look(scratch, event)
     elif isinstance(event.detail, Promotion | Rollback):
@@ -51,16 +49,12 @@ def counted_again(scratch: Connection, artifacts: Artifacts, row: Row[Any]) -> I
     scratch.execute(insert(events).values(**row._mapping))
 
 
-def miscounted(
-    scratch: Connection, artifacts: Artifacts, event: Event, look: LookTaken
-) -> str | None:
-    related = {look.eval_set, *(look.continues or ())}
+def miscounted(scratch: Connection, event: Event, look: LookTaken) -> str | None:
+    related = {look.eval_set, *look.continues}
     if missing := set(sets_since_rotation(scratch, event.family)) - related:
         return f"its look was counted as if {len(missing)} eval sets before it were none of its own"
-    least = float(look.asked or 0)
-    fresh = next_look(
-        champion_looks(scratch, artifacts, event.family, related), look.champion, least
-    )
+    least = float(look.asked)
+    fresh = next_look(champion_looks(scratch, event.family, related), look.champion, least)
     # A policy that asks for more than an earlier one is held to that one's alpha.
     allowed = {(one.number, repr(one.budget)) for one in (fresh, fresh.at_most(least))}
     if (look.opening, look.budget) in allowed:

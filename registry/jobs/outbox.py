@@ -40,7 +40,7 @@ class Notice(Record):
     detail: dict[str, str | int | float | bool | None] = Field(default={})
     # Of the page that shows it, below the address of `incumbent review`.
     path: Annotated[str | None, Field(pattern=r"^/([\w.?=&-][\w/.?=&-]*)?$"), LATER] = None
-    # Whose it is: only that family's scheduler sends it. None: written before that was kept.
+    # Whose it is: only that family's scheduler sends it. None: every scheduler's.
     family: Annotated[str | None, LATER] = None
 
     def __str__(self) -> str:

@@ -46,8 +46,8 @@ looks = Table(
     Column("challenger", String(64), nullable=False),
     Column("decoding", String(64), nullable=False),
     Column("scorers", String(64), nullable=False),
-    Column("policy", String(64)),  # None: not recorded then, and nothing was decided at it yet
-    Column("numerics", String(64)),  # None: not recorded then
+    Column("policy", String(64)),
+    Column("numerics", String(64)),  # None: the scores say nothing of them
     Column("number", Integer, nullable=False),
     Column("budget", Float, nullable=False),
     Column("alpha", Float, nullable=False),

@@ -31,7 +31,7 @@ def verdict_block(records: VersionRecords) -> Block:
             ("look at the sealed eval set", look),
             ("level (alpha)", f"{decision.alpha:.4g}" if decision.alpha else "none"),
             ("items still needed", str(decision.needed or "none")),
-            ("rule", f"version {decision.rule or 1}"),
+            ("rule", f"version {decision.rule}"),
             ("digest of the decision", str(lineage.decision_digest)),
             ("digest of the evidence", decision.evidence),
             ("digest of the policy", decision.policy),
@@ -167,12 +167,11 @@ def look_block(records: VersionRecords) -> Block:
 
 def look_row(event: Event) -> tuple[str, ...]:
     look = event.told(LookTaken)
-    budget, alpha = look.budget or "not recorded", look.alpha or "not recorded"
     return (
         event.at,
         str(look.opening),
-        shorter(budget),
-        shorter(alpha),
+        shorter(look.budget),
+        shorter(look.alpha),
         look.eval_set,
         event.actor,
     )

@@ -29,7 +29,7 @@ def run(*arguments: str) -> int:
 def project(isolate: Path) -> Path:
     """A project whose decisions were made by the rule, and so can be made again."""
     Path("params.yaml").write_text("registry: {family: test}\n")
-    shutil.copytree(make.ROOT / "before-typed-events", isolate / "home" / "registry")
+    shutil.copytree(make.ROOT / "0.1.0", isolate / "home" / "registry")
     return isolate
 
 
@@ -41,11 +41,11 @@ def test_a_registry_is_backed_up_lost_and_restored(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("backup", "--to", "backups/archive.tar") == 0
-    assert "backups/archive.tar: 19 events, 4 versions, " in capsys.readouterr().out
+    assert "backups/archive.tar: 43 events, 7 versions, " in capsys.readouterr().out
     move_away(project)
     assert run("restore", "backups/archive.tar") == 0
     said = capsys.readouterr().out
-    assert "restored: 19 events, 4 versions" in said
+    assert "restored: 43 events, 7 versions" in said
     assert "it verifies: chain, tables, artifacts, and every decision made again" in said
     assert run("verify") == 0
 
@@ -69,7 +69,7 @@ def test_as_json_it_says_what_is_in_the_archive(
     move_away(project)
     run("restore", "archive.tar", "--json")
     assert json.loads(capsys.readouterr().out) == made | {"problems": []}
-    assert made["events"] == 19
+    assert made["events"] == 43
 
 
 def test_what_the_archive_lacks_is_said_and_ends_with_1(
@@ -96,8 +96,8 @@ WRONG = [
     (("backup", "--to", "params.yaml/x"), 1, "params.yaml/x could not be written"),
     (("backup", "--to", "pigeon://x"), 2, "pigeon://x: cannot be opened: "),
     (("backup", "--to", "http://127.0.0.1:9/x"), 2, "x: is of a kind that cannot be written"),
-    (("restore", "params.yaml"), 1, "its table events has rows"),
-    (("restore", "nothing.tar"), 1, "its table events has rows"),
+    (("restore", "params.yaml"), 1, "is in use: its table deliveries has rows"),
+    (("restore", "nothing.tar"), 1, "is in use: its table deliveries has rows"),
 ]
 
 

@@ -99,7 +99,7 @@ def test_constants_of_others_are_as_they_have_them() -> None:
     training = constants(ROOT / "training" / "model" / "base_model.py")
     assert training["MEMORY_SHARE"] == DEQUANTIZED_SHARE
     steps = ROOT / "training" / "steps"
-    assert constants(steps / "packing_check.py")["ROWS"] == memory.CHECKED_ROWS
+    assert constants(steps / "packed_trainer.py")["ROWS"] == memory.CHECKED_ROWS
     assert constants(ROOT / "training/model/row_attention.py")["SHORT"] == memory.SHORT_ROW
     spec = find_spec("trl")
     assert spec is not None

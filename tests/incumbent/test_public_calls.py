@@ -27,11 +27,10 @@ from tests.incumbent.setting_effects.cost_report_effects import champion_here
 VERBS = {
     "status": "--all --json",
     "doctor": "--json",
-    "decide": "--scores --policy --opening --look --general --reference --json --exit-verdict",
+    "decide": "--scores --policy --look --general --reference --json --exit-verdict",
     "ballots": "file --judge --json",
     "submit": "--promote --reason --json --exit-verdict",
     "import-adapter": "folder --reason --json",
-    "rechallenge": "number --promote --reason --json --exit-verdict",
     "reevaluate": "number --promote --reason --json --exit-verdict",
     "verify": "number --anchor --data --json",
     "anchor": "--to --json",

@@ -26,7 +26,9 @@ from incumbent.init.findings_text import findings_said
 from incumbent.init.settings_file import Chosen, write_settings
 from incumbent.output import console
 from incumbent.project_files import copy_project
-from incumbent.verbs.submit import Decided, Outcome, print_comparison
+from incumbent.submitting.look_decision import Decided
+from incumbent.submitting.submission import Outcome
+from incumbent.submitting.submission_text import print_comparison
 from incumbent.verbs.why import told_by_evidence
 from project.model_pins import BaseChoice
 from project.paths import rows_of

@@ -6,12 +6,12 @@ import pytest
 from typer.testing import CliRunner
 
 from curation.curate import main
-from curation.splitting.eval_sets import EVAL_SETS, Rotation, frozen_items, read_changes
+from curation.splitting.eval_sets import EVAL_SETS, Rotation, freeze, frozen_items, read_changes
 from incumbent.cli import app
-from incumbent.verbs.rotate_eval import freeze
 from project.paths import CURATED, ORIGINS, RAW, rows_of
 from project.records.data import Origin, Row, Split
 from project.records.record import write_records
+from project.times import stamp
 from registry.store import Registry
 
 
@@ -26,6 +26,10 @@ def curated(pinned_base: None) -> None:
     write_records(RAW, rows)
     write_records(ORIGINS, [Origin(file=row.source, line=1, row=row.id) for row in rows])
     main()
+
+
+def freeze_for(registry: Registry) -> tuple[Split, ...]:
+    return freeze(at=stamp(registry.clock()), by=registry.actor)
 
 
 def write_params(sealed: int, effect: float) -> None:
@@ -91,8 +95,8 @@ def test_a_frozen_set_grows_by_a_persons_word_and_no_item_of_it_leaves() -> None
     before = items(Split.SEALED)
     assert "sealed is not frozen yet" in rotated("--grow", "--reason", "more", code=2)
     with Registry.here() as registry:
-        assert freeze(registry) == (Split.DEV, Split.SEALED)
-        assert freeze(registry) == ()
+        assert freeze_for(registry) == (Split.DEV, Split.SEALED)
+        assert freeze_for(registry) == ()
     assert "no row waits" in rotated("--grow", "--reason", "more", code=2)
     write_params(sealed=30, effect=0.2)
     main()
@@ -104,22 +108,22 @@ def test_a_frozen_set_grows_by_a_persons_word_and_no_item_of_it_leaves() -> None
 
 def test_after_a_rotation_the_fresh_items_are_frozen_by_the_next_look() -> None:
     with Registry.here() as registry:
-        freeze(registry)
+        freeze_for(registry)
         rotated("--reason", "worn out")
         main()
-        assert freeze(registry) == (Split.SEALED,)
+        assert freeze_for(registry) == (Split.SEALED,)
     assert set(frozen_items(read_changes())[Split.SEALED]) == items(Split.SEALED)
 
 
 def test_items_that_were_accepted_after_a_freeze_are_frozen_by_the_next_look() -> None:
     with Registry.here() as registry:
-        freeze(registry)
+        freeze_for(registry)
         sealed = Row.read_lines(rows_of(Split.SEALED))
         new = Row.of("why is it so?", "because", group="n", source="labelled.jsonl")
         write_records(rows_of(Split.SEALED), [*sealed, new])
-        assert freeze(registry) == ()
+        assert freeze_for(registry) == ()
         lines = len(read_changes())
-        assert freeze(registry) == ()
+        assert freeze_for(registry) == ()
     assert list(frozen_items(read_changes())[Split.SEALED]) == [*(row.id for row in sealed), new.id]
     assert lines == len(read_changes()) == 3
 

@@ -13,7 +13,7 @@ from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.generation.kept_bytes import KeptBytes
 from evaluation.sealed_look import SealedItems, SealedLook, with_dev
-from incumbent.verbs.submit import Decided, decide
+from incumbent.submitting.look_decision import Decided, decide
 from project.errors import IncumbentError, InputError
 from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, AdapterVersion, Contestant

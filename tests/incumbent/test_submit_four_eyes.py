@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from evaluation.decision.policy import Policy
-from incumbent.verbs.submit import Decided, Outcome, print_outcome, promote_winner
+from incumbent.submitting.look_decision import Decided
+from incumbent.submitting.submission import Outcome, promote_winner
+from incumbent.submitting.submission_text import print_outcome
 from project.records.adapters import AdapterVersion, Opponent
 from project.records.evidence import Verdict
 from registry.registry_settings import RegistryParams

@@ -1,31 +1,59 @@
-"""A project that an older Incumbent made is brought to this one; verdicts stay."""
+"""A project of an older version is brought to this one, by steps that are made up here."""
 
 import io
+import re
 import subprocess
 import sys
 from collections.abc import Callable
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 import yaml
 
-from incumbent.pipeline import project_version, read_pipeline, run_stage
-from incumbent.upgrading.every_step import STEPS
+from incumbent.pipeline import project_version
+from incumbent.recipes.yaml_text import with_value
+from incumbent.upgrading import every_step
+from incumbent.upgrading.step import ByHand, Change, Project, Step, checked
 from project.project_version import VERSION
-from project.settings import PARAMS, SECTIONS, load, model_of
-from registry.store import Registry
+from project.settings import PARAMS
 from tests.conftest import ROOT
 from tests.incumbent.test_project_files import files_in
 from tests.incumbent.tiny_project import called
-from tests.projects.make import lay_out_base
-from tests.projects.unpacked import OLD, unpack
 
 pytestmark = pytest.mark.usefixtures("warm")
 
 Capture = pytest.CaptureFixture[str]
-FIRST = pytest.mark.parametrize("old", ["first-init"], indirect=True)
-STAGE = "\n  publish:\n    cmd: python publish.py # ours\n    deps: [outputs/report.html]\n"
+NEW = "datasets/added.jsonl"
+AUTHOR = ("-c", "user.name=a", "-c", "user.email=a@localhost", "-c", "commit.gpgsign=false")
+
+
+def rename(project: Project) -> Change:
+    """A value of the older version has another name now."""
+    text = project.text("params.yaml")
+    wanted = yaml.safe_load(text)
+    if wanted["base"]["model"] != "built-in":
+        return {}
+    wanted["base"]["model"] = "embedded"
+    return {"params.yaml": checked(with_value(text, ["base", "model"], "embedded"), wanted)}
+
+
+def add(project: Project) -> Change:
+    """A file that today's stages read."""
+    return {} if NEW in project.there else {NEW: b"{}\n"}
+
+
+def tell(project: Project) -> Change:
+    """What only a person can do."""
+    text = project.text("dvc.yaml")
+    if "crawl.py" in text:
+        raise ByHand(["stage crawl: take it out"], [("dvc.yaml", text, "")])
+    return {}
+
+
+RENAMED = Step(VERSION, "embedded", "The base in the package is called so now.", rename)
+ADDED = Step(VERSION, "files that stages read", "They read one more.", add, needs=(RENAMED,))
+TOLD = Step(VERSION, "stages that you have edited", "Nobody crawls any more.", tell)
+STEPS = (RENAMED, ADDED, TOLD)
 
 
 class Terminal(io.StringIO):
@@ -35,12 +63,16 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture(params=OLD)
-def old(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of an old project, which lies in the current folder."""
-    monkeypatch.setenv("INCUMBENT_HOME", ".incumbent")
-    unpack(request.param)
-    return str(request.param)
+@pytest.fixture(autouse=True)
+def old(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A committed project that says no version, so it is of the first, in the current folder."""
+    monkeypatch.setattr(every_step, "STEPS", STEPS)
+    params = (ROOT / "params.yaml").read_text().replace("model: embedded", "model: built-in", 1)
+    PARAMS.write_text(re.sub(r"version: \d.*\n\n", "", params))
+    pipeline = (ROOT / "dvc.yaml").read_text()
+    Path("dvc.yaml").write_text(re.sub(r"vars:\n.*\n\n", "", pipeline))
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "as it was"]):
+        subprocess.run(["git", *AUTHOR, *arguments], check=True)
 
 
 @pytest.fixture
@@ -57,28 +89,21 @@ def files() -> dict[str, bytes]:
 
 
 def said() -> tuple[str, str]:
-    return Path("params.yaml").read_text(), Path("dvc.yaml").read_text()
+    return PARAMS.read_text(), Path("dvc.yaml").read_text()
 
 
-def pipeline(text: str) -> dict[str, dict[str, object]]:
-    stages: dict[str, dict[str, object]] = yaml.safe_load(text)["stages"]
-    return {name: {k: v for k, v in one.items() if k != "desc"} for name, one in stages.items()}
-
-
-def test_there_is_one_of_each_form_that_projects_had() -> None:
-    assert OLD == ["before-versions", "first-init"]
-
-
-def test_it_becomes_what_this_incumbent_makes(old: str, capsys: Capture) -> None:
+def test_it_becomes_what_its_steps_make_of_it(capsys: Capture) -> None:
+    stages = yaml.safe_load(said()[1])["stages"]
     code, printed, _ = called(capsys, "upgrade", "--yes")
     assert (code, project_version()) == (0, VERSION)
-    assert "undo:    git checkout -- " in printed
-    assert pipeline(said()[1]) == pipeline((ROOT / "dvc.yaml").read_text())
-    for section in SECTIONS:
-        load(model_of(section))
+    assert "step 1: embedded" in printed
+    assert f"new file {NEW}, 0.0 kB" in printed
+    assert f"undo:    git checkout -- params.yaml dvc.yaml && rm {NEW}" in printed
+    assert said()[0] == (ROOT / "params.yaml").read_text()
+    assert yaml.safe_load(said()[1])["stages"] == stages
 
 
-def test_afterwards_there_is_nothing_to_do(old: str, capsys: Capture) -> None:
+def test_afterwards_there_is_nothing_to_do(capsys: Capture) -> None:
     called(capsys, "upgrade", "--yes")
     before = files()
     code, printed, _ = called(capsys, "upgrade")
@@ -86,26 +111,9 @@ def test_afterwards_there_is_nothing_to_do(old: str, capsys: Capture) -> None:
     assert files() == before
 
 
-def test_its_verdicts_stay_byte_for_byte_and_verify(old: str, capsys: Capture) -> None:
-    before = stored_decisions()
-    assert len(before) == 3
-    called(capsys, "upgrade", "--yes")
-    assert stored_decisions() == before
-    code, printed, _ = called(capsys, "verify")
-    assert code == 0
-    assert "3 decisions made again from their evidence: the same bytes" in printed
-
-
-def stored_decisions() -> list[bytes]:
-    with Registry.here() as registry:
-        found = [registry.decision(version.number) for version in registry.versions()]
-        digests = [one.digest for one in found if one]
-        return [registry.artifacts.get(digest) for digest in digests]
-
-
 @pytest.mark.parametrize("answer", ["n", ""])
 def test_who_refuses_every_step_has_the_project_as_it_was(
-    old: str, answer: str, capsys: Capture, type_in: Callable[..., None]
+    answer: str, capsys: Capture, type_in: Callable[..., None]
 ) -> None:
     before = files()
     type_in(*[answer] * len(STEPS))
@@ -115,7 +123,7 @@ def test_who_refuses_every_step_has_the_project_as_it_was(
     assert files() == before
 
 
-def test_a_dry_run_shows_every_step_and_changes_nothing(old: str, capsys: Capture) -> None:
+def test_a_dry_run_shows_every_step_and_changes_nothing(capsys: Capture) -> None:
     before = files()
     code, printed, _ = called(capsys, "upgrade", "--dry-run")
     assert code == 0
@@ -124,35 +132,45 @@ def test_a_dry_run_shows_every_step_and_changes_nothing(old: str, capsys: Captur
     assert files() == before
 
 
-@FIRST
 def test_a_refused_step_holds_back_what_needs_it_and_is_offered_again(
-    old: str, capsys: Capture, type_in: Callable[..., None]
+    capsys: Capture, type_in: Callable[..., None]
 ) -> None:
-    pipeline_before = said()[1]
-    type_in("n", *"yyyy")
+    type_in("n")
     _, printed, _ = called(capsys, "upgrade")
-    assert printed.count("not offered: it needs what was left out: training in sections") == 3
-    assert "left:    training in sections, sections that stages read" in printed
-    assert Path("datasets/safety/harmful.jsonl").exists()
-    assert (said()[1], project_version()) == (pipeline_before, 1)
-    type_in("y", *"yyyy")  # first, to files that are not committed
+    assert printed.count("not offered: it needs what was left out: embedded") == 2
+    assert f"left:    embedded, files that stages read, version {VERSION}" in printed
+    assert project_version() == 1
+    type_in(*"yyy")
     called(capsys, "upgrade")
     assert project_version() == VERSION
 
 
-@FIRST
+def test_a_step_that_only_a_person_can_take_holds_back_the_version_alone(capsys: Capture) -> None:
+    crawl = "stages:\n  crawl:\n    cmd: python crawl.py\n"
+    Path("dvc.yaml").write_text(said()[1].replace("stages:\n", crawl))
+    code, printed, complaint = called(capsys, "upgrade", "--yes")
+    assert code == 1
+    assert "by hand:\n  stage crawl: take it out" in printed
+    assert "left for you: stages that you have edited; then `incumbent upgrade`" in complaint
+    assert Path(NEW).exists()
+    assert project_version() == 1
+    Path("dvc.yaml").write_text(said()[1].replace(crawl, "stages:\n"))
+    assert called(capsys, "upgrade", "--yes")[0] == 0
+    assert project_version() == VERSION
+
+
 def test_what_was_taken_before_an_interruption_stays(
-    old: str, capsys: Capture, type_in: Callable[..., None]
+    capsys: Capture, type_in: Callable[..., None]
 ) -> None:
     type_in("y")  # and then the terminal is gone
     code, _, complaint = called(capsys, "upgrade")
     assert code == 130
     assert "the steps taken so far stay" in complaint
-    assert "sft" in yaml.safe_load(said()[0])["training"]
+    assert "model: embedded" in said()[0]
 
 
 def test_without_a_terminal_somebody_has_to_say_yes(
-    old: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     before = files()
@@ -162,11 +180,10 @@ def test_without_a_terminal_somebody_has_to_say_yes(
     assert files() == before
 
 
-@FIRST
 def test_changes_that_git_could_not_bring_back_are_told_first(
-    old: str, capsys: Capture, type_in: Callable[..., None]
+    capsys: Capture, type_in: Callable[..., None]
 ) -> None:
-    Path("params.yaml").write_text(said()[0] + "# mine\n")
+    PARAMS.write_text(said()[0] + "# mine\n")
     before = files()
     type_in("n")
     code, printed, _ = called(capsys, "upgrade")
@@ -175,91 +192,70 @@ def test_changes_that_git_could_not_bring_back_are_told_first(
     assert files() == before
 
 
-@FIRST
-def test_no_undo_is_promised_that_would_lose_what_no_commit_has(old: str, capsys: Capture) -> None:
-    Path("params.yaml").write_text(said()[0] + "# mine\n")
+def test_no_undo_is_promised_that_would_lose_what_no_commit_has(capsys: Capture) -> None:
+    PARAMS.write_text(said()[0] + "# mine\n")
     _, printed, _ = called(capsys, "upgrade", "--yes")
-    assert "git checkout -- params.yaml" not in printed
-    assert "undo:    git checkout -- .gitignore dvc.yaml" in printed
+    assert "undo:    git checkout -- dvc.yaml" in printed
     assert "no undo: params.yaml: git has no commit of what was there" in printed
 
 
-@FIRST
-def test_links_and_modes_of_files_stay(old: str, capsys: Capture, tmp_path: Path) -> None:
-    shared, suite = tmp_path / "shared.yaml", tmp_path / "suite"
+def test_links_modes_comments_and_line_ends_of_files_stay(capsys: Capture, tmp_path: Path) -> None:
+    shared = tmp_path / "shared.yaml"
     Path("dvc.yaml").rename(shared)
     Path("dvc.yaml").symlink_to(shared)
-    Path("params.yaml").chmod(0o600)
-    suite.mkdir()
-    Path("datasets/safety").symlink_to(suite)
+    windows = said()[0].replace("model: built-in", "model: built-in # ours").replace("\n", "\r\n")
+    PARAMS.write_bytes(windows.encode())
+    PARAMS.chmod(0o600)
     called(capsys, "upgrade", "--yes")
     assert Path("dvc.yaml").is_symlink() and "pipeline_version" in shared.read_text()
-    assert Path("params.yaml").stat().st_mode & 0o777 == 0o600
-    assert not list(suite.iterdir())
+    assert PARAMS.stat().st_mode & 0o777 == 0o600
+    settings = PARAMS.read_bytes().decode()
+    assert "  model: embedded # ours" in settings
+    assert settings.count("\n") == settings.count("\r\n")
 
 
-@FIRST
+def test_what_a_program_cannot_edit_is_for_a_person(capsys: Capture) -> None:
+    PARAMS.write_text("base: {model: &m built-in}\nembedder: {model: *m}\n")
+    code, printed, _ = called(capsys, "upgrade", "--yes")
+    assert code == 1
+    assert "params.yaml: cannot be edited by a program. Write it so that it says:" in printed
+
+
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [
         ("params.yaml", "- a\n", "params.yaml:1: must hold sections"),
-        ("dvc.yaml", "stages:\n  a: b\n", "dvc.yaml: stages.a: is no stage of DVC's"),
+        ("dvc.yaml", "- a\n", "dvc.yaml:1: must hold stages"),
+        ("dvc.yaml", "", "dvc.yaml: is empty: it must hold stages"),
     ],
-    ids=["params", "stage"],
 )
 def test_what_is_no_project_is_told_in_a_line(
-    name: str, text: str, problem: str, old: str, capsys: Capture
+    name: str, text: str, problem: str, capsys: Capture
 ) -> None:
     Path(name).write_text(text)
     code, _, complaint = called(capsys, "upgrade", "--dry-run")
     assert (code, complaint) == (2, f"error: {problem}\n")
 
 
-@FIRST
-def test_a_stage_of_ones_own_and_an_edited_one_of_ours_stay(old: str, capsys: Capture) -> None:
-    edited = "      - outputs/adapter.json\n    params: [registry]"
-    own = said()[1].replace(edited, f"      - outputs/mine.txt # mine\n{edited}")
-    Path("dvc.yaml").write_text(own.replace("\nplots:", f"{STAGE}\nplots:"))
-    code, printed, complaint = called(capsys, "upgrade", "--yes")
-    assert code == 1
-    assert "stage champion: add deps: outputs/base.json" in printed
-    assert "stage champion: add params: base" in printed
-    assert "left for you: stages that you have edited" in complaint
-    text, now = said()[1], pipeline(said()[1])
-    assert STAGE in text
-    assert "outputs/mine.txt # mine" in text
-    assert now["sft"] == pipeline((ROOT / "dvc.yaml").read_text())["sft"]
-    assert project_version() == 1
-    by_hand = text.replace(edited, edited.replace("registry]", "registry, base]"))
-    mended = by_hand.replace("mine.txt # mine\n", "mine.txt # mine\n      - outputs/base.json\n")
-    Path("dvc.yaml").write_text(mended)
-    assert called(capsys, "upgrade", "--yes")[0] == 0
-    assert project_version() == VERSION
-    assert "outputs/mine.txt # mine" in said()[1]
+@pytest.mark.parametrize(
+    "variables",
+    ["", "vars:\n  - shared.yaml\n", "vars: [shared.yaml]\n", "vars:\n- pipeline_version: 1\n"],
+)
+def test_the_version_stands_in_both_files_once(variables: str) -> None:
+    params, dvc = "# ours\nbase: {}\n", f"# ours\n{variables}stages:\n  a:\n    cmd: b\n"
+    before = Project({"params.yaml": params, "dvc.yaml": dvc}, frozenset())
+    change = every_step.write_version(before)
+    assert change["params.yaml"].decode().startswith(f"# ours\nversion: {VERSION} #")
+    listed = yaml.safe_load(change["dvc.yaml"])["vars"]
+    assert [one for one in listed if one != "shared.yaml"] == [{"pipeline_version": VERSION}]
+    assert every_step.write_version(before.changed(change)) == {}
 
 
-@FIRST
-def test_comments_line_ends_and_files_of_ones_own_survive(old: str, capsys: Capture) -> None:
-    params, stages = said()
-    params = params.replace("  r: 16", "  # as we measured\n  r: 4 # of 16")
-    stages = stages.replace("  train:\n", "  train:\n    # on the big machine\n")
-    Path("params.yaml").write_bytes(params.replace("\n", "\r\n").encode())
-    Path("dvc.yaml").write_text(stages)
-    Path("datasets/safety").mkdir()
-    Path("datasets/safety/ours.jsonl").write_text("")
-    called(capsys, "upgrade", "--yes")
-    settings = Path("params.yaml").read_bytes().decode()
-    assert "    # as we measured\r\n    r: 4 # of 16\r\n" in settings
-    assert settings.count("\n") == settings.count("\r\n")
-    assert "  # on the big machine\n  train:\n" in said()[1]
-    assert [path.name for path in Path("datasets/safety").iterdir()] == ["ours.jsonl"]
-
-
-@FIRST
-@pytest.mark.parametrize("verb", [("run",), ("plan",), ("stage", "sft")], ids=lambda v: v[-1])
+@pytest.mark.parametrize("verb", [("run",), ("plan",), ("stage", "collect")], ids=lambda v: v[-1])
 def test_settings_that_are_gone_are_told_with_the_way_out(
-    old: str, verb: tuple[str, ...], capsys: Capture
+    verb: tuple[str, ...], capsys: Capture
 ) -> None:
+    PARAMS.write_text(f"{said()[0]}\ngone: {{}}\n")
     code, _, complaint = called(capsys, *verb)
     assert code == 2
     assert complaint.startswith("error: this project is of version 1")
@@ -267,14 +263,13 @@ def test_settings_that_are_gone_are_told_with_the_way_out(
     assert complaint.count("\n") == 1
 
 
-def test_status_says_that_the_project_is_older(old: str, capsys: Capture) -> None:
+def test_status_says_that_the_project_is_older(capsys: Capture) -> None:
     assert "`incumbent upgrade` brings it to" in called(capsys, "status")[1].splitlines()[0]
 
 
 @pytest.mark.parametrize("verb", [("run",), ("status",), ("upgrade",), ("stage", "code")])
 def test_a_newer_project_wants_a_newer_incumbent(verb: tuple[str, ...], capsys: Capture) -> None:
     PARAMS.write_text(f"# ours\nversion: {VERSION + 1}\n")
-    Path("dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
     code, _, complaint = called(capsys, *verb)
     assert code == 2
     assert complaint.startswith(f"error: params.yaml:2: version: is {VERSION + 1}, and this")
@@ -287,35 +282,3 @@ def test_what_is_no_version_is_told_with_its_line(value: str, capsys: Capture) -
     code, _, complaint = called(capsys, "status")
     assert code == 2
     assert complaint.startswith("error: params.yaml:1: version: must be a whole number")
-
-
-@FIRST
-def test_dvc_reads_the_upgraded_pipeline_and_wants_no_more_settings(
-    old: str, capsys: Capture
-) -> None:
-    called(capsys, "upgrade", "--yes")
-    command = [sys.executable, "-m", "dvc", "status"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "outputs/code/sft.json" in done.stdout
-
-
-@pytest.mark.slow
-@FIRST
-def test_the_whole_pipeline_runs_after_an_upgrade(
-    old: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In this process, in DVC's order: a process a stage takes six times as long.
-
-    Against the bare base: the champion of the old registry stands on a base that nobody has.
-    """
-    called(capsys, "upgrade", "--yes")
-    fewer = said()[0].replace("  sft:\n", "  sft:\n    rows: 40\n")
-    PARAMS.write_text(fewer.replace("shots: 3", "shots: 0"))
-    monkeypatch.setenv("INCUMBENT_HOME", "elsewhere")
-    lay_out_base(Path())
-    stages = read_pipeline()
-    order = {one.name: [other.name for other in stages if one.follows(other)] for one in stages}
-    for stage in TopologicalSorter(order).static_order():
-        run_stage(stage)
-    assert Path("outputs/evidence.json").is_file()

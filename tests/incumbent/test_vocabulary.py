@@ -1,7 +1,6 @@
-"""What people read is in their field's words; two old names go on working, unseen."""
+"""What people read is in their field's words."""
 
 import ast
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +22,8 @@ OLD = re.compile(
 PACKAGES = [
     path.parent for path in sorted(ROOT.glob("*/__init__.py")) if path.parent.name != "tests"
 ]
-# What must stay as it was written: rules that made old decisions, stored names, applied migrations.
-FROZEN = ("evaluation/decision/past_rules/", "project/records/events.py", "registry/storage/")
+# What must stay as it was written: stored names, applied migrations.
+FROZEN = ("project/records/events.py", "registry/storage/")
 PAGES = ("README.md", "docs/*.md", "deploy/*.md", "datasets/*/*.md", "[!.]*/**/templates/*.*")
 
 
@@ -62,19 +61,3 @@ def test_people_read_their_fields_words(texts: Iterator[tuple[str, str]]) -> Non
     found = {place: OLD.findall(KEPT.sub("", text)) for place, text in texts}
     assert len(found) > 10
     assert {place: words for place, words in found.items() if words} == {}
-
-
-def test_the_old_names_still_work(tmp_path: Path) -> None:
-    scores = tmp_path / "scores.jsonl"
-    side = {"rougeL": 0.5}
-    items = [{"item": f"i{i}", "champion": side, "challenger": side} for i in range(9)]
-    scores.write_text("".join(json.dumps(item) + "\n" for item in items))
-    run = CliRunner().invoke
-    old, new = (
-        run(app, ["decide", "--scores", str(scores), "--json", option, "3"]).stdout
-        for option in ("--opening", "--look")
-    )
-    assert old == new
-    assert json.loads(new)["opening"] == 3
-    helped = [run(app, [verb, "--help"]).stdout for verb in ("rechallenge", "reevaluate")]
-    assert helped[0].replace("rechallenge", "reevaluate").split() == helped[1].split()

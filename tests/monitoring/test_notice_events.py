@@ -1,7 +1,6 @@
 """What happens in the registry is told to a webhook: signed, once, and with a history of tries."""
 
 import json
-import shutil
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,8 +33,7 @@ from registry.store import Registry
 from tests.conftest import ROOT
 from tests.monitoring.test_night_report import night
 from tests.monitoring.test_notice_delivery import NOTICE, local, receiver, tell
-from tests.places import Place, submit, win
-from tests.registries import make
+from tests.places import submit, win
 from tests.scheduling import Clock
 
 PLAIN = "a secret of 24 bytes or more"
@@ -274,18 +272,6 @@ def test_each_try_is_kept_with_its_host_and_its_problem_and_no_address(
         (2, "127.0.0.1", None),
     ]
     assert received.url.rpartition("/")[2] not in found.model_dump_json()
-
-
-@pytest.mark.parametrize("name", ["before-numerics", "before-typed-events"])
-def test_an_old_registry_gets_a_history_of_deliveries(
-    name: str, tmp_path: Path, clock: Clock
-) -> None:
-    shutil.copytree(make.ROOT / name, tmp_path / name)
-    with Place(tmp_path / name).open() as registry:
-        tell(registry.engine, clock, NOTICE)
-        deliver(registry.engine, NoticeParams(command=("true",)), clock)
-        newest = newest_notices(registry.engine, 1)[0]
-    assert (newest.state, len(newest.tries)) == (NoticeState.SENT, 1)
 
 
 def test_one_notice_that_was_given_up_is_revived_alone(engine: Engine, clock: Clock) -> None:

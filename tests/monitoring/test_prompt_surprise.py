@@ -91,8 +91,8 @@ def test_of_one_beyond_all_bounds_parts_of_its_beginning_middle_and_end_are_read
 def test_a_prompt_of_which_a_part_cannot_be_read_has_no_value() -> None:
     long = "x" * READ + "y" * READ
     known: dict[str, float | None] = {digest_bytes(p.encode()): None for p in parts_of(long)[:1]}
-    file = f"{key_of(CHAMPION, choose_numerics())}.json"
-    Surprises(nats=known).write(home() / "monitoring" / "surprise" / file)
+    folder = home() / "monitoring" / "surprise" / key_of(CHAMPION, choose_numerics())
+    Surprises(nats=known).write(folder / "2026-03-01.json")
     assert read([long], new=9) == [-1]
 
 
@@ -104,15 +104,6 @@ def test_what_was_read_is_kept_by_the_day_and_leaves_with_the_retention() -> Non
     forget_dated_files(home() / "monitoring", date(2026, 3, 2))
     assert read(["old", "new one"], new=9) == [3, 7]
     assert ASKED == ["old"]
-
-
-def test_what_was_kept_in_one_file_for_all_days_is_still_read() -> None:
-    file = home() / "monitoring" / "surprise" / f"{key_of(CHAMPION, choose_numerics())}.json"
-    Surprises(nats={digest_bytes(b"known"): 1.0}).write(file)
-    before = file.read_bytes()
-    assert read(["known", "new"], new=9) == [1, 3]
-    assert ASKED == ["new"]
-    assert file.read_bytes() == before  # which gets no younger by it
 
 
 def test_nothing_in_nothing_out() -> None:

@@ -11,14 +11,10 @@ from monitoring.drift.reference_notes import lacking_days
 from monitoring.drift.reference_rows import began, is_due
 from monitoring.drift.reference_store import PROMPTS, find_reference
 from monitoring.drift.season import Season
-from monitoring.features.signal_inputs import times_of
 from monitoring.night_context import NightContext
-from monitoring.signals import PROMPT_SIGNALS
 from monitoring.signals.signal import Batch
-from project.records.data import Message
 from project.records.drift import DriftState, DriftVerdict
 from project.records.events import Event, PromptReference
-from project.records.traffic import Traffic
 from tests.monitoring.test_drift_state import D, N, story
 from tests.quick_nights import Make, day, opened, rows_of, run, site_of
 from tests.scheduling import Clock
@@ -186,59 +182,6 @@ def test_a_late_night_is_compared_with_the_reference_of_its_time(context: NightC
         assert known is not None
         assert known.digest == nights[number].reference
     assert nights[1].reference != nights[2].reference
-
-
-def in_turns(number: int) -> list[Traffic]:
-    """A day whose prompts have a system prompt before what is asked."""
-    system = Message(role="system", content="token mining wallet coin")
-    return [
-        row.model_copy(update={"prompt": (system, Message(role="user", content=row.prompt_text))})
-        for row in rows_of(number)
-    ]
-
-
-def of_all_turns(context: NightContext) -> Reference:
-    """As it was frozen before what is asked last was watched."""
-    asked = [row for number in (-5, -4, -3) for row in in_turns(number)]
-    prompts = [row.prompt_text for row in asked]
-    batch = Batch(prompts=prompts, vectors=context.embeddings.encode(prompts))
-    users, rng = [row.id for row in asked], np.random.default_rng(0)
-    frozen = Reference.freeze(batch, users, times_of(asked), rng=rng, kinds=PROMPT_SIGNALS)
-    champion = context.registry.champion()
-    assert champion is not None
-    context.registry.watch(
-        champion.number,
-        PROMPTS,
-        frozen.to_bytes(),
-        first=str(day(-2)),
-        embedder=context.embeddings.pin.digest,
-        judge=None,
-        reason="450 rows of traffic",
-    )
-    return frozen
-
-
-def test_a_reference_of_whole_conversations_is_frozen_anew_and_nothing_drifts(
-    make_adapter: Make,
-) -> None:
-    with opened(make_adapter) as registry:
-        context = site_of(registry)
-        of_all_turns(context)
-        for number in range(-5, -1):
-            context.traffic.append(in_turns(number))
-        night = run(context, -1, in_turns(-1))
-        assert night.verdict is DriftVerdict.NO_DRIFT
-        first, anew = kept(context)
-        assert (first.watched, anew.watched) == (None, "last turn")
-        assert night.reference == anew.reference
-        assert run(context, 0, in_turns(0)).reference == anew.reference
-
-
-def test_an_older_reference_stays_where_prompts_are_single_texts(context: NightContext) -> None:
-    of_all_turns(context)
-    run(context, -2)
-    run(context, -1)
-    assert len(kept(context)) == 1
 
 
 def test_a_reference_that_a_clock_ahead_left_does_not_blind_the_nights(

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from monitoring.drift.reference import Reference, without_numbers
+from monitoring.drift.reference import Reference
 from monitoring.drift.topic_attribution import Attribution, WordsBefore, attribute, difference
 from monitoring.signals.prompt_words import (
     QUOTED,
@@ -91,10 +91,6 @@ def test_a_topic_that_no_word_tells_is_shown_by_its_most_typical_prompt() -> Non
 
 def test_a_long_prompt_that_names_a_topic_is_shortened() -> None:
     assert quoted("x\n" * 100) == f"“{'x ' * (QUOTED // 2)}…”"
-
-
-def test_numbers_that_old_references_hold_name_no_topic() -> None:
-    assert without_numbers(["loan", "topic 2", "topic 1"]) == ("loan", "", "topic 1")
 
 
 def test_the_words_of_the_reference_are_those_that_its_signal_learnt() -> None:

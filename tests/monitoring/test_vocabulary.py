@@ -4,20 +4,15 @@ from math import log2
 
 import numpy as np
 
-from monitoring.drift.array_bytes import from_bytes, to_bytes
+from monitoring.drift.array_bytes import from_bytes
 from monitoring.drift.reference import Reference
 from monitoring.drift.topic_attribution import new_words
 from monitoring.signals.signal import Batch
-from monitoring.signals.vocabulary import Vocabulary, by_numbers
+from monitoring.signals.vocabulary import Vocabulary
 from tests.quick_nights import WordEmbeddings
 
 NAME = "quetzalcoatlus"
 RNG = np.random.default_rng(0)
-OLD = {  # as references were stored before
-    "words": np.array(["card", "loan", NAME]),
-    "bits": np.array([1, 2, 3], np.float32),
-    "unseen": np.array([9], np.float32),
-}
 
 
 def frozen(prompts: list[str], users: list[str]) -> Reference:
@@ -51,19 +46,6 @@ def test_words_are_as_surprising_as_they_were_rare() -> None:
     unseen, loan, card = log2(6), log2(6 / 2), log2(6 / 3)
     expected = [card, (loan + unseen) / 2, unseen]
     assert surprises(signal, "Card", "loan coin", "coin") == [round(bits, 3) for bits in expected]
-
-
-def test_a_vocabulary_that_was_stored_in_words_tells_the_same() -> None:
-    signal = Vocabulary(**by_numbers(OLD))
-    assert surprises(signal, "card", "loan", NAME, "coin") == [1, 2, 3, 9]
-    assert list(signal.words) == sorted(signal.words)
-
-
-def test_an_older_reference_is_read_and_knows_its_words() -> None:
-    arrays = from_bytes(frozen(["card loan"] * 100, [str(i) for i in range(100)]).to_bytes())
-    arrays |= {f"signal.vocabulary.{name}": array for name, array in OLD.items()}
-    now = Batch(prompts=["the loan of a coin", "coin and card"])
-    assert new_words(Reference.from_bytes(to_bytes(arrays)), now) == ("coin",)
 
 
 def test_a_word_that_only_chance_kept_out_of_the_index_half_is_not_called_new() -> None:

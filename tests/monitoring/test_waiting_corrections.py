@@ -176,16 +176,3 @@ def test_what_a_night_said_of_its_queue_is_not_said_again_of_the_corrections() -
         "1 set aside without a prompt",
         "a note",
     ]
-
-
-def test_a_queue_with_a_task_that_asks_nothing_is_read_without_it(store: TrafficStore) -> None:
-    """As an earlier version wrote it: each night after that failed."""
-    put(store, DAY, "g-1.jsonl", answer("a"))
-    put(store, DAY, "feedback-g-2.jsonl", corrects("a", "It is a."))
-    night(store)
-    (task,) = json.loads(QUEUE.read_bytes())
-    for number, data in enumerate(({"prompt": ""}, {"messages": []})):
-        bad = task | {"data": task["data"] | data | {"id": f"bad {number}"}}
-        QUEUE.write_text(json.dumps([*json.loads(QUEUE.read_bytes()), bad]))
-    assert night(store) == 1
-    assert waiting() == {"a": "It is a."}

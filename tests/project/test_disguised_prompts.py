@@ -6,7 +6,7 @@ import pytest
 
 from curation.kin.kinship import asking_alike, family_names
 from project.item_prompts import asking_an_item
-from project.near_duplicates import VERSION, WordPrints, near_duplicates_among, word_hashes
+from project.near_duplicates import WordPrints, near_duplicates_among
 from project.records.data import Row
 from project.unicode_words import latin_lookalikes
 
@@ -72,24 +72,3 @@ def test_a_disguised_copy_is_in_the_cluster_of_its_question(how: str) -> None:
 def test_other_questions_are_not_the_items() -> None:
     items = WordPrints.of(ASKED)
     assert near_duplicates_among(WordPrints.of(OTHERS), items, contained=True) == []
-
-
-@pytest.mark.parametrize("text", ["Кто может заблокировать украденную карту?", "où est le café"])
-def test_what_version_1_stored_is_still_the_same(text: str) -> None:
-    stored = WordPrints(version=1, texts=(word_hashes(text),))
-    today = WordPrints.of([text, "Wer sperrt meine Karte, wenn ich verreist bin?"])
-    assert (stored.version, today.version) == (1, VERSION)
-    assert near_duplicates_among(today, stored) == [0]
-    assert near_duplicates_among(stored, today) == [0]
-    assert today.without(stored).texts == today.texts[1:]
-
-
-def test_what_version_1_stored_is_found_behind_lookalikes_too() -> None:
-    stored = WordPrints(version=1, texts=tuple(map(word_hashes, ASKED)))
-    today = WordPrints.of(disguised("Cyrillic letters"))
-    assert len(near_duplicates_among(today, stored)) == len(ASKED)
-
-
-def test_prints_of_version_1_keep_their_bytes() -> None:
-    stored = b'{"texts":[[1,2,3]],"version":1}'
-    assert WordPrints.model_validate_json(stored).canonical() == stored

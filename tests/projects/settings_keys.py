@@ -6,13 +6,13 @@ Writes them to tests/projects/settings-VERSION.txt, once a version: what is in i
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from project.project_version import VERSION
 from project.settings import SECTIONS, model_of
-from tests.projects.make import ROOT
 
-FILE = ROOT / f"settings-{VERSION}.txt"
+FILE = Path(__file__).with_name(f"settings-{VERSION}.txt")
 
 
 def main() -> None:

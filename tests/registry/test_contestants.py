@@ -8,7 +8,6 @@ import pytest
 from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import Adapter, AdapterVersion, Contestant, Opponent, told_apart
-from project.records.events import LookTaken
 from project.records.evidence import Evidence, Verdict
 from project.records.scores import ScorePins
 from registry.audit import problems
@@ -58,8 +57,7 @@ def test_records_without_contestants_have_the_bytes_that_they_always_had(
 ) -> None:
     pins = evidence_of("1" * 64, None).pins
     assert pins is not None
-    look = LookTaken(**pins.model_dump(exclude={"numerics", "contestants"}), opening=1)
-    for record in (make_adapter("a")[0], Opponent(version=1), pins, look):
+    for record in (make_adapter("a")[0], Opponent(version=1), pins):
         for name in (b"system_prompt", b"contestant", b"baseline"):
             assert name not in record.canonical()
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -12,9 +11,9 @@ from sqlalchemy import text
 
 from project.errors import IncumbentError, InputError
 from registry.storage import database
-from registry.storage.database import HEAD, connect, writing
+from registry.storage.database import HEAD, MIGRATIONS, connect, writing
 from registry.storage.tables import metadata
-from tests.conftest import ROOT
+from tests.registry.next_schema import NEXT, let_it_come
 
 
 def url(folder: Path) -> str:
@@ -23,7 +22,7 @@ def url(folder: Path) -> str:
 
 def test_the_head_is_the_newest_migration() -> None:
     config = Config()
-    config.set_main_option("script_location", str(ROOT / "registry" / "storage" / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD
 
 
@@ -33,18 +32,17 @@ def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> No
         assert compare_metadata(context, metadata) == []
 
 
-def test_an_older_schema_is_brought_up_to_date_and_keeps_its_rows(tmp_path: Path) -> None:
-    engine = database.engine_of(url(tmp_path))
-    config = Config()
-    config.set_main_option("script_location", str(ROOT / "registry" / "storage" / "migrations"))
-    with writing(engine) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+def test_an_older_schema_is_brought_up_to_date_and_keeps_its_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(connect(url(tmp_path))) as connection:
         connection.execute(text("INSERT INTO versions VALUES ('f', 1, 'a', '{}', FALSE)"))
         connection.execute(text("INSERT INTO aliases VALUES ('f', 'champion', 1)"))
+    let_it_come(monkeypatch, tmp_path)
     with connect(url(tmp_path)).connect() as connection:
-        assert database.revision(connection) == HEAD
+        assert database.revision(connection) == NEXT
         assert connection.execute(text("SELECT number FROM aliases")).scalar() == 1
+        assert connection.execute(text("SELECT versions FROM aliases")).scalar() == 1
 
 
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:

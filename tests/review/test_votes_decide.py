@@ -8,7 +8,8 @@ import pytest
 from evaluation.decision.policy import Policy
 from evaluation.decision.registry_check import check_registry
 from evaluation.evaluation_settings import PreferenceParams
-from incumbent.verbs.submit import print_outcome, submit
+from incumbent.submitting.submission import submit
+from incumbent.submitting.submission_text import print_outcome
 from project.records.evidence import Decision, Verdict
 from project.settings import load
 from registry.ballots.sheets import asked_about

@@ -15,13 +15,8 @@ from training.processes.accelerate_config import (
     sharding_environment,
 )
 from training.processes.group import agreed, draw_own_dropout, is_first, is_sharded, summed, world
-from training.processes.process_settings import DistributedParams
-from training.processes.start import (
-    processes_of,
-    refuse_misfit,
-    refuse_uneven,
-    start_elsewhere,
-)
+from training.processes.process_settings import DistributedParams, refuse_uneven
+from training.processes.start import processes_of, refuse_misfit, start_elsewhere
 from training.training_settings import SftParams
 
 TORCHRUN = DistributedParams(launcher="torchrun")

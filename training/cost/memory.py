@@ -25,7 +25,7 @@ TILE_COPIES = 10  # in float32, that torch makes of a tile where it has no Trito
 # Our own trainer makes those of learnt tokens alone, so many bytes of float32 at once: CHUNK_BYTES
 # of training.steps.completion_loss, which would bring torch.
 CHUNK_BYTES = 1 << 27
-CHECKED_ROWS = 3  # ROWS of training.steps.packing_check
+CHECKED_ROWS = 3  # ROWS of training.steps.packed_trainer
 CHECK_COPIES = 6  # in float32, of a tile of their logits, of which nothing goes back; measured
 SHORT_ROW = 256  # tokens up to which its attention keeps weights: SHORT of row_attention
 

@@ -20,8 +20,7 @@ from project.processor import CHOICES
 from training.precision import measure_machine
 from training.processes.accelerate_config import sharding_environment, write_deepspeed_config
 from training.processes.group import MEMBER, is_first, world
-from training.processes.process_settings import Sharding
-from training.processes.start import SHARED, refuse_uneven
+from training.processes.process_settings import SHARED, Sharding, refuse_uneven
 from training.processes.worker import Failure, take
 from training.recipe import StepName, StepRecord
 from training.training_settings import StepParams

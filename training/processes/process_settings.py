@@ -4,10 +4,16 @@ from typing import Literal, Self
 
 from pydantic import PositiveInt, model_validator
 
-from project.settings import Settings
+from project.errors import InputError
+from project.settings import PARAMS, Settings, section_of
+from training.recipe import StepName
+from training.training_settings import StepParams
 
 Launcher = Literal["none", "torchrun", "accelerate"]
 Sharding = Literal["ddp", "fsdp", "zero3"]
+# Steps that several may take. The others compare each answer with a reference, which TRL's trainers
+# make in one process.
+SHARED: tuple[StepName, ...] = ("domain", "sft")
 
 
 class DistributedParams(Settings):
@@ -27,3 +33,15 @@ class DistributedParams(Settings):
         if self.processes is not None and self.launcher == "none":
             raise ValueError("processes needs what starts them: launcher, torchrun or accelerate")
         return self
+
+
+def refuse_uneven(params: StepParams, processes: int) -> None:
+    """Raise InputError for a batch that cannot be dealt out evenly."""
+    if params.batch_size % processes:
+        raise InputError(
+            f"a batch of {params.batch_size} cannot be dealt out evenly to {processes} processes: "
+            f"choose a multiple of {processes}, or another number of processes "
+            "(training.distributed.processes; on Ray ray.workers)",
+            file=PARAMS,
+            field=f"{section_of(type(params))}.batch_size",
+        )

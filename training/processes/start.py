@@ -9,12 +9,10 @@ from project.extras import pip_install
 from project.settings import PARAMS, load, section_of
 from training.precision import measure_machine
 from training.processes.group import MEMBER
-from training.processes.process_settings import DistributedParams
+from training.processes.process_settings import SHARED, DistributedParams, refuse_uneven
 from training.recipe import StepName
 from training.training_settings import StepParams
 
-# The others compare each answer with a reference, which TRL's trainers make in one process.
-SHARED: tuple[StepName, ...] = ("domain", "sft")
 ALONE = "one process"
 
 
@@ -96,18 +94,6 @@ def refuse_early_stop(params: StepParams, distributed: DistributedParams) -> Non
     if distributed.sharding == "zero3" and getattr(params, "patience", None):
         problem = "the best weights cannot be put back under zero3: choose fsdp, or patience: null"
         raise InputError(problem, file=PARAMS, field=f"{section_of(type(params))}.patience")
-
-
-def refuse_uneven(params: StepParams, processes: int) -> None:
-    """Raise InputError for a batch that cannot be dealt out evenly."""
-    if params.batch_size % processes:
-        raise InputError(
-            f"a batch of {params.batch_size} cannot be dealt out evenly to {processes} processes: "
-            f"choose a multiple of {processes}, or another number of processes "
-            "(training.distributed.processes; on Ray ray.workers)",
-            file=PARAMS,
-            field=f"{section_of(type(params))}.batch_size",
-        )
 
 
 def gpus_here() -> int:

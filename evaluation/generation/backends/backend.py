@@ -5,17 +5,30 @@ engine that will serve it.
 """
 
 from collections.abc import AsyncIterator, Mapping
+from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from project.engine.kept import Kept
 from project.records.adapters import Engine
 from project.records.record import Record
 
-__all__ = ["BUSY", "UNREACHABLE", "Backend", "BackendError", "Body", "Endpoint", "Engine", "Names"]
+__all__ = [
+    "BUSY",
+    "KEPT",
+    "UNREACHABLE",
+    "Backend",
+    "BackendError",
+    "Body",
+    "Endpoint",
+    "Engine",
+    "Names",
+]
 
 # A request's or an answer's JSON object, as OpenAI's API has it.
 Body = Mapping[str, Any]
+KEPT: Kept = ContextVar("KEPT", default=None)  # a server that a block came to start
 
 
 class Endpoint(StrEnum):

@@ -10,8 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.generation.answering_engine import KEPT
-from evaluation.generation.backends.backend import UNREACHABLE, BackendError, Engine
+from evaluation.generation.backends.backend import KEPT, UNREACHABLE, BackendError, Engine
 from evaluation.generation.backends.started_server import StartedServer, free_port
 from evaluation.generation.backends.vllm import VllmReplica
 from project.errors import InputError

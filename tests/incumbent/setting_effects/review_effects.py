@@ -6,7 +6,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from evaluation.generation.answers import Answer, Role, answers_of
-from incumbent.verbs.open_voting import open_dev
+from incumbent.submitting.open_voting import open_dev
 from project import paths
 from project.files import home
 from project.records.adapters import Opponent

@@ -1,0 +1,220 @@
+"""The pipeline's challenger, submitted: refused if stale, decided on, promoted if asked."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from curation.splitting.eval_sets import freeze
+from evaluation.decision.policy import Policy
+from evaluation.decision.sampled_answers import item_means
+from evaluation.evaluation_settings import PreferenceParams, Prices
+from evaluation.generate import seconds
+from evaluation.preference.ballots.voting_sheet import write_voting_sheet
+from evaluation.report.dev_items import keep_dev_items
+from evaluation.report.kept_report import kept_report, kept_report_path
+from evaluation.report.report_data import read_report_data
+from evaluation.report.report_page import report
+from evaluation.score import contestant_names, eval_set_of
+from evaluation.score import pins as pins_of
+from evaluation.sealed_look import SealedItems
+from incumbent.mirroring.mirror_files import figures_page
+from incumbent.provenance.current_provenance import Noted, current_provenance, tag_version
+from incumbent.sharing.push_version import push_version
+from incumbent.submitting.look_decision import Decided, decide
+from incumbent.submitting.open_voting import open_voting
+from project.canonical import digest_folder
+from project.errors import InputError
+from project.files import home, write_bytes
+from project.item_prompts import refuse_told_answers
+from project.near_duplicates import WordPrints
+from project.paths import ADAPTER, ADAPTER_FILES, CURATED, DATASET, EVIDENCE, GATE_REPORT, rows_of
+from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent
+from project.records.ballots import SheetPart
+from project.records.data import DatasetVersion, GateReport, Row, Split
+from project.records.evidence import Decision, Evidence, Verdict
+from project.records.provenance import Provenance
+from project.settings import load
+from project.times import stamp
+from registry.alpha_ledger.look_lines import refuse_unknown
+from registry.champion import confirmed_opponent
+from registry.once_sealed import refuse_once_sealed
+from registry.store import Registry
+from training.rows.learnt_rows import learnt_by_challenger, texts_learnt
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a submission came to."""
+
+    version: AdapterVersion
+    decided: Decided
+    opponent: Opponent
+    answered_in: Numerics | None  # by the last `dvc repro`
+    is_champion: bool
+    fallen: bool  # rolled back, and nothing has brought it back
+    promoted: bool
+    awaited: bool  # that somebody else promotes it: four eyes are asked for
+    frozen: tuple[Split, ...]  # eval sets whose items stay from now on
+    is_new: bool = False  # else it was submitted before
+    provenance: Provenance | None = None
+    unrecorded: str | None = None  # what is missing of it, and why
+    unpushed: tuple[str, ...] = ()  # what others cannot fetch yet, and the command that mends it
+    voted_on: SheetPart | None = None  # which items people are asked to vote on
+
+    @property
+    def page(self) -> Path:
+        return home() / "reports" / f"{self.version.family}-v{self.version.number}.html"
+
+    @property
+    def figures(self) -> Path:
+        """The same without rows, for a tracker."""
+        return figures_page(self.version.family, self.version.number)
+
+    @property
+    def moved(self) -> str | None:
+        """Why another machine's answers change nothing, where there are such."""
+        pins = self.decided.decision.pins
+        if pins is None or pins.numerics == self.answered_in:
+            return None
+        return (
+            f"the decision rests on answers in {pins.numerics or 'unrecorded numerics'}; the last "
+            f"`dvc repro` answered in {self.answered_in}: the decision stays"
+        )
+
+    @property
+    def sheet(self) -> Path:
+        return home() / "votes" / f"{self.version.family}-v{self.version.number}.jsonl"
+
+
+def submit(*, promote: bool, reason: str) -> Outcome:
+    """Submit, decide, promote if asked and won, and write what people read; prints nothing."""
+    policy = load(Policy)
+    with Registry.here() as registry:
+        outcome = submitted(registry, policy, promote=promote, reason=reason)
+        asked = open_voting(registry, outcome.version, outcome.decided.look, policy)
+        outcome = replace(outcome, voted_on=asked)
+    write_page(outcome, policy)
+    keep_dev_items(outcome.version)
+    outcome = replace(outcome, unpushed=push_version(outcome.version.family))
+    if outcome.decided.look and load(PreferenceParams).source == "ballots":
+        write_voting_sheet(
+            outcome.sheet, SealedItems().rows, outcome.decided.look.answers, contestant_names()
+        )
+    return outcome
+
+
+def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str) -> Outcome:
+    adapter, dev = Adapter.read(ADAPTER), Evidence.read(EVIDENCE)
+    opponent = confirmed_opponent(registry, adapter.files)
+    refuse_stale(dev, policy, adapter, opponent)
+    dataset, gate = DatasetVersion.read(DATASET), GateReport.read(GATE_REPORT)
+    refuse_changed_rows(dataset)
+    refuse_unknown(registry.looks_elsewhere())
+    refuse_once_sealed(registry)
+    sealed = SealedItems()
+    refuse_told_answers(adapter.system_prompt, sealed.rows)
+    new = registry.version_of(adapter.files) is None
+    if new and adapter.dataset != dataset.digest:
+        raise InputError(
+            "was trained on other rows than are curated now: run `dvc repro` first", file=ADAPTER
+        )
+    # Of a known version they are kept already.
+    learnt = WordPrints.of(texts_learnt()) if new else None
+    noted = current_provenance() if new else Noted(None)
+    version = registry.submit(
+        adapter,
+        ADAPTER_FILES,
+        reason,
+        *(dataset, gate, *learnt_by_challenger()),
+        trained_on=learnt,
+        provenance=noted.provenance,
+    )
+    provenance = registry.provenance(version.number)
+    untagged = tag_version(version, provenance.commit) if provenance else None
+    decided = decide(registry, version, dev, policy, sealed, opponent.baseline)
+    frozen: tuple[Split, ...] = ()
+    if rests_on(decided.decision, sealed):
+        frozen = freeze(at=stamp(registry.clock()), by=registry.actor)
+    is_champion = registry.is_champion(adapter.files)
+    fallen = registry.rolled_back(version.number)
+    barred = fallen or registry.newest_event(version.number, "reject")
+    won = decided.decision.verdict is Verdict.PROMOTE and not barred
+    promoted = promote and won and promote_winner(registry, version, reason)
+    return Outcome(
+        version=version,
+        decided=decided,
+        opponent=opponent,
+        answered_in=dev.pins.numerics if dev.pins else None,
+        is_champion=is_champion,
+        fallen=fallen,
+        promoted=promoted,
+        awaited=won and registry.four_eyes and not is_champion,
+        frozen=frozen,
+        is_new=new,
+        provenance=provenance,
+        unrecorded=noted.problem or untagged,
+    )
+
+
+def promote_winner(registry: Registry, version: AdapterVersion, reason: str) -> bool:
+    """Promote as the policy says. Where four eyes are asked for that is for a person, and False."""
+    if registry.four_eyes:
+        return False
+    registry.promote(version.number, reason, by="policy")
+    return True
+
+
+def rests_on(decision: Decision, sealed: SealedItems) -> bool:
+    """Whether the sealed items of now were looked at for a decision."""
+    pins = decision.pins if decision.opening is not None else None
+    return pins is not None and pins.eval_set == sealed.set.items.digest
+
+
+def refuse_stale(evidence: Evidence, policy: Policy, adapter: Adapter, opponent: Opponent) -> None:
+    """Raise InputError when the evidence is not about this challenger, champion and policy, or was
+    not measured as the settings have it now.
+    """
+    pins = evidence.pins
+    if evidence.policy != policy.digest:
+        raise InputError("was weighed under another policy: run `dvc repro` first", file=EVIDENCE)
+    if pins is None or pins.contestants != (opponent.contestant, adapter.contestant):
+        raise InputError(
+            f"is not about {adapter} against {opponent}: run `dvc repro` first", file=EVIDENCE
+        )
+    if pins != pins_of(eval_set_of(Row.read_lines(rows_of(Split.DEV)))):
+        raise InputError(
+            "was measured with other settings or items than there are now: run `dvc repro` first",
+            file=EVIDENCE,
+        )
+
+
+def refuse_changed_rows(dataset: DatasetVersion) -> None:
+    """Raise InputError when the curated rows are not those that passed the gate."""
+    if digest_folder(CURATED) != dataset.rows:
+        raise InputError("holds other rows than passed the gate: run `dvc repro`", file=CURATED)
+
+
+def write_page(outcome: Outcome, policy: Policy) -> None:
+    """The report, with the time that the answers took: a stage's outputs may not hold that.
+
+    One of this decision stays where nothing was measured anew.
+    """
+    decided, look = outcome.decided, outcome.decided.look
+    there = outcome.page.read_text() if outcome.page.exists() else ""
+    if look is None and decided.decision.digest in there:
+        return
+    shown, taken = read_report_data(), seconds()
+    sealed = (item_means(look.items), look.flags) if look else None
+    for page, rows in ((outcome.page, True), (outcome.figures, False)):
+        text = report(
+            decided.evidence,
+            decided.decision,
+            policy,
+            shown,
+            sealed=sealed,
+            seconds=taken,
+            prices=load(Prices),
+            rows=rows,
+        )
+        write_bytes(page, text.encode())
+    kept = kept_report(decided.evidence, decided.decision, policy, shown, sealed, taken)
+    kept.write(kept_report_path(outcome.version.family, outcome.version.number))

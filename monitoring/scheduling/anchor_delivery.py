@@ -1,0 +1,38 @@
+"""An anchor, brought to its place: a file, a tag of git or a webhook."""
+
+from project.canonical import canonical_json
+from project.errors import IncumbentError, InputError
+from project.settings import load
+from registry.anchoring.anchor import Anchor
+from registry.anchoring.anchor_places import is_webhook, keep_anchor
+
+
+def deliver_anchor(anchor: Anchor, place: str) -> str:
+    """Bring an anchor to its place, and say where that is, without the secrets of an address.
+
+    Raises InputError for a place that is none, IncumbentError when the anchor did not arrive.
+    """
+    return post_anchor(anchor, place) if is_webhook(place) else keep_anchor(anchor, place)
+
+
+def post_anchor(anchor: Anchor, address: str) -> str:
+    """Send an anchor to a webhook, under the rules of `monitoring.notices`; returns its host."""
+    # The client comes with an extra, and an anchor in a file or a tag does without it.
+    from monitoring.scheduling.notice_settings import NoticeParams
+    from monitoring.scheduling.webhook import UndeliveredError, post
+
+    rules = load(NoticeParams)
+    try:
+        url = rules.allowed(address)
+    except ValueError as error:
+        raise InputError(f"the webhook's address {error}", field="registry.anchor") from None
+    # Slack shows the text and passes over the rest.
+    line = anchor.canonical().decode()
+    body = canonical_json(anchor.model_dump(mode="json") | {"text": line})
+    private, timeout = rules.allow_private, rules.timeout_seconds
+    try:
+        post(url, body, anchor.digest, allow_private=private, timeout=timeout)
+    except UndeliveredError as error:
+        problem = f"the anchor did not arrive: {error}; the next `incumbent anchor` sends a new one"
+        raise IncumbentError(problem) from None
+    return f"what {url.host} received"
