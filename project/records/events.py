@@ -99,6 +99,8 @@ class LookTaken(Detail):
     # The WordPrints of its prompts, and the version of the rule that compared them with others'.
     prompts: Annotated[Digest | None, KEPT, LATER] = None
     near_duplicates: Annotated[int | None, LATER] = None
+    # The MeaningPrints of its prompts; None: words alone compared them then.
+    meanings: Annotated[Digest | None, KEPT, LATER] = None
     # The other eval sets whose looks this one was counted after.
     continues: Annotated[tuple[Digest, ...] | None, LATER] = None
     base: Digest
