@@ -54,10 +54,9 @@ class MeaningPrints(Record):
         import numpy as np  # here, so that whoever only reads records does not wait for it
 
         parts = np.frombuffer(b64decode(self.vectors), np.int8).reshape(self.texts, -1)
-        own = parts.astype(np.float32) / STEPS
-        own -= own.mean(axis=0)
-        own /= np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-9)
-        return own
+        own = parts - parts.mean(axis=0)
+        lengths = np.linalg.norm(own, axis=1, keepdims=True)
+        return np.asarray(own / np.maximum(lengths, 1e-9), dtype=np.float32)
 
 
 def reworded_share(own: MeaningPrints, others: MeaningPrints) -> float:
