@@ -42,9 +42,10 @@ from evaluation.scoring.scorers import Scores
 from project.canonical import digest_file, digest_json
 from project.engine.ray_cluster import cluster_kept
 from project.errors import InputError
+from project.meaning_prints import MeaningPrints
 from project.near_duplicates import WordPrints, near_duplicates_among
-from project.paths import rows_of
-from project.records.adapters import Contestant
+from project.paths import EMBEDDER, rows_of
+from project.records.adapters import Contestant, ModelPin
 from project.records.calibration import Calibration
 from project.records.data import Row, Split
 from project.records.evidence import Evidence
@@ -77,6 +78,12 @@ class SealedItems:
     @cached_property
     def set(self) -> SealedSet:
         return SealedSet(eval_set_of(self.rows), WordPrints.of_prompts(self.rows))
+
+    @cached_property
+    def counted_set(self) -> SealedSet:
+        """The set with what its prompts mean, by which a look is counted: it takes seconds."""
+        prompts = [row.prompt_text for row in self.rows]
+        return self.set._replace(meanings=MeaningPrints.of(ModelPin.read(EMBEDDER), prompts))
 
     @cached_property
     def trained_today(self) -> WordPrints:

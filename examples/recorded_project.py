@@ -1,4 +1,4 @@
-"""A project whose answers are recorded: stages and verbs run on it, and no model is loaded.
+"""A project whose answers are recorded: stages and verbs run on it, and no base is loaded.
 
 `lay_out` leaves a folder as the stages before `generate` leave it; `answer_and_compare` puts every
 answer into the cache, as if a model had made it, and runs the stages behind.
@@ -54,7 +54,7 @@ def lay_out(settings: str, parts: Parts, source: str = "s") -> None:
         write_records(paths.rows_of(part), items)
     write_dataset({part: len(items) for part, items in parts.items()}, source)
     base = model("base")
-    pin(ModelChoice(model=str(model("embedder"))), "embedder").write(paths.EMBEDDER)
+    pin(ModelChoice(), "embedder").write(paths.EMBEDDER)
     pin(ModelChoice(model=str(base)), "base").write(paths.BASE)
     NUMERICS.write(paths.NUMERICS)
     write_adapter(b"weights")

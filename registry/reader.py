@@ -285,14 +285,16 @@ class RegistryReader:
             adapter = reader.version(number).adapter.parent
         return WordPrints.joined(found)
 
-    def comes_back_at(self, number: int, sealed: SealedSet) -> bool:
-        """Whether a look at this eval set could bring back a version that was rolled back."""
+    def comes_back_at(self, number: int, sealed: Callable[[], SealedSet]) -> bool:
+        """Whether a look at this eval set could bring back a version that was rolled back; of no
+        other one the set is asked for.
+        """
         with self.engine.connect() as connection:
             lost = tenure.fallen(connection, self.family, number)
             if lost is None:
                 return True
             newest = looks.newest_looks(connection)
-            related = looks.related_sets(connection, self.artifacts, self.family, sealed, newest)
+            related = looks.related_sets(connection, self.artifacts, self.family, sealed(), newest)
             return self._won_on(connection, lost) not in related
 
     def rolled_back(self, number: int) -> bool:

@@ -196,8 +196,9 @@ def ranges_of(table: ScoreTable, policy: Policy) -> dict[str, Ends]:
 
 
 def scores_of_both(item: ItemScore, metric: str) -> list[float]:
-    """What both sides have, where they have it."""
-    return [side[metric] for side in (item.champion, item.challenger) if metric in side]
+    """What both sides have, where it was measured."""
+    sides = () if metric in (item.unread or ()) else (item.champion, item.challenger)
+    return [side[metric] for side in sides if metric in side]
 
 
 def refuse_out_of_range(table: ScoreTable, policy: Policy) -> None:

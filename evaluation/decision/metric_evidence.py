@@ -50,6 +50,9 @@ def summarise(
         return None
     spanned = Spanned.of(items, metric, better, ends)
     update = spanned.bounds(found, policy.threshold(metric))
+    if spanned.missing and (own := own_ends(metric, ends)):
+        worst = own[1] if better == "less" else own[0]
+        update["own_worst"] = own_mean(items, metric, worst)
     if sure and spanned.reach:
         update["sure"] = spanned.sure(*spanned.reach)
     return found.model_copy(update=update)
@@ -101,13 +104,34 @@ class Spanned:
         return Extreme(diff=found.diff, se=found.se, df=found.df)
 
 
+def own_ends(metric: str, ends: Ends | None) -> Ends | None:
+    """The least and the most that the challenger's own score can be."""
+    if metric == PREFERENCE:
+        return (0.0, 1.0)
+    return STARS if rated_by_people(metric) else ends
+
+
 def reach_of(metric: str, ends: Ends | None) -> Ends | None:
     """The least and the most that a difference can be."""
     if metric == PREFERENCE:
         return HALVES
-    if rated_by_people(metric):
-        ends = STARS
-    return None if ends is None else (ends[0] - ends[1], ends[1] - ends[0])
+    own = own_ends(metric, ends)
+    return own and (own[0] - own[1], own[1] - own[0])
+
+
+def own_mean(lines: Sequence[ItemScore], metric: str, missing: float) -> float:
+    """The challenger's mean over all items that a metric applies to, where each answer that was not
+    measured counts as `missing`.
+    """
+
+    def own(line: ItemScore) -> float:
+        if not measured_on([line], metric):
+            return missing
+        known = line.preference if metric == PREFERENCE else line.challenger[metric]
+        return missing if known is None else known
+
+    applying = [line for line in lines if metric not in (line.inapplicable or ())]
+    return float(np.mean([np.mean([own(line) for line in one]) for one in by_item(applying)]))
 
 
 def spanned(

@@ -186,13 +186,9 @@ def objections(case: Case) -> Iterator[str]:
             best = signed(case.upper(metric))
             yield f"{metric} is clearly worse: {signed(found.diff)}, at best {best}"
     for metric, floor in case.policy.floors.items():
-        if metric not in case.evidence.sealed:
-            continue
-        scored = case.evidence.sealed[metric]
-        mean, less = scored.own_score, scored.better == "less"
-        if mean > floor if less else mean < floor:
-            beyond = "above the most" if less else "under the least"
-            yield f"{metric} is {mean:.3f}, {beyond} that the policy allows, {floor:.3f}"
+        found = case.evidence.sealed.get(metric)
+        if found and found.beyond(floor):
+            yield f"{metric} is {found.own_score:.3f}, {found.limit}, {floor:.3f}"
     yield from broken_suite_floors(case.evidence, case.policy)
     for check in margin_checks(case):
         if check.failed(case.alpha):
@@ -261,6 +257,7 @@ def open_questions(case: Case) -> Iterator[str]:
     yield from doubts_on_preference(case.evidence, case.policy, case.alpha)
     yield from doubts_on_rubrics(case.evidence, case.policy)
     yield from missing_items(case.evidence.sealed, case.policy)
+    yield from floors_in_doubt(case.evidence.sealed, case.policy)
     yield from unmeasured_guards(case.evidence, case.policy)
     yield from unmeasured_suites(case.evidence, case.policy)
     for name, least in case.policy.critical_slices.items():
@@ -292,6 +289,17 @@ def missing_items(measured: Measured, policy: Policy) -> Iterator[str]:
             yield (
                 f"{lack}, and how bad they may be is not known: say what {metric} can be in "
                 "`ranges` of its scorer's class, or of the policy"
+            )
+
+
+def floors_in_doubt(measured: Measured, policy: Policy) -> Iterator[str]:
+    """Floors that hold only where nothing is missing: they are not passed by what is left out."""
+    for metric, floor in policy.floors.items():
+        found = measured.get(metric)
+        if found and not found.beyond(floor) and found.beyond(floor, at_worst=True):
+            yield (
+                f"{metric} is {found.own_worst:.3f} with its {found.missing} missing items at "
+                f"their worst, {found.limit}, {floor:.3f}"
             )
 
 

@@ -58,12 +58,10 @@ def broken_suite_floors(evidence: Evidence, policy: Policy) -> Iterator[str]:
         floor, found = one.guard.floor, one.champion
         if floor is None or found is None:
             continue
-        mean, less = found.own_score, found.better == "less"
-        if mean > floor if less else mean < floor:
-            beyond = "above the most" if less else "under the least"
+        if found.beyond(floor):
             yield (
-                f"{one.metric} in suite {one.suite} is {mean:.3f} on {found.n} items, {beyond} "
-                f"that the policy allows, {floor:.3f}"
+                f"{one.metric} in suite {one.suite} is {found.own_score:.3f} on {found.n} items, "
+                f"{found.limit}, {floor:.3f}"
             )
 
 

@@ -101,9 +101,7 @@ def what_was_lost(
     broken = [check.metric for check in guard_checks(measured, policy) if check.failed(part.level)]
     for metric, floor in policy.floors.items():
         found = measured.get(metric)
-        if found and (
-            found.own_score > floor if found.better == "less" else found.own_score < floor
-        ):
+        if found and found.beyond(floor):
             broken.append(metric)
     if broken:
         yield (

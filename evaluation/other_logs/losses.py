@@ -1,4 +1,4 @@
-"""What became of the items that are not compared, and how many of them are too many."""
+"""What became of the items that lack a score, and how many of them are too many."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from project.errors import InputError
 
 Side = Literal["champion", "challenger"]
 SIDES: tuple[Side, Side] = ("champion", "challenger")
-# Of items that an error or a missing score took, so many may be left out without being asked.
+# Of items that an error or a missing score took, so many are weighed as missing unasked.
 FEW = 0.02
 ABSENT = "not in its log"
 NOT_WRITTEN = "run, and in neither log"
@@ -20,7 +20,7 @@ MISMATCHES = (ABSENT, REPEATED)
 
 @dataclass
 class Losses:
-    """Items that are not compared: of each side what happened to how many, and what differs."""
+    """Items that lack a score: of each side what happened to how many, and what differs."""
 
     of_side: dict[Side, Counter[str]] = field(
         default_factory=lambda: {side: Counter() for side in SIDES}
@@ -54,9 +54,9 @@ def count_item(
         losses.different[different] += 1
 
 
-def count_unwritten(logs: tuple[SystemLog, SystemLog], losses: Losses) -> None:
-    """Count what neither log holds, though one says that it was run. Two logs that were cut at one
-    place lack the same items.
+def count_unwritten(logs: tuple[SystemLog, SystemLog], losses: Losses) -> int:
+    """Count what neither log holds, though one says that it was run; returns how many items that
+    is. Two logs that were cut at one place lack the same items.
     """
     unknown = []
     for side, log in zip(SIDES, logs, strict=True):
@@ -65,10 +65,11 @@ def count_unwritten(logs: tuple[SystemLog, SystemLog], losses: Losses) -> None:
         counts.update({NOT_WRITTEN: unknown[-1]})
         losses.of_side[side] = +counts  # without what is zero
     losses.items += max(unknown)
+    return max(unknown)
 
 
 def refuse_losses(losses: Losses, total: int, allowed: float | None) -> None:
-    """Raise InputError where more is left out than may be."""
+    """Raise InputError where more is missing than may be."""
     share = losses.items / total if total else 0
     told = "; ".join(losses.told())
     if losses.items == total:
@@ -76,11 +77,12 @@ def refuse_losses(losses: Losses, total: int, allowed: float | None) -> None:
     example = f", such as {losses.first}" if losses.first else ""
     problem = f"{losses.items} of {total} items cannot be compared{example} ({told})"
     if allowed is not None and share > allowed:
-        raise InputError(f"{problem}: that is {share:.1%}, and {allowed:.1%} may be left out")
+        raise InputError(f"{problem}: that is {share:.1%}, and {allowed:.1%} may be missing")
     if allowed is None and (share > FEW or losses.mismatched):
         least = -(-losses.items * 100 // total) / 100
         raise InputError(
-            f"{problem}: mend the runs, or compare the others by --allow-missing {least:.2f}"
+            f"{problem}: mend the runs, or weigh these as the challenger's worst by "
+            f"--allow-missing {least:.2f}"
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from evaluation.other_logs.losses import (
     ABSENT,
+    NOT_WRITTEN,
     SIDES,
     Losses,
     count_item,
@@ -26,12 +27,23 @@ from project.untrusted_input import one_line
 
 @dataclass(frozen=True)
 class Pairing:
-    """The table of the items that can be compared, and what is to be said beside its verdict."""
+    """The table of all items, and what is to be said beside its verdict. What an item lacks on
+    either side is `unread` there, so that it counts as the challenger's worst.
+    """
 
     table: ScoreTable
-    total: int  # items of either log, and those that should be there
     losses: Losses
     notes: tuple[str, ...]
+
+    @property
+    def total(self) -> int:
+        """Items of either log, and those that should be there."""
+        return len(self.table.items)
+
+    @property
+    def compared(self) -> list[ItemScore]:
+        """The items that both sides have all scores of."""
+        return [item for item in self.table.items if not item.unread]
 
 
 def pair_logs(
@@ -56,20 +68,21 @@ def pair_logs(
     choice = choose(logs, metrics)
     refuse_unlike(*logs, choice)
     losses = Losses()
-    items = tuple(kept(logs, choice, losses))
-    count_unwritten(logs, losses)
-    total = len(items) + losses.items
-    refuse_losses(losses, total, allowed)
+    items = list(paired_items(logs, choice, losses))
+    unwritten = count_unwritten(logs, losses)
+    items += [nothing_of(f"{NOT_WRITTEN} ({i + 1})", choice) for i in range(unwritten)]
+    refuse_losses(losses, len(items), allowed)
     return Pairing(
-        table=ScoreTable(pins=None, items=items, better=choice.directions),
-        total=total,
+        table=ScoreTable(pins=None, items=tuple(items), better=choice.directions),
         losses=losses,
         notes=tuple(one_line(note) for note in notes_on(logs, choice, losses)),
     )
 
 
-def kept(logs: tuple[SystemLog, SystemLog], choice: Choice, losses: Losses) -> Iterator[ItemScore]:
-    """The items that both sides have scores of; the others are counted in `losses`."""
+def paired_items(
+    logs: tuple[SystemLog, SystemLog], choice: Choice, losses: Losses
+) -> Iterator[ItemScore]:
+    """All items of which a metric says something; what is missing is counted in `losses`."""
     ours, theirs = ({sample.item: sample for sample in log.samples} for log in logs)
     several = len(choice.columns) > 1
     for item in dict.fromkeys([*ours, *theirs]):
@@ -84,8 +97,8 @@ def kept(logs: tuple[SystemLog, SystemLog], choice: Choice, losses: Losses) -> I
         different = differing(*sides)
         if any(lost) or different:
             count_item(losses, item, lost, different)
-        else:
-            yield item_score(found, sides, columns, several)
+        compared = (None, None) if different else sides
+        yield item_score(found, compared, columns, several)
 
 
 def outside(sides: Iterable[Sample | None], metrics: Iterable[str]) -> bool:
@@ -119,22 +132,34 @@ def item_score(
     columns: Mapping[str, str],
     several: bool,
 ) -> ItemScore:
-    champion, challenger = (
-        {column: side.metrics[metric] for column, metric in sorted(columns.items())}
-        for side in sides
-        if side
-    )
     # Columns are sorted, as they are in a table that was written: one order, one verdict.
+    champion, challenger = (
+        {column: score_of(side, metric) for column, metric in sorted(columns.items())}
+        for side in sides
+    )
+    unread = [column for column in champion if None in (champion[column], challenger[column])]
     slices = (f"task={found.task}",) if several else ()
     return ItemScore.model_validate(
         {
             "item": found.item,
             "cluster": found.cluster,
             "slices": (*slices, *found.slices),
-            "champion": champion,
-            "challenger": challenger,
+            "champion": champion | dict.fromkeys(unread, 0.0),
+            "challenger": challenger | dict.fromkeys(unread, 0.0),
+            "unread": unread or None,
         }
     )
+
+
+def score_of(side: Sample | None, metric: str) -> float | None:
+    return None if side is None or side.lost else side.metrics.get(metric)
+
+
+def nothing_of(item: str, choice: Choice) -> ItemScore:
+    """An item that is in neither log."""
+    columns = sorted(next(iter(choice.columns.values())))
+    zeros = dict.fromkeys(columns, 0.0)
+    return ItemScore(item=item, champion=zeros, challenger=zeros, unread=tuple(columns))
 
 
 def notes_on(logs: tuple[SystemLog, SystemLog], choice: Choice, losses: Losses) -> Iterator[str]:

@@ -98,7 +98,7 @@ def count_look(
     *,
     anew: bool = False,
 ) -> CountedLook:
-    own = version.number, pins, sealed.set
+    own = version.number, pins, sealed.counted_set
     return registry.count_look(*own, policy=policy.digest, alpha=policy.alpha, anew=anew)
 
 
@@ -135,7 +135,7 @@ def what_stays(
     if rejected := registry.newest_event(version.number, "reject"):
         notes = (f"it was rejected by {rejected.actor}: {rejected.reason}",)
     elif not registry.is_champion(version.adapter.files) and registry.comes_back_at(
-        version.number, sealed.set
+        version.number, lambda: sealed.counted_set
     ):
         return None
     stored = registry.decision(version.number)

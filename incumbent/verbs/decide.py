@@ -164,11 +164,12 @@ def print_compared(compared: Compared) -> None:
     counts = [str(len(log.samples)) for log in compared.logs]
     print_table(("", "system", ">samples"), zip(SIDES, names, counts, strict=True))
     pairing = compared.pairing
-    clusters = len({item.cluster or item.item for item in pairing.table.items})
-    inside = f", in {clusters} clusters" if clusters < len(pairing.table.items) else ""
-    console.print(f"\n{len(pairing.table.items)} of {pairing.total} items compared{inside}")
+    there = pairing.compared
+    clusters = len({item.cluster or item.item for item in there})
+    inside = f", in {clusters} clusters" if clusters < len(there) else ""
+    console.print(f"\n{len(there)} of {pairing.total} items compared{inside}")
     for line in pairing.losses.told():
-        console.print(f"  left out: {line}", style="yellow")
+        console.print(f"  missing: {line}", style="yellow")
     for note in pairing.notes:
         console.print(f"  note: {note}", style="dim")
     console.print()
@@ -188,7 +189,7 @@ def logs_as_object(compared: Compared) -> dict[str, Any]:
     }
     return {
         **sides,
-        "items": len(pairing.table.items),
+        "items": len(pairing.compared),
         "of": pairing.total,
         "asked_differently": dict(pairing.losses.different),
         "notes": list(pairing.notes),

@@ -96,6 +96,8 @@ class LookTaken(Detail):
     # The WordPrints of its prompts, and the version of the rule that compared them with others'.
     prompts: Kept
     near_duplicates: int
+    # The MeaningPrints of its prompts; None: words alone compared them then.
+    meanings: Annotated[Digest | None, KEPT, LATER] = None
     # The other eval sets whose looks this one was counted after.
     continues: tuple[Digest, ...]
     base: Digest

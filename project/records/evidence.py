@@ -100,6 +100,8 @@ class MetricEvidence(Record):
     missing: Annotated[int | None, LATER] = None
     worst: Annotated[Extreme | None, LATER] = None
     best: Annotated[Extreme | None, LATER] = None
+    # The challenger's mean where missing items have the worst score there is, for floors.
+    own_worst: Annotated[float | None, LATER] = None
     sure: Annotated[SureBounds | None, LATER] = None  # of a metric that is checked, with a range
     p: float  # one-sided, of "not better than the margin asks"
     bootstrap: tuple[float, float]  # central 90 % interval of the cluster bootstrap
@@ -117,6 +119,17 @@ class MetricEvidence(Record):
     def own_score(self) -> float:
         """The challenger's mean; of a preference the mean win probability."""
         return 0.5 + self.diff if self.challenger_mean is None else self.challenger_mean
+
+    def beyond(self, floor: float, *, at_worst: bool = False) -> bool:
+        """Whether the challenger's mean is under a floor; above it where less is better."""
+        mean = self.own_worst if at_worst and self.own_worst is not None else self.own_score
+        return mean > floor if self.better == "less" else mean < floor
+
+    @property
+    def limit(self) -> str:
+        """What a mean beyond a floor is, in words."""
+        beyond = "above the most" if self.better == "less" else "under the least"
+        return f"{beyond} that the policy allows"
 
     @property
     def independent(self) -> tuple[int, int]:

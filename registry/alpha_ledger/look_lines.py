@@ -60,10 +60,10 @@ def unknown_looks(history: Iterable[Event], own: Iterable[LookAdopted]) -> list[
 def refuse_unknown(lines: Iterable[LookAdopted]) -> None:
     """Raise InputError where looks were taken that this registry does not count."""
     if found := list(lines):
-        registries = len({line.registry for line in found})
+        looks = "1 look" if len(found) == 1 else f"{len(found)} looks"
         raise InputError(
-            f"tells of {len(found)} looks at this project's sealed items that this registry lacks, "
-            f"of {registries} other or earlier ones. Work with the registry that took them "
+            f"tells of {looks} at this project's sealed items that this registry lacks: another "
+            "one took them, or a later state of this one. Work with the registry that has all "
             "(registry.database), or let `incumbent adopt-looks --reason WHY` count them here",
             file=LOOKS,
         )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, insert, select
 
 from project.canonical import digest_json
+from project.meaning_prints import MeaningPrints, reworded_share
 from project.near_duplicates import VERSION, WordPrints, near_duplicates_among
 from project.records.events import Event, LookAdopted, LookTaken, Promotion
 from project.records.record import Digest
@@ -28,10 +29,13 @@ class CountedLook(Look):
 
 
 class SealedSet(NamedTuple):
-    """The items of a sealed eval set, and their prompts as near-duplicates are told by."""
+    """The items of a sealed eval set, and their prompts as near-duplicates are told by; what these
+    mean, where a look is to be counted.
+    """
 
     items: EvalSet
     prompts: WordPrints
+    meanings: MeaningPrints | None = None
 
 
 def measurement(pins: ScorePins | LookTaken) -> dict[str, str]:
@@ -109,6 +113,7 @@ def plan_look(
         contestants=identities(pins),
         prompts=artifacts.put_record(sealed.prompts),
         near_duplicates=VERSION,
+        meanings=artifacts.put_record(sealed.meanings) if sealed.meanings else None,
         continues=tuple(sorted(related - {pins.eval_set})),
         policy=policy,
         asked=repr(least),
@@ -148,7 +153,8 @@ def related_sets(
 ) -> set[Digest]:
     """The eval sets whose looks count here too, given the newest look at each.
 
-    A set is fresh where most of its items were in none that was looked at, and where it is the
+    A set is fresh where most of its items were in none that was looked at, nor most of them in
+    other words in one, and where it is the
     first one of the family and of all that share its rows, or a person recorded that the items
     before it left. What counted at an earlier look at these very items counts for ever, whatever a
     newer rule says of them.
@@ -161,6 +167,7 @@ def related_sets(
         *recorded,
         *sets_since_rotation(connection, family, of_project),
         *sets_with_most(artifacts, sealed, newest),
+        *reworded_sets(artifacts, sealed, newest),
     }
 
 
@@ -214,6 +221,23 @@ def sets_with_most(
             alike.update(near)
     share = max(len(same) / (len(items) or 1), len(alike) / (len(sealed.prompts.texts) or 1))
     return there if share > FRESH_SHARE else set()
+
+
+def reworded_sets(
+    artifacts: Artifacts, sealed: SealedSet, newest: Mapping[Digest, LookTaken]
+) -> set[Digest]:
+    """The other sets that each have most of the items in other words, as far as one embedder saw
+    both. They are not added up: of many sets some items are near to ours by chance.
+    """
+    kept = {digest: look.meanings for digest, look in newest.items() if look.meanings}
+    kept.pop(sealed.items.digest, None)
+    return {
+        digest
+        for digest, prints in kept.items()
+        if sealed.meanings
+        and reworded_share(sealed.meanings, artifacts.get_record(MeaningPrints, prints))
+        > FRESH_SHARE
+    }
 
 
 def newest_looks(connection: Connection) -> dict[Digest, LookTaken]:

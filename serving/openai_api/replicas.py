@@ -5,10 +5,18 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from evaluation.generation.backends.backend import BUSY, UNREACHABLE, Backend, BackendError, Body
+from evaluation.generation.backends.backend import (
+    BUSY,
+    UNREACHABLE,
+    Backend,
+    BackendError,
+    Body,
+    Endpoint,
+)
 from project.untrusted_input import shortened
 from serving.callers.api_error import ApiError, after
 from serving.deployment import Deployment
+from serving.openai_api.control_tokens import refuse_control_tokens
 from serving.openai_api.gateway import Gateway
 from serving.openai_api.question import Question
 from serving.openai_api.who_answers import SOON
@@ -34,6 +42,8 @@ async def chunks(
     Raises ApiError; BackendError only after the first chunk. Closing it stops the backend's work.
     """
     params = gateway.params
+    if params.backend != "embedded" and question.endpoint is Endpoint.CHAT:
+        refuse_control_tokens(question.fields, deployment.contestant.base, params.backend)
     body = question.body_for(deployment, gateway.decoding, params.max_tokens, stream=stream)
     tried: list[str] = []
     busy: BackendError | None = None

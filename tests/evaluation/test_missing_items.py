@@ -17,7 +17,7 @@ from evaluation.scoring.scorers import Scores
 from incumbent.cli import app
 from project.errors import InputError
 from project.records.evidence import Evidence, Verdict
-from project.records.scores import ItemScore, ScoreTable
+from project.records.scores import Better, ItemScore, ScoreTable
 
 PREFERENCE = Policy(gating=("preference",))
 OWN = Policy(gating=("own",), ranges={"own": (0, 1)})
@@ -132,9 +132,33 @@ def test_a_table_of_anybody_is_held_to_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.attack
+@pytest.mark.parametrize(
+    ("better", "floor", "word"),
+    [("more", 0.598, "under the least"), ("less", 0.402, "above the most")],
+)
+def test_no_floor_is_passed_by_leaving_items_out(better: Better, floor: float, word: str) -> None:
+    """98 items are within it, by little; two that are missing may be as bad as can be."""
+    gain = 0.1 if better == "more" else -0.1
+    scores = table(*(line(i, own=gain) for i in range(98)), unread(98), unread(99))
+    policy = Policy(
+        gating=("own",), floors={"own": floor}, ranges={"own": (0, 1)}, better={"own": better}
+    )
+    decision = rule(weigh(scores, policy), policy, 1)
+    assert decision.verdict is Verdict.HOLD
+    assert any(f"{word} that the policy allows" in reason for reason in decision.reasons)
+    lower = policy.model_copy(update={"floors": {"own": 0.5}})
+    assert rule(weigh(scores, lower), lower, 1).verdict is Verdict.PROMOTE
+
+
+@pytest.mark.attack
 def test_a_score_that_its_range_excludes_is_refused() -> None:
     with pytest.raises(InputError, match=r"item 'i1' has own 1e\+99, and its range is 0 to 1"):
         weigh(table(line(0), line(1, own=1e99)), OWN)
+
+
+def test_what_stands_in_the_place_of_a_missing_score_may_be_anything() -> None:
+    items = [*(line(i) for i in range(98)), unread(98, own=9), unread(99, own=9)]
+    assert weigh(table(*items), OWN).sealed["own"].missing == 2
 
 
 def test_evidence_without_missing_items_keeps_its_bytes() -> None:

@@ -17,8 +17,10 @@ import yaml
 
 from curation.sources.python_api import read_package
 from incumbent.pipeline import after, read_pipeline
+from project.meaning_prints import MeaningPrints
 from project.records.adapters import Numerics, Opponent
 from project.records.data import Row
+from project.records.events import LookTaken
 from project.records.evidence import Evidence
 from registry.reader import RegistryReader
 from tests.conftest import ROOT, caps
@@ -251,6 +253,13 @@ def test_the_evidence_speaks_of_both_parts_and_every_metric(project: Project) ->
         "answered": 4,
         "over_refused": 4,
     }
+
+
+def test_a_look_keeps_what_its_items_mean(project: Project) -> None:
+    with project.registry as registry:
+        (look,) = registry.history(kind="open")
+        kept = registry.artifacts.get_record(MeaningPrints, look.told(LookTaken).meanings or "")
+    assert kept.texts == 24
 
 
 def test_no_stage_answers_scores_or_shows_a_sealed_item(project: Project) -> None:

@@ -1,11 +1,12 @@
 """A look is counted before it is taken, taken once, and taken only by who qualifies."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import update
 
@@ -15,6 +16,7 @@ from evaluation.generation.kept_bytes import KeptBytes
 from evaluation.sealed_look import SealedItems, SealedLook, with_dev
 from incumbent.submitting.look_decision import Decided, decide
 from project.errors import IncumbentError, InputError
+from project.meaning_prints import LEAST_TEXTS, MeaningPrints
 from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, AdapterVersion, Contestant
 from project.records.data import Row
@@ -54,6 +56,10 @@ class Items(SealedItems):
 
     @cached_property
     def set(self) -> SealedSet:
+        return self.asked._replace(meanings=None)
+
+    @cached_property
+    def counted_set(self) -> SealedSet:
         return self.asked
 
     @cached_property
@@ -141,6 +147,18 @@ def test_a_look_is_in_the_history_before_it_is_taken(project: Project, better: I
     assert better.counted == [1]
     history = project.registry.history()
     assert list(unpaid_decisions(project.registry.artifacts, history)) == []
+
+
+@pytest.mark.attack
+def test_a_look_at_the_old_items_in_other_words_counts_after_theirs(
+    project: Project, better: Items, registry: Registry
+) -> None:
+    meant = MeaningPrints.packed("0" * 64, np.eye(LEAST_TEXTS, dtype=np.float32))
+    for number, word in enumerate(("card", "loan"), start=1):
+        asked = sealed_set(*(f"{word}{i}" for i in range(LEAST_TEXTS)))
+        items = replace(better, asked=asked._replace(meanings=meant))
+        assert project.decide(project.submit(word), items).decision.opening == number
+        registry.record_rotation("sealed", LEAST_TEXTS, "they are known by heart")
 
 
 def test_an_interrupted_look_stays_counted_and_goes_on(project: Project, better: Items) -> None:

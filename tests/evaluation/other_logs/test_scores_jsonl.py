@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from evaluation.decision.evidence import weigh
+from evaluation.decision.policy import Policy
+from evaluation.other_logs.pair_logs import pair_logs
+from evaluation.other_logs.system_log import Sample, SystemLog
 from tests.evaluation.other_logs.decide_from import decide, refusal, without_logs, write_lines
 
 Row = dict[str, Any]
@@ -88,7 +92,7 @@ def test_an_array_over_many_lines_is_read_too(champion: Path) -> None:
         ({"acc": None}, "not scored (acc)"),
     ],
 )
-def test_an_item_without_a_score_is_left_out_and_counted_and_no_zero(
+def test_an_item_without_a_score_is_missing_and_counted_and_no_zero(
     champion: Path, loss: Row, kind: str
 ) -> None:
     made = rows()
@@ -112,7 +116,71 @@ def test_few_items_without_a_score_do_not_stop_it_and_are_told(champion: Path) -
 def test_the_share_that_may_be_missing_is_a_limit(champion: Path) -> None:
     made = [row | {"acc": None} for row in rows()[:9]] + rows()[9:]
     given = ("--from", "jsonl", champion, challenger(champion, made), "--allow-missing", "0.2")
-    assert refusal(*given).endswith("that is 22.5%, and 20.0% may be left out")
+    assert refusal(*given).endswith("that is 22.5%, and 20.0% may be missing")
+
+
+@pytest.fixture
+def ranged(tmp_path: Path) -> tuple[str | Path, ...]:
+    policy = tmp_path / "ranged.yaml"
+    policy.write_text("gating: [acc]\nranges: {acc: [0, 1]}\n")
+    return ("--policy", policy)
+
+
+def lose(row: Row, way: str) -> list[Row]:
+    """A row that says nothing of what was lost."""
+    return {"error": [row | {"error": "boom"}], "null": [row | {"acc": None}], "absent": []}[way]
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("way", ["error", "null", "absent"])
+def test_who_leaves_out_what_was_lost_is_not_promoted(
+    champion: Path, ranged: tuple[str | Path, ...], way: str
+) -> None:
+    """Better by 0.1 on 90 items, and worse by 0.4 on the ten that its log says nothing of."""
+    better = [row | {"acc": row["acc"] + 0.1 + 0.01 * (i % 3)} for i, row in enumerate(rows(100))]
+    made = [one for i, row in enumerate(better) for one in ([row] if i < 90 else lose(row, way))]
+    write_lines(champion, rows(100))
+    given = ("--from", "jsonl", champion, challenger(champion, made), "--allow-missing", "0.1")
+    found = decide(*given, *ranged)
+    assert found["verdict"] == "HOLD"
+    assert "10 of 100 items have no score of acc, and the policy allows 2%" in found["reasons"]
+    assert found["metrics"]["acc"]["lower"] < 0.1 * 0.9 - 0.1 * 0.6
+    unranged = decide(*given)
+    assert unranged["verdict"] == "HOLD"
+
+
+def test_items_that_ran_in_neither_log_are_missing_too(tmp_path: Path) -> None:
+    """The others are weighed as they stand; a table that is written has them all."""
+    acc = {"items": {"acc": "mean"}}
+    logs = [
+        SystemLog(
+            path=tmp_path / f"{gain}",
+            system=f"{gain}",
+            samples=tuple(
+                Sample(item=f"q{i}", task="items", asked={}, metrics={"acc": gain + 0.01 * (i % 5)})
+                for i in range(50)
+            ),
+            scorers=acc,
+            absent=3,
+        )
+        for gain in (0.4, 0.5)
+    ]
+    pairing = pair_logs(logs[0], logs[1], allowed=0.1)
+    found = weigh(pairing.table, Policy(gating=("acc",), ranges={"acc": (0, 1)})).sealed["acc"]
+    assert (found.n, found.missing, pairing.total) == (50, 3, 53)
+
+
+def test_of_an_item_that_lacks_one_metric_the_others_count(
+    champion: Path, ranged: tuple[str | Path, ...]
+) -> None:
+    made = rows(100, f1=0.5)
+    made[7]["f1"] = None
+    write_lines(champion, rows(100, f1=0.5))
+    table = champion.with_name("table.jsonl")
+    given = ("--from", "jsonl", champion, challenger(champion, made), *ranged)
+    found = decide(*given, "--write", table)
+    assert [found["metrics"][name]["n"] for name in ("acc", "f1")] == [100, 99]
+    assert without_logs(found) == decide("--scores", table, *ranged)
 
 
 # --- what does not match --------------------------------------------------------------------------
@@ -139,7 +207,7 @@ def test_one_item_that_does_not_match_is_refused_however_many_do(
     assert "--allow-missing 0.0" in message
 
 
-def test_what_does_not_match_can_be_left_out_by_an_option(champion: Path) -> None:
+def test_what_does_not_match_can_be_weighed_as_missing_by_an_option(champion: Path) -> None:
     other = challenger(champion, rows(41)[1:])
     found = decide("--from", "jsonl", champion, other, "--allow-missing", "0.1")["logs"]
     assert (found["items"], found["of"]) == (39, 41)
