@@ -30,12 +30,12 @@ def label_conflicts(texts: RowTexts) -> list[str]:
 
 def class_names(answers: Sequence[str]) -> set[str]:
     """Short answers that so many rows have that they are names of classes."""
-    counts = Counter(answers)
-    return {
-        answer
-        for answer, count in counts.items()
-        if count >= CLASS_ROWS and 0 < len(answer.split()) <= CLASS_WORDS
-    }
+    return {one for one in said_often(answers) if 0 < len(one.split()) <= CLASS_WORDS}
+
+
+def said_often(answers: Sequence[str]) -> set[str]:
+    """Answers that so many rows have that they fit a kind of questions, however long they are."""
+    return {answer for answer, count in Counter(answers).items() if count >= CLASS_ROWS}
 
 
 def with_several(keys: Sequence[Hashable], values: Sequence[str]) -> Collection[Hashable]:
