@@ -32,8 +32,8 @@ def conflicts(texts: RowTexts) -> list[str]:
         for heard, answer in own.items()
         if any(say_otherwise(answer, other) for other in islice(own.values(), MOST_COMPARED))
     }
-    heard = (answer for _, answer in texts.spoken_pairs)
-    which = [pair in mixed for pair in zip(texts.prompt_keys, heard, strict=True)]
+    spoken = (answer for _, answer in texts.spoken_pairs)
+    which = [pair in mixed for pair in zip(texts.prompt_keys, spoken, strict=True)]
     return told(which, "another answer to the prompt")
 
 
