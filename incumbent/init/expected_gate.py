@@ -25,9 +25,9 @@ def gate_lines(
     # Imported here, for Great Expectations takes seconds, and a sample needs none of it.
     from curation.checks.compared import Compared
     from curation.checks.contract import Contract, check
+    from curation.checks.embeddings import packaged_embedder
     from curation.checks.suite_prompts import suite_prompts
     from curation.checks.tables import tables_of
-    from incumbent.checking.checking import embedder
 
     contract = read_settings(Contract, CONTRACT)
     checks = tuple(one for one in contract.checks if one.severity is Severity.CRITICAL)
@@ -36,7 +36,7 @@ def gate_lines(
         suites=suite_prompts(),
         task=contract.task,
         aside=params.train_only,
-        embed=embedder(),
+        embed=packaged_embedder(),
         embedded_rows=LOOKED_AT,
     )
     tables = tables_of(parts, compared)
