@@ -42,7 +42,7 @@ class Embedder:
         return quick_vectors(self.folder)
 
 
-def packaged_embedder() -> Embedder | None:
+def embedder_if_packaged() -> Embedder | None:
     """The embedded one; None where its package is missing, which the checks then say."""
     try:
         return Embedder(locate(ModelChoice(), "embedder"))

@@ -30,7 +30,7 @@ class TokenLengths:
         self.system_prompt = system_prompt
         self.counted: dict[Text, tuple[int, int]] = {}
         try:
-            self.tokenizer: Any = tokenizer_of(base)
+            self.tokenizer: Any = quick_tokenizer(base)
         except (OSError, ValueError) as error:
             problem = f"its tokenizer cannot be read: {str(error).strip().splitlines()[0]}"
             raise InputError(problem, file=base, field="base.model") from None
@@ -122,7 +122,7 @@ class TokenLengths:
         return with_first(least) if least else None
 
 
-def tokenizer_of(base: Path) -> Any:
+def quick_tokenizer(base: Path) -> Any:
     """As AutoTokenizer chooses it, which imports torch; the class that transformers 5 writes into
     what it saves, such as the embedded base, needs none. Raises OSError and ValueError.
     """

@@ -138,7 +138,7 @@ def families_of_kin(
     return KinFamilies([found.names[k] for k in back], [found.cut[k] for k in back])
 
 
-@lru_cache(maxsize=4)  # where a set is frozen, or a seed is sought, the same rows come again
+@lru_cache(maxsize=2)  # where a set is frozen, or a seed is sought, the same rows come again
 def families_in_order(
     rows: tuple[KinTexts, ...],
     similarity: float,

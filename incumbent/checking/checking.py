@@ -5,7 +5,7 @@ from pathlib import Path
 
 from curation.checks.compared import Compared
 from curation.checks.contract import Contract, check
-from curation.checks.embeddings import packaged_embedder
+from curation.checks.embeddings import embedder_if_packaged
 from curation.checks.preference_tables import preference_tables
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.tables import Tables, tables_of
@@ -67,7 +67,7 @@ def held_against(
         task=contract.task,
         gold=gold_pairs(contract, encoding),
         reference=[text_of(one) for one in read_all(against or references(contract), encoding)],
-        embed=packaged_embedder() if embeddings else None,
+        embed=embedder_if_packaged() if embeddings else None,
     )
 
 

@@ -25,7 +25,7 @@ def gate_lines(
     # Imported here, for Great Expectations takes seconds, and a sample needs none of it.
     from curation.checks.compared import Compared
     from curation.checks.contract import Contract, check
-    from curation.checks.embeddings import packaged_embedder
+    from curation.checks.embeddings import embedder_if_packaged
     from curation.checks.suite_prompts import suite_prompts
     from curation.checks.tables import tables_of
 
@@ -36,7 +36,7 @@ def gate_lines(
         suites=suite_prompts(),
         task=contract.task,
         aside=params.train_only,
-        embed=packaged_embedder(),
+        embed=embedder_if_packaged(),
         embedded_rows=LOOKED_AT,
     )
     tables = tables_of(parts, compared)

@@ -30,7 +30,10 @@ def conflicts(texts: RowTexts) -> list[str]:
         (prompt, heard)
         for prompt, own in answers.items()
         for heard, answer in own.items()
-        if any(say_otherwise(answer, other) for other in islice(own.values(), MOST_COMPARED))
+        if any(
+            other != answer and say_otherwise(answer, other)
+            for other in islice(own.values(), MOST_COMPARED)
+        )
     }
     spoken = (answer for _, answer in texts.spoken_pairs)
     which = [pair in mixed for pair in zip(texts.prompt_keys, spoken, strict=True)]
@@ -48,10 +51,10 @@ def say_otherwise(one: str, other: str) -> bool:
     common = len(a & b) / max(min(len(a), len(b)), 1)
     if common <= FEW_COMMON or (common >= MANY_COMMON and figures - others and others - figures):
         return True
-    return {verdict(one), verdict(other)} == {"yes", "no"}
+    return {first_word(one), first_word(other)} == {"yes", "no"}
 
 
-def verdict(answer: str) -> str:
+def first_word(answer: str) -> str:
     return next(iter(words(folded(answer))), "").casefold()
 
 
