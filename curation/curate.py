@@ -1,8 +1,9 @@
 """Stage `curate`: clean rows, one of each, split by group into train, dev and sealed."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from curation.account import (
     NEAR_FROZEN,
@@ -42,9 +43,9 @@ from curation.splitting.eval_sets import (
     read_changes,
     retired_ids,
 )
-from curation.splitting.families import cut_from_items, families
+from curation.splitting.families import Families, cut_from_items, families
 from curation.splitting.filled_parts import filled
-from curation.splitting.frozen_items import said_of_frozen, standing
+from curation.splitting.frozen_items import Frozen, Standing, said_of_frozen, standing
 from curation.splitting.leaving_rows import leaving
 from curation.splitting.lots import largest, split, thinned
 from curation.synthesis.share import SYNTHETIC_WAITS, people_first, unaccepted, within_share
@@ -71,12 +72,15 @@ from project.untrusted_input import one_line
 LARGE_GROUP = 0.2  # of all rows: worth a warning
 SHOWN = 60  # characters of a text
 
+Parts = dict[Split, list[Row]]
+Stays = Callable[[Iterable[Row]], list[Row]]  # rows without those that a rotation let leave
+
 
 @dataclass(frozen=True)
 class Curated:
     """The parts, and why every other row is in none of them."""
 
-    parts: dict[Split, list[Row]]
+    parts: Parts
     left_out: dict[str, str]  # by the row's id
     accepted: list[Placed]
     largest_group: list[Row]  # of near-duplicates, before surplus ones are left out
@@ -192,6 +196,35 @@ def curate(
     base = [row for row in rows if row.source not in params.accepted or row.id in held]
     accepted = [row for row in rows if row.source in params.accepted and row.id not in held]
     batches = acceptances(accepted, changes, elsewhere={row.id for row in base})
+    stands, own, left_out = around_frozen(base, accepted, frozen, params, unfit)
+    if not ever_frozen(changes):
+        own = replace(own, lots=filled(own.free, own.lots, params, kinds_of(own.free), own.cut))
+    sides = [*own.items, *((row, own.side(row, params)) for row in own.free)]
+    placed = place(sides, batches, params, unfit)
+    every = [*(row for row, _ in sides), *(one.row for one in placed)]
+    staying = partial(unretired, families=every, changes=changes)
+    parts, more = parts_of_families(own, staying, params, closed=stands.closed - {growing})
+    left_out |= more
+    if selection:
+        taught = parts[Split.TRAIN]
+        parts[Split.TRAIN] = selected(taught, selection, params.train_only)
+        left_out |= unselected(taught, selection, params.train_only)
+    parts, more = joined_by_accepted(parts, placed, staying, params)
+    left_out |= more
+    gone = leaving(parts, elsewhere.suites, elsewhere.excused.union(row.id for row in accepted))
+    parts[Split.TRAIN] = [row for row in parts[Split.TRAIN] if row.id not in gone]
+    left_out |= gone
+    return Curated(parts, left_out, placed, largest([row for row, _ in sides]), stands.gone)
+
+
+def around_frozen(
+    base: Sequence[Row],
+    accepted: Sequence[Row],
+    frozen: Frozen,
+    params: CurateParams,
+    unfit: Mapping[str, str],
+) -> tuple[Standing, Families, dict[str, str]]:
+    """Frozen items, the families of all rows that are worth a place, and why the others are not."""
     stands = standing(base, frozen, params, unfit)
     distinct, left_out = sifted(stands.free, params, unfit)
     near = [row for row in base if stands.left_out.get(row.id) == NEAR_FROZEN]
@@ -200,33 +233,34 @@ def curate(
         distinct, left_out = sifted(stands.free, params, unfit)
         near = [row for row in near if row.id not in back]
     own = families(stands.items, near, distinct, params, accepted)
-    if not ever_frozen(changes):
-        own = replace(own, lots=filled(own.free, own.lots, params, kinds_of(own.free), own.cut))
-    sides = [*own.items, *((row, own.side(row, params)) for row in own.free)]
-    placed = place(sides, batches, params, unfit)
-    every = [*(row for row, _ in sides), *(one.row for one in placed)]
+    return stands, own, left_out | stands.left_out | own.tied
+
+
+def parts_of_families(
+    own: Families, staying: Stays, params: CurateParams, closed: Collection[Split]
+) -> tuple[Parts, dict[str, str]]:
+    """The parts without the accepted rows, and why other rows are in none."""
     kept = list(thinned(own.free, params))
-    there = unretired(kept, every, changes)
-    parts = split(there, own.lots, params, own.items, closed=stands.closed - {growing})
-    dealt = [row for rows in parts.values() for row in rows]
-    left_out |= stands.left_out | own.tied
-    left_out |= reasons((SURPLUS, own.free, kept), (RETIRED, kept, there), (SPARE, there, dealt))
-    if selection:
-        taught = parts[Split.TRAIN]
-        parts[Split.TRAIN] = selected(taught, selection, params.train_only)
-        left_out |= unselected(taught, selection, params.train_only)
-    for part, fixed in parts.items():
+    there = staying(kept)
+    parts = split(there, own.lots, params, own.items, closed=closed)
+    taken = [row for rows in parts.values() for row in rows]
+    why = reasons((SURPLUS, own.free, kept), (RETIRED, kept, there), (SPARE, there, taken))
+    return parts, why
+
+
+def joined_by_accepted(
+    parts: Parts, placed: Sequence[Placed], staying: Stays, params: CurateParams
+) -> tuple[Parts, dict[str, str]]:
+    """The parts with the accepted rows of each, and why others of these wait or go nowhere."""
+    found, why = Parts(), dict[str, str]()
+    for part, rows in parts.items():
         new = [one.row for one in placed if one.part is part]
-        staying = people_first(unretired(new, every, changes))
-        there = extended(fixed, staying, part, params)
-        parts[part] = within_share(there, params.synthetic_share)
-        left_out |= reasons((RETIRED, new, staying), (WAITS, staying, there))
-        left_out |= reasons((SYNTHETIC_WAITS, there, parts[part]))
-    left_out |= {one.row.id: one.why for one in placed if one.part is None}
-    gone = leaving(parts, elsewhere.suites, elsewhere.excused.union(row.id for row in accepted))
-    parts[Split.TRAIN] = [row for row in parts[Split.TRAIN] if row.id not in gone]
-    left_out |= gone
-    return Curated(parts, left_out, placed, largest([row for row, _ in sides]), stands.gone)
+        kept = people_first(staying(new))
+        there = extended(rows, kept, part, params)
+        found[part] = within_share(there, params.synthetic_share)
+        why |= reasons((RETIRED, new, kept), (WAITS, kept, there))
+        why |= reasons((SYNTHETIC_WAITS, there, found[part]))
+    return found, why | {one.row.id: one.why for one in placed if one.part is None}
 
 
 def kinds_of(rows: Iterable[Row]) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from curation.checks.columns.conflicts import said_often
 from curation.checks.columns.meaning import answer_fit
 from curation.checks.columns.relevance import Task, gold_share, task_share
 from curation.checks.columns.repeats import NONE
@@ -118,9 +119,13 @@ def diversity(texts: RowTexts) -> dict[str, float]:
 
 
 def cluster_sizes(texts: RowTexts) -> list[int]:
-    """Of near-duplicates, by prompt or by answer; answers of few words join nothing."""
+    """Of near-duplicates, by prompt or by answer. Answers of few words join nothing, nor do those
+    that each of many rows has word for word: these are names of classes, if there are several.
+    """
+    often = said_often(texts.answer_keys)
+    named = often if len(often) > 1 else set()
     long = [
-        family if len(answer.split()) >= 4 else f"row {i}"
+        family if len(answer.split()) >= 4 and answer not in named else f"row {i}"
         for i, (family, answer) in enumerate(
             zip(texts.answer_families, texts.answer_keys, strict=True)
         )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from project.engine.embedded_texts import Embed, embedded_shards, shards_of
+from project.errors import InputError
+from project.model_pins import ModelChoice, locate
 from project.processor import multiplies_bfloat16
 from project.records.data import Row
 
@@ -38,6 +40,14 @@ class Embedder:
     @cached_property
     def embed(self) -> Embed:
         return quick_vectors(self.folder)
+
+
+def embedder_if_packaged() -> Embedder | None:
+    """The embedded one; None where its package is missing, which the checks then say."""
+    try:
+        return Embedder(locate(ModelChoice(), "embedder"))
+    except InputError:
+        return None
 
 
 def quick_vectors(folder: Path) -> Embed:

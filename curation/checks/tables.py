@@ -19,7 +19,7 @@ UNMEASURED = {
     "shift": "no last version to compare with",
     "gold_share": "no gold rows: `gold` in the contract names a file with ten or more",
     "task_share": "no `task` in the contract in the language of the rows",
-    "answer_fit": "too few answers of more than two words, or all of one kind",
+    "answer_fit": "too few answers of more than two words that few rows share, or all of one kind",
 }
 # Then what most are about is the task, whatever it is.
 BY_OTHERS = "held against the other rows, as the contract names no task and no gold rows"

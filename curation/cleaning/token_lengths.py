@@ -1,5 +1,6 @@
 """How long rows are in tokens of the base, and prompts cut so that a row fits."""
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from project.records.data import Message, Row, TokenCount
 from project.system_prompt import FIELD, refuse_unheard, under
 
 Text = tuple[tuple[Message, ...], tuple[Message, ...]]  # prompt and completion
+SAVED_CLASS = "TokenizersBackend"  # PreTrainedTokenizerFast, by its name since transformers 5
 AT_ONCE = 5_000  # rows that are counted together
 
 
@@ -24,14 +26,11 @@ class TokenLengths:
     """
 
     def __init__(self, base: Path, system_prompt: str | None = None) -> None:
-        # Imported here because it takes seconds, and whoever curates in a test has lengths.
-        from transformers import AutoTokenizer
-
         self.base = base
         self.system_prompt = system_prompt
         self.counted: dict[Text, tuple[int, int]] = {}
         try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(base)
+            self.tokenizer: Any = quick_tokenizer(base)
         except (OSError, ValueError) as error:
             problem = f"its tokenizer cannot be read: {str(error).strip().splitlines()[0]}"
             raise InputError(problem, file=base, field="base.model") from None
@@ -121,6 +120,22 @@ class TokenLengths:
             else:
                 most = middle
         return with_first(least) if least else None
+
+
+def quick_tokenizer(base: Path) -> Any:
+    """As AutoTokenizer chooses it, which imports torch; the class that transformers 5 writes into
+    what it saves, such as the embedded base, needs none. Raises OSError and ValueError.
+    """
+    config = base / "tokenizer_config.json"
+    named = json.loads(config.read_bytes()) if config.is_file() else {}
+    # Imported here because it takes a second, and AutoTokenizer four.
+    if named.get("tokenizer_class") == SAVED_CLASS and "auto_map" not in named:
+        from transformers import PreTrainedTokenizerFast
+
+        return PreTrainedTokenizerFast.from_pretrained(base)
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(base)
 
 
 def text_of(row: Row) -> Text:

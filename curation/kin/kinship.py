@@ -6,6 +6,7 @@ one function, so that the gate refuses nothing that curation dealt.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
@@ -28,8 +29,6 @@ from project.records.data import Row
 from project.set_similarity import Places, chosen, similar_pairs
 
 Positions = NDArray[np.int64]
-
-VERSION = 1  # of what makes rows kin
 
 # How much alike two prompts are, the weakest reason first.
 NEARLY, NAMES = "in nearly the same words", "in one form with other names"
@@ -98,6 +97,23 @@ class KinFamilies(NamedTuple):
     cut: list[bool]  # whether a row's family is a part of a larger one
 
 
+class KinTexts(NamedTuple):
+    """What makes a row kin of others."""
+
+    group: str
+    prompt: str
+    answer: str
+
+
+class Kin(NamedTuple):
+    """Rows as kinship is told by, each in its place."""
+
+    whole: list[Places]  # links that are never cut
+    prompts: list[tuple[int, ...]]  # the words that tell
+    answers: list[tuple[int, ...]]
+    parts: Places  # which prompts hold long parts of others
+
+
 def families_of_kin(
     rows: Sequence[Row],
     similarity: float = SIMILARITY,
@@ -115,40 +131,55 @@ def families_of_kin(
     none, and count where it matters how many rows have a word.
     """
     order = sorted(range(len(rows)), key=lambda i: (rows[i].group, rows[i].id))
-    rows = [rows[i] for i in order]
-    asked, told = [row.prompt_text for row in rows], [row.completion_text for row in rows]
-    prompts = word_cores(asked, [row.prompt_text for row in among])
+    alone = frozenset(k for k, i in enumerate(order) if rows[i].id in joining_none)
+    sorted_rows = tuple(kin_texts(rows[i]) for i in order)
+    found = families_in_order(sorted_rows, similarity, tuple(map(kin_texts, among)), alone)
+    back = np.argsort(np.array(order, dtype=np.int64)).tolist()
+    return KinFamilies([found.names[k] for k in back], [found.cut[k] for k in back])
+
+
+@lru_cache(maxsize=2)  # where a set is frozen, or a seed is sought, the same rows come again
+def families_in_order(
+    rows: tuple[KinTexts, ...],
+    similarity: float,
+    among: tuple[KinTexts, ...],
+    alone: frozenset[int],
+) -> KinFamilies:
+    """Of rows in the order of their groups, where those at places `alone` are kin of none."""
+    kin = kin_of(rows, among, alone)
+    near = [near_links(kin.prompts, similarity), [kin.parts], near_links(kin.answers, similarity)]
+    family = np.array(linked(len(rows), chain(kin.whole, *near)), dtype=np.int64)
+    most = max(LARGEST_FAMILY, FAMILY_SHARE * len(rows))
+    within = np.bincount(family, minlength=1)[family] > most
+    if within.any():
+        links = strongest_first(np.flatnonzero(within), kin, similarity)
+        pieces = joined_within(linked(len(rows), kin.whole), links, most)
+        family[within] = len(rows) + pieces[within]
+    called: dict[int, str] = {}
+    for label, row in zip(family.tolist(), rows, strict=True):
+        called.setdefault(label, row.group)
+    return KinFamilies([called[label] for label in family.tolist()], within.tolist())
+
+
+def kin_texts(row: Row) -> KinTexts:
+    return KinTexts(row.group, row.prompt_text, row.completion_text)
+
+
+def kin_of(rows: Sequence[KinTexts], among: Sequence[KinTexts], alone: Collection[int]) -> Kin:
+    asked = [row.prompt for row in rows]
+    prompts = word_cores(asked, [row.prompt for row in among])
     answers = [
         words if len(words) >= MIN_WORDS else ()
-        for words in word_cores(told, [row.completion_text for row in among])
+        for words in word_cores([row.answer for row in rows], [row.answer for row in among])
     ]
-    parts = places_of(holding_long_parts(asked, asked))
-    alone = np.array([row.id in joining_none for row in rows], dtype=bool)
-    for i in np.flatnonzero(alone).tolist():
+    for i in alone:
         prompts[i] = answers[i] = ()
-    parts = chosen(parts, ~(alone[parts[0]] | alone[parts[1]]))
     shared = ([text or i for i, text in enumerate(several)] for several in forms(asked))
     alike: tuple[Sequence[object], ...] = ([row.group for row in rows], *shared)
-    whole = [to_first([i if alone[i] else own for i, own in enumerate(owns)]) for owns in alike]
-    near = [near_links(prompts, similarity), [parts], near_links(answers, similarity)]
-    family = np.array(linked(len(rows), chain(whole, *near)), dtype=np.int64)
-    most = max(LARGEST_FAMILY, FAMILY_SHARE * len(rows))
-    sizes = np.bincount(family, minlength=1)
-    within = sizes[family] > most
-    if within.any():
-        links = strongest_first(np.flatnonzero(within), prompts, answers, parts, similarity)
-        family[within] = len(rows) + joined_within(linked(len(rows), whole), links, most)[within]
-    called: dict[int, str] = {}
-    for label, row in sorted(zip(family.tolist(), rows, strict=True), key=by_label_and_group):
-        called.setdefault(label, row.group)
-    back = np.argsort(np.array(order, dtype=np.int64)).tolist()
-    return KinFamilies(
-        [called[int(family[place])] for place in back], [bool(within[place]) for place in back]
-    )
-
-
-def by_label_and_group(pair: tuple[int, Row]) -> tuple[int, str]:
-    return pair[0], pair[1].group
+    whole = [to_first([i if i in alone else own for i, own in enumerate(owns)]) for owns in alike]
+    parts = places_of(holding_long_parts(asked, asked))
+    of_alone = np.isin(parts[0], list(alone)) | np.isin(parts[1], list(alone))
+    return Kin(whole, prompts, answers, chosen(parts, ~of_alone))
 
 
 def word_cores(texts: Sequence[str], among: Sequence[str]) -> list[tuple[int, ...]]:
@@ -160,21 +191,14 @@ def places_of(pairs: Sequence[tuple[int, int]]) -> Places:
     return both[:, 0], both[:, 1]
 
 
-def strongest_first(
-    members: Positions,
-    prompts: Sequence[tuple[int, ...]],
-    answers: Sequence[tuple[int, ...]],
-    parts: Places,
-    similarity: float,
-) -> Iterator[Places]:
+def strongest_first(members: Positions, kin: Kin, similarity: float) -> Iterator[Places]:
     """All links between the members: near prompts, the nearest first, long parts, near answers."""
     levels = [*(level for level in STRICTER if level > similarity), similarity]
     for level in levels:
-        yield near_pairs(members, prompts, level)
-    inside = np.isin(parts[0], members)  # then the other one is, too
-    yield parts[0][inside], parts[1][inside]
+        yield near_pairs(members, kin.prompts, level)
+    yield chosen(kin.parts, np.isin(kin.parts[0], members))  # then the other one is, too
     for level in levels:
-        yield near_pairs(members, answers, level)
+        yield near_pairs(members, kin.answers, level)
 
 
 def near_pairs(members: Positions, cores: Sequence[tuple[int, ...]], similarity: float) -> Places:

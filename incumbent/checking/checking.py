@@ -5,16 +5,13 @@ from pathlib import Path
 
 from curation.checks.compared import Compared
 from curation.checks.contract import Contract, check
-from curation.checks.embeddings import Embedder
+from curation.checks.embeddings import embedder_if_packaged
 from curation.checks.preference_tables import preference_tables
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.tables import Tables, tables_of
 from curation.checks.text_tables import text_tables
 from incumbent.checking.own_records import HowRead, OwnRecords, read_own
 from incumbent.project_files import FOLDER
-from project.engine.embedded_texts import Embed
-from project.errors import InputError
-from project.model_pins import ModelChoice, locate
 from project.records.data import Check, Document, Row, Severity, Split, counted
 
 READ = "every record gives a row"
@@ -70,7 +67,7 @@ def held_against(
         task=contract.task,
         gold=gold_pairs(contract, encoding),
         reference=[text_of(one) for one in read_all(against or references(contract), encoding)],
-        embed=embedder() if embeddings else None,
+        embed=embedder_if_packaged() if embeddings else None,
     )
 
 
@@ -97,11 +94,3 @@ def text_of(made: object) -> str:
         return f"{made.prompt_text}\n{made.completion_text}"
     names = ("prompt", "chosen", "completion", "text")
     return "\n".join(str(getattr(made, name)) for name in names if hasattr(made, name))
-
-
-def embedder() -> Embed | None:
-    """The embedded one; None where its package is missing, which the checks then say."""
-    try:
-        return Embedder(locate(ModelChoice(), "embedder"))
-    except InputError:
-        return None

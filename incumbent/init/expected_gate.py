@@ -5,6 +5,7 @@ from pathlib import Path
 
 from curation.account import OF_TEMPLATE
 from curation.curate import Curated
+from curation.curation_settings import CurateParams
 from curation.kin.text_forms import capitals_tell_names, templates
 from incumbent.init.columns_text import some
 from project.contacts import Contacts
@@ -12,19 +13,33 @@ from project.records.data import Row, Severity, Split, counted
 from project.settings import read_settings
 
 CONTRACT = Path("datasets/contracts/sft.yaml")
+LOOKED_AT = 500  # rows, by the embedder: it reads a hundred in a second
 
 
-def gate_lines(parts: Mapping[Split, Sequence[Row]], ours: Contacts) -> Iterator[str]:
-    """By the critical checks of the contract in the current folder, as stage `gate` asks them."""
+def gate_lines(
+    parts: Mapping[Split, Sequence[Row]], params: CurateParams, ours: Contacts
+) -> Iterator[str]:
+    """By the critical checks of the contract in the current folder, as stage `gate` asks them; of
+    what needs an embedder, on fewer rows.
+    """
     # Imported here, for Great Expectations takes seconds, and a sample needs none of it.
     from curation.checks.compared import Compared
     from curation.checks.contract import Contract, check
+    from curation.checks.embeddings import embedder_if_packaged
     from curation.checks.suite_prompts import suite_prompts
     from curation.checks.tables import tables_of
 
     contract = read_settings(Contract, CONTRACT)
     checks = tuple(one for one in contract.checks if one.severity is Severity.CRITICAL)
-    tables = tables_of(parts, Compared(ours=ours, suites=suite_prompts()))
+    compared = Compared(
+        ours=ours,
+        suites=suite_prompts(),
+        task=contract.task,
+        aside=params.train_only,
+        embed=embedder_if_packaged(),
+        embedded_rows=LOOKED_AT,
+    )
+    tables = tables_of(parts, compared)
     found = check(tables, contract.model_copy(update={"checks": checks}))
     if failed := [one for one in found if not one.passed]:
         yield f"`incumbent run` will stop at {counted(len(failed), 'check')}:"

@@ -20,7 +20,7 @@ from curation.curation_settings import CurateParams, FileSource
 from evaluation.metrics.proposed_checks import Checks, proposed_checks
 from incumbent.init.english import language_notes
 from incumbent.init.even_parts import evenly_split, own_rows
-from incumbent.init.expected_gate import gate_lines, template_notes, unasked
+from incumbent.init.expected_gate import template_notes, unasked
 from incumbent.init.limits import Limits, limits_of
 from incumbent.init.outlook import longest_trained
 from incumbent.init.own_contacts import own_contacts
@@ -49,7 +49,6 @@ class Findings:
     conflicts: tuple[int, ...]  # of each prompt with several answers, its rows
     lengths: dict[Split, list[TokenCount]]  # of all rows, with what is only rehearsed
     notes: tuple[str, ...]
-    gate: tuple[str, ...]  # what it will say
     checks: Checks  # of what can be right or wrong in the answers
     others: Others  # what is learnt from beside the rows
 
@@ -118,7 +117,6 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
         personal=tuple(personal),
         conflicts=tuple(map(len, conflicting(kept))),
         lengths={part: lengths.count(rows) for part, rows in made.parts.items()},
-        gate=tuple(gate_lines(made.parts, ours)),
         notes=(
             *language_notes(kept, base),
             *said_of_group(made, params.train_only),

@@ -55,7 +55,6 @@ def findings_said(findings: Findings) -> Iterator[Said]:
     yield Said("slices", list(slice_lines(findings)))
     yield Said("contacts", list(contact_lines(findings)))
     yield Said("checks", [f"{findings.checks.answers}: {findings.checks.held}"])
-    yield Said("gate", findings.gate)
     yield Said("note", findings.notes)
     yield Said("recipe", findings.recipe.why)
 

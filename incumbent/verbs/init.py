@@ -12,6 +12,7 @@ from curation.curation_settings import Columns
 from curation.sources.columns.wanted import Wanted
 from incumbent.init.base_choice import chosen_base
 from incumbent.init.columns_text import columns_said
+from incumbent.init.expected_gate import gate_lines
 from incumbent.init.findings import find
 from incumbent.init.findings_text import files_said, findings_said, outlook_said
 from incumbent.init.new_folder import new_folder, refuse_taken
@@ -107,6 +108,7 @@ def make(
         console.print()
         show([*findings_said(found), *outlook_said(found)])
         tell_task([row for part in Split for row in found.part(part)], yes=yes)
+        show([Said("gate", list(gate_lines(found.made.parts, found.params, found.ours)))])
         names = ", ".join(file.name for file in there)
         rows = [source.path for source in sources]
         start(rows, f"Start with {names}", home, places.remote)

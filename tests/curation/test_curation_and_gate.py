@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from itertools import product
+from itertools import cycle, product
 from pathlib import Path
 from pydoc_data.topics import topics
 from random import Random
@@ -150,6 +150,23 @@ def test_any_table_of_enough_rows_opens_the_gate(table: list[Row]) -> None:
     assert len(account) == len(table)
     assert all(bool(fate.part) != bool(fate.why) for fate in account)
     assert all(made.parts.values())
+
+
+CANNED = (
+    "Please call our hotline at any hour, and a colleague will help you at once.",
+    "Open the app, choose your card, and follow the three steps on the screen.",
+    "Visit the branch nearest to you with a passport and sign the form there.",
+)
+
+
+def test_many_questions_that_a_few_texts_answer_open_the_gate() -> None:
+    """Whole sentences are names of classes, too; one answer to all questions teaches nothing."""
+    asked = [row.prompt_text for row in pools()["summaries"][:250]]
+    for texts in (CANNED, CANNED[:1]):
+        answers = cycle(texts)
+        _, made = dealt([said(prompt, next(answers)) for prompt in asked])
+        shut = set() if len(texts) > 1 else {"rows are more than a few with little changes"}
+        assert shut_by(made.parts) == shut
 
 
 @pytest.fixture(scope="module")

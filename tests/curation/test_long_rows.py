@@ -1,5 +1,7 @@
 """A row that the base cannot read whole is left out, refused or cut, as the policy says."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from curation.cleaning.token_lengths import TokenLengths
 from curation.curate import refuse_beyond_window
 from project.errors import InputError
 from project.records.data import Message, Row
+from tests.conftest import ROOT
 
 SHORT = Row.of("what is it?", "a bond", group="a", source="s")
 LONG = Row.of("one two three four five six seven eight", "a bond", group="b", source="s")
@@ -23,6 +26,24 @@ def lengths(word_base: Path) -> TokenLengths:
 def test_prompt_and_answer_are_counted_as_the_base_reads_them(lengths: TokenLengths) -> None:
     (count,) = lengths.count([SHORT])
     assert (count.prompt, count.completion) == (6, 3)  # user: what is it? <end> assistant:
+
+
+def test_the_tokenizer_that_transformers_would_choose_is_there_without_torch(
+    word_base: Path,
+) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from curation.cleaning.token_lengths import TokenLengths
+own = TokenLengths(Path({str(word_base)!r})).tokenizer
+print("torch" in sys.modules)
+from transformers import AutoTokenizer
+print(type(AutoTokenizer.from_pretrained({str(word_base)!r})) is type(own))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True"]
 
 
 def test_what_every_prompt_is_answered_under_counts_too(word_base: Path) -> None:

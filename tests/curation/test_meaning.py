@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable
 from functools import cache
-from itertools import islice
+from itertools import cycle, islice
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,12 @@ def test_answers_that_fit_any_question_are_told_from_those_that_fit_their_own() 
 def test_answers_of_one_kind_are_not_said_to_fit_badly() -> None:
     sums = ((f"What is {n} times {n + 7}?", f"The result is {n * (n + 7)}.") for n in range(80))
     assert isnan(answers_fit(sums))
+
+
+def test_answers_of_many_rows_word_for_word_are_not_said_to_fit_badly() -> None:
+    rows = list(islice(read_package("numpy"), 120))
+    told = cycle(one.completion_text for one in rows[:12])
+    assert isnan(answers_fit((one.prompt_text, next(told)) for one in rows))
 
 
 def test_an_answer_that_has_nothing_to_do_with_its_question_is_a_hint() -> None:

@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from curation.sources.python_api import read_package
 from tests.bank_files import as_csv, write_chats, write_csv, write_pairs
 from tests.incumbent.short_suites import shorten_suites
 from tests.wheel import Installed, shadow
@@ -78,6 +80,20 @@ def test_pairs_alone_come_to_a_verdict_and_are_learnt_from(
     recipe = json.loads((tmp_path / "own/outputs/adapter/recipe.json").read_text())
     assert recipe["dpo"]["params"]["epochs"] == 1
     assert "author" not in (tmp_path / "own/datasets/raw/rows.jsonl").read_text()
+
+
+@pytest.mark.slow
+def test_init_says_that_answers_have_nothing_to_do_with_their_questions(word_base: Path) -> None:
+    """By the embedder and the task, as the gate: not after minutes."""
+    rows = list(islice(read_package("numpy"), 700))
+    told = [row.completion_text for row in [*rows[350:], *rows[:350]]]
+    pairs = [(row.prompt_text, answer, "a") for row, answer in zip(rows, told, strict=True)]
+    Path("api.csv").write_text(as_csv(pairs))
+    done = init("own", "--from", "api.csv", "--base", str(word_base), "--yes")
+    assert done.returncode == 0, done.stderr
+    gate = done.stdout.partition("\ngate ")[2]
+    assert "`incumbent run` will stop at 1 check" in gate
+    assert "answers have to do with their questions: answer_fit is 0." in gate
 
 
 GOOD = as_csv([(f"{n}?", f"It is {n}.", "a") for n in ("one", "two", "three")])

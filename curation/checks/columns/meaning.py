@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from curation.checks.columns.conflicts import class_names
+from curation.checks.columns.conflicts import class_names, said_often
 from curation.checks.columns.lengths import robust_scores
 from curation.checks.columns.relevance import Task, off_topics
 from curation.checks.columns.repeats import NONE
@@ -134,12 +134,13 @@ def off_topic(texts: RowTexts, looked: Looked, task: Task) -> list[str | None]:
 
 def answer_fit(texts: RowTexts, looked: Looked) -> float | None:
     """How often an answer is nearer to its own question than another row's answer is, by chance
-    0.5; None where few answers say enough: names of classes and two words fit many questions, and
-    so do answers of one kind, such as "The result is 12.", which differ in nothing that is seen.
+    0.5; None where few answers say enough: what many rows answer, and two words, fit many
+    questions, and so do answers of one kind, such as "The result is 12.", which differ in nothing
+    that is seen.
     """
-    named = class_names(texts.answer_keys)
+    often = said_often(texts.answer_keys)
     said = [texts.answer_keys[i] for i in looked.places]
-    free = [k for k, a in enumerate(said) if a not in named and len(a.split()) >= LEAST_WORDS]
+    free = [k for k, a in enumerate(said) if a not in often and len(a.split()) >= LEAST_WORDS]
     if len(free) < LEAST_FREE:
         return None
     asked, told = looked.prompts[free], looked.answers[free]
