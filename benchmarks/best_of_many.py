@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from incumbent.searching.tuning.best_of_many import gain_of_best
+from incumbent.searching.search_result import gain_of_best
 
 SETTINGS, ITEMS, SEARCHES = 20, 60, 400
 BETTER = 7  # the number of the better setting; the project's own is 0

@@ -29,10 +29,9 @@ from pathlib import Path
 import yaml
 
 from benchmarks.faq_texts import EDITS, Triplet, triplets
-from curation.checks.compared import Compared
 from curation.checks.contract import Contract, check
 from curation.checks.embeddings import Embedder
-from curation.checks.row_columns import TOLD
+from curation.checks.row_columns import TOLD, Compared
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.tables import tables_of
 from curation.cleaning.sifting import clean

@@ -40,8 +40,7 @@ from monitoring.drift.season import ALWAYS, Season
 from monitoring.drift.user_days import UserDays, numbered
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.monitoring_settings import DriftParams
-from monitoring.signals.array_types import Floats, Ints, Times
-from monitoring.signals.signal import Batch
+from monitoring.signals.signal import Batch, Floats, Ints, Times
 from project.errors import InputError
 from project.files import home
 from project.model_pins import ModelChoice, pin

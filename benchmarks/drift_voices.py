@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from monitoring.signals.array_types import Floats, Ints
+from monitoring.signals.signal import Floats, Ints
 from monitoring.traffic.user_sample import UserSample
 from project.records.traffic import Traffic
 

@@ -22,16 +22,15 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.evaluation_settings import Decoding
-from evaluation.generation.backends.vllm import VllmReplica
+from evaluation.generation.backends.adapter_servers import VllmReplica
 from project.listening import listening
 from project.records.adapters import Contestant, ModelPin
 from serving.deploying.route_table import RouteTable
-from serving.deployment import Deployment
-from serving.exchange import Assignment
-from serving.http_server import Server
+from serving.exchange import Assignment, Deployment
 from serving.openai_api.gateway import Gateway
+from serving.server import Server
 from serving.serving_settings import ServingParams
-from serving.telemetry.json_log import log_as_json
+from serving.telemetry.served import log_as_json
 
 BASE = ModelPin(
     model="m", name="base", revision=None, weights="b" * 64, config="c" * 64, chat_template=None

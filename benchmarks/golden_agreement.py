@@ -20,7 +20,7 @@ from project.model_pins import ModelChoice, locate
 from project.paths import ADAPTER_FILES, rows_of
 from project.records.adapters import Precision
 from project.records.data import Row, Split
-from serving.deploying.agreement import agreement
+from serving.deploying.golden_prompts import agreement
 
 LEAST = 0.5
 DRAWS = 4000

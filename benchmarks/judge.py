@@ -21,12 +21,11 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from evaluation.evaluation_settings import JudgeParams, PreferenceParams, RubricParams
-from evaluation.generation.backends.started_server import free_port
+from evaluation.generation.backends.own_vllm import free_port
 from evaluation.preference.calibration import calibrate
-from evaluation.preference.judge.judge_lines import judge_lines
-from evaluation.preference.judge.llm_judge import LlmJudge
-from evaluation.preference.judge.rubric_calibration import calibrate_rubrics
-from evaluation.preference.pairs.worse_answers import WORSE
+from evaluation.preference.judge.llm_judge import LlmJudge, judge_lines
+from evaluation.preference.judge.rubrics import calibrate_rubrics
+from evaluation.preference.worse_answers import WORSE
 from project.model_pins import embedded_base
 from project.records.data import Row
 from project.records.preferences import PreferencePair

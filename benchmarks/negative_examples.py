@@ -30,16 +30,15 @@ from evaluation.generation.answering_model import AnsweringModel
 from evaluation.metrics.refusal import Refusal
 from evaluation.metrics.rouge import Rouge
 from evaluation.metrics.semantic import SemanticSimilarity
-from evaluation.preference.pairs.worse_answers import sentences
-from evaluation.preference.training_data.known_answers import GoodAnswers, learnable
+from evaluation.preference.judged_pairs import GoodAnswers, learnable
+from evaluation.preference.worse_answers import sentences
 from evaluation.suites.safety import FOLDER, SafetyItem
 from project.canonical import digest_json
 from project.model_pins import ModelChoice, embedded_base, locate, pin
 from project.records.adapters import Contestant
 from project.records.assertions import Excludes
 from project.records.data import Message, Row
-from project.records.items import read_items
-from project.records.preferences import Preference, RatedAnswer
+from project.records.preferences import Preference, RatedAnswer, read_items
 from training.base import convert_embedded
 from training.precision import choose_numerics
 from training.steps.dpo_step import dpo_lesson

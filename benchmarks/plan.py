@@ -29,22 +29,17 @@ from typing import Any
 
 from curation.curation_settings import CurateParams
 from evaluation.evaluation_settings import Decoding
-from incumbent.planning.cost.memory import answering_peak, training_peak
-from incumbent.planning.cost.minutes import Clock
-from incumbent.planning.cost.setup import Setup
-from incumbent.planning.work.answering import Answering
-from incumbent.planning.work.run_settings import RunSettings
-from incumbent.planning.work.workload import Longest, Workload
+from incumbent.planning.minutes import Clock, Setup, answering_peak, training_peak
+from incumbent.planning.row_lengths import RunSettings
+from incumbent.planning.workload import Answering, Longest, Workload
+from project.libraries import memory
 from project.model_pins import BaseChoice, embedded_base, pin
-from project.processor import memory
 from project.records.adapters import Contestant, Numerics, Precision
 from project.records.data import Row
 from training.base import convert_embedded
-from training.cost.base_shape import EMBEDDED_SHAPE
-from training.cost.computing import Computing
-from training.cost.memory import Peak
-from training.cost.step_setup import StepWork
-from training.cost.this_machine import processor_speed
+from training.cost.computing import EMBEDDED_SHAPE, Computing
+from training.cost.gpus import processor_speed
+from training.cost.memory import Peak, StepWork
 from training.precision import look_at_machine
 from training.training_settings import AdapterParams, SftParams
 

@@ -22,8 +22,8 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from curation.sources.python_api import read_package
+from project.libraries import CHOICES
 from project.model_pins import ModelChoice, embedded_base, locate, pin
-from project.processor import CHOICES
 from project.records.adapters import Contestant, Precision
 from project.records.data import Row
 from training.base import convert_embedded
@@ -180,7 +180,7 @@ def perplexity(precision: Precision) -> Cost:
 def reward(precision: Precision) -> Cost:
     """An epoch of 48 pairs."""
     from evaluation.evaluation_settings import RewardParams
-    from evaluation.preference.reward.reward_training import train_reward
+    from evaluation.preference.learnt_reward import train_reward
     from project.records.preferences import PreferencePair
 
     some = rows(49)

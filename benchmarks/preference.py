@@ -27,14 +27,12 @@ from evaluation.metrics.facts.find_facts import find_facts
 from evaluation.metrics.semantic import SemanticSimilarity
 from evaluation.preference.calibration import calibrate
 from evaluation.preference.comparison import Comparison, Judge
-from evaluation.preference.pairs.made_pairs import made_pairs
-from evaluation.preference.pairs.worse_answers import changed
-from evaluation.preference.reward.exchange_vectors import ExchangeVectors
-from evaluation.preference.reward.frozen_cosine import FrozenCosine
-from evaluation.preference.reward.head_training import train_head
-from evaluation.preference.reward.learnt_reward import OTHERS
-from evaluation.preference.reward.reward_model import RewardModel
+from evaluation.preference.exchange_vectors import ExchangeVectors, FrozenCosine
+from evaluation.preference.learnt_reward import OTHERS, train_head
+from evaluation.preference.made_pairs import made_pairs
+from evaluation.preference.reward_model import RewardModel
 from evaluation.preference.tuned_pairs import agreement, kept
+from evaluation.preference.worse_answers import changed
 from project.model_pins import ModelChoice, embedded_base, locate, pin
 from project.paths import rows_of
 from project.records.adapters import Contestant, Numerics

@@ -43,7 +43,7 @@ from benchmarks.promotion_rules import (
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
-from evaluation.generation.kept_bytes import KeptBytes
+from evaluation.generation.answers import KeptBytes
 from evaluation.sealed_look import SealedItems, SealedLook
 from incumbent.submitting.look_decision import decide
 from project.canonical import digest_folder, digest_json

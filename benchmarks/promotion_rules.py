@@ -25,11 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from evaluation.decision.bounded_mean import sure_bounds
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import decide, rule
-from evaluation.decision.statistics import p_above
+from evaluation.decision.statistics import p_above, sure_bounds
 from project.records.evidence import PREFERENCE, Evidence, MetricEvidence, Verdict
 from project.records.scores import ItemScore, ScoreTable
 from registry.alpha_ledger.spending import ChampionLooks, next_look

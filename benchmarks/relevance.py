@@ -14,8 +14,8 @@ from random import Random
 
 import numpy as np
 
-from curation.checks.columns.relevance import GOLD_FAR, GOLD_NEAR, Task, gold_nearness
 from curation.checks.embeddings import Embedder, Looked
+from curation.checks.relevance import GOLD_FAR, GOLD_NEAR, Task, gold_nearness
 from project.model_pins import ModelChoice, locate
 
 DOMAINS = {

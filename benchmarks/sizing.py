@@ -19,10 +19,10 @@ from unittest.mock import patch
 
 from project.records.adapters import Precision, Quantization
 from training.cost import gpus
-from training.cost.base_shape import SIZES, BaseShape
+from training.cost.computing import SIZES, BaseShape
 from training.cost.gpus import GB, GPUS
-from training.cost.several_gpus import GroupClock, Layout, gpu_peak
-from training.cost.step_setup import StepSetup, StepWork
+from training.cost.memory import StepSetup, StepWork
+from training.cost.minutes import GroupClock, Layout, gpu_peak
 from training.training_settings import AdapterParams, SftParams
 
 GIB = 2**30

@@ -34,8 +34,8 @@ from time import perf_counter, process_time
 from typing import Any
 
 from curation.sources.python_api import read_package
+from project.libraries import CHOICES
 from project.model_pins import embedded_base
-from project.processor import CHOICES
 from project.records.adapters import Precision
 from project.records.data import Row
 from training.base import convert_embedded

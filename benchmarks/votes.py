@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.decision.any_time_mean import any_time_e_value
-from evaluation.preference.people_and_judge.anytime import e_values
-from evaluation.preference.people_and_judge.drawing import draw_chances
-from evaluation.preference.people_and_judge.estimate import Estimate, combined
+from evaluation.decision.votes_needed import any_time_e_value
+from evaluation.preference.ballots.anytime import e_values
+from evaluation.preference.ballots.drawing import draw_chances
+from evaluation.preference.ballots.estimate import Estimate, combined
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from curation.curation_settings import CollectParams, FileSource, Source
 from curation.sources.python_api import read_package
-from curation.sources.reading import Made, Read
+from curation.sources.row_formats import Made, Read
 from curation.sources.source_file import SourceFile, read_source_file
 from project.erasures import WHY, Erased
 from project.errors import InputError

@@ -18,18 +18,20 @@ from curation.account import (
     write_account,
 )
 from curation.checks.suite_prompts import suite_prompts
-from curation.checks.waivers_file import read_waivers
-from curation.cleaning.faulty_rows import faulty
-from curation.cleaning.long_rows import Fitted, fit
+from curation.checks.waivers import read_waivers
 from curation.cleaning.mending import changed, mended
-from curation.cleaning.refused_at_gate import (
+from curation.cleaning.sifting import (
     accepted_of,
+    clean,
     excused_leaks,
+    faulty,
+    reasons,
     refused_alone,
     refused_beside,
+    sifted,
+    with_personal_data,
 )
-from curation.cleaning.sifting import clean, reasons, sifted, with_personal_data
-from curation.cleaning.token_lengths import TokenLengths
+from curation.cleaning.token_lengths import Fitted, TokenLengths, fit
 from curation.curate_others import Others, curate_others, read_others, untaught, with_others
 from curation.curation_settings import CurateParams
 from curation.selection.selected_rows import selected, unselected
@@ -43,12 +45,10 @@ from curation.splitting.eval_sets import (
     read_changes,
     retired_ids,
 )
-from curation.splitting.families import Families, cut_from_items, families
-from curation.splitting.filled_parts import filled
+from curation.splitting.families import Families, cut_from_items, families, filled, leaving
 from curation.splitting.frozen_items import Frozen, Standing, said_of_frozen, standing
-from curation.splitting.leaving_rows import leaving
 from curation.splitting.lots import largest, split, thinned
-from curation.synthesis.share import SYNTHETIC_WAITS, people_first, unaccepted, within_share
+from curation.synthesis.wishes import SYNTHETIC_WAITS, people_first, unaccepted, within_share
 from project.errors import InputError
 from project.files import staged_folder
 from project.model_pins import BaseChoice, context_window, pinned_folder

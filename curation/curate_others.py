@@ -14,8 +14,7 @@ from curation.account import (
     WAITS,
     Fate,
 )
-from curation.cleaning.carried_items import holding_an_item
-from curation.cleaning.sifting import cleaned
+from curation.cleaning.sifting import cleaned, holding_an_item
 from project.contacts import Contacts
 from project.item_prompts import asking_an_item, asking_in_a_sentence
 from project.paths import RAW_DOCUMENTS, RAW_PREFERENCES

@@ -7,10 +7,9 @@ from itertools import chain
 from multiprocessing import get_context
 from typing import TypeVar
 
-from project.engine.engine_settings import RayParams
-from project.engine.light_work import light_engine
+from project.engine.engine_settings import RayParams, light_engine
 from project.engine.mapped import mapped
-from project.processor import cores
+from project.libraries import cores
 from project.records.data import Row
 
 Result = TypeVar("Result")

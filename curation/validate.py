@@ -4,17 +4,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from curation.account import left_out_by
-from curation.checks.compared import Compared, Refused
 from curation.checks.contract import Contract, check
 from curation.checks.embeddings import Embedder
 from curation.checks.explained import explained
 from curation.checks.gate_message import allow_commands, waive_command
 from curation.checks.refused_rows import REFUSED
+from curation.checks.row_columns import Compared, Refused
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.tables import Tables, tables_of
-from curation.checks.waivers import Waivers, unused, with_waivers
-from curation.checks.waivers_file import read_waivers, refuse_unknown_checks
-from curation.cleaning.conflicts import conflicting
+from curation.checks.waivers import (
+    Waivers,
+    read_waivers,
+    refuse_unknown_checks,
+    unused,
+    with_waivers,
+)
+from curation.cleaning.sifting import conflicting
 from curation.curation_settings import CurateParams, ValidateParams
 from curation.sources.row_formats import read_rows
 from project.canonical import digest_folder

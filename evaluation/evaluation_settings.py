@@ -244,7 +244,7 @@ class RubricParams(Settings):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")  # of the metric too
     asks: str | None = Field(default=None, min_length=1)  # what the judge is told to look at
     reference: bool = False  # whether it sees the reference answer too
-    worse: tuple[str, ...] = ()  # kinds of evaluation.preference.pairs.worse_answers.WORSE
+    worse: tuple[str, ...] = ()  # kinds of evaluation.preference.worse_answers.WORSE
     # JSON Lines of {"prompt", "chosen", "rejected"}: the chosen answer is better in this respect.
     pairs: Annotated[Path, AfterValidator(below_preferences)] | None = None
 

@@ -9,8 +9,7 @@ from typing import NamedTuple
 from evaluation.evaluation_settings import Decoding, FewShot
 from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import Respondent, Role, answers_of
-from evaluation.generation.contestants import compared
-from evaluation.generation.recorded_engine import record_engine, recorded_numerics
+from evaluation.generation.contestants import compared, record_engine, recorded_numerics
 from evaluation.generation.systems import from_registry, respondent
 from evaluation.suites.every_suite import GENERAL, suites_on
 from project.bare_base import bare_base

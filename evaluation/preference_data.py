@@ -8,17 +8,23 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from evaluation.evaluation_settings import PreferenceDataParams
-from evaluation.preference.pairs.preference_pairs import preference_files
-from evaluation.preference.training_data.asked_judge import pairs_by_judge
-from evaluation.preference.training_data.ballot_preferences import BALLOTS, ballot_preferences
-from evaluation.preference.training_data.judged_pairs import capped, learnable_of_judge
-from evaluation.preference.training_data.known_answers import (
+from evaluation.preference.ballot_preferences import (
+    BALLOTS,
+    PreferenceCounts,
+    ballot_preferences,
+    items_here,
+    retired_prompts,
+    untaught,
+)
+from evaluation.preference.judged_pairs import (
     GoodAnswers,
+    capped,
     learnable,
+    learnable_of_judge,
+    pairs_by_judge,
     undisputed,
 )
-from evaluation.preference.training_data.preference_counts import PreferenceCounts
-from evaluation.preference.training_data.untaught import items_here, retired_prompts, untaught
+from evaluation.preference.preference_pairs import preference_files
 from project.item_prompts import bare
 from project.paths import PREFERENCE_COUNTS, PREFERENCE_DATA, rows_of
 from project.records.data import Row, Split

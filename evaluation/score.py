@@ -3,14 +3,26 @@
 from collections.abc import Mapping, Sequence
 
 from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
-from evaluation.generation.answers import SIDES, Answer, Role, answers_of, by_sample
-from evaluation.generation.contestants import compared
-from evaluation.generation.kept_bytes import IN_FILES, KeptBytes
-from evaluation.generation.recorded_engine import recorded_numerics
+from evaluation.generation.answers import (
+    IN_FILES,
+    SIDES,
+    Answer,
+    KeptBytes,
+    Role,
+    answers_of,
+    by_sample,
+)
+from evaluation.generation.contestants import compared, recorded_numerics
 from evaluation.preference.comparison import Comparison, Judge
 from evaluation.preference.preference_sources import judge_of
-from evaluation.scoring.per_token import incomparable
-from evaluation.scoring.scorers import Scorer, Scores, load_scorers, score, scorers_digest
+from evaluation.scoring.scorers import (
+    Scorer,
+    Scores,
+    incomparable,
+    load_scorers,
+    score,
+    scorers_digest,
+)
 from evaluation.suites.every_suite import GENERAL
 from evaluation.suites.suite_tables import write_suite_tables
 from project.canonical import digest_file, digest_json

@@ -9,20 +9,18 @@ from functools import cached_property
 from pathlib import Path
 
 from evaluation.decision.evidence import refuse_empty_slices, refuse_unscored, weigh
-from evaluation.decision.policy import Policy
+from evaluation.decision.policy import Policy, refuse_unread_votes, votes_come_in
 from evaluation.decision.suite_guards import refuse_unmeasured_suites
-from evaluation.decision.voting_policy import refuse_unread_votes, votes_come_in
 from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
 from evaluation.generate import answering_in, samples_of
 from evaluation.generation.answering_engine import server_kept
-from evaluation.generation.answers import SIDES, Answer, Role, by_sample
-from evaluation.generation.kept_bytes import KeptBytes
-from evaluation.generation.recorded_engine import recorded_numerics
+from evaluation.generation.answers import SIDES, Answer, KeptBytes, Role, by_sample
+from evaluation.generation.contestants import recorded_numerics
 from evaluation.generation.systems import from_registry
 from evaluation.preference.ballots.ballot_files import read_ballots
+from evaluation.preference.ballots.preference_evidence import without_preference
 from evaluation.preference.calibration import calibrate_reviewers
 from evaluation.preference.comparison import Judge
-from evaluation.preference.people_and_judge.preference_evidence import without_preference
 from evaluation.preference.preference_sources import Ballots
 from evaluation.score import (
     contestant_names,
@@ -34,11 +32,13 @@ from evaluation.score import (
     score_samples,
     unread_of,
 )
-from evaluation.scoring.asked_slices import refuse_absent_slices
 from evaluation.scoring.built_in import better_by_ours
-from evaluation.scoring.own_assertions import refuse_broken_assertions
-from evaluation.scoring.per_token import incomparable
-from evaluation.scoring.scorers import Scores
+from evaluation.scoring.scorers import (
+    Scores,
+    incomparable,
+    refuse_absent_slices,
+    refuse_broken_assertions,
+)
 from project.canonical import digest_file, digest_json
 from project.engine.ray_cluster import cluster_kept
 from project.errors import InputError

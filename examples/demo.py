@@ -38,8 +38,7 @@ from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
 from project.records.evidence import Evidence, Measured
 from project.settings import load
 from registry.store import Registry
-from serving.http_server import running
-from serving.server import Service, service_of
+from serving.server import Service, running, service_of
 
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / ".incumbent" / "demo"

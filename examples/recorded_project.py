@@ -14,7 +14,7 @@ import yaml
 from evaluation import compare, score
 from evaluation.generate import answering_in
 from evaluation.generation.answers import Answer, Respondent, Role, answers_of
-from evaluation.generation.recorded_engine import recorded_numerics
+from evaluation.generation.contestants import recorded_numerics
 from evaluation.suites.every_suite import GENERAL
 from project import paths
 from project.canonical import digest_folder, digest_json

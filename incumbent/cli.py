@@ -115,9 +115,9 @@ def init(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the columns as guessed.")] = False,
 ) -> None:
     """Make a project of your own, from your data."""
-    from curation.sources.columns.wanted import Wanted
+    from curation.sources.columns.choices import Wanted
     from incumbent.init.own_sources import FileOptions
-    from incumbent.sharing.shared_places import SharedPlaces
+    from incumbent.sharing.usable_registry import SharedPlaces
     from incumbent.verbs.init import init_project, init_sample
     from project.errors import InputError
     from project.model_pins import BaseChoice
@@ -153,7 +153,7 @@ def status(
 ) -> None:
     """Where things stand: champion, newest challenger, looks at the sealed eval set."""
     if every:
-        from incumbent.verbs.status_all import print_all_families
+        from incumbent.verbs.status import print_all_families
 
         print_all_families(json)
         return

@@ -14,8 +14,7 @@ import grimp
 
 from curation.curation_settings import CollectParams, PackagesSource
 from evaluation.evaluation_settings import MetricChoice, ScoringParams
-from evaluation.scoring.built_in import SCORERS
-from evaluation.scoring.scorer_class import named_files
+from evaluation.scoring.built_in import SCORERS, named_files
 from incumbent.pipeline import PACKAGES, module_of, older_project, read_pipeline
 from project.canonical import digest_file
 from project.files import home

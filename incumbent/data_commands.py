@@ -216,7 +216,7 @@ def check(
     json: Json = False,
 ) -> None:
     """Hold a file against a data contract; needs no project. Exit 1: a critical check failed."""
-    from curation.sources.columns.wanted import Wanted
+    from curation.sources.columns.choices import Wanted
     from incumbent.verbs.check_data import CheckOptions, check_data
 
     wanted = Wanted(prompt=tuple(prompt or ()), completion=completion, messages=messages)
@@ -249,7 +249,7 @@ def preview(
     json: Json = False,
 ) -> None:
     """A row as the model sees it: its tokens, which of them are learnt, where it ends."""
-    from curation.sources.columns.wanted import Wanted
+    from curation.sources.columns.choices import Wanted
     from incumbent.verbs.preview_data import PreviewOptions, preview_data
 
     wanted = Wanted(prompt=tuple(prompt or ()), completion=completion, messages=messages)

@@ -97,7 +97,7 @@ def launch(
     json: Json = False,
 ) -> None:
     """Run the newest commit on a rented machine of any cloud, into the same registry."""
-    from incumbent.launching.task import Machine
+    from incumbent.launching.rendering import Machine
     from incumbent.verbs.launch import launch as run
 
     run(Machine(cloud, gpus, spot), dry_run=dry_run, yes=yes, as_json=json)

@@ -5,9 +5,8 @@ from datetime import date, datetime
 from math import sqrt
 from statistics import fmean, stdev
 
-from curation.cleaning.long_rows import fit
 from curation.cleaning.sifting import clean
-from curation.cleaning.token_lengths import TokenLengths
+from curation.cleaning.token_lengths import TokenLengths, fit
 from curation.curation_settings import CurateParams
 from curation.splitting.accepted_rows import place
 from curation.splitting.eval_sets import Extension, accepted_ids, read_changes

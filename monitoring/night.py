@@ -1,27 +1,39 @@
 """The nightly job: check the day's traffic, do what follows, notify people."""
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from threading import Event
 
-from monitoring.carried_labels import bring_folder, bring_labels, carry_labels
-from monitoring.clock_check import trusted_day
-from monitoring.labels_between_nights import labels_waiting, let_go
-from monitoring.late_nights import why_again
+from monitoring.carried_labels import (
+    bring_folder,
+    bring_labels,
+    carry_labels,
+    labels_waiting,
+    let_go,
+)
 from monitoring.night_action import run_retrain
 from monitoring.night_check import check
-from monitoring.night_context import NightContext
-from monitoring.night_history import check_of, end_of, judged_after, keep_check, nights_before
-from monitoring.night_notice import AGAIN, DOUBT, NO_TRAFFIC, missing_since, notices
+from monitoring.night_context import NightContext, require_place, trusted_day
+from monitoring.night_history import (
+    check_job,
+    check_of,
+    end_of,
+    judged_after,
+    keep_check,
+    made_a_test,
+    night_of,
+    nightly_of,
+    nights_before,
+)
 from monitoring.report.night_page import write_page
 from monitoring.retention import forget, forget_carried, forget_queued
-from monitoring.same_place import require_place
 from monitoring.scheduling.job import JobResult, Work
 from monitoring.trigger.retrain_slot import retrain_slot
 from monitoring.trigger.waiting_corrections import queue_corrections
 from project.errors import IncumbentError
-from project.records.drift import Action, Night
-from registry.jobs.runs import Claim
+from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
+from registry.jobs.outbox import Notice
+from registry.jobs.runs import Claim, RunState, runs_between
 
 
 def nightly(context: NightContext) -> Work:
@@ -121,3 +133,137 @@ def refuse_unfinished(day: date, now: datetime) -> None:
     """Raise IncumbentError for a UTC day that is not over, as in a time zone that is ahead."""
     if day >= now.astimezone(UTC).date():
         raise IncumbentError(f"{day} is not over yet in UTC: a night looks at a whole day")
+
+
+# --- night notice ---------------------------------------------------------------------------------
+
+# What people are notified of about a night.
+
+NO_TRAFFIC = "no traffic since"  # what a night's note begins with, behind it the first day
+AGAIN = "judged again"  # what a note begins with of a night whose rows came late
+DOUBT = "nothing is known of the days from"  # begins a note on a clock that may be wrong
+REMINDED = 7  # days between two notices of one gap
+DAY = timedelta(days=1)
+
+
+def notices(night: Night, before: Sequence[Night] = ()) -> Iterator[Notice]:
+    """The notices to people: that drift was found, or what was done about it; that no traffic
+    comes, or that it comes again. before are the nights before it, oldest first.
+    """
+    yield from of_traffic(night, before)
+    yield from of_clock(night)
+    if night.action is Action.NONE and night.verdict is not DriftVerdict.DRIFT:
+        return
+    what = night.outcome or night.action
+    yield Notice(
+        key=f"nightly {night.family} {night.date}",
+        kind="drift" if night.action is Action.NONE else what.value,
+        text=f"{night.family}, {night}\n" + "\n".join(night.reasons[1:]),
+        detail={"date": night.date, "verdict": night.verdict, "state": night.state},
+        path=path_of(night),
+        family=night.family,
+    )
+
+
+def path_of(night: Night) -> str:
+    """The page where a person goes on: the challenger that waits for one, else the night."""
+    if night.outcome is RetrainOutcome.REVIEW and night.challenger:
+        return f"/review/{night.challenger}"
+    return f"/nights/{night.date}"
+
+
+def missing_since(day: date, days: Collection[date], before: Sequence[Night]) -> date | None:
+    """The first day of the gap that a day without traffic is in; None where there never was any.
+
+    days are those that have traffic, before the nights before this one: traffic may have been
+    deleted for its age.
+    """
+    seen = [one for one in days if one < day]
+    seen += [date.fromisoformat(night.date) for night in before if night.rows]
+    return max(seen) + DAY if seen else None
+
+
+def of_traffic(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
+    """One notice as a gap begins, one more each week that it lasts, and one when it is over."""
+    if any(note.startswith(AGAIN) for note in night.notes):
+        return
+    since, was = gap_of(night), gap_of(before[-1]) if before else None
+    if since:
+        days = (date.fromisoformat(night.date) - since).days
+        text = f"{night.family}: {NO_TRAFFIC} {since} ({days + 1} days): is it still logged?"
+        key = f"no-traffic {night.family} {since} {days // REMINDED}"
+        yield of_gap(night, since, key, "no-traffic", text)
+    elif was and night.traffic:
+        text = f"{night.family}: traffic is back on {night.date}; there was none since {was}"
+        yield of_gap(night, was, f"traffic-back {night.family} {was}", "traffic-back", text)
+
+
+def of_clock(night: Night) -> Iterator[Notice]:
+    """A clock that may be wrong keeps traffic that seems due: a person knows which is right."""
+    for note in night.notes:
+        if note.startswith(DOUBT):
+            yield Notice(
+                key=f"clock {night.family} {night.date}",
+                kind="clock",
+                text=f"{night.family}: {note}",
+                detail={"date": night.date},
+                path=f"/nights/{night.date}",
+                family=night.family,
+            )
+
+
+def of_gap(night: Night, since: date, key: str, kind: str, text: str) -> Notice:
+    return Notice(
+        key=key,
+        kind=kind,
+        text=text,
+        detail={"date": night.date, "since": since.isoformat()},
+        path=f"/nights/{night.date}",
+        family=night.family,
+    )
+
+
+def gap_of(night: Night) -> date | None:
+    """The first day without traffic, of a night that says so."""
+    said = [note for note in night.notes if note.startswith(NO_TRAFFIC)]
+    return date.fromisoformat(said[0].removeprefix(NO_TRAFFIC).split()[0]) if said else None
+
+
+# --- late nights ----------------------------------------------------------------------------------
+
+# Nights that could compare nothing, and whose rows have come since: they are judged again.
+#
+# A test, of one signal over one window of nights, is made once, whenever its rows come. So a night
+# that compared nothing may be judged again as a whole: it has spent nothing of the false-alarm
+# budget yet. The late rows of all other nights count in the windows of the nights that follow.
+
+REACH = timedelta(days=28)  # as far as the longest window, and late corrections, go back
+
+
+def late_nights(context: NightContext) -> Mapping[date, str]:
+    """The finished nights of the last four weeks that are to be judged again, each with why."""
+    engine, family = context.registry.engine, context.registry.family
+    today = context.registry.clock().date()
+    first, last = today - REACH, today - timedelta(days=1)
+    ended = runs_between(engine, nightly_of(family), first, last)
+    over = {run.date for run in ended if run.state is RunState.FINISHED}
+    checks = runs_between(engine, check_job(family), first, last)
+    nights = {run.date: night_of(run) for run in checks if run.date in over}
+    return {
+        day: why for day, night in nights.items() if night and (why := why_again(context, night))
+    }
+
+
+def why_again(context: NightContext, night: Night) -> str | None:
+    """Why a night that has a verdict is to be judged again; None: it stands."""
+    if made_a_test(night) or lacked_a_reference(night):
+        return None
+    seen = context.traffic.seen(date.fromisoformat(night.date))
+    if seen is None or seen == night.traffic:
+        return None
+    return "rows came after its night" if night.traffic else "its traffic came after its night"
+
+
+def lacked_a_reference(night: Night) -> bool:
+    """Whether there were rows, and nothing to compare them with: more rows change nothing."""
+    return bool(night.traffic and not night.reference and not night.set_aside)

@@ -9,13 +9,12 @@ from monitoring.night_context import NightContext
 from monitoring.night_history import in_flight, judged_after, nights_before
 from monitoring.trigger.acceptance import accept, accepted_prompts, capped
 from monitoring.trigger.door import refusals
-from monitoring.trigger.drifted_rows import DriftedRows
+from monitoring.trigger.drifted_rows import DriftedRows, is_ended_retrain, new_labels
 from monitoring.trigger.labels import LABELLED, correction, label_of, pseudonym, write_queue
-from monitoring.trigger.new_labels import is_ended_retrain, new_labels
-from monitoring.trigger.queue_door import worth_asking
 from monitoring.trigger.retrain import retrain
 from monitoring.trigger.retrain_slot import over_quota
 from monitoring.trigger.state_machine import Facts, Step, step
+from monitoring.trigger.waiting_corrections import worth_asking
 from project.records.drift import (
     Action,
     DriftState,

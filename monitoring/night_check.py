@@ -7,24 +7,25 @@ from itertools import takewhile
 import numpy as np
 
 from monitoring.champion_quality import with_quality
-from monitoring.drift.alarm_budget import night_tests
-from monitoring.drift.confirmation import confirm
+from monitoring.drift.alarm_budget import confirm, night_tests
+from monitoring.drift.reference import Reference
 from monitoring.drift.reference_notes import reference_notes
 from monitoring.drift.reference_store import References, find_or_freeze
 from monitoring.drift.signal_tests import overall
 from monitoring.drift.topic_attribution import attribute
 from monitoring.features.cut_prompts import cut_notes, cut_prompts
-from monitoring.features.signal_inputs import rated_so_far, rewatched, times_of
-from monitoring.heavy_user_notes import heavy_user_notes
+from monitoring.features.signal_inputs import rated_so_far, rewatched, times_of, watched_prompts
 from monitoring.night_action import follow
 from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
 from monitoring.report.night_page import keep_map
 from monitoring.scheduling.job import refuse_stopped
 from monitoring.signals.signal import Batch
-from monitoring.traffic.user_sample import UserSample
+from monitoring.signals.topics import Topics
+from monitoring.traffic.user_sample import HeavyUsers, UserSample
 from monitoring.traffic.voices import voice_notes
 from monitoring.trigger.drifted_rows import DriftedRows
+from monitoring.trigger.labels import pseudonym_of
 from project.engine.ray_cluster import cluster_kept
 from project.records.adapters import AdapterVersion
 from project.records.drift import (
@@ -212,3 +213,33 @@ def silent(
         action=Action.NONE,
         reasons=(why,),
     )
+
+
+# --- heavy user notes -----------------------------------------------------------------------------
+
+# What a night says of users who send much of the traffic: they count once, and may move alone.
+
+HEAVY = 0.2  # of the rows: a user with more is looked at
+MOST = 0.5  # of a user's prompts
+
+
+def heavy_user_notes(
+    context: NightContext, heavy: HeavyUsers, reference: Reference
+) -> Iterator[str]:
+    """A sentence on each heavy user most of whose prompts are unlike all of the reference.
+
+    No word of what they wrote: a topic of one person may be about that person.
+    """
+    topics = next((s for s in reference.signals if isinstance(s, Topics)), None)
+    if topics is None:
+        return
+    for user in heavy.above(HEAVY):
+        prompts = watched_prompts(user.rows, reference.shared)
+        labels = topics.labels(Batch(vectors=context.embeddings.encode(prompts)))
+        new = float(np.mean(labels == topics.count - 1))
+        if new >= MOST:
+            yield (
+                f"one user ({pseudonym_of(user.name)}) sent about {user.share:.0%} of the rows, "
+                f"and {new:.0%} of that user's prompts are unlike the reference; a user counts "
+                "once a day, so this alone is no drift"
+            )

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from itertools import pairwise
+from secrets import token_hex
 from threading import Event
 from typing import Self
 
-from monitoring.features.answer_judge import AnswerJudge
 from monitoring.features.embedding_cache import Embeddings
-from monitoring.features.signal_inputs import batch_of
+from monitoring.features.signal_inputs import AnswerJudge, batch_of
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
-from monitoring.scheduling.job import refuse_stopped
+from monitoring.night_history import REMEMBERED, nightly_of
+from monitoring.scheduling.job import RefusedError, refuse_stopped
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.signals.signal import Batch
 from monitoring.traffic.day_parts import PartReader, sample_parts
@@ -23,7 +25,11 @@ from project.model_pins import ModelChoice, pin
 from project.records.adapters import AdapterVersion
 from project.records.traffic import Traffic
 from project.settings import load
+from project.times import moment_of, stamp
+from registry.jobs.places import OtherPlaceError, Place, place_of, settle
 from registry.jobs.retrain_slots import NO_LIMITS, RetrainLimits
+from registry.jobs.runs import runs_of
+from registry.reader import RegistryReader
 from registry.store import Registry
 
 
@@ -103,3 +109,132 @@ class NightContext:
     def settled(self, day: date) -> bool:
         """Whether all feedback on a day's rows has come that still counts."""
         return (self.registry.clock().date() - day).days > LATE
+
+
+# --- same place -----------------------------------------------------------------------------------
+
+# Whether what a night works with is on this machine: asked before a night is claimed.
+#
+# A machine whose traffic folder is not mounted sees a day without traffic. It must not say so for
+# all. So the folder holds a mark, and the registry knows it: who sees another one is refused.
+
+TRAFFIC = "traffic"
+
+
+def require_place(context: NightContext) -> None:
+    """Raise RefusedError where this machine does not see the traffic or the champion's files."""
+    require_traffic(context)
+    registry = context.registry
+    champion = registry.champion()
+    if champion and registry.artifacts.incomplete(champion.adapter.files):
+        raise RefusedError(
+            f"the files of {champion.label} are not in {registry.artifacts.blobs.location}: a "
+            "machine that runs nights needs the registry's artifacts; set registry.artifacts in "
+            "params.yaml to the store that all machines use"
+        )
+
+
+def require_traffic(context: NightContext) -> None:
+    """Whoever sees traffic first says where it is; nothing is refused before."""
+    traffic, registry = context.traffic, context.registry
+    known = place_of(registry.engine, registry.family, TRAFFIC)
+    if known is None and traffic.days():
+        known = settle_traffic(context, None)
+    if known is None or (found := traffic.mark()) == known.mark:
+        return
+    here = f"has the mark {found}" if found else "has no mark (is it mounted?)"
+    raise RefusedError(
+        f"the traffic of {registry.family} is at {known}, and {traffic.location} on this machine "
+        f"{here}. Mount the same folder here, or name it in monitoring.traffic.folder; if the "
+        "traffic was moved to here, run `incumbent nightly --traffic-is-here`"
+    )
+
+
+def move_traffic(context: NightContext) -> Place:
+    """Let this machine's folder be the family's, on a person's word; that is kept on record."""
+    known = place_of(context.registry.engine, context.registry.family, TRAFFIC)
+    if known and known.mark == context.traffic.mark():
+        return known
+    if known and not context.traffic.days():
+        raise RefusedError(
+            f"{context.traffic.location} holds no day of traffic: is it mounted? Bring the days "
+            f"from {known} there first"
+        )
+    return settle_traffic(context, known.mark if known else None)
+
+
+def settle_traffic(context: NightContext, instead_of: str | None) -> Place:
+    registry = context.registry
+    place = Place(
+        family=registry.family,
+        kind=TRAFFIC,
+        mark=context.traffic.put_mark(token_hex(8)),
+        location=context.traffic.location,
+        at=stamp(registry.clock()),
+        by=registry.actor,
+    )
+    try:
+        settle(registry.engine, place, instead_of=instead_of)
+    except OtherPlaceError as error:  # another machine was quicker, maybe with the same folder
+        raise RefusedError(f"{error}: it is looked at again") from None
+    return place
+
+
+# --- clock check ----------------------------------------------------------------------------------
+
+# Whether the clock can be believed: one that is far ahead would delete all traffic at once.
+
+LONGEST_GAP = timedelta(days=30)  # without a sign that the days between have been
+SEEN = 4  # days on which nights have to run after a longer one, before it is believed
+CLOCK = "clock"
+
+
+def trusted_day(registry: RegistryReader, traffic: TrafficStore, day: date) -> date:
+    """The newest day, up to `day`, of which it is believed that it has been: what is deleted for
+    its age is counted from it.
+
+    The registry and the traffic show on which days somebody was at work. Where a month or more
+    before today shows nothing, the clock may be wrong: then it is the last day before that gap,
+    until nights have run on four days by this clock, or a person said that it is right. So after a
+    real outage things are deleted again within four days.
+    """
+    today = registry.clock().date()
+    runs = runs_of(registry.engine, nightly_of(registry.family), REMEMBERED)
+    ran = {moment_of(run.started).date() for run in runs}
+    gap = newest_gap((*ran, *traffic.days()), today)
+    if gap is None:
+        return day
+    before, after = gap
+    seen = {one for one in (*ran, today) if after <= one <= today}
+    return day if len(seen) >= SEEN or confirmed(registry, after) else min(day, before)
+
+
+def believe(registry: RegistryReader) -> Place:
+    """Keep that a person says that the clock is right now."""
+    known, now = place_of(registry.engine, registry.family, CLOCK), registry.clock()
+    place = Place(
+        family=registry.family,
+        kind=CLOCK,
+        mark=now.date().isoformat(),
+        location="the clock of a machine",
+        at=stamp(now),
+        by=registry.actor,
+    )
+    settle(registry.engine, place, instead_of=known.mark if known else None)
+    return place
+
+
+# --- one level down -----------------------------------------------------------------------------
+
+
+def newest_gap(signs: Iterable[date], today: date) -> tuple[date, date] | None:
+    """The last day before the newest gap and the first one after it; None: there is none."""
+    known = sorted({today, *(one for one in signs if one < today)})
+    pairs = reversed([*pairwise(known)])
+    return next((pair for pair in pairs if pair[1] - pair[0] > LONGEST_GAP), None)
+
+
+def confirmed(registry: RegistryReader, since: date) -> bool:
+    """Whether a person said, after the gap, that the clock is right."""
+    known = place_of(registry.engine, registry.family, CLOCK)
+    return known is not None and date.fromisoformat(known.mark) >= since

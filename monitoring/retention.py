@@ -13,8 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from monitoring.clock_check import trusted_day
-from monitoring.night_context import NightContext
+from monitoring.night_context import NightContext, trusted_day
 from monitoring.night_history import REMEMBERED, check_job, night_of, nightly_of
 from monitoring.report.night_page import forget_pages
 from monitoring.trigger.door import SET_ASIDE, read_set_aside

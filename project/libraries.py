@@ -1,15 +1,19 @@
 """How the libraries below us are to behave: quiet, offline, sending nothing home, and fast."""
 
+import ctypes
 import logging
 import os
+import platform
+import re
 import warnings
 from collections.abc import Callable
 from functools import cache
 from getpass import getuser
 from pathlib import Path
+from statistics import median
+from time import sleep
 
 from project.files import home
-from project.processor import settle_processor
 
 # Read by the libraries when they are imported. A user's own setting wins.
 SETTINGS = {
@@ -112,3 +116,159 @@ def allow_downloads() -> None:
     """Let the Hub be asked, unless the user forbade it; before huggingface_hub is imported."""
     if "HF_HUB_OFFLINE" not in CHOSEN_BY_USER:
         os.environ.pop("HF_HUB_OFFLINE", None)
+
+
+# --- processor ------------------------------------------------------------------------------------
+
+# The processor: its kind, and the threads and memory that torch gets.
+#
+# Settled once, before torch is imported, for training, answers, reward and embedding alike. What
+# was measured is in docs/precision.md. A user's own environment variables win.
+
+# Variables by which a machine passes for one with an older processor.
+CAPS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
+# Vector instructions that decide how numbers are rounded, each wider than those before.
+INSTRUCTIONS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX512",
+    "avx512_bf16": "AVX512-BF16",
+    "amx_bf16": "AMX",
+    "asimd": "NEON",
+    "sve": "SVE",
+    "sve2": "SVE2",
+}
+MAKERS = {"AuthenticAMD": "AMD", "GenuineIntel": "Intel"}
+
+CHOICES = "INCUMBENT_CHOSE"  # holds what a parent process of ours chose: name=value, with spaces
+SPINS = "3000"  # some 0.1 ms: longer costs much on a busy machine and brings nothing on a free one
+READINGS, SECONDS_APART = 5, 0.002  # of how many threads run: a single one may meet a burst
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as <malloc.h> has them
+KEPT_BYTES = (1 << 30, 32 << 20)  # older versions of glibc refuse the first
+MALLOC_VARIABLES = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")  # a user's own choice begins so
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def settle_processor() -> None:
+    """Choose how many threads compute, how they wait for each other, and what memory is kept."""
+    for choice in os.environ.pop(CHOICES, "").split():
+        name, _, value = choice.partition("=")
+        if os.environ.get(name) == value:  # still our parent's, not a user's
+            del os.environ[name]
+    chosen = choose_threads() | choose_waiting()
+    os.environ.update(chosen)
+    os.environ[CHOICES] = " ".join(f"{name}={value}" for name, value in chosen.items())
+    keep_memory()
+
+
+def choose_threads() -> dict[str, str]:
+    """As many as there are cores, busy or free: sums over many numbers depend on their count."""
+    return {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(cores())}
+
+
+def threads() -> int:
+    """How many compute, here or as this environment says."""
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(said) if said.isdecimal() and int(said) else cores()
+
+
+def choose_waiting() -> dict[str, str]:
+    """Spin for a moment where the cores are free, sleep at once where others want them.
+
+    Asleep, threads cost a free machine a third of its speed; spinning, they take a busy one's.
+    """
+    if {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+        return {}
+    return {"GOMP_SPINCOUNT": SPINS} if cores_are_free() else {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def describe_threads() -> str:
+    """What was chosen, and why."""
+    chosen = os.environ.get(CHOICES, "")
+    if "GOMP_SPINCOUNT" in chosen:
+        how = "idle ones spin for a moment, since no other program wants the cores"
+    elif "OMP_WAIT_POLICY" in chosen:
+        how = "idle ones sleep at once, since other programs want the cores"
+    else:
+        how = "how idle ones wait is set in your environment"
+    return f"{os.environ.get('OMP_NUM_THREADS')}; {how}"
+
+
+def cores() -> int:
+    """The cores that this process may use: its affinity, and its container's share."""
+    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = container_limit("cpu.max", "cpu/cpu.cfs_quota_us")
+    return mine if share is None else max(1, min(mine, round(share / period())))
+
+
+def memory() -> int:
+    """Bytes that this process may use, whoever uses them now: the machine's, or its container's."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(whole, container_limit("memory.max", "memory/memory.limit_in_bytes") or whole)
+
+
+def container_limit(*files: str) -> int | None:
+    """The first number in the first file of a control group that there is; None: no limit."""
+    for file in files:
+        try:
+            value = int((CGROUP / file).read_text().split()[0])
+        except (OSError, ValueError, IndexError):  # no such file, or "max"
+            continue
+        return value if value > 0 else None
+    return None
+
+
+def period() -> int:
+    """Microseconds of which a container's share is a part."""
+    try:
+        return int((CGROUP / "cpu.max").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return container_limit("cpu/cpu.cfs_period_us") or 100_000
+
+
+def cores_are_free() -> bool:
+    """Whether the cores that we may use are hardly wanted now; true where nothing tells."""
+    try:
+        others = median(count_running() for _ in range(READINGS)) - 1
+    except OSError:
+        return True
+    return others < max(1, 0.25 * cores(), (os.cpu_count() or 1) - cores())
+
+
+def count_running() -> int:
+    """How many threads of the machine run or could run, ours included, a moment later."""
+    sleep(SECONDS_APART)
+    found = re.search(r"^procs_running (\d+)$", Path("/proc/stat").read_text(), re.MULTILINE)
+    return int(found[1]) if found else 1
+
+
+def keep_memory() -> None:
+    """Let glibc keep what was freed: else each training step maps and zeroes its tensors anew."""
+    if platform.libc_ver()[0] != "glibc" or any(v.startswith(MALLOC_VARIABLES) for v in os.environ):
+        return
+    mallopt = ctypes.CDLL(None).mallopt
+    if any(mallopt(M_MMAP_THRESHOLD, bytes_kept) for bytes_kept in KEPT_BYTES):
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES[0])
+
+
+def processor_kind() -> str:
+    """What decides a processor's rounding: its maker, its vector instructions, and their caps."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        text = ""
+    caps = [f"{name}={os.environ[name]}" for name in CAPS if name in os.environ]
+    return ", ".join([*filter(None, [described(text)]), *caps])
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the processor has instructions for it, and no variable that takes them away."""
+    return processor_kind().endswith((INSTRUCTIONS["avx512_bf16"], INSTRUCTIONS["amx_bf16"]))
+
+
+def described(cpuinfo: str) -> str:
+    """A processor in a few words, from what Linux tells of it."""
+    fields = dict(re.findall(r"^(vendor_id|flags|Features)\s*: (.*)$", cpuinfo, re.MULTILINE))
+    flags = (fields.get("flags") or fields.get("Features") or "").split()
+    widest = [name for flag, name in INSTRUCTIONS.items() if flag in flags][-1:]
+    maker = MAKERS.get(fields.get("vendor_id", ""), "" if cpuinfo else platform.system())
+    return " ".join(filter(None, [maker, platform.machine(), *widest]))

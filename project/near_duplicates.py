@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from project.records.data import Row
 from project.records.record import Record
-from project.set_families import joining_pairs
-from project.set_similarity import Places, similar_pairs
+from project.set_similarity import Places, joining_pairs, similar_pairs
 from project.unicode_words import folded, letters, plain, words
 
 if TYPE_CHECKING:

@@ -11,28 +11,26 @@ from enum import StrEnum
 from ipaddress import ip_address
 
 from project.account_numbers import (
+    CALLED,
     CARD,
+    GROUPED,
     IBAN,
+    MOBILE,
+    NAMED,
     NAMED_ID,
+    PHONE,
     SHAPED_ID,
+    called_phone,
     card,
+    grouped_phone,
     iban,
     named_id,
+    named_phone,
+    phone,
+    plain,
     shaped_id,
 )
 from project.contacts import NO_CONTACTS, Contacts, is_at
-from project.phone_numbers import (
-    CALLED,
-    GROUPED,
-    MOBILE,
-    NAMED,
-    PHONE,
-    called_phone,
-    grouped_phone,
-    named_phone,
-    phone,
-)
-from project.plain_characters import plain
 
 # The text is from anybody, so every pattern is read in time linear in its length: what repeats is
 # bounded or possessive, and starts only where a word does.

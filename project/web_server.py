@@ -1,15 +1,96 @@
 """An ASGI application behind a socket: uvicorn, with limits for slow, deaf and many clients."""
 
+import asyncio
 import os
 import resource
 import socket
 import threading
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from project.guarded_connection import guarded
-from project.open_connections import OpenConnections
+# --- open connections -----------------------------------------------------------------------------
+
+# How many connections may stay open, and which one goes where there are too many.
+#
+# Those that showed no key yet are counted apart: anybody can open them, and they must not keep out
+# who has one. Of those with keys the caller with the most loses one first.
+
+STRANGERS = 1000  # connections that showed no key yet
+IDLE = 1000  # of callers, beside those of running and waiting requests
+
+
+class Open(Protocol):
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request of it is being answered."""
+        ...
+
+    def cut(self) -> None:
+        """End it at once."""
+        ...
+
+
+class OpenConnections:
+    """One server's. All in one event loop."""
+
+    def __init__(self, known: int, strangers: int = STRANGERS) -> None:
+        self.most_known = known
+        self.most_strangers = strangers
+        self.owners: dict[Open, str] = {}
+        self.known: dict[str, dict[Open, None]] = {}  # by caller, the longest silent first
+        self.strangers: dict[Open, None] = {}
+
+    @property
+    def most(self) -> int:
+        return self.most_known + self.most_strangers
+
+    def came(self, one: Open) -> None:
+        """A new one: the longest silent of those without a key goes where there are too many."""
+        self.strangers[one] = None
+        if len(self.strangers) > self.most_strangers:
+            silent = (other for other in self.strangers if other.is_idle)
+            self.end(next(silent, next(iter(self.strangers))))
+
+    def spoke(self, one: Open) -> None:
+        """It begins a request: others of its kind are silent for longer."""
+        group = self.group(one)
+        group.pop(one, None)
+        group[one] = None
+
+    def belongs(self, one: Open, caller: str) -> None:
+        """It showed a key, or needs none."""
+        if one in self.owners or one not in self.strangers:
+            return
+        del self.strangers[one]
+        self.owners[one] = caller
+        self.known.setdefault(caller, {})[one] = None
+        if len(self.owners) > self.most_known:
+            self.make_room()
+
+    def make_room(self) -> None:
+        most = max(self.known.values(), key=len)
+        if (silent := next((one for one in most if one.is_idle), None)) is not None:
+            self.end(silent)
+
+    def end(self, one: Open) -> None:
+        self.left(one)
+        one.cut()
+
+    def left(self, one: Open) -> None:
+        self.group(one).pop(one, None)
+        caller = self.owners.pop(one, None)
+        if caller is not None and not self.known[caller]:
+            del self.known[caller]
+
+    def group(self, one: Open) -> dict[Open, None]:
+        caller = self.owners.get(one)
+        return self.strangers if caller is None else self.known[caller]
+
+
+# --- web server -----------------------------------------------------------------------------------
 
 SPARE = 16  # connections that end just now
 DEAF_SECONDS = 30  # in which a client's machine takes none of what was sent
@@ -78,3 +159,96 @@ def allow_many_files() -> None:
     wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
     if allowed != resource.RLIM_INFINITY and allowed < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+# --- guarded connection ---------------------------------------------------------------------------
+
+# Connections whose headers must come soon and be short, and that can be broken off.
+#
+# uvicorn has no limit on how long headers take or how long they are, those behind a body included
+# (trailers). It reads what comes after an answer to its end, however long that is; and a client
+# that reads nothing keeps its connection open. It answers "busy" to whoever comes once its
+# connections are taken, also by those that ask nothing.
+
+HEADER_BYTES = 64 << 10
+HEADER_SECONDS = 10.0
+LINGER_SECONDS = 5.0  # for the rest of a request that was answered before its end: then it is cut
+FRAMING = 16  # bytes around a byte of a body, at most, that is sent in chunks
+
+
+class GuardedConnection(HttpToolsProtocol):
+    """An HTTP/1.1 connection as uvicorn has it, with these limits."""
+
+    header_seconds = HEADER_SECONDS
+    linger_seconds = LINGER_SECONDS
+    room = OpenConnections(IDLE)  # a server has its own
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._deadline: asyncio.TimerHandle | None = None  # while headers, or a rest, are awaited
+        self._beside = 0  # bytes of a request that are none of its body
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.room.came(self)
+        self._await(self.header_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.room.left(self)
+        self._came()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._beside += len(data)
+        super().data_received(data)
+        if self._beside > HEADER_BYTES:
+            self.transport.abort()
+
+    def on_body(self, body: bytes) -> None:
+        self._beside -= len(body) * (1 + FRAMING)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._beside = 0
+        self._came()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body:
+            # Not at once: who sends still would get no answer, but a broken connection.
+            self._await(self.linger_seconds)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        # To end an answer that nobody reads: closing would wait for its reader.
+        self.scope["state"]["abort"] = self.transport.abort
+        self.scope["state"]["admitted"] = partial(self.room.belongs, self)
+        self.room.spoke(self)
+        if self._deadline is None:  # a further request on this connection
+            self._await(self.header_seconds)
+
+    def on_headers_complete(self) -> None:
+        self._came()
+        super().on_headers_complete()
+
+    @property
+    def is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def cut(self) -> None:
+        self.transport.abort()
+
+    def _await(self, seconds: float) -> None:
+        self._came()
+        self._deadline = self.loop.call_later(seconds, self.transport.abort)
+
+    def _came(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def guarded(room: OpenConnections) -> type[GuardedConnection]:
+    """The connections of one server."""
+    return type("ServerConnection", (GuardedConnection,), {"room": room})

@@ -11,8 +11,7 @@ from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
 from project.records.events import Event, RowErasure
 from project.records.record import Digest
-from registry.alpha_ledger.looks_audit import changed_looks, unpaid_decisions
-from registry.alpha_ledger.recounted_looks import miscounted_looks
+from registry.alpha_ledger.looks_audit import changed_looks, miscounted_looks, unpaid_decisions
 from registry.state import State, fold
 from registry.storage.event_chain import broken_links, event_of, stored
 from registry.storage.tables import events, versions

@@ -10,7 +10,7 @@ from project.records.events import DecisionMade, Event
 from project.records.record import Digest
 from registry.alpha_ledger.look_bytes import bytes_in_use
 from registry.artifacts.artifact_store import Artifacts
-from registry.jobs.kept_folders import folders_of_runs
+from registry.jobs.places import folders_of_runs
 from registry.reader import parsed
 from registry.storage.database import writing
 from registry.storage.tables import events, versions

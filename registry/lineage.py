@@ -10,7 +10,7 @@ from project.records.events import DecisionMade, Event, Submission
 from project.records.evidence import Decision, Evidence, Measured
 from project.records.provenance import Provenance
 from project.records.record import Digest, Record
-from registry.adapter_import.origin import Origin
+from registry.adapter_import.lora_config import Origin
 from registry.reader import RegistryReader
 
 SINGLE_VOTES = ("show", "vote", "unvote")  # kinds of events

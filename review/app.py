@@ -7,27 +7,22 @@ from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from review.access.checks.allowed_host import AllowedHost
-from review.access.checks.body_size import BodySize
-from review.access.checks.request_rate import RequestRate
-from review.access.checks.same_site import SameSite
-from review.access.checks.who_is_there import WhoIsThere
 from review.access.gate import Gate, gate_of
+from review.access.request_checks import AllowedHost, BodySize, RequestRate, SameSite, WhoIsThere
 from review.challenger import routes as challenger
 from review.data_pages import routes as data_pages
 from review.dossier import routes as dossier
 from review.frame import routes as frame
-from review.frame.api_page import api_description
-from review.frame.assets_folder import ASSETS
 from review.frame.errors import HANDLERS, PROBLEMS, broken
-from review.frame.security_headers import SecurityHeaders
+from review.frame.pages import ASSETS
+from review.frame.routes import SecurityHeaders, api_description
 from review.home import routes as home
 from review.items import routes as items
 from review.nights import routes as nights
 from review.sign_in import routes as sign_in
 from review.site import Site
 from review.versions import routes as versions
-from review.versions.last_check import LastCheck
+from review.versions.verify_routes import LastCheck
 from review.voting import routes as voting
 
 # Of all areas, in the order of the navigation.

@@ -12,10 +12,9 @@ from project.errors import InputError
 from project.files import home
 from project.interruption import ended_by_signals
 from project.listening import address_of, is_private, listening
-from project.open_connections import OpenConnections
 from project.secret_file import secret_of
 from project.settings import load
-from project.web_server import WebServer
+from project.web_server import OpenConnections, WebServer
 from registry.ballots.open_votes import open_votes
 from registry.store import Registry
 from review.access.gate import Gate

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from project.canonical import canonical_json
-from registry.backups.manifest import NAME, ArtifactSummary
-from registry.backups.table_lines import summary_of
-from registry.backups.tar_members import END, table_member
+from registry.backups.archive import summary_of
+from registry.backups.tar_members import END, NAME, ArtifactSummary, table_member
 
 Members = dict[str, bytes]
 

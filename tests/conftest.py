@@ -18,9 +18,9 @@ from xdist.workermanage import WorkerController
 
 from project import paths
 from project.canonical import digest_folder, digest_json
+from project.libraries import CAPS
 from project.model_pins import ModelChoice, embedded_base, pin
 from project.near_duplicates import WordPrints
-from project.processor import CAPS
 from project.records.adapters import Adapter, ModelPin, Numerics
 from project.records.evidence import Decision, Evidence, Verdict
 from project.records.record import Record

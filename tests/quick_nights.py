@@ -18,7 +18,7 @@ from monitoring.night_context import NightContext
 from monitoring.night_history import check_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
-from monitoring.signals.array_types import Floats
+from monitoring.signals.signal import Floats
 from monitoring.traffic.traffic_store import TrafficStore
 from project.files import home
 from project.records.adapters import Adapter

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from monitoring.scheduling import service
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.job import Job, JobResult, StoppedError, Work
-from monitoring.scheduling.notice_settings import NoticeParams
+from monitoring.scheduling.notice_delivery import NoticeParams
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from registry.jobs.runs import Claim

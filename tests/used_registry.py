@@ -10,9 +10,8 @@ from sqlalchemy import insert, select
 from project.records.record import Digest
 from registry.artifacts.blobs import LocalBlobs
 from registry.jobs import outbox, runs
-from registry.jobs.deliveries import record_try
 from registry.jobs.heartbeats import Heartbeat, beat
-from registry.jobs.outbox import Notice
+from registry.jobs.outbox import Notice, record_try
 from registry.jobs.places import Place as Folder
 from registry.jobs.places import settle
 from registry.storage.database import writing

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from copy import copy
 
-from evaluation.preference.ballots.voting_sheet import answer_digest
+from evaluation.preference.ballots.ballot_files import answer_digest
 from project.records.adapters import AdapterVersion
 from project.records.ballots import Rubric, VotingPair
 from project.records.events import Event, ItemShown, VotesAsked

@@ -1,7 +1,7 @@
 """Stage `domain`: continued pre-training on the raw text of the domain."""
 
 from project.settings import load
-from training.steps.left_out import leave_out
+from training.steps.earlier import leave_out
 from training.training_settings import DomainParams
 
 

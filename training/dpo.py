@@ -1,7 +1,7 @@
 """Stage `dpo`: direct preference optimisation on pairs of a better and a worse answer."""
 
 from project.settings import load
-from training.steps.left_out import leave_out
+from training.steps.earlier import leave_out
 from training.training_settings import DpoParams
 
 

@@ -1,7 +1,7 @@
 """Stage `kto`: Kahneman-Tversky optimisation on answers that are good or bad, one at a time."""
 
 from project.settings import load
-from training.steps.left_out import leave_out
+from training.steps.earlier import leave_out
 from training.training_settings import KtoParams
 
 

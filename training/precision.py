@@ -13,8 +13,8 @@ from project.canonical import digest_json
 from project.errors import InputError
 from project.files import home
 from project.gpu import card_here
+from project.libraries import processor_kind
 from project.model_pins import BaseChoice
-from project.processor import processor_kind
 from project.records.adapters import Numerics, Precision
 from project.records.record import Record
 from project.settings import PARAMS, line_of, load, parse

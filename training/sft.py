@@ -1,7 +1,7 @@
 """Stage `sft`: supervised fine-tuning on the gated training rows."""
 
 from project.settings import load
-from training.steps.left_out import leave_out
+from training.steps.earlier import leave_out
 from training.training_settings import SftParams
 
 

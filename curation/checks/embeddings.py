@@ -10,8 +10,8 @@ import numpy as np
 
 from project.engine.embedded_texts import Embed, embedded_shards, shards_of
 from project.errors import InputError
+from project.libraries import multiplies_bfloat16
 from project.model_pins import ModelChoice, locate
-from project.processor import multiplies_bfloat16
 from project.records.data import Row
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from curation.checks.advice import Advice, advice_on
-from curation.checks.columns.repeats import NONE
+from curation.checks.gate_message import Advice, advice_on
+from curation.checks.repeats import NONE
 from curation.checks.row_columns import TOLD
 from curation.checks.tables import Tables
 from project.personal_data import redact

@@ -9,15 +9,12 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from curation.checks.columns.leaks import eval_places, leaks
-from curation.checks.columns.repeats import NONE
-from curation.checks.columns.row_texts import RowTexts
-from curation.checks.compared import Compared, Refused
 from curation.checks.contract import Contract, Expectation, checked
-from curation.checks.row_columns import row_table, texts_of, told
+from curation.checks.relevance import eval_places, leaks
+from curation.checks.repeats import NONE, RowTexts
+from curation.checks.row_columns import Compared, Refused, row_table, texts_of, told
 from curation.checks.suite_prompts import suite_prompts
-from curation.checks.waivers import Waivers, excused_rows
-from curation.checks.waivers_file import read_waivers
+from curation.checks.waivers import Waivers, excused_rows, read_waivers
 from curation.curation_settings import ValidateParams
 from curation.faults.every_fault import FAULTS
 from curation.kin.kinship import asking_alike

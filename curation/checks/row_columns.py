@@ -1,33 +1,82 @@
 """The columns that a contract may speak of, computed from the rows before any check runs."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pandas as pd
 
-from curation.checks.columns.conflicts import conflicts, label_conflicts
-from curation.checks.columns.formats import odd_formats
-from curation.checks.columns.leaks import contaminated, eval_places, leaks
-from curation.checks.columns.lengths import odd_lengths
-from curation.checks.columns.meaning import (
+from curation.checks.embeddings import Looked, look, sample
+from curation.checks.meaning import (
     SAME_TASK,
     disagreements,
     off_topic,
     reworded,
     semantic_duplicates,
 )
-from curation.checks.columns.repeats import NONE, duplicate_ids, near_duplicates, repeats
-from curation.checks.columns.row_texts import RowTexts
-from curation.checks.compared import ALONE, NOTHING, Compared, Refused
-from curation.checks.embeddings import Looked, look, sample
-from curation.faults.every_fault import FAULTS, faults_for
-from curation.faults.find_all import find_all
-from curation.faults.finder import Finder
+from curation.checks.relevance import Task, contaminated, eval_places, leaks
+from curation.checks.repeats import (
+    NONE,
+    RowTexts,
+    conflicts,
+    duplicate_ids,
+    label_conflicts,
+    near_duplicates,
+    odd_formats,
+    odd_lengths,
+    repeats,
+)
+from curation.faults.every_fault import FAULTS, faults_for, find_all
 from curation.faults.language import answer_language, other_language, prompt_language
-from curation.faults.private_data import personal_data
+from curation.faults.private_data import Finder, personal_data
 from project.contacts import NO_CONTACTS, Contacts
+from project.engine.embedded_texts import Embed
 from project.records.data import Row, Split
+
+# --- compared -------------------------------------------------------------------------------------
+
+# What the rows of a dataset are held against, beside each other.
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What the policies of stage `curate` leave to the gate: ids of rows."""
+
+    too_long: frozenset[str] = frozenset()
+    conflicting: frozenset[str] = frozenset()
+
+
+NOTHING = Refused()
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Eval items and the suites are known by what they ask."""
+
+    ours: Contacts = NO_CONTACTS  # no personal data: the organisation's own
+    refused: Refused = NOTHING
+    evals: Sequence[str] = ()  # beside the rows of parts dev and sealed
+    suites: Sequence[str] = ()
+    task: str | None = None  # what the rows are to teach, in words
+    gold: Sequence[tuple[str, str]] = ()  # questions and answers that show it
+    aside: Sequence[
+        str
+    ] = ()  # sources of rows that are there for something else, as rehearsed ones
+    reference: Sequence[str] = ()  # texts of the last version's rows, by which drift is told
+    version: str | None = None  # whose rows these are, where that is known
+    embed: Embed | None = None
+    embedded_rows: int = 2_000
+    seed: int = 0
+
+    @property
+    def taught(self) -> Task:
+        return Task(self.gold, self.task, self.aside)
+
+
+ALONE = Compared()
+
+
+# --- row columns ----------------------------------------------------------------------------------
 
 # What is found from all rows, or from their words alone.
 FROM_ALL: dict[str, Callable[[RowTexts], list[str]]] = {

@@ -1,15 +1,25 @@
 """What people excuse at the gate: rows that fail a check, by name and for a time."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from textwrap import indent
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+import yaml
+from pydantic import AfterValidator, BeforeValidator, ValidationError, model_validator
 
+from project.canonical import digest_folder
 from project.contacts import NO_CONTACTS, Contacts
-from project.records.data import Check, UnusedWaiver, Waived
-from project.settings import Settings
+from project.errors import InputError
+from project.files import write_bytes
+from project.paths import CURATED, GATE_REPORT
+from project.records.data import Check, GateReport, UnusedWaiver, Waived
+from project.records.record import read_input
+from project.settings import Settings, child, line_of, parse, read_settings
 
 ALL = "all"
 LONGEST = timedelta(days=366)  # a year: who excuses for longer should look at it again
@@ -114,3 +124,262 @@ def unused(checks: Iterable[Check], waivers: Iterable[Waiver]) -> tuple[UnusedWa
         used = excused_rows(check, left)
         left = [w for w in left if w not in used and not (check.crashed and w.check == check.name)]
     return tuple(UnusedWaiver(check=w.check, by=w.by, until=w.until) for w in left)
+
+
+# --- waivers file ---------------------------------------------------------------------------------
+
+# The file of waivers: read, and added to without a change of what its authors wrote.
+
+WAIVERS = Path("datasets/contracts/waivers.yaml")
+
+
+def read_waivers() -> Waivers:
+    """What the file says; without a file, nothing. Raises InputError naming line and field."""
+    return read_settings(Waivers, WAIVERS) if WAIVERS.exists() else Waivers()
+
+
+def refuse_unknown_checks(waivers: Waivers, known: Iterable[str]) -> None:
+    """Raise InputError for a waiver of a check that the contract does not have."""
+    names = list(known)
+    for number, waiver in enumerate(waivers.waivers):
+        if waiver.check not in names:
+            steps = ["waivers", str(number), "check"]
+            raise InputError(
+                f"the contract has no check {waiver.check!r}; it has {', '.join(names)}",
+                file=WAIVERS,
+                line=line_of(parse(WAIVERS), steps)[0],
+                field=".".join(steps),
+            )
+
+
+def add_waiver(waiver: Waiver) -> None:
+    """Write a waiver into the file. Raises InputError where that cannot be done, and no change."""
+    fields = waiver.model_dump() | {"rows": list(waiver.rows) or ALL}
+    add([(["waivers"], fields)])
+
+
+def add_contacts(contacts: Mapping[str, Iterable[str]]) -> None:
+    """Write the `phones`, `emails` and `domains` that are not there yet; raises as add_waiver."""
+    there = read_waivers().ours.model_dump()
+    add(
+        [
+            (["ours", kind], one)
+            for kind, given in contacts.items()
+            for one in dict.fromkeys(given)
+            if one not in there[kind]
+        ]
+    )
+
+
+def add(items: Iterable[tuple[Sequence[str], Any]]) -> None:
+    read_waivers()  # what is wrong with the file is told with its line
+    text = read_input(WAIVERS).decode() if WAIVERS.exists() else ""
+    for keys, item in items:
+        new = added(text, keys, item)
+        if new is None:
+            lines = indent(block(keys, item), "  ")
+            problem = f"is written so that nothing can be added to it: add by hand\n{lines}"
+            raise InputError(problem, file=WAIVERS)
+        text = new
+    write_bytes(WAIVERS, text.encode())
+
+
+# --- yaml list ------------------------------------------------------------------------------------
+
+# One more item in a list of a YAML file, with all else as its authors wrote it, comments too.
+
+NULL = "tag:yaml.org,2002:null"
+
+
+def added(text: str, keys: Sequence[str], item: Any) -> str | None:
+    """The text with one more item in the list below some keys; what is not there yet is made.
+
+    None where the text is laid out so that this would say something else.
+    """
+    new = grown(text, yaml.compose(text, yaml.SafeLoader), keys, item, column=0)
+    try:
+        same = yaml.safe_load(new) == with_item(yaml.safe_load(text), keys, item)
+    except yaml.YAMLError:
+        return None
+    return new if same else None
+
+
+def with_item(value: Any, keys: Sequence[str], item: Any) -> Any:
+    """The value that the new text must have."""
+    if not keys:
+        return [*(value or ()), item]
+    value = value or {}
+    return value | {keys[0]: with_item(value.get(keys[0]), keys[1:], item)}
+
+
+def grown(text: str, node: yaml.Node | None, keys: Sequence[str], item: Any, *, column: int) -> str:
+    """The text with the item, which goes below a node; what an empty one holds has the column."""
+    if node is None or node.tag == NULL or not node.value:
+        return filled(text, node, block(keys, item, column))
+    if keys and (inner := child(node, keys[0])):
+        return grown(text, inner, keys[1:], item, column=node.start_mark.column + 2)
+    if getattr(node, "flow_style", False):
+        end = node.end_mark.index - 1  # the bracket
+        return f"{text[:end]}, {flow(item)}{text[end:]}"
+    end = last(node).end_mark
+    lines = block(keys, item, node.start_mark.column)
+    # A text of several lines ends where the next line begins.
+    return inserted(text, next_line(text, end.index) if end.column else end.index, lines)
+
+
+def filled(text: str, node: yaml.Node | None, lines: str) -> str:
+    """The text with lines where nothing is, or an empty pair of brackets."""
+    if node is None:
+        return inserted(text, len(text), lines)
+    start, end = node.start_mark.index, node.end_mark.index
+    before = text[:start].rstrip(" ")
+    text = before + text[end:]
+    return inserted(text, next_line(text, len(before)), lines)
+
+
+def inserted(text: str, at: int, lines: str) -> str:
+    before = text[:at] if text[:at].endswith("\n") or not at else f"{text[:at]}\n"
+    return before + lines + text[at:]
+
+
+def next_line(text: str, index: int) -> int:
+    return text.find("\n", index) + 1 or len(text)
+
+
+def last(node: yaml.Node) -> yaml.Node:
+    """The last value inside: a block's own end lies behind the comments that follow it."""
+    if not isinstance(node, yaml.CollectionNode) or node.flow_style or not node.value:
+        return node
+    inner = node.value[-1]
+    return last(inner[1] if isinstance(inner, tuple) else inner)
+
+
+class Indented(yaml.SafeDumper):
+    """Lists stand further in than their key."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
+def block(keys: Sequence[str], item: Any, column: int = 0) -> str:
+    """An item on lines of its own, below the keys that are not there yet."""
+    value: Any = [item]
+    for key in reversed(keys):
+        value = {key: value}
+    lines = yaml.dump(value, Dumper=Indented, sort_keys=False, allow_unicode=True, width=96)
+    return indent(lines, " " * column)
+
+
+def flow(item: Any) -> str:
+    text = yaml.safe_dump([item], default_flow_style=True, allow_unicode=True, width=1 << 30)
+    return text.strip()[1:-1]
+
+
+# --- waiving --------------------------------------------------------------------------------------
+
+# Excusing rows from a check of the gate until a day, by whoever asks for it.
+
+
+@dataclass(frozen=True)
+class Excuse:
+    """What somebody asks for: rows that may fail a check until a day, and why."""
+
+    check: str
+    rows: str | None  # ids with commas between; None: those that fail now
+    every: bool  # row, and those to come
+    until: date
+    reason: str
+    by: str
+
+
+def excuse(asked: Excuse, today: date) -> Waiver:
+    """Write down that rows may fail a check until a day: those named, all, or those that fail now.
+
+    Raises InputError, and writes nothing, for a check or a row that does not fail, a day that is
+    past or too far, and a blank reason.
+    """
+    refuse_day(asked.until, today)
+    check = failing_check(read_report(), asked.check)
+    if asked.every and asked.rows:
+        raise InputError("is for every row: leave --rows out", field="--all")
+    if asked.every:
+        chosen: str | Sequence[str] = ALL
+    else:
+        chosen = rows_named(check, asked.rows) if asked.rows else rows_left(check, today)
+    waiver = as_waiver(asked, check.name, chosen)
+    add_waiver(waiver)
+    return waiver
+
+
+def refuse_day(until: date, today: date) -> None:
+    if until < today:
+        raise InputError(f"{until} is past, in UTC", field="--until")
+    if until > today + LONGEST:
+        latest = f"{today + LONGEST} at the latest"
+        raise InputError(f"a waiver is for a year at most: {latest}", field="--until")
+
+
+def read_report() -> GateReport:
+    """The gate's report on today's rows. Raises InputError where there is none."""
+    if not GATE_REPORT.exists():
+        raise InputError("nothing is checked yet: run `dvc repro` first", file=GATE_REPORT)
+    report = GateReport.read(GATE_REPORT)
+    if is_stale(report):
+        raise InputError("is about other rows: run `dvc repro` first", file=GATE_REPORT)
+    return report
+
+
+def is_stale(report: GateReport) -> bool:
+    """Whether other rows are curated now than were checked."""
+    return digest_folder(CURATED) != report.dataset_rows
+
+
+def failing_check(report: GateReport, name: str) -> Check:
+    check = next((check for check in report.checks if check.name == name), None)
+    if check is None:
+        names = [check.name for check in report.checks]
+        near = get_close_matches(name, names) or [one.name for one in report.checks if not one.met]
+        like = "".join(f"\n  {one}" for one in near or names)
+        raise InputError(f"the contract has no check {name!r}; perhaps you mean{like}")
+    if check.crashed:
+        raise InputError(f"{name!r} broke, so nothing was checked: mend the contract")
+    if check.met:
+        raise InputError(f"{name!r} does not fail: there is nothing to waive")
+    return check
+
+
+def rows_named(check: Check, rows: str) -> list[str]:
+    named = list(dict.fromkeys(row.strip() for row in rows.split(",") if row.strip()))
+    if strange := [row for row in named if row not in check.failing_rows]:
+        raise InputError(f"no row that fails {check.name!r}: {', '.join(strange)}", field="--rows")
+    return named
+
+
+def rows_left(check: Check, today: date) -> list[str]:
+    """The failing rows that the file does not excuse yet. Raises InputError where that is none."""
+    if not check.failing_rows:
+        raise InputError(f"{check.name!r} is about no single row: waive it with --all")
+    waivers = read_waivers().waivers
+    held = [w for w in waivers if w.check == check.name and w.until >= today]
+    left = [row for row in check.failing_rows if not any(w.excuses(row) for w in held)]
+    if not left:
+        raise InputError(f"every row is excused already in {WAIVERS}: run `dvc repro`")
+    return list(dict.fromkeys(left))
+
+
+def as_waiver(asked: Excuse, check: str, rows: str | Sequence[str]) -> Waiver:
+    fields = {
+        "check": check,
+        "rows": rows,
+        "by": asked.by,
+        "until": asked.until,
+        "reason": asked.reason,
+    }
+    try:
+        return Waiver.model_validate(fields)
+    except ValidationError as error:
+        raise InputError(problem(error), field=f"--{error.errors()[0]['loc'][0]}") from None
+
+
+def problem(error: ValidationError) -> str:
+    return error.errors()[0]["msg"].removeprefix("Value error, ")

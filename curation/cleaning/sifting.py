@@ -1,16 +1,46 @@
 """Which rows are worth a place, and why each of the others is not."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby
+from typing import TYPE_CHECKING
 
-from curation.account import CONFLICT, CORRECTED, OF_TEMPLATE, REPEATED, WITH_BLANKS
-from curation.cleaning.conflicts import settle
+from curation.account import (
+    ABOUT_UNSEEN,
+    CONFLICT,
+    CORRECTED,
+    ECHO,
+    GIBBERISH,
+    LOOPS,
+    NO_ANSWER,
+    NO_PROMPT,
+    OF_TEMPLATE,
+    OUT_OF_TURN,
+    REPEATED,
+    SEVERAL,
+    WITH_BLANKS,
+    WITH_MARKERS,
+)
+from curation.checks.waivers import Waivers
 from curation.cleaning.mending import mended, mended_messages
-from curation.curation_settings import CurateParams, lot
-from curation.faults.unfilled import unfilled
+from curation.cleaning.token_lengths import TokenLengths
+from curation.curation_settings import Conflicts, CurateParams, lot
+from curation.faults.chat_markers import chat_markers, echo, loop
+from curation.faults.gibberish import gibberish
+from curation.faults.missing_answers import no_answer, no_prompt, unfilled
+from curation.faults.private_data import Finder
+from curation.faults.structure_faults import not_answered, several_in_one
+from curation.faults.unseen import unseen
 from curation.kin.text_forms import capitals_tell_names, said_alike, templates
+from curation.many_rows import of_many
 from project.contacts import Contacts
+from project.near_duplicates import MIN_WORDS, SHARED_LEAST
 from project.personal_data import found
-from project.records.data import Message, Row
+from project.records.data import Message, Row, Split
+from project.unicode_words import folded, words
+
+if TYPE_CHECKING:
+    from curation.checks.refused_rows import Door
 
 FEW_BLANKS = 0.1  # of the rows: less than the gate tolerates, for others may leave later
 
@@ -111,3 +141,163 @@ def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
         if said not in seen:
             seen.add(said)
             yield row
+
+
+# --- faulty rows ----------------------------------------------------------------------------------
+
+# Rows that teach a falsehood or nothing, with the reason for which each is left out.
+
+# The first that holds is the reason. The module mending.py says why the other faults are not here.
+REMOVED: tuple[tuple[str, Finder], ...] = (
+    (OUT_OF_TURN, not_answered),
+    (NO_PROMPT, no_prompt),
+    (NO_ANSWER, no_answer),
+    (SEVERAL, several_in_one),
+    (WITH_MARKERS, chat_markers),
+    (ECHO, echo),
+    (GIBBERISH, gibberish),
+    (LOOPS, loop),
+    (ABOUT_UNSEEN, unseen),
+)
+
+
+def faulty(rows: Sequence[Row]) -> dict[str, str]:
+    """By id, why a row is not worth a place. The rows are to be clean."""
+    whys = of_many(whys_faulty, rows)
+    return {row.id: why for row, why in zip(rows, whys, strict=True) if why}
+
+
+def whys_faulty(rows: Sequence[Row]) -> list[str | None]:
+    return list(map(why_faulty, rows))
+
+
+def why_faulty(row: Row) -> str | None:
+    return next((why for why, finds in REMOVED if finds(row)), None)
+
+
+# --- conflicts ------------------------------------------------------------------------------------
+
+# One prompt with several answers: which of them stay.
+
+
+def question(row: Row) -> str:
+    """A prompt as people would call it the same: case, blanks and what is not seen left aside."""
+    return " ".join(folded(row.prompt_text).casefold().split())
+
+
+def conflicting(rows: Iterable[Row]) -> list[list[Row]]:
+    """The rows that share a prompt and not its answer, a list for each prompt, in their order."""
+    ordered = sorted(rows, key=question)  # stable: rows of one prompt stay in their order
+    together = (list(same) for _, same in groupby(ordered, key=question))
+    return [same for same in together if len({row.completion_text for row in same}) > 1]
+
+
+CHOICES: dict[Conflicts, Callable[[Sequence[Row]], Row]] = {
+    "newest": lambda rows: rows[-1],
+    "longest": lambda rows: max(rows, key=lambda row: len(row.completion_text)),
+}
+
+
+def settle(rows: Sequence[Row], policy: Conflicts) -> list[Row]:
+    """The rows without those that a policy does not choose. "keep" and "refuse" leave all.
+
+    The newest is the last one of the sources; of equally long answers the first one stays.
+    """
+    if policy not in CHOICES:
+        return list(rows)
+    gone = {
+        row.id for same in conflicting(rows) for row in same if row is not CHOICES[policy](same)
+    }
+    return [row for row in rows if row.id not in gone]
+
+
+# --- refused at gate ------------------------------------------------------------------------------
+
+# Accepted rows that the gate would refuse are left out, so that it stays open for all others.
+
+
+def accepted_of(rows: Iterable[Row], params: CurateParams, but: Collection[str] = ()) -> list[Row]:
+    return [row for row in rows if row.source in params.accepted and row.id not in but]
+
+
+def refused_alone(rows: Sequence[Row], lengths: TokenLengths, limit: int) -> dict[str, str]:
+    """Of accepted rows, by id, why the gate would refuse one for what it says."""
+    door = open_door() if rows else None
+    if door is None:
+        return {}
+    long = [c.row for c in lengths.count(rows) if c.prompt + c.completion > limit]
+    return door.alone(rows, too_long=long)
+
+
+def refused_beside(
+    parts: Mapping[Split, Sequence[Row]], params: CurateParams, fixed: Collection[str]
+) -> dict[str, str]:
+    """Of accepted rows, by id, why the gate would refuse one beside the others; items that are
+    `fixed` stay.
+    """
+    every = [row for rows in parts.values() for row in rows]
+    accepted = {row.id for row in accepted_of(every, params, fixed)}
+    door = open_door() if accepted else None
+    if door is None:
+        return {}
+    together = conflicting(every) if params.conflicts == "refuse" else []
+    return door.beside(parts, accepted, {row.id for same in together for row in same})
+
+
+def excused_leaks(rows: Iterable[Row], waivers: Waivers) -> frozenset[str]:
+    """The ids of rows that a person lets stay though they ask what an item or a suite asks."""
+    door = open_door() if waivers.waivers else None
+    names = door.names("leak", "contaminated") if door else ()
+    own = [waiver for waiver in waivers.waivers if waiver.check in names]
+    return frozenset(row.id for row in rows if any(one.excuses(row.id) for one in own))
+
+
+def open_door() -> "Door | None":
+    # Imported here, for Great Expectations takes seconds, and few datasets have accepted rows.
+    from curation.checks.refused_rows import Door
+
+    return Door.here()
+
+
+# --- carried items --------------------------------------------------------------------------------
+
+# Which texts hold the words of an eval item: who learns from them knows its answer before.
+
+ANSWER_WORDS = 8  # of an answer: fewer, such as a name or a price, stand in many a text
+
+Run = tuple[str, ...]
+
+
+def holding_an_item(texts: Sequence[str], items: Iterable[Row]) -> set[int]:
+    """The positions of the texts in which a paragraph of an item's prompt, or the whole of its
+    answer, stands word for word. Letter case and punctuation make no difference.
+    """
+    begins: dict[Run, set[Run]] = {}
+    for run in telling_runs(items):
+        begins.setdefault(run[:MIN_WORDS], set()).add(run)
+    return {i for i, text in enumerate(texts) if holds(words(folded(text)), begins)}
+
+
+def holds(text: Sequence[str], begins: dict[Run, set[Run]]) -> bool:
+    return any(
+        tuple(text[at : at + len(run)]) == run
+        for at in range(len(text) - MIN_WORDS + 1)
+        for run in begins.get(tuple(text[at : at + MIN_WORDS]), ())
+    )
+
+
+def telling_runs(items: Iterable[Row]) -> set[Run]:
+    """Paragraphs of prompts, and answers, but for those that so many items share that they tell
+    none of them.
+    """
+    counts = Counter(chain.from_iterable(set(runs_of(item)) for item in items))
+    return {run for run, count in counts.items() if count <= SHARED_LEAST}
+
+
+def runs_of(item: Row) -> Iterator[Run]:
+    asked = (message for message in item.prompt if message.role != "system")
+    for paragraph in chain.from_iterable(message.content.split("\n\n") for message in asked):
+        if len(run := tuple(words(folded(paragraph)))) >= MIN_WORDS:
+            yield run
+    if len(run := tuple(words(folded(item.completion_text)))) >= ANSWER_WORDS:
+        yield run

@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError
 
+from curation.curation_settings import TooLong
 from curation.many_rows import cluster_for
-from project.chat_template import missing_template
+from project.chat_template import PROMPT_FIELD, missing_template, refuse_unheard, under
 from project.engine.mapped import mapped
 from project.errors import InputError
 from project.progress import progress
 from project.records.data import Message, Row, TokenCount
-from project.system_prompt import FIELD, refuse_unheard, under
 
 Text = tuple[tuple[Message, ...], tuple[Message, ...]]  # prompt and completion
 SAVED_CLASS = "TokenizersBackend"  # PreTrainedTokenizerFast, by its name since transformers 5
@@ -36,7 +37,7 @@ class TokenLengths:
             raise InputError(problem, file=base, field="base.model") from None
         if not self.tokenizer.chat_template:
             raise missing_template(base)
-        refuse_unheard(self.tokenizer, system_prompt, base, FIELD)
+        refuse_unheard(self.tokenizer, system_prompt, base, PROMPT_FIELD)
 
     def count(self, rows: Sequence[Row]) -> list[TokenCount]:
         """Of each row; a text that was counted before is not counted again.
@@ -140,3 +141,37 @@ def quick_tokenizer(base: Path) -> Any:
 
 def text_of(row: Row) -> Text:
     return row.prompt, row.completion
+
+
+# --- long rows ------------------------------------------------------------------------------------
+
+# Rows that are longer than the base is to read: left out, refused by the gate, or cut.
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Rows as they are read on; by id, those that were cut, and those to be left out."""
+
+    rows: list[Row]
+    cut: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
+
+
+def fit(rows: Sequence[Row], lengths: TokenLengths, limit: int, policy: TooLong) -> Fitted:
+    """What the policy makes of rows of more than `limit` tokens, prompt and answer together.
+
+    With "refuse" all stay: the gate names them, all at once. Of several records of one row, all
+    are treated alike.
+    """
+    counts = lengths.count(rows)
+    long = {c.row for c in counts if c.prompt + c.completion > limit}
+    if policy == "refuse":
+        return Fitted(list(rows))
+    if policy == "drop":
+        return Fitted(list(rows), left_out=frozenset(long))
+    cut = {row.id: lengths.cut(row, limit) for row in rows if row.id in long}
+    return Fitted(
+        [cut.get(row.id) or row for row in rows],
+        cut=frozenset(name for name, row in cut.items() if row),
+        left_out=frozenset(name for name, row in cut.items() if not row),
+    )

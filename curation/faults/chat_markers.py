@@ -1,8 +1,11 @@
 """Marks of a chat template, or of who speaks, inside a text."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
 
-from curation.faults.prose import asked, holds, without_code, without_quotations
+from curation.faults.looks import asked, holds, without_code, without_quotations
 from project.records.data import Row
 
 # Tokens of templates stand for nothing else, whatever their names are.
@@ -80,3 +83,174 @@ def without_ends(text: str) -> str:
             break
         end = mark.start()
     return text if end is None else text[:end].rstrip()
+
+
+# --- echo -----------------------------------------------------------------------------------------
+
+# An answer that says the prompt again.
+
+WORD = re.compile(r"\w+")
+UNSPACED = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+ENDS = ".?!:…。？！："
+LEAST_WORDS = (
+    4  # words of a prompt whose repetition says something; in scripts without blanks, characters
+)
+FUZZY = 0.9  # of the words are the same
+MOST_CHARACTERS = 4_000  # of a prompt that is looked at
+SPARE = 100  # characters before the prompt is said again
+MOST = 60  # words of a prompt that is compared word for word
+# Whoever asks for it gets his own words back.
+ASKS_FOR_IT = re.compile(
+    r"\b(?:repeat|echo|copy|say|verbatim|word for word|transcri|proofread|spell|grammar|correct"
+    r"|rewrite|rephrase|reword|paraphrase|edit|fix|extract|quote|punctuat|capitali|translat|convert"
+    r"|replace|remove|reorder|rearrange|sort|unscramble|format|complete|continue|finish|fill|make"
+    r"|change|add|insert|title|lowercase|uppercase|reverse|choose|select|which of|turn|switch"
+    r"|transform|code)\w*|纠正|改写|翻译|重复|重写|续写|完成",
+    re.I,
+)
+
+
+def echo(row: Row) -> str | None:
+    prompt, answer = asked(row), row.completion_text
+    if len(prompt) > MOST_CHARACTERS or not answer:
+        return None
+    question, told = normal(prompt), normal(answer[: 2 * len(prompt) + SPARE])
+    if not long(question):
+        return None
+    if told == question:
+        return "the answer is the prompt"
+    if (says_again(prompt, answer) or alike(question, told)) and not ASKS_FOR_IT.search(
+        prompt[:400]
+    ):
+        return "the answer says the prompt again"
+    return "the answer is a part of the prompt" if repeats_question(prompt, told) else None
+
+
+def normal(text: str) -> str:
+    return " ".join(WORD.findall(text.casefold()))
+
+
+def long(text: str) -> bool:
+    return text.count(" ") + 1 >= LEAST_WORDS or len(UNSPACED.findall(text)) >= 2 * LEAST_WORDS
+
+
+def says_again(prompt: str, answer: str) -> bool:
+    """Whether the whole prompt stands at the beginning of the answer, as a sentence of its own.
+
+    "In 1903." may well be "The first flight was in 1903.": who answers so goes on.
+    """
+    question = prompt.strip().rstrip(ENDS).casefold()
+    head = answer[: len(prompt) + SPARE].casefold()
+    at = head.find(question)
+    if at < 0 or at > SPARE / 2:
+        return False
+    behind = head[at + len(question) :].lstrip(" \"'”’*_)")
+    return not behind or behind[0] in ENDS + "\n"
+
+
+def alike(question: str, told: str) -> bool:
+    """Whether the answer has nearly all words of the question, and no others."""
+    first, second = question.split(), told.split()
+    if not LEAST_WORDS < len(first) <= MOST or not 0.8 < len(second) / len(first) < 1.25:
+        return False
+    asked_words, told_words = Counter(first), Counter(second)
+    shared = (asked_words & told_words).total()
+    return shared >= FUZZY * len(first) and (told_words - asked_words).total() <= len(first) / 20
+
+
+def repeats_question(prompt: str, told: str) -> bool:
+    """Whether the answer is one of the prompt's questions, or its first line, and nothing else."""
+    if not long(told) or len(told) > 400 or len(told) > len(prompt):
+        return False
+    if "\n" not in prompt and prompt.count("?") + prompt.count("？") < 1:
+        return False
+    parts = re.split(r"(?<=[?？])|\n", prompt)
+    whole = [part for i, part in enumerate(parts) if i == 0 or part.rstrip().endswith(("?", "？"))]
+    return len(parts) > 1 and any(normal(part) == told for part in whole)
+
+
+# --- loops ----------------------------------------------------------------------------------------
+
+# An answer that says the same again and again.
+
+HEAD = 6_000  # characters that are looked at, of the beginning and of the end
+PERIOD = 40  # words of what is repeated, at most
+PIECES, PIECE = 10, 24  # that are looked for; characters of each
+AGAIN = 3  # times
+LEAST = 8  # words that a loop takes
+# A few letters that follow themselves without a blank, such as hahaha.
+LETTERS = re.compile(r"(?<!\w)\w{0,12}?([^\W\d_]{1,4}?)\1{9,}")
+SINGS = re.compile(r"song|lyric|poem|rhyme|chorus|repeat|rap\b|chant|歌|诗", re.I)
+
+
+def loop(row: Row) -> str | None:
+    text = row.completion_text
+    text = text if len(text) <= 2 * HEAD else f"{text[:HEAD]} {text[-HEAD:]}"
+    if not doubtful(text) or SINGS.search(row.prompt_text):
+        return None
+    words = WORD.findall(text.lower())
+    if len(words) < len(text) / 14 and not text.isascii():
+        words = [c for c in text if c.isalpha()]  # a script without blanks
+    if said_twice(words) or runs(words) or any(len(w) > 19 and LETTERS.match(w) for w in words):
+        return "the answer repeats itself"
+    return "the answer says a sentence again and again" if same_sentences(text) else None
+
+
+def doubtful(text: str) -> bool:
+    """A quick look: whether a piece of the text stands there thrice, or both ends twice."""
+    size = PIECE if text.isascii() else PIECE // 3
+    if len(text) < 4 * size:
+        return True
+    if text.count(text[:size]) > 1 and text.count(text[-size:]) > 1:
+        return True
+    step = max(size // 2, len(text) // PIECES)
+    return any(text.count(text[at : at + size]) > 2 for at in range(0, len(text) - size, step))
+
+
+def said_twice(words: Sequence[str]) -> bool:
+    half = len(words) // 2
+    return half >= LEAST and list(words[:half]) == list(words[-half:])
+
+
+def runs(words: Sequence[str]) -> bool:
+    """Whether a few words follow themselves several times, and take a part of the text."""
+    for period in range(1, min(PERIOD, len(words) // AGAIN) + 1):
+        length = longest_run(words, period)
+        covered = length + period
+        if covered >= AGAIN * period and covered >= least(period) and covered >= 0.15 * len(words):
+            return worded(words, period)
+    return False
+
+
+def least(period: int) -> int:
+    """One word is said thrice by anybody: no, no, no."""
+    return 5 if period == 1 else LEAST
+
+
+def longest_run(words: Sequence[str], period: int) -> int:
+    best = run = 0
+    for first, again in zip(words, words[period:], strict=False):
+        if first != again or first.isdigit():
+            run = 0
+        elif (run := run + 1) > best:
+            best = run
+    return best
+
+
+def worded(words: Sequence[str], period: int) -> bool:
+    """Whether words repeat, and not the letters of a formula or of a laugh."""
+    repeated = {a for a, b in zip(words, words[period:], strict=False) if a == b}
+    return any(len(word) > 2 or not word.isascii() for word in repeated)
+
+
+def same_sentences(text: str) -> bool:
+    """One sentence thrice, or the same two in a row, of some words."""
+    parts = [" ".join(WORD.findall(p.casefold())) for p in re.split(r"[.!?。！？]\s*|\n+", text)]
+    parts = [
+        part for part in parts if part.count(" ") > 2 or (not part.isascii() and len(part) > 7)
+    ]
+    if not parts:
+        return False
+    times = Counter(parts).most_common(1)[0][1]
+    doubled = any(a == b and a.count(" ") > 4 for a, b in pairwise(parts))
+    return doubled or (times >= AGAIN and times >= 0.3 * len(parts))

@@ -2,30 +2,7 @@
 
 import re
 
-from curation.faults.prose import asked, is_code
-from curation.faults.sentence_ends import (
-    CHAT,
-    CLOSING,
-    ENDED,
-    ENDINGS,
-    GRADE,
-    HANGING,
-    HIMSELF,
-    LAST,
-    LEAST,
-    LONG_ENOUGH,
-    MARKED,
-    MOST_ENDED,
-    OPEN,
-    OPENS,
-    PARTICLE,
-    SELDOM_LAST,
-    SENTENCE,
-    SIGNED,
-    SMILE,
-    UNSPACED,
-    WORD,
-)
+from curation.faults.looks import asked, is_code
 from project.records.data import Row
 
 
@@ -126,3 +103,86 @@ def unended(text: str, asks: str) -> bool:
 def tells_of_himself(text: str) -> bool:
     """Whether somebody writes as he talks: of himself, and without many full stops."""
     return HIMSELF.search(text) is not None and len(SENTENCE.findall(text)) < MOST_ENDED
+
+
+# --- sentence ends --------------------------------------------------------------------------------
+
+# How sentences end, and with which words none does, in many languages.
+
+LONG_ENOUGH = 45  # characters of a line of prose
+OPENS = " \"\u201c\u2018'(*_-"
+LEAST = 30  # characters of an answer that could have been longer
+ENDED = re.compile(r"[.!?。！？…‥।؟۔»”\"'’)\]}>*_`~|%:;;]\s*\Z|\Z(?<=\d)")
+MARKED = re.compile(
+    r"[\[(<*_ ]*(?:truncated|to be continued|continued?(?: (?:below|in next))?|cut"
+    r" off|message (?:cut|too long)|max(?:imum)? (?:tokens|length) reached"
+    r"|snip)[.…]*[\])>*_ ]*\Z|\[(?:\.\.\.|…)\]?\Z",
+    re.I,
+)
+# What no sentence ends with, in the languages of the Latin script whose words are not another's.
+OPEN_TEXT = (
+    "the a an of to for with from into by at and or but because although whose"
+    " which who if than"
+    " as is are was were be been being has had will would can could should may"
+    " might must its their"
+    " your our every very such these those between among during without within"
+    " upon toward towards"
+    " through about against per via whether while unless until since when where"
+    " how what that this"
+    " each both either neither any some no not only also more most his her my in"
+    " on so then using"
+    " including like both onto over under new several many you'll we'll it's"
+    " they're it they we he she you i"
+    " der das ein eine einen einem einer und oder mit von zu für ist sind wird"
+    " werden dass weil auf im zur zum"
+    " den dem des wenn aber sich nicht bei nach durch über kann"
+    " le les un une du de et ou à avec pour est sont que qui dans sur par ne pas"
+    " plus cette ces au aux"
+    " el los las una del y con por para como su sus se al"
+    " il lo gli della dei e di che per con una nel"
+    " o os um uma do da dos das em na ao não"
+    " het een van en met voor zijn wordt dat naar"
+    " и в на с по для что как не из к от при это или но"
+)
+OPEN = frozenset(OPEN_TEXT.split())
+# With these, sentences of English end too: "log in", "and so on", "I think so", "not me, you".
+CLOSING_TEXT = (
+    "in on so over under about through by you it they we he she i her his more"
+    " most any some no not also then within"
+    " without when where how what that this each both either neither since many several only very"
+    " less like use using to be is are can will was do has had may might must"
+    " could should would had those these while"
+    " e o y de la os um me des den plus pas"
+)
+CLOSING = frozenset(CLOSING_TEXT.split())
+SIGNED = re.compile(
+    r"(?:regards|sincerely|yours|cheers|thanks|thank you|wishes|love|best"
+    r"|faithfully|truly|respectfully|grüßen|saludos|cordialement"
+    r"|atentamente)\s*,\s*\Z",
+    re.I,
+)
+HANGING = re.compile(
+    r"(?:[,，、(\[{“„«‹=+&/]|(?<=[\w.)])\s?[-–—]|(?<=\s)[-–—*•]|\n\s*(?:\d{1,3}[.)]|[-*•#]+))\s*\Z"
+)
+WORD = re.compile(r"\w+")
+ENDINGS = frozenset(("es", "ed", "ing", "ly", "er"))  # of another form of the same word
+LAST = re.compile(r"([^\W\d_][\w'’-]*)\s*\Z")
+UNSPACED = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]\Z")
+PARTICLE = re.compile(
+    r"(?:[的和与或把对从被及是在而但将为以且向]|因为|因此|如果|以及|例如|を|が|は|に|と|の|で|も|や|から|ので|そして)\Z"
+)
+SENTENCE = re.compile(r"[.!?]\s+(?=[A-ZÀ-Þ])")
+# Who chats sets no point behind the last sentence.
+CHAT = re.compile(
+    r"(?i:\b(?:ha(?:ha)+|hehe|lol|lmao|omg|btw|idk|tbh|wbu|gonna|wanna|gotta|kinda|sorta|dunno"
+    r"|yeah|yep|yup|hmm+|wow|aw+|cuz|dont|didnt|doesnt|cant|wont|isnt|thats|im|ive|duh)\b)"
+    r"|\A(?:Well|Oh|Ah|Cause|Hey|Nice|Um)\b|(?<![\w.])i(?=['’ ])|[:;]-?[)D(P]|!!|\?\?"
+)
+HIMSELF = re.compile(r"\b(?:I|me|my)\b(?!/|\.)")
+GRADE = re.compile(r"\b[A-FO][+-]\Z|\b(?:AB|C\+)[+-]\Z")  # C+ and A-, sums and rates
+SMILE = re.compile(r"[:;=]['-]?[(\[{]\Z|\([:;=]\Z")
+# With these, few sentences end.
+SELDOM_LAST = frozenset(
+    ("to", "is", "are", "can", "will", "be", "was", "may", "must", "should", "would", "could")
+) | {"very", "this", "it", "that"}
+MOST_ENDED = 4  # sentences of somebody who tells of himself and may leave the last one open

@@ -1,37 +1,31 @@
 """Every fault by the name of its column, which a contract may speak of."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 
-from curation.faults.account_data import account_data
-from curation.faults.boilerplate import boilerplate
-from curation.faults.broken_json import broken_json
-from curation.faults.chat_markers import chat_markers
-from curation.faults.contact_data import contact_data
+from curation.faults.boilerplate import boilerplate, refusal
+from curation.faults.characters import (
+    control_characters,
+    invisible_characters,
+    literal_escapes,
+    lost_characters,
+    shouting,
+    unicode,
+)
+from curation.faults.chat_markers import chat_markers, echo, loop
 from curation.faults.cut_off import cut_off
-from curation.faults.echo import echo
-from curation.faults.finder import Finder
-from curation.faults.gibberish import gibberish
-from curation.faults.hidden_characters import control_characters, invisible_characters
-from curation.faults.literal_escapes import literal_escapes
-from curation.faults.loops import loop
-from curation.faults.lost_characters import lost_characters
-from curation.faults.markup import markup
-from curation.faults.merged_instructions import several_in_one
-from curation.faults.missing_answers import no_answer, no_prompt
-from curation.faults.mojibake import mojibake
+from curation.faults.gibberish import gibberish, mojibake
+from curation.faults.missing_answers import no_answer, no_prompt, unfilled
 from curation.faults.not_in_source import not_in_source
-from curation.faults.open_fence import open_fence
 from curation.faults.person_name import person_name
-from curation.faults.refusal import refusal
-from curation.faults.secret import secret
-from curation.faults.shouting import shouting
+from curation.faults.private_data import Finder, account_data, contact_data, secret
+from curation.faults.structure_faults import broken_json, open_fence, several_in_one, turn_order
 from curation.faults.toxicity import toxicity
-from curation.faults.turn_order import turn_order
-from curation.faults.unfilled import unfilled
-from curation.faults.unicode_form import unicode
 from curation.faults.unseen import unseen
-from curation.faults.web_leftovers import web_leftovers
+from curation.faults.web_leftovers import markup, web_leftovers
+from curation.many_rows import of_many
 from project.contacts import Contacts
+from project.records.data import Row
 
 FAULTS: dict[str, Finder] = {
     "unicode": unicode,
@@ -70,3 +64,20 @@ FAULTS: dict[str, Finder] = {
 def faults_for(ours: Contacts) -> dict[str, Finder]:
     """Every fault, where an organisation's own contacts are none."""
     return FAULTS | {"contact_data": partial(contact_data, ours=ours)}
+
+
+# --- find all -------------------------------------------------------------------------------------
+
+# The faults of many rows, all of one row before those of the next: they share looks at a text.
+
+Found = tuple[str | None, ...]  # what each finder says of a row
+
+
+def find_all(rows: Sequence[Row], faults: Mapping[str, Finder]) -> dict[str, list[str | None]]:
+    """By the name of each fault, what is wrong with each row; None: nothing."""
+    found = of_many(partial(found_by, tuple(faults.values())), rows)
+    return {name: [own[i] for own in found] for i, name in enumerate(faults)}
+
+
+def found_by(finders: Sequence[Finder], rows: Sequence[Row]) -> list[Found]:
+    return [tuple(find(row) for find in finders) for row in rows]

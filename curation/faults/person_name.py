@@ -3,25 +3,256 @@
 Without a model, a name alone is no cue: most are those of public figures, places and products.
 """
 
+import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import regex
 
 from curation.faults.looks import Look, lowered
-from curation.faults.name_cues import (
-    BUSINESS,
-    CHINESE_CUE,
-    FULL_CUES,
-    FULL_LIKE,
-    FULL_LIKE_ASCII,
-    HINTS,
-    MISTER_CUE,
-    MISTER_HINTS,
-    SHORT,
-    SHORT_CUES,
-    WORD,
-)
 from project.records.data import Row
+
+# --- name cues ------------------------------------------------------------------------------------
+
+# What stands beside a name of a person: a title, a greeting, "my name is"; in many languages.
+
+PARTICLES = (
+    r"(?:de la|de los|van der|van den|von der|de|da|do|dos|del|della|di|du|van|von|zu|bin|ibn|al|el"
+    r"|la|le|ter|ten|mac|st\.)"
+)
+PART = (
+    r"(?:\p{Lu}[\p{Ll}\p{M}]+(?:[-'’]\p{Lu}?[\p{Ll}\p{M}]+){0,2}|(?:O|D)['’]\p{Lu}\p{Ll}+"
+    r"|Mc\p{Lu}\p{Ll}+)"
+)
+INITIAL = r"\p{Lu}\."
+SURNAME = rf"(?:(?:{INITIAL} ){{0,2}}(?:{PARTICLES} )?{PART}(?: (?:{PARTICLES} )?{PART}){{0,3}})"
+# At least two parts, so that one capitalised word makes no name.
+FULL = rf"(?:(?:{PART}|{INITIAL})(?: {INITIAL}){{0,2}}(?: (?:{PARTICLES} )?{PART}){{1,3}})"
+NAME = rf"(?:{FULL}|{PART})"
+OTHER = r"[\p{Han}]{2,4}"  # a Chinese name
+
+TITLES = (
+    r"Herrn?|Frau|Hr|Sra?|Srta|Señor(?:a|ita)?|Doña|Mme|Mlle|Monsieur|Madame|Mademoiselle|Sig"
+    r"|Sig\.ra|Signora?|Senhora?|Dhr|Mevr|Mw|Meneer|Mevrouw|Fru|Pani|Shri|Smt|Sayın"
+)
+BEFORE = r"(?<![\p{L}\p{N}.])"
+TITLED = (
+    rf"{BEFORE}(?:(?:{TITLES})\.?(?: (?:Dr|Prof)\.?){{0,2}} (?P<it>{SURNAME})"
+    rf"|(?:Mr|Mrs|Ms|Miss|Mx|M(?=\.))\.? (?P<it>{FULL}))"
+)
+# Novels and encyclopedias are full of these: they count in a short row, or in talk of business.
+MISTER = (
+    rf"{BEFORE}(?:Mr|Mrs|Ms|Mx|Dr|Prof)\.? (?P<it>{SURNAME})"
+    rf"|{BEFORE}(?P<it>{FULL}),? \(?(?:born|geboren|nacid[oa])(?: on| am| el| le)?"
+    r" (?:\d{1,2}[./ -]|\p{Lu}\p{Ll}{2,8} \d)"
+)
+MISTER_HINTS = frozenset(
+    {"mr", "mrs", "ms", "mx", "dr", "prof", "born", "geboren", "nacido", "nacida"}
+)
+BUSINESS_WORDS = """
+    appointment complaint customer insurance invoice mortgage patient refund reservation tenant
+    voicemail
+"""
+BUSINESS = frozenset(BUSINESS_WORDS.split())
+SHORT = 60  # different words
+DOCTOR = rf"{BEFORE}(?:my|your|our|see|ask) (?:Dr|Prof|Doctor)\.? (?P<it>{SURNAME})"
+SAID = (
+    r"(?:[Mm]y (?:full |first |last |sur|maiden )?name(?:['’]s| is|:)|[Tt]he name['’]s"
+    r"|(?i:i am called|mein name ist|ich hei(?:ß|ss)e|je m['’]appelle|mon nom est|me llamo"
+    r"|mi nombre es"
+    r"|me chamo|(?:o )?meu nome é|mi chiamo|il mio nome è|mijn naam is|ik heet|jag heter"
+    r"|mitt namn är"
+    r"|mit navn er|jeg heter|nazywam się|mam na imię|benim adım|меня зовут|me numesc|jmenuji se))"
+)
+TELLS = rf"(?<!\p{{L}}){SAID} (?P<it>{NAME})"
+CHINESE = rf"(?:我叫|我的名字是|我的姓名是|姓名[:：])(?P<it>{OTHER})"
+# What somebody is in a case that is told of, and what to the writer.
+CASES = (
+    r"customer|client|patient|account ?holder|card ?holder|policy ?holder|beneficiary|tenant"
+    r"|employee|nominee|guarantor|applicant|passenger|caller|borrower|debtor|payee|nurse"
+    r"|user|kundin|kunde|patientin|cliente|paciente"
+)
+PEOPLE = (
+    r"landlord|colleague|co-?worker|manager|boss|supervisor|neighbou?r|husband|wife|spouse|son"
+    r"|daughter|brother|sister|mother|father|uncle|aunt|cousin|friend|girlfriend|boyfriend"
+    r"|partner|teacher|student|agent|advisor|adviser|doctor|lawyer|attorney|kollege|kollegin"
+    r"|frau|mann|sohn|tochter|esposa|esposo|hijo|hija|mari|femme|fils|fille"
+)
+LINKED = r"(?:,| is| named| called|:)?"
+INVOLVED = (
+    rf"(?<!\p{{L}})(?:{CASES}|Kund(?:e|in)|Patient(?:in)?|Employee|Nurse){LINKED} (?P<it>{FULL})"
+    r"(?= \p{Ll}| ?[,.;!?(\n]|$)"
+)
+RELATED = (
+    rf"(?<!\p{{L}})(?i:my|your|our|mein|meine|mi|mon|ma|minha|meu) (?i:{PEOPLE}){LINKED}"
+    rf" (?P<it>{FULL})"
+)
+ASKED = (
+    r"(?<!\p{L})(?i:ask(?: for)?|contact|e-?mail(?:ed)?|spoke (?:to|with)|talk(?:ed)? to"
+    r"|speak (?:to|with)|met(?: with)?|called by|on behalf of|in the name of|belongs to"
+    r"|belonging to"
+    r"|registered to|issued to|payable to|addressed to|attention of|attn:?|forward(?: \w+)? to"
+    r"|(?:signed|reported|opened|filed|submitted|requested|approved|assigned|logged) (?:by|to|for)"
+    r"|(?:account|ticket|file|record|order|invoice|card|loan|case|salary|address|résumé|cv"
+    r"|phone|number|e-?mail|message|complaint) (?:of|from)|sincerely,?|regards,?) (?P<it>"
+    + FULL
+    + r")"
+    r"(?= (?:from|at|in|on|of|about|for|by|or|if|and|who|with|has|had|is|was)\b|[,.;!?)\n]|$)"
+)
+# With what only a person has behind it.
+DESCRIBED = (
+    rf"(?<!\p{{L}})(?P<it>{FULL})(?:,? \(?(?:née|né|nee|geb\.|DOB|aged?(?= \d)"
+    r"|date of birth)\b|,? \(?(?:extension|ext\.?|room|desk|office|tel\.?|employee|customer|patient"
+    r"|member|id|ID|no\.) ?#?:? ?\d|,? \(?\d{1,2} years old\b|,? (?:who )?(?:lives|living|residing"
+    r"|resides) (?:at|in)\b"
+    r"|['’]s? (?:account|card|phone|e-?mail|address|password|salary|passport"
+    r"|medical|policy|loan|ticket|order|invoice|desk|laptop|diagnosis|appointment)\b"
+    r"|,? (?:\p{Ll}+ ){0,2}(?:account ?holder|card ?holder|policy ?holder|wohnhaft)\b)"
+)
+FIELD_END = r"(?=[\"'<,;.)\n]| [<(]|$)"
+FIELD = (
+    r"(?<![\p{L}_.])(?i:full[ _]?name|first[ _]?name|last[ _]?name|surname|vorname|nachname"
+    r"|nombre completo|nom complet|prénom|nome completo|(?:customer|client|patient|account ?holder"
+    r"|cardholder|employee|contact|applicant|passenger|guest|student|tenant|beneficiary|sender"
+    r"|recipient|agent|user)[ _]?name|name of (?:the )?(?:customer|patient|account holder"
+    r"|applicant)|name(?= ?= ?[\"']))"
+    rf"[\"']? ?[:=] ?[\"']?(?P<it>{FULL}){FIELD_END}"
+)
+LINE = (
+    r"(?m:^)[ \t*-]{0,4}(?i:customer|client|patient|account ?holder|cardholder|employee|contact"
+    r"|applicant|passenger|guest|tenant|beneficiary|sender|recipient|agent|signed|from|to|cc|attn"
+    rf"|kunde|cliente|name|nombre|nome|nom)\*{{0,2}}: ?\*{{0,2}} ?(?P<it>{FULL}){FIELD_END}"
+)
+GREETED = (
+    rf"(?:^|\n|\. )[ \t]{{0,4}}(?:Dear|Hi|Hello|Hey|Liebe|Lieber|Hallo|Sehr geehrter?|Guten Tag"
+    rf"|Chère?"
+    r"|Bonjour|Querid[oa]|Estimad[oa]|Hola|Prezad[oa]|Car[oa]|Olá|Gentile|Egregi[oa]|Ciao|Beste"
+    r"|Geachte|Kära|Hej|Kære|Drog[ia]|Szanown[ya]|Уважаем(?:ый|ая)|Здравствуйте,?)"
+    rf" (?:(?:Mr|Mrs|Ms|Mx|Miss|Dr|Prof|{TITLES})\.? )?(?P<it>{NAME})(?=[,!:\n]| ?[-–—]\s|$)"
+)
+CLOSINGS = (
+    r"(?:kind |best |warm |warmest |with )?(?:kind )?regards|(?:yours )?(?:sincerely|faithfully"
+    r"|truly)(?: yours)?"
+    r"|yours|best(?: wishes)?|cheers|many thanks|thanks|thank you"
+    r"|respectfully(?: yours)?|cordially|love"
+    r"|mit freundlichen grü(?:ß|ss)en|freundliche grü(?:ß|ss)e|(?:viele|liebe|beste"
+    r"|herzliche) grü(?:ß|ss)e"
+    r"|hochachtungsvoll|mfg|lg|vg|cordialement|bien à vous|sincères salutations|bien cordialement"
+    r"|(?:un )?(?:cordial )?saludos?(?: cordiales)?|atentamente|atenciosamente|cumprimentos|abraços"
+    r"|obrigad[oa]|(?:cordiali|distinti) saluti|met vriendelijke groet(?:en)?|groeten"
+    r"|med vänliga hälsningar"
+    r"|vänliga hälsningar|(?:med )?vennlig hilsen|med venlig hilsen|pozdrawiam|z poważaniem"
+    r"|с уважением"
+    r"|saygılarımla|signed"
+)
+SIGNED = (
+    rf"(?<!\p{{L}})(?i:{CLOSINGS}),?[ \t]{{0,3}}(?:\n[ \t]{{0,4}}){{1,2}}[-–—]?"
+    rf"(?P<it>{NAME})(?=\s*(?:\n|$|,|\())|\b[Ss]igned,? (?P<it>{FULL})"
+    rf"|(?i:regards|sincerely|cheers|thanks|thank you|yours|grü(?:ß|ss)e|cordialement|saludos)"
+    rf"(?:,| ?[-–—]) ?(?P<it>{NAME})(?=[ \t]*(?:\n|$))"
+)
+CALLING = (
+    rf"(?<!\p{{L}})(?i:this is|here is|it's|i'm|i am|ich bin|je suis|soy|sou|sono) (?P<it>{FULL})"
+    r"(?=,? (?:calling|speaking|writing|from|here|again|and (?:i|my|we)|account|customer|card|with"
+    r"|Kunde|Kundin|client|cliente|titular|y |et |und |e |i )\b|, (?:your|the|a|an|head|\d)\b"
+    r"|\.? ?[.(]|,)"
+)
+SPEAKS = rf"(?<!\p{{L}})(?P<it>{FULL}) (?:speaking|here)(?=[.,!\n]|$)"
+# Each cue with words of which it needs one, in lower case: a look at the words is quick.
+CUES: tuple[tuple[frozenset[str], regex.Pattern[str]], ...] = tuple(
+    (frozenset(words.split()), regex.compile(cue))
+    for words, cue in (
+        (
+            "mr mrs ms miss mx herr herrn frau hr sr sra srta señor señora señorita doña mme mlle "
+            "m monsieur madame mademoiselle sig signor signora senhor senhora dhr mevr mw meneer "
+            "mevrouw fru pani shri smt sayın",
+            TITLED,
+        ),
+        ("dr prof doctor", DOCTOR),
+        (
+            "name called heiße heisse appelle nom llamo nombre chamo nome chiamo naam heet heter "
+            "namn navn nazywam imię adım зовут numesc jmenuji",
+            TELLS,
+        ),
+        (
+            "customer client patient holder accountholder cardholder policyholder beneficiary "
+            "tenant employee nominee guarantor applicant passenger caller borrower debtor payee "
+            "nurse user kundin kunde patientin cliente paciente",
+            INVOLVED,
+        ),
+        (
+            "landlord colleague coworker worker manager boss supervisor neighbor neighbour husband "
+            "wife spouse son daughter brother sister mother father uncle aunt cousin friend "
+            "girlfriend boyfriend partner teacher student agent advisor adviser doctor lawyer "
+            "attorney kollege kollegin frau mann sohn tochter esposa esposo hijo hija mari femme "
+            "fils fille",
+            RELATED,
+        ),
+        (
+            "ask contact email emailed mail spoke talk talked speak met called behalf name belongs "
+            "belonging registered issued payable addressed attention attn "
+            "forward signed reported opened filed submitted "
+            "requested approved assigned logged account ticket file record order invoice card loan "
+            "case salary address résumé cv phone number message complaint sincerely regards",
+            ASKED,
+        ),
+        (
+            "née né nee geb dob aged age extension ext room desk office tel "
+            "employee customer patient member id no "
+            "ticket order invoice laptop diagnosis appointment date years lives living resides "
+            "residing account card phone email mail address password salary passport medical "
+            "policy "
+            "loan holder cardholder accountholder policyholder wohnhaft",
+            DESCRIBED,
+        ),
+        (
+            "name surname vorname nachname nombre nom prénom nome firstname lastname fullname "
+            "first_name last_name full_name",
+            FIELD,
+        ),
+        (
+            "customer client patient holder accountholder cardholder employee contact applicant "
+            "passenger guest tenant beneficiary sender recipient agent signed from to cc attn "
+            "kunde "
+            "cliente name nombre nome nom",
+            LINE,
+        ),
+        (
+            "dear hi hello hey liebe lieber hallo geehrter geehrte tag chère cher bonjour querida "
+            "querido estimada estimado hola prezada prezado cara caro olá gentile egregia egregio "
+            "ciao beste geachte kära hej kære droga drogi szanowna szanowny уважаемый уважаемая "
+            "здравствуйте",
+            GREETED,
+        ),
+        (
+            "regards sincerely faithfully truly yours best cheers thanks thank respectfully "
+            "cordially love grüßen grüssen grüße grüsse hochachtungsvoll mfg lg vg cordialement "
+            "vous "
+            "salutations saludo saludos atentamente atenciosamente cumprimentos abraços obrigado "
+            "obrigada saluti groet groeten hälsningar hilsen pozdrawiam poważaniem уважением "
+            "saygılarımla signed",
+            SIGNED,
+        ),
+        ("this here i ich suis soy sou sono it", CALLING),
+        ("speaking here", SPEAKS),
+    )
+)
+# These take one word for a name.
+SHORT_CUES = tuple(
+    (hints, cue) for hints, cue in CUES if cue.pattern in (TITLED, TELLS, GREETED, SIGNED)
+)
+FULL_CUES = tuple(cue for cue in CUES if cue not in SHORT_CUES)
+HINTS = frozenset(chain(MISTER_HINTS, BUSINESS, *(hints for hints, _ in CUES)))
+CHINESE_CUE = regex.compile(CHINESE)
+MISTER_CUE = regex.compile(MISTER)
+WORD = re.compile(r"[^\W\d_]+")
+# Two words with capitals, or an initial: a look before the cues that want a full name. Where there
+# is but ASCII, classes of letters of all scripts would take twice as long.
+FULL_LIKE = re.compile(r"[^\W\d_a-z][\w'’.-]{0,30} (?:[a-z]{2,3}\.? ){0,2}[^\W\d_a-z]")
+FULL_LIKE_ASCII = re.compile(r"[A-Z](?:\.|[a-z'][\w'.-]{0,30}) (?:[a-z]{2,3}\.? ){0,2}[A-Z][a-z.']")
+
+
+# --- person name ----------------------------------------------------------------------------------
 
 # What is greeted, titled or asked and is no person.
 NO_PERSONS = """

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from curation.sources.chats.transcripts import is_transcript
-from curation.sources.documents.document_file import read_text_of
+from curation.sources.documents.passages import read_text_of
 from curation.sources.exports.export_formats import EXPORTS
 from curation.sources.exports.export_records import lone_record
 from curation.sources.row_formats import SHAPES
+from curation.sources.tables.archives import files_in, is_data
 from curation.sources.tables.file_bytes import GZIP, PARQUET, ZIP, readable
-from curation.sources.tables.folder_files import files_in, is_data
 from curation.sources.tables.read_table import read_table, read_tables
 from project.errors import InputError
 

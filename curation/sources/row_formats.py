@@ -4,13 +4,14 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from curation.sources.tables.archives import read_bytes
-from curation.sources.tables.encodings.decoding import decode
+from curation.sources.tables.decoding import decode
 from project.canonical import digest_json
 from project.errors import InputError
-from project.records.data import Row
+from project.records.data import Document, Origin, Row
+from project.records.preferences import PreferencePair, RatedAnswer
 from project.records.record import read_object
 
 Fields = dict[str, Any]
@@ -122,3 +123,39 @@ def turn(role: str, content: str) -> list[Fields]:
 
 def without(fields: Fields, *keys: str) -> Fields:
     return {key: value for key, value in fields.items() if key not in keys}
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+# What is read from a source: a record, and what was made of it.
+
+Made = Row | PreferencePair | RatedAnswer | Document
+
+
+class Read(NamedTuple):
+    """A record, and what was made of it, if anything was; else its origin says why not."""
+
+    origin: Origin
+    made: Made | None = None
+
+
+# --- rows of answers ------------------------------------------------------------------------------
+
+# Rows out of answers that people found good: what a project of pairs or ratings alone learns.
+
+
+def row_of(made: Made | None) -> Row | None:
+    """The better answer of a pair, or a good one, as a row; None of all else."""
+    if isinstance(made, PreferencePair):
+        answer = made.chosen
+    elif isinstance(made, RatedAnswer) and made.label:
+        answer = made.completion
+    else:
+        return None
+    turns = [message.model_dump() for message in made.messages or ()]
+    fields = {
+        "prompt": turns or turn("user", made.prompt),
+        "completion": turn("assistant", answer),
+        "annotator": made.annotator,
+    }
+    return Row.model_validate(complete(fields, made.source or ""))

@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import Columns
-from curation.faults.placeholders import said
-from curation.sources.chats.chat_shapes import conversation
-from curation.sources.chats.tool_turns import with_tools_as_text
+from curation.faults.missing_answers import said
+from curation.sources.chats.chat_shapes import conversation, with_tools_as_text
 from curation.sources.chats.turns import pairs
-from curation.sources.reading import Read
-from curation.sources.row_formats import complete, turn
-from curation.sources.tables.column_names import find_column
-from curation.sources.tables.nested_fields import with_nested
-from curation.sources.tables.table import Table, TableRow
+from curation.sources.row_formats import Read, complete, turn
+from curation.sources.tables.json_nesting import with_nested
+from curation.sources.tables.table import Table, TableRow, find_column
 from project.errors import InputError
 from project.records.data import Message, Origin, Row
 

@@ -9,7 +9,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from docs.extension.tables import Line, table
 from review.app import ROUTERS
-from review.frame.api_page import Endpoint, api_description, endpoints
+from review.frame.routes import Endpoint, api_description, endpoints
 
 HEAD = ("method and path", "takes", "answers with", "what it does")
 

@@ -1,18 +1,21 @@
 """JSON schemas, and texts that are valid against them."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jsonschema.exceptions import SchemaError, UnknownType
+import regex
+from jsonschema import validators
+from jsonschema.exceptions import SchemaError, UnknownType, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from evaluation.assertions.timed_schemas import NEWEST
 from project.errors import InputError
+from project.records.assertions import Matches
 from project.records.record import read_input
 
 # What comes of a part that a "$ref" reaches and that is no schema: nothing looked at it before.
@@ -107,3 +110,119 @@ def strict_json(text: str) -> Any:
 
 def refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
+
+
+# --- json fields ----------------------------------------------------------------------------------
+
+# The fields of a JSON text: every value with its place.
+
+Place = tuple[str | int, ...]
+Fields = dict[Place, object]
+
+
+def share(answer: Fields, asked: Fields) -> float:
+    """Of the fields that are asked for, how many the answer has; 1 of none."""
+    right = sum(answer.get(place) == value for place, value in asked.items())
+    return right / len(asked) if asked else 1.0
+
+
+def fields(text: str) -> Fields:
+    """Every value of an object or a list, by its place; nothing of what is no JSON."""
+    try:
+        found = strict_json(text)
+        return dict(leaves(found)) if isinstance(found, dict | list) else {}
+    except (ValueError, RecursionError):
+        return {}
+
+
+def leaves(value: Any, *place: str | int) -> Iterator[tuple[Place, object]]:
+    """An empty object or list is a value of its own. Numbers are equal as numbers: 1 is 1.0."""
+    if isinstance(value, dict | list) and value:
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(inner, *place, key)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield place, value
+    else:
+        yield place, json.dumps(value)
+
+
+# --- patterns -------------------------------------------------------------------------------------
+
+# Regular expressions of a user's, of which a bad one must not hang a run.
+
+SECONDS = 5.0  # for one answer
+
+
+def matches(assertion: Matches, answer: str, seconds: float = SECONDS) -> bool:
+    """Whether it is found. Raises InputError for an expression that takes very long."""
+    return found(assertion.pattern, answer, whole=assertion.whole, seconds=seconds)
+
+
+def found(pattern: str, text: str, *, whole: bool = False, seconds: float = SECONDS) -> bool:
+    """Whether a pattern is found in a text, or is the whole of it.
+
+    Raises InputError for what is no regular expression, and for one that takes very long.
+    """
+    try:
+        made = regex.compile(pattern)
+        find = partial(made.fullmatch if whole else made.search, timeout=seconds)
+        return find(text) is not None
+    except TimeoutError:
+        problem = (
+            f"the regular expression {pattern!r} takes longer than {seconds:g} s on an "
+            "answer: avoid a repeat within a repeat, such as (a+)+"
+        )
+        raise InputError(problem) from None
+    except (regex.error, RecursionError, OverflowError) as error:
+        raise InputError(f"{pattern!r:.80} is no regular expression: {error}") from None
+
+
+# --- timed schemas --------------------------------------------------------------------------------
+
+# Kinds of JSON schema whose patterns are looked for no longer than those of assertions.
+#
+# jsonschema looks for them with `re`, which knows no time limit: a schema of a row would hang a
+# run.
+
+Errors = Iterator[ValidationError]
+
+
+def pattern(validator: Any, wanted: str, value: Any, schema: Any) -> Errors:
+    if validator.is_type(value, "string") and not found(wanted, value, seconds=SECONDS):
+        yield ValidationError(f"does not match {wanted!r}")
+
+
+def pattern_properties(
+    validator: Any, wanted: Mapping[str, Any], value: Any, schema: Any
+) -> Errors:
+    for key in value if validator.is_type(value, "object") else ():
+        for one, inner in wanted.items():
+            if found(one, key, seconds=SECONDS):
+                yield from validator.descend(value[key], inner, path=key, schema_path=one)
+
+
+def additional_properties(validator: Any, allowed: Any, value: Any, schema: Any) -> Errors:
+    for key in value if validator.is_type(value, "object") else ():
+        patterns = schema.get("patternProperties", {})
+        known = key in schema.get("properties", {})
+        if not known and not any(found(one, key, seconds=SECONDS) for one in patterns):
+            yield from validator.descend(value[key], allowed, path=key)
+
+
+OURS = {
+    "pattern": pattern,
+    "patternProperties": pattern_properties,
+    "additionalProperties": additional_properties,
+}
+DRAFTS = (
+    validators.Draft3Validator,
+    validators.Draft4Validator,
+    validators.Draft6Validator,
+    validators.Draft7Validator,
+    validators.Draft201909Validator,
+    validators.Draft202012Validator,
+)
+# The version registers each for its "$schema", which a part of a schema may have too.
+extend: Any = validators.extend  # it has no types
+TIMED = [extend(draft, OURS, version=f"timed {draft.__name__}") for draft in DRAFTS]
+NEWEST = TIMED[-1]

@@ -6,11 +6,12 @@ from evaluation.decision.metric_evidence import PREFERENCE as PREFERENCE  # othe
 from evaluation.decision.metric_evidence import (
     cluster_results,
     drawn_differences,
+    item_means,
+    spread,
     summarise,
     summarise_labels,
 )
 from evaluation.decision.policy import Policy
-from evaluation.decision.sampled_answers import item_means, spread
 from evaluation.scoring.built_in import better_by_ours, per_token_by_ours, ranges_by_ours
 from project.errors import InputError
 from project.records.calibration import Calibration

@@ -5,20 +5,19 @@ no mean that people are shown; in the bounds that decide it counts as an end of 
 as the challenger's worst below, as its best above. So leaving an item out never helps anybody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import sqrt
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 
-from evaluation.decision.bounded_mean import sure_bounds
-from evaluation.decision.macro_f1 import labels_of, macro_f1, rightness
 from evaluation.decision.policy import Policy
-from evaluation.decision.sampled_answers import by_item, item_means
-from evaluation.decision.statistics import Array, p_above, paired
+from evaluation.decision.statistics import Array, p_above, paired, sure_bounds
 from project.records.evidence import PREFERENCE as PREFERENCE  # others know it from here
 from project.records.evidence import Extreme, MetricEvidence, SureBounds, rated_by_people
-from project.records.scores import Better, Ends, ItemScore
+from project.records.scores import Better, Ends, ItemScore, Labels
 
 HALVES = (-0.5, 0.5)  # a preference less one half
 STARS = (1.0, 5.0)  # that people rate in
@@ -252,3 +251,115 @@ def cluster_results(items: Sequence[ItemScore]) -> dict[str, int]:
 def clusters_of(items: Sequence[ItemScore]) -> list[str]:
     """The cluster of each item; one without a name is alone in its own."""
     return [item.item if item.cluster is None else item.cluster for item in items]
+
+
+# --- macro f1 -------------------------------------------------------------------------------------
+
+# Macro-F1: a score over all items, with a value for each item of which it is the mean.
+#
+# F1 of a label is 2·TP / (2·TP + FP + FN), and no mean over items. To first order, item i moves it
+# by (2·t_i − F1·s_i) / S: t_i is 1 where reference and answer are the label, s_i counts on how many
+# of the two sides it is, and S is the sum of s_i (the delta method; Takahashi et al. 2022, Applied
+# Intelligence 52: 4961). So paired differences of these values have the error of the difference of
+# two macro-F1s, in every slice and with clusters. Few items of a label would make that error too
+# small: dividing by √(S·(S − s_c)) instead of S, for s_c of the item's cluster, corrects it as CR2
+# does for a mean.
+
+LEAST_LEFT = 0.5  # of S without a cluster, where all of a label is in one
+
+
+def labels_of(items: Sequence[ItemScore], metric: str) -> list[Labels | None]:
+    return [(item.labels or {}).get(metric) for item in items]
+
+
+def macro_f1(
+    references: Sequence[str], answers: Sequence[str | None], clusters: Sequence[str]
+) -> Array:
+    """Values [n] whose mean is the mean F1 of the labels that the references have.
+
+    An answer of None is none of the labels: it is wrong, and no label's false positive.
+    """
+    expected, given = np.array(references, dtype=object), np.array(answers, dtype=object)
+    _, cluster = np.unique(np.array(clusters), return_inverse=True)
+    labels = sorted(set(references))
+    moved, score = np.zeros(len(references)), 0.0
+    for label in labels:
+        is_it, said = expected == label, given == label
+        sides = is_it.astype(np.float64) + said
+        f1 = 2.0 * (is_it & said).sum() / sides.sum()
+        within = np.bincount(cluster, weights=sides)[cluster]
+        left = np.maximum(sides.sum() - within, LEAST_LEFT)
+        moved += (2.0 * (is_it & said) - f1 * sides) / np.sqrt(sides.sum() * left)
+        score += f1
+    moved *= len(references) / len(labels)
+    values: Array = score / len(labels) + moved - moved.mean()
+    return values
+
+
+def rightness(items: Sequence[ItemScore], metric: str) -> Array:
+    """Of each item [n] whether the challenger alone is right, 1, or the champion alone, −1."""
+    found = [
+        0.0
+        if one is None
+        else float(one.challenger == one.reference) - (one.champion == one.reference)
+        for one in labels_of(items, metric)
+    ]
+    return np.array(found, dtype=np.float64)
+
+
+# --- sampled answers ------------------------------------------------------------------------------
+
+# Several answers an item: it counts by their mean, and their spread is shown beside it.
+#
+# They are a cluster. With equally many answers an item, the mean over items of the items' means and
+# its cluster-robust error are those of all answers, each item being a cluster.
+
+
+def by_item(answers: Iterable[ItemScore]) -> list[list[ItemScore]]:
+    """The scores of each item's answers, items in the order in which they first come."""
+    found: dict[str, list[ItemScore]] = {}
+    for answer in answers:
+        found.setdefault(answer.item, []).append(answer)
+    return list(found.values())
+
+
+def item_means(answers: Sequence[ItemScore]) -> tuple[ItemScore, ...]:
+    """One line an item: the means over its answers, of what was judged and could be read."""
+    items = by_item(answers)
+    if len(items) == len(answers):
+        return tuple(answers)
+    return tuple(mean_of(drawn) for drawn in items)
+
+
+def mean_of(drawn: Sequence[ItemScore]) -> ItemScore:
+    judged = [one.preference for one in drawn if one.preference is not None]
+    read = {name: read_ones(drawn, name) for name in drawn[0].champion}
+    unread = tuple(sorted(name for name, ones in read.items() if not ones))
+    never = set.intersection(*({*(one.inapplicable or ())} for one in drawn)) & {*unread}
+    return drawn[0].model_copy(
+        update={
+            "champion": {m: fmean(o.champion[m] for o in read[m] or drawn) for m in read},
+            "challenger": {m: fmean(o.challenger[m] for o in read[m] or drawn) for m in read},
+            "preference": fmean(judged) if judged else None,
+            "unread": unread or None,
+            "inapplicable": tuple(sorted(never)) or None,
+        }
+    )
+
+
+def read_ones(drawn: Sequence[ItemScore], metric: str) -> list[ItemScore]:
+    return [one for one in drawn if metric not in (one.unread or ())]
+
+
+def spread(drawn: Sequence[Array]) -> dict[str, float]:
+    """How many answers an item has at most, and the pooled standard deviation of a difference
+    within items: √(Σ_i Σ_s (d_is − d̄_i)² / Σ_i (k_i − 1)). Nothing where no item has two.
+    """
+    several = [differences for differences in drawn if len(differences) > 1]
+    if not several:
+        return {}
+    squares = sum(float(((d - d.mean()) ** 2).sum()) for d in several)
+    return {
+        "samples": max(map(len, several)),
+        "within_sd": sqrt(squares / sum(len(d) - 1 for d in several)),
+    }

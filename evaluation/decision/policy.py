@@ -11,11 +11,13 @@ from pydantic import (
     model_validator,
 )
 
+from evaluation.evaluation_settings import PreferenceParams
+from project.errors import InputError
 from project.records.ballots import RESPECTS
-from project.records.evidence import PEOPLE, by_people, rated_by_people
+from project.records.evidence import PEOPLE, PREFERENCE, by_people, rated_by_people
 from project.records.record import LATER
 from project.records.scores import Better, Ends
-from project.settings import Settings
+from project.settings import PARAMS, Settings, line_of, parse
 
 Probability = float
 RATINGS = tuple(PEOPLE + respect for respect in RESPECTS)  # that a policy may gate on
@@ -130,3 +132,42 @@ class Policy(Settings):
         """The difference that a gating metric's lower bound must exceed."""
         may_lose = self.kind == "guarded" and metric != "preference"
         return -self.margin(metric) if may_lose else self.margin(metric)
+
+
+# --- voting policy --------------------------------------------------------------------------------
+
+# Whether votes that come in after a look are read: policy and source of preference must fit.
+
+READ_BY = "votes that come in after a look are read by an e-value alone"
+
+
+def votes_come_in(policy: Policy, params: PreferenceParams) -> bool:
+    """Whether a look at the sealed items stays open for people's votes."""
+    by_e_value = policy.preference_test == "e-value"
+    return params.asks_people and by_e_value and policy.gates_on_votes
+
+
+def refuse_unread_votes(policy: Policy, params: PreferenceParams) -> None:
+    """Raise InputError naming file, line and field where a policy waits for votes that nobody is
+    asked for.
+    """
+    if votes_come_in(policy, params):
+        return
+    for metric in policy.ratings:
+        raise misfit(
+            f"nobody is asked to rate {metric!r}: set evaluation.preference.source to ballots or "
+            "people+judge, and evaluation.policy.preference_test to e-value",
+            "gating",
+        )
+    if PREFERENCE in policy.gating and params.votes_on_page:
+        raise misfit(
+            f"people vote on the page (evaluation.preference.source: {params.source}), and "
+            f"{READ_BY}: set it to e-value",
+            "preference_test",
+        )
+
+
+def misfit(problem: str, field: str) -> InputError:
+    steps = ["evaluation", "policy", field]
+    line, _ = line_of(parse(PARAMS), steps) if PARAMS.exists() else (None, steps)
+    return InputError(problem, file=PARAMS, line=line, field=".".join(steps))

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from evaluation.decision.evidence import weigh
-from evaluation.decision.items_to_come import Prospect, more_items
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import (
     Case,
@@ -18,6 +17,7 @@ from evaluation.decision.policy_checks import (
 )
 from evaluation.decision.preference_doubts import further_votes
 from evaluation.decision.statistics import items_needed
+from evaluation.decision.ways_out import Prospect, more_items
 from project.errors import InputError
 from project.records.evidence import Bound, Decision, Evidence, Verdict
 from project.records.record import Record

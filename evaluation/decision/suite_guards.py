@@ -1,12 +1,14 @@
 """What a policy guards in suites such as safety: a least mean, and how much may be lost."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from evaluation.decision.evidence import ALL_ITEMS
+from evaluation.decision.metric_evidence import summarise
 from evaluation.decision.policy import Policy, SuiteGuard
 from project.errors import InputError
-from project.records.evidence import Evidence, Measured, MetricEvidence
+from project.records.evidence import Evidence, Measured, MetricEvidence, SuiteEvidence
+from project.records.scores import Better, ItemScore
 
 
 class GuardedLoss(NamedTuple):
@@ -90,3 +92,50 @@ def refuse_unmeasured_suites(evidence: Evidence, policy: Policy) -> None:
             for suite, found in sorted((evidence.suites or {}).items())
         )
         raise InputError(f"{problem}: {known or 'no suite is on'}", field="evaluation.policy")
+
+
+# --- suite evidence -------------------------------------------------------------------------------
+
+# From a suite's scores to evidence: every metric on the items that have it, and by slice.
+
+
+def weigh_suite(
+    champion: Sequence[ItemScore],
+    base: Sequence[ItemScore] | None,
+    better: Mapping[str, Better],
+    policy: Policy,
+) -> SuiteEvidence:
+    """Summarise the scores of a suite's items, which may differ in their metrics.
+
+    In `base` the bare base stands in the champion's place; None: it is the champion.
+    """
+    return SuiteEvidence(
+        champion=by_slice(champion, better, policy),
+        base=None if base is None else by_slice(base, better, policy),
+    )
+
+
+def by_slice(
+    items: Sequence[ItemScore], better: Mapping[str, Better], policy: Policy
+) -> dict[str, Measured]:
+    """All items, then each slice; what nothing could be measured on is empty."""
+    slices = sorted({name for item in items for name in item.slices})
+    parts = {ALL_ITEMS: items} | {
+        name: [item for item in items if name in item.slices] for name in slices
+    }
+    return {name: measure_each(part, better, policy) for name, part in parts.items()}
+
+
+def measure_each(
+    items: Sequence[ItemScore], better: Mapping[str, Better], policy: Policy
+) -> Measured:
+    found = {
+        metric: summarise(
+            [item for item in items if metric in item.champion],
+            policy,
+            metric,
+            better.get(metric, "neither"),
+        )
+        for metric in sorted({name for item in items for name in item.champion})
+    }
+    return {metric: measured for metric, measured in found.items() if measured is not None}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evaluation.evaluation_settings import GenerationParams
 from evaluation.generation.backends.backend import KEPT, Backend, BackendError, Engine
-from project.engine.kept import kept_in_block
+from project.engine.engine_settings import kept_in_block
 from project.errors import IncumbentError
 from project.files import home
 from project.paths import NUMERICS
@@ -15,7 +15,7 @@ from project.records.adapters import Numerics
 from project.settings import load
 
 if TYPE_CHECKING:
-    from evaluation.generation.backends.adapter_server import AdapterServer
+    from evaluation.generation.backends.adapter_servers import AdapterServer
 
 SECTION = "evaluation.generation"
 
@@ -69,8 +69,10 @@ def backend_of(params: GenerationParams) -> Backend:
 
 
 def adapter_server(name: str) -> "type[AdapterServer]":
-    from evaluation.generation.backends.sglang import SGLangReplica  # as above
-    from evaluation.generation.backends.vllm import VllmReplica
+    from evaluation.generation.backends.adapter_servers import (
+        SGLangReplica,  # as above
+        VllmReplica,
+    )
 
     return {"vllm": VllmReplica, "sglang": SGLangReplica}[name]
 

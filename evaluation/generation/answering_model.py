@@ -25,13 +25,13 @@ from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer
 from evaluation.generation.batch_reader import BatchReader, Memory, Tokens
 from evaluation.generation.prompt_tokens import chat_tokens
+from project.chat_template import refuse_unheard, under
 from project.errors import IncumbentError, InputError
 from project.gpu import answering_map, card_here
+from project.libraries import processor_kind
 from project.paths import NUMERICS
-from project.processor import processor_kind
 from project.records.adapters import Numerics, Precision
 from project.records.data import Message, Row
-from project.system_prompt import refuse_unheard, under
 
 
 def refuse_other_machine(numerics: Numerics) -> None:

@@ -10,10 +10,10 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from evaluation.generation.kept_bytes import IN_FILES, KeptBytes
 from project.canonical import digest_bytes, digest_json
 from project.engine.engine_settings import chosen_engine
 from project.engine.mapped import finished_batches
+from project.files import home, write_bytes
 from project.paths import ANSWERS
 from project.progress import Bar, progress
 from project.records.adapters import Numerics
@@ -250,3 +250,29 @@ def cache_path(system: System, rows: Sequence[Row], samples: int) -> Path:
     several = {"samples": samples} if samples > 1 else {}
     key = digest_json({"format": FORMAT, "rows": asked, **several})
     return Path("answers") / system.digest[:16] / f"{key}.jsonl"
+
+
+# --- kept bytes -----------------------------------------------------------------------------------
+
+# Where answers and judgements are kept as they come, so that an interrupted run goes on.
+
+
+class KeptBytes(Protocol):
+    def read(self, name: Path) -> bytes | None:
+        """What was kept under a name, a path below the project's home; None: nothing."""
+
+    def write(self, name: Path, data: bytes) -> None: ...
+
+
+class KeptInFiles:
+    """In the project's home, where whoever works on the project may read and delete it."""
+
+    def read(self, name: Path) -> bytes | None:
+        path = home() / name
+        return path.read_bytes() if path.exists() else None
+
+    def write(self, name: Path, data: bytes) -> None:
+        write_bytes(home() / name, data)
+
+
+IN_FILES = KeptInFiles()

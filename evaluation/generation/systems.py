@@ -89,7 +89,7 @@ def served(
         system_prompt=contestant.system_prompt,
         decoding=decoding.digest,
         numerics=numerics,
-        code=digest_files(HERE, ["server_model.py"]),
+        code=digest_files(HERE, ["served_contestant.py"]),
         libraries=(),  # the engine's version is what counts
         model=held.model,
     )

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from evaluation.assertions.json_fields import fields, share
-from evaluation.assertions.json_schemas import read_schema, valid, validator
+from evaluation.assertions.json_schemas import fields, read_schema, share, valid, validator
 from evaluation.metrics.per_item import PerItem, Values
 
 NO_JSON = "reference is no JSON"

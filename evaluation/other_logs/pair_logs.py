@@ -3,18 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluation.other_logs.losses import (
+from evaluation.other_logs.same_evaluation import (
     ABSENT,
     NOT_WRITTEN,
     SIDES,
+    Choice,
     Losses,
+    choose,
     count_item,
     count_unwritten,
-    refuse_losses,
-)
-from evaluation.other_logs.metric_choice import Choice, choose
-from evaluation.other_logs.same_evaluation import (
     of_tasks,
+    refuse_losses,
     refuse_one_log,
     refuse_other_tasks,
     refuse_unlike,

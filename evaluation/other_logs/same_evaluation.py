@@ -1,15 +1,157 @@
 """Whether two logs are of one evaluation: the same tasks, asked and scored in the same way."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from evaluation.other_logs.losses import counted
-from evaluation.other_logs.metric_choice import Choice
-from evaluation.other_logs.system_log import SystemLog
+from evaluation.other_logs.system_log import REPEATED, SystemLog
 from project.canonical import digest_file
 from project.errors import InputError
+from project.records.scores import Better
 from project.untrusted_input import one_line
+
+# --- metric choice --------------------------------------------------------------------------------
+
+# Which metrics two logs are compared by: those that the user names, else all that both have.
+
+MIXED = "score"  # the column of tasks that are each judged by a metric of their own
+Columns = dict[str, dict[str, str]]  # by task, then by column of the table: the task's metric
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Columns, which way each is better where it is known, and what was left out."""
+
+    columns: Columns
+    better: dict[str, Better]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def directions(self) -> dict[str, Better] | None:
+        """Of every column; None where more of each is better, as in anybody's score table."""
+        if "less" not in self.better.values():
+            return None
+        names = [column for metrics in self.columns.values() for column in metrics]
+        return {name: self.better.get(name, "more") for name in dict.fromkeys(names)}
+
+
+def choose(logs: tuple[SystemLog, SystemLog], wanted: Sequence[str]) -> Choice:
+    """The metrics to compare by. `wanted` are names, and task=name for a task with its own.
+
+    Raises InputError with what there is.
+    """
+    there = {task: shared(logs, task) for task in logs[0].tasks if task in logs[1].tasks}
+    own = dict(pair for name in wanted if (pair := per_task(name, there)))
+    plain = [name for name in wanted if per_task(name, there) is None]
+    if own:
+        columns = own_columns(there, own, plain)
+    elif plain:
+        columns = {task: named_columns(task, there, plain) for task in there}
+    else:
+        return everything(logs, there)
+    return Choice(columns, directions(logs, columns))
+
+
+def per_task(name: str, tasks: Mapping[str, object]) -> tuple[str, str] | None:
+    """Task and metric of "task=metric"; None for a metric alone."""
+    task, equals, metric = name.partition("=")
+    return (task, metric) if equals and task in tasks else None
+
+
+def shared(logs: tuple[SystemLog, SystemLog], task: str) -> list[str]:
+    """The metrics that samples of the task have on both sides, in the champion's order."""
+    first, second = (metrics_counted(log, task) for log in logs)
+    return [name for name in first if name in second]
+
+
+def metrics_counted(log: SystemLog, task: str) -> Counter[str]:
+    """How many samples have each metric, be it without a value."""
+    return Counter(name for s in log.samples if s.task == task for name in s.metrics)
+
+
+def own_columns(
+    there: Mapping[str, Sequence[str]], own: Mapping[str, str], plain: Sequence[str]
+) -> Columns:
+    if len(plain) > 1:
+        raise InputError("beside TASK=METRIC only one metric can be named, for all other tasks")
+    columns = {}
+    for task in there:
+        metric = own.get(task) or (plain[0] if plain else None)
+        if metric is None:
+            raise InputError(f"name a metric for {task} too: --metric {task}=METRIC{have(there)}")
+        refuse_missing(task, metric, there)
+        columns[task] = {MIXED: metric}
+    return columns
+
+
+def named_columns(
+    task: str, there: Mapping[str, Sequence[str]], names: Sequence[str]
+) -> dict[str, str]:
+    for name in names:
+        refuse_missing(task, name, there)
+    return {name: name for name in names}
+
+
+def refuse_missing(task: str, metric: str, there: Mapping[str, Sequence[str]]) -> None:
+    if metric not in there[task]:
+        where = f"{task} has no metric" if len(there) > 1 else "both logs must have the metric"
+        advice = "; choose tasks by --task" if len(there) > 1 else ""
+        raise InputError(f"{where} {metric!r}{have(there)}{advice}")
+
+
+def have(there: Mapping[str, Sequence[str]]) -> str:
+    """What there is to choose from, of the first few tasks."""
+    some = list(there.items())[:5]
+    told = "; ".join(f"{task}: {', '.join(names) or 'none'}" for task, names in some)
+    return f" ({told}{'; …' * (len(there) > len(some))})"
+
+
+def everything(logs: tuple[SystemLog, SystemLog], there: Mapping[str, Sequence[str]]) -> Choice:
+    """All metrics that every sample of every task has, and of which more is better."""
+    whole = {task: [m for m in names if everywhere(logs, task, m)] for task, names in there.items()}
+    common = [m for m in next(iter(whole.values()), []) if all(m in w for w in whole.values())]
+    ways = directions(logs, {task: {m: m for m in common} for task in there})
+    chosen = [metric for metric in common if ways.get(metric, "more") == "more"]
+    if not chosen:
+        raise InputError(nothing(there, common))
+    seen = dict.fromkeys(m for log in logs for task in there for m in metrics_counted(log, task))
+    left = [m for m in seen if m not in chosen]
+    notes = [f"not compared: {', '.join(left)}; choose by --metric"] if left else []
+    columns = {task: {m: m for m in chosen} for task in there}
+    return Choice(columns, {m: ways[m] for m in chosen if m in ways}, tuple(notes))
+
+
+def nothing(there: Mapping[str, Sequence[str]], common: Sequence[str]) -> str:
+    if common:
+        return f"less is better of all metrics: choose one by --metric{have(there)}"
+    if len(there) > 1:
+        return (
+            "the tasks have no metric in common: choose one for each by --metric TASK=METRIC, "
+            f"or tasks by --task{have(there)}"
+        )
+    return f"no metric scores all items of both logs: choose one by --metric{have(there)}"
+
+
+def everywhere(logs: tuple[SystemLog, SystemLog], task: str, metric: str) -> bool:
+    """Whether each sample of the task that counts has the metric, be it without a value."""
+    samples = (s for log in logs for s in log.samples if s.task == task and not s.lost)
+    return all(metric in sample.metrics for sample in samples)
+
+
+def directions(logs: tuple[SystemLog, SystemLog], columns: Columns) -> dict[str, Better]:
+    """Which way each column is better, as far as the logs say. Raises InputError for both ways."""
+    found: dict[str, Better] = {}
+    for log in logs:
+        for task, metrics in columns.items():
+            for column, metric in metrics.items():
+                way = log.better.get(task, {}).get(metric)
+                if way and found.setdefault(column, way) != way:
+                    raise InputError(f"of {column!r} more is better in one task, less in another")
+    return found
+
+
+# --- same evaluation ------------------------------------------------------------------------------
 
 BRIEF = 100  # characters of a setting in a message
 
@@ -102,3 +244,89 @@ def listed(names: Sequence[str]) -> str:
 def brief(text: str) -> str:
     line = one_line(text)
     return line if len(line) <= BRIEF else f"{line[:BRIEF]}…"
+
+
+# --- losses ---------------------------------------------------------------------------------------
+
+# What became of the items that lack a score, and how many of them are too many.
+
+Side = Literal["champion", "challenger"]
+SIDES: tuple[Side, Side] = ("champion", "challenger")
+# Of items that an error or a missing score took, so many are weighed as missing unasked.
+FEW = 0.02
+ABSENT = "not in its log"
+NOT_WRITTEN = "run, and in neither log"
+# What no share excuses: the two logs may be about different things.
+MISMATCHES = (ABSENT, REPEATED)
+
+
+@dataclass
+class Losses:
+    """Items that lack a score: of each side what happened to how many, and what differs."""
+
+    of_side: dict[Side, Counter[str]] = field(
+        default_factory=lambda: {side: Counter() for side in SIDES}
+    )
+    different: Counter[str] = field(default_factory=Counter)  # asked differently, and in what
+    items: int = 0
+    outside: int = 0  # items that the chosen metrics say nothing about, on either side
+    first: str | None = None  # an item to look at
+
+    @property
+    def mismatched(self) -> bool:
+        return bool(self.different) or any(
+            c[kind] for c in self.of_side.values() for kind in MISMATCHES
+        )
+
+    def told(self) -> list[str]:
+        """A line for each side, and one for what differs."""
+        lines = [f"{side}: {counted(c)}" for side, c in self.of_side.items() if c]
+        return [*lines, *([f"asked differently: {counted(self.different)}"] * bool(self.different))]
+
+
+def count_item(
+    losses: Losses, item: str, lost: Sequence[str | None], different: str | None
+) -> None:
+    losses.items += 1
+    losses.first = losses.first or item
+    for side, kind in zip(SIDES, lost, strict=True):
+        if kind:
+            losses.of_side[side][kind] += 1
+    if different:
+        losses.different[different] += 1
+
+
+def count_unwritten(logs: tuple[SystemLog, SystemLog], losses: Losses) -> int:
+    """Count what neither log holds, though one says that it was run; returns how many items that
+    is. Two logs that were cut at one place lack the same items.
+    """
+    unknown = []
+    for side, log in zip(SIDES, logs, strict=True):
+        counts = losses.of_side[side]
+        unknown.append(max(0, log.absent - counts[ABSENT]))
+        counts.update({NOT_WRITTEN: unknown[-1]})
+        losses.of_side[side] = +counts  # without what is zero
+    losses.items += max(unknown)
+    return max(unknown)
+
+
+def refuse_losses(losses: Losses, total: int, allowed: float | None) -> None:
+    """Raise InputError where more is missing than may be."""
+    share = losses.items / total if total else 0
+    told = "; ".join(losses.told())
+    if losses.items == total:
+        raise InputError(f"no item can be compared ({told})")
+    example = f", such as {losses.first}" if losses.first else ""
+    problem = f"{losses.items} of {total} items cannot be compared{example} ({told})"
+    if allowed is not None and share > allowed:
+        raise InputError(f"{problem}: that is {share:.1%}, and {allowed:.1%} may be missing")
+    if allowed is None and (share > FEW or losses.mismatched):
+        least = -(-losses.items * 100 // total) / 100
+        raise InputError(
+            f"{problem}: mend the runs, or weigh these as the challenger's worst by "
+            f"--allow-missing {least:.2f}"
+        )
+
+
+def counted(kinds: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {kind}" for kind, number in kinds.items())

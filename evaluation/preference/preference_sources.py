@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evaluation.evaluation_settings import PreferenceParams
-from evaluation.generation.kept_bytes import IN_FILES, KeptBytes
-from evaluation.preference.ballots.ballot_files import preferences, read_ballots
-from evaluation.preference.ballots.voting_sheet import answer_digest
+from evaluation.generation.answers import IN_FILES, KeptBytes
+from evaluation.preference.ballots.ballot_files import answer_digest, preferences, read_ballots
 from evaluation.preference.comparison import Comparison, Judge, Judgement
 from project.records.ballots import Ballot
 from project.records.calibration import BALLOTS, Calibration
@@ -65,6 +64,6 @@ def judge_of(
     if params.source == "ballots" and params.ballots:
         return Ballots(read_ballots(params.ballots), champion, challenger, params.votes)
     # Imported here so that the other sources do not wait for torch.
-    from evaluation.preference.reward.reward_model import RewardModel
+    from evaluation.preference.reward_model import RewardModel
 
     return RewardModel(folder)

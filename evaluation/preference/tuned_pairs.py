@@ -9,8 +9,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from evaluation.generation.answers import Answer
-from evaluation.metrics.facts.compare_facts import compare_facts
-from evaluation.metrics.facts.text_facts import TextFacts
+from evaluation.metrics.facts.compare_facts import TextFacts, compare_facts
 from project.records.calibration import BALLOTS, Calibration, Hits
 from project.records.data import Row
 from project.records.scores import ItemScore, ScoreTable

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from evaluation.decision.evidence import better_of
+from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
-from evaluation.decision.sampled_answers import item_means
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.scoring.score_table import read_scores
 from project.files import home, write_lines

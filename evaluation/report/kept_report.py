@@ -3,16 +3,20 @@
 There are no items in it and no answers, so it may tell of the sealed part too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
 from evaluation.decision.policy import Policy
-from evaluation.report.report_data import ReportData
+from evaluation.report.report_data import Example, ReportData
 from evaluation.report.report_page import Scored, histogram, items_shown
 from project.errors import InputError
 from project.files import home
+from project.records.assertions import RowAssertions
+from project.records.data import Message
 from project.records.evidence import Decision, Evidence
-from project.records.record import Digest, Record
+from project.records.preferences import PreferencePair
+from project.records.record import LATER, Digest, Record
 
 
 class Spread(Record):
@@ -75,3 +79,72 @@ def read_kept_report(family: str, number: int, decision: Digest | None) -> KeptR
     except InputError:  # a page does without what is damaged
         return None
     return found if found.decision == decision else None
+
+
+# --- corrections export ---------------------------------------------------------------------------
+
+# The next round of data: bad dev answers, as rows to correct and as negative examples.
+
+
+class BadAnswer(Record):
+    """What a person sees beside the row that is to be corrected."""
+
+    why: str
+    answer: str  # the challenger's
+    champion: str
+    scores: dict[str, float]  # the challenger's
+    gain: float  # over the champion, mean over the metrics that the report sorts by
+
+
+class Correction(Record):
+    """A row that curation imports once its completion is as it should be."""
+
+    prompt: tuple[Message, ...]
+    completion: tuple[Message, ...]
+    slices: dict[str, str]
+    group: str
+    assertions: Annotated[RowAssertions | None, LATER] = None
+    about: BadAnswer
+
+
+def bad(examples: Sequence[Example], count: int) -> list[tuple[str, Example]]:
+    """The `count` dev items with the worst answers, and with those that lost most to the champion.
+
+    Alternately of both kinds, each item once, with why it is there.
+    """
+    worst = sorted(examples, key=lambda e: (e.quality, e.row.id))
+    regressed = sorted(
+        (example for example in examples if example.gain < 0), key=lambda e: (e.gain, e.row.id)
+    )
+    found: dict[str, tuple[str, Example]] = {}
+    for i in range(len(worst)):
+        for why, ordered in (("regressed", regressed), ("worst", worst)):
+            if i < len(ordered) and len(found) < count:
+                found.setdefault(ordered[i].row.id, (why, ordered[i]))
+    return list(found.values())
+
+
+def correction(why: str, example: Example) -> Correction:
+    row = example.row
+    return Correction(
+        prompt=row.prompt,
+        completion=row.completion,
+        slices=row.slices,
+        group=row.group,
+        assertions=row.assertions,
+        about=BadAnswer(
+            why=why,
+            answer=example.challenger,
+            champion=example.champion,
+            scores=example.scores.challenger,
+            gain=example.gain,
+        ),
+    )
+
+
+def negative(example: Example) -> PreferencePair:
+    """The bad answer as what a preference model should reject."""
+    row = example.row
+    return PreferencePair(
+        prompt=row.prompt_text, chosen=row.completion_text, rejected=example.challenger
+    )

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from evaluation.decision.evidence import better_of
+from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
-from evaluation.decision.sampled_answers import item_means
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.scoring.score_table import read_scores
 from project.paths import CHAMPION, SCORES, rows_of

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import regex
 
 from evaluation.decision.evidence import ALL_ITEMS
 from evaluation.decision.metric_evidence import differences
@@ -12,13 +13,13 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import reach, unqualified
 from evaluation.decision.ways_out import ways_out
 from evaluation.evaluation_settings import Prices
-from evaluation.report.cost import costs, saving
-from evaluation.report.report_data import Example, ReportData
-from evaluation.report.right_answers import right_lines, unchecked
+from evaluation.report.report_data import Example, ReportData, Words, differing
+from evaluation.report.right_answers import costs, right_lines, saving, unchecked
 from evaluation.report.suite_lines import suite_lines
 from project.html import render
 from project.records.evidence import Decision, Evidence, Measured, MetricEvidence
 from project.records.scores import Flags, ItemScore
+from project.unicode_words import UNSPACED
 
 TEMPLATE = Path(__file__).parent / "templates" / "comparison.html"
 Scored = tuple[Sequence[ItemScore], Flags]
@@ -167,3 +168,43 @@ def histogram(metric: str, items: Sequence[ItemScore], found: MetricEvidence) ->
     end = float(np.abs(values).max(initial=0)) or 1.0
     counts, _ = np.histogram(values, bins=BINS, range=(-end, end))
     return Histogram(metric=metric, found=found, counts=counts.tolist(), end=end)
+
+
+# --- marked words ---------------------------------------------------------------------------------
+
+# Two texts with what differs marked, every blank and line end kept.
+
+# A character of a script without blanks, or a word with the blanks behind it.
+PIECE = regex.compile(rf"[{UNSPACED}]|(?:[^\s{UNSPACED}]+\s*|\s+)", regex.V1)
+MOST = 3_000  # pieces of a text: time grows with their square
+
+
+def marked(a: str, b: str) -> tuple[Words, Words]:
+    """Both texts in pieces that together are the text, each marked where the other lacks it.
+
+    Long texts are compared by lines, and not at all where there are too many of these.
+    """
+    parts = [pieces(a), pieces(b)]
+    if max(map(len, parts)) > MOST:
+        parts = [text.splitlines(keepends=True) for text in (a, b)]
+    if max(map(len, parts)) > MOST:
+        return ((a, False),), ((b, False),)
+    bare = [[part.rstrip() for part in some] for some in parts]
+    ours, theirs = differing(*bare)
+    return joined(parts[0], ours), joined(parts[1], theirs)
+
+
+def pieces(text: str) -> list[str]:
+    found: list[str] = PIECE.findall(text)
+    return found
+
+
+def joined(parts: Sequence[str], marks: Words) -> Words:
+    """Neighbours that are marked alike as one piece: fewer of them for a reader's program."""
+    found: list[tuple[str, bool]] = []
+    for part, (_, new) in zip(parts, marks, strict=True):
+        if found and found[-1][1] == new:
+            found[-1] = (found[-1][0] + part, new)
+        else:
+            found.append((part, new))
+    return tuple(found)

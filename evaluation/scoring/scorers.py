@@ -1,7 +1,7 @@
 """The scorers that params.yaml names, and what they give: values and warnings for every item."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -12,11 +12,20 @@ from pydantic import Field
 
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer
-from evaluation.scoring.built_in import COLUMNS, better_by, ranges_by
-from evaluation.scoring.scorer_class import files, instance, misfit
-from project.canonical import digest_file, digest_json
+from evaluation.scoring.built_in import (
+    COLUMNS,
+    SCORERS,
+    better_by,
+    files,
+    instance,
+    misfit,
+    ranges_by,
+)
+from project.canonical import digest_file, digest_files, digest_json
 from project.errors import IncumbentError, InputError
+from project.model_pins import folder_here
 from project.progress import progress
+from project.records.adapters import Contestant, ModelPin
 from project.records.data import Row
 from project.records.record import Digest, Record
 from project.records.scores import Better, Ends, Flags, out_of_range
@@ -176,3 +185,82 @@ def numbers(scorer: Scorer, name: str, given: Any, items: Sequence[str]) -> list
             said = f"{value:g} for {name!r} of item {item!r}, which it says is {low:g} to {high:g}"
             raise scorer.misfit(f"gives {said}")
     return [float(value) for value in values]
+
+
+# --- per token ------------------------------------------------------------------------------------
+
+# Scores that are means over tokens: between two tokenizers they cannot be compared.
+
+# Those of them that a base has say how its tokenizer cuts a text.
+FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "spiece.model",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+)
+
+
+def incomparable(scorers: Iterable[Scorer], one: Contestant, other: Contestant) -> frozenset[str]:
+    """The metrics that two contestants cannot be compared by."""
+    if same_tokenizer(one.base, other.base):
+        return frozenset()
+    return frozenset(name for scorer in scorers for name in getattr(scorer.metric, "per_token", ()))
+
+
+def same_tokenizer(one: ModelPin, other: ModelPin) -> bool:
+    """Whether two bases cut texts alike, as far as this machine can tell."""
+    if one.weights == other.weights or one.config == other.config:
+        return True
+    here = tokenizer_digest(one)
+    return here is not None and here == tokenizer_digest(other)
+
+
+def tokenizer_digest(base: ModelPin) -> Digest | None:
+    folder = folder_here(base)
+    if folder is None:
+        return None
+    names = sorted(name for name in FILES if (folder / name).is_file())
+    return digest_files(folder, names) if names else None
+
+
+# --- asked slices ---------------------------------------------------------------------------------
+
+# The slices that scorers are told of: one that no item has would go unnoticed, or end a look.
+
+
+def refuse_absent_slices(params: ScoringParams, there: Collection[str]) -> None:
+    """Raise InputError for a slice, as "key=value", that an option names and no item has."""
+    for at, choice in enumerate(params.metrics):
+        slices, only = (choice.options.get(name) for name in ("slices", "only"))
+        asked = [*(slices if isinstance(slices, dict) else ()), only]
+        for name in asked if choice.metric in SCORERS else ():
+            if isinstance(name, str) and name not in there:
+                known = ", ".join(sorted(there)) or "none"
+                problem = f"no item is in slice {name!r}; there are {known}"
+                raise misfit(at, problem, "options", "only" if name == only else "slices")
+
+
+# --- own assertions -------------------------------------------------------------------------------
+
+# Assertions that rows bring: one that cannot be checked would end a look that is counted.
+
+
+def refuse_broken_assertions(params: ScoringParams, rows: Iterable[Row], file: Path) -> None:
+    """Raise InputError, with the row, for an assertion that cannot even be checked on the row's
+    own answer. Where no scorer reads assertions, nothing is checked.
+    """
+    if all(choice.metric != "assertions" for choice in params.metrics):
+        return
+    # Imported here because what checks a schema comes with an extra.
+    from evaluation.assertions.check import holds, with_schemas
+
+    for row in rows:
+        for at, assertion in enumerate(row.assertions or ()):
+            try:
+                (whole,) = with_schemas([assertion])
+                holds(whole, row.completion_text)
+            except InputError as error:
+                problem = f"row {row.id!r} has one that cannot be checked: {error}"
+                raise InputError(problem, file=file, field=f"assertions.{at}") from None

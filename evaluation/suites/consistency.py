@@ -5,18 +5,22 @@ a time; an answer that says nothing agrees with none, else "I don't know" would 
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
 from evaluation.assertions.phrases import there
 from evaluation.generation.answers import Answer
+from evaluation.metrics.facts.compare_facts import TextFacts, compare_facts
 from evaluation.metrics.refusal_phrasings import refuses
-from evaluation.suites.agreement import Said, Vector, agreement, said_words
 from evaluation.suites.suite import SuiteItem
 from project.errors import InputError
 from project.model_pins import pinned_folder
@@ -24,9 +28,55 @@ from project.paths import EMBEDDER
 from project.records.adapters import ModelPin
 from project.records.assertions import Phrases, Text
 from project.records.data import Message, Row
-from project.records.items import Item, read_items
+from project.records.preferences import Item, read_items
 from project.records.scores import Better
 from project.unicode_words import words
+
+# --- agreement ------------------------------------------------------------------------------------
+
+# How far two answers say the same.
+
+Vector = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer, and what is known of it."""
+
+    text: str
+    vector: Vector
+    right: bool  # it has one of the expected texts
+    counts: bool  # it says something
+
+    @cached_property
+    def facts(self) -> TextFacts:
+        return TextFacts(self.text)
+
+
+def said_words(answer: str) -> tuple[str, ...]:
+    return tuple(words(answer))
+
+
+def agreement(one: Said, other: Said) -> float:
+    """How far two answers say the same, in [0, 1]: the cosine of their embeddings, less as much of
+    it as their facts contradict each other; 0 where one of them says nothing.
+    """
+    if not (one.counts and other.counts):
+        return 0.0
+    if said_words(one.text) == said_words(other.text):
+        return 1.0
+    near = min(1.0, max(0.0, float(np.dot(one.vector, other.vector))))
+    return near * (1 - fmean(contradictions(one.facts, other.facts)))
+
+
+def contradictions(one: TextFacts, other: TextFacts) -> Iterator[float]:
+    """Of each answer the share of its facts that the other one contradicts."""
+    for answer, reference in ((one, other), (other, one)):
+        found = compare_facts(answer, reference)
+        yield len(found.contradicted) / len(found.asked) if found.asked else 0.0
+
+
+# --- consistency ----------------------------------------------------------------------------------
 
 FOLDER = Path("datasets/consistency")
 FEWEST = 2  # questions, so that an answer to all of them can be told

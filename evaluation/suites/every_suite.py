@@ -1,9 +1,8 @@
 """The suites that there are, and which of them a project has on."""
 
 from evaluation.suites.consistency import Consistency
-from evaluation.suites.general import GeneralAbility
 from evaluation.suites.safety import Safety
-from evaluation.suites.suite import Suite
+from evaluation.suites.suite import GeneralAbility, Suite
 
 GENERAL = GeneralAbility()
 # Of these a policy guards what it names; the bare base answers them too.

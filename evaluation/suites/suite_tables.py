@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.decision.policy import Policy
-from evaluation.decision.suite_evidence import weigh_suite
+from evaluation.decision.suite_guards import weigh_suite
 from evaluation.generation.answers import Answer, Role, answers_of
 from evaluation.suites.every_suite import GENERAL, SUITES, suites_on
 from evaluation.suites.suite import score_sides

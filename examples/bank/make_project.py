@@ -13,7 +13,7 @@ from examples.bank.dealing import Dealt, Sizes, deal
 from examples.bank.facts import DOCUMENTS, HERE
 from examples.bank.make_rows import dealt_fields, write_lines
 from examples.bank.rows import document_rows, rows
-from incumbent.init.repository import start
+from incumbent.init.new_folder import start
 from incumbent.project_files import copy_project
 from project.files import staged_folder
 from project.model_pins import embedded_base

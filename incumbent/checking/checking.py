@@ -1,18 +1,22 @@
 """A file's records, its contract and what it is held against, made into checks."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from curation.checks.compared import Compared
 from curation.checks.contract import Contract, check
 from curation.checks.embeddings import embedder_if_packaged
-from curation.checks.preference_tables import preference_tables
+from curation.checks.row_columns import Compared
 from curation.checks.suite_prompts import suite_prompts
-from curation.checks.tables import Tables, tables_of
-from curation.checks.text_tables import text_tables
-from incumbent.checking.own_records import HowRead, OwnRecords, read_own
-from incumbent.project_files import FOLDER
+from curation.checks.tables import Tables, preference_tables, tables_of, text_tables
+from curation.curation_settings import CurateParams
+from incumbent.checking.own_records import HowRead, Kind, OwnRecords, read_own
+from incumbent.project_files import FOLDER, project_files
+from project.errors import IncumbentError
 from project.records.data import Check, Document, Row, Severity, Split, counted
+from project.settings import PARAMS, load, read_settings
+from registry.reader import RegistryReader
+from review.challenger.changes import cached_file, dataset_of
 
 READ = "every record gives a row"
 
@@ -94,3 +98,57 @@ def text_of(made: object) -> str:
         return f"{made.prompt_text}\n{made.completion_text}"
     names = ("prompt", "chosen", "completion", "text")
     return "\n".join(str(getattr(made, name)) for name in names if hasattr(made, name))
+
+
+# --- contract choice ------------------------------------------------------------------------------
+
+# Which contract a file is held against, without a project.
+
+# About the parts and settings of a project, which a file by itself does not have.
+OF_PROJECTS = frozenset(
+    {"split", "splits_of_group", "splits_of_prompt", "too_long", "conflict_refused"}
+)
+
+
+def chosen_contract(file: Path | None, kind: Kind) -> Contract:
+    """The contract of a file, or the one that new projects begin with; without the checks that
+    are about a project. Raises InputError naming file, line and field.
+    """
+    own = file or project_files()[f"datasets/contracts/{kind}.yaml"]
+    contract = read_settings(Contract, own)
+    checks = [one for one in contract.checks if one.arguments.get("column") not in OF_PROJECTS]
+    return contract.model_copy(update={"checks": tuple(checks)})
+
+
+# --- last version ---------------------------------------------------------------------------------
+
+# The rows of the last submitted version, which a file is held against in a project.
+
+
+@dataclass(frozen=True)
+class LastVersion:
+    """Its training rows as texts, without those that are but rehearsed, and its name."""
+
+    label: str
+    texts: tuple[str, ...]
+
+
+def last_version() -> LastVersion | None:
+    """None outside of a project, before a first version, and where its rows are not in DVC's cache
+    on this machine.
+    """
+    if not PARAMS.exists():
+        return None
+    try:
+        with RegistryReader.here() as registry:
+            for version in registry.newest():
+                dataset = dataset_of(registry, version.adapter.dataset)
+                kept = cached_file(dataset.dvc_revision or "") if dataset else None
+                if kept and kept.exists():
+                    aside = load(CurateParams).train_only
+                    rows = [row for row in Row.read_lines(kept) if row.source not in aside]
+                    texts = (f"{row.prompt_text}\n{row.completion_text}" for row in rows)
+                    return LastVersion(version.label, tuple(texts))
+    except IncumbentError:  # a file is checked wherever it is: what is wrong here is told elsewhere
+        return None
+    return None

@@ -8,12 +8,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from incumbent.erasure.file_text import text_in
-from incumbent.erasure.traffic_files import traffic_places
-from incumbent.erasure.wanted import Wanted
+from incumbent.erasure.wanted import Wanted, text_in
 from incumbent.pipeline import read_pipeline
+from monitoring.monitoring_settings import TrafficParams
+from monitoring.traffic.remote_traffic import RemoteTraffic
 from project.erasures import Erasable, texts_of
 from project.files import home
+from project.object_stores import local_path
+from project.settings import load
+from serving.traffic_log.spool import spool_folder
 
 CACHE = Path(".dvc/cache")
 MD5 = CACHE / "files" / "md5"
@@ -116,3 +119,28 @@ def files_in(place: Path) -> list[Path]:
         below[:] = [name for name in below if os.path.realpath(Path(folder, name)) not in seen]
         found += (path for name in names if (path := Path(folder, name)).is_file())
     return sorted(found)
+
+
+# --- traffic files --------------------------------------------------------------------------------
+
+# Where traffic lies: in a folder or on an object store, and on its way there.
+
+
+def traffic_places() -> tuple[Path, ...]:
+    """The folder, or copies of all that is on the object store; and the gateway's spool.
+
+    Raises IncumbentError where the store cannot be read.
+    """
+    location = load(TrafficParams).folder
+    if folder := local_path(location):
+        return folder, spool_folder()
+    remote = RemoteTraffic(location)
+    remote.fetch_all()
+    return remote.copies, spool_folder()
+
+
+def put_back(path: Path) -> None:
+    """Bring a copy that was cut to the object store, in its file's place."""
+    location = load(TrafficParams).folder
+    if local_path(location) is None and path.is_relative_to(RemoteTraffic.copies_of(location)):
+        RemoteTraffic(location).put_back(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
-from curation.checks.yaml_list import added, block
+from curation.checks.waivers import added, block
 from curation.collect import Collected
 from curation.curation_settings import CollectParams, CurateParams, FileSource
 from curation.sources.table_rows import SOURCES

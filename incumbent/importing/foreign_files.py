@@ -1,34 +1,36 @@
 """Foreign files, each read by the format that it is in."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from curation.curation_settings import Columns
+from curation.sources.chats.chat_shapes import with_tools_as_text
 from curation.sources.chats.role_names import with_roles
-from curation.sources.chats.tool_turns import with_tools_as_text
 from curation.sources.chats.transcripts import transcripts_in
+from curation.sources.columns.choices import Guess
 from curation.sources.columns.column_guess import guess
-from curation.sources.columns.wanted import Guess
 from curation.sources.documents.read_documents import is_document
 from curation.sources.exports.export_formats import EXPORTS, refuse_other_format
 from curation.sources.exports.export_records import Fields, read_export
-from curation.sources.exports.judgements.judgement import Judgement
+from curation.sources.exports.shown import Judgement
 from curation.sources.format_guess import TEXTS, guess_format
-from curation.sources.reading import Read
+from curation.sources.row_formats import Read
 from curation.sources.source_file import SourceFile, read_source_file
 from curation.sources.table_rows import rows_of_table
-from curation.sources.tables.encodings.decoding import decode
+from curation.sources.tables.archives import data_in, files_in, files_of, is_seen
+from curation.sources.tables.decoding import decode
 from curation.sources.tables.file_bytes import contents
-from curation.sources.tables.folder_files import data_in, files_in, files_of
-from curation.sources.tables.json_columns import is_conversation
+from curation.sources.tables.json_nesting import is_conversation
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table, TableRow
-from incumbent.importing.file_names import called, files_unread, names_apart
 from incumbent.importing.import_options import ImportOptions
 from project.errors import InputError
 from project.progress import progress
+from project.records.data import Document, Row
 from project.records.record import read_input, read_object
 
 JSON = frozenset({".json", ".jsonl", ".ndjson"})
@@ -216,3 +218,60 @@ def are_corrections(path: Path) -> bool:
     first = next((line for line in lines if line.strip()), b"{}")
     about = read_object(first, path, 1).get("about")
     return isinstance(about, dict) and about.keys() >= {"why", "answer"}
+
+
+# --- file names -----------------------------------------------------------------------------------
+
+# What the files of an import are called in what is made of them, and which were not read.
+
+NOUNS = {"documents": "document", "transcripts": "transcript"}
+
+
+def names_apart(files: Iterable[Path]) -> dict[Path, str]:
+    """Of files that are called alike, the names with as many of their folders as tell them apart;
+    the others are called by their bare names.
+    """
+    alike: dict[str, dict[Path, tuple[str, ...]]] = {}
+    for file in files:
+        alike.setdefault(file.name, {})[file] = (*file.parent.resolve().parts, file.name)
+    found: dict[Path, str] = {}
+    for same in alike.values():
+        every = set(same.values())  # once each: a folder may be named beside a file in it
+        deep = next(n for n in count(1) if len({parts[-n:] for parts in every}) == len(every))
+        found |= {file: "/".join(parts[-deep:]) for file, parts in same.items() if deep > 1}
+    return found
+
+
+def called(read: Read, file: Path, names: Mapping[Path, str]) -> Read:
+    """A record with the name that tells its file apart, where another file is called alike."""
+    if file not in names:
+        return read
+    bare, name = read.origin.file, names[file]
+    origin = read.origin.model_copy(update={"file": name})
+    made = read.made
+    if isinstance(made, Document) and made.source == bare:
+        made = Document.of(made.text, source=name)
+    elif isinstance(made, Row):
+        source = name if made.source == bare else made.source
+        group = re.sub(rf"^{re.escape(bare)}(?=:\d+$)", lambda _: name, made.group)
+        made = made.model_copy(update={"source": source, "group": group})
+    if made is not None:
+        origin = origin.model_copy(update={"row": made.id})
+    return Read(origin, made)
+
+
+def files_unread(path: Path, form: str, read: Collection[Path]) -> dict[Path, str]:
+    """The files of a folder of which nothing was read, and why. Whole hidden folders are one."""
+    if not path.is_dir():
+        return {}
+    opened = {*read, *(folder for file in read for folder in file.parents)}  # archives too
+    noun = NOUNS.get(form, "data")
+    found: dict[Path, str] = {}
+    for file in sorted(path.rglob("*")):
+        inside = file.relative_to(path)
+        hidden = next((n for n, part in enumerate(inside.parts) if not is_seen(Path(part))), None)
+        if hidden is not None:
+            found[path.joinpath(*inside.parts[: hidden + 1])] = "hidden"
+        elif file.is_file() and file not in opened:
+            found[file] = f"no {noun} by its name"
+    return found

@@ -9,9 +9,9 @@ from typing import Literal, get_args
 from curation.curation_settings import Columns, ExportFields, Format
 from curation.sources.chats.role_names import RoleNames
 from curation.sources.chats.turns import Role, Turns
-from curation.sources.columns.wanted import Wanted
+from curation.sources.columns.choices import Wanted
 from curation.sources.exports.export_formats import EXPORTS
-from curation.sources.exports.judgements.options_missing import COMMAND, arguments_of, in_pairs
+from curation.sources.exports.good_or_bad import COMMAND, arguments_of, in_pairs
 from curation.sources.format_guess import TRAFFIC
 from curation.sources.source_file import SourceFile
 from project.errors import InputError

@@ -1,35 +1,34 @@
 """What is found in somebody's rows: parts, lengths, slices, and what became of each record."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from curation.account import PERSONAL, TOO_LONG, Fate, account_of
+from curation.account import OF_TEMPLATE, PERSONAL, TOO_LONG, Fate, account_of, reasons
 from curation.checks.suite_prompts import suite_prompts
-from curation.cleaning.conflicts import conflicting
-from curation.cleaning.faulty_rows import faulty
-from curation.cleaning.long_rows import fit
-from curation.cleaning.sifting import clean, sifted, with_personal_data
-from curation.cleaning.token_lengths import TokenLengths
+from curation.cleaning.sifting import clean, conflicting, faulty, sifted, with_personal_data
+from curation.cleaning.token_lengths import TokenLengths, fit
 from curation.collect import collect
-from curation.curate import Curated, said_of_group
+from curation.curate import Curated, Elsewhere, curate, said_of_group
 from curation.curate_others import Others, curate_others, untaught, with_others
 from curation.curation_settings import CurateParams, FileSource
+from curation.kin.kinship import family_names
+from curation.kin.text_forms import capitals_tell_names, templates
+from curation.splitting.lots import draw, split
 from evaluation.metrics.proposed_checks import Checks, proposed_checks
-from incumbent.init.english import language_notes
-from incumbent.init.even_parts import evenly_split, own_rows
-from incumbent.init.expected_gate import template_notes, unasked
-from incumbent.init.limits import Limits, limits_of
-from incumbent.init.outlook import longest_trained
-from incumbent.init.own_contacts import own_contacts
+from incumbent.init.columns_text import some
+from incumbent.init.limits import Limits, limits_of, longest_trained
 from incumbent.init.recipe import LEAST, Recipe, recipe_of, shares_of
-from project.contacts import Contacts
+from incumbent.init.task_proposal import language_notes
+from project.contacts import Contacts, digits
 from project.errors import InputError
 from project.model_pins import BaseChoice, context_window
-from project.records.data import Row, Split, TokenCount, counted
+from project.personal_data import Kind, found
+from project.records.data import Row, Severity, Split, TokenCount, counted
 from project.records.preferences import PreferencePair, RatedAnswer
+from project.settings import read_settings
 
 SHOWN = 50  # characters
 REHEARSED = FileSource(kind="file", path=Path("datasets/sources/rehearsal.jsonl"))
@@ -96,7 +95,7 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
     fitted = fit(raw, lengths, limits.max_length, "drop")
     unfit = dict.fromkeys(fitted.left_out, TOO_LONG) | faulty(own)
     unfit |= dict.fromkeys(personal, PERSONAL)
-    params, made = split(fitted.rows, unfit, suite_prompts())
+    params, made = curated_split(fitted.rows, unfit, suite_prompts())
     kept_back = untaught(raw, made.parts, made.left_out)
     preferences, documents = list(every.preferences.values()), list(every.documents.values())
     others = curate_others(preferences, documents, kept_back, ours)
@@ -138,7 +137,7 @@ def longest_here(base: BaseChoice, length: int) -> int:
         return length
 
 
-def split(
+def curated_split(
     rows: Sequence[Row], unfit: Mapping[str, str], suites: Sequence[str]
 ) -> tuple[CurateParams, Curated]:
     """Settings that give three parts of sizes that fit the number of rows, and the parts. What the
@@ -161,3 +160,187 @@ def refuse_few(rows: Sequence[Row], whence: str) -> None:
             "and to compare, and a verdict wants hundreds. Such few are better shown to a model as "
             "examples, in its prompt"
         )
+
+
+# --- even parts -----------------------------------------------------------------------------------
+
+# A seed with which training, dev and sealed have about the sizes that they are to have.
+
+SEEDS = 50  # tried
+NEAR = 0.2  # of a wanted size: near enough
+
+Parts = Mapping[Split, Sequence[Row]]
+
+
+def evenly_split(
+    rows: Sequence[Row], params: CurateParams, unfit: Mapping[str, str], suites: Sequence[str]
+) -> tuple[CurateParams, Curated]:
+    """The rows as they are curated, with a seed that gives even parts.
+
+    Groups are dealt whole, so a few large ones can leave a part empty. Raises InputError where
+    every seed does.
+    """
+    asked = Elsewhere(suites)
+    made = curate(rows, {}, params, unfit, elsewhere=asked)
+    if distance(own_rows(made, params), params) > NEAR:
+        params = params.model_copy(update={"seed": best_seed(rows, params, unfit)})
+        made = curate(rows, {}, params, unfit, elsewhere=asked)
+    refuse_empty(own_rows(made, params), made)
+    return params, made
+
+
+def best_seed(rows: Sequence[Row], params: CurateParams, unfit: Mapping[str, str]) -> int:
+    """The first one that is near enough, or the one that comes nearest."""
+    distinct, _ = sifted(list(rows), params, unfit)
+    families = family_names(distinct, params.similarity)
+    best = (float("inf"), 0)
+    for seed in range(SEEDS):
+        seeded = params.model_copy(update={"seed": seed})
+        lots, grouped = draw(distinct, families, seeded)
+        own = (row for row in grouped if row.source not in params.train_only)
+        best = min(best, (distance(split(own, lots, seeded), params), seed))
+        if best[0] <= NEAR:
+            break
+    return best[1]
+
+
+def distance(parts: Parts, params: CurateParams) -> float:
+    """How far dev and sealed are from their wanted sizes, as a share of these; the worse one. A
+    part without any row is farther than all others.
+    """
+    if not all(parts.values()):
+        return float("inf")
+    count = sum(map(len, parts.values()))
+    wanted = {Split.DEV: params.dev_share * count, Split.SEALED: params.sealed_share * count}
+    return max(abs(len(parts[part]) - size) / max(size, 1) for part, size in wanted.items())
+
+
+def own_rows(made: Curated, params: CurateParams) -> dict[Split, list[Row]]:
+    """The parts without what is for training only."""
+    return {
+        part: [row for row in rows if row.source not in params.train_only]
+        for part, rows in made.parts.items()
+    }
+
+
+def refuse_empty(parts: Parts, made: Curated) -> None:
+    """Raise InputError for parts of which one has no row, with where the rows are."""
+    if not all(parts.values()):
+        rows = counted(sum(map(len, parts.values())), "distinct row")
+        left = Counter(made.left_out.values())
+        out = f"; left out are {reasons(left)}" if left else ""
+        raise InputError(
+            f"{rows} cannot be split into training, dev and sealed: {len(made.largest_group)} of "
+            f"them share a prompt, an answer or a group, or nearly so, and stay together{out}"
+        )
+
+
+# --- expected gate --------------------------------------------------------------------------------
+
+# What the gate will say of rows as they were just dealt, and what the sealed set does not ask.
+
+CONTRACT = Path("datasets/contracts/sft.yaml")
+LOOKED_AT = 500  # rows, by the embedder: it reads a hundred in a second
+
+
+def gate_lines(
+    parts: Mapping[Split, Sequence[Row]], params: CurateParams, ours: Contacts
+) -> Iterator[str]:
+    """By the critical checks of the contract in the current folder, as stage `gate` asks them; of
+    what needs an embedder, on fewer rows.
+    """
+    # Imported here, for Great Expectations takes seconds, and a sample needs none of it.
+    from curation.checks.contract import Contract, check
+    from curation.checks.embeddings import embedder_if_packaged
+    from curation.checks.row_columns import Compared
+    from curation.checks.suite_prompts import suite_prompts
+    from curation.checks.tables import tables_of
+
+    contract = read_settings(Contract, CONTRACT)
+    checks = tuple(one for one in contract.checks if one.severity is Severity.CRITICAL)
+    compared = Compared(
+        ours=ours,
+        suites=suite_prompts(),
+        task=contract.task,
+        aside=params.train_only,
+        embed=embedder_if_packaged(),
+        embedded_rows=LOOKED_AT,
+    )
+    tables = tables_of(parts, compared)
+    found = check(tables, contract.model_copy(update={"checks": checks}))
+    if failed := [one for one in found if not one.passed]:
+        yield f"`incumbent run` will stop at {counted(len(failed), 'check')}:"
+        yield from (f"  {one.name}: {one.crashed or one.observed}" for one in failed)
+        yield f"mend the rows, or see {CONTRACT.parent}/README.md for what may stay"
+    else:
+        yield f"open: {counted(len(found), 'critical check')} passed"
+
+
+def unasked(parts: Mapping[Split, Sequence[Row]]) -> Iterator[str]:
+    """Values of slices that the sealed set does not ask about."""
+    for name in sorted({name for rows in parts.values() for row in rows for name in row.slices}):
+        asked = {row.slices.get(name) for row in parts[Split.SEALED]}
+        rows = [row for row in parts[Split.TRAIN] if row.slices.get(name) not in asked]
+        if missing := sorted({row.slices[name] for row in rows if name in row.slices}):
+            yield f"the sealed set asks nothing of {name} {some(missing)}: too few rows"
+
+
+def template_notes(made: Curated, raw: Sequence[Row]) -> Iterator[str]:
+    """How many rows are of templates of which a few are kept."""
+    asked = [row.prompt_text for row in raw]
+    forms = templates(asked, names=capitals_tell_names(asked))
+    gone = [
+        f for row, f in zip(raw, forms, strict=True) if made.left_out.get(row.id) == OF_TEMPLATE
+    ]
+    if gone:
+        yield (
+            f"{len(gone):,} rows differ from others in figures or names alone, and ask no more "
+            f"than these: of {counted(len(set(gone)), 'template')} a few are kept "
+            "(curation.curate.max_per_template)"
+        )
+
+
+# --- own contacts ---------------------------------------------------------------------------------
+
+# Which contacts in the answers are the organisation's own.
+
+SEVERAL = 3  # groups whose answers have it: a person's stands in one
+# Where everybody has an address: a domain of these is nobody's own.
+FREE_MAIL = """
+    gmail.com googlemail.com outlook.com hotmail.com hotmail.co.uk hotmail.fr live.com msn.com
+    yahoo.com yahoo.co.uk yahoo.co.in yahoo.co.jp yahoo.fr yahoo.de ymail.com aol.com icloud.com
+    me.com mac.com proton.me protonmail.com pm.me fastmail.com zoho.com tutanota.com hey.com
+    mail.com comcast.net verizon.net att.net sbcglobal.net btinternet.com rediffmail.com
+    gmx.de gmx.net gmx.at gmx.ch web.de t-online.de freenet.de orange.fr wanadoo.fr laposte.net
+    free.fr sfr.fr libero.it virgilio.it alice.it tiscali.it seznam.cz wp.pl o2.pl onet.pl
+    interia.pl mail.ru bk.ru list.ru inbox.ru yandex.ru ya.ru rambler.ru ukr.net uol.com.br
+    bol.com.br terra.com.br qq.com 163.com 126.com sina.com foxmail.com naver.com daum.net
+    hanmail.net
+"""
+
+
+def own_contacts(rows: Sequence[Row]) -> Contacts:
+    """Phone numbers, and domains of addresses, that the answers of several groups have."""
+    phones: dict[str, str] = {}
+    numbers, domains = set[tuple[str, str]](), set[tuple[str, str]]()
+    for row in rows:
+        for one in found(row.completion_text):
+            if one.kind is Kind.PHONE:
+                phones.setdefault(digits(one.text), one.text)
+                numbers.add((digits(one.text), row.group))
+            elif one.kind is Kind.EMAIL:
+                domains.add((domain(one.text), row.group))
+    return Contacts(
+        phones=tuple(phones[number] for number in several(numbers)),
+        domains=tuple(name for name in several(domains) if name not in FREE_MAIL.split()),
+    )
+
+
+def domain(address: str) -> str:
+    return address.rpartition("@")[2].casefold()
+
+
+def several(found: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Those that are found in several groups, the most frequent first."""
+    counts = Counter(name for name, _ in sorted(found))
+    return (name for name, count in counts.most_common() if count >= SEVERAL)

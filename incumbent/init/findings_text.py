@@ -6,15 +6,13 @@ from pathlib import Path
 from shlex import quote
 
 from curation.account import total
-from curation.checks.waivers_file import WAIVERS
+from curation.checks.waivers import WAIVERS
 from curation.curate_others import DOCUMENTS, PREFERENCES
 from curation.sources.documents.read_documents import is_document
-from incumbent.init.columns_text import file_lines, some
+from incumbent.init.columns_text import Said, file_lines, some
 from incumbent.init.findings import Findings
-from incumbent.init.limits import Limits
-from incumbent.init.outlook import run_lines, sealed_lines
+from incumbent.init.limits import Limits, run_lines, sealed_lines
 from incumbent.init.own_sources import OwnFiles
-from incumbent.init.screen import Said
 from project.records.data import Split, counted
 
 MOST_FILES = 10  # named one by one

@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curation.curation_settings import Columns, ExportFields, FileSource, Format
+from curation.sources.columns.choices import Guess, Wanted
 from curation.sources.columns.column_guess import guess
-from curation.sources.columns.wanted import Guess, Wanted
 from curation.sources.documents.read_documents import documents_in
 from curation.sources.exports.export_formats import EXPORTS
 from curation.sources.format_guess import TRAFFIC, guess_format
-from curation.sources.reading import Read
+from curation.sources.row_formats import Read
 from curation.sources.source_file import SourceFile, read_source_file
-from curation.sources.tables.folder_files import files_in, left_aside
+from curation.sources.tables.archives import files_in, left_aside
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table
 from project.errors import InputError
+from project.model_pins import EMBEDDED, BaseChoice, locate
 from project.records.data import Document, Row, counted
 from project.records.preferences import PreferencePair, RatedAnswer
 from project.untrusted_input import one_line
@@ -155,3 +156,42 @@ def format_of(path: Path, wanted: Wanted, options: FileOptions) -> Format:
         raise InputError(OTHERWISE.format("a traffic log", path), file=path)
     found: Format = form  # type: ignore[assignment]  # all others are
     return "table" if wanted.columns and found in NAMED else found
+
+
+# --- base choice ----------------------------------------------------------------------------------
+
+# The base that a new project is to start from, told early if it cannot be one.
+
+NEEDED = ("config.json", "*.safetensors", "tokenizer*")
+
+
+def chosen_base(choice: BaseChoice) -> BaseChoice:
+    """The same; a folder by its whole path, for the project lies elsewhere.
+
+    Raises InputError for a folder that holds no model, and for an id of the Hub without a commit.
+    """
+    if choice.model == EMBEDDED:
+        locate(choice, "base")
+        return choice
+    folder = Path(choice.model).expanduser()
+    if folder.is_dir():
+        refuse_no_model(folder)
+        return choice.model_copy(update={"model": str(folder.resolve())})
+    if choice.revision is None:
+        raise InputError(
+            f"{choice.model!r} is no folder here; an id of the Hub needs --revision COMMIT, so "
+            "that runs repeat",
+            field="--base",
+        )
+    return choice
+
+
+def refuse_no_model(folder: Path) -> None:
+    for pattern in NEEDED:
+        if not any(folder.glob(pattern)):
+            raise InputError(
+                f"holds no model: {pattern} is missing. A model in the format of Hugging Face is "
+                "needed, with safetensors",
+                file=folder,
+                field="--base",
+            )

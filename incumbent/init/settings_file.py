@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from curation.checks.waivers_file import add_contacts
+from curation.checks.waivers import add_contacts
 from curation.curation_settings import Columns, ExportFields, FileSource
 from incumbent.init.findings import Findings
 from project.files import write_bytes

@@ -16,16 +16,16 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from incumbent.launching.reachable import Places
-from incumbent.launching.task import Installation
-from incumbent.mirroring.mirror_settings import MirrorParams
-from incumbent.provenance.packages import installed_packages
+from incumbent.launching.rendering import Installation
+from incumbent.mirroring.mirror import MirrorParams
+from incumbent.provenance.current_provenance import installed_packages
 from project.engine.engine_settings import EngineParams
 from project.errors import IncumbentError, InputError
 from project.files import home, rename_all
 from project.model_pins import EMBEDDED, EMBEDDED_PACKAGE, BaseChoice, ModelChoice
 from project.settings import load
 from project.untrusted_input import one_line
-from training.processes.process_settings import DistributedParams
+from training.processes.accelerate_config import DistributedParams
 
 EXTRAS = ("train", "documents", "postgresql")
 # What brings DVC, and fsspec with it, to a store.

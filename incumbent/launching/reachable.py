@@ -15,9 +15,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from evaluation.evaluation_settings import GenerationParams
-from incumbent.launching.task import Checkout
-from incumbent.provenance.addresses import SHARED, data_remote, git_remote
-from incumbent.provenance.current_provenance import not_for_git
+from incumbent.launching.rendering import Checkout
+from incumbent.provenance.current_provenance import SHARED, data_remote, git_remote, not_for_git
 from incumbent.provenance.snapshot import excluded, head_here, prefix_here
 from project.engine.engine_settings import EngineParams, RayParams
 from project.errors import InputError

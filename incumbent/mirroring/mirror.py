@@ -5,12 +5,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
+from typing import Literal
 
-from incumbent.mirroring.mirror_files import log_of
-from incumbent.mirroring.mirror_settings import MirrorParams
 from project.child_processes import environment
 from project.errors import InputError
-from project.settings import PARAMS, load
+from project.files import home
+from project.records.record import Record
+from project.settings import PARAMS, Settings, load
 
 WAIT = 5.0  # seconds, for all trackers together
 PROCESS = "incumbent.mirroring.mirror_process"
@@ -71,3 +72,54 @@ def project() -> Path:
 def say(line: str) -> None:
     """For people; standard output may be for a program."""
     print(line, file=sys.stderr)
+
+
+# --- mirror files ---------------------------------------------------------------------------------
+
+# What is kept of telling a tracker, below `.incumbent/mirroring/`.
+
+
+class Untold(Record):
+    """Versions that a tracker was not told of, or not to the end."""
+
+    versions: tuple[int, ...]
+
+
+def folder() -> Path:
+    return home() / "mirroring"
+
+
+def untold_of(family: str, tracker: str) -> Path:
+    return folder() / f"{family}.{tracker}.untold.json"
+
+
+def lock_of(family: str, tracker: str) -> Path:
+    return folder() / f"{family}.{tracker}.lock"
+
+
+def log_of(tracker: str) -> Path:
+    return folder() / f"{tracker}.log"
+
+
+def figures_page(family: str, number: int) -> Path:
+    """The report as it may leave: without rows."""
+    return home() / "reports" / f"{family}-v{number}.figures.html"
+
+
+def copy_of(family: str, number: int) -> Path:
+    """All that was told of a version, for whoever wants to see what goes out."""
+    return folder() / f"{family}-v{number}.json"
+
+
+# --- mirror settings ------------------------------------------------------------------------------
+
+# The keys that stand directly under `training`: which trackers are told of a version.
+
+Tracker = Literal["mlflow", "wandb"]
+
+
+class MirrorParams(Settings):
+    """Which trackers show what became of training; nothing depends on them."""
+
+    # Each is set up by its own variables, such as MLFLOW_TRACKING_URI: docs/trackers.md.
+    report_to: tuple[Tracker, ...] = ()

@@ -13,7 +13,7 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import NoReturn
 
-from incumbent.mirroring.mirror_files import Untold, copy_of, figures_page, lock_of, untold_of
+from incumbent.mirroring.mirror import Untold, copy_of, figures_page, lock_of, untold_of
 from incumbent.mirroring.mirrored_version import MirroredVersion, mirrored
 from incumbent.mirroring.mlflow_mirror import tell_mlflow
 from incumbent.mirroring.wandb_mirror import tell_wandb

@@ -1,17 +1,65 @@
 """What a tracker is told of a version: settings, figures and digests, and no text of any row."""
 
+import csv
 from collections.abc import Iterator
+from math import isfinite
+from pathlib import Path
 
 from evaluation.decision.evidence import ALL_ITEMS
-from incumbent.mirroring.learning_curves import Point, curves_of
 from project.canonical import digest_json
-from project.errors import IncumbentError
+from project.errors import IncumbentError, InputError
+from project.paths import ADAPTER, step_of
+from project.records.adapters import Adapter, AdapterVersion
 from project.records.evidence import Bound, Measured
 from project.records.record import Digest, Record
 from registry.lineage import Lineage, name_of, trace
 from registry.reader import RegistryReader
 from registry.state import CHAMPION
 from registry.storage.event_chain import digest_at
+from training.recipe import STEPS
+
+# --- learning curves ------------------------------------------------------------------------------
+
+# The learning curves that the last training left, as a tracker charts them.
+
+
+class Point(Record):
+    step: int
+    value: float
+
+
+def curves_of(version: AdapterVersion) -> dict[str, tuple[Point, ...]]:
+    """Each measure by step, such as `sft/loss`; none where the last training made another adapter.
+
+    Raises InputError for a file that is no learning curve.
+    """
+    if not ADAPTER.exists() or Adapter.read(ADAPTER).files != version.adapter.files:
+        return {}
+    found = {f"{step}/{name}": points for step in STEPS for name, points in curves(step_of(step))}
+    return {name: points for name, points in found.items() if points}
+
+
+def curves(step: Path) -> Iterator[tuple[str, tuple[Point, ...]]]:
+    folder = step / "plots" / "metrics"
+    for file in sorted(folder.rglob("*.tsv")):
+        name = file.relative_to(folder).with_suffix("")
+        yield name.as_posix(), tuple(points_of(file, name.name))
+
+
+def points_of(file: Path, name: str) -> Iterator[Point]:
+    """What DVCLive wrote; a value that is no number, of a loss that broke, has no place in it."""
+    with file.open(newline="") as stream:
+        for line, row in enumerate(csv.DictReader(stream, delimiter="\t"), start=2):
+            try:
+                step, value = int(row["step"]), float(row[name])
+            except (KeyError, TypeError, ValueError):
+                problem = f"is no learning curve: it needs the columns step and {name}, of numbers"
+                raise InputError(problem, file=file, line=line) from None
+            if isfinite(value):
+                yield Point(step=step, value=value)
+
+
+# --- mirrored version -----------------------------------------------------------------------------
 
 
 class MirroredVersion(Record):

@@ -4,22 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 
-from incumbent.planning.cost.gpu_groups import SOLD, GpuGroup
-from incumbent.planning.cost.memory import answering_peak
-from incumbent.planning.cost.minutes import Clock, Minutes
-from incumbent.planning.cost.prices import price_of
-from incumbent.planning.cost.setup import Setup
-from incumbent.planning.lighter import keys
-from incumbent.planning.on_devices import computing
-from incumbent.planning.work.run_settings import RunSettings
-from incumbent.planning.work.workload import Longest, Workload
+from incumbent.planning.minutes import Clock, Minutes, Setup, answering_peak
+from incumbent.planning.on_devices import computing, keys
+from incumbent.planning.prices import SOLD, GpuGroup, price_of
+from incumbent.planning.row_lengths import RunSettings
+from incumbent.planning.workload import Longest, Workload
 from project.errors import InputError
-from training.cost.base_shape import BaseShape
+from training.cost.computing import BaseShape
 from training.cost.gpus import GB, GPUS
-from training.cost.memory import Peak
-from training.cost.several_gpus import GpuPeak, GroupClock, Layout, gpu_peak
-from training.cost.step_setup import StepSetup
-from training.processes.process_settings import SHARED
+from training.cost.memory import Peak, StepSetup
+from training.cost.minutes import GpuPeak, GroupClock, Layout, gpu_peak
+from training.processes.accelerate_config import SHARED
 from training.recipe import StepName
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from incumbent.planning.cost.minutes import Minutes
+from incumbent.planning.minutes import Minutes
 from incumbent.planning.on_devices import OnDevice, OnOther, OnThisMachine
 from incumbent.planning.on_gpus import OnGpus
 from incumbent.planning.run_plan import RunPlan

@@ -4,24 +4,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from incumbent.planning.cost.disk import Disk, disk
-from incumbent.planning.cost.gpu_groups import GpuGroup
-from incumbent.planning.cost.setup import Setup
-from incumbent.planning.lighter import Lighter, lighter
-from incumbent.planning.on_devices import OnOther, OnThisMachine, on_others, on_this_machine
+from incumbent.planning.minutes import Disk, Setup, disk
+from incumbent.planning.on_devices import (
+    Lighter,
+    OnOther,
+    OnThisMachine,
+    lighter,
+    on_others,
+    on_this_machine,
+)
 from incumbent.planning.on_gpus import OnGpus, Wanted, on_gpus
+from incumbent.planning.prices import GpuGroup
+from incumbent.planning.row_lengths import RowLengths, RunSettings, read_settings, row_lengths
 from incumbent.planning.sealed_set import said_of_sealed_set
-from incumbent.planning.work.row_lengths import RowLengths, row_lengths
-from incumbent.planning.work.run_settings import RunSettings, read_settings
-from incumbent.planning.work.workload import Workload, longest_allowed, workload
+from incumbent.planning.workload import Workload, longest_allowed, workload
 from project.errors import InputError
 from project.extras import pip_install
 from project.model_pins import EMBEDDED
 from project.paths import CHAMPION, RAW
 from project.records.adapters import Opponent
 from project.settings import PARAMS
-from training.cost.base_shape import SIZES, BaseShape, shape_of
-from training.cost.this_machine import ThisMachine, this_machine
+from training.cost.computing import SIZES, BaseShape, shape_of
+from training.cost.gpus import ThisMachine, this_machine
 from training.processes.start import ALONE, who_trains
 
 

@@ -4,9 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 import training
+from incumbent.recipes.yaml_text import with_value, written
 from project.errors import InputError
-from project.settings import Settings, read_settings
+from project.settings import (
+    PARAMS,
+    SECTIONS,
+    Settings,
+    Values,
+    load,
+    model_of,
+    parse,
+    read_settings,
+)
 from training.training_settings import (
     AdapterParams,
     DomainParams,
@@ -79,3 +91,84 @@ def file_of(name: str) -> Path:
 def read_recipe(name: str) -> NamedRecipe:
     """Raises InputError for a name that no recipe has."""
     return read_settings(NamedRecipe, file_of(name))
+
+
+# --- put in ---------------------------------------------------------------------------------------
+
+# A recipe put into params.yaml, with all else in it as it was.
+
+STEPS = [name for name in SECTIONS if name.startswith("training.")]
+
+
+def with_recipe(text: str, recipe: NamedRecipe) -> str:
+    """The text of a params.yaml with a recipe in it. Keys that the recipe does not name get their
+    defaults where the file has them; what is about the project's own data and machine stays.
+
+    Raises InputError where the file is so written that a program cannot edit it.
+    """
+    said = (sections(text).get("training") or {}).items()
+    steps = {step: keys for step, keys in said if f"training.{step}" in STEPS}
+    changed = changes(flat(steps), recipe)
+    try:
+        new = with_values(text, changed)
+        if sections(new) == expected(text, changed):
+            return new
+    except yaml.YAMLError:  # what an anchor of the file names is gone
+        pass
+    told = ", ".join(f"training.{name}: {written(value)}" for name, value in changed.items())
+    raise InputError(f"cannot be edited by a program: put in by hand {told}", file=PARAMS)
+
+
+def changes(there: dict[str, Any], recipe: NamedRecipe) -> dict[str, Any]:
+    """The keys that are to have another value than the file gives them."""
+    wanted = {
+        name: value for name, value in recipe.values.items() if name in there or name in recipe.said
+    }
+    wanted |= {name: value for name, value in recipe.said.items() if name in OF_THE_PROJECT}
+    return {
+        name: value
+        for name, value in wanted.items()
+        if name not in there or not same(there[name], value)
+    }
+
+
+def with_values(text: str, changed: dict[str, Any]) -> str:
+    for name, value in changed.items():
+        text = with_value(text, ["training", *name.split(".")], value)
+    return text
+
+
+def refuse_wrong(path: Path = PARAMS) -> None:
+    """Raise InputError for settings of training that are wrong before anything is put in."""
+    parse(path)
+    for section in STEPS:
+        load(model_of(section), path)
+
+
+def expected(text: str, changed: dict[str, Any]) -> dict[str, Any]:
+    """What the file is to say then."""
+    said = sections(text)
+    if changed:
+        said["training"] = dict(said.get("training") or {})
+    for name, value in changed.items():
+        step, _, key = name.partition(".")
+        said["training"][step] = (said["training"].get(step) or {}) | {key: value}
+    return said
+
+
+def same(old: Any, new: Any) -> bool:
+    """Whether two values are one setting: 1 and 1.0, or a number that YAML took for a text."""
+    alike = type(old) is type(new) and old == new
+    return alike or as_number(old) == as_number(new) is not None
+
+
+def as_number(value: Any) -> float | None:
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def sections(text: str) -> dict[str, Any]:
+    found: Any = yaml.load(text, Values)
+    return dict(found or {})

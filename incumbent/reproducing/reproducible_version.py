@@ -3,8 +3,8 @@
 import json
 from dataclasses import dataclass
 
-from incumbent.provenance.addresses import git_remote
-from incumbent.provenance.version_tags import commit_of, tag_names
+from incumbent.provenance.current_provenance import git_remote
+from incumbent.provenance.snapshot import commit_of, tag_names
 from project.errors import IncumbentError, InputError
 from project.git import GitError, git
 from project.records.adapters import AdapterVersion

@@ -7,18 +7,27 @@ from pathlib import Path
 
 from incumbent.code import Code
 from incumbent.pipeline import needed_for, read_pipeline
-from incumbent.provenance.packages import installed_packages
-from incumbent.reproducing.dev_difference import DevDifference, beyond_chance, dev_differences
+from incumbent.provenance.current_provenance import installed_packages
 from incumbent.reproducing.differences import (
+    DevDifference,
+    beyond_chance,
     code_differences,
+    dev_differences,
     differences,
     package_differences,
     recipe_differences,
 )
-from incumbent.reproducing.fetched_sources import cached, code_checksum, fetch_sources
-from incumbent.reproducing.project_copy import copy_project, inside, log_kept
+from incumbent.reproducing.project_copy import (
+    cached,
+    code_checksum,
+    copy_project,
+    fetch_sources,
+    inside,
+    log_kept,
+    seat,
+    seat_parent,
+)
 from incumbent.reproducing.reproducible_version import ReproducibleVersion
-from incumbent.reproducing.temporary_registry import seat, seat_parent
 from incumbent.running.dvc_repro import reproduce, run_dvc
 from incumbent.running.early_checks import refuse_wrong_settings
 from incumbent.running.run_screen import RunScreen

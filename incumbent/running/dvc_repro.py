@@ -7,16 +7,17 @@ import select
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from time import sleep
 from typing import IO
 
-from incumbent.running.dvc_output import DvcOutput
-from incumbent.running.failed_run import failure
-from incumbent.running.run_log import new_log
-from incumbent.running.run_screen import RunScreen
-from incumbent.running.waiting import only_run, tell_of_lock, wait_for_blockers
+from incumbent.running.run_screen import DvcOutput, RunScreen
 from project.child_processes import POLL, environment, interrupt_group
-from project.errors import InputError
+from project.errors import IncumbentError, InputError
 from project.extras import pip_install
+from project.files import home
 from project.progress import MARK
 
 # A return at the end of what was read may be the first half of an end of line.
@@ -100,3 +101,150 @@ def lines(process: subprocess.Popen[bytes], screen: RunScreen) -> Iterator[tuple
         screen.tick()
     if rest:
         yield rest, b"\n"
+
+
+# --- failed run -----------------------------------------------------------------------------------
+
+# Why a run failed, in the words of who knows best: the stage, or DVC.
+
+EXITED = re.compile(r"failed to run: .*, exited with (-?\d+)\s*$", re.DOTALL)
+OURS = "error: "  # how our stages begin to say what is wrong
+SHOWN = 15  # lines of a program that failed without such a word
+KILLED = (-9, 137)  # the process itself, or as the shell says it that ran it
+# What to do about a complaint of DVC's.
+ADVICE = {
+    "not inside of a DVC repository": "`git init` and then `dvc init` make it one",
+    "missing data": "`dvc checkout` or `dvc pull` brings it back",
+    "No such file or directory": "bring it back, or leave it out of dvc.yaml",
+    "are missing from 'params.yaml'": "params.yaml must have all that dvc.yaml lists as `params`",
+}
+
+
+class RunFailedError(IncumbentError):
+    """A stage failed. The exit code is the stage's own where it is one that we give."""
+
+    def __init__(self, problem: str, exit_code: int) -> None:
+        super().__init__(problem)
+        self.exit_code = exit_code if exit_code in (1, 2) else 1
+
+
+def failure(output: DvcOutput) -> IncumbentError:
+    """What to raise after a run that failed."""
+    stage, said = output.screen.running, "\n".join(output.error)
+    exited = EXITED.search(said)
+    if stage is None or not (exited or stage.exit_code):
+        return IncumbentError(f"{complaint_of_dvc(output)}\n{see_log()}")
+    code = int(exited[1]) if exited else stage.exit_code or 1
+    problem = complaint_of_ours(stage.words) or ended(stage.name, stage.words, code)
+    return RunFailedError(f"{problem}\n{see_log()}", code)
+
+
+def complaint_of_ours(words: Sequence[str]) -> str | None:
+    """What a stage of ours says is wrong, to its last line; None where it does not say so."""
+    starts = [i for i, line in enumerate(words) if line.startswith(OURS)]
+    return "\n".join(list(words)[starts[-1] :]).removeprefix(OURS) if starts else None
+
+
+def ended(stage: str, words: Sequence[str], code: int) -> str:
+    """What is known of a program that failed in its own way."""
+    last = "".join(f"\n  {line}" for line in list(words)[-SHOWN:])
+    printed = f"; it printed last:{last}" if last else ""
+    if code in KILLED:
+        return f"stage {stage!r} was killed, maybe for want of memory{printed}"
+    return f"stage {stage!r} failed with exit code {code}{printed}"
+
+
+def complaint_of_dvc(output: DvcOutput) -> str:
+    stage = output.screen.running
+    words = output.error or output.others or (stage.words if stage else ())
+    said = "\n".join(list(words)[-SHOWN:]).strip()
+    advice = next((what for complaint, what in ADVICE.items() if complaint in said), "")
+    return "\n".join(filter(None, [f"dvc: {said}", advice]))
+
+
+def see_log() -> str:
+    return f"all that was printed: {log_path()}"
+
+
+# --- run log --------------------------------------------------------------------------------------
+
+# The log of a run: all that DVC and the stages print, of the newest run and the one before.
+
+
+def log_path() -> Path:
+    return home() / "logs" / "run.log"
+
+
+@contextmanager
+def new_log() -> Iterator[IO[bytes]]:
+    """An empty log, written through line by line; the one before is kept beside it."""
+    path = log_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        path.replace(path.with_name("run.before.log"))
+    with path.open("wb", buffering=0) as log:
+        yield log
+
+
+# --- waiting --------------------------------------------------------------------------------------
+
+# Waiting for whoever else is at work in the project, and saying so.
+
+DVC_LOCK = Path(".dvc", "tmp", "lock")
+BUSY = "is busy, it is being blocked by"  # what DVC says of a stage that another process runs
+BLOCKER = re.compile(r"\(PID (\d+)\)")
+RETRY = 10.0  # seconds
+
+
+@contextmanager
+def only_run(screen: RunScreen) -> Iterator[None]:
+    """Wait until no other run of ours is at work here, and keep others out of the block."""
+    path = log_path().with_name("run.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as handle:
+        if not taken(handle):
+            screen.wait("another `incumbent run` is at work here: waiting for its end …")
+            flock(handle, LOCK_EX)
+            screen.wait("")
+        yield
+
+
+def tell_of_lock(screen: RunScreen) -> None:
+    """Say that DVC will wait, where another command of its own holds the project's lock."""
+    if DVC_LOCK.exists():
+        with DVC_LOCK.open("a") as handle:
+            if not taken(handle):
+                screen.wait("another DVC command is at work here: waiting for its end …")
+
+
+def taken(handle: IO[str]) -> bool:
+    """Take a file's lock, until the file is closed; False: somebody else has it."""
+    try:
+        flock(handle, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def wait_for_blockers(error: str, screen: RunScreen) -> bool:
+    """Wait a while for the processes that DVC says it was blocked by; False: it was not."""
+    if BUSY not in error:
+        return False
+    pids = [int(pid) for pid in BLOCKER.findall(error)]
+    others = ", ".join(map(str, pids))
+    screen.wait(f"another DVC command runs the pipeline (process {others}): waiting for it …")
+    for _ in range(round(RETRY / POLL)):
+        if not any(map(alive, pids)):
+            break
+        sleep(POLL)
+    return True
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from evaluation.decision.policy import RATINGS, Policy
-from evaluation.decision.voting_policy import refuse_unread_votes
+from evaluation.decision.policy import RATINGS, Policy, refuse_unread_votes
 from evaluation.evaluation_settings import MetricChoice, PreferenceParams, ScoringParams
 from evaluation.scoring.built_in import SCORERS, better_by, our_class
 from evaluation.suites.every_suite import SUITES
@@ -69,7 +68,7 @@ def metrics_of(choice: MetricChoice, at: int) -> Iterator[str]:
         yield from better_by(our_class(choice.metric))
         return
     # Imported here because making a scorer takes seconds: who sets no options need not wait.
-    from evaluation.scoring.scorer_class import instance
+    from evaluation.scoring.built_in import instance
 
     yield from better_by(instance(choice, at, Path()))
 

@@ -1,22 +1,102 @@
 """Roughly how long adapters that are trained aside will take, before they are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
+from typing import Self
 
 from evaluation.evaluation_settings import Decoding
-from incumbent.selecting.sft_settings import SftSettings
+from incumbent.selecting.candidates import Candidates
 from project.errors import InputError
 from project.model_pins import BaseChoice
-from project.paths import TOKENS
+from project.paths import NUMERICS, TOKENS, rows_of
 from project.records.adapters import Numerics
-from project.records.data import Row, TokenCount
-from project.settings import load
-from training.cost.base_shape import BaseShape, shape_of
-from training.cost.computing import Computing, Speed
+from project.records.data import Row, Split, TokenCount
+from project.settings import PARAMS, load
+from training.cost.computing import BaseShape, Computing, Speed, shape_of
+from training.cost.gpus import this_machine
+from training.cost.memory import StepSetup, StepWork
 from training.cost.minutes import TrainingClock
-from training.cost.step_setup import StepSetup, StepWork
-from training.cost.this_machine import this_machine
+from training.training_settings import AdapterParams, SftParams
+
+# --- estimate -------------------------------------------------------------------------------------
+
+# How many minutes a selection and its comparison will take, before they begin.
+
+NO_PROMPT = 10  # tokens that a chat template puts before an answer to an empty question
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Minutes on an idle machine, where nothing was read or trained before."""
+
+    reading: float
+    adapter: float  # trained, and its answers to dev
+
+    def said(self, adapters: int) -> str:
+        both = f" and {adapters} adapters of {self.adapter:.0f} min" if adapters else ""
+        total = self.reading + adapters * self.adapter
+        what = f"{self.reading:.0f} min of reading{both}"
+        return f"about {total:.0f} min on an idle machine: {what}; less for what is known already"
+
+
+def estimate(candidates: Candidates, count: int) -> Estimate | None:
+    """None where it is not known how fast this machine is."""
+    found = pace(Numerics.read(NUMERICS))
+    if found is None:
+        return None
+    learnt = [*candidates.kept, *spread(candidates, count)]
+    learning = found.learning(learnt, load_sft_settings())
+    answering = found.answering(Row.read_lines(rows_of(Split.DEV)))
+    return Estimate(
+        reading=found.reading_tokens(twice_read(candidates)),
+        adapter=learning + answering + LOADING,
+    )
+
+
+def spread(candidates: Candidates, count: int) -> list[Row]:
+    """So many of the rows, evenly taken by their lengths."""
+    counts = candidates.counts
+    ordered = sorted(candidates.rows, key=lambda row: tokens_of(counts[row.id]))
+    return [ordered[i * len(ordered) // count] for i in range(count)]
+
+
+def twice_read(candidates: Candidates) -> int:
+    """Tokens of each row with its prompt, and of its answer again without."""
+    counts = [candidates.counts[row.id] for row in candidates.rows]
+    return sum(tokens_of(count) + count.completion + NO_PROMPT for count in counts)
+
+
+# --- sft settings ---------------------------------------------------------------------------------
+
+# The settings of an adapter that learns training rows in one step, `sft`.
+
+
+@dataclass(frozen=True)
+class SftSettings:
+    adapter: AdapterParams
+    sft: SftParams
+
+    def on_all_rows(self) -> Self:
+        """The same, whatever limit of rows the project has."""
+        return replace(self, sft=self.sft.model_copy(update={"rows": None}))
+
+    def seeded(self, more: int) -> Self:
+        """The same with another seed of training."""
+        seed = self.adapter.seed + more
+        return replace(self, adapter=self.adapter.model_copy(update={"seed": seed}))
+
+
+def load_sft_settings() -> SftSettings:
+    """The project's. Raises InputError where it leaves the step `sft` out."""
+    settings = SftSettings(adapter=load(AdapterParams), sft=load(SftParams))
+    if not settings.sft.epochs:
+        problem = "is 0, so there is no step `sft` to train: give it a number above 0"
+        raise InputError(problem, file=PARAMS, field="training.sft.epochs")
+    return settings
+
+
+# --- pace -----------------------------------------------------------------------------------------
 
 LOADING = 0.25  # minutes of an adapter in which programs and models are loaded
 FULL = 0.85  # of a batch's places are taken, since answers end at different times

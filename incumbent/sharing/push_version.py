@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from incumbent.provenance.addresses import data_remote, git_remote
+from incumbent.provenance.current_provenance import data_remote, git_remote
 from project.dvc import dvc
 from project.errors import IncumbentError
 from project.git import git

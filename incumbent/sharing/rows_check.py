@@ -1,12 +1,19 @@
 """Whether the rows of a family's versions can be fetched again, and from where."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from incumbent.sharing.fetched_rows import HERE, default_remote, fetched_rows
+from incumbent.provenance.current_provenance import dvc_root
+from project.canonical import digest_folder
+from project.dvc import DvcError, cached_file, dvc
 from project.errors import InputError
+from project.object_stores import without_secrets
 from project.records.adapters import AdapterVersion
 from project.records.data import DatasetVersion
 from project.records.events import RowErasure
@@ -109,3 +116,109 @@ def nowhere(revision: str, places: Iterable[Place]) -> frozenset[str] | None:
     """The files of a folder that no place has; None where it is not known which it had."""
     known = [files for place in places if (files := place.missing.get(revision)) is not None]
     return frozenset.intersection(*known) if known else None
+
+
+# --- fetched rows ---------------------------------------------------------------------------------
+
+# Curated rows of earlier versions, fetched by DVC into a temporary folder to be looked at.
+
+HERE = "this-machine"  # DVC's cache as a remote: their layout is the same
+MISSING = "Checkout failed for following targets"  # what DVC says of files that are not there
+
+
+@dataclass(frozen=True)
+class FetchedRows:
+    """Folders of rows, each under DVC's md5 of it, as far as a remote has them.
+
+    They are of a DVC project of their own, with its own cache: a file that several folders hold is
+    fetched once, and what a remote lacks is not taken from elsewhere.
+    """
+
+    folder: Path
+
+    def digest(self, revision: str) -> Digest | None:
+        """Of a folder's rows, as a DatasetVersion has it; None where they are not all there."""
+        place = self.folder / revision
+        return digest_folder(place) if place.is_dir() else None
+
+    def missing(self, revision: str) -> frozenset[str] | None:
+        """DVC's md5 of the files that are not there; None where not even their list is."""
+        listed = self.cached(revision)
+        if not listed.exists():
+            return None
+        files = {one["md5"] for one in json.loads(listed.read_bytes())}
+        return frozenset(md5 for md5 in files if not self.cached(md5).exists())
+
+    def cached(self, md5: str) -> Path:
+        return cached_file(self.folder, md5)
+
+
+class Remote(NamedTuple):
+    name: str
+    url: str  # without secrets; of a folder, its whole path
+
+
+def default_remote() -> Remote | None:
+    """Where the project's rows are sent, if there is such a place."""
+    found = settings()
+    name = found["core"].get("remote")
+    if name is None or name not in found["remote"]:
+        return None
+    return Remote(name, without_secrets(found["remote"][name]["url"]))
+
+
+@contextmanager
+def fetched_rows(revisions: Iterable[str], remote: str) -> Iterator[FetchedRows]:
+    """Folders of curated rows from a remote of the project, or from HERE, until the block ends.
+
+    What the remote lacks is no error. Raises DvcError where it cannot be asked.
+    """
+    refuse_absent(settings()["remote"].get(remote, {}).get("url", ""))
+    with tempfile.TemporaryDirectory(prefix="incumbent-") as aside:
+        lay_out(Path(aside))
+        for revision in revisions:
+            pointer = {"outs": [{"md5": revision, "hash": "md5", "path": revision}]}
+            Path(aside, f"{revision}.dvc").write_text(json.dumps(pointer))
+        try:
+            dvc("pull", "--remote", remote, folder=Path(aside))
+        except DvcError as error:
+            if MISSING not in str(error):
+                raise
+        yield FetchedRows(Path(aside))
+
+
+def refuse_absent(url: str) -> None:
+    """DVC takes a folder that is not there, maybe for want of a mount, for an empty one."""
+    if url and "://" not in url and not Path(url).is_dir():
+        raise DvcError(f"the remote {url} is not there: mount its disk, or `dvc push` makes it")
+
+
+def lay_out(folder: Path) -> None:
+    """A DVC project that knows the remotes of this one, with what it takes to sign in there: so
+    nobody else may read it.
+    """
+    # Imported here because DVC takes a while, and few verbs need it.
+    from dvc.config import Config
+
+    project = settings()
+    cache = project["cache"].get("dir") or str(root() / "cache")
+    (folder / ".dvc").mkdir(mode=0o700)
+    with Config(dvc_dir=str(folder / ".dvc")).edit() as own:
+        own["core"] = {"no_scm": True, "analytics": False}
+        own["cache"] = {"type": "reflink,hardlink,copy"}
+        own["remote"] = {**project["remote"], HERE: {"url": cache}}
+
+
+def settings() -> dict[str, dict[str, Any]]:
+    """DVC's, of the project and of the user, with whole paths."""
+    from dvc.config import Config
+
+    return dict(Config(dvc_dir=str(root())))
+
+
+def root() -> Path:
+    """Of DVC's own files. Raises InputError where it tracks nothing."""
+    found = dvc_root(Path())
+    if found is None:
+        raise InputError("DVC tracks nothing here, so no version's rows can be fetched: `dvc init`")
+    return found / ".dvc"

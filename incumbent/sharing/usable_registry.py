@@ -2,15 +2,25 @@
 
 import os
 import secrets
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from incumbent.init.new_folder import REMOTE
+from incumbent.recipes.yaml_text import with_value
 from project.canonical import digest_bytes
+from project.dvc import DvcError, dvc
 from project.errors import IncumbentError, InputError
+from project.files import write_bytes
+from project.settings import PARAMS, load
 from registry.artifacts.blobs import open_blobs
 from registry.reader import RegistryReader
+from registry.registry_settings import RegistryParams
 
 DATABASE, ARTIFACTS = "--registry", "--artifacts"
 KINDS = ("postgresql", "sqlite")
@@ -100,3 +110,79 @@ def refuse_family(database: str, family: str) -> None:
                 "their project; for another project name another folder",
                 field=DATABASE,
             )
+
+
+# --- usable remote --------------------------------------------------------------------------------
+
+# DVC's remote of a new project, tried before anything is made.
+
+FIELD = "--remote"
+# An empty file is sent there: many datasets hold one, so it is no rubbish.
+PROBE = "empty.txt"
+CONFIG = "[core]\n    no_scm = true\n"
+
+
+def usable_remote(address: str) -> str:
+    """An address that DVC can write to; a folder of this machine by its whole path.
+
+    Raises InputError with DVC's reason for one that it cannot use, and for one with a password.
+    """
+    if not address.strip():
+        problem = "name a folder that others reach, or a URL such as s3://bucket/rows"
+        raise InputError(problem, field=FIELD)
+    if "://" in address and urlsplit(address).password:
+        raise InputError(
+            "the address would be committed with its password: leave it out, and let `dvc remote "
+            f"modify --local {REMOTE}` keep it, where git does not see it",
+            field=FIELD,
+        )
+    whole = address if "://" in address else str(Path(address).expanduser().resolve())
+    with tempfile.TemporaryDirectory(prefix="incumbent-") as aside:
+        try:
+            send_nothing(whole, Path(aside))
+        except DvcError as error:
+            raise InputError(f"DVC cannot use {whole}: {error}", field=FIELD) from None
+    return whole
+
+
+def send_nothing(address: str, aside: Path) -> None:
+    (aside / ".dvc").mkdir()
+    (aside / ".dvc" / "config").write_text(CONFIG)
+    (aside / PROBE).touch()
+    dvc("remote", "add", "--default", REMOTE, address, folder=aside)
+    dvc("add", PROBE, folder=aside)
+    dvc("push", folder=aside)
+
+
+# --- shared places --------------------------------------------------------------------------------
+
+# Where a team keeps what it shares of a new project: tried first, then put into its settings.
+
+
+@dataclass(frozen=True)
+class SharedPlaces:
+    """Addresses; None: this machine alone has it."""
+
+    remote: str | None = None  # DVC's, of rows and of what stages made
+    database: str | None = None  # of the registry
+    artifacts: str | None = None
+
+    def tried(self, family: str) -> Self:
+        """The same, usable. Raises InputError for what is not, or others would not reach."""
+        if self.database or self.artifacts:
+            refuse_unusable(self.database, self.artifacts, family)
+        return replace(self, remote=usable_remote(self.remote) if self.remote is not None else None)
+
+    def put_in(self, path: Path = PARAMS) -> None:
+        """Write what is set into the registry's section, with all else as it was."""
+        text = path.read_bytes().decode()
+        for key, value in self.keys().items():
+            text = with_value(text, ["registry", key], value)
+        write_bytes(path, text.encode())
+        load(RegistryParams, path)
+
+    def keys(self) -> dict[str, Any]:
+        """Of the registry's section. Whoever names a remote wants every version to be there."""
+        keys = {"database": self.database, "artifacts": self.artifacts}
+        pushed = {"push_versions": True} if self.remote else {}
+        return {key: value for key, value in keys.items() if value is not None} | pushed

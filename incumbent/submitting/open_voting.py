@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
-from evaluation.decision.sampled_answers import item_means
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.generation.answers import SIDES, Answer, Role, by_sample
-from evaluation.preference.ballots.voting_sheet import judged_pairs, pairs
-from evaluation.preference.people_and_judge.drawing import draw_chances
+from evaluation.preference.ballots.ballot_files import judged_pairs, pairs
+from evaluation.preference.ballots.drawing import draw_chances
 from evaluation.score import contestant_names, read_answers
 from evaluation.sealed_look import SealedItems, SealedLook, beside_a_judge
 from project.paths import rows_of

@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from curation.splitting.eval_sets import freeze
+from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
-from evaluation.decision.sampled_answers import item_means
 from evaluation.evaluation_settings import PreferenceParams, Prices
 from evaluation.generate import seconds
-from evaluation.preference.ballots.voting_sheet import write_voting_sheet
+from evaluation.preference.ballots.ballot_files import write_voting_sheet
 from evaluation.report.dev_items import keep_dev_items
 from evaluation.report.kept_report import kept_report, kept_report_path
 from evaluation.report.report_data import read_report_data
@@ -16,7 +16,7 @@ from evaluation.report.report_page import report
 from evaluation.score import contestant_names, eval_set_of
 from evaluation.score import pins as pins_of
 from evaluation.sealed_look import SealedItems
-from incumbent.mirroring.mirror_files import figures_page
+from incumbent.mirroring.mirror import figures_page
 from incumbent.provenance.current_provenance import Noted, current_provenance, tag_version
 from incumbent.sharing.push_version import push_version
 from incumbent.submitting.look_decision import Decided, decide
@@ -38,7 +38,7 @@ from registry.alpha_ledger.look_lines import refuse_unknown
 from registry.champion import confirmed_opponent
 from registry.once_sealed import refuse_once_sealed
 from registry.store import Registry
-from training.rows.learnt_rows import learnt_by_challenger, texts_learnt
+from training.rows.replay import learnt_by_challenger, texts_learnt
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class ServerWriter:
     def replies(self, questions: Sequence[str]) -> list[str]:
         """Raises IncumbentError when the server fails; what it said is kept."""
         # Imported here, and below, because it needs an extra, and the base does not.
-        from evaluation.preference.judge.kept_answers import KeptAnswers
+        from evaluation.preference.judge.judging_model import KeptAnswers
 
         asked = [self.request(question) for question in questions]
         kept = KeptAnswers(self.params, Path("synthesis"), "writing", SECTION, self.pause)

@@ -2,15 +2,15 @@
 
 import sys
 
-from evaluation.decision.registry_check import check_registry
+from evaluation.decision.replay import check_registry
 from incumbent.output import console, print_json
 from project.interruption import ended_by_signals
 from project.object_stores import without_secrets
 from project.records.events import Restored
 from project.records.record import short
 from registry.backups.back_up import back_up as write_archive
-from registry.backups.manifest import Manifest
 from registry.backups.restore import restore as fill_registry
+from registry.backups.tar_members import Manifest
 from registry.reader import RegistryReader
 from registry.store import Registry
 

@@ -13,9 +13,9 @@ from project.records.data import counted
 from training.cost.gpus import GB
 
 if TYPE_CHECKING:
-    from incumbent.searching.bases.base_candidates import Candidate
-    from incumbent.searching.bases.base_question import Question
-    from incumbent.searching.bases.base_ranking import Asked, BaseRanking, RankedBase
+    from incumbent.searching.base_asking import Question
+    from incumbent.searching.base_candidates import Candidate
+    from incumbent.searching.base_ranking import Asked, BaseRanking, RankedBase
 
 WIDE = 21  # letters of a base's name
 ACROSS = "bits_per_byte"  # that any two tokenizers share
@@ -28,9 +28,8 @@ def bases(names: Sequence[str], shots: int, *, by: str | None, as_json: bool) ->
     Raises InputError for a base that is named twice, and IncumbentError where none could be asked.
     """
     # Imported here because it brings libraries of an extra, and takes a while.
-    from incumbent.searching.bases.base_asking import rank
-    from incumbent.searching.bases.base_candidates import find, read_name, refuse_twice
-    from incumbent.searching.bases.base_question import Question
+    from incumbent.searching.base_asking import Question, rank
+    from incumbent.searching.base_candidates import find, read_name, refuse_twice
 
     choices = [read_name(name) for name in names]
     refuse_twice(choices)
@@ -41,7 +40,7 @@ def bases(names: Sequence[str], shots: int, *, by: str | None, as_json: bool) ->
         say_beginning(candidates, question)
         found = rank(candidates, question)
     if as_json:
-        from incumbent.searching.bases.base_ranking import sentences  # as above
+        from incumbent.searching.base_ranking import sentences  # as above
 
         print_json(found.model_dump(mode="json") | {"said": sentences(found)})
         return
@@ -50,7 +49,7 @@ def bases(names: Sequence[str], shots: int, *, by: str | None, as_json: bool) ->
 
 def say_beginning(candidates: "Sequence[Candidate]", question: "Question") -> None:
     """To people, before the first long work."""
-    from incumbent.searching.bases.base_cost import expected  # as above
+    from incumbent.searching.base_asking import expected  # as above
     from incumbent.selecting.pace import said
 
     ways = "bare and few-shot" if question.shots else "bare"
@@ -60,7 +59,7 @@ def say_beginning(candidates: "Sequence[Candidate]", question: "Question") -> No
 
 
 def print_ranking(found: "BaseRanking") -> None:
-    from incumbent.searching.bases.base_ranking import sentences  # as above
+    from incumbent.searching.base_ranking import sentences  # as above
 
     metrics = [*dict.fromkeys((found.by, *(name for name in SHOWN if name in found.better)))]
     numbers = [f">{name}" for name in metrics]

@@ -7,10 +7,9 @@ from typing import Any
 
 from rich.text import Text
 
-from curation.sources.columns.wanted import Wanted
+from curation.sources.columns.choices import Wanted
 from incumbent.checking.own_records import HowRead, Kind, OwnRecords, read_own
-from incumbent.init.columns_text import columns_said, file_lines
-from incumbent.init.screen import Said, show, wrapped
+from incumbent.init.columns_text import Said, columns_said, file_lines, show, wrapped
 from incumbent.output import console, print_json, print_table
 from project.errors import InputError
 from project.records.data import Check, Severity, counted
@@ -62,9 +61,7 @@ def chosen_kinds(own: OwnRecords, files: Sequence[Path], options: CheckOptions) 
 
 def checks_of(own: OwnRecords, options: CheckOptions) -> list[Check]:
     # Imported here because Great Expectations takes seconds, and is in an extra.
-    from incumbent.checking.checking import checked, held_against
-    from incumbent.checking.contract_choice import chosen_contract
-    from incumbent.checking.last_version import last_version
+    from incumbent.checking.checking import checked, chosen_contract, held_against, last_version
 
     contract = chosen_contract(options.contract, own.kind)
     compared = held_against(
@@ -166,6 +163,6 @@ def print_failing(own: OwnRecords, check: Check) -> None:
 
 def todo(check: Check) -> str:
     # Imported here, for its package loads Great Expectations.
-    from curation.checks.advice import advice_on
+    from curation.checks.gate_message import advice_on
 
     return advice_on(check.column).todo

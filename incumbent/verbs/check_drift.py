@@ -91,9 +91,8 @@ def text_of(row: dict[str, Any], field: str, path: Path, number: int) -> str:
 
 def asked(prompt: object) -> str | None:
     """None: it is neither a text nor messages."""
-    from monitoring.traffic.asked_text import asked_text
-    from monitoring.traffic.formats.chat import prompt_of
-    from monitoring.traffic.formats.values import UnfitError
+    from monitoring.traffic.chat import UnfitError, prompt_of
+    from monitoring.traffic.voices import asked_text
 
     if isinstance(prompt, str):
         return prompt

@@ -37,8 +37,7 @@ def here() -> tuple[Heartbeat, ...]:
 
 def of_teams(file: Path) -> tuple[Heartbeat, ...]:
     # Imported here because it brings what times are read by, which is in an extra.
-    from monitoring.teams.team_project import registry_of
-    from monitoring.teams.teams_file import read_teams
+    from monitoring.teams.team_project import read_teams, registry_of
 
     engine = connect(registry_of(read_teams(file)))
     try:

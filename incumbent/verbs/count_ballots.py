@@ -8,12 +8,12 @@ from rich.text import Text
 from evaluation.preference.ballots.agreement import Agreement, Consensus
 from evaluation.preference.ballots.ballot_count import Count, PairResult, Sides, count
 from evaluation.preference.ballots.ballot_files import read_ballots
-from evaluation.preference.ballots.bradley_terry import Rating
-from evaluation.preference.people_and_judge.ballots_with_judge import (
+from evaluation.preference.ballots.ballots_with_judge import (
     PredictionPowered,
     prediction_powered,
+    read_judge,
 )
-from evaluation.preference.people_and_judge.judge_file import read_judge
+from evaluation.preference.ballots.bradley_terry import Rating
 from incumbent.output import console, print_json, print_table
 from project.errors import InputError
 

@@ -11,8 +11,8 @@ from project.interruption import ended_by_signals
 from project.records.data import counted
 
 if TYPE_CHECKING:
-    from incumbent.searching.labels.label_curve import LabelCurve
-    from incumbent.searching.labels.label_measuring import Labels
+    from incumbent.searching.label_curve import LabelCurve
+    from incumbent.searching.label_measuring import Labels
 
 
 def curve(shares: str, seeds: int, *, more: int, at: int, as_json: bool) -> None:
@@ -21,9 +21,8 @@ def curve(shares: str, seeds: int, *, more: int, at: int, as_json: bool) -> None
     Raises InputError for shares that are none, and where there are too few rows or items.
     """
     # Imported here because it brings libraries of an extra, and takes a while.
-    from incumbent.searching.labels.curve_page import write_page
-    from incumbent.searching.labels.label_measuring import Labels, measure
-    from incumbent.searching.labels.label_shares import read_shares
+    from incumbent.searching.label_curve import write_page
+    from incumbent.searching.label_measuring import Labels, measure, read_shares
 
     labels = Labels.here(read_shares(shares), seeds)
     say_beginning(labels)
@@ -45,7 +44,7 @@ def say_beginning(labels: "Labels") -> None:
 
 
 def print_found(found: "LabelCurve", page: Path, *, as_json: bool) -> None:
-    from incumbent.searching.labels.curve_in_words import sentences  # as above
+    from incumbent.searching.label_curve import sentences  # as above
 
     if as_json:
         print_json(found.model_dump(mode="json") | {"said": sentences(found), "page": str(page)})

@@ -5,7 +5,7 @@ from pathlib import Path
 from curation.sources.exports.export_formats import EXPORTS
 from curation.sources.format_guess import guess_format
 from evaluation.decision.policy import Policy
-from evaluation.report.corrections_export import bad, correction, negative
+from evaluation.report.kept_report import bad, correction, negative
 from evaluation.report.report_data import read_examples
 from evaluation.scoring.score_table import read_scores
 from incumbent.importing.foreign_files import are_corrections
@@ -45,7 +45,7 @@ def carry(params: TriggerParams) -> list[str]:
     """Let other machines have what was accepted; says so where that cannot be done."""
     try:
         # Imported here because a plain install, which runs no night, accepts labels too.
-        from monitoring.labels_between_nights import carry_accepted
+        from monitoring.carried_labels import carry_accepted
     except ImportError:
         return [f"other machines do not get them from here: {pip_install('monitor')}"]
     try:

@@ -17,9 +17,8 @@ from incumbent.pipeline import older_project, project_version
 from incumbent.planning.run_plan import plan_run
 from project.errors import IncumbentError
 from project.extras import name_missing_extras, pip_install
-from project.hub_models import ModelKind
-from project.model_pins import BaseChoice, ModelChoice, locate
-from project.processor import describe_threads
+from project.libraries import describe_threads
+from project.model_pins import BaseChoice, ModelChoice, ModelKind, locate
 from project.settings import load
 from registry.store import Registry
 from training.precision import Machine, measure_machine, numerics, slowness

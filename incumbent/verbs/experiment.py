@@ -9,19 +9,18 @@ from incumbent.output import console, print_json, print_table
 from project.settings import load
 from project.times import readable
 from registry.experiments.experiment_events import (
+    Comparison,
     Experiment,
+    ExperimentResult,
     end_experiment,
     experiments,
     find_experiment,
     open_experiment,
 )
-from registry.experiments.experiment_result import Comparison, ExperimentResult
 from registry.reader import RegistryReader
 from registry.store import Registry
-from serving.experiments.measures import Metric
-from serving.experiments.opening import Mode, asked_for
-from serving.experiments.sentences import points, sentences, verdict_of
-from serving.experiments.standing import figures_now, standing
+from serving.experiments.opening import Metric, Mode, asked_for
+from serving.experiments.sentences import figures_now, points, sentences, standing, verdict_of
 from serving.serving_settings import ServingParams
 
 STYLES = {"harm": "bold red", "better": "bold green"}

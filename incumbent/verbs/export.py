@@ -11,9 +11,9 @@ from registry.lineage import Lineage, trace
 from registry.model_card.card import card
 from registry.reader import RegistryReader
 from registry.release import release
-from serving.exporting.exported import Exported, Form, table
 from serving.exporting.forms import write_adapter, write_merged
 from serving.exporting.hub_repository import HubRepository
+from serving.exporting.start_scripts import Exported, Form, table
 
 CARD = "README.md"
 WORDS: dict[Form | None, str] = {

@@ -9,12 +9,18 @@ from typing import Any
 from curation.collect import Collected, gathered, reads_of
 from curation.curation_settings import CollectParams
 from curation.splitting.eval_sets import changing
-from incumbent.erasure.data_files import by_hand, cuts_of, data_files, preference_of
+from incumbent.erasure.data_files import (
+    Cut,
+    Meant,
+    by_hand,
+    cut,
+    cuts_of,
+    data_files,
+    preference_of,
+)
 from incumbent.erasure.out_of_reach import out_of_reach
-from incumbent.erasure.record_files import Cut, Meant, cut
 from incumbent.erasure.registry_traces import artifacts_of, trained_versions
-from incumbent.erasure.traces import Trail, md5_in_cache, traces
-from incumbent.erasure.traffic_files import put_back
+from incumbent.erasure.traces import Trail, md5_in_cache, put_back, traces
 from incumbent.erasure.wanted import Meaning, Rows, Wanted
 from incumbent.output import console, print_json
 from monitoring.traffic.traffic_store import held

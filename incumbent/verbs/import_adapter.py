@@ -11,7 +11,7 @@ from project.records.adapters import AdapterVersion, ModelPin
 from project.records.data import Row, Split
 from project.untrusted_input import one_line
 from registry.adapter_import.adapter_folder import admit
-from registry.adapter_import.origin import ModuleNorm, Origin
+from registry.adapter_import.lora_config import ModuleNorm, Origin
 from registry.store import Registry
 
 SHOWN = 10  # modules in the table: those that are moved farthest

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curation.checks.waivers_file import read_waivers
+from curation.checks.waivers import read_waivers
 from curation.curation_settings import CollectParams
-from curation.sources.exports.judgements.options_missing import OptionsMissingError
+from curation.sources.exports.good_or_bad import OptionsMissingError
 from curation.sources.format_guess import TRAFFIC
 from incumbent.importing.destination import (
     Change,
@@ -19,19 +19,20 @@ from incumbent.importing.destination import (
     write_change,
 )
 from incumbent.importing.foreign_files import formats_of
-from incumbent.importing.import_notes import notes_of, reading_notes
 from incumbent.importing.import_options import ImportOptions
 from incumbent.importing.import_text import (
     change_said,
     conflicts,
     feedback_said,
     import_said,
+    notes_of,
     numbers,
+    reading_notes,
     sample_of,
 )
 from incumbent.importing.incoming import Incoming, read_incoming
 from incumbent.importing.traffic_feedback import Feedback, Queues, queue_change, read_feedback
-from incumbent.init.screen import show
+from incumbent.init.columns_text import show
 from incumbent.output import print_json
 from project.errors import InputError
 from project.progress import bars_for_people

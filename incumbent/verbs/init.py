@@ -9,22 +9,24 @@ from pathlib import Path
 import typer
 
 from curation.curation_settings import Columns
-from curation.sources.columns.wanted import Wanted
-from incumbent.init.base_choice import chosen_base
-from incumbent.init.columns_text import columns_said
-from incumbent.init.expected_gate import gate_lines
-from incumbent.init.findings import find
+from curation.sources.columns.choices import Wanted
+from incumbent.init.columns_text import Said, columns_said, show
+from incumbent.init.findings import find, gate_lines
 from incumbent.init.findings_text import files_said, findings_said, outlook_said
-from incumbent.init.new_folder import new_folder, refuse_taken
-from incumbent.init.own_files import take_in
-from incumbent.init.own_sources import FileOptions, OwnFiles, look_at
-from incumbent.init.repository import refuse_without_git, repository_around, start
-from incumbent.init.screen import Said, show
+from incumbent.init.new_folder import (
+    new_folder,
+    refuse_taken,
+    refuse_without_git,
+    repository_around,
+    start,
+    take_in,
+)
+from incumbent.init.own_sources import FileOptions, OwnFiles, chosen_base, look_at
 from incumbent.init.settings_file import Chosen, family_of, write_settings
 from incumbent.init.task_proposal import CONTRACT, proposed_task, write_task
 from incumbent.output import console
 from incumbent.project_files import FOLDER, SETTINGS, copy_project
-from incumbent.sharing.shared_places import SharedPlaces
+from incumbent.sharing.usable_registry import SharedPlaces
 from project.errors import InputError
 from project.interruption import ended_by_signals
 from project.libraries import allow_downloads

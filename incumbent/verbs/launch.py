@@ -6,9 +6,15 @@ import sys
 
 from incumbent.launching.installation import incumbent_here, installation, make_wheel
 from incumbent.launching.reachable import DATABASE, TOKEN, reachable_places
-from incumbent.launching.rendering import as_dict, as_yaml, command
-from incumbent.launching.sky import found_sky, run_sky
-from incumbent.launching.task import Machine, Task
+from incumbent.launching.rendering import (
+    Machine,
+    Task,
+    as_dict,
+    as_yaml,
+    command,
+    found_sky,
+    run_sky,
+)
 from incumbent.output import console, print_json
 from incumbent.pipeline import PIPELINE, read_pipeline
 from project.dvc import dvc

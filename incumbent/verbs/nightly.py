@@ -5,24 +5,20 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from incumbent.output import console, print_json
-from monitoring.clock_check import believe
-from monitoring.late_nights import late_nights, why_again
-from monitoring.night import nightly
-from monitoring.night_context import NightContext
+from monitoring.night import late_nights, nightly, why_again
+from monitoring.night_context import NightContext, believe, move_traffic, require_place
 from monitoring.night_history import anchor_of, check_of, night_of, nightly_of, verify_of
 from monitoring.report.night_page import page_path
 from monitoring.report.night_text import line
-from monitoring.same_place import move_traffic, require_place
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.job import Figures, Job, JobResult
-from monitoring.scheduling.notice_delivery import deliver
-from monitoring.scheduling.notice_settings import NoticeParams
+from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from monitoring.scheduling.service import serve, tell_own_progress, terminable
+from monitoring.teams.team_project import read_teams
 from monitoring.teams.team_service import serve_teams
-from monitoring.teams.teams_file import read_teams
 from project.errors import IncumbentError, InputError
 from project.records.drift import Night
 from project.settings import load

@@ -6,17 +6,16 @@ from dataclasses import fields
 from rich.text import Text
 
 from incumbent.output import console, print_json, print_table
-from incumbent.planning.cost.gpu_groups import read_gpus
-from incumbent.planning.cost.minutes import Minutes
-from incumbent.planning.cost.prices import read_prices
+from incumbent.planning.minutes import Minutes
 from incumbent.planning.on_devices import OnDevice, OnOther, OnThisMachine
 from incumbent.planning.on_gpus import OnGpus
 from incumbent.planning.plan_json import plan_json
+from incumbent.planning.prices import read_gpus, read_prices
 from incumbent.planning.run_plan import RunPlan, plan_run
-from incumbent.planning.work.workload import Workload
+from incumbent.planning.workload import Workload
 from training.cost.gpus import GB, LIST
 from training.cost.memory import Peak
-from training.processes.process_settings import SHARED
+from training.processes.accelerate_config import SHARED
 
 PARTS = {  # of the memory, as people read them
     "weights": "weights",

@@ -5,18 +5,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from curation.sources.columns.wanted import Wanted
+from curation.sources.columns.choices import Wanted
 from incumbent.checking.own_records import HowRead, OwnRecords, read_own
 from incumbent.output import console, print_json
-from incumbent.previewing.preview_text import print_preview
-from incumbent.previewing.shown_tokens import Preview, preview_of
-from project.chat_template import missing_template
+from incumbent.previewing.preview_text import Preview, preview_of, print_preview
+from project.chat_template import PROMPT_FIELD, missing_template, refuse_unheard
 from project.errors import InputError
 from project.model_pins import BaseChoice, locate
 from project.paths import CURATED_DOCUMENTS, rows_of
 from project.records.data import Document, Row, Split
 from project.settings import load
-from project.system_prompt import FIELD, refuse_unheard
 from training.model.usable_base import end_tokens
 from training.rows.row_tokens import RowTokens, document_tokens, row_tokens
 from training.training_settings import DomainParams
@@ -46,7 +44,7 @@ class PreviewBase:
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
         if not self.tokenizer.chat_template:
             raise missing_template(folder)
-        refuse_unheard(self.tokenizer, choice.system_prompt, folder, FIELD)
+        refuse_unheard(self.tokenizer, choice.system_prompt, folder, PROMPT_FIELD)
         self.ends = end_tokens(folder) or [self.tokenizer.eos_token_id]
 
     def preview(self, name: str, place: str, made: Row | Document) -> Preview:

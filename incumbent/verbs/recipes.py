@@ -6,8 +6,7 @@ from difflib import unified_diff
 from rich.text import Text
 
 from incumbent.output import console, print_json, print_table
-from incumbent.recipes.named_recipes import file_of, names, read_recipe
-from incumbent.recipes.put_in import refuse_wrong, with_recipe
+from incumbent.recipes.named_recipes import file_of, names, read_recipe, refuse_wrong, with_recipe
 from project.errors import InputError
 from project.files import write_bytes
 from project.records.record import read_input

@@ -9,7 +9,7 @@ from curation.selection.selection_file import FOLDER, Selection
 from incumbent.output import console, print_json, print_table
 from incumbent.selecting.against_random import AgainstRandom, sentences
 from incumbent.selecting.candidates import Candidates, read_candidates
-from incumbent.selecting.estimate import estimate
+from incumbent.selecting.pace import estimate
 from project.errors import InputError
 from project.interruption import ended_by_signals
 from project.records.data import Row, counted

@@ -27,7 +27,7 @@ class Progress:
 def serve(host: str, port: int, *, without_keys: bool, open_metrics: bool) -> None:
     """Serve the champion until it is ended."""
     from serving.server import Access, server_here  # brings what is in the serve extra
-    from serving.telemetry.json_log import log_as_json
+    from serving.telemetry.served import log_as_json
 
     log_as_json()
     progress = Progress()
@@ -63,7 +63,7 @@ def example(address: str, family: str, *, keyed: bool) -> str:
 
 def add_key(caller: str) -> None:
     """Make a key, keep its hash in the file of serving.keys, and print it this once."""
-    from serving.callers.key_file import add_key as add
+    from serving.callers.who_asks import add_key as add
 
     path = load(ServingParams).keys
     if path is None:

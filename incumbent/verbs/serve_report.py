@@ -20,9 +20,8 @@ def report_costs(items: int, to: Path | None, *, as_json: bool) -> None:
     does not answer.
     """
     # Imported here because it brings libraries of an extra, and takes a while.
-    from serving.cost_report.compare_costs import compare_costs
-    from serving.cost_report.cost_page import write_page
-    from serving.cost_report.cost_words import sentences
+    from serving.cost_report.cost_words import sentences, write_page
+    from serving.cost_report.system_costs import compare_costs
 
     cost = load(ServingParams).cost
     with ended_by_signals():

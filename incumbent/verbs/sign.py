@@ -4,7 +4,7 @@ from pathlib import Path
 
 from incumbent.output import console
 from project.errors import InputError
-from registry.signing.signing_keys import make_keys
+from registry.signing.signatures import make_keys
 from registry.store import Registry
 
 

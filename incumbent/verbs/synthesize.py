@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from curation.checks.waivers_file import read_waivers
+from curation.checks.waivers import read_waivers
 from curation.curation_settings import CurateParams
 from curation.synthesis.proposals import Sifted, proposal, sifted
 from curation.synthesis.wishes import Kinds, seeds, wishes

@@ -7,14 +7,14 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from incumbent.output import console, print_json
-from incumbent.searching.tuning.search_settings import SearchParams
+from incumbent.searching.search_settings import SearchParams
 from project.interruption import ended_by_signals
 from project.records.data import counted
 from project.settings import load
 
 if TYPE_CHECKING:
-    from incumbent.searching.tuning.search_result import SearchResult
-    from incumbent.searching.tuning.settings_search import Tuning
+    from incumbent.searching.search_result import SearchResult
+    from incumbent.searching.settings_search import Tuning
 
 PAGE = "search.html"
 
@@ -28,10 +28,9 @@ def tune(trials: int | None, minutes: float | None, *, as_json: bool) -> None:
     wanted = {name: value for name, value in given.items() if value is not None}
     params = load(SearchParams).model_copy(update=wanted)
     # Imported here because Optuna is of an extra, and all of this takes a while.
-    from incumbent.searching.tuning.search_page import write_page
-    from incumbent.searching.tuning.search_result import in_words
-    from incumbent.searching.tuning.settings_search import Tuning
-    from incumbent.searching.tuning.trial_loop import Search, one_at_a_time
+    from incumbent.searching.search_result import in_words, write_page
+    from incumbent.searching.settings_search import Tuning
+    from incumbent.searching.trial_loop import Search, one_at_a_time
 
     tuning = Tuning.here(params)
     page = tuning.folder / PAGE
@@ -65,7 +64,7 @@ def until(minutes: float | None) -> Callable[[], bool]:
 
 
 def print_found(found: "SearchResult", page: Path, *, as_json: bool) -> None:
-    from incumbent.searching.tuning.search_result import next_steps, sentences  # as above
+    from incumbent.searching.search_result import next_steps, sentences  # as above
 
     steps = next_steps(found)
     if as_json:

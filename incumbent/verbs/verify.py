@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Sequence
 
-from evaluation.decision.registry_check import check_registry
+from evaluation.decision.replay import check_registry
 from incumbent.output import console, print_json
-from registry.anchoring.anchor_check import AnchorReport
+from registry.anchoring.anchor import AnchorReport
 from registry.anchoring.anchor_places import read_anchors
 from registry.store import Registry
 

@@ -4,8 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from incumbent.output import console, print_json, print_table
-from incumbent.sharing.fetched_rows import Remote, default_remote
-from incumbent.sharing.rows_check import Rows, VersionRows, check_rows
+from incumbent.sharing.rows_check import Remote, Rows, VersionRows, check_rows, default_remote
 from project.records.data import Split
 from registry.reader import RegistryReader
 

@@ -5,8 +5,7 @@ from datetime import UTC, date, datetime
 
 from pydantic import ValidationError
 
-from curation.checks.waivers_file import WAIVERS, add_contacts
-from curation.checks.waiving import Excuse, excuse, problem
+from curation.checks.waivers import WAIVERS, Excuse, add_contacts, excuse, problem
 from incumbent.output import console
 from project.contacts import Contacts
 from project.errors import InputError

@@ -6,16 +6,22 @@ false alarms is at most the sum of the levels, however the nights depend on one 
 do, since they share one reference and their windows overlap. docs/drift.md has the proof.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from fractions import Fraction
 
 import numpy as np
 
-from monitoring.drift.signal_tests import SignalTest, shared_out, signal_tests
+from monitoring.drift.reference import Reference
+from monitoring.drift.reference_store import FrozenReference, References
+from monitoring.drift.signal_tests import SignalTest, drift_run, shared_out, signal_tests
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import DriftParams
+from monitoring.night_context import NightContext
 from monitoring.signals.signal import Signal
+from project.records.adapters import AdapterVersion
+from project.records.drift import DriftState, DriftVerdict, Night, SignalReading
 
 NIGHTS = 365.25  # a year
 
@@ -65,3 +71,112 @@ def shares(windows: Sequence[int]) -> dict[int, Fraction]:
 
 def shorter(window: int, windows: Sequence[int]) -> int:
     return max(other for other in windows if other < window)
+
+
+# --- confirmation ---------------------------------------------------------------------------------
+
+# Is what alarmed there again on the days after the alarm, looked at by themselves?
+#
+# Windows overlap: one odd day is drift for as many nights as the longest window has days. So a
+# later night confirms nothing by being drift; the signals that alarmed are tested once more, on the
+# units of later days alone.
+
+LEVEL = 0.05  # of a suspicion that one odd day raised: the chance that it is ever confirmed
+OWN_DRAWS = 1  # a stream of random numbers beside that of the night's readings
+
+
+def confirm(
+    context: NightContext,
+    champion: AdapterVersion,
+    references: References,
+    day: date,
+    days: Sequence[date],
+    own: Sequence[Night],
+) -> tuple[SignalReading, ...]:
+    """Of a night of drift: what the days after the first alarm say by themselves, as `seen_later`.
+
+    Nothing where the run of drift begins tonight, or where the drift is confirmed already.
+    """
+    if not own or own[-1].state in (DriftState.CONFIRMED, DriftState.ACT):
+        return ()
+
+    def units_of(frozen: FrozenReference) -> Callable[[date], UserDays]:
+        return lambda one: frozen.units_of(one, context, champion)
+
+    watched = [(frozen.reference, units_of(frozen)) for frozen in references.all]
+    return tuple(seen_later(watched, [*days, day], own, context.drift))
+
+
+def seen_later(
+    watched: Iterable[tuple[Reference, Callable[[date], UserDays]]],
+    days: Sequence[date],
+    own: Sequence[Night],
+    params: DriftParams,
+) -> Iterator[SignalReading]:
+    """Yield a reading of each signal that alarmed earlier in this run of drift nights, on the units
+    of the days after its first alarm.
+
+    watched are references, each with the units of a day; days are those with rows, tonight's the
+    last one, and own the nights before it under the same reference, oldest first.
+
+    The levels of a suspicion, from the first night of drift until it is calm again, sum to at most
+    LEVEL: the k-th try has LEVEL / (k (k + 1)), shared evenly by the signals that it tests. So
+    where one day was odd and those after it are like the reference, the suspicion is confirmed with
+    a chance of at most LEVEL, however long the windows keep it alive. An alarm by an unlucky
+    reference is different: later days are compared with the same one, and may well confirm it.
+    Alarms of both kinds are in the yearly budget, of which confirmed ones are a part.
+    """
+    first = first_alarms(own)
+    levels = dict.fromkeys(first, level_of(tries(own) + 1) / max(len(first), 1))
+    rng = np.random.default_rng([params.seed, days[-1].toordinal(), OWN_DRAWS])
+    for reference, units_of in watched:
+        for since, signals in alarmed(reference, first).items():
+            later = [one for one in days if one > since]
+            tests = signal_tests(
+                signals,
+                pooled([units_of(one) for one in later], reference.units, rng),
+                reference.units,
+                levels,
+                nights=len(later),
+                minimum_units=params.minimum_units,
+                minimum_effect=params.minimum_effect,
+                rng=rng,
+            )
+            yield from (test.reading for test in tests)
+
+
+def level_of(attempt: int) -> float:
+    """Of the k-th try, k from 1 on: 1 / (k (k + 1)) = 1/k − 1/(k + 1), and so they sum to 1."""
+    return LEVEL / (attempt * (attempt + 1))
+
+
+# --- one level down -----------------------------------------------------------------------------
+
+
+def first_alarms(own: Sequence[Night]) -> dict[str, date]:
+    """When each signal first alarmed in the run of drift that ends with the last night."""
+    first: dict[str, date] = {}
+    for night in drift_run(own):
+        for reading in night.readings:
+            if reading.verdict is DriftVerdict.DRIFT:
+                first.setdefault(reading.signal, date.fromisoformat(night.date))
+    return first
+
+
+def tries(own: Sequence[Night]) -> int:
+    """How often something was tested again since the suspicion began."""
+    count = 0
+    for night in reversed(own):
+        if night.state is DriftState.OK:
+            break
+        count += bool(night.confirming)
+    return count
+
+
+def alarmed(reference: Reference, first: Mapping[str, date]) -> dict[date, list[Signal]]:
+    """The signals of a reference that alarmed, by the day on which each first did."""
+    found: dict[date, list[Signal]] = {}
+    for signal in reference.signals:
+        if signal.name in first:
+            found.setdefault(first[signal.name], []).append(signal)
+    return found

@@ -21,9 +21,8 @@ from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 from scipy.stats import chi2, f, norm
 
-from monitoring.drift.signal_units import SignalUnits
-from monitoring.drift.user_days import UserDays
-from monitoring.signals.array_types import Direction, Ints
+from monitoring.drift.user_days import SignalUnits, UserDays
+from monitoring.signals.signal import Direction, Ints
 
 Numbers = NDArray[np.float64]
 STEPS = 400  # of the integral over what the variance of days may be

@@ -5,8 +5,8 @@ from math import log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.drift.signal_units import SignalUnits
-from monitoring.signals.array_types import Direction, Ints
+from monitoring.drift.user_days import SignalUnits
+from monitoring.signals.signal import Direction, Ints
 
 Weights = NDArray[np.float64]
 

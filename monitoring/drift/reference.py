@@ -7,15 +7,13 @@ from typing import Self
 
 import numpy as np
 
-from monitoring.drift.array_bytes import Arrays, from_bytes, to_bytes
 from monitoring.drift.season import ALWAYS, Season, days_of
-from monitoring.drift.user_days import NOBODY, UserDays, numbered
+from monitoring.drift.user_days import NOBODY, Arrays, UserDays, from_bytes, numbered, to_bytes
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.signals import SIGNALS, Kinds
-from monitoring.signals.array_types import Ints, Times
-from monitoring.signals.prompt_words import topic_words, words_of
-from monitoring.signals.signal import Batch, Signal
+from monitoring.signals.signal import Batch, Ints, Signal, Times
 from monitoring.signals.topics import Topics
+from monitoring.signals.vocabulary import topic_words, words_of
 
 SPOKEN = 3  # users have a word at least that names a topic
 MOST_INDEX = 4_000  # users: every prompt is compared with all of the index

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from monitoring.drift.array_bytes import from_bytes, to_bytes
 from monitoring.drift.reference import Reference, shared_text
 from monitoring.drift.reference_rows import (
     WEEK,
@@ -23,17 +22,15 @@ from monitoring.drift.reference_rows import (
     traffic_rows,
 )
 from monitoring.drift.season import ALWAYS, Season
-from monitoring.drift.user_days import UserDays
-from monitoring.features.answer_judge import AnswerJudge, trained_judge
-from monitoring.features.signal_inputs import times_of
+from monitoring.drift.user_days import UserDays, from_bytes, to_bytes
+from monitoring.features.signal_inputs import AnswerJudge, times_of, trained_judge
 from monitoring.features.watched_text import SharedText
 from monitoring.night_context import NightContext
 from monitoring.signals import ANSWER_SIGNALS, PROMPT_SIGNALS, Kinds
 from monitoring.signals.feedback import Ratings
 from monitoring.signals.outcomes import OUTCOMES
 from monitoring.signals.signal import Batch, Signal
-from monitoring.traffic.asked_text import asked_text
-from monitoring.traffic.voices import voices_of
+from monitoring.traffic.voices import asked_text, voices_of
 from project.files import home, write_bytes
 from project.records.adapters import AdapterVersion
 from project.records.drift import Night

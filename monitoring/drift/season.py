@@ -7,7 +7,7 @@ from typing import Self, get_args
 import numpy as np
 
 from monitoring.monitoring_settings import Cut, Weekday
-from monitoring.signals.array_types import Ints, Times
+from monitoring.signals.signal import Ints, Times
 
 DAYS, HOURS = 7, 24
 QUARTERS = (0.25, 0.5, 0.75)  # of a day's traffic

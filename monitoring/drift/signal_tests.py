@@ -9,12 +9,11 @@ import numpy as np
 
 from monitoring.drift.day_noise import k_of, noise_of, widened
 from monitoring.drift.effect_size import moved_share
+from monitoring.drift.matched_sets import Pool
 from monitoring.drift.permutation import p_value
-from monitoring.drift.pool import Pool
-from monitoring.drift.signal_units import SignalUnits
-from monitoring.drift.user_days import UserDays
+from monitoring.drift.user_days import SignalUnits, UserDays
 from monitoring.signals.signal import Signal
-from project.records.drift import DriftVerdict, SignalReading
+from project.records.drift import DriftVerdict, Night, SignalReading
 
 
 def shared_out(budget: float, signals: Sequence[Signal]) -> dict[str, float]:
@@ -153,3 +152,22 @@ def overall(found: Iterable[SignalReading]) -> DriftVerdict:
     if DriftVerdict.DRIFT in verdicts:
         return DriftVerdict.DRIFT
     return DriftVerdict.NO_DRIFT if DriftVerdict.NO_DRIFT in verdicts else DriftVerdict.INSUFFICIENT
+
+
+# --- night runs -----------------------------------------------------------------------------------
+
+# Nights in a row that say the same.
+
+
+def drift_run(own: Sequence[Night]) -> list[Night]:
+    """The nights of drift in a row that end with the last night; those that say nothing left out.
+
+    Oldest first.
+    """
+    run: list[Night] = []
+    for night in reversed(own):
+        if night.verdict is DriftVerdict.DRIFT:
+            run.append(night)
+        elif night.verdict is DriftVerdict.NO_DRIFT:
+            break
+    return run[::-1]

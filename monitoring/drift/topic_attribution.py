@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from monitoring.drift.effect_size import like_weights
 from monitoring.drift.reference import Reference
-from monitoring.signals.array_types import Floats, Ints, Times
-from monitoring.signals.prompt_words import (
+from monitoring.signals.signal import Batch, Floats, Ints, Times
+from monitoring.signals.topics import Topics
+from monitoring.signals.vocabulary import (
+    Vocabulary,
     beginning,
     counts_of,
+    number_of,
     quoted,
     typical_words,
     words_of,
 )
-from monitoring.signals.signal import Batch
-from monitoring.signals.topics import Topics
-from monitoring.signals.vocabulary import Vocabulary, number_of
 from project.records.drift import Topic
 from project.records.record import Record
 

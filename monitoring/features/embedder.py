@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.signals.array_types import Floats
+from monitoring.signals.signal import Floats
 from project.engine.embedded_texts import Embed, embedded_shards, shards_of
 from project.errors import IncumbentError
 from project.model_pins import pinned_folder

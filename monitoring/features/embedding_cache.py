@@ -13,7 +13,7 @@ import numpy as np
 
 from monitoring.features.embedder import Embedder
 from monitoring.scheduling.job import refuse_stopped
-from monitoring.signals.array_types import Floats
+from monitoring.signals.signal import Floats
 from project.canonical import digest_json
 from project.errors import IncumbentError
 from project.records.adapters import ModelPin

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from monitoring.scheduling.job import refuse_stopped
-from monitoring.signals.array_types import Floats
+from monitoring.signals.signal import Floats
 from project.canonical import digest_bytes, digest_json
 from project.errors import IncumbentError
 from project.files import home, write_bytes

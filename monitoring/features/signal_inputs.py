@@ -3,23 +3,63 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import cached_property
 from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.features.answer_judge import AnswerJudge
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.features.prompt_surprise import surprise
 from monitoring.features.watched_text import NOTHING, SharedText
-from monitoring.signals.array_types import Floats, Ints, Times
-from monitoring.signals.signal import Batch
-from monitoring.traffic.asked_text import asked_text
+from monitoring.signals.signal import Batch, Floats, Ints, Times
+from monitoring.traffic.voices import asked_text
+from project.paths import CALIBRATION, REWARD
 from project.records.adapters import AdapterVersion
+from project.records.calibration import Calibration
 from project.records.data import Row
 from project.records.record import short
 from project.records.traffic import Traffic
 from registry.artifacts.artifact_store import Artifacts
+
+if TYPE_CHECKING:
+    from evaluation.preference.reward_model import RewardModel
+
+
+# --- answer judge ---------------------------------------------------------------------------------
+
+# The judge that a reference's answers were judged with: the pipeline's reward model, kept.
+
+
+class AnswerJudge:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def rewards(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
+        """Of each answer to its prompt; more is better [n]."""
+        found: Floats = self.model.rewards(prompts, answers).numpy().astype(np.float32)
+        return found
+
+    @cached_property
+    def model(self) -> "RewardModel":
+        # Imported here because a night without answers to judge need not wait for torch.
+        from evaluation.preference.reward_model import RewardModel
+
+        return RewardModel(self.folder)
+
+
+def trained_judge() -> AnswerJudge | None:
+    """The pipeline's reward model; None where there is none, or it does no better than chance and
+    length.
+    """
+    if not CALIBRATION.exists() or not list(REWARD.glob("*.safetensors")):
+        return None
+    return None if Calibration.read(CALIBRATION).advisory else AnswerJudge(REWARD)
+
+
+# --- signal inputs --------------------------------------------------------------------------------
 
 UNRATED = float("nan")
 MONDAY = datetime(2020, 1, 6, tzinfo=UTC)

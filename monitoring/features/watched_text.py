@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from monitoring.signals.array_types import Ints
+from monitoring.signals.signal import Ints
 from project.canonical import digest_number
 
 NEARLY_ALL = 0.9  # of the users have it: a template, whatever it says

@@ -18,7 +18,7 @@ def deliver_anchor(anchor: Anchor, place: str) -> str:
 def post_anchor(anchor: Anchor, address: str) -> str:
     """Send an anchor to a webhook, under the rules of `monitoring.notices`; returns its host."""
     # The client comes with an extra, and an anchor in a file or a tag does without it.
-    from monitoring.scheduling.notice_settings import NoticeParams
+    from monitoring.scheduling.notice_delivery import NoticeParams
     from monitoring.scheduling.webhook import UndeliveredError, post
 
     rules = load(NoticeParams)

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from itertools import count, islice
 from secrets import token_hex
-from threading import Event
+from threading import Event, Thread
+from time import monotonic
 
 from sqlalchemy import Connection, Engine
 
@@ -28,12 +29,11 @@ from monitoring.scheduling.job import (
     finish,
     wait_after,
 )
-from monitoring.scheduling.lease import held
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from project.errors import IncumbentError
 from project.times import stamp
 from registry.jobs import heartbeats, runs
-from registry.jobs.runs import Claim, LostLeaseError
+from registry.jobs.runs import Claim, LostLeaseError, renew
 from registry.storage.database import writing
 
 LONGEST_PAUSE = 30.0  # seconds between two tries to write to a database that is away
@@ -241,3 +241,49 @@ def first(moments: Iterator[datetime]) -> list[datetime]:
 def about(claim: Claim) -> dict[str, object]:
     """What a log line says beside its message."""
     return claim.model_dump(mode="json", include={"job", "date", "attempt"})
+
+
+# --- lease ----------------------------------------------------------------------------------------
+
+# A lease that is renewed in the background for as long as its run takes.
+
+RENEWALS = 3  # in the time that a lease lasts
+
+
+@contextmanager
+def held(
+    engine: Engine, claim: Claim, clock: Callable[[], datetime], lease: timedelta, stop: Event
+) -> Iterator[None]:
+    """Renew a claim's lease until the block ends; set `stop` as soon as it is lost.
+
+    It is lost when somebody else has it, or may have it because no renewal came through in time.
+    """
+    done = Event()
+
+    def keep() -> None:
+        renewed = monotonic()
+        while not (done.wait(lease.total_seconds() / RENEWALS) or stop_of(renewed)):
+            try:
+                renew(engine, claim, clock(), lease)
+                renewed = monotonic()
+            except LostLeaseError as error:
+                log.error("%s", error)
+                stop.set()
+                return
+            except IncumbentError as error:
+                log.warning("%s: its lease was not renewed: %s", claim, error)
+
+    def stop_of(renewed: float) -> bool:
+        if monotonic() - renewed <= lease.total_seconds():
+            return False
+        log.error("%s: its lease ran out, and somebody else may have begun", claim)
+        stop.set()
+        return True
+
+    thread = Thread(target=keep, name=f"lease of {claim}")
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

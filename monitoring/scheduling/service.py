@@ -14,11 +14,10 @@ from sqlalchemy import Engine
 
 from monitoring.scheduling.health import pages_of, serving
 from monitoring.scheduling.job import Job, RefusedError
-from monitoring.scheduling.notice_delivery import deliver
-from monitoring.scheduling.notice_settings import NoticeParams
+from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.schedule_settings import ScheduleParams, address_of
 from monitoring.scheduling.scheduler import Scheduler
-from monitoring.scheduling.webhook_signature import secret_here
+from monitoring.scheduling.webhook import secret_here
 from project.errors import IncumbentError
 from project.times import stamp
 from registry.jobs.heartbeats import farewell

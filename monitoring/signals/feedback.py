@@ -5,8 +5,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from monitoring.signals.array_types import Direction, Floats
-from monitoring.signals.signal import Batch, one_column, usual_value
+from monitoring.signals.signal import Batch, Direction, Floats, one_column, usual_value
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from monitoring.signals.array_types import Direction, Floats
-from monitoring.signals.signal import Batch, distance, usual_distance
+from monitoring.signals.signal import Batch, Direction, Floats, distance, usual_distance
 
 FAR = 0.9  # the quantile of the reference's own distances above which one counts
 

@@ -5,9 +5,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from monitoring.signals.array_types import Direction, Floats
 from monitoring.signals.prompt_embeddings import principal
-from monitoring.signals.signal import NEIGHBOURS, Batch, nearest
+from monitoring.signals.signal import NEIGHBOURS, Batch, Direction, Floats, nearest
 
 DIRECTIONS = 8
 

@@ -9,8 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.signals.array_types import Direction, Floats
-from monitoring.signals.signal import Batch, one_hot
+from monitoring.signals.signal import Batch, Direction, Floats, one_hot
 
 # The first word of a letter's Unicode name; all the others count as one.
 SCRIPTS = (

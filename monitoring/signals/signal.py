@@ -3,13 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.signals.array_types import Direction, Floats
 from project.canonical import digest_bytes
+
+# --- array types ----------------------------------------------------------------------------------
+
+# Types of the arrays that signals give and tests read.
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Times = NDArray[np.floating[Any]]  # hours since a Monday, 0:00 UTC
+Direction = Literal["up", "any"]
+
+
+# --- signal ---------------------------------------------------------------------------------------
 
 NEIGHBOURS = 5
 ROWS = 2048  # compared with the index at a time

@@ -6,8 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.signals.array_types import Direction, Floats
-from monitoring.signals.signal import Batch, distance, one_hot, usual_distance
+from monitoring.signals.signal import Batch, Direction, Floats, distance, one_hot, usual_distance
 
 MOST = 128
 NEW = 0.99  # the quantile of the reference's own distances above which a prompt has no topic

@@ -4,8 +4,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitoring.teams.team_project import ReadProject, home_of, variables_of
-from monitoring.teams.teams_file import TeamProject
+from monitoring.teams.team_project import ReadProject, TeamProject, home_of, variables_of
 from project.records.record import Record
 
 PATIENCE = 120.0  # seconds in which a process that is asked to end has ended a retrain

@@ -15,8 +15,7 @@ from sqlalchemy import Engine
 from monitoring.scheduling.scheduler import new_holder
 from monitoring.teams.due_work import DueWork, due_work
 from monitoring.teams.project_process import ProjectProcess
-from monitoring.teams.team_project import ReadProject, read_project
-from monitoring.teams.teams_file import Teams
+from monitoring.teams.team_project import ReadProject, Teams, read_project
 from project.errors import IncumbentError, InputError
 from project.times import stamp
 from registry.jobs.heartbeats import Heartbeat, beat, farewell

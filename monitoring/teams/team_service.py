@@ -11,9 +11,8 @@ from monitoring.scheduling.health import pages_of, serving
 from monitoring.scheduling.job import Figures, Job, JobResult
 from monitoring.scheduling.schedule_settings import address_of
 from monitoring.scheduling.service import TICK, calmly, log_to_stderr, terminable
-from monitoring.teams.team_project import ReadProject, registry_of
+from monitoring.teams.team_project import ReadProject, Teams, registry_of
 from monitoring.teams.team_scheduler import TeamScheduler
-from monitoring.teams.teams_file import Teams
 from project.errors import IncumbentError
 from registry.jobs.runs import Claim, Run
 from registry.storage.database import connect

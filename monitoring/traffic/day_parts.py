@@ -19,7 +19,7 @@ from monitoring.traffic.late_feedback import LateFeedbacks
 from monitoring.traffic.partition import Reading
 from monitoring.traffic.set_aside import Quarantine
 from monitoring.traffic.user_sample import UserSample
-from project.engine.light_work import light_engine
+from project.engine.engine_settings import light_engine
 from project.engine.mapped import mapped
 from project.records.traffic import Traffic
 

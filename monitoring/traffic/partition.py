@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from monitoring.traffic.asked_text import asks
+from monitoring.traffic.chat import UnfitError
 from monitoring.traffic.file_lines import BATCH, RawLine, lines_of
-from monitoring.traffic.formats.log_formats import recognised
-from monitoring.traffic.formats.values import UnfitError
 from monitoring.traffic.late_feedback import LateFeedbacks, Place
+from monitoring.traffic.log_formats import recognised
 from monitoring.traffic.set_aside import Quarantine, streamed
+from monitoring.traffic.voices import asks
 from project.records.traffic import LateFeedback, Traffic
 
 NO_PROMPT = "no prompt"  # also where a system prompt, or empty turns, are all that there is

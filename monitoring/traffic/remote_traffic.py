@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from monitoring.traffic.day_files import day_beside, day_named, is_read
+from monitoring.traffic.file_lines import day_beside, day_named, is_read
 from project.canonical import digest_bytes
 from project.errors import IncumbentError, InputError
 from project.files import home

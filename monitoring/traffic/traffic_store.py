@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from pydantic_core import PydanticSerializationError
 
-from monitoring.traffic.day_files import (
+from monitoring.traffic.file_lines import (
     day_beside,
     day_named,
     days_beside,

@@ -5,8 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from curation.faults.account_data import account_data
-from curation.faults.secret import secret
+from curation.faults.private_data import account_data, secret
 from curation.splitting.eval_sets import (
     EVAL_SETS,
     Extension,
@@ -15,7 +14,7 @@ from curation.splitting.eval_sets import (
     changing,
     read_changes,
 )
-from evaluation.preference.pairs.preference_pairs import PREFERENCES
+from evaluation.preference.preference_pairs import PREFERENCES
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.door import refusals, set_aside
 from monitoring.trigger.labels import LABELLED, Label, labelled_row

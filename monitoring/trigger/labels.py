@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from curation.sources.exports.label_studio_task import AnnotatedTask, Exported
 from curation.sources.row_formats import read_rows
-from monitoring.traffic.asked_text import asked_first
+from monitoring.traffic.voices import asked_first
 from project.canonical import canonical_json, digest_json
 from project.errors import InputError
 from project.files import write_bytes

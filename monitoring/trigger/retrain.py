@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
+from curation.gate import SHUT
 from monitoring.scheduling.job import StoppedError, UnchangedError
-from monitoring.trigger.shut_gate import gate_words
 from project.child_processes import POLL, end_group, environment
 from project.errors import IncumbentError
 from project.files import home, write_bytes
@@ -163,3 +163,18 @@ def started(pid: int) -> str:
 def group_file(family: str) -> Path:
     """Where the process group of a family's retrain is noted while it runs."""
     return home() / "monitoring" / f"{family}-retrain.json"
+
+
+# --- shut gate ------------------------------------------------------------------------------------
+
+# The gate's own words in what `dvc repro` printed, where it was the gate that stopped it.
+
+MOST = 2_000  # characters
+DVC = "\nERROR: failed to reproduce 'gate'"
+
+
+def gate_words(printed: str) -> str | None:
+    """None: something else stopped it."""
+    told, failed, _ = printed.rpartition(DVC)
+    start = told.rfind(SHUT)
+    return told[start:].strip()[:MOST] if failed and start >= 0 else None

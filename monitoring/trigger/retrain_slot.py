@@ -10,12 +10,11 @@ from sqlalchemy import Connection
 
 from monitoring.night_context import NightContext
 from monitoring.scheduling.job import NotYetError, StoppedError
-from monitoring.scheduling.lease import held
+from monitoring.scheduling.scheduler import held
 from project.errors import IncumbentError
 from project.times import moment_of
 from registry.jobs import runs
-from registry.jobs.fair_order import quota_refusal
-from registry.jobs.retrain_slots import Retrains, claim_slot, retrains
+from registry.jobs.retrain_slots import Retrains, claim_slot, quota_refusal, retrains
 from registry.jobs.runs import Claim
 from registry.storage.database import writing
 

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from monitoring.drift.night_runs import drift_run
-from monitoring.drift.signal_tests import overall
+from monitoring.drift.signal_tests import drift_run, overall
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.retrain_waits import waits
 from project.records.data import counted

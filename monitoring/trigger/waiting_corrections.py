@@ -1,6 +1,6 @@
 """What users corrected waits for a person, in a file of its own, also where nothing drifts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,11 +11,20 @@ from pydantic import TypeAdapter, ValidationError
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.traffic.traffic_store import LATEST, TrafficStore
 from monitoring.trigger.acceptance import accepted_prompts, capped
-from monitoring.trigger.labels import TASKS, Data, corrected, pseudonym, task_of
-from monitoring.trigger.queue_door import worth_asking
+from monitoring.trigger.door import refusals, set_aside
+from monitoring.trigger.labels import (
+    TASKS,
+    Data,
+    corrected,
+    correction,
+    labelled_row,
+    pseudonym,
+    task_of,
+)
 from project.canonical import canonical_json
 from project.errors import InputError
 from project.files import write_bytes
+from project.records.data import Row
 from project.records.record import invalid, read_input
 from project.records.traffic import Traffic
 from project.times import moment_of
@@ -99,3 +108,42 @@ def corrected_on(traffic: TrafficStore, day: date, any_own: bool) -> Iterator[Tr
                 if one == day or row.id in late:
                     late.discard(row.id)
                     yield row
+
+
+# --- queue door -----------------------------------------------------------------------------------
+
+# Which rows of traffic people are asked about: what could never be accepted is none of them.
+
+ANY_ANSWER = "It is still to be written."  # of a prompt alone: an answer that no check minds
+
+
+def worth_asking(
+    rows: Sequence[Traffic], queue: Path, at: str, *, drafts: bool = False
+) -> tuple[list[Traffic], list[str]]:
+    """The rows that could be accepted, and what there is to say of the others.
+
+    Where a prompt could, and what its user wrote could not, people are asked for an answer of their
+    own; with `drafts`, where a correction is all that there is to ask about, the row is set aside.
+    """
+    prompts = {row.id: asked_row(row, ANY_ANSWER) for row in rows}
+    written = {row.id: asked_row(row, said) for row in rows if (said := correction(row))}
+    refused = refusals([*prompts.values(), *written.values()])
+    gone = {name for name, made in prompts.items() if made.id in refused}
+    mute = {name for name, made in written.items() if made.id in refused} - gone
+    notes = set_aside(
+        [*(prompts[name] for name in gone), *(written[name] for name in mute)], refused, queue, at
+    )
+    left = gone | mute if drafts else gone
+    kept = [row for row in rows if row.id not in left]
+    return [without_draft(row) if row.id in mute else row for row in kept], notes
+
+
+def asked_row(row: Traffic, answer: str) -> Row:
+    made = labelled_row(row.prompt_text, answer, None)
+    if isinstance(row.prompt, str) or not row.prompt:
+        return made
+    return made.model_copy(update={"prompt": row.prompt})
+
+
+def without_draft(row: Traffic) -> Traffic:
+    return row.model_copy(update={"feedback": None})

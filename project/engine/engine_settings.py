@@ -1,5 +1,8 @@
 """Which engine the heavy stages run on. No result depends on it, so no stage of dvc.yaml does."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveInt, model_validator
@@ -62,3 +65,33 @@ def chosen_engine(batches: int) -> RayParams | None:
         return None
     params = load(RayParams) if load(EngineParams).name == "ray" else None
     return params if params and (params.address or batches > 1) else None
+
+
+# --- kept -----------------------------------------------------------------------------------------
+
+# What a block comes to need, and then keeps until its end: a cluster, a server.
+
+Kept = ContextVar[ExitStack | None]  # None outside of such a block
+
+
+@contextmanager
+def kept_in_block(kept: Kept) -> Iterator[None]:
+    """Let what is entered into the stack of `kept` stay until the block ends."""
+    with ExitStack() as stack:
+        token = kept.set(stack)
+        try:
+            yield
+        finally:
+            kept.reset(token)
+
+
+# --- light work -----------------------------------------------------------------------------------
+
+# Work of plain Python, such as reading and looking at rows: a worker takes one CPU and no GPU.
+
+
+def light_engine(batches: int) -> RayParams | None:
+    """The cluster on which so many batches of such work are done; None: in this process."""
+    params = chosen_engine(batches)
+    alone = {"cpus_per_worker": 1, "gpus_per_worker": 0}
+    return params.model_copy(update=alone) if params else None

@@ -14,11 +14,10 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from project.engine.engine_settings import RayParams
-from project.engine.kept import Kept, kept_in_block
+from project.engine.engine_settings import Kept, RayParams, kept_in_block
 from project.errors import IncumbentError, InputError
 from project.extras import name_missing_extras
-from project.processor import cores, threads
+from project.libraries import cores, threads
 from project.settings import PARAMS
 
 # What Ray reads when it is imported, unless the user's environment says else.

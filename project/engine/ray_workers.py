@@ -22,7 +22,7 @@ from ray.exceptions import RayError
 from project.engine.engine_settings import RayParams
 from project.engine.ray_cluster import connected, cpus_per_worker, first_line, workers_of
 from project.errors import IncumbentError, InputError
-from project.processor import CAPS, CHOICES, settle_processor
+from project.libraries import CAPS, CHOICES, settle_processor
 
 T = TypeVar("T")
 B = TypeVar("B")

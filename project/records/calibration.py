@@ -5,8 +5,28 @@ from typing import Annotated
 
 from pydantic import Field
 
-from project.records.judges import JudgePin
-from project.records.record import LATER, Record
+from project.records.record import LATER, Digest, Record, short
+
+# --- judges ---------------------------------------------------------------------------------------
+
+# What a language model as a judge is pinned by.
+
+
+class JudgePin(Record):
+    """All that makes it this judge. Not where it is asked, how patiently, and with whose key."""
+
+    model: str  # as it is asked for
+    served: str | None  # the model that the server says it answered with; None: it says none
+    question: Digest  # of the template, and of what is filled in for every item alike
+    temperature: float | None
+    max_tokens: int | None
+
+    def __str__(self) -> str:
+        served = f", served as {self.served}" if self.served not in (None, self.model) else ""
+        return f"{self.model}{served}, question {short(self.question)}"
+
+
+# --- calibration ----------------------------------------------------------------------------------
 
 BALLOTS = "ballots"  # the source of preference that people are
 LEAST_TUNED, TUNED_NEEDED = 20, 0.7  # dev items, and the share of them that a judge must see

@@ -39,7 +39,7 @@ class PeopleAndJudge(Record):
 class SureBounds(Record):
     """One-sided bounds of a mean that hold for any distribution on the metric's range, at levels.
 
-    evaluation.decision.bounded_mean says how they are found.
+    evaluation.decision.statistics says how they are found.
     """
 
     levels: tuple[float, ...]  # falling

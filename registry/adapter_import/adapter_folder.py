@@ -20,12 +20,12 @@ from itertools import islice
 from pathlib import Path
 
 from project.canonical import CHUNK, digest_bytes, digest_file, digest_folder
+from project.chat_template import SYSTEM_PROMPT
 from project.errors import IncumbentError, InputError
 from project.records.adapters import Adapter, ModelPin
 from project.records.record import Record
-from project.system_prompt import SYSTEM_PROMPT
 from project.untrusted_input import quoted
-from registry.adapter_import.lora_config import read_config, sane_config
+from registry.adapter_import.lora_config import Origin, read_config, sane_config
 from registry.adapter_import.lora_weights import (
     linear_modules,
     norms,
@@ -33,7 +33,6 @@ from registry.adapter_import.lora_weights import (
     refuse_values,
     resolve_targets,
 )
-from registry.adapter_import.origin import Origin
 from registry.adapter_import.safetensors_header import read_header
 
 WEIGHTS, CONFIG, LICENSE = "adapter_model.safetensors", "adapter_config.json", "LICENSE"

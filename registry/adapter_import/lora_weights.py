@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from project.errors import InputError
 from project.records.record import Record, read_input
 from project.untrusted_input import quoted
-from registry.adapter_import.lora_config import LoraSettings
-from registry.adapter_import.origin import ModuleNorm
+from registry.adapter_import.lora_config import LoraSettings, ModuleNorm
 from registry.adapter_import.safetensors_header import LENGTH, WIDTHS, Tensor
 
 KEY = re.compile(r"base_model\.model\.([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)\.lora_([AB])\.weight")

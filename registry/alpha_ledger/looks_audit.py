@@ -2,18 +2,30 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, create_engine, delete, insert, select
 
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
-from project.records.events import DecisionMade, Event, LookTaken, Promotion
+from project.records.events import DecisionMade, Event, LookTaken, Promotion, Rollback
 from project.records.evidence import Decision, Evidence, Verdict
 from project.records.record import Digest, short
 from registry.alpha_ledger.look_bytes import bound_bytes
-from registry.alpha_ledger.looks import alike, identities, measurement, row_of
+from registry.alpha_ledger.looks import (
+    alike,
+    champion_looks,
+    identities,
+    measurement,
+    record_look,
+    row_of,
+    sets_since_rotation,
+)
+from registry.alpha_ledger.spending import next_look
 from registry.artifacts.artifact_store import Artifacts
-from registry.storage.tables import looks
+from registry.state import CHAMPION
+from registry.storage.event_chain import event_of
+from registry.storage.tables import aliases, events, looks, metadata
 
 
 def changed_looks(connection: Connection, history: Collection[Event]) -> Iterator[str]:
@@ -129,4 +141,60 @@ def fits(look: Event, made: DecisionMade, decision: Decision) -> bool:
         and measurement(detail) == measurement(decision.pins)
         and alike(detail.contestants, identities(decision.pins))
         and (detail.policy, float(detail.budget)) == (decision.policy, decision.budget)
+    )
+
+
+# --- recounted looks ------------------------------------------------------------------------------
+
+# Every look counted again from the events alone, in a ledger that is made for it.
+
+# What the count of looks depends on.
+COUNTED = ("open", "promote", "rollback", "rotate", "adopt")
+
+
+def miscounted_looks(rows: Iterable[Row[Any]]) -> Iterator[str]:
+    """The looks whose number or level is not what the events before them come to; `rows` are the
+    events as they are stored, oldest first.
+    """
+    engine = create_engine("sqlite://")
+    try:
+        with engine.connect() as scratch:
+            metadata.create_all(scratch, tables=[events, looks, aliases])
+            for row in rows:
+                if row.kind in COUNTED:
+                    yield from counted_again(scratch, row)
+    finally:
+        engine.dispose()
+
+
+def counted_again(scratch: Connection, row: Row[Any]) -> Iterator[str]:
+    """What is wrong with one event's count; then it is taken into the ledger."""
+    try:
+        event = event_of(row)
+    except IncumbentError:  # told already
+        return
+    if isinstance(event.detail, LookTaken):
+        if problem := miscounted(scratch, event, event.detail):
+            yield f"{event.family} v{event.version}, event {event.seq}: {problem}"
+        record_look(scratch, event)
+    elif isinstance(event.detail, Promotion | Rollback):
+        own = {"family": event.family, "name": CHAMPION}
+        scratch.execute(delete(aliases).filter_by(**own))
+        scratch.execute(insert(aliases).values(**own, number=event.version))
+    scratch.execute(insert(events).values(**row._mapping))
+
+
+def miscounted(scratch: Connection, event: Event, look: LookTaken) -> str | None:
+    related = {look.eval_set, *look.continues}
+    if missing := set(sets_since_rotation(scratch, event.family)) - related:
+        return f"its look was counted as if {len(missing)} eval sets before it were none of its own"
+    least = float(look.asked)
+    fresh = next_look(champion_looks(scratch, event.family, related), look.champion, least)
+    # A policy that asks for more than an earlier one is held to that one's alpha.
+    allowed = {(one.number, repr(one.budget)) for one in (fresh, fresh.at_most(least))}
+    if (look.opening, look.budget) in allowed:
+        return None
+    return (
+        f"it was counted as look {look.opening} with a budget of {look.budget}; by the events "
+        f"before it, it is look {fresh.number} with {fresh.budget:g}"
     )

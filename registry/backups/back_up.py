@@ -8,9 +8,10 @@ deleted with good reason or not, which a new snapshot tells, and the backup begi
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from project.errors import IncumbentError
+from project.records.events import Event, RowErasure
 from project.records.record import Digest
 from project.times import stamp
 from registry.artifacts.artifact_store import (
@@ -18,16 +19,23 @@ from registry.artifacts.artifact_store import (
     DamagedArtifactError,
     MissingArtifactError,
 )
+from registry.backups.archive import lines_of, summaries
 from registry.backups.archive_places import Draft, draft_of
-from registry.backups.byte_progress import byte_progress
-from registry.backups.manifest import NAME, ArtifactSummary, Manifest
-from registry.backups.needed_artifacts import LenientArtifacts, erasure_since, needed
-from registry.backups.table_lines import lines_of, summaries
-from registry.backups.tar_members import END, artifact_member, table_member, write_member
-from registry.reader import RegistryReader
+from registry.backups.restore import byte_progress
+from registry.backups.tar_members import (
+    END,
+    NAME,
+    ArtifactSummary,
+    Manifest,
+    artifact_member,
+    table_member,
+    write_member,
+)
+from registry.garbage import named
+from registry.reader import RegistryReader, parsed
 from registry.storage.database import reading, revision, snapshot
 from registry.storage.event_chain import tip
-from registry.storage.tables import metadata
+from registry.storage.tables import events, metadata
 
 TRIES = 10  # snapshots
 CHOICE = "`incumbent verify` says what needs it, and --without-damaged backs up all else"
@@ -140,3 +148,49 @@ def refuse_erased(registry: RegistryReader, manifest: Manifest) -> None:
     with reading(registry.engine) as connection:
         if erased := erasure_since(connection, manifest.events):
             raise ErasedMeanwhileError(f"rows were erased meanwhile, event {erased}")
+
+
+# --- needed artifacts -----------------------------------------------------------------------------
+
+# Which artifacts a registry cannot do without, and which it must not have any more.
+
+ERASE = RowErasure.kind
+
+
+class LenientArtifacts(Artifacts):
+    """Of a stored folder whose list of files cannot be read, nobody knows which files it has."""
+
+    def manifest(self, digest: Digest) -> dict[str, Digest]:
+        try:
+            return super().manifest(digest)
+        except (DamagedArtifactError, MissingArtifactError):
+            return {}
+
+
+def needed(connection: Connection, artifacts: Artifacts) -> set[Digest]:
+    """What versions, events and nights need, without what was erased."""
+    return named(connection, artifacts) - erased(connection)
+
+
+def erased(connection: Connection) -> set[Digest]:
+    """Artifacts that were erased, and that no later event names again. One may still be there for
+    a moment: the event comes first, then it is deleted.
+    """
+    first = select(events.c.seq).where(events.c.kind == ERASE).order_by(events.c.seq).limit(1)
+    since = connection.execute(first).scalar()
+    gone: set[Digest] = set()
+    if since is None:
+        return gone
+    later = select(events.c.record).where(events.c.seq >= since).order_by(events.c.seq)
+    for record in connection.execute(later).scalars():
+        detail = parsed(Event, record).detail
+        if isinstance(detail, RowErasure):
+            gone.update(detail.artifacts)
+        gone.difference_update(detail.kept())
+    return gone
+
+
+def erasure_since(connection: Connection, seq: int) -> int | None:
+    """The first erasure after an event, by its number; None: there was none."""
+    later = select(events.c.seq).where(events.c.kind == ERASE, events.c.seq > seq)
+    return connection.execute(later.order_by(events.c.seq).limit(1)).scalar()

@@ -6,25 +6,38 @@ the store is garbage like any other, and the next one puts it there again.
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from sqlalchemy import Connection, MetaData, insert, inspect, select, text
+from sqlalchemy import (
+    Connection,
+    MetaData,
+    delete,
+    func,
+    insert,
+    inspect,
+    literal,
+    select,
+    text,
+    update,
+)
 
 from project.errors import IncumbentError, InputError
 from project.files import make_folder
+from project.progress import progress
 from project.records.record import Digest
+from project.times import stamp
 from registry.artifacts.artifact_store import Artifacts
 from registry.artifacts.blobs import DRAFT, LocalBlobs
-from registry.backups.archive import Archive, open_archive
-from registry.backups.byte_progress import byte_progress
-from registry.backups.manifest import Manifest
-from registry.backups.restored_state import settle
-from registry.backups.table_lines import row_batches
-from registry.backups.tar_members import artifact_member, table_member
+from registry.backups.archive import Archive, open_archive, row_batches
+from registry.backups.tar_members import Manifest, artifact_member, table_member
+from registry.jobs.outbox import HELD
+from registry.jobs.runs import RunState
 from registry.storage.database import HEAD, reading, upgrade, writing
 from registry.storage.event_chain import tip
-from registry.storage.tables import metadata
+from registry.storage.tables import deliveries, heartbeats, metadata, outbox, runs
 from registry.store import Registry
 
 BATCH_FILES, BATCH_BYTES = 64, 64 << 20  # artifacts that lie beside the store at once
@@ -142,3 +155,83 @@ def tables_at(connection: Connection, revision: str) -> MetaData:
     found = MetaData()
     found.reflect(connection, only=lambda name, _: name not in others)
     return found
+
+
+# --- restored state -------------------------------------------------------------------------------
+
+# What of a registry was about the machines that ran it, made true where it is restored.
+
+STOPPED = "stopped before its end: the registry was restored from a backup meanwhile"
+MAYBE_SENT = (
+    "not sent: the registry was restored from a backup, and it may have been sent since that was "
+    "made"
+)
+
+
+def settle(connection: Connection, now: datetime) -> None:
+    """Inside the transaction that wrote the rows: new rows get numbers behind theirs, no lease of
+    an old machine holds, none of its schedulers seems to live, and no notice goes out twice.
+    """
+    count_on(connection)
+    release_runs(connection, now)
+    connection.execute(delete(heartbeats))
+    hold_notices(connection, now)
+
+
+def count_on(connection: Connection) -> None:
+    """SQLite counts on from the greatest number by itself; PostgreSQL has a sequence a table."""
+    if connection.dialect.name == "sqlite":
+        return
+    for table in metadata.sorted_tables:
+        if (column := table.autoincrement_column) is not None:
+            greatest = connection.execute(select(func.max(column))).scalar() or 0
+            sequence = text("SELECT setval(pg_get_serial_sequence(:t, :c), :next, false)")
+            named = {"t": table.name, "c": column.name, "next": greatest + 1}
+            connection.execute(sequence, named)
+
+
+def release_runs(connection: Connection, now: datetime) -> None:
+    """Anybody may start what was running, and the attempt does not count."""
+    running = update(runs).where(runs.c.state == RunState.RUNNING)
+    at = stamp(now)
+    released = {"state": RunState.WAITING, "since": at, "until": at, "ended": at}
+    connection.execute(running.values(**released, attempts=runs.c.attempts - 1, problem=STOPPED))
+
+
+def hold_notices(connection: Connection, now: datetime) -> None:
+    """What was not sent when the backup was made is given up, until a person sends it."""
+    unsent = outbox.c.sent_at.is_(None)
+    tried = {
+        "notice": outbox.c.id,
+        "attempt": outbox.c.attempts,
+        "destination": literal(HELD),
+        "place": literal("this registry"),
+        "at": literal(stamp(now)),
+        "seconds": literal(0.0),
+        "problem": literal(MAYBE_SENT),
+    }
+    rows = select(*tried.values()).where(unsent)
+    connection.execute(insert(deliveries).from_select(list(tried), rows))
+    connection.execute(update(outbox).where(unsent).values(next_try=None))
+
+
+# --- byte progress --------------------------------------------------------------------------------
+
+# How far a copy of many bytes is, in megabytes.
+
+MEGABYTE = 1_000_000
+
+
+@contextmanager
+def byte_progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield a function that is told how many bytes were copied since it was told last."""
+    done = 0
+    with progress(label, total // MEGABYTE, "MB", leave=False) as bar:
+
+        def moved(count: int) -> None:
+            nonlocal done
+            before, done = done, done + count
+            if whole := done // MEGABYTE - before // MEGABYTE:
+                bar.advance(whole)
+
+        yield moved

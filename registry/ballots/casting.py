@@ -4,6 +4,7 @@ Each is one transaction that reads what stands and adds one event, or refuses. S
 sent twice, from two windows or by somebody who was shown something else, changes nothing.
 """
 
+from secrets import token_hex
 from typing import Annotated
 
 from pydantic import Field
@@ -15,9 +16,8 @@ from project.records.ballots import Choice, Rubric, VotingPair
 from project.records.events import BallotCast, BallotWithdrawn, Event, ItemShown
 from project.records.record import Digest, Record
 from project.times import moment_of
-from registry.ballots.comments import Comment
-from registry.ballots.reviewers_asked import refuse_submitter, refuse_unasked
-from registry.ballots.sheets import Sheet, read_sheet
+from registry.artifacts.artifact_store import Artifacts
+from registry.ballots.sheets import Sheet, read_sheet, refuse_submitter, refuse_unasked
 from registry.ballots.standing import (
     Asked,
     Key,
@@ -200,3 +200,30 @@ def kept_comment(registry: Registry, item: str, comment: str | None) -> Digest |
 
 def seconds_between(start: float, end: float) -> int:
     return round(min(max(end - start, 0.0), LONGEST_LOOK))
+
+
+# --- comments -------------------------------------------------------------------------------------
+
+# What reviewers write beside their ballots: kept apart from the history, which nothing leaves.
+#
+# An event names a comment by its digest alone. So a comment can be erased, as every text of a
+# person can, and the chain of events still holds.
+
+
+class Comment(Record):
+    """A comment on the answers to an item, by which it is found when the item is erased."""
+
+    item: str
+    text: str
+    salt: str  # drawn, so that nobody guesses an erased comment from its digest
+
+    @classmethod
+    def on(cls, item: str, text: str) -> "Comment":
+        return cls(item=item, text=text, salt=token_hex(16))
+
+
+def comment_text(artifacts: Artifacts, ballot: BallotCast) -> str | None:
+    """What was written beside a ballot; None: nothing, or it was erased."""
+    if ballot.comment is None or not artifacts.blobs.exists(ballot.comment):
+        return None
+    return artifacts.get_record(Comment, ballot.comment).text

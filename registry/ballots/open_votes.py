@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 from project.records.ballots import SheetPart, counting
 from project.records.events import RowErasure
 from project.records.record import Digest, Record, short
-from registry.ballots.reviewers_asked import is_first, most_items
+from registry.ballots.sheets import is_first, most_items
 from registry.ballots.standing import Asked, Votes, missing, votes_on
 from registry.decision_checks import plain
 from registry.reader import RegistryReader

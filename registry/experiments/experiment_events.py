@@ -1,21 +1,88 @@
 """Experiments as their events tell of them: opened by a person, ended once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection
+from pydantic import Field
+from sqlalchemy import Connection, Engine, insert, select
 
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
 from project.records.events import Event, ExperimentEnded, ExperimentOpened
-from project.records.record import Record
+from project.records.record import Digest, Record
 from project.untrusted_input import one_line
 from registry.decision_checks import same_person
-from registry.event_list import EventFilter, newest_events
-from registry.experiments.experiment_result import ExperimentResult, Verdict
 from registry.reader import RegistryReader
 from registry.state import CHAMPION
 from registry.storage.database import reading, writing
+from registry.storage.tables import observations
 from registry.store import Registry
+from registry.version_list import EventFilter, newest_events
+
+# --- experiment result ----------------------------------------------------------------------------
+
+# What an experiment has found: the figures, as they are kept at its end and shown before it.
+
+Verdict = Literal["harm", "better", "no-difference", "stopped"]
+
+
+class Arms(Record):
+    """A number for each of the two who are compared."""
+
+    champion: float
+    challenger: float
+
+
+class Comparison(Record):
+    """One metric or guardrail, counted by users."""
+
+    name: str  # rating, escalated, resolved, satisfaction; errors, refusals, slow, long
+    more_is_better: bool
+    users: Arms  # whose first value counts
+    means: Arms
+    difference: float  # challenger − champion
+    interval: tuple[
+        float, float
+    ]  # of the difference; it holds at all times at once, with 1 − alpha
+    limit: float | None = None  # of slow (ms) and long (characters), above which an answer counts
+    # The most that the evidence ever was, and what is enough.
+    harm: float
+    harm_needed: float
+    better: float | None = None  # None: a win is not asked about
+    better_needed: float | None = None
+
+
+class Health(Record):
+    """Whether the arms can be compared at all."""
+
+    ratio: float  # e-value against the share by which users were assigned, over all users
+    feedback_ratio: float | None  # the same over those whose feedback counts
+    ratio_needed: float  # from here on they do not fit
+    both_arms: int  # users who were answered by both; their first answers count
+    waiting: int  # users without a word on the metric yet
+
+    @property
+    def sound(self) -> bool:
+        """Whether as many users were counted in each arm as the share says."""
+        return self.ratio < self.ratio_needed and (self.feedback_ratio or 0) < self.ratio_needed
+
+
+class ExperimentResult(Record):
+    """All that came in until somebody looked, or until the verdict."""
+
+    experiment: int  # the number of its event
+    counted: int  # the number of the newest observation in it; 0: none
+    users: Arms
+    metric: Comparison | None  # None: a shadow, of whose answers no user can say anything
+    guardrails: tuple[Comparison, ...]
+    health: Health
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        return (*([self.metric] if self.metric else []), *self.guardrails)
+
+
+# --- experiment events ----------------------------------------------------------------------------
 
 EVENTS = EventFilter(kinds=("experiment", "experiment-end"))
 
@@ -190,3 +257,83 @@ def refuse_second(known: Sequence[Experiment]) -> None:
             f"experiment {running.number} with v{running.version} is running: end it first, "
             f"`incumbent experiment stop {running.number}`"
         )
+
+
+# --- observations ---------------------------------------------------------------------------------
+
+# What experiments are judged by: a value for each user and metric, in the order of arrival.
+#
+# All gateways write into one table, under the writers' lock, so that a higher number came later and
+# none is filled in behind what somebody has read.
+
+Arm = Literal["champion", "challenger", "shadow"]
+Key = tuple[int, Digest, str, Arm]
+AT_A_TIME = 500  # users that one query asks about
+
+
+class Observation(Record):
+    """What one answer, or what a user made of it, is worth in one metric."""
+
+    experiment: int  # the number of the event that opened it
+    unit: Digest  # the user: of the experiment's salt, the caller's name and the user's
+    arm: Arm
+    metric: str = Field(min_length=1, max_length=16)
+    value: float
+    at: str  # RFC 3339, UTC
+
+    @property
+    def key(self) -> Key:
+        """Of which the first one counts."""
+        return (self.experiment, self.unit, self.metric, self.arm)
+
+
+class Arrival(NamedTuple):
+    """One that is in the table. Not a record: a large experiment has a million of them."""
+
+    id: int  # the order of arrival
+    unit: Digest
+    arm: Arm
+    metric: str
+    value: float
+
+
+def put_observations(engine: Engine, found: Iterable[Observation]) -> int:
+    """Keep those that are the first of their key; returns how many. Raises IncumbentError when the
+    database cannot be written to; none is kept then.
+    """
+    first: dict[Key, Observation] = {}
+    for one in found:
+        first.setdefault(one.key, one)
+    if not first:
+        return 0
+    with writing(engine) as connection:
+        known = known_keys(connection, list(first.values()))
+        rows = [one.model_dump() for key, one in first.items() if key not in known]
+        if rows:
+            connection.execute(insert(observations), rows)
+    return len(rows)
+
+
+def known_keys(connection: Connection, found: Sequence[Observation]) -> set[Key]:
+    columns = observations.c
+    known: set[Key] = set()
+    for start in range(0, len(found), AT_A_TIME):
+        some = found[start : start + AT_A_TIME]
+        query = select(columns.experiment, columns.unit, columns.metric, columns.arm).where(
+            columns.experiment.in_({one.experiment for one in some}),
+            columns.unit.in_({one.unit for one in some}),
+        )
+        known.update((row[0], row[1], row[2], row[3]) for row in connection.execute(query))
+    return known
+
+
+def read_observations(engine: Engine, experiment: int, after: int = 0) -> list[Arrival]:
+    """Those of an experiment with numbers above `after`, in the order of arrival."""
+    columns = observations.c
+    query = (
+        select(columns.id, columns.unit, columns.arm, columns.metric, columns.value)
+        .where(columns.experiment == experiment, columns.id > after)
+        .order_by(columns.id)
+    )
+    with reading(engine) as connection:
+        return [Arrival(*row) for row in connection.execute(query)]

@@ -5,7 +5,9 @@ other. It may reach its reader twice, when a process dies between sending and ma
 key by which the reader can see that. It is never lost.
 """
 
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -21,8 +23,11 @@ from sqlalchemy import (
     update,
 )
 
+from project.records.events import DecisionMade, Event, EventKind, Promotion, Rollback
+from project.records.evidence import Verdict
 from project.records.record import LATER, Record
 from project.times import moment_of, stamp
+from project.untrusted_input import one_line
 from registry.storage.database import erasing, reading, writing
 from registry.storage.tables import deliveries, outbox
 
@@ -181,3 +186,196 @@ def depth(engine: Engine) -> tuple[int, int]:
 def change(engine: Engine, letter: Letter, **values: object) -> None:
     with writing(engine) as connection:
         connection.execute(update(outbox).where(outbox.c.id == letter.id).values(values))
+
+
+# --- event notices --------------------------------------------------------------------------------
+
+# Registry events as notices: a webhook hears of a promotion as soon as it is in the history.
+
+
+def put_notice(connection: Connection, event: Event, kinds: Collection[EventKind]) -> None:
+    """Keep a notice of an event, if people are notified of its kind. Inside the transaction that
+    writes the event: neither is without the other.
+    """
+    if event.kind in kinds:
+        put(connection, notice_of(event), moment_of(event.at))
+
+
+def notice_of(event: Event) -> Notice:
+    """The notice of an event. Its key is the event's own, in whichever registry it is."""
+    return Notice(
+        key=f"event {event.seq} {event.digest[:16]}",
+        kind=f"event-{event.kind}",
+        text=one_line(f"{sentence(event)}: {event.reason}" if event.reason else sentence(event)),
+        detail=facts(event),
+        path=path_of(event),
+        family=event.family,
+    )
+
+
+def facts(event: Event) -> dict[str, Any]:
+    """The event's own fields, and those of its detail that are plain values."""
+    told = event.detail.model_dump(mode="json", by_alias=True)
+    plain = {name: value for name, value in told.items() if not isinstance(value, list | dict)}
+    who = event.model_dump(mode="json", exclude={"detail", "kind"})
+    return plain | who | {"event": event.digest}
+
+
+def sentence(event: Event) -> str:
+    """What happened and by whom, without the reason."""
+    label = f"{event.family} v{event.version}" if event.version else event.family
+    match event.detail:
+        case Promotion(displaced=displaced, forced=forced):
+            how = " by force, without a verdict" if forced else ""
+            return f"{event.actor} promoted {label} over {named(displaced)}{how}"
+        case Rollback(displaced=displaced):
+            return f"{event.actor} rolled {named(displaced)} back to {label}"
+        case DecisionMade(verdict=verdict):
+            return f"the decision on {label} is {verdict.value}"
+    return f"{event.actor} {DONE.get(event.kind, f'wrote {event.kind} about')} {label}"
+
+
+DONE = {
+    "submit": "submitted",
+    "reject": "rejected",
+    "delete": "deleted",
+    "sign": "signed",
+    "deploy": "deployed",
+    "deploy-failed": "could not deploy",
+    "experiment": "opened an experiment with",
+    "experiment-end": "ended the experiment with",
+}
+
+
+def named(version: int | None) -> str:
+    return f"v{version}" if version else "the bare base"
+
+
+def path_of(event: Event) -> str | None:
+    """The page that shows what happened: a decision that waits for a person, at its review."""
+    if not event.version:
+        return None
+    waits = isinstance(event.detail, DecisionMade) and event.detail.verdict is Verdict.PROMOTE
+    return f"/review/{event.version}" if waits else f"/versions/{event.version}"
+
+
+# --- deliveries -----------------------------------------------------------------------------------
+
+# The history of deliveries: each try to send a notice, where to, and what came of it.
+
+LONGEST_PROBLEM = 500  # characters
+
+
+class Delivery(Record):
+    """One try to send a notice to one destination. Times are RFC 3339, UTC."""
+
+    notice: int  # its id in the outbox
+    attempt: int  # counted from 1, anew after a person or a restart revived it
+    destination: str  # such as webhook
+    place: str  # a host or a program: an address is often a secret
+    at: str
+    seconds: float
+    problem: str | None  # None: it was delivered
+
+    def __str__(self) -> str:
+        came = self.problem or "delivered"
+        return f"{self.at} notice {self.notice} to {self.place}, attempt {self.attempt}: {came}"
+
+
+class NoticeState(StrEnum):
+    WAITING = "waiting"  # for its first or its next try
+    SENT = "sent"
+    GIVEN_UP = "given up"  # until a person or a restart of the scheduler revives it
+
+
+class SentNotice(Record):
+    """A notice of the outbox, and every try to deliver it, the oldest first."""
+
+    id: int
+    notice: Notice
+    created: str
+    state: NoticeState
+    next_try: str | None
+    sent_at: str | None
+    tries: tuple[Delivery, ...]
+
+
+def record_try(
+    engine: Engine,
+    letter: Letter,
+    destination: str,
+    place: str,
+    began: datetime,
+    seconds: float,
+    problem: str | None,
+) -> Letter:
+    """Keep what came of a try, and in one transaction that the destination has the notice.
+
+    Returns the letter as it is now.
+    """
+    delivered = letter.delivered if problem else (*letter.delivered, destination)
+    row = Delivery(
+        notice=letter.id,
+        attempt=letter.attempt,
+        destination=destination,
+        place=place[:255],
+        at=stamp(began),
+        seconds=round(seconds, 3),
+        problem=problem and problem[:LONGEST_PROBLEM],
+    )
+    with writing(engine) as connection:
+        connection.execute(insert(deliveries).values(row.model_dump()))
+        if not problem:
+            mark(connection, letter, delivered)
+    return letter.model_copy(update={"delivered": delivered})
+
+
+def newest_notices(
+    engine: Engine, limit: int, *, before: int | None = None, state: NoticeState | None = None
+) -> tuple[SentNotice, ...]:
+    """Notices with their tries, the newest first; with ids below `before`, in one state."""
+    query = select(outbox).order_by(outbox.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(outbox.c.id < before)
+    if state is not None:
+        query = query.where(*IN_STATE[state])
+    with reading(engine) as connection:
+        rows = connection.execute(query).all()
+        tried = tries_of(connection, [row.id for row in rows])
+    return tuple(sent_notice(row, tried.get(row.id, ())) for row in rows)
+
+
+# --- one level down -----------------------------------------------------------------------------
+
+IN_STATE = {
+    NoticeState.WAITING: (outbox.c.sent_at.is_(None), outbox.c.next_try.is_not(None)),
+    NoticeState.SENT: (outbox.c.sent_at.is_not(None),),
+    NoticeState.GIVEN_UP: (outbox.c.sent_at.is_(None), outbox.c.next_try.is_(None)),
+}
+
+
+def tries_of(connection: Connection, notices: list[int]) -> dict[int, tuple[Delivery, ...]]:
+    query = select(deliveries).where(deliveries.c.notice.in_(notices)).order_by(deliveries.c.id)
+    found: dict[int, tuple[Delivery, ...]] = {}
+    for row in connection.execute(query):
+        values = {name: value for name, value in row._mapping.items() if name != "id"}
+        found[row.notice] = (*found.get(row.notice, ()), Delivery.model_validate(values))
+    return found
+
+
+def sent_notice(row: Row[Any], tries: tuple[Delivery, ...]) -> SentNotice:
+    return SentNotice(
+        id=row.id,
+        notice=Notice.model_validate_json(row.record),
+        created=row.created,
+        state=state_of(row),
+        next_try=row.next_try,
+        sent_at=row.sent_at,
+        tries=tries,
+    )
+
+
+def state_of(row: Row[Any]) -> NoticeState:
+    if row.sent_at is not None:
+        return NoticeState.SENT
+    return NoticeState.WAITING if row.next_try is not None else NoticeState.GIVEN_UP

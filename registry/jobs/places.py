@@ -1,11 +1,13 @@
 """What all machines that run a family's nights have to agree on, as the registry keeps it."""
 
+import json
+
 from sqlalchemy import Connection, Engine, insert, select
 
 from project.errors import IncumbentError
-from project.records.record import Record
+from project.records.record import Digest, Record
 from registry.storage.database import reading, writing
-from registry.storage.tables import places
+from registry.storage.tables import places, runs
 
 
 class Place(Record):
@@ -61,3 +63,19 @@ def newest(connection: Connection, family: str, kind: str) -> Place | None:
     if row is None:
         return None
     return Place(**{name: value for name, value in row._mapping.items() if name != "id"})
+
+
+# --- kept folders ---------------------------------------------------------------------------------
+
+# Stored folders that runs need: the labels that the newest night carries to the next machine.
+
+
+def folders_of_runs(connection: Connection) -> set[Digest]:
+    """Of each job the folder that its newest run names in `labels`; older ones are in it, or were
+    deleted since.
+    """
+    query = select(runs.c.job, runs.c.record).where(runs.c.record.like('%"labels":"%'))
+    found: dict[str, Digest] = {}
+    for job, record in connection.execute(query.order_by(runs.c.date)):
+        found[job] = json.loads(record)["labels"]
+    return set(found.values())

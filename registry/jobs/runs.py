@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Connection, Engine, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, func, insert, select, update
 
 from project.errors import IncumbentError
 from project.records.record import Record
@@ -276,3 +276,25 @@ def at(job: str, date: date) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 def run_of(row: Row[Any]) -> Run:
     return Run.model_validate(dict(row._mapping))
+
+
+# --- run span -------------------------------------------------------------------------------------
+
+# A job's runs between two dates: what a calendar shows, however long ago it was.
+
+
+def runs_between(engine: Engine, job: str, first: date, last: date) -> tuple[Run, ...]:
+    """The runs for dates from `first` to `last`, the oldest date first."""
+    query = select(runs).where(
+        runs.c.job == job, runs.c.date >= first.isoformat(), runs.c.date <= last.isoformat()
+    )
+    with reading(engine) as connection:
+        return tuple(run_of(row) for row in connection.execute(query.order_by(runs.c.date)))
+
+
+def span_of(engine: Engine, job: str) -> tuple[date, date] | None:
+    """The first and the last date that a job was run for; None: it never was."""
+    query = select(func.min(runs.c.date), func.max(runs.c.date)).where(runs.c.job == job)
+    with reading(engine) as connection:
+        first, last = connection.execute(query).one()
+    return (date.fromisoformat(first), date.fromisoformat(last)) if first else None

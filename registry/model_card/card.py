@@ -1,21 +1,22 @@
 """A version's model card: a README.md for people and for the Hugging Face Hub, from the records."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import yaml
 from markupsafe import Markup
 
-from project.model_pins import EMBEDDED
+from project.model_pins import EMBEDDED, EMBEDDED_PACKAGE
 from project.records.adapters import ModelPin
 from project.records.evidence import Measured, MetricEvidence
 from project.records.record import Record
 from project.untrusted_input import one_line
 from registry.lineage import Lineage, apart, name_of
-from registry.model_card.licence import licence
-from registry.model_card.markdown import code, render_markdown, text
 
 TEMPLATE = Path(__file__).parent / "templates" / "card.md"
 PREFERENCE = "preference"
@@ -279,3 +280,102 @@ def pins(lineage: Lineage) -> dict[str, Markup]:
             rows["answered in"] = str(decision.pins.numerics)
     rows["submitted"] = f"{version.at} by {version.actor}"
     return {name: text(value) for name, value in rows.items()}
+
+
+# --- licence --------------------------------------------------------------------------------------
+
+# Under which licence a base model stands, as far as its own files say.
+
+
+def licence(base: ModelPin) -> str | None:
+    """An identifier such as "apache-2.0", or None where nothing on this machine names one."""
+    if base.model == EMBEDDED:
+        return of_package(EMBEDDED_PACKAGE["base"])
+    folder = Path(base.model).expanduser()
+    if folder.is_dir():
+        return of_card(folder / "README.md")
+    return of_card(fetched_card(base.model, base.revision)) if base.revision else None
+
+
+def fetched_card(name: str, revision: str) -> Path | None:
+    """Where the card of a Hub model lies if it was fetched; a licence is no reason to fetch it."""
+    # Imported here because only users of the Hub pay for it.
+    try:
+        from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.errors import HFValidationError
+    except ModuleNotFoundError:  # of the extra `train`, and a card is shown without it
+        return None
+    try:
+        found = try_to_load_from_cache(name, "README.md", revision=revision)
+    except HFValidationError:
+        found = None
+    return Path(found) if isinstance(found, str) else None
+
+
+def of_package(name: str) -> str | None:
+    """What an installed package states, by its SPDX expression or the older field."""
+    try:
+        stated = metadata(name)
+    except PackageNotFoundError:
+        return None
+    found = stated.get_all("License-Expression") or stated.get_all("License") or ()
+    return next((str(name).lower() for name in found if "\n" not in name), None)
+
+
+def of_card(card: Path | None) -> str | None:
+    """What the front matter of a model card states, as Hugging Face has it."""
+    if card is None or not card.is_file():
+        return None
+    before, _, rest = card.read_text(errors="replace").partition("---\n")
+    if before.strip():
+        return None
+    try:
+        found = yaml.safe_load(rest.partition("\n---")[0])
+    except yaml.YAMLError:
+        return None
+    stated = found.get("license") if isinstance(found, dict) else None
+    return stated if isinstance(stated, str) else None
+
+
+# --- markdown -------------------------------------------------------------------------------------
+
+# Markdown from a template in which every value is escaped: a name cannot become markup.
+
+SPECIAL = re.compile(r"[\\`*_\[\]<>|~#&!$]|:(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
+# At the start of a line: what makes a list, a rule or a heading.
+BLOCK = re.compile(r"^(?=[-+](?!\d)|=)|^(\d+)(?=[.)](?!\d))")
+
+
+def render_markdown(template: Path, **values: Any) -> str:
+    """Fill in a template; only what is Markup already goes in as it is."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent),
+        autoescape=False,  # that is for HTML; `finalize` does it for Markdown
+        finalize=text,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"code": code, "literal": literal}
+    filled = environment.get_template(template.name).render(values)
+    return re.sub(r"\n{3,}", "\n\n", filled)
+
+
+def text(value: object) -> Markup:
+    """A value on one line that reads as it is written, anywhere in a paragraph or a table."""
+    if isinstance(value, Markup):
+        return value
+    escaped = SPECIAL.sub(lambda found: "\\" + found[0], one_line(value))
+    return Markup(BLOCK.sub(lambda found: found[0] + "\\", escaped))
+
+
+def code(value: object) -> Markup:
+    """A digest or a label as code; what could leave the backticks stays text."""
+    plain = re.fullmatch(r"[\w .:/@-]+", str(value))
+    return Markup(f"`{value}`") if plain else text(value)
+
+
+def literal(value: str) -> Markup:
+    """A Python string literal on one line of ASCII."""
+    return Markup(json.dumps(value))

@@ -2,13 +2,14 @@
 
 from sqlalchemy import Connection, select
 
-from project.records.events import Event
+from project.records.events import Event, Promotion, Rollback
 from project.records.record import Digest, Record
-from registry.overview.champion_history import newest_moves
 from registry.overview.version_search import Standing, VersionFilter, search
 from registry.reader import RegistryReader
 from registry.storage.database import reading
 from registry.storage.tables import versions
+from registry.tenure import MOVES
+from registry.version_list import EventFilter, count_events, newest_events
 
 
 class Member(Record):
@@ -51,3 +52,25 @@ def numbers_of(connection: Connection, family: str, adapters: list[Digest]) -> d
         versions.c.family == family, versions.c.adapter.in_(adapters)
     )
     return {row.adapter: row.number for row in connection.execute(query)}
+
+
+# --- champion history -----------------------------------------------------------------------------
+
+# How the family's champions followed each other.
+
+
+def newest_moves(connection: Connection, family: str, limit: int | None = None) -> list[Event]:
+    """The promotions and rollbacks, the newest first."""
+    return newest_events(connection, family, EventFilter(kinds=MOVES), limit=limit)
+
+
+def move_count(connection: Connection, family: str) -> int:
+    return count_events(connection, family, EventFilter(kinds=MOVES))
+
+
+def displaced_by(move: Event) -> int | None:
+    """The version that was champion until a move; None: the bare base."""
+    match move.detail:
+        case Promotion(displaced=number) | Rollback(displaced=number):
+            return number
+    return None

@@ -19,12 +19,12 @@ from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade, EventKind
 from project.records.evidence import Verdict
 from project.records.record import Record
-from registry.event_list import as_stored
 from registry.reader import RegistryReader, parsed
 from registry.state import CHAMPION
 from registry.storage.database import reading
 from registry.storage.event_chain import event_of
 from registry.storage.tables import aliases, events, versions
+from registry.version_list import as_stored
 
 NUMBER = re.compile(r"v?([0-9]{1,9})", re.IGNORECASE)
 # As it stands in a promotion's record; a reason that says so has its quotes escaped there.

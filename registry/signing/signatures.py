@@ -5,22 +5,29 @@ holds for no other version, and anybody can check that of an exported folder wit
 `model_signing verify key DIR --signature DIR/model.sig --public_key KEY --ignore_unsigned_files`.
 """
 
+import hashlib
 import json
+import os
 import tempfile
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from project.errors import IncumbentError, InputError
+from project.extras import pip_install
 from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade, Signing
-from project.records.record import Digest, Record
+from project.records.record import Digest, Record, read_input
 from registry.artifacts.artifact_store import Artifacts
 from registry.reader import RegistryReader
 from registry.registry_settings import Keys
-from registry.signing.signing_keys import MISSING, NO_PRIVATE_KEY, public_digest
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 STATEMENT, SIGNATURE = "statement.json", "model.sig"
 DECIDED = {"evidence", "decision"}  # what a signature from before the decision cannot know
@@ -219,3 +226,139 @@ def everything() -> Any:
     config = library().hashing.Config().set_ignored_paths(paths=[], ignore_git_paths=False)
     config.add_ignored_paths = lambda **_: None
     return config
+
+
+# --- signing keys ---------------------------------------------------------------------------------
+
+# EC keys for signatures: a private one that signs, a public one to hold signatures against.
+
+# cryptography comes with the extra `signing`, so it is imported where a key is used.
+MISSING = f"signatures need the package model-signing: {pip_install('signing')}"
+NO_PRIVATE_KEY = "is no private EC key in PEM without a password: see `incumbent keygen`"
+
+
+def make_keys(private: Path) -> Path:
+    """Write a new private key on the curve P-256, and beside it the public one, which is returned.
+
+    Raises InputError rather than replace a file.
+    """
+    try:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+    except ImportError:
+        raise InputError(MISSING) from None
+    key = generate_private_key(SECP256R1())
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    open_part = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    public = private.with_name(f"{private.name}.pub")
+    if public.exists():
+        raise InputError("is there already: choose another name", file=public)
+    write_new(private, secret, mode=0o600)
+    write_new(public, open_part, mode=0o644)
+    return public
+
+
+def write_new(path: Path, data: bytes, *, mode: int) -> None:
+    """Raises InputError when the file is there or cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+    except FileExistsError:
+        raise InputError("is there already: choose another name", file=path) from None
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", file=path) from None
+
+
+def public_digest(key: Path) -> Digest:
+    """What a signature names its key by: the digest of its PEM. Raises InputError for no key."""
+    return key_digest(load_public(key))
+
+
+def key_digest(public: "PublicKeyTypes") -> Digest:
+    from cryptography.hazmat.primitives import serialization
+
+    spelt = public.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(spelt).hexdigest()
+
+
+def load_public(key: Path) -> "PublicKeyTypes":
+    """Raises InputError for a file that holds no public key in PEM."""
+    try:
+        from cryptography.hazmat.primitives import serialization
+    except ImportError:
+        raise InputError(MISSING) from None
+    try:
+        return serialization.load_pem_public_key(read_input(key))
+    except ValueError:
+        raise InputError("is no public key in PEM", file=key) from None
+
+
+def load_private(key: Path) -> "EllipticCurvePrivateKey":
+    """Raises InputError for a file that holds no private EC key without a password."""
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    except ImportError:
+        raise InputError(MISSING) from None
+    try:
+        loaded = serialization.load_pem_private_key(read_input(key), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it has a password
+        raise InputError(NO_PRIVATE_KEY, file=key) from None
+    if not isinstance(loaded, EllipticCurvePrivateKey):
+        raise InputError(NO_PRIVATE_KEY, file=key)
+    return loaded
+
+
+# --- detached signatures --------------------------------------------------------------------------
+
+# Signatures of a few bytes that stand beside them, by the same keys as those of versions.
+#
+# ECDSA over SHA-256, in DER and base64: `openssl dgst -sha256 -verify` checks one too.
+
+
+class DetachedSignature(Record):
+    key: Digest  # of the public key in PEM, for people to find it by
+    ecdsa: str  # base64
+
+
+def sign_bytes(data: bytes, private: Path) -> DetachedSignature:
+    """Raises InputError for a bad key. The same bytes signed twice have two signatures."""
+    key = load_private(private)
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA  # an extra, which is there now
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    made = key.sign(data, ECDSA(SHA256()))
+    return DetachedSignature(key=key_digest(key.public_key()), ecdsa=b64encode(made).decode())
+
+
+def forgery(data: bytes, signature: DetachedSignature, keys: Keys) -> str | None:
+    """Why a signature does not hold; None where one of the public keys signed exactly these bytes.
+
+    Raises InputError for a public key that is none.
+    """
+    file = next((key for key in keys.public if public_digest(key) == signature.key), None)
+    if file is None:
+        return "it is signed with a key that registry.public_keys in params.yaml does not name"
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    key = load_public(file)
+    if not isinstance(key, EllipticCurvePublicKey):
+        raise InputError("is no public EC key", file=file)
+    try:
+        key.verify(b64decode(signature.ecdsa), data, ECDSA(SHA256()))
+    except (InvalidSignature, ValueError):  # ValueError: it is not even base64
+        return f"its signature was not made with {file}, or it was changed since"
+    return None

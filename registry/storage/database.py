@@ -1,5 +1,9 @@
 """Connections to the registry's database, SQLite or PostgreSQL, that survive a crash anywhere."""
 
+import os
+import shutil
+import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +14,6 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from project.errors import IncumbentError, InputError
-from registry.storage.read_only import open_read_only, writable
 
 BUSY_SECONDS = 30
 WRITERS_LOCK = 0x1C0B  # PostgreSQL's advisory lock that all writers of a registry take
@@ -192,3 +195,74 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
         yield connection
+
+
+# --- read only ------------------------------------------------------------------------------------
+
+# Reading an SQLite file that cannot be written to, whether or not others write to it.
+
+COMMITTED = ("", "-wal")  # what a file's committed transactions are in, by how the name goes on
+TRIES = 5
+
+
+def writable(file: Path) -> bool:
+    """Whether this process can write to an SQLite file: it makes others beside it as it does."""
+    return all(os.access(place, os.W_OK) for place in (file, file.parent))
+
+
+def open_read_only(file: Path) -> sqlite3.Connection:
+    """A connection that sees what was committed and changes nothing.
+
+    SQLite reads a file in WAL mode by a -shm file beside it, which writers leave there while they
+    have it open. Where there is none, and none can be made, a copy is read. SQLite's `immutable`
+    would need no copy, but reads nonsense where a writer comes meanwhile. Raises IncumbentError
+    where writes never pause.
+    """
+    connection = connected(f"{file.resolve().as_uri()}?mode=ro")
+    try:
+        connection.execute("SELECT name FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        connection = copied(file)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def connected(uri: str) -> sqlite3.Connection:
+    """The pool hands connections from thread to thread, one at a time."""
+    return sqlite3.connect(uri, uri=True, check_same_thread=False)
+
+
+def copied(file: Path) -> sqlite3.Connection:
+    """The file as it stood at one moment, in memory."""
+    memory = connected(":memory:")
+    with tempfile.TemporaryDirectory(prefix="incumbent-registry-") as folder:
+        copy = sqlite3.connect(copy_at_rest(file, Path(folder)))
+        copy.backup(memory)
+        copy.close()
+    return memory
+
+
+def copy_at_rest(file: Path, folder: Path) -> Path:
+    """Copy the file and its log between two writes; raises IncumbentError if these never pause."""
+    for _ in range(TRIES):
+        before = state_of(file)
+        for ending in COMMITTED:
+            target = folder / f"{file.name}{ending}"
+            target.unlink(missing_ok=True)
+            if ending in before:
+                shutil.copyfile(f"{file}{ending}", target)
+        if state_of(file) == before:
+            return folder / file.name
+    raise IncumbentError(f"the registry's database is written to all the time: {file}")
+
+
+def state_of(file: Path) -> dict[str, tuple[int, int, int]]:
+    """What tells one state of the file and its log from another."""
+    found = {}
+    for ending in COMMITTED:
+        part = Path(f"{file}{ending}")
+        if part.exists():
+            about = part.stat()
+            found[ending] = (about.st_ino, about.st_size, about.st_mtime_ns)
+    return found

@@ -6,12 +6,12 @@ from starlette.requests import HTTPConnection
 
 from project.files import home
 from project.rate_limit import Buckets
+from review.access.oidc import Provider
+from review.access.one_time_token import OneTimeToken
 from review.access.people import Person
+from review.access.proxy import named_by_proxy
 from review.access.sessions import Session, Sessions
-from review.access.ways.oidc import Provider
-from review.access.ways.one_time_token import OneTimeToken
-from review.access.ways.proxy import named_by_proxy
-from review.access.ways.users_file import UsersFile
+from review.access.users_file import UsersFile
 from review.site import Site
 
 ATTEMPTS_A_MINUTE = 5  # to sign in under one name

@@ -1,5 +1,7 @@
 """Sessions: who signed in, kept in a signed cookie, so that a restart of the server ends none."""
 
+import base64
+import binascii
 import hmac
 import secrets
 from dataclasses import dataclass, field
@@ -11,7 +13,6 @@ from pydantic import ValidationError
 
 from project.files import write_lines
 from project.records.record import Record
-from review.access.signed_text import encoded, mark, opened, seal
 
 HOURS = 12
 LONGEST = 4096  # bytes of a cookie that browsers keep
@@ -84,3 +85,52 @@ class Sessions:
 
     def is_csrf(self, session_id: str, given: str) -> bool:
         return hmac.compare_digest(self.csrf(session_id).encode(), given.encode("utf-8", "replace"))
+
+
+# --- signed text ----------------------------------------------------------------------------------
+
+# Texts that a browser keeps for us, signed so that only what we wrote is taken back.
+
+
+def seal(secret: bytes, purpose: str, value: bytes) -> str:
+    """A text that `opened` takes back under the same secret and purpose only."""
+    return f"{encoded(value)}.{encoded(mark(secret, purpose, value))}"
+
+
+def opened(secret: bytes, purpose: str, text: str) -> bytes | None:
+    """What was sealed; None for whatever we did not seal for that purpose."""
+    value, _, given = text.partition(".")
+    try:
+        found = decoded(value)
+        marked = decoded(given)
+    except (binascii.Error, ValueError):
+        return None
+    return found if hmac.compare_digest(marked, mark(secret, purpose, found)) else None
+
+
+def mark(secret: bytes, purpose: str, value: bytes) -> bytes:
+    """HMAC-SHA-256. A purpose holds no zero byte, so that two of them never sign the same bytes."""
+    return hmac.digest(secret, purpose.encode() + b"\0" + value, "sha256")
+
+
+def encoded(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).decode().rstrip("=")
+
+
+def decoded(text: str) -> bytes:
+    padded = text + "=" * (-len(text) % 4)
+    return base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True)
+
+
+# --- own address ----------------------------------------------------------------------------------
+
+# Addresses that stay on this server, however a browser reads them.
+
+
+def local(address: str) -> str:
+    """The address, if it is a path of this server; else the home page.
+
+    Browsers read a backslash as a slash, and leave out tabs and newlines.
+    """
+    plain = address.isprintable() and "\\" not in address
+    return address if plain and address.startswith("/") and address[1:2] != "/" else "/"

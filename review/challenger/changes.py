@@ -1,17 +1,25 @@
 """What is other in a version than in the one that it was compared with."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
 
 from project.errors import IncumbentError
+from project.files import FileState, state_of
+from project.paths import CURATED, rows_of
 from project.records.adapters import AdapterVersion, ModelPin
-from project.records.data import DatasetVersion
+from project.records.data import DatasetVersion, Row, Split
 from project.records.events import Submission
-from project.records.record import Digest
+from project.records.record import Digest, Record
 from registry.lineage import Lineage, settings
 from registry.reader import RegistryReader
 from review.challenger.review_record import Changes, FieldChange
-from training.start_record import LearntRows
+from review.data_pages.gate_view import excerpt, gate_report, private_rows
+from review.frame.paging import NumberedPage, nth_page, page_count
+from training.start_record import LearntRows, RowDigest, row_digest
 
 
 def changes(reader: RegistryReader, lineage: Lineage, other: AdapterVersion | None) -> Changes:
@@ -96,3 +104,133 @@ def learnt_by(reader: RegistryReader, version: AdapterVersion) -> set[str] | Non
         if data.startswith(b'{"learnt":'):
             return set(LearntRows.model_validate_json(data).learnt)
     return None
+
+
+# --- changed rows ---------------------------------------------------------------------------------
+
+# The training rows that one version has learnt and another has not, as far as they are here.
+
+SHOWN = 50  # rows of a page
+CACHE = Path(".dvc/cache/files/md5")
+CHECKSUM = re.compile(r"[0-9a-f]{32}(\.dir)?")
+FETCH = f"dvc fetch --all-commits {CURATED}"
+HIDDEN = "not shown: it seems to hold what must not get out"
+
+Which = Literal["added", "removed"]
+Place = tuple[Path, int]  # a file, and where in it a row's line begins
+
+
+class ChangedRow(Record):
+    """A training row; its prompt is shortened, with labels in place of personal data."""
+
+    id: str
+    source: str
+    prompt: str
+
+
+class ChangedRows(NumberedPage):
+    """One page of the rows that only one of two versions has learnt."""
+
+    which: Which
+    version: int
+    against: int | None  # None: the bare base
+    elsewhere: int  # rows whose dataset is not on this machine
+    rows: tuple[ChangedRow, ...]
+
+
+def changed_rows(
+    reader: RegistryReader,
+    version: AdapterVersion,
+    other: AdapterVersion | None,
+    which: Which,
+    page: int,
+) -> ChangedRows:
+    """Raises IncumbentError where it was not recorded which rows one of the two has learnt."""
+    digests = only_in(reader, version, other, which)
+    found = places(reader, version if which == "added" else other, digests)
+    return ChangedRows(
+        which=which,
+        version=version.number,
+        against=other.number if other else None,
+        total=len(found),
+        page=page,
+        pages=page_count(len(found), SHOWN),
+        elsewhere=len(digests) - len(found),
+        rows=tuple(shown(nth_page(found, page, SHOWN))),
+    )
+
+
+def only_in(
+    reader: RegistryReader, version: AdapterVersion, other: AdapterVersion | None, which: Which
+) -> set[RowDigest]:
+    own, others = learnt_by(reader, version), learnt_by(reader, other) if other else set()
+    if own is None or others is None:
+        unknown = version if own is None or other is None else other
+        raise IncumbentError(f"it was not recorded which rows {unknown.label} has learnt")
+    return own - others if which == "added" else others - own
+
+
+# --- one level down ------------------------------------------------------------------------------
+
+
+def places(
+    reader: RegistryReader, version: AdapterVersion | None, digests: Set[RowDigest]
+) -> list[Place]:
+    """Where these rows stand: among today's rows, or in those that the version was trained on."""
+    found: dict[RowDigest, Place] = {}
+    for path in train_files(reader, version):
+        for digest, start in row_starts(path, state_of(path)).items():
+            if digest in digests:
+                found.setdefault(digest, (path, start))
+    return list(found.values())
+
+
+def train_files(reader: RegistryReader, version: AdapterVersion | None) -> Iterator[Path]:
+    """The files of training rows that are on this machine, the newest first."""
+    dataset = dataset_of(reader, version.adapter.dataset) if version else None
+    kept = cached_file(dataset.dvc_revision) if dataset and dataset.dvc_revision else None
+    yield from (path for path in (rows_of(Split.TRAIN), kept) if path and path.exists())
+
+
+def cached_file(revision: str) -> Path | None:
+    """The training rows of a curated folder in DVC's cache; `revision` is the folder's checksum."""
+    folder = cached(revision)
+    if folder is None or not folder.exists():
+        return None
+    name = rows_of(Split.TRAIN).name
+    files = {one.get("relpath"): one.get("md5") for one in json.loads(folder.read_bytes())}
+    return cached(str(files.get(name)))
+
+
+def cached(checksum: str) -> Path | None:
+    """Where DVC keeps what has this checksum; None for what is no checksum."""
+    if not CHECKSUM.fullmatch(checksum):
+        return None
+    return CACHE / checksum[:2] / checksum[2:]
+
+
+@lru_cache(4)
+def row_starts(path: Path, state: FileState) -> dict[RowDigest, int]:
+    """Where each row's line begins, by what the row says. Read once while the file stays."""
+    starts, start = {}, 0
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            if line.strip():
+                starts[row_digest(Row.parse(line, path, number))] = start
+            start += len(line)
+    return starts
+
+
+def shown(found: Sequence[Place]) -> Iterator[ChangedRow]:
+    report = gate_report()
+    private = private_rows(report.checks) if report else frozenset()
+    for path, start in found:
+        row = row_at(path, start)
+        prompt = HIDDEN if row.id in private else excerpt(row.prompt_text)
+        yield ChangedRow(id=row.id, source=row.source, prompt=prompt)
+
+
+def row_at(path: Path, start: int) -> Row:
+    with path.open("rb") as stream:
+        stream.seek(start)
+        return Row.parse(stream.readline(), path)

@@ -1,24 +1,165 @@
 """What a person decides on the review page: each form is one call of the registry, or nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from string import digits
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from project.errors import IncumbentError, InputError
-from project.records.events import Event
-from registry.ballots.sheets import MOST_VOTES, ask_votes
+from project.records.adapters import AdapterVersion
+from project.records.events import DecisionMade, Event
+from project.untrusted_input import shortened
+from registry.ballots.sheets import MOST_VOTES, ask_votes, asked_about
+from registry.decision_checks import refuse_one_person, winning
 from registry.fits_base import refuse_misfit
+from registry.lineage import Lineage
+from registry.overview.why_paragraph import day
+from registry.reader import RegistryReader
+from registry.roles import Duty
+from registry.state import CHAMPION
+from registry.storage.database import reading
 from registry.store import Registry
-from review.access.people import ThePerson
-from review.challenger.earlier_champions import earlier_champions, moves_since
-from review.challenger.who_votes import LONGEST, who_votes
-from review.frame.address import LARGEST, VersionNumber
-from review.frame.forms import Reason, given_reason
+from review.access.people import ThePerson, is_name
+from review.challenger.review_record import Action, Offer
+from review.frame.forms import LARGEST, Reason, VersionNumber, given_reason
 from review.frame.pages import page
 from review.site import TheSite
+
+# --- offers ---------------------------------------------------------------------------------------
+
+# What a person may do about a version now; where it may not be done, why.
+
+DUTY: dict[Action, Duty] = {
+    "approve": "promote",
+    "reject": "promote",
+    "votes": "promote",
+    "rollback": "promote",
+}
+
+
+def offers(registry: Registry, lineage: Lineage) -> tuple[Offer, ...]:
+    """For the person in whose name the registry is read. The registry asks all of it again."""
+    return tuple(offer(registry, lineage, action) for action in DUTY)
+
+
+def offer(registry: Registry, lineage: Lineage, action: Action) -> Offer:
+    why_not = next(doubts(registry, lineage, action), None)
+    return Offer(action=action, allowed=why_not is None, why_not=why_not)
+
+
+def doubts(registry: Registry, lineage: Lineage, action: Action) -> Iterator[str]:
+    """Everything that speaks against it, the plainest first."""
+    champion = CHAMPION in lineage.aliases
+    if action == "rollback":
+        yield from doubts_on_rollback(registry, champion, lineage)
+    elif champion:
+        yield f"{lineage.version.label} is the champion."
+    elif lineage.deleted:
+        yield f"{lineage.version.label} was deleted."
+    elif rejected := registry.newest_event(lineage.version.number, "reject"):
+        yield f"{rejected.actor} rejected it on {day(rejected)}."
+    elif action == "votes" and asked_about(registry, lineage.version.number) is None:
+        yield "Nobody was asked to vote on it yet: `incumbent submit` opens a sheet of its answers."
+    try:
+        registry.roles.require(DUTY[action], registry.actor)
+        if action == "approve":
+            refuse_unapprovable(registry, lineage)
+    except IncumbentError as error:
+        yield f"{error}."
+
+
+def doubts_on_rollback(registry: Registry, champion: bool, lineage: Lineage) -> Iterator[str]:
+    if not champion:
+        yield f"{lineage.version.label} is not the champion."
+    elif registry.before_champion() is None:
+        yield "There is no earlier champion."
+
+
+def refuse_unapprovable(registry: Registry, lineage: Lineage) -> None:
+    """Raise IncumbentError where a promotion would be refused, its bytes and signature aside."""
+    version = lineage.version
+    with reading(registry.engine) as connection:
+        champion = registry.alias_on(connection, CHAMPION)
+        decided = registry.newest_on(connection, "decide", version.number)
+        made = decided.told(DecisionMade) if decided else None
+        winning(registry, connection, version, champion, made)
+        refuse_one_person(registry, connection, version, "person")
+
+
+# --- earlier champions ----------------------------------------------------------------------------
+
+# Who was champion before, and how the champion changed since somebody looked.
+
+SHOWN = 20  # changes of the champion, or earlier champions
+
+
+def earlier_champions(reader: RegistryReader) -> list[AdapterVersion]:
+    """The versions that a rollback may go to, the newest first."""
+    champion = reader.champion()
+    promoted = {event.version for event in reader.history(kind="promote")}
+    numbers = sorted(promoted - {champion.number if champion else 0}, reverse=True)
+    there = [number for number in numbers if not reader.deleted(number)]
+    return [reader.version(number) for number in there[:SHOWN]]
+
+
+def moves_since(reader: RegistryReader, champion: int) -> list[Event]:
+    """The promotions and rollbacks since a version last became champion; 0: all of them. None where
+    it is champion still.
+    """
+    now = reader.champion()
+    if (now.number if now else 0) == champion:
+        return []
+    moves = sorted(
+        (*reader.history(kind="promote"), *reader.history(kind="rollback")),
+        key=lambda event: event.seq,
+    )
+    since = max((event.seq for event in moves if event.version == champion), default=0)
+    return [event for event in moves if event.seq > since][-SHOWN:]
+
+
+# --- who votes ------------------------------------------------------------------------------------
+
+# Who is asked to vote, as people type it: a name and a number of items a line.
+
+BETWEEN = " \t,:"  # a name and its number
+LONGEST = 20_000  # characters of all lines
+MOST_DIGITS = 6
+
+
+def who_votes(text: str) -> dict[str, int] | None:
+    """By name on how many items; None where nobody is named. Raises InputError naming the line."""
+    named = dict[str, int]()
+    for number, line in written_lines(text):
+        name, items = name_and_items(line)
+        if not is_name(name) or not items:
+            problem = f"{shortened(line)!r} is not a name and a number of items, as 'ann 20'"
+            raise InputError(f"line {number}: {problem}", field="reviewers")
+        if name in named:
+            raise InputError(f"line {number}: {name} is named twice", field="reviewers")
+        named[name] = int(items)
+    return named or None
+
+
+def name_and_items(line: str) -> tuple[str, str]:
+    """The digits at a line's end, and what stands before them; "" for each that is not there."""
+    before = line.rstrip(digits)
+    name, items = before.rstrip(BETWEEN), line[len(before) :]
+    return ("" if name == before else name), (items if len(items) <= MOST_DIGITS else "")
+
+
+def written_lines(text: str) -> Iterator[tuple[int, str]]:
+    lines = enumerate(text.splitlines(), start=1)
+    yield from ((number, line.strip()) for number, line in lines if line.strip())
+
+
+def as_typed(reviewers: Mapping[str, int] | None) -> str:
+    return "\n".join(f"{name} {items}" for name, items in (reviewers or {}).items())
+
+
+# --- decide routes --------------------------------------------------------------------------------
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import Prices
-from evaluation.report.cost import costs, saving
 from evaluation.report.kept_report import KeptReport
 from evaluation.report.report_page import Forest, ForestLine, forest, others
+from evaluation.report.right_answers import costs, saving
 from evaluation.report.suite_lines import Against, SuiteLine, suite_lines
 from project.errors import InputError
 from project.files import FileState

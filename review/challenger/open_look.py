@@ -6,7 +6,7 @@ from project.errors import IncumbentError
 from registry.ballots.open_votes import open_of
 from registry.ballots.standing import read_votes
 from registry.reader import RegistryReader
-from review.voting.counting import awaited
+from review.voting.blinding import awaited
 
 
 def open_items(registry: RegistryReader, number: int) -> int | None:

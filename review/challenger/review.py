@@ -16,7 +16,7 @@ from registry.overview import why_paragraph
 from registry.store import Registry
 from review.challenger import background, measured
 from review.challenger.changes import changes
-from review.challenger.offers import offers
+from review.challenger.decide_routes import offers
 from review.challenger.plain_words import summary
 from review.challenger.review_record import Headline, Review
 from review.traffic.version_traffic import version_traffic

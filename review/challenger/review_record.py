@@ -3,7 +3,7 @@
 from typing import Literal
 
 from project.records.record import Digest, Record
-from review.frame.difference import Difference
+from review.frame.event_words import Difference
 from review.traffic.version_traffic import VersionTraffic
 
 Tone = Literal["good", "warn", "bad", "soft"]  # how the page colours it

@@ -13,15 +13,15 @@ from registry.roles import EVERYBODY
 from registry.store import Registry
 from review.access.people import Person, ThePerson
 from review.challenger import decide_routes, rows_routes
+from review.challenger.decide_routes import as_typed
 from review.challenger.open_look import open_items
 from review.challenger.review import review_of
 from review.challenger.review_record import Review
-from review.challenger.who_votes import as_typed
-from review.frame.address import VersionNumber, known_version
+from review.frame.forms import VersionNumber, known_version
 from review.frame.pages import page
 from review.site import TheSite
 from review.voting.live import LiveVotes, live_votes
-from review.voting.votes_report import may_follow
+from review.voting.next_item import may_follow
 
 TEMPLATES = Path(__file__).parent / "templates"
 NOTICES = {

@@ -9,8 +9,9 @@ from project.errors import InputError
 from project.settings import load
 from project.times import stamp
 from registry.reader import RegistryReader
-from review.data_pages.refusals import Refusal, refuse
-from review.data_pages.waiting_tasks import find, queue_files
+from registry.roles import Duty
+from review.access.people import Person
+from review.data_pages.waiting_tasks import Refusal, find, queue_files, refuse
 from review.frame.forms import given_reason, written
 
 # Between what was accepted and what is accepted now nobody else accepts anything on a page.
@@ -52,3 +53,24 @@ def refuse_task(registry: RegistryReader, key: str, reason: str) -> None:
     task = find(key)
     at = stamp(registry.clock())
     refuse(Refusal(key=task.key, by=registry.actor, at=at, reason=why))
+
+
+# --- acceptors ------------------------------------------------------------------------------------
+
+# Who may accept what waits for a person, and what a page says to those who may not.
+
+# The duty that `incumbent data labels` asks for too.
+ACCEPTING_DUTY: Duty = "promote"
+
+
+def why_not(person: Person) -> str | None:
+    """Why somebody may not; None: they may."""
+    if person.may(ACCEPTING_DUTY):
+        return None
+    names = person.roles.names(ACCEPTING_DUTY)
+    return f"You may read this. To change it needs the role {ACCEPTING_DUTY!r}, which {names} has."
+
+
+def require(person: Person) -> None:
+    """Raise IncumbentError, as the registry does."""
+    person.roles.require(ACCEPTING_DUTY, person.name)

@@ -1,18 +1,19 @@
 """The gate's report for people: its checks, and the rows that fail one of them."""
 
-from collections.abc import Sequence
-from datetime import date
+import re
+from collections.abc import Collection, Sequence, Set
+from datetime import date, timedelta
 
-from curation.checks.advice import advice_on
-from curation.checks.waiving import is_stale
+from curation.checks.gate_message import advice_on
+from curation.checks.waivers import is_stale, read_waivers
 from curation.gate import failing
+from project.canonical import canonical_json
 from project.errors import InputError
-from project.paths import GATE_REPORT
+from project.paths import GATE_REPORT, rows_of
 from project.personal_data import redact
 from project.records.data import Check, GateReport, Row, Severity, Split
 from project.records.record import Record
 from project.untrusted_input import shortened
-from review.data_pages.found_rows import found_rows
 from review.frame.paging import NumberedPage, nth_page, page_count
 
 SHOWN = 50  # rows of a page
@@ -148,3 +149,76 @@ def failed_row(
 def excerpt(text: str) -> str:
     """Its beginning, with labels in place of what could be somebody's data."""
     return shortened(redact(text), CHARS)
+
+
+# --- found rows -----------------------------------------------------------------------------------
+
+# Curated rows by their ids, read without parsing all the others.
+
+ID = re.compile(rb'"id":("(?:[^"\\]|\\.)*")')  # as canonical JSON has it
+SHOWN_PARTS = (Split.TRAIN, Split.DEV)  # sealed rows are shown nowhere
+
+
+def found_rows(ids: Collection[str]) -> dict[str, tuple[Split, Row]]:
+    """The rows of training and dev that have these ids, and the part that each is in."""
+    wanted = {canonical_json(one) for one in ids}
+    found: dict[str, tuple[Split, Row]] = {}
+    for part in SHOWN_PARTS:
+        for row in rows_in(part, wanted):
+            if row.id in ids:
+                found.setdefault(row.id, (part, row))
+    return found
+
+
+def rows_in(part: Split, ids: Set[bytes]) -> list[Row]:
+    """Those of one part in whose line one of the ids stands."""
+    path = rows_of(part)
+    if not path.exists():
+        return []
+    with path.open("rb") as stream:
+        lines = [
+            (number, line)
+            for number, line in enumerate(stream, start=1)
+            if not ids.isdisjoint(ID.findall(line))
+        ]
+    return [Row.parse(line, path, number) for number, line in lines]
+
+
+# --- waivers view ---------------------------------------------------------------------------------
+
+# The waivers of the gate: which hold, which end soon, which excuse nothing.
+
+SOON = timedelta(days=14)
+
+
+class WaiverView(Record):
+    check: str
+    rows: tuple[str, ...]  # ids; none: every row
+    by: str
+    until: date
+    reason: str
+    days: int  # left, the last one included; 0 or less: it does not hold any more
+    unused: bool  # as the last report has it
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether somebody should look at it: it ends within two weeks, or has ended."""
+        return not self.unused and self.days <= SOON.days
+
+
+def waivers_view(report: GateReport | None, today: date) -> tuple[WaiverView, ...]:
+    """The first to end comes first. Raises InputError for a file that cannot be read."""
+    unused = {(one.check, one.by, one.until) for one in (report and report.unused) or ()}
+    found = [
+        WaiverView(
+            check=waiver.check,
+            rows=waiver.rows,
+            by=waiver.by,
+            until=waiver.until,
+            reason=waiver.reason,
+            days=(waiver.until - today).days + 1,
+            unused=(waiver.check, waiver.by, waiver.until) in unused,
+        )
+        for waiver in read_waivers().waivers
+    ]
+    return tuple(sorted(found, key=lambda one: (one.until, one.check)))

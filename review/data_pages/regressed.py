@@ -5,8 +5,8 @@ from pathlib import Path
 
 from curation.splitting.eval_sets import changing
 from evaluation.report.comparisons import choices, items_of
-from evaluation.report.corrections_export import Correction, bad, correction
 from evaluation.report.dev_items import DevItems
+from evaluation.report.kept_report import Correction, bad, correction
 from evaluation.report.report_data import Example
 from project.errors import InputError
 from project.records.data import Message, Row

@@ -7,19 +7,25 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
-from curation.checks.waivers import LONGEST
-from curation.checks.waivers_file import WAIVERS
+from curation.checks.waivers import LONGEST, WAIVERS
 from curation.gate import USUAL
 from review.access.people import Person, ThePerson
-from review.data_pages.acceptors import why_not
-from review.data_pages.data_overview import DataOverview, data_overview
-from review.data_pages.gate_view import FailedRows, GateView, failed_rows, gate_report, gate_view
+from review.data_pages.accepting import why_not
+from review.data_pages.gate_view import (
+    FailedRows,
+    GateView,
+    WaiverView,
+    failed_rows,
+    gate_report,
+    gate_view,
+    waivers_view,
+)
 from review.data_pages.regressed import COMMAND, CORRECTIONS, BadItems, bad_items
 from review.data_pages.stored_gate import Reported, reported
+from review.data_pages.waiting import DataOverview, data_overview
 from review.data_pages.waiting_tasks import Kind, WaitingTasks, tasks_page
-from review.data_pages.waivers_view import WaiverView, waivers_view
 from review.data_pages.writes import router as writes
-from review.frame.address import Number
+from review.frame.forms import Number
 from review.frame.pages import page
 from review.frame.paging import PageNumber
 from review.site import Site, TheSite

@@ -9,18 +9,17 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from curation.sources.exports.label_studio_task import Exported, Result, nothing_if_null
-from curation.splitting.eval_sets import EVAL_SETS
+from curation.splitting.eval_sets import EVAL_SETS, changing
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import accepted_prompts
 from monitoring.trigger.labels import LABELLED, QueueTask
 from project.canonical import digest_json
 from project.erasures import ERASED, Erased
 from project.errors import InputError
-from project.files import FileState, state_of
+from project.files import FileState, state_of, write_bytes
 from project.records.data import Message
 from project.records.record import Record, invalid, read_input
 from project.settings import PARAMS, load
-from review.data_pages.refusals import refused_keys
 from review.frame.paging import NumberedPage, nth_page, page_count
 
 QUEUE = Path("datasets/queue")
@@ -169,3 +168,39 @@ def waiting_task(task: DraftedTask, path: Path) -> WaitingTask:
         synthetic=data.synthetic,
         user=data.user,
     )
+
+
+# --- refusals -------------------------------------------------------------------------------------
+
+# What a person refused of the queues: it is not asked again, and who said no stays on record.
+
+REFUSED = Path("datasets/queue/refused.jsonl")  # a refusal a line, oldest first
+
+
+class Refusal(Record):
+    """Nothing of what was refused stands in it but a digest."""
+
+    key: str
+    by: str
+    at: str  # RFC 3339, UTC
+    reason: str
+
+
+def refuse(refusal: Refusal) -> None:
+    """Write it behind the others; the same again changes nothing."""
+    with changing():
+        if refusal.key in refused_keys():
+            return
+        before = read_input(REFUSED) if REFUSED.exists() else b""
+        ended = before if before.endswith(b"\n") or not before else before + b"\n"
+        write_bytes(REFUSED, ended + refusal.canonical() + b"\n")
+
+
+def refused_keys() -> frozenset[str]:
+    """Raises InputError naming file and line."""
+    return read_refused(state_of(REFUSED)) if REFUSED.exists() else frozenset()
+
+
+@lru_cache(1)
+def read_refused(state: FileState) -> frozenset[str]:
+    return frozenset(one.key for one in Refusal.read_lines(REFUSED))

@@ -6,12 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse
 
-from curation.checks.waiving import Excuse, excuse
+from curation.checks.waivers import Excuse, excuse
 from curation.splitting.eval_sets import changing
 from project.errors import InputError
 from review.access.people import ThePerson
-from review.data_pages.accepting import accept_task, refuse_task
-from review.data_pages.acceptors import require
+from review.data_pages.accepting import accept_task, refuse_task, require
 from review.data_pages.regressed import correct
 from review.data_pages.waiting_tasks import Kind
 from review.frame.forms import Reason

@@ -5,11 +5,10 @@ Regulation (EU) 2024/1689, Annex IV, referred to in Article 11(1). The titles ar
 
 from importlib.metadata import PackageNotFoundError, version
 
-from review.dossier.deployment_blocks import engines
-from review.dossier.document import Block, Part, Section
+from review.dossier.data_blocks import VersionRecords
+from review.dossier.document import Block, Part, Section, listed
+from review.dossier.experiment_blocks import engines
 from review.dossier.governance_blocks import change_blocks
-from review.dossier.version_records import VersionRecords
-from review.dossier.words import listed
 
 ABOUT = (
     "The points follow Annex IV. Most of what the records know stands in part 1, and each point "

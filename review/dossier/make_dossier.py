@@ -12,12 +12,12 @@ from registry.reader import RegistryReader
 from registry.release import refuse_changed
 from registry.store import Registry
 from review.dossier.annex_iv import annex_iv
-from review.dossier.deployment_blocks import traffic_text
+from review.dossier.data_blocks import VersionRecords, read_records
 from review.dossier.document import Block, Dossier
+from review.dossier.experiment_blocks import traffic_text
 from review.dossier.governance_blocks import approval_text
 from review.dossier.model_risk import model_risk
 from review.dossier.notes import read_notes, with_notes
-from review.dossier.version_records import VersionRecords, read_records
 
 SHOWN = 10  # problems
 

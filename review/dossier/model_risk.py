@@ -6,33 +6,32 @@ Board of Governors of the Federal Reserve System, SR Letter 11-7 (2011), section
 from collections.abc import Iterator
 
 from review.dossier.data_blocks import (
+    VersionRecords,
     data_blocks,
     pin_block,
     provenance_block,
     recipe_blocks,
     vendor_blocks,
 )
-from review.dossier.deployment_blocks import deployment_blocks, traffic_text
 from review.dossier.document import Block, Part, Section
 from review.dossier.evidence_blocks import (
+    calibration_block,
     metrics_text,
     outcome_blocks,
     score_blocks,
 )
-from review.dossier.experiment_blocks import experiment_blocks
+from review.dossier.experiment_blocks import deployment_blocks, experiment_blocks, traffic_text
 from review.dossier.governance_blocks import (
     approval_text,
     check_block,
     control_block,
     digest_block,
     inventory_block,
+    monitoring_blocks,
     policy_block,
     role_block,
     sign_off_block,
 )
-from review.dossier.monitoring_blocks import monitoring_blocks
-from review.dossier.preference_blocks import calibration_block
-from review.dossier.version_records import VersionRecords
 
 ABOUT = (
     "The headings follow SR 11-7: model development, implementation and use; validation by "

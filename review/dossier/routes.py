@@ -9,7 +9,7 @@ from review.access.people import Person, ThePerson
 from review.dossier.document import Dossier, Filled
 from review.dossier.make_dossier import make_dossier
 from review.dossier.standalone import html_of
-from review.frame.address import VersionNumber, known_version
+from review.frame.forms import VersionNumber, known_version
 from review.frame.pages import page
 from review.site import Site, TheSite
 

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteError
 
 from project.errors import IncumbentError, InputError
-from review.access.checks.who_is_there import UnknownPersonError
-from review.access.own_address import local
+from review.access.request_checks import UnknownPersonError
+from review.access.sessions import local
 from review.frame.pages import TEMPLATES, page
 
 LOG = logging.getLogger(__name__)

@@ -10,14 +10,15 @@ from registry.reader import RegistryReader
 from registry.storage.database import reading
 from review.access.people import Person
 from review.data_pages.waiting import waiting
-from review.home import tasks, vote_tasks
-from review.home.champion_card import ChampionCard, champion_card
-from review.home.last_nights import LastNight, last_nights
-from review.home.quality import Quality, quality
-from review.home.schedulers import SchedulerLine, schedulers
-from review.home.tasks import Task
-from review.traffic.deployed import ChampionTraffic, champion_traffic
-from review.traffic.experiments import ExperimentView, running
+from review.home import tasks
+from review.home.quality_chart import ChampionCard, Quality, champion_card, quality
+from review.home.tasks import LastNight, SchedulerLine, Task, last_nights, schedulers
+from review.traffic.version_traffic import (
+    ChampionTraffic,
+    ExperimentView,
+    champion_traffic,
+    running,
+)
 
 
 class HomePage(Record):
@@ -72,8 +73,8 @@ def tasks_of(
     yield from tasks.undeployed(traffic)
     yield from tasks.nights(lines)
     yield from tasks.reviews(reader, blind=not person.decides)
-    yield from vote_tasks.sealed_votes(reader, asked)
+    yield from tasks.sealed_votes(reader, asked)
     yield from tasks.silent(beats)
     if person.may("promote"):
         yield from tasks.data(waiting(now.date()))
-    yield from vote_tasks.dev_votes(reader, asked)
+    yield from tasks.dev_votes(reader, asked)

@@ -1,10 +1,161 @@
 """Where the marks of the chart of quality stand, in units of the SVG that the template makes."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from review.home.quality import Quality, Step
+from project.errors import IncumbentError
+from project.records.adapters import AdapterVersion
+from project.records.events import Event, Promotion
+from project.records.evidence import Evidence, Measured
+from project.records.record import Digest, Record
+from registry.overview.family_tree import displaced_by, move_count, newest_moves
+from registry.reader import RegistryReader
+from registry.storage.database import reading
+from review.frame.event_words import Difference, central
+
+# --- champion card --------------------------------------------------------------------------------
+
+# Who is champion, since when, and who made it that.
+
+How = Literal["person", "policy", "force", "rollback"]
+# In words, after "by NAME".
+HOW: dict[How, str] = {
+    "person": "who looked at it",
+    "policy": "as the policy says, without a person's approval",
+    "force": "by force, without a verdict",
+    "rollback": "by a rollback",
+}
+
+
+class ChampionCard(Record):
+    """The champion, and the event by which it became that."""
+
+    version: AdapterVersion
+    since: str | None  # RFC 3339, UTC; None: the history does not say
+    by: str | None
+    how: How | None
+    reason: str | None
+    displaced: int | None  # the champion before it; None: the bare base
+
+    @property
+    def in_words(self) -> str:
+        return HOW[self.how] if self.how else "and no event says how: run `incumbent verify`"
+
+
+def champion_card(reader: RegistryReader) -> ChampionCard | None:
+    """None while there was none yet. Raises IncumbentError for a record that was changed."""
+    champion = reader.champion()
+    if champion is None:
+        return None
+    gained, _ = reader.tenure(champion.number)
+    return ChampionCard(
+        version=champion,
+        since=gained.at if gained else None,
+        by=gained.actor if gained else None,
+        how=how_moved(gained) if gained else None,
+        reason=gained.reason if gained else None,
+        displaced=displaced_by(gained) if gained else None,
+    )
+
+
+def how_moved(move: Event) -> How:
+    """By what kind of act a version became champion."""
+    match move.detail:
+        case Promotion(forced=1):
+            return "force"
+        case Promotion(by="policy"):
+            return "policy"
+        case Promotion():
+            return "person"
+    return "rollback"
+
+
+# --- quality --------------------------------------------------------------------------------------
+
+# Quality over time: what each promotion was better by, with its interval.
+
+SHOWN = 20  # promotions and rollbacks
+
+
+class Step(Record):
+    """One change of the champion, and what was measured for it."""
+
+    version: int
+    displaced: int | None
+    at: str
+    by: str
+    how: How
+    reason: str
+    differences: dict[str, Difference]  # by metric, on the sealed eval set
+    problem: str | None  # why there are none, where there should be
+
+
+class Quality(Record):
+    """The newest changes of the champion, oldest first, and the metrics that gate."""
+
+    total: int
+    metrics: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+
+def quality(reader: RegistryReader, limit: int = SHOWN) -> Quality:
+    """Raises IncumbentError for an event that was changed. Evidence that cannot be read is a step
+    with a problem.
+    """
+    with reading(reader.engine) as connection:
+        moves = newest_moves(connection, reader.family, limit)
+        total = move_count(connection, reader.family)
+    steps = [step(reader, move) for move in reversed(moves)]
+    return Quality(total=total, metrics=metrics(reader, moves, steps), steps=tuple(steps))
+
+
+def step(reader: RegistryReader, move: Event) -> Step:
+    measured: Measured = {}
+    problem = None
+    if isinstance(move.detail, Promotion) and move.detail.evidence:
+        try:
+            measured = reader.artifacts.get_record(Evidence, move.detail.evidence).sealed
+        except IncumbentError as error:
+            problem = str(error)
+    return Step(
+        version=move.version,
+        displaced=displaced_by(move),
+        at=move.at,
+        by=move.actor,
+        how=how_moved(move),
+        reason=move.reason,
+        differences=differences(measured),
+        problem=problem,
+    )
+
+
+def differences(measured: Measured) -> dict[str, Difference]:
+    return {metric: central(found) for metric, found in measured.items()}
+
+
+def metrics(
+    reader: RegistryReader, moves: Sequence[Event], steps: Sequence[Step]
+) -> tuple[str, ...]:
+    """Those that gated the newest promotion; all that were measured where no policy says it."""
+    measured = dict.fromkeys(metric for one in steps for metric in one.differences)
+    decisions = (m.detail.decision for m in moves if isinstance(m.detail, Promotion))
+    newest = next(filter(None, decisions), None)
+    gating = gated_by(reader, newest) if newest else ()
+    return tuple(metric for metric in gating if metric in measured) or tuple(measured)
+
+
+def gated_by(reader: RegistryReader, decision: Digest) -> tuple[str, ...]:
+    """The metrics that gate under a decision's policy; none where it cannot be read."""
+    try:
+        policy = json.loads(reader.artifacts.get(decision))["policy"]
+        return tuple(json.loads(reader.artifacts.get(policy)).get("gating", ()))
+    except IncumbentError:
+        return ()
+
+
+# --- quality chart --------------------------------------------------------------------------------
 
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 14, 24  # around the field
 WIDTH, HEIGHT = 680, 150

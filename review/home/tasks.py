@@ -1,20 +1,119 @@
 """What needs a person now, the most urgent first."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Literal
 
+from sqlalchemy import Engine
+
+from monitoring.night_history import check_job, last_word, nightly_of
+from monitoring.report.night_text import VERDICTS, done, duty, reading_text, strongest
 from project.errors import IncumbentError
 from project.records.data import counted
+from project.records.drift import DriftState, DriftVerdict
+from project.records.events import VotesAsked
 from project.records.record import Record
 from project.times import readable
-from registry.jobs.runs import RunState
+from registry.ballots.open_votes import OpenVotes
+from registry.ballots.sheets import is_submitter, may_see_more
+from registry.ballots.standing import Votes, missing, read_votes
+from registry.decision_checks import plain
+from registry.jobs.heartbeats import living
+from registry.jobs.runs import Run, RunState, runs_of
 from registry.overview.waiting_reviews import WaitingReview, outdated, waiting_reviews
 from registry.reader import RegistryReader
 from review.data_pages.waiting import Waiting
-from review.home.last_nights import LastNight
-from review.home.schedulers import SchedulerLine
-from review.traffic.deployed import ChampionTraffic
+from review.traffic.version_traffic import ChampionTraffic
 from review.voting.blinding import is_voted
+
+# --- schedulers -----------------------------------------------------------------------------------
+
+# Which schedulers live, and what they do next.
+
+
+class SchedulerLine(Record):
+    """What one scheduler said of itself last. Times are RFC 3339, UTC."""
+
+    holder: str
+    seen: str
+    alive: bool
+    doing: str | None
+    next_job: str | None
+    next_at: str | None
+    refuses: str | None  # why its machine must not do a job; it does the others
+
+
+def schedulers(engine: Engine, now: datetime) -> tuple[SchedulerLine, ...]:
+    """Those that were seen within about a day, the one seen last first."""
+    return tuple(
+        SchedulerLine(
+            holder=beat.holder,
+            seen=beat.at,
+            alive=beat.is_fresh(now),
+            doing=beat.doing,
+            next_job=beat.next_job,
+            next_at=beat.next_at,
+            refuses=beat.refuses,
+        )
+        for beat in living(engine)
+    )
+
+
+# --- last nights ----------------------------------------------------------------------------------
+
+# The last nights' verdicts, and the runs that came to none.
+
+SHOWN = 14
+PRESSING = (DriftState.CONFIRMED, DriftState.ACT)  # drift that has lasted
+
+
+class LastNight(Record):
+    """One night, as far as it came."""
+
+    date: str
+    run: RunState | None  # None: its check alone is on record
+    problem: str | None  # why its newest attempt made nothing
+    verdict: DriftVerdict | None  # None: it has come to none
+    state: DriftState | None
+    evidence: str | None  # the strongest signal, in words
+    done: str | None
+    duty: str | None  # what a person must do
+
+    @property
+    def verdict_text(self) -> str:
+        return VERDICTS[self.verdict] if self.verdict else "no verdict"
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether drift has lasted for long enough to do something about it."""
+        return self.state in PRESSING
+
+
+def last_nights(engine: Engine, family: str, limit: int = SHOWN) -> tuple[LastNight, ...]:
+    """The newest first. Raises IncumbentError when the database cannot be read."""
+    checks = {run.date: run for run in runs_of(engine, check_job(family), limit)}
+    ends = {run.date: run for run in runs_of(engine, nightly_of(family), limit)}
+    days = sorted(checks.keys() | ends.keys(), reverse=True)[:limit]
+    return tuple(line(str(day), checks.get(day), ends.get(day)) for day in days)
+
+
+def line(day: str, check: Run | None, end: Run | None) -> LastNight:
+    night = last_word(check, end)
+    signals = strongest(night.readings) if night else []
+    stopped = end is not None and end.state is not RunState.FINISHED
+    return LastNight(
+        date=day,
+        run=end.state if end else None,
+        problem=end.problem if end and stopped else None,
+        verdict=night.verdict if night else None,
+        state=night.state if night else None,
+        evidence=reading_text(signals[0]) if signals else None,
+        done=done(night) if night else None,
+        duty=duty(night) if night else None,
+    )
+
+
+# --- tasks ----------------------------------------------------------------------------------------
 
 REVIEWS = 10  # that are named one by one
 OUTDATED = "it won against another champion than the present one"
@@ -167,4 +266,67 @@ def data_counts(waiting: Waiting) -> tuple[tuple[int, str, str, str], ...]:
             "users' corrections to accept or refuse",
             "queue/correction",
         ),
+    )
+
+
+# --- vote tasks -----------------------------------------------------------------------------------
+
+# What is to be voted on: sealed items, which decide, and dev items, which are for discussion.
+
+
+def sealed_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterator[Task]:
+    """The challengers whose decision waits for votes, for the reader's actor."""
+    for one in open_ones:
+        if one.part == "sealed" and one.needed:
+            yield sealed_task(one, is_open=is_open_to_actor(reader, one))
+
+
+def sealed_task(one: OpenVotes, *, is_open: bool) -> Task:
+    done = "" if is_open else "; you have voted on all that need more"
+    return Task(
+        kind="votes",
+        text=f"v{one.version} needs {counted(one.needed, 'more vote')}",
+        detail=f"{counted(one.votes, 'vote')} so far{done}",
+        link=f"/vote/{one.version}" if is_open else f"/review/{one.version}",
+        action="Vote" if is_open else "Open",
+    )
+
+
+def dev_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterator[Task]:
+    """All dev sheets in one line: every version has one. It leads to the newest that the reader's
+    actor can vote on; without any there is no line.
+    """
+    there = [one for one in open_ones if one.part == "dev" and one.needed]
+    mine = next((one.version for one in there if is_open_to_actor(reader, one)), None)
+    if mine is not None:
+        yield Task(
+            kind="dev_votes",
+            text=f"Dev answers of {counted(len(there), 'challenger')} can be voted on",
+            detail="for discussion: these votes decide nothing",
+            link=f"/vote/{mine}",
+            action="Vote",
+        )
+
+
+def is_open_to_actor(reader: RegistryReader, one: OpenVotes) -> bool:
+    """Whether the reader's actor is asked to vote, and has not voted yet on some item that needs
+    more votes.
+    """
+    votes, actor = read_votes(reader, one.version), plain(reader.actor)
+    asked = votes.sheet(one.part)
+    with reader.engine.connect() as connection:
+        if is_submitter(reader, connection, one.version, asked):
+            return False
+    return may_see_more(votes, asked, actor) and lacks_mine(votes, asked.detail, actor)
+
+
+def lacks_mine(votes: Votes, asked: VotesAsked, actor: str) -> bool:
+    """Whether some item needs more votes and has none of this person's."""
+    cast = [ballots for (sheet, _), ballots in votes.items.items() if sheet == asked.sheet]
+    if len(cast) < asked.items:
+        return True
+    return any(
+        missing([ballot.ballot for ballot in ballots], asked.votes)
+        and all(ballot.key.reviewer != actor for ballot in ballots)
+        for ballots in cast
     )

@@ -1,15 +1,55 @@
 """The list of dev items of one comparison, filtered, the worst change first."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from evaluation.report.comparisons import opponent_label
 from evaluation.report.dev_items import Comparison, DevItem, DevItems
 from project.errors import InputError
 from project.records.record import Record
 from project.untrusted_input import shortened
-from review.frame.paging import NumberedPage, nth_page, page_count
-from review.items.item_query import ItemQuery
+from review.frame.forms import LARGEST, AddressQuery
+from review.frame.paging import NumberedPage, PageNumber, nth_page, page_count
+
+# --- item query -----------------------------------------------------------------------------------
+
+# What a reader asks the item explorer for.
+
+FURTHEST = 1e9  # of a score
+Flips = Literal["all", "lost", "gained", "same", "broke", "fixed"]
+Text = Annotated[str | None, Field(max_length=500)]
+Score = Annotated[float | None, Field(ge=-FURTHEST, le=FURTHEST, allow_inf_nan=False)]
+
+
+class ItemQuery(AddressQuery):
+    """The filters of the list of items; all that are given have to hold."""
+
+    version: Annotated[int | None, Field(ge=0, le=LARGEST)] = Field(
+        default=None, description="The challenger; 0: what was not submitted yet."
+    )
+    against: Annotated[int | None, Field(ge=1, le=LARGEST)] = Field(
+        default=None, description="Another version; else whom the challenger was compared with."
+    )
+    flips: Flips | None = Field(
+        default=None,
+        description="lost, gained, same: how the score moved; broke: the champion was right and "
+        "the challenger is wrong; fixed: the other way round.",
+    )
+    moved: Score = Field(
+        default=None, description="Only a difference of more than this is lost, gained."
+    )
+    score: Text = Field(default=None, description="The metric; the first gating one if left out.")
+    low: Score = Field(default=None, description="The challenger's score is at least this.")
+    high: Score = Field(default=None, description="The challenger's score is at most this.")
+    slice: Text = Field(default=None, description="As key=value.")
+    assertion: Text = Field(default=None, description="One that the challenger's answer breaks.")
+    q: Text = Field(default=None, description="Words in the prompt, the reference or an answer.")
+    page: PageNumber = 1
+
+
+# --- item list ------------------------------------------------------------------------------------
 
 SHOWN = 50  # items of a page
 CHARS = 160  # of a prompt's beginning

@@ -1,25 +1,116 @@
 """One dev item with all that versions answered to it."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evaluation.report.comparisons import items_of, left_by_stages
 from evaluation.report.dev_items import (
     Comparison,
     DevItem,
+    DevItems,
     kept_comparison,
     kept_item,
     kept_path,
     kept_versions,
 )
-from evaluation.report.marked_words import marked
 from evaluation.report.report_data import Words
+from evaluation.report.report_page import marked
 from project.errors import InputError
+from project.files import FileState, state_of
+from project.near_duplicates import word_hashes
+from project.paths import rows_of
 from project.records.adapters import Opponent
-from project.records.data import Row
+from project.records.data import Row, Split
 from project.records.record import Record, short
+from project.records.scores import ItemScore
 from registry.reader import RegistryReader
 from review.items.item_list import both_scores, broken, metrics_of
-from review.items.near_rows import NearRow, near_rows
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+# --- near rows ------------------------------------------------------------------------------------
+
+# The training rows whose questions have most words in common with an item's.
+
+MOST = 50_000  # training rows that are looked at, from the first on
+LEAST = 0.05  # of likeness: below it, only common words are shared
+
+
+class NearRow(Record):
+    """`likeness` is the share of all words of both questions that stand in both; rare words
+    count more.
+    """
+
+    row: Row
+    likeness: float
+
+
+@dataclass(frozen=True, eq=False)
+class TrainWords:
+    """The words of training rows' questions, one behind the other."""
+
+    lines: tuple[bytes, ...]
+    words: "NDArray[np.uint32]"
+    row: "NDArray[np.int64]"  # of each word, the row that it stands in
+
+    def nearest(self, text: str, count: int) -> list[tuple[bytes, float]]:
+        """The lines of the nearest rows, and how near they are."""
+        import numpy as np
+
+        kinds, which, rows = np.unique(self.words, return_inverse=True, return_counts=True)
+        rarity = np.log((1 + len(self.lines)) / rows)
+        own = np.array(word_hashes(text), dtype=np.uint32)
+        weight = rarity[which]
+        shared = np.bincount(
+            self.row, weight * np.isin(kinds, own)[which], minlength=len(self.lines)
+        )
+        known = np.isin(own, kinds)
+        size = rarity[np.searchsorted(kinds, own[known])].sum()
+        size += (~known).sum() * np.log(1 + len(self.lines))
+        every = np.bincount(self.row, weight, minlength=len(self.lines)) + size - shared
+        likeness = np.divide(shared, every, out=np.zeros(len(self.lines)), where=every > 0)
+        best = np.argsort(-likeness, kind="stable")[:count]
+        return [(self.lines[i], float(likeness[i])) for i in best if likeness[i] >= LEAST]
+
+
+def near_rows(prompt: str, count: int = 5) -> list[NearRow]:
+    """Nearest first; none where nothing is curated."""
+    path = rows_of(Split.TRAIN)
+    if not path.exists():
+        return []
+    found = train_words(path, state_of(path)).nearest(prompt, count)
+    return [NearRow(row=Row.parse(line, path), likeness=near) for line, near in found]
+
+
+@lru_cache(1)
+def train_words(path: Path, state: FileState) -> TrainWords:
+    # Imported here, and above, so that other pages do not wait for it.
+    import numpy as np
+
+    with path.open("rb") as stream:
+        lines = tuple(line for line in islice(stream, MOST) if line.strip())
+    hashes = [word_hashes(asked(line)) for line in lines]
+    return TrainWords(
+        lines=lines,
+        words=np.fromiter((h for some in hashes for h in some), dtype=np.uint32),
+        row=np.repeat(np.arange(len(lines)), [len(some) for some in hashes]),
+    )
+
+
+def asked(line: bytes) -> str:
+    """The prompt of a curated row, read lightly: there are many of them."""
+    return "\n".join(message["content"] for message in json.loads(line)["prompt"])
+
+
+# --- item page ------------------------------------------------------------------------------------
 
 SHOWN = 12  # comparisons, newest first
 REFERENCE = "reference"
@@ -160,3 +251,60 @@ def marked_answers(view: ItemView, against: str) -> dict[str, Words]:
         key: ((text, False),) if key == against else marked(base, text)[1]
         for key, text in texts.items()
     }
+
+
+# --- two versions ---------------------------------------------------------------------------------
+
+# Any two versions on the same dev items, each with what it answered when it was compared.
+
+
+def held_against(registry: RegistryReader, number: int, other: int | None) -> DevItems:
+    """The dev items of a version beside the opponent that it was compared with, or beside another
+    version, whose dev items are kept too. Raises InputError where they are not.
+    """
+    own = items_of(registry, number)
+    if other is None or other == own.comparison.opponent.version:
+        return own
+    if other == number:
+        raise InputError("choose two versions that are not the same", field="against")
+    return together(own, items_of(registry, other), other)
+
+
+def together(own: DevItems, others: DevItems, other: int) -> DevItems:
+    """On the items that both answered, by the metrics that both have. A preference is of one pair
+    of answers, so there is none.
+    """
+    by_id = {one.row.id: one for one in others.items}
+    asked_both = [
+        (one, beside)
+        for one in own.items
+        if (beside := by_id.get(one.row.id)) and beside.row.said == one.row.said
+    ]
+    return DevItems(
+        comparison=Comparison(
+            version=own.comparison.version,
+            opponent=Opponent(version=other),
+            better=others.comparison.better | own.comparison.better,
+            gating=own.comparison.gating,
+        ),
+        items=tuple(both(one, beside) for one, beside in asked_both),
+    )
+
+
+def both(one: DevItem, beside: DevItem) -> DevItem:
+    then, now = beside.scores, one.scores
+    shared = [metric for metric in now.challenger if metric in then.challenger]
+    unread = {*(now.unread or ()), *(then.unread or ())}.intersection(shared)
+    return DevItem(
+        row=one.row,
+        champion=beside.challenger,
+        challenger=one.challenger,
+        scores=ItemScore(
+            item=now.item,
+            cluster=now.cluster,
+            slices=now.slices,
+            champion={metric: then.challenger[metric] for metric in shared},
+            challenger={metric: now.challenger[metric] for metric in shared},
+            unread=tuple(sorted(unread)) or None,
+        ),
+    )

@@ -8,12 +8,10 @@ from fastapi.responses import HTMLResponse
 
 from evaluation.report.comparisons import Choice, choices
 from review.access.people import ThePerson
-from review.frame.address import Number
+from review.frame.forms import Number
 from review.frame.pages import page
-from review.items.item_list import ItemList, item_list
-from review.items.item_page import REFERENCE, ItemView, item_view, marked_answers
-from review.items.item_query import ItemQuery
-from review.items.two_versions import held_against
+from review.items.item_list import ItemList, ItemQuery, item_list
+from review.items.item_page import REFERENCE, ItemView, held_against, item_view, marked_answers
 from review.site import Site, TheSite
 
 router = APIRouter(tags=["items"])

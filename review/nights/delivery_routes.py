@@ -7,11 +7,10 @@ from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from project.records.record import Record
-from registry.jobs.deliveries import NoticeState, SentNotice, newest_notices
 from registry.jobs.heartbeats import living
-from registry.jobs.outbox import depth, revive
+from registry.jobs.outbox import NoticeState, SentNotice, depth, newest_notices, revive
 from review.access.people import Person, ThePerson
-from review.frame.address import LARGEST
+from review.frame.forms import LARGEST
 from review.frame.pages import page
 from review.site import TheSite
 

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.report import night_page
 from monitoring.report.charts import HIGHEST, LOWEST
+from monitoring.report.night_page import PointKind
 from monitoring.report.night_text import (
     VERDICTS,
     day_text,
@@ -20,22 +21,20 @@ from monitoring.report.night_text import (
     set_aside_text,
     watched,
 )
-from monitoring.report.prompt_map import PointKind
 from monitoring.trigger.acceptance import accepted_prompts
 from project.records.drift import DriftState, Night, Topic
 from project.settings import load
 from review.frame.pages import environment, page
 from review.nights import delivery_routes
-from review.nights.calendar import year_of
-from review.nights.night_facts import facts_of
+from review.nights.night_facts import TopicRows, facts_of, rows_on
 from review.nights.stored_nights import (
     NightLine,
     lines_between,
     newest_lines,
     nights_up_to,
+    year_of,
     years_of,
 )
-from review.nights.topic_rows import TopicRows, rows_on
 from review.site import Site, TheSite
 
 router = APIRouter(tags=["nights"])

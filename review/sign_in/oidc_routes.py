@@ -1,20 +1,54 @@
 """To the OpenID provider, and back from it."""
 
 import hmac
-from typing import Annotated
+from typing import Annotated, Literal, TypedDict
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
-from review.access.checks.allowed_host import own_origin
 from review.access.gate import Gate
-from review.access.own_address import local
-from review.access.signed_text import opened, seal
-from review.access.ways.oidc import MINUTES, Flow, Provider, RefusedError
-from review.access.ways.provider_calls import ProviderError
+from review.access.oidc import MINUTES, Flow, Provider, ProviderError, RefusedError
+from review.access.request_checks import own_origin
+from review.access.sessions import HOURS, local, opened, seal
 from review.frame.errors import onward
-from review.sign_in.session_cookie import Next, TheGate, begun
+
+# --- session cookie -------------------------------------------------------------------------------
+
+# A session begun, as the cookie that a browser gets.
+
+
+class CookieKind(TypedDict):
+    path: str
+    secure: bool
+    httponly: bool
+    samesite: Literal["strict"]
+
+
+def gate_of_app(request: Request) -> Gate:
+    found: Gate = request.app.state.gate
+    return found
+
+
+TheGate = Annotated[Gate, Depends(gate_of_app)]
+Next = Annotated[str, Query(alias="next", max_length=2000)]  # where to go then
+
+
+def cookie_kind(gate: Gate) -> CookieKind:
+    """Out of reach of scripts, and sent by pages of this site alone."""
+    secure = gate.sessions.secure
+    return CookieKind(path="/", secure=secure, httponly=True, samesite="strict")
+
+
+def begun(gate: Gate, name: str, response: Response, proof: str = "") -> Response:
+    """Begin a session. It never takes over what a browser brought: that may be somebody else's."""
+    session = gate.sessions.begin(name, gate.site.clock(), proof)
+    value = gate.sessions.sealed(session)
+    response.set_cookie(gate.sessions.cookie, value, max_age=HOURS * 3600, **cookie_kind(gate))
+    return response
+
+
+# --- oidc routes ----------------------------------------------------------------------------------
 
 router = APIRouter(include_in_schema=False)
 Code = Annotated[str, Query(max_length=4000)]

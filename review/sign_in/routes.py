@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from review.access.checks.request_rate import address_of, refuse_haste
-from review.access.own_address import local
+from review.access.request_checks import address_of, refuse_haste
+from review.access.sessions import local
 from review.frame.errors import onward
 from review.frame.pages import page
 from review.sign_in import oidc_routes
-from review.sign_in.session_cookie import Next, TheGate, begun, cookie_kind
+from review.sign_in.oidc_routes import Next, TheGate, begun, cookie_kind
 
 router = APIRouter(include_in_schema=False)
 router.include_router(oidc_routes.router)

@@ -10,7 +10,7 @@ from project.times import readable
 from registry.lineage import Lineage, name_of
 from registry.overview.version_search import Standing, standing
 from registry.reader import RegistryReader
-from review.frame.difference import Difference, central
+from review.frame.event_words import Difference, central
 from review.voting.blinding import traced
 
 # Of what two measurements must agree in before their numbers may stand side by side, in words.

@@ -6,8 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from review.access.people import Person, ThePerson
-from review.frame.address import VersionNumber, known_version
-from review.frame.forms import Reason, given_reason
+from review.frame.forms import Reason, VersionNumber, given_reason, known_version
 from review.frame.pages import page
 from review.site import TheSite
 

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field
 
 from project.records.events import EventKind
-from registry.event_list import EventFilter
 from registry.lineage import SINGLE_VOTES
 from registry.overview.version_search import VerdictFilter, VersionFilter
-from review.frame.address import AddressQuery, Number
+from registry.version_list import EventFilter
+from review.frame.forms import AddressQuery, Number
 from review.frame.paging import PageNumber
 
 PAGE = 50  # rows

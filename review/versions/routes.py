@@ -10,7 +10,7 @@ from registry.model_card.card import card
 from registry.overview.version_search import Standing, search
 from registry.reader import RegistryReader
 from review.access.people import Person, ThePerson
-from review.frame.address import Number, VersionNumber, known_version
+from review.frame.forms import Number, VersionNumber, known_version
 from review.frame.pages import page
 from review.frame.paging import NumberedPage, page_count
 from review.site import Site, TheSite

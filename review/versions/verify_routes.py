@@ -1,16 +1,67 @@
 """The registry's check: started by a button, and its newest result."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from evaluation.decision.replay import RegistryCheck, check_registry
+from project.errors import IncumbentError
+from project.records.record import Record
+from project.times import stamp
+from registry.store import Registry
 from review.access.people import ThePerson
 from review.frame.pages import page
 from review.site import TheSite
-from review.versions.last_check import CheckMade, last_check
 
-TEMPLATE = Path(__file__).parent / "templates" / "verify.html"
+# --- last check -----------------------------------------------------------------------------------
+
+# The registry's newest check in this process: made on demand, one at a time.
+
+
+class CheckMade(Record):
+    """When the registry was checked, for whom, and what was found."""
+
+    at: str  # RFC 3339, UTC
+    by: str
+    seconds: float
+    found: RegistryCheck
+
+
+@dataclass
+class LastCheck:
+    made: CheckMade | None = None
+    running: Lock = field(default_factory=Lock)
+
+    def check(self, registry: Registry) -> CheckMade:
+        """Check everything, which takes as long as reading every stored file does.
+
+        Raises IncumbentError while somebody else's check runs, and for who may not administer.
+        """
+        registry.roles.require("administer", registry.actor)
+        if not self.running.acquire(blocking=False):
+            raise IncumbentError("the registry is being checked already: wait for that result")
+        try:
+            begun = registry.clock()
+            found = check_registry(registry)
+            seconds = (registry.clock() - begun).total_seconds()
+            self.made = CheckMade(at=stamp(begun), by=registry.actor, seconds=seconds, found=found)
+        finally:
+            self.running.release()
+        return self.made
+
+
+def last_check(app: FastAPI) -> LastCheck:
+    """The application's own."""
+    found: LastCheck = app.state.last_check
+    return found
+
+
+# --- verify routes --------------------------------------------------------------------------------
+
+VERIFY_TEMPLATE = Path(__file__).parent / "templates" / "verify.html"
 
 router = APIRouter()
 
@@ -18,7 +69,7 @@ router = APIRouter()
 @router.get("/verify", response_class=HTMLResponse)
 def show_check(request: Request, person: ThePerson) -> HTMLResponse:
     made = last_check(request.app).made
-    return page(request, TEMPLATE, made=made, may=person.may("administer"))
+    return page(request, VERIFY_TEMPLATE, made=made, may=person.may("administer"))
 
 
 @router.post("/verify", response_class=RedirectResponse)

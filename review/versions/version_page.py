@@ -1,16 +1,16 @@
 """All that the registry knows of one version."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from project.errors import IncumbentError
 from project.files import home
 from project.records.adapters import Opponent
 from project.records.data import DatasetVersion, GateReport
-from project.records.events import DecisionMade, Event, LookTaken, Signing
+from project.records.events import DecisionMade, Event, EventKind, LookTaken, Signing
 from project.records.evidence import Decision, Verdict
 from project.records.record import Digest, Record
-from registry.adapter_import.origin import Origin
-from registry.event_list import EventFilter, count_events
+from registry.adapter_import.lora_config import Origin
 from registry.lineage import SINGLE_VOTES, Lineage, name_of
 from registry.model_card.card import ScoreLine, tables
 from registry.overview import why_paragraph
@@ -19,10 +19,50 @@ from registry.reader import RegistryReader
 from registry.signing.signatures import Statement
 from registry.storage.database import reading
 from registry.store import Registry
+from registry.version_list import EventFilter, count_events
+from review.frame.event_words import event_words
 from review.traffic.version_traffic import VersionTraffic, version_traffic
-from review.versions.event_line import EventLine, event_line
 from review.versions.parameters import UNBLINDING
 from review.voting import blinding
+
+# --- event line -----------------------------------------------------------------------------------
+
+# An event of the history as pages and programs read it.
+
+
+class EventLine(Record):
+    """One line of the history. `version` is 0 where it is about none."""
+
+    seq: int
+    at: str
+    kind: EventKind
+    words: str  # what happened, after the actor's name
+    version: int
+    actor: str
+    reason: str
+    verdict: Verdict | None  # of a decision
+    detail: dict[str, Any]  # as it is stored; its fields depend on the kind
+    event_digest: Digest
+    previous: Digest
+
+
+def event_line(event: Event) -> EventLine:
+    return EventLine(
+        seq=event.seq,
+        at=event.at,
+        kind=event.kind,
+        words=event_words(event),
+        version=event.version,
+        actor=event.actor,
+        reason=event.reason,
+        verdict=event.detail.verdict if isinstance(event.detail, DecisionMade) else None,
+        detail=event.detail.model_dump(mode="json"),
+        event_digest=event.digest,
+        previous=event.previous,
+    )
+
+
+# --- version page ---------------------------------------------------------------------------------
 
 
 class DecisionLine(Record):

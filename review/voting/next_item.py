@@ -1,12 +1,59 @@
 """The voting page for programs, as JSON."""
 
+from collections.abc import Iterator
+from itertools import islice
+
+from fastapi import HTTPException
 from pydantic import BaseModel
 
+from monitoring.asked_items import items_asked
+from project.errors import IncumbentError, InputError
 from project.records.ballots import SheetPart
-from review.voting.comments import WrittenComment
-from review.voting.live import LiveVotes
-from review.voting.reviewers import Reviewer
+from project.records.record import Record
+from registry.ballots.casting import comment_text
+from registry.ballots.open_votes import open_of, votes_lacking
+from registry.ballots.sheets import asked_about, gone, is_submitter
+from registry.ballots.standing import Asked, Votes, read_votes
+from registry.reader import RegistryReader
+from registry.roles import EVERYBODY
+from registry.store import Registry
+from review.access.people import Person
+from review.site import Site
+from review.voting.live import LiveVotes, Reviewer, live_votes, reviewers
 from review.voting.voting_view import VotingView
+
+# --- comments -------------------------------------------------------------------------------------
+
+# What reviewers wrote beside their votes on dev items.
+#
+# Comments on sealed items may quote them, and of those nothing but sums is shown.
+
+SHOWN = 50
+
+
+class WrittenComment(Record):
+    """Untrusted text of one person."""
+
+    reviewer: str
+    item: str
+    text: str
+
+
+def newest_comments(
+    registry: RegistryReader, votes: Votes, asked: Asked
+) -> tuple[WrittenComment, ...]:
+    """The newest first; erased ones are left out."""
+    written = comments_on(registry, votes, asked) if asked.detail.part == "dev" else iter(())
+    return tuple(islice(written, SHOWN))
+
+
+def comments_on(registry: RegistryReader, votes: Votes, asked: Asked) -> Iterator[WrittenComment]:
+    for ballot in reversed(list(votes.standing(asked.detail.sheet))):
+        if text := comment_text(registry.artifacts, ballot.detail):
+            yield WrittenComment(reviewer=ballot.event.actor, item=ballot.detail.item, text=text)
+
+
+# --- next item ------------------------------------------------------------------------------------
 
 
 class ShownItem(BaseModel):
@@ -62,3 +109,64 @@ def next_item(view: VotingView) -> NextItem:
         left=view.progress.left,
         undo=view.undo,
     )
+
+
+# --- votes report ---------------------------------------------------------------------------------
+
+# How the votes on a version stand and who cast them, and who may know it.
+
+NOBODY_ASKED = "nobody was asked to vote on this version"
+
+
+def may_follow(person: Person) -> bool:
+    """Who decides, and who counts the votes: whoever may submit, where the roles name them. Where
+    everybody may, nobody would be blind.
+    """
+    counts = person.roles.submit != EVERYBODY and person.may("submit")
+    return person.decides or counts
+
+
+def votes_report(site: Site, person: Person, number: int, part: SheetPart | None) -> VotesReport:
+    """Raises a 403 for who only votes: who knows the count is not blind any more. Raises
+    IncumbentError for a sheet that was erased. With four eyes the submitter sees the sums alone.
+    """
+    registry = site.registry(person.name)
+    known(registry, number)
+    if not may_follow(person):
+        raise HTTPException(403, "how the votes stand is for whoever may submit or decides")
+    asked, live = asked_about(registry, number, part), live_votes(registry, number, part)
+    if asked is None:
+        raise HTTPException(404, NOBODY_ASKED)
+    if live is None:
+        raise IncumbentError(gone(asked.detail.sheet))
+    found = VotesReport(
+        version=number,
+        asked_for=asked.detail.votes,
+        live=live,
+        asked_prompts=len(items_asked(registry, number)) if asked.detail.part == "sealed" else 0,
+        left_out=site.params.leaves_out,
+    )
+    with registry.engine.connect() as connection:
+        own = is_submitter(registry, connection, number, asked)
+    return with_names(registry, found, asked) if person.decides and not own else found
+
+
+def with_names(registry: Registry, found: VotesReport, asked: Asked) -> VotesReport:
+    """With who voted and what they wrote."""
+    votes = read_votes(registry, found.version)
+    return found.model_copy(
+        update={
+            "reviewers": reviewers(votes, asked),
+            "comments": newest_comments(registry, votes, asked),
+            "named": asked.detail.reviewers is not None,
+            "lacking": votes_lacking(votes, asked, open_of(found.version, votes, asked).needed),
+        }
+    )
+
+
+def known(registry: Registry, number: int) -> None:
+    """Raise a 404 for a number that no version has."""
+    try:
+        registry.version(number)
+    except InputError as error:
+        raise HTTPException(404, str(error)) from None

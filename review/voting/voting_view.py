@@ -1,19 +1,178 @@
 """What a reviewer sees: one prompt and two answers, with nothing that tells which is which."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from statistics import median
 
-from evaluation.preference.ballots.drawn_votes import asking_order
-from evaluation.report.marked_words import marked
+from evaluation.preference.ballots.ballot_files import asking_order
 from evaluation.report.report_data import Words
-from project.records.ballots import SheetPart, VotingPair
+from evaluation.report.report_page import marked
+from project.canonical import digest_json
+from project.records.ballots import Ballot, SheetPart, VotingPair
 from project.records.events import Event, ItemShown
+from project.times import moment_of
 from registry.ballots.casting import as_shown, last_ballot, show, stands_counted
-from registry.ballots.sheets import Sheet, read_sheet
-from registry.ballots.standing import Asked, Key, Votes, read_votes
+from registry.ballots.sheets import Sheet, further_items, most_items, read_sheet
+from registry.ballots.standing import Asked, Key, StandingBallot, Votes, in_conflict, read_votes
 from registry.decision_checks import plain
 from registry.store import Registry
-from review.voting.assignment import Assignments, Progress
+
+# --- assignment -----------------------------------------------------------------------------------
+
+# Which item a reviewer is shown next: a pure function of what was shown and said so far.
+
+SOON = timedelta(minutes=30)  # for so long a vote is expected of whoever was shown an item
+APART = 10  # items that lie between a vote and the question for it again
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An item for a reviewer."""
+
+    item: str
+    repeat: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a reviewer is."""
+
+    done: int
+    left: int
+    seconds: float | None  # a vote of this reviewer takes; None: too few to tell
+
+    @property
+    def total(self) -> int:
+        return self.done + self.left
+
+    @property
+    def minutes(self) -> int | None:
+        """A guess at the time that is left."""
+        return None if self.seconds is None else round(self.left * self.seconds / 60)
+
+
+@dataclass(frozen=True)
+class Assignments:
+    """One reviewer's way through a sheet. `order` are its items as people are asked them."""
+
+    votes: Votes
+    asked: Asked
+    order: Sequence[str]
+    reviewer: str
+    now: datetime
+    repeats: float  # the share of items that are asked twice
+
+    def next(self) -> Turn | None:
+        """What was seen and not voted on; then a planted repeat that is due; then what lacks votes,
+        and at last what two others disagree on. None: nothing is left, or no more is asked of this
+        reviewer.
+        """
+        if seen := self.seen_and_open():
+            return seen
+        if again := self.due_repeat():
+            return again
+        if further_items(self.votes, self.asked, self.reviewer) == 0:
+            return None
+        lacking = [item for item in self.free if self.lacks(item)]
+        unhurried = (item for item in lacking if self.lacks(item, self.expected[item]))
+        conflicts = (item for item in self.free if self.conflict(item, self.expected[item]))
+        return next((Turn(item) for item in (*unhurried, *lacking, *conflicts)), None)
+
+    def progress(self) -> Progress:
+        own = [*self.own.values(), *self.own_repeats]
+        left = sum(self.lacks(item) or self.conflict(item) for item in self.free)
+        if self.most is not None:
+            left = min(left, max(0, self.most - len(self.own)))
+        times = [ballot.detail.seconds for ballot in own]
+        return Progress(len(own), left, median(times) if len(times) > 2 else None)
+
+    @cached_property
+    def most(self) -> int | None:
+        """On how many items this reviewer is asked; None: on any number."""
+        return most_items(self.asked, self.reviewer)
+
+    # --- one level down ---------------------------------------------------------------------------
+
+    @property
+    def sheet(self) -> str:
+        return self.asked.detail.sheet
+
+    @property
+    def wanted(self) -> int:
+        return self.asked.detail.votes
+
+    @cached_property
+    def by_item(self) -> dict[str, list[Ballot]]:
+        return self.votes.by_item(self.sheet)
+
+    @cached_property
+    def own(self) -> dict[str, StandingBallot]:
+        """This reviewer's ballots by item, in the order in which they were cast."""
+        firsts = self.votes.standing(self.sheet)
+        return {b.detail.item: b for b in firsts if b.key.reviewer == self.reviewer}
+
+    @cached_property
+    def own_repeats(self) -> list[StandingBallot]:
+        repeated = self.votes.standing(self.sheet, repeats=True)
+        return [ballot for ballot in repeated if ballot.key.reviewer == self.reviewer]
+
+    @cached_property
+    def expected(self) -> Counter[str]:
+        """By item, how many others look at it now."""
+        since = self.now - SOON
+        return Counter(
+            key.item
+            for key, event in self.votes.shown.items()
+            if key.sheet == self.sheet
+            and not key.repeat
+            and key.reviewer != self.reviewer
+            and key not in self.votes.ballots
+            and moment_of(event.at) > since
+        )
+
+    @cached_property
+    def free(self) -> list[str]:
+        return [item for item in self.order if item not in self.own]
+
+    def cast(self, item: str) -> list[Ballot]:
+        return self.by_item.get(item, [])
+
+    def lacks(self, item: str, expected: int = 0) -> bool:
+        return len(self.cast(item)) + expected < self.wanted
+
+    def conflict(self, item: str, expected: int = 0) -> bool:
+        """Whether a third person is to speak, and nobody else is about to."""
+        return not expected and in_conflict(self.cast(item), self.wanted)
+
+    def seen_and_open(self) -> Turn | None:
+        """What this reviewer was shown last, or took back last, and has no ballot on."""
+        mine = {
+            key: max(event.seq, taken.seq if (taken := self.votes.withdrawn.get(key)) else 0)
+            for key, event in self.votes.shown.items()
+            if (key.sheet, key.reviewer) == (self.sheet, self.reviewer)
+            and key not in self.votes.ballots
+        }
+        newest = max(mine, key=mine.__getitem__, default=None)
+        return Turn(newest.item, newest.repeat) if newest else None
+
+    def due_repeat(self) -> Turn | None:
+        """A planted item that was voted on long enough ago."""
+        asked_again = {ballot.detail.item for ballot in self.own_repeats}
+        for item in list(self.own)[:-APART]:
+            if item not in asked_again and self.planted(item):
+                return Turn(item, repeat=1)
+        return None
+
+    def planted(self, item: str) -> bool:
+        """Whether it is asked twice: a lot that is the same whenever it is drawn."""
+        lot = int(digest_json([self.sheet, item, self.reviewer, "repeat"])[:8], 16)
+        return lot < self.repeats * 16**8
+
+
+# --- voting view ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

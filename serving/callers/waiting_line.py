@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from serving.callers.api_error import ApiError, after
+from serving.callers.request_body import ApiError, after
 
 WEIGHT = 0.1  # of the newest answer in the running mean of how long one takes
 FIRST_GUESS = 1.0  # seconds of an answer before there was one

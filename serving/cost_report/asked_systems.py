@@ -7,7 +7,7 @@ from itertools import chain
 from evaluation.evaluation_settings import Decoding, Prices
 from evaluation.generate import prompted, samples_of
 from evaluation.generation.answers import Answer, Respondent
-from evaluation.generation.recorded_engine import recorded_numerics
+from evaluation.generation.contestants import recorded_numerics
 from evaluation.generation.systems import from_registry
 from project.canonical import digest_json
 from project.errors import InputError

@@ -1,9 +1,13 @@
 """What a cost report says in sentences: cheaper by how much, and at which quality."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from evaluation.generation.answers import Role
-from evaluation.report.cost import Cost, saving
+from evaluation.report.right_answers import Cost, saving
+from project.errors import IncumbentError
+from project.files import write_bytes
+from project.html import render
 from serving.cost_report.system_costs import CostReport, SystemCost
 
 
@@ -101,3 +105,20 @@ def cells(report: CostReport, one: SystemCost, *, timed: bool) -> list[str]:
         "" if one.money is None else f"{one.money:.2f}",
         *("" if mean is None else f"{mean.mean:.3f}" for mean in quality),
     ]
+
+
+# --- cost page ------------------------------------------------------------------------------------
+
+# The cost report as an HTML file.
+
+TEMPLATE = Path(__file__).parent / "templates" / "costs.html"
+
+
+def write_page(report: CostReport, target: Path) -> None:
+    """Raises IncumbentError where the file cannot be written."""
+    columns, rows = rows_of_table(report)
+    page = render(TEMPLATE, report=report, sentences=sentences(report), columns=columns, rows=rows)
+    try:
+        write_bytes(target, page.encode())
+    except OSError as error:
+        raise IncumbentError(f"{target} cannot be written: {error.strerror}") from None

@@ -14,12 +14,12 @@ from evaluation.generation.answers import Answer
 from evaluation.generation.backends.backend import Backend, BackendError, Body, Endpoint
 from evaluation.generation.backends.openai_server import OpenAIServer
 from project.canonical import digest_json
+from project.chat_template import under
 from project.errors import IncumbentError
 from project.files import home
 from project.progress import Bar, progress
 from project.records.data import Row
 from project.records.record import Record
-from project.system_prompt import under
 
 
 @dataclass(frozen=True)

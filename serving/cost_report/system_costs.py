@@ -8,15 +8,21 @@ import numpy as np
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.statistics import bounds, paired
+from evaluation.evaluation_settings import FewShot, ScoringParams
 from evaluation.generation.answers import Answer
-from evaluation.report.cost import money
+from evaluation.report.right_answers import money
 from evaluation.score import directions, score_samples
-from evaluation.scoring.scorers import Scorer
+from evaluation.scoring.scorers import Scorer, load_scorers
+from project.model_pins import pinned_folder
+from project.paths import EMBEDDER
+from project.records.adapters import ModelPin
 from project.records.data import Row
 from project.records.evidence import Usage
 from project.records.record import Record
 from project.records.scores import Better
-from serving.cost_report.asked_systems import AskedSystem
+from project.settings import load
+from serving.cost_report.asked_systems import AskedSystem, ask_systems, champion, dev_items
+from serving.cost_report.larger_model import LargerModel
 
 Values = Mapping[str, Sequence[float | None]]  # of each item, by metric; None: not measured
 Verdict = Literal["better", "worse", "no difference shown"]
@@ -193,3 +199,24 @@ def interval(
         return None
     found = paired(np.array([v for v, _ in there]), [group for _, group in there])
     return found.diff, *bounds(found.diff, found.se, found.df, alpha), found.n
+
+
+# --- compare costs --------------------------------------------------------------------------------
+
+# The champion's adapter, its base with examples, and a larger model on the same dev items.
+
+
+def compare_costs(
+    most: int, more_shots: Sequence[int] = (), larger: LargerModel | None = None
+) -> CostReport:
+    """Ask each of them `most` dev items at most; answers that are cached are not made again.
+
+    The base is asked without examples, with as many as evaluation.few_shot says, and with
+    `more_shots`. Raises InputError where there is no champion or no dev set.
+    """
+    version, items = champion(), dev_items(most)
+    shots = sorted({0, load(FewShot).shots, *more_shots})
+    asked = list(ask_systems(items, version, shots, larger))
+    embedder = pinned_folder(ModelPin.read(EMBEDDER), "embedder")
+    scorers = load_scorers(load(ScoringParams), embedder)
+    return report_of(version.label, asked, items, scorers, load(Policy))

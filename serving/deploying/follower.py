@@ -16,18 +16,13 @@ from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
 from registry.deployments import Wanted, wanted
 from registry.store import Registry
-from serving.deploying.dev_answers import dev_answers
-from serving.deploying.failures import Failures
-from serving.deploying.golden_prompts import Subject
-from serving.deploying.pools import Pools
+from serving.deploying.failures import Failures, Retries
+from serving.deploying.golden_prompts import Subject, dev_answers
+from serving.deploying.pools import Pools, ReplicaWatch
 from serving.deploying.replica_loading import ReplicaLoader
-from serving.deploying.replica_watch import ReplicaWatch
-from serving.deploying.retries import Retries
-from serving.deploying.route_table import RouteTable
-from serving.deploying.state import ServingState
-from serving.deploying.traffic_moves import TrafficMoves
-from serving.deploying.version_loading import Bringing, VersionLoader
-from serving.deployment import Deployment, deployment_of
+from serving.deploying.route_table import RouteTable, ServingState
+from serving.deploying.version_loading import Bringing, TrafficMoves, VersionLoader
+from serving.exchange import Deployment, deployment_of
 from serving.serving_settings import ServingParams
 
 log = logging.getLogger(__name__)

@@ -7,16 +7,98 @@ against the bare base's on the same replica, and against those of the other vers
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+from statistics import fmean
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import Backend, Body, Endpoint
-from project.records.data import Message
-from project.system_prompt import under
-from serving.deploying.agreement import agreement, mean_agreement
-from serving.deploying.dev_answers import DevAnswers
-from serving.deployment import Deployment
+from evaluation.report.dev_items import (
+    DevItem,
+    DevItems,
+    kept_comparison,
+    kept_path,
+    kept_versions,
+)
+from project.chat_template import under
+from project.errors import InputError
+from project.records.data import Message, Row
+from project.unicode_words import words
+from serving.exchange import Deployment
+
+# --- agreement ------------------------------------------------------------------------------------
+
+# How far two answers are the same, from their beginning on.
+
+
+def agreement(answer: str, other: str) -> float:
+    """The share of words, from the beginning, that are the same: 0 to 1.
+
+    Engines round differently. Where two tokens are nearly as likely they may choose another one,
+    and after it all is different; so what comes before it is what shows the weights.
+    """
+    if answer == other:
+        return 1.0
+    one, two = units(answer), units(other)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, two, strict=False)))
+    return same / max(len(one), len(two), 1)
+
+
+def units(text: str) -> Sequence[str]:
+    """Words; characters where there are none, as in a line of code."""
+    return words(text) or text.strip()
+
+
+def mean_agreement(answers: Mapping[str, str], others: Mapping[str, str]) -> float:
+    """Over the items of the first; both by item."""
+    return fmean(agreement(answers[item], others[item]) for item in answers)
+
+
+# --- dev answers ----------------------------------------------------------------------------------
+
+# What a version answered on dev when it was judged, as far as it is kept on this machine.
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DevAnswers:
+    """By the items' ids: what was asked, and the version's first answer."""
+
+    rows: Mapping[str, Row]
+    texts: Mapping[str, str]
+
+
+def dev_answers(family: str, version: int) -> DevAnswers | None:
+    """From the version's own dev items, or from those of a version that was compared with it."""
+    try:
+        if kept_path(family, version).is_file():
+            return answers_in(family, version, own=True)
+        for other in kept_versions(family):
+            if kept_comparison(kept_path(family, other)).opponent.version == version:
+                return answers_in(family, other, own=False)
+    except InputError as error:
+        log.warning("the dev items of v%d cannot be read: %s", version, error)
+    return None
+
+
+def answers_in(family: str, version: int, *, own: bool) -> DevAnswers | None:
+    items = DevItems.kept(kept_path(family, version)).items
+    if not items:
+        return None
+    return DevAnswers(
+        rows={item.row.id: item.row for item in items},
+        texts={item.row.id: answer_of(item, own) for item in items},
+    )
+
+
+def answer_of(item: DevItem, own: bool) -> str:
+    return item.challenger if own else item.champion
+
+
+# --- golden prompts -------------------------------------------------------------------------------
 
 CANDIDATES = 3  # times as many items are asked of the bare base at a time as are golden prompts
 MOST = 4  # times that further ones are asked, where the bare base answers like the version

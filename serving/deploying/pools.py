@@ -1,17 +1,20 @@
 """Replicas by the base model that they hold: a version goes to the pool of its base."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from evaluation.generation.backends.backend import Backend, BackendError
+from evaluation.generation.backends.adapter_servers import SGLangReplica, VllmReplica
+from evaluation.generation.backends.backend import Backend, BackendError, Names
 from evaluation.generation.backends.openai_server import key_in
-from evaluation.generation.backends.sglang import SGLangReplica
-from evaluation.generation.backends.vllm import VllmReplica
 from project.files import home
 from project.records.adapters import ModelPin
 from project.records.record import Digest, short
+from project.untrusted_input import shortened
+from serving.deploying.route_table import ReplicaState, RouteTable
+from serving.exchange import version_in
 from serving.serving_settings import PoolParams, ServingParams
 
 SHORTEST = 12  # digits by which a digest may be named
@@ -148,3 +151,144 @@ def embedded(pin: ModelPin, params: ServingParams) -> Backend:
     from serving.embedded.embedded_backend import EmbeddedBackend
 
     return EmbeddedBackend.of(pin, params)
+
+
+# --- slots ----------------------------------------------------------------------------------------
+
+# Places for adapters on a replica, which are few: which one goes to make room for the next.
+
+SHOWN = 300  # characters of a list of names
+
+
+@dataclass(frozen=True)
+class Slots:
+    """What a replica holds, and who may not go.
+
+    Adapters that are none of this family's are others' on a shared server: they stay, and count.
+    """
+
+    family: str
+    places: int
+    loaded: frozenset[str]
+    kept: frozenset[str]  # champion, previous, and in experiments
+    busy: frozenset[str] = frozenset()  # that answer just now
+
+    @property
+    def fixed(self) -> Collection[str]:
+        return [n for n in self.loaded if n in self.kept or version_in(n, self.family) is None]
+
+    @property
+    def full(self) -> bool:
+        return len(self.loaded) >= self.places
+
+    def free_one(self) -> str | None:
+        """The oldest version that may go now; None where none may."""
+        able = self.loaded - set(self.fixed) - self.busy
+        return min(able, key=lambda name: version_in(name, self.family) or 0, default=None)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a place gets free as soon as running answers end."""
+        return bool(self.loaded - set(self.fixed))
+
+    def alarm(self) -> str | None:
+        """What people hear when no further version would find a place."""
+        if len(self.fixed) < self.places:
+            return None
+        names = shortened(", ".join(sorted(self.fixed)), SHOWN)  # a server may say anything
+        return (
+            f"{len(self.fixed)} of {self.places} adapter slots hold what must stay "
+            f"({names}): a further version finds no place. Raise the "
+            "pool's slots and the engine's own limit (--max-loras of vLLM), or end an experiment"
+        )
+
+
+# --- replica watch --------------------------------------------------------------------------------
+
+# What each replica was found to hold at the last look, and whether it answered at all.
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 10.0  # seconds for the list of a replica's names
+# Looks in a row at which a replica does not answer before its traffic goes elsewhere: it may be
+# busy, and requests that fail there tell it sooner.
+MISSES = 2
+
+
+@dataclass
+class Look:
+    names: Names | None = None  # None: it did not answer
+    misses: int = 0
+    alarm: str | None = None
+
+
+class ReplicaWatch:
+    """One follower's memory of its replicas."""
+
+    def __init__(self, family: str, table: RouteTable) -> None:
+        self.family = family
+        self.table = table
+        self.looks: dict[str, Look] = {}
+
+    async def look(self, pools: Sequence[Pool], lasting: Collection[str]) -> None:
+        """Ask every replica what it holds; what it has lost gets no request any more."""
+        await asyncio.gather(
+            *(self.look_at(r, pool.slots, lasting) for pool in pools for r in pool.replicas)
+        )
+
+    async def look_at_new(self, pool: Pool, lasting: Collection[str]) -> None:
+        new = [r for r in pool.replicas if r.replica not in self.looks]
+        await asyncio.gather(*(self.look_at(r, pool.slots, lasting) for r in new))
+
+    async def look_at(self, replica: Backend, places: int, lasting: Collection[str]) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                names = await replica.names()
+        except (BackendError, TimeoutError) as error:
+            self.miss(replica, shortened(error) or f"no answer in {PATIENCE:.0f} s")
+            return
+        look = self.looks.setdefault(replica.replica, Look())
+        if look.misses:
+            log.info("%s answers again", replica.replica)
+        look.names, look.misses = names, 0
+        for deployment in self.table.held_by(replica.replica):
+            if deployment.name not in names.adapters:
+                log.warning("%s lost %s", replica.replica, deployment.name)
+                self.table.lost(replica.replica, deployment.name)
+        self.warn(
+            replica.replica, look, Slots(self.family, places, names.adapters, frozenset(lasting))
+        )
+
+    def miss(self, replica: Backend, problem: str) -> None:
+        look = self.looks.setdefault(replica.replica, Look())
+        if not look.misses:
+            log.warning("%s does not answer: %s", replica.replica, problem)
+        look.names = None
+        look.misses += 1
+        if look.misses >= MISSES:
+            self.table.lost(replica.replica)
+
+    def warn(self, replica: str, look: Look, slots: Slots) -> None:
+        alarm = slots.alarm()
+        if alarm and alarm != look.alarm:
+            log.warning("%s: %s", replica, alarm)
+        look.alarm = alarm
+
+    def answering(self, pool: Pool) -> list[Backend]:
+        """The replicas that answered at the last look."""
+        return [r for r in pool.replicas if self.looks[r.replica].names is not None]
+
+    def states(self, pools: Sequence[Pool]) -> tuple[ReplicaState, ...]:
+        return tuple(self.state_of(r, pool.slots) for pool in pools for r in pool.replicas)
+
+    def state_of(self, replica: Backend, places: int) -> ReplicaState:
+        look = self.looks.get(replica.replica, Look())
+        return ReplicaState(
+            replica=replica.replica,
+            base=look.names.base if look.names else None,
+            checked=tuple(sorted(d.name for d in self.table.held_by(replica.replica))),
+            loaded=tuple(sorted(look.names.adapters)) if look.names else (),
+            slots=places,
+            running=self.table.running[replica.replica],
+            alarm=look.alarm,
+        )

@@ -18,9 +18,9 @@ from serving.deploying.golden_prompts import (
     check_answers,
     choose_prompts,
 )
+from serving.deploying.pools import Slots
 from serving.deploying.route_table import RouteTable
-from serving.deploying.slots import Slots
-from serving.deployment import Deployment
+from serving.exchange import Deployment
 from serving.serving_settings import GoldenParams
 
 Step = Literal["verify", "load", "golden"]

@@ -23,14 +23,10 @@ from project.model_pins import pinned_folder
 from project.paths import NUMERICS
 from project.records.adapters import ModelPin, Numerics, Precision
 from project.records.record import short
-from serving.embedded.adapter_files import read_adapter
-from serving.embedded.adapters_on_base import AdaptersOnBase
-from serving.embedded.answer_bodies import AnswerBodies
-from serving.embedded.answer_text import AnswerText
-from serving.embedded.draft import Draft, Piece
+from serving.embedded.adapters_on_base import AdaptersOnBase, read_adapter
+from serving.embedded.draft import AnswerBodies, AnswerText, Draft, Piece
 from serving.embedded.engine_thread import EngineThread, not_found
-from serving.embedded.question import Question, QuestionReader
-from serving.embedded.request_body import refused
+from serving.embedded.question import Question, QuestionReader, refused
 from serving.embedded.running_batch import RunningBatch
 from serving.serving_settings import ServingParams
 from training.precision import choose_numerics

@@ -10,9 +10,9 @@ from threading import Lock, Thread
 
 from evaluation.generation.backends.backend import UNREACHABLE, BackendError
 from project.errors import InputError
-from serving.embedded.adapter_files import AdapterFiles
+from serving.embedded.adapters_on_base import AdapterFiles
 from serving.embedded.draft import Draft
-from serving.embedded.request_body import backend_error
+from serving.embedded.question import backend_error
 from serving.embedded.running_batch import RunningBatch
 
 log = logging.getLogger(__name__)

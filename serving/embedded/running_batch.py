@@ -9,14 +9,17 @@ Agrawal et al. 2024, "Sarathi-Serve", OSDI).
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+from random import Random
 
 import torch
+from torch import Tensor, searchsorted
+from transformers import DynamicCache
 
-from evaluation.generation.batch_reader import Memory
+from evaluation.generation.batch_reader import BatchReader, Memory, Tokens
 from serving.embedded.adapters_on_base import AdaptersOnBase
 from serving.embedded.draft import Draft
-from serving.embedded.next_token import next_tokens
-from serving.embedded.prompt_prefixes import PromptPrefixes
+from serving.embedded.question import Sampling
 
 PIECE = 512  # tokens of a prompt that are read in one step
 
@@ -161,3 +164,92 @@ def by_adapter(drafts: Sequence[Draft]) -> list[list[Draft]]:
 
 def all_at_once(drafts: Sequence[Draft]) -> list[list[Draft]]:
     return [list(drafts)] if drafts else []
+
+
+# --- next token -----------------------------------------------------------------------------------
+
+# The next token of each row of a batch: the likeliest, or one that is drawn.
+
+
+def next_tokens(logits: Tensor, rows: Sequence[tuple[Sampling, Random]]) -> list[int]:
+    """One token for each row; logits [rows, vocabulary]."""
+    tokens: list[int] = logits.argmax(-1).tolist()
+    for i, (sampling, chance) in enumerate(rows):
+        if sampling.temperature:
+            tokens[i] = drawn(logits[i], sampling, chance.random())
+    return tokens
+
+
+def drawn(logits: Tensor, sampling: Sampling, point: float) -> int:
+    """The token at which the probabilities, summed up, pass `point` of all that may be drawn.
+
+    With top_p (nucleus sampling: Holtzman et al. 2020) these are the likeliest tokens, up to the
+    one that brings their sum to it.
+    """
+    scores = logits.double()
+    shares = ((scores - scores.max()) / sampling.temperature).softmax(-1)
+    shares, order = shares.sort(descending=True, stable=True)
+    sums = shares.cumsum(-1)
+    kept = max(1, int((sums - shares < sampling.top_p).sum()))
+    sums = sums[:kept]
+    index = int(searchsorted(sums, point * sums[-1], right=True))
+    return int(order[min(index, kept - 1)])
+
+
+# --- prompt prefixes ------------------------------------------------------------------------------
+
+# What the prompts on one adapter begin with, such as its system prompt, is read once.
+
+LEAST = 16  # tokens that are worth a copy of what was read of them
+
+
+@dataclass(frozen=True)
+class Prefix:
+    tokens: Tokens
+    memory: Memory  # of one row that has read them
+
+
+class PromptPrefixes:
+    """For each adapter, what two prompts in a row had in common; None is the bare base."""
+
+    def __init__(self, reader: BatchReader) -> None:
+        self.reader = reader
+        self.known: dict[str | None, Prefix] = {}
+        self.last: dict[str | None, Tokens] = {}  # prompts
+
+    def read(self, adapter: str | None, prompts: Sequence[Tokens]) -> Memory:
+        """One row that has read what all these prompts begin with, as far as that is known, short
+        of any prompt's last token.
+        """
+        if known := self.known.get(adapter):
+            most = min(alike(known.tokens, prompt[:-1]) for prompt in prompts)
+            if most >= LEAST:
+                return beginning(known.memory, most)
+        return self.reader.unread(1)
+
+    def learn(self, adapter: str | None, prompts: Sequence[Tokens], memory: Memory) -> None:
+        """Look for a new one in these prompts, which `memory` has read, a row each."""
+        if not self.reader.can_regroup:
+            return
+        first, before = prompts[0], self.last.get(adapter, prompts[-1])
+        self.last[adapter] = prompts[-1]
+        shared = first[: alike(first, before)]
+        known = self.known.get(adapter)
+        if LEAST <= len(shared) < len(first) and not (known and known.tokens == shared):
+            self.known[adapter] = Prefix(shared, beginning(memory.rows([0]), len(shared)))
+
+    def forget(self, adapter: str) -> None:
+        self.known.pop(adapter, None)
+        self.last.pop(adapter, None)
+
+
+def alike(one: Tokens, other: Tokens) -> int:
+    """How many tokens both begin with."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def beginning(memory: Memory, columns: int) -> Memory:
+    """A copy of the first columns of what one row has read."""
+    layers = [[state[:, :, :columns].clone() for state in layer[:2]] for layer in memory.cache]
+    return Memory(DynamicCache(layers), memory.mask[:, :columns])

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from registry.experiments.observations import Arrival, Observation
+from registry.experiments.experiment_events import Arrival, Observation
 from serving.experiments.differences import Array, Counts, Flags
-from serving.experiments.measures import CALLER
+from serving.experiments.opening import CALLER
 
 BURN_IN = 100  # users of the champion, from whom it is told what is slow and long
 QUANTILE = 0.95

@@ -5,8 +5,7 @@ import re
 from project.canonical import digest_json
 from registry.experiments.experiment_events import Experiment
 from serving.deploying.route_table import RouteTable
-from serving.deployment import Deployment
-from serving.exchange import Assignment
+from serving.exchange import Assignment, Deployment
 
 NUMBERED = re.compile(r"v([1-9][0-9]{0,8})")
 

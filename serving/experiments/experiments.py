@@ -15,19 +15,20 @@ from threading import Lock
 from project.errors import IncumbentError
 from registry.experiments.experiment_events import (
     Experiment,
+    Observation,
     end_experiment,
     interruption,
+    put_observations,
+    read_observations,
     running_experiment,
 )
-from registry.experiments.observations import Observation, put_observations, read_observations
 from registry.store import Registry
 from serving.deploying.route_table import RouteTable
-from serving.deployment import Deployment
-from serving.exchange import AnswerRef, Assignment, Exchange, FeedbackGiven
+from serving.exchange import AnswerRef, Assignment, Deployment, Exchange, FeedbackGiven
 from serving.experiments import assigning
 from serving.experiments.arrivals import Arrivals, user_of
 from serving.experiments.judging import figures, judge
-from serving.experiments.measures import of_answer, of_feedback
+from serving.experiments.opening import of_answer, of_feedback
 from serving.experiments.sentences import verdict_sentence
 
 SECONDS = 1.0  # between two steps

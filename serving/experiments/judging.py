@@ -5,25 +5,31 @@ what can end it, so that the levels are at most alpha together (Bonferroni): mos
 metric, since that is what has to be found soon. A win can wait: it changes nothing by itself.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
+from scipy import special
 
-from registry.experiments.experiment_events import Experiment
-from registry.experiments.experiment_result import (
+from registry.experiments.experiment_events import (
     Arms,
     Comparison,
+    Experiment,
     ExperimentResult,
     Health,
     Verdict,
 )
 from serving.experiments.arrivals import Arrivals, Series, limited
-from serving.experiments.bets import log_capital
-from serving.experiments.confidence import bounds
-from serving.experiments.differences import Counts, Differences, at_random, side_by_side
-from serving.experiments.measures import LESS_IS_BETTER, MEASURED, Guardrail
-from serving.experiments.sample_ratio import ALPHA, finite, ratio_e_value
+from serving.experiments.differences import (
+    Array,
+    Counts,
+    Differences,
+    Flags,
+    at_random,
+    side_by_side,
+)
+from serving.experiments.opening import LESS_IS_BETTER, MEASURED, Guardrail
 
 HARM, GUARDRAILS, WIN = 0.8, 0.1, 0.05  # shares of alpha
 # Users of one caller that it takes at least for a verdict in the metric: names can be made up, and
@@ -172,3 +178,144 @@ def health(experiment: Experiment, arrivals: Arrivals, users: Series) -> Health:
         both_arms=len(arrivals.both_arms),
         waiting=len(users.values) - len(spoken.values),
     )
+
+
+# --- sample ratio ---------------------------------------------------------------------------------
+
+# Whether users fell to the arms as the share says: where they did not, something chose them.
+#
+# An e-value that may be looked at at any time: the chance of this very row of arms, averaged over
+# shares around the stated one (a Beta distribution), by its chance at the stated one (Lindon &
+# Malek 2022, "Anytime-valid inference for multinomial count data"; Ville 1939).
+
+ALPHA = 0.001
+WEIGHT = 100.0  # users' worth of belief in the stated share
+
+
+def ratio_e_value(challenger: Flags, share: float) -> float:
+    """The most that the evidence against the share ever was, in the order of arrival [T]."""
+    if not len(challenger):
+        return 1.0
+    treated = np.cumsum(challenger)
+    others = np.arange(1, len(challenger) + 1) - treated
+    a, b = WEIGHT * share, WEIGHT * (1 - share)
+    logs = special.betaln(a + treated, b + others) - special.betaln(a, b)
+    logs -= treated * np.log(share) + others * np.log1p(-share)
+    return finite(max(0.0, float(logs.max())))
+
+
+def finite(log: float) -> float:
+    """A number of its logarithm, that a record can hold."""
+    return float(np.exp(min(log, 600.0)))
+
+
+# --- bets -----------------------------------------------------------------------------------------
+
+# Evidence that may be looked at after every answer: capital that grows on bets.
+#
+# Theorem. Let X_t have a mean of at least 0 given all that came before: the challenger is not
+# worse. For every bet b_t ≥ 0 that is known before X_t, and small enough that b_t X_t ≤ 1, the
+# capital
+#
+#     K_t = Π_{s≤t} (1 − b_s X_s)
+#
+# is a non-negative supermartingale that starts at 1, since E[1 − b X] = 1 − b E[X] ≤ 1; and so is
+# the mean of several such. So the chance that it ever reaches 1/α is at most α (Ville 1939). For
+# yes and no as values, these are the e-variables of Turner, Ly & Grünwald (2024, "Generic
+# E-variables for exact sequential k-sample tests that allow for optional stopping") for a known
+# chance of assignment: the likelihood of the arm's own rate by that of the rate over both. Bets on
+# bounded means: Waudby- Smith & Ramdas (2024), JRSS B 86.
+#
+# One caller's users may be made up. So each caller's part of log K_t counts at most a fixed amount
+# for each of its users (`most`). What counts is never more than K_t: the theorem holds for it too.
+#
+# The bet that lets the capital grow most where the difference is −d is about d by the variance
+# (Kelly). d is not known: the capital is laid on three of them.
+
+# Differences that are bet on, and the share of the capital on each: most on what matters.
+HARMS = ((0.05, 0.1), (0.12, 0.7), (0.3, 0.2))
+RISKED = 0.95  # of the capital at most, on one answer
+
+
+def log_capital(
+    differences: Differences, callers: Counts | None = None, most: float = np.inf
+) -> Array:
+    """The logarithm of the capital after each user [..., T], laid on the challenger's being worse.
+
+    Turn the differences around to bet on its being better. With `callers`, whose user each is [T],
+    a caller's part is at most `most` for each of its users.
+    """
+    bets = [bet(differences, harm) for harm, _ in HARMS]
+    steps = [np.log1p(-b * differences.found) for b in bets]
+    if callers is not None:
+        steps = [capped(step, callers, most) for step in steps]
+    logs = np.stack([np.cumsum(step, axis=-1) for step in steps])
+    shares = np.array([share for _, share in HARMS]).reshape(-1, *[1] * (logs.ndim - 1))
+    capital: Array = special.logsumexp(logs, axis=0, b=shares)
+    return capital
+
+
+def bet(differences: Differences, harm: float) -> Array:
+    most: Array = np.minimum(harm / differences.variance, RISKED / differences.most)
+    return most
+
+
+def capped(steps: Array, callers: Counts, most: float) -> Array:
+    """Steps [T] whose sums for each caller are at most `most` for each of its users until then."""
+    order = np.argsort(callers, kind="stable")
+    sums = np.cumsum(steps[order])
+    starts = np.flatnonzero(np.diff(callers[order], prepend=-1))  # the first of each caller
+    sizes = np.diff(starts, append=len(order))
+    before = np.repeat(sums[starts] - steps[order][starts], sizes)
+    number = np.arange(len(order)) - np.repeat(starts, sizes) + 1
+    kept = np.minimum(sums - before, most * number)
+    rises = np.diff(kept, prepend=0.0)
+    rises[starts] = kept[starts]
+    found = np.empty_like(steps)
+    found[order] = rises
+    return found
+
+
+# --- confidence -----------------------------------------------------------------------------------
+
+# Bounds of a difference that hold at all times at once, to show to people.
+#
+# A difference d is refuted when the bets against X − d have grown to 2/alpha (the theorem is above,
+# the way is of Waudby-Smith & Ramdas 2024): what is not refuted is between the bounds. The bets are
+# fixed shares of the most that can be risked, with the capital spread over them.
+
+SHARES = np.array([0.01, 0.03, 0.1, 0.3, 0.6])  # of the most that can be risked
+HALVINGS = 20  # to a millionth
+
+
+def bounds(differences: Differences, alpha: float) -> tuple[float, float]:
+    """Of challenger − champion, from −1 to 1, with 1 − alpha."""
+    enough = float(np.log(2 / alpha))
+    low = unrefuted(differences, enough)
+    high = -unrefuted(differences.turned(), enough)
+    return (low, high) if low <= high else ((low + high) / 2,) * 2
+
+
+def unrefuted(differences: Differences, enough: float) -> float:
+    """The smallest difference that is not refuted: the capital falls as the difference rises."""
+    if not differences.found.size:
+        return -1.0
+    return smallest(lambda d: highest_capital(differences, d) < enough)
+
+
+def smallest(holds: Callable[[float], bool]) -> float:
+    """Where between −1 and 1 a condition begins to hold, from below."""
+    low, high = -1.0, 1.0
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return low
+
+
+def highest_capital(differences: Differences, difference: float) -> float:
+    """The logarithm of the most that bets on a larger difference than this have come to."""
+    room = np.maximum(difference - differences.least, 1e-9)
+    gains = (differences.found - difference) / room
+    logs = np.cumsum(np.log1p(np.outer(SHARES, np.maximum(gains, -1.0))), axis=1)
+    capital: Array = special.logsumexp(logs, axis=0, b=1 / len(SHARES))
+    return float(capital.max())

@@ -5,11 +5,18 @@ from collections.abc import Iterator
 from project.records.events import Event, ExperimentEnded
 from project.times import readable
 from project.untrusted_input import one_line
-from registry.experiments.experiment_events import Experiment
-from registry.experiments.experiment_result import Comparison, ExperimentResult, Verdict
-from serving.experiments.arrivals import BURN_IN
-from serving.experiments.judging import harmful, judge
-from serving.experiments.measures import MEASURED
+from registry.experiments.experiment_events import (
+    Comparison,
+    Experiment,
+    ExperimentResult,
+    Verdict,
+    read_observations,
+    result_of,
+)
+from registry.reader import RegistryReader
+from serving.experiments.arrivals import BURN_IN, Arrivals
+from serving.experiments.judging import figures, harmful, judge
+from serving.experiments.opening import MEASURED
 
 WORDS = {
     "rating": "the users' rating",
@@ -138,3 +145,19 @@ def on_health(result: ExperimentResult) -> Iterator[str]:
         )
     if health.both_arms:
         yield (f"{health.both_arms:,} users were answered by both; what came first of each counts")
+
+
+# --- standing -------------------------------------------------------------------------------------
+
+# How an experiment stands, for people who ask: read anew, or as it was at its end.
+
+
+def standing(reader: RegistryReader, experiment: Experiment) -> ExperimentResult:
+    """The figures. What came after the end is stored, and counts for nothing."""
+    return result_of(reader, experiment) or figures_now(reader, experiment)
+
+
+def figures_now(reader: RegistryReader, experiment: Experiment) -> ExperimentResult:
+    arrivals = Arrivals(shadow=experiment.told.mode == "shadow")
+    arrivals.add(read_observations(reader.engine, experiment.number))
+    return figures(experiment, arrivals, intervals=True)

@@ -10,10 +10,8 @@ from evaluation.scoring.scorers import Scorer
 from project.records.adapters import AdapterVersion, Precision
 from project.settings import load
 from registry.lineage import Lineage
-from registry.model_card.markdown import render_markdown
+from registry.model_card.card import render_markdown
 from registry.reader import RegistryReader
-from serving.exporting.engines import Answered, Question, by_peft, by_transformers, waited_for
-from serving.exporting.exported import FILE, Exported, Form
 from serving.exporting.forms import (
     base_of,
     merged_aside,
@@ -23,11 +21,26 @@ from serving.exporting.forms import (
     write_start,
     write_template,
 )
-from serving.exporting.judged_answers import Judged, judged_answers, judged_decoding
-from serving.exporting.llama_server import by_llama_cpp, find_server
-from serving.exporting.scored_again import refuse_outside, score_again, text_scorers
-from serving.exporting.start_scripts import MODEL
-from serving.exporting.vllm_answers import by_replicas, pool_of
+from serving.exporting.judged_answers import (
+    Judged,
+    judged_answers,
+    judged_decoding,
+    refuse_outside,
+    score_again,
+    text_scorers,
+)
+from serving.exporting.server_answers import by_llama_cpp, by_replicas, find_server, pool_of
+from serving.exporting.start_scripts import (
+    FILE,
+    MODEL,
+    Answered,
+    Exported,
+    Form,
+    Question,
+    by_peft,
+    by_transformers,
+    waited_for,
+)
 from serving.serving_settings import ServingParams
 
 TEMPLATE = Path(__file__).parent / "templates" / "as_exported.md"

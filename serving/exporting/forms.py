@@ -1,25 +1,24 @@
 """A version's files in each form: what stands in the folder before it is scored again."""
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from evaluation.evaluation_settings import Decoding
 from project.canonical import digest_files
-from project.chat_template import TEMPLATE
+from project.chat_template import TEMPLATE, with_system_prompt
 from project.errors import IncumbentError
 from project.model_pins import absent, context_window, folder_here, pinned_folder
 from project.records.adapters import AdapterVersion, ModelPin, Precision
 from project.records.events import Signing
 from project.records.record import Digest
-from project.system_prompt import with_system_prompt
 from registry.artifacts.artifact_store import Artifacts
 from registry.reader import RegistryReader
 from registry.signing.signatures import SIGNATURE, STATEMENT
-from serving.exporting.exported import Form
-from serving.exporting.generation_settings import write_settings
-from serving.exporting.start_scripts import Start, write_script
+from serving.exporting.start_scripts import Form, Start, write_script
 
 WEIGHTS = ("*.safetensors", "*.gguf")
 UNKNOWN_CONTEXT = 4096  # tokens, of a base that does not say how many it reads
@@ -45,7 +44,7 @@ def write_merged(
 ) -> None:
     """The base's weights with the adapter in them; the adapter's signature is not about those."""
     # Imported here because an export of the adapter does without torch.
-    from training.model.merge import merge
+    from training.model.lora import merge
 
     base = base_of(version)
     with tempfile.TemporaryDirectory(prefix="incumbent-export-") as place:
@@ -112,3 +111,33 @@ def on_the_hub(pin: ModelPin) -> bool:
 
 def weights_of(draft: Path) -> Digest:
     return digest_files(draft, sorted(p.name for kind in WEIGHTS for p in draft.glob(kind)))
+
+
+# --- generation settings --------------------------------------------------------------------------
+
+# How the exported version answers where a caller names no settings: as it was judged.
+
+FILE = "generation_config.json"
+ENDS = ("bos_token_id", "eos_token_id", "pad_token_id")  # the base's, which end an answer
+
+
+def write_settings(base: Path, folder: Path, decoding: Decoding) -> None:
+    """The base's own sampling settings and penalties are left out: it was judged without them."""
+    own = read(base / FILE) or read(base / "config.json")
+    ids = {name: own[name] for name in ENDS if own.get(name) is not None}
+    text = json.dumps(ids | settings(decoding), indent=2, sort_keys=True)
+    (folder / FILE).write_text(text + "\n")
+
+
+def read(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_bytes()) if file.is_file() else {}
+    return found
+
+
+def settings(decoding: Decoding) -> dict[str, Any]:
+    """In the words of transformers' GenerationConfig."""
+    limit = {"max_new_tokens": decoding.max_new_tokens}
+    if not decoding.temperature:
+        return {"do_sample": False} | limit
+    drawn = {"do_sample": True, "temperature": decoding.temperature, "top_k": 0, "top_p": 1.0}
+    return drawn | limit

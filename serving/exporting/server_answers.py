@@ -1,16 +1,41 @@
 """Dev items answered by a server: all at once, as many at a time as is asked for."""
 
 import asyncio
-from collections.abc import Sequence
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version as installed
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer
-from evaluation.generation.backends.backend import Backend, Body, Endpoint
-from project.errors import IncumbentError
+from evaluation.generation.backends.adapter_servers import VllmReplica
+from evaluation.generation.backends.backend import (
+    UNREACHABLE,
+    Backend,
+    BackendError,
+    Body,
+    Endpoint,
+    Engine,
+)
+from evaluation.generation.backends.openai_server import OpenAIServer, key_in
+from evaluation.generation.backends.own_vllm import StartedServer, free_port
+from project.chat_template import under
+from project.errors import IncumbentError, InputError
+from project.files import home
 from project.progress import Bar, progress
+from project.records.adapters import ModelPin
 from project.records.data import Row
-from project.system_prompt import under
+from registry.artifacts.artifact_store import Artifacts
+from serving.deploying.adapter_folders import check_out
+from serving.deploying.pools import fits
+from serving.exchange import deployment_of
+from serving.exporting.start_scripts import Answered, Question
+from serving.serving_settings import PoolParams, ServingParams
 
 
 async def server_answers(
@@ -72,3 +97,151 @@ def answered(row: Row, sample: int, body: Body, bar: Bar) -> Answer:
         raise IncumbentError(f"{problem} ({type(error).__name__})") from None
     bar.advance()
     return answer
+
+
+# --- llama server ---------------------------------------------------------------------------------
+
+# llama.cpp's server, started on a GGUF file for as long as it is asked.
+
+OF_THE_PACKAGE = "serving.exporting.xllamacpp_server"
+PROGRAM, VARIABLE = "llama-server", "LLAMA_SERVER"
+START_SECONDS = 300.0  # until a large model is read
+SIDE_BY_SIDE = 4
+ANSWER_SECONDS = 600.0
+
+
+def find_server() -> list[str]:
+    """The command of llama.cpp's server: $LLAMA_SERVER, the one on PATH, or the package xllamacpp.
+    Raises InputError where there is none.
+    """
+    if named := os.environ.get(VARIABLE):
+        if shutil.which(named) is None:
+            raise InputError(f"${VARIABLE} is no program: {named}")
+        return [named]
+    if found := shutil.which(PROGRAM):
+        return [found]
+    if find_spec("xllamacpp"):
+        return [sys.executable, "-m", OF_THE_PACKAGE]
+    raise InputError(
+        f"an export for llama.cpp is scored again by its server, and there is no {PROGRAM} on "
+        f"PATH: install llama.cpp, or `pip install xllamacpp`, or set ${VARIABLE}; a merged folder "
+        "(--for merged) needs none"
+    )
+
+
+async def by_llama_cpp(
+    question: Question, command: Sequence[str], model: Path, longest: int
+) -> Answered:
+    """`longest`: tokens of the longest prompt with its answer."""
+    name = question.version.label.replace(" ", "-")
+    async with running(command, model, name, longest) as server:
+        answers = await server_answers(
+            server, name, question.rows, question.decoding, concurrency=SIDE_BY_SIDE
+        )
+        return Answered(answers, await engine_of(server, command, model))
+
+
+@asynccontextmanager
+async def running(
+    command: Sequence[str], model: Path, name: str, longest: int
+) -> AsyncIterator[OpenAIServer]:
+    """A server on this machine alone; it ends with the block."""
+    port = free_port()
+    server = OpenAIServer(f"http://127.0.0.1:{port}/v1", timeout=ANSWER_SECONDS)
+    started = StartedServer([*command, *options(model, name, longest, port)])
+    try:
+        await started.ready(server, START_SECONDS)
+        yield server
+    finally:
+        await server.close()
+        started.stop()
+
+
+def options(model: Path, name: str, longest: int, port: int) -> list[str]:
+    """Every answer has room for the longest."""
+    room = ["--ctx-size", str(SIDE_BY_SIDE * longest), "--parallel", str(SIDE_BY_SIDE)]
+    where = ["--host", "127.0.0.1", "--port", str(port)]
+    return ["--model", str(model), "--alias", name, "--jinja", *room, *where]
+
+
+async def engine_of(server: OpenAIServer, command: Sequence[str], model: Path) -> Engine:
+    """A build out of the package does not know its own number, the package does."""
+    build = (await server.get(f"{server.root}/props")).get("build_info")
+    if OF_THE_PACKAGE in command:
+        build = f"xllamacpp {installed('xllamacpp')}"
+    return Engine(name="llama.cpp", version=str(build) if build else None, model=model.name)
+
+
+# --- vllm answers ---------------------------------------------------------------------------------
+
+# Dev items answered by a vLLM server that holds the version's base.
+
+CONCURRENCY = 16
+
+
+def pool_of(params: ServingParams, base: ModelPin) -> PoolParams:
+    """The replicas that answer for a base. Raises InputError where the settings name none."""
+    if params.backend == "vllm":
+        for pool in params.pools:
+            if fits(pool.base, base):
+                return pool
+    raise InputError(
+        f"names no vLLM server with {base}, and an export for vLLM is scored again by one: start "
+        "it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, then set backend: vllm "
+        f"and pools: [{{base: {base.model}, replicas: [http://127.0.0.1:8000/v1]}}]; or export "
+        "--for peft, whose folder vLLM loads too",
+        file="params.yaml",
+        field="serving",
+    )
+
+
+def replicas_of(params: ServingParams, pool: PoolParams) -> list[Backend]:
+    """Ready to be asked, from within an event loop. Raises InputError where a key is missing."""
+    key = key_in(params.key_variable, "serving.key_variable")
+    seen = (home() / "adapters", pool.adapters) if pool.adapters else None
+    seconds = params.timeout_seconds
+    return [VllmReplica(url, key=key, timeout=seconds, adapters=seen) for url in pool.replicas]
+
+
+async def by_replicas(
+    question: Question, artifacts: Artifacts, params: ServingParams, pool: PoolParams
+) -> Answered:
+    replicas = replicas_of(params, pool)
+    try:
+        return await by_vllm(question, artifacts, replicas)
+    finally:
+        for replica in replicas:
+            await replica.close()
+
+
+async def by_vllm(
+    question: Question, artifacts: Artifacts, replicas: Sequence[Backend]
+) -> Answered:
+    """By the first replica that can be reached. What it did not hold before is taken away again."""
+    replica = await first_reachable(replicas)
+    name = deployment_of(question.version).name
+    before = await replica.names()
+    if name not in before.adapters:
+        await replica.load(name, check_out(artifacts, question.version.adapter.files))
+    try:
+        system_prompt = question.version.adapter.system_prompt
+        answers = await server_answers(
+            replica, name, question.rows, question.decoding, system_prompt, CONCURRENCY
+        )
+        return Answered(answers, await replica.engine())
+    finally:
+        if name not in before.adapters:
+            await replica.unload(name)
+
+
+async def first_reachable(replicas: Sequence[Backend]) -> Backend:
+    """Raises the last one's BackendError where none can be reached."""
+    for at, replica in enumerate(replicas):
+        try:
+            await replica.names()
+        except BackendError:
+            if at == len(replicas) - 1:
+                raise
+        else:
+            return replica
+    raise BackendError(UNREACHABLE, "there are no replicas")

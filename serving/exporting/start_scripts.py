@@ -1,15 +1,82 @@
 """`serve.sh`, which starts an export's engine as the version was judged."""
 
+import asyncio
 import json
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version as installed
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from evaluation.evaluation_settings import Decoding
+from evaluation.generation.answers import Answer, versions
+from evaluation.generation.backends.backend import BackendError, Engine
 from project.canonical import canonical_json
 from project.chat_template import TEMPLATE
-from project.records.adapters import Precision
-from serving.exporting.exported import Form
+from project.errors import IncumbentError
+from project.progress import progress
+from project.records.adapters import AdapterVersion, Precision
+from project.records.data import Row
+from project.records.record import Digest, Record
+
+# --- exported -------------------------------------------------------------------------------------
+
+# What is written about an export: how its form was scored again, and by which engine.
+
+Form = Literal["vllm", "peft", "merged", "gguf"]
+FILE = "exported.json"
+
+
+class ScoredAgain(Record):
+    """One metric on dev: the mean when the version was judged, and that of the exported form."""
+
+    metric: str
+    judged: float
+    exported: float
+
+    @property
+    def difference(self) -> float:
+        return self.exported - self.judged
+
+
+class Exported(Record):
+    """An exported form that scores as the version did when it was judged."""
+
+    version: str  # its label
+    adapter: Digest
+    form: Form
+    engine: Engine  # that answered
+    libraries: tuple[str, ...] = ()  # by which it answered here; empty for a server
+    weights: Digest  # of the files that hold weights
+    decoding: Decoding
+    items: int
+    same_answers: int  # items whose answer is the judged one, letter for letter
+    margin: float
+    scores: tuple[ScoredAgain, ...]
+    not_scored: tuple[str, ...] = ()  # gating metrics that this form was not measured in
+
+
+def outside(scores: Sequence[ScoredAgain], margin: float) -> list[ScoredAgain]:
+    """The metrics in which the form differs by more than the margin, for better or worse: what is
+    better was not judged either.
+    """
+    rounding = 1e-9  # a difference of the margin itself is inside
+    return [score for score in scores if abs(score.difference) > margin + rounding]
+
+
+def table(scores: Sequence[ScoredAgain]) -> str:
+    """A line for each metric, in columns."""
+    width = max(len("metric"), *(len(score.metric) for score in scores))
+    lines = [f"{'metric':{width}}  judged  exported  difference"]
+    lines += [
+        f"{s.metric:{width}}  {s.judged:6.3f}  {s.exported:8.3f}  {s.difference:+10.3f}"
+        for s in scores
+    ]
+    return "\n".join(lines)
+
+
+# --- start scripts --------------------------------------------------------------------------------
 
 SCRIPT, PROGRAM, MODEL = "serve.sh", "answer.py", "model.gguf"
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM has kernels for
@@ -154,3 +221,60 @@ LOOP = """for question in sys.argv[1:] or map(str.strip, sys.stdin):
     answer = made[0, asked["input_ids"].shape[1] :]
     print(tokenizer.decode(answer, skip_special_tokens=True).strip(), flush=True)
 """
+
+
+# --- engines --------------------------------------------------------------------------------------
+
+# The engine that reads an exported form, asked the dev items again.
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked again, of whom."""
+
+    version: AdapterVersion
+    rows: Sequence[Row]
+    decoding: Decoding
+    precision: Precision  # in which models are computed here
+
+
+@dataclass(frozen=True)
+class Answered:
+    answers: list[Answer]
+    engine: Engine
+    libraries: tuple[str, ...] = ()
+
+
+def by_peft(question: Question, base: Path, adapter: Path) -> Answered:
+    """The adapter's files as they are in the export, on the pinned base."""
+    return by_transformers(question, base, adapter, question.version.adapter.system_prompt)
+
+
+def by_transformers(
+    question: Question, base: Path, adapter: Path | None = None, system_prompt: str | None = None
+) -> Answered:
+    """Weights that are whole in a folder; a merged one's chat template has the system prompt."""
+    # Imported here because an export by another engine does without torch.
+    from evaluation.generation.answering_model import AnsweringModel
+
+    model = AnsweringModel(base, adapter, question.decoding, question.precision, system_prompt)
+    found: dict[tuple[str, int], Answer] = {}
+    samples = question.decoding.samples
+    with progress("answering again", samples * len(question.rows), "answers") as bar:
+        for answer in model.answer(question.rows, samples):
+            found[answer.item, answer.sample] = answer
+            bar.advance()
+    name = "peft" if adapter else "transformers"
+    return Answered(
+        [found[row.id, sample] for row in question.rows for sample in range(samples)],
+        Engine(name=name, version=installed(name), model=None),
+        versions(),
+    )
+
+
+def waited_for(asking: Coroutine[None, None, Answered], what: str) -> Answered:
+    """Hold a conversation with a server. Raises IncumbentError where it fails."""
+    try:
+        return asyncio.run(asking)
+    except BackendError as error:
+        raise IncumbentError(f"{what} did not answer the dev items: {error}") from None

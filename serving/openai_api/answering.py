@@ -2,22 +2,19 @@
 
 import asyncio
 import secrets
-from contextlib import aclosing
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from evaluation.generation.backends.backend import BackendError, Body, Endpoint
-from serving.callers.api_error import ApiError
-from serving.callers.request_body import ClientGoneError, read_body
-from serving.openai_api.answer import Answer
-from serving.openai_api.gateway import Gateway
-from serving.openai_api.heard_answer import is_usage_alone
-from serving.openai_api.presence import while_awaited
+from serving.callers.request_body import ApiError, ClientGoneError, read_body
+from serving.openai_api.answer import Answer, is_usage_alone
+from serving.openai_api.door import DONE, event, send_json, send_part, start_stream
+from serving.openai_api.gateway import Gateway, who_answers
 from serving.openai_api.question import Question, read_question
-from serving.openai_api.sending import DONE, event, send_json, send_part, start_stream
 from serving.openai_api.shadows import Shadows
-from serving.openai_api.who_answers import who_answers
 from serving.telemetry.served import CLIENT_GONE
 
 LAST_WORDS = 1.0  # seconds in which a reader may take the error at the end of its stream
@@ -112,3 +109,33 @@ async def break_off(scope: Scope, send: Send, error: ApiError) -> None:
     except TimeoutError:
         if abort := scope["state"].get("abort"):
             abort()
+
+
+# --- presence -------------------------------------------------------------------------------------
+
+# How long an answer is worth making: until its time is over, or nobody waits for it.
+
+
+@asynccontextmanager
+async def while_awaited(receive: Receive, seconds: float) -> AsyncIterator[None]:
+    """Raises TimeoutError after that time, and ClientGoneError as soon as the client leaves."""
+    left = False
+
+    async def watch() -> None:
+        nonlocal left
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        left = True
+        limit.reschedule(asyncio.get_running_loop().time())
+
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            watching = asyncio.create_task(watch())
+            try:
+                yield
+            finally:
+                watching.cancel()
+    except TimeoutError:
+        if left:
+            raise ClientGoneError from None
+        raise

@@ -8,14 +8,12 @@ from starlette.types import Receive, Scope, Send
 
 from project.records.traffic import Outcome
 from project.times import stamp
-from serving.callers.api_error import ApiError, after
-from serving.callers.request_body import read_body
+from serving.callers.request_body import ApiError, after, read_body
 from serving.exchange import AnswerRef, FeedbackGiven
 from serving.openai_api.answer_ids import NotTheirsError
+from serving.openai_api.door import send_json
 from serving.openai_api.gateway import Gateway
-from serving.openai_api.json_body import json_object
-from serving.openai_api.question import invalid
-from serving.openai_api.sending import send_json
+from serving.openai_api.question import invalid, json_object
 
 AnswerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
 

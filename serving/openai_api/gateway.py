@@ -1,6 +1,7 @@
 """What the door works with: the route, who may ask, and who hears of what was answered."""
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,15 +12,15 @@ from typing import Protocol
 from evaluation.evaluation_settings import Decoding
 from project.rate_limit import Buckets
 from project.records.record import Record
-from serving.callers.key_file import KeyFile
+from project.untrusted_input import shortened
+from serving.callers.request_body import ApiError, after
 from serving.callers.waiting_line import WaitingLine
+from serving.callers.who_asks import KeyFile
 from serving.deploying.route_table import RouteTable
-from serving.deployment import Deployment
-from serving.exchange import AnswerRef, Assignment, Exchange, FeedbackGiven, Observer
+from serving.exchange import AnswerRef, Assignment, Deployment, Exchange, FeedbackGiven, Observer
 from serving.openai_api.answer_ids import AnswerIds
 from serving.serving_settings import ServingParams
-from serving.telemetry.metrics import Metrics
-from serving.telemetry.traces import Traces
+from serving.telemetry.metrics import Metrics, Traces
 
 log = logging.getLogger(__name__)
 KEPT_FREE = 4  # one of so many places is for other callers than the one who has the most
@@ -110,3 +111,62 @@ class Gateway:
     def _broken(self, observer: Observer) -> None:
         self.metrics.observer_errors.inc()
         log.exception("%s broke on an answer or a feedback", type(observer).__name__)
+
+
+# --- who answers ----------------------------------------------------------------------------------
+
+# From a model's name to the version that answers: family, @champion, @challenger or @v7.
+
+WHICH = re.compile(r"champion|challenger|v[1-9][0-9]{0,8}")
+SOON = 5.0  # seconds until it is worth asking again
+
+
+def who_answers(gateway: Gateway, model: str, user: str | None, request: str) -> Assignment:
+    """Raises ApiError: 404 for a name that leads nowhere, 503 while nothing is deployed."""
+    asked = asked_for(gateway.family, model)
+    if gateway.table.champion is None:
+        raise nothing_deployed(gateway.family)
+    assignment = gateway.assigner.assign(asked, user, request)
+    if assignment is None:
+        raise not_found(model)
+    return assignment
+
+
+def asked_for(family: str, model: str) -> str:
+    """What stands behind the family's name; "champion" where nothing does."""
+    named, at, which = model.partition("@")
+    if named != family or (at and not WHICH.fullmatch(which)):
+        raise not_found(model)
+    return which or "champion"
+
+
+def not_found(model: str) -> ApiError:
+    return ApiError(
+        404,
+        f"There is no model {shortened(model)!r} here: GET /v1/models lists those that answer.",
+        param="model",
+        code="model_not_found",
+    )
+
+
+def nothing_deployed(family: str) -> ApiError:
+    problem = (
+        f"No champion of family {family} is deployed yet: GET /v1/incumbent/serving says how far "
+        "it is."
+    )
+    return ApiError(503, problem, code="no_champion", headers=after(SOON))
+
+
+def models(gateway: Gateway) -> dict[str, Deployment]:
+    """The names that are answered now, and what answers to them outside of an experiment."""
+    champion = gateway.table.champion
+    if champion is None:
+        return {}
+    family = gateway.family
+    found = {family: champion, f"{family}@champion": champion}
+    if champion.version:
+        found[f"{family}@v{champion.version}"] = champion
+    if challenger := gateway.assigner.challenger():
+        found[f"{family}@challenger"] = challenger
+        found[f"{family}@v{challenger.version}"] = challenger
+    return found

@@ -4,10 +4,9 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from serving.deployment import Deployment
-from serving.openai_api.gateway import Gateway
-from serving.openai_api.sending import send_json
-from serving.openai_api.who_answers import models, not_found
+from serving.exchange import Deployment
+from serving.openai_api.door import send_json
+from serving.openai_api.gateway import Gateway, models, not_found
 
 
 class ModelList:

@@ -1,27 +1,277 @@
 """What a caller asks, checked, and as the backend gets it."""
 
+import json
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import Endpoint
+from project.chat_template import under
+from project.errors import InputError
 from project.records.data import Message
-from project.system_prompt import under
-from project.untrusted_input import shortened
-from serving.callers.api_error import ApiError
-from serving.deployment import Deployment
-from serving.openai_api.asked import (
-    MOST_ANSWERS,
-    ROLES,
-    Asked,
-    AskedChat,
-    AskedCompletion,
-    Turn,
+from project.records.record import HALF, is_half
+from project.untrusted_input import shortened, strict_json
+from serving.callers.request_body import ApiError
+from serving.exchange import Deployment
+
+# --- asked ----------------------------------------------------------------------------------------
+
+# The fields of a request that the gateway reads, and within which limits.
+#
+# What is long is measured before it is read: of a megabyte of faults a list would take seconds to
+# make, in which nobody else is answered.
+
+MOST_ANSWERS = 16  # to one request: prompts times n
+MOST_TURNS = 4096  # of a conversation
+MOST_PARTS = 1024  # of a message
+MOST_LOGPROBS = 20  # of a token, as OpenAI has it
+MOST_STOPS = 16  # an engine looks for each after every token
+MOST_NAMED = 1024  # tokens and words that an engine looks at for every token
+ROLES: dict[str, Literal["system", "user", "assistant"]] = {
+    "system": "system",
+    "developer": "system",  # as OpenAI calls it now; no chat template knows it
+    "assistant": "assistant",
+}
+
+Count = Annotated[int, Field(ge=1)]
+Logprobs = Annotated[int, Field(ge=0, le=MOST_LOGPROBS)]
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+def at_most(most: int) -> BeforeValidator:
+    """Refuses a longer list or object before anything in it is looked at."""
+
+    def measured(value: object) -> object:
+        if isinstance(value, list | dict) and len(value) > most:
+            raise ValueError(f"{most:,} entries at most")
+        return value
+
+    return BeforeValidator(measured)
+
+
+def read_prompt(value: object) -> object:
+    """A text or tokens, or a list of either."""
+    if isinstance(value, str) or is_tokens(value):
+        return value
+    if not isinstance(value, list) or len(value) > MOST_ANSWERS:
+        raise ValueError(f"a text, a list of tokens, or {MOST_ANSWERS} of either at most")
+    if not (all(isinstance(one, str) for one in value) or all(map(is_tokens, value))):
+        raise ValueError("neither texts nor tokens")
+    return value
+
+
+def is_tokens(value: object) -> bool:
+    """True and False are numbers in Python alone."""
+    return isinstance(value, list) and all(type(token) is int for token in value)
+
+
+class Loose(BaseModel):
+    """Fields that are not ours are the backend's: it checks them."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class Part(Loose):
+    """A piece of a message. An image's address would have the engine fetch it from anywhere; and
+    vLLM reads one beside a `uuid` whatever the type says.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["text"]
+    text: str
+
+
+class Turn(Loose):
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: Annotated[str | list[Part] | None, at_most(MOST_PARTS)] = None
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, list):
+            return "\n".join(part.text for part in self.content)
+        return self.content or ""
+
+    @property
+    def message(self) -> Message:
+        return Message(role=ROLES.get(self.role, "user"), content=self.text)
+
+
+class StreamOptions(Loose):
+    include_usage: bool | None = None
+
+
+class Asked(Loose):
+    """What both endpoints have."""
+
+    model: Name
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    n: Annotated[int, Field(ge=1, le=MOST_ANSWERS)] | None = None
+    best_of: Annotated[int, Field(ge=1, le=MOST_ANSWERS)] | None = None
+    user: Annotated[str, Field(max_length=512)] | None = None
+    safety_identifier: Annotated[str, Field(max_length=512)] | None = None
+    logprobs: bool | Logprobs | None = None
+    top_logprobs: Logprobs | None = None
+    prompt_logprobs: Logprobs | None = None
+    stop: Annotated[str | list[str] | None, at_most(MOST_STOPS)] = None
+    stop_token_ids: Annotated[list[int] | None, at_most(MOST_STOPS)] = None
+    bad_words: Annotated[list[str] | None, at_most(MOST_NAMED)] = None
+    allowed_token_ids: Annotated[list[int] | None, at_most(MOST_NAMED)] = None
+    logit_bias: Annotated[dict[str, float] | None, at_most(MOST_NAMED)] = None
+
+
+class AskedChat(Asked):
+    messages: Annotated[list[Turn], at_most(MOST_TURNS), Field(min_length=1)]
+
+
+class AskedCompletion(Asked):
+    prompt: Annotated[Any, PlainValidator(read_prompt)]
+
+    @property
+    def prompts(self) -> int:
+        return 1 if isinstance(self.prompt, str) or is_tokens(self.prompt) else len(self.prompt)
+
+
+# --- json body ------------------------------------------------------------------------------------
+
+# A request's JSON, read strictly: what two readers could take for two things is refused.
+
+NAME = Path("The request")  # in messages
+# A number that may be above all floats, which Python reads as infinity.
+HUGE = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{300}")
+MOST_DEEP = 64  # objects and lists in one another; schemas of tools take a dozen
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Raises ApiError for what is no JSON object, has a key twice, or cannot be passed on."""
+    try:
+        found = strict_json(body, NAME)
+    except InputError as error:
+        raise ApiError(400, f"{error}.") from None
+    if not isinstance(found, dict):
+        raise ApiError(400, "The request must be a JSON object.")
+    if HALF.search(body) and is_half(found):
+        raise ApiError(400, "The request holds half of a character (a lone surrogate).")
+    if too_deep(body, found):
+        raise ApiError(400, "The request is nested too deep.")
+    if HUGE.search(body) and is_endless(found):
+        raise ApiError(400, "The request holds a number that is too large.")
+    return found
+
+
+def is_endless(found: object) -> bool:
+    """Whether a number in it was read as infinity."""
+    try:
+        json.dumps(found, allow_nan=False)
+    except ValueError:
+        return True
+    return False
+
+
+def too_deep(body: bytes, found: object) -> bool:
+    """Each step goes one level down. Few brackets cannot be deep, so that most are not walked."""
+    if body.count(b"[") + body.count(b"{") <= MOST_DEEP:
+        return False
+    level = [found]
+    for _ in range(MOST_DEEP):
+        level = [inner for value in level for inner in inside(value)]
+        if not level:
+            return False
+    return True
+
+
+def inside(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+# --- passed fields --------------------------------------------------------------------------------
+
+# Which fields of a request a backend may get.
+#
+# Engines have many of their own, and get more: some change what answers (`chat_template_kwargs`,
+# `lora_path`), name somebody else's request (`request_id`, `rid`), or have the engine open an
+# address (`bootstrap_host`). So what is not known to be harmless is refused, and never passed on.
+# And engines leave out in silence what they do not know: the answer would look like one that holds
+# to `guided_regex`. So what an engine does not do is refused as well.
+
+Engine = Literal["embedded", "vllm", "sglang"]
+
+# What both servers do, on both paths.
+SERVERS = frozenset(
+    (
+        *("temperature", "top_p", "top_k", "min_p", "seed", "logit_bias", "min_tokens"),
+        *("frequency_penalty", "presence_penalty", "repetition_penalty"),
+        *("stop", "stop_token_ids", "ignore_eos", "skip_special_tokens"),
+        *("logprobs", "response_format", "echo"),
+    )
 )
-from serving.openai_api.json_body import json_object
-from serving.openai_api.passed_fields import Engine, refuse_others
+CHAT = frozenset(("top_logprobs", "tools", "tool_choice", "continue_final_message"))
+VLLM = frozenset(
+    (
+        *("structured_outputs", "bad_words", "allowed_token_ids", "prompt_logprobs"),
+        *("include_stop_str_in_output", "truncate_prompt_tokens", "add_special_tokens"),
+        *("spaces_between_special_tokens", "return_token_ids"),
+    )
+)
+VLLM_CHAT = frozenset(("add_generation_prompt", "parallel_tool_calls", "reasoning_effort"))
+SGLANG = frozenset(("regex", "ebnf"))
+HINTS = frozenset(("prompt_cache_key",))  # to caches: no answer hangs on them
+# As `protocol.py` of each has them: vLLM 0.32, and SGLang's of its OpenAI server.
+DONE: dict[tuple[Engine, Endpoint], frozenset[str]] = {
+    ("vllm", Endpoint.CHAT): SERVERS | HINTS | VLLM | CHAT | VLLM_CHAT,
+    ("vllm", Endpoint.COMPLETIONS): SERVERS | HINTS | VLLM | {"suffix"},
+    ("sglang", Endpoint.CHAT): (SERVERS | HINTS | SGLANG | CHAT) - {"echo"},
+    ("sglang", Endpoint.COMPLETIONS): SERVERS | HINTS | SGLANG,
+}
+# Values that ask for nothing, of fields that clients send by themselves.
+NOTHING: dict[str, tuple[Any, ...]] = {
+    "best_of": (1,),
+    "length_penalty": (1,),
+    "modalities": (["text"],),
+    "service_tier": ("auto", "default"),
+    "verbosity": ("medium",),
+    "functions": ([],),
+    "suffix": ("",),
+    "top_logprobs": (0,),
+    "parallel_tool_calls": (True,),
+}
+# All that may be passed on to some engine. The embedded one refuses by itself what it does not do.
+PASSED = frozenset[str]().union(*DONE.values(), NOTHING)
+
+
+def refuse_others(
+    fields: Mapping[str, Any], known: Collection[str], engine: Engine, endpoint: Endpoint
+) -> None:
+    """Raise ApiError for a field with a value that is neither passed on nor known here, or that the
+    engine would leave out in silence.
+    """
+    done = PASSED if engine == "embedded" else DONE[engine, endpoint]
+    for name, value in fields.items():
+        if value is None or name in done or name in known or value in NOTHING.get(name, ()):
+            continue
+        raise unsupported(shortened(name), engine) if name in PASSED else foreign(shortened(name))
+
+
+def unsupported(name: str, engine: Engine) -> ApiError:
+    problem = f"`{name}` is not done by the engine here ({engine}), which would leave it out."
+    return ApiError(400, problem, param=name, code="unsupported_parameter")
+
+
+def foreign(name: str) -> ApiError:
+    return ApiError(400, f"`{name}` cannot be chosen by a request.", param=name)
+
+
+# --- question -------------------------------------------------------------------------------------
 
 # Of the gateway alone: a backend gets none of them.
 OURS = ("model", "user", "safety_identifier", "metadata", "store", "stream", "stream_options")

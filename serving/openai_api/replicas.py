@@ -14,12 +14,11 @@ from evaluation.generation.backends.backend import (
     Endpoint,
 )
 from project.untrusted_input import shortened
-from serving.callers.api_error import ApiError, after
-from serving.deployment import Deployment
+from serving.callers.request_body import ApiError, after
+from serving.exchange import Deployment
 from serving.openai_api.control_tokens import refuse_control_tokens
-from serving.openai_api.gateway import Gateway
+from serving.openai_api.gateway import SOON, Gateway
 from serving.openai_api.question import Question
-from serving.openai_api.who_answers import SOON
 from serving.telemetry.served import Served
 
 log = logging.getLogger(__name__)

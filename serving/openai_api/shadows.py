@@ -5,7 +5,7 @@ import logging
 from contextlib import aclosing
 
 from evaluation.generation.backends.backend import BackendError
-from serving.callers.api_error import ApiError
+from serving.callers.request_body import ApiError
 from serving.experiments.assigning import shadow_assignment
 from serving.openai_api.answer import Answer
 from serving.openai_api.gateway import Gateway

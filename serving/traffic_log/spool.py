@@ -6,16 +6,21 @@ holds no lock, and the next gateway takes its chunks over.
 """
 
 import fcntl
+import logging
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from threading import Event, Lock, Thread
+from typing import BinaryIO, Protocol
 
+from monitoring.traffic.remote_traffic import open_traffic
 from monitoring.traffic.traffic_store import append_bytes, held, is_still
-from project.files import home, make_folder
+from project.errors import IncumbentError
+from project.files import home, make_folder, sync
+from project.object_stores import local_path, without_secrets
 from serving.traffic_log.logged_lines import Logged
 
 OPEN = ".open-"
@@ -178,3 +183,154 @@ def size_of(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+# --- chunk folder ---------------------------------------------------------------------------------
+
+# Where chunks end up: a folder, or an object store that fsspec knows.
+
+BUCKETS = frozenset({"s3", "gs", "abfs", "oss", "oci"})  # stores that know no folders
+
+
+class ChunkFolder(Protocol):
+    """A chunk is there whole or not at all, and the same chunk again changes nothing."""
+
+    location: str
+
+    def put(self, file: Path, name: str) -> None:
+        """Store a file of the spool under `2026-11-24/….jsonl`. Raises IncumbentError."""
+
+
+def open_folder(location: Path | str) -> ChunkFolder:
+    """Raises InputError for a URL that nothing here can open."""
+    folder = local_path(location)
+    return LocalChunks(folder) if folder else RemoteChunks(str(location))
+
+
+class LocalChunks:
+    """A chunk is linked, or copied from another disk, beside its place; then it gets its name."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.location = str(root)
+
+    def put(self, file: Path, name: str) -> None:
+        target = self.root / name
+        draft = target.with_name(f".{target.name}")
+        try:
+            make_folder(target.parent)
+            draft.unlink(missing_ok=True)  # of a writer that was killed
+            try:
+                link_or_copy(file, draft)
+                sync(draft)
+                draft.replace(target)
+            finally:
+                draft.unlink(missing_ok=True)
+            sync(target.parent)
+        except OSError as error:
+            problem = error.strerror or str(error)
+            raise IncumbentError(f"{target} cannot be written: {problem}") from None
+
+
+def link_or_copy(file: Path, target: Path) -> None:
+    """A link takes no room, which a full disk has not; not every disk knows links."""
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copy(file, target)  # with who may read it
+
+
+class RemoteChunks:
+    """One upload: it shows as a whole, or not at all."""
+
+    def __init__(self, url: str) -> None:
+        self.location = without_secrets(url)
+        self.files, self.root = open_traffic(url)
+        names = self.files.protocol  # one, or several of the same
+        # Of a store of buckets it would make the bucket that a slip of the pen names.
+        self.has_folders = BUCKETS.isdisjoint([names] if isinstance(names, str) else names)
+
+    def put(self, file: Path, name: str) -> None:
+        target = f"{self.root}/{name}"
+        try:
+            if self.has_folders:
+                self.files.makedirs(target.rpartition("/")[0], exist_ok=True)
+            self.files.put_file(str(file), target)
+        except Exception as error:  # every kind of store raises exceptions of its own
+            raise IncumbentError(f"{self.location}/{name} cannot be written: {error}") from error
+
+
+# --- once a minute --------------------------------------------------------------------------------
+
+# Warnings about what may happen with every request, said once a minute.
+
+MINUTE = 60.0
+
+
+class OnceAMinute:
+    def __init__(self, log: logging.Logger, clock: Callable[[], float]) -> None:
+        self.log = log
+        self.clock = clock
+        self.said: dict[str, float] = {}
+
+    def warn(self, message: str, *values: object) -> None:
+        """Messages are told apart by their words, not by the values in them."""
+        now = self.clock()
+        if now - self.said.get(message, now - MINUTE) >= MINUTE:
+            self.said[message] = now
+            self.log.warning(message, *values)
+
+
+# --- chunk sender ---------------------------------------------------------------------------------
+
+# A thread that stores closed chunks; a folder that refuses them is asked again.
+
+AGAIN = 5.0  # seconds until chunks that were refused are tried again
+log = logging.getLogger(__name__)
+
+
+class ChunkSender:
+    def __init__(self, spool: Spool, folder: ChunkFolder, say: OnceAMinute) -> None:
+        self.spool = spool
+        self.folder = folder
+        self.say = say
+        self.backlog = 0  # bytes that wait because the folder refused them
+        self.wanted = Event()
+        self.ended = False
+        self.one_at_a_time = Lock()
+        self.thread = Thread(target=self.run, name="traffic-sender", daemon=True)
+
+    def run(self) -> None:
+        while not self.ended:
+            self.wanted.wait(AGAIN if self.backlog else None)
+            self.wanted.clear()
+            self.send_all()
+        self.send_all()  # what was closed while the last round ran
+
+    def send_all(self) -> None:
+        """Store what is closed, up to the first chunk that is refused."""
+        with self.one_at_a_time:
+            try:
+                for file, name in self.spool.closed():
+                    self.send(file, name)
+                self.backlog = 0
+            except (IncumbentError, OSError) as error:
+                self.say.warn("traffic waits in %s: %s", self.spool.root, error)
+                self.backlog = max(self.spool.size(), 1)
+
+    def send(self, file: Path, name: str) -> None:
+        """Whoever erases rows has the file alone, before or after."""
+        try:
+            with held(file):
+                if file.stat().st_size:
+                    self.folder.put(file, name)
+                file.unlink()
+        except FileNotFoundError:
+            if file.exists():  # it is the folder that lacks something
+                raise
+
+    def end(self, patience: float) -> None:
+        """Try once more; what is refused stays in the spool for the next start."""
+        self.ended = True
+        self.wanted.set()
+        self.thread.join(patience)

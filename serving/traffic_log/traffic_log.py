@@ -17,8 +17,6 @@ from monitoring.monitoring_settings import TrafficParams
 from project.settings import load
 from serving.exchange import AnswerRef, Exchange, FeedbackGiven
 from serving.serving_settings import ServingParams, TrafficLogParams
-from serving.traffic_log.chunk_folder import open_folder
-from serving.traffic_log.chunk_sender import ChunkSender
 from serving.traffic_log.logged_lines import (
     Logged,
     UnfitError,
@@ -27,8 +25,7 @@ from serving.traffic_log.logged_lines import (
     in_share,
     is_kept,
 )
-from serving.traffic_log.once_a_minute import OnceAMinute
-from serving.traffic_log.spool import Spool, spool_folder
+from serving.traffic_log.spool import ChunkSender, OnceAMinute, Spool, open_folder, spool_folder
 
 AT_ONCE = 500  # rows that are written together
 MOST_WAITING = 256 << 20  # bytes of the spool; beyond, rows are dropped

@@ -16,7 +16,7 @@ import pytest
 from benchmarks.busy_registry import FAMILY as LARGE
 from benchmarks.busy_registry import fill
 from evaluation.decision.policy import Policy
-from evaluation.preference.ballots.voting_sheet import answer_digest
+from evaluation.preference.ballots.ballot_files import answer_digest
 from evaluation.report.dev_items import DevItem
 from evaluation.report.kept_report import kept_report, kept_report_path
 from evaluation.report.report_data import ReportData
@@ -32,7 +32,7 @@ from project.records.scores import Flags
 from project.settings import PARAMS
 from registry.ballots.sheets import open_sheet
 from registry.store import Registry
-from review.access.ways.users_file import add_user
+from review.access.users_file import add_user
 from review.data_pages.waiting_tasks import QUEUE
 from tests.evaluation.test_decision import BETTER, calibration, general, table
 from tests.monitoring.test_labels import asked

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser
 
-from evaluation.generation.backends.started_server import free_port
-from review.access.ways.users_file import add_user
+from evaluation.generation.backends.own_vllm import free_port
+from review.access.users_file import add_user
 from tests.browser.looking import DESKTOP, Watched, faults
 from tests.browser.made_project import (
     CHAMPION,

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from project.records.events import BallotCast
-from registry.ballots.comments import comment_text
+from registry.ballots.casting import comment_text
 from registry.ballots.standing import read_votes
 from tests.browser.looking import faults
 from tests.browser.made_project import PASSWORDS, TEXTS, WINNER, inside, opened, write_settings

@@ -8,8 +8,8 @@ from curation.curation_settings import ExportFields
 from curation.sources.exports.agreement import Agreement, agreement
 from curation.sources.exports.export_formats import EXPORTS
 from curation.sources.exports.export_records import ExportOptions, read_export
-from curation.sources.exports.judgements.judging import Judged
-from curation.sources.reading import Made, Read
+from curation.sources.exports.judging import Judged
+from curation.sources.row_formats import Made, Read
 from project.records.data import Document, Row
 from project.records.preferences import PreferencePair
 from tests.conftest import ROOT

@@ -11,8 +11,7 @@ import yaml
 
 from curation.checks.contract import Contract
 from curation.checks.refused_rows import Door
-from curation.checks.waivers import Waivers
-from curation.checks.waivers_file import WAIVERS
+from curation.checks.waivers import WAIVERS, Waivers
 from curation.curate import main as curate
 from curation.gate import failing
 from curation.gate import main as gate

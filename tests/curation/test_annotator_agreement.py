@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from curation.sources.exports.agreement import agreement, krippendorff_alpha
-from curation.sources.exports.judgements.judgement import Judgement
+from curation.sources.exports.shown import Judgement
 from tests.curation.exports_read import EXAMPLES, agreed
 
 JUDGED = {"prompt": "question", "completion": "answer"}

@@ -5,9 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.account import ABOUT_UNSEEN, NO_ANSWER, OUT_OF_TURN
-from curation.cleaning.faulty_rows import faulty, why_faulty
 from curation.cleaning.mending import changed, mended
-from curation.cleaning.sifting import clean
+from curation.cleaning.sifting import clean, faulty, why_faulty
 from curation.faults.every_fault import FAULTS
 from project.records.data import Message, Row
 

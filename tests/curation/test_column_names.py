@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.sources.tables.column_names import find_column, plain_name
-from curation.sources.tables.table import Table
+from curation.sources.tables.table import Table, find_column, plain_name
 from project.errors import InputError
 
 

@@ -5,13 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation.checks.compared import ALONE, Compared
 from curation.checks.contract import Arguments, Contract, Expectation, check, limit
-from curation.checks.dataset_measures import effective, vendi
+from curation.checks.dataset_measures import effective, vendi, word_shift
 from curation.checks.embeddings import sample
 from curation.checks.explained import explained
+from curation.checks.row_columns import ALONE, Compared
 from curation.checks.tables import Tables, tables_of
-from curation.checks.word_shift import word_shift
 from curation.faults.every_fault import FAULTS
 from curation.validate import reference_texts
 from project.errors import InputError

@@ -10,8 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from curation.sources.tables.csv_table import read_csv
-from curation.sources.tables.table import Table
-from curation.sources.tables.text_file import TextFile
+from curation.sources.tables.table import Table, TextFile
 from project.errors import InputError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)

@@ -15,21 +15,19 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from curation.account import account_of
-from curation.checks.compared import Compared
 from curation.checks.contract import Contract, check
+from curation.checks.row_columns import Compared
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.tables import tables_of
-from curation.cleaning.faulty_rows import faulty
-from curation.cleaning.sifting import clean, with_personal_data
+from curation.cleaning.sifting import clean, faulty, with_personal_data
 from curation.curate import Curated
 from curation.kin.kinship import asking_alike
 from curation.kin.text_forms import capitals_tell_names as capitals
-from curation.kin.text_forms import template
-from curation.kin.told_apart import other_names
+from curation.kin.text_forms import other_names, template
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import read_row
 from examples.bank.rows import rows as bank_triplets
-from incumbent.init.findings import split
+from incumbent.init.findings import curated_split
 from project.contacts import NO_CONTACTS
 from project.records.data import Origin, Row, Severity, Split
 from project.settings import read_settings
@@ -112,7 +110,7 @@ def dealt(table: list[Row]) -> tuple[list[Row], Curated]:
     """As `init` has it, with the settings that it proposes."""
     raw = [clean(row) for row in {row.id: row for row in table}.values()]
     unfit = faulty(raw) | dict.fromkeys(with_personal_data(raw, NO_CONTACTS), "with contacts")
-    _, made = split(raw, unfit, suites())
+    _, made = curated_split(raw, unfit, suites())
     return raw, made
 
 

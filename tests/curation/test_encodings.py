@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.sources.tables.encodings.decoding import decode
-from curation.sources.tables.text_file import TextFile
+from curation.sources.tables.decoding import decode
+from curation.sources.tables.table import TextFile
 from project.errors import InputError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)

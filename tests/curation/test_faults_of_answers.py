@@ -3,7 +3,7 @@
 import pytest
 
 from curation.faults.every_fault import FAULTS
-from curation.faults.unfilled import unfilled
+from curation.faults.missing_answers import unfilled
 from project.records.data import Message, Row
 
 FOUND = {

@@ -2,14 +2,13 @@
 
 import pytest
 
-from curation.faults.broken_json import broken_json
 from curation.faults.language import (
     answer_language,
     other_language,
     prompt_language,
 )
 from curation.faults.not_in_source import not_in_source
-from curation.faults.open_fence import open_fence
+from curation.faults.structure_faults import broken_json, open_fence
 from curation.faults.toxicity import is_toxic, toxicity
 from project.records.data import Row
 from project.text_language import language_of

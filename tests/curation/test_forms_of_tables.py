@@ -15,8 +15,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from curation.sources.columns.choices import Wanted
 from curation.sources.columns.column_guess import guess
-from curation.sources.columns.wanted import Wanted
 from curation.sources.format_guess import guess_format
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.read_table import read_tables

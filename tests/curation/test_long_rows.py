@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.cleaning.long_rows import fit
-from curation.cleaning.token_lengths import TokenLengths
+from curation.cleaning.token_lengths import TokenLengths, fit
 from curation.curate import refuse_beyond_window
 from project.errors import InputError
 from project.records.data import Message, Row

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from curation import many_rows
-from curation.faults.every_fault import FAULTS
-from curation.faults.find_all import find_all
+from curation.faults.every_fault import FAULTS, find_all
 from curation.faults.looks import Hints, Look, near
 from curation.many_rows import of_many
 from project.records.data import Row

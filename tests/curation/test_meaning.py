@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from curation.checks.columns.meaning import SAME_QUESTION
-from curation.checks.columns.repeats import NONE
-from curation.checks.compared import Compared
 from curation.checks.embeddings import Embedder
-from curation.checks.row_columns import feature_table
+from curation.checks.meaning import SAME_QUESTION
+from curation.checks.repeats import NONE
+from curation.checks.row_columns import Compared, feature_table
 from curation.checks.tables import tables_of
-from curation.kin.told_apart import told_apart
+from curation.kin.text_forms import told_apart
 from curation.sources.python_api import read_package
 from project.model_pins import ModelChoice, locate
 from project.records.data import Row, Split

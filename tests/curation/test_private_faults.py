@@ -4,11 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.faults.account_data import account_data
-from curation.faults.contact_data import contact_data
 from curation.faults.every_fault import FAULTS, faults_for
 from curation.faults.person_name import names, person_name
-from curation.faults.secret import secret
+from curation.faults.private_data import account_data, contact_data, secret
 from project.contacts import Contacts
 from project.records.data import Row
 

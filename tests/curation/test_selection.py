@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.selection.coverage import taken_in_order
-from curation.selection.row_quality import AnswerLoss, qualities
+from curation.selection.row_quality import AnswerLoss, qualities, taken_in_order
 from curation.selection.selected_rows import NOT_SELECTED, UNRANKED, selected, unselected
 from curation.selection.selection_file import Quality, RankedRow, Selection, SelectionHead
 from project.errors import InputError

@@ -5,15 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from curation.checks.columns.conflicts import conflicts, label_conflicts
-from curation.checks.columns.formats import odd_formats
-from curation.checks.columns.leaks import contaminated, leaks, taught_prompts
-from curation.checks.columns.lengths import odd_lengths
-from curation.checks.columns.repeats import NONE, duplicate_ids, near_duplicates, repeats
-from curation.checks.columns.row_texts import RowTexts
-from curation.kin.long_parts import holding_long_parts
-from curation.kin.text_forms import key
-from curation.kin.told_apart import told_apart
+from curation.checks.relevance import contaminated, leaks, taught_prompts
+from curation.checks.repeats import (
+    NONE,
+    RowTexts,
+    conflicts,
+    duplicate_ids,
+    label_conflicts,
+    near_duplicates,
+    odd_formats,
+    odd_lengths,
+    repeats,
+)
+from curation.kin.kinship import holding_long_parts
+from curation.kin.text_forms import key, told_apart
 from project.records.data import Message, Row, Split
 from tests.curation.test_gate import made_words
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from curation.checks.columns.leaks import contaminated
-from curation.checks.columns.row_texts import RowTexts
+from curation.checks.relevance import contaminated
+from curation.checks.repeats import RowTexts
 from curation.checks.suite_prompts import suite_prompts
 from project.errors import InputError
 from project.records.data import Row, Split

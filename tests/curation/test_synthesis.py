@@ -15,15 +15,25 @@ from curation.synthesis.proposals import (
     PERSONAL,
     REPEATED,
     UNREADABLE,
+    Pair,
     Proposal,
     Sifted,
     fixed,
+    pair_in,
     proposal,
     sifted,
+    text_in,
 )
-from curation.synthesis.replies import Pair, pair_in, text_in
-from curation.synthesis.share import UNACCEPTED, people_first, unaccepted, within_share
-from curation.synthesis.wishes import Kind, Wish, seeds, wishes
+from curation.synthesis.wishes import (
+    UNACCEPTED,
+    Kind,
+    Wish,
+    people_first,
+    seeds,
+    unaccepted,
+    wishes,
+    within_share,
+)
 from project.contacts import NO_CONTACTS
 from project.errors import InputError
 from project.records.data import Message, Row

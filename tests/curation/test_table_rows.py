@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from curation.curation_settings import Columns
-from curation.sources.reading import Read
+from curation.sources.row_formats import Read
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.read_table import read_table
 from project.errors import InputError

@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from curation.sources.tables.folder_files import files_of, left_aside
+from curation.sources.tables.archives import files_of, left_aside
 from curation.sources.tables.read_table import read_table, read_tables
 from curation.sources.tables.table import Table
 from project.errors import InputError

@@ -13,9 +13,15 @@ from hypothesis import strategies as st
 
 from curation import gate, validate
 from curation.checks.gate_message import WIDTH
-from curation.checks.waivers import Waiver, Waivers, unused, with_waivers
-from curation.checks.waivers_file import WAIVERS, read_waivers
-from curation.checks.yaml_list import added
+from curation.checks.waivers import (
+    WAIVERS,
+    Waiver,
+    Waivers,
+    added,
+    read_waivers,
+    unused,
+    with_waivers,
+)
 from incumbent.verbs.waive import allow, waive
 from project.contacts import Contacts
 from project.errors import IncumbentError, InputError

@@ -7,16 +7,15 @@ from typing import Any, get_args
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from evaluation.assertions import timed_schemas
+from evaluation.assertions import json_schemas
 from evaluation.assertions.check import holds
-from evaluation.assertions.patterns import matches
+from evaluation.assertions.json_schemas import matches
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer
 from evaluation.score import directions, eval_set_of
-from evaluation.scoring.own_assertions import refuse_broken_assertions
-from evaluation.scoring.scorer_class import named_files
-from evaluation.scoring.scorers import Scores, load_scorers, score
+from evaluation.scoring.built_in import named_files
+from evaluation.scoring.scorers import Scores, load_scorers, refuse_broken_assertions, score
 from project.errors import InputError
 from project.records.assertions import Assertion, Dialect, Matches
 from project.records.data import Row
@@ -192,7 +191,7 @@ LONG = "a" * 60 + "!"
 def test_a_schemas_pattern_that_would_hang_is_an_error(
     schema: dict[str, Any], answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timed_schemas, "SECONDS", 0.05)
+    monkeypatch.setattr(json_schemas, "SECONDS", 0.05)
     with pytest.raises(InputError, match=r"aa\)\+\$' takes longer than 0\.05 s"):
         held(answer, "json_schema", inline=schema)
 
@@ -402,7 +401,7 @@ def test_a_file_of_rows_with_assertions_is_read_as_such(count: int) -> None:
 
 
 def test_redaction_reaches_what_is_looked_for() -> None:
-    from curation.cleaning.redaction import redacted
+    from curation.cleaning.mending import redacted
 
     texts = {"kind": "contains", "texts": ["ann.lee@roe.io", "30 euros"]}
     pattern = {"kind": "regex", "pattern": "ann.lee@roe.io"}

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 import pytest
 
-from evaluation.generation.backends.adapter_server import AdapterServer
+from evaluation.generation.backends.adapter_servers import AdapterServer, SGLangReplica, VllmReplica
 from evaluation.generation.backends.backend import UNREACHABLE, BackendError, Body, Endpoint, Names
-from evaluation.generation.backends.openai_server import LARGEST_ANSWER, OpenAIServer, key_in
-from evaluation.generation.backends.sglang import SGLangReplica
-from evaluation.generation.backends.sse import LARGEST_EVENT
-from evaluation.generation.backends.vllm import VllmReplica
+from evaluation.generation.backends.openai_server import (
+    LARGEST_ANSWER,
+    LARGEST_EVENT,
+    OpenAIServer,
+    key_in,
+)
 from project.errors import InputError
 from project.records.adapters import Engine
 from tests.evaluation.engine_server import EVENTS, Asked, EngineServer, Reply, engine_server

@@ -8,7 +8,7 @@ import pytest
 
 from curation.checks.suite_prompts import suite_prompts
 from evaluation.decision.policy import Policy
-from evaluation.decision.suite_evidence import weigh_suite
+from evaluation.decision.suite_guards import weigh_suite
 from evaluation.generation.answers import Answer
 from evaluation.suites.consistency import Consistency, Question, read_questions, score
 from evaluation.suites.every_suite import suites_on

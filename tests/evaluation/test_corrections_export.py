@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from curation.sources.row_formats import read_rows
-from evaluation.report.corrections_export import bad, correction, negative
+from evaluation.report.kept_report import bad, correction, negative
 from evaluation.report.report_data import Example
 from project.records.data import Row
 from project.records.record import write_records

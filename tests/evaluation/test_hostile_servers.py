@@ -10,11 +10,14 @@ from threading import Thread
 
 import pytest
 
+from evaluation.generation.backends.adapter_servers import SGLangReplica, VllmReplica
 from evaluation.generation.backends.backend import BUSY, BackendError, Body, Endpoint
-from evaluation.generation.backends.openai_server import OpenAIServer
-from evaluation.generation.backends.sglang import SGLangReplica
-from evaluation.generation.backends.sse import LARGEST_EVENT, StreamError, data_of_events
-from evaluation.generation.backends.vllm import VllmReplica
+from evaluation.generation.backends.openai_server import (
+    LARGEST_EVENT,
+    OpenAIServer,
+    StreamError,
+    data_of_events,
+)
 from tests.evaluation.engine_server import Asked, Reply, engine_server
 
 CHAT = {"model": "base", "messages": [{"role": "user", "content": "Hi"}]}

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from evaluation.decision.evidence import weigh
-from evaluation.decision.items_to_come import Prospect, more_items
 from evaluation.decision.metric_evidence import HALVES
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from evaluation.decision.statistics import Array, bounds, paired
+from evaluation.decision.ways_out import Prospect, more_items
 from project.records.evidence import MetricEvidence, Verdict
 from registry.alpha_ledger.spending import alpha_at
 from tests.evaluation.test_decision import EQUAL, table

@@ -11,13 +11,11 @@ from evaluation import score
 from evaluation.evaluation_settings import JudgeParams, PreferenceParams
 from evaluation.preference.calibration import calibrate
 from evaluation.preference.comparison import Comparison, Judgement
-from evaluation.preference.judge.judge_lines import judge_lines
-from evaluation.preference.judge.llm_judge import LlmJudge, verdict_alone
+from evaluation.preference.judge.llm_judge import LlmJudge, judge_lines, verdict_alone
 from project import paths
 from project.errors import IncumbentError
 from project.records.adapters import Contestant, Opponent
-from project.records.calibration import Calibration
-from project.records.judges import JudgePin
+from project.records.calibration import Calibration, JudgePin
 from project.records.preferences import PreferencePair
 from tests.conftest import BASE
 from tests.incumbent.setting_effects.scoring_effects import lay_out_contestants

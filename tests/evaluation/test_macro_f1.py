@@ -8,17 +8,15 @@ from scipy import stats
 from sklearn.metrics import f1_score
 
 from evaluation.decision.evidence import measure, sliced, weigh
-from evaluation.decision.macro_f1 import macro_f1
-from evaluation.decision.metric_evidence import differences
+from evaluation.decision.metric_evidence import differences, macro_f1
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import decide
 from evaluation.decision.statistics import Array, satterthwaite
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import SIDES, Answer, Role
 from evaluation.score import item_score
-from evaluation.scoring.asked_slices import refuse_absent_slices
 from evaluation.scoring.score_table import read_score_table
-from evaluation.scoring.scorers import Scores, load_scorers, score
+from evaluation.scoring.scorers import Scores, load_scorers, refuse_absent_slices, score
 from evaluation.sealed_look import against
 from project.errors import InputError
 from project.records.data import Row

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from evaluation.preference.calibration import calibrate
-from evaluation.preference.pairs.made_pairs import made_pairs
-from evaluation.preference.pairs.preference_pairs import MadePair
-from evaluation.preference.reward.exchange_vectors import ExchangeVectors
+from evaluation.preference.exchange_vectors import ExchangeVectors
+from evaluation.preference.made_pairs import made_pairs
+from evaluation.preference.preference_pairs import MadePair
 from project.records.data import Row
 from tests.evaluation.test_calibration import Opinion
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from evaluation import reward
-from evaluation.preference.pairs.negative_examples import pair_negatives
-from evaluation.preference.pairs.preference_pairs import PREFERENCES, given_preferences
+from evaluation.preference.preference_pairs import PREFERENCES, given_preferences, pair_negatives
 from project.paths import CURATED_PREFERENCES, rows_of
 from project.records.data import Row, Split
 from project.records.preferences import Preference, PreferencePair, RatedAnswer

@@ -12,8 +12,7 @@ from evaluation.metrics.bits_per_byte import BitsPerByte
 from evaluation.metrics.reference_perplexity import ReferencePerplexity
 from evaluation.score import directions
 from evaluation.scoring.built_in import per_token_by_ours
-from evaluation.scoring.per_token import incomparable
-from evaluation.scoring.scorers import Scorer
+from evaluation.scoring.scorers import Scorer, incomparable
 from project.errors import InputError
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import Contestant

@@ -13,8 +13,7 @@ from pydantic import ValidationError
 
 from evaluation.evaluation_settings import GenerationParams
 from evaluation.generation.answering_engine import answering_numerics
-from evaluation.generation.backends.own_vllm import own_engine
-from evaluation.generation.backends.started_server import StartedServer, last_lines
+from evaluation.generation.backends.own_vllm import StartedServer, last_lines, own_engine
 from project.errors import InputError
 from project.paths import NUMERICS
 from project.records.adapters import Engine, Numerics
@@ -22,7 +21,7 @@ from tests import conftest
 
 STARTED = """
 import psutil, signal, sys
-from evaluation.generation.backends.started_server import StartedServer
+from evaluation.generation.backends.own_vllm import StartedServer
 tied = psutil.Process(StartedServer(["sleep", "600"]).process.pid)
 while not tied.children() or tied.children()[0].name() != "sleep":
     pass

@@ -9,22 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.decision.any_time_mean import any_time_e_value
 from evaluation.decision.votes_needed import (
     Standing,
+    any_time_e_value,
     any_time_test,
     further_alone,
     further_with_judge,
     t_test,
 )
-from evaluation.preference.people_and_judge.anytime import (
+from evaluation.preference.ballots.anytime import (
     confidence_sequence,
     e_value,
     e_values,
 )
-from evaluation.preference.people_and_judge.drawing import draw_chances, draw_order
-from evaluation.preference.people_and_judge.estimate import Estimate, combined
-from evaluation.preference.people_and_judge.votes_needed import votes_needed
+from evaluation.preference.ballots.drawing import draw_chances, draw_order
+from evaluation.preference.ballots.estimate import Estimate, combined
+from evaluation.preference.ballots.preference_evidence import votes_needed
 
 CHANCES = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 Votes = list[tuple[int, float]]

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.decision.policy import Policy
+from evaluation.decision.policy import Policy, refuse_unread_votes
 from evaluation.decision.rule import rule
-from evaluation.decision.voting_policy import refuse_unread_votes
 from evaluation.evaluation_settings import PreferenceParams
-from evaluation.preference.people_and_judge.drawing import draw_chances, draw_order
-from evaluation.preference.people_and_judge.preference_evidence import (
+from evaluation.preference.ballots.drawing import draw_chances, draw_order
+from evaluation.preference.ballots.preference_evidence import (
     with_people_and_judge,
     without_preference,
 )

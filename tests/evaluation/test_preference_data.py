@@ -11,11 +11,7 @@ import pytest
 from curation.splitting.eval_sets import Rotation, append_change
 from evaluation import preference_data
 from evaluation.evaluation_settings import JudgedPairsParams
-from evaluation.preference.ballots.voting_sheet import answer_digest
-from evaluation.preference.comparison import Comparison, Judgement
-from evaluation.preference.pairs.preference_pairs import PREFERENCES, given_preferences
-from evaluation.preference.training_data.asked_judge import pairs_by_judge
-from evaluation.preference.training_data.ballot_preferences import (
+from evaluation.preference.ballot_preferences import (
     BALLOTS,
     NO_WINNER,
     ON_ITEM,
@@ -23,26 +19,28 @@ from evaluation.preference.training_data.ballot_preferences import (
     UNKNOWN,
     ballot_preferences,
 )
-from evaluation.preference.training_data.judged_pairs import (
+from evaluation.preference.ballots.ballot_files import answer_digest
+from evaluation.preference.comparison import Comparison, Judgement
+from evaluation.preference.judged_pairs import (
+    DISPUTED,
     JUDGES_DIFFER,
+    ONE_ANSWER,
     OVER,
     PEOPLE_SPOKE,
     RATED,
     REPEATED,
+    SAID_BY_ROW,
     UNSURE,
+    GoodAnswers,
     TwoAnswers,
     capped,
     judged_pairs,
-    learnable_of_judge,
-)
-from evaluation.preference.training_data.known_answers import (
-    DISPUTED,
-    ONE_ANSWER,
-    SAID_BY_ROW,
-    GoodAnswers,
     learnable,
+    learnable_of_judge,
+    pairs_by_judge,
     undisputed,
 )
+from evaluation.preference.preference_pairs import PREFERENCES, given_preferences
 from project.canonical import digest_json
 from project.errors import InputError
 from project.item_prompts import prompt_digest

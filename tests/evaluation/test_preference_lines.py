@@ -4,7 +4,7 @@ from typing import Any
 
 from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
-from evaluation.preference.preference_lines import preference_lines
+from evaluation.preference.calibration import preference_lines
 from project.records.calibration import Calibration, Hits
 from tests.evaluation.test_calibration import GOOD
 from tests.evaluation.test_decision import BETTER, table

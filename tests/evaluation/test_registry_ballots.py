@@ -8,17 +8,20 @@ from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from evaluation.evaluation_settings import PreferenceParams
-from evaluation.preference.ballots.ballot_files import read_ballots
-from evaluation.preference.ballots.drawn_votes import asking_order, draws_of
+from evaluation.preference.ballots.ballot_files import (
+    asking_order,
+    draws_of,
+    judged_pairs,
+    read_ballots,
+)
+from evaluation.preference.ballots.drawing import draw_chances, draw_order
 from evaluation.preference.ballots.registry_ballots import (
     decided_with_votes,
     votes_on_sheet,
     with_cast_votes,
 )
 from evaluation.preference.ballots.votes_decision import with_votes
-from evaluation.preference.ballots.voting_sheet import judged_pairs
 from evaluation.preference.comparison import Comparison
-from evaluation.preference.people_and_judge.drawing import draw_chances, draw_order
 from evaluation.preference.preference_sources import Ballots
 from project.errors import InputError
 from project.records.adapters import AdapterVersion

@@ -9,14 +9,14 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from evaluation.evaluation_settings import Prices
 from evaluation.generation.answers import SIDES, Answer, answers_of
-from evaluation.report.cost import Cost, costs, saving
 from evaluation.report.report_data import Example, ReportData, differing, read_examples
 from evaluation.report.report_page import histogram, report
+from evaluation.report.right_answers import Cost, costs, saving
 from project.paths import rows_of
 from project.records.adapters import Opponent
+from project.records.calibration import JudgePin
 from project.records.data import Row, Split
 from project.records.evidence import Evidence, Usage
-from project.records.judges import JudgePin
 from project.records.record import write_records
 from project.records.scores import Flags, ItemScore, ScoreTable
 from tests.evaluation.test_decision import BETTER, EQUAL, calibration, general, table

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from evaluation import reward
 from evaluation.evaluation_settings import Lora, PreferenceParams, RewardParams
 from evaluation.preference.comparison import Comparison
-from evaluation.preference.pairs.preference_pairs import (
+from evaluation.preference.preference_pairs import (
     allowed,
     given_preferences,
     pairs_of,
@@ -201,7 +201,7 @@ FRESH = [Comparison(item="i", prompt="How is it?", champion="Bad.", challenger="
 def trained(tmp_path: Path) -> Callable[[str, Lora | None], Path]:
     def train(name: str, lora: Lora | None) -> Path:
         # Imported here so that the fast tests do not wait for TRL.
-        from evaluation.preference.reward.reward_training import train_reward
+        from evaluation.preference.learnt_reward import train_reward
 
         folder = tmp_path / name
         rate, start = 2e-3 if lora else 5e-4, locate(ModelChoice(), "embedder")
@@ -239,7 +239,7 @@ def test_a_pair_that_is_too_long_is_learnt_from_without_the_beginning_of_its_pro
     # Imported here so that the fast tests do not wait for TRL.
     from transformers import AutoTokenizer
 
-    from evaluation.preference.reward.reward_training import token_ids, train_reward
+    from evaluation.preference.learnt_reward import token_ids, train_reward
 
     embedder = locate(ModelChoice(), "embedder")
     tokenizer = AutoTokenizer.from_pretrained(embedder, eos_token="[SEP]")

@@ -51,13 +51,11 @@ def test_the_frozen_cosine_judges_where_it_is_right_more_often(
 @pytest.mark.slow
 def test_a_head_knows_content_beats_length_and_is_the_same_again(tmp_path: Path) -> None:
     # Imported here, as below, so that the fast tests do not wait for TRL.
-    from evaluation.preference.pairs.made_pairs import made_pairs
-    from evaluation.preference.pairs.preference_pairs import part
-    from evaluation.preference.reward.exchange_vectors import ExchangeVectors
-    from evaluation.preference.reward.frozen_cosine import FrozenCosine
-    from evaluation.preference.reward.head_training import train_head
-    from evaluation.preference.reward.learnt_reward import OTHERS
-    from evaluation.preference.reward.reward_model import RewardModel
+    from evaluation.preference.exchange_vectors import ExchangeVectors, FrozenCosine
+    from evaluation.preference.learnt_reward import OTHERS, train_head
+    from evaluation.preference.made_pairs import made_pairs
+    from evaluation.preference.preference_pairs import part
+    from evaluation.preference.reward_model import RewardModel
 
     learnt, held_out = part(service_rows(), 0.25)
     vectors = ExchangeVectors(locate(ModelChoice(), "embedder"))
@@ -81,10 +79,9 @@ def test_a_head_knows_content_beats_length_and_is_the_same_again(tmp_path: Path)
 @pytest.mark.slow
 def test_a_frozen_head_prefers_what_lies_nearer_to_the_prompt(tmp_path: Path) -> None:
     from evaluation.preference.comparison import Comparison
-    from evaluation.preference.reward.exchange_vectors import ExchangeVectors
-    from evaluation.preference.reward.frozen_cosine import FrozenCosine
-    from evaluation.preference.reward.head_training import save_frozen
-    from evaluation.preference.reward.reward_model import RewardModel
+    from evaluation.preference.exchange_vectors import ExchangeVectors, FrozenCosine
+    from evaluation.preference.learnt_reward import save_frozen
+    from evaluation.preference.reward_model import RewardModel
 
     vectors = ExchangeVectors(locate(ModelChoice(), "embedder"))
     save_frozen(vectors, tmp_path / "frozen")
@@ -102,7 +99,7 @@ def test_a_frozen_head_prefers_what_lies_nearer_to_the_prompt(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_a_prompt_that_is_too_long_is_read_from_its_end() -> None:
-    from evaluation.preference.reward.exchange_vectors import ExchangeVectors
+    from evaluation.preference.exchange_vectors import ExchangeVectors
 
     vectors = ExchangeVectors(locate(ModelChoice(), "embedder"))
     rules = "Be kind to everybody who writes to us. " * 100
@@ -118,7 +115,7 @@ def test_a_prompt_that_is_too_long_is_read_from_its_end() -> None:
 def test_an_answer_without_a_word_loses_to_one_that_has_some(
     champion: str, challenger: str, expected: float
 ) -> None:
-    from evaluation.preference.reward.reward_model import says_something
+    from evaluation.preference.reward_model import says_something
 
     compared = Comparison(item="i", prompt="p", champion=champion, challenger=challenger)
     assert says_something(compared, 0.3) == expected

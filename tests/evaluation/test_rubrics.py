@@ -7,16 +7,21 @@ from typing import Any
 import pytest
 
 from evaluation.decision.evidence import weigh
+from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
-from evaluation.decision.sampled_answers import item_means
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.generation.answers import SIDES, Answer
 from evaluation.preference.judge.judging_model import JudgingModel
-from evaluation.preference.judge.rubric_calibration import calibrate_rubrics
-from evaluation.preference.judge.rubrics import BUILT_IN, Rated, RubricJudge, rubric_scorers
-from evaluation.preference.pairs.worse_answers import WORSE
+from evaluation.preference.judge.rubrics import (
+    BUILT_IN,
+    Rated,
+    RubricJudge,
+    calibrate_rubrics,
+    rubric_scorers,
+)
+from evaluation.preference.worse_answers import WORSE
 from evaluation.score import score_both
 from project.errors import IncumbentError, InputError
 from project.records.calibration import Calibration

@@ -10,10 +10,9 @@ import pytest
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer
 from evaluation.score import own_phrasings
-from evaluation.suites.reaction import Reaction, reaction
-from evaluation.suites.safety import FOLDER, Safety, SafetyItem
+from evaluation.suites.safety import FOLDER, Reaction, Safety, SafetyItem, reaction
 from project.errors import InputError
-from project.records.items import read_items
+from project.records.preferences import read_items
 from project.settings import PARAMS, load
 from tests.conftest import ROOT
 

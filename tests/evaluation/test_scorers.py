@@ -11,8 +11,7 @@ import pytest
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer
 from evaluation.metrics.per_item import PerItem
-from evaluation.scoring.built_in import SCORERS, better_by_ours
-from evaluation.scoring.scorer_class import class_of
+from evaluation.scoring.built_in import SCORERS, better_by_ours, class_of
 from evaluation.scoring.scorers import Scores, load_scorers, score, scorers_digest
 from project.errors import IncumbentError, InputError
 from project.records.data import Row

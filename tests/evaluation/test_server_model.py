@@ -12,7 +12,7 @@ from evaluation import generate
 from evaluation.evaluation_settings import Decoding, GenerationParams
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import SIDES, Answer, Respondent, Role, answers_of
-from evaluation.generation.recorded_engine import record_engine, recorded_numerics
+from evaluation.generation.contestants import record_engine, recorded_numerics
 from evaluation.generation.systems import respondent
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
@@ -377,7 +377,7 @@ def test_a_server_that_does_not_answer_in_time_is_away() -> None:
 
 
 def test_a_busy_server_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evaluation.generation.server_model.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("evaluation.generation.served_contestant.PAUSES", (0.0, 0.0))
     busy = iter([Reply.error(503, "busy"), Reply.error(429, "busy")])
     with engine_server(lambda a: next(busy, None) if a.path == CHAT else None) as engine:
         settings(engine)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evaluation.preference.pairs.worse_answers import GENERIC, WORSE
+from evaluation.preference.worse_answers import GENERIC, WORSE
 
 LOAN = (
     "You may keep a book for 21 days. Please return it by Friday. "

@@ -37,7 +37,7 @@ def on_processor(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
     def change() -> None:
         from evaluation.generation import answering_model
-        from evaluation.preference.reward import reward_model
+        from evaluation.preference import reward_model
 
         for module in (answering_model, reward_model):
             monkeypatch.setattr(module, "card_here", lambda _: None)
@@ -92,7 +92,7 @@ def test_rewards_of_a_classifier_are_those_of_the_processor(
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    from evaluation.preference.reward.reward_model import Classifier
+    from evaluation.preference.reward_model import Classifier
 
     torch.manual_seed(0)
     model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1)
@@ -109,7 +109,7 @@ def test_rewards_of_a_classifier_are_those_of_the_processor(
 def test_a_merged_model_answers_as_its_adapter_does(
     card: Card, base: Path, adapter: Path, tmp_path: Path
 ) -> None:
-    from training.model.merge import merge
+    from training.model.lora import merge
 
     merge(base, adapter, tmp_path / "merged", "float32")
     whole, split = texts(answering(tmp_path / "merged", None)), texts(answering(base, adapter))
@@ -145,8 +145,8 @@ def test_vllm_answers_as_transformers_does(
 
 async def asked(url: str, adapter: Path, prompts: list[str]) -> list[str]:
     """What vLLM answers, greedily, with the adapter."""
+    from evaluation.generation.backends.adapter_servers import VllmReplica
     from evaluation.generation.backends.backend import Endpoint
-    from evaluation.generation.backends.vllm import VllmReplica
 
     replica, said = VllmReplica(url), []
     try:

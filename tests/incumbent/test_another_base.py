@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from incumbent.cli import app
 from incumbent.pipeline import read_pipeline
 from incumbent.project_files import copy_project
+from project.chat_template import SYSTEM_PROMPT
 from project.errors import IncumbentError
 from project.records.events import Event, EventKind, LookTaken
-from project.system_prompt import SYSTEM_PROMPT
 from registry.champion import refuse_absent_base
 from registry.reader import RegistryReader
 from tests.incumbent.setting_effects.effect import write

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from incumbent.searching.bases.base_candidates import (
+from incumbent.searching.base_candidates import (
     Candidate,
     license_in_readme,
     read_name,
     refuse_twice,
 )
-from incumbent.searching.bases.base_ranking import (
+from incumbent.searching.base_ranking import (
     Against,
     Asked,
     BaseRanking,

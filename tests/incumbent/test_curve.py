@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from incumbent.searching.labels.curve_in_words import sentences
-from incumbent.searching.labels.curve_page import write_page
-from incumbent.searching.labels.label_curve import LabelCurve, Measured, MetricCurve, metric_curve
-from incumbent.searching.labels.label_shares import nested, read_shares
-from incumbent.searching.labels.learning_fit import fit
+from incumbent.searching.label_curve import (
+    LabelCurve,
+    Measured,
+    MetricCurve,
+    fit,
+    metric_curve,
+    sentences,
+    write_page,
+)
+from incumbent.searching.label_measuring import nested, read_shares
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.files import home

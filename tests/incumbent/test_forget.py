@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from curation.collect import collect, gathered
 from curation.curate import curate
 from curation.curation_settings import CollectParams, CurateParams
-from curation.sources.reading import Read
+from curation.sources.row_formats import Read
 from curation.splitting.eval_sets import Extension, append_change, read_changes
 from incumbent.cli import app
 from monitoring.traffic.traffic_store import TrafficStore
@@ -239,7 +239,7 @@ def test_typed_again_it_goes_on_where_it_was_killed(monkeypatch: pytest.MonkeyPa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("incumbent.erasure.record_files.Cut.apply", die)
+        patched.setattr("incumbent.erasure.data_files.Cut.apply", die)
         CliRunner().invoke(app, ["data", "forget", "--match", NAME, "-y", "--reason", "x"])
     assert ERASED.exists() and files_that_name_her()
     forget("--match", NAME, "--yes", "--reason", "x")

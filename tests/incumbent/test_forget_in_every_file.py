@@ -10,10 +10,8 @@ import pandas as pd
 import pytest
 from docx import Document as Docx
 
-from incumbent.erasure.data_files import data_files
-from incumbent.erasure.file_text import text_in
-from incumbent.erasure.record_files import cut
-from incumbent.erasure.wanted import Rows, Wanted
+from incumbent.erasure.data_files import cut, data_files
+from incumbent.erasure.wanted import Rows, Wanted, text_in
 from incumbent.importing.traffic_feedback import was_erased
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import accept
@@ -265,12 +263,12 @@ def test_killed_anywhere_it_is_done_by_typing_it_again(
     step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the files that are cut, the first one was; the others, and what stages made, were not."""
-    from incumbent.erasure import record_files
+    from incumbent.erasure import data_files
 
     done = []
-    whole = record_files.Cut.apply
+    whole = data_files.Cut.apply
 
-    def apply_once(self: record_files.Cut) -> None:
+    def apply_once(self: data_files.Cut) -> None:
         if done:
             raise KeyboardInterrupt
         done.append(self)
@@ -283,7 +281,7 @@ def test_killed_anywhere_it_is_done_by_typing_it_again(
         if step == "unlink":
             patched.setattr("incumbent.verbs.forget.delete_files", die)
         else:
-            patched.setattr("incumbent.erasure.record_files.Cut.apply", apply_once)
+            patched.setattr("incumbent.erasure.data_files.Cut.apply", apply_once)
         with pytest.raises((AssertionError, KeyboardInterrupt)):
             forget("--match", NAME, "--yes", "--reason", "x")
     forget("--match", NAME, "--yes", "--reason", "x")

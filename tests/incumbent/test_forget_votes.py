@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.preference.ballots.voting_sheet import answer_digest
+from evaluation.preference.ballots.ballot_files import answer_digest
 from evaluation.report.dev_items import Comparison, DevItem, kept_path
 from incumbent.verbs.forget import forget
 from project.files import write_lines
@@ -16,8 +16,7 @@ from project.records.events import BallotCast, VotesAsked
 from project.records.record import Digest, short, write_records
 from project.records.scores import ItemScore
 from registry.audit import problems
-from registry.ballots.casting import Vote, cast, show
-from registry.ballots.comments import comment_text
+from registry.ballots.casting import Vote, cast, comment_text, show
 from registry.ballots.sheets import open_sheet
 from registry.store import Registry
 from review.voting.live import live_votes

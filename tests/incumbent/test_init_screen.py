@@ -7,16 +7,15 @@ import pytest
 from rich.console import Console
 
 from curation.curation_settings import Columns, FileSource
+from curation.sources.columns.choices import Wanted
 from curation.sources.columns.column_guess import guess
-from curation.sources.columns.wanted import Wanted
 from curation.sources.tables.read_table import read_table
-from incumbent.init import screen
-from incumbent.init.columns_text import columns_said
-from incumbent.init.english import is_english, language_notes
+from incumbent.init import columns_text
+from incumbent.init.columns_text import Said, columns_said, padded, show
 from incumbent.init.findings import Findings, find
 from incumbent.init.findings_text import files_said, findings_said
 from incumbent.init.own_sources import FileOptions, look_at
-from incumbent.init.screen import Said, padded, show
+from incumbent.init.task_proposal import is_english, language_notes
 from incumbent.project_files import copy_project
 from incumbent.verbs import init
 from project.errors import InputError
@@ -107,7 +106,7 @@ LONG = Said(
 
 def shown(monkeypatch: pytest.MonkeyPatch, **console: object) -> list[str]:
     made = Console(**console, color_system=None, record=True)  # type: ignore[arg-type]
-    monkeypatch.setattr(screen, "console", made)
+    monkeypatch.setattr(columns_text, "console", made)
     show([LONG, Said("empty", [])])
     return made.export_text().splitlines()
 

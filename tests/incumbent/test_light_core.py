@@ -67,7 +67,9 @@ ENOUGH = [
 ]
 OF_TRAFFIC = {"incumbent.verbs.forget", "incumbent.verbs.nightly"}  # which may be Parquet
 OF_REPLICAS = {"incumbent.verbs.deploy"}  # which are asked over HTTP
-PYARROW = "error: this needs pyarrow, which is not installed: pip install 'incumbent[train]'\n"
+APSCHEDULER = (
+    "error: this needs apscheduler, which is not installed: pip install 'incumbent[monitor]'\n"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -191,7 +193,7 @@ def test_the_core_needs_no_extra(arguments: tuple[str, ...]) -> None:
 
 def test_a_verb_that_lacks_a_library_says_what_to_install() -> None:
     done = without_extras(COMMAND, "nightly")
-    assert (done.returncode, done.stderr) == (2, PYARROW)
+    assert (done.returncode, done.stderr) == (2, APSCHEDULER)
 
 
 def test_a_verb_that_asks_replicas_says_what_to_install() -> None:
@@ -252,5 +254,5 @@ def test_the_core_alone_decides_counts_and_keeps_the_registry(core: Path) -> Non
         done = run(incumbent, *arguments)
         assert (done.returncode, done.stderr) == (0, "")
     done = run(incumbent, "nightly")
-    assert (done.returncode, done.stderr) == (2, PYARROW)
+    assert (done.returncode, done.stderr) == (2, APSCHEDULER)
     assert "pip install 'incumbent[train]'" in run(incumbent, "doctor").stdout

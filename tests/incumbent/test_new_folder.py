@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.init.base_choice import chosen_base
-from incumbent.init.new_folder import new_folder
-from incumbent.init.own_files import take_in
-from incumbent.init.repository import start
+from incumbent.init.new_folder import new_folder, start, take_in
+from incumbent.init.own_sources import chosen_base
 from project.errors import IncumbentError, InputError
 from project.model_pins import BaseChoice
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from curation.curation_settings import CollectParams, Columns, CurateParams, FileSource
-from incumbent.init import outlook
+from incumbent.init import limits
 from incumbent.init.findings import Findings, find
-from incumbent.init.limits import limits_of
-from incumbent.init.outlook import longest_trained
+from incumbent.init.limits import limits_of, longest_trained
 from incumbent.init.recipe import recipe_of, shares_of
 from incumbent.init.settings_file import Chosen, write_settings
 from incumbent.project_files import copy_project
@@ -75,8 +74,8 @@ def test_a_small_base_can_train_any_row_and_a_large_one_only_short_ones(
 ) -> None:
     base = BaseChoice(model=str(word_base))
     assert longest_trained(base, 900) == 900
-    shape = replace(outlook.shape_of(base), layers=4000)
-    monkeypatch.setattr(outlook, "shape_of", lambda _: shape)
+    shape = replace(limits.shape_of(base), layers=4000)
+    monkeypatch.setattr(limits, "shape_of", lambda _: shape)
     assert 64 <= longest_trained(base, 100_000) < 100_000
 
 

@@ -1,6 +1,6 @@
 """What many answers name is the organisation's own; what one names is a person's."""
 
-from incumbent.init.own_contacts import own_contacts
+from incumbent.init.findings import own_contacts
 from project.contacts import Contacts
 from project.records.data import Row
 

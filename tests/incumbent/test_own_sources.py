@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from curation import collect, curate, gate, validate
-from curation.sources.columns.wanted import Wanted
+from curation.sources.columns.choices import Wanted
 from incumbent.init.findings import Findings, find
 from incumbent.init.findings_text import files_said, findings_said, outlook_said
-from incumbent.init.own_files import take_in
+from incumbent.init.new_folder import take_in
 from incumbent.init.own_sources import FileOptions, OwnFiles, look_at
 from incumbent.init.settings_file import Chosen, write_settings
 from incumbent.project_files import copy_project

@@ -14,16 +14,13 @@ from typer.testing import CliRunner
 
 from evaluation.decision.policy import Policy
 from incumbent.cli import app
-from incumbent.planning.cost.cloud_processors import CLOUD_PROCESSORS
-from incumbent.planning.cost.memory import answering_peak, training_peak
-from incumbent.planning.cost.minutes import Clock
-from incumbent.planning.cost.prices import read_prices
-from incumbent.planning.cost.setup import Setup
-from incumbent.planning.lighter import largest_trained, lighter, trains
+from incumbent.planning.minutes import Clock, Setup, answering_peak, training_peak
+from incumbent.planning.on_devices import largest_trained, lighter, trains
+from incumbent.planning.prices import CLOUD_PROCESSORS, read_prices
+from incumbent.planning.row_lengths import RunSettings
 from incumbent.planning.run_plan import plan_run
 from incumbent.planning.sealed_set import said_of_sealed_set
-from incumbent.planning.work.run_settings import RunSettings
-from incumbent.planning.work.workload import Longest, Workload
+from incumbent.planning.workload import Longest, Workload
 from incumbent.verbs.plan import count
 from project.errors import InputError
 from project.files import home
@@ -34,12 +31,10 @@ from project.records.record import write_records
 from tests.conftest import ROOT
 from tests.incumbent.test_light_core import COMMAND, run, without_extras
 from training.cost import memory
-from training.cost.base_shape import EMBEDDED_SHAPE, SIZES, BaseShape, read_shape
-from training.cost.computing import Computing, Speed
+from training.cost.computing import EMBEDDED_SHAPE, SIZES, BaseShape, Computing, Speed, read_shape
 from training.cost.gpus import gpu_named
-from training.cost.memory import Peak, trained_weights
+from training.cost.memory import DEQUANTIZED_SHARE, Peak, StepWork, trained_weights
 from training.cost.minutes import TrainingClock
-from training.cost.step_setup import DEQUANTIZED_SHARE, StepWork
 from training.precision import Machine, fingerprint
 
 GB = 10**9

@@ -9,21 +9,19 @@ from typer.testing import CliRunner
 
 from benchmarks.sizing import NEAR, RUNS, memory_error, seconds
 from incumbent.cli import app
-from incumbent.planning.cost.gpu_groups import GpuGroup, read_gpus
 from incumbent.planning.on_gpus import Wanted, lay, least, on_gpus
+from incumbent.planning.prices import GpuGroup, read_gpus
+from incumbent.planning.row_lengths import RunSettings
 from incumbent.planning.run_plan import plan_run
-from incumbent.planning.work.run_settings import RunSettings
-from incumbent.planning.work.workload import Longest
+from incumbent.planning.workload import Longest
 from project.errors import InputError
 from project.model_pins import BaseChoice
 from project.records.adapters import Precision
 from tests.conftest import ROOT
-from training.cost.base_shape import SIZES, BaseShape
-from training.cost.computing import Computing
+from training.cost.computing import SIZES, BaseShape, Computing
 from training.cost.gpus import GB, GPUS, Gpu
-from training.cost.minutes import TrainingClock
-from training.cost.several_gpus import GroupClock, Layout, gpu_peak
-from training.cost.step_setup import StepSetup, StepWork
+from training.cost.memory import StepSetup, StepWork
+from training.cost.minutes import GroupClock, Layout, TrainingClock, gpu_peak
 from training.training_settings import AdapterParams, SftParams
 
 COUNTS = (1, 2, 3, 4, 8)

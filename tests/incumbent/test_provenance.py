@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 
 from incumbent.provenance import snapshot as snapshots
-from incumbent.provenance.addresses import data_remote, git_remote, without_secrets
-from incumbent.provenance.current_provenance import current_provenance, tag_version
-from incumbent.provenance.snapshot import Snapshot, snapshot
-from incumbent.provenance.version_tags import commit_of, keep_tag
+from incumbent.provenance.current_provenance import (
+    current_provenance,
+    data_remote,
+    git_remote,
+    tag_version,
+    without_secrets,
+)
+from incumbent.provenance.snapshot import Snapshot, commit_of, keep_tag, snapshot
 from project.git import AUTHOR, GitError, git
 from project.records.adapters import AdapterVersion
 from project.records.provenance import Provenance

@@ -9,8 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from incumbent.cli import app
-from incumbent.recipes.named_recipes import OF_THE_PROJECT, flat, names, read_recipe
-from incumbent.recipes.put_in import with_recipe
+from incumbent.recipes.named_recipes import OF_THE_PROJECT, flat, names, read_recipe, with_recipe
 from incumbent.recipes.yaml_text import with_value
 from project.errors import InputError
 from project.settings import load, model_of

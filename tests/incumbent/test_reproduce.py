@@ -14,19 +14,25 @@ import yaml
 from safetensors.numpy import load_file, save_file
 
 from incumbent.code import Code
-from incumbent.provenance.version_tags import keep_tag
-from incumbent.reproducing.dev_difference import beyond_chance, dev_differences
+from incumbent.provenance.snapshot import keep_tag
 from incumbent.reproducing.differences import (
+    beyond_chance,
     code_differences,
+    dev_differences,
     differences,
     package_differences,
     recipe_differences,
 )
-from incumbent.reproducing.fetched_sources import fetch_sources
-from incumbent.reproducing.project_copy import copy_project, inside, log_kept
+from incumbent.reproducing.project_copy import (
+    copy_project,
+    fetch_sources,
+    inside,
+    log_kept,
+    seat,
+    seat_parent,
+)
 from incumbent.reproducing.reproducible_version import reproducible
 from incumbent.reproducing.reproduction import Reproduction, held_against, make_again
-from incumbent.reproducing.temporary_registry import seat, seat_parent
 from incumbent.verbs.reproduce import print_reproduction, working_folder
 from project import paths
 from project.canonical import digest_file, digest_folder

@@ -9,12 +9,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from incumbent.running.dvc_output import DvcOutput
-from incumbent.running.dvc_repro import lines
-from incumbent.running.failed_run import failure
-from incumbent.running.run_screen import RunScreen
+from incumbent.running.dvc_repro import failure, lines
+from incumbent.running.run_screen import DvcOutput, Page, RunScreen, done_line, far_line
 from incumbent.running.running_stage import RunningStage, roughly, spoken
-from incumbent.running.stage_lines import Page, done_line, far_line
 from project.errors import IncumbentError
 from project.progress import Report, StageReport
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from incumbent.sharing.shared_places import SharedPlaces
+from incumbent.sharing.usable_registry import SharedPlaces
 from project.dvc import complaint_in
 from project.errors import InputError
 from registry.registry_settings import RegistryParams

@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
-from evaluation.generation.kept_bytes import KeptBytes
+from evaluation.generation.answers import KeptBytes
 from evaluation.sealed_look import SealedItems, SealedLook, with_dev
 from incumbent.submitting.look_decision import Decided, decide
 from project.errors import IncumbentError, InputError

@@ -11,15 +11,28 @@ import pytest
 import yaml
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from incumbent.searching.tuning.best_of_many import gain_of_best
-from incumbent.searching.tuning.recipe_values import as_command, as_params, with_values
-from incumbent.searching.tuning.search_page import panels, write_page
-from incumbent.searching.tuning.search_result import SearchResult, next_steps, result_of, sentences
-from incumbent.searching.tuning.search_settings import LEFT_ALONE, SearchParams, Span, known_keys
-from incumbent.searching.tuning.trial import Trial
-from incumbent.searching.tuning.trial_loop import Search, distribution, one_at_a_time
-from incumbent.selecting.sft_settings import SftSettings
-from incumbent.selecting.trained_adapter import full_gpu_told
+from incumbent.searching.search_result import (
+    SearchResult,
+    gain_of_best,
+    next_steps,
+    panels,
+    result_of,
+    sentences,
+    write_page,
+)
+from incumbent.searching.search_settings import (
+    LEFT_ALONE,
+    SearchParams,
+    Span,
+    Trial,
+    as_command,
+    as_params,
+    known_keys,
+    with_values,
+)
+from incumbent.searching.trial_loop import Search, distribution, one_at_a_time
+from incumbent.selecting.compare_on_dev import full_gpu_told
+from incumbent.selecting.pace import SftSettings
 from incumbent.verbs.tune import print_found, until
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.init.repository import start
+from incumbent.init.new_folder import start
 from tests.incumbent.clones import ROWS, Clone, lay_out, read_longer, words, write_rows
 from tests.incumbent.setting_effects.models import save_base
 

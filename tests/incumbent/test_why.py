@@ -9,11 +9,13 @@ from project.records.adapters import Adapter, AdapterVersion
 from project.records.events import ExperimentOpened
 from project.records.evidence import Decision, Verdict
 from registry.experiments.experiment_events import (
+    Arms,
+    ExperimentResult,
+    Health,
     end_experiment,
     open_experiment,
     running_experiment,
 )
-from registry.experiments.experiment_result import Arms, ExperimentResult, Health
 from registry.overview.why_paragraph import why
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision

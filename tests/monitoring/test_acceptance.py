@@ -10,9 +10,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from curation.checks.waivers_file import WAIVERS
+from curation.checks.waivers import WAIVERS
 from curation.splitting.eval_sets import EVAL_SETS, Extension, read_changes
-from evaluation.preference.pairs.preference_pairs import PREFERENCES
+from evaluation.preference.preference_pairs import PREFERENCES
 from incumbent.cli import app
 from incumbent.verbs.data_rows import accept_labels
 from monitoring.monitoring_settings import TriggerParams

@@ -15,8 +15,14 @@ from curation.splitting.eval_sets import (
     read_changes,
 )
 from incumbent.verbs.data_rows import accept_labels
-from monitoring.carried_labels import NEGATIVE, bring_labels, carry_labels
-from monitoring.labels_between_nights import carry_accepted, labels_waiting, let_go
+from monitoring.carried_labels import (
+    NEGATIVE,
+    bring_labels,
+    carry_accepted,
+    carry_labels,
+    labels_waiting,
+    let_go,
+)
 from monitoring.night_context import NightContext
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.labels import LABELLED, Label, labelled_row

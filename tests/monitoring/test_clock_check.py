@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.clock_check import believe, newest_gap, trusted_day
-from monitoring.night_context import NightContext
+from monitoring.night_context import NightContext, believe, newest_gap, trusted_day
 from monitoring.night_history import check_of, judged_after
 from project.records.drift import DriftVerdict
-from registry.jobs.deliveries import newest_notices
+from registry.jobs.outbox import newest_notices
 from registry.jobs.runs import settled
 from tests.quick_nights import Make, day, opened, rows_of, scheduler_of, site_of
 from tests.scheduling import Clock

@@ -8,11 +8,10 @@ import pandas as pd
 import pytest
 
 from monitoring.drift import compare_sets
-from monitoring.drift.compare_sets import compare
-from monitoring.drift.compared_blocks import blocks_of
+from monitoring.drift.compare_sets import blocks_of, compare
 from monitoring.drift.topic_attribution import difference
 from monitoring.features.embedder import Embedder
-from monitoring.signals.array_types import Floats
+from monitoring.signals.signal import Floats
 from project.errors import InputError
 from project.records.drift import DriftVerdict
 

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from monitoring.drift.confirmation import LEVEL, level_of, seen_later
-from monitoring.drift.night_runs import drift_run
+from monitoring.drift.alarm_budget import LEVEL, level_of, seen_later
 from monitoring.drift.reference import Reference
 from monitoring.drift.season import ALWAYS
-from monitoring.drift.signal_tests import overall
+from monitoring.drift.signal_tests import drift_run, overall
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import DriftParams
 from monitoring.signals.signal import Signal

@@ -13,8 +13,8 @@ from monitoring.night_action import run_retrain, waiting_version
 from monitoring.night_check import check
 from monitoring.night_context import NightContext
 from monitoring.trigger.acceptance import accept
+from monitoring.trigger.drifted_rows import accepted_since, last_read
 from monitoring.trigger.labels import Label, label_of
-from monitoring.trigger.new_labels import accepted_since, last_read
 from monitoring.trigger.retrain import RetrainResult
 from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
 from project.records.evidence import Verdict

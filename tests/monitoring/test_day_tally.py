@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitoring.traffic.day_tally import Tally
+from monitoring.traffic.user_sample import Tally
 from project.records.traffic import Feedback, Traffic
 
 

@@ -9,17 +9,16 @@ from scipy.stats import binom, hypergeom, norm
 
 from monitoring.drift.alarm_budget import NIGHTS, night_tests
 from monitoring.drift.compare_sets import MINIMUM_EFFECT, MINIMUM_UNITS, always, compare
+from monitoring.drift.matched_sets import Pool
 from monitoring.drift.permutation import p_value
-from monitoring.drift.pool import Pool
 from monitoring.drift.reference import Reference
 from monitoring.drift.season import ALWAYS, Season
 from monitoring.drift.signal_tests import SignalTest, overall
 from monitoring.drift.topic_attribution import attribute
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import Cut, DriftParams
-from monitoring.signals.array_types import Floats, Ints
 from monitoring.signals.feedback import Ratings
-from monitoring.signals.signal import Batch
+from monitoring.signals.signal import Batch, Floats, Ints
 from project.records.drift import DriftVerdict
 
 TOPICS, WIDTH = 12, 24

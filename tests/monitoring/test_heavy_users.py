@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from monitoring.night_context import NightContext
-from monitoring.traffic.heavy_users import SAMPLED, SHOWN, HeavyUsers
+from monitoring.traffic.user_sample import SAMPLED, SHOWN, HeavyUsers
 from monitoring.trigger.labels import pseudonym_of
 from project.records.drift import DriftVerdict, Night
 from project.records.traffic import Traffic

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from monitoring.carried_labels import QUEUE
+from monitoring.night import AGAIN
 from monitoring.night_history import nightly_of
-from monitoring.night_notice import AGAIN
 from monitoring.trigger.labels import LABELLED
 from monitoring.trigger.waiting_corrections import NAME as CORRECTIONS
 from project.records.data import Row

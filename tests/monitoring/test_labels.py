@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitoring.traffic.asked_text import CONTEXT
+from monitoring.traffic.voices import CONTEXT
 from monitoring.trigger.labels import Label, label_of, pseudonym, read_labels, write_queue
 from project.errors import InputError
 from project.records.data import Message

@@ -8,19 +8,18 @@ from pathlib import Path
 import pytest
 
 from incumbent.verbs.nightly import done_again
-from monitoring.late_nights import late_nights
 from monitoring.monitoring_settings import TriggerParams
+from monitoring.night import late_nights
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of, nightly_of, nights_before
 from monitoring.report.night_page import page_path
 from monitoring.scheduling.health import pages_of
-from monitoring.signals.array_types import Floats
+from monitoring.signals.signal import Floats
 from monitoring.traffic import traffic_store
 from project.canonical import digest_file
 from project.errors import IncumbentError
 from project.records.drift import Action, DriftState, DriftVerdict, Night
-from registry.jobs.deliveries import newest_notices
-from registry.jobs.outbox import Notice
+from registry.jobs.outbox import Notice, newest_notices
 from registry.jobs.runs import runs_of
 from tests.quick_nights import (
     NOW,

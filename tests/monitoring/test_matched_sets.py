@@ -5,11 +5,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from monitoring.drift.matched_sets import MOST_SETS, MatchedSets, Units, matched_sets
+from monitoring.drift.matched_sets import MOST_SETS, MatchedSets, Pool, Units, matched_sets
 from monitoring.drift.permutation import p_value
-from monitoring.drift.pool import Pool
-from monitoring.signals.array_types import Direction, Floats, Ints
-from monitoring.signals.signal import one_hot
+from monitoring.signals.signal import Direction, Floats, Ints, one_hot
 
 TOPICS = 150
 NOW, BEFORE = True, False

@@ -20,8 +20,8 @@ from curation.curate import curate
 from curation.curation_settings import CurateParams
 from curation.splitting.eval_sets import read_changes
 from incumbent.verbs.nightly import nightly_job
-from monitoring.features.answer_judge import AnswerJudge
 from monitoring.features.embedding_cache import Embeddings
+from monitoring.features.signal_inputs import AnswerJudge
 from monitoring.monitoring_settings import DriftParams, TriggerParams
 from monitoring.night import check
 from monitoring.night_context import NightContext
@@ -29,7 +29,7 @@ from monitoring.night_history import nights_before
 from monitoring.report.night_page import page_path
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
-from monitoring.signals.array_types import Floats
+from monitoring.signals.signal import Floats
 from monitoring.traffic.traffic_store import TrafficStore
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.labels import LABELLED, pseudonym, read_labels

@@ -9,11 +9,10 @@ import pytest
 
 from monitoring.drift.reference import Reference
 from monitoring.report.charts import Frame, of_signal, overall, steps
-from monitoring.report.night_page import page, signals
+from monitoring.report.night_page import Map, PointKind, page, plane, signals
 from monitoring.report.night_text import duty, line, strongest
-from monitoring.report.prompt_map import Map, PointKind, plane
-from monitoring.signals.prompt_words import SHOWN, beginning
 from monitoring.signals.signal import Batch
+from monitoring.signals.vocabulary import SHOWN, beginning
 from monitoring.traffic.quarantine import quarantine_folder
 from project.records.drift import (
     Action,

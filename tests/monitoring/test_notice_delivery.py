@@ -23,9 +23,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Engine
 
-from monitoring.scheduling import notice_settings
-from monitoring.scheduling.notice_delivery import deliver, wait_after
-from monitoring.scheduling.notice_settings import NoticeParams
+from monitoring.scheduling import notice_delivery
+from monitoring.scheduling.notice_delivery import NoticeParams, deliver, wait_after
 from monitoring.scheduling.webhook import UndeliveredError, parsed, post, public
 from project.errors import InputError
 from project.settings import load
@@ -441,7 +440,7 @@ def test_a_secret_address_comes_from_the_environment_and_is_checked_like_any_oth
     told: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with receiver() as received:
-        monkeypatch.setenv(notice_settings.VARIABLE, received.url)
+        monkeypatch.setenv(notice_delivery.VARIABLE, received.url)
         deliver(told, NoticeParams(allow_private=True, allowed_hosts=("127.0.0.1",)), clock)
     assert len(received.bodies) == 1
     with pytest.raises(

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from monitoring.night_notice import notices
-from monitoring.scheduling.notice_delivery import deliver
-from monitoring.scheduling.notice_settings import NoticeParams
+from monitoring.night import notices
+from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.service import serve
-from monitoring.scheduling.webhook_signature import (
+from monitoring.scheduling.webhook import (
     SECRET,
     secret_here,
     signature,
@@ -25,8 +24,7 @@ from project.records.drift import Action, DriftVerdict, RetrainOutcome
 from project.records.events import EventKind
 from project.settings import load
 from registry.jobs import outbox
-from registry.jobs.deliveries import NoticeState, SentNotice, newest_notices
-from registry.jobs.outbox import Notice, depth
+from registry.jobs.outbox import Notice, NoticeState, SentNotice, depth, newest_notices
 from registry.registry_settings import RegistryParams
 from registry.storage.database import connect, writing
 from registry.store import Registry

@@ -18,7 +18,7 @@ from monitoring.report.night_text import day_text
 from monitoring.signals import ANSWER_SIGNALS
 from monitoring.signals.outcomes import Escalated, Satisfaction, Unresolved
 from monitoring.signals.signal import Batch
-from monitoring.traffic.day_tally import Tally
+from monitoring.traffic.user_sample import Tally
 from monitoring.traffic.voices import voices_of
 from project.records.adapters import AdapterVersion
 from project.records.drift import DriftVerdict, SignalReading

@@ -11,9 +11,8 @@ import pytest
 
 from incumbent.verbs.nightly import run_night
 from incumbent.verbs.status import print_status
-from monitoring.night_context import NightContext
+from monitoring.night_context import TRAFFIC, NightContext, move_traffic, require_place
 from monitoring.night_history import check_of
-from monitoring.same_place import TRAFFIC, move_traffic, require_place
 from monitoring.scheduling.health import pages_of
 from monitoring.scheduling.job import RefusedError
 from monitoring.traffic.traffic_store import MARK

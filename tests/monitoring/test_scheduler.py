@@ -22,7 +22,7 @@ from sqlalchemy import Engine, make_url
 
 from monitoring.scheduling.cron import Cron, due
 from monitoring.scheduling.job import JobResult, StoppedError, UnchangedError, Work
-from monitoring.scheduling.notice_settings import NoticeParams
+from monitoring.scheduling.notice_delivery import NoticeParams
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from monitoring.scheduling.service import JsonLines, serve, unstick

@@ -6,7 +6,7 @@ import pytest
 from monitoring.drift.season import ALWAYS, Season, days_of
 from monitoring.features.signal_inputs import times_of
 from monitoring.monitoring_settings import Cut, Weekday
-from monitoring.signals.array_types import Times
+from monitoring.signals.signal import Times
 from project.records.traffic import Traffic
 
 LEAST = 50

@@ -9,10 +9,9 @@ from monitoring.drift.alarm_budget import pooled
 from monitoring.drift.signal_tests import SignalTest, signal_tests
 from monitoring.drift.user_days import UserDays
 from monitoring.signals import signal as signals
-from monitoring.signals.array_types import Floats
 from monitoring.signals.feedback import Ratings
 from monitoring.signals.novelty import Novelty
-from monitoring.signals.signal import Signal, nearest
+from monitoring.signals.signal import Floats, Signal, nearest
 from project.records.drift import DriftVerdict
 
 RATINGS = Ratings(np.zeros(1, np.float32))

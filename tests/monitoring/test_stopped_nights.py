@@ -20,7 +20,7 @@ from monitoring.features.embedding_cache import Embeddings
 from monitoring.night_context import NightContext
 from monitoring.scheduling import service
 from monitoring.scheduling.job import StoppedError
-from monitoring.scheduling.notice_settings import NoticeParams
+from monitoring.scheduling.notice_delivery import NoticeParams
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from project.engine import embedded_texts
 from project.files import home

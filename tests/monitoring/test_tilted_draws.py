@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitoring.drift.permutation import COUNTED, approximate_p, p_value
-from monitoring.drift.pool import Pool, statistic
-from monitoring.drift.tilted_draws import log_mean, tilted_p
-from monitoring.signals.array_types import Direction
+from monitoring.drift.matched_sets import Pool, statistic
+from monitoring.drift.permutation import COUNTED, approximate_p, log_mean, p_value, tilted_p
+from monitoring.signals.signal import Direction
 
 LEVEL = 1e-4
 Numbers = NDArray[np.float64]

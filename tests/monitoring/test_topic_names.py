@@ -7,15 +7,15 @@ import pytest
 
 from monitoring.drift.reference import Reference
 from monitoring.drift.topic_attribution import Attribution, WordsBefore, attribute, difference
-from monitoring.signals.prompt_words import (
+from monitoring.signals.signal import Batch
+from monitoring.signals.vocabulary import (
     QUOTED,
     name_words,
+    number_of,
     quoted,
     topic_words,
     typical_words,
 )
-from monitoring.signals.signal import Batch
-from monitoring.signals.vocabulary import number_of
 from tests.quick_nights import WordEmbeddings
 
 STOP_WORDS = {"die", "der", "das", "ist", "für"}

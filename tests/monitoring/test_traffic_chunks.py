@@ -10,9 +10,9 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from monitoring.traffic.day_tally import Tally
 from monitoring.traffic.partition import Reading
 from monitoring.traffic.traffic_store import TrafficStore
+from monitoring.traffic.user_sample import Tally
 from project.errors import IncumbentError, InputError
 from project.records.traffic import Feedback, Outcome, Traffic
 

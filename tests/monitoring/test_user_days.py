@@ -8,9 +8,8 @@ from monitoring.drift.reference import Reference
 from monitoring.drift.signal_tests import SignalTest
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import DriftParams
-from monitoring.signals.array_types import Ints
 from monitoring.signals.feedback import Ratings
-from monitoring.signals.signal import Batch
+from monitoring.signals.signal import Batch, Ints
 from project.records.drift import DriftVerdict
 
 FEEDBACK = Ratings(np.zeros(1, np.float32))

@@ -4,9 +4,9 @@ from math import log2
 
 import numpy as np
 
-from monitoring.drift.array_bytes import from_bytes
 from monitoring.drift.reference import Reference
 from monitoring.drift.topic_attribution import new_words
+from monitoring.drift.user_days import from_bytes
 from monitoring.signals.signal import Batch
 from monitoring.signals.vocabulary import Vocabulary
 from tests.quick_nights import WordEmbeddings

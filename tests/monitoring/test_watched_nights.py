@@ -6,17 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pytest
 
-from monitoring.drift.array_bytes import from_bytes, to_bytes
 from monitoring.drift.reference import Reference, chosen_half, shared_text
-from monitoring.drift.user_days import numbered
+from monitoring.drift.user_days import from_bytes, numbered, to_bytes
 from monitoring.features.cut_prompts import cut_notes, cut_prompts
 from monitoring.features.embedder import READ
 from monitoring.features.prompt_surprise import is_cut
 from monitoring.features.signal_inputs import rewatched, watched_prompts
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.night_context import NightContext
-from monitoring.signals.array_types import Floats
-from monitoring.signals.signal import Batch
+from monitoring.signals.signal import Batch, Floats
 from project.records.data import Message
 from project.records.drift import DriftVerdict, Night
 from project.records.traffic import Traffic

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monitoring.features.watched_text import NOTHING, SharedText
-from monitoring.traffic.asked_text import asked_text
+from monitoring.traffic.voices import asked_text
 from project.records.data import Message
 
 RULES = "You are the assistant of a bank. Answer in few words, and never give advice on shares."

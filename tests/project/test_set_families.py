@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from project import set_families
+from project import set_similarity
 from project.near_duplicates import linked
-from project.set_families import joining_pairs
+from project.set_similarity import joining_pairs
 
 Members = tuple[int, ...]
 
@@ -54,9 +54,9 @@ def test_families_are_those_of_the_definition_however_the_work_is_cut(
     sets: list[Members], similarity: float, least: int, limits: tuple[int, int]
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(set_families, "MOST_RARE", limits[0])
-        patch.setattr(set_families, "TWOS", limits[1])
-        patch.setattr(set_families, "AT_ONCE", 3)
+        patch.setattr(set_similarity, "MOST_RARE", limits[0])
+        patch.setattr(set_similarity, "TWOS", limits[1])
+        patch.setattr(set_similarity, "AT_ONCE", 3)
         assert joined(sets, similarity, least) == by_definition(sets, similarity, least)
 
 

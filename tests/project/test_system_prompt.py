@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from project.chat_template import PROMPT_FIELD, refuse_unheard, under, with_system_prompt
 from project.errors import InputError
 from project.records.data import Message
-from project.system_prompt import FIELD, refuse_unheard, under, with_system_prompt
 
 Turns = list[dict[str, Any]]
 USER = Message(role="user", content="who?")
@@ -77,7 +77,7 @@ class Deaf:
 
 def test_a_prompt_that_is_not_heard_is_named_where_it_was_given() -> None:
     problem = "the chat template of b leaves a system prompt out"
-    with pytest.raises(InputError, match=rf"^{FIELD}: {problem}"):
-        refuse_unheard(Deaf(), "be kind", Path("b"), FIELD)
+    with pytest.raises(InputError, match=rf"^{PROMPT_FIELD}: {problem}"):
+        refuse_unheard(Deaf(), "be kind", Path("b"), PROMPT_FIELD)
     with pytest.raises(InputError, match=rf"^{problem}"):
         refuse_unheard(Deaf(), "be kind", Path("b"))

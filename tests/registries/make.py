@@ -42,7 +42,7 @@ from registry.ballots.sheets import open_sheet
 from registry.jobs.heartbeats import beat
 from registry.jobs.places import settle
 from registry.jobs.runs import claim, fail, finish
-from registry.signing.signing_keys import make_keys
+from registry.signing.signatures import make_keys
 from registry.storage.database import writing
 from registry.store import Registry
 from tests.conftest import BASE, NUMERICS

@@ -19,6 +19,7 @@ from incumbent.cli import main
 from incumbent.verbs.import_adapter import import_adapter
 from incumbent.verbs.show import print_version
 from project.canonical import canonical_json, digest_file
+from project.chat_template import SYSTEM_PROMPT
 from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, pin
 from project.paths import rows_of
@@ -26,10 +27,14 @@ from project.records.adapters import ModelPin
 from project.records.data import Row, Split
 from project.records.record import write_records
 from project.settings import load
-from project.system_prompt import SYSTEM_PROMPT
 from registry.adapter_import.adapter_folder import admit, copy_file, opened_folder, plain_file
-from registry.adapter_import.lora_config import IGNORED, MUST_BE_OFF, LoraSettings
-from registry.adapter_import.origin import ModuleNorm, Origin
+from registry.adapter_import.lora_config import (
+    IGNORED,
+    MUST_BE_OFF,
+    LoraSettings,
+    ModuleNorm,
+    Origin,
+)
 from registry.audit import problems
 from registry.registry_settings import RegistryParams
 from registry.store import Registry
@@ -387,8 +392,8 @@ def test_an_adapter_of_peft_is_admitted_and_peft_loads_it_from_the_registry(
     from peft import PeftModel, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from training.model.base_layers import layers_of
     from training.model.lora import lora_config
+    from training.model.unfit_base import layers_of
     from training.recipe import Recipe
     from training.steps.run_step import save_adapter
     from training.training_settings import AdapterParams

@@ -10,12 +10,11 @@ from sqlalchemy import delete, select, update
 
 from project.errors import IncumbentError, InputError
 from project.records.events import Event
-from registry.anchoring.anchor import Anchor, newest_anchor
-from registry.anchoring.anchor_check import AnchorReport, check_anchors
+from registry.anchoring.anchor import Anchor, AnchorReport, check_anchors, newest_anchor
 from registry.anchoring.anchor_places import keep_anchor, read_anchors
 from registry.audit import problems
 from registry.registry_settings import Keys
-from registry.signing.signing_keys import make_keys
+from registry.signing.signatures import make_keys
 from registry.storage.database import writing
 from registry.storage.event_chain import GENESIS
 from registry.storage.tables import events, versions

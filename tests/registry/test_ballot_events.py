@@ -12,8 +12,7 @@ from project.records.events import BallotCast, Event
 from project.records.evidence import Verdict
 from project.records.record import short
 from registry.audit import problems
-from registry.ballots.casting import Vote, cast, show, withdraw
-from registry.ballots.comments import comment_text
+from registry.ballots.casting import Vote, cast, comment_text, show, withdraw
 from registry.ballots.open_votes import open_votes
 from registry.ballots.sheets import ask_votes, asked_about, open_sheet, read_sheet
 from registry.ballots.standing import read_votes

@@ -9,17 +9,21 @@ from project.errors import IncumbentError, InputError
 from project.records.events import ExperimentOpened
 from registry.audit import problems
 from registry.experiments.experiment_events import (
+    Arms,
     Experiment,
+    ExperimentResult,
+    Health,
+    Observation,
     end_experiment,
     experiments,
     find_experiment,
     interruption,
     open_experiment,
+    put_observations,
+    read_observations,
     result_of,
     running_experiment,
 )
-from registry.experiments.experiment_result import Arms, ExperimentResult, Health
-from registry.experiments.observations import Observation, put_observations, read_observations
 from registry.garbage import collect
 from registry.roles import Roles
 from registry.store import Registry

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry.jobs.fair_order import WEEK, next_to_run, quota_refusal
+from registry.jobs.retrain_slots import WEEK, next_to_run, quota_refusal
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

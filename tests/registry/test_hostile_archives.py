@@ -12,11 +12,10 @@ import pytest
 from project.canonical import digest_bytes
 from project.errors import IncumbentError
 from registry.audit import problems
-from registry.backups import table_lines
+from registry.backups import archive
 from registry.backups.back_up import back_up
-from registry.backups.manifest import NAME
 from registry.backups.restore import restore
-from registry.backups.tar_members import END, artifact_member
+from registry.backups.tar_members import END, NAME, artifact_member
 from registry.garbage import collect
 from tests.archives import Members, member, members_of, told, write
 from tests.places import Place
@@ -193,7 +192,7 @@ def test_what_these_were_made_of_is_sound(sound: Members, tmp_path: Path) -> Non
 def test_a_row_that_no_restore_would_take_fails_the_backup(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table_lines, "LONGEST_LINE", 100)
+    monkeypatch.setattr(archive, "LONGEST_LINE", 100)
     with (
         used(Place(tmp_path / "old"), tmp_path).open() as registry,
         pytest.raises(IncumbentError, match=r"a row of the table .* has .* bytes"),

@@ -14,8 +14,7 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from evaluation.decision.policy import Policy
-from evaluation.decision.registry_check import check_registry
-from evaluation.decision.replay import RULES, Rule
+from evaluation.decision.replay import RULES, Rule, check_registry
 from evaluation.decision.rule import VERSION, rule
 from incumbent.cli import app
 from monitoring.drift.reference import Reference

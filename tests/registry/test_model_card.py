@@ -17,11 +17,9 @@ from project.records.calibration import Calibration
 from project.records.data import Check, DatasetVersion, GateReport, Severity, Split, Waived
 from project.records.evidence import Evidence, MetricEvidence, SuiteEvidence, Verdict
 from project.records.record import Record
-from registry.adapter_import.origin import ModuleNorm, Origin
+from registry.adapter_import.lora_config import ModuleNorm, Origin
 from registry.lineage import trace
-from registry.model_card.card import card
-from registry.model_card.licence import licence
-from registry.model_card.markdown import code, text
+from registry.model_card.card import card, code, licence, text
 from registry.store import Registry
 from tests.conftest import BASE, decision_on, evidence_of, keep_decision
 

@@ -11,9 +11,8 @@ from registry.audit import problems
 from registry.backups.back_up import back_up
 from registry.backups.restore import restore
 from registry.jobs import outbox, runs
-from registry.jobs.deliveries import newest_notices, record_try
 from registry.jobs.heartbeats import living
-from registry.jobs.outbox import revive
+from registry.jobs.outbox import newest_notices, record_try, revive
 from registry.storage.database import writing
 from tests.archives import members_of, told, write
 from tests.places import Place

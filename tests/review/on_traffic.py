@@ -2,13 +2,15 @@
 
 from project.records.events import Deployed, DeploymentFailed, ExperimentOpened
 from registry.deployments import record_deployment, record_failure
-from registry.experiments.experiment_events import Experiment, end_experiment, open_experiment
-from registry.experiments.experiment_result import (
+from registry.experiments.experiment_events import (
     Arms,
     Comparison,
+    Experiment,
     ExperimentResult,
     Health,
     Verdict,
+    end_experiment,
+    open_experiment,
 )
 from registry.store import Registry
 

@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 
 from project.errors import InputError
 from project.rate_limit import MOST_KEPT, Buckets
-from review.access.signed_text import opened, seal
-from review.access.ways import users_file
-from review.access.ways.users_file import UsersFile, add_user
+from review.access import users_file
+from review.access.sessions import opened, seal
+from review.access.users_file import UsersFile, add_user
 from review.app import create_app
 from review.review_settings import ProxyParams, ReviewParams
 from review.site import Site

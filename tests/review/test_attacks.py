@@ -6,8 +6,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from review.access.checks.body_size import MOST_BYTES
-from review.access.own_address import local
+from review.access.request_checks import MOST_BYTES
+from review.access.sessions import local
 from review.app import create_app
 from review.review_settings import ReviewParams
 from review.site import Site

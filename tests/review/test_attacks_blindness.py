@@ -10,7 +10,7 @@ from project.records.events import BallotCast, VotesAsked
 from project.records.evidence import Verdict
 from project.records.record import short
 from registry.store import Registry
-from review.voting.counting import count_votes
+from review.voting.blinding import count_votes
 from tests.evaluation.test_decision import calibration
 from tests.evaluation.test_registry_ballots import OpenLook
 from tests.places import decide, submit

@@ -13,9 +13,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from project import files
 from project.files import rename_all
-from review.access.checks.body_size import BodySize
-from review.access.ways import users_file
-from review.access.ways.provider_calls import ProviderCalls, ProviderError
+from review.access import users_file
+from review.access.oidc import ProviderCalls, ProviderError
+from review.access.request_checks import BodySize
 from review.app import create_app
 from review.review_settings import ReviewParams
 from review.site import Site

@@ -17,9 +17,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from project.guarded_connection import HEADER_BYTES
 from project.listening import address_of, listening
-from review.access.ways.provider_calls import REST, ProviderCalls, ProviderError
+from project.web_server import HEADER_BYTES
+from review.access.oidc import REST, ProviderCalls, ProviderError
 from review.app import create_app
 from review.server import MOST_CONNECTIONS, Server
 from review.site import Site

@@ -10,7 +10,7 @@ from project.records.data import Message
 from project.records.evidence import Evidence
 from project.records.traffic import Traffic
 from registry.store import Registry
-from review.voting.counting import count_votes
+from review.voting.blinding import count_votes
 from tests.evaluation.test_registry_ballots import ITEMS, OpenLook
 from tests.places import submit
 from tests.review.conftest import Browser

@@ -13,7 +13,7 @@ from project.records.adapters import Adapter, AdapterVersion
 from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split
 from project.records.record import write_records
 from registry.store import Registry
-from review.challenger.changed_rows import CACHE
+from review.challenger.changes import CACHE
 from tests.conftest import BASE
 from tests.places import submit
 from tests.review.conftest import Browser

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from curation.checks import explained
-from curation.checks.waivers_file import WAIVERS, read_waivers
+from curation.checks.waivers import WAIVERS, read_waivers
 from curation.sources.row_formats import read_rows
 from curation.splitting.eval_sets import EVAL_SETS, Extension, read_changes
 from incumbent.importing.foreign_files import FileRead, holds_corrections
@@ -23,10 +23,9 @@ from project.records.record import write_records
 from project.settings import PARAMS
 from registry.store import Registry
 from review.data_pages.gate_view import PRIVATE
-from review.data_pages.refusals import REFUSED, Refusal
 from review.data_pages.regressed import CORRECTIONS
 from review.data_pages.waiting import Waiting, waiting
-from review.data_pages.waiting_tasks import QUEUE, Kind, waiting_tasks
+from review.data_pages.waiting_tasks import QUEUE, REFUSED, Kind, Refusal, waiting_tasks
 from tests.conftest import BASE
 from tests.monitoring.test_labels import asked, written
 from tests.places import DATASET, submit

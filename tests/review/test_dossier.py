@@ -18,7 +18,7 @@ from project.records.adapters import Adapter, AdapterVersion
 from project.records.data import Check, DatasetVersion, GateReport, Severity, Split, Waived
 from project.records.evidence import Bound, MetricEvidence, Verdict
 from project.settings import PARAMS
-from registry.adapter_import.origin import ModuleNorm, Origin
+from registry.adapter_import.lora_config import ModuleNorm, Origin
 from registry.store import Registry
 from review.dossier import standalone
 from review.dossier.document import Dossier, Filled, Section

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from project.errors import IncumbentError, InputError
 from project.listening import listening
-from review.frame.assets_folder import FOLDER, asset
+from review.frame.pages import FOLDER, asset
 from review.review_settings import ReviewParams
 from review.server import refuse_open_door
 from tests.review.conftest import Browser

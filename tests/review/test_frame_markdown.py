@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from registry.store import Registry
-from review.frame.markdown import rendered
+from review.frame.pages import rendered
 from tests.places import submit
 from tests.review.conftest import Browser
 

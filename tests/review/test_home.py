@@ -18,8 +18,7 @@ from registry.storage.database import writing
 from registry.store import Registry
 from review.data_pages.waiting import Waiting
 from review.data_pages.waiting_tasks import QUEUE
-from review.home.quality import quality
-from review.home.quality_chart import panels
+from review.home.quality_chart import panels, quality
 from review.home.tasks import data
 from tests.conftest import decision_on, keep_decision
 from tests.nights import night_of

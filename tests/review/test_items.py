@@ -16,7 +16,7 @@ from evaluation.report.dev_items import (
     kept_item,
     kept_path,
 )
-from evaluation.report.marked_words import marked
+from evaluation.report.report_page import marked
 from project.errors import InputError
 from project.files import write_lines
 from project.paths import ADAPTER, CHAMPION, DIRECTIONS, SCORES, rows_of
@@ -26,10 +26,8 @@ from project.records.record import write_records
 from project.records.scores import Directions, Flags, ItemScore
 from project.settings import PARAMS
 from registry.store import Registry
-from review.items.item_list import ItemList, item_list
-from review.items.item_page import item_view, marked_answers
-from review.items.item_query import ItemQuery
-from review.items.near_rows import near_rows
+from review.items.item_list import ItemList, ItemQuery, item_list
+from review.items.item_page import item_view, marked_answers, near_rows
 from tests.places import submit
 from tests.review.conftest import Browser
 

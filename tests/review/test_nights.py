@@ -15,9 +15,17 @@ from project.settings import PARAMS
 from registry.jobs.runs import claim, fail, finish
 from registry.storage.database import writing
 from registry.store import Registry
-from review.nights.calendar import CELL, GAP, LEFT, TOP, year_of
-from review.nights.stored_nights import NightLine, NightStatus, lines_between
-from review.nights.topic_rows import rows_on
+from review.nights.night_facts import rows_on
+from review.nights.stored_nights import (
+    CELL,
+    GAP,
+    LEFT,
+    TOP,
+    NightLine,
+    NightStatus,
+    lines_between,
+    year_of,
+)
 from tests.monitoring.test_night_report import ALARM, HOSTILE, NEW, TALLY, Outline, night
 from tests.review.conftest import Browser, Browsers
 

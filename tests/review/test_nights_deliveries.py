@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.scheduling.notice_delivery import deliver
-from monitoring.scheduling.notice_settings import NoticeParams
+from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from registry.jobs.outbox import Notice, depth, put
 from registry.storage.database import writing
 from registry.store import Registry

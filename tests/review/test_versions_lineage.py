@@ -10,7 +10,7 @@ from project.records.adapters import Adapter, AdapterVersion
 from project.records.evidence import Verdict
 from registry.overview.family_tree import FamilyTree, family_tree
 from registry.store import Registry
-from review.versions.lineage_graph import branches_of, graph, lanes_of
+from review.versions.lineage_routes import branches_of, graph, lanes_of
 from tests.conftest import BASE, sealed_set
 from tests.places import DATASET, decide, submit, win
 from tests.review.conftest import Browser

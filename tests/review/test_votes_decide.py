@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.decision.policy import Policy
-from evaluation.decision.registry_check import check_registry
+from evaluation.decision.replay import check_registry
 from evaluation.evaluation_settings import PreferenceParams
 from incumbent.submitting.submission import submit
 from incumbent.submitting.submission_text import print_outcome

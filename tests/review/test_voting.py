@@ -9,7 +9,7 @@ from httpx2 import Response
 from project.records.adapters import AdapterVersion
 from project.records.events import BallotCast, VotesAsked
 from project.records.record import short
-from registry.ballots.comments import comment_text
+from registry.ballots.casting import comment_text
 from registry.ballots.sheets import open_sheet
 from registry.ballots.standing import read_votes
 from registry.store import Registry

@@ -10,8 +10,8 @@ from registry.ballots.casting import Vote, cast, show
 from registry.ballots.sheets import read_sheet
 from registry.ballots.standing import read_votes
 from registry.store import Registry
-from review.voting.assignment import Assignments, Turn
-from review.voting.reviewers import reviewers, self_agreement
+from review.voting.live import reviewers, self_agreement
+from review.voting.voting_view import Assignments, Turn
 from tests.places import START, submit
 from tests.voting_sheets import all_vote, named, opened, vote_for
 

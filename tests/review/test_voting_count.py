@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from evaluation.decision.rule import rule
-from evaluation.preference.ballots.voting_sheet import judged_pairs
-from evaluation.preference.people_and_judge.drawing import draw_chances
+from evaluation.preference.ballots.ballot_files import judged_pairs
+from evaluation.preference.ballots.drawing import draw_chances
 from project.errors import IncumbentError
 from project.records.evidence import Verdict
 from project.records.record import short, write_records
@@ -18,7 +18,7 @@ from registry.ballots.sheets import open_sheet
 from registry.ballots.standing import read_votes
 from registry.roles import Roles
 from registry.store import Registry
-from review.voting.counting import count_votes
+from review.voting.blinding import count_votes
 from review.voting.live import live_votes
 from tests.evaluation.test_decision import calibration
 from tests.evaluation.test_registry_ballots import POLICY, OpenLook

@@ -13,8 +13,8 @@ from registry.ballots.sheets import ask_votes
 from registry.ballots.standing import read_votes
 from registry.roles import Roles
 from registry.store import Registry
-from review.challenger.who_votes import as_typed, who_votes
-from review.voting.counting import count_votes
+from review.challenger.decide_routes import as_typed, who_votes
+from review.voting.blinding import count_votes
 from tests.evaluation.test_registry_ballots import OpenLook
 from tests.places import submit
 from tests.review.conftest import Browser, Browsers, post

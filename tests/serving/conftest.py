@@ -20,13 +20,11 @@ from evaluation.generation.backends.backend import (
     Names,
 )
 from project.records.adapters import Contestant
-from serving.app import create_app
 from serving.deploying.route_table import RouteTable
-from serving.deployment import Deployment
-from serving.exchange import AnswerRef, Assignment, Exchange, FeedbackGiven
+from serving.exchange import AnswerRef, Assignment, Deployment, Exchange, FeedbackGiven
 from serving.experiments.assigning import assign
-from serving.http_server import running
 from serving.openai_api.gateway import Gateway
+from serving.server import create_app, running
 from serving.serving_settings import ServingParams
 from tests.conftest import BASE
 

@@ -12,13 +12,12 @@ from evaluation.generation.backends.backend import Endpoint
 from project.errors import InputError
 from project.files import home
 from project.settings import PARAMS
-from serving.app import create_app
-from serving.callers.key_file import KeyFile, add_key
+from serving.callers.who_asks import KeyFile, add_key
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Arm, Assignment, digest_of_user
 from serving.openai_api.answer_ids import AnswerIds, NotTheirsError
 from serving.openai_api.gateway import Gateway
-from serving.server import service_here
+from serving.server import create_app, service_here
 from tests.serving.conftest import (
     ADDRESS,
     AWAY,

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from evaluation.generation.backends.backend import Body
-from project.guarded_connection import HEADER_BYTES, GuardedConnection
-from serving.http_server import running
+from project.web_server import HEADER_BYTES, GuardedConnection
 from serving.openai_api.gateway import Gateway
-from serving.telemetry.json_log import JsonLines
+from serving.server import running
+from serving.telemetry.served import JsonLines
 from tests.serving.conftest import (
     FAMILY,
     Listener,

@@ -11,12 +11,11 @@ from typer.testing import CliRunner
 from incumbent.cli import app as command
 from project.errors import InputError
 from project.settings import PARAMS
-from serving.app import create_app
-from serving.callers.api_error import ApiError
-from serving.callers.key_file import LOOK_SECONDS, KeyFile, add_key
+from serving.callers.request_body import ApiError
 from serving.callers.waiting_line import WaitingLine
+from serving.callers.who_asks import LOOK_SECONDS, KeyFile, add_key
 from serving.openai_api.gateway import Gateway
-from serving.server import Access, refuse_open_door
+from serving.server import Access, create_app, refuse_open_door
 from serving.serving_settings import ServingParams
 from tests.serving.conftest import ADDRESS, Listener, MakeGateway, asking, for_ever
 

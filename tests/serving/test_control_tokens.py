@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from serving.deploying.route_table import RouteTable
-from serving.deployment import Deployment
-from serving.http_server import running
+from serving.exchange import Deployment
+from serving.server import running
 from tests.architectures import ARCHITECTURES, save_tokenizer
 from tests.serving.conftest import MakeGateway, NamingBackend, asking, deployment
 

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from evaluation.generation.backends.backend import BUSY, BackendError
 from serving.openai_api.gateway import Gateway
-from serving.telemetry.json_log import JsonLines
+from serving.telemetry.served import JsonLines
 from tests.serving.conftest import NamingBackend, asking
 
 CHAT = "/v1/chat/completions"

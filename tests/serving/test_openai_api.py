@@ -10,10 +10,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from evaluation.generation.backends.backend import BackendError
-from serving.app import create_app
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Assignment, Exchange
 from serving.openai_api.gateway import Gateway
+from serving.server import create_app
 from tests.serving.conftest import (
     ADDRESS,
     AWAY,

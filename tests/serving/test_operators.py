@@ -6,10 +6,10 @@ import pytest
 import yaml
 from starlette.testclient import TestClient
 
-from serving.app import create_app
-from serving.callers.key_file import KeyFile, add_key
-from serving.deploying.state import Problem, ReplicaState, ServingState
+from serving.callers.who_asks import KeyFile, add_key
+from serving.deploying.route_table import Problem, ReplicaState, ServingState
 from serving.openai_api.gateway import Gateway
+from serving.server import create_app
 from tests.serving.conftest import ADDRESS, deployment
 
 KEYS = Path("keys.yaml")

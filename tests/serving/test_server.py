@@ -25,9 +25,8 @@ from project.listening import address_of, listening
 from project.records.adapters import Adapter
 from project.settings import PARAMS
 from registry.store import Registry
-from serving.http_server import Server, running
 from serving.openai_api.gateway import Gateway
-from serving.server import Access, kept_running, server_here, service_here
+from serving.server import Access, Server, kept_running, running, server_here, service_here
 from tests.conftest import ROOT
 from tests.evaluation.engine_server import engine_server
 from tests.serving.conftest import SETTINGS, Listener, NamingBackend, asking, for_ever

@@ -17,14 +17,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from starlette.testclient import TestClient
 
 from evaluation.generation.backends.backend import BackendError
-from serving.app import create_app
-from serving.deploying.route_table import RouteTable
-from serving.deploying.state import ReplicaState, ServingState
+from serving.deploying.route_table import ReplicaState, RouteTable, ServingState
 from serving.openai_api.gateway import Gateway
-from serving.server import watch_deploying
-from serving.telemetry.json_log import JsonLines
-from serving.telemetry.metrics import Metrics
-from serving.telemetry.traces import Traces
+from serving.server import create_app, watch_deploying
+from serving.telemetry.metrics import Metrics, Traces
+from serving.telemetry.served import JsonLines
 from tests.conftest import ROOT
 from tests.serving.conftest import ADDRESS, AWAY, MakeGateway, NamingBackend, asking, deployment
 
@@ -163,7 +160,7 @@ def test_spans_reach_the_collector_that_the_environment_names(
 
 def test_without_an_exporter_nothing_of_opentelemetry_is_loaded() -> None:
     code = (
-        "import sys; from serving.telemetry.traces import Traces; Traces.from_environment(); "
+        "import sys; from serving.telemetry.metrics import Traces; Traces.from_environment(); "
         "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )
     shown = subprocess.run(

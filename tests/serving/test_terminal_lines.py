@@ -5,8 +5,7 @@ import re
 
 import pytest
 
-from serving.telemetry.json_log import TerminalLines, log_request
-from serving.telemetry.served import Served
+from serving.telemetry.served import Served, TerminalLines, log_request
 
 CHAT = "/v1/chat/completions"
 

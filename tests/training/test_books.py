@@ -9,8 +9,10 @@ from project.errors import IncumbentError, InputError
 from project.settings import load
 from tests.training.kept_steps import SFT, pinned, recipe_of, sft_trainer, trained
 from training.cost.estimate import StepEstimate
-from training.cost.step_setup import StepWork
+from training.cost.memory import StepWork
 from training.kept.books import (
+    Energy,
+    EnergyMeter,
     TrainingBook,
     book_of,
     books_of,
@@ -18,8 +20,7 @@ from training.kept.books import (
     recipes_of,
     write_book,
 )
-from training.kept.budget import Budget
-from training.kept.energy import Energy, EnergyMeter
+from training.kept.kept_run import Budget
 from training.training_settings import DomainParams, DpoParams, LimitsParams
 
 DOMAIN, DPO = DomainParams(epochs=1), DpoParams(epochs=1)
@@ -333,7 +334,7 @@ def test_an_estimate_is_one_line_and_says_only_what_is_known() -> None:
 
 @pytest.mark.slow
 def test_a_trainers_rows_are_counted_before_it_starts(tiny_base: Path) -> None:
-    from training.cost.trainer_work import work_of
+    from training.cost.estimate import work_of
 
     trainer = sft_trainer(tiny_base)
     work, sequences = work_of(trainer)

@@ -20,9 +20,8 @@ from project.interruption import Ended, ended_by_signals
 from project.paths import CODE
 from tests.conftest import ROOT
 from tests.training.kept_steps import ADAPTER, SFT, pinned, recipe_of, sft_trainer, trained
-from training.kept.checkpoints import Checkpoints
-from training.kept.end_asked import noted_signals
-from training.kept.places import LocalPlace
+from training.kept.checkpoints import Checkpoints, LocalPlace
+from training.kept.kept_run import noted_signals
 from training.training_settings import DpoParams, KtoParams, LimitsParams, StepParams
 
 pytest_plugins = ["tests.servers"]
@@ -222,7 +221,7 @@ def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
     import numpy as np
     import torch
 
-    from training.kept.nested_state import read_state, write_state
+    from training.kept.training_state import read_state, write_state
 
     weight = torch.randn(3, dtype=torch.bfloat16)
     state = {
@@ -243,7 +242,7 @@ def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_state_that_is_code_is_refused(tmp_path: Path) -> None:
-    from training.kept.nested_state import write_state
+    from training.kept.training_state import write_state
 
     with pytest.raises(TypeError, match="a state holds function"):
         write_state({"schedule": lambda step: step}, tmp_path)

@@ -10,7 +10,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, PretrainedConfig
 
 from evaluation.generation.batch_reader import BatchReader
-from evaluation.preference.reward.reward_model import Classifier
+from evaluation.preference.reward_model import Classifier
 from tests.one_device import OneDevice
 from tests.training.test_packing import CONFIGS, ROWS
 from training.model.fused_lora import fuse_lora

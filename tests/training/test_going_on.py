@@ -13,8 +13,7 @@ from project.errors import InputError
 from tests.architectures import save_tiny
 from tests.conftest import NUMERICS
 from training.model.base_model import load_base
-from training.model.going_on import go_on_from
-from training.model.lora import add_adapter
+from training.model.lora import add_adapter, go_on_from
 from training.training_settings import AdapterParams
 
 pytestmark = pytest.mark.slow

@@ -16,8 +16,7 @@ from project.model_pins import BaseChoice, locate
 from tests.architectures import ARCHITECTURES, LLAMA_3, save_tiny
 from tests.conftest import NUMERICS
 from training.model.base_model import load_base
-from training.model.lora import add_adapter
-from training.model.merge import merge
+from training.model.lora import add_adapter, merge
 from training.training_settings import AdapterParams
 
 pytestmark = pytest.mark.slow

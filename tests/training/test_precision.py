@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from project import processor
+from project import libraries
 from project.errors import InputError
+from project.libraries import CHOICES, described, processor_kind
 from project.model_pins import BaseChoice
-from project.processor import CHOICES, described, processor_kind
 from project.records.adapters import Numerics
 from project.settings import load
 from tests.conftest import ROOT
@@ -142,12 +142,12 @@ def test_a_containers_share_counts(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = processor.cores(), processor.memory()
-    monkeypatch.setattr(processor, "CGROUP", tmp_path)
+    whole = libraries.cores(), libraries.memory()
+    monkeypatch.setattr(libraries, "CGROUP", tmp_path)
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    found = processor.cores(), processor.memory()
+    found = libraries.cores(), libraries.memory()
     if expected == (None, None):
         assert found >= whole
     else:

@@ -10,12 +10,13 @@ import yaml
 
 from project.errors import InputError
 from training.processes.accelerate_config import (
+    DistributedParams,
     accelerate_config,
     deepspeed_config,
+    refuse_uneven,
     sharding_environment,
 )
 from training.processes.group import agreed, draw_own_dropout, is_first, is_sharded, summed, world
-from training.processes.process_settings import DistributedParams, refuse_uneven
 from training.processes.start import processes_of, refuse_misfit, start_elsewhere
 from training.training_settings import SftParams
 

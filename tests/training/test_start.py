@@ -22,8 +22,7 @@ from registry.store import Registry
 from tests import places
 from tests.conftest import BASE as PIN
 from training.recipe import Recipe
-from training.rows.learnt_rows import learnt_by_challenger
-from training.rows.replay import replayed
+from training.rows.replay import learnt_by_challenger, replayed
 from training.start import main, starting_version
 from training.start_record import LearntRows, Start, row_digest
 

@@ -16,8 +16,7 @@ from project.records.adapters import ModelPin
 from tests.architectures import ARCHITECTURES, save_tokenizer
 from tests.conftest import NUMERICS, ROOT
 from training.base import prepare
-from training.model.stored_weights import stored_weights
-from training.model.usable_base import end_tokens, refuse_too_large
+from training.model.usable_base import end_tokens, refuse_too_large, stored_weights
 
 TEMPLATE = (
     "{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}"

@@ -3,13 +3,24 @@
 Measured beside real runs by benchmarks/plan.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Literal
 
-from project.processor import KEPT_BYTES
-from training.cost.base_shape import BaseShape
-from training.cost.computing import Speed
-from training.cost.memory import head_tile, kept_of_training, logit_bytes, training_peak
-from training.cost.step_setup import StepSetup, StepWork
+from project.libraries import KEPT_BYTES
+from training.cost.computing import BaseShape, Speed
+from training.cost.gpus import GB, Gpu
+from training.cost.memory import (
+    Peak,
+    StepSetup,
+    StepWork,
+    adapter_bytes,
+    head_tile,
+    kept_of_training,
+    logit_bytes,
+    trained_weights,
+    training_peak,
+)
 
 LORA_CALLS = 2  # times as many calls of a layer as without a LoRA on it
 BACK_CALLS = 2  # times as many on the way back as on the way there
@@ -80,7 +91,7 @@ class TrainingClock:
         return calls * self.speed.call + self.passes * shape.linear * weight
 
     def mapped_anew(self, row: float) -> float:
-        """What a batch frees beyond what is kept: see keep_memory of project.processor."""
+        """What a batch frees beyond what is kept: see keep_memory of project.libraries."""
         peak = training_peak(self.setup.with_rows_of(round(row)))
         freed = peak.activations + peak.logits - KEPT_BYTES[0]
         return max(0, freed) * self.speed.mapping
@@ -89,3 +100,105 @@ class TrainingClock:
     def passes(self) -> int:
         """Over frozen weights: there, back, and there again where layers are computed twice."""
         return 3 if self.setup.params.gradient_checkpointing else 2
+
+
+# --- several gpus ---------------------------------------------------------------------------------
+
+# A step of training on several GPUs of a machine: memory on each, and time.
+#
+# DDP has a whole copy of the base on each GPU (Li et al. 2020, arXiv 2006.15704). FSDP has a share
+# of it on each, and gathers the layer at work from all (Zhao et al. 2023, arXiv 2304.11277); with
+# NF4 weights it is FSDP-QLoRA (https://www.answer.ai/posts/2024-03-06-fsdp-qlora). docs/sizing.md
+# has each term, and its error against published runs.
+
+Layout = Literal["ddp", "fsdp"]
+
+NF4 = 0.5  # bytes a weight that are shared out; its scales are whole on every GPU
+AT_ONCE = 2  # layers that are there whole: the one at work, and the next one, gathered meanwhile
+GATHERS = 2  # of a layer in a batch: on the way there, and on the way back
+LINK_REACHES = 0.6  # of a link's speed on paper. Assumed: no published run waits for a fast one
+
+
+@dataclass(frozen=True)
+class GpuPeak:
+    """Bytes on each GPU at the peak."""
+
+    own: Peak  # what it keeps: of the weights and of the adapter its share
+    gathered: int  # of the shares of the others
+
+    @property
+    def total(self) -> int:
+        return self.own.total + self.gathered
+
+    def fits(self, memory: int) -> bool:
+        return replace(self.own, cache=self.own.cache + self.gathered).fits(memory)
+
+
+def gpu_peak(setup: StepSetup, layout: Layout, count: int) -> GpuPeak:
+    """Of a step on so many GPUs, each with a batch of its own."""
+    whole = training_peak(setup)
+    if layout == "ddp" or count == 1:
+        return GpuPeak(whole, gathered=0)
+    embeddings = (setup.shape.weights - setup.shape.linear) * setup.on.bytes
+    shared = round(setup.shape.linear * NF4) + embeddings
+    scales = trained_weights(setup) - shared
+    share = replace(
+        whole, weights=scales + ceil(shared / count), adapter=ceil(whole.adapter / count)
+    )
+    return GpuPeak(share, gathered_by_each(setup, embeddings, count))
+
+
+def gathered_by_each(setup: StepSetup, embeddings: int, count: int) -> int:
+    """Layers with their LoRA, and embedding and head, which FSDP gathers once for all layers; and
+    the largest matrix as NF4 is turned back.
+    """
+    shape = setup.shape
+    lora = adapter_bytes(shape, setup.adapter.r, setup.on)
+    layers = AT_ONCE * (shape.linear * NF4 + lora) / shape.layers
+    turned_back = shape.hidden * shape.intermediate * setup.on.bytes
+    return round((layers + embeddings) * (count - 1) / count) + turned_back
+
+
+@dataclass(frozen=True)
+class GroupClock:
+    """Tells how long a step takes on so many GPUs of a kind."""
+
+    setup: StepSetup
+    layout: Layout
+    gpu: Gpu
+    count: int
+
+    def seconds(self, work: StepWork) -> float | None:
+        """The batches are dealt out evenly, and all wait for the GPU that has most. None in a
+        precision that nothing is known of there.
+        """
+        speed = self.gpu.speed(self.setup.on.precision)
+        if speed is None:
+            return None
+        batches = ceil(work.batches / self.count)
+        mine = of_work(work, batches / max(1, work.batches))
+        computing = TrainingClock(self.setup, speed).seconds(mine)
+        sending = batches * self.sent() / (self.gpu.link * GB * LINK_REACHES)
+        # FSDP gathers a layer while it computes another one.
+        return max(computing, sending) if self.layout == "fsdp" else computing + sending
+
+    def sent(self) -> float:
+        """Bytes that a GPU gets from the others in a batch."""
+        shape, others = self.setup.shape, (self.count - 1) / self.count
+        lora = adapter_bytes(shape, self.setup.adapter.r, self.setup.on)
+        if self.layout == "ddp":
+            return 2 * lora * others  # gradients, by a ring: Patarasuk & Yuan 2009
+        embeddings = (shape.weights - shape.linear) * self.setup.on.bytes
+        gathered = GATHERS * (shape.linear * NF4 + lora) + embeddings
+        return (gathered + lora) * others
+
+
+def of_work(work: StepWork, share: float) -> StepWork:
+    return replace(
+        work,
+        examples=ceil(work.examples * share),
+        tokens=ceil(work.tokens * share),
+        scored=ceil(work.scored * share),
+        batches=ceil(work.batches * share),
+        read=ceil(work.read * share),
+    )

@@ -1,33 +1,205 @@
 """A step that is trained with checkpoints, within a budget, and with books."""
 
+import os
+import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
-from transformers import Trainer
+from transformers import Trainer, TrainerCallback
 
 from project.canonical import digest_file, digest_json
 from project.errors import IncumbentError
+from project.interruption import Ended
 from project.model_pins import folder_here
 from project.paths import CODE
 from project.records.record import Digest
-from training.cost.estimate import StepEstimate, estimate_step
-from training.cost.step_setup import StepWork
-from training.cost.trainer_work import work_of
-from training.kept.budget import Budget
+from training.cost.estimate import StepEstimate, estimate_step, work_of
+from training.cost.memory import StepWork
 from training.kept.checkpoints import Checkpoints
-from training.kept.end_asked import noted_signals
-from training.kept.keeper import BudgetSpentError, Keeper
 from training.kept.running_book import RunningBook
 from training.kept.training_state import Remembering, TrainingState, progress_of
 from training.processes.group import agreed, is_first, is_sharded, world
 from training.recipe import Recipe, StepName
 from training.training_settings import LimitsParams
-from training.watching.broken_loss import StopOnBrokenLoss
+from training.watching.keep_best import StopOnBrokenLoss
+
+# --- budget ---------------------------------------------------------------------------------------
+
+# What all steps of an adapter may cost together, and whether that is spent.
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A limit in minutes, or in money by the price of an hour: the one that is reached first."""
+
+    limits: LimitsParams
+
+    @property
+    def setting(self) -> str:
+        """The one that is reached first."""
+        by_money = self.minutes_of_money
+        by_time = self.limits.minutes
+        if by_money is not None and (by_time is None or by_money < by_time):
+            return "training.limits.money"
+        return "training.limits.minutes"
+
+    @property
+    def minutes(self) -> float | None:
+        """None: no limit."""
+        known = [m for m in (self.limits.minutes, self.minutes_of_money) if m is not None]
+        return min(known, default=None)
+
+    @property
+    def minutes_of_money(self) -> float | None:
+        money = self.limits.money
+        return None if money is None else money / self.limits.price * 60
+
+    def __str__(self) -> str:
+        if self.setting == "training.limits.money":
+            return f"{self.limits.money:g} in money"
+        return f"{self.limits.minutes:g} min"
+
+    def spent(self, earlier: float, here: float) -> bool:
+        """By minutes of the steps before, and of this one."""
+        return self.minutes is not None and earlier + here >= self.minutes
+
+    def too_little(self, earlier: float, estimate: float) -> str | None:
+        """A warning where a step is not expected to end within the budget."""
+        if self.minutes is None or earlier + estimate <= self.minutes:
+            return None
+        before = f" after {earlier:.1f} min of the steps before" if earlier else ""
+        return (
+            f"about {estimate:.0f} min{before} is more than the budget of {self}: training will "
+            f"stop there, with a checkpoint; {self.setting} raises it"
+        )
+
+    def told(self, earlier: float, here: float, expected: float, kept: str) -> str:
+        """What is said when it is spent: minutes, those that the step would take, what is kept."""
+        before = f", and {earlier:.1f} min of the steps before" if earlier else ""
+        return (
+            f"the budget of {self} is spent after {here:.1f} of about {expected:.0f} min{before}; "
+            f"{kept}: raise {self.setting} and run again to go on"
+        )
+
+
+# --- end asked ------------------------------------------------------------------------------------
+
+# A signal that asks a training run to end: noted first, so that a checkpoint can be written.
+
+STDERR = 2
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class EndAsked:
+    """Which signal came, if any."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    def note(self, number: int, before: Any, frame: Any) -> None:
+        """The first of a kind is noted; the same again ends at once, as it did before."""
+        if self.number == number and callable(before):
+            before(number, frame)
+        self.number = number
+        name = signal.Signals(number).name
+        said = f"{name}: a checkpoint comes after this step; again, to end at once\n"
+        if is_first():
+            os.write(STDERR, said.encode())  # print would fail where it came amid another print
+
+    def end(self) -> None:
+        """End as the signal would have. Raises KeyboardInterrupt."""
+        if self.number in (None, signal.SIGINT):
+            raise KeyboardInterrupt
+        raise Ended(self.number)
+
+
+@contextmanager
+def noted_signals() -> Iterator[EndAsked]:
+    """Note signals in the block, in the main thread. One that the process was started to ignore,
+    as `nohup` does, is still ignored.
+    """
+    asked = EndAsked()
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in SIGNALS if main}
+    minded = {n: handler for n, handler in before.items() if handler is not signal.SIG_IGN}
+    for number in minded:
+        signal.signal(number, lambda n, frame: asked.note(n, before[signal.Signals(n)], frame))
+    try:
+        yield asked
+    finally:
+        for number, handler in minded.items():
+            signal.signal(number, handler)
+
+
+# --- keeper ---------------------------------------------------------------------------------------
+
+# The callback that writes checkpoints, ends a run in order, and puts back what a run was.
+
+
+class Keeper(TrainerCallback):
+    """Saves at the beginning of a step: what was measured after the one before is in it, too.
+
+    Of several processes the first one saves. Where each holds a part of the weights, none does.
+    """
+
+    def __init__(
+        self,
+        state: TrainingState,
+        checkpoints: Checkpoints,
+        asked: EndAsked,
+        tick: Callable[[int], None],
+        budget_spent: Callable[[], bool],
+    ) -> None:
+        """`tick` is told of each step."""
+        self.state = state
+        self.checkpoints = checkpoints
+        self.asked = asked
+        self.tick = tick
+        self.budget_spent = budget_spent
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.state.training_begins()
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.state.epoch_begins()
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Raises KeyboardInterrupt or BudgetSpentError, after a checkpoint."""
+        self.state.step_begins()
+        self.checkpoints.place.drop_copy()  # all that was in it is read
+        self.tick(state.global_step)
+        # All processes of a group end before the same step, whichever was asked or is late.
+        self.asked.number, spent = agreed((self.asked.number, self.budget_spent()))
+        asked = self.asked.number is not None
+        if asked or spent or self.checkpoints.due:
+            self.save(state.global_step)
+        if asked:
+            self.asked.end()
+        if spent:
+            raise BudgetSpentError(state.global_step, state.max_steps)
+
+    def save(self, step: int) -> None:
+        if step and is_first() and not is_sharded() and step != self.checkpoints.newest:
+            self.checkpoints.save(step, self.state.write)
+
+
+class BudgetSpentError(Exception):
+    """At a step of the optimiser, of so many."""
+
+    def __init__(self, step: int, steps: int) -> None:
+        super().__init__(f"at step {step} of {steps}")
+        self.step, self.steps = step, steps
+
+
+# --- kept run -------------------------------------------------------------------------------------
 
 # A checkpoint goes on with the libraries that wrote it, and no others.
 LIBRARIES = ("accelerate", "bitsandbytes", "peft", "torch", "transformers", "trl")

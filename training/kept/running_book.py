@@ -11,8 +11,14 @@ import torch
 
 from project.errors import InputError
 from project.records.record import Digest
-from training.kept.books import TrainingBook, read_book, recipes_of, write_book
-from training.kept.energy import EnergyMeter, gpu_here
+from training.kept.books import (
+    EnergyMeter,
+    TrainingBook,
+    gpu_here,
+    read_book,
+    recipes_of,
+    write_book,
+)
 from training.processes.group import is_first
 from training.recipe import Recipe, StepName
 from training.training_settings import LimitsParams

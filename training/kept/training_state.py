@@ -6,18 +6,18 @@ that are pickles, and it starts a later epoch with another order of the rows.
 """
 
 import json
+import random
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import Trainer, TrainerState
 
 from project.files import write_bytes
-from training.kept.nested_state import read_state, write_state
-from training.kept.random_state import random_state, set_random_state
 from training.processes.group import draw_own_dropout
 
 WEIGHTS, PROGRESS = "model.safetensors", "trainer_state.json"  # as the Trainer calls them
@@ -97,3 +97,87 @@ def write_weights(model: torch.nn.Module, folder: Path) -> None:
 
 def progress_of(folder: Path) -> TrainerState:
     return TrainerState.load_from_json(str(folder / PROGRESS))
+
+
+# --- nested state ---------------------------------------------------------------------------------
+
+# Nested states of optimisers and random generators as JSON and safetensors.
+#
+# Not a pickle: whoever can write where checkpoints lie could put a program into one.
+
+SHAPE, TENSORS = "state.json", "state.safetensors"
+
+
+def write_state(state: Any, folder: Path) -> None:
+    """Write dicts, lists, tuples, numbers, texts, NumPy arrays and tensors, nested in any way.
+
+    Raises TypeError for anything else.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    write_bytes(folder / SHAPE, json.dumps(taken_apart(state, tensors)).encode())
+    save_file(tensors, folder / TENSORS)
+
+
+def read_state(folder: Path) -> Any:
+    """What `write_state` wrote, its tensors in the memory of the processor."""
+    tensors = load_file(folder / TENSORS)
+    return put_together(json.loads((folder / SHAPE).read_bytes()), tensors)
+
+
+def taken_apart(state: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    """The same as JSON, with a tensor's number in its place."""
+    if state is None or isinstance(state, bool | int | float | str):
+        return state
+    if isinstance(state, torch.Tensor):
+        name = str(len(tensors))
+        tensors[name] = state.detach().cpu().contiguous().clone()  # no two share their memory
+        return {"tensor": name}
+    if isinstance(state, np.ndarray):
+        return {"array": [str(state.dtype), state.tolist()]}
+    if isinstance(state, np.generic):
+        return state.item()
+    if isinstance(state, dict):  # as pairs: a key may be a number
+        return {"dict": [[key, taken_apart(value, tensors)] for key, value in state.items()]}
+    if isinstance(state, list | tuple):
+        kind = "tuple" if isinstance(state, tuple) else "list"
+        return {kind: [taken_apart(value, tensors) for value in state]}
+    raise TypeError(f"a state holds {type(state).__name__}, which is not written")
+
+
+def put_together(shape: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    if not isinstance(shape, dict):
+        return shape
+    ((kind, value),) = shape.items()
+    if kind == "tensor":
+        return tensors[value]
+    if kind == "array":
+        return np.array(value[1], dtype=value[0])
+    if kind == "dict":
+        return {key: put_together(inner, tensors) for key, inner in value}
+    inner = [put_together(one, tensors) for one in value]
+    return tuple(inner) if kind == "tuple" else inner
+
+
+# --- random state ---------------------------------------------------------------------------------
+
+# The state of every random generator that a training run draws from.
+
+
+def random_state() -> dict[str, Any]:
+    state = {
+        "python": random.getstate(),
+        "numpy": np.random.get_state(),
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()  # of this process's own card
+    return state
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Let every generator go on from there."""
+    random.setstate(state["python"])
+    np.random.set_state(state["numpy"])
+    torch.set_rng_state(state["torch"])
+    if torch.cuda.is_available() and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"])

@@ -16,12 +16,11 @@ from transformers.utils import is_flash_attn_2_available
 
 from project.errors import InputError
 from project.gpu import Card, card_here, device_of, training_map
-from project.processor import memory
+from project.libraries import memory
 from project.records.adapters import Numerics, Quantization
 from project.settings import PARAMS
-from training.model.base_layers import read_layers
 from training.model.kernels import attention_kernel, liger_kinds, refuse_liger, wrong
-from training.model.unfit_base import refuse_unfit
+from training.model.unfit_base import read_layers, refuse_unfit
 from training.training_settings import AdapterParams
 
 MEMORY_SHARE = 0.25  # of all memory, that weights may take which were dequantised once

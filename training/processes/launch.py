@@ -23,14 +23,15 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from project.errors import IncumbentError
 from project.files import write_bytes
 from project.interruption import SIGNALS, Ended
-from project.processor import CHOICES, threads
+from project.libraries import CHOICES, threads
 from training.processes.accelerate_config import (
+    DistributedParams,
+    Sharding,
     accelerate_config,
     sharding_environment,
     write_deepspeed_config,
 )
 from training.processes.group import MEMBER
-from training.processes.process_settings import DistributedParams, Sharding
 from training.processes.worker import Failure
 from training.recipe import StepName
 

@@ -15,12 +15,17 @@ from project.engine.engine_settings import RayParams
 from project.engine.ray_cluster import connected, cpus_per_worker, workers_of
 from project.errors import IncumbentError
 from project.files import home
+from project.libraries import CHOICES
 from project.paths import step_of
-from project.processor import CHOICES
 from training.precision import measure_machine
-from training.processes.accelerate_config import sharding_environment, write_deepspeed_config
+from training.processes.accelerate_config import (
+    SHARED,
+    Sharding,
+    refuse_uneven,
+    sharding_environment,
+    write_deepspeed_config,
+)
 from training.processes.group import MEMBER, is_first, world
-from training.processes.process_settings import SHARED, Sharding, refuse_uneven
 from training.processes.worker import Failure, take
 from training.recipe import StepName, StepRecord
 from training.training_settings import StepParams

@@ -8,8 +8,8 @@ from project.errors import InputError
 from project.extras import pip_install
 from project.settings import PARAMS, load, section_of
 from training.precision import measure_machine
+from training.processes.accelerate_config import SHARED, DistributedParams, refuse_uneven
 from training.processes.group import MEMBER
-from training.processes.process_settings import SHARED, DistributedParams, refuse_uneven
 from training.recipe import StepName
 from training.training_settings import StepParams
 

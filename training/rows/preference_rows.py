@@ -6,10 +6,10 @@ from fractions import Fraction
 from typing import Any
 
 from project.canonical import digest_json
+from project.chat_template import under
 from project.item_prompts import bare
 from project.records.data import Message, Row
 from project.records.preferences import Preference, PreferencePair
-from project.system_prompt import under
 
 Turns = list[dict[str, str]]  # as TRL reads a conversation
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from project.chat_template import under
 from project.errors import InputError
 from project.records.data import Message, Row
-from project.system_prompt import under
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import torch
 from transformers import Trainer
 
 from project.errors import IncumbentError
-from training.kept.random_state import random_state, set_random_state
+from training.kept.training_state import random_state, set_random_state
 from training.model.determinism import REFUSED, deterministic
 
 

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from project.canonical import digest_folder
 from project.errors import IncumbentError
+from project.files import staged_folder
 from project.paths import step_of
 from project.records.record import Digest
 from training.recipe import STEPS, Recipe, StepName, StepRecord
 from training.start_record import START_ADAPTER, START_FILE, Start
+from training.watching.curve_files import fill_up_curves
 
 
 @dataclass(frozen=True)
@@ -42,3 +44,17 @@ def newest_before(step: StepName | None) -> Earlier:
         if record.adapter:
             return Earlier(step_of(name) / "adapter", record.adapter, record.recipe, start)
     return Earlier(START_ADAPTER if start else None, start, None, start)
+
+
+# --- left out -------------------------------------------------------------------------------------
+
+# A step that the recipe leaves out.
+
+
+def leave_out(step: StepName) -> None:
+    """Write that it was left out; what it left before goes."""
+    record = StepRecord(step=step)
+    with staged_folder(step_of(step)) as draft:
+        record.write(draft / "step.json")
+        fill_up_curves(draft)
+    print(record)

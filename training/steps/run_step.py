@@ -14,6 +14,7 @@ from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PrinterCallback, Trainer
 
 from project.canonical import canonical_json, digest_bytes, digest_folder
+from project.chat_template import PROMPT_FIELD, SYSTEM_PROMPT, refuse_unheard
 from project.errors import IncumbentError
 from project.files import staged_folder, write_bytes
 from project.model_pins import BaseChoice, pinned_folder
@@ -21,13 +22,11 @@ from project.paths import BASE, step_of
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.record import Digest, Record
 from project.settings import load
-from project.system_prompt import FIELD, SYSTEM_PROMPT, refuse_unheard
 from training.kept.kept_run import KeptRun
 from training.model.base_model import load_base
 from training.model.determinism import deterministic
-from training.model.going_on import go_on_from
 from training.model.kernels import FLASH
-from training.model.lora import add_adapter
+from training.model.lora import add_adapter, go_on_from
 from training.precision import choose_numerics
 from training.processes.group import is_first, is_sharded, world
 from training.processes.start import start_elsewhere
@@ -190,7 +189,7 @@ def model_of(ground: Ground) -> tuple[PeftModel, PreTrainedTokenizerBase]:
     """The base with the adapter that the step goes on with, and the base's tokenizer."""
     folder = pinned_folder(ground.base.base, "base")
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    refuse_unheard(tokenizer, ground.base.system_prompt, folder, FIELD)
+    refuse_unheard(tokenizer, ground.base.system_prompt, folder, PROMPT_FIELD)
     base = load_base(folder, ground.adapter, ground.numerics)
     model = add_adapter(base, ground.adapter, ground.numerics)
     if ground.earlier.folder:

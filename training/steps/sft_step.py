@@ -18,8 +18,7 @@ from training.steps.arguments import measuring, one_device, step_arguments
 from training.steps.packed_trainer import packed_trainer
 from training.steps.run_step import Ground, Lesson, digest_of, learn, prepare
 from training.training_settings import SftParams
-from training.watching.broken_loss import StopOnBrokenLoss
-from training.watching.keep_best import KeepBest
+from training.watching.keep_best import KeepBest, StopOnBrokenLoss
 
 
 def curated_rows_lesson(params: SftParams, ground: Ground) -> Lesson:

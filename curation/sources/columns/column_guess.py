@@ -5,25 +5,28 @@ from dataclasses import replace
 from typing import Any
 
 from curation.curation_settings import Columns
-from curation.sources.columns.chat_columns import chat_notes
-from curation.sources.columns.choices import Choice, has_to_choose
-from curation.sources.columns.column_notes import column_notes
-from curation.sources.columns.column_words import Reading, taken_for
-from curation.sources.columns.header_line import header_notes, refuse_no_header
-from curation.sources.columns.pair_or_chat import find_rows, is_constant_text
-from curation.sources.columns.profiles.column_name import read_name
-from curation.sources.columns.profiles.column_profile import ColumnProfile, profiles, values_of
-from curation.sources.columns.profiles.contained_text import made_of_others
-from curation.sources.columns.slices_and_groups import (
+from curation.sources.columns.choices import Choice, Guess, Taken, Wanted, has_to_choose
+from curation.sources.columns.column_name import read_name
+from curation.sources.columns.column_profile import (
+    ColumnProfile,
+    asks,
+    made_of_others,
+    profiles,
+    values_of,
+)
+from curation.sources.columns.column_words import (
+    Reading,
+    column_notes,
     group_columns,
     leaves_even_parts,
     slice_columns,
+    taken_for,
 )
-from curation.sources.columns.wanted import Guess, Taken, Wanted
-from curation.sources.tables.column_names import find_column, plain_name
-from curation.sources.tables.nested_fields import DOT, with_nested
-from curation.sources.tables.table import Table
+from curation.sources.columns.pair_or_chat import chat_notes, find_rows, is_constant_text
+from curation.sources.tables.json_nesting import DOT, with_nested
+from curation.sources.tables.table import Table, find_column, plain_name
 from project.errors import InputError
+from project.unicode_words import words
 from project.untrusted_input import one_line
 
 TEXTS = ("value",)  # fields of an object that hold what it says, beside `text` and the like
@@ -34,7 +37,7 @@ def guess(tables: Sequence[Table], given: Wanted) -> Guess:
     """The columns of tables that are read together, by the names that the first one has for them.
 
     What was named is taken as it is. Fields of objects are columns too where no others will do, as
-    nested_fields.py names them. Raises InputError where a table lacks it, and where it is not
+    json_nesting.py names them. Raises InputError where a table lacks it, and where it is not
     sure what is prompt and what is completion: the message lists the choices as options.
     """
     refuse_empty(tables)
@@ -233,3 +236,37 @@ def conversation_notes(tables: Sequence[Table], read: Columns) -> tuple[str, ...
     if read.messages is None:
         return ()
     return chat_notes(read.messages, values_of(tables, read.messages), read.turns)
+
+
+# --- header line ----------------------------------------------------------------------------------
+
+# Whether the first line of a CSV file holds names of columns, or is a record itself.
+
+SENTENCE = 6  # words of a name that could be a value
+SHOWN = 60  # characters
+LINE = "put a line with the columns' names before it"
+
+
+def refuse_no_header(tables: Sequence[Table]) -> None:
+    """Raise InputError where every name is as long as a sentence: so is text that is no table."""
+    for table in tables:
+        if is_delimited(table) and all(map(is_sentence, table.columns)):
+            shown = " | ".join(one_line(name)[:SHOWN] for name in table.columns)
+            problem = f"reads like a record, and not like names of columns ({shown}): {LINE}"
+            raise InputError(problem, file=table.path, line=1)
+
+
+def header_notes(tables: Sequence[Table]) -> list[str]:
+    """That names may be the values of a record. A form that people filled in has such names too."""
+    names = [name for table in tables if is_delimited(table) for name in table.columns]
+    likely = [name for name in names if is_sentence(name) and (asks(name) or name.endswith("."))]
+    shown = [f'the first line is taken for names, such as "{one_line(n)[:SHOWN]}"' for n in likely]
+    return [f"{one}; if it is a record, {LINE}" for one in shown[:1]]
+
+
+def is_delimited(table: Table) -> bool:
+    return table.format == "csv" and len(table.columns) > 1
+
+
+def is_sentence(name: str) -> bool:
+    return len(words(name)) >= SENTENCE

@@ -6,10 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation.sources.documents.document_file import documents_of, read_text_of
-from curation.sources.documents.passages import Block
-from curation.sources.reading import Read
-from curation.sources.tables.long_records import MIB
+from curation.sources.documents.passages import Block, documents_of, read_text_of
+from curation.sources.row_formats import Read
+from curation.sources.tables.file_bytes import MIB
 
 if TYPE_CHECKING:
     from markdown_it.token import Token

@@ -3,6 +3,22 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from curation.sources.row_formats import Read
+from curation.sources.table_rows import name_of
+from curation.sources.tables.decoding import decode
+from curation.sources.tables.file_bytes import (
+    GIT_LFS,
+    MIB,
+    OTHERS,
+    contents,
+    readable,
+    refuse_large,
+)
+from project.errors import InputError
+from project.records.data import Document, Origin
 
 LONGEST = 4000  # characters of a passage; a new section begins a new one where it is half full
 BETWEEN = "\n\n"
@@ -104,3 +120,60 @@ def open_headings(blocks: Iterable[Block]) -> list[Block]:
         if block.level:
             found = [*(one for one in found if one.level < block.level), block]
     return found
+
+
+# --- document file --------------------------------------------------------------------------------
+
+# The bytes of a document, no more than can be read, and what is made of its text.
+
+NO_TEXT = "without a text"
+LARGEST_TEXT = 64 * MIB
+
+
+def documents_of(path: Path, blocks: Iterable[Block]) -> Iterator[Read]:
+    """A document for each passage; a record that says why where there is none."""
+    name, found = name_of(path), False
+    for passage in passages(blocks):
+        found = True
+        document = Document.of(passage.text, source=name)
+        yield Read(Origin(file=name, line=passage.place, row=document.id), document)
+    if not found:
+        yield unread(path, NO_TEXT)
+
+
+def unread(path: Path, why: str) -> Read:
+    return Read(Origin(file=name_of(path), line=1, why=why))
+
+
+def read_text_of(path: Path, encoding: str | None, largest: int = LARGEST_TEXT) -> str:
+    """The text of a file, with line feeds alone. Raises InputError as limited_bytes and decode."""
+    text = decode(limited_bytes(path, largest), path, encoding).text
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def limited_bytes(path: Path, largest: int) -> bytes:
+    """A file's bytes. Raises InputError for a larger file, and for one that is not there yet."""
+    with readable(path):
+        refuse_large(path, largest)
+    data = contents(path)
+    if data.startswith(GIT_LFS):
+        raise InputError(OTHERS[GIT_LFS], file=path)
+    return data
+
+
+# --- text document --------------------------------------------------------------------------------
+
+# Plain text as documents: its paragraphs are what blank lines separate.
+
+
+def read_text(path: Path, *, encoding: str | None = None) -> Iterator[Read]:
+    """Documents of a text, each with the line on which it begins. Raises InputError."""
+    yield from documents_of(path, text_blocks(read_text_of(path, encoding)))
+
+
+def text_blocks(text: str) -> Iterator[Block]:
+    lines = enumerate(text.split("\n"), start=1)
+    for filled, run in groupby(lines, key=lambda numbered: bool(numbered[1].strip())):
+        if filled:
+            numbers, said = zip(*run, strict=True)
+            yield Block("\n".join(said), numbers[0])

@@ -2,14 +2,16 @@
 
 import io
 import logging
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from curation.sources.documents.document_file import documents_of, limited_bytes, unread
-from curation.sources.documents.page_lines import paragraphs
-from curation.sources.reading import Read
-from curation.sources.tables.long_records import MIB
+from curation.sources.documents.passages import Block, documents_of, limited_bytes, unread
+from curation.sources.row_formats import Read
+from curation.sources.tables.file_bytes import MIB
 from project.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,3 +81,125 @@ def texts_of(reader: "PdfReader", path: Path) -> Iterator[str]:
             problem = f"holds more than {MOST_TEXT // MIB} MiB of text: split it into several"
             raise InputError(problem, file=path)
         yield text
+
+
+# --- page lines -----------------------------------------------------------------------------------
+
+# The lines of printed pages as paragraphs again: no page numbers, no headers, no hyphens.
+
+
+class PrintedLine(NamedTuple):
+    page: int  # from 1
+    text: str  # blank where a paragraph may end
+
+
+EDGE = 2  # lines at the top, and at the bottom, among which running headers and footers are
+FEWEST = 3  # pages on which something stands that can be said to repeat
+REPEATED = 0.4  # of the pages: left and right ones may have headers of their own
+DIGITS = re.compile(r"\d+")
+PAGE_NUMBER = re.compile(
+    r"[\W_]*(?:(?:page|seite|pág|página|стр)\W*)?(?:\d{1,4}|[ivxl]{1,6}|[IVXL]{1,6})"
+    r"(?:\s*(?:/|of|von|de|sur|из)\s*\d{1,4})?[\W_]*",
+    re.I,
+)
+ITEM = re.compile(r"(?:[•‣◦▪●○■–—*-]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s")
+SENTENCE_END = re.compile(r"[.!?…:;。！？]['\")\]”’»]*$")
+CUT_WORD = re.compile(r"([^\W\d_]{2,})[-\u00ad\u2010]$")  # by the end of a line
+COMPOUND = re.compile(r"[^\W\d_]{2,}-[^\W\d_]+")
+FULL = 0.75  # of the usual length of a line: a shorter one ends its paragraph
+
+
+def paragraphs(pages: Sequence[str]) -> Iterator[Block]:
+    """The paragraphs of pages, each with the page on which it begins."""
+    lines = list(text_lines(pages))
+    full = FULL * usual_length(lines)
+    compounds = {word.casefold() for line in lines for word in COMPOUND.findall(line.text)}
+    text, page = "", 0
+    for before, line in pairwise([PrintedLine(0, ""), *lines]):
+        ends = before.page < line.page and SENTENCE_END.search(before.text)
+        between = None if ends or not text else gap(before.text, line.text, full)
+        if between is None:
+            yield Block(text, page)
+            text, page = line.text, line.page
+        else:
+            text = joined(text, line.text, compounds) if between == " " else f"{text}\n{line.text}"
+    yield Block(text, page)
+
+
+def text_lines(pages: Sequence[str]) -> Iterator[PrintedLine]:
+    """The lines of all pages without what repeats at their edges."""
+    split = [without_blank_edges(page) for page in pages]
+    running = running_lines(split)
+    for number, lines in enumerate(split, start=1):
+        yield from (PrintedLine(number, text) for text in without_edges(lines, running))
+
+
+def without_blank_edges(page: str) -> list[str]:
+    return [" ".join(line.split()) for line in page.strip().split("\n")]
+
+
+def running_lines(pages: Sequence[Sequence[str]]) -> set[str]:
+    """The lines, but for their numbers, that stand at the edges of many pages."""
+    counts = Counter(text for lines in pages for text in {plain(lines[i]) for i in edges(lines)})
+    fewest = max(FEWEST, REPEATED * sum(any(lines) for lines in pages))
+    return {text for text, count in counts.items() if count >= fewest}
+
+
+def plain(line: str) -> str:
+    return DIGITS.sub("0", line.casefold())
+
+
+def edges(lines: Sequence[str]) -> set[int]:
+    """The places of the first and the last lines that are not blank."""
+    filled = [i for i, line in enumerate(lines) if line]
+    return {*filled[:EDGE], *filled[-EDGE:]}
+
+
+def without_edges(lines: Sequence[str], running: set[str]) -> list[str]:
+    """A page's lines without its number, its header and its footer."""
+    left_out = {i for i in edges(lines) if plain(lines[i]) in running}
+    ends = [i for i, line in enumerate(lines) if line and i not in left_out]
+    left_out |= {i for i in {*ends[:1], *ends[-1:]} if PAGE_NUMBER.fullmatch(lines[i])}
+    kept = [line for i, line in enumerate(lines) if i not in left_out]
+    return "\n".join(kept).strip().split("\n")
+
+
+def usual_length(lines: Sequence[PrintedLine]) -> int:
+    """That nine lines of ten do not exceed."""
+    lengths = sorted(len(line.text) for line in lines if line.text)
+    return lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0
+
+
+def gap(line: str, following: str, full: float) -> str | None:
+    """What stands between two lines: a blank in a paragraph, a line end in a list; else nothing
+    does, for a paragraph ends.
+    """
+    if not following:
+        return None
+    if ITEM.match(following):
+        return "\n"
+    if CUT_WORD.search(line):
+        return " "
+    if len(line) >= full and not (SENTENCE_END.search(line) and is_title(following, full)):
+        return " "
+    if SENTENCE_END.search(line):
+        return None
+    if following[0].islower():
+        return " "
+    return "\n" if len(following) < full else None
+
+
+def is_title(line: str, full: float) -> bool:
+    return len(line) < full / 2 and not line[0].islower() and not SENTENCE_END.search(line)
+
+
+def joined(text: str, following: str, compounds: set[str]) -> str:
+    """Two lines of a paragraph; a word that the line end had cut is mended."""
+    cut = CUT_WORD.search(text)
+    if cut is None:
+        return f"{text} {following}"
+    if not following[0].islower():
+        return text + following
+    rest = re.split(r"\W", following, maxsplit=1)[0]
+    is_compound = f"{cut[1]}-{rest}".casefold() in compounds
+    return (text if is_compound else text[:-1]) + following

@@ -4,16 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from curation.sources.documents.document_file import NO_TEXT, unread
 from curation.sources.documents.docx_document import read_docx
 from curation.sources.documents.html_document import read_html
 from curation.sources.documents.markdown_document import read_markdown
+from curation.sources.documents.passages import NO_TEXT, read_text, unread
 from curation.sources.documents.pdf_document import read_pdf
-from curation.sources.documents.text_document import read_text
-from curation.sources.reading import Read
+from curation.sources.row_formats import Read
 from curation.sources.table_rows import UNREADABLE
+from curation.sources.tables.archives import files_in
 from curation.sources.tables.file_bytes import readable
-from curation.sources.tables.folder_files import files_in
 from project.errors import InputError
 
 Format = Literal["text", "markdown", "html", "pdf", "docx"]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from curation.sources.exports.judgements.judgement import TIE, Judgement
+from curation.sources.exports.shown import TIE, Judgement
 from project.records.data import counted
 from project.records.record import Record
 

@@ -10,16 +10,15 @@ from typing import Any
 
 from curation.curation_settings import ExportFields
 from curation.sources.exports.export_records import Export, ExportRecord, Fields
-from curation.sources.exports.judgements.answered import Answered, unread
-from curation.sources.exports.judgements.judgement import (
+from curation.sources.exports.judging import Judged, judge
+from curation.sources.exports.said import Answered, Said, unread
+from curation.sources.exports.shown import (
     DISCARDED,
     DRAFT,
     NO_ANNOTATION,
     NO_RESULT,
     Judgement,
 )
-from curation.sources.exports.judgements.judging import Judged, judge
-from curation.sources.exports.judgements.said import Said
 
 RESPONSES, USERS, STATUS = ".responses", ".responses.users", ".responses.status"
 NOT_DATA = (RESPONSES, USERS, STATUS, ".suggestion", ".suggestion.agent", ".suggestion.score")

@@ -8,13 +8,10 @@ from typing import Any
 from curation.curation_settings import ExportFields
 from curation.sources.chats.role_names import RoleNames, with_roles
 from curation.sources.table_rows import name_of, numbered
-from curation.sources.tables.archives import files_read
-from curation.sources.tables.encodings.decoding import decode
-from curation.sources.tables.file_bytes import PARQUET, ZIP
-from curation.sources.tables.folder_files import files_of
-from curation.sources.tables.json_lines import is_object, read_json_lines
-from curation.sources.tables.json_table import first_lines
-from curation.sources.tables.long_records import LONGEST_LINE
+from curation.sources.tables.archives import files_of, files_read
+from curation.sources.tables.decoding import decode
+from curation.sources.tables.file_bytes import LONGEST_LINE, PARQUET, ZIP
+from curation.sources.tables.json_table import first_lines, is_object, read_json_lines
 from curation.sources.tables.read_table import tables_in
 from curation.sources.tables.table import Table
 from project.errors import InputError

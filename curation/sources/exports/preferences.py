@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from curation.curation_settings import ExportFields
+from curation.sources.exports.export_reading import FIELD
 from curation.sources.exports.export_records import Export, ExportRecord, Fields
-from curation.sources.exports.judgements.dialogues import DIFFERENT_PROMPTS, dialogue
-from curation.sources.exports.judgements.export_reading import FIELD
-from curation.sources.exports.judgements.field_roles import alternatives
-from curation.sources.exports.judgements.judgement import Judgement
-from curation.sources.exports.judgements.judging import Judged
-from curation.sources.exports.judgements.options_missing import OptionsMissingError
-from curation.sources.exports.judgements.said import preferred
-from curation.sources.exports.judgements.shown import NothingShownError, Shown
+from curation.sources.exports.good_or_bad import OptionsMissingError, alternatives
+from curation.sources.exports.judging import Judged
+from curation.sources.exports.said import preferred
+from curation.sources.exports.shown import (
+    DIFFERENT_PROMPTS,
+    Judgement,
+    NothingShownError,
+    Shown,
+    dialogue,
+)
 from curation.sources.table_rows import UNREADABLE
-from curation.sources.tables.column_names import listed
+from curation.sources.tables.table import listed
 
 CHOSEN, REJECTED = "chosen", "rejected"
 BY_JUDGE = "that a model chose as a judge: what people said is read"  # stage preference_data's mark

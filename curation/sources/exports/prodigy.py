@@ -6,23 +6,21 @@ from dataclasses import replace
 from typing import NoReturn
 
 from curation.curation_settings import ExportFields
+from curation.sources.exports.export_reading import READABLE
 from curation.sources.exports.export_records import Export, ExportRecord, Fields
-from curation.sources.exports.judgements.answered import Answered, unread
-from curation.sources.exports.judgements.export_reading import READABLE
-from curation.sources.exports.judgements.field_roles import field_role
-from curation.sources.exports.judgements.judgement import (
+from curation.sources.exports.good_or_bad import field_role
+from curation.sources.exports.judging import Judged, Key, judge, newest
+from curation.sources.exports.reading_choice import only_one, readings_of
+from curation.sources.exports.said import Answered, Said, unread
+from curation.sources.exports.shown import (
     IGNORED,
     NO_RESULT,
     REJECTED,
     Judgement,
+    texts_in,
 )
-from curation.sources.exports.judgements.judging import Judged, judge
-from curation.sources.exports.judgements.newest import Key, newest
-from curation.sources.exports.judgements.reading_choice import only_one, readings_of
-from curation.sources.exports.judgements.said import Said
-from curation.sources.exports.judgements.shown import texts_in
 from curation.sources.table_rows import as_text
-from curation.sources.tables.column_names import listed
+from curation.sources.tables.table import listed
 from project.canonical import digest_json
 from project.errors import InputError
 

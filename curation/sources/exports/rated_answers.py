@@ -7,22 +7,20 @@ from typing import Any
 
 from curation.curation_settings import ExportFields
 from curation.sources.exports.export_records import Export, ExportRecord, Fields
-from curation.sources.exports.judgements.dialogues import dialogue
-from curation.sources.exports.judgements.field_roles import field_role
-from curation.sources.exports.judgements.good_or_bad import (
+from curation.sources.exports.good_or_bad import (
     BAD_WORDS,
     GOOD_WORDS,
+    OptionsMissingError,
     Praise,
+    field_role,
     plain,
     praise,
 )
-from curation.sources.exports.judgements.judgement import Judgement
-from curation.sources.exports.judgements.judging import Judged
-from curation.sources.exports.judgements.options_missing import OptionsMissingError
-from curation.sources.exports.judgements.said import rated
-from curation.sources.exports.judgements.shown import NothingShownError, Shown
+from curation.sources.exports.judging import Judged
 from curation.sources.exports.preferences import bare
-from curation.sources.tables.column_names import listed
+from curation.sources.exports.said import rated
+from curation.sources.exports.shown import Judgement, NothingShownError, Shown, dialogue
+from curation.sources.tables.table import listed
 
 LABELS = ("label", "kto_tag", "rating", "feedback", "thumbs")
 ANSWERS = ("completion", "response", "output", "answer")

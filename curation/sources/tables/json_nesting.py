@@ -1,10 +1,12 @@
 """Records that lie deeper in a JSON value: lists in objects, and records that hold others."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from curation.sources.columns.profiles.column_name import read_name
-from curation.sources.tables.json_columns import is_conversation, is_records
+from curation.sources.columns.column_name import read_name
+from curation.sources.tables.json_values import BadValueError, JsonReader, Member, nulled_note
+from curation.sources.tables.table import Gathered, LineNumbers, Table, TableRow, TextFile
 
 DEEPEST = 3  # levels of objects above a list of records, and of records above others
 PART = "part"  # the column that says under which key a record stands
@@ -111,3 +113,116 @@ def are_alike(lists: Sequence[Held]) -> bool:
     """Whether the records of several lists have the same names, to judge by each list's first."""
     names = {frozenset(first_of(held)) for held in lists}
     return len(names) == 1
+
+
+# --- json columns ---------------------------------------------------------------------------------
+
+# A JSON object of columns as a table: {"name": [value, …]}, or pandas' {"name": {"0": value}}.
+
+# The keys of a message: a list of such is a conversation, which is one value of a record.
+MESSAGE_KEYS = ({"role", "content"}, {"from", "value"})
+
+
+def is_columns(members: list[Member]) -> bool:
+    """Whether each member is a column, all of them as long."""
+    values = [member.value for member in members]
+    if all(isinstance(value, list) for value in values):
+        return len(set(map(len, values))) == 1 and are_columns(values)
+    if all(isinstance(value, dict) for value in values):
+        numbered = all(key.isdecimal() for key in values[0])
+        return numbered and all(list(value) == list(values[0]) != [] for value in values)
+    return False
+
+
+def are_columns(lists: list[list[Any]]) -> bool:
+    """Whether lists of one length are columns. One alone is, if its values are plain; several are,
+    unless one is a conversation or all are lists of records.
+    """
+    if len(lists) == 1:
+        return not any(isinstance(value, list | dict) for value in lists[0])
+    return not any(map(is_conversation, lists)) and not all(map(is_records, lists))
+
+
+def is_conversation(value: Any) -> bool:
+    """Whether it is a list of messages, to judge by the first."""
+    if not isinstance(value, list) or not value or not isinstance(value[0], dict):
+        return False
+    return any(keys <= value[0].keys() for keys in MESSAGE_KEYS)
+
+
+def is_records(value: Any) -> bool:
+    """Whether it is a list of objects that are no messages."""
+    if not isinstance(value, list) or not value or is_conversation(value):
+        return False
+    return all(isinstance(one, dict) for one in value)
+
+
+def read_columns(members: list[Member], source: TextFile) -> Table:
+    """A record's line is that of its value in the first column.
+
+    Raises InputError, and BadJsonError.
+    """
+    gathered, lines = Gathered(source, skip=False), LineNumbers(source)
+    reader = JsonReader(source.text)
+    columns = [column(member, reader) for member in members]
+    for record in zip(*columns, strict=True):
+        for place, value in record:
+            if isinstance(value, BadValueError):
+                gathered.leave_out(lines.at(place), str(value))
+        fields = {member.key: value for member, (_, value) in zip(members, record, strict=True)}
+        gathered.add(lines.at(record[0][0]), fields)
+    gathered.notes += nulled_note(reader.nulled)
+    return gathered.table("json", tuple(member.key for member in members))
+
+
+def column(member: Member, reader: JsonReader) -> list[tuple[int, Any]]:
+    """The places and values of a column."""
+    if isinstance(member.value, list):
+        return list(reader.elements(member.place))
+    inner = reader.members(member.place)
+    return [(one.place, reader.read_or_pass(one.place)[0]) for one in inner]
+
+
+# --- nested fields --------------------------------------------------------------------------------
+
+# Columns of what lies in objects: `answer.text` is the field `text` of the objects in `answer`.
+
+DOT = "."
+
+
+def with_nested(table: Table, names: Iterable[str] | None = None) -> Table:
+    """The table with a column for each field of its objects; with names, only if one has a dot and
+    is not there. Of a list the first element is looked at, but for conversations.
+    """
+    wanted = None if names is None else [n for n in names if DOT in n and n not in table.columns]
+    if wanted == [] or not any(map(holds_objects, table.rows)):
+        return table
+    rows = [TableRow(row.line, dict(fields_of(row.fields))) for row in table.rows]
+    columns = dict.fromkeys([*table.columns, *(name for row in rows for name in row.fields)])
+    return replace(table, columns=tuple(columns), rows=tuple(rows))
+
+
+def holds_objects(row: TableRow) -> bool:
+    return any(isinstance(value, dict | list) for value in row.fields.values())
+
+
+def fields_of(fields: dict[str, Any], depth: int = DEEPEST) -> Iterator[tuple[str, Any]]:
+    """Every field, and behind an object those in it."""
+    for name, value in fields.items():
+        yield name, value
+        if depth and isinstance(inner := first_value(value), dict):
+            for key, one in fields_of(inner, depth - 1):
+                yield f"{name}{DOT}{key}", first_text(one)
+
+
+def first_text(value: Any) -> Any:
+    """The value, or the first of a list of texts: of several answers that are right, one."""
+    texts = isinstance(value, list) and bool(value) and isinstance(value[0], str)
+    return value[0] if texts else value
+
+
+def first_value(value: Any) -> Any:
+    """The value, or the first of a list that is no conversation."""
+    if isinstance(value, list):
+        return value[0] if value and not is_conversation(value) else None
+    return value

@@ -5,13 +5,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from curation.sources.tables.column_names import listed
-from curation.sources.tables.json_columns import (
-    is_columns,
-    is_conversation,
-    read_columns,
-)
-from curation.sources.tables.json_lines import NO_OBJECT, is_object, read_json_lines
 from curation.sources.tables.json_nesting import (
     PART,
     Held,
@@ -21,16 +14,20 @@ from curation.sources.tables.json_nesting import (
     first_of,
     flattened,
     held_in,
+    is_columns,
+    is_conversation,
+    read_columns,
 )
 from curation.sources.tables.json_values import (
+    PLAIN,
     BadJsonError,
     BadValueError,
     JsonReader,
     Member,
+    decoded,
     nulled_note,
 )
-from curation.sources.tables.table import Table
-from curation.sources.tables.text_file import Gathered, LineNumbers, TextFile
+from curation.sources.tables.table import Gathered, LineNumbers, Table, TextFile, listed
 
 # A bracket alone does not make it JSON: a CSV file's header may be [id],[name].
 START = re.compile(r"[ \t\r\n]*(?:\{|\[[ \t\r\n]*(?:[\[{\"\]\d-]|null\b|true\b|false\b|NaN\b|$))")
@@ -186,3 +183,50 @@ def is_row(members: list[Member]) -> bool:
     names = {member.key for member in members}
     talks = any(is_conversation(member.value) for member in members)
     return talks or any(shape <= names for shape in ROWS)
+
+
+# --- json lines -----------------------------------------------------------------------------------
+
+# JSON Lines as a table: an object a line.
+
+NO_OBJECT = "is no JSON object: a record is written {…}, with its names"
+
+
+def read_json_lines(source: TextFile, *, skip: bool = False) -> Table:
+    """Raises InputError for a line that is no object, unless such lines are to be left out.
+
+    Lines end at line feeds alone: texts hold other characters that pass for line ends.
+    """
+    gathered = Gathered(source, skip)
+    nulled = 0
+    for number, line in enumerate(source.text.split(source.line_end), start=1):
+        if line.strip():
+            reader = JsonReader(line)
+            try:
+                for record in flattened(read_object(reader)):
+                    gathered.add(number, record)
+            except (BadJsonError, BadValueError) as error:
+                gathered.leave_out(number, str(error))
+            nulled += reader.nulled
+    gathered.notes += nulled_note(nulled)
+    return gathered.table("json lines")
+
+
+def read_object(reader: JsonReader) -> dict[str, Any]:
+    """The object that is all of a text. Raises BadJsonError, and BadValueError."""
+    value, end = reader.read(reader.after_blank(0))
+    reader.refuse_rest(end)
+    if not isinstance(value, dict):
+        raise BadValueError(NO_OBJECT)
+    return value
+
+
+def is_object(text: str) -> bool:
+    """Whether all of a text is an object, be it one that nobody can use."""
+    reader = JsonReader(text)
+    try:
+        value, end = decoded(PLAIN, text, reader.after_blank(0))
+        reader.refuse_rest(end)
+    except BadJsonError:
+        return False
+    return isinstance(value, dict)

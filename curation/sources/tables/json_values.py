@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from curation.sources.tables.column_names import shortened
-from curation.sources.tables.long_records import LONGEST_LINE, MIB
+from curation.sources.tables.file_bytes import LONGEST_LINE, MIB
+from curation.sources.tables.table import shortened
 
 BLANK = re.compile(r"[ \t\r\n]*")
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, as JSON writes it

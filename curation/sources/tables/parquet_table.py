@@ -5,10 +5,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curation.sources.tables.column_names import listed
 from curation.sources.tables.file_bytes import AGAIN, ENCRYPTED
 from curation.sources.tables.json_values import nulled_note
-from curation.sources.tables.table import Table, TableRow
+from curation.sources.tables.table import Table, TableRow, listed
 from project.errors import InputError
 from project.untrusted_input import one_line
 

@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curation.sources.tables.archives import BROKEN
-from curation.sources.tables.column_names import listed, plain_name, shortened
 from curation.sources.tables.csv_table import FORMULA, REPEATS_HEADER, column_names, refuse_values
-from curation.sources.tables.file_bytes import AGAIN
-from curation.sources.tables.long_records import LONGEST_LINE, MIB, TOO_LONG
-from curation.sources.tables.table import Table
-from curation.sources.tables.text_file import Gathered, TextFile
+from curation.sources.tables.file_bytes import AGAIN, LONGEST_LINE, MIB, TOO_LONG
+from curation.sources.tables.table import Gathered, Table, TextFile, listed, plain_name, shortened
 from project.errors import InputError
 from project.untrusted_input import one_line
 

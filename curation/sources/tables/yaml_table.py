@@ -8,11 +8,9 @@ from typing import Any
 
 import yaml
 
-from curation.sources.tables.column_names import shortened
+from curation.sources.tables.file_bytes import MIB
 from curation.sources.tables.json_nesting import PART, are_alike, flattened, held_in, records_of
-from curation.sources.tables.long_records import MIB
-from curation.sources.tables.table import Table, TableRow
-from curation.sources.tables.text_file import TextFile
+from curation.sources.tables.table import Table, TableRow, TextFile, shortened
 from project.untrusted_input import one_line
 
 LARGEST = 16 * MIB  # characters: nobody writes more by hand, and it is slow to read

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from project.engine.kept import Kept
+from project.engine.engine_settings import Kept
 from project.records.adapters import Engine
 from project.records.record import Record
 

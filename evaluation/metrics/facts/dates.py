@@ -6,9 +6,8 @@ from itertools import pairwise
 
 import regex  # where a group may have one name in several places
 
-from evaluation.metrics.facts.fact import Fact
-from evaluation.metrics.facts.listed import listed
-from evaluation.metrics.facts.units import unit_after
+from evaluation.metrics.facts.fact import Fact, listed
+from evaluation.metrics.facts.quantities import unit_after
 
 MONTHS = listed(
     "january february march april may june july august september october november december"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from evaluation.metrics.facts.listed import listed
+from evaluation.metrics.facts.fact import listed
 
 UNITS = listed("one two three four five six seven eight nine")
 TEENS = listed("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen")

@@ -1,13 +1,19 @@
 """People's blind ballots as files, and what they say of each item."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 
+from evaluation.generation.answers import SIDES, Answer, Role
+from evaluation.preference.ballots.drawing import draw_order
+from project.canonical import digest_bytes, digest_json
 from project.errors import InputError
-from project.records.ballots import Ballot, counting
-from project.records.record import Record, read_input
+from project.records.ballots import Ballot, VotingPair, counting
+from project.records.data import Row
+from project.records.record import Digest, Record, read_input, write_records
 from project.times import moment_of
 from project.untrusted_input import refuse_doubled_keys
 
@@ -98,3 +104,110 @@ def leader(votes: Counter[str | None]) -> str | None:
     """Whoever has more ballots than anybody else; tie and both bad together count as None."""
     (winner, most), *others = votes.most_common(2)
     return None if others and others[0][1] == most else winner
+
+
+# --- drawn votes ----------------------------------------------------------------------------------
+
+# Which items people are asked about first, and their votes as draws of known chances.
+
+MOST_DRAWS = 100  # times the items: who has not been drawn by then comes last
+
+
+def asking_order(sheet: Digest, pairs: Sequence[VotingPair]) -> tuple[int, ...]:
+    """The positions of all items in the order in which people are asked: by the recorded draws
+    where a judge gave chances, else by lot. The seed is the sheet, so that it is the same for ever.
+    """
+    return _order(sheet, tuple(pair.item for pair in pairs), chances_of(pairs))
+
+
+def chances_of(pairs: Sequence[VotingPair]) -> tuple[float, ...] | None:
+    """The chance of each item at every draw; None where the items were not judged."""
+    chances = tuple(pair.chance for pair in pairs if pair.chance is not None)
+    return chances if pairs and len(chances) == len(pairs) else None
+
+
+@lru_cache(maxsize=64)
+def _order(
+    sheet: Digest, items: tuple[str, ...], chances: tuple[float, ...] | None
+) -> tuple[int, ...]:
+    by_lot = sorted(range(len(items)), key=lambda i: digest_json([sheet, items[i]]))
+    return tuple(dict.fromkeys((*drawn(sheet, chances), *by_lot)))
+
+
+def draws_of(
+    sheet: Digest, pairs: Sequence[VotingPair], said: Sequence[float | None]
+) -> list[tuple[int, float]]:
+    """People's word on each draw, as far as each item that was drawn has closed. An item that comes
+    again counts again; what was voted on out of turn counts when its turn comes.
+    """
+    found: list[tuple[int, float]] = []
+    seen: set[int] = set()
+    for position in drawn(sheet, chances_of(pairs)):
+        if (word := said[position]) is None:
+            break
+        found.append((position, word))
+        seen.add(position)
+        if len(seen) == len(pairs):
+            break  # each item was drawn: more draws tell nothing more
+    return found
+
+
+def drawn(sheet: Digest, chances: tuple[float, ...] | None) -> Iterator[int]:
+    """Positions of items as they are drawn; none without chances."""
+    return islice(draw_order(chances, sheet), MOST_DRAWS * len(chances)) if chances else iter(())
+
+
+# --- voting sheet ---------------------------------------------------------------------------------
+
+# What people vote on where their ballots decide: both answers to each sealed item, blind.
+
+
+def write_voting_sheet(
+    path: Path,
+    rows: Sequence[Row],
+    answers: Mapping[Role, Sequence[Answer]],
+    names: Mapping[Role, str],
+) -> None:
+    """Write a pair of answers for each row, as JSON Lines; the sides are drawn by lot."""
+    write_records(path, pairs(rows, answers, names))
+
+
+def judged_pairs(
+    sheet: Sequence[VotingPair], judge: Sequence[float | None], chances: Sequence[float]
+) -> tuple[VotingPair, ...]:
+    """The same pairs with a judge's chance that the challenger is preferred, and with the chance by
+    which each is drawn.
+    """
+    return tuple(
+        pair.model_copy(update={"preference": preference, "chance": chance})
+        for pair, preference, chance in zip(sheet, judge, chances, strict=True)
+    )
+
+
+def pairs(
+    rows: Sequence[Row], answers: Mapping[Role, Sequence[Answer]], names: Mapping[Role, str]
+) -> Iterator[VotingPair]:
+    """A pair of answers for each row, with what votes on it are weighed with."""
+    for i, row in enumerate(rows):
+        sides = [(names[role], answers[role][i].text) for role in SIDES]
+        # A lot that is the same whenever the sheet is written again.
+        if int(digest_json([row.id, sides])[0], 16) % 2:
+            sides.reverse()
+        (left, left_text), (right, right_text) = sides
+        yield VotingPair(
+            item=row.id,
+            prompt=row.prompt_text,
+            left=left,
+            right=right,
+            left_text=left_text,
+            right_text=right_text,
+            left_answer=answer_digest(left_text),
+            right_answer=answer_digest(right_text),
+            cluster=row.group,
+            slices=tuple(f"{key}={value}" for key, value in sorted(row.slices.items())),
+        )
+
+
+def answer_digest(text: str) -> Digest:
+    """What a ballot is bound to."""
+    return digest_bytes(text.encode())

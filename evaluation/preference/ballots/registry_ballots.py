@@ -6,12 +6,15 @@ from dataclasses import replace
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from evaluation.evaluation_settings import PreferenceParams
-from evaluation.preference.ballots.ballot_files import read_ballots
-from evaluation.preference.ballots.drawn_votes import draws_of
-from evaluation.preference.ballots.people_ratings import Rated, ratings_of
-from evaluation.preference.ballots.votes_decision import PeoplesVotes, evidence_with_votes
+from evaluation.preference.ballots.ballot_files import draws_of, read_ballots
+from evaluation.preference.ballots.preference_evidence import with_people_and_judge
+from evaluation.preference.ballots.votes_decision import (
+    PeoplesVotes,
+    Rated,
+    evidence_with_votes,
+    ratings_of,
+)
 from evaluation.preference.calibration import calibrate_reviewers
-from evaluation.preference.people_and_judge.preference_evidence import with_people_and_judge
 from project.errors import InputError
 from project.records.ballots import Ballot, SheetPart
 from project.records.calibration import Calibration

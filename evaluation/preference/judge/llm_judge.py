@@ -1,19 +1,18 @@
 """A language model as a judge: it sees both orders of two answers, and its word is kept."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import jinja2
 
 from evaluation.evaluation_settings import JudgeParams
-from evaluation.generation.kept_bytes import IN_FILES, KeptBytes
+from evaluation.generation.answers import IN_FILES, KeptBytes
 from evaluation.preference.comparison import Comparison, Judgement
 from evaluation.preference.judge.chat_server import Request, Said
 from evaluation.preference.judge.judging_model import JudgingModel
 from project.canonical import digest_json
-from project.records.calibration import Calibration
-from project.records.judges import JudgePin
+from project.records.calibration import Calibration, JudgePin
 from project.records.record import Digest
 
 SOURCE = (Path(__file__).parent / "templates" / "judge.txt").read_text(encoding="utf-8")
@@ -114,3 +113,34 @@ def judgement(worth_to_first: Sequence[float | None]) -> Judgement:
         win_probability=(1 - champion_first + challenger_first) / 2,
         first=(champion_first + challenger_first) / 2,
     )
+
+
+# --- judge lines ----------------------------------------------------------------------------------
+
+# What a calibration says of language models as judges, in lines that people read.
+
+
+def judge_lines(calibration: Calibration) -> Iterator[str]:
+    """Who judges and how steadily, then each rubric; nothing where no model was asked."""
+    yield from account(calibration)
+    for name, rubric in sorted((calibration.rubrics or {}).items()):
+        yield f"rubric {name}: {rated(rubric)}"
+        yield from account(rubric)
+        if rubric.advisory:
+            yield f"it is advisory only: {rubric.advisory}"
+
+
+def account(calibration: Calibration) -> Iterator[str]:
+    if calibration.judge:
+        yield f"judged by {calibration.judge}"
+    if calibration.wobble is not None:
+        share, n = f"{calibration.wobble:.0%}", calibration.wobble_n
+        yield f"asked twice, it changed its verdict on {share} of {n} questions"
+    if calibration.unsteady:
+        yield calibration.unsteady
+
+
+def rated(rubric: Calibration) -> str:
+    if rubric.accuracy is None:
+        return "not calibrated"
+    return f"the better answer rated higher in {rubric.accuracy:.0%} of {rubric.n} pairs"

@@ -10,8 +10,8 @@ from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZipFile
 
 import pytest
 
-from evaluation.other_logs import inspect_files
-from evaluation.other_logs.inspect_files import read_file
+from evaluation.other_logs import inspect_logs
+from evaluation.other_logs.inspect_logs import read_file
 from project.errors import InputError
 from project.extras import name_missing_extras
 from tests.evaluation.other_logs.decide_from import LOGS, decide, refusal, without_logs
@@ -312,7 +312,7 @@ def test_an_encrypted_log_is_refused(tmp_path: Path) -> None:
 def test_a_small_log_that_inflates_without_end_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspect_files, "LARGEST_INFLATED", 1 << 20)
+    monkeypatch.setattr(inspect_logs, "LARGEST_INFLATED", 1 << 20)
     path = zipped(tmp_path / "bomb.eval", ZIP_DEFLATED, " " * (3 << 20))
     assert "inflates to 3 MiB, and at most 1 MiB are read" in refused(path)
 

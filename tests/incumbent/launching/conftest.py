@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from incumbent.launching.task import Checkout, Installation, Machine, Task
+from incumbent.launching.rendering import Checkout, Installation, Machine, Task
 from incumbent.verbs.launch import SECRETS
 from project.files import write_bytes
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from incumbent.launching.rendering import as_dict, as_yaml, command
-from incumbent.launching.task import Cloud, Machine
+from incumbent.launching.rendering import Cloud, Machine, as_dict, as_yaml, command
 from project.errors import InputError
 from tests.incumbent.launching.conftest import task
 from tests.servers import missing

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from incumbent.launching.rendering import as_dict
-from incumbent.launching.task import Checkout
+from incumbent.launching.rendering import Checkout, as_dict
 from project.files import write_bytes
 from tests.incumbent.launching.conftest import REMOTE, git, task
 

@@ -9,8 +9,7 @@ import pytest
 
 from incumbent.mirroring import mirror as mirror_module
 from incumbent.mirroring import mirror_process
-from incumbent.mirroring.mirror import mirror
-from incumbent.mirroring.mirror_files import Untold, untold_of
+from incumbent.mirroring.mirror import Untold, mirror, untold_of
 from incumbent.mirroring.mirrored_version import MirroredVersion
 from incumbent.verbs import promote
 from project.errors import IncumbentError

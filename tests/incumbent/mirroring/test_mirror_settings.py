@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from incumbent.mirroring.mirror_settings import MirrorParams
-from incumbent.recipes.named_recipes import read_recipe
-from incumbent.recipes.put_in import with_recipe
+from incumbent.mirroring.mirror import MirrorParams
+from incumbent.recipes.named_recipes import read_recipe, with_recipe
 from project.errors import InputError
 from project.settings import load
 from tests.conftest import ROOT

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.mirroring.learning_curves import Point
-from incumbent.mirroring.mirrored_version import mirrored
+from incumbent.mirroring.mirrored_version import Point, mirrored
 from project import paths
 from project.errors import InputError
 from project.files import write_bytes

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from incumbent.mirroring.learning_curves import Point
-from incumbent.mirroring.mirrored_version import MirroredVersion
+from incumbent.mirroring.mirrored_version import MirroredVersion, Point
 from incumbent.mirroring.mlflow_mirror import tell_mlflow
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 
 from curation import many_rows
 from curation.cleaning import token_lengths
-from curation.cleaning.faulty_rows import faulty
+from curation.cleaning.sifting import faulty
 from curation.cleaning.token_lengths import TokenLengths
 from monitoring.traffic import day_parts
 from monitoring.traffic.day_parts import PartReader, sample_parts

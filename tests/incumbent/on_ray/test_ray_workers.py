@@ -16,15 +16,15 @@ from evaluation.generation.answers import Answer, Model, Respondent
 from evaluation.generation.systems import respondent
 from monitoring.features import embedder
 from monitoring.features.embedder import Embedder
-from monitoring.signals.array_types import Floats
+from monitoring.signals.signal import Floats
 from project.engine import embedded_texts
 from project.engine.embedded_texts import Embed
 from project.engine.engine_settings import RayParams
 from project.engine.mapped import mapped
 from project.errors import InputError
 from project.files import home
+from project.libraries import processor_kind
 from project.model_pins import ModelChoice, pin
-from project.processor import processor_kind
 from project.progress import Report, watched
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Row

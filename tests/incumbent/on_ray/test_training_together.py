@@ -19,7 +19,7 @@ from project.paths import step_of
 from tests.incumbent.setting_effects.effect import put
 from tests.incumbent.tiny_project import lay_out_project
 from training.kept import kept_run
-from training.kept.keeper import Keeper
+from training.kept.kept_run import Keeper
 from training.processes import on_ray
 from training.processes.group import is_first
 from training.recipe import StepRecord
@@ -52,7 +52,7 @@ def trained(**settings: Any) -> StepRecord:
 
 def lay_out() -> None:
     from training import start
-    from training.steps.left_out import leave_out
+    from training.steps.earlier import leave_out
 
     lay_out_project(**SETTINGS)
     start.main()

@@ -11,7 +11,7 @@ from project.errors import IncumbentError
 from project.records.adapters import Adapter
 from project.settings import load
 from registry.store import Registry
-from serving.cost_report.compare_costs import compare_costs
+from serving.cost_report.system_costs import compare_costs
 from serving.serving_settings import ServingParams
 from tests.evaluation.engine_server import Asked, Behaviour, EngineServer, engine_server
 from tests.incumbent.setting_effects.effect import Effect, Output

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.features.answer_judge import AnswerJudge
+from monitoring.features.signal_inputs import AnswerJudge
 from monitoring.retention import forget
-from monitoring.signals.array_types import Floats
+from monitoring.signals.signal import Floats
 from project import paths
 from project.records.data import Row, Split
 from project.records.drift import Night

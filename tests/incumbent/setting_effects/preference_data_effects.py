@@ -5,7 +5,7 @@ What loads torch is imported where it is used, so that the fast tests do not wai
 
 from typing import Any
 
-from evaluation.preference.pairs.preference_pairs import PREFERENCES
+from evaluation.preference.preference_pairs import PREFERENCES
 from project import paths
 from project.records.calibration import Calibration
 from project.records.preferences import PreferencePair, read_preferences

@@ -6,7 +6,7 @@ from typing import Any
 
 from incumbent.verbs.anchor import write_anchor
 from project.errors import IncumbentError
-from registry.jobs.deliveries import newest_notices
+from registry.jobs.outbox import newest_notices
 from registry.store import Registry
 from tests.incumbent.setting_effects.effect import Effect, ShownBy, write
 from tests.places import submit

@@ -16,7 +16,7 @@ from project.secret_file import secret_of
 from project.settings import load
 from registry.ballots.sheets import asked_about
 from registry.store import Registry
-from review.access.ways.users_file import add_user
+from review.access.users_file import add_user
 from review.app import create_app
 from review.review_settings import ReviewParams
 from review.site import Site

@@ -7,8 +7,7 @@ from typing import Any
 from incumbent.verbs.nightly import anchor_jobs, nightly_job, verify_job
 from monitoring.night_context import NightContext
 from monitoring.scheduling.job import JobResult
-from monitoring.scheduling.notice_delivery import deliver
-from monitoring.scheduling.notice_settings import NoticeParams
+from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from project.settings import load

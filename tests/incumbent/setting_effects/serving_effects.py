@@ -134,8 +134,7 @@ def most_loaded(here: Site, follower: Follower) -> int:
 
 def read_together() -> int:
     """Of three answers, those that the embedded backend begins in one step."""
-    from serving.embedded.answer_text import AnswerText
-    from serving.embedded.draft import Draft
+    from serving.embedded.draft import AnswerText, Draft
     from serving.embedded.embedded_backend import EmbeddedBackend
 
     pin_models()

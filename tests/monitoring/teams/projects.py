@@ -17,9 +17,8 @@ from monitoring.scheduling.job import Job
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from monitoring.teams.project_process import ProjectProcess, log_of
-from monitoring.teams.team_project import ReadProject, registry_of
+from monitoring.teams.team_project import ReadProject, TeamProject, Teams, registry_of
 from monitoring.teams.team_scheduler import TeamScheduler
-from monitoring.teams.teams_file import TeamProject, Teams
 from registry.jobs import runs
 from registry.storage.database import connect, writing
 from tests.conftest import ROOT

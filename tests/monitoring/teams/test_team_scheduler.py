@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.teams.team_project import TeamProject, Teams
 from monitoring.teams.team_scheduler import TeamScheduler
 from monitoring.teams.team_service import do_all
-from monitoring.teams.teams_file import TeamProject, Teams
 from project.errors import IncumbentError
 from registry.jobs import runs
 from registry.jobs.heartbeats import living

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.teams.teams_file import read_teams
+from monitoring.teams.team_project import read_teams
 from project.errors import InputError
 
 

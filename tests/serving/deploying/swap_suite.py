@@ -28,7 +28,7 @@ from registry.store import Registry
 from serving.deploying.follower import Follower
 from serving.deploying.pools import HttpPools
 from serving.deploying.route_table import RouteTable
-from serving.deployment import Deployment, deployment_of
+from serving.exchange import Deployment, deployment_of
 from serving.serving_settings import PoolParams, ServingParams
 from tests.conftest import BASE
 

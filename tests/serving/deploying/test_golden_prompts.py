@@ -6,17 +6,17 @@ from collections.abc import Callable
 import pytest
 
 from evaluation.evaluation_settings import Decoding
-from serving.deploying.agreement import agreement
-from serving.deploying.dev_answers import DevAnswers
 from serving.deploying.golden_prompts import (
+    DevAnswers,
     GoldenError,
     Passed,
     Subject,
+    agreement,
     check_answers,
     choose_prompts,
 )
 from serving.deploying.golden_prompts import Replica as Asked
-from serving.deployment import Deployment
+from serving.exchange import Deployment
 from tests.conftest import BASE as PIN
 from tests.serving.deploying.conftest import Site, row
 from tests.serving.deploying.fake_replica import FakeReplica, half_right, words_of
@@ -206,7 +206,7 @@ def test_the_answers_of_a_version_are_found_beside_its_challenger_too(site: Site
     """The file of the version itself is gone; what was compared with it tells what it answered."""
     from evaluation.report.dev_items import DevItems, kept_path
     from project.files import write_lines
-    from serving.deploying.dev_answers import dev_answers
+    from serving.deploying.golden_prompts import dev_answers
 
     one, two = site.submit("ant"), site.submit("bee")
     kept = DevItems.kept(kept_path("test", two))

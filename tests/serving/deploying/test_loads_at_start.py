@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from evaluation.evaluation_settings import Decoding
+from serving.deploying.failures import marks_folder
 from serving.deploying.follower import Follower
-from serving.deploying.load_marks import marks_folder
 from serving.deploying.pools import EmbeddedPools
 from serving.deploying.route_table import RouteTable
 from serving.serving_settings import ServingParams

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from registry.store import Registry
-from serving.deploying.slots import Slots
+from serving.deploying.pools import Slots
 from tests.serving.deploying.conftest import MakeAdapter, Site, settings
 from tests.serving.deploying.fake_replica import FakeReplica
 from tests.serving.deploying.test_follower import open_experiment

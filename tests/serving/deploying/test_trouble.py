@@ -12,7 +12,7 @@ from project.files import home
 from project.records.events import Deployed
 from registry.deployments import wanted
 from serving.deploying import follower as module
-from serving.deploying import traffic_moves, version_loading
+from serving.deploying import version_loading
 from tests.serving.deploying.conftest import Site
 from tests.serving.deploying.fake_replica import Call, FakeReplica
 
@@ -127,7 +127,7 @@ def test_an_engine_that_does_not_say_what_it_is_holds_nothing_up(
         await asyncio.Event().wait()
         raise AssertionError
 
-    monkeypatch.setattr(traffic_moves, "PATIENCE", 0.01)
+    monkeypatch.setattr(version_loading, "PATIENCE", 0.01)
     monkeypatch.setattr(FakeReplica, "engine", for_ever)
     number = site.promote("ant")
     site.follow()

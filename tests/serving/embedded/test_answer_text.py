@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from serving.embedded.answer_text import AnswerText
+from serving.embedded.draft import AnswerText
 
 
 def decode(tokens: Sequence[int]) -> str:

@@ -15,7 +15,7 @@ SHARES = (0.5, 0.125, 0.375)
 def draws(sampling: Sampling, count: int = 4000) -> Counter[int]:
     import torch
 
-    from serving.embedded.next_token import next_tokens
+    from serving.embedded.running_batch import next_tokens
 
     logits = torch.tensor([SHARES]).log().repeat(count, 1)
     chance = Random(0)
@@ -48,7 +48,7 @@ def test_top_p_leaves_the_likeliest_that_make_up_the_share(top_p: float, left: s
 def test_extreme_settings_and_logits_that_are_no_numbers_give_a_token(temperature: float) -> None:
     import torch
 
-    from serving.embedded.next_token import next_tokens
+    from serving.embedded.running_batch import next_tokens
 
     row = (Sampling(temperature=temperature, top_p=1e-300), Random(0))
     for logits in ([[1e30, -1e30, 0.0]], [[float("nan")] * 3], [[float("inf"), 0.0, 0.0]]):

@@ -15,8 +15,7 @@ from project.records.traffic import Outcome
 from registry.experiments.experiment_events import Experiment, open_experiment
 from registry.store import Registry
 from serving.deploying.route_table import RouteTable
-from serving.deployment import deployment_of
-from serving.exchange import Assignment, Exchange, FeedbackGiven
+from serving.exchange import Assignment, Exchange, FeedbackGiven, deployment_of
 from serving.experiments.assigning import shadow_assignment
 from serving.experiments.experiments import Experiments
 from serving.experiments.opening import asked_for

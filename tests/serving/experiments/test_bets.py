@@ -5,10 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from serving.experiments.bets import log_capital
-from serving.experiments.confidence import bounds
 from serving.experiments.differences import Array, Differences, at_random, side_by_side
-from serving.experiments.sample_ratio import ratio_e_value
+from serving.experiments.judging import bounds, log_capital, ratio_e_value
 
 ENOUGH = np.log(20)
 

@@ -11,8 +11,7 @@ from incumbent.serving_commands import experiment as app
 from incumbent.verbs.experiment import start
 from incumbent.verbs.show import print_version
 from project.errors import InputError
-from registry.experiments.experiment_events import running_experiment
-from registry.experiments.observations import Observation, put_observations
+from registry.experiments.experiment_events import Observation, put_observations, running_experiment
 from registry.store import Registry
 from tests.places import submit, win
 

@@ -10,12 +10,14 @@ import pytest
 from project.errors import IncumbentError
 from registry.experiments.experiment_events import (
     Experiment,
+    ExperimentResult,
+    Observation,
     find_experiment,
+    put_observations,
+    read_observations,
     result_of,
     running_experiment,
 )
-from registry.experiments.experiment_result import ExperimentResult
-from registry.experiments.observations import Observation, put_observations, read_observations
 from registry.store import Registry
 from serving.deploying.route_table import RouteTable
 from serving.experiments import experiments as module

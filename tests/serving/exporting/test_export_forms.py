@@ -11,8 +11,8 @@ from evaluation.generation.answers import Answer
 from incumbent.verbs.export import export_version
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
-from serving.exporting.exported import Exported, Form
-from serving.exporting.llama_server import find_server
+from serving.exporting.server_answers import find_server
+from serving.exporting.start_scripts import Exported, Form
 from tests.servers import missing
 from tests.serving.exporting.judged_project import ASKED, judge, keep_judged, submit_version
 from tests.serving.vllm.tiny_models import save_adapter

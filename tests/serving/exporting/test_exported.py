@@ -3,8 +3,8 @@
 import pytest
 
 from project.errors import IncumbentError
-from serving.exporting.exported import ScoredAgain, outside, table
-from serving.exporting.scored_again import refuse_outside
+from serving.exporting.judged_answers import refuse_outside
+from serving.exporting.start_scripts import ScoredAgain, outside, table
 
 
 def scored(judged: float, exported: float) -> ScoredAgain:

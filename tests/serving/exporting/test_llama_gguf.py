@@ -10,11 +10,15 @@ from gguf import GGUFReader, GGUFWriter, quants
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, LlamaConfig
 from transformers.utils.chat_template_utils import render_jinja_template
 
+from project.chat_template import with_system_prompt
 from project.errors import InputError
-from project.system_prompt import with_system_prompt
-from serving.exporting.gguf.gguf_file import write_gguf
-from serving.exporting.gguf.llama_tokenizer import with_plain_brackets
-from serving.exporting.gguf.llama_weights import pack, rope_factors, write_shape
+from serving.exporting.gguf.gguf_file import (
+    pack,
+    rope_factors,
+    with_plain_brackets,
+    write_gguf,
+    write_shape,
+)
 from tests.architectures import save_tiny
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,8 @@ import pytest
 from evaluation.generation.backends.backend import BackendError
 from evaluation.generation.backends.openai_server import OpenAIServer
 from project.errors import IncumbentError, InputError
-from serving.exporting import llama_server
-from serving.exporting.llama_server import find_server, running
+from serving.exporting import server_answers
+from serving.exporting.server_answers import find_server, running
 
 SERVER = f"""#!{sys.executable}
 import http.server, json, sys
@@ -40,7 +40,7 @@ def test_it_is_asked_while_it_runs_and_is_gone_afterwards() -> None:
         command = [program(SERVER)]
         async with running(command, Path("model.gguf"), "bank-v1", 300) as server:
             props = await server.get(f"{server.root}/props")
-            engine = await llama_server.engine_of(server, command, Path("model.gguf"))
+            engine = await server_answers.engine_of(server, command, Path("model.gguf"))
         with pytest.raises(BackendError):
             await OpenAIServer(server.url).get(f"{server.root}/props")
         return props["told"], engine.version
@@ -64,10 +64,10 @@ def test_a_server_that_does_not_start_is_quoted_without_its_colours() -> None:
 def test_where_it_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(Path().resolve()))
     monkeypatch.delenv("LLAMA_SERVER", raising=False)
-    monkeypatch.setattr(llama_server, "find_spec", lambda _: None)
+    monkeypatch.setattr(server_answers, "find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"no llama-server on PATH.*pip install xllamacpp"):
         find_server()
-    monkeypatch.setattr(llama_server, "find_spec", lambda _: True)
+    monkeypatch.setattr(server_answers, "find_spec", lambda _: True)
     assert find_server()[1:] == ["-m", "serving.exporting.xllamacpp_server"]
     found = program("#!/bin/sh\n")
     assert find_server() == [found]

@@ -9,8 +9,7 @@ import pytest
 from evaluation.generation.answers import Answer
 from evaluation.scoring.scorers import Scorer
 from project.errors import InputError
-from serving.exporting.judged_answers import Judged
-from serving.exporting.scored_again import score_again
+from serving.exporting.judged_answers import Judged, score_again
 from tests.serving.exporting.judged_project import row_of
 
 ROWS = (row_of("one?"), row_of("two?"))

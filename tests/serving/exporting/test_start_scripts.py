@@ -12,8 +12,7 @@ import pytest
 
 from evaluation.evaluation_settings import Decoding
 from project.chat_template import TEMPLATE
-from serving.exporting.exported import Form
-from serving.exporting.start_scripts import PROGRAM, SCRIPT, Start, write_script
+from serving.exporting.start_scripts import PROGRAM, SCRIPT, Form, Start, write_script
 
 HOSTILE = "it's `id`; $(touch owned) \"}\n"
 PROGRAMS = ("vllm", "llama-server", "python3")

@@ -11,10 +11,9 @@ from evaluation.generation.backends.backend import BackendError
 from project.errors import IncumbentError, InputError
 from project.records.adapters import Adapter, AdapterVersion
 from registry.store import Registry
-from serving.deployment import deployment_of
-from serving.exporting.engines import Answered, Question
-from serving.exporting.server_answers import server_answers
-from serving.exporting.vllm_answers import by_vllm, pool_of
+from serving.exchange import deployment_of
+from serving.exporting.server_answers import by_vllm, pool_of, server_answers
+from serving.exporting.start_scripts import Answered, Question
 from serving.serving_settings import PoolParams, ServingParams
 from tests.conftest import BASE
 from tests.serving.exporting.fake_backend import FakeBackend, chat

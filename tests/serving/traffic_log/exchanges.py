@@ -9,8 +9,7 @@ from monitoring.traffic.traffic_store import TrafficStore
 from project.records.adapters import Contestant
 from project.records.data import Message
 from project.records.traffic import Traffic
-from serving.deployment import Deployment
-from serving.exchange import Assignment, Exchange, FeedbackGiven
+from serving.exchange import Assignment, Deployment, Exchange, FeedbackGiven
 from tests.conftest import BASE
 
 DAY = date(2026, 11, 24)

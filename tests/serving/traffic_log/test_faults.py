@@ -9,7 +9,7 @@ import pytest
 
 from project.records.data import Message
 from serving.serving_settings import TrafficLogParams
-from serving.traffic_log import chunk_folder, traffic_log
+from serving.traffic_log import spool, traffic_log
 from serving.traffic_log.spool import Spool, spool_folder
 from serving.traffic_log.traffic_log import TrafficLog
 from tests.serving.traffic_log.exchanges import exchange, feedback, ids_in
@@ -88,7 +88,7 @@ def test_what_users_wrote_is_not_for_everybody_on_the_machine(
             with a_log() as log:
                 log.answered(exchange("a1"))
                 if not linked:  # another disk
-                    monkeypatch.setattr(chunk_folder.os, "link", no_links)
+                    monkeypatch.setattr(spool.os, "link", no_links)
         chunks = list(FOLDER.rglob("*.jsonl"))
     finally:
         os.umask(before)

@@ -21,9 +21,8 @@ from project.records.data import Message
 from project.records.traffic import Feedback, Outcome
 from serving.exchange import Assignment
 from serving.serving_settings import TrafficLogParams
-from serving.traffic_log.chunk_folder import LocalChunks
 from serving.traffic_log.logged_lines import in_share
-from serving.traffic_log.spool import Spool, spool_folder
+from serving.traffic_log.spool import LocalChunks, Spool, spool_folder
 from serving.traffic_log.traffic_log import TrafficLog
 from tests.serving.traffic_log.exchanges import (
     ADAPTER,

@@ -13,7 +13,7 @@ from time import monotonic
 import httpx2
 import psutil
 
-from evaluation.generation.backends.started_server import free_port
+from evaluation.generation.backends.own_vllm import free_port
 from tests.servers import missing
 
 SECONDS = 480  # that a start may take on a busy machine

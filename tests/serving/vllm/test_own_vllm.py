@@ -12,8 +12,8 @@ from evaluation.generation.backends.own_vllm import OwnVllm
 from evaluation.generation.systems import respondent
 from project import paths
 from project.canonical import digest_folder
+from project.libraries import processor_kind
 from project.model_pins import ModelChoice, pin
-from project.processor import processor_kind
 from project.records.adapters import Contestant, Numerics
 from project.records.data import Row
 from tests.serving.vllm.server import vllm_options, vllm_python, vllms_of

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.generation.backends.vllm import VllmReplica
+from evaluation.generation.backends.adapter_servers import VllmReplica
 from tests.serving.deploying.swap_suite import Judged, RealEngine, SwapSuite
 from tests.serving.vllm.server import VllmServer
 

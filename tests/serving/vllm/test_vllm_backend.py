@@ -11,9 +11,9 @@ import yaml
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Answer
+from evaluation.generation.backends.adapter_servers import VllmReplica
 from evaluation.generation.backends.backend import UNREACHABLE, BackendError, Body, Endpoint
-from evaluation.generation.backends.vllm import VllmReplica
-from evaluation.generation.server_model import PLAIN_ENGINE, ServerModel
+from evaluation.generation.served_contestant import PLAIN_ENGINE, ServerModel
 from evaluation.generation.systems import respondent
 from project import paths
 from project.canonical import digest_folder

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from incumbent.verbs.export import export_version
-from serving.exporting.exported import Exported
+from serving.exporting.start_scripts import Exported
 from tests.serving.exporting.judged_project import SETTINGS, judge, submit_version
 from tests.serving.vllm.server import VllmServer
 

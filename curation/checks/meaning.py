@@ -1,0 +1,197 @@
+"""What an embedder makes of a sample of rows: what says the same, what is far from the rest."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from curation.checks.embeddings import Looked, without_common
+from curation.checks.relevance import Task, off_topics
+from curation.checks.repeats import NONE, RowTexts, class_names, robust_scores, said_often
+from curation.kin.text_forms import told_apart
+from project.records.data import Split
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Cosines of all-MiniLM-L6-v2. Of two questions: of the labelled pairs of tests/curation/labelled
+# that ask for different things at most one of 100 is above it, of the others one of four.
+SAME_QUESTION = 0.84
+# Less what all questions share: of questions, and of questions and answers in sum.
+NEAR_QUESTION, SAME_ROW = 0.55, 1.16
+SAME_ANSWER = 0.5  # above what two answers usually are
+SAME_TASK = 0.85  # as one of a suite: its tasks are short and alike
+DENSE = 1_000  # questions, of which the next one is not far by itself
+CLEARLY, NEARER = 0.12, 0.065  # than the next one: by the question alone, with like answers
+FAR_ANSWER = 4.0  # robust standard deviations
+NEIGHBOURS = 10  # whose classes a row's is held against
+LEAST_WORDS, LEAST_FREE = 3, 50  # of an answer that says something, and such answers
+# The mean cosine of two answers: 0.04 to 0.22 in public tables, 0.14 to 0.23 of random words, 0.55
+# and more in sums, codes and whole sentences as names of classes.
+MOST_ALIKE = 0.5
+LEAST_ROWS = 30  # for there to be a usual distance
+LEAST_SPREAD = 0.05  # of a cosine
+LEAST_FIT = 0.1  # the cosine of a question and an answer that may belong together
+MOST_VOTES = 0.8  # of neighbours, for a row's class to look wrong
+BLOCK = 1_000  # rows that are compared with all at once
+
+
+def semantic_duplicates(texts: RowTexts, looked: Looked) -> list[str | None]:
+    """The rows behind the first one that asks and answers the same in other words.
+
+    Each question is the other's nearest, their words do not tell them apart, and one holds: they
+    ask the same and have like answers; they are near, nearer than any other, and have like
+    answers; or they are questions that are clearly nearer than any other.
+    """
+    if len(looked.places) < 2:
+        return told_of(texts, looked, (), "")
+    alike = without_common(looked.prompts, looked.prompts)
+    best, first, second = nearest(alike, alike, itself=True)
+    margin = first - np.maximum(second, second[best])
+    asked, told = ((own * own[best]).sum(axis=1) for own in (looked.prompts, looked.answers))
+    usual = mean_cosine(looked.answers)  # where all begin alike, being alike says little
+    told = (told - usual) / max(1 - usual, 1e-9)
+    near, like = first >= NEAR_QUESTION, told >= SAME_ANSWER
+    nearer = near & (margin >= NEARER) & (first + told >= SAME_ROW)
+    marked = np.array([is_question(texts.prompts[i]) for i in looked.places])
+    clear = near & (margin >= CLEARLY) & marked & marked[best] & (len(best) >= DENSE)
+    mutual = (best[best] == np.arange(len(best))) & (best < np.arange(len(best)))
+    which = np.flatnonzero(mutual & (like & ((asked >= SAME_QUESTION) | nearer) | clear))
+    pairs = [(looked.places[k], looked.places[best[k]]) for k in which.tolist()]
+    found = {
+        one
+        for one, other in pairs
+        if unlike(texts, one, other) and not told_apart(texts.prompts[one], texts.prompts[other])
+    }
+    return told_of(texts, looked, found, "says what another row says, in other words")
+
+
+def mean_cosine(vectors: "NDArray[np.float32]") -> float:
+    """Of two different ones of the unit vectors."""
+    count = len(vectors)
+    return float((np.linalg.norm(vectors.mean(axis=0)) ** 2 * count - 1) / max(count - 1, 1))
+
+
+def is_question(text: str) -> bool:
+    """By its mark: instructions that begin by other verbs are other tasks, however near."""
+    return any(mark in text for mark in "?？؟")
+
+
+def unlike(texts: RowTexts, one: int, other: int) -> bool:
+    """Whether two rows have other words, in prompt and answer."""
+    return (
+        texts.prompt_families[one] != texts.prompt_families[other]
+        and texts.answer_families[one] != texts.answer_families[other]
+    )
+
+
+def reworded(
+    texts: RowTexts, looked: Looked, others: Sequence[str], least: float = NEAR_QUESTION
+) -> list[int]:
+    """The places of training rows in the sample that ask what one of the others asks."""
+    if not others or not looked.places:
+        return []
+    own = [k for k, i in enumerate(looked.places) if texts.splits[i] == Split.TRAIN]
+    theirs = looked.embed(others)
+    common = np.concatenate([looked.prompts, theirs])
+    ours, theirs = (without_common(one, common) for one in (looked.prompts[own], theirs))
+    best, first, second = nearest(ours, theirs, itself=False)
+    near = (first >= least) & (first - second >= CLEARLY)
+    return [
+        looked.places[own[k]]
+        for k in np.flatnonzero(near).tolist()
+        if not told_apart(texts.prompts[looked.places[own[k]]], others[best[k]])
+    ]
+
+
+def nearest(
+    own: "NDArray[np.float32]", others: "NDArray[np.float32]", *, itself: bool
+) -> tuple["NDArray[np.int64]", "NDArray[np.float32]", "NDArray[np.float32]"]:
+    """Of each vector the place of the most similar other one, its cosine and the next one's."""
+    found = []
+    for start in range(0, len(own), BLOCK):
+        similarity = own[start : start + BLOCK] @ others.T
+        if itself:
+            np.fill_diagonal(similarity[:, start:], -1)
+        best = similarity.argmax(axis=1)
+        rows = np.arange(len(best))
+        first = similarity[rows, best]
+        similarity[rows, best] = -1
+        found.append((best, first, similarity.max(axis=1)))
+    best, first, second = map(np.concatenate, zip(*found, strict=True))
+    return best, first, second
+
+
+def off_topic(texts: RowTexts, looked: Looked, task: Task) -> list[str | None]:
+    """The rows that are far from the gold rows, or without these from all others and the task."""
+    which, why = off_topics(texts, looked, task)
+    return told_of(texts, looked, places(looked, np.flatnonzero(which)), why)
+
+
+def answer_fit(texts: RowTexts, looked: Looked) -> float | None:
+    """How often an answer is nearer to its own question than another row's answer is, by chance
+    0.5; None where few answers say enough: what many rows answer, and two words, fit many
+    questions, and so do answers of one kind, such as "The result is 12.", which differ in nothing
+    that is seen.
+    """
+    often = said_often(texts.answer_keys)
+    said = [texts.answer_keys[i] for i in looked.places]
+    free = [k for k, a in enumerate(said) if a not in often and len(a.split()) >= LEAST_WORDS]
+    if len(free) < LEAST_FREE:
+        return None
+    asked, told = looked.prompts[free], looked.answers[free]
+    if mean_cosine(told) > MOST_ALIKE:
+        return None
+    draw, own = np.random.default_rng(0), (asked * told).sum(axis=1)
+    others = np.stack([(asked * told[draw.permutation(len(free))]).sum(axis=1) for _ in range(20)])
+    return float(((own > others) + 0.5 * (own == others)).mean())
+
+
+def disagreements(texts: RowTexts, looked: Looked) -> list[str | None]:
+    """The rows whose answer is not what the embedder makes one expect: a hint, not a proof."""
+    found = told_of(
+        texts, looked, unlike_neighbours(texts, looked), "its neighbours have another class"
+    )
+    if len(looked.places) >= LEAST_ROWS:
+        named = class_names(texts.answer_keys)
+        free = np.array([texts.answer_keys[i] not in named for i in looked.places])
+        fit = (looked.prompts * looked.answers).sum(axis=1)
+        far = free & (fit < LEAST_FIT) & (robust_scores(fit, LEAST_SPREAD, free) < -FAR_ANSWER)
+        for k in np.flatnonzero(far).tolist():
+            found[looked.places[k]] = "the answer is far from its question"
+    return found
+
+
+def unlike_neighbours(texts: RowTexts, looked: Looked) -> set[int]:
+    """The rows with the name of a class that hardly any of the most similar questions has."""
+    named = class_names(texts.answer_keys)
+    own = [k for k, i in enumerate(looked.places) if texts.answer_keys[i] in named]
+    if len(own) <= NEIGHBOURS:
+        return set()
+    vectors = without_common(looked.prompts[own], looked.prompts[own])
+    found = set()
+    for at, k in enumerate(own):
+        similarity = vectors @ vectors[at]
+        similarity[at] = -1
+        nearest = np.argsort(similarity)[-NEIGHBOURS:].tolist()
+        classes = Counter(texts.answer_keys[looked.places[own[n]]] for n in nearest)
+        name, votes = classes.most_common(1)[0]
+        mine = texts.answer_keys[looked.places[k]]
+        if name != mine and votes >= MOST_VOTES * NEIGHBOURS and not classes[mine]:
+            found.add(looked.places[k])
+    return found
+
+
+def places(looked: Looked, which: "NDArray[np.int64]") -> set[int]:
+    return {looked.places[k] for k in which.tolist()}
+
+
+def told_of(
+    texts: RowTexts, looked: Looked, found: "set[int] | tuple[()]", why: str
+) -> list[str | None]:
+    """What is told of each row: nothing of one that was not looked at."""
+    values: list[str | None] = [None] * len(texts.rows)
+    for i in looked.places:
+        values[i] = why if i in found else NONE
+    return values

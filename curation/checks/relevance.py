@@ -1,0 +1,177 @@
+"""Whether rows are about the task: by gold rows, by the words that tell it, or by the others."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from curation.checks.embeddings import Looked, unit
+from curation.checks.repeats import NONE, RowTexts, robust_scores
+from curation.kin.kinship import PARTS, asking_alike
+from project.records.data import Row, Split
+from project.text_language import language_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# By topics of CLINC150 of which gold rows or the task knew nothing: benchmarks/relevance.py.
+NEAREST_GOLD = 3  # whose mean cosine says how near a row is to the gold rows
+LEAST_GOLD = 10  # rows, for there to be a usual distance between them
+# Of the median at which gold rows are from each other: of a row that is told, and of one that
+# counts for the task.
+GOLD_FAR, GOLD_NEAR = 0.4, 0.6
+TASK_NEAR = 0.12  # the cosine of a row and the words of the task
+FAR = 2.5  # robust standard deviations
+FEW, FEW_SHARE = 3, 0.015  # without gold rows, what is off the topic is rare: many are a topic
+NEIGHBOURS = 10  # whose similarity says how alone a row is
+LEAST_ROWS = 30  # for there to be a usual distance
+LEAST_SPREAD = 0.05  # of a cosine
+BLOCK = 1_000  # rows that are compared with all at once
+LANGUAGE_ROWS = 200  # of which the language is looked up
+
+
+@dataclass(frozen=True)
+class Task:
+    """What rows are to teach: gold rows as questions and answers, and a sentence."""
+
+    gold: Sequence[tuple[str, str]] = ()
+    words: str | None = None
+    aside: Collection[str] = ()  # sources of rows that are there for something else
+
+
+def off_topics(texts: RowTexts, looked: Looked, task: Task) -> tuple["NDArray[np.bool]", str]:
+    """Which rows of the sample are off the topic, and from what they are far."""
+    if (near := gold_nearness(looked, task)) is not None:
+        return (near < GOLD_FAR) & of_task(texts, looked, task), "far from the gold rows"
+    if len(looked.places) < LEAST_ROWS:
+        return np.zeros(len(looked.places), dtype=bool), ""
+    near = nearness(looked.rows)
+    if task.words:
+        near = near + task_nearness(looked, task.words)
+    rare = np.argsort(np.argsort(near)) < max(FEW, FEW_SHARE * len(near))
+    return (robust_scores(near, LEAST_SPREAD) < -FAR) & rare, "far from what the others are about"
+
+
+def gold_share(texts: RowTexts, looked: Looked, task: Task) -> float | None:
+    """The share of rows that are about what the gold rows are about; None where these are few."""
+    near = gold_nearness(looked, task)
+    return None if near is None else share(near >= GOLD_NEAR, of_task(texts, looked, task))
+
+
+def task_share(texts: RowTexts, looked: Looked, task: Task) -> float | None:
+    """The share of rows that are near the words of the task; None where these are in a language
+    that the rows are not in, for embedders of one language see nothing then.
+    """
+    if not task.words or not of_one_language(task.words, texts):
+        return None
+    return share(task_nearness(looked, task.words) >= TASK_NEAR, of_task(texts, looked, task))
+
+
+def of_task(texts: RowTexts, looked: Looked, task: Task) -> "NDArray[np.bool]":
+    """Which rows of the sample are there for the task."""
+    return np.array([texts.rows[i].source not in task.aside for i in looked.places], dtype=bool)
+
+
+def share(which: "NDArray[np.bool]", among: "NDArray[np.bool]") -> float | None:
+    return float(which[among].mean()) if among.any() else None
+
+
+def gold_nearness(looked: Looked, task: Task) -> "NDArray[np.floating] | None":
+    """How near each row is to its nearest gold rows, where 1 is what is usual among these."""
+    if len(task.gold) < LEAST_GOLD:
+        return None
+    asked, told = (looked.embed(list(texts)) for texts in zip(*task.gold, strict=True))
+    gold = unit(asked + told)
+    among = gold @ gold.T
+    np.fill_diagonal(among, -1)
+    usual = max(float(np.median(nearest_mean(among, NEAREST_GOLD))), LEAST_SPREAD)
+    return nearest_mean(looked.rows @ gold.T, NEAREST_GOLD) / usual
+
+
+def task_nearness(looked: Looked, words: str) -> "NDArray[np.floating]":
+    return np.asarray((looked.rows @ looked.embed([words]).T)[:, 0])
+
+
+def nearness(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    """The mean cosine with the nearest rows, but the row itself."""
+    found = []
+    for start in range(0, len(vectors), BLOCK):
+        similarity = vectors[start : start + BLOCK] @ vectors.T
+        np.fill_diagonal(similarity[:, start:], -1)
+        found.append(nearest_mean(similarity, NEIGHBOURS))
+    return np.concatenate(found)
+
+
+def nearest_mean(similarity: "NDArray[np.float32]", count: int) -> "NDArray[np.float32]":
+    """Of each line the mean of so many highest values."""
+    return np.asarray(np.sort(similarity, axis=1)[:, -count:].mean(axis=1))
+
+
+def of_one_language(words: str, texts: RowTexts) -> bool:
+    """Whether most rows are in the language of the task, as far as it can be told; a task of few
+    words in ASCII is taken for English.
+    """
+    every = max(1, len(texts.rows) // LANGUAGE_ROWS)
+    told = Counter(language_of(text) for text in texts.completions[::every])
+    told.update(language_of(text) for text in texts.prompts[::every])
+    del told[None]
+    if not told:
+        return True
+    language = language_of(words) or ("en" if words.isascii() else None)
+    return language == told.most_common(1)[0][0]
+
+
+# --- leaks ----------------------------------------------------------------------------------------
+
+# Rows that teach what an examination asks: the eval sets' items, or the suites'.
+
+REWORDED = "in other words"
+EARLIER = "in an earlier turn"
+
+
+def leaks(texts: RowTexts, evals: Sequence[str], reworded: Sequence[int] = ()) -> list[str]:
+    """The training rows that ask what an eval item asks. `reworded` are known by their meaning."""
+    return asked_elsewhere(texts, evals, reworded, "asks what an eval item asks")
+
+
+def contaminated(texts: RowTexts, suites: Sequence[str], reworded: Sequence[int] = ()) -> list[str]:
+    """The training rows that ask what an item of a suite asks, for general ability or safety."""
+    return asked_elsewhere(texts, suites, reworded, "asks what a suite asks")
+
+
+def asked_elsewhere(
+    texts: RowTexts, others: Sequence[str], reworded: Sequence[int], why: str
+) -> list[str]:
+    places = training(texts)
+    taught = taught_prompts([texts.rows[i] for i in places], others)
+    how = dict.fromkeys(reworded, REWORDED) | {places[i]: alike for (i, _), alike in taught.items()}
+    return [f"{why}, {how[i]}" if i in how else NONE for i in range(len(texts.rows))]
+
+
+def taught_prompts(rows: Sequence[Row], asked: Sequence[str]) -> dict[tuple[int, int], str]:
+    """The places of rows with those of what is asked elsewhere, where a row asks that, and how much
+    alike; the weakest first.
+
+    What was asked before in a conversation is not taught: its answer is no row's completion. What
+    its last turn asks is.
+    """
+    pairs = asking_alike([row.prompt_text for row in rows], asked)
+    turns = {(i, j) for (i, j), how in pairs.items() if how == PARTS and has_earlier_turns(rows[i])}
+    places = sorted({i for i, _ in turns})
+    last = asking_alike([rows[i].prompt[-1].content for i in places], asked)
+    now = {(places[k], j): how for (k, j), how in last.items()}
+    return pairs | {pair: now.get(pair, EARLIER) for pair in turns}
+
+
+def has_earlier_turns(row: Row) -> bool:
+    return sum(turn.role == "user" for turn in row.prompt) > 1
+
+
+def training(texts: RowTexts) -> list[int]:
+    return [i for i, split in enumerate(texts.splits) if split == Split.TRAIN]
+
+
+def eval_places(texts: RowTexts) -> list[int]:
+    return [i for i, split in enumerate(texts.splits) if split != Split.TRAIN]

@@ -1,0 +1,361 @@
+"""What the values of a column look like, over all tables."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
+from typing import Any, Literal
+
+from curation.faults.missing_answers import said
+from curation.sources.chats.chat_shapes import conversation
+from curation.sources.chats.turns import pairs
+from curation.sources.columns.column_name import NO_TEXT, NameSays, Role, read_names
+from curation.sources.table_rows import as_text
+from curation.sources.tables.table import Table, plain_name
+from project.unicode_words import words
+
+# --- value kinds ----------------------------------------------------------------------------------
+
+# What a value is: a text that somebody wrote, or a number, a date, a link and the like.
+
+Kind = Literal[
+    "texts",
+    "conversations",
+    "letters",  # the key of a multiple choice
+    "true or false",
+    "numbers",
+    "dates",
+    "links",
+    "e-mail addresses",
+    "ids",
+    "lists",
+    "objects",
+    "nothing",
+]
+
+MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?(?:\.\d+)?\s?(?:[ap]m)?(?:Z|[+-]\d{2}:?\d{2})?"
+DAY = "|".join(
+    [
+        r"\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?",
+        r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}",
+        rf"{MONTH} \d{{1,2}},? \d{{4}}",
+        rf"\d{{1,2}}\.? {MONTH} \d{{4}}",
+    ]
+)
+# Of a whole text; the first that fits.
+SHAPES: list[tuple[Kind, re.Pattern[str]]] = [
+    ("true or false", re.compile(r"true|false", re.I)),
+    ("letters", re.compile(r"\(?[A-Za-z]\)?\.?(?:\s?[,;|/]\s?[A-Za-z])*")),
+    (
+        "dates",
+        re.compile(rf"(?:[a-z]{{3,9}},? )?(?:{DAY})(?:[T ,]+{CLOCK}.{{0,6}})?|{CLOCK}", re.I),
+    ),
+    (
+        "numbers",
+        re.compile(r"[-+~(]?\s?[$€£¥]?\s?\d[\d.,' ]*(?:/\s?\d+)?\s?(?:[%$€£¥kKmM]|\w{1,3})?"),
+    ),
+    ("numbers", re.compile(r"\+?[\d\s().-]{5,20}")),
+    ("links", re.compile(r"(?:https?|ftp|s3|file)://\S+|www\.\S+", re.I)),
+    ("e-mail addresses", re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,}", re.I)),
+    ("ids", re.compile(r"(?=[^\s]*\d)[A-Za-z0-9_.:#/-]{2,80}|[0-9a-f]{16,}", re.I | re.A)),
+    ("objects", re.compile(r"\{\s*['\"][\s\S]*\}")),
+    ("lists", re.compile(r"\[\s*['\"{\d][\s\S]*\]")),
+]
+
+
+def kind_of(value: object) -> Kind:
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "numbers"
+    if isinstance(value, list):
+        return "lists"
+    if isinstance(value, dict):
+        return "objects"
+    return kind_of_text(str(value).strip())
+
+
+def kind_of_text(text: str) -> Kind:
+    for kind, shape in SHAPES:
+        if shape.fullmatch(text):
+            return kind
+    return "texts"
+
+
+QUESTION = re.compile(
+    r"[?？؟՞፧\u037e]|[吗嗎呢か]\s*[。.]?$|[\u0370-\u03ff];"
+    r"|^(?:how|what|why|when|where|who|which|can|could|is|are|do|does|should|will)\b",
+    re.I,
+)
+
+
+def asks(text: str) -> bool:
+    """Whether a text holds a question, by its mark or by how it begins or ends."""
+    return bool(QUESTION.search(text.strip()))
+
+
+# --- column profile -------------------------------------------------------------------------------
+
+SAMPLE = 1_000  # rows that are looked at closely, evenly over all
+CHATS = 60  # of them, those that are tried as conversations
+MOSTLY = 0.8
+SHORT = 60  # characters: the name of a class, and no sentence
+FEW = 5  # rows that say nothing by having one value
+MOST_VALUES = 200  # of a slice
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    name: str
+    says: NameSays
+    rows: int
+    counts: Counter[str]  # of every value that is not empty, as a text
+    sample: tuple[Any, ...]  # values of the same rows for all columns
+    kind: Kind
+    chats: float  # the share of conversations
+    no_chat: str | None  # why one that could be a conversation is none
+
+    @property
+    def filled(self) -> int:
+        return self.counts.total()
+
+    @property
+    def distinct(self) -> int:
+        return len(self.counts)
+
+    @property
+    def most_common(self) -> tuple[str, int]:
+        return self.counts.most_common(1)[0] if self.counts else ("", 0)
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The sample as texts; an empty one where nothing is said."""
+        return tuple(text_of(value) for value in self.sample)
+
+    @cached_property
+    def lengths(self) -> list[int]:
+        """The numbers of words of the texts that say something."""
+        return [len(words(text)) for text in self.texts if text]
+
+    @property
+    def words(self) -> float:
+        return median(self.lengths) if self.lengths else 0
+
+    @property
+    def characters(self) -> float:
+        there = [len(text) for text in self.texts if text]
+        return median(there) if there else 0
+
+    @cached_property
+    def questions(self) -> float:
+        """The share of the texts that ask."""
+        there = [asks(text) for text in self.texts if text]
+        return sum(there) / len(there) if there else 0.0
+
+    @property
+    def is_text(self) -> bool:
+        return self.kind == "texts"
+
+    @property
+    def is_json(self) -> bool:
+        """Whether most values are objects or lists, and not texts of such."""
+        return not self.is_text and any(isinstance(value, list | dict) for value in self.sample)
+
+    @property
+    def is_constant(self) -> bool:
+        """One value, in nearly all rows."""
+        return self.distinct == 1 and self.filled >= max(FEW, 0.95 * self.rows)
+
+    @cached_property
+    def has_classes(self) -> bool:
+        """A few short values, most of which come again and again."""
+        if not 2 <= self.distinct <= MOST_VALUES or self.filled < 2 * self.distinct:
+            return False
+        again = sum(count > 1 for count in self.counts.values())
+        short = sum(count for value, count in self.counts.items() if len(value) <= SHORT)
+        return again > self.distinct / 2 and short >= 0.9 * self.filled
+
+    @property
+    def role(self) -> Role | None:
+        """What its name says, as far as its values bear it out."""
+        role = self.says.role
+        if role == "body" and "score" in self.says.roles:
+            return "other"  # what somebody wrote beside a rating
+        if role in NO_TEXT and self.is_text and not self.has_classes and self.words > 4:
+            return self.says.text_role
+        if role in ("user", "assistant") and not self.says.part and self.words <= 3:
+            return "author"
+        if role == "label" and self.is_text and not self.has_classes:
+            return None
+        if role == "chosen" and (self.has_classes or self.kind in ("numbers", "letters")):
+            return None  # it says which of two is better, and is not itself the better one
+        asked = role in ("question", "instruction", "user", "title")
+        if asked and self.has_classes and (self.words <= 3 or self.says.part == "title"):
+            return "kind"
+        return role
+
+    @property
+    def example(self) -> str:
+        """A value of middling length."""
+        there = sorted((text for text in self.texts if text), key=len)
+        return there[len(there) // 2] if there else ""
+
+
+def profiles(tables: Sequence[Table]) -> tuple[ColumnProfile, ...]:
+    """The columns that all tables have, by the names of the first table, in its order."""
+    shared = set.intersection(*({plain_name(c) for c in table.columns} for table in tables))
+    names = [name for name in tables[0].columns if plain_name(name) in shared]
+    says = read_names(names)
+    return tuple(profile(name, says[name], values_of(tables, name)) for name in names)
+
+
+def values_of(tables: Sequence[Table], name: str) -> list[Any]:
+    """The values of a column in all rows, under whichever name a table has it."""
+    owns = [(table, own_name(table.columns, name)) for table in tables]
+    return [row.fields.get(own) for table, own in owns for row in table.rows]
+
+
+def own_name(columns: Sequence[str], name: str) -> str:
+    alike = [name] if name in columns else [c for c in columns if plain_name(c) == plain_name(name)]
+    return alike[0]
+
+
+def profile(name: str, says: NameSays, values: Sequence[Any]) -> ColumnProfile:
+    step = max(1, -(-len(values) // SAMPLE))
+    sample = tuple(values[::step])
+    there = [value for value in sample if text_of(value)]
+    chats, no_chat = chat_share(there)
+    return ColumnProfile(
+        name=name,
+        says=says,
+        rows=len(values),
+        counts=Counter(text for value in values if (text := text_of(value))),
+        sample=sample,
+        kind="conversations" if chats >= 0.5 else kind_of_all(there),
+        chats=chats,
+        no_chat=no_chat,
+    )
+
+
+def text_of(value: Any) -> str:
+    """A value as a text; empty where nothing is said, and "[…" for what holds others."""
+    text = as_text(value)
+    if text is None:
+        return repr(value) if value else ""
+    return text.strip() if said(text) else ""
+
+
+def kind_of_all(values: Sequence[Any]) -> Kind:
+    """The kind of nearly all values; texts where no kind is."""
+    if not values:
+        return "nothing"
+    kind, count = Counter(map(kind_of, values)).most_common(1)[0]
+    needed = 0.5 if kind in ("lists", "objects") else MOSTLY
+    return kind if count >= needed * len(values) else "texts"
+
+
+def chat_share(values: Sequence[Any]) -> tuple[float, str | None]:
+    """The share of conversations with an answer, and why the first that is none is not."""
+    tried = values[:: max(1, len(values) // CHATS)]
+    reasons = [why_no_chat(value) for value in tried]
+    read = reasons.count(None)
+    why = next((reason for reason in reasons if reason), None)
+    return (read / len(tried) if tried else 0.0), why
+
+
+def why_no_chat(value: Any) -> str | None:
+    try:
+        return pairs(conversation(value), "last").why
+    except ValueError as error:
+        return str(error)
+
+
+# --- contained text -------------------------------------------------------------------------------
+
+# Columns that were made of others: templates that other columns' texts were put into, and copies.
+#
+# A template is neither prompt nor answer: it has the answer in the question, or all of it twice. An
+# article from which short answers were copied is none: without the answer, it is still an article.
+
+ROWS = 300  # that are compared
+LEAST = 20  # rows that hold both; of a small table, half of them
+SENTENCE = 25  # characters; nothing that long stands in another text by chance
+# These are copied out of texts. Whatever else stands in a text was put there.
+COPIED = ("answer", "assistant", "aside", "title", "label", "kind", None)
+
+
+def made_of_others(columns: Sequence[ColumnProfile]) -> dict[str, str]:
+    """Columns that are templates or copies, with what they are in words."""
+    texts = {c.name: whole_texts(c) for c in columns if c.kind in ("texts", "conversations")}
+    parts = [c for c in columns if c.is_text and c.distinct > 1]
+    found: dict[str, str] = {}
+    for column in filter(lambda c: c.name in texts, columns):
+        others = [part for part in parts if part is not column and part.name not in found]
+        if why := why_made(column, others, texts):
+            found[column.name] = why
+    return found
+
+
+def why_made(
+    column: ColumnProfile, others: Iterable[ColumnProfile], texts: dict[str, tuple[str, ...]]
+) -> str | None:
+    own = texts[column.name]
+    inside = [part for part in others if holds(own, texts[part.name])]
+    for part in inside:
+        if holds(texts[part.name], own):
+            return f"the same as `{part.name}`" if known(part) >= known(column) else None
+    if not is_template(own, inside, texts):
+        return None
+    return "a template that contains " + " and ".join(f"`{part.name}`" for part in inside[:3])
+
+
+def known(column: ColumnProfile) -> bool:
+    """Whether its name says more than that it is a text."""
+    return column.role not in (None, "body")
+
+
+def holds(own: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether nearly all of our texts contain the others, where both say something."""
+    both = [(a, b) for a, b in zip(own, others, strict=True) if a and len(b) > 1]
+    return len(both) >= min(LEAST, len(own) / 2) and sum(b in a for a, b in both) >= MOSTLY * len(
+        both
+    )
+
+
+def is_template(
+    own: Sequence[str], inside: Sequence[ColumnProfile], texts: dict[str, tuple[str, ...]]
+) -> bool:
+    """Whether the texts inside make up half of it, or leave the same words in every row, or were
+    not copied out of it.
+    """
+    rows = [row for row in zip(own, *(texts[part.name] for part in inside), strict=True) if row[0]]
+    if not inside or not rows:
+        return False
+    left = [without(whole, parts) for whole, *parts in rows]
+    share = median(len(rest) / len(whole) for rest, (whole, *_) in zip(left, rows, strict=True))
+    same = Counter(" ".join(rest.split()) for rest in left).most_common(1)[0][1] / len(rows)
+    put_in = any(part.characters >= SENTENCE and part.role not in COPIED for part in inside)
+    return share <= 0.5 or same >= 0.5 or put_in
+
+
+def without(text: str, parts: Iterable[str]) -> str:
+    for part in sorted(parts, key=len, reverse=True):
+        text = text.replace(part, "", 1) if part else text
+    return text
+
+
+def whole_texts(column: ColumnProfile) -> tuple[str, ...]:
+    """Some rows' texts, the same rows for every column."""
+    step = max(1, len(column.sample) // ROWS)
+    return column.texts[::step] if column.is_text else tuple(map(all_said, column.sample[::step]))
+
+
+def all_said(value: object) -> str:
+    """What is said in a conversation; empty where it cannot be read."""
+    try:
+        return "\n".join(message.content for message in conversation(value))
+    except ValueError:
+        return ""

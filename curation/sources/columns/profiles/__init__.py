@@ -1,1 +1,0 @@
-"""What a column's name and its values say of it."""

@@ -1,0 +1,149 @@
+"""The same estimate as a bet, for people who look after every vote and stop when they like.
+
+Each draw t of an item i, by its chance q_i, brings the inverse-probability-weighted difference
+
+    X_t = ½ + λ_t (F − ½) + (y_i − ½ − λ_t (f_i − ½)) / (N q_i),
+
+where f is the judge's word on the N items, F its mean, y people's word, and λ_t depends on earlier
+draws alone. Given those, the mean of X_t is θ, people's mean over the N items, however bad the
+judge is; and X_t is never under a_t, which is known before the draw.
+
+Theorem (Waudby-Smith & Ramdas 2024, "Estimating means of bounded random variables by betting",
+JRSS B 86, section 4; Ville 1939): if θ ≤ m, then for every fixed bet g in [0, 1)
+
+    K_t = Π_{s≤t} (1 + g (X_s − m) / (m − a_s))
+
+is a non-negative supermartingale that starts at 1, and so is the mean of several such; so the
+chance that it ever reaches 1/α is at most α. The bets here are BETS, each with the same share of
+the capital (their "diversified Kelly" bet): no bet has to be chosen.
+
+It is a statement about these N items. What people would say of further items, of which these are
+a sample, it does not bound: with a vote on every item it is sure of their mean. So the gate takes
+the smaller of two e-values, of this one and of evaluation.decision.votes_needed's, which is about
+items to come; where either null hypothesis holds, the smaller one is under an e-value of it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import exp, inf
+
+import numpy as np
+from scipy import special
+
+from evaluation.decision.statistics import LARGEST_EXPONENT, Array
+
+BETS = (np.arange(20) + 0.5) / 20
+SHRUNK = 5  # draws without any tie between judge and people, imagined before the first one
+HALVINGS = 40  # of an interval that holds a bound
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What the bets are on: for each of T draws the difference, and what it can be at least."""
+
+    found: Array  # X
+    least: Array  # a
+
+
+def e_value(
+    judge: Sequence[float],
+    votes: Sequence[tuple[int, float]],
+    chances: Sequence[float],
+    above: float = 0.5,
+) -> float:
+    """Evidence that people's mean over these items exceeds `above`, in (0, 1); 1 before any vote.
+
+    `votes` are the draws in their order, as estimate.combined has them. Infinite beyond the float
+    range. Raises ValueError for numbers that fit nothing.
+    """
+    logs = log_capital(differences(judge, votes, chances), above)
+    return to_number(float(logs[-1])) if len(logs) else 1.0
+
+
+def e_values(
+    judge: Sequence[float],
+    votes: Sequence[tuple[int, float]],
+    chances: Sequence[float],
+    above: float = 0.5,
+) -> list[float]:
+    """The same after each draw."""
+    return [to_number(log) for log in log_capital(differences(judge, votes, chances), above)]
+
+
+def confidence_sequence(
+    judge: Sequence[float],
+    votes: Sequence[tuple[int, float]],
+    chances: Sequence[float],
+    alpha: float = 0.05,
+) -> tuple[float, float]:
+    """Bounds of people's mean over these items that hold at all times at once, with 1 − alpha.
+
+    The means that are not yet refuted at 2/alpha, from below and from above.
+    """
+    enough = -float(np.log(alpha / 2))
+    straight = differences(judge, votes, chances)
+    turned = differences([1 - f for f in judge], [(i, 1 - y) for i, y in votes], chances)
+    lower, upper = (unrefuted(draws, enough) for draws in (straight, turned))
+    return lower, 1 - upper
+
+
+def unrefuted(draws: Draws, enough: float) -> float:
+    """The smallest mean that the bets do not refute: their capital falls as the mean rises."""
+    if not len(draws.found):
+        return 0.0
+    return smallest(lambda mean: float(log_capital(draws, mean)[-1]) < enough)
+
+
+def smallest(holds: Callable[[float], bool]) -> float:
+    """Where between 0 and 1 a condition begins to hold, from below."""
+    low, high = 0.0, 1.0
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return low
+
+
+def log_capital(draws: Draws, above: float) -> Array:
+    """The logarithm of what the bets have become, after each draw [T]."""
+    if not 0 < above < 1:
+        raise ValueError(f"{above!r} is no mean to exceed")
+    gains = (draws.found - above) / (above - draws.least)
+    logs = np.cumsum(np.log1p(np.outer(BETS, gains)), axis=1)
+    shares = np.full((len(BETS), 1), 1 / len(BETS))
+    return np.asarray(special.logsumexp(logs, axis=0, b=shares), dtype=np.float64)
+
+
+def differences(
+    judge: Sequence[float], votes: Sequence[tuple[int, float]], chances: Sequence[float]
+) -> Draws:
+    """X and a of each draw. Raises ValueError for lengths that differ, and for what is no vote."""
+    q = np.asarray(chances, dtype=np.float64)
+    if len(q) != len(judge) or not len(q) or q.min() <= 0 or abs(float(q.sum()) - 1) > 1e-6:
+        raise ValueError("needs a chance above 0 for each item, and 1 in all")
+    if any(not 0 <= i < len(q) or not 0 <= y <= 1 for i, y in votes):
+        raise ValueError("there is a vote on no item, or with no word from 0 to 1")
+    lean = np.asarray(judge, dtype=np.float64) - 0.5
+    raised = 1 / (len(q) * q)
+    drawn = np.array([i for i, _ in votes], dtype=np.int64)
+    said = np.array([y for _, y in votes], dtype=np.float64) - 0.5
+    mean = float(lean.mean())
+    moves = lean * raised - mean  # of mean 0 over the draws
+    tuning = predictable(moves[drawn], said * raised[drawn], float(q @ np.square(moves)))
+    found = 0.5 + tuning * mean + (said - tuning * lean[drawn]) * raised[drawn]
+    # Between λ = 0 and 1 the largest loss is convex in λ, so it is under the straight line.
+    most = (1 - tuning) * 0.5 * raised.max() + tuning * ((0.5 + lean) * raised).max()
+    return Draws(found, 0.5 + tuning * mean - most)
+
+
+def predictable(moves: Array, said: Array, variance: float) -> Array:
+    """λ of each draw from the draws before it: their covariance by the variance that is known."""
+    if variance <= 1e-12:
+        return np.zeros(len(moves))
+    before = np.concatenate([[0.0], np.cumsum(moves * said)])[: len(moves)]
+    seen = np.arange(len(moves)) + SHRUNK
+    tuning: Array = np.clip(before / (seen * variance), 0.0, 1.0)
+    return tuning
+
+
+def to_number(log: float) -> float:
+    return exp(log) if log < LARGEST_EXPONENT else inf

@@ -1,0 +1,287 @@
+"""Pairs that a judge chose between, now or in a file: which are learnt from, and how many."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from math import floor
+from typing import TypeVar
+
+from evaluation.evaluation_settings import Decoding, JudgedPairsParams, PreferenceParams
+from evaluation.generation.answering_engine import answering_numerics
+from evaluation.generation.answers import Respondent
+from evaluation.generation.systems import respondent
+from evaluation.preference.comparison import Comparison, Judge
+from evaluation.preference.preference_sources import judge_of
+from project.bare_base import bare_base
+from project.canonical import digest_folder, digest_json
+from project.errors import InputError
+from project.item_prompts import bare
+from project.paths import CALIBRATION, REWARD, START
+from project.records.calibration import Calibration
+from project.records.data import Message, Row
+from project.records.preferences import Preference, PreferencePair, RatedAnswer
+from project.settings import PARAMS, load
+
+# Why a comparison or a pair is left out; each reads well behind a number.
+ALIKE = "training rows both of whose answers are one"
+UNSURE = "comparisons of which the judge is not sure enough"
+OVER = "pairs by the judge over its share, evaluation.preference_data.judge.share"
+RATED = "answers that a judge rated: of a judge, only pairs are learnt from"
+PEOPLE_SPOKE = "pairs by a judge to a prompt of which people said something"
+REPEATED = "pairs by a judge that are there already"
+JUDGES_DIFFER = "pairs by a judge of which a judge said the opposite too"
+
+
+@dataclass(frozen=True)
+class TwoAnswers:
+    """To a training row."""
+
+    row: Row
+    one: str
+    other: str
+
+
+def judged_pairs(
+    answers: Sequence[TwoAnswers], judge: Judge, margin: float, lost: Counter[str]
+) -> list[PreferencePair]:
+    """The pairs of which the judge is sure, the surest first, marked as its own."""
+    differing = [both for both in answers if both.one.strip() != both.other.strip()]
+    lost[ALIKE] += len(answers) - len(differing)
+    judged = judge.prefer([comparison(both) for both in differing])
+    sure: list[tuple[float, PreferencePair]] = []
+    for both, said in zip(differing, judged, strict=True):
+        won = said.win_probability
+        if won is None or abs(won - 0.5) <= margin:
+            lost[UNSURE] += 1
+        else:
+            sure.append((abs(won - 0.5), pair_of(both, judge.source, other_won=won > 0.5)))
+    return [pair for _, pair in sorted(sure, key=lambda one: (-one[0], one[1].id))]
+
+
+def comparison(both: TwoAnswers) -> Comparison:
+    row = both.row
+    return Comparison(item=row.id, prompt=row.prompt_text, champion=both.one, challenger=both.other)
+
+
+def pair_of(both: TwoAnswers, judge: str, *, other_won: bool) -> PreferencePair:
+    chosen, rejected = (both.other, both.one) if other_won else (both.one, both.other)
+    plain = [message.role for message in both.row.prompt] == ["user"]
+    return PreferencePair(
+        prompt=both.row.prompt_text,
+        chosen=chosen,
+        rejected=rejected,
+        source=judge,
+        origin="judge",
+        messages=None if plain else both.row.prompt,
+    )
+
+
+def learnable_of_judge(
+    given: Iterable[Preference], people: Iterable[Preference], lost: Counter[str]
+) -> list[PreferencePair]:
+    """A judge's pairs, in their order and each once: what people said of a prompt stands, and
+    nothing can be learnt from a pair and its opposite. `lost` counts the rest.
+    """
+    said = {bare(one.prompt) for one in people}
+    kept: dict[str, PreferencePair] = {}
+    for one in given:
+        if not isinstance(one, PreferencePair):
+            lost[RATED] += 1
+        elif why := why_not(one, said, kept):
+            lost[why] += 1
+        else:
+            kept[one.id] = one
+    return undisputed(list(kept.values()), lost, JUDGES_DIFFER)
+
+
+def why_not(pair: PreferencePair, said: Collection[str], kept: Collection[str]) -> str | None:
+    """Why a judge's pair is not learnt from, given the prompts of which people said something and
+    the ids of the pairs before it; None where it is.
+    """
+    if bare(pair.prompt) in said:
+        return PEOPLE_SPOKE
+    if says_one_thing(pair):
+        return ONE_ANSWER
+    return REPEATED if pair.id in kept else None
+
+
+def capped(
+    pairs: Sequence[PreferencePair], others: int, share: float, lost: Counter[str]
+) -> list[PreferencePair]:
+    """The first pairs, so many that they are no more than a share of all, beside `others`."""
+    most = len(pairs) if share == 1 else floor(others * share / (1 - share) + 1e-9)
+    lost[OVER] += max(0, len(pairs) - most)
+    return list(pairs[:most])
+
+
+def drawn_rows(rows: Iterable[Row], params: JudgedPairsParams) -> list[Row]:
+    """As many as the settings say, each drawn by what it says alone."""
+    return sorted(rows, key=lambda row: digest_json(row.said))[: params.rows]
+
+
+# --- asked judge ----------------------------------------------------------------------------------
+
+# The configured judge, and the answers to training rows that it is asked to compare.
+
+PEOPLE = (
+    "people are the source of preference, and no stage can ask them; set it to 0, or "
+    "evaluation.preference.source to reward or judge"
+)
+ADVISORY = "training rows that the judge is not asked about: it is advisory only"
+
+
+def pairs_by_judge(
+    rows: Sequence[Row], params: JudgedPairsParams, lost: Counter[str]
+) -> list[PreferencePair]:
+    """What the configured judge chooses on as many training rows as the settings say.
+
+    A judge that is advisory decides no promotion, and teaches nothing either. Raises InputError
+    where people are the source of preference: they can be asked by no stage.
+    """
+    if not params.rows:
+        return []
+    source, calibration = load(PreferenceParams), Calibration.read(CALIBRATION)
+    if source.judged_by == "ballots":
+        raise InputError(PEOPLE, file=PARAMS, field="evaluation.preference_data.judge.rows")
+    asked = drawn_rows(rows, params)
+    if calibration.advisory:
+        lost[ADVISORY] += len(asked)
+        return []
+    judge = judge_of(source, REWARD, "one", "the other", calibration)
+    return judged_pairs(two_answers(asked, params), judge, params.margin, lost)
+
+
+def two_answers(rows: Sequence[Row], params: JudgedPairsParams) -> list[TwoAnswers]:
+    """Each row's, in the order of the rows."""
+    if params.answers == "reference":
+        own = answering(load(Decoding)).answers(rows, "training rows")
+        return [
+            TwoAnswers(row, row.completion_text, answer.text)
+            for row, answer in zip(rows, own, strict=True)
+        ]
+    decoding = Decoding(**load(Decoding).model_dump() | drawn_twice(params))
+    drawn = answering(decoding).answers(rows, "training rows, twice", samples=2)
+    pairs = zip(rows, drawn[::2], drawn[1::2], strict=True)
+    return [TwoAnswers(row, one.text, other.text) for row, one, other in pairs]
+
+
+def drawn_twice(params: JudgedPairsParams) -> dict[str, object]:
+    return {"temperature": params.temperature, "samples": 2}
+
+
+def answering(decoding: Decoding) -> Respondent:
+    """The model that training starts from: the bare base, or the champion's adapter on it."""
+    adapter = START / "adapter"
+    files = adapter if adapter.exists() else None
+    contestant = bare_base()
+    if files:
+        contestant = contestant.model_copy(update={"adapter": digest_folder(files)})
+    return respondent(contestant, files, decoding, answering_numerics())
+
+
+# --- known answers --------------------------------------------------------------------------------
+
+# What people said of answers, held against the answers that are known to be good.
+
+AnyPreference = TypeVar("AnyPreference", bound=Preference)
+
+# Why one is left out; each reads well behind a number.
+ONE_ANSWER = "whose two answers are one"
+SAID_BY_ROW = "bad answers that the good one itself says: correct it"
+DISPUTED = "on which people disagree"
+
+
+class GoodAnswers:
+    """By prompt, letter case and white space aside: what is the right thing to say."""
+
+    def __init__(
+        self, rows: Sequence[Row], given: Iterable[Preference], corrections: Collection[str]
+    ) -> None:
+        self.rows = {bare(row.prompt_text): row for row in reversed(rows)}
+        self.corrected = {
+            bare(row.prompt_text): row for row in reversed(rows) if row.source in corrections
+        }
+        rated = [one for one in given if isinstance(one, RatedAnswer) and one.label]
+        self.rated = {bare(one.prompt): one.completion for one in reversed(rated)}
+
+    def correction(self, prompt: str) -> Row | None:
+        return self.corrected.get(bare(prompt))
+
+    def known(self, prompt: str) -> str | None:
+        """A training row's answer, else one that somebody found good."""
+        row = self.rows.get(bare(prompt))
+        return row.completion_text if row else self.rated.get(bare(prompt))
+
+    def messages(self, prompt: str) -> tuple[Message, ...] | None:
+        """The turns of the training row that asks this; None where that is one of the user's."""
+        row = self.rows.get(bare(prompt))
+        plain = row is None or [message.role for message in row.prompt] == ["user"]
+        return None if row is None or plain else row.prompt
+
+
+def learnable(
+    given: Sequence[Preference], good: GoodAnswers, lost: Counter[str]
+) -> list[Preference]:
+    """What people said as DPO and KTO can learn it: a bad answer as a pair wherever a good answer
+    to its prompt is known, the correction's where there is one. Each once; `lost` counts the rest.
+    """
+    found: dict[str, Preference] = {}
+    for one in given:
+        made = with_good_answer(one, good)
+        if says_one_thing(made):
+            lost[ONE_ANSWER if says_one_thing(one) else SAID_BY_ROW] += 1
+        else:
+            found.setdefault(made.id, made)
+    return list(found.values())
+
+
+def says_one_thing(one: Preference) -> bool:
+    return isinstance(one, PreferencePair) and one.chosen.strip() == one.rejected.strip()
+
+
+def with_good_answer(one: Preference, good: GoodAnswers) -> Preference:
+    """As it is to be learnt, with its origin and its prompt's turns."""
+    messages = good.messages(one.prompt)
+    if isinstance(one, RatedAnswer) and one.label:
+        return one.model_copy(update={"origin": one.origin or "good answer", "messages": messages})
+    bad = one.completion if isinstance(one, RatedAnswer) else one.rejected
+    if corrected := good.correction(one.prompt):
+        return PreferencePair(
+            prompt=one.prompt,
+            chosen=corrected.completion_text,
+            rejected=bad,
+            source=corrected.source,
+            annotator=corrected.annotator,
+            origin="correction",
+            messages=messages,
+        )
+    if isinstance(one, PreferencePair):
+        return one.model_copy(update={"origin": one.origin or "pair", "messages": messages})
+    origin = one.origin or "negative example"
+    if (answer := good.known(one.prompt)) is None:
+        return one.model_copy(update={"origin": origin, "messages": messages})
+    return PreferencePair(
+        prompt=one.prompt,
+        chosen=answer,
+        rejected=bad,
+        source=one.source,
+        annotator=one.annotator,
+        origin=origin,
+        messages=messages,
+    )
+
+
+def undisputed(
+    given: Sequence[AnyPreference], lost: Counter[str], why: str = DISPUTED
+) -> list[AnyPreference]:
+    """Without that of which somebody said the opposite: nothing can be learnt from both."""
+    said = {one.id for one in given}
+    kept = [one for one in given if opposite(one).id not in said]
+    lost[why] += len(given) - len(kept)
+    return kept
+
+
+def opposite(one: Preference) -> Preference:
+    if isinstance(one, RatedAnswer):
+        return one.model_copy(update={"label": not one.label})
+    return one.model_copy(update={"chosen": one.rejected, "rejected": one.chosen})

@@ -1,0 +1,123 @@
+"""Preference pairs of files and sources, and which rows pairs are made of; none has an eval item's
+prompt.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from project.errors import InputError
+from project.item_prompts import asking_an_item, bare
+from project.paths import CURATED_PREFERENCES, rows_of
+from project.records.data import Row, Split
+from project.records.preferences import (
+    Preference,
+    PreferencePair,
+    RatedAnswer,
+    by_judge,
+    read_preferences,
+)
+
+PREFERENCES = Path("datasets/preferences")  # *.jsonl, each line a pair or a rated answer
+
+
+class MadePair(PreferencePair):
+    """A pair that was made: what its worse answer is, such as another row's."""
+
+    kind: str
+
+
+def part(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
+    """Hold out a share of the groups, whole, so that no near-duplicate is on both sides.
+
+    They are the groups of the first rows. Where a few groups hold nearly all rows, they are the
+    first groups. Raises InputError where a side would not have rows of two groups.
+    """
+    every = list(dict.fromkeys(row.group for row in rows))
+    groups = {row.group for row in rows[: max(1, round(len(rows) * share))]}
+    if not 2 <= len(groups) <= len(every) - 2:
+        groups = set(every[: max(2, round(len(every) * share))])
+    learnt = [row for row in rows if row.group not in groups]
+    held_out = [row for row in rows if row.group in groups]
+    for side in (learnt, held_out):
+        if len({row.group for row in side}) < 2:
+            raise InputError(
+                f"{len(rows)} training rows are too few to train and to calibrate a preference "
+                "model: each side needs rows of two groups",
+                file=rows_of(Split.TRAIN),
+            )
+    return learnt, held_out
+
+
+def given_preferences(folder: Path = PREFERENCES) -> list[Preference]:
+    """What people said in the files of a folder, by file name, and then in the sources; each once.
+
+    What a judge chose is left out: a judge that learnt from its own word, or were held against it,
+    would only grow surer of it. Raises InputError naming file, line and field.
+    """
+    found = (one for path in preference_files(folder) for one in read_preferences(path))
+    return list({one.id: one for one in found if not by_judge(one)}.values())
+
+
+def preference_files(folder: Path = PREFERENCES) -> list[Path]:
+    """The files of a folder by name, and then what the sources hold."""
+    files = sorted(folder.glob("*.jsonl"))
+    return [*files, CURATED_PREFERENCES] if CURATED_PREFERENCES.exists() else files
+
+
+def allowed(given: Sequence[Preference], evaluated: Iterable[Row]) -> list[Preference]:
+    """Those whose prompt no eval item has, nor a near-duplicate of it.
+
+    A judge that has seen the answer to an item would know who wins there.
+    """
+    known = asking_an_item([one.prompt for one in given], evaluated)
+    return [one for i, one in enumerate(given) if i not in known]
+
+
+def pairs_of(given: Iterable[Preference]) -> list[PreferencePair]:
+    """The pairs that teach something."""
+    found = (one for one in given if isinstance(one, PreferencePair))
+    return [pair for pair in found if pair.chosen != pair.rejected]
+
+
+# --- negative examples ----------------------------------------------------------------------------
+
+# Answers that somebody found bad, each paired with a good answer to the same prompt.
+
+
+@dataclass(frozen=True)
+class Paired:
+    """What a reward model learns from negative examples, and how many taught it nothing."""
+
+    pairs: list[PreferencePair]
+    without_good: int  # no training row and no rated answer says what is good
+    praised: int  # the good answer, word for word, is this one
+
+    def __str__(self) -> str:
+        said = f"{len(self.pairs)} negative examples paired with a good answer"
+        if self.without_good:
+            said += f", {self.without_good} left out: no good answer to their prompt is known"
+        if self.praised:
+            said += f", {self.praised} left out: the good answer says the same"
+        return said
+
+
+def pair_negatives(given: Iterable[Preference], rows: Iterable[Row]) -> Paired:
+    """Pair each bad answer with the answer of a training row to the same prompt; where no row has
+    it, with an answer that was found good. Letter case and white space of a prompt make no
+    difference.
+    """
+    rated = [one for one in given if isinstance(one, RatedAnswer)]
+    good = {bare(one.prompt): one.completion for one in reversed(rated) if one.label}
+    good |= {bare(row.prompt_text): row.completion_text for row in reversed(list(rows))}
+    bad = [one for one in rated if not one.label]
+    known = [one for one in bad if bare(one.prompt) in good]
+    pairs = list(against(known, good))
+    return Paired(pairs, len(bad) - len(known), len(known) - len(pairs))
+
+
+def against(bad: Iterable[RatedAnswer], good: dict[str, str]) -> Iterator[PreferencePair]:
+    for one in bad:
+        chosen = good[bare(one.prompt)]
+        if chosen.strip() != one.completion.strip():
+            yield PreferencePair(prompt=one.prompt, chosen=chosen, rejected=one.completion)

@@ -1,1 +1,0 @@
-"""What DPO and KTO learn from: ballots, corrections, files, and a judge's own choices."""

@@ -1,0 +1,166 @@
+"""How long a project's rows are, in tokens, as exactly as its files tell by now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from curation.curation_settings import CurateParams
+from evaluation.decision.policy import Policy
+from evaluation.evaluation_settings import Decoding, FewShot, PreferenceParams, Prices
+from project.model_pins import BaseChoice
+from project.paths import CURATED, RAW, TOKENS, rows_of
+from project.records.data import Document, Row, Split, TokenCount
+from project.records.preferences import Preference
+from project.records.record import Record
+from project.settings import PARAMS, S, load
+from training.recipe import STEPS, StepName
+from training.training_settings import (
+    AdapterParams,
+    DomainParams,
+    DpoParams,
+    KtoParams,
+    LimitsParams,
+    SftParams,
+    StepParams,
+)
+
+# Of a row whose text is not there yet, as in the sample task.
+ASSUMED = TokenCount(row="assumed", prompt=65, completion=15)
+# Of a text: what a chat template puts around it, and its UTF-8. English has 4 bytes a token.
+AROUND_PROMPT, AROUND_COMPLETION, BYTES_A_TOKEN = 30, 2, 3.5
+
+Lengths = Mapping[Split, Sequence[TokenCount]]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is learnt from beside rows."""
+
+    documents: tuple[Document, ...]
+    preferences: tuple[Preference, ...]
+
+
+@dataclass(frozen=True)
+class RowLengths:
+    """The rows of each part in the order of their file, and what of this was not counted."""
+
+    parts: Lengths
+    assumed: str | None = None  # None: every row was counted
+    beside: Beside | None = None  # None: as the project's files have it
+
+
+def row_lengths(curate: CurateParams, sft: SftParams) -> RowLengths | None:
+    """From the best source that there is; None where not even a limit says how many rows."""
+    if all(rows_of(part).exists() for part in Split):
+        curated = {part: Row.read_lines(rows_of(part)) for part in Split}
+        return counted(curated) or estimated(curated)
+    if RAW.exists():
+        return RowLengths(dealt(Row.read_lines(RAW), curate), said("of the text, not yet split"))
+    return limited(curate, sft)
+
+
+def counted(curated: Mapping[Split, Sequence[Row]]) -> RowLengths | None:
+    """By stage `curate`'s count; None where it did not count every row."""
+    if not TOKENS.exists():
+        return None
+    counts = {count.row: count for count in TokenCount.read_lines(TOKENS)}
+    if any(row.id not in counts for rows in curated.values() for row in rows):
+        return None
+    return RowLengths({part: [counts[row.id] for row in rows] for part, rows in curated.items()})
+
+
+def estimated(curated: Mapping[Split, Sequence[Row]]) -> RowLengths:
+    found = {part: list(map(estimate, rows)) for part, rows in curated.items()}
+    return RowLengths(found, said(f"of the text in {CURATED}"))
+
+
+def estimate(row: Row) -> TokenCount:
+    """Roughly, from a row's letters."""
+    prompt, completion = (
+        round(len(text.encode()) / BYTES_A_TOKEN) for text in (row.prompt_text, row.completion_text)
+    )
+    return TokenCount(
+        row=row.id, prompt=prompt + AROUND_PROMPT, completion=completion + AROUND_COMPLETION
+    )
+
+
+def dealt(rows: Sequence[Row], params: CurateParams) -> Lengths:
+    """Rows that are not split yet, by the shares: sealed first, then dev, then training."""
+    counts = list(map(estimate, rows))
+    sealed = round(len(rows) * params.sealed_share)
+    dev = sealed + round(len(rows) * params.dev_share)
+    return {
+        Split.TRAIN: counts[dev:][: params.train],
+        Split.DEV: counts[sealed:dev][: params.dev],
+        Split.SEALED: counts[:sealed][: params.sealed],
+    }
+
+
+def limited(curate: CurateParams, sft: SftParams) -> RowLengths | None:
+    """As many as the settings let through."""
+    sizes = {
+        Split.TRAIN: sft.rows or curate.train,
+        Split.DEV: curate.dev,
+        Split.SEALED: curate.sealed,
+    }
+    if not all(sizes.values()):
+        return None
+    parts = {part: [ASSUMED] * (size or 0) for part, size in sizes.items()}
+    tokens = ASSUMED.prompt + ASSUMED.completion
+    return RowLengths(parts, f"no rows yet: the limits of {PARAMS}, and {tokens} tokens a row")
+
+
+def said(of: str) -> str:
+    return f"tokens: {BYTES_A_TOKEN} bytes a token {of}; `dvc repro curate` counts them"
+
+
+# --- run settings ---------------------------------------------------------------------------------
+
+# The settings that decide what a run needs.
+
+
+class RunSettings(Record):
+    base: BaseChoice = BaseChoice()
+    curate: CurateParams = CurateParams()
+    adapter: AdapterParams = AdapterParams()
+    domain: DomainParams = DomainParams()
+    sft: SftParams = SftParams()
+    dpo: DpoParams = DpoParams()
+    kto: KtoParams = KtoParams()
+    limits: LimitsParams = LimitsParams()
+    decoding: Decoding = Decoding()
+    few_shot: FewShot = FewShot()
+    preference: PreferenceParams = PreferenceParams()
+    prices: Prices = Prices()
+    policy: Policy = Policy()
+
+    def step(self, name: StepName) -> StepParams:
+        found: StepParams = getattr(self, name)
+        return found
+
+    @property
+    def taken(self) -> tuple[StepName, ...]:
+        """The steps that are not left out, in their order."""
+        return tuple(name for name in STEPS if self.step(name).epochs)
+
+
+def read_settings() -> RunSettings:
+    """Those of the project here, or the defaults where there is none. Raises InputError."""
+    return RunSettings(
+        base=section(BaseChoice),
+        curate=section(CurateParams),
+        adapter=section(AdapterParams),
+        domain=section(DomainParams),
+        sft=section(SftParams),
+        dpo=section(DpoParams),
+        kto=section(KtoParams),
+        limits=section(LimitsParams),
+        decoding=section(Decoding),
+        few_shot=section(FewShot),
+        preference=section(PreferenceParams),
+        prices=section(Prices),
+        policy=section(Policy),
+    )
+
+
+def section(model: type[S]) -> S:
+    return load(model) if PARAMS.exists() else model()

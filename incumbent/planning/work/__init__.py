@@ -1,1 +1,0 @@
-"""What a run computes: its settings, its rows, and who answers what."""

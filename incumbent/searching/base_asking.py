@@ -1,0 +1,292 @@
+"""Candidate bases on dev, one after the other, bare and with examples in their prompts."""
+
+import gc
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+from typing import Self
+
+from evaluation.decision.policy import Policy
+from evaluation.evaluation_settings import Decoding, MetricChoice, Prices, ScoringParams
+from evaluation.generate import prompted
+from evaluation.generation.answers import Answer, Model, Respondent
+from evaluation.generation.systems import respondent
+from evaluation.report.right_answers import money
+from evaluation.score import directions
+from evaluation.scoring.scorers import Scorer, load_scorers, score
+from incumbent.searching.base_candidates import Candidate
+from incumbent.searching.base_ranking import (
+    Asked,
+    BaseRanking,
+    RankedBase,
+    TrainingCost,
+    against,
+    ranked,
+)
+from incumbent.searching.dev_measure import dev_items
+from incumbent.selecting.candidates import gated_dataset
+from incumbent.selecting.compare_on_dev import judging
+from incumbent.selecting.pace import LOADING, Pace, SftSettings, load_sft_settings, pace, tokens_of
+from project.errors import IncumbentError, InputError
+from project.model_pins import BaseChoice, ModelChoice, pin, pinned_folder
+from project.paths import rows_of
+from project.records.adapters import Contestant, Numerics
+from project.records.data import Row, Split
+from project.records.evidence import Usage
+from project.records.scores import Better
+from project.settings import load
+from training.cost.memory import training_peak
+from training.precision import choose_numerics
+
+# --- base question --------------------------------------------------------------------------------
+
+# What every candidate base is asked, and measured by.
+
+OF_ANY_TOKENIZER = "bits_per_byte"  # always measured: other likelihoods hang on the tokenizer
+
+
+@dataclass(frozen=True)
+class Question:
+    """Of one ranking."""
+
+    items: Sequence[Row]
+    shots: int
+    scorers: Sequence[Scorer]
+    better: Mapping[str, Better]
+    by: str  # the metric that ranks
+    numerics: Numerics
+    settings: SftSettings
+    policy: Policy
+
+    @classmethod
+    def here(cls, shots: int, by: str | None) -> Self:
+        """Of the project, whose own base need not be among the candidates.
+
+        Raises InputError where there is no dev set, and for a metric that nothing is ranked by.
+        """
+        gated_dataset()
+        items, policy, scoring = dev_items(), load(Policy), load(ScoringParams)
+        if OF_ANY_TOKENIZER not in [choice.metric for choice in scoring.metrics]:
+            more = (*scoring.metrics, MetricChoice(metric=OF_ANY_TOKENIZER))
+            scoring = scoring.model_copy(update={"metrics": more})
+        embedder = pin(load(ModelChoice), "embedder")
+        scorers = load_scorers(scoring, pinned_folder(embedder, "embedder"))
+        better = comparable(scorers)
+        if by is not None and by not in better:
+            problem = f"{by!r} cannot rank bases; there are {', '.join(better)}"
+            raise InputError(problem, field="--by")
+        named = by or judging(policy, better, items)[0]
+        settings = load_sft_settings()
+        return cls(items, shots, scorers, better, named, choose_numerics(), settings, policy)
+
+    @cached_property
+    def rows(self) -> Sequence[Row]:
+        """That an adapter would learn."""
+        return Row.read_lines(rows_of(Split.TRAIN))[: self.settings.sft.rows]
+
+    @property
+    def groups(self) -> list[str]:
+        return [row.group for row in self.items]
+
+
+def comparable(scorers: Sequence[Scorer]) -> dict[str, Better]:
+    """The metrics that have a better way, also between two tokenizers."""
+    per_token = {name for one in scorers for name in getattr(one.metric, "per_token", ())}
+    return {
+        name: way
+        for name, way in directions(scorers).items()
+        if way != "neither" and name not in per_token
+    }
+
+
+# --- base asking ----------------------------------------------------------------------------------
+
+Values = Mapping[str, Sequence[float]]  # of each dev item, by metric
+
+
+def rank(candidates: Sequence[Candidate], question: Question) -> BaseRanking:
+    """Ask them one after the other; answers are kept, so that an interrupted ranking goes on.
+
+    Raises IncumbentError where none could be asked.
+    """
+    found = [asked(candidate, question) for candidate in candidates]
+    answered = [(base, values) for base, values in found if values]
+    if not answered:
+        reasons = "; ".join(f"{base.name}: {base.problem}" for base, _ in found)
+        raise IncumbentError(f"none of these bases could be asked: {reasons}")
+    first, values = answered[0]
+    bases = [compared(base, own, values, question) for base, own in found]
+    return BaseRanking(
+        bases=tuple(ranked(bases, question.by, question.better[question.by])),
+        first=first.name,
+        by=question.by,
+        shots=question.shots,
+        items=len(question.items),
+        clusters=len(set(question.groups)),
+        level=round(1 - 2 * question.policy.alpha, 6),
+        better=dict(question.better),
+    )
+
+
+def asked(candidate: Candidate, question: Question) -> tuple[RankedBase, tuple[Values, ...]]:
+    """A base with its scores, and the scores of each item: bare, and few-shot where that is asked.
+
+    One that cannot be loaded, or not read the prompts, keeps its problem.
+    """
+    base = unasked(candidate, question)
+    if base.problem:
+        print(f"{base.name} is left out: {base.problem}", file=sys.stderr)
+        return base, ()
+    system = system_of(candidate, question)
+    try:
+        ways = [way(system, prompt, rows, question) for prompt, rows in prompts(base, question)]
+    except IncumbentError as error:
+        print(f"{base.name} is left out: {error}", file=sys.stderr)
+        return base.model_copy(update={"problem": str(error)}), ()
+    finally:
+        free(system)
+    few_shot = ways[1][0] if len(ways) > 1 else None
+    told = base.model_copy(update={"bare": ways[0][0], "few_shot": few_shot})
+    return told, tuple(values for _, values in ways)
+
+
+def unasked(candidate: Candidate, question: Question) -> RankedBase:
+    """What is known of a base before it is loaded."""
+    found = None if candidate.pin is None else pace(question.numerics, candidate.choice)
+    return RankedBase(
+        name=candidate.name,
+        model=candidate.choice.model,
+        revision=candidate.choice.revision,
+        license=candidate.license,
+        weights=candidate.weights,
+        problem=candidate.problem,
+        bare=None,
+        few_shot=None,
+        training=training_cost(found, question) if found else None,
+    )
+
+
+def prompts(base: RankedBase, question: Question) -> list[tuple[str, Sequence[Row]]]:
+    found: list[tuple[str, Sequence[Row]]] = [(base.name, question.items)]
+    if question.shots:
+        shown = f"{base.name} with {question.shots} examples"
+        found.append((shown, prompted(question.items, question.shots)))
+    return found
+
+
+def way(
+    system: Respondent, label: str, rows: Sequence[Row], question: Question
+) -> tuple[Asked, Values]:
+    answers = system.answers(rows, label)
+    scorers = [one for one in question.scorers if reads(one, answers)]
+    scores = score(scorers, question.items, answers)
+    values = {name: scores.values[name] for name in question.better if name in scores.values}
+    taken = system.seconds(rows)
+    seconds = None if taken is None else taken / len(rows)
+    used = Usage(
+        prompt=fmean(answer.prompt_tokens for answer in answers),
+        answer=fmean(answer.tokens for answer in answers),
+    )
+    asked = Asked(
+        scores={name: fmean(own) for name, own in values.items()},
+        against_first={},
+        prompt=used.prompt,
+        answer=used.answer,
+        seconds=seconds,
+        money=money(used, seconds, load(Prices)),
+    )
+    return asked, values
+
+
+def reads(scorer: Scorer, answers: Sequence[Answer]) -> bool:
+    """Whether it has what it asks for: some chat templates do not let references be read."""
+    asks = "reference_logprobs" in scorer.columns
+    return not asks or all(answer.reference_logprob is not None for answer in answers)
+
+
+def compared(
+    base: RankedBase, own: Sequence[Values], first: Sequence[Values], question: Question
+) -> RankedBase:
+    """With differences to the first base, asked in the same way."""
+    if own is first:
+        return base
+    alpha, ways = question.policy.alpha, {"bare": 0, "few_shot": 1}
+    changed = {
+        name: getattr(base, name).model_copy(
+            update={
+                "against_first": against(first[i], own[i], question.groups, question.better, alpha)
+            }
+        )
+        for name, i in ways.items()
+        if i < min(len(own), len(first))
+    }
+    return base.model_copy(update=changed)
+
+
+def system_of(candidate: Candidate, question: Question) -> Respondent:
+    assert candidate.pin, "a candidate without a problem is pinned"
+    prompt = load(BaseChoice).system_prompt
+    base = Contestant(base=candidate.pin, system_prompt=prompt)
+    system = respondent(base, None, load(Decoding), question.numerics)
+    system.load = in_words(system.load)
+    return system
+
+
+def in_words(load_model: Callable[[], Model]) -> Callable[[], Model]:
+    """The same, where transformers knows no such model or has no room for it told as bad input."""
+
+    def loaded() -> Model:
+        try:
+            return load_model()
+        except (ImportError, KeyError, OSError, RuntimeError, ValueError) as error:
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise InputError(f"cannot be loaded: {first}") from error
+
+    return loaded
+
+
+def free(system: Respondent) -> None:
+    """The next base wants the memory."""
+    system.model = None
+    gc.collect()
+    if "torch" in sys.modules:
+        import torch  # which brought the model, and is not loaded for this alone
+
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+# --- base cost ------------------------------------------------------------------------------------
+
+# What candidate bases take: an adapter on one, and how long it is until all have answered.
+
+
+def training_cost(found: Pace, question: Question) -> TrainingCost:
+    """Of one adapter. Tokens are counted by the project's own base: others have about as many."""
+    work = found.work(question.rows, question.settings)
+    peak = training_peak(found.setup(question.settings, work))
+    return TrainingCost(
+        minutes=found.learning(question.rows, question.settings),
+        peak_bytes=peak.total,
+        fits=peak.fits(found.on.memory),
+    )
+
+
+def expected(candidates: Sequence[Candidate], question: Question) -> float | None:
+    """Minutes of all answers; None where a base is of a kind that nothing is known of."""
+    total = 0.0
+    for candidate in (one for one in candidates if one.problem is None):
+        found = pace(question.numerics, candidate.choice)
+        if found is None:
+            return None
+        total += found.answering(question.items) + LOADING
+        if question.shots:
+            shown = question.shots * len(question.items) * mean_tokens(found, question.rows)
+            total += found.answering(question.items) + found.reading_tokens(2 * shown)
+    return total
+
+
+def mean_tokens(found: Pace, rows: Sequence[Row]) -> float:
+    return fmean([tokens_of(count) for count in found.known(rows)] or [0])

@@ -1,1 +1,0 @@
-"""Candidate base models: found, asked on dev, ranked, with what each would cost."""

@@ -1,0 +1,235 @@
+"""Trials one after another, kept by Optuna: a search that was killed goes on where it was.
+
+What is tried next is a function of the search's seed and of the trials before, and of nothing else:
+each trial gets a sampler of its own (TPE: Bergstra et al. 2011, NeurIPS 24; Watanabe 2023, arXiv
+2304.11127), so a search that was interrupted tries what an uninterrupted one does.
+"""
+
+import fcntl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import fmean
+from time import perf_counter
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+from scipy.stats import qmc
+
+from incumbent.searching.search_settings import Range, Span, Trial
+from project.canonical import digest_json
+from project.errors import IncumbentError, InputError
+from project.files import make_folder, write_bytes
+from project.records.scores import Better
+
+NAME, JOURNAL = "search", "trials.log"  # of the study, and the file that it is in
+STARTUP = 8  # trials that lie evenly, before TPE learns from them
+# What is kept with each trial: what was tried, as it was tried, and what came of it.
+NUMBER, VALUES, ITEMS, SECONDS, ERROR = "number", "values", "items", "seconds", "error"
+STOPPED = "stopped"  # by a person: it is tried again
+KILLS = 2  # of one trial, after which it has failed: maybe there is no memory for it
+
+# The values that are tried, and what each dev item gets from the adapter that they make.
+Objective = Callable[[Mapping[str, Any]], tuple[float, ...]]
+
+
+class Search:
+    """The trials of one search, in a journal that Optuna's own tools read too."""
+
+    def __init__(
+        self, folder: Path, ranges: Mapping[str, Range], better: Better, *, seed: int = 0
+    ) -> None:
+        make_folder(folder)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.ranges = {key: distribution(values) for key, values in ranges.items()}
+        self.seed = seed
+        self.study = optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
+            study_name=NAME,
+            load_if_exists=True,
+            direction="minimize" if better == "less" else "maximize",
+        )
+
+    def trials(self) -> list[Trial]:
+        """Those that are done, in their order."""
+        kept = (one.user_attrs for one in self.frozen() if one.state is not TrialState.RUNNING)
+        return [trial_of(attributes) for attributes in kept if NUMBER in attributes]
+
+    def run(
+        self,
+        objective: Objective,
+        count: int,
+        *,
+        first: Mapping[str, Any] | None = None,
+        more: Callable[[], bool] = lambda: True,
+        clock: Callable[[], float] = perf_counter,
+    ) -> Iterator[Trial]:
+        """Yield each trial when it is done, until there are so many, earlier ones included.
+
+        `first` is what the first one tries; `more` is asked before each whether it may begin. A
+        trial whose training fails is one more trial; bad input ends the search.
+        """
+        self.finish_killed()
+        while (number := len(self.trials())) < count and more():
+            fixed = first if number == 0 and first else self.spread(number)
+            if fixed:
+                self.enqueue(fixed)
+            self.study.sampler = self.sampler(number)
+            yield self.run_trial(number, objective, fixed, clock)
+
+    def spread(self, number: int) -> dict[str, Any] | None:
+        """The values of one of the first trials, which lie evenly in all ranges, as a Sobol
+        sequence does (Owen 1998: scrambled by the seed).
+        """
+        if number >= STARTUP:
+            return None
+        points = qmc.Sobol(len(self.ranges), rng=self.seed).random(STARTUP)[number].tolist()
+        return {key: at(u, one) for u, (key, one) in zip(points, self.ranges.items(), strict=True)}
+
+    def enqueue(self, values: Mapping[str, Any]) -> None:
+        """Let the next trial try these, also where a process was killed before it began."""
+        if not any(one.state is TrialState.WAITING for one in self.frozen()):
+            self.study.enqueue_trial(dict(values))
+
+    def sampler(self, number: int) -> optuna.samplers.BaseSampler:
+        seed = int(digest_json(["trial", self.seed, number])[:8], 16)
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, constant_liar=False)
+
+    def run_trial(
+        self,
+        number: int,
+        objective: Objective,
+        fixed: Mapping[str, Any] | None,
+        clock: Callable[[], float],
+    ) -> Trial:
+        """Make one trial: of the values fixed for it, or of those that the sampler gives."""
+        trial = self.study.ask(self.ranges)
+        values = dict(fixed or {}) or self.rounded(trial.params)
+        trial.set_user_attr(VALUES, values)
+        start = clock()
+        try:
+            if self.killed(values) >= KILLS:
+                raise IncumbentError(f"killed {KILLS} times: is there memory for it?")
+            items = objective(values)
+        except KeyboardInterrupt:
+            self.finish(trial, {STOPPED: True})
+            raise
+        except InputError:
+            self.finish(trial, {STOPPED: True})
+            raise
+        except (IncumbentError, MemoryError) as error:
+            return self.finish(trial, {ERROR: str(error) or "no memory", NUMBER: number})
+        found = {ITEMS: list(items), SECONDS: clock() - start, NUMBER: number}
+        return self.finish(trial, found, fmean(items))
+
+    def finish(
+        self, trial: optuna.Trial, found: Mapping[str, Any], score: float | None = None
+    ) -> Trial:
+        """Keep a trial with what was found; without a score it failed."""
+        for name, value in found.items():
+            trial.set_user_attr(name, value)
+        self.study.tell(trial, score, None if found.get(ITEMS) else TrialState.FAIL)
+        return trial_of(trial.user_attrs)
+
+    def finish_killed(self) -> None:
+        """Fail what a process left that was killed."""
+        for one in self.frozen():
+            if one.state is TrialState.RUNNING:
+                self.study.tell(one.number, state=TrialState.FAIL)
+
+    def rounded(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: rounded(values[key], one) for key, one in self.ranges.items()}
+
+    def killed(self, values: Mapping[str, Any]) -> int:
+        """How often a trial of these values left nothing."""
+        return sum(
+            one.state is TrialState.FAIL
+            and one.user_attrs.get(VALUES) == values
+            and not one.user_attrs.keys() & {NUMBER, STOPPED}
+            for one in self.frozen()
+        )
+
+    def frozen(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False)
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Whether the ranges have these values."""
+        return all(has(one, values[key]) for key, one in self.ranges.items())
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Hold a search's folder, and mend what a process left there that was killed. Raises
+    IncumbentError where another process holds it.
+    """
+    make_folder(folder)
+    with (folder / "lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            problem = f"another process goes on with this search, in {folder}: wait for it"
+            raise IncumbentError(problem) from None
+        mend(folder / JOURNAL)
+        yield
+
+
+def mend(journal: Path) -> None:
+    """Cut off a line that was not written to its end, and forget Optuna's own lock."""
+    for left in journal.parent.glob(f"{journal.name}.lock*"):
+        left.unlink()
+    if journal.exists() and not (lines := journal.read_bytes()).endswith(b"\n"):
+        write_bytes(journal, lines[: lines.rfind(b"\n") + 1])
+
+
+def distribution(values: Range) -> BaseDistribution:
+    if not isinstance(values, Span):
+        return CategoricalDistribution(values)
+    low, high, step = values.low, values.high, values.step
+    if isinstance(low, int) and isinstance(high, int) and isinstance(step or 1, int):
+        return IntDistribution(low, high, log=values.log, step=int(step or 1))
+    return FloatDistribution(low, high, log=values.log, step=step)
+
+
+def rounded(value: Any, of: BaseDistribution) -> Any:
+    """With three digits: what is tried is what people can write down."""
+    if not isinstance(of, FloatDistribution):
+        return value
+    return min(max(float(f"{value:.3g}"), of.low), of.high)
+
+
+def at(share: float, of: BaseDistribution) -> Any:
+    """The value with this share of a range below it."""
+    if isinstance(of, CategoricalDistribution):
+        return of.choices[int(share * len(of.choices))]
+    assert isinstance(of, FloatDistribution | IntDistribution), "there are no others here"
+    width, growth = of.high - of.low, of.high / of.low if of.log else 1.0
+    value = of.low * growth**share if of.log else of.low + share * width
+    if of.step and not of.log:
+        value = of.low + of.step * round(share * width / of.step)
+    return round(value) if isinstance(of, IntDistribution) else rounded(value, of)
+
+
+def has(of: BaseDistribution, value: Any) -> bool:
+    if isinstance(of, CategoricalDistribution):
+        return value in of.choices
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and bool(of._contains(of.to_internal_repr(value)))
+
+
+def trial_of(kept: Mapping[str, Any]) -> Trial:
+    return Trial(
+        number=kept.get(NUMBER, -1),
+        values=kept[VALUES],
+        items=tuple(kept.get(ITEMS, ())),
+        seconds=kept.get(SECONDS),
+        error=kept.get(ERROR),
+    )

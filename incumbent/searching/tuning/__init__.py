@@ -1,1 +1,0 @@
-"""A search over settings of training: what is tried, trial after trial, and what is best."""

@@ -1,1 +1,0 @@
-"""Logs that teams have already, each as rows of traffic: a file a tool."""

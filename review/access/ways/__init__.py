@@ -1,1 +1,0 @@
-"""How people show who they are, a file a way."""
