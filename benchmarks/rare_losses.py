@@ -4,7 +4,7 @@
 
 `level`: a share of the items loses 0.5, and all others gain so little that the true difference is
 0, with a noise of two values. How often one metric then wins, as a multiple of the look's alpha: by
-t's bound (rule 3), exactly, by counting all outcomes; by today's rule, with a 95 % interval. The
+t's bound, exactly, by counting all outcomes; by today's rule, with a 95 % interval. The
 alphas of late looks are too small to be seen by drawing. So outcomes are drawn as the bets that the
 bound is made of would have them, and weighed back: each win weighs 1/K, K being the capital that it
 came to (Siegmund 1976, Annals of Statistics 4: 673).
@@ -27,16 +27,16 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks.promotion_rules import Pairing, differences, luck, measured
-from evaluation.decision.bounded_mean import (
+from evaluation.decision.policy import Policy
+from evaluation.decision.policy_checks import FAR_OUT, MANY_CLUSTERS, Case
+from evaluation.decision.rule import rule
+from evaluation.decision.statistics import (
     FIRST_COUNT,
     FIRST_SPREAD,
     LEVELS,
     RISKED,
     bet_on,
 )
-from evaluation.decision.policy import Policy
-from evaluation.decision.policy_checks import FAR_OUT, MANY_CLUSTERS, Case
-from evaluation.decision.rule import rule
 from project.records.evidence import Evidence, Verdict
 
 Array = NDArray[np.float64]
@@ -100,7 +100,7 @@ def level_of_bets(n: int, share: float, noise: float, alpha: float) -> tuple[flo
 
 
 def print_levels() -> None:
-    print("\n| items | look | alpha | by t (rule 3) | where | now |")
+    print("\n| items | look | alpha | by t | where | now |")
     print("| --- | --- | --- | --- | --- | --- |")
     for n in SIZES:
         for look in LOOKS:
@@ -184,7 +184,7 @@ def print_promises(runs: int) -> None:
 
 def print_slices(runs: int) -> None:
     """An equal challenger that gains 0.5 on 2 % of the items and loses a little elsewhere."""
-    print("\n| items of a slice | rejected by t (rule 3) | now |")
+    print("\n| items of a slice | rejected by t | now |")
     print("| --- | --- | --- |")
     for n in (20, 40, 100):
         rejected = [0, 0]

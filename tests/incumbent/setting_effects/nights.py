@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from monitoring.features.embedding_cache import Embeddings
-from monitoring.features.prompt_surprise import Surprises, key_of
+from monitoring.features.prompt_surprise import Surprises, folder_of
 from monitoring.night_check import check
 from monitoring.night_context import NightContext
-from monitoring.signals.array_types import Floats
+from monitoring.signals.signal import Floats
 from project.canonical import digest_bytes
 from project.files import home
 from project.records.drift import Night
@@ -109,8 +109,7 @@ def keep_surprises(registry: Registry) -> None:
         for prompt in (*NEW, *OLD)
         for text in runs_of_words(prompt)
     }
-    file = f"{key_of(champion, choose_numerics())}.json"
-    Surprises(nats=nats).write(home() / "monitoring" / "surprise" / file)
+    Surprises(nats=nats).write(folder_of(champion, choose_numerics()) / "2026-01-01.json")
 
 
 def runs_of_words(prompt: str) -> Iterator[str]:
