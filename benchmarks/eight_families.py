@@ -68,7 +68,6 @@ BALLOT = {
 }
 SETTINGS = """
 registry: {{family: {family}, database: "{database}", artifacts: "{artifacts}"}}
-embedder: {{model: models/embedder}}
 evaluation:
   scoring: {{metrics: [rouge]}}
   preference: {{source: ballots, ballots: {ballots}}}
