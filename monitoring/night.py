@@ -11,7 +11,7 @@ from monitoring.carried_labels import (
     labels_waiting,
     let_go,
 )
-from monitoring.night_action import run_retrain
+from monitoring.night_action import accept_and_queue, run_retrain
 from monitoring.night_check import check
 from monitoring.night_context import NightContext, require_place, trusted_day
 from monitoring.night_history import (
@@ -31,7 +31,7 @@ from monitoring.scheduling.job import JobResult, Work
 from monitoring.trigger.retrain_slot import retrain_slot
 from monitoring.trigger.waiting_corrections import queue_corrections
 from project.errors import IncumbentError
-from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
+from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome, ToLabel
 from registry.jobs.outbox import Notice
 from registry.jobs.runs import Claim, RunState, runs_between
 
@@ -50,8 +50,12 @@ def nightly(context: NightContext) -> Work:
             brought += bring_folder(own.registry.artifacts, waiting, own.trigger, queues=False)
         forget_queued(own, claim.date)
         night = verdict_of(own, claim, before, brought)
-        if night.action is Action.RETRAIN:
-            bring_labels(own, [night], strict=True)
+        retrains = night.action is Action.RETRAIN
+        if retrains or night.to_label:
+            bring_labels(own, [night], strict=retrains)
+        if night.to_label:
+            night = labels_done(own, claim, night, night.to_label)
+        if retrains:
             with retrain_slot(own, claim, stop):
                 night = run_retrain(own, night, stop)
         any_own = night.tally is None or night.tally.corrected > 0
@@ -93,6 +97,16 @@ def verdict_of(
     require_place(context)  # a folder that went away meanwhile looks like a day without traffic
     keep_check(registry.engine, claim, night, registry.clock(), again)
     return night
+
+
+def labels_done(context: NightContext, claim: Claim, night: Night, work: ToLabel) -> Night:
+    """The night with its labels accepted and its queue written: kept too, so that it is done once,
+    and so that another machine's retrain has them.
+    """
+    registry, done = context.registry, accept_and_queue(context, night, work)
+    done = done.model_copy(update={"labels": carry_labels(context, night.labels)})
+    keep_check(registry.engine, claim, done, registry.clock(), "its labels are queued")
+    return done
 
 
 def notes_of(

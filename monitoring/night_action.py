@@ -1,10 +1,11 @@
-"""What a night does about its verdict: labels to accept, a queue to label, a retrain."""
+"""What follows from a night's verdict: labels to accept, a queue to label, a retrain."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from threading import Event
 
 from monitoring.drift.reference_rows import began
+from monitoring.drift.reference_store import references_of
 from monitoring.night_context import NightContext
 from monitoring.night_history import in_flight, judged_after, nights_before
 from monitoring.trigger.acceptance import accept, accepted_prompts, capped
@@ -22,6 +23,7 @@ from project.records.drift import (
     Night,
     RetrainOutcome,
     SignalReading,
+    ToLabel,
 )
 from project.records.evidence import Verdict
 from project.records.traffic import Traffic
@@ -36,15 +38,14 @@ def follow(
     own: Sequence[Night],
     before: Sequence[Night],
     drifted: DriftedRows,
-) -> Step:
-    """Decide what to do, and lay out what it needs: rows to train on, a queue to label.
+) -> tuple[Step, ToLabel | None]:
+    """Decide what to do, and whose rows are to be labelled for it; changes nothing.
 
     What users wrote counts once somebody accepted it, or where params.yaml trusts the user.
     """
     since = max(began(own) or day, after_retrain(before) or date.min)
     rows = drifted.rows(since, day) if verdict is DriftVerdict.DRIFT else []
     trusted = trusted_rows(context, drifted, since, day) if rows else []
-    answered = answered_of(rows, trusted)
     facts = Facts(
         labels=new_labels(drifted, trusted, before) if rows else 0,
         harm=drifted.harm(rows),
@@ -55,14 +56,28 @@ def follow(
     )
     taken = step(verdict, day, own, before, facts, context.trigger)
     if judged_after(context.registry, day):
-        return without_action(taken)
-    if taken.action is Action.RETRAIN and trusted:
-        taken = said(taken, *accept_trusted(context, drifted, trusted, since, day))
-    if taken.action in (Action.LABEL, Action.RETRAIN):
-        done = {row.id for row in (*answered, *trusted)}
-        missing = [row for row in rows if row.id not in done]
-        taken = said(taken, *queue_labels(context, drifted, missing, done, since, day))
-    return taken
+        return without_action(taken), None
+    asks = taken.action in (Action.LABEL, Action.RETRAIN)
+    return taken, ToLabel(since=str(since), grown=drifted.grown) if asks else None
+
+
+def accept_and_queue(context: NightContext, night: Night, work: ToLabel) -> Night:
+    """Accept what trusted users wrote for a retrain, and write the queue of what lacks an answer.
+
+    The night's verdict is kept by then. The same again changes nothing.
+    """
+    assert night.champion is not None, "without a champion nothing is compared"
+    champion = context.registry.version(night.champion)
+    drifted = DriftedRows(context, references_of(context, night), work.grown, champion)
+    since, day = date.fromisoformat(work.since), date.fromisoformat(night.date)
+    rows, trusted = drifted.rows(since, day), trusted_rows(context, drifted, since, day)
+    done = {row.id for row in (*answered_of(rows, trusted), *trusted)}
+    told = []
+    if night.action is Action.RETRAIN and trusted:
+        told += accept_trusted(context, drifted, trusted, since, day)
+    missing = [row for row in rows if row.id not in done]
+    told += queue_labels(context, drifted, missing, done, since, day)
+    return night.model_copy(update={"reasons": (*night.reasons, *told), "to_label": None})
 
 
 def trusted_rows(
@@ -156,11 +171,9 @@ def without_action(taken: Step) -> Step:
     state = DriftState.CONFIRMED if taken.state is DriftState.ACT else taken.state
     why = "judged after later nights, for its rows came late: the next night decides what follows"
     step = taken.model_copy(update={"state": state, "action": Action.NONE})
-    return said(step, why) if taken.action is not Action.NONE else step
-
-
-def said(taken: Step, *more: str) -> Step:
-    return taken.model_copy(update={"reasons": (*taken.reasons, *more)})
+    if taken.action is Action.NONE:
+        return step
+    return step.model_copy(update={"reasons": (*step.reasons, why)})
 
 
 def run_retrain(context: NightContext, night: Night, stop: Event) -> Night:

@@ -43,7 +43,7 @@ NO_TRAFFIC = "there is no traffic of that day"
 
 def check(context: NightContext, day: date) -> Night:
     """The night's verdict and what is to be done, with the champion's quality on fresh labels;
-    changes nothing but files that it can redo.
+    changes nothing but files that it can redo, and freezes a reference where one is due.
     """
     with cluster_kept():
         return with_quality(context, judged(context, day))
@@ -93,8 +93,8 @@ def compared(
     confirming = confirm(context, champion, references, day, days, own) if is_drift else ()
     shown = rated_so_far(batch, rows, champion)
     found = attribute(references.prompts.reference, shown, times_of(rows))
-    drifted = DriftedRows(context, references, found, champion)
-    taken = follow(context, day, verdict, confirming, own, before, drifted)
+    drifted = DriftedRows(context, references, found.grown, champion)
+    taken, to_label = follow(context, day, verdict, confirming, own, before, drifted)
     keep_map(context.registry.family, day, references.prompts.reference, batch, found.grown)
     return Night(
         family=context.registry.family,
@@ -119,6 +119,7 @@ def compared(
         ),
         **found.model_dump(exclude={"grown"}),
         **taken.model_dump(),
+        to_label=to_label,
     )
 
 

@@ -60,14 +60,11 @@ def keep_check(
 
     Raises LostLeaseError when the night is somebody else's now.
     """
+    job = check_job(night.family)
     with writing(engine) as connection:
         runs.guard(connection, claim)
-    own = runs.claim(
-        engine, check_job(night.family), claim.date, claim.holder, now, AT_ONCE, again=again
-    )
-    assert own is not None, "there was no check, or it is made again, and the night is ours"
-    with writing(engine) as connection:
-        runs.guard(connection, claim)
+        own = runs.claim_on(connection, job, claim.date, claim.holder, now, AT_ONCE, again=again)
+        assert own is not None, "there was no check, or it is made again, and the night is ours"
         runs.finish(connection, own, now, night.canonical().decode())
 
 

@@ -126,6 +126,21 @@ def find_or_freeze(
     return References(prompts, answers if answers and answers.first <= day else None)
 
 
+def references_of(context: NightContext, night: Night) -> References:
+    """Those that a night's verdict rests on."""
+    prompts = frozen_as(context, night, PROMPTS, night.reference)
+    assert prompts is not None, "what compared nothing asks for nothing"
+    return References(prompts, frozen_as(context, night, ANSWERS, night.answers))
+
+
+def frozen_as(
+    context: NightContext, night: Night, kind: ReferenceKind, digest: Digest | None
+) -> FrozenReference | None:
+    events = context.registry.history(night.champion, kind)
+    known = (event for event in events if event.told(PromptReference).reference == digest)
+    return next((of_event(context, event) for event in known), None)
+
+
 def prompts_of(
     context: NightContext, champion: AdapterVersion, day: date, nights: Sequence[Night]
 ) -> FrozenReference | str:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from curation.splitting.eval_sets import EVAL_SETS, Extension, read_changes
 from evaluation.preference.preference_pairs import PREFERENCES
 from monitoring.drift.reference_store import References
-from monitoring.drift.topic_attribution import Attribution
 from monitoring.features.prompt_surprise import surprise_so_far
 from monitoring.features.signal_inputs import ratings_of, watched_prompts
 from monitoring.night_context import NightContext
@@ -43,15 +42,15 @@ LONGEST = timedelta(days=28)  # what is older than that is no news
 class DriftedRows:
     context: NightContext
     references: References
-    found: Attribution
+    grown: tuple[int, ...]  # the topics that grew, as Topics.labels numbers them
     champion: AdapterVersion
 
     def of(self, batch: Batch) -> NDArray[np.bool_]:
         """Which rows are on a topic that grew [n]."""
         topics = self.signal(Topics)
-        if topics is None or not self.found.grown:
+        if topics is None or not self.grown:
             return np.zeros(len(batch), bool)
-        return np.isin(topics.labels(batch), self.found.grown)
+        return np.isin(topics.labels(batch), self.grown)
 
     def rows(self, since: date, day: date) -> list[Traffic]:
         """One row of each user and day since then: on those topics, or all where none grew."""
@@ -60,7 +59,7 @@ class DriftedRows:
 
     def on_topic(self, rows: Sequence[Asked]) -> list[Asked]:
         """The rows on the topics that grew; all of them where none grew."""
-        if not rows or not self.found.grown:
+        if not rows or not self.grown:
             return list(rows)
         vectors = self.vectors(rows)
         there = self.of(Batch(vectors=vectors))

@@ -1,10 +1,11 @@
 """What a night found in the traffic, and what followed."""
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
-from project.records.record import Digest, Record
+from project.records.record import LATER, Digest, Record
 from project.records.traffic import DayTally
 
 
@@ -95,6 +96,13 @@ class Quality(Record):
         return f"{self.n} fresh labels: {means}"
 
 
+class ToLabel(Record):
+    """Whose rows a night asks people about, and accepts what trusted users wrote of."""
+
+    since: str  # the first UTC day
+    grown: tuple[int, ...]  # the numbers of the topics that grew; none: all rows
+
+
 class Night(Record):
     """One night's verdict, what followed from it, and why."""
 
@@ -125,6 +133,8 @@ class Night(Record):
     quality: Quality | None = None
     # What a retrain of this night takes along, in the artifact store: labels and their acceptance.
     labels: Digest | None = None
+    # What is still to be accepted and queued of a night whose verdict is kept; None: nothing is.
+    to_label: Annotated[ToLabel | None, LATER] = None
 
     @property
     def evidence(self) -> float:

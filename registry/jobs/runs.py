@@ -103,30 +103,45 @@ def claim(
     keeps what it made until it has something else. `holder` names one process and no other.
     """
     with writing(engine) as connection:
-        known = find(connection, job, date)
-        if known and not claimable(known, now, insist, again is not None):
-            return None
-        tried = known.attempts if known and known.state not in SETTLED else 0
-        claimed = Claim(
-            job=job,
-            date=date,
-            holder=holder,
-            fence=known.fence + 1 if known else 1,
-            attempt=tried + 1,
-        )
-        row = claimed.model_dump(mode="json", exclude={"attempt"}) | {
-            "state": RunState.RUNNING,
-            "attempts": claimed.attempt,
-            "since": stamp(now),
-            "until": stamp(now + lease),
-            "started": stamp(now),
-            "ended": None,
-        }
-        if again is not None:
-            row["problem"] = f"done again: {again}"
-        write = update(runs).where(*at(job, date)) if known else insert(runs)
-        connection.execute(write.values(row))
-        return claimed
+        return claim_on(connection, job, date, holder, now, lease, insist=insist, again=again)
+
+
+def claim_on(
+    connection: Connection,
+    job: str,
+    date: date,
+    holder: str,
+    now: datetime,
+    lease: timedelta,
+    *,
+    insist: bool = False,
+    again: str | None = None,
+) -> Claim | None:
+    """The same inside the caller's transaction."""
+    known = find(connection, job, date)
+    if known and not claimable(known, now, insist, again is not None):
+        return None
+    tried = known.attempts if known and known.state not in SETTLED else 0
+    claimed = Claim(
+        job=job,
+        date=date,
+        holder=holder,
+        fence=known.fence + 1 if known else 1,
+        attempt=tried + 1,
+    )
+    row = claimed.model_dump(mode="json", exclude={"attempt"}) | {
+        "state": RunState.RUNNING,
+        "attempts": claimed.attempt,
+        "since": stamp(now),
+        "until": stamp(now + lease),
+        "started": stamp(now),
+        "ended": None,
+    }
+    if again is not None:
+        row["problem"] = f"done again: {again}"
+    write = update(runs).where(*at(job, date)) if known else insert(runs)
+    connection.execute(write.values(row))
+    return claimed
 
 
 def claimable(run: Run, now: datetime, insist: bool, again: bool = False) -> bool:

@@ -1,26 +1,39 @@
 """Whole nights: what confirms a drift, which labels count, and what stands against a retrain."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from threading import Event
+from typing import Any
 
 import pytest
 
-from monitoring import night_action
+from curation.splitting.eval_sets import Extension, read_changes
+from monitoring import night, night_action
 from monitoring.night_action import run_retrain, waiting_version
 from monitoring.night_check import check
 from monitoring.night_context import NightContext
+from monitoring.night_history import nights_before
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.drifted_rows import accepted_since, last_read
-from monitoring.trigger.labels import Label, label_of
+from monitoring.trigger.labels import LABELLED, Label, label_of
 from monitoring.trigger.retrain import RetrainResult
 from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
 from project.records.evidence import Verdict
 from project.records.traffic import Feedback, Traffic
 from tests.conftest import decision_on, evidence_of
-from tests.quick_nights import NOW, Make, day, opened, rows_of, run, site_of, watched_site
+from tests.quick_nights import (
+    NOW,
+    Make,
+    day,
+    opened,
+    rows_of,
+    run,
+    scheduler_of,
+    site_of,
+    watched_site,
+)
 
 DRIFT, FEW = DriftVerdict.DRIFT, 2
 
@@ -89,6 +102,61 @@ def test_what_one_user_wrote_counts_once_and_what_experts_wrote_each(context: Ni
         Action.RETRAIN,
         "2 accepted labels on the drifted topics",
     )
+
+
+@pytest.mark.parametrize(
+    ("step", "before", "left"),
+    [
+        ("check", False, "nothing"),
+        ("keep_check", True, "nothing"),
+        ("accept_and_queue", True, "nothing"),
+        ("accept_and_queue", False, "labels and queue"),
+        ("run_retrain", True, "labels and queue"),
+    ],
+)
+def test_a_night_that_dies_between_two_steps_labels_nothing_before_its_verdict_is_kept(
+    context: NightContext, monkeypatch: pytest.MonkeyPatch, step: str, before: bool, left: str
+) -> None:
+    """Whenever it died, the night that is run again accepts and queues once."""
+    written = {row.id: replace_answer(row) for row in odd(4) if row.prompt_text not in OLD_PROMPTS}
+    users = tuple(f"user 4 {i}" for i in range(150))
+    context = replace(context, trigger=context.trigger.model_copy(update={"trusted": users}))
+    run(context, 3, odd(3))
+    monkeypatch.setattr(night, "run_retrain", lambda own, made, stop: made)
+    with monkeypatch.context() as dying:
+        dying.setattr(night, step, died(getattr(night, step), before))
+        context.traffic.append([written.get(row.id, row) for row in odd(4)])
+        again(context, 4)
+    done = LABELLED.exists(), len(read_changes()), context.trigger.queue.exists()
+    assert done == ((False, 0, False) if left == "nothing" else (True, 1, True))
+    again(context, 4)
+    (change,) = read_changes().values()
+    assert isinstance(change, Extension)
+    (kept,) = nights_before(context.registry.engine, "bank", day(5))[1:]
+    assert (kept.action, kept.to_label, len(change.rows)) == (Action.RETRAIN, None, 4)
+    told = [reason for reason in kept.reasons if reason.startswith("what to label is in")]
+    assert len(told) == 1 and context.trigger.queue.exists()
+
+
+def replace_answer(row: Traffic) -> Traffic:
+    return row.model_copy(update={"feedback": Feedback(rating=-1, correction="Ask the desk.")})
+
+
+def died(work: Callable[..., Any], before: bool) -> Callable[..., Any]:
+    """The same work, with a death right before it or right after it."""
+
+    def dying(*args: Any, **fields: Any) -> None:
+        if not before:
+            work(*args, **fields)
+        raise KeyboardInterrupt
+
+    return dying
+
+
+def again(context: NightContext, number: int) -> None:
+    scheduler = scheduler_of(context)
+    (job,) = scheduler.jobs
+    scheduler.run(job, day(number), insist=True)
 
 
 OLD_PROMPTS = {row.prompt_text for number in range(3) for row in rows_of(number)}

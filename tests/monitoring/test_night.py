@@ -24,6 +24,7 @@ from monitoring.features.embedding_cache import Embeddings
 from monitoring.features.signal_inputs import AnswerJudge
 from monitoring.monitoring_settings import DriftParams, TriggerParams
 from monitoring.night import check
+from monitoring.night_action import accept_and_queue
 from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
 from monitoring.report.night_page import page_path
@@ -235,6 +236,8 @@ def test_what_trusted_users_write_is_accepted_by_the_night_and_recorded_as_such(
     context.traffic.append(day)
     night = check(context, START + timedelta(days=5))
     assert (night.state, night.action) == (DriftState.ACT, Action.RETRAIN)
+    assert not LABELLED.exists() and night.to_label
+    night = accept_and_queue(context, night, night.to_label)
     theirs = {row.prompt_text for row in day if row.user in trusted and row.feedback}
     assert {row.prompt_text for row in Row.read_lines(LABELLED)} == theirs
     (change,) = read_changes().values()
@@ -243,6 +246,8 @@ def test_what_trusted_users_write_is_accepted_by_the_night_and_recorded_as_such(
     )
     assert any("rows are new in" in reason for reason in night.reasons)
     again = check(context, START + timedelta(days=5))  # after a crash
+    assert again.to_label
+    accept_and_queue(context, again, again.to_label)
     assert (again.action, len(read_changes())) == (Action.RETRAIN, 1)
     queue = json.loads(trigger.queue.read_bytes())
     waiting = {task["data"]["prompt"] for task in queue if "predictions" in task}

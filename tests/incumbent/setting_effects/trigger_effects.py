@@ -12,7 +12,7 @@ import pytest
 
 from incumbent.verbs.data_rows import accept_labels
 from monitoring.monitoring_settings import TriggerParams
-from monitoring.night_action import run_retrain
+from monitoring.night_action import accept_and_queue, run_retrain
 from monitoring.night_check import check
 from project.errors import IncumbentError
 from project.records.drift import Action, DriftVerdict, RetrainOutcome
@@ -47,6 +47,8 @@ def followed(days: int) -> Output:
         with watched(days) as context:
             context.traffic.append(day_of(days, new_share=0.3))
             night = check(context, START + timedelta(days=days))
+            if night.to_label:
+                night = accept_and_queue(context, night, night.to_label)
         queues = [str(path) for path in sorted(Path().rglob("*labels*.json"))]
         return {"reasons": night.reasons, "action": night.action, "queues": queues}
 
