@@ -44,8 +44,8 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
 from evaluation.generation.answers import KeptBytes
+from evaluation.look_decision import decide
 from evaluation.sealed_look import SealedItems, SealedLook
-from incumbent.submitting.look_decision import decide
 from project.canonical import digest_folder, digest_json
 from project.errors import InputError
 from project.near_duplicates import WordPrints

@@ -8,29 +8,29 @@ from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import PreferenceParams, Prices
 from evaluation.generate import seconds
+from evaluation.look_decision import Decided, decide, open_voting, refuse_stale
 from evaluation.preference.ballots.ballot_files import write_voting_sheet
 from evaluation.report.dev_items import keep_dev_items
 from evaluation.report.kept_report import kept_report, kept_report_path
 from evaluation.report.report_data import read_report_data
 from evaluation.report.report_page import report
-from evaluation.score import contestant_names, eval_set_of
-from evaluation.score import pins as pins_of
+from evaluation.score import contestant_names
 from evaluation.sealed_look import SealedItems
 from incumbent.mirroring.mirror import figures_page
 from incumbent.provenance.current_provenance import Noted, current_provenance, tag_version
 from incumbent.sharing.push_version import push_version
-from incumbent.submitting.look_decision import Decided, decide
-from incumbent.submitting.open_voting import open_voting
+from monitoring.asked_items import items_asked
+from monitoring.scheduling.anchor_delivery import deliver_anchor
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.files import home, write_bytes
 from project.item_prompts import refuse_told_answers
 from project.near_duplicates import WordPrints
-from project.paths import ADAPTER, ADAPTER_FILES, CURATED, DATASET, EVIDENCE, GATE_REPORT, rows_of
+from project.paths import ADAPTER, ADAPTER_FILES, CURATED, DATASET, EVIDENCE, GATE_REPORT
 from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent
 from project.records.ballots import SheetPart
-from project.records.data import DatasetVersion, GateReport, Row, Split
-from project.records.evidence import Decision, Evidence, Verdict
+from project.records.data import DatasetVersion, GateReport, Split
+from project.records.evidence import Evidence, Verdict
 from project.records.provenance import Provenance
 from project.settings import load
 from project.times import stamp
@@ -38,6 +38,7 @@ from registry.alpha_ledger.look_lines import refuse_unknown
 from registry.champion import confirmed_opponent
 from registry.once_sealed import refuse_once_sealed
 from registry.store import Registry
+from review.review_settings import ReviewParams
 from training.rows.replay import learnt_by_challenger, texts_learnt
 
 
@@ -90,7 +91,8 @@ def submit(*, promote: bool, reason: str) -> Outcome:
     policy = load(Policy)
     with Registry.here() as registry:
         outcome = submitted(registry, policy, promote=promote, reason=reason)
-        asked = open_voting(registry, outcome.version, outcome.decided.look, policy)
+        votes = load(ReviewParams).votes
+        asked = open_voting(registry, outcome.version, outcome.decided.look, policy, votes)
         outcome = replace(outcome, voted_on=asked)
     write_page(outcome, policy)
     keep_dev_items(outcome.version)
@@ -130,9 +132,19 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
     )
     provenance = registry.provenance(version.number)
     untagged = tag_version(version, provenance.commit) if provenance else None
-    decided = decide(registry, version, dev, policy, sealed, opponent.baseline)
+    leaves_out = load(ReviewParams).leaves_out
+    decided = decide(
+        registry,
+        version,
+        dev,
+        policy,
+        sealed,
+        opponent.baseline,
+        deliver=deliver_anchor,
+        left_out=lambda: items_asked(registry, version.number) if leaves_out else (),
+    )
     frozen: tuple[Split, ...] = ()
-    if rests_on(decided.decision, sealed):
+    if decided.freezes(sealed):
         frozen = freeze(at=stamp(registry.clock()), by=registry.actor)
     is_champion = registry.is_champion(adapter.files)
     fallen = registry.rolled_back(version.number)
@@ -161,30 +173,6 @@ def promote_winner(registry: Registry, version: AdapterVersion, reason: str) -> 
         return False
     registry.promote(version.number, reason, by="policy")
     return True
-
-
-def rests_on(decision: Decision, sealed: SealedItems) -> bool:
-    """Whether the sealed items of now were looked at for a decision."""
-    pins = decision.pins if decision.opening is not None else None
-    return pins is not None and pins.eval_set == sealed.set.items.digest
-
-
-def refuse_stale(evidence: Evidence, policy: Policy, adapter: Adapter, opponent: Opponent) -> None:
-    """Raise InputError when the evidence is not about this challenger, champion and policy, or was
-    not measured as the settings have it now.
-    """
-    pins = evidence.pins
-    if evidence.policy != policy.digest:
-        raise InputError("was weighed under another policy: run `dvc repro` first", file=EVIDENCE)
-    if pins is None or pins.contestants != (opponent.contestant, adapter.contestant):
-        raise InputError(
-            f"is not about {adapter} against {opponent}: run `dvc repro` first", file=EVIDENCE
-        )
-    if pins != pins_of(eval_set_of(Row.read_lines(rows_of(Split.DEV)))):
-        raise InputError(
-            "was measured with other settings or items than there are now: run `dvc repro` first",
-            file=EVIDENCE,
-        )
 
 
 def refuse_changed_rows(dataset: DatasetVersion) -> None:

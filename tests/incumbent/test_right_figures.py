@@ -14,6 +14,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer, Role
+from evaluation.look_decision import Decided
 from evaluation.metrics.proposed_checks import Checks, proposed_checks
 from evaluation.preference.comparison import Comparison, Judgement
 from evaluation.report.report_data import ReportData
@@ -26,7 +27,6 @@ from incumbent.init.findings_text import findings_said
 from incumbent.init.settings_file import Chosen, write_settings
 from incumbent.output import console
 from incumbent.project_files import copy_project
-from incumbent.submitting.look_decision import Decided
 from incumbent.submitting.submission import Outcome
 from incumbent.submitting.submission_text import print_comparison
 from incumbent.verbs.why import told_by_evidence

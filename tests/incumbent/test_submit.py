@@ -13,8 +13,8 @@ from sqlalchemy import update
 from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.generation.answers import KeptBytes
+from evaluation.look_decision import Decided, decide
 from evaluation.sealed_look import SealedItems, SealedLook, with_dev
-from incumbent.submitting.look_decision import Decided, decide
 from project.errors import IncumbentError, InputError
 from project.meaning_prints import LEAST_TEXTS, MeaningPrints
 from project.near_duplicates import WordPrints

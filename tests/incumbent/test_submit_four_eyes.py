@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.decision.policy import Policy
-from incumbent.submitting.look_decision import Decided
+from evaluation.look_decision import Decided
 from incumbent.submitting.submission import Outcome, promote_winner
 from incumbent.submitting.submission_text import print_outcome
 from project.records.adapters import AdapterVersion, Opponent

@@ -6,8 +6,8 @@ import pytest
 
 from evaluation.decision.policy import Policy
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
+from evaluation.look_decision import open_voting
 from evaluation.sealed_look import SealedLook
-from incumbent.submitting.open_voting import open_voting
 from incumbent.submitting.submission_text import how_to_vote
 from project.paths import ADAPTER, CHAMPION, rows_of
 from project.records.adapters import AdapterVersion, Opponent
@@ -19,7 +19,7 @@ from registry.store import Registry
 from tests.conftest import evidence_of
 from tests.places import decide, submit
 
-E_VALUE = Policy(preference_test="e-value")
+E_VALUE, VOTES = Policy(preference_test="e-value"), 3
 ROWS = tuple(
     Row.of(f"question {n}?", f"answer {n}", group=f"g{n}", source="s", topic="cards")
     for n in range(4)
@@ -55,16 +55,14 @@ def look(version: AdapterVersion) -> SealedLook:
 
 
 def settings(preference: str) -> None:
-    Path("params.yaml").write_text(
-        f"evaluation: {{preference: {preference}}}\nreview: {{votes: 3}}\n"
-    )
+    Path("params.yaml").write_text(f"evaluation: {{preference: {preference}}}\n")
 
 
 def test_dev_items_are_voted_on_and_sealed_ones_are_not_where_people_do_not_decide(
     registry: Registry, version: AdapterVersion
 ) -> None:
     settings("{source: reward}")
-    open_voting(registry, version, look(version), E_VALUE)
+    open_voting(registry, version, look(version), E_VALUE, VOTES)
     assert len(registry.history(kind="ask")) == 1
     asked = asked_about(registry, 1)
     assert asked is not None
@@ -77,7 +75,7 @@ def test_sealed_items_are_voted_on_where_people_decide_and_the_look_stays_open(
     registry: Registry, version: AdapterVersion
 ) -> None:
     settings("{source: people+judge, votes: 1}")
-    open_voting(registry, version, look(version), E_VALUE)
+    open_voting(registry, version, look(version), E_VALUE, VOTES)
     asked = asked_about(registry, 1, "sealed")
     assert asked is not None
     assert (asked.detail.votes, asked.detail.judged) == (1, 1)
@@ -90,7 +88,7 @@ def test_sealed_items_are_not_shown_where_votes_are_read_once(
     registry: Registry, version: AdapterVersion
 ) -> None:
     settings("{source: people+judge}")
-    open_voting(registry, version, look(version), Policy())
+    open_voting(registry, version, look(version), Policy(), VOTES)
     assert asked_about(registry, 1, "sealed") is None
 
 
@@ -99,14 +97,14 @@ def test_sealed_items_are_not_shown_where_the_policy_asks_for_no_vote(
 ) -> None:
     settings("{source: people+judge}")
     by_scores = Policy(gating=("rougeL",), preference_test="e-value")
-    assert open_voting(registry, version, look(version), by_scores) == "dev"
+    assert open_voting(registry, version, look(version), by_scores, VOTES) == "dev"
     assert asked_about(registry, 1, "sealed") is None
 
 
 def test_nobody_is_asked_about_the_champion(registry: Registry, version: AdapterVersion) -> None:
     settings("{source: reward}")
     registry.promote(1, "it won")
-    open_voting(registry, version, look(version), E_VALUE)
+    open_voting(registry, version, look(version), E_VALUE, VOTES)
     assert registry.history(kind="ask") == []
 
 

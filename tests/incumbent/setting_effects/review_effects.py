@@ -6,7 +6,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from evaluation.generation.answers import Answer, Role, answers_of
-from incumbent.submitting.open_voting import open_dev
+from evaluation.look_decision import open_dev
 from project import paths
 from project.files import home
 from project.records.adapters import Opponent
@@ -74,7 +74,7 @@ def asked_for() -> int:
     Opponent().write(paths.CHAMPION)
     made("a", Path())[0].write(paths.ADAPTER)
     with Registry.here() as registry:
-        open_dev(registry, submit(registry, "a", Path()).number)
+        open_dev(registry, submit(registry, "a", Path()).number, load(ReviewParams).votes)
         asked = asked_about(registry, 1)
     assert asked
     return asked.detail.votes
