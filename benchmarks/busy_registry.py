@@ -7,6 +7,7 @@ from sqlalchemy import insert
 
 from evaluation.decision.policy import Policy
 from monitoring.night_history import check_job, nightly_of
+from monitoring.scheduling.runs import RunState
 from project.canonical import canonical_json, digest_json
 from project.records.adapters import Adapter, AdapterVersion, ModelPin
 from project.records.ballots import VotingPair
@@ -27,7 +28,6 @@ from project.records.evidence import Bound, Decision, Evidence, MetricEvidence, 
 from project.records.record import short
 from project.records.scores import ScorePins
 from project.times import stamp
-from registry.jobs.runs import RunState
 from registry.state import CHAMPION
 from registry.storage.database import writing
 from registry.storage.event_chain import GENESIS, beside

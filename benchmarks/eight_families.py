@@ -32,12 +32,14 @@ from evaluation.generation.answers import Role
 from examples import recorded_project
 from incumbent.submitting.submission import submit
 from incumbent.verbs.nightly import nightly_job
+from monitoring.night_action import retrain_slot
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of, keep_check
 from monitoring.scheduling.job import Job, JobResult
+from monitoring.scheduling.retrain_slots import RetrainLimits, retrain_of
+from monitoring.scheduling.runs import Claim, Run, RunState, runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
-from monitoring.trigger.retrain_slot import retrain_slot
 from project import paths
 from project.canonical import canonical_json
 from project.files import write_bytes
@@ -48,8 +50,6 @@ from project.records.evidence import Verdict
 from project.times import moment_of
 from registry import champion
 from registry.audit import counted
-from registry.jobs.retrain_slots import RetrainLimits, retrain_of
-from registry.jobs.runs import Claim, Run, RunState, runs_of
 from registry.reader import RegistryReader
 from registry.store import Registry
 

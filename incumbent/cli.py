@@ -608,7 +608,7 @@ def scheduler(
         run_team_scheduler(teams, once=once)
         return
     from incumbent.verbs.nightly import run_scheduler
-    from registry.jobs.retrain_slots import RetrainLimits
+    from monitoring.scheduling.retrain_slots import RetrainLimits
 
     run_scheduler(once=once, limits=RetrainLimits(at_once=at_once, quota=quota))
 

@@ -18,6 +18,7 @@ from curation.splitting.eval_sets import EVAL_SETS, changing
 from evaluation.preference.preference_pairs import PREFERENCES
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.night_context import NightContext
+from monitoring.scheduling import runs
 from monitoring.trigger.labels import LABELLED
 from monitoring.trigger.waiting_corrections import NAME as CORRECTIONS
 from project.canonical import canonical_json, digest_folder
@@ -30,7 +31,6 @@ from project.records.preferences import preference
 from project.records.record import Digest, Record
 from registry.artifacts.artifact_store import Artifacts
 from registry.garbage import forget_folders
-from registry.jobs import runs
 from registry.storage.database import writing
 from registry.store import Registry
 

@@ -1,21 +1,30 @@
 """What follows from a night's verdict: labels to accept, a queue to label, a retrain."""
 
-from collections.abc import Collection, Sequence
-from datetime import date, timedelta
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
 from threading import Event
+
+from sqlalchemy import Connection
 
 from monitoring.drift.reference_rows import began
 from monitoring.drift.reference_store import references_of
 from monitoring.night_context import NightContext
 from monitoring.night_history import in_flight, judged_after, nights_before
+from monitoring.scheduling import runs
+from monitoring.scheduling.job import NotYetError, StoppedError
+from monitoring.scheduling.retrain_slots import Retrains, claim_slot, quota_refusal, retrains
+from monitoring.scheduling.runs import Claim
+from monitoring.scheduling.scheduler import held
 from monitoring.trigger.acceptance import accept, accepted_prompts, capped
 from monitoring.trigger.door import refusals
 from monitoring.trigger.drifted_rows import DriftedRows, is_ended_retrain, new_labels
 from monitoring.trigger.labels import LABELLED, correction, label_of, pseudonym, write_queue
 from monitoring.trigger.retrain import retrain
-from monitoring.trigger.retrain_slot import over_quota
 from monitoring.trigger.state_machine import Facts, Step, step
 from monitoring.trigger.waiting_corrections import worth_asking
+from project.errors import IncumbentError
 from project.records.drift import (
     Action,
     DriftState,
@@ -27,7 +36,11 @@ from project.records.drift import (
 )
 from project.records.evidence import Verdict
 from project.records.traffic import Traffic
+from project.times import moment_of
+from registry.storage.database import writing
 from registry.store import Registry
+
+log = logging.getLogger(__name__)
 
 
 def follow(
@@ -203,3 +216,67 @@ def challengers_before(context: NightContext, night: Night) -> set[int | None]:
     day = date.fromisoformat(night.date)
     before = nights_before(context.registry.engine, context.registry.family, day)
     return {one.challenger for one in before}
+
+
+# --- retrain slot ---------------------------------------------------------------------------------
+
+# How many retrains may run at once, over all machines, and how many a week.
+
+
+def over_quota(context: NightContext) -> str | None:
+    """What the family's quota says against a retrain now; None: nothing."""
+    registry, now = context.registry, context.registry.clock()
+    known = retrains(registry.engine, now)
+    started = [moment_of(one) for one in known.started.get(registry.family, ())]
+    return quota_refusal(started, context.limits.quota, now)
+
+
+@contextmanager
+def retrain_slot(context: NightContext, claim: Claim, stop: Event) -> Iterator[None]:
+    """Hold a slot for the retrain of a night until the block ends; set `stop` where it is lost.
+
+    Raises NotYetError where it is not the family's turn: it waits, and keeps its place.
+    """
+    engine, clock, lease = context.registry.engine, context.registry.clock, context.lease
+    family, limits = context.registry.family, context.limits
+    slot = claim_slot(engine, family, claim, clock(), lease, limits)
+    if slot is None:
+        raise NotYetError(waits(retrains(engine, clock()), limits.at_once))
+    try:
+        with held(engine, slot, clock, lease, stop):
+            yield
+    except BaseException as error:
+        end_slot(context, slot, error)
+        raise
+    end_slot(context, slot, None)
+
+
+def end_slot(context: NightContext, slot: Claim, error: BaseException | None) -> None:
+    """Give a slot back. What fails here harms no retrain: a lease ends by itself too."""
+    now = context.registry.clock()
+    try:
+        with writing(context.registry.engine) as connection:
+            note_end(connection, slot, now, error)
+    except IncumbentError as problem:
+        log.warning("%s: its slot is free once its lease is over: %s", slot, problem)
+
+
+def note_end(
+    connection: Connection, slot: Claim, now: datetime, error: BaseException | None
+) -> None:
+    if error is None:
+        runs.finish(connection, slot, now, "ended")
+    elif isinstance(error, StoppedError | KeyboardInterrupt):
+        runs.release(connection, slot, now, str(error))
+    else:
+        runs.fail(connection, slot, now, str(error), None)
+
+
+def waits(known: Retrains, at_once: int | None) -> str:
+    """Why a retrain does not begin yet."""
+    if at_once is None:
+        return "another retrain of this family runs"
+    running = ", ".join(sorted(known.running)) or "none"
+    others = len(known.waiting) - 1
+    queue = f"; {others} more in the queue" if others > 0 else ""
+    return f"the retrain waits for its turn: {at_once} at once, running now: {running}{queue}"

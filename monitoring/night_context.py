@@ -8,28 +8,33 @@ from secrets import token_hex
 from threading import Event
 from typing import Self
 
+from sqlalchemy import Connection, Engine, insert, select
+
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.features.signal_inputs import AnswerJudge, batch_of
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
 from monitoring.night_history import REMEMBERED, nightly_of
 from monitoring.scheduling.job import RefusedError, refuse_stopped
+from monitoring.scheduling.retrain_slots import NO_LIMITS, RetrainLimits
+from monitoring.scheduling.runs import runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.signals.signal import Batch
 from monitoring.traffic.day_parts import PartReader, sample_parts
 from monitoring.traffic.quarantine import quarantine_folder
 from monitoring.traffic.traffic_store import LATE, TrafficStore
 from monitoring.traffic.user_sample import UserSample
+from project.errors import IncumbentError
 from project.files import home
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import AdapterVersion
+from project.records.record import Record
 from project.records.traffic import Traffic
 from project.settings import load
 from project.times import moment_of, stamp
-from registry.jobs.places import OtherPlaceError, Place, place_of, settle
-from registry.jobs.retrain_slots import NO_LIMITS, RetrainLimits
-from registry.jobs.runs import runs_of
 from registry.reader import RegistryReader
+from registry.storage.database import reading, writing
+from registry.storage.tables import places
 from registry.store import Registry
 
 
@@ -119,6 +124,50 @@ class NightContext:
 # all. So the folder holds a mark, and the registry knows it: who sees another one is refused.
 
 TRAFFIC = "traffic"
+
+
+class Place(Record):
+    """A folder that everybody has to see, known by a mark that lies in it."""
+
+    family: str
+    kind: str  # such as traffic
+    mark: str
+    location: str  # as the machine named it that wrote this
+    at: str
+    by: str
+
+    def __str__(self) -> str:
+        return f"{self.location} (mark {self.mark}, by {self.by} on {self.at[:10]})"
+
+
+class OtherPlaceError(IncumbentError):
+    """Somebody else has settled the place meanwhile."""
+
+
+def place_of(engine: Engine, family: str, kind: str) -> Place | None:
+    """The place that counts; None: none was settled yet."""
+    with reading(engine) as connection:
+        return newest(connection, family, kind)
+
+
+def settle(engine: Engine, place: Place, *, instead_of: str | None) -> None:
+    """Let a place count from now on, instead of the one of that mark; None: it is the first one.
+
+    Raises OtherPlaceError when another one counts by then.
+    """
+    with writing(engine) as connection:
+        known = newest(connection, place.family, place.kind)
+        if (known.mark if known else None) != instead_of:
+            raise OtherPlaceError(f"the {place.kind} of {place.family} is at {known} by now")
+        connection.execute(insert(places).values(place.model_dump()))
+
+
+def newest(connection: Connection, family: str, kind: str) -> Place | None:
+    own = select(places).where(places.c.family == family, places.c.kind == kind)
+    row = connection.execute(own.order_by(places.c.id.desc()).limit(1)).first()
+    if row is None:
+        return None
+    return Place(**{name: value for name, value in row._mapping.items() if name != "id"})
 
 
 def require_place(context: NightContext) -> None:

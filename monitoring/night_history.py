@@ -9,9 +9,9 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine
 
+from monitoring.scheduling import runs
+from monitoring.scheduling.runs import Claim, Run, RunState
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
-from registry.jobs import runs
-from registry.jobs.runs import Claim, Run, RunState
 from registry.reader import RegistryReader
 from registry.storage.database import reading, writing
 

@@ -16,6 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from monitoring.night_context import NightContext, trusted_day
 from monitoring.night_history import REMEMBERED, check_job, night_of, nightly_of
 from monitoring.report.night_page import forget_pages
+from monitoring.scheduling.outbox import forget_texts
+from monitoring.scheduling.runs import begun, rewrite_records, runs_of
 from monitoring.trigger.door import SET_ASIDE, read_set_aside
 from monitoring.trigger.waiting_corrections import NAME as CORRECTIONS
 from project.canonical import canonical_json
@@ -24,8 +26,6 @@ from project.records.drift import Night, Topic
 from project.records.record import Digest
 from project.times import moment_of
 from registry.garbage import forget_folders
-from registry.jobs.outbox import forget_texts
-from registry.jobs.runs import begun, rewrite_records, runs_of
 from registry.store import Registry
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")

@@ -1,5 +1,6 @@
 """Artifacts that nothing names any more."""
 
+import json
 from collections.abc import Collection
 from datetime import timedelta
 
@@ -10,10 +11,9 @@ from project.records.events import DecisionMade, Event
 from project.records.record import Digest
 from registry.alpha_ledger.look_bytes import bytes_in_use
 from registry.artifacts.artifact_store import Artifacts
-from registry.jobs.places import folders_of_runs
 from registry.reader import parsed
 from registry.storage.database import writing
-from registry.storage.tables import events, versions
+from registry.storage.tables import events, runs, versions
 from registry.store import Registry
 
 DRAFTS_LIVE = timedelta(days=1)  # no file takes longer to store
@@ -72,3 +72,14 @@ def named(
         if folder not in but and artifacts.blobs.exists(folder):
             found.update(artifacts.all_of(folder))
     return found
+
+
+def folders_of_runs(connection: Connection) -> set[Digest]:
+    """Of each job the folder that its newest run names in `labels`; older ones are in it, or were
+    deleted since.
+    """
+    query = select(runs.c.job, runs.c.record).where(runs.c.record.like('%"labels":"%'))
+    found: dict[str, Digest] = {}
+    for job, record in connection.execute(query.order_by(runs.c.date)):
+        found[job] = json.loads(record)["labels"]
+    return set(found.values())

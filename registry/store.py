@@ -51,7 +51,7 @@ from registry.decision_checks import (
     refuse_unseen,
     winning,
 )
-from registry.jobs.outbox import put_notice
+from registry.notices import put_notice
 from registry.reader import RegistryReader
 from registry.registry_settings import NAME
 from registry.release import refuse_changed, refuse_moved, release

@@ -9,8 +9,8 @@ import sys
 from threading import Event
 
 from monitoring.scheduling.job import JobResult
-from registry.jobs.outbox import Notice
-from registry.jobs.runs import Claim
+from monitoring.scheduling.runs import Claim
+from registry.notices import Notice
 from registry.storage.database import connect
 from tests.killed import traced
 from tests.scheduling import Clock, job, scheduler_of

@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
+from monitoring.night_context import Place as Folder
+from monitoring.night_context import settle
+from monitoring.scheduling import outbox, runs
+from monitoring.scheduling.heartbeats import Heartbeat, beat
+from monitoring.scheduling.outbox import record_try
 from project.records.record import Digest
 from registry.artifacts.blobs import LocalBlobs
-from registry.jobs import outbox, runs
-from registry.jobs.heartbeats import Heartbeat, beat
-from registry.jobs.outbox import Notice, record_try
-from registry.jobs.places import Place as Folder
-from registry.jobs.places import settle
+from registry.notices import Notice, put
 from registry.storage.database import writing
 from registry.storage.tables import metadata
 from registry.store import Registry
@@ -40,7 +41,7 @@ def used(place: Place, folder: Path) -> Place:
         beat(registry.engine, heartbeat("old"))
         for key in ("sent", "pending"):
             with writing(registry.engine) as connection:
-                outbox.put(connection, notice(key), NOW)
+                put(connection, notice(key), NOW)
         letter = outbox.take(registry.engine, NOW, HOUR)
         assert letter is not None
         letter = record_try(registry.engine, letter, "webhook", "host", NOW, 1.0, None)
@@ -66,7 +67,7 @@ def folder_at(location: str) -> Folder:
 def add_a_row_of_each(registry: Registry) -> None:
     """New rows in the tables that count their rows themselves."""
     with writing(registry.engine) as connection:
-        outbox.put(connection, notice("new"), LATER)
+        put(connection, notice("new"), LATER)
         observed = {"experiment": 1, "unit": "u", "arm": "champion", "metric": "rating"}
         row = observed | {"value": 1.0, "at": "2026"}
         connection.execute(insert(metadata.tables["observations"]).values(row))

@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from monitoring.night_history import check_job, nightly_of
+from monitoring.scheduling.runs import claim, finish
 from monitoring.signals import PROMPT_SIGNALS
 from monitoring.trigger.labels import write_queue
 from project.canonical import digest_json
 from project.records.drift import Action, DriftState, DriftVerdict, Night, SignalReading, Topic
 from project.records.traffic import DayTally, Traffic
-from registry.jobs.runs import claim, finish
 from registry.storage.database import writing
 from registry.store import Registry
 

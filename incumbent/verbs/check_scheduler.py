@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from incumbent.output import console
+from monitoring.scheduling.heartbeats import Heartbeat, living
 from project.errors import IncumbentError, InputError
 from project.settings import PARAMS
-from registry.jobs.heartbeats import Heartbeat, living
 from registry.reader import RegistryReader
 from registry.storage.database import connect
 

@@ -14,6 +14,8 @@ from monitoring.scheduling.anchor_delivery import deliver_anchor
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.job import Figures, Job, JobResult
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
+from monitoring.scheduling.retrain_slots import NO_LIMITS, RetrainLimits, ask_turn
+from monitoring.scheduling.runs import Claim, Run, RunState, runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from monitoring.scheduling.service import serve, tell_own_progress, terminable
@@ -25,8 +27,6 @@ from project.settings import load
 from project.times import readable, stamp
 from registry.anchoring.anchor import newest_anchor
 from registry.audit import problems
-from registry.jobs.retrain_slots import NO_LIMITS, RetrainLimits, ask_turn
-from registry.jobs.runs import Claim, Run, RunState, runs_of
 from registry.registry_settings import RegistryParams
 from registry.store import Registry
 from review.review_settings import ReviewParams

@@ -7,14 +7,14 @@ from rich.text import Text
 from incumbent.output import coloured, console, print_json, print_table
 from incumbent.pipeline import older_project, project_version
 from monitoring.night_history import night_of, nightly_of
+from monitoring.scheduling.heartbeats import Heartbeat, living
+from monitoring.scheduling.runs import runs_of
 from monitoring.teams.family_overview import FamilyLine, Need, Overview, family_overview
 from project.paths import BASE
 from project.records.adapters import AdapterVersion, ModelPin
 from project.times import readable
 from project.untrusted_input import one_line
 from registry.deployments import Tenure, deployed
-from registry.jobs.heartbeats import Heartbeat, living
-from registry.jobs.runs import runs_of
 from registry.reader import RegistryReader
 from registry.store import Registry
 

@@ -14,14 +14,14 @@ from prometheus_client.core import SummaryMetricFamily as Summary
 from prometheus_client.registry import Collector
 from sqlalchemy import Engine
 
+from monitoring.scheduling.heartbeats import living
 from monitoring.scheduling.job import Figures, Job
+from monitoring.scheduling.outbox import depth
+from monitoring.scheduling.runs import Run, RunState, runs_of
 from project.canonical import canonical_json
 from project.errors import IncumbentError, InputError
 from project.records.record import Record
 from project.settings import PARAMS
-from registry.jobs.heartbeats import living
-from registry.jobs.outbox import depth
-from registry.jobs.runs import Run, RunState, runs_of
 
 Clock = Callable[[], datetime]
 

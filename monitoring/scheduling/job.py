@@ -7,12 +7,12 @@ from threading import Event
 
 from sqlalchemy import Connection
 
+from monitoring.scheduling import runs
 from monitoring.scheduling.cron import Cron
+from monitoring.scheduling.runs import Claim, Run
 from project.errors import IncumbentError
 from project.records.record import Record
-from registry.jobs import runs
-from registry.jobs.outbox import Notice, put
-from registry.jobs.runs import Claim, Run
+from registry.notices import Notice, put
 
 ATTEMPTS = 5  # at one date; then people are notified, and only a person starts it again
 FIRST_WAIT = timedelta(minutes=5)  # before the second attempt; then four times as long each time
@@ -63,7 +63,7 @@ class Figures(Record):
 
 
 # Runs a job for the date of a claim. When the event is set it raises StoppedError as soon as it
-# can. What it writes on the way is guarded by the claim (registry.jobs.runs.guard) or safe to
+# can. What it writes on the way is guarded by the claim (runs.guard) or safe to
 # repeat, for a process that dies is followed by another one that begins anew.
 Work = Callable[[Claim, Event], JobResult]
 

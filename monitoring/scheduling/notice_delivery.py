@@ -14,6 +14,8 @@ import httpx2
 from pydantic import Field, StringConstraints, model_validator
 from sqlalchemy import Engine
 
+from monitoring.scheduling import outbox
+from monitoring.scheduling.outbox import Letter, record_try
 from monitoring.scheduling.webhook import (
     UndeliveredError,
     parsed,
@@ -24,8 +26,7 @@ from monitoring.scheduling.webhook import (
 from project.canonical import canonical_json
 from project.errors import InputError
 from project.settings import PARAMS, Settings, section_of
-from registry.jobs import outbox
-from registry.jobs.outbox import Letter, Notice, record_try
+from registry.notices import Notice
 
 # --- notice settings ------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Jobs for dates, each done once: what is due is claimed, run under a lease, and finished.
 
-The claims are the registry's (registry/jobs/runs.py), so any number of schedulers may share one,
-and each may die at any moment. What makes it tick is in monitoring/scheduling/service.py.
+The claims lie in the registry, so any number of schedulers may share one, and each may die at any
+moment. What makes it tick is in monitoring/scheduling/service.py.
 """
 
 import logging
@@ -17,6 +17,7 @@ from time import monotonic
 
 from sqlalchemy import Connection, Engine
 
+from monitoring.scheduling import heartbeats, runs
 from monitoring.scheduling.cron import Cron, due
 from monitoring.scheduling.job import (
     ATTEMPTS,
@@ -29,11 +30,10 @@ from monitoring.scheduling.job import (
     finish,
     wait_after,
 )
+from monitoring.scheduling.runs import Claim, LostLeaseError, renew
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from project.errors import IncumbentError
 from project.times import stamp
-from registry.jobs import heartbeats, runs
-from registry.jobs.runs import Claim, LostLeaseError, renew
 from registry.storage.database import writing
 
 LONGEST_PAUSE = 30.0  # seconds between two tries to write to a database that is away

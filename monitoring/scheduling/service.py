@@ -13,15 +13,15 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 
 from monitoring.scheduling.health import pages_of, serving
+from monitoring.scheduling.heartbeats import farewell
 from monitoring.scheduling.job import Job, RefusedError
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
+from monitoring.scheduling.outbox import revive
 from monitoring.scheduling.schedule_settings import ScheduleParams, address_of
 from monitoring.scheduling.scheduler import Scheduler
 from monitoring.scheduling.webhook import secret_here
 from project.errors import IncumbentError
 from project.times import stamp
-from registry.jobs.heartbeats import farewell
-from registry.jobs.outbox import revive
 
 TICK = timedelta(seconds=20)  # between two looks at what is due, and two signs of life
 

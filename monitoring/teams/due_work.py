@@ -6,12 +6,12 @@ from datetime import date, datetime
 from sqlalchemy import Engine
 
 from monitoring.night_history import nightly_of
+from monitoring.scheduling import outbox
+from monitoring.scheduling.retrain_slots import is_waiting
+from monitoring.scheduling.runs import claimable, find
 from monitoring.scheduling.scheduler import missing_dates
 from monitoring.teams.team_project import ReadProject
 from project.records.record import Record
-from registry.jobs import outbox
-from registry.jobs.retrain_slots import is_waiting
-from registry.jobs.runs import claimable, find
 from registry.storage.database import reading
 
 

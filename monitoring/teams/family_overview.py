@@ -6,13 +6,13 @@ from typing import Literal
 
 from monitoring.night_history import anchor_of, check_job, last_word, nightly_of, verify_of
 from monitoring.report.night_text import duty
+from monitoring.scheduling.heartbeats import Heartbeat, living
+from monitoring.scheduling.retrain_slots import Retrains, retrains
+from monitoring.scheduling.runs import Run, RunState, runs_of
 from project.errors import IncumbentError
 from project.records.data import counted
 from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
 from project.records.record import Record
-from registry.jobs.heartbeats import Heartbeat, living
-from registry.jobs.retrain_slots import Retrains, retrains
-from registry.jobs.runs import Run, RunState, runs_of
 from registry.overview.waiting_reviews import WaitingReview, outdated, waiting_reviews
 from registry.reader import RegistryReader
 

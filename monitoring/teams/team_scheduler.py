@@ -1,7 +1,7 @@
 """One scheduler for many projects: it looks at what is due, and starts a process for each of them.
 
 It keeps nothing that must survive it. Dates are claimed, and retrains take slots, in the registry
-(registry/jobs/), by the processes; so any number of such schedulers may run, and each may die.
+by the processes; so any number of such schedulers may run, and each may die.
 """
 
 import logging
@@ -12,14 +12,14 @@ from threading import Event
 
 from sqlalchemy import Engine
 
+from monitoring.scheduling.heartbeats import Heartbeat, beat, farewell
+from monitoring.scheduling.retrain_slots import RetrainLimits, ask_turn, retrains
 from monitoring.scheduling.scheduler import new_holder
 from monitoring.teams.due_work import DueWork, due_work
 from monitoring.teams.project_process import ProjectProcess
 from monitoring.teams.team_project import ReadProject, Teams, read_project
 from project.errors import IncumbentError, InputError
 from project.times import stamp
-from registry.jobs.heartbeats import Heartbeat, beat, farewell
-from registry.jobs.retrain_slots import RetrainLimits, ask_turn, retrains
 
 # Before work is tried again that a process left undone, as where its machine must not do it.
 PAUSE = timedelta(minutes=5)

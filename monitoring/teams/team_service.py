@@ -9,12 +9,12 @@ from threading import Event
 from monitoring.night_history import nightly_of
 from monitoring.scheduling.health import pages_of, serving
 from monitoring.scheduling.job import Figures, Job, JobResult
+from monitoring.scheduling.runs import Claim, Run
 from monitoring.scheduling.schedule_settings import address_of
 from monitoring.scheduling.service import TICK, calmly, log_to_stderr, terminable
 from monitoring.teams.team_project import ReadProject, Teams, registry_of
 from monitoring.teams.team_scheduler import TeamScheduler
 from project.errors import IncumbentError
-from registry.jobs.runs import Claim, Run
 from registry.storage.database import connect
 
 SOON = 0.5  # seconds between two looks where it is to end once all is done

@@ -16,6 +16,7 @@ from monitoring.features.prompt_surprise import surprise_so_far
 from monitoring.features.signal_inputs import ratings_of, watched_prompts
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_job
+from monitoring.scheduling.runs import runs_between
 from monitoring.signals.feedback import Ratings
 from monitoring.signals.prompt_perplexity import PromptPerplexity
 from monitoring.signals.signal import Batch, Floats, distance
@@ -28,7 +29,6 @@ from project.records.drift import Action, Night, RetrainOutcome
 from project.records.preferences import RatedAnswer, read_preferences
 from project.records.traffic import Traffic
 from project.times import moment_of
-from registry.jobs.runs import runs_between
 from registry.store import Registry
 
 T = TypeVar("T")

@@ -33,11 +33,10 @@ from registry.artifacts.artifact_store import Artifacts
 from registry.artifacts.blobs import DRAFT, LocalBlobs
 from registry.backups.archive import Archive, open_archive, row_batches
 from registry.backups.tar_members import Manifest, artifact_member, table_member
-from registry.jobs.outbox import HELD
-from registry.jobs.runs import RunState
+from registry.notices import HELD
 from registry.storage.database import HEAD, reading, upgrade, writing
 from registry.storage.event_chain import tip
-from registry.storage.tables import deliveries, heartbeats, metadata, outbox, runs
+from registry.storage.tables import RunState, deliveries, heartbeats, metadata, outbox, runs
 from registry.store import Registry
 
 BATCH_FILES, BATCH_BYTES = 64, 64 << 20  # artifacts that lie beside the store at once

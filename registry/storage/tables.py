@@ -1,5 +1,7 @@
 """The registry's tables: what a migration makes, and what the code reads and writes."""
 
+from enum import StrEnum
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -15,6 +17,16 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
+
+
+class RunState(StrEnum):
+    """Of a job's run for a date, in table `runs`."""
+
+    RUNNING = "running"
+    WAITING = "waiting"  # for the next attempt
+    FINISHED = "finished"
+    FAILED = "failed"  # given up: only a person starts it again
+
 
 versions = Table(
     "versions",

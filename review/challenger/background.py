@@ -1,10 +1,10 @@
 """What stands behind a version: the checks of its data, the nights that led to it, its history."""
 
 from monitoring.night_history import REMEMBERED, night_of, nightly_of
+from monitoring.scheduling.runs import runs_of
 from project.records.data import GateReport
 from project.records.events import Event, Signing
 from project.untrusted_input import one_line
-from registry.jobs.runs import runs_of
 from registry.lineage import Lineage
 from registry.overview.why_paragraph import day
 from registry.reader import RegistryReader

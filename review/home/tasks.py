@@ -8,6 +8,8 @@ from sqlalchemy import Engine
 
 from monitoring.night_history import check_job, last_word, nightly_of
 from monitoring.report.night_text import VERDICTS, done, duty, reading_text, strongest
+from monitoring.scheduling.heartbeats import living
+from monitoring.scheduling.runs import Run, RunState, runs_of
 from project.errors import IncumbentError
 from project.records.data import counted
 from project.records.drift import DriftState, DriftVerdict
@@ -18,8 +20,6 @@ from registry.ballots.open_votes import OpenVotes
 from registry.ballots.sheets import is_submitter, may_see_more
 from registry.ballots.standing import Votes, missing, read_votes
 from registry.decision_checks import plain
-from registry.jobs.heartbeats import living
-from registry.jobs.runs import Run, RunState, runs_of
 from registry.overview.waiting_reviews import WaitingReview, outdated, waiting_reviews
 from registry.reader import RegistryReader
 from review.data_pages.waiting import Waiting

@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from monitoring.scheduling.heartbeats import living
+from monitoring.scheduling.outbox import NoticeState, SentNotice, depth, newest_notices, revive
 from project.records.record import Record
-from registry.jobs.heartbeats import living
-from registry.jobs.outbox import NoticeState, SentNotice, depth, newest_notices, revive
 from review.access.people import Person, ThePerson
 from review.frame.forms import LARGEST
 from review.frame.pages import page

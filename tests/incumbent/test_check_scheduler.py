@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import Engine
 
 from incumbent.verbs.check_scheduler import check_scheduler
+from monitoring.scheduling.heartbeats import beat, farewell, living
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from project.errors import IncumbentError, InputError
-from registry.jobs.heartbeats import beat, farewell, living
 from registry.reader import RegistryReader
 from tests.conftest import ROOT
 

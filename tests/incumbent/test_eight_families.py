@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.scheduling.retrain_slots import retrains
 from project.records.events import Event, LookTaken
 from registry.audit import problems
-from registry.jobs.retrain_slots import retrains
 from registry.store import Registry
 from tests.conftest import ROOT
 

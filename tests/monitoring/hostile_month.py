@@ -20,8 +20,8 @@ from time import monotonic
 from typing import Any, Self
 
 from monitoring.night_history import check_of, nightly_of, nights_before
+from monitoring.scheduling.runs import begun
 from project.records.drift import Action, Night, RetrainOutcome
-from registry.jobs.runs import begun
 from registry.store import Registry
 from tests.conftest import ROOT
 from tests.incumbent.test_pipeline import Project

@@ -20,6 +20,7 @@ from monitoring.night_context import NightContext
 from monitoring.night_history import check_job
 from monitoring.report.night_text import quality_text
 from monitoring.scheduling.job import StoppedError
+from monitoring.scheduling.runs import claim, finish
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.labels import Label, labelled_row
 from project.canonical import digest_folder
@@ -31,7 +32,6 @@ from project.records.drift import DriftVerdict, Night
 from project.records.evidence import Verdict
 from project.records.record import write_records
 from project.settings import PARAMS
-from registry.jobs.runs import claim, finish
 from registry.storage.database import writing
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision

@@ -8,9 +8,9 @@ import pytest
 
 from monitoring.night_context import NightContext, believe, newest_gap, trusted_day
 from monitoring.night_history import check_of, judged_after
+from monitoring.scheduling.outbox import newest_notices
+from monitoring.scheduling.runs import settled
 from project.records.drift import DriftVerdict
-from registry.jobs.outbox import newest_notices
-from registry.jobs.runs import settled
 from tests.quick_nights import Make, day, opened, rows_of, scheduler_of, site_of
 from tests.scheduling import Clock
 

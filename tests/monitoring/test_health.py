@@ -17,11 +17,11 @@ from sqlalchemy import Engine
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.health import pages_of, serving
 from monitoring.scheduling.job import Figures, Job, JobResult
+from monitoring.scheduling.runs import Claim, Run
 from monitoring.scheduling.schedule_settings import ScheduleParams, address_of
 from monitoring.scheduling.scheduler import Scheduler
 from project.errors import InputError
-from registry.jobs.outbox import Notice
-from registry.jobs.runs import Claim, Run
+from registry.notices import Notice
 from registry.storage.database import connect
 from tests.scheduling import NAME, Clock
 

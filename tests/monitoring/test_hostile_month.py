@@ -9,12 +9,12 @@ import pytest
 from monitoring.carried_labels import QUEUE
 from monitoring.night import AGAIN
 from monitoring.night_history import nightly_of
+from monitoring.scheduling.runs import Run, RunState, runs_of
 from monitoring.trigger.labels import LABELLED
 from monitoring.trigger.waiting_corrections import NAME as CORRECTIONS
 from project.records.data import Row
 from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
 from registry.audit import problems
-from registry.jobs.runs import Run, RunState, runs_of
 from tests.monitoring import hostile_traffic as world
 from tests.monitoring.hostile_month import Month
 from tests.monitoring.hostile_project import FAMILY

@@ -14,13 +14,14 @@ from monitoring.night_context import NightContext
 from monitoring.night_history import check_of, nightly_of, nights_before
 from monitoring.report.night_page import page_path
 from monitoring.scheduling.health import pages_of
+from monitoring.scheduling.outbox import newest_notices
+from monitoring.scheduling.runs import runs_of
 from monitoring.signals.signal import Floats
 from monitoring.traffic import traffic_store
 from project.canonical import digest_file
 from project.errors import IncumbentError
 from project.records.drift import Action, DriftState, DriftVerdict, Night
-from registry.jobs.outbox import Notice, newest_notices
-from registry.jobs.runs import runs_of
+from registry.notices import Notice
 from tests.quick_nights import (
     NOW,
     Make,

@@ -28,6 +28,7 @@ from monitoring.night_action import accept_and_queue
 from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
 from monitoring.report.night_page import page_path
+from monitoring.scheduling.runs import runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from monitoring.signals.signal import Floats
@@ -44,7 +45,6 @@ from project.records.drift import Action, DriftState, DriftVerdict, Night
 from project.records.events import PromptReference
 from project.records.traffic import Feedback, Traffic
 from registry.garbage import collect
-from registry.jobs.runs import runs_of
 from registry.store import Registry
 from tests.conftest import ROOT
 from tests.evaluation.test_calibration import GOOD

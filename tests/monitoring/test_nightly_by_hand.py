@@ -8,10 +8,10 @@ import pytest
 from incumbent.verbs.nightly import finished, nightly_of
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.job import Job, JobResult, UnchangedError
+from monitoring.scheduling.runs import Claim
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from project.errors import IncumbentError
-from registry.jobs.runs import Claim
 from registry.store import Registry
 
 DAY = date(2025, 12, 31)

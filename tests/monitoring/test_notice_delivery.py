@@ -23,13 +23,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Engine
 
-from monitoring.scheduling import notice_delivery
+from monitoring.scheduling import notice_delivery, outbox
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver, wait_after
+from monitoring.scheduling.outbox import depth
 from monitoring.scheduling.webhook import UndeliveredError, parsed, post, public
 from project.errors import InputError
 from project.settings import load
-from registry.jobs import outbox
-from registry.jobs.outbox import Notice, depth
+from registry.notices import Notice, put
 from registry.storage.database import connect, writing
 from tests.conftest import ROOT
 from tests.scheduling import LONG, Clock
@@ -115,7 +115,7 @@ def told(engine: Engine, clock: Clock) -> Engine:
 def tell(engine: Engine, clock: Clock, *told: Notice) -> None:
     with writing(engine) as connection:
         for notice in told:
-            outbox.put(connection, notice, clock())
+            put(connection, notice, clock())
 
 
 def local(url: str, **settings: Any) -> NoticeParams:
@@ -136,7 +136,7 @@ def test_the_same_key_twice_is_one_notice(told: Engine, clock: Clock) -> None:
 
 def test_a_notice_of_what_did_not_happen_is_not_kept(engine: Engine, clock: Clock) -> None:
     with pytest.raises(ZeroDivisionError), writing(engine) as connection:
-        outbox.put(connection, NOTICE, clock())
+        put(connection, NOTICE, clock())
         raise ZeroDivisionError
     assert depth(engine) == (0, 0)
 

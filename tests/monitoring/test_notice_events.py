@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import Engine
 
 from monitoring.night import notices
+from monitoring.scheduling import outbox
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
+from monitoring.scheduling.outbox import NoticeState, SentNotice, depth, newest_notices
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.service import serve
 from monitoring.scheduling.webhook import (
@@ -23,8 +25,7 @@ from project.errors import IncumbentError, InputError
 from project.records.drift import Action, DriftVerdict, RetrainOutcome
 from project.records.events import EventKind
 from project.settings import load
-from registry.jobs import outbox
-from registry.jobs.outbox import Notice, NoticeState, SentNotice, depth, newest_notices
+from registry.notices import Notice
 from registry.registry_settings import RegistryParams
 from registry.storage.database import connect, writing
 from registry.store import Registry

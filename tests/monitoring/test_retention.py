@@ -20,13 +20,14 @@ from monitoring.retention import (
     forget_queued,
     forget_tasks,
 )
+from monitoring.scheduling.outbox import OVER
 from monitoring.trigger.door import SET_ASIDE, read_set_aside, set_aside
 from monitoring.trigger.labels import labelled_row
 from project.files import home
 from project.records.adapters import Adapter
 from project.records.drift import DriftVerdict
 from project.records.traffic import Feedback, Traffic
-from registry.jobs.outbox import OVER, Notice, put
+from registry.notices import Notice, put
 from registry.storage.database import reading, writing
 from registry.storage.tables import outbox
 from registry.store import Registry

@@ -9,17 +9,17 @@ from threading import Event
 
 import pytest
 
+from monitoring.night_action import over_quota, retrain_slot
 from monitoring.night_context import NightContext
+from monitoring.scheduling import runs
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.job import Job, JobResult, NotYetError, StoppedError
+from monitoring.scheduling.retrain_slots import RetrainLimits, ask_turn, retrains
+from monitoring.scheduling.runs import Claim, RunState
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
-from monitoring.trigger.retrain_slot import over_quota, retrain_slot
 from project.errors import IncumbentError
 from project.records.adapters import Adapter
-from registry.jobs import runs
-from registry.jobs.retrain_slots import RetrainLimits, ask_turn, retrains
-from registry.jobs.runs import Claim, RunState
 from tests.quick_nights import NOW, opened, site_of
 
 DAY = date(2026, 3, 30)

@@ -8,18 +8,28 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from incumbent.verbs.nightly import run_night
 from incumbent.verbs.status import print_status
-from monitoring.night_context import TRAFFIC, NightContext, move_traffic, require_place
+from monitoring.night_context import (
+    TRAFFIC,
+    NightContext,
+    OtherPlaceError,
+    Place,
+    move_traffic,
+    place_of,
+    require_place,
+    settle,
+)
 from monitoring.night_history import check_of
 from monitoring.scheduling.health import pages_of
 from monitoring.scheduling.job import RefusedError
+from monitoring.scheduling.runs import runs_of
 from monitoring.traffic.traffic_store import MARK
 from project.errors import IncumbentError
 from project.records.drift import DriftVerdict
-from registry.jobs.places import OtherPlaceError, Place, history_of, place_of, settle
-from registry.jobs.runs import runs_of
+from registry.storage.tables import places
 from tests.quick_nights import (
     Make,
     WordEmbeddings,
@@ -106,8 +116,10 @@ def test_traffic_that_was_moved_is_declared_on_record_and_the_old_folder_is_refu
     require_place(moved)
     with pytest.raises(RefusedError):
         require_place(context)
-    places = history_of(context.registry.engine, "bank", TRAFFIC)
-    assert [(place.location, place.by) for place in places] == [
+    told = select(places.c.location, places.c.by).order_by(places.c.id)
+    with context.registry.engine.connect() as connection:
+        known = [tuple(row) for row in connection.execute(told)]
+    assert known == [
         ("traffic", "tester"),
         ("moved", "tester"),
     ]

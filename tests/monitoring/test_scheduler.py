@@ -21,16 +21,17 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine, make_url
 
 from monitoring.scheduling.cron import Cron, due
+from monitoring.scheduling.heartbeats import living
 from monitoring.scheduling.job import JobResult, StoppedError, UnchangedError, Work
 from monitoring.scheduling.notice_delivery import NoticeParams
+from monitoring.scheduling.outbox import depth, take
+from monitoring.scheduling.runs import Claim, Run, RunState, claim, runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from monitoring.scheduling.service import JsonLines, serve, unstick
 from project.errors import InputError
 from project.settings import load
-from registry.jobs.heartbeats import living
-from registry.jobs.outbox import Notice, depth, take
-from registry.jobs.runs import Claim, Run, RunState, claim, runs_of
+from registry.notices import Notice
 from registry.storage.database import connect
 from tests.conftest import ROOT
 from tests.killed_nights import tick

@@ -21,11 +21,11 @@ from monitoring.night_context import NightContext
 from monitoring.scheduling import service
 from monitoring.scheduling.job import StoppedError
 from monitoring.scheduling.notice_delivery import NoticeParams
+from monitoring.scheduling.runs import runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from project.engine import embedded_texts
 from project.files import home
 from project.records.drift import DriftVerdict
-from registry.jobs.runs import runs_of
 from registry.store import Registry
 from tests.conftest import BASE, ROOT
 from tests.quick_nights import Make, day, opened, rows_of, run, scheduler_of, site_of

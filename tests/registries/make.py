@@ -18,7 +18,10 @@ from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from monitoring.drift.reference import Reference
+from monitoring.night_context import settle
 from monitoring.night_history import keep_check, nightly_of
+from monitoring.scheduling.heartbeats import beat
+from monitoring.scheduling.runs import claim, fail, finish
 from monitoring.signals.signal import Batch
 from project.canonical import digest_folder
 from project.near_duplicates import WordPrints
@@ -39,9 +42,6 @@ from project.records.scores import EvalSet, ItemScore, ScorePins, ScoreTable
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.ballots.casting import Vote, cast, show, withdraw
 from registry.ballots.sheets import open_sheet
-from registry.jobs.heartbeats import beat
-from registry.jobs.places import settle
-from registry.jobs.runs import claim, fail, finish
 from registry.signing.signatures import make_keys
 from registry.storage.database import writing
 from registry.store import Registry

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.scheduling import outbox, runs
+from monitoring.scheduling.heartbeats import beat
 from project.errors import IncumbentError
 from registry.audit import problems
 from registry.backups.archive_places import draft_of
 from registry.backups.back_up import back_up
 from registry.backups.restore import restore
 from registry.garbage import collect
-from registry.jobs import outbox, runs
-from registry.jobs.heartbeats import beat
+from registry.notices import put
 from registry.storage.database import writing
 from registry.store import Registry
 from tests.conftest import ROOT
@@ -152,7 +153,7 @@ def run_nights(registry: Registry, _: Path, number: int) -> None:
     assert claim is not None
     beat(registry.engine, heartbeat("machine"))
     with writing(registry.engine) as connection:
-        outbox.put(connection, notice(f"night {number}"), NOW)
+        put(connection, notice(f"night {number}"), NOW)
         if number % 3:
             runs.finish(connection, claim, NOW, "done")
     if number % 2 and (letter := outbox.take(registry.engine, NOW, HOUR)):

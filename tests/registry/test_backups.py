@@ -13,7 +13,6 @@ from registry.backups.archive import open_archive
 from registry.backups.back_up import back_up
 from registry.backups.restore import restore
 from registry.garbage import collect
-from registry.jobs.places import history_of
 from registry.roles import Roles
 from registry.store import Registry
 from tests.databases import copy_of
@@ -93,8 +92,8 @@ def test_a_registry_comes_back_as_it_was_and_goes_on(
         assert list(problems(registry)) == []
         assert registry.rollback("worse in use").number == 1
         add_a_row_of_each(registry)
-        places = [one.location for one in history_of(registry.engine, "test", "traffic")]
-        assert places == ["/old", "/new"]
+        (*_, old, new) = rows_of(registry)["places"]
+        assert ("/old" in old, "/new" in new) == (True, True)
         assert list(problems(registry)) == []
 
 

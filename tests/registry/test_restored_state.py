@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from monitoring.scheduling import outbox, runs
+from monitoring.scheduling.heartbeats import living
+from monitoring.scheduling.outbox import newest_notices, record_try, revive
 from project.errors import IncumbentError
 from registry.audit import problems
 from registry.backups.back_up import back_up
 from registry.backups.restore import restore
-from registry.jobs import outbox, runs
-from registry.jobs.heartbeats import living
-from registry.jobs.outbox import newest_notices, record_try, revive
+from registry.notices import put
 from registry.storage.database import writing
 from tests.archives import members_of, told, write
 from tests.places import Place
@@ -88,7 +89,7 @@ def test_an_archive_of_an_older_schema_is_brought_up_to_date(
         assert rows_of(registry)["looks"] == looks
         assert list(problems(registry)) == []
         with writing(registry.engine) as connection:
-            outbox.put(connection, notice("new"), LATER)
+            put(connection, notice("new"), LATER)
             assert connection.execute(text("SELECT versions FROM aliases")).scalars().all() == [3]
 
 

@@ -12,13 +12,13 @@ from evaluation.decision.policy import Policy, SuiteGuard
 from evaluation.decision.rule import rule
 from evaluation.report.kept_report import kept_report, kept_report_path
 from evaluation.report.report_data import ReportData
+from monitoring.scheduling.runs import claim, finish
 from project.canonical import digest_bytes, digest_folder
 from project.records.adapters import Adapter, AdapterVersion, Opponent
 from project.records.data import Check, DatasetVersion, GateReport, Severity, Split
 from project.records.drift import Action, DriftState, DriftVerdict, Topic
 from project.records.evidence import Decision, Evidence, SuiteEvidence, Usage
 from project.records.scores import Flags
-from registry.jobs.runs import claim, finish
 from registry.storage.database import writing
 from registry.store import Registry
 from review.challenger.plain_words import listed, summary

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
-from registry.jobs import runs
+from monitoring.scheduling import runs
 from registry.storage.database import writing
 from registry.store import Registry
 from tests.review.conftest import Browser, Browsers

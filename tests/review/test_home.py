@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.scheduling.heartbeats import Heartbeat, beat
+from monitoring.scheduling.runs import claim, fail, finish
 from project.records.drift import DriftState, DriftVerdict, Night
 from project.records.events import VotesAsked
 from project.records.evidence import Evidence, MetricEvidence, Verdict
 from project.settings import PARAMS
 from registry.ballots.sheets import open_sheet
-from registry.jobs.heartbeats import Heartbeat, beat
-from registry.jobs.runs import claim, fail, finish
 from registry.overview.waiting_reviews import waiting_reviews
 from registry.roles import Roles
 from registry.storage.database import writing

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from monitoring.night_history import check_job, nightly_of
+from monitoring.scheduling.runs import claim, fail, finish
 from monitoring.trigger.labels import write_queue
 from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome, Topic
 from project.records.traffic import Traffic
 from project.settings import PARAMS
-from registry.jobs.runs import claim, fail, finish
 from registry.storage.database import writing
 from registry.store import Registry
 from review.nights.night_facts import rows_on

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
-from registry.jobs.outbox import Notice, depth, put
+from monitoring.scheduling.outbox import depth
+from registry.notices import Notice, put
 from registry.storage.database import writing
 from registry.store import Registry
 from tests.monitoring.test_night_report import HOSTILE

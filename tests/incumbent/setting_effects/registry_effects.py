@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from incumbent.verbs.anchor import write_anchor
+from monitoring.scheduling.outbox import newest_notices
 from project.errors import IncumbentError
-from registry.jobs.outbox import newest_notices
 from registry.store import Registry
 from tests.incumbent.setting_effects.effect import Effect, ShownBy, write
 from tests.places import submit

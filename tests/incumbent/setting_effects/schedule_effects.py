@@ -8,12 +8,12 @@ from incumbent.verbs.nightly import anchor_jobs, nightly_job, verify_job
 from monitoring.night_context import NightContext
 from monitoring.scheduling.job import JobResult
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
+from monitoring.scheduling.outbox import depth
+from monitoring.scheduling.runs import Claim, runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from project.settings import load
-from registry.jobs import outbox
-from registry.jobs.outbox import Notice, depth
-from registry.jobs.runs import Claim, runs_of
+from registry.notices import Notice, put
 from registry.storage.database import writing
 from registry.store import Registry
 from tests.incumbent.setting_effects.effect import Effect, Output, ShownBy
@@ -85,7 +85,7 @@ def delivered() -> dict[str, Any]:
     """What came of a notice: how many went out, wait and were given up, and what was received."""
     with Registry.here() as registry:
         with writing(registry.engine) as connection:
-            outbox.put(connection, NOTICE, Clock(NOW)())
+            put(connection, NOTICE, Clock(NOW)())
         sent = deliver(registry.engine, load(NoticeParams), Clock(NOW))
         told = Path("told").read_text() if Path("told").exists() else ""
         return {"sent": sent, "left": depth(registry.engine), "told": told}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from monitoring.scheduling import runs
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.job import Job
 from monitoring.scheduling.schedule_settings import ScheduleParams
@@ -19,7 +20,6 @@ from monitoring.scheduling.scheduler import Scheduler
 from monitoring.teams.project_process import ProjectProcess, log_of
 from monitoring.teams.team_project import ReadProject, TeamProject, Teams, registry_of
 from monitoring.teams.team_scheduler import TeamScheduler
-from registry.jobs import runs
 from registry.storage.database import connect, writing
 from tests.conftest import ROOT
 from tests.scheduling import Clock, noting

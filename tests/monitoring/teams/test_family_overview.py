@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from monitoring.night_history import check_job, nightly_of
+from monitoring.scheduling import runs
+from monitoring.scheduling.heartbeats import Heartbeat, beat
+from monitoring.scheduling.retrain_slots import RetrainLimits, claim_slot
+from monitoring.scheduling.runs import Claim
 from monitoring.teams.family_overview import (
     FamilyLine,
     Overview,
@@ -16,10 +20,6 @@ from monitoring.teams.family_overview import (
 from project.records.adapters import Adapter
 from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
 from project.records.evidence import Verdict
-from registry.jobs import runs
-from registry.jobs.heartbeats import Heartbeat, beat
-from registry.jobs.retrain_slots import RetrainLimits, claim_slot
-from registry.jobs.runs import Claim
 from registry.storage.database import writing
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.scheduling import runs
+from monitoring.scheduling.heartbeats import living
+from monitoring.scheduling.retrain_slots import RetrainLimits, claim_slot
+from monitoring.scheduling.runs import Claim
 from monitoring.teams.team_project import TeamProject, Teams
 from monitoring.teams.team_scheduler import TeamScheduler
 from monitoring.teams.team_service import do_all
 from project.errors import IncumbentError
-from registry.jobs import runs
-from registry.jobs.heartbeats import living
-from registry.jobs.outbox import Notice, put
-from registry.jobs.retrain_slots import RetrainLimits, claim_slot
-from registry.jobs.runs import Claim
+from registry.notices import Notice, put
 from registry.storage.database import writing
 from tests.monitoring.teams.projects import (
     DAY,

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from monitoring.scheduling import runs
+from monitoring.scheduling.heartbeats import Heartbeat, beat, farewell, living
+from monitoring.scheduling.runs import Claim, LostLeaseError, Run, RunState, claim, renew, settled
 from project.errors import IncumbentError
 from project.times import stamp
-from registry.jobs import runs
-from registry.jobs.heartbeats import Heartbeat, beat, farewell, living
-from registry.jobs.runs import Claim, LostLeaseError, Run, RunState, claim, renew, settled
 from registry.storage.database import connect, writing
 
 pytest_plugins = ["tests.servers"]

@@ -1,24 +1,25 @@
 """Retrains of all families in one registry: which wait, which run, and who may start the next.
 
-A retrain is a run (registry/jobs/runs.py) of the job `retrain FAMILY` for the date of its night. It
-waits until it is its turn, and then holds its slot by a lease: that of a process that died is free
-again once the lease is over. All of it lies in the registry, so a limit holds over all machines.
+A retrain is a run of the job `retrain FAMILY` for the date of its night. It waits until it is its
+turn, and then holds its slot by a lease: that of a process that died is free again once the lease
+is over. All of it lies in the registry, so a limit holds over all machines.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from pydantic import Field
 from sqlalchemy import Connection, Engine, insert, or_, select, update
 
+from monitoring.scheduling.runs import BEGUN, SETTLED, Claim, Run, RunState, at, find, run_of
 from project.records.record import Record
 from project.times import moment_of, readable, stamp
-from registry.jobs.runs import BEGUN, SETTLED, Claim, Run, RunState, at, find, run_of
 from registry.storage.database import reading, writing
 from registry.storage.tables import runs as table
 
 # Who waits says so again and again, for a scheduler that is dead must not keep a slot free.
 STILL_WAITS = timedelta(minutes=2)
+WEEK = timedelta(days=7)  # in which the retrains of a family count against its quota
 JOB = "retrain "  # what the name of each family's job begins with
 
 
@@ -41,9 +42,20 @@ class Retrains(Record):
     quotas: dict[str, int]  # of the families that wait and have one
 
     def may_start(self, at_once: int | None) -> tuple[str, ...]:
-        waiting = {family: moment_of(since) for family, since in self.waiting.items()}
-        used = {family: len(starts) for family, starts in self.started.items()}
-        return next_to_run(waiting, self.running, used, self.quotas, at_once)
+        """The families whose retrain may start now, who has waited longest first.
+
+        `at_once` is how many may run at a time in all; None: any number. Nobody starves: a family
+        has one retrain that waits, so each other one can start before it once.
+        """
+        order = sorted(self.waiting, key=lambda family: (moment_of(self.waiting[family]), family))
+        able = [family for family in order if family not in self.running and self.has_left(family)]
+        free = len(able) if at_once is None else max(at_once - len(self.running), 0)
+        return tuple(able[:free])
+
+    def has_left(self, family: str) -> bool:
+        """Whether a family's quota is not used up; without one it may have any number."""
+        quota = self.quotas.get(family)
+        return quota is None or len(self.started.get(family, ())) < quota
 
 
 def retrain_of(family: str) -> str:
@@ -176,46 +188,6 @@ def family_of(run: Run) -> str:
 
 def limits_of(run: Run) -> RetrainLimits:
     return RetrainLimits.model_validate_json(run.record) if run.record else RetrainLimits()
-
-
-# --- fair order -----------------------------------------------------------------------------------
-
-# Which of the retrains that wait may start: a fair order under a limit, and quotas.
-
-WEEK = timedelta(days=7)  # in which the retrains of a family count against its quota
-
-
-def next_to_run(
-    waiting: Mapping[str, datetime],
-    running: Collection[str],
-    used: Mapping[str, int],
-    quotas: Mapping[str, int],
-    at_once: int | None,
-) -> tuple[str, ...]:
-    """The families whose retrain may start now, in the order in which they should.
-
-    `waiting` says since when each waits, `used` how many retrains each had within a week, `quotas`
-    how many it may have; a family without one may have any number. `at_once` is how many may run at
-    a time in all; None: any number.
-
-    First comes whoever has used the smallest share of its quota, then whoever has waited longest.
-    So nobody starves: what a family used is forgotten after a week, from then on nobody has a
-    smaller share, and each other family can pass it once at most before it has a larger one.
-    """
-    able = [
-        family for family in waiting if family not in running and share(family, used, quotas) < 1
-    ]
-    able.sort(key=lambda family: (share(family, used, quotas), waiting[family], family))
-    free = len(able) if at_once is None else max(at_once - len(running), 0)
-    return tuple(able[:free])
-
-
-def share(family: str, used: Mapping[str, int], quotas: Mapping[str, int]) -> float:
-    """Of its quota that a family has used; 1 or more: it has to wait."""
-    quota = quotas.get(family)
-    if quota is None:
-        return 0.0
-    return used.get(family, 0) / quota if quota else 1.0
 
 
 def quota_refusal(started: Sequence[datetime], quota: int | None, now: datetime) -> str | None:

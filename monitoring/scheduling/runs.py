@@ -7,7 +7,6 @@ a date is finished once follows from its one row, whatever they say.
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from pydantic import Field
@@ -17,15 +16,8 @@ from project.errors import IncumbentError
 from project.records.record import Record
 from project.times import moment_of, stamp
 from registry.storage.database import erasing, reading, writing
+from registry.storage.tables import RunState as RunState  # others know it from here
 from registry.storage.tables import runs
-
-
-class RunState(StrEnum):
-    RUNNING = "running"
-    WAITING = "waiting"  # for the next attempt
-    FINISHED = "finished"
-    FAILED = "failed"  # given up: only a person starts it again
-
 
 SETTLED = (RunState.FINISHED, RunState.FAILED)
 BEGUN = (RunState.RUNNING, RunState.WAITING)

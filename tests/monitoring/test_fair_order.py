@@ -1,12 +1,14 @@
 """Which retrain may start next: a fair order, under a limit for all and a quota for each."""
 
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry.jobs.retrain_slots import WEEK, next_to_run, quota_refusal
+from monitoring.scheduling.retrain_slots import WEEK, Retrains, quota_refusal
+from project.times import stamp
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -15,14 +17,28 @@ WAITING = {"bank": NOON, "shop": NOON + HOUR, "tram": NOON + 2 * HOUR}
 QUOTAS = {"bank": 4, "shop": 4, "tram": 2}
 
 
+def order(
+    waiting: Mapping[str, datetime],
+    running: Collection[str],
+    used: Mapping[str, int],
+    quotas: Mapping[str, int],
+    at_once: int | None,
+) -> tuple[str, ...]:
+    """Who may start next."""
+    known = Retrains(
+        waiting={family: stamp(since) for family, since in waiting.items()},
+        running=dict.fromkeys(running, stamp(NOON)),
+        started={family: (stamp(NOON),) * count for family, count in used.items()},
+        quotas=dict(quotas),
+    )
+    return known.may_start(at_once)
+
+
 @pytest.mark.parametrize(
     ("running", "used", "at_once", "expected"),
     [
         pytest.param((), {}, 1, ("bank",), id="who-waited-longest-is-first"),
-        pytest.param((), {"bank": 1}, 1, ("shop",), id="who-used-less-is-before-who-waited-longer"),
-        pytest.param(
-            (), {"bank": 1, "shop": 2, "tram": 1}, 1, ("bank",), id="shares-count-and-not-numbers"
-        ),
+        pytest.param((), {"bank": 3}, 1, ("bank",), id="what-is-left-of-a-quota-is-no-matter"),
         pytest.param((), {}, 2, ("bank", "shop"), id="all-free-places-are-given"),
         pytest.param(("zoo",), {}, 2, ("bank",), id="who-runs-has-a-place"),
         pytest.param(("zoo", "inn"), {}, 2, (), id="no-place-is-free"),
@@ -35,11 +51,11 @@ QUOTAS = {"bank": 4, "shop": 4, "tram": 2}
 def test_the_order_is_fair(
     running: tuple[str, ...], used: dict[str, int], at_once: int | None, expected: tuple[str, ...]
 ) -> None:
-    assert next_to_run(WAITING, running, used, QUOTAS, at_once) == expected
+    assert order(WAITING, running, used, QUOTAS, at_once) == expected
 
 
 def test_a_quota_of_0_lets_nobody_start_and_none_lets_everybody() -> None:
-    assert next_to_run({"a": NOON, "b": NOON}, (), {"b": 99}, {"a": 0}, None) == ("b",)
+    assert order({"a": NOON, "b": NOON}, (), {"b": 99}, {"a": 0}, None) == ("b",)
 
 
 @given(
@@ -63,7 +79,7 @@ def test_nobody_starves_where_all_want_to_retrain_all_the_time(
             del ends[name]
             waiting[name] = now
         used = {name: sum(at > now - WEEK for at in own) for name, own in starts.items()}
-        for name in next_to_run(waiting, ends, used, quotas, at_once):
+        for name in order(waiting, ends, used, quotas, at_once):
             assert name not in ends
             ends[name] = now + hours[name]
             starts[name].append(now)

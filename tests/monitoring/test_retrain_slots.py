@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from registry.jobs import runs
-from registry.jobs.retrain_slots import RetrainLimits, ask_turn, claim_slot, retrains
-from registry.jobs.runs import Claim, LostLeaseError
+from monitoring.scheduling import runs
+from monitoring.scheduling.retrain_slots import RetrainLimits, ask_turn, claim_slot, retrains
+from monitoring.scheduling.runs import Claim, LostLeaseError
 from registry.storage.database import connect, writing
 
 DAY = date(2026, 3, 1)
