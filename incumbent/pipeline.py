@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.machinery import PathFinder
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,14 @@ PACKAGES = (
     "serving",
     "training",
 )
+# The stages of each package: a stage's module lies at the root of its package, and has its name.
+STAGES = {
+    "incumbent": ("code",),
+    "curation": ("collect", "curate", "validate", "gate"),
+    "training": ("base", "start", "domain", "sft", "dpo", "kto", "train"),
+    "evaluation": ("reward", "preference_data", "generate", "score", "compare"),
+    "registry": ("champion",),
+}
 
 
 class Project:
@@ -50,12 +57,11 @@ def run_stage(name: str) -> None:
     """
     with told(os.environ.get("DVC_STAGE", name)), ended_by_signals(), cluster_kept():
         module = module_of(name)
-        main = getattr(import_module(module), "main", None) if module else None
-        if main is None:
+        if module is None:
             known = ", ".join(stage.name for stage in read_pipeline() if stage.module)
             raise InputError(f"there is no stage {name!r}; {PIPELINE} has {known}")
         sys.meta_path.append(Project)
-        main()
+        import_module(module).main()
 
 
 @contextmanager
@@ -75,9 +81,8 @@ def told(stage: str) -> Iterator[None]:
 
 
 def module_of(stage: str) -> str | None:
-    """The module of a stage: it has the stage's name, and lies at the root of its package."""
-    names = (f"{package}.{stage}" for package in PACKAGES) if stage.isidentifier() else ()
-    return next((name for name in names if find_spec(name)), None)
+    """The module that a stage of ours runs; None for a name that is none."""
+    return next((f"{top}.{stage}" for top, names in STAGES.items() if stage in names), None)
 
 
 def project_version() -> int | None:

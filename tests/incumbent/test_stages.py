@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.pipeline import Stage, after, module_of, read_pipeline, run_stage
+from incumbent.pipeline import PACKAGES, STAGES, Stage, after, module_of, read_pipeline, run_stage
 from incumbent.verbs.reevaluate import stages_to_run
 from project.errors import InputError
 from tests.conftest import ROOT
@@ -29,6 +29,10 @@ def test_a_stage_is_a_module_of_its_name() -> None:
     assert module_of("code") == "incumbent.code"
     assert module_of("nope") is None
     assert module_of("scoring.scorers") is None
+    listed = {f"{top}.{name}" for top, names in STAGES.items() for name in names}
+    roots = [path for top in PACKAGES for path in (ROOT / top).glob("*.py")]
+    mains = {path for path in roots if "\ndef main(" in path.read_text()}
+    assert listed == {f"{path.parent.name}.{path.stem}" for path in mains} - {"incumbent.cli"}
 
 
 @pytest.mark.parametrize("name", ["nope", "evaluation_settings"])
