@@ -6,13 +6,7 @@ from math import sqrt
 from evaluation.decision.evidence import PREFERENCE
 from evaluation.decision.policy import Policy
 from evaluation.decision.statistics import bounds, e_value, least
-from evaluation.decision.votes_needed import (
-    Standing,
-    any_time_test,
-    further_alone,
-    further_with_judge,
-    t_test,
-)
+from evaluation.decision.votes_needed import Standing, further
 from project.records.calibration import BALLOTS, Calibration, wilson_lower
 from project.records.evidence import Evidence, MetricEvidence, PeopleAndJudge
 from registry.alpha_ledger.spending import alpha_at
@@ -124,10 +118,9 @@ def votes_beside_judge(
     """How many more items people have to vote on, with this judge and without it."""
     beyond = found.diff - policy.margin(PREFERENCE)
     standing = Standing(beyond, se=found.se, sd=people.sd, votes=people.votes, items=found.n)
-    passes = any_time_test(alpha) if policy.preference_test == "e-value" else t_test(alpha)
-    if beyond <= 0 or not (more := further_with_judge(standing, passes)):
+    more, alone = further(standing, alpha, any_time=policy.preference_test == "e-value")
+    if beyond <= 0 or not more:
         return
-    alone = further_alone(standing, passes)
     without = "there are too few items" if alone is None else f"{alone:,} would"
     yield (
         f"about {more:,} more items with people's votes would settle the preference with this "

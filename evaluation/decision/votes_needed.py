@@ -42,18 +42,19 @@ def any_time_test(alpha: float) -> Test:
     return lambda difference, se, df: any_time_e_value(difference, se, df) >= 1 / alpha
 
 
-def further_with_judge(standing: Standing, passes: Test) -> int | None:
-    """How many more votes settle who is preferred, if people go on as so far; 0: none is needed.
-    None where votes on all items would not.
+def further(standing: Standing, alpha: float, *, any_time: bool) -> tuple[int | None, int | None]:
+    """How many more votes settle who is preferred, if people go on as so far, with this judge, and
+    without it on items like these; 0: none is needed. None where votes on all items would not.
+
+    `any_time`: by a test that may be looked at after every vote, else by one look at the end.
     """
-    found = least_votes(standing, passes, standing.error, parameters=2)
-    return None if found is None else found - standing.votes
-
-
-def further_alone(standing: Standing, passes: Test) -> int | None:
-    """The same without the judge, on items like these; None: more votes than there are items."""
-    found = least_votes(standing, passes, standing.error_alone, parameters=1)
-    return None if found is None else found - standing.votes
+    passes = any_time_test(alpha) if any_time else t_test(alpha)
+    ways = (
+        least_votes(standing, passes, standing.error, parameters=2),
+        least_votes(standing, passes, standing.error_alone, parameters=1),
+    )
+    with_judge, alone = (None if votes is None else votes - standing.votes for votes in ways)
+    return with_judge, alone
 
 
 def least_votes(

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from evaluation.decision.votes_needed import (
     Standing,
     any_time_e_value,
-    any_time_test,
-    further_alone,
-    further_with_judge,
+    further,
     t_test,
 )
 from evaluation.preference.ballots.anytime import (
@@ -305,13 +303,12 @@ def test_the_error_at_more_votes_is_foreseen_from_the_error_so_far() -> None:
 def test_needed_is_the_smallest_number_that_passes() -> None:
     standing = Standing(0.05, se=0.055, sd=0.49, votes=60, items=1000)
     passes = t_test(0.05)
-    more = further_with_judge(standing, passes)
+    more, alone = further(standing, 0.05, any_time=False)
     assert more is not None
     for votes, settled in ((60 + more, True), (60 + more - 1, False)):
         assert passes(0.05, standing.error(votes), votes - 2) is settled
-    alone = further_alone(standing, passes)
     assert alone is not None and alone > more
-    any_time = further_with_judge(standing, any_time_test(0.05))
+    any_time, _ = further(standing, 0.05, any_time=True)
     assert any_time is not None and any_time > more  # whoever looks at any time pays for it
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
 
 from evaluation.decision.statistics import Array
@@ -81,10 +81,7 @@ def combined(
     each is alone. None where fewer than three clusters have a vote. Raises ValueError for numbers
     that fit nothing.
     """
-    said = by_item(votes, len(judge))
-    even = np.ones(len(judge))
-    chance = even if chances is None or not votes else included(len(votes), chances)
-    return estimate_of(gathered(judge, said, chance, clusters))
+    return estimate_of(gathered(judge, votes, chances, clusters))
 
 
 def by_item(votes: Sequence[tuple[int, float]], items: int) -> dict[int, float]:
@@ -107,17 +104,25 @@ def included(draws: int, chances: Sequence[float]) -> Array:
 
 def gathered(
     judge: Sequence[float],
-    said: dict[int, float],
-    inclusion: ArrayLike,
+    votes: Sequence[tuple[int, float]],
+    chances: Sequence[float] | None = None,
     clusters: Sequence[str] | None = None,
+    places: Sequence[int] | None = None,
 ) -> Voted:
-    """The items with their weights. Raises ValueError for lengths that differ, and for a vote on an
-    item that could not be drawn.
+    """The items with their weights, as `combined` takes them; at these places, or all of them.
+
+    Raises ValueError for lengths that differ, and for a vote on an item that could not be drawn.
     """
-    items, drawn = len(judge), np.array(sorted(said), dtype=np.int64)
-    chance = np.asarray(inclusion, dtype=np.float64)
-    if len(chance) != items or len(clusters or judge) != items:
+    even = chances is None or not votes
+    chance = np.ones(len(judge)) if even else included(len(votes), chances or ())
+    if len(chance) != len(judge) or len(clusters or judge) != len(judge):
         raise ValueError("judge, chances and clusters must be as many")
+    said = by_item(votes, len(judge))
+    if places is not None:
+        said = {at: said[i] for at, i in enumerate(places) if i in said}
+        judge, chance = [judge[i] for i in places], chance[list(places)]
+        clusters = [clusters[i] for i in places] if clusters else None
+    items, drawn = len(judge), np.array(sorted(said), dtype=np.int64)
     if len(drawn) and chance[drawn].min() <= 0:
         raise ValueError("there is a vote on an item whose chance is 0")
     people, weights = np.zeros(items), np.zeros(items)

@@ -4,28 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from sys import float_info
 
-import numpy as np
-
 from evaluation.decision.metric_evidence import PREFERENCE
 from evaluation.decision.policy import Policy
 from evaluation.decision.statistics import Array, p_above, paired
-from evaluation.decision.votes_needed import (
-    Standing,
-    any_time_e_value,
-    any_time_test,
-    further_alone,
-    further_with_judge,
-    t_test,
-)
+from evaluation.decision.votes_needed import Standing, any_time_e_value, further
 from evaluation.preference.ballots.anytime import e_value
-from evaluation.preference.ballots.estimate import (
-    Estimate,
-    by_item,
-    estimate_of,
-    gathered,
-    included,
-    outcomes,
-)
+from evaluation.preference.ballots.estimate import Estimate, estimate_of, gathered, outcomes
 from project.records.ballots import VotingPair
 from project.records.evidence import Evidence, MetricEvidence, PeopleAndJudge
 from project.records.record import Record
@@ -100,13 +84,7 @@ def preference_of(
     """
     if not places:
         return None
-    said, chance = by_item(draws, len(items.judge)), included(len(draws), items.chances)
-    voted = gathered(
-        [items.judge[i] for i in places],
-        {at: said[i] for at, i in enumerate(places) if i in said},
-        chance[list(places)] if draws else np.ones(len(places)),
-        [items.clusters[i] for i in places],
-    )
+    voted = gathered(items.judge, draws, items.chances, items.clusters, places)
     found = estimate_of(voted)
     if found is None:
         return None
@@ -204,9 +182,5 @@ def votes_needed(found: Estimate, alpha: float = 0.05, *, any_time: bool = True)
         votes=found.votes,
         items=found.items,
     )
-    test = any_time_test(alpha) if any_time else t_test(alpha)
-    return VotesNeeded(
-        votes=found.votes,
-        with_judge=further_with_judge(standing, test),
-        alone=further_alone(standing, test),
-    )
+    with_judge, alone = further(standing, alpha, any_time=any_time)
+    return VotesNeeded(votes=found.votes, with_judge=with_judge, alone=alone)
