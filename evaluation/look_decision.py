@@ -11,7 +11,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
 from evaluation.evaluation_settings import PreferenceParams
-from evaluation.generation.answers import SIDES, Answer, by_sample
+from evaluation.generation.answers import SIDES, Answer, Role, by_sample
 from evaluation.preference.ballots.ballot_files import judged_pairs, pairs
 from evaluation.preference.ballots.drawing import draw_chances
 from evaluation.preference.ballots.registry_ballots import with_cast_votes
@@ -236,7 +236,7 @@ def sealed_pairs(rows: Sequence[Row], look: SealedLook) -> Sequence[VotingPair]:
 
 def open_dev(registry: Registry, number: int, votes: int) -> None:
     rows = Row.read_lines(rows_of(Split.DEV))
-    answers: dict[str, Sequence[Answer]] = {
+    answers: dict[Role, Sequence[Answer]] = {
         role: by_sample(read_answers(role, Split.DEV))[0] for role in SIDES
     }
     if rows:

@@ -9,7 +9,6 @@ import json
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -220,8 +219,6 @@ def tasks_in(carried: bytes, path: Path) -> Iterator[dict[str, Any]]:
 # whoever accepts more first takes what is there. The next night takes it over, on whichever
 # machine.
 
-AT_ONCE = timedelta(0)  # a folder is stored before it is named, so nothing is held meanwhile
-
 
 class AcceptedLabels(Record):
     """What a machine stored when somebody accepted labels."""
@@ -269,10 +266,6 @@ def keep(registry: Registry, digest: Digest | None) -> None:
     now, job = registry.clock(), job_of(registry.family)
     newest = next(iter(runs.runs_of(registry.engine, job, limit=1)), None)
     day = max(now.date(), newest.date) if newest else now.date()
-    claim = runs.claim(
-        registry.engine, job, day, machine(), now, AT_ONCE, again="labels were accepted"
-    )
-    assert claim is not None, "no lease holds, and what is finished is done again"
+    record = AcceptedLabels(labels=digest).canonical().decode()
     with writing(registry.engine) as connection:
-        record = AcceptedLabels(labels=digest).canonical().decode()
-        runs.finish(connection, claim, now, record)
+        runs.note(connection, job, day, machine(), now, record, "labels were accepted")

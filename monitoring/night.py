@@ -49,12 +49,10 @@ def nightly(context: NightContext) -> Work:
             brought += bring_folder(own.registry.artifacts, waiting, own.trigger, queues=False)
         forget_queued(own, claim.date)
         night = verdict_of(own, claim, before, brought)
-        retrains = night.action is Action.RETRAIN
-        if retrains or night.to_label:
-            bring_labels(own, [night], strict=retrains)
         if night.to_label:
             night = labels_done(own, claim, night, night.to_label)
-        if retrains:
+        if night.action is Action.RETRAIN:
+            bring_labels(own, [night], strict=True)
             with retrain_slot(own, claim, stop):
                 night = run_retrain(own, night, stop)
         any_own = night.tally is None or night.tally.corrected > 0
@@ -91,8 +89,9 @@ def verdict_of(
         return known
     night = check(context, claim.date)
     notes = (*night.notes, *notes, *notes_of(context, night, before, again))
-    update = {"notes": notes, "labels": carry_labels(context, None)}
-    night = night.model_copy(update=update)
+    # Labels that are still to be accepted are carried with the others, once they are.
+    labels = None if night.to_label else carry_labels(context, None)
+    night = night.model_copy(update={"notes": notes, "labels": labels})
     require_place(context)  # a folder that went away meanwhile looks like a day without traffic
     keep_check(registry.engine, claim, night, registry.clock(), again)
     return night
@@ -103,7 +102,7 @@ def labels_done(context: NightContext, claim: Claim, night: Night, work: ToLabel
     and so that another machine's retrain has them.
     """
     registry, done = context.registry, accept_and_queue(context, night, work)
-    done = done.model_copy(update={"labels": carry_labels(context, night.labels)})
+    done = done.model_copy(update={"labels": carry_labels(context, None)})
     keep_check(registry.engine, claim, done, registry.clock(), "its labels are queued")
     return done
 

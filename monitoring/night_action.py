@@ -19,7 +19,7 @@ from monitoring.scheduling.runs import Claim
 from monitoring.scheduling.scheduler import held
 from monitoring.trigger.acceptance import accept, accepted_prompts, capped
 from monitoring.trigger.door import refusals
-from monitoring.trigger.drifted_rows import DriftedRows, is_ended_retrain, new_labels
+from monitoring.trigger.drifted_rows import DriftedRows, after_retrain, new_labels
 from monitoring.trigger.labels import LABELLED, correction, label_of, pseudonym, write_queue
 from monitoring.trigger.retrain import retrain
 from monitoring.trigger.state_machine import Facts, Step, step
@@ -171,12 +171,6 @@ def waiting_version(registry: Registry, own: Sequence[Night]) -> int | None:
         return None
     state = registry.state()
     return None if newest in state.rejected | state.deleted else newest
-
-
-def after_retrain(before: Sequence[Night]) -> date | None:
-    """The day after the last retrain that ended: what was labelled until then, it has seen."""
-    retrains = [night for night in before if is_ended_retrain(night)]
-    return date.fromisoformat(retrains[-1].date) + timedelta(days=1) if retrains else None
 
 
 def without_action(taken: Step) -> Step:

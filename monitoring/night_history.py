@@ -5,7 +5,7 @@ came to. So a retrain that was interrupted goes on from the verdict that it foll
 the challenger is the champion already.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import Engine
 
@@ -13,10 +13,9 @@ from monitoring.scheduling import runs
 from monitoring.scheduling.runs import Claim, Run, RunState
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
 from registry.reader import RegistryReader
-from registry.storage.database import reading, writing
+from registry.storage.database import writing
 
 REMEMBERED = 400  # nights
-AT_ONCE = timedelta(0)  # a check is guarded by its night's lease and needs none of its own
 
 
 def nightly_of(family: str) -> str:
@@ -40,15 +39,13 @@ def check_job(family: str) -> str:
 
 def check_of(engine: Engine, family: str, day: date) -> Night | None:
     """The verdict that a night has come to already."""
-    with reading(engine) as connection:
-        run = runs.find(connection, check_job(family), day)
+    run = runs.run_on(engine, check_job(family), day)
     return night_of(run) if run else None
 
 
 def end_of(engine: Engine, night: Night) -> Night | None:
     """What a night whose check this is came to, also where its run was opened again since."""
-    with reading(engine) as connection:
-        run = runs.find(connection, nightly_of(night.family), date.fromisoformat(night.date))
+    run = runs.run_on(engine, nightly_of(night.family), date.fromisoformat(night.date))
     end = Night.model_validate_json(run.record) if run and run.record else None
     return end if end and (end.traffic, end.rows) == (night.traffic, night.rows) else None
 
@@ -63,9 +60,8 @@ def keep_check(
     job = check_job(night.family)
     with writing(engine) as connection:
         runs.guard(connection, claim)
-        own = runs.claim_on(connection, job, claim.date, claim.holder, now, AT_ONCE, again=again)
-        assert own is not None, "there was no check, or it is made again, and the night is ours"
-        runs.finish(connection, own, now, night.canonical().decode())
+        record = night.canonical().decode()
+        runs.note(connection, job, claim.date, claim.holder, now, record, again)
 
 
 def nights_before(engine: Engine, family: str, day: date) -> tuple[Night, ...]:

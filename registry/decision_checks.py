@@ -15,10 +15,16 @@ from registry.reader import RegistryReader
 from registry.storage.event_chain import events_of
 
 
-def look_of(connection: Connection, decision: Decision, adapter: Digest) -> CountedLook | None:
+def look_of(
+    registry: RegistryReader,
+    connection: Connection,
+    adapter: Digest,
+    decision: Decision,
+    evidence: Evidence,
+) -> CountedLook | None:
     """The look that a decision on an adapter was made at; None: it was made without one.
 
-    Raises IncumbentError unless that look was counted so.
+    Raises IncumbentError unless that look was counted so, and the evidence is its first.
     """
     if decision.opening is None:
         return None
@@ -31,6 +37,7 @@ def look_of(connection: Connection, decision: Decision, adapter: Digest) -> Coun
             f"this decision was made at look {decision.opening}, and the ledger has "
             f"{f'look {look.number}' if look else 'no look'} for it: nothing was kept"
         )
+    refuse_second_measurement(registry, connection, adapter, look, evidence)
     return look
 
 

@@ -47,7 +47,6 @@ from registry.decision_checks import (
     look_of,
     refuse_late,
     refuse_one_person,
-    refuse_second_measurement,
     refuse_unseen,
     winning,
 )
@@ -268,9 +267,7 @@ class Registry(RegistryReader):
         self.roles.require("submit", self.actor)
         own = self.version(number).adapter.files
         with writing(self.engine) as connection:
-            look = look_of(connection, decision, own)
-            if look:
-                refuse_second_measurement(self, connection, own, look, evidence)
+            look = look_of(self, connection, own, decision, evidence)
             made = DecisionMade(
                 decision=decision.digest,
                 evidence=evidence.digest,

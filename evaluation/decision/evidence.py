@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from evaluation.decision.metric_evidence import PREFERENCE as PREFERENCE  # others know it from here
 from evaluation.decision.metric_evidence import (
     cluster_results,
-    drawn_differences,
     item_means,
     spread,
     summarise,
@@ -262,6 +261,6 @@ def measure(table: ScoreTable, policy: Policy, *, sure: bool = False) -> Measure
     if len(items) == len(table.items):
         return there
     return {
-        name: found.model_copy(update=spread(drawn_differences(table.items, name, found.better)))
+        name: found.model_copy(update=spread(table.items, name, found.better))
         for name, found in there.items()
     }

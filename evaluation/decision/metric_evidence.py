@@ -212,14 +212,6 @@ def differences(items: Sequence[ItemScore], metric: str, better: Better | None =
     return sign * np.array([item.challenger[metric] - item.champion[metric] for item in items])
 
 
-def drawn_differences(
-    answers: Sequence[ItemScore], metric: str, better: Better | None
-) -> list[Array]:
-    """By item, how much better each of the challenger's answers is; unjudged ones left out."""
-    sorted_ones = [answer for answer in answers if metric in (answer.labels or ())]
-    return [differences(drawn, metric, better) for drawn in by_item(sorted_ones or answers)]
-
-
 def means(items: Sequence[ItemScore], metric: str) -> tuple[float, float]:
     champion = float(np.mean([item.champion[metric] for item in items]))
     challenger = float(np.mean([item.challenger[metric] for item in items]))
@@ -351,11 +343,14 @@ def read_ones(drawn: Sequence[ItemScore], metric: str) -> list[ItemScore]:
     return [one for one in drawn if metric not in (one.unread or ())]
 
 
-def spread(drawn: Sequence[Array]) -> dict[str, float]:
+def spread(answers: Sequence[ItemScore], metric: str, better: Better | None) -> dict[str, float]:
     """How many answers an item has at most, and the pooled standard deviation of a difference
-    within items: √(Σ_i Σ_s (d_is − d̄_i)² / Σ_i (k_i − 1)). Nothing where no item has two.
+    within items: √(Σ_i Σ_s (d_is − d̄_i)² / Σ_i (k_i − 1)). Nothing where no item has two; unjudged
+    answers are left out.
     """
-    several = [differences for differences in drawn if len(differences) > 1]
+    labelled = [answer for answer in answers if metric in (answer.labels or ())]
+    drawn = [differences(of_item, metric, better) for of_item in by_item(labelled or answers)]
+    several = [found for found in drawn if len(found) > 1]
     if not several:
         return {}
     squares = sum(float(((d - d.mean()) ** 2).sum()) for d in several)

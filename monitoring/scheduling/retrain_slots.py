@@ -11,7 +11,17 @@ from datetime import date, datetime, timedelta
 from pydantic import Field
 from sqlalchemy import Connection, Engine, insert, or_, select, update
 
-from monitoring.scheduling.runs import BEGUN, SETTLED, Claim, Run, RunState, at, find, run_of
+from monitoring.scheduling.runs import (
+    BEGUN,
+    SETTLED,
+    Claim,
+    Run,
+    RunState,
+    at,
+    find,
+    run_of,
+    run_on,
+)
 from project.records.record import Record
 from project.times import moment_of, readable, stamp
 from registry.storage.database import reading, writing
@@ -108,8 +118,7 @@ def ask_turn(engine: Engine, family: str, day: date, now: datetime, limits: Retr
 
 def is_waiting(engine: Engine, family: str, day: date) -> bool:
     """Whether the retrain of a night waits, whoever may ask for it still."""
-    with reading(engine) as connection:
-        known = find(connection, retrain_of(family), day)
+    known = run_on(engine, retrain_of(family), day)
     return known is not None and known.state is RunState.WAITING
 
 

@@ -136,6 +136,23 @@ def claim_on(
     return claimed
 
 
+def note(
+    connection: Connection,
+    job: str,
+    date: date,
+    holder: str,
+    now: datetime,
+    record: str,
+    again: str | None = None,
+) -> None:
+    """Keep what was done at once, under no lease of its own, as a finished run; `again` says why it
+    replaces one that is there. Inside the caller's transaction.
+    """
+    claim = claim_on(connection, job, date, holder, now, timedelta(), again=again)
+    assert claim is not None, "there was none, or it is done again, and no lease holds"
+    finish(connection, claim, now, record)
+
+
 def claimable(run: Run, now: datetime, insist: bool, again: bool = False) -> bool:
     match run.state:
         case RunState.FINISHED:
@@ -249,6 +266,12 @@ def rewrite_records(
             record, problem = wanted[row.date]
             same = update(runs).where(*old, runs.c.date == row.date, runs.c.fence == row.fence)
             connection.execute(same.values(record=record, problem=problem))
+
+
+def run_on(engine: Engine, job: str, date: date) -> Run | None:
+    """A job's run for a date; None: it was never begun."""
+    with reading(engine) as connection:
+        return find(connection, job, date)
 
 
 # --- one level down -----------------------------------------------------------------------------

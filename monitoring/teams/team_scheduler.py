@@ -1,24 +1,27 @@
 """One scheduler for many projects: it looks at what is due, and starts a process for each of them.
 
-It keeps nothing that must survive it. Dates are claimed, and retrains take slots, in the registry
+It keeps nothing that must survive it. Dates are claimed, and retrains take slots, in the registry,
 by the processes; so any number of such schedulers may run, and each may die.
 """
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from threading import Event
 
 from sqlalchemy import Engine
 
+from monitoring.night_history import nightly_of
+from monitoring.scheduling import outbox
 from monitoring.scheduling.heartbeats import Heartbeat, beat, farewell
-from monitoring.scheduling.retrain_slots import RetrainLimits, ask_turn, retrains
-from monitoring.scheduling.scheduler import new_holder
-from monitoring.teams.due_work import DueWork, due_work
+from monitoring.scheduling.retrain_slots import RetrainLimits, ask_turn, is_waiting, retrains
+from monitoring.scheduling.runs import claimable, run_on
+from monitoring.scheduling.scheduler import missing_dates, new_holder
 from monitoring.teams.project_process import ProjectProcess
 from monitoring.teams.team_project import ReadProject, Teams, read_project
 from project.errors import IncumbentError, InputError
+from project.records.record import Record
 from project.times import stamp
 
 # Before work is tried again that a process left undone, as where its machine must not do it.
@@ -27,6 +30,18 @@ PAUSE = timedelta(minutes=5)
 log = logging.getLogger(__name__)
 
 Start = Callable[[ReadProject, int], ProjectProcess]
+
+
+class DueWork(Record):
+    """Something that a process of the project can do now."""
+
+    what: str  # such as `nightly bank`
+    date: str = ""  # logical; "": it has none
+    retrain: bool = False  # whether it is a night whose retrain waits for its turn
+
+    def __str__(self) -> str:
+        named = f"{self.what} of {self.date}" if self.date else self.what
+        return f"{named}, its retrain" if self.retrain else named
 
 
 class TeamScheduler:
@@ -178,3 +193,26 @@ class TeamScheduler:
         if problems.get(name) != problem:
             log.error("%s", problem)
         problems[name] = problem
+
+
+# --- due work -------------------------------------------------------------------------------------
+
+# What is due in a project, as its own registry tells: dates of its jobs, and notices to send.
+
+
+def due_work(engine: Engine, project: ReadProject, now: datetime) -> Iterator[DueWork]:
+    """Of each job the oldest date that is not at its end, where it can be claimed now."""
+    for job, cron in project.jobs.items():
+        missing = missing_dates(engine, job, cron, now, project.schedule.catch_up)
+        if missing and can_be_claimed(engine, job, min(missing), now):
+            night, day = job == nightly_of(project.family), min(missing)
+            waits = night and is_waiting(engine, project.family, day)
+            yield DueWork(what=job, date=str(day), retrain=waits)
+    if outbox.is_waiting(engine, now, project.family):
+        yield DueWork(what="notices")
+
+
+def can_be_claimed(engine: Engine, job: str, day: date, now: datetime) -> bool:
+    """Not where somebody is at it, or it waits for its next attempt."""
+    run = run_on(engine, job, day)
+    return run is None or claimable(run, now, insist=False)

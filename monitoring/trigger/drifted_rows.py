@@ -168,6 +168,12 @@ def is_ended_retrain(night: Night) -> bool:
     return night.action is Action.RETRAIN and night.outcome is not RetrainOutcome.FAILED
 
 
+def after_retrain(before: Sequence[Night]) -> date | None:
+    """The day after the last retrain that ended: what was labelled until then, it has seen."""
+    retrains = [night for night in before if is_ended_retrain(night)]
+    return date.fromisoformat(retrains[-1].date) + timedelta(days=1) if retrains else None
+
+
 def accepted_since(since: datetime) -> list[Row]:
     """The labelled rows that somebody accepted then or later, for the first time."""
     known: set[str] = set()
