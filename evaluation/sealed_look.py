@@ -1,6 +1,6 @@
 """A look at the sealed eval set: its items answered, scored and weighed.
 
-Whoever takes one has counted it in the registry first, as `incumbent submit` does.
+Whoever takes one has counted it in the registry first, as evaluation/look_decision.py does.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -268,4 +268,4 @@ def keep(registry: Registry, digest: Digest | None) -> None:
     day = max(now.date(), newest.date) if newest else now.date()
     record = AcceptedLabels(labels=digest).canonical().decode()
     with writing(registry.engine) as connection:
-        runs.note(connection, job, day, machine(), now, record, "labels were accepted")
+        runs.keep_done(connection, job, day, machine(), now, record)

@@ -93,7 +93,7 @@ def verdict_of(
     labels = None if night.to_label else carry_labels(context, None)
     night = night.model_copy(update={"notes": notes, "labels": labels})
     require_place(context)  # a folder that went away meanwhile looks like a day without traffic
-    keep_check(registry.engine, claim, night, registry.clock(), again)
+    keep_check(registry.engine, claim, night, registry.clock())
     return night
 
 
@@ -103,7 +103,7 @@ def labels_done(context: NightContext, claim: Claim, night: Night, work: ToLabel
     """
     registry, done = context.registry, accept_and_queue(context, night, work)
     done = done.model_copy(update={"labels": carry_labels(context, None)})
-    keep_check(registry.engine, claim, done, registry.clock(), "its labels are queued")
+    keep_check(registry.engine, claim, done, registry.clock())
     return done
 
 

@@ -3,13 +3,11 @@
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from threading import Event
 
-from sqlalchemy import Connection
-
 from monitoring.drift.reference_rows import began
-from monitoring.drift.reference_store import references_of
+from monitoring.drift.reference_store import night_references
 from monitoring.night_context import NightContext
 from monitoring.night_history import in_flight, judged_after, nights_before
 from monitoring.scheduling import runs
@@ -81,7 +79,7 @@ def accept_and_queue(context: NightContext, night: Night, work: ToLabel) -> Nigh
     """
     assert night.champion is not None, "without a champion nothing is compared"
     champion = context.registry.version(night.champion)
-    drifted = DriftedRows(context, references_of(context, night), work.grown, champion)
+    drifted = DriftedRows(context, night_references(context, night), work.grown, champion)
     since, day = date.fromisoformat(work.since), date.fromisoformat(night.date)
     rows, trusted = drifted.rows(since, day), trusted_rows(context, drifted, since, day)
     done = {row.id for row in (*answered_of(rows, trusted), *trusted)}
@@ -250,20 +248,14 @@ def end_slot(context: NightContext, slot: Claim, error: BaseException | None) ->
     now = context.registry.clock()
     try:
         with writing(context.registry.engine) as connection:
-            note_end(connection, slot, now, error)
+            if error is None:
+                runs.finish(connection, slot, now, "ended")
+            elif isinstance(error, StoppedError | KeyboardInterrupt):
+                runs.release(connection, slot, now, str(error))
+            else:
+                runs.fail(connection, slot, now, str(error), None)
     except IncumbentError as problem:
         log.warning("%s: its slot is free once its lease is over: %s", slot, problem)
-
-
-def note_end(
-    connection: Connection, slot: Claim, now: datetime, error: BaseException | None
-) -> None:
-    if error is None:
-        runs.finish(connection, slot, now, "ended")
-    elif isinstance(error, StoppedError | KeyboardInterrupt):
-        runs.release(connection, slot, now, str(error))
-    else:
-        runs.fail(connection, slot, now, str(error), None)
 
 
 def waits(known: Retrains, at_once: int | None) -> str:

@@ -50,10 +50,8 @@ def end_of(engine: Engine, night: Night) -> Night | None:
     return end if end and (end.traffic, end.rows) == (night.traffic, night.rows) else None
 
 
-def keep_check(
-    engine: Engine, claim: Claim, night: Night, now: datetime, again: str | None = None
-) -> None:
-    """Keep a night's verdict; `again` says why, where there is one already that it replaces.
+def keep_check(engine: Engine, claim: Claim, night: Night, now: datetime) -> None:
+    """Keep a night's verdict, instead of one that is there already.
 
     Raises LostLeaseError when the night is somebody else's now.
     """
@@ -61,7 +59,7 @@ def keep_check(
     with writing(engine) as connection:
         runs.guard(connection, claim)
         record = night.canonical().decode()
-        runs.note(connection, job, claim.date, claim.holder, now, record, again)
+        runs.keep_done(connection, job, claim.date, claim.holder, now, record)
 
 
 def nights_before(engine: Engine, family: str, day: date) -> tuple[Night, ...]:

@@ -6,7 +6,7 @@ from math import sqrt
 from evaluation.decision.evidence import PREFERENCE
 from evaluation.decision.policy import Policy
 from evaluation.decision.statistics import bounds, e_value, least
-from evaluation.decision.votes_needed import Standing, further
+from evaluation.decision.votes_needed import Standing, votes_to_settle
 from project.records.calibration import BALLOTS, Calibration, wilson_lower
 from project.records.evidence import Evidence, MetricEvidence, PeopleAndJudge
 from registry.alpha_ledger.spending import alpha_at
@@ -118,7 +118,7 @@ def votes_beside_judge(
     """How many more items people have to vote on, with this judge and without it."""
     beyond = found.diff - policy.margin(PREFERENCE)
     standing = Standing(beyond, se=found.se, sd=people.sd, votes=people.votes, items=found.n)
-    more, alone = further(standing, alpha, any_time=policy.preference_test == "e-value")
+    more, alone = votes_to_settle(standing, alpha, any_time=policy.preference_test == "e-value")
     if beyond <= 0 or not more:
         return
     without = "there are too few items" if alone is None else f"{alone:,} would"

@@ -42,7 +42,9 @@ def any_time_test(alpha: float) -> Test:
     return lambda difference, se, df: any_time_e_value(difference, se, df) >= 1 / alpha
 
 
-def further(standing: Standing, alpha: float, *, any_time: bool) -> tuple[int | None, int | None]:
+def votes_to_settle(
+    standing: Standing, alpha: float, *, any_time: bool
+) -> tuple[int | None, int | None]:
     """How many more votes settle who is preferred, if people go on as so far, with this judge, and
     without it on items like these; 0: none is needed. None where votes on all items would not.
 

@@ -126,7 +126,7 @@ def find_or_freeze(
     return References(prompts, answers if answers and answers.first <= day else None)
 
 
-def references_of(context: NightContext, night: Night) -> References:
+def night_references(context: NightContext, night: Night) -> References:
     """Those that a night's verdict rests on."""
     prompts = frozen_as(context, night, PROMPTS, night.reference)
     assert prompts is not None, "what compared nothing asks for nothing"

@@ -95,62 +95,55 @@ def claim(
     keeps what it made until it has something else. `holder` names one process and no other.
     """
     with writing(engine) as connection:
-        return claim_on(connection, job, date, holder, now, lease, insist=insist, again=again)
+        known = find(connection, job, date)
+        if known and not claimable(known, now, insist, again is not None):
+            return None
+        tried = known.attempts if known and known.state not in SETTLED else 0
+        claimed = Claim(
+            job=job,
+            date=date,
+            holder=holder,
+            fence=known.fence + 1 if known else 1,
+            attempt=tried + 1,
+        )
+        row = claimed.model_dump(mode="json", exclude={"attempt"}) | {
+            "state": RunState.RUNNING,
+            "attempts": claimed.attempt,
+            "since": stamp(now),
+            "until": stamp(now + lease),
+            "started": stamp(now),
+            "ended": None,
+        }
+        if again is not None:
+            row["problem"] = f"done again: {again}"
+        write = update(runs).where(*at(job, date)) if known else insert(runs)
+        connection.execute(write.values(row))
+        return claimed
 
 
-def claim_on(
-    connection: Connection,
-    job: str,
-    date: date,
-    holder: str,
-    now: datetime,
-    lease: timedelta,
-    *,
-    insist: bool = False,
-    again: str | None = None,
-) -> Claim | None:
-    """The same inside the caller's transaction."""
-    known = find(connection, job, date)
-    if known and not claimable(known, now, insist, again is not None):
-        return None
-    tried = known.attempts if known and known.state not in SETTLED else 0
-    claimed = Claim(
+def keep_done(
+    connection: Connection, job: str, date: date, holder: str, now: datetime, record: str
+) -> None:
+    """Keep what was done at once, under no lease of its own, as a finished run, instead of one that
+    is there. Inside the caller's transaction.
+    """
+    known, at_once = find(connection, job, date), stamp(now)
+    done = Run(
         job=job,
         date=date,
+        state=RunState.FINISHED,
         holder=holder,
         fence=known.fence + 1 if known else 1,
-        attempt=tried + 1,
+        attempts=1,
+        since=at_once,
+        until=at_once,
+        started=at_once,
+        ended=at_once,
+        record=record,
+        problem=None,
     )
-    row = claimed.model_dump(mode="json", exclude={"attempt"}) | {
-        "state": RunState.RUNNING,
-        "attempts": claimed.attempt,
-        "since": stamp(now),
-        "until": stamp(now + lease),
-        "started": stamp(now),
-        "ended": None,
-    }
-    if again is not None:
-        row["problem"] = f"done again: {again}"
     write = update(runs).where(*at(job, date)) if known else insert(runs)
-    connection.execute(write.values(row))
-    return claimed
-
-
-def note(
-    connection: Connection,
-    job: str,
-    date: date,
-    holder: str,
-    now: datetime,
-    record: str,
-    again: str | None = None,
-) -> None:
-    """Keep what was done at once, under no lease of its own, as a finished run; `again` says why it
-    replaces one that is there. Inside the caller's transaction.
-    """
-    claim = claim_on(connection, job, date, holder, now, timedelta(), again=again)
-    assert claim is not None, "there was none, or it is done again, and no lease holds"
-    finish(connection, claim, now, record)
+    connection.execute(write.values(done.model_dump(mode="json")))
 
 
 def claimable(run: Run, now: datetime, insist: bool, again: bool = False) -> bool:

@@ -7,7 +7,7 @@ moment. What makes it tick is in monitoring/scheduling/service.py.
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from itertools import count, islice
@@ -134,8 +134,7 @@ class Scheduler:
     def beat(self) -> None:
         """Leave a sign of life, with what comes next."""
         now = self.clock()
-        coming = [(stamp(at), job.name) for job in self.jobs for at in first(job.cron.after(now))]
-        at, name = min(coming, default=(None, None))
+        at, name = next_run(((job.name, job.cron) for job in self.jobs), now)
         heartbeat = heartbeats.Heartbeat(
             holder=self.holder,
             at=stamp(now),
@@ -234,8 +233,10 @@ def missing_dates(
     return {*due(cron, now, settled, reach), *begun}
 
 
-def first(moments: Iterator[datetime]) -> list[datetime]:
-    return list(islice(moments, 1))
+def next_run(jobs: Iterable[tuple[str, Cron]], now: datetime) -> tuple[str | None, str | None]:
+    """When the next of these jobs is due, and which it is; None where there is none."""
+    coming = [(stamp(at), name) for name, cron in jobs for at in islice(cron.after(now), 1)]
+    return min(coming, default=(None, None))
 
 
 def about(claim: Claim) -> dict[str, object]:

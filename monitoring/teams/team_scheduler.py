@@ -7,7 +7,6 @@ by the processes; so any number of such schedulers may run, and each may die.
 import logging
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
-from itertools import islice
 from threading import Event
 
 from sqlalchemy import Engine
@@ -17,7 +16,7 @@ from monitoring.scheduling import outbox
 from monitoring.scheduling.heartbeats import Heartbeat, beat, farewell
 from monitoring.scheduling.retrain_slots import RetrainLimits, ask_turn, is_waiting, retrains
 from monitoring.scheduling.runs import claimable, run_on
-from monitoring.scheduling.scheduler import missing_dates, new_holder
+from monitoring.scheduling.scheduler import missing_dates, new_holder, next_run
 from monitoring.teams.project_process import ProjectProcess
 from monitoring.teams.team_project import ReadProject, Teams, read_project
 from project.errors import IncumbentError, InputError
@@ -81,13 +80,7 @@ class TeamScheduler:
         """Leave a sign of life, with what comes next and what retrains are kept to."""
         now = self.clock()
         projects = self.projects()
-        coming = [
-            (stamp(at), job)
-            for project in projects
-            for job, cron in project.jobs.items()
-            for at in islice(cron.after(now), 1)
-        ]
-        at, job = min(coming, default=(None, None))
+        at, job = next_run((one for project in projects for one in project.jobs.items()), now)
         heartbeat = Heartbeat(
             holder=self.holder,
             at=stamp(now),

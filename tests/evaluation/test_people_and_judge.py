@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from evaluation.decision.votes_needed import (
     Standing,
     any_time_e_value,
-    further,
     t_test,
+    votes_to_settle,
 )
 from evaluation.preference.ballots.anytime import (
     confidence_sequence,
@@ -303,12 +303,12 @@ def test_the_error_at_more_votes_is_foreseen_from_the_error_so_far() -> None:
 def test_needed_is_the_smallest_number_that_passes() -> None:
     standing = Standing(0.05, se=0.055, sd=0.49, votes=60, items=1000)
     passes = t_test(0.05)
-    more, alone = further(standing, 0.05, any_time=False)
+    more, alone = votes_to_settle(standing, 0.05, any_time=False)
     assert more is not None
     for votes, settled in ((60 + more, True), (60 + more - 1, False)):
         assert passes(0.05, standing.error(votes), votes - 2) is settled
     assert alone is not None and alone > more
-    any_time, _ = further(standing, 0.05, any_time=True)
+    any_time, _ = votes_to_settle(standing, 0.05, any_time=True)
     assert any_time is not None and any_time > more  # whoever looks at any time pays for it
 
 

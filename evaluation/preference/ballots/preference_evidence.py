@@ -7,7 +7,7 @@ from sys import float_info
 from evaluation.decision.metric_evidence import PREFERENCE
 from evaluation.decision.policy import Policy
 from evaluation.decision.statistics import Array, p_above, paired
-from evaluation.decision.votes_needed import Standing, any_time_e_value, further
+from evaluation.decision.votes_needed import Standing, any_time_e_value, votes_to_settle
 from evaluation.preference.ballots.anytime import e_value
 from evaluation.preference.ballots.estimate import Estimate, estimate_of, gathered, outcomes
 from project.records.ballots import VotingPair
@@ -182,5 +182,5 @@ def votes_needed(found: Estimate, alpha: float = 0.05, *, any_time: bool = True)
         votes=found.votes,
         items=found.items,
     )
-    with_judge, alone = further(standing, alpha, any_time=any_time)
+    with_judge, alone = votes_to_settle(standing, alpha, any_time=any_time)
     return VotesNeeded(votes=found.votes, with_judge=with_judge, alone=alone)
