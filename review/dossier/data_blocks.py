@@ -15,9 +15,9 @@ from registry.adapter_import.lora_config import Origin
 from registry.experiments.experiment_events import experiments
 from registry.lineage import Lineage, trace
 from registry.model_card.card import licence
+from registry.overview.version_search import Standing, VersionFilter, search
 from registry.reader import RegistryReader
 from registry.store import Registry
-from registry.version_list import Entry, newest
 from review.dossier.document import Block, listed
 from review.traffic.version_traffic import ExperimentView, VersionTraffic, version_traffic, view
 from review.voting.blinding import traced
@@ -43,7 +43,7 @@ class VersionRecords:
     experiments_beside: Sequence[ExperimentView]  # in which it was the champion, the newest first
     # That were cast on its answers and not taken back; None: not for the eyes of who votes.
     ballots: Sequence[Event] | None
-    inventory: Sequence[Entry]  # the newest versions of the family, the oldest first
+    inventory: Sequence[Standing]  # the newest versions of the family, the newest first
     findings: Sequence[str]  # of the last check of all records
 
     @property
@@ -72,7 +72,7 @@ def read_records(
         traffic=version_traffic(registry, number),
         experiments_beside=experiments_beside(registry, number),
         ballots=None if blind else standing_ballots(registry, number),
-        inventory=newest(registry, INVENTORY),
+        inventory=search(registry, VersionFilter(deleted=False), limit=INVENTORY).versions,
         findings=findings,
     )
 

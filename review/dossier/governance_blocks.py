@@ -120,7 +120,7 @@ def inventory_block(records: VersionRecords) -> Block:
                 entry.version.at,
                 entry.version.actor,
             )
-            for entry in reversed(records.inventory)
+            for entry in records.inventory
         ),
     )
 
