@@ -193,7 +193,7 @@ def test_confirmed_drift_and_failed_nights_need_a_person(
     keep(registry, day, night(day, DriftVerdict.DRIFT, DriftState.CONFIRMED))
     page = client.get("/").text
     assert "Drift is confirmed" in page
-    assert "The night of 2026-01-01 failed" in page
+    assert "The night of 2026-01-01 was given up" in page
     assert 'href="/nights/2026-01-02"' in page
     assert SCRIPT not in page
 
