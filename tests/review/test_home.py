@@ -126,12 +126,13 @@ def test_each_promotion_is_a_point_with_its_interval(registry: Registry, tmp_pat
     found = quality(registry)
     (panel,) = panels(found)
     assert found.metrics == ("rougeL",)
-    assert [mark.label for mark in panel.marks] == ["v1", "v2"]
+    assert [mark.name for mark in panel.marks] == ["v1", "v2"]
     assert [mark.tone for mark in panel.marks] == ["good", "soft"]  # the second one's holds zero
     first = panel.marks[0]
-    assert first.top is not None
-    assert first.bottom is not None
-    assert first.top < first.y < first.bottom < panel.zero
+    assert first.reach
+    zero = panel.levels[-1]
+    assert first.reach[0] < first.y < first.reach[1] < zero.y
+    assert (zero.kind, zero.text) == ("zero", "0")
 
 
 def test_a_rollback_is_in_the_chart_too(registry: Registry, tmp_path: Path) -> None:
@@ -139,8 +140,8 @@ def test_a_rollback_is_in_the_chart_too(registry: Registry, tmp_path: Path) -> N
     win_by(registry, "b", tmp_path, 0.1)
     registry.rollback("worse in use")
     marks = panels(quality(registry))[0].marks
-    assert [mark.rollback for mark in marks] == [False, False, True]
-    assert "rolled back to v1" in marks[-1].title
+    assert [mark.shape for mark in marks] == ["dot", "dot", "cross"]
+    assert "rolled back to v1" in marks[-1].label
 
 
 def test_evidence_that_is_gone_is_said_and_nothing_else_suffers(
