@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from project.records.drift import DriftState, DriftVerdict, Night
+from project.records.drift import Action, DriftState, DriftVerdict, Night
 from project.records.events import VotesAsked
 from project.records.evidence import Evidence, MetricEvidence, Verdict
 from project.settings import PARAMS
@@ -197,6 +197,26 @@ def test_confirmed_drift_and_failed_nights_need_a_person(
     assert "The night of 2026-01-01 was given up" in page
     assert 'href="/nights/2026-01-02"' in page
     assert SCRIPT not in page
+
+
+def test_a_verification_that_was_given_up_needs_a_person_too(
+    client: Browser, registry: Registry
+) -> None:
+    lease = timedelta(hours=1)
+    run = claim(registry.engine, "verify test", FIRST_NIGHT, "here", START, lease)
+    assert run is not None
+    with writing(registry.engine) as connection:
+        fail(connection, run, START, "the disk is gone", None)
+    (task,) = client.get("/api/home").json()["tasks"]
+    told = (task["kind"], task["text"], task["detail"], task["link"])
+    text = "The verification of 2026-01-01 was given up"
+    assert told == ("failed", text, "the disk is gone", "/verify")
+
+
+def test_drift_that_a_retrain_answers_needs_nobody(client: Browser, registry: Registry) -> None:
+    drifted = night(FIRST_NIGHT, DriftVerdict.DRIFT, DriftState.ACT)
+    keep(registry, FIRST_NIGHT, drifted.model_copy(update={"action": Action.RETRAIN}))
+    assert client.get("/api/home").json()["tasks"] == []
 
 
 def test_drift_that_has_faded_needs_nobody(client: Browser, registry: Registry) -> None:
