@@ -29,12 +29,12 @@ from project.records.events import DecisionMade, Detail, Event, Promotion, Submi
 from project.records.evidence import Decision, Evidence, Verdict
 from project.records.scores import EvalSet, ScorePins
 from registry.alpha_ledger.looks import SealedSet
+from registry.overview.version_search import VersionFilter, search
 from registry.state import CHAMPION
 from registry.storage.database import writing
 from registry.storage.event_chain import GENESIS, beside
 from registry.storage.tables import aliases, events, versions
 from registry.store import Registry
-from registry.version_list import newest
 
 FAMILY, PAGE, AT = "benchmark", 50, "2026-01-01T00:00:00.000Z"
 LARGE = 10_000_000  # bytes of an adapter of a small model
@@ -194,7 +194,7 @@ def acts(registry: Registry, folder: Path, size: int) -> Iterator[tuple[str, Cal
     yield "first page", lambda: registry.versions(limit=PAGE)
     yield "last page", lambda: registry.newest(PAGE)
     yield "last page by number", lambda: registry.versions(after=size - PAGE, limit=PAGE)
-    yield "listed with verdicts", lambda: newest(registry, PAGE)
+    yield "listed with verdicts", lambda: search(registry, VersionFilter(), limit=PAGE)
     yield "whom to beat", lambda: registry.opponent("0" * 64)
 
 

@@ -20,6 +20,7 @@ from project.canonical import digest_file
 from project.files import home
 from project.html import SHARED
 from project.paths import CODE
+from project.records.field_change import differing
 from project.records.record import Digest, Record
 from project.settings import load
 
@@ -37,7 +38,7 @@ def main() -> None:
     for stage, module in stages().items():
         path = CODE / f"{stage}.json"
         code = code_of(module, graph)
-        if path.is_file() and (changed := differing(Code.read(path), code)):
+        if path.is_file() and (changed := changed_files(Code.read(path), code)):
             print(f"{stage} will run again: {', '.join(changed)} changed")
         code.write(path)
 
@@ -48,13 +49,9 @@ def stages() -> dict[str, str]:
     return {name: module for name, module in modules.items() if module != __name__}
 
 
-def differing(old: Code, new: Code) -> list[str]:
+def changed_files(old: Code, new: Code) -> list[str]:
     """The files that changed, came or went."""
-    return [
-        name
-        for name in sorted(old.files.keys() | new.files.keys())
-        if old.files.get(name) != new.files.get(name)
-    ]
+    return sorted(change.name for change in differing(old.files, new.files))
 
 
 def code_of(module: str, imports: "Imports") -> Code:

@@ -12,18 +12,19 @@ from monitoring.carried_labels import (
     let_go,
 )
 from monitoring.night_action import accept_and_queue, retrain_slot, run_retrain
+from monitoring.duties import why_and_what
+from monitoring.night_action import run_retrain
 from monitoring.night_check import check
 from monitoring.night_context import NightContext, require_place, trusted_day
 from monitoring.night_history import (
-    check_job,
     check_of,
     end_of,
     judged_after,
     keep_check,
     made_a_test,
     night_of,
-    nightly_of,
     nights_before,
+    nights_between,
 )
 from monitoring.report.night_page import write_page
 from monitoring.retention import forget, forget_carried, forget_queued
@@ -33,6 +34,8 @@ from monitoring.trigger.waiting_corrections import queue_corrections
 from project.errors import IncumbentError
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome, ToLabel
 from registry.notices import Notice
+from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
+from monitoring.scheduling.runs import Claim, RunState
 
 
 def nightly(context: NightContext) -> Work:
@@ -170,7 +173,7 @@ def notices(night: Night, before: Sequence[Night] = ()) -> Iterator[Notice]:
     yield Notice(
         key=f"nightly {night.family} {night.date}",
         kind="drift" if night.action is Action.NONE else what.value,
-        text=f"{night.family}, {night}\n" + "\n".join(night.reasons[1:]),
+        text=f"{night.family}, {night}\n" + "\n".join(why_and_what(night)),
         detail={"date": night.date, "verdict": night.verdict, "state": night.state},
         path=path_of(night),
         family=night.family,
@@ -257,10 +260,9 @@ def late_nights(context: NightContext) -> Mapping[date, str]:
     engine, family = context.registry.engine, context.registry.family
     today = context.registry.clock().date()
     first, last = today - REACH, today - timedelta(days=1)
-    ended = runs_between(engine, nightly_of(family), first, last)
-    over = {run.date for run in ended if run.state is RunState.FINISHED}
-    checks = runs_between(engine, check_job(family), first, last)
-    nights = {run.date: night_of(run) for run in checks if run.date in over}
+    kept = nights_between(engine, family, first, last)
+    over = (one for one in reversed(kept) if one.end and one.end.state is RunState.FINISHED)
+    nights = {one.day: night_of(one.check) for one in over if one.check}
     return {
         day: why for day, night in nights.items() if night and (why := why_again(context, night))
     }

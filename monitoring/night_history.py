@@ -6,6 +6,9 @@ the challenger is the champion already.
 """
 
 from datetime import date, datetime
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 
@@ -87,12 +90,40 @@ def judged_after(registry: RegistryReader, day: date) -> bool:
     return any((night := night_of(run)) and made_a_test(night) for run in later)
 
 
-def last_word(check: Run | None, end: Run | None) -> Night | None:
-    """A night with its end, if it has one; None where it has come to no verdict."""
-    verdict = night_of(check) if check else None
-    if verdict is not None:
-        return ended(verdict, end)
-    return night_of(end) if end else None
+class KeptNight(NamedTuple):
+    """What is kept of one night, as far as it came."""
+
+    day: date
+    check: Run | None
+    end: Run | None
+
+    @property
+    def verdict(self) -> Night | None:
+        """The night with its end, if it has one; None where it has come to no verdict."""
+        night = night_of(self.check) if self.check else None
+        if night is not None:
+            return ended(night, self.end)
+        return night_of(self.end) if self.end else None
+
+
+def last_nights(engine: Engine, family: str, limit: int) -> list[KeptNight]:
+    """Those with the newest checks or ends, `limit` of each, the newest night first."""
+    return kept_nights(*(runs.runs_of(engine, job, limit) for job in jobs_of(family)))
+
+
+def nights_between(engine: Engine, family: str, first: date, last: date) -> list[KeptNight]:
+    """The newest first; both days are in."""
+    return kept_nights(*(runs.runs_between(engine, job, first, last) for job in jobs_of(family)))
+
+
+def jobs_of(family: str) -> tuple[str, str]:
+    return check_job(family), nightly_of(family)
+
+
+def kept_nights(checks: Iterable[Run], ends: Iterable[Run]) -> list[KeptNight]:
+    check_on, end_on = ({run.date: run for run in found} for found in (checks, ends))
+    days = sorted(check_on.keys() | end_on.keys(), reverse=True)
+    return [KeptNight(day, check_on.get(day), end_on.get(day)) for day in days]
 
 
 def ended(night: Night, end: Run | None) -> Night:

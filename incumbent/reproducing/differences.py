@@ -5,46 +5,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evaluation.decision.statistics import bounds, holm, p_above, p_below
-from incumbent.code import Code, differing
-from project.records.adapters import Adapter, ModelPin
+from incumbent.code import Code, changed_files
+from project.records.adapters import Adapter
 from project.records.evidence import Measured, MetricEvidence
-from project.records.record import Record, short
+from project.records.field_change import adapter_facts, differing
+from project.records.record import Record
 
 SHOWN = 4  # files of a stage that are named
-ABSENT = "none"
 
 
-def differences(original: Adapter, reproduced: Adapter) -> Iterator[str]:
+def adapter_differences(original: Adapter, reproduced: Adapter) -> Iterator[str]:
     """Numerics, base and rows; each in a line."""
-    if original.numerics != reproduced.numerics:
-        then = original.numerics or "numerics that were not recorded"
-        yield f"numerics: trained in {then}, now in {reproduced.numerics}"
-    yield from base_differences(original.base, reproduced.base)
-    if original.dataset != reproduced.dataset:
-        yield f"dataset: {short(original.dataset)} then, {short(reproduced.dataset)} now"
-    if original.parent != reproduced.parent:
-        yield f"trained from: {short(original.parent)} then, {short(reproduced.parent)} now"
-    if original.system_prompt != reproduced.system_prompt:
-        yield "the system prompt is another one"
-
-
-def base_differences(then: ModelPin, now: ModelPin) -> Iterator[str]:
-    if then.weights != now.weights:
-        yield f"base: {then} then, {now} now"
-    if then.config != now.config:
-        yield "base: its configuration or its tokenizer is another one"
-    if then.chat_template != now.chat_template:
-        yield "base: its chat template is another one"
+    return map(str, differing(adapter_facts(original), adapter_facts(reproduced)))
 
 
 def package_differences(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    changed = [
-        f"{name} {then.get(name, ABSENT)} then, {now.get(name, ABSENT)} now"
-        for name in sorted(then.keys() | now.keys())
-        if then.get(name) != now.get(name)
-    ]
-    if changed:
-        yield f"packages: {'; '.join(changed)}"
+    if changes := sorted(map(str, differing(then, now))):
+        yield f"packages: {'; '.join(changes)}"
 
 
 def code_differences(then: Mapping[str, Code] | None, now: Mapping[str, Code]) -> Iterator[str]:
@@ -54,7 +31,7 @@ def code_differences(then: Mapping[str, Code] | None, now: Mapping[str, Code]) -
         return
     by_files: dict[tuple[str, ...], list[str]] = {}
     for stage, code in now.items():
-        if files := tuple(differing(then.get(stage, Code(files={})), code)):
+        if files := tuple(changed_files(then.get(stage, Code(files={})), code)):
             by_files.setdefault(files, []).append(stage)
     for files, stages in by_files.items():
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
@@ -64,9 +41,9 @@ def code_differences(then: Mapping[str, Code] | None, now: Mapping[str, Code]) -
 def recipe_differences(then: bytes, now: bytes) -> Iterator[str]:
     """Settings and data of the steps: what a recipe has beside base and numerics."""
     old, new = flat(json.loads(then)), flat(json.loads(now))
-    for name in sorted(old.keys() | new.keys()):
-        if old.get(name) != new.get(name) and not name.startswith(("base.", "numerics.")):
-            yield f"recipe: {name} is {new.get(name, ABSENT)}, and was {old.get(name, ABSENT)}"
+    for change in sorted(map(str, differing(old, new))):
+        if not change.startswith(("base.", "numerics.")):
+            yield f"recipe: {change}"
 
 
 def flat(value: Any, name: str = "") -> dict[str, str]:

@@ -10,10 +10,10 @@ from incumbent.pipeline import needed_for, read_pipeline
 from incumbent.provenance.current_provenance import installed_packages
 from incumbent.reproducing.differences import (
     DevDifference,
+    adapter_differences,
     beyond_chance,
     code_differences,
     dev_differences,
-    differences,
     package_differences,
     recipe_differences,
 )
@@ -36,6 +36,7 @@ from project.errors import IncumbentError
 from project.paths import ADAPTER, ADAPTER_FILES, CODE, EVIDENCE
 from project.records.adapters import Adapter, Numerics
 from project.records.evidence import Evidence
+from project.records.field_change import differing
 from project.records.record import Digest, Record
 from registry.lineage import RECIPE
 from registry.reader import RegistryReader
@@ -109,7 +110,7 @@ def held_against(
         commit=wanted.provenance.commit,
         original=wanted.version.adapter.files,
         reproduced=made.files,
-        files=tuple(changed_files(registry, wanted, project / ADAPTER_FILES)),
+        files=tuple(changed_adapter_files(registry, wanted, project / ADAPTER_FILES)),
         numerics=made.numerics,
         seconds=seconds,
         differences=tuple(all_differences(registry, wanted, made, project, old_code)),
@@ -150,16 +151,14 @@ def with_dev(
     return found.model_copy(update={"dev": dev, "beyond_chance": tuple(beyond_chance(dev))})
 
 
-def changed_files(
+def changed_adapter_files(
     registry: RegistryReader, wanted: ReproducibleVersion, folder: Path
 ) -> Iterator[str]:
     """The files that came, went or changed."""
     then = registry.artifacts.manifest(wanted.version.adapter.files)
     files = [path for path in folder.rglob("*") if path.is_file()]
     now = {path.relative_to(folder).as_posix(): digest_file(path) for path in files}
-    yield from (
-        name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)
-    )
+    yield from sorted(change.name for change in differing(then, now))
 
 
 def all_differences(
@@ -170,7 +169,7 @@ def all_differences(
     old_code: dict[str, Code] | None,
 ) -> Iterator[str]:
     original = wanted.version.adapter
-    yield from differences(original, made)
+    yield from adapter_differences(original, made)
     yield from package_differences(wanted.provenance.packages, installed_packages())
     needed = {s.name for s in needed_for(TRAIN, read_pipeline(project / "dvc.yaml"))}
     now = {stage: code for stage, code in code_in(project / CODE).items() if stage in needed}

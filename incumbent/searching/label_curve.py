@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.decision.statistics import Array, bounds, paired
-from incumbent.searching.chart_panel import Axis, Mark, Panel, padded
 from incumbent.selecting.against_random import with_draws
 from project.canonical import digest_json
+from project.chart_marks import Axis, Level, Mark, Panel, padded, polyline
 from project.files import write_bytes
 from project.html import render
 from project.records.record import Record
@@ -332,22 +332,18 @@ def panel(name: str, curve: MetricCurve) -> Panel:
         width=WIDTH,
         height=HEIGHT,
         across=[(across.at(point.rows), f"{point.rows:,.0f}") for point in points],
-        up=up.ticks(5),
+        levels=[*up.grid(5), Level(up.at(curve.base), kind="base")],
         marks=[
             Mark(
                 across.at(point.rows),
                 up.at(point.score.value),
                 f"{point.share} of the rows: {point.score.plain}",
+                reach=(up.at(point.score.low), up.at(point.score.high)),
             )
             for point in points
         ],
-        bars=[
-            (across.at(point.rows), up.at(point.score.low), up.at(point.score.high))
-            for point in points
-        ],
-        line=line(curve, across, up),
-        area=area(curve, across, up),
-        level=up.at(curve.base),
+        lines=[line(curve, across, up)],
+        band=band(curve, across, up),
         below="labels",
     )
 
@@ -357,11 +353,11 @@ def line(curve: MetricCurve, across: Axis, up: Axis) -> str:
     numbers = np.array([rows for rows, _, _ in curve.band])
     scores = sign * Curves(*(np.array([number]) for number in curve.fit)).at(numbers)[0]
     pairs = zip(numbers.tolist(), scores.tolist(), strict=True)
-    return " ".join(f"{across.at(rows)},{up.at(score)}" for rows, score in pairs)
+    return polyline((across.at(rows), up.at(score)) for rows, score in pairs)
 
 
-def area(curve: MetricCurve, across: Axis, up: Axis) -> str:
+def band(curve: MetricCurve, across: Axis, up: Axis) -> str:
     """Along the upper edge, and back along the lower."""
-    there = [f"{across.at(rows)},{up.at(high)}" for rows, _, high in curve.band]
-    back = [f"{across.at(rows)},{up.at(low)}" for rows, low, _ in reversed(curve.band)]
-    return " ".join([*there, *back])
+    there = [(across.at(rows), up.at(high)) for rows, _, high in curve.band]
+    back = [(across.at(rows), up.at(low)) for rows, low, _ in reversed(curve.band)]
+    return polyline([*there, *back])

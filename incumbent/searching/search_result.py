@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from evaluation.decision.statistics import Array, bounds, paired
-from incumbent.searching.chart_panel import Axis, Kind, Mark, Panel, padded
 from incumbent.searching.search_settings import (
     Range,
     Span,
@@ -18,6 +17,7 @@ from incumbent.searching.search_settings import (
     best_of,
 )
 from project.canonical import digest_json
+from project.chart_marks import Axis, Mark, Panel, padded
 from project.files import write_bytes
 from project.html import render
 from project.records.data import counted
@@ -272,22 +272,22 @@ def panel(
     place: Callable[[TrialLine], float],
     names: Sequence[tuple[float, str]] = (),
 ) -> Panel:
-    marks = [
-        Mark(across.at(place(one)), up.at(one.score), in_words(one, found.metric), kind(one, found))
-        for one in found.trials
-        if one.score is not None
-    ]
+    tried = [(one, one.score) for one in found.trials if one.score is not None]
+    tried.sort(key=lambda pair: pair[0].number == found.best)  # the best on top
     return Panel(
         title=title,
         width=WIDTH,
         height=HEIGHT,
         across=names or across.ticks(3),
-        up=up.ticks(),
-        marks=sorted(marks, key=lambda mark: mark.kind == "best"),  # the best on top
+        levels=up.grid(),
+        marks=[mark(one, across.at(place(one)), up.at(score), found) for one, score in tried],
     )
 
 
-def kind(one: TrialLine, found: SearchResult) -> Kind:
+def mark(one: TrialLine, x: float, y: float, found: SearchResult) -> Mark:
+    label = in_words(one, found.metric)
     if one.number == found.best:
-        return "best"
-    return "own" if one.number == found.own else "tried"
+        return Mark(x, y, label, shape="diamond", tone="good")
+    if one.number == found.own:
+        return Mark(x, y, label, shape="square", tone="ink")
+    return Mark(x, y, label)

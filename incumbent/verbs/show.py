@@ -12,9 +12,9 @@ from project.untrusted_input import one_line
 from registry.experiments.experiment_events import experiments
 from registry.lineage import Lineage, apart, name_of, trace
 from registry.model_card.card import card
+from registry.overview.version_search import version_fields
 from registry.reader import RegistryReader
 from registry.state import CHAMPION
-from registry.version_list import version_fields
 from training.kept.books import books_of
 
 Fact = tuple[str, str | Text]

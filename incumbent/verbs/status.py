@@ -6,10 +6,12 @@ from rich.text import Text
 
 from incumbent.output import coloured, console, print_json, print_table
 from incumbent.pipeline import older_project, project_version
+from monitoring.duties import Duty
 from monitoring.night_history import night_of, nightly_of
 from monitoring.scheduling.heartbeats import Heartbeat, living
 from monitoring.scheduling.runs import runs_of
 from monitoring.teams.family_overview import FamilyLine, Need, Overview, family_overview
+from monitoring.teams.family_overview import FamilyLine, Overview, family_overview
 from project.paths import BASE
 from project.records.adapters import AdapterVersion, ModelPin
 from project.times import readable
@@ -155,5 +157,5 @@ def summary(overview: Overview) -> str:
     )
 
 
-def told(need: Need) -> str:
+def told(need: Duty) -> str:
     return f"{need.text}: {one_line(need.detail)}" if need.detail else need.text

@@ -4,33 +4,33 @@ from rich.text import Text
 
 from incumbent.output import coloured, console, print_json, print_table
 from project.records.record import short
+from registry.overview.version_search import Standing, VersionFilter, search, version_fields
 from registry.reader import RegistryReader
-from registry.version_list import Entry, newest, version_fields
 
 
 def print_versions(as_json: bool, *, limit: int | None = None, before: int | None = None) -> None:
     """The newest `limit` versions with numbers below `before`, oldest first."""
     with RegistryReader.here() as registry:
-        found = newest(registry, limit, before)
+        chosen = VersionFilter(deleted=False, before=before)
+        standings = search(registry, chosen, limit=limit).versions[::-1]
     if as_json:
-        print_json(
-            [version_fields(entry.version, entry.verdict, entry.champion) for entry in found]
-        )
-    elif not found:
+        print_json([version_fields(s.version, s.verdict, s.champion) for s in standings])
+    elif not standings:
         console.print("no versions: run `dvc repro`, then `incumbent submit`")
     else:
         columns = (">version", "verdict", "", "adapter", "dataset", "submitted", "by")
-        print_table(columns, map(line, found))
-        if len(found) == limit and found[0].version.number > 1:
-            console.print(f"earlier ones: --before {found[0].version.number}")
+        print_table(columns, map(line, standings))
+        oldest = standings[0].version.number
+        if len(standings) == limit and oldest > 1:
+            console.print(f"earlier ones: --before {oldest}")
 
 
-def line(entry: Entry) -> tuple[str | Text, ...]:
-    version = entry.version
+def line(standing: Standing) -> tuple[str | Text, ...]:
+    version = standing.version
     return (
         f"v{version.number}",
-        coloured(entry.verdict.value) if entry.verdict else "undecided",
-        "champion" if entry.champion else "",
+        coloured(standing.verdict.value) if standing.verdict else "undecided",
+        "champion" if standing.champion else "",
         short(version.adapter.files),
         short(version.adapter.dataset),
         version.at[:16].replace("T", " "),

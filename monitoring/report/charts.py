@@ -1,13 +1,13 @@
-"""Where the marks of a night's charts stand, in units of the SVG that the template makes."""
+"""A night's charts: evidence, states, and the champion's quality, night by night."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import groupby
-from math import log10
 from typing import Self
 
 from monitoring.report.night_text import VERDICTS, done, reading_text, strongest
+from project.chart_marks import Axis, Level, Mark, Panel, polyline
 from project.records.data import counted
 from project.records.drift import Action, DriftState, DriftVerdict, Night, Quality
 
@@ -17,19 +17,18 @@ LETTERS = {Action.NONE: "", Action.LABEL: "L", Action.RETRAIN: "R", Action.REFUS
 
 
 @dataclass(frozen=True)
-class Frame:
-    """The field of a chart: dates from left to right, evidence upward by its logarithm."""
+class Days:
+    """Dates from left to right."""
 
     width: int
-    height: int
     first: date
     last: date
 
     @classmethod
-    def around(cls, nights: Sequence[Night], width: int, height: int) -> Self:
+    def around(cls, nights: Sequence[Night], width: int) -> Self:
         days = [date.fromisoformat(night.date) for night in nights]
         last = max(days)
-        return cls(width, height, min(*days, last - timedelta(days=SHORTEST - 1)), last)
+        return cls(width, min(*days, last - timedelta(days=SHORTEST - 1)), last)
 
     @property
     def day(self) -> float:
@@ -40,30 +39,92 @@ class Frame:
         """The middle of a day."""
         return round(self.day * ((date.fromisoformat(day) - self.first).days + 0.5), 1)
 
-    def y(self, evidence: float) -> float:
-        power = min(log10(max(evidence, 10.0**LOWEST)), HIGHEST)
-        return round(self.height * (HIGHEST - power) / (HIGHEST - LOWEST), 1)
+    def ends(self) -> list[tuple[float, str]]:
+        return [(0, str(self.first)), (self.width, str(self.last))]
 
 
-@dataclass(frozen=True)
-class Mark:
-    """One night's evidence, and what to say of it."""
+# --- evidence -------------------------------------------------------------------------------------
 
-    x: float
-    y: float
-    alarm: bool
-    label: str
+Measure = Callable[[Night], tuple[float, bool, str] | None]  # value, whether an alarm, words
 
 
-@dataclass(frozen=True)
-class Series:
-    """The evidence of one signal, or of the strongest, night by night."""
+def overall(nights: Sequence[Night], days: Days, height: int) -> Panel:
+    """The strongest signal of each night, on a scale with numbers."""
 
-    name: str
-    frame: Frame
-    marks: Sequence[Mark]
-    lines: Sequence[str]  # a polyline's points, for each run of nights that could be tested
-    alarms: int
+    def evidence(night: Night) -> tuple[float, bool, str] | None:
+        if night.verdict is DriftVerdict.INSUFFICIENT:
+            return None
+        verdict = VERDICTS[night.verdict].lower()
+        return night.evidence, night.verdict is DriftVerdict.DRIFT, f"{verdict}, {night.state}"
+
+    up = scale(height)
+    levels = [
+        Level(up.at(10.0**power), f"{10.0**power:g}", "grid" if power else "alarm")
+        for power in range(LOWEST, HIGHEST + 1)
+    ]
+    return panel("the strongest signal", nights, days, up, evidence, levels)
+
+
+def of_signal(signal: str, nights: Sequence[Night], days: Days, height: int) -> Panel:
+    """One signal, each night over the window that says most."""
+
+    def evidence(night: Night) -> tuple[float, bool, str] | None:
+        found = strongest(r for r in night.readings if r.signal == signal)
+        if not found:
+            return None
+        return found[0].evidence, found[0].verdict is DriftVerdict.DRIFT, reading_text(found[0])
+
+    up = scale(height)
+    levels = [
+        Level(up.at(10.0**power), kind="grid" if power else "alarm")
+        for power in range(LOWEST, HIGHEST + 1)
+    ]
+    return replace(panel(signal, nights, days, up, evidence, levels), across=days.ends(), radius=2)
+
+
+def scale(height: int) -> Axis:
+    """Evidence upward, by its logarithm."""
+    return Axis(10.0**LOWEST, 10.0**HIGHEST, height, log=True, upward=True)
+
+
+def panel(
+    name: str,
+    nights: Sequence[Night],
+    days: Days,
+    up: Axis,
+    evidence: Measure,
+    levels: Sequence[Level],
+) -> Panel:
+    """A line for each run of nights that could be tested."""
+    marks: list[Mark] = []
+    lines: list[str] = []
+    values = [(night.date, evidence(night)) for night in nights]
+    for tested, run in groupby(values, key=lambda pair: pair[1] is not None):
+        if tested:
+            reign = [evidence_mark(day, found, days, up) for day, found in run if found]
+            marks += reign
+            lines.append(polyline((mark.x, mark.y) for mark in reign))
+    alarms = sum(mark.shape == "diamond" for mark in marks)
+    last = f" The last is {marks[-1].label}." if marks else ""
+    return Panel(
+        title=name,
+        width=days.width,
+        height=up.size,
+        marks=marks,
+        levels=levels,
+        lines=lines,
+        description=f"{alarms} of {len(marks)} nights are alarms.{last}",
+        note=f"{counted(alarms, 'alarm') if alarms else 'no alarms'} in {len(marks)} nights",
+    )
+
+
+def evidence_mark(day: str, found: tuple[float, bool, str], days: Days, up: Axis) -> Mark:
+    value, alarm, words = found
+    x, y, label = days.x(day), up.at(value), f"{day}: {words}"
+    return Mark(x, y, label, "diamond", "new") if alarm else Mark(x, y, label)
+
+
+# --- states ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -77,54 +138,11 @@ class StateStep:
     label: str
 
 
-Measure = Callable[[Night], tuple[float, bool, str] | None]  # value, whether an alarm, words
-
-
-def overall(nights: Sequence[Night], frame: Frame) -> Series:
-    """The strongest signal of each night."""
-
-    def evidence(night: Night) -> tuple[float, bool, str] | None:
-        if night.verdict is DriftVerdict.INSUFFICIENT:
-            return None
-        verdict = VERDICTS[night.verdict].lower()
-        return night.evidence, night.verdict is DriftVerdict.DRIFT, f"{verdict}, {night.state}"
-
-    return series("the strongest signal", nights, frame, evidence)
-
-
-def of_signal(signal: str, nights: Sequence[Night], frame: Frame) -> Series:
-    """One signal, each night over the window that says most."""
-
-    def evidence(night: Night) -> tuple[float, bool, str] | None:
-        found = strongest(r for r in night.readings if r.signal == signal)
-        if not found:
-            return None
-        return found[0].evidence, found[0].verdict is DriftVerdict.DRIFT, reading_text(found[0])
-
-    return series(signal, nights, frame, evidence)
-
-
-def series(name: str, nights: Sequence[Night], frame: Frame, evidence: Measure) -> Series:
-    marks: list[Mark] = []
-    lines: list[str] = []
-    values = [(night.date, evidence(night)) for night in nights]
-    for tested, run in groupby(values, key=lambda pair: pair[1] is not None):
-        if tested:
-            own = [
-                Mark(frame.x(day), frame.y(found[0]), found[1], f"{day}: {found[2]}")
-                for day, found in run
-                if found is not None
-            ]
-            marks += own
-            lines.append(" ".join(f"{mark.x},{mark.y}" for mark in own))
-    return Series(name, frame, marks, lines, sum(mark.alarm for mark in marks))
-
-
-def steps(nights: Sequence[Night], frame: Frame) -> list[StateStep]:
+def steps(nights: Sequence[Night], days: Days) -> list[StateStep]:
     states = list(DriftState)
     return [
         StateStep(
-            x=frame.x(night.date),
+            x=days.x(night.date),
             level=states.index(night.state) + 1,
             letter=LETTERS[night.action],
             tested=night.verdict is not DriftVerdict.INSUFFICIENT,
@@ -134,112 +152,66 @@ def steps(nights: Sequence[Night], frame: Frame) -> list[StateStep]:
     ]
 
 
-# --- quality chart --------------------------------------------------------------------------------
+# --- quality --------------------------------------------------------------------------------------
 
-# The champion's quality on fresh labels, night by night: where the marks of its charts stand.
+# The champion's quality on fresh labels, night by night.
 
 INTERVAL = 1.645  # standard errors: a central interval of 90 %
 
 
-@dataclass(frozen=True)
-class ScoreMark:
-    """One night's mean, with its interval."""
-
-    x: float
-    y: float
-    top: float
-    bottom: float
-    label: str
-
-
-@dataclass(frozen=True)
-class DevLine:
-    """What a version scored on dev when it was decided on, along the nights of its reign."""
-
-    left: float
-    right: float
-    y: float
-    label: str
-
-
-@dataclass(frozen=True)
-class Tick:
-    y: float
-    label: str
-
-
-@dataclass(frozen=True)
-class QualityChart:
-    metric: str
-    frame: Frame
-    marks: Sequence[ScoreMark]
-    lines: Sequence[str]  # a polyline's points, for each version
-    dev: Sequence[DevLine]
-    ticks: Sequence[Tick]  # the ends of the scale
-    description: str
-
-
-def quality_charts(nights: Sequence[Night], width: int, height: int) -> list[QualityChart]:
+def quality_charts(nights: Sequence[Night], width: int, height: int) -> list[Panel]:
     """A chart for each metric that was measured; none where no fresh label was answered."""
     measured = [(night, night.quality) for night in nights if night.quality]
     if not measured:
         return []
-    frame = Frame.around(nights, width, height)
+    days = Days.around(nights, width)
     metrics = dict.fromkeys(name for _, quality in reversed(measured) for name in quality.scores)
-    return [chart(metric, measured, frame) for metric in metrics]
+    return [chart(metric, measured, days, height) for metric in metrics]
 
 
-def chart(metric: str, measured: Sequence[tuple[Night, Quality]], frame: Frame) -> QualityChart:
-    own = [(night, quality) for night, quality in measured if metric in quality.scores]
-    low, high = reach(metric, [quality for _, quality in own])
-
-    def y(value: float) -> float:
-        return round(frame.height * (high - value) / (high - low), 1)
-
-    marks, lines, dev = [], [], []
-    for _, reign in groupby(own, key=lambda pair: pair[0].champion):
+def chart(metric: str, measured: Sequence[tuple[Night, Quality]], days: Days, height: int) -> Panel:
+    of_metric = [(night, quality) for night, quality in measured if metric in quality.scores]
+    up = Axis(*reach(metric, [quality for _, quality in of_metric]), height, upward=True)
+    marks, lines = [], []
+    levels = [Level(up.at(value), f"{value:.3g}") for value in (up.high, up.low)]
+    for _, reign in groupby(of_metric, key=lambda pair: pair[0].champion):
         pairs = list(reign)
-        there = [score_mark(metric, *pair, frame, y) for pair in pairs]
+        there = [score_mark(metric, *pair, days, up) for pair in pairs]
         marks += there
-        lines.append(" ".join(f"{mark.x},{mark.y}" for mark in there))
-        dev += dev_line(metric, pairs, frame, y)
-    return QualityChart(
-        metric=metric,
-        frame=frame,
+        lines.append(polyline((mark.x, mark.y) for mark in there))
+        levels += dev_line(metric, pairs, days, up)
+    return Panel(
+        title=metric,
+        width=days.width,
+        height=height,
         marks=marks,
+        levels=levels,
+        across=days.ends(),
         lines=lines,
-        dev=dev,
-        ticks=[Tick(y(value), f"{value:.3g}") for value in (high, low)],
-        description=". ".join(mark.label for mark in marks),
+        description=". ".join(mark.label for mark in marks) + ".",
     )
 
 
-# --- one level down -----------------------------------------------------------------------------
-
-
-def score_mark(
-    metric: str, night: Night, quality: Quality, frame: Frame, y: Callable[[float], float]
-) -> ScoreMark:
+def score_mark(metric: str, night: Night, quality: Quality, days: Days, up: Axis) -> Mark:
     mean, (low, high) = quality.scores[metric], interval(metric, quality)
     label = f"{night.date}: {metric} {mean:.3f} on {counted(quality.n, 'fresh label')}"
-    return ScoreMark(frame.x(night.date), y(mean), y(high), y(low), label)
+    return Mark(days.x(night.date), up.at(mean), label, reach=(up.at(high), up.at(low)))
 
 
 def dev_line(
-    metric: str,
-    reign: Sequence[tuple[Night, Quality]],
-    frame: Frame,
-    y: Callable[[float], float],
-) -> list[DevLine]:
-    """None where the version was never decided on."""
+    metric: str, reign: Sequence[tuple[Night, Quality]], days: Days, up: Axis
+) -> list[Level]:
+    """What a version scored on dev when it was decided on, along the nights of its reign; nothing
+    where it never was.
+    """
     (first, quality), last = reign[0], reign[-1][0]
     if metric not in quality.dev:
         return []
-    half = frame.day / 2
-    left, right = round(frame.x(first.date) - half, 1), round(frame.x(last.date) + half, 1)
+    half = days.day / 2
+    left, right = round(days.x(first.date) - half, 1), round(days.x(last.date) + half, 1)
     value = quality.dev[metric]
     label = f"v{first.champion} on dev, when it was decided on: {metric} {value:.3f}"
-    return [DevLine(left, right, y(value), label)]
+    return [Level(up.at(value), kind="base", left=left, right=right, label=label)]
 
 
 def interval(metric: str, quality: Quality) -> tuple[float, float]:

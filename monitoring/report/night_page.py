@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from monitoring.drift.reference import Reference
 from monitoring.report.charts import (
-    HIGHEST,
-    LOWEST,
-    Frame,
+    Days,
     of_signal,
     overall,
     quality_charts,
@@ -138,7 +136,7 @@ TEMPLATE = Path(__file__).parent / "templates" / "night.html"
 def page(night: Night, history: Sequence[Night], places: Map | None) -> str:
     """One self-contained HTML page; history is the nights before it, the oldest first."""
     nights = [*history, night]
-    wide, small = Frame.around(nights, 840, 190), Frame.around(nights, 260, 90)
+    wide, small = Days.around(nights, 840), Days.around(nights, 260)
     return render(
         TEMPLATE,
         night=night,
@@ -149,11 +147,11 @@ def page(night: Night, history: Sequence[Night], places: Map | None) -> str:
         done=done,
         counted=counted,
         day_text=day_text,
-        powers=range(LOWEST, HIGHEST + 1),
         states=list(DriftState),
-        overall=overall(nights, wide),
+        days=wide,
+        overall=overall(nights, wide, 190),
         steps=steps(nights, wide),
-        signals=[of_signal(name, nights, small) for name in signals(nights)],
+        signals=[of_signal(name, nights, small, 90) for name in signals(nights)],
         strongest=strongest(night.readings),
         qualities=quality_charts(nights, 220, 90),
         quality_text=quality_text,

@@ -12,12 +12,12 @@ from project.records.events import Event, ExperimentEnded, ExperimentOpened
 from project.records.record import Digest, Record
 from project.untrusted_input import one_line
 from registry.decision_checks import same_person
+from registry.event_list import EventFilter, newest_events
 from registry.reader import RegistryReader
 from registry.state import CHAMPION
 from registry.storage.database import reading, writing
 from registry.storage.tables import observations
 from registry.store import Registry
-from registry.version_list import EventFilter, newest_events
 
 # --- experiment result ----------------------------------------------------------------------------
 

@@ -4,12 +4,12 @@ from sqlalchemy import Connection, select
 
 from project.records.events import Event, Promotion, Rollback
 from project.records.record import Digest, Record
+from registry.event_list import EventFilter, count_events, newest_events
 from registry.overview.version_search import Standing, VersionFilter, search
 from registry.reader import RegistryReader
 from registry.storage.database import reading
 from registry.storage.tables import versions
 from registry.tenure import MOVES
-from registry.version_list import EventFilter, count_events, newest_events
 
 
 class Member(Record):

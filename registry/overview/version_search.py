@@ -19,12 +19,12 @@ from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade, EventKind
 from project.records.evidence import Verdict
 from project.records.record import Record
+from registry.event_list import as_stored
 from registry.reader import RegistryReader, parsed
 from registry.state import CHAMPION
 from registry.storage.database import reading
 from registry.storage.event_chain import event_of
 from registry.storage.tables import aliases, events, versions
-from registry.version_list import as_stored
 
 NUMBER = re.compile(r"v?([0-9]{1,9})", re.IGNORECASE)
 # As it stands in a promotion's record; a reason that says so has its quotes escaped there.
@@ -52,6 +52,7 @@ class VersionFilter(Record):
     promoted: bool | None = None
     rejected: bool | None = None
     deleted: bool | None = None
+    before: int | None = None  # numbers below this one
     text: str = ""  # a number, or anything in the stored record: a name, a digest, an actor
 
 
@@ -87,6 +88,16 @@ def counts(connection: Connection, family: str) -> tuple[int, int]:
     every = select(func.count()).select_from(versions).where(own)
     gone = every.where(versions.c.deleted.is_(True))
     return connection.execute(every).scalar_one(), connection.execute(gone).scalar_one()
+
+
+def version_fields(
+    version: AdapterVersion, verdict: Verdict | None, champion: bool
+) -> dict[str, Any]:
+    """A version in a list, for programs."""
+    return version.model_dump(mode="json") | {
+        "verdict": verdict.value if verdict else None,
+        "champion": champion,
+    }
 
 
 # --- one level down -----------------------------------------------------------------------------
@@ -150,6 +161,8 @@ def conditions(family: str, chosen: VersionFilter) -> list[ColumnElement[bool]]:
         found.append(newest_seq("reject").is_not(None).is_(chosen.rejected))
     if chosen.deleted is not None:
         found.append(versions.c.deleted.is_(chosen.deleted))
+    if chosen.before is not None:
+        found.append(versions.c.number < chosen.before)
     if number := NUMBER.fullmatch(chosen.text.strip()):
         found.append(versions.c.number == int(number[1]))
     elif chosen.text.strip():

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -10,16 +10,20 @@ from typing import Literal
 from project.errors import IncumbentError
 from project.files import FileState, state_of
 from project.paths import CURATED, rows_of
-from project.records.adapters import AdapterVersion, ModelPin
+from project.records.adapters import AdapterVersion
 from project.records.data import DatasetVersion, Row, Split
 from project.records.events import Submission
+from project.records.field_change import adapter_facts, differing
 from project.records.record import Digest, Record
 from registry.lineage import Lineage, settings
 from registry.reader import RegistryReader
-from review.challenger.review_record import Changes, FieldChange
+from review.challenger.review_record import Changes
 from review.data_pages.gate_view import excerpt, gate_report, private_rows
 from review.frame.paging import NumberedPage, nth_page, page_count
 from training.start_record import LearntRows, RowDigest, row_digest
+
+# What stands below a version: the base model, and what stands in front of every prompt.
+BASE = ("base", "base's configuration and tokenizer", "chat template", "system prompt")
 
 
 def changes(reader: RegistryReader, lineage: Lineage, other: AdapterVersion | None) -> Changes:
@@ -33,9 +37,7 @@ def changes(reader: RegistryReader, lineage: Lineage, other: AdapterVersion | No
         against=other.label if other else "the bare base model",
         number=other.number if other else None,
         known=other is not None and before is not None,
-        base=based(other.adapter.base, own.base, other.adapter.system_prompt, own.system_prompt)
-        if other
-        else (),
+        base=differing(adapter_facts(other.adapter), adapter_facts(own), BASE) if other else (),
         splits=differing(sizes(before), sizes(lineage.dataset)),
         rows_added=len((learnt or set()) - (known or set())) if counted else None,
         rows_removed=len((known or set()) - (learnt or set())) if counted else None,
@@ -43,32 +45,6 @@ def changes(reader: RegistryReader, lineage: Lineage, other: AdapterVersion | No
         sources_removed=tuple(sorted(sources[1] - sources[0])),
         recipe=differing(settings_of(reader, other) if other else {}, lineage.recipe),
         trained_from=lineage.parent,
-    )
-
-
-def based(
-    before: ModelPin, after: ModelPin, prompt: str | None, prompt_now: str | None
-) -> tuple[FieldChange, ...]:
-    """The base model, and what stands in front of every prompt."""
-
-    def facts(pin: ModelPin, system: str | None) -> dict[str, str]:
-        template = pin.chat_template[:12] if pin.chat_template else "none"
-        return {
-            "base model": f"{pin.name} (weights {pin.weights[:12]})",
-            "chat template": template,
-            "system prompt": system or "none",
-        }
-
-    return differing(facts(before, prompt), facts(after, prompt_now))
-
-
-def differing(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[FieldChange, ...]:
-    """The fields that are not the same in both, in the order of the newer one."""
-    names = [*after, *(name for name in before if name not in after)]
-    return tuple(
-        FieldChange(name=name, before=before.get(name), after=after.get(name))
-        for name in names
-        if before.get(name) != after.get(name)
     )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from project.records.field_change import FieldChange
 from project.records.record import Digest, Record
 from review.frame.event_words import Difference
 from review.traffic.version_traffic import VersionTraffic
@@ -115,12 +116,6 @@ class Trust(Record):
     advisory: str | None  # why no promotion may rest on it
     unsteady: str | None
     judges: tuple[str, ...]
-
-
-class FieldChange(Record):
-    name: str
-    before: str | None  # None: it is not there
-    after: str | None
 
 
 class Changes(Record):

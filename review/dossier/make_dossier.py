@@ -11,14 +11,13 @@ from registry.audit import counted, problems
 from registry.reader import RegistryReader
 from registry.release import refuse_changed
 from registry.store import Registry
-from review.dossier.annex_iv import annex_iv
-from review.dossier.data_blocks import VersionRecords, read_records
 from review.dossier.document import Block, Dossier
-from review.dossier.experiment_blocks import traffic_text
-from review.dossier.governance_blocks import approval_text
-from review.dossier.model_risk import model_risk
+from review.dossier.dossier_figures import approval_text, traffic_text
 from review.dossier.notes import read_notes, with_notes
+from review.dossier.part_template import part_of
+from review.dossier.version_records import VersionRecords, read_records
 
+PARTS = ("model_risk.yaml", "annex_iv.yaml")
 SHOWN = 10  # problems
 
 
@@ -35,7 +34,7 @@ def make_dossier(
     """
     findings = [*own_findings(registry, number), *(whole_findings(registry) if whole else [])]
     records = read_records(registry, number, findings, blind=blind)
-    parts = (model_risk(records), annex_iv(records))
+    parts = [part_of(template, records) for template in PARTS]
     return Dossier(
         family=registry.family,
         number=number,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from project.errors import InputError
@@ -27,9 +28,6 @@ def read_notes(path: Path | None) -> Notes:
     chosen = path or NOTES
     if path is None and not chosen.exists():
         return Notes()
-    # Imported here because no other part of a dossier reads YAML.
-    import yaml
-
     try:
         return Notes.model_validate(yaml.safe_load(read_input(chosen)) or {})
     except yaml.YAMLError as error:

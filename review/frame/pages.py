@@ -14,6 +14,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from project.canonical import digest_bytes
+from project.html import SHARED
 from project.records.data import counted
 from project.times import readable
 from review.access.people import Person
@@ -36,7 +37,7 @@ NAVIGATION = (
 def environment(folder: Path) -> jinja2.Environment:
     """Templates of one area, which extend those of the frame; every value is escaped."""
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([folder, TEMPLATES]),
+        loader=jinja2.FileSystemLoader([folder, TEMPLATES, SHARED]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from monitoring.duties import Duty, family_duties, ranked
+from monitoring.night_history import KeptNight, last_nights
 from project.records.record import Record
 from registry.ballots.open_votes import open_votes
 from registry.overview.version_search import counts
@@ -12,13 +14,14 @@ from review.access.people import Person
 from review.data_pages.waiting import waiting
 from review.home import tasks
 from review.home.quality_chart import ChampionCard, Quality, champion_card, quality
-from review.home.tasks import LastNight, SchedulerLine, Task, last_nights, schedulers
+from review.home.tasks import REVIEWS, SHOWN, LastNight, SchedulerLine, night_line, schedulers
 from review.traffic.version_traffic import (
     ChampionTraffic,
     ExperimentView,
     champion_traffic,
     running,
 )
+from review.voting.blinding import is_voted
 
 
 class HomePage(Record):
@@ -28,7 +31,7 @@ class HomePage(Record):
     families: int  # in the registry, with this one
     versions: int  # with the deleted ones
     deleted: int
-    tasks: tuple[Task, ...]  # of whoever looks, the most urgent first
+    tasks: tuple[Duty, ...]  # of whoever looks, the most urgent first
     champion: ChampionCard | None  # None: there was none yet
     traffic: ChampionTraffic | None  # None: no champion, or no gateway ever told of one
     experiment: ExperimentView | None  # the one that runs
@@ -39,7 +42,7 @@ class HomePage(Record):
 
 def home_page(reader: RegistryReader, now: datetime, person: Person) -> HomePage:
     """As one person sees it. Raises IncumbentError for a record that was changed."""
-    lines = last_nights(reader.engine, reader.family)
+    kept = last_nights(reader.engine, reader.family, SHOWN)[:SHOWN]
     beats = schedulers(reader.engine, now)
     with reading(reader.engine) as connection:
         number, deleted = counts(connection, reader.family)
@@ -50,12 +53,12 @@ def home_page(reader: RegistryReader, now: datetime, person: Person) -> HomePage
         families=len(reader.families()) or 1,
         versions=number,
         deleted=deleted,
-        tasks=tuple(tasks_of(reader, now, person, traffic, lines, beats)),
+        tasks=ranked(tasks_of(reader, now, person, traffic, kept, beats)),
         champion=champion,
         traffic=traffic,
         experiment=running(reader),
         quality=quality(reader),
-        nights=lines,
+        nights=tuple(map(night_line, kept)),
         schedulers=beats,
     )
 
@@ -65,14 +68,18 @@ def tasks_of(
     now: datetime,
     person: Person,
     traffic: ChampionTraffic | None,
-    lines: Sequence[LastNight],
+    kept: Sequence[KeptNight],
     beats: Sequence[SchedulerLine],
-) -> Iterator[Task]:
-    """What waits, the most urgent first: votes and data for those alone who may do it."""
+) -> Iterator[Duty]:
+    """What waits: votes and data for those alone who may do it."""
+
+    def hides(number: int) -> bool:
+        """Whoever is blind is not told why a version won while people still vote on it."""
+        return not person.decides and is_voted(reader, number)
+
     asked = open_votes(reader) if person.may("vote") else ()
     yield from tasks.undeployed(traffic)
-    yield from tasks.nights(lines)
-    yield from tasks.reviews(reader, blind=not person.decides)
+    yield from family_duties(reader, kept, REVIEWS, hides)
     yield from tasks.sealed_votes(reader, asked)
     yield from tasks.silent(beats)
     if person.may("promote"):

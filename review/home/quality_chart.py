@@ -1,10 +1,10 @@
-"""Where the marks of the chart of quality stand, in units of the SVG that the template makes."""
+"""Who is champion, and how much better each champion was than the one before it."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Literal
 
+from project.chart_marks import Axis, Level, Mark, Panel
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
 from project.records.events import Event, Promotion
@@ -157,42 +157,7 @@ def gated_by(reader: RegistryReader, decision: Digest) -> tuple[str, ...]:
 
 # --- quality chart --------------------------------------------------------------------------------
 
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 14, 24  # around the field
-WIDTH, HEIGHT = 680, 150
-Tone = Literal["good", "bad", "soft"]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One change of the champion in one metric's panel."""
-
-    x: float
-    y: float
-    top: float | None  # of its interval; None: nothing was measured
-    bottom: float | None
-    tone: Tone
-    rollback: bool
-    label: str
-    title: str
-
-
-@dataclass(frozen=True)
-class Tick:
-    y: float
-    label: str
-
-
-@dataclass(frozen=True)
-class Panel:
-    """The chart of one metric."""
-
-    metric: str
-    width: int
-    height: int
-    zero: float
-    ticks: tuple[Tick, ...]
-    marks: tuple[Mark, ...]
-    description: str
+WIDTH, HEIGHT = 600, 112
 
 
 def panels(quality: Quality) -> list[Panel]:
@@ -201,33 +166,27 @@ def panels(quality: Quality) -> list[Panel]:
 
 
 def panel(metric: str, steps: Sequence[Step]) -> Panel:
-    low, high = reach(metric, steps)
-    span = (HEIGHT - TOP - BOTTOM) / (high - low)
-
-    def y(value: float) -> float:
-        return round(TOP + (high - value) * span, 1)
-
-    room = (WIDTH - LEFT - RIGHT) / max(len(steps), 1)
+    up = Axis(*reach(metric, steps), HEIGHT, upward=True)
+    room = WIDTH / max(len(steps), 1)
     marks = [
-        mark(metric, step, round(LEFT + room * (place + 0.5), 1), y)
-        for place, step in enumerate(steps)
+        mark(metric, step, round(room * (place + 0.5), 1), up) for place, step in enumerate(steps)
     ]
-    ticks = [Tick(y(value), f"{value:+.3g}") for value in (low, high) if value]
-    described = ". ".join(title(metric, step) for step in steps)
-    return Panel(metric, WIDTH, HEIGHT, y(0), (*ticks, Tick(y(0), "0")), tuple(marks), described)
+    ends = [Level(up.at(value), f"{value:+.3g}", "none") for value in (up.low, up.high) if value]
+    described = ". ".join(mark.label for mark in marks)
+    levels = [*ends, Level(up.at(0), "0", "zero")]
+    return Panel(metric, WIDTH, HEIGHT, marks, levels, description=described, radius=4.5)
 
 
-def mark(metric: str, step: Step, x: float, y: Callable[[float], float]) -> Mark:
+def mark(metric: str, step: Step, x: float, up: Axis) -> Mark:
     found = step.differences.get(metric)
     return Mark(
         x=x,
-        y=y(found.diff if found else 0),
-        top=y(found.upper) if found else None,
-        bottom=y(found.lower) if found else None,
+        y=up.at(found.diff if found else 0),
+        label=title(metric, step),
+        shape="cross" if step.how == "rollback" else "dot" if found else "ring",
         tone=tone(metric, step),
-        rollback=step.how == "rollback",
-        label=f"v{step.version}",
-        title=title(metric, step),
+        reach=(up.at(found.upper), up.at(found.lower)) if found else None,
+        name=f"v{step.version}",
     )
 
 
@@ -239,7 +198,7 @@ def reach(metric: str, steps: Sequence[Step]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 1, high + 1)
 
 
-def tone(metric: str, step: Step) -> Tone:
+def tone(metric: str, step: Step) -> str:
     found = step.differences.get(metric)
     if found and found.lower > 0:
         return "good"

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Literal
 
 from sqlalchemy import Engine
 
-from monitoring.night_history import check_job, last_word, nightly_of
+from monitoring.duties import Duty
+from monitoring.night_history import KeptNight
 from monitoring.report.night_text import VERDICTS, done, duty, reading_text, strongest
 from monitoring.scheduling.heartbeats import living
 from monitoring.scheduling.runs import Run, RunState, runs_of
@@ -21,10 +21,11 @@ from registry.ballots.sheets import is_submitter, may_see_more
 from registry.ballots.standing import Votes, missing, read_votes
 from registry.decision_checks import plain
 from registry.overview.waiting_reviews import WaitingReview, outdated, waiting_reviews
+from monitoring.scheduling.heartbeats import living
+from monitoring.scheduling.runs import RunState
 from registry.reader import RegistryReader
 from review.data_pages.waiting import Waiting
 from review.traffic.version_traffic import ChampionTraffic
-from review.voting.blinding import is_voted
 
 # --- schedulers -----------------------------------------------------------------------------------
 
@@ -64,7 +65,6 @@ def schedulers(engine: Engine, now: datetime) -> tuple[SchedulerLine, ...]:
 # The last nights' verdicts, and the runs that came to none.
 
 SHOWN = 14
-PRESSING = (DriftState.CONFIRMED, DriftState.ACT)  # drift that has lasted
 
 
 class LastNight(Record):
@@ -83,26 +83,13 @@ class LastNight(Record):
     def verdict_text(self) -> str:
         return VERDICTS[self.verdict] if self.verdict else "no verdict"
 
-    @property
-    def confirmed(self) -> bool:
-        """Whether drift has lasted for long enough to do something about it."""
-        return self.state in PRESSING
 
-
-def last_nights(engine: Engine, family: str, limit: int = SHOWN) -> tuple[LastNight, ...]:
-    """The newest first. Raises IncumbentError when the database cannot be read."""
-    checks = {run.date: run for run in runs_of(engine, check_job(family), limit)}
-    ends = {run.date: run for run in runs_of(engine, nightly_of(family), limit)}
-    days = sorted(checks.keys() | ends.keys(), reverse=True)[:limit]
-    return tuple(line(str(day), checks.get(day), ends.get(day)) for day in days)
-
-
-def line(day: str, check: Run | None, end: Run | None) -> LastNight:
-    night = last_word(check, end)
+def night_line(kept: KeptNight) -> LastNight:
+    night, end = kept.verdict, kept.end
     signals = strongest(night.readings) if night else []
     stopped = end is not None and end.state is not RunState.FINISHED
     return LastNight(
-        date=day,
+        date=str(kept.day),
         run=end.state if end else None,
         problem=end.problem if end and stopped else None,
         verdict=night.verdict if night else None,
@@ -116,31 +103,16 @@ def line(day: str, check: Run | None, end: Run | None) -> LastNight:
 # --- tasks ----------------------------------------------------------------------------------------
 
 REVIEWS = 10  # that are named one by one
-OUTDATED = "it won against another champion than the present one"
-
-TaskKind = Literal[
-    "undeployed", "review", "older", "votes", "dev_votes", "drift", "night", "scheduler", "data"
-]
 
 
-class Task(Record):
-    """One thing that waits for a person, and where it is done."""
-
-    kind: TaskKind
-    text: str
-    detail: str | None = None  # in somebody's own words, or what to type
-    link: str
-    action: str  # what the link says
-
-
-def undeployed(traffic: ChampionTraffic | None) -> Iterator[Task]:
+def undeployed(traffic: ChampionTraffic | None) -> Iterator[Duty]:
     """The champion, where gateways answer with another version, or could not deploy it."""
     if traffic is None or traffic.follows or not (traffic.deployed or traffic.failures):
         return
     label = f"v{traffic.champion}"
     now = traffic.deployed
     told = f"the traffic still goes to v{now.version}" if now else "nothing answers in its place"
-    yield Task(
+    yield Duty(
         kind="undeployed",
         text=f"{label} is the champion and not deployed: {told}",
         detail=why_undeployed(traffic),
@@ -160,92 +132,24 @@ def why_undeployed(traffic: ChampionTraffic) -> str:
     )
 
 
-def reviews(reader: RegistryReader, *, blind: bool) -> Iterator[Task]:
-    """The versions that won and wait for a person: one by one those that can be promoted.
-
-    Whoever is blind is not told why one won while people still vote on it.
-    """
-    waiting = waiting_reviews(reader, REVIEWS)
-    found = [(review, doubt(reader, review)) for review in waiting.newest]
-    for review, why in found:
-        if why is None:
-            number = review.version.number
-            voted = blind and is_voted(reader, number)
-            yield Task(
-                kind="review",
-                text=f"v{number} won and waits for a person",
-                detail=None if voted else review.decided.reason,
-                link=f"/review/{number}",
-                action="Review",
-            )
-        elif why != OUTDATED:
-            text = f"v{review.version.number} won, and its decision cannot be read"
-            yield Task(kind="review", text=text, detail=why, link="/verify", action="Verify")
-    passed = sum(why == OUTDATED for _, why in found)
-    if others := waiting.total - len(found) + passed:
-        yield older(others, outdated_too=passed > 0)
-
-
-def doubt(reader: RegistryReader, review: WaitingReview) -> str | None:
-    """Why a version that won cannot be promoted as things are; None: it can."""
-    try:
-        return OUTDATED if outdated(reader, review) else None
-    except IncumbentError as error:
-        return str(error)
-
-
-def older(count: int, *, outdated_too: bool) -> Task:
-    """What won earlier, in one line."""
-    many = f"{counted(count, 'other version')} won"
-    return Task(
-        kind="older",
-        text=f"{many}, against another champion than the present one" if outdated_too else many,
-        detail="incumbent reevaluate V" if outdated_too else None,
-        link="/versions?verdict=PROMOTE&promoted=no&rejected=no",
-        action="See which",
-    )
-
-
-def nights(lines: Sequence[LastNight]) -> Iterator[Task]:
-    """The newest night where its drift is confirmed, and those that were given up."""
-    newest = lines[0] if lines else None
-    if newest and newest.confirmed:
-        yield Task(
-            kind="drift",
-            text=f"Drift is confirmed, in the night of {newest.date} too",
-            detail=newest.duty,
-            link=f"/nights/{newest.date}",
-            action="See why",
-        )
-    for one in lines:
-        if one.run is RunState.FAILED:
-            yield Task(
-                kind="night",
-                text=f"The night of {one.date} failed",
-                detail=one.problem,
-                link=f"/nights/{one.date}",
-                action="See the night",
-            )
-
-
-def silent(lines: Sequence[SchedulerLine]) -> Iterator[Task]:
+def silent(lines: Sequence[SchedulerLine]) -> Iterator[Duty]:
     """The scheduler that was seen last, where none lives."""
     if lines and not any(one.alive for one in lines):
-        yield Task(
+        yield Duty(
             kind="scheduler",
             text=f"No scheduler has been seen since {readable(lines[0].seen)}",
-            detail="incumbent scheduler",
+            command="incumbent scheduler",
             link="/nights",
             action="See the nights",
         )
 
 
-def data(waiting: Waiting) -> Iterator[Task]:
+def data(waiting: Waiting) -> Iterator[Duty]:
     """What waits in the data, each kind in a line."""
     for count, one, several, page in data_counts(waiting):
         if count:
             text = f"{count:,} {one if count == 1 else several}"
-            yield Task(kind="data", text=text, link=f"/data/{page}", action="Open")
+            yield Duty(kind="data", text=text, link=f"/data/{page}", action="Open")
 
 
 def data_counts(waiting: Waiting) -> tuple[tuple[int, str, str, str], ...]:
@@ -274,16 +178,16 @@ def data_counts(waiting: Waiting) -> tuple[tuple[int, str, str, str], ...]:
 # What is to be voted on: sealed items, which decide, and dev items, which are for discussion.
 
 
-def sealed_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterator[Task]:
+def sealed_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterator[Duty]:
     """The challengers whose decision waits for votes, for the reader's actor."""
     for one in open_ones:
         if one.part == "sealed" and one.needed:
             yield sealed_task(one, is_open=is_open_to_actor(reader, one))
 
 
-def sealed_task(one: OpenVotes, *, is_open: bool) -> Task:
+def sealed_task(one: OpenVotes, *, is_open: bool) -> Duty:
     done = "" if is_open else "; you have voted on all that need more"
-    return Task(
+    return Duty(
         kind="votes",
         text=f"v{one.version} needs {counted(one.needed, 'more vote')}",
         detail=f"{counted(one.votes, 'vote')} so far{done}",
@@ -292,14 +196,14 @@ def sealed_task(one: OpenVotes, *, is_open: bool) -> Task:
     )
 
 
-def dev_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterator[Task]:
+def dev_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterator[Duty]:
     """All dev sheets in one line: every version has one. It leads to the newest that the reader's
     actor can vote on; without any there is no line.
     """
     there = [one for one in open_ones if one.part == "dev" and one.needed]
     mine = next((one.version for one in there if is_open_to_actor(reader, one)), None)
     if mine is not None:
-        yield Task(
+        yield Duty(
             kind="dev_votes",
             text=f"Dev answers of {counted(len(there), 'challenger')} can be voted on",
             detail="for discussion: these votes decide nothing",

@@ -8,9 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from monitoring.report.charts import (
-    Frame,
-    QualityChart,
-    Series,
+    Days,
     StateStep,
     of_signal,
     overall,
@@ -21,6 +19,7 @@ from monitoring.report.night_page import Map, map_path, signals
 from monitoring.report.night_text import remarks, strongest
 from monitoring.signals.vocabulary import beginning, name_words, words_of
 from monitoring.trigger.labels import TASKS, Data
+from project.chart_marks import Panel
 from project.errors import IncumbentError, InputError
 from project.records.drift import Night, SignalReading, Topic
 from project.records.record import Record, invalid, read_input
@@ -34,11 +33,12 @@ class NightFacts:
 
     night: Night
     nights: Sequence[Night]  # the oldest first, this one last
-    overall: Series
+    days: Days  # of the chart that is wide
+    overall: Panel
     steps: Sequence[StateStep]
-    signals: Sequence[Series]
+    signals: Sequence[Panel]
     strongest: Sequence[SignalReading]
-    qualities: Sequence[QualityChart]
+    qualities: Sequence[Panel]
     remarks: Sequence[str]
     places: Map | None  # of its prompts; None: deleted with the traffic, or never made
 
@@ -52,13 +52,14 @@ class NightFacts:
 def facts_of(nights: Sequence[Night]) -> NightFacts:
     """The last of some nights, with the charts of all of them."""
     night = nights[-1]
-    wide, small = Frame.around(nights, *WIDE), Frame.around(nights, *SMALL)
+    wide, small = Days.around(nights, WIDE[0]), Days.around(nights, SMALL[0])
     return NightFacts(
         night=night,
         nights=nights,
-        overall=overall(nights, wide),
+        days=wide,
+        overall=overall(nights, wide, WIDE[1]),
         steps=steps(nights, wide),
-        signals=[of_signal(name, nights, small) for name in signals(nights)],
+        signals=[of_signal(name, nights, small, SMALL[1]) for name in signals(nights)],
         strongest=strongest(night.readings),
         qualities=quality_charts(nights, *SCORES),
         remarks=remarks(night),

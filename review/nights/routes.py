@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse
 
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.report import night_page
-from monitoring.report.charts import HIGHEST, LOWEST
 from monitoring.report.night_page import PointKind
 from monitoring.report.night_text import (
     VERDICTS,
@@ -89,7 +88,6 @@ def show_night(request: Request, site: TheSite, day: date) -> HTMLResponse:
         day_text=day_text,
         quality_text=quality_text,
         set_aside_text=set_aside_text,
-        powers=range(LOWEST, HIGHEST + 1),
         states=list(DriftState),
         kinds=PointKind,
     )

@@ -7,11 +7,12 @@ from enum import StrEnum
 
 from sqlalchemy import Engine
 
-from monitoring.night_history import check_job, last_word, nightly_of
+from monitoring.night_history import KeptNight, check_job, nightly_of, nights_between
 from monitoring.report.night_text import VERDICTS, done
 from monitoring.scheduling.runs import Run, RunState, runs_between, span_of
 from project.records.drift import Night
 from project.records.record import Record
+from monitoring.scheduling.runs import RunState, span_of
 
 SHOWN = timedelta(days=90)  # before a night, in the charts of its page
 LONGEST = timedelta(days=400)
@@ -56,23 +57,14 @@ class NightLine(Record):
 
 def lines_between(engine: Engine, family: str, first: date, last: date) -> tuple[NightLine, ...]:
     """Every date with a night, the oldest first."""
-    checks = {run.date: run for run in runs_between(engine, check_job(family), first, last)}
-    ends = {run.date: run for run in runs_between(engine, nightly_of(family), first, last)}
-    days = sorted(checks.keys() | ends.keys())
-    return tuple(
-        line_of(day, last_word(checks.get(day), ends.get(day)), ends.get(day)) for day in days
-    )
+    return tuple(map(line_of, reversed(nights_between(engine, family, first, last))))
 
 
 def nights_up_to(engine: Engine, family: str, day: date) -> tuple[Night, ...]:
     """A day's night, if it has a verdict, behind those that a chart shows before it."""
     first = day - min(SHOWN, day - date.min)
-    checks = {run.date: run for run in runs_between(engine, check_job(family), first, day)}
-    ends = {run.date: run for run in runs_between(engine, nightly_of(family), first, day)}
-    found = (
-        last_word(checks.get(one), ends.get(one)) for one in sorted(checks.keys() | ends.keys())
-    )
-    return tuple(filter(None, found))
+    kept = reversed(nights_between(engine, family, first, day))
+    return tuple(night for one in kept if (night := one.verdict))
 
 
 def newest_lines(engine: Engine, family: str, limit: int) -> tuple[NightLine, ...]:
@@ -95,23 +87,24 @@ def years_of(engine: Engine, family: str) -> tuple[int, ...]:
 # --- one level down -----------------------------------------------------------------------------
 
 
-def line_of(day: date, found: Night | None, end: Run | None) -> NightLine:
-    if found is None:
+def line_of(kept: KeptNight) -> NightLine:
+    day, night, end = kept.day, kept.verdict, kept.end
+    if night is None:
         gone = end is not None and end.state is RunState.FAILED
         status = NightStatus.FAILED if gone else NightStatus.UNFINISHED
         problem = end.problem if end else None
         return NightLine(date=day, status=status, words=STATUSES[status], problem=problem)
-    status = NightStatus(found.verdict.value)
+    status = NightStatus(night.verdict.value)
     return NightLine(
         date=day,
         status=status,
-        words=VERDICTS[found.verdict].lower(),
-        state=found.state.value,
-        evidence=found.evidence,
-        rows=found.rows,
-        champion=found.champion,
-        challenger=found.challenger,
-        done=done(found),
+        words=VERDICTS[night.verdict].lower(),
+        state=night.state.value,
+        evidence=night.evidence,
+        rows=night.rows,
+        champion=night.champion,
+        challenger=night.challenger,
+        done=done(night),
         problem=end.problem if end and end.state is not RunState.FINISHED else None,
     )
 

@@ -14,6 +14,7 @@ from registry.deployments import (
     deployments,
     failures_since,
 )
+from registry.event_list import EventFilter, newest_events
 from registry.experiments.experiment_events import (
     Comparison,
     Experiment,
@@ -29,7 +30,6 @@ from registry.experiments.experiment_events import (
 from registry.reader import RegistryReader
 from registry.storage.database import reading
 from registry.store import Registry
-from registry.version_list import EventFilter, newest_events
 from review.frame.event_words import experiment_words, failed_step
 
 # --- deployed -------------------------------------------------------------------------------------

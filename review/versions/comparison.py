@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from pydantic import Field
+
 from project.records.evidence import Decision, Measured
+from project.records.field_change import FieldChange, adapter_facts, side_by_side
 from project.records.record import Record
 from project.records.scores import ScorePins
 from project.times import readable
@@ -24,16 +27,11 @@ PINS = {
 Part = Literal["sealed", "dev"]
 
 
-class Pair(Record):
+class Pair(FieldChange):
     """One fact of both; None: it is not known, or there is none."""
 
-    name: str
-    a: str | None
-    b: str | None
-
-    @property
-    def same(self) -> bool:
-        return self.a == self.b
+    before: str | None = Field(serialization_alias="a")
+    after: str | None = Field(serialization_alias="b")
 
 
 class Measure(Difference):
@@ -84,7 +82,7 @@ def compare(reader: RegistryReader, first: int, second: int, *, blind: bool) -> 
     return Comparison(
         a=side(a, left),
         b=side(b, right),
-        facts=tuple(facts(left, right)),
+        facts=pairs(facts_of(left), facts_of(right)),
         recipe=tuple(differing),
         recipe_same=len(recipes) - len(differing),
         recipe_known=bool(left.recipe and right.recipe),
@@ -117,36 +115,27 @@ def measured(lineage: Lineage) -> Measured:
 # --- facts --------------------------------------------------------------------------------------
 
 
-def facts(left: Lineage, right: Lineage) -> Iterator[Pair]:
-    a, b = facts_of(left), facts_of(right)
-    for name, value in a.items():
-        yield Pair(name=name, a=value, b=b[name])
-
-
-def facts_of(lineage: Lineage) -> dict[str, str | None]:
-    version, adapter, dataset = lineage.version, lineage.version.adapter, lineage.dataset
-    decision = lineage.decision
-    return {
-        "Submitted": readable(version.at),
-        "By": version.actor,
-        "Verdict": decision.verdict.value if decision else None,
-        "Compared with": name_of(lineage.opponent) if decision else None,
-        "Adapter": adapter.files,
-        "Base": adapter.base.name,
-        "Base weights": adapter.base.weights,
-        "Chat template": adapter.base.chat_template,
-        "System prompt": adapter.system_prompt,
-        "Trained from": lineage.parent or "the base",
-        "Trained in": str(adapter.numerics) if adapter.numerics else None,
-        "Dataset": str(dataset) if dataset else str(lineage.origin),
-        "Rows": dataset.rows if dataset else None,
-        "Recipe": adapter.recipe,
+def facts_of(lineage: Lineage) -> dict[str, str]:
+    version, dataset, decision = lineage.version, lineage.dataset, lineage.decision
+    known = {
+        "submitted": readable(version.at),
+        "by": version.actor,
+        "verdict": decision and decision.verdict.value,
+        "compared with": decision and name_of(lineage.opponent),
+        "adapter": version.adapter.files,
+        "base weights": version.adapter.base.weights,
+        "recipe": version.adapter.recipe,
+        "rows": dataset and dataset.rows,
+        **adapter_facts(version.adapter),
+        "dataset": str(dataset or lineage.origin),
+        "trained from": lineage.parent or "the base",
     }
+    return {name: value for name, value in known.items() if value}
 
 
-def pairs(a: Mapping[str, str], b: Mapping[str, str]) -> list[Pair]:
-    names = dict.fromkeys([*a, *b])
-    return [Pair(name=name, a=a.get(name), b=b.get(name)) for name in names]
+def pairs(a: Mapping[str, str], b: Mapping[str, str]) -> tuple[Pair, ...]:
+    """The first version stands where what was before stands."""
+    return tuple(Pair.model_validate(change.model_dump()) for change in side_by_side(a, b))
 
 
 # --- measures -----------------------------------------------------------------------------------

@@ -10,10 +10,10 @@ from fastapi.responses import HTMLResponse
 from project.records.events import Event
 from project.records.record import Record
 from registry.decision_checks import same_person
+from registry.event_list import newest_events
 from registry.lineage import SINGLE_VOTES
 from registry.reader import RegistryReader
 from registry.storage.database import reading
-from registry.version_list import newest_events
 from review.access.people import ThePerson
 from review.frame.event_words import WORDS
 from review.frame.pages import page

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field
 
 from project.records.events import EventKind
+from registry.event_list import EventFilter
 from registry.lineage import SINGLE_VOTES
 from registry.overview.version_search import VerdictFilter, VersionFilter
-from registry.version_list import EventFilter
 from review.frame.forms import AddressQuery, Number
 from review.frame.paging import PageNumber
 

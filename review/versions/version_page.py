@@ -11,6 +11,7 @@ from project.records.events import DecisionMade, Event, EventKind, LookTaken, Si
 from project.records.evidence import Decision, Verdict
 from project.records.record import Digest, Record
 from registry.adapter_import.lora_config import Origin
+from registry.event_list import EventFilter, count_events
 from registry.lineage import SINGLE_VOTES, Lineage, name_of
 from registry.model_card.card import ScoreLine, tables
 from registry.overview import why_paragraph
@@ -19,7 +20,6 @@ from registry.reader import RegistryReader
 from registry.signing.signatures import Statement
 from registry.storage.database import reading
 from registry.store import Registry
-from registry.version_list import EventFilter, count_events
 from review.frame.event_words import event_words
 from review.traffic.version_traffic import VersionTraffic, version_traffic
 from review.versions.parameters import UNBLINDING

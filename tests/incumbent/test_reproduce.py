@@ -16,10 +16,10 @@ from safetensors.numpy import load_file, save_file
 from incumbent.code import Code
 from incumbent.provenance.snapshot import keep_tag
 from incumbent.reproducing.differences import (
+    adapter_differences,
     beyond_chance,
     code_differences,
     dev_differences,
-    differences,
     package_differences,
     recipe_differences,
 )
@@ -244,7 +244,7 @@ def test_whom_training_started_from_is_the_champion_of_the_copy_whoever_is_it_to
 
 def test_equal_trainings_differ_in_nothing() -> None:
     adapter = made("one", Path("a"))[0]
-    assert list(differences(adapter, adapter)) == []
+    assert list(adapter_differences(adapter, adapter)) == []
     assert list(package_differences({"numpy": "2"}, {"numpy": "2"})) == []
     assert list(recipe_differences(b'{"sft": {"a": 1}}', b'{"sft": {"a": 1}}')) == []
     code = {"sft": Code(files={"a.py": "1" * 64})}
@@ -256,16 +256,16 @@ def test_each_thing_that_decides_the_bytes_is_told_in_a_line() -> None:
     other = BASE.model_copy(update={"weights": "8" * 64})
     there = NUMERICS.model_copy(update={"processor": "another processor"})
     changes = {"numerics": there, "base": other, "dataset": "7" * 64}
-    assert list(differences(then, then.model_copy(update=changes))) == [
-        "numerics: trained in float32 on a processor, now in float32 on another processor",
-        "base: a-base (weights bbbbbbbbbbbb) then, a-base (weights 888888888888) now",
-        f"dataset: {DATASET.digest[:12]} then, 777777777777 now",
+    assert list(adapter_differences(then, then.model_copy(update=changes))) == [
+        "trained in float32 on a processor then, float32 on another processor now",
+        "base a-base (weights bbbbbbbbbbbb) then, a-base (weights 888888888888) now",
+        f"dataset {DATASET.digest[:12]} then, 777777777777 now",
     ]
     assert list(package_differences({"a": "1", "b": "2"}, {"b": "3", "c": "4"})) == [
         "packages: a 1 then, none now; b 2 then, 3 now; c none then, 4 now"
     ]
     old, new = b'{"sft": {"epochs": 1}, "numerics": {"p": 1}}', b'{"sft": {"epochs": 2}}'
-    assert list(recipe_differences(old, new)) == ["recipe: sft.epochs is 2, and was 1"]
+    assert list(recipe_differences(old, new)) == ["recipe: sft.epochs 1 then, 2 now"]
 
 
 def test_code_that_changed_is_told_once_for_all_stages_that_run_it() -> None:
@@ -450,7 +450,7 @@ def test_other_bytes_of_another_machine_are_told_and_both_adapters_are_asked_on_
         assert registry.history() == history
     assert found.files == ("adapter_model.safetensors", "recipe.json")
     numerics, code = found.differences
-    assert numerics.startswith("numerics: trained in float32 on another processor, now in float32")
+    assert numerics.startswith("trained in float32 on another processor then, float32")
     assert code.startswith("code: ")
     rouge = {one.metric: one for one in found.dev}["rougeL"]
     assert rouge.items == 20

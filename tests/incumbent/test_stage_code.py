@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from incumbent import code
-from incumbent.code import Code, Imports, code_of, differing, stages
+from incumbent.code import Code, Imports, changed_files, code_of, stages
 from project.canonical import digest_file
 from project.errors import InputError
 from project.paths import CODE
@@ -202,7 +202,7 @@ def test_what_changed_is_told_by_stage_and_file(capsys: pytest.CaptureFixture[st
 def test_files_that_came_went_or_changed_differ() -> None:
     old = Code(files={"same": "1", "changed": "1", "gone": "1"})
     new = Code(files={"same": "1", "changed": "2", "new": "1"})
-    assert differing(old, new) == ["changed", "gone", "new"]
+    assert changed_files(old, new) == ["changed", "gone", "new"]
 
 
 def test_without_a_pipeline_it_is_told() -> None:

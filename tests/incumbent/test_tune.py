@@ -393,8 +393,8 @@ def test_the_page_draws_each_setting_without_anything_from_elsewhere() -> None:
         "learning_rate",
         "r",
     ]
-    kinds = [mark.kind for mark in panels(found, ranges)[2].marks]
-    assert sorted(kinds) == ["best", "own"]
+    shapes = [mark.shape for mark in panels(found, ranges)[2].marks]
+    assert sorted(shapes) == ["diamond", "square"]  # the best, and the project's own
 
 
 # --- the whole ------------------------------------------------------------------------------------

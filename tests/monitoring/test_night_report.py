@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from monitoring.drift.reference import Reference
-from monitoring.report.charts import Frame, of_signal, overall, steps
+from monitoring.report.charts import Days, of_signal, overall, scale, steps
 from monitoring.report.night_page import Map, PointKind, page, plane, signals
 from monitoring.report.night_text import duty, line, strongest
 from monitoring.signals.signal import Batch
@@ -107,8 +107,8 @@ class Outline(HTMLParser):
         self.words += data
 
 
-def frame(nights: Sequence[Night]) -> Frame:
-    return Frame.around(nights, width=100, height=50)
+def days_of(nights: Sequence[Night]) -> Days:
+    return Days.around(nights, width=100)
 
 
 TALLY = DayTally(
@@ -245,35 +245,36 @@ def test_what_alarmed_and_was_tested_again_is_shown_apart() -> None:
 
 
 def test_evidence_stands_on_a_log_scale_and_what_is_beyond_it_at_its_edge() -> None:
-    field = frame([night()])
-    assert [field.y(value) for value in (10, 1, 0.1, 1e-4)] == [0, 10, 20, 50]
-    assert (field.y(1e9), field.y(0)) == (0, 50)
+    up = scale(50)
+    assert [up.at(value) for value in (10, 1, 0.1, 1e-4)] == [0, 10, 20, 50]
+    assert (up.at(1e9), up.at(0)) == (0, 50)
 
 
 def test_a_missed_day_keeps_its_place_and_tonight_is_at_the_right() -> None:
-    field = frame([night(1), night(20)])
+    field = days_of([night(1), night(20)])
     assert field.x("2026-01-20") == 100 - field.day / 2
     assert field.x("2026-01-11") - field.x("2026-01-01") == pytest.approx(10 * field.day)
 
 
 def test_a_night_that_could_not_be_tested_breaks_the_line() -> None:
     nights = [night(1), night(2), night(3, INSUFFICIENT), night(4, DRIFT)]
-    for series in (overall(nights, frame(nights)), of_signal("novelty", nights, frame(nights))):
+    days = days_of(nights)
+    for series in (overall(nights, days, 50), of_signal("novelty", nights, days, 50)):
         assert [len(points.split()) for points in series.lines] == [2, 1]
-        assert [mark.alarm for mark in series.marks] == [False, False, True]
-        assert series.alarms == 1
+        assert [mark.shape for mark in series.marks] == ["dot", "dot", "diamond"]
+        assert series.note == "1 alarm in 3 nights"
 
 
 def test_a_trivial_shift_stays_below_the_line_however_small_its_p() -> None:
     trivial = night(readings=(reading(p=1e-5, effect=0.001),))
-    series = overall([trivial], frame([trivial]))
-    assert series.marks[0].y >= series.frame.y(1)
-    assert series.alarms == 0
+    (mark,) = overall([trivial], days_of([trivial]), 50).marks
+    assert mark.y >= scale(50).at(1)
+    assert mark.shape == "dot"
 
 
 def test_the_timeline_rises_with_the_state_and_says_what_was_done() -> None:
     nights = [night(1), night(2, DRIFT, state=DriftState.ACT, action=Action.RETRAIN)]
-    found = steps(nights, frame(nights))
+    found = steps(nights, days_of(nights))
     assert [(step.level, step.letter) for step in found] == [(1, ""), (4, "R")]
 
 

@@ -46,12 +46,12 @@ def test_higher_is_better_and_the_interval_reaches_above_and_below() -> None:
     (chart,) = quality_charts(nights(0.3, 0.4), 100, 50)
     low, high = chart.marks
     assert low.y > high.y
-    assert low.top < low.y < low.bottom
-    assert [tick.label for tick in chart.ticks] == [
+    assert low.reach and low.reach[0] < low.y < low.reach[1]
+    assert [level.text for level in chart.levels[:2]] == [
         f"{0.4 + INTERVAL * 0.02:.3g}",
         f"{0.3 - INTERVAL * 0.02:.3g}",
     ]
-    assert (chart.ticks[0].y, chart.ticks[1].y) == (0, 50)
+    assert (chart.levels[0].y, chart.levels[1].y) == (0, 50)
 
 
 def test_nights_without_labels_leave_no_mark_and_keep_their_place() -> None:
@@ -63,14 +63,15 @@ def test_each_champion_has_a_line_and_a_dev_line_of_its_own() -> None:
     both = [*nights(0.3, 0.31), *nights(0.4, 0.41, champion=4, first=3)]
     (chart,) = quality_charts(both, 140, 50)
     assert [len(points.split()) for points in chart.lines] == [2, 2]
-    assert [dev.label[:2] for dev in chart.dev] == ["v3", "v4"]
-    assert chart.dev[0].right == pytest.approx(chart.dev[1].left)
+    first, second = (level for level in chart.levels if level.kind == "base")
+    assert (first.label[:2], second.label[:2]) == ("v3", "v4")
+    assert first.right == pytest.approx(second.left)
 
 
 def test_a_metric_that_came_later_has_a_chart_of_its_own() -> None:
     both = Quality(n=2, scores={"rougeL": 0.2, "semantic": 0.6}, errors={})
     found = quality_charts([*nights(0.3), night(2, quality=both)], 100, 50)
-    assert [(chart.metric, len(chart.marks)) for chart in found] == [("rougeL", 2), ("semantic", 1)]
+    assert [(chart.title, len(chart.marks)) for chart in found] == [("rougeL", 2), ("semantic", 1)]
 
 
 def test_one_value_alone_has_a_scale() -> None:

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from evaluation.decision.policy import Policy
@@ -23,6 +24,7 @@ from registry.store import Registry
 from review.dossier import standalone
 from review.dossier.document import Dossier, Filled, Section
 from review.dossier.make_dossier import make_dossier
+from review.dossier.part_template import as_yaml
 from review.dossier.standalone import html_of, write_dossier
 from tests.conftest import SEALED, decision_on, evidence_of, keep_decision
 from tests.monitoring.test_night_report import HOSTILE
@@ -298,6 +300,13 @@ def test_notes_that_are_none_are_named(text: str, complaint: str, registry: Regi
     with pytest.raises(Exception, match=complaint) as error:
         of(registry)
     assert "dossier.yaml" in str(error.value)
+
+
+@pytest.mark.parametrize("loader", [yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)])
+def test_no_letter_of_a_record_can_leave_its_place_in_a_template(loader: type) -> None:
+    letters = "".join(map(chr, [*range(0x300), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0x1F600]))
+    for value in (letters, HOSTILE, "'\"]}\n- number: '9.9'", "{{ 7 * 7 }}"):
+        assert yaml.load(f"- [{as_yaml(value)}]", loader) == [[value]]
 
 
 # --- the file -----------------------------------------------------------------------------------

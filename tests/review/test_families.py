@@ -47,7 +47,7 @@ def test_whoever_administers_sees_the_words_of_every_family(
 ) -> None:
     failed_nights(registry, make_adapter, "test", "shop")
     page = shown(client)
-    assert "the night of 2025-12-31 was given up" in page
+    assert "The night of 2025-12-31 was given up" in page
     assert "shop: a row says" in page
 
 
@@ -58,7 +58,7 @@ def test_a_reviewer_sees_how_others_stand_and_the_words_of_the_own_family_alone(
     Path("params.yaml").write_text("registry: {family: test, roles: roles.yaml}\n")
     failed_nights(registry, make_adapter, "test", "shop")
     page = shown(browser("ann"))
-    assert page.count("the night of 2025-12-31 was given up") == 2
+    assert page.count("The night of 2025-12-31 was given up") == 2
     assert "test: a row says" in page
     assert "shop: a row says" not in page
     told = browser("ann").get("/api/families").json()

@@ -8,6 +8,7 @@ import pytest
 from monitoring.scheduling.heartbeats import Heartbeat, beat
 from monitoring.scheduling.runs import claim, fail, finish
 from project.records.drift import DriftState, DriftVerdict, Night
+from project.records.drift import Action, DriftState, DriftVerdict, Night
 from project.records.events import VotesAsked
 from project.records.evidence import Evidence, MetricEvidence, Verdict
 from project.settings import PARAMS
@@ -126,12 +127,13 @@ def test_each_promotion_is_a_point_with_its_interval(registry: Registry, tmp_pat
     found = quality(registry)
     (panel,) = panels(found)
     assert found.metrics == ("rougeL",)
-    assert [mark.label for mark in panel.marks] == ["v1", "v2"]
+    assert [mark.name for mark in panel.marks] == ["v1", "v2"]
     assert [mark.tone for mark in panel.marks] == ["good", "soft"]  # the second one's holds zero
     first = panel.marks[0]
-    assert first.top is not None
-    assert first.bottom is not None
-    assert first.top < first.y < first.bottom < panel.zero
+    assert first.reach
+    zero = panel.levels[-1]
+    assert first.reach[0] < first.y < first.reach[1] < zero.y
+    assert (zero.kind, zero.text) == ("zero", "0")
 
 
 def test_a_rollback_is_in_the_chart_too(registry: Registry, tmp_path: Path) -> None:
@@ -139,8 +141,8 @@ def test_a_rollback_is_in_the_chart_too(registry: Registry, tmp_path: Path) -> N
     win_by(registry, "b", tmp_path, 0.1)
     registry.rollback("worse in use")
     marks = panels(quality(registry))[0].marks
-    assert [mark.rollback for mark in marks] == [False, False, True]
-    assert "rolled back to v1" in marks[-1].title
+    assert [mark.shape for mark in marks] == ["dot", "dot", "cross"]
+    assert "rolled back to v1" in marks[-1].label
 
 
 def test_evidence_that_is_gone_is_said_and_nothing_else_suffers(
@@ -193,9 +195,29 @@ def test_confirmed_drift_and_failed_nights_need_a_person(
     keep(registry, day, night(day, DriftVerdict.DRIFT, DriftState.CONFIRMED))
     page = client.get("/").text
     assert "Drift is confirmed" in page
-    assert "The night of 2026-01-01 failed" in page
+    assert "The night of 2026-01-01 was given up" in page
     assert 'href="/nights/2026-01-02"' in page
     assert SCRIPT not in page
+
+
+def test_a_verification_that_was_given_up_needs_a_person_too(
+    client: Browser, registry: Registry
+) -> None:
+    lease = timedelta(hours=1)
+    run = claim(registry.engine, "verify test", FIRST_NIGHT, "here", START, lease)
+    assert run is not None
+    with writing(registry.engine) as connection:
+        fail(connection, run, START, "the disk is gone", None)
+    (task,) = client.get("/api/home").json()["tasks"]
+    told = (task["kind"], task["text"], task["detail"], task["link"])
+    text = "The verification of 2026-01-01 was given up"
+    assert told == ("failed", text, "the disk is gone", "/verify")
+
+
+def test_drift_that_a_retrain_answers_needs_nobody(client: Browser, registry: Registry) -> None:
+    drifted = night(FIRST_NIGHT, DriftVerdict.DRIFT, DriftState.ACT)
+    keep(registry, FIRST_NIGHT, drifted.model_copy(update={"action": Action.RETRAIN}))
+    assert client.get("/api/home").json()["tasks"] == []
 
 
 def test_drift_that_has_faded_needs_nobody(client: Browser, registry: Registry) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from project.records.evidence import Verdict
+from registry.event_list import EventFilter, newest_events
 from registry.overview.family_tree import family_tree
 from registry.overview.version_search import VersionFilter, search
 from registry.overview.waiting_reviews import waiting_reviews
 from registry.store import Registry
-from registry.version_list import EventFilter, newest_events
 from tests.places import Place, decide, submit, ticking, win
 
 pytest_plugins = ["tests.servers"]

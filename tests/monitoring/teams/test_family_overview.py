@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.duties import is_for_a_person
 from monitoring.night_history import check_job, nightly_of
 from monitoring.scheduling import runs
 from monitoring.scheduling.heartbeats import Heartbeat, beat
@@ -15,7 +16,6 @@ from monitoring.teams.family_overview import (
     FamilyLine,
     Overview,
     family_overview,
-    is_for_a_person,
 )
 from project.records.adapters import Adapter
 from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
@@ -112,9 +112,9 @@ def line_of(overview: Overview, name: str) -> FamilyLine:
 def test_those_that_need_a_person_come_first(overview: Overview) -> None:
     told = [(line.family, *(need.text for need in line.needs)) for line in overview.families]
     assert told == [
-        ("fails", "the night of 2026-03-09 was given up"),
-        ("drifts", "drift is confirmed"),
-        ("wins", "1 winner to review: v2"),
+        ("fails", "The night of 2026-03-09 was given up"),
+        ("drifts", "Drift is confirmed, in the night of 2026-03-09 too"),
+        ("wins", "v2 won and waits for a person"),
         ("bank",),
         ("calm",),
     ]
