@@ -29,17 +29,18 @@ from typing import Any
 
 from curation.curation_settings import CurateParams
 from evaluation.evaluation_settings import Decoding
-from incumbent.planning.minutes import Clock, Setup, answering_peak, training_peak
 from incumbent.planning.row_lengths import RunSettings
-from incumbent.planning.workload import Answering, Longest, Workload
-from project.libraries import memory
+from incumbent.planning.run_cost import Setup, answer_seconds, answering_peak, training_peak
+from incumbent.planning.workload import Answering, Longest
+from project.libraries import memory, threads
 from project.model_pins import BaseChoice, embedded_base, pin
 from project.records.adapters import Contestant, Numerics, Precision
 from project.records.data import Row
 from training.base import convert_embedded
-from training.cost.computing import EMBEDDED_SHAPE, Computing
-from training.cost.gpus import processor_speed
+from training.cost.base_shape import EMBEDDED_SHAPE
+from training.cost.machines import Computing, processor_speed
 from training.cost.memory import Peak, StepWork
+from training.cost.minutes import step_seconds
 from training.precision import look_at_machine
 from training.training_settings import AdapterParams, SftParams
 
@@ -130,15 +131,16 @@ def measured(case: Case, clock: Callable[[], float]) -> list[tuple[float, float]
     """Seconds and gigabytes, each predicted and measured."""
     machine = look_at_machine()
     setup = setup_of(case)
-    speed = processor_speed(machine, setup.on)
+    speed = processor_speed(machine, setup.on.precision, threads())
     assert speed is not None, "this is about processors"
     if case.work == "training":
         seconds, peak = train(setup, clock), training_peak(setup)
-        predicted = Clock(setup, speed).training(workload(setup)) / STEPS
+        predicted = step_seconds(setup.step("sft"), speed, workload(setup)) / STEPS
     else:
         seconds, asked = answer(setup, clock)
         peak = without_adapter(answering_peak(setup))
-        predicted = Clock(setup, speed).answering([asked])
+        batch, r = setup.settings.decoding.batch_size, setup.settings.adapter.r
+        predicted = answer_seconds(setup.shape, speed, asked, batch, r)
     real = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return [(predicted, seconds), (peak.total / 1e9, real / 1e9)]
 
@@ -155,9 +157,9 @@ def setup_of(case: Case) -> Setup:
     return Setup(EMBEDDED_SHAPE, settings, longest, Computing(case.precision, memory()))
 
 
-def workload(setup: Setup) -> Workload:
+def workload(setup: Setup) -> StepWork:
     rows, longest = STEPS * setup.settings.sft.batch_size, setup.longest
-    work = StepWork(
+    return StepWork(
         examples=rows,
         tokens=rows * longest.row,
         scored=rows * longest.completion,
@@ -165,7 +167,6 @@ def workload(setup: Setup) -> Workload:
         longest=longest.row,
         longest_scored=longest.completion,
     )
-    return Workload({"sft": work}, (), 0, longest, 0)
 
 
 def without_adapter(peak: Peak) -> Peak:

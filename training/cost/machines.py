@@ -1,102 +1,110 @@
-"""Common GPUs: their memory, and how fast they are on paper."""
+"""How fast machines are and how much memory they have: this one, measured, and common ones."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
+from time import perf_counter, process_time
+from typing import Any
 
 from project.gpu import card_here
-from project.libraries import memory
+from project.libraries import memory, threads
 from project.records.adapters import Precision
-from training.cost.computing import BYTES, Computing, Speed
-from training.cost.memory import QUANTIZED
+from training.cost.base_shape import TABLE
 from training.precision import OPERATIONS, Machine, measure_machine, numerics
 
 GB = 10**9
-# What training and answering reach of the numbers on paper, fitted on half of the published runs in
-# benchmarks/sizing.py and checked on the other half: docs/sizing.md has the errors. Hopper and what
-# came after it reach less, for products became faster by more than memory and power did; one run
-# of H100s told how much, and none was left to check it.
-PRODUCTS_REACH, NEWER_REACH = 0.62, 0.37
-UNPACKING_REACHES = 0.3  # of the bandwidth, when NF4 weights are turned back
-MEMORY_REACHES = 0.6  # assumed
-NEWER = ("H100", "H200", "B200", "MI300X")
-CALL = 0.0006  # seconds that Python needs to start the work of a layer
+BYTES: dict[Precision, int] = {"float32": 4, "bfloat16": 2, "float16": 2}  # of a number
+UNPACKED = 2.5  # bytes that are moved to turn an NF4 weight back
+UNPACKING_REACHES = 0.3  # of the bandwidth: fitted by benchmarks/sizing.py
+MEMORY_REACHES = 0.6  # of the bandwidth, where answers read all weights: assumed
+CALL = 0.0006  # seconds that Python needs to start the work of a layer, with a GPU
+
+# How many times as fast the products of training are as the small ones that were timed, and what a
+# core takes for an NF4 weight and for a call: measured on AVX512-BF16. With many cores it is an
+# upper limit.
+LARGE, UNPACKING, CALL_HERE = 1.5, 0.6e-9, 0.0012
 
 
 @dataclass(frozen=True)
-class Gpu:
-    name: str
-    gigabytes: int
-    teraflops: float  # of dense products in its precision, without sparsity
-    bandwidth: int  # of its memory, GB a second
-    link: int  # from GPU to GPU in a machine, one way, GB a second
+class Computing:
+    """In a precision, with so much memory."""
+
     precision: Precision
-    price: float | None  # of an hour, in US dollars
+    memory: int  # bytes
+    gpu: bool = False
 
     @property
-    def computing(self) -> Computing:
-        return Computing(self.precision, self.gigabytes * GB, gpu=True)
+    def bytes(self) -> int:
+        """Of a number."""
+        return BYTES[self.precision]
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Of a device, in seconds."""
+
+    operation: float  # a floating-point operation of a large product
+    weight: float  # a weight of the layers, read for a product
+    unpacking: float  # an NF4 weight, turned back for a product
+    call: float  # a layer, however little there is to compute
+    share: float = 1.0  # of the cores, that others leave us now: it is in all of the above
+
+
+# --- common machines ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class KnownMachine:
+    """A machine of table.toml, which says what each number means."""
+
+    name: str
+    gigabytes: int
+    teraflops: float
+    bandwidth: int
+    reach: float
+    gpu: bool
+    precision: Precision
+    price: float | None = None
+
+    def computing(self, wanted: str) -> Computing:
+        """In the precision that base.precision wants, or in the one that `auto` takes there."""
+        precision: Any = self.precision if wanted == "auto" else wanted
+        return Computing(precision, self.gigabytes * GB, gpu=self.gpu)
 
     def speed(self, precision: Precision) -> Speed | None:
-        """None in float32, which these numbers are not about."""
-        if precision == "float32":
+        """None in a precision that these numbers are not about."""
+        if BYTES[precision] != BYTES[self.precision]:
             return None
-        reach = NEWER_REACH if self.name in NEWER else PRODUCTS_REACH
-        operation = 1 / (self.teraflops * 1e12 * reach)
-        byte = 1 / (self.bandwidth * GB * MEMORY_REACHES)
-        unpacked = QUANTIZED["nf4"] + BYTES[precision]
+        byte = 1 / (self.bandwidth * GB)
         return Speed(
-            operation=operation,
-            in_float32=operation,
-            byte=byte,
-            weight=BYTES[precision] * byte,
-            unpacking=unpacked / (self.bandwidth * GB * UNPACKING_REACHES),
-            call=CALL,
+            operation=1 / (self.teraflops * 1e12 * self.reach),
+            weight=BYTES[precision] * byte / MEMORY_REACHES if self.gpu else 0.0,
+            unpacking=UNPACKED * byte / UNPACKING_REACHES,
+            call=CALL if self.gpu else CALL_HERE,
         )
 
 
-# Numbers of NVIDIA's datasheets: T4 (FP16; it has no BF16), L4, L40S, A10G (AWS's A10: 70 TFLOP/s),
-# A100, H100, H200 and B200 (of HGX) SXM; of the RTX 4090 and 5090 NVIDIA's whitepapers of Ada and
-# Blackwell, FP16 with FP32 accumulation; of the MI300X AMD's datasheet. Where a sheet has them with
-# sparsity alone, half. Links are half of the NVLink or Infinity Fabric on these sheets, which count
-# both ways, and PCI Express x16 elsewhere (3.0 of the T4, 5.0 of the RTX 5090, else 4.0). Prices
-# are Hugging Face's list for Jobs as of November 2026,
-# https://huggingface.co/docs/hub/jobs-pricing; the others are not on it.
-LIST = "the list price of Hugging Face Jobs in November 2026"
-GPUS = (
-    Gpu("T4", 16, 65, 320, 16, "float16", 0.40),
-    Gpu("L4", 24, 121, 300, 32, "bfloat16", 0.80),
-    Gpu("A10G", 24, 70, 600, 32, "bfloat16", 1.00),
-    Gpu("RTX-4090", 24, 165, 1008, 32, "bfloat16", None),
-    Gpu("RTX-5090", 32, 209.5, 1792, 64, "bfloat16", None),
-    Gpu("A100-40", 40, 312, 1555, 300, "bfloat16", None),
-    Gpu("L40S", 48, 362, 864, 32, "bfloat16", 1.80),
-    Gpu("A100-80", 80, 312, 2039, 300, "bfloat16", 2.50),
-    Gpu("H100", 80, 989, 3350, 450, "bfloat16", None),
-    Gpu("H200", 141, 989, 4800, 450, "bfloat16", None),
-    Gpu("B200", 180, 2250, 8000, 900, "bfloat16", None),
-    Gpu("MI300X", 192, 1307, 5300, 448, "bfloat16", None),
+GPUS = tuple(KnownMachine(**{"precision": "bfloat16", "gpu": True} | row) for row in TABLE["gpu"])
+PROCESSORS = tuple(
+    KnownMachine(**{"precision": "float32", "gpu": False} | row) for row in TABLE["processor"]
 )
 
 
-def gpu_named(name: str) -> Gpu | None:
+def gpu_named(name: str) -> KnownMachine | None:
     """The one that a driver calls so, such as NVIDIA A100-SXM4-80GB."""
-    found = [
+    fitting = [
         gpu
         for gpu in GPUS
         if all(re.search(rf"\b{part}(GB)?\b", name) for part in gpu.name.split("-"))
     ]
-    return max(found, key=lambda gpu: len(gpu.name), default=None)
+    return max(fitting, key=lambda gpu: len(gpu.name), default=None)
 
 
 # --- this machine ---------------------------------------------------------------------------------
 
-# How fast this machine is and how much memory it has, for estimates.
-
-# How many times as fast the products of training are as the small ones that were timed, and what
-# the rest takes on a processor: measured on two cores with AVX512-BF16. With many cores it is an
-# upper limit.
-LARGE = 1.5
-BYTE, MAPPING, UNPACKING, CALL_HERE = 0.7e-9, 0.5e-9, 0.3e-9, 0.45e-3  # seconds: see Speed
+MEASURED_FOR = 0.2  # seconds
+LEAST_CORES = 0.01  # that a process gets, however busy the machine
 
 
 @dataclass(frozen=True)
@@ -107,8 +115,8 @@ class ThisMachine:
 
 
 def this_machine(wanted: str) -> ThisMachine:
-    """As measured before, or now; `wanted` is base.precision. Raises InputError, and ImportError
-    where neither a measurement nor torch is there.
+    """Its products as they were timed once, and its cores as they are now; `wanted` is
+    base.precision. Raises InputError, and ImportError where it was never timed and torch is absent.
     """
     machine = measure_machine()
     precision = numerics(wanted, machine).precision
@@ -116,24 +124,37 @@ def this_machine(wanted: str) -> ThisMachine:
         gpu = gpu_named(machine.processor)
         computing = Computing(precision, gpu_memory(), gpu=True)
         return ThisMachine(machine.processor, computing, gpu.speed(precision) if gpu else None)
-    computing = Computing(precision, memory())
-    return ThisMachine(machine.processor, computing, processor_speed(machine, computing))
+    speed = processor_speed(machine, precision, cores_now())
+    return ThisMachine(machine.processor, Computing(precision, memory()), speed)
 
 
-def processor_speed(machine: Machine, computing: Computing) -> Speed | None:
-    timed = machine.seconds.get(computing.precision)
+def processor_speed(machine: Machine, precision: Precision, at_work: float) -> Speed | None:
+    """Of a processor of which so many cores work for us."""
+    timed = machine.seconds.get(precision)
     if timed is None:
         return None
-    operation = timed / OPERATIONS / LARGE
+    share = min(1.0, at_work / threads())
     return Speed(
-        operation=operation,
-        in_float32=machine.seconds.get("float32", timed) / OPERATIONS / LARGE,
-        byte=BYTE,
+        operation=timed / OPERATIONS / LARGE / at_work,
         weight=0.0,  # the timed products read theirs too
-        unpacking=UNPACKING,
-        call=CALL_HERE,
-        mapping=MAPPING,
+        unpacking=UNPACKING / at_work,
+        call=CALL_HERE / share,
+        share=share,
     )
+
+
+def cores_now() -> float:
+    """How many cores work for this process at the moment, others being busy: its threads hash."""
+    block, count = bytes(1 << 20), threads()
+    began, worked = perf_counter(), process_time()
+
+    def work(_: int) -> None:
+        while perf_counter() - began < MEASURED_FOR:
+            sha256(block)  # lets other threads run
+
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(work, range(count)))
+    return max((process_time() - worked) / (perf_counter() - began), LEAST_CORES)
 
 
 def gpu_memory() -> int:
