@@ -7,13 +7,8 @@ case in a fresh process, which times the machine first, as `plan` does. Seconds 
 the first, or of all answers with their references; memory is the peak of the resident set. On a
 machine that does other work too, --processor-time (one thread) is the steadier clock.
 
-Measured on an EPYC with AVX512-BF16, predicted / measured. Training, by our own trainer: seconds
-0.71 to 1.18 and memory 0.77 to 1.15, in bfloat16 and float32, in NF4 dequantised once and packed
-and unquantised, two and eight rows of 64 and 256 tokens, one case with checkpointing; on a machine
-that did much other work. It is least where batches are small: there the resident set counts pages
-of the weights' file that the system can take back, and which are not predicted. It is most where
-rows are short: they begin alike, and what they share is computed once. Answers, which have not
-changed since: seconds 0.78 to 1.04, memory 0.79 to 1.00.
+docs/sizing.md has what was measured. Seconds are least where batches are small, and most where rows
+are short: they begin alike, and what they share is computed once.
 """
 
 import argparse

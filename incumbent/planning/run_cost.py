@@ -43,7 +43,7 @@ class Setup:
         batch = ceil(params.batch_size / self.sharing(name))
         row, scored = self.longest.row, self.longest.completion
         if isinstance(params, DomainParams):  # packed to its window, and all of it is learnt
-            row = scored = min(params.window, self.longest.window)
+            row = scored = self.longest.window
         return StepSetup(
             shape=self.shape,
             adapter=self.settings.adapter,
@@ -134,9 +134,9 @@ def answer_seconds(
     read = one.read * (weights + shape.compared(one.alike + one.prompt))
     scored = one.count * one.reference * shape.embedding
     calls = shape.layers * (LORA_CALLS if one.adapter else 1)
-    each = 2 * batch * speed.operation + speed.weight
+    each = 2 * batch * speed.small + speed.weight
     step = calls * speed.call + (weights + shape.embedding) * each
-    return 2 * (read + scored) * speed.operation + one.generated / batch / FULL * step
+    return 2 * (read + scored) * speed.small + one.generated / batch / FULL * step
 
 
 # --- memory ---------------------------------------------------------------------------------------

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Self
 
 from evaluation.evaluation_settings import Decoding
 from incumbent.planning.run_cost import answer_seconds
-from incumbent.planning.workload import Answering, length, mean
+from incumbent.planning.workload import Answering, length, mean, sft
 from incumbent.selecting.candidates import Candidates
 from project.errors import InputError
 from project.model_pins import BaseChoice
@@ -140,16 +139,7 @@ class Pace:
         return answer_seconds(self.shape, self.speed, answers, asked.batch_size, r) / 60
 
     def work(self, rows: Sequence[Row], settings: SftSettings) -> StepWork:
-        counts, sft = self.known(rows), settings.sft
-        scored = [count.completion for count in counts]
-        return StepWork(
-            examples=len(counts),
-            tokens=round(sft.epochs * sum(map(length, counts))),
-            scored=round(sft.epochs * sum(scored)),
-            batches=ceil(sft.epochs * len(counts) / sft.batch_size),
-            longest=max(map(length, counts), default=1),
-            longest_scored=max(scored, default=1),
-        )
+        return sft(self.known(rows), settings.sft)
 
     def setup(self, settings: SftSettings, work: StepWork) -> StepSetup:
         return StepSetup(

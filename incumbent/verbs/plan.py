@@ -9,7 +9,7 @@ from rich.text import Text
 from incumbent.output import console, print_json, print_table
 from incumbent.planning.on_machines import OnKnownMachine, OnMachine, largest
 from incumbent.planning.prices import read_gpus, read_prices
-from incumbent.planning.run_cost import Minutes, Setup, answers, trains
+from incumbent.planning.run_cost import Setup, answers, trains
 from incumbent.planning.run_plan import RunPlan, plan_run
 from incumbent.planning.workload import Workload
 from training.cost.base_shape import TABLE
@@ -28,6 +28,7 @@ LAYOUTS = {
     "ddp": "a whole copy of the base on each (DDP)",
     "fsdp": "a share of the base on each, a layer gathered at a time (FSDP-QLoRA)",
 }
+MINUTES = ("train", "answer", "other", "total")
 EXAMPLES = {"domain": "windows of text", "sft": "rows", "dpo": "pairs", "kto": "answers"}
 OTHERS = ("", ">training", ">answering", "fits", ">minutes", ">money", ">trains", ">and answers")
 
@@ -194,7 +195,7 @@ def plan_json(plan: RunPlan) -> dict[str, Any]:
         "steps": work and {name: asdict(step) for name, step in work.steps.items()},
         "tokens": work and {"trained": work.tokens, "read": work.read, "generated": work.generated},
         "answers": [asdict(asked) for asked in work.answering] if work else None,
-        "here": plan.here and on_machine_json(plan.here) | {"steps": steps_json(plan.here)},
+        "here": plan.here and here_json(plan.here),
         "others": [on_known_json(other) for other in plan.others],
         "gpus": [on_known_json(gpus) for gpus in plan.gpus],
         "lighter": [asdict(change) for change in plan.lighter],
@@ -214,17 +215,14 @@ def on_machine_json(found: OnMachine) -> dict[str, Any]:
         "answers": found.answers,
         "training": asdict(found.training) | {"total": found.training.total},
         "answering": asdict(found.answering) | {"total": found.answering.total},
-        "minutes": spent and minutes_json(spent),
+        "minutes": spent and {part: getattr(spent, part) for part in MINUTES},
         "money": found.money,
     }
 
 
-def minutes_json(spent: Minutes) -> dict[str, float]:
-    return {name: getattr(spent, name) for name in ("train", "answer", "other", "total")}
-
-
-def steps_json(found: OnMachine) -> dict[str, float]:
-    return dict(found.minutes.steps.items()) if found.minutes else {}
+def here_json(found: OnMachine) -> dict[str, Any]:
+    steps = found.minutes.steps if found.minutes else {}
+    return on_machine_json(found) | {"steps": dict(steps.items())}
 
 
 def on_known_json(found: OnKnownMachine) -> dict[str, Any]:

@@ -54,7 +54,7 @@ from training.precision import Machine, fingerprint
 GB = 10**9
 LLAMA_2_7B = BaseShape(4096, 32, 11_008, 32_000, 32, 32, 128, tied=False)
 LONGEST = Longest(row=256, completion=32, prompt=200, reference=32, window=512)
-A_SPEED = Speed(operation=1e-12, weight=0.0, unpacking=1e-10, call=1e-4)
+A_SPEED = Speed(operation=1e-12, small=1e-12, weight=0.0, unpacking=1e-10, call=1e-4)
 SFT = StepWork(
     examples=400, tokens=40_000, scored=4_000, batches=100, longest=256, longest_scored=32
 )
@@ -201,7 +201,7 @@ def test_more_to_compute_takes_longer(slower: dict[str, Any]) -> None:
 
 
 def test_four_operations_a_weight_and_token_and_six_a_weight_of_the_lora() -> None:
-    products = Speed(operation=1.0, weight=0.0, unpacking=0.0, call=0.0)
+    products = Speed(operation=1.0, small=1.0, weight=0.0, unpacking=0.0, call=0.0)
     one_token = StepWork(examples=10**9, tokens=1, scored=0, batches=1, longest=1, longest_scored=0)
     taken = step_seconds(setup(LLAMA_2_7B, r=8).step("sft"), products, one_token)
     assert taken == pytest.approx(4 * LLAMA_2_7B.linear + 6 * LLAMA_2_7B.lora(8))

@@ -44,7 +44,8 @@ class Computing:
 class Speed:
     """Of a device, in seconds."""
 
-    operation: float  # a floating-point operation of a large product
+    operation: float  # a floating-point operation of a large product, as in training
+    small: float  # the same of a small one, as in answering
     weight: float  # a weight of the layers, read for a product
     unpacking: float  # an NF4 weight, turned back for a product
     call: float  # a layer, however little there is to compute
@@ -76,9 +77,10 @@ class KnownMachine:
         """None in a precision that these numbers are not about."""
         if BYTES[precision] != BYTES[self.precision]:
             return None
-        byte = 1 / (self.bandwidth * GB)
+        byte, operation = 1 / (self.bandwidth * GB), 1 / (self.teraflops * 1e12 * self.reach)
         return Speed(
-            operation=1 / (self.teraflops * 1e12 * self.reach),
+            operation=operation,
+            small=operation,
             weight=BYTES[precision] * byte / MEMORY_REACHES if self.gpu else 0.0,
             unpacking=UNPACKED * byte / UNPACKING_REACHES,
             call=CALL if self.gpu else CALL_HERE,
@@ -136,6 +138,7 @@ def processor_speed(machine: Machine, precision: Precision, at_work: float) -> S
     share = min(1.0, at_work / threads())
     return Speed(
         operation=timed / OPERATIONS / LARGE / at_work,
+        small=timed / OPERATIONS / at_work,
         weight=0.0,  # the timed products read theirs too
         unpacking=UNPACKING / at_work,
         call=CALL_HERE / share,
