@@ -26,7 +26,7 @@ from curation.curation_settings import CurateParams
 from evaluation.evaluation_settings import Decoding
 from incumbent.planning.row_lengths import RunSettings
 from incumbent.planning.run_cost import Setup, answer_seconds, answering_peak, training_peak
-from incumbent.planning.workload import Answering, Longest
+from incumbent.planning.workload import Answering, Workload
 from project.libraries import memory, threads
 from project.model_pins import BaseChoice, embedded_base, pin
 from project.records.adapters import Contestant, Numerics, Precision
@@ -130,7 +130,7 @@ def measured(case: Case, clock: Callable[[], float]) -> list[tuple[float, float]
     assert speed is not None, "this is about processors"
     if case.work == "training":
         seconds, peak = train(setup, clock), training_peak(setup)
-        predicted = step_seconds(setup.step("sft"), speed, workload(setup)) / STEPS
+        predicted = step_seconds(setup.step("sft"), speed, setup.work.steps["sft"]) / STEPS
     else:
         seconds, asked = answer(setup, clock)
         peak = without_adapter(answering_peak(setup))
@@ -145,23 +145,17 @@ def setup_of(case: Case) -> Setup:
     adapter = AdapterParams(**QUANTIZED[case.kept])
     decoding = Decoding(max_new_tokens=NEW, batch_size=case.batch)
     settings = RunSettings(adapter=adapter, sft=sft, decoding=decoding, curate=CurateParams())
-    answer = COMPLETION + 3
-    longest = Longest(
-        row=case.tokens, completion=answer, prompt=case.tokens, reference=answer, window=case.tokens
-    )
-    return Setup(EMBEDDED_SHAPE, settings, longest, Computing(case.precision, memory()))
-
-
-def workload(setup: Setup) -> StepWork:
-    rows, longest = STEPS * setup.settings.sft.batch_size, setup.longest
-    return StepWork(
+    rows, answer = STEPS * case.batch, COMPLETION + 3
+    work = StepWork(
         examples=rows,
-        tokens=rows * longest.row,
-        scored=rows * longest.completion,
+        tokens=rows * case.tokens,
+        scored=rows * answer,
         batches=STEPS,
-        longest=longest.row,
-        longest_scored=longest.completion,
+        longest=case.tokens,
+        longest_scored=answer,
     )
+    both = Workload({"sft": work}, (), prompt=case.tokens, reference=answer, sealed=0)
+    return Setup(EMBEDDED_SHAPE, settings, both, Computing(case.precision, memory()))
 
 
 def without_adapter(peak: Peak) -> Peak:
@@ -184,7 +178,7 @@ def train(setup: Setup, clock: Callable[[], float]) -> float:
             self.ends.append(clock())
 
     steps, settings = Steps(), setup.settings
-    rows = rows_of(STEPS * settings.sft.batch_size, setup.longest.row, whole=True)
+    rows = rows_of(STEPS * settings.sft.batch_size, setup.work.prompt, whole=True)
     numerics = Numerics(precision=setup.on.precision, processor="this one")
     base = Contestant(base=pin(BaseChoice(), "base"))
     ground = Ground(base, numerics, settings.adapter)
@@ -200,7 +194,7 @@ def answer(setup: Setup, clock: Callable[[], float]) -> tuple[float, Answering]:
 
     decoding = setup.settings.decoding
     model = AnsweringModel(embedded_base(), None, decoding, setup.on.precision)
-    rows = rows_of(ROWS, setup.longest.prompt, whole=False)
+    rows = rows_of(ROWS, setup.work.prompt, whole=False)
     list(model.answer(rows[:2]))  # warms up
     start = clock()
     answers = list(model.answer(rows))
@@ -212,7 +206,7 @@ def answer(setup: Setup, clock: Callable[[], float]) -> tuple[float, Answering]:
         rows="these",
         count=ROWS,
         alike=shared,
-        prompt=setup.longest.prompt - shared,
+        prompt=setup.work.prompt - shared,
         answer=sum(one.tokens for one in answers) / ROWS,
         reference=COMPLETION + 3,
         adapter=False,

@@ -10,7 +10,7 @@ from incumbent.planning.row_lengths import Beside, RowLengths, RunSettings
 from incumbent.planning.run_cost import Setup, trains
 from incumbent.planning.run_plan import plan_run
 from incumbent.planning.sealed_set import said_of_sealed_set
-from incumbent.planning.workload import longest_allowed
+from incumbent.planning.workload import unknown_work
 from project.model_pins import BaseChoice
 from project.records.data import Split, TokenCount
 from project.settings import load
@@ -112,7 +112,7 @@ def longest_trained(base: BaseChoice, length: int) -> int:
     """
     settings = RunSettings(base=base.model_copy(update={"max_length": length}))
     machine = this_machine(base.precision)
-    setup = Setup(shape_of(base), settings, longest_allowed(settings), machine.computing)
+    setup = Setup(shape_of(base), settings, unknown_work(settings), machine.computing)
     if trains(setup):
         return length
     fits, too_long = min(LEAST, length), length

@@ -67,22 +67,20 @@ class OnKnownMachine(OnMachine):
     listed: bool  # whether that is a list's and not the user's
 
 
-def on_this_machine(setup: Setup, machine: ThisMachine, work: Workload | None) -> OnMachine:
-    minutes = run_minutes(setup, machine.speed, work)
-    money = money_here(minutes, setup.settings, work)
+def on_this_machine(setup: Setup, machine: ThisMachine) -> OnMachine:
+    minutes = run_minutes(setup, machine.speed)
+    money = money_here(minutes, setup.settings, setup.work)
     peaks = training_peak(setup), answering_peak(setup)
     return OnMachine(machine.name, setup, *peaks, minutes, money)
 
 
-def money_here(
-    minutes: Minutes | None, settings: RunSettings, work: Workload | None
-) -> float | None:
+def money_here(minutes: Minutes | None, settings: RunSettings, work: Workload) -> float | None:
     """By the settings' prices, of an hour and of tokens; None where there are none.
 
     Training's own price of an hour counts for what trains, the other one for all else.
     """
     prices, training = settings.prices, settings.limits.price or settings.prices.hour
-    if minutes is None or work is None:
+    if minutes is None:
         return None
     if not (training or prices.hour or prices.prompt or prices.answer):
         return None
@@ -91,22 +89,18 @@ def money_here(
     return by_time / 60 + tokens / 1e6
 
 
-def on_others(
-    here: Setup, work: Workload | None, prices: Mapping[str, float]
-) -> tuple[OnKnownMachine, ...]:
+def on_others(here: Setup, prices: Mapping[str, float]) -> tuple[OnKnownMachine, ...]:
     """The same run on each common machine."""
     groups = [MachineGroup(machine) for machine in (*PROCESSORS, *GPUS)]
-    return tuple(on_known(on_one(here, g.machine), g, work, prices) for g in groups)
+    return tuple(on_known(on_one(here, g.machine), g, prices) for g in groups)
 
 
 def on_one(setup: Setup, machine: KnownMachine) -> Setup:
     return replace(setup, on=machine.computing(setup.settings.base.precision))
 
 
-def on_known(
-    setup: Setup, group: MachineGroup, work: Workload | None, prices: Mapping[str, float]
-) -> OnKnownMachine:
-    minutes = run_minutes(setup, group.machine.speed(setup.on.precision), work)
+def on_known(setup: Setup, group: MachineGroup, prices: Mapping[str, float]) -> OnKnownMachine:
+    minutes = run_minutes(setup, group.machine.speed(setup.on.precision))
     if minutes and group.count > 1 and not answers(setup):
         minutes = replace(minutes, answer=0.0)  # a server has to
     price = group.price(prices)
@@ -169,8 +163,8 @@ def training_changes(setup: Setup) -> Iterator[Change]:
         yield words, lambda it: it.training_with(gradient_checkpointing=True)
     least = setup.count  # a row on each of several GPUs
     if large := {n: steps.step(n) for n in steps.taken if steps.step(n).batch_size > least}:
-        rows = {n: s.batch_size // least * s.gradient_accumulation for n, s in large.items()}
-        kept = [f"training.{name}.gradient_accumulation: {n}" for name, n in rows.items()]
+        passes = {n: s.batch_size // least * s.gradient_accumulation for n, s in large.items()}
+        kept = [f"training.{name}.gradient_accumulation: {n}" for name, n in passes.items()]
         words = ", ".join([keys(large, f"batch_size: {least}"), *kept])
         yield words, lambda it: it.training_with(batch_size=least)
     packed: dict[str, object] = {"quantization": "nf4", "dequantize_once": False}
@@ -178,7 +172,8 @@ def training_changes(setup: Setup) -> Iterator[Change]:
         yield "training.adapter.quantization: nf4", lambda it: it.training_with(**packed)
     elif any(setup.step(name).dequantized for name in steps.taken):
         yield "training.adapter.dequantize_once: false", lambda it: it.training_with(**packed)
-    if (half := setup.longest.row // 2) >= SHORTEST:
+    rows = [setup.step(name).longest for name in steps.taken if name != "domain"]
+    if (half := max(rows, default=0) // 2) >= SHORTEST:
         words = f"base.max_length: {half}, which leaves longer rows out"
         yield words, lambda it: it.with_rows_of(half)
 
@@ -195,14 +190,12 @@ def keys(steps: Iterable[StepName], setting: str) -> str:
 # --- QLoRA on GPUs that train together ------------------------------------------------------------
 
 
-def on_gpus(
-    wanted: Setup, group: MachineGroup, work: Workload | None, prices: Mapping[str, float]
-) -> OnKnownMachine:
+def on_gpus(wanted: Setup, group: MachineGroup, prices: Mapping[str, float]) -> OnKnownMachine:
     """Raises InputError where training does not fit, with what would."""
     setup = lay(wanted, group)
     if not trains(setup):
         raise InputError(refusal(wanted, setup, group), field="--gpus")
-    return on_known(setup, group, work, prices)
+    return on_known(setup, group, prices)
 
 
 def lay(wanted: Setup, group: MachineGroup) -> Setup:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from incumbent.planning.row_lengths import RunSettings
-from incumbent.planning.workload import Answering, Longest, Workload
+from incumbent.planning.workload import Answering, Workload
 from training.cost.base_shape import BaseShape
 from training.cost.machines import Computing, Speed
 from training.cost.memory import (
@@ -32,24 +32,28 @@ class Setup:
 
     shape: BaseShape
     settings: RunSettings
-    longest: Longest
+    work: Workload
     on: Computing
     count: int = 1
     layout: Layout = "ddp"
+    most: int = 1 << 30  # tokens that a row may have
 
     def step(self, name: StepName) -> StepSetup:
         """As one of the devices takes it."""
         params = self.settings.step(name)
         batch = ceil(params.batch_size / self.sharing(name))
-        row, scored = self.longest.row, self.longest.completion
+        most, scored = self.settings.base.max_length, self.settings.decoding.max_new_tokens
         if isinstance(params, DomainParams):  # packed to its window, and all of it is learnt
-            row = scored = self.longest.window
+            most = scored = params.window
+        most = min(most, self.most)
+        if work := self.work.steps.get(name):
+            most, scored = min(work.longest, most), work.longest_scored
         return StepSetup(
             shape=self.shape,
             adapter=self.settings.adapter,
             params=params.model_copy(update={"batch_size": batch}),
-            longest=row,
-            longest_scored=scored,
+            longest=most,
+            longest_scored=min(scored, most),
             on=self.on,
             sequences=PAIR if name == "dpo" else 1,
             packed=name in PACKED,
@@ -74,13 +78,7 @@ class Setup:
 
     def with_rows_of(self, tokens: int) -> "Setup":
         """No row longer than so many tokens, and no window of text."""
-        longest = replace(
-            self.longest,
-            row=min(self.longest.row, tokens),
-            completion=min(self.longest.completion, tokens),
-            window=min(self.longest.window, tokens),
-        )
-        return replace(self, longest=longest)
+        return replace(self, most=tokens)
 
 
 # --- minutes --------------------------------------------------------------------------------------
@@ -105,22 +103,23 @@ class Minutes:
         return self.train + self.answer + self.other
 
 
-def run_minutes(setup: Setup, speed: Speed | None, work: Workload | None) -> Minutes | None:
+def run_minutes(setup: Setup, speed: Speed | None) -> Minutes | None:
     """None where it is not known how fast the device is, or what is to do."""
-    if speed is None or work is None:
+    work = setup.work
+    if speed is None or not (work.steps or work.answering):
         return None
     settings, shape = setup.settings, setup.shape
     batch, r = settings.decoding.batch_size, settings.adapter.r
     answers = sum(answer_seconds(shape, speed, one, batch, r) for one in work.answering)
     return Minutes(
-        steps={name: step_minutes(setup, speed, work, name) for name in work.steps},
+        steps={name: step_minutes(setup, speed, name) for name in work.steps},
         answer=answers / 60,
         other=OTHER_MINUTES / speed.share,
     )
 
 
-def step_minutes(setup: Setup, speed: Speed, work: Workload, name: StepName) -> float:
-    count, step = setup.sharing(name), work.steps[name]
+def step_minutes(setup: Setup, speed: Speed, name: StepName) -> float:
+    count, step = setup.sharing(name), setup.work.steps[name]
     passes = replace(step, batches=step.batches * count)  # one of each device for a batch
     return step_seconds(setup.step(name), speed, share_of_each(passes, count)) / 60
 
@@ -158,11 +157,11 @@ def answering_peak(setup: Setup) -> Peak:
 
     Several GPUs split it by layers, as transformers' device_map="auto" does.
     """
-    shape, on, longest = setup.shape, setup.on, setup.longest
+    shape, on, work = setup.shape, setup.on, setup.work
     decoding = setup.settings.decoding
-    prompts = decoding.batch_size * longest.prompt
+    prompts = decoding.batch_size * work.prompt
     tokens = prompts + decoding.batch_size * decoding.max_new_tokens
-    references = decoding.batch_size * (longest.reference + 1) * on.bytes
+    references = decoding.batch_size * (work.reference + 1) * on.bytes
     return Peak(
         weights=ceil(shape.weights * on.bytes / setup.count),
         adapter=ceil(shape.lora(setup.settings.adapter.r) * on.bytes / setup.count),
@@ -170,7 +169,7 @@ def answering_peak(setup: Setup) -> Peak:
         # Twice: what has ended leaves the batch, and the memories of the others are copied.
         cache=2 * tokens * shape.layers * 2 * shape.keys * on.bytes,
         # Of the references, whose likelihood is asked for; those of one in float32 besides.
-        logits=(references + 2 * longest.reference * FLOAT32) * shape.vocabulary,
+        logits=(references + 2 * work.reference * FLOAT32) * shape.vocabulary,
         process=GPU_CONTEXT if on.gpu else ANSWERING_PROCESS,
     )
 

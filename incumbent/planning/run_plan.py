@@ -17,7 +17,7 @@ from incumbent.planning.prices import MachineGroup
 from incumbent.planning.row_lengths import RowLengths, RunSettings, read_settings, row_lengths
 from incumbent.planning.run_cost import Setup
 from incumbent.planning.sealed_set import said_of_sealed_set
-from incumbent.planning.workload import Workload, longest_allowed, workload
+from incumbent.planning.workload import Workload, unknown_work, workload
 from project.errors import InputError
 from project.extras import pip_install
 from project.model_pins import EMBEDDED
@@ -64,13 +64,12 @@ def plan_run(
     if gpus and shape is None:
         raise InputError(f"{missing[-1]}; --base 7B names a size instead", field="--gpus")
     work = find_work(rows, settings, assumed, missing)
-    longest = work.longest if work else longest_allowed(settings)
     machine = None if gpus else find_machine(settings, missing)
     setup = here = None
     if shape:
         on = machine.computing if machine else GPUS[0].computing(settings.base.precision)
-        setup = Setup(shape, settings, longest, on)
-        here = on_this_machine(setup, machine, work) if machine else None
+        setup = Setup(shape, settings, work or unknown_work(settings), on)
+        here = on_this_machine(setup, machine) if machine else None
     if here and PARAMS.exists() and (taken := who_trains()) != ALONE:
         assumed.append(f"{ALONE} trains: with these settings it is {taken}")
     return RunPlan(
@@ -79,8 +78,8 @@ def plan_run(
         settings=settings,
         work=work,
         here=here,
-        others=on_others(setup, work, prices) if setup and not gpus else (),
-        gpus=tuple(on_gpus(setup, group, work, prices) for group in gpus if setup),
+        others=on_others(setup, prices) if setup and not gpus else (),
+        gpus=tuple(on_gpus(setup, group, prices) for group in gpus if setup),
         lighter=tuple(lighter(here.setup)) if here else (),
         sealed=tuple(said_of_sealed_set(work.sealed, settings.policy)) if work and not gpus else (),
         assumed=tuple(assumed),

@@ -257,21 +257,11 @@ def mean(values: Iterator[int]) -> float:
 
 
 @dataclass(frozen=True)
-class Longest:
-    """Tokens of what is longest: it decides the peak of the memory."""
-
-    row: int  # that is trained
-    completion: int
-    prompt: int  # that is answered
-    reference: int  # whose likelihood is asked for
-    window: int  # of text, that domain adaptation learns
-
-
-@dataclass(frozen=True)
 class Workload:
     steps: dict[StepName, StepWork]  # of training, in their order
     answering: tuple[Answering, ...]
-    longest: Longest
+    prompt: int  # tokens of the longest that is answered
+    reference: int  # of the longest completion whose likelihood is asked for
     sealed: int
     missing: tuple[str, ...] = ()  # what is not known of steps that are taken
 
@@ -293,10 +283,14 @@ def workload(rows: RowLengths, settings: RunSettings, *, champion: bool) -> Work
     """Of a run with these rows; `champion`: an adapter defends its place, else the bare base."""
     lengths = rows.parts
     steps = steps_of(lengths[Split.TRAIN], settings, rows.beside)
+    asked = [*lengths[Split.DEV], *lengths[Split.SEALED], *chain(*asked_suites().values())]
+    longest = min(max((count.prompt for count in asked), default=0), settings.base.max_length)
+    shown = lengths[Split.TRAIN][: settings.sft.rows][: settings.few_shot.shots]
     return Workload(
         steps=steps,
         answering=tuple(answering(lengths, settings, champion=champion)),
-        longest=longest(lengths, settings),
+        prompt=longest + sum(map(length, shown)),
+        reference=max((count.completion for count in asked), default=0),
         sealed=len(lengths[Split.SEALED]),
         missing=tuple(
             f"how much step {name} learns: there is nothing for it in {SOURCES[name]}"
@@ -306,23 +300,7 @@ def workload(rows: RowLengths, settings: RunSettings, *, champion: bool) -> Work
     )
 
 
-def longest(lengths: Lengths, settings: RunSettings) -> Longest:
-    """Rows are no longer than base.max_length: stage `curate` sees to that."""
-    trained = lengths[Split.TRAIN][: settings.sft.rows]
-    asked = [*lengths[Split.DEV], *lengths[Split.SEALED], *chain(*asked_suites().values())]
-    most = settings.base.max_length
-    shown = sum(map(length, trained[: settings.few_shot.shots]))
-    return Longest(
-        row=min(max(map(length, trained), default=0), most),
-        completion=max((c.completion for c in trained), default=0),
-        prompt=min(max((c.prompt for c in asked), default=0), most) + shown,
-        reference=max((c.completion for c in asked), default=0),
-        window=settings.domain.window,
-    )
-
-
-def longest_allowed(settings: RunSettings) -> Longest:
-    """Where no row is known: as long as base.max_length allows."""
-    most, answer = settings.base.max_length, settings.decoding.max_new_tokens
-    window = settings.domain.window
-    return Longest(row=most, completion=answer, prompt=most, reference=answer, window=window)
+def unknown_work(settings: RunSettings) -> Workload:
+    """Where no row is known: nothing to do, on rows as long as the settings allow."""
+    prompt, reference = settings.base.max_length, settings.decoding.max_new_tokens
+    return Workload({}, (), prompt, reference, sealed=0)

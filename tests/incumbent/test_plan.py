@@ -26,7 +26,7 @@ from incumbent.planning.run_cost import (
 )
 from incumbent.planning.run_plan import plan_run
 from incumbent.planning.sealed_set import said_of_sealed_set
-from incumbent.planning.workload import Longest, Workload
+from incumbent.planning.workload import Workload
 from incumbent.verbs.plan import count
 from project.errors import InputError
 from project.files import home
@@ -53,17 +53,16 @@ from training.precision import Machine, fingerprint
 
 GB = 10**9
 LLAMA_2_7B = BaseShape(4096, 32, 11_008, 32_000, 32, 32, 128, tied=False)
-LONGEST = Longest(row=256, completion=32, prompt=200, reference=32, window=512)
 A_SPEED = Speed(operation=1e-12, small=1e-12, weight=0.0, unpacking=1e-10, call=1e-4)
 SFT = StepWork(
     examples=400, tokens=40_000, scored=4_000, batches=100, longest=256, longest_scored=32
 )
-WORK = Workload(steps={"sft": SFT}, answering=(), longest=LONGEST, sealed=9)
+WORK = Workload(steps={"sft": SFT}, answering=(), prompt=200, reference=32, sealed=9)
 
 
 def setup(shape: BaseShape = EMBEDDED_SHAPE, *, memory: int = 24 * GB, **training: Any) -> Setup:
     settings = RunSettings()
-    found = Setup(shape, settings, LONGEST, Computing("bfloat16", memory))
+    found = Setup(shape, settings, WORK, Computing("bfloat16", memory))
     return found.training_with(**training)
 
 
@@ -213,7 +212,7 @@ def test_half_the_cores_take_twice_as_long() -> None:
     assert free is not None
     assert busy is not None
     assert seconds(setup(), speed=busy) == pytest.approx(2 * seconds(setup(), speed=free))
-    alone, beside = (run_minutes(setup(), speed, WORK) for speed in (free, busy))
+    alone, beside = (run_minutes(setup(), speed) for speed in (free, busy))
     assert alone is not None
     assert beside is not None
     assert beside.total == pytest.approx(2 * alone.total)

@@ -14,7 +14,7 @@ from incumbent.planning.prices import MachineGroup, read_gpus
 from incumbent.planning.row_lengths import RunSettings
 from incumbent.planning.run_cost import Setup, run_minutes, trains
 from incumbent.planning.run_plan import plan_run
-from incumbent.planning.workload import Longest, Workload
+from incumbent.planning.workload import Workload
 from project.errors import InputError
 from project.model_pins import BaseChoice
 from project.records.adapters import Precision
@@ -27,13 +27,12 @@ from training.training_settings import AdapterParams, SftParams
 COUNTS = (1, 2, 3, 4, 8)
 LAYOUTS: tuple[Layout, ...] = ("ddp", "fsdp")
 KINDS = {gpu.name: gpu for gpu in GPUS}
-LONGEST = Longest(row=512, completion=64, prompt=448, reference=64, window=512)
 
 
-def wanted(size: str, precision: Precision | None = None, **sft: Any) -> Setup:
+def wanted(size: str, precision: Precision | None = None, rows: int = 1200, **sft: Any) -> Setup:
     base = BaseChoice(model=size, precision=precision or "auto")
     settings = RunSettings(base=base, sft=SftParams(**sft))
-    return Setup(SIZES[size], settings, LONGEST, KINDS["L4"].computing("auto"))
+    return Setup(SIZES[size], settings, work(rows), KINDS["L4"].computing("auto"))
 
 
 def group(name: str, count: int = 1) -> MachineGroup:
@@ -42,12 +41,12 @@ def group(name: str, count: int = 1) -> MachineGroup:
 
 def work(rows: int = 1200) -> Workload:
     step = StepWork(rows, 300 * rows, 50 * rows, rows // 4, longest=512, longest_scored=64)
-    return Workload({"sft": step}, (), LONGEST, 0)
+    return Workload({"sft": step}, (), prompt=448, reference=64, sealed=0)
 
 
 def minutes(name: str, count: int, rows: int = 1200, **sft: Any) -> float:
     """To train 8B on so many GPUs of a kind."""
-    found = on_gpus(wanted("8B", **sft), group(name, count), work(rows), {}).minutes
+    found = on_gpus(wanted("8B", rows=rows, **sft), group(name, count), {}).minutes
     assert found is not None
     return found.train
 
@@ -112,8 +111,8 @@ def test_more_tokens_never_take_less_time_and_more_gpus_never_more(gpu: KnownMac
 
 def test_nothing_is_told_of_time_in_float32() -> None:
     on = Computing("float32", 80 * GB, gpu=True)
-    setup = Setup(SIZES["8B"], RunSettings(), LONGEST, on)
-    assert run_minutes(setup, KINDS["H100"].speed("float32"), work()) is None
+    setup = Setup(SIZES["8B"], RunSettings(), work(), on)
+    assert run_minutes(setup, KINDS["H100"].speed("float32")) is None
 
 
 def test_published_runs_are_near_as_many_as_the_documentation_says() -> None:
@@ -159,19 +158,19 @@ def test_what_is_told_to_fit_instead_does() -> None:
 
 def test_a_refusal_says_what_it_takes_and_what_would_do() -> None:
     with pytest.raises(InputError) as refused:
-        on_gpus(wanted("8B"), group("L4"), None, {})
+        on_gpus(wanted("8B"), group("L4"), {})
     said = str(refused.value)
     assert said.startswith("--gpus: 8B does not train on one L4: it takes ")
     assert "of 24 GB on each" in said
     assert "it would with training.sft.gradient_checkpointing: true, or on " in said
-    on_gpus(wanted("8B", gradient_checkpointing=True), group("L4"), None, {})
+    on_gpus(wanted("8B", gradient_checkpointing=True), group("L4"), {})
 
 
 def test_where_nothing_known_here_fits_it_says_so() -> None:
     huge = BaseShape(65_536, 200, 262_144, 128_256, 512, 8, 128, tied=False)
-    setup = Setup(huge, RunSettings(), LONGEST, KINDS["T4"].computing("auto"))
+    setup = Setup(huge, RunSettings(), work(), KINDS["T4"].computing("auto"))
     with pytest.raises(InputError, match="nothing here would"):
-        on_gpus(setup, group("T4"), None, {})
+        on_gpus(setup, group("T4"), {})
 
 
 # --- the command ---------------------------------------------------------------------------------
