@@ -20,10 +20,10 @@ UNPACKING_REACHES = 0.3  # of the bandwidth: fitted by benchmarks/sizing.py
 MEMORY_REACHES = 0.6  # of the bandwidth, where answers read all weights: assumed
 CALL = 0.0006  # seconds that Python needs to start the work of a layer, with a GPU
 
-# How many times as fast the products of training are as the small ones that were timed, and what a
-# core takes for an NF4 weight and for a call: measured on AVX512-BF16. With many cores it is an
-# upper limit.
-LARGE, UNPACKING, CALL_HERE = 1.5, 0.6e-9, 0.0012
+# How many times as fast the products of training are, with what is read and written beside them, as
+# the small ones that were timed; and what a core takes for an NF4 weight and for a call. Chosen by
+# benchmarks/plan.py on AVX512-BF16. With many cores it is an upper limit.
+LARGE, UNPACKING, CALL_HERE = 1.1, 0.6e-9, 0.0012
 
 
 @dataclass(frozen=True)
