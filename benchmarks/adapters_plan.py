@@ -20,11 +20,11 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from training.cost.gpus import GB, GPUS
+from training.cost.machines import GB, GPUS
 
 # --- what is assumed ------------------------------------------------------------------------------
 
-GPU = next(gpu for gpu in GPUS if gpu.name == "A100-80")  # its numbers and price: training/cost
+GPU = next(gpu for gpu in GPUS if gpu.name == "A100-80")  # its numbers and price
 WEIGHTS = 8.03e9  # Llama 3.1 8B, by its model card, in bfloat16
 KV_BYTES = 2 * 32 * 8 * 128 * 2  # a token: keys and values, layers, heads, size, bytes: config.json
 RANK = 16

@@ -7,13 +7,8 @@ case in a fresh process, which times the machine first, as `plan` does. Seconds 
 the first, or of all answers with their references; memory is the peak of the resident set. On a
 machine that does other work too, --processor-time (one thread) is the steadier clock.
 
-Measured on an EPYC with AVX512-BF16, predicted / measured. Training, by our own trainer: seconds
-0.71 to 1.18 and memory 0.77 to 1.15, in bfloat16 and float32, in NF4 dequantised once and packed
-and unquantised, two and eight rows of 64 and 256 tokens, one case with checkpointing; on a machine
-that did much other work. It is least where batches are small: there the resident set counts pages
-of the weights' file that the system can take back, and which are not predicted. It is most where
-rows are short: they begin alike, and what they share is computed once. Answers, which have not
-changed since: seconds 0.78 to 1.04, memory 0.79 to 1.00.
+docs/sizing.md has what was measured. Seconds are least where batches are small, and most where rows
+are short: they begin alike, and what they share is computed once.
 """
 
 import argparse
@@ -29,17 +24,18 @@ from typing import Any
 
 from curation.curation_settings import CurateParams
 from evaluation.evaluation_settings import Decoding
-from incumbent.planning.minutes import Clock, Setup, answering_peak, training_peak
 from incumbent.planning.row_lengths import RunSettings
-from incumbent.planning.workload import Answering, Longest, Workload
-from project.libraries import memory
+from incumbent.planning.run_cost import Setup, answer_seconds, answering_peak, training_peak
+from incumbent.planning.workload import Answering, Workload
+from project.libraries import memory, threads
 from project.model_pins import BaseChoice, embedded_base, pin
 from project.records.adapters import Contestant, Numerics, Precision
 from project.records.data import Row
 from training.base import convert_embedded
-from training.cost.computing import EMBEDDED_SHAPE, Computing
-from training.cost.gpus import processor_speed
+from training.cost.base_shape import EMBEDDED_SHAPE
+from training.cost.machines import Computing, processor_speed
 from training.cost.memory import Peak, StepWork
+from training.cost.minutes import step_seconds
 from training.precision import look_at_machine
 from training.training_settings import AdapterParams, SftParams
 
@@ -130,15 +126,16 @@ def measured(case: Case, clock: Callable[[], float]) -> list[tuple[float, float]
     """Seconds and gigabytes, each predicted and measured."""
     machine = look_at_machine()
     setup = setup_of(case)
-    speed = processor_speed(machine, setup.on)
+    speed = processor_speed(machine, setup.on.precision, threads())
     assert speed is not None, "this is about processors"
     if case.work == "training":
         seconds, peak = train(setup, clock), training_peak(setup)
-        predicted = Clock(setup, speed).training(workload(setup)) / STEPS
+        predicted = step_seconds(setup.step("sft"), speed, setup.work.steps["sft"]) / STEPS
     else:
         seconds, asked = answer(setup, clock)
         peak = without_adapter(answering_peak(setup))
-        predicted = Clock(setup, speed).answering([asked])
+        batch, r = setup.settings.decoding.batch_size, setup.settings.adapter.r
+        predicted = answer_seconds(setup.shape, speed, asked, batch, r)
     real = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return [(predicted, seconds), (peak.total / 1e9, real / 1e9)]
 
@@ -148,24 +145,17 @@ def setup_of(case: Case) -> Setup:
     adapter = AdapterParams(**QUANTIZED[case.kept])
     decoding = Decoding(max_new_tokens=NEW, batch_size=case.batch)
     settings = RunSettings(adapter=adapter, sft=sft, decoding=decoding, curate=CurateParams())
-    answer = COMPLETION + 3
-    longest = Longest(
-        row=case.tokens, completion=answer, prompt=case.tokens, reference=answer, window=case.tokens
-    )
-    return Setup(EMBEDDED_SHAPE, settings, longest, Computing(case.precision, memory()))
-
-
-def workload(setup: Setup) -> Workload:
-    rows, longest = STEPS * setup.settings.sft.batch_size, setup.longest
+    rows, answer = STEPS * case.batch, COMPLETION + 3
     work = StepWork(
         examples=rows,
-        tokens=rows * longest.row,
-        scored=rows * longest.completion,
+        tokens=rows * case.tokens,
+        scored=rows * answer,
         batches=STEPS,
-        longest=longest.row,
-        longest_scored=longest.completion,
+        longest=case.tokens,
+        longest_scored=answer,
     )
-    return Workload({"sft": work}, (), 0, longest, 0)
+    both = Workload({"sft": work}, (), prompt=case.tokens, reference=answer, sealed=0)
+    return Setup(EMBEDDED_SHAPE, settings, both, Computing(case.precision, memory()))
 
 
 def without_adapter(peak: Peak) -> Peak:
@@ -188,7 +178,7 @@ def train(setup: Setup, clock: Callable[[], float]) -> float:
             self.ends.append(clock())
 
     steps, settings = Steps(), setup.settings
-    rows = rows_of(STEPS * settings.sft.batch_size, setup.longest.row, whole=True)
+    rows = rows_of(STEPS * settings.sft.batch_size, setup.work.prompt, whole=True)
     numerics = Numerics(precision=setup.on.precision, processor="this one")
     base = Contestant(base=pin(BaseChoice(), "base"))
     ground = Ground(base, numerics, settings.adapter)
@@ -204,7 +194,7 @@ def answer(setup: Setup, clock: Callable[[], float]) -> tuple[float, Answering]:
 
     decoding = setup.settings.decoding
     model = AnsweringModel(embedded_base(), None, decoding, setup.on.precision)
-    rows = rows_of(ROWS, setup.longest.prompt, whole=False)
+    rows = rows_of(ROWS, setup.work.prompt, whole=False)
     list(model.answer(rows[:2]))  # warms up
     start = clock()
     answers = list(model.answer(rows))
@@ -216,7 +206,7 @@ def answer(setup: Setup, clock: Callable[[], float]) -> tuple[float, Answering]:
         rows="these",
         count=ROWS,
         alike=shared,
-        prompt=setup.longest.prompt - shared,
+        prompt=setup.work.prompt - shared,
         answer=sum(one.tokens for one in answers) / ROWS,
         reference=COMPLETION + 3,
         adapter=False,

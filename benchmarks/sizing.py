@@ -2,11 +2,10 @@
 
     python -m benchmarks.sizing [--fit]
 
-Nothing is trained here: each run below was measured by who published it, and read there. The
-constants of training/cost/gpus.py were fitted on the runs marked "fit", and the others only check
-them; --fit does it again. Where other trainers keep other things than ours, a run says so
-(`Trainer`), and nothing else is told case by case. docs/sizing.md has the table that this prints,
-and why it misses.
+Nothing is trained here: each run below was measured by who published it, and read there. Three
+shares were fitted on the runs marked "fit", and the others only check them; --fit does it again.
+Where other trainers keep other things than ours, a run says so (`Trainer`), and nothing else is
+told case by case. docs/sizing.md has the table that this prints, and why it misses.
 """
 
 import argparse
@@ -14,15 +13,12 @@ from dataclasses import dataclass, replace
 from itertools import product
 from math import log
 from statistics import median
-from typing import Any
-from unittest.mock import patch
 
 from project.records.adapters import Precision, Quantization
-from training.cost import gpus
-from training.cost.computing import SIZES, BaseShape
-from training.cost.gpus import GB, GPUS
-from training.cost.memory import StepSetup, StepWork
-from training.cost.minutes import GroupClock, Layout, gpu_peak
+from training.cost.base_shape import SIZES, BaseShape
+from training.cost.machines import GB, GPUS, UNPACKING_REACHES, KnownMachine
+from training.cost.memory import Layout, StepSetup, StepWork, peak_on_each
+from training.cost.minutes import share_of_each, step_seconds
 from training.training_settings import AdapterParams, SftParams
 
 GIB = 2**30
@@ -117,7 +113,7 @@ class Run:
             params=SftParams(epochs=1, batch_size=self.batch, gradient_checkpointing=True),
             longest=self.length,
             longest_scored=self.length,
-            on=replace(KINDS[self.gpu].computing, precision=self.trainer.precision),
+            on=KINDS[self.gpu].computing(self.trainer.precision),
         )
 
     @property
@@ -208,19 +204,23 @@ def main() -> None:
         print(name, "time", spread([seconds(run) / run.seconds - 1 for run in runs]))
 
 
-# What is tried of each constant of training.cost.gpus.
+# What is tried: of the speed on paper, of newer GPUs, of the bandwidth where NF4 is turned back.
 SHARES = {
-    "PRODUCTS_REACH": (0.55, 0.58, 0.60, 0.62, 0.65, 0.70),
-    "NEWER_REACH": (0.35, 0.37, 0.40, 0.43),
+    "reach": (0.50, 0.52, 0.54, 0.56, 0.58, 0.60, 0.62, 0.65),
+    "reach of H100": (0.30, 0.32, 0.34, 0.36, 0.38, 0.40),
     "UNPACKING_REACHES": (0.10, 0.15, 0.20, 0.25, 0.30, 0.40, 0.60),
 }
 
 
 def misfit(shares: tuple[float, ...]) -> float:
     """Of the logarithms of time, squared, over the runs that constants are fitted on."""
-    tried: dict[str, Any] = dict(zip(SHARES, shares, strict=True))
-    with patch.multiple(gpus, **tried):
-        return sum(log(seconds(run) / run.seconds) ** 2 for run in RUNS if run.fit)
+    reach, newer, unpacking = shares
+    total = 0.0
+    for run in (run for run in RUNS if run.fit):
+        known = KINDS[run.gpu]
+        tried = replace(known, reach=newer if known.name == "H100" else reach)
+        total += log(seconds(run, tried, UNPACKING_REACHES / unpacking) / run.seconds) ** 2
+    return total
 
 
 def told(formula: float, measured: float | None) -> str:
@@ -245,16 +245,16 @@ def memory_error(run: Run) -> float | None:
 def bytes_on_a_gpu(run: Run) -> int:
     """By the formula, with what that trainer keeps in place of what ours does."""
     setup, kept = run.setup, run.trainer
-    ours = gpu_peak(setup, run.layout, run.count)
+    ours = peak_on_each(setup, run.layout, run.count)
     shares = run.count if run.layout == "fsdp" else 1
     embeddings = setup.shape.weights - setup.shape.linear
     other = (kept.embedding - setup.on.bytes) * embeddings
-    lora = kept.lora * setup.shape.lora(run.r) // shares - ours.own.adapter
+    lora = kept.lora * setup.shape.lora(run.r) // shares - ours.adapter
     logits = kept.logit * setup.at_once * setup.shape.vocabulary
     # A layer is computed again when the logits are gone: the larger of both counts.
-    layer = ours.own.activations + ours.own.logits - inputs(setup)
-    activations = inputs(setup) + max(layer, logits) - ours.own.activations - ours.own.logits
-    context = 0 if kept.context else -ours.own.process
+    layer = ours.activations + ours.logits - inputs(setup)
+    activations = inputs(setup) + max(layer, logits) - ours.activations - ours.logits
+    context = 0 if kept.context else -ours.process
     return ours.total + other + lora + activations + context
 
 
@@ -263,10 +263,12 @@ def inputs(setup: StepSetup) -> int:
     return setup.shape.layers * setup.at_once * setup.shape.hidden * setup.on.bytes
 
 
-def seconds(run: Run) -> float:
-    taken = GroupClock(run.setup, run.layout, KINDS[run.gpu], run.count).seconds(run.work)
-    assert taken is not None, "no run here is in float32"
-    return taken
+def seconds(run: Run, gpu: KnownMachine | None = None, unpacking: float = 1.0) -> float:
+    """`unpacking`: how many times as long NF4 weights take to be turned back."""
+    speed = (gpu or KINDS[run.gpu]).speed(run.setup.on.precision)
+    assert speed is not None, "no run here is in float32"
+    speed = replace(speed, unpacking=unpacking * speed.unpacking)
+    return step_seconds(run.setup, speed, share_of_each(run.work, run.count))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from functools import partial
 from importlib.metadata import version
 from math import inf
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING
 
 from project.canonical import digest_json
@@ -37,7 +37,7 @@ class Machine(Record):
 
     processor: str  # its kind, or the GPU's name
     gpu: bool
-    seconds: dict[Precision, float]  # of the timed products; empty for a GPU
+    seconds: dict[Precision, float]  # of a core, for the timed products; empty for a GPU
     fastest: Precision
 
 
@@ -84,7 +84,8 @@ def fingerprint() -> str:
     """What a measurement is about; known without torch, which takes seconds to load."""
     gpus = sorted(path.name for pattern in GPUS for path in Path("/dev").glob(pattern))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return digest_json([processor_kind(), processor_name(), gpus, visible, version("torch")])
+    known = [processor_kind(), processor_name(), gpus, visible, version("torch")]
+    return digest_json([*known, "seconds of a core"])
 
 
 def processor_name() -> str:
@@ -107,7 +108,8 @@ def look_at_machine() -> Machine:
 
 
 def time_products(dtypes: "dict[Precision, torch.dtype]") -> dict[Precision, float]:
-    """Seconds of the products of linear layers, forward and backward, in each precision.
+    """Seconds that a core works for the products of linear layers, forward and backward, in each
+    precision. What other programs take of the cores meanwhile is not in them.
 
     The layouts matter: a processor can be fast forward and slow backward. The least of several
     rounds, in which the precisions take turns, so that a burst of other work hits none alone.
@@ -142,6 +144,6 @@ def products(dtype: "torch.dtype") -> list[Callable[[], object]]:
 
 
 def time_once(action: Callable[[], object]) -> float:
-    start = perf_counter()
+    start = process_time()
     action()
-    return perf_counter() - start
+    return process_time() - start

@@ -6,17 +6,16 @@ from math import ceil
 
 from curation.curate_others import Others
 from evaluation.decision.policy import Policy
-from incumbent.planning.minutes import Setup
-from incumbent.planning.on_devices import trains
 from incumbent.planning.row_lengths import Beside, RowLengths, RunSettings
+from incumbent.planning.run_cost import Setup, trains
 from incumbent.planning.run_plan import plan_run
 from incumbent.planning.sealed_set import said_of_sealed_set
-from incumbent.planning.workload import longest_allowed
+from incumbent.planning.workload import unknown_work
 from project.model_pins import BaseChoice
 from project.records.data import Split, TokenCount
 from project.settings import load
-from training.cost.computing import shape_of
-from training.cost.gpus import GB, this_machine
+from training.cost.base_shape import shape_of
+from training.cost.machines import GB, this_machine
 
 MOST = 0.99  # of the rows are to fit
 STEP = 8  # tokens; limits are multiples of it
@@ -113,7 +112,7 @@ def longest_trained(base: BaseChoice, length: int) -> int:
     """
     settings = RunSettings(base=base.model_copy(update={"max_length": length}))
     machine = this_machine(base.precision)
-    setup = Setup(shape_of(base), settings, longest_allowed(settings), machine.computing)
+    setup = Setup(shape_of(base), settings, unknown_work(settings), machine.computing)
     if trains(setup):
         return length
     fits, too_long = min(LEAST, length), length
@@ -135,10 +134,8 @@ def run_lines(lengths: Mapping[Split, Sequence[TokenCount]], others: Others) -> 
         return
     if here.minutes:
         yield f"{spoken(here.minutes.total)} on this machine; `incumbent plan` has GPUs and prices"
-        steps = {name: minutes for name, minutes in here.steps.items() if name != "sft"}
-        yield from (
-            f"  of it {spoken(minutes)} for {STEPS[name]}" for name, minutes in steps.items()
-        )
+        steps = {name: part for name, part in here.minutes.steps.items() if name != "sft"}
+        yield from (f"  of it {spoken(part)} for {STEPS[name]}" for name, part in steps.items())
     if not (here.trains and here.answers):
         needs = max(here.training.total, here.answering.total) / GB
         yield f"it needs {needs:.1f} GB of memory at its peak, of {here.memory / GB:.0f} GB here:"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from curation.curation_settings import CurateParams
 from evaluation.decision.policy import Policy
@@ -11,7 +12,7 @@ from project.paths import CURATED, RAW, TOKENS, rows_of
 from project.records.data import Document, Row, Split, TokenCount
 from project.records.preferences import Preference
 from project.records.record import Record
-from project.settings import PARAMS, S, load
+from project.settings import PARAMS, load
 from training.recipe import STEPS, StepName
 from training.training_settings import (
     AdapterParams,
@@ -52,7 +53,10 @@ def row_lengths(curate: CurateParams, sft: SftParams) -> RowLengths | None:
     """From the best source that there is; None where not even a limit says how many rows."""
     if all(rows_of(part).exists() for part in Split):
         curated = {part: Row.read_lines(rows_of(part)) for part in Split}
-        return counted(curated) or estimated(curated)
+        return counted(curated) or RowLengths(
+            {part: list(map(estimate, rows)) for part, rows in curated.items()},
+            said(f"of the text in {CURATED}"),
+        )
     if RAW.exists():
         return RowLengths(dealt(Row.read_lines(RAW), curate), said("of the text, not yet split"))
     return limited(curate, sft)
@@ -68,19 +72,16 @@ def counted(curated: Mapping[Split, Sequence[Row]]) -> RowLengths | None:
     return RowLengths({part: [counts[row.id] for row in rows] for part, rows in curated.items()})
 
 
-def estimated(curated: Mapping[Split, Sequence[Row]]) -> RowLengths:
-    found = {part: list(map(estimate, rows)) for part, rows in curated.items()}
-    return RowLengths(found, said(f"of the text in {CURATED}"))
-
-
 def estimate(row: Row) -> TokenCount:
     """Roughly, from a row's letters."""
-    prompt, completion = (
-        round(len(text.encode()) / BYTES_A_TOKEN) for text in (row.prompt_text, row.completion_text)
-    )
-    return TokenCount(
-        row=row.id, prompt=prompt + AROUND_PROMPT, completion=completion + AROUND_COMPLETION
-    )
+    prompt, completion = tokens(row.prompt_text), tokens(row.completion_text)
+    around = AROUND_PROMPT - AROUND_COMPLETION
+    return TokenCount(row=row.id, prompt=prompt + around, completion=completion)
+
+
+def tokens(text: str) -> int:
+    """Roughly, of a text and what is behind it."""
+    return round(len(text.encode()) / BYTES_A_TOKEN) + AROUND_COMPLETION
 
 
 def dealt(rows: Sequence[Row], params: CurateParams) -> Lengths:
@@ -145,22 +146,9 @@ class RunSettings(Record):
 
 def read_settings() -> RunSettings:
     """Those of the project here, or the defaults where there is none. Raises InputError."""
-    return RunSettings(
-        base=section(BaseChoice),
-        curate=section(CurateParams),
-        adapter=section(AdapterParams),
-        domain=section(DomainParams),
-        sft=section(SftParams),
-        dpo=section(DpoParams),
-        kto=section(KtoParams),
-        limits=section(LimitsParams),
-        decoding=section(Decoding),
-        few_shot=section(FewShot),
-        preference=section(PreferenceParams),
-        prices=section(Prices),
-        policy=section(Policy),
-    )
-
-
-def section(model: type[S]) -> S:
-    return load(model) if PARAMS.exists() else model()
+    if not PARAMS.exists():
+        return RunSettings()
+    sections: dict[str, Any] = {
+        n: field.annotation for n, field in RunSettings.model_fields.items()
+    }
+    return RunSettings(**{name: load(model) for name, model in sections.items()})

@@ -1,30 +1,144 @@
-"""What a run trains and answers, in rows and tokens."""
+"""What a run trains and answers, in rows and tokens, as exactly as the project's files tell."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from math import ceil
+from pathlib import Path
 from statistics import fmean
 
-from evaluation.evaluation_settings import OF_THE_EMBEDDER
 from evaluation.general_ability.suite import SUITE
 from evaluation.generation.answers import Role
 from evaluation.suites.every_suite import GENERAL, suites_on
-from incumbent.planning.row_lengths import Lengths, RowLengths, RunSettings, estimate
-from incumbent.planning.training_work import steps_of, unknown_of
-from project.paths import EVIDENCE
-from project.records.data import Split, TokenCount
+from incumbent.planning.row_lengths import (
+    AROUND_PROMPT,
+    Beside,
+    Lengths,
+    RowLengths,
+    RunSettings,
+    estimate,
+    tokens,
+)
+from project.paths import CURATED_DOCUMENTS, CURATED_PREFERENCES, EVIDENCE, PREFERENCE_DATA
+from project.records.data import Document, Split, TokenCount
 from project.records.evidence import Evidence
+from project.records.preferences import Preference, PreferencePair, read_preferences
 from training.cost.memory import StepWork
 from training.recipe import StepName
+from training.training_settings import DomainParams, StepParams
+
+# --- training -------------------------------------------------------------------------------------
+
+# What is held against an answer: KTO reads another prompt's answer too, with the model as it is
+# (Ethayarajh et al. 2024, arXiv 2402.01306, section 4.1), and both with the model that it was.
+MISMATCHED = 1
+SOURCES: dict[StepName, Path] = {
+    "domain": CURATED_DOCUMENTS,
+    "dpo": PREFERENCE_DATA,
+    "kto": PREFERENCE_DATA,
+}
+
+
+def steps_of(
+    rows: Sequence[TokenCount], settings: RunSettings, beside: Beside | None = None
+) -> dict[StepName, StepWork]:
+    """Of each step that is taken and whose data is known; `rows` are the training rows, and what
+    is beside them is in the project's files where it is not given.
+    """
+    beside = beside or in_files()
+    works = {
+        "domain": domain(beside.documents, settings.domain),
+        "sft": sft(rows[: settings.sft.rows], settings.sft),
+        "dpo": dpo(beside.preferences, settings),
+        "kto": kto(rows, beside.preferences, settings),
+    }
+    return {name: work for name in settings.taken if (work := works[name])}
+
+
+def sft(rows: Sequence[TokenCount], params: StepParams) -> StepWork:
+    return work_of(list(map(length, rows)), [count.completion for count in rows], params)
+
+
+def domain(documents: Sequence[Document], params: DomainParams) -> StepWork | None:
+    """Windows of text, packed full, and what is replayed beside them."""
+    if not documents:
+        return None
+    learnt = sum(tokens(document.text) for document in documents) * (1 - params.held_out_share)
+    lengths = [params.window] * ceil(learnt * (1 + params.replay) / params.window)
+    return work_of(lengths, lengths, params)
+
+
+def dpo(given: Sequence[Preference], settings: RunSettings) -> StepWork | None:
+    """Two sequences of each pair; all of them are read once for the reference."""
+    pairs = [pair for pair in given if isinstance(pair, PreferencePair)]
+    if not pairs:
+        return None
+    answers = [(tokens(pair.chosen), tokens(pair.rejected)) for pair in pairs]
+    prompts = [AROUND_PROMPT + tokens(pair.prompt) for pair in pairs]
+    lengths = [2 * p + sum(both) for p, both in zip(prompts, answers, strict=True)]
+    work = work_of(lengths, list(map(sum, answers)), settings.dpo, reads=1)
+    longest = max(p + max(both) for p, both in zip(prompts, answers, strict=True))
+    return replace(work, longest=longest)
+
+
+def kto(
+    rows: Sequence[TokenCount], given: Sequence[Preference], settings: RunSettings
+) -> StepWork | None:
+    """Rated answers, both answers of pairs, and rows as good ones until as many are good as bad."""
+    rated = list(chain.from_iterable(map(answers_of, given)))
+    if not rated:
+        return None
+    missing = max(0, sum(1 if bad else -1 for _, _, bad in rated))
+    lengths = [AROUND_PROMPT + prompt + answer for prompt, answer, _ in rated]
+    lengths += map(length, rows[:missing])
+    scored = [answer for _, answer, _ in rated] + [row.completion for row in rows[:missing]]
+    reads = 1 + MISMATCHED + MISMATCHED * settings.kto.epochs
+    return work_of(lengths, scored, settings.kto, reads=reads)
+
+
+def work_of(
+    lengths: Sequence[int], scored: Sequence[int], params: StepParams, *, reads: float = 0
+) -> StepWork:
+    """`reads`: how often all is read, beside training."""
+    return StepWork(
+        examples=len(lengths),
+        tokens=round(sum(lengths) * params.epochs),
+        scored=round(sum(scored) * params.epochs),
+        batches=ceil(len(lengths) * params.epochs / params.batch_size),
+        longest=max(lengths, default=0),
+        longest_scored=max(scored, default=0),
+        read=round(sum(lengths) * reads),
+    )
+
+
+def in_files() -> Beside:
+    """What was gathered for training, or else what is in the project's files by now."""
+    documents = CURATED_DOCUMENTS if CURATED_DOCUMENTS.exists() else None
+    files = (file for file in (PREFERENCE_DATA, CURATED_PREFERENCES) if file.exists())
+    preferences = next(files, None)
+    return Beside(
+        tuple(Document.read_lines(documents)) if documents else (),
+        tuple(read_preferences(preferences)) if preferences else (),
+    )
+
+
+def answers_of(given: Preference) -> list[tuple[int, int, bool]]:
+    """Tokens of the prompt and of the answer, and whether that is a bad one."""
+    prompt = tokens(given.prompt)
+    if isinstance(given, PreferencePair):
+        return [(prompt, tokens(given.chosen), False), (prompt, tokens(given.rejected), True)]
+    return [(prompt, tokens(given.completion), not given.label)]
+
+
+def length(count: TokenCount) -> int:
+    return count.prompt + count.completion
+
 
 # --- answering ------------------------------------------------------------------------------------
 
-# Who answers what in a run, and how many tokens that takes.
-
 # Of max_new_tokens: the mean answer of a base that was not trained to be brief, in the sample task.
 LONG_WINDED = 0.65
-# Tokens that a chat template begins every prompt with, such as its own system prompt.
-ALIKE = 20
+ALIKE = 20  # tokens that a chat template begins every prompt with, such as its own system prompt
 
 
 @dataclass(frozen=True)
@@ -52,34 +166,31 @@ class Answering:
 
 def answering(lengths: Lengths, settings: RunSettings, *, champion: bool) -> list[Answering]:
     """Of the stages and of `submit`. `champion`: an adapter is one, else it is the bare base."""
-    parts: dict[str, Sequence[TokenCount]] = {
-        Split.DEV: lengths[Split.DEV],
-        Split.SEALED: lengths[Split.SEALED],
-    } | suites()
-    usual = usual_answers()
-    parts = {part: sampled(part, counts, settings) for part, counts in parts.items()}
-    found = [
-        of(role, name, counts, settings, usual, adapter=adapter)
+    usual, suites = usual_answers(), asked_suites()
+    parts: dict[str, list[TokenCount]] = {
+        part: sampled(lengths[part], settings) for part in (Split.DEV, Split.SEALED)
+    }
+    asked = [
+        answers_to(role, name, counts, settings, usual, adapter=adapter)
         for role, adapter in ((Role.CHAMPION, champion), (Role.CHALLENGER, True))
-        for name, counts in parts.items()
+        for name, counts in (parts | suites).items()
     ]
-    found += [few_shot(lengths, settings, usual), preferred(lengths, settings)]
+    asked += [few_shot(lengths, settings, usual), preferred(lengths, settings)]
     if champion:
-        found += [
-            of(Role.BASE, name, counts, settings, usual, adapter=False)
-            for name, counts in suites().items()
+        asked += [
+            answers_to(Role.BASE, name, counts, settings, usual, adapter=False)
+            for name, counts in suites.items()
             if name != GENERAL.name
         ]
-    return [one for one in found if one.count]
+    return [answers for answers in asked if answers.count]
 
 
-def sampled(part: str, counts: Sequence[TokenCount], settings: RunSettings) -> Sequence[TokenCount]:
+def sampled(counts: Sequence[TokenCount], settings: RunSettings) -> list[TokenCount]:
     """The rows of a part, as often as they are answered."""
-    times = settings.decoding.samples if part in tuple(Split) else 1
-    return [count for count in counts for _ in range(times)]
+    return [count for count in counts for _ in range(settings.decoding.samples)]
 
 
-def suites() -> dict[str, Sequence[TokenCount]]:
+def asked_suites() -> dict[str, list[TokenCount]]:
     """The suites, by name, where they are on."""
     there = [GENERAL, *suites_on()] if SUITE.is_dir() else suites_on()
     return {suite.name: [estimate(row) for row in suite.rows()] for suite in there}
@@ -92,7 +203,7 @@ def usual_answers() -> dict[str, float]:
     return {system: used.answer for system, used in Evidence.read(EVIDENCE).usage.items()}
 
 
-def of(
+def answers_to(
     role: str,
     rows: str,
     counts: Sequence[TokenCount],
@@ -119,12 +230,12 @@ def of(
 
 def few_shot(lengths: Lengths, settings: RunSettings, usual: dict[str, float]) -> Answering:
     """The base with training rows in its prompt answers dev; what it is shown makes it brief."""
-    shots, dev = settings.few_shot.shots, sampled(Split.DEV, lengths[Split.DEV], settings)
-    dev = dev if shots else ()
-    found = of(Role.FEW_SHOT, Split.DEV, dev, settings, usual, adapter=False)
-    row = mean(c.prompt + c.completion for c in lengths[Split.TRAIN])
-    brief = min(usual.get(Role.FEW_SHOT, found.reference), found.answer)
-    return replace(found, alike=found.alike + shots * row, answer=brief)
+    shots = settings.few_shot.shots
+    dev = sampled(lengths[Split.DEV], settings) if shots else []
+    answers = answers_to(Role.FEW_SHOT, Split.DEV, dev, settings, usual, adapter=False)
+    brief = min(usual.get(Role.FEW_SHOT, answers.reference), answers.answer)
+    shown = shots * mean(map(length, lengths[Split.TRAIN]))
+    return replace(answers, alike=answers.alike + shown, answer=brief)
 
 
 def preferred(lengths: Lengths, settings: RunSettings) -> Answering:
@@ -134,7 +245,7 @@ def preferred(lengths: Lengths, settings: RunSettings) -> Answering:
     if ours.judged_by == "judge":
         rows = rows[: round(len(rows) * ours.reward.held_out_share)]
     counts = () if ours.judged_by == "ballots" else rows
-    return of("bare base", Split.TRAIN, counts, settings, {}, adapter=False)
+    return answers_to("bare base", Split.TRAIN, counts, settings, {}, adapter=False)
 
 
 def mean(values: Iterator[int]) -> float:
@@ -146,22 +257,11 @@ def mean(values: Iterator[int]) -> float:
 
 
 @dataclass(frozen=True)
-class Longest:
-    """Tokens of what is longest: it decides the peak of the memory."""
-
-    row: int  # that is trained
-    completion: int
-    prompt: int  # that is answered
-    reference: int  # whose likelihood is asked for
-    window: int  # of text, that domain adaptation learns
-
-
-@dataclass(frozen=True)
 class Workload:
     steps: dict[StepName, StepWork]  # of training, in their order
     answering: tuple[Answering, ...]
-    pairs: int  # that a reward model learns from, over all epochs
-    longest: Longest
+    prompt: int  # tokens of the longest that is answered
+    reference: int  # of the longest completion whose likelihood is asked for
     sealed: int
     missing: tuple[str, ...] = ()  # what is not known of steps that are taken
 
@@ -172,62 +272,35 @@ class Workload:
 
     @property
     def read(self) -> int:
-        return round(sum(one.read for one in self.answering))
+        return round(sum(answers.read for answers in self.answering))
 
     @property
     def generated(self) -> int:
-        return round(sum(one.generated for one in self.answering))
+        return round(sum(answers.generated for answers in self.answering))
 
 
-def workload(found: RowLengths, settings: RunSettings, *, champion: bool) -> Workload:
+def workload(rows: RowLengths, settings: RunSettings, *, champion: bool) -> Workload:
     """Of a run with these rows; `champion`: an adapter defends its place, else the bare base."""
-    lengths = found.parts
-    steps = steps_of(lengths[Split.TRAIN], settings, found.beside)
+    lengths = rows.parts
+    steps = steps_of(lengths[Split.TRAIN], settings, rows.beside)
+    asked = [*lengths[Split.DEV], *lengths[Split.SEALED], *chain(*asked_suites().values())]
+    longest = min(max((count.prompt for count in asked), default=0), settings.base.max_length)
+    shown = lengths[Split.TRAIN][: settings.sft.rows][: settings.few_shot.shots]
     return Workload(
         steps=steps,
         answering=tuple(answering(lengths, settings, champion=champion)),
-        pairs=pairs(found, settings),
-        longest=longest(found, settings),
+        prompt=longest + sum(map(length, shown)),
+        reference=max((count.completion for count in asked), default=0),
         sealed=len(lengths[Split.SEALED]),
-        missing=tuple(unknown_of(settings, steps)),
+        missing=tuple(
+            f"how much step {name} learns: there is nothing for it in {SOURCES[name]}"
+            for name in settings.taken
+            if name in SOURCES and name not in steps
+        ),
     )
 
 
-def pairs(found: RowLengths, settings: RunSettings) -> int:
-    """Two of a row that a classifier learns from. For a head over the frozen embedder texts are
-    read and none is learnt from: about as much work as a pair of each row.
-    """
-    if settings.preference.source != "reward":
-        return 0
-    reward = settings.preference.reward
-    rows = min(reward.rows, len(found.parts[Split.TRAIN]))
-    if reward.model == OF_THE_EMBEDDER:
-        return rows
-    return round(2 * rows * (1 - reward.held_out_share) * reward.epochs)
-
-
-def longest(found: RowLengths, settings: RunSettings) -> Longest:
-    """Rows are no longer than base.max_length: stage `curate` sees to that."""
-    lengths = found.parts
-    trained = lengths[Split.TRAIN][: settings.sft.rows]
-    asked = [*lengths[Split.DEV], *lengths[Split.SEALED], *chain(*suites().values())]
-    most = settings.base.max_length
-    shown = sum(map(length, trained[: settings.few_shot.shots]))
-    return Longest(
-        row=min(max(map(length, trained), default=0), most),
-        completion=max((c.completion for c in trained), default=0),
-        prompt=min(max((c.prompt for c in asked), default=0), most) + shown,
-        reference=max((c.completion for c in asked), default=0),
-        window=settings.domain.window,
-    )
-
-
-def longest_allowed(settings: RunSettings) -> Longest:
-    """Where no row is known: as long as base.max_length allows."""
-    most, answer = settings.base.max_length, settings.decoding.max_new_tokens
-    window = settings.domain.window
-    return Longest(row=most, completion=answer, prompt=most, reference=answer, window=window)
-
-
-def length(count: TokenCount) -> int:
-    return count.prompt + count.completion
+def unknown_work(settings: RunSettings) -> Workload:
+    """Where no row is known: nothing to do, on rows as long as the settings allow."""
+    prompt, reference = settings.base.max_length, settings.decoding.max_new_tokens
+    return Workload({}, (), prompt, reference, sealed=0)

@@ -9,6 +9,7 @@ from project.progress import Report
 KEPT = 1_000  # lines of what a stage printed, the newest
 SAID = 3  # lines that tell what came out
 RECENT = 60.0  # seconds whose speed tells the time left
+STEADY, TENTH = 10.0, 0.1  # seconds, or a share of the work, before it is told
 WARNING = "warning:"
 
 
@@ -27,6 +28,7 @@ class RunningStage:
         self.bar: Report | None = None
         # Of this bar: when, and how much was done then. Another thread draws it, so it is replaced.
         self.points: tuple[tuple[float, int], ...] = ()
+        self.start = (0.0, 0)  # its first point
         self.exit_code: int | None = None  # None: it runs, or it is not one of ours
 
     def say(self, line: str, *, rewritten: bool = False) -> None:
@@ -44,8 +46,12 @@ class RunningStage:
         now, bar, points = self.clock(), self.bar, self.points
         if bar and (bar.label != report.label or bar.done > report.done):
             points = ()
+        if not points:
+            self.start = (now, report.done)
         if not points or points[-1][1] < report.done:
             points = (*points, (now, report.done))
+        if len(points) > 2 and points[0] == self.start:
+            points = points[1:]  # the first piece of work holds what is done but once
         while len(points) > 2 and points[1][0] < now - RECENT:
             points = points[1:]
         self.bar, self.points = report, points
@@ -58,11 +64,15 @@ class RunningStage:
 
     @property
     def seconds_left(self) -> float | None:
-        """Of the bar, at its speed of late; None where that is not known yet."""
+        """Of the bar, at its speed of late; None where that is not known yet: the first step of a
+        training, or the first answer, takes many times as long as the next ones.
+        """
         points = self.points
         if self.bar is None or len(points) < 2:
             return None
         (began, at_first), (newest, done) = points[0], points[-1]
+        if newest - began < STEADY and done - at_first < TENTH * self.bar.total:
+            return None
         left = (self.bar.total - done) * (newest - began) / (done - at_first)
         return max(0.0, left - (self.clock() - newest))
 

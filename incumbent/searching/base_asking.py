@@ -16,6 +16,7 @@ from evaluation.generation.systems import respondent
 from evaluation.report.right_answers import money
 from evaluation.score import directions
 from evaluation.scoring.scorers import Scorer, load_scorers, score
+from incumbent.planning.workload import length
 from incumbent.searching.base_candidates import Candidate
 from incumbent.searching.base_ranking import (
     Asked,
@@ -28,7 +29,7 @@ from incumbent.searching.base_ranking import (
 from incumbent.searching.dev_measure import dev_items
 from incumbent.selecting.candidates import gated_dataset
 from incumbent.selecting.compare_on_dev import judging
-from incumbent.selecting.pace import LOADING, Pace, SftSettings, load_sft_settings, pace, tokens_of
+from incumbent.selecting.pace import LOADING, Pace, SftSettings, load_sft_settings, pace
 from project.errors import IncumbentError, InputError
 from project.model_pins import BaseChoice, ModelChoice, pin, pinned_folder
 from project.paths import rows_of
@@ -289,4 +290,4 @@ def expected(candidates: Sequence[Candidate], question: Question) -> float | Non
 
 
 def mean_tokens(found: Pace, rows: Sequence[Row]) -> float:
-    return fmean([tokens_of(count) for count in found.known(rows)] or [0])
+    return fmean([length(count) for count in found.known(rows)] or [0])

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Self
 
 from evaluation.evaluation_settings import Decoding
+from incumbent.planning.run_cost import answer_seconds
+from incumbent.planning.workload import Answering, length, mean, sft
 from incumbent.selecting.candidates import Candidates
 from project.errors import InputError
 from project.model_pins import BaseChoice
@@ -13,10 +14,10 @@ from project.paths import NUMERICS, TOKENS, rows_of
 from project.records.adapters import Numerics
 from project.records.data import Row, Split, TokenCount
 from project.settings import PARAMS, load
-from training.cost.computing import BaseShape, Computing, Speed, shape_of
-from training.cost.gpus import this_machine
+from training.cost.base_shape import BaseShape, shape_of
+from training.cost.machines import Computing, Speed, this_machine
 from training.cost.memory import StepSetup, StepWork
-from training.cost.minutes import TrainingClock
+from training.cost.minutes import step_seconds
 from training.training_settings import AdapterParams, SftParams
 
 # --- estimate -------------------------------------------------------------------------------------
@@ -57,14 +58,14 @@ def estimate(candidates: Candidates, count: int) -> Estimate | None:
 def spread(candidates: Candidates, count: int) -> list[Row]:
     """So many of the rows, evenly taken by their lengths."""
     counts = candidates.counts
-    ordered = sorted(candidates.rows, key=lambda row: tokens_of(counts[row.id]))
+    ordered = sorted(candidates.rows, key=lambda row: length(counts[row.id]))
     return [ordered[i * len(ordered) // count] for i in range(count)]
 
 
 def twice_read(candidates: Candidates) -> int:
     """Tokens of each row with its prompt, and of its answer again without."""
     counts = [candidates.counts[row.id] for row in candidates.rows]
-    return sum(tokens_of(count) + count.completion + NO_PROMPT for count in counts)
+    return sum(length(count) + count.completion + NO_PROMPT for count in counts)
 
 
 # --- sft settings ---------------------------------------------------------------------------------
@@ -99,7 +100,6 @@ def load_sft_settings() -> SftSettings:
 # --- pace -----------------------------------------------------------------------------------------
 
 LOADING = 0.25  # minutes of an adapter in which programs and models are loaded
-FULL = 0.85  # of a batch's places are taken, since answers end at different times
 
 
 @dataclass(frozen=True)
@@ -113,39 +113,33 @@ class Pace:
 
     def learning(self, rows: Sequence[Row], settings: SftSettings) -> float:
         work = self.work(rows, settings)
-        return self.clock(settings, work).seconds(work) / 60
+        return step_seconds(self.setup(settings, work), self.speed, work) / 60
 
     def reading(self, rows: Sequence[Row]) -> float:
         """Of prompts and references."""
-        return self.reading_tokens(sum(map(tokens_of, self.known(rows))))
+        return self.reading_tokens(sum(map(length, self.known(rows))))
 
     def reading_tokens(self, tokens: float) -> float:
         return tokens * 2 * self.shape.weights * self.speed.operation / 60
 
     def answering(self, rows: Sequence[Row], decoding: Decoding | None = None) -> float:
         """With answers as long as references, whose likelihood is asked for too."""
-        asked = decoding or load(Decoding)
-        counts = self.known(rows)
-        batch = max(1, min(asked.batch_size, len(counts)))
-        given = sum(min(count.completion, asked.max_new_tokens) for count in counts)
-        each = 2 * batch * self.speed.operation + self.speed.weight
-        step = self.shape.weights * each + 2 * self.shape.layers * self.speed.call
-        return 2 * self.reading(rows) + given / batch / FULL * step / 60
+        asked, counts = decoding or load(Decoding), self.known(rows)
+        answers = Answering(
+            system="",
+            rows="",
+            count=len(counts),
+            alike=0.0,
+            prompt=mean(count.prompt for count in counts),
+            answer=mean(min(count.completion, asked.max_new_tokens) for count in counts),
+            reference=mean(count.completion for count in counts),
+            adapter=True,
+        )
+        r = load(AdapterParams).r
+        return answer_seconds(self.shape, self.speed, answers, asked.batch_size, r) / 60
 
     def work(self, rows: Sequence[Row], settings: SftSettings) -> StepWork:
-        counts, sft = self.known(rows), settings.sft
-        scored = [count.completion for count in counts]
-        return StepWork(
-            examples=len(counts),
-            tokens=round(sft.epochs * sum(map(tokens_of, counts))),
-            scored=round(sft.epochs * sum(scored)),
-            batches=ceil(sft.epochs * len(counts) / sft.batch_size),
-            longest=max(map(tokens_of, counts), default=1),
-            longest_scored=max(scored, default=1),
-        )
-
-    def clock(self, settings: SftSettings, work: StepWork) -> TrainingClock:
-        return TrainingClock(self.setup(settings, work), self.speed)
+        return sft(self.known(rows), settings.sft)
 
     def setup(self, settings: SftSettings, work: StepWork) -> StepSetup:
         return StepSetup(
@@ -174,10 +168,6 @@ def pace(numerics: Numerics, choice: BaseChoice | None = None) -> Pace | None:
         return None
     counts = {count.row: count for count in TokenCount.read_lines(TOKENS)}
     return Pace(shape, machine.computing, machine.speed, counts)
-
-
-def tokens_of(count: TokenCount) -> int:
-    return count.prompt + count.completion
 
 
 def said(minutes: float | None) -> str:

@@ -10,7 +10,7 @@ from incumbent.output import console, print_json, print_table
 from project.interruption import ended_by_signals
 from project.libraries import allow_downloads
 from project.records.data import counted
-from training.cost.gpus import GB
+from training.cost.machines import GB
 
 if TYPE_CHECKING:
     from incumbent.searching.base_asking import Question

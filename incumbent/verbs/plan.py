@@ -1,20 +1,19 @@
 """`incumbent plan`: what a run will take, here and elsewhere, before anything is loaded."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import asdict
+from typing import Any
 
 from rich.text import Text
 
 from incumbent.output import console, print_json, print_table
-from incumbent.planning.minutes import Minutes
-from incumbent.planning.on_devices import OnDevice, OnOther, OnThisMachine
-from incumbent.planning.on_gpus import OnGpus
-from incumbent.planning.plan_json import plan_json
+from incumbent.planning.on_machines import OnKnownMachine, OnMachine, largest
 from incumbent.planning.prices import read_gpus, read_prices
+from incumbent.planning.run_cost import Setup, answers, trains
 from incumbent.planning.run_plan import RunPlan, plan_run
 from incumbent.planning.workload import Workload
-from training.cost.gpus import GB, LIST
-from training.cost.memory import Peak
+from training.cost.base_shape import TABLE
+from training.cost.machines import GB
 from training.processes.accelerate_config import SHARED
 
 PARTS = {  # of the memory, as people read them
@@ -29,17 +28,9 @@ LAYOUTS = {
     "ddp": "a whole copy of the base on each (DDP)",
     "fsdp": "a share of the base on each, a layer gathered at a time (FSDP-QLoRA)",
 }
+MINUTES = ("train", "answer", "other", "total")
 EXAMPLES = {"domain": "windows of text", "sft": "rows", "dpo": "pairs", "kto": "answers"}
-OTHER_COLUMNS = (
-    "",
-    ">training",
-    ">answering",
-    "fits",
-    ">minutes",
-    ">money",
-    ">trains",
-    ">and answers",
-)
+OTHERS = ("", ">training", ">answering", "fits", ">minutes", ">money", ">trains", ">and answers")
 
 
 def print_plan(
@@ -55,10 +46,8 @@ def print_plan(
         print_tokens(plan.work)
     if plan.here:
         print_here(plan.here, plan)
-    if plan.others:
-        print_others(plan.others)
-    for one in plan.gpus:
-        print_on_gpus(one)
+    if plan.others or plan.gpus:
+        print_others(plan.others or plan.gpus)
     print_lines("the sealed eval set", plan.sealed)
     print_lines("assumed", plan.assumed)
     print_lines("missing", plan.missing)
@@ -78,75 +67,80 @@ def print_tokens(work: Workload) -> None:
             f"{step.tokens:,} tokens trained in step {name}: {step.examples:,} {EXAMPLES[name]} in "
             f"{step.batches:,} batches, the longest of {step.longest}{read}"
         )
-    answers = sum(one.count for one in work.answering)
+    answered = sum(asked.count for asked in work.answering)
     console.print(
-        f"{work.read:,} tokens read and {work.generated:,} generated, for {answers:,} answers:"
+        f"{work.read:,} tokens read and {work.generated:,} generated, for {answered:,} answers:"
     )
-    for one in work.answering:
+    for asked in work.answering:
         console.print(
-            f"  {one.count:,} of {one.system} to {one.rows}: prompts of "
-            f"{one.alike + one.prompt:.0f} tokens, about {one.answer:.0f} generated"
+            f"  {asked.count:,} of {asked.system} to {asked.rows}: prompts of "
+            f"{asked.alike + asked.prompt:.0f} tokens, about {asked.answer:.0f} generated"
         )
 
 
-def print_here(here: OnThisMachine, plan: RunPlan) -> None:
-    console.print(f"\nhere: {here.precision} on {here.name}", style="bold")
+def print_here(here: OnMachine, plan: RunPlan) -> None:
+    console.print(f"\nhere: {here.setup.on.precision} on {here.name}", style="bold")
     if taken := here.minutes:
         money = f", {here.money:.2f} in money" if here.money is not None else ""
-        each = ", ".join(f"{name} {minutes(value)}" for name, value in here.steps.items())
-        steps = f" ({each})" if len(here.steps) > 1 else ""
+        each = ", ".join(f"{name} {minutes(value)}" for name, value in taken.steps.items())
+        steps = f" ({each})" if len(taken.steps) > 1 else ""
         console.print(
             f"about {minutes(taken.total)} minutes: {minutes(taken.train)} to train{steps}, "
             f"{minutes(taken.answer)} to answer, {minutes(taken.other)} for everything else{money}"
         )
     rows = list(memory_rows(here))
     print_table(("memory at the peak, GB", ">training", ">answering"), rows)
-    console.print(f"of {gigabytes(here.memory)} GB:", verdict(here))
-    for one in plan.lighter:
-        fits = "fits" if one.fits else "still too much"
-        console.print(f"  {one.change}: {gigabytes(one.needs)} GB, {fits}")
-    if plan.disk:
-        used = plan.disk
-        console.print(
-            f"disk: {gigabytes(used.total)} GB, of which {gigabytes(used.adapter)} for each version"
-        )
+    missing = "answering does not fit" if here.trains else "training does not fit"
+    fits = here.trains and here.answers
+    words = Text("fits", "green") if fits else Text(missing, "red")
+    console.print(f"of {gigabytes(here.memory)} GB:", words)
+    for change in plan.lighter:
+        fits_then = "fits" if change.fits else "still too much"
+        console.print(f"  {change.change}: {gigabytes(change.needs)} GB, {fits_then}")
 
 
-def memory_rows(here: OnDevice) -> Iterator[tuple[str, str, str]]:
-    for part in fields(Peak):
-        training, answering = (getattr(p, part.name) for p in (here.training, here.answering))
-        yield PARTS[part.name], where_there(training), where_there(answering)
+def memory_rows(here: OnMachine) -> Iterator[tuple[str, str, str]]:
+    for part, words in PARTS.items():
+        sizes = [getattr(peak, part) for peak in (here.training, here.answering)]
+        training, answering = (gigabytes(size) if size else "" for size in sizes)
+        yield words, training, answering
     yield "in all", gigabytes(here.training.total), gigabytes(here.answering.total)
 
 
-def verdict(here: OnDevice) -> Text:
-    if here.trains and here.answers:
-        return Text("fits", "green")
-    missing = "answering does not fit" if here.trains else "training does not fit"
-    return Text(missing, "red")
-
-
-def print_others(others: Sequence[OnOther]) -> None:
+def print_others(others: Sequence[OnKnownMachine]) -> None:
     console.print("\nthe whole run elsewhere, roughly, and the largest base for it", style="bold")
-    print_table(OTHER_COLUMNS, map(other_cells, others))
+    print_table(OTHERS, map(other_cells, others))
     console.print("training and answering: GB at the peak; trains: in NF4", style="dim")
-    console.print("CPU-2 and its like: a cloud's machines of so many vCPUs, with AVX2", style="dim")
-    if any(one.listed for one in others):
-        console.print(f"$: {LIST}; yours: --price L4=0.8", style="dim")
+    if any(not other.group.machine.gpu for other in others):
+        processors = "CPU-2 and its like: a cloud's machines of so many vCPUs, with AVX2"
+        console.print(processors, style="dim")
+    listed = f"$: {TABLE['list']}; yours: " if any(other.listed for other in others) else ""
+    console.print(f"{listed}--price L4=0.8", style="dim")
+    for other in others:
+        if other.group.count > 1:
+            print_lines(str(other.group), list(notes_of(other)))
 
 
-def other_cells(one: OnOther) -> tuple[str | Text, ...]:
-    fits = one.trains and one.answers
+def other_cells(other: OnKnownMachine) -> tuple[str | Text, ...]:
+    fits = other.trains and other.answers
+    together = other.group.count > 1  # of which a server may answer instead
+    spent = other.minutes if fits or together else None
     return (
-        f"{one.name}, {one.memory / GB:.0f} GB",
-        gigabytes(one.training.total),
-        gigabytes(one.answering.total),
-        Text("yes", "green") if fits else Text("no", "red"),
-        minutes(one.minutes.total) if one.minutes and fits else "",
-        f"{'$' if one.listed else ''}{one.money:.2f}" if one.money is not None and fits else "",
-        one.largest_trained or "none",
-        one.largest_in_all or "none",
+        str(other.group) if together else f"{other.name}, {other.memory / GB:.0f} GB",
+        gigabytes(other.training.total),
+        gigabytes(other.answering.total),
+        Text("yes", "green") if fits else Text("trains" if other.trains else "no", "red"),
+        minutes(spent.total) if spent else "",
+        f"{'$' if other.listed else ''}{other.money:.2f}"
+        if spent and other.money is not None
+        else "",
+        largest(other.setup, trains) or "none",
+        largest(other.setup, trains_and_answers) or "none",
     )
+
+
+def trains_and_answers(setup: Setup) -> bool:
+    return trains(setup) and answers(setup)
 
 
 def print_lines(title: str, lines: Sequence[str]) -> None:
@@ -156,96 +150,89 @@ def print_lines(title: str, lines: Sequence[str]) -> None:
         console.print(f"  {line}", soft_wrap=True)
 
 
+def notes_of(found: OnKnownMachine) -> Iterator[str]:
+    """What is to know of GPUs that train together."""
+    gpus, steps, layout = found.group.count, found.setup.settings, found.setup.layout
+    yield LAYOUTS[layout]
+    if not found.answers:
+        yield "answering does not fit, and is not counted; a server can answer: docs/backends.md"
+    yield f"set training.distributed: {{launcher: torchrun, processes: {gpus}, sharding: {layout}}}"
+    sizes = {name: steps.step(name).batch_size for name in steps.taken if name in SHARED}
+    if uneven := [f"training.{n}.batch_size: {b}" for n, b in sizes.items() if b % gpus]:
+        yield f"cannot be dealt out evenly to {gpus} GPUs: {', '.join(uneven)}"
+    if alone := [name for name in steps.taken if name not in SHARED]:
+        yield f"by one GPU alone: {', '.join(alone)}"
+    if found.group.sold > gpus:
+        yield f"money: of {found.group.sold} GPUs, as they are sold"
+
+
+# --- figures ------------------------------------------------------------------------------------
+
+
 def count(weights: int) -> str:
     if weights >= 1e9:
         return f"{weights / 1e9:.1f} billion"
     return f"{weights / 1e6:.0f} million" if weights >= 1e7 else f"{weights / 1e6:.1f} million"
 
 
-# --- on GPUs ------------------------------------------------------------------------------------
-
-
-def print_on_gpus(found: OnGpus) -> None:
-    group, laid = found.group, found.laid
-    console.print(f"\n{group}: QLoRA in {laid.setup.on.precision}", style="bold")
-    if group.count > 1:
-        console.print(LAYOUTS[laid.layout])
-    if found.minutes:
-        console.print(taken(found, found.minutes))
-        console.print(money(found))
-    print_table(
-        ("memory at the peak, GB on each", ">training", ">answering"), gpu_memory_rows(found)
-    )
-    for line in remarks(found):
-        console.print(line)
-
-
-def taken(found: OnGpus, spent: Minutes) -> str:
-    answers = f", {minutes(spent.answer)} to answer" if found.answers else ""
-    return (
-        f"about {hours(spent.total)}: {minutes(spent.train)} minutes to train{answers}, "
-        f"{minutes(spent.other)} for everything else"
-    )
-
-
-def money(found: OnGpus) -> str:
-    name, sold = found.group.gpu.name, found.group.sold
-    if found.money is None:
-        return f"money: no price of an hour is known, --price {name}=3.50 gives yours"
-    several = f", of {sold}, as they are sold" if sold > found.group.count else ""
-    of_list = f"; {LIST}" if found.listed else ""
-    return f"money: {'$' if found.listed else ''}{found.money:.2f}{several}{of_list}"
-
-
-def gpu_memory_rows(found: OnGpus) -> Iterator[tuple[str, str, str]]:
-    training, answering = found.laid.peak, found.answering
-    for part in fields(Peak):
-        here, there = getattr(training.own, part.name), getattr(answering, part.name)
-        if here or there:
-            yield PARTS[part.name], where_there(here), where_there(there)
-    if training.gathered:
-        yield "gathered from the others", gigabytes(training.gathered), ""
-    has = found.group.gpu.gigabytes
-    yield f"in all, of {has}", gigabytes(training.total), gigabytes(answering.total)
-
-
-def remarks(found: OnGpus) -> Iterator[str]:
-    group, steps = found.group, found.laid.setup.settings
-    if changes := found.laid.changes:
-        yield f"with {', and '.join(changes)}, without which it does not fit"
-    if not found.answers:
-        yield "answering does not fit; a server can answer instead: docs/backends.md"
-    elif group.count > 1:
-        yield "answers: the base split by layers, of which one GPU computes at a time"
-    if group.count > 1:
-        keys = f"launcher: torchrun, processes: {group.count}, sharding: {found.laid.layout}"
-        yield f"set training.distributed: {{{keys}}}"
-        uneven = [
-            f"training.{name}.batch_size: {steps.step(name).batch_size}"
-            for name in steps.taken
-            if name in SHARED and steps.step(name).batch_size % group.count
-        ]
-        if uneven:
-            yield f"cannot be dealt out evenly to {group.count} GPUs: {', '.join(uneven)}"
-        if alone := [name for name in steps.taken if name not in SHARED]:
-            yield f"by one GPU alone: {', '.join(alone)}"
-    yield "not counted: loading the base, hours that the machine is idle, and what fails"
-
-
-def hours(taken: float) -> str:
-    return f"{taken / 60:.1f} hours" if taken >= 90 else f"{minutes(taken)} minutes"
-
-
-# --- figures ------------------------------------------------------------------------------------
-
-
 def gigabytes(size: int) -> str:
     return f"{size / GB:.1f}" if size >= 10 * GB else f"{size / GB:.2f}"
 
 
-def where_there(size: int) -> str:
-    return gigabytes(size) if size else ""
-
-
 def minutes(value: float) -> str:
     return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+
+
+# --- for other programs -------------------------------------------------------------------------
+
+
+def plan_json(plan: RunPlan) -> dict[str, Any]:
+    """Bytes, minutes and tokens, with sums. What is not known is null, and `missing` says why."""
+    work = plan.work
+    return {
+        "base": {"model": plan.base, "weights": plan.shape.weights if plan.shape else None},
+        "quantization": plan.settings.adapter.quantization,
+        "steps": work and {name: asdict(step) for name, step in work.steps.items()},
+        "tokens": work and {"trained": work.tokens, "read": work.read, "generated": work.generated},
+        "answers": [asdict(asked) for asked in work.answering] if work else None,
+        "here": plan.here and here_json(plan.here),
+        "others": [on_known_json(other) for other in plan.others],
+        "gpus": [on_known_json(gpus) for gpus in plan.gpus],
+        "lighter": [asdict(change) for change in plan.lighter],
+        "sealed": list(plan.sealed),
+        "assumed": list(plan.assumed),
+        "missing": list(plan.missing),
+    }
+
+
+def on_machine_json(found: OnMachine) -> dict[str, Any]:
+    spent = found.minutes
+    return {
+        "name": found.name,
+        "precision": found.setup.on.precision,
+        "memory": found.memory,
+        "trains": found.trains,
+        "answers": found.answers,
+        "training": asdict(found.training) | {"total": found.training.total},
+        "answering": asdict(found.answering) | {"total": found.answering.total},
+        "minutes": spent and {part: getattr(spent, part) for part in MINUTES},
+        "money": found.money,
+    }
+
+
+def here_json(found: OnMachine) -> dict[str, Any]:
+    steps = found.minutes.steps if found.minutes else {}
+    return on_machine_json(found) | {"steps": dict(steps.items())}
+
+
+def on_known_json(found: OnKnownMachine) -> dict[str, Any]:
+    return on_machine_json(found) | {
+        "gpu": found.group.machine.gpu,
+        "count": found.group.count,
+        "sold": found.group.sold,
+        "layout": found.setup.layout,
+        "price": found.price,
+        "listed": found.listed,
+        "largest_trained": largest(found.setup, trains),
+        "largest_in_all": largest(found.setup, trains_and_answers),
+    }

@@ -14,16 +14,23 @@ from typer.testing import CliRunner
 
 from evaluation.decision.policy import Policy
 from incumbent.cli import app
-from incumbent.planning.minutes import Clock, Setup, answering_peak, training_peak
-from incumbent.planning.on_devices import largest_trained, lighter, trains
-from incumbent.planning.prices import CLOUD_PROCESSORS, read_prices
+from incumbent.planning.on_machines import largest, lighter
+from incumbent.planning.prices import read_prices
 from incumbent.planning.row_lengths import RunSettings
+from incumbent.planning.run_cost import (
+    Setup,
+    answering_peak,
+    run_minutes,
+    training_peak,
+    trains,
+)
 from incumbent.planning.run_plan import plan_run
 from incumbent.planning.sealed_set import said_of_sealed_set
-from incumbent.planning.workload import Longest, Workload
+from incumbent.planning.workload import Workload
 from incumbent.verbs.plan import count
 from project.errors import InputError
 from project.files import home
+from project.libraries import threads
 from project.paths import CURATED_DOCUMENTS, CURATED_PREFERENCES, RAW, TOKENS, rows_of
 from project.records.data import Document, Row, Split, TokenCount
 from project.records.preferences import PreferencePair, RatedAnswer
@@ -31,25 +38,31 @@ from project.records.record import write_records
 from tests.conftest import ROOT
 from tests.incumbent.test_light_core import COMMAND, run, without_extras
 from training.cost import memory
-from training.cost.computing import EMBEDDED_SHAPE, SIZES, BaseShape, Computing, Speed, read_shape
-from training.cost.gpus import gpu_named
+from training.cost.base_shape import EMBEDDED_SHAPE, SIZES, BaseShape, read_shape
+from training.cost.machines import (
+    PROCESSORS,
+    Computing,
+    Speed,
+    cores_now,
+    gpu_named,
+    processor_speed,
+)
 from training.cost.memory import DEQUANTIZED_SHARE, Peak, StepWork, trained_weights
-from training.cost.minutes import TrainingClock
+from training.cost.minutes import step_seconds
 from training.precision import Machine, fingerprint
 
 GB = 10**9
 LLAMA_2_7B = BaseShape(4096, 32, 11_008, 32_000, 32, 32, 128, tied=False)
-LONGEST = Longest(row=256, completion=32, prompt=200, reference=32, window=512)
-A_SPEED = Speed(1e-12, 2e-12, 1e-9, 0.0, 1e-10, 1e-4)
+A_SPEED = Speed(operation=1e-12, small=1e-12, weight=0.0, unpacking=1e-10, call=1e-4)
 SFT = StepWork(
     examples=400, tokens=40_000, scored=4_000, batches=100, longest=256, longest_scored=32
 )
-WORK = Workload(steps={"sft": SFT}, answering=(), pairs=0, longest=LONGEST, sealed=9)
+WORK = Workload(steps={"sft": SFT}, answering=(), prompt=200, reference=32, sealed=9)
 
 
 def setup(shape: BaseShape = EMBEDDED_SHAPE, *, memory: int = 24 * GB, **training: Any) -> Setup:
     settings = RunSettings()
-    found = Setup(shape, settings, LONGEST, Computing("bfloat16", memory))
+    found = Setup(shape, settings, WORK, Computing("bfloat16", memory))
     return found.training_with(**training)
 
 
@@ -95,7 +108,6 @@ def test_constants_of_others_are_as_they_have_them() -> None:
     assert training["MEMORY_SHARE"] == DEQUANTIZED_SHARE
     steps = ROOT / "training" / "steps"
     assert constants(steps / "packed_trainer.py")["ROWS"] == memory.CHECKED_ROWS
-    assert constants(ROOT / "training/model/row_attention.py")["SHORT"] == memory.SHORT_ROW
     spec = find_spec("trl")
     assert spec is not None
     assert spec.origin is not None
@@ -152,7 +164,6 @@ def test_more_of_anything_takes_more_memory(more: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("less", [{"gradient_checkpointing": True}, {"dropout": 0.0}], ids=str)
 def test_what_saves_memory_saves_activations_alone(less: dict[str, Any]) -> None:
-    """Down to the logits of the rows that are compared, packed and padded, before it starts."""
     before, after = training_peak(setup()), training_peak(setup().training_with(**less))
     assert after.activations < before.activations
     assert after.total < before.total
@@ -179,31 +190,40 @@ def test_a_tenth_of_the_memory_stays_free() -> None:
 
 
 def test_twice_the_work_takes_twice_as_long() -> None:
-    clock = Clock(setup(), A_SPEED)
     twice = replace(SFT, examples=800, tokens=80_000, scored=8_000, batches=200)
-    assert clock.training(replace(WORK, steps={"sft": twice})) == pytest.approx(
-        2 * clock.training(WORK)
-    )
+    assert seconds(setup(), twice) == pytest.approx(2 * seconds(setup()))
 
 
 @pytest.mark.parametrize("slower", [{"gradient_checkpointing": True}, {"r": 64}], ids=str)
 def test_more_to_compute_takes_longer(slower: dict[str, Any]) -> None:
-    one = setup()
-    assert Clock(one.training_with(**slower), A_SPEED).training(WORK) > Clock(
-        one, A_SPEED
-    ).training(WORK)
-
-
-def test_memory_that_a_step_gives_back_costs_time_beyond_what_is_kept() -> None:
-    free, dear = A_SPEED, replace(A_SPEED, mapping=1e-9)
-    small, large = setup(batch_size=1), setup(batch_size=32)
-    assert Clock(small, dear).training(WORK) == Clock(small, free).training(WORK)
-    assert Clock(large, dear).training(WORK) > Clock(large, free).training(WORK)
+    assert seconds(setup().training_with(**slower)) > seconds(setup())
 
 
 def test_four_operations_a_weight_and_token_and_six_a_weight_of_the_lora() -> None:
-    clock = TrainingClock(setup(LLAMA_2_7B, r=8).step("sft"), A_SPEED)
-    assert clock.operations(row=0) == 4 * LLAMA_2_7B.linear + 6 * LLAMA_2_7B.lora(8)
+    products = Speed(operation=1.0, small=1.0, weight=0.0, unpacking=0.0, call=0.0)
+    one_token = StepWork(examples=10**9, tokens=1, scored=0, batches=1, longest=1, longest_scored=0)
+    taken = step_seconds(setup(LLAMA_2_7B, r=8).step("sft"), products, one_token)
+    assert taken == pytest.approx(4 * LLAMA_2_7B.linear + 6 * LLAMA_2_7B.lora(8))
+
+
+def test_half_the_cores_take_twice_as_long() -> None:
+    machine = Machine(processor="here", gpu=False, seconds={"float32": 4e-3}, fastest="float32")
+    free, busy = (processor_speed(machine, "float32", cores) for cores in (1.0, 0.5))
+    assert free is not None
+    assert busy is not None
+    assert seconds(setup(), speed=busy) == pytest.approx(2 * seconds(setup(), speed=free))
+    alone, beside = (run_minutes(setup(), speed) for speed in (free, busy))
+    assert alone is not None
+    assert beside is not None
+    assert beside.total == pytest.approx(2 * alone.total)
+
+
+def test_the_cores_that_are_free_are_no_more_than_compute() -> None:
+    assert 0 < cores_now() < 1.2 * threads()
+
+
+def seconds(of: Setup, work: StepWork = SFT, speed: Speed = A_SPEED) -> float:
+    return step_seconds(of.step("sft"), speed, work)
 
 
 # --- what would fit ------------------------------------------------------------------------------
@@ -232,11 +252,11 @@ def test_where_a_run_fits_nothing_is_to_change() -> None:
 
 def test_more_memory_never_trains_a_smaller_base() -> None:
     sizes = [*SIZES, None]
-    largest = [largest_trained(setup(memory=size * GB)) for size in (200, 80, 48, 24, 16, 4, 1)]
-    assert largest[-1] is None
-    ranks = [sizes.index(name) if name else -1 for name in largest]
+    found = [largest(setup(memory=size * GB), trains) for size in (200, 80, 48, 24, 16, 4, 1)]
+    assert found[-1] is None
+    ranks = [sizes.index(name) if name else -1 for name in found]
     assert ranks == sorted(ranks, reverse=True)
-    assert largest[0] == "70B"
+    assert found[0] == "70B"
 
 
 def test_a_driver_name_finds_its_gpu() -> None:
@@ -351,7 +371,7 @@ def test_a_faster_gpu_takes_fewer_minutes_and_a_larger_one_trains_larger_bases()
 @pytest.mark.usefixtures("project")
 def test_more_processors_take_fewer_minutes_and_have_a_price() -> None:
     found = {one["name"]: one for one in planned()["others"] if not one["gpu"]}
-    assert list(found) == [one.name for one in CLOUD_PROCESSORS]
+    assert list(found) == [machine.name for machine in PROCESSORS]
     taken = [one["minutes"]["total"] for one in found.values()]
     assert taken == sorted(taken, reverse=True)
     assert all(one["money"] > 0 for one in found.values())

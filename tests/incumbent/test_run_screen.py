@@ -227,6 +227,19 @@ def test_the_time_left_is_of_the_bar_that_runs() -> None:
     assert stage.seconds_left is None
 
 
+def test_a_slow_first_step_does_not_tell_the_time_left() -> None:
+    """It took 8 s of some 60, and 13 minutes were said to be left."""
+    clock = Clock()
+    stage = RunningStage("train", clock)
+    told = []
+    for step in range(30):
+        stage.report(Report("training", 100, "steps", step))
+        told.append(stage.seconds_left)
+        clock.now += 0.5 if step else 8.0
+    assert told[:11] == [None] * 11
+    assert told[11:] == [0.5 * (100 - step) for step in range(11, 30)]
+
+
 @pytest.mark.parametrize(
     ("seconds", "exactly", "about"),
     [(0.84, "0.8 s", "1 s"), (59.6, "1 min 0 s", "60 s"), (3661, "1 h 1 min", "61 min")],

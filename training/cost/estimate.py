@@ -10,10 +10,10 @@ from transformers import Trainer
 
 from project.errors import InputError
 from project.records.adapters import Numerics
-from training.cost.computing import BaseShape, read_shape
-from training.cost.gpus import this_machine
+from training.cost.base_shape import BaseShape, read_shape
+from training.cost.machines import this_machine
 from training.cost.memory import StepSetup, StepWork, training_peak
-from training.cost.minutes import TrainingClock
+from training.cost.minutes import step_seconds
 from training.training_settings import AdapterParams, DomainParams, SftParams, StepParams
 
 GIB = 2**30
@@ -67,7 +67,7 @@ def estimate_step(
         sequences,
         packed=isinstance(params, DomainParams | SftParams),
     )
-    seconds = TrainingClock(setup, machine.speed).seconds(work) if machine.speed else None
+    seconds = step_seconds(setup, machine.speed, work) if machine.speed else None
     return StepEstimate(work, optimizer_steps, seconds, training_peak(setup).total, price)
 
 

@@ -1,17 +1,19 @@
 """How much memory training takes at its peak, in parts, in bytes.
 
-Measured beside real runs by benchmarks/plan.py.
+docs/sizing.md has each term with its source, and its error: benchmarks/plan.py measures it beside
+real runs on a processor, benchmarks/sizing.py beside published runs on GPUs.
 """
 
 from dataclasses import dataclass, fields, replace
+from math import ceil
+from typing import Literal
 
 from project.records.adapters import Quantization
-from training.cost.computing import BaseShape, Computing
+from training.cost.base_shape import BaseShape
+from training.cost.machines import Computing
 from training.training_settings import AdapterParams, StepParams
 
-# --- step setup -----------------------------------------------------------------------------------
-
-# A step of training on a kind of device: what its memory and minutes are told of.
+# --- a step ---------------------------------------------------------------------------------------
 
 # Of all memory, that NF4 weights may take which are dequantised once: MEMORY_SHARE of
 # training.model.base_model, which would bring torch.
@@ -33,6 +35,8 @@ class StepWork:
 
 @dataclass(frozen=True)
 class StepSetup:
+    """A step of training on a kind of device: what its memory and minutes are told of."""
+
     shape: BaseShape
     adapter: AdapterParams
     params: StepParams
@@ -60,17 +64,6 @@ class StepSetup:
             return self.adapter.dequantize_once
         return self.shape.linear * self.on.bytes <= DEQUANTIZED_SHARE * self.on.memory
 
-    @property
-    def fused(self) -> bool:
-        """Whether LoRA's layers compute in one piece: see training.model.fused_lora."""
-        plain = self.adapter.quantization == "none" or self.dequantized
-        return self.packed and plain and not self.on.gpu
-
-    def with_rows_of(self, tokens: int) -> "StepSetup":
-        """No sequence longer than so many tokens."""
-        scored = min(self.longest_scored, tokens)
-        return replace(self, longest=min(self.longest, tokens), longest_scored=scored)
-
 
 # --- memory ---------------------------------------------------------------------------------------
 
@@ -91,7 +84,6 @@ TILE_COPIES = 10  # in float32, that torch makes of a tile where it has no Trito
 CHUNK_BYTES = 1 << 27
 CHECKED_ROWS = 3  # ROWS of training.steps.packed_trainer
 CHECK_COPIES = 6  # in float32, of a tile of their logits, of which nothing goes back; measured
-SHORT_ROW = 256  # tokens up to which its attention keeps weights: SHORT of row_attention
 
 TRAINING_PROCESS = 620_000_000  # Python and its libraries, before any model: measured
 GPU_CONTEXT = 1_000_000_000  # what CUDA and the allocator's gaps take: assumed, not measured
@@ -108,6 +100,7 @@ class Peak:
     cache: int  # keys and values of what is being answered
     logits: int
     process: int  # the program and its libraries, or what CUDA takes
+    gathered: int = 0  # of the shares of the other GPUs
 
     @property
     def total(self) -> int:
@@ -119,31 +112,29 @@ class Peak:
 
 def training_peak(setup: StepSetup) -> Peak:
     """Of a step of the optimiser on the longest batch, all of whose rows are as long as that."""
-    shape, on, adapter = setup.shape, setup.on, setup.adapter
-    logits = scored_logits(setup)
-    layer = round(setup.at_once * kept_of_training(setup, setup.longest))
-    activations = kept_in_all(setup, layer, logits)
-    if (checked := checked_logits(setup)) > activations + logits:
-        activations, logits = 0, checked
+    logits = logits_of(setup)
     return Peak(
         weights=trained_weights(setup),
-        adapter=LORA_STATES * adapter_bytes(shape, adapter.r, on),
-        activations=activations,
+        adapter=LORA_STATES * adapter_bytes(setup.shape, setup.adapter.r, setup.on),
+        activations=activations_of(setup, logits),
         cache=0,
         logits=logits,
-        process=GPU_CONTEXT if on.gpu else TRAINING_PROCESS,
+        process=GPU_CONTEXT if setup.on.gpu else TRAINING_PROCESS,
     )
 
 
 def trained_weights(setup: StepSetup) -> int:
     """The layers as they are quantised; embedding and head as they are computed with."""
-    shape, adapter = setup.shape, setup.adapter
-    each: float = setup.on.bytes
-    if adapter.quantization != "none" and not setup.dequantized:
-        each = QUANTIZED[adapter.quantization]
-        if adapter.quantization == "nf4" and not adapter.double_quantization:
-            each = NF4_PLAIN_SCALES
-    return round(shape.linear * each) + (shape.weights - shape.linear) * setup.on.bytes
+    shape, width = setup.shape, setup.on.bytes
+    each = width if setup.dequantized else bytes_of_a_weight(setup.adapter, width)
+    return round(shape.linear * each) + (shape.weights - shape.linear) * width
+
+
+def bytes_of_a_weight(adapter: AdapterParams, width: int) -> float:
+    """Of a layer's weight as it is quantised; `width`: bytes of a number that is not."""
+    if adapter.quantization == "nf4" and not adapter.double_quantization:
+        return NF4_PLAIN_SCALES
+    return QUANTIZED.get(adapter.quantization, width)
 
 
 def adapter_bytes(shape: BaseShape, r: int, on: Computing) -> int:
@@ -151,15 +142,17 @@ def adapter_bytes(shape: BaseShape, r: int, on: Computing) -> int:
     return shape.lora(r) * (FLOAT32 if on.precision == "float16" else on.bytes)
 
 
-def kept_in_all(setup: StepSetup, layer: int, logits: int) -> int:
-    """By all layers, of which one keeps so much.
+def activations_of(setup: StepSetup, logits: int) -> int:
+    """That all layers keep for the way back.
 
     With checkpointing a layer keeps its input alone, and is computed again on the way back (Chen et
     al. 2016, arXiv 1604.06174), when the memory of the logits is free.
     """
+    shape, adapter = setup.shape, setup.adapter
+    layer = setup.at_once * kept_by_a_layer(shape, setup.on, adapter.r, adapter.dropout)
     if not setup.params.gradient_checkpointing:
-        return setup.shape.layers * layer
-    inputs = setup.shape.layers * setup.at_once * setup.shape.hidden * setup.on.bytes
+        return shape.layers * layer
+    inputs = shape.layers * setup.at_once * shape.hidden * setup.on.bytes
     return inputs + max(0, layer - logits)
 
 
@@ -179,48 +172,50 @@ def kept_by_a_layer(shape: BaseShape, on: Computing, r: int, dropout: float) -> 
     return kept + inputs * (on.bytes + mask)
 
 
-def kept_of_training(setup: StepSetup, row: float) -> float:
-    """Bytes a token of a row of so many that one layer keeps for its way back.
-
-    A fused layer of LoRA keeps its input, which three share in attention and two behind it, its
-    mask, and its middle; our own attention keeps no repeated keys and values, but the weights of
-    short rows.
-    """
-    shape, on, adapter = setup.shape, setup.on, setup.adapter
-    if not setup.fused:
-        return kept_by_a_layer(shape, on, adapter.r, adapter.dropout)
-    kept = 2 * shape.hidden * FLOAT32
-    numbers = 2 * shape.hidden + 3 * shape.queries + 2 * shape.keys + 4 * shape.intermediate
-    if adapter.dropout:
-        numbers += 5 * shape.hidden + shape.queries + shape.intermediate
-    weights = shape.heads * row if row <= SHORT_ROW else 0
-    return kept + (numbers + LORA_LAYERS * adapter.r + weights) * on.bytes
-
-
-def scored_logits(setup: StepSetup) -> int:
+def logits_of(setup: StepSetup) -> int:
     """Of the head's logits, those that are there at a time, with what is made of them."""
-    shape, on = setup.shape, setup.on
+    on, vocabulary = setup.on, setup.shape.vocabulary
+    tile = min(vocabulary, TILE_WORDS)
     if not setup.packed:
-        return head_tile(shape, setup.scored_at_once if on.gpu else setup.at_once, on)
-    tokens = min(setup.scored_at_once, max(1, CHUNK_BYTES // (FLOAT32 * shape.vocabulary)))
-    return tokens * shape.vocabulary * logit_bytes(on)
+        tokens = setup.scored_at_once if on.gpu else setup.at_once
+        copies = 0 if on.gpu else TILE_COPIES
+        return min(tokens, TILE_TOKENS) * tile * (on.bytes + copies * FLOAT32)
+    # As the product gives it and as it goes back, and in float32, twice.
+    each = 2 * FLOAT32 + (2 * on.bytes if on.bytes < FLOAT32 else 0)
+    tokens = min(setup.scored_at_once, max(1, CHUNK_BYTES // (FLOAT32 * vocabulary)))
+    # Before it starts, our trainer compares a few padded rows with packed ones.
+    checked = min(CHECKED_ROWS * setup.longest, TILE_TOKENS) * tile
+    copies = 1 if on.gpu else CHECK_COPIES
+    return max(tokens * vocabulary * each, checked * (on.bytes + copies * FLOAT32))
 
 
-def checked_logits(setup: StepSetup) -> int:
-    """Of the padded rows that our trainer compares with packed ones before it starts."""
-    if not setup.packed:
-        return 0
-    shape, on = setup.shape, setup.on
-    cells = min(CHECKED_ROWS * setup.longest, TILE_TOKENS) * min(shape.vocabulary, TILE_WORDS)
-    return cells * (on.bytes + (FLOAT32 if on.gpu else CHECK_COPIES * FLOAT32))
+# --- several GPUs ---------------------------------------------------------------------------------
+
+# DDP has a whole copy of the base on each GPU (Li et al. 2020, arXiv 2006.15704). FSDP has a share
+# of it on each, and gathers the layer at work from all (Zhao et al. 2023, arXiv 2304.11277); with
+# NF4 weights it is FSDP-QLoRA (https://www.answer.ai/posts/2024-03-06-fsdp-qlora).
+
+Layout = Literal["ddp", "fsdp"]
+
+NF4 = 0.5  # bytes a weight that are shared out; its scales are whole on every GPU
+AT_ONCE = 2  # layers that are there whole: the one at work, and the next one, gathered meanwhile
 
 
-def logit_bytes(on: Computing) -> int:
-    """Of a logit of ours: as the product gives it and as it goes back, and in float32, twice."""
-    return 2 * FLOAT32 + (2 * on.bytes if on.bytes < FLOAT32 else 0)
-
-
-def head_tile(shape: BaseShape, tokens: int, on: Computing) -> int:
-    """Of the head's logits, those that are there at a time."""
-    cells = min(tokens, TILE_TOKENS) * min(shape.vocabulary, TILE_WORDS)
-    return cells * (on.bytes + (0 if on.gpu else TILE_COPIES * FLOAT32))
+def peak_on_each(setup: StepSetup, layout: Layout, count: int) -> Peak:
+    """Of a step on so many GPUs, each with a batch of its own."""
+    whole = training_peak(setup)
+    if layout == "ddp" or count == 1:
+        return whole
+    shape, embeddings = setup.shape, (setup.shape.weights - setup.shape.linear) * setup.on.bytes
+    shared = round(shape.linear * NF4) + embeddings
+    # Layers with their LoRA, and embedding and head, which FSDP gathers once for all layers; and
+    # the largest matrix as NF4 is turned back.
+    lora = adapter_bytes(shape, setup.adapter.r, setup.on)
+    layers = AT_ONCE * (shape.linear * NF4 + lora) / shape.layers
+    turned_back = shape.hidden * shape.intermediate * setup.on.bytes
+    return replace(
+        whole,
+        weights=trained_weights(setup) - shared + ceil(shared / count),
+        adapter=ceil(whole.adapter / count),
+        gathered=round((layers + embeddings) * (count - 1) / count) + turned_back,
+    )

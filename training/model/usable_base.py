@@ -10,7 +10,7 @@ from project.errors import InputError
 from project.libraries import memory
 from project.model_pins import BaseChoice, chat_template_digest, no_weights
 from project.records.adapters import Numerics
-from training.cost.computing import BYTES
+from training.cost.machines import BYTES
 
 GIB = 1 << 30
 QUESTION, ANSWER = "Which?", "That one."

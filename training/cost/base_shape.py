@@ -1,47 +1,15 @@
-"""The kind of device that a model is computed on, and how fast it is."""
+"""How large a base model is, as its configuration says it; its weights need not be there."""
 
 import json
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from project.errors import InputError
 from project.model_pins import EMBEDDED, BaseChoice, locate
-from project.records.adapters import Precision
 
-BYTES: dict[Precision, int] = {"float32": 4, "bfloat16": 2, "float16": 2}  # of a number
-
-
-@dataclass(frozen=True)
-class Computing:
-    """In a precision, with so much memory."""
-
-    precision: Precision
-    memory: int  # bytes
-    gpu: bool = False
-
-    @property
-    def bytes(self) -> int:
-        """Of a number."""
-        return BYTES[self.precision]
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Of a device, in seconds."""
-
-    operation: float  # a floating-point operation of a large product
-    in_float32: float  # the same in float32
-    byte: float  # that a token keeps or copies
-    weight: float  # a weight of the layers, read for a product
-    unpacking: float  # an NF4 weight, turned back for a product
-    call: float  # a layer, however little there is to compute
-    mapping: float = 0.0  # a byte that a step gives back to the system, and asks for again
-
-
-# --- base shape -----------------------------------------------------------------------------------
-
-# How large a base model is, as its configuration says it; its weights need not be there.
+TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("table.toml").read_text())
 
 
 @dataclass(frozen=True)
@@ -88,22 +56,14 @@ class BaseShape:
         attention = 4 * self.hidden + 2 * self.queries + 2 * self.keys
         return r * self.layers * (attention + 3 * (self.hidden + self.intermediate))
 
+    def compared(self, row: float) -> float:
+        """What attention multiplies a token with: keys and values of its row of so many tokens."""
+        return self.layers * 2 * self.queries * row
+
 
 # Of the model that comes with the project, before its files are converted.
 EMBEDDED_SHAPE = BaseShape(576, 30, 1536, 49_152, 9, 3, 64, tied=True)
-
-# Bases of the usual sizes: 0.5B to 32B are Qwen2.5's, 8B and 70B those of Llama 3.1, as their
-# config.json have them.
-SIZES = {
-    "0.5B": BaseShape(896, 24, 4_864, 151_936, 14, 2, 64, tied=True),
-    "1.5B": BaseShape(1_536, 28, 8_960, 151_936, 12, 2, 128, tied=True),
-    "3B": BaseShape(2_048, 36, 11_008, 151_936, 16, 2, 128, tied=True),
-    "7B": BaseShape(3_584, 28, 18_944, 152_064, 28, 4, 128, tied=False),
-    "8B": BaseShape(4_096, 32, 14_336, 128_256, 32, 8, 128, tied=False),
-    "14B": BaseShape(5_120, 48, 13_824, 152_064, 40, 8, 128, tied=False),
-    "32B": BaseShape(5_120, 64, 27_648, 152_064, 40, 8, 128, tied=False),
-    "70B": BaseShape(8_192, 80, 28_672, 128_256, 64, 8, 128, tied=False),
-}
+SIZES = {name: BaseShape(**numbers) for name, numbers in TABLE["size"].items()}
 
 
 def shape_of(choice: BaseChoice) -> BaseShape:
