@@ -5,11 +5,11 @@ from typing import Literal, get_args
 
 from monitoring.night_history import KeptNight, anchor_of, verify_of
 from monitoring.report.night_text import duty
+from monitoring.scheduling.runs import Run, RunState, runs_of
 from project.errors import IncumbentError
 from project.records.data import counted
 from project.records.drift import Action, DriftState, Night, RetrainOutcome
 from project.records.record import Record
-from registry.jobs.runs import Run, RunState, runs_of
 from registry.overview.waiting_reviews import WaitingReview, outdated, waiting_reviews
 from registry.reader import RegistryReader
 

@@ -11,9 +11,8 @@ from monitoring.carried_labels import (
     labels_waiting,
     let_go,
 )
-from monitoring.night_action import accept_and_queue, retrain_slot, run_retrain
 from monitoring.duties import why_and_what
-from monitoring.night_action import run_retrain
+from monitoring.night_action import accept_and_queue, retrain_slot, run_retrain
 from monitoring.night_check import check
 from monitoring.night_context import NightContext, require_place, trusted_day
 from monitoring.night_history import (
@@ -29,13 +28,11 @@ from monitoring.night_history import (
 from monitoring.report.night_page import write_page
 from monitoring.retention import forget, forget_carried, forget_queued
 from monitoring.scheduling.job import JobResult, Work
-from monitoring.scheduling.runs import Claim, RunState, runs_between
+from monitoring.scheduling.runs import Claim, RunState
 from monitoring.trigger.waiting_corrections import queue_corrections
 from project.errors import IncumbentError
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome, ToLabel
 from registry.notices import Notice
-from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
-from monitoring.scheduling.runs import Claim, RunState
 
 
 def nightly(context: NightContext) -> Work:

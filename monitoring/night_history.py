@@ -5,9 +5,8 @@ came to. So a retrain that was interrupted goes on from the verdict that it foll
 the challenger is the champion already.
 """
 
-from datetime import date, datetime
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import NamedTuple
 
 from sqlalchemy import Engine

@@ -10,7 +10,6 @@ from monitoring.duties import Duty
 from monitoring.night_history import night_of, nightly_of
 from monitoring.scheduling.heartbeats import Heartbeat, living
 from monitoring.scheduling.runs import runs_of
-from monitoring.teams.family_overview import FamilyLine, Need, Overview, family_overview
 from monitoring.teams.family_overview import FamilyLine, Overview, family_overview
 from project.paths import BASE
 from project.records.adapters import AdapterVersion, ModelPin

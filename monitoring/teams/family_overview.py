@@ -3,19 +3,14 @@
 from datetime import datetime
 from typing import Literal
 
-from monitoring.night_history import anchor_of, check_job, last_word, nightly_of, verify_of
-from monitoring.report.night_text import duty
+from monitoring.duties import RANK, Duty, family_duties, ranked
+from monitoring.night_history import (
+    last_nights,
+)
 from monitoring.scheduling.heartbeats import Heartbeat, living
 from monitoring.scheduling.retrain_slots import Retrains, retrains
-from monitoring.scheduling.runs import Run, RunState, runs_of
-from project.errors import IncumbentError
-from project.records.data import counted
-from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
-from project.records.record import Record
-from registry.overview.waiting_reviews import WaitingReview, outdated, waiting_reviews
-from monitoring.duties import RANK, Duty, family_duties, ranked
-from monitoring.night_history import last_nights
 from project.records.drift import DriftState, DriftVerdict
+from project.records.record import Record
 from registry.reader import RegistryReader
 
 REVIEWS = 3  # versions of a family that are looked at: which of them can still be promoted

@@ -9,8 +9,7 @@ from monitoring.duties import Duty
 from monitoring.night_history import KeptNight
 from monitoring.report.night_text import VERDICTS, done, duty, reading_text, strongest
 from monitoring.scheduling.heartbeats import living
-from monitoring.scheduling.runs import Run, RunState, runs_of
-from project.errors import IncumbentError
+from monitoring.scheduling.runs import RunState
 from project.records.data import counted
 from project.records.drift import DriftState, DriftVerdict
 from project.records.events import VotesAsked
@@ -20,9 +19,6 @@ from registry.ballots.open_votes import OpenVotes
 from registry.ballots.sheets import is_submitter, may_see_more
 from registry.ballots.standing import Votes, missing, read_votes
 from registry.decision_checks import plain
-from registry.overview.waiting_reviews import WaitingReview, outdated, waiting_reviews
-from monitoring.scheduling.heartbeats import living
-from monitoring.scheduling.runs import RunState
 from registry.reader import RegistryReader
 from review.data_pages.waiting import Waiting
 from review.traffic.version_traffic import ChampionTraffic

@@ -9,10 +9,9 @@ from sqlalchemy import Engine
 
 from monitoring.night_history import KeptNight, check_job, nightly_of, nights_between
 from monitoring.report.night_text import VERDICTS, done
-from monitoring.scheduling.runs import Run, RunState, runs_between, span_of
+from monitoring.scheduling.runs import RunState, span_of
 from project.records.drift import Night
 from project.records.record import Record
-from monitoring.scheduling.runs import RunState, span_of
 
 SHOWN = timedelta(days=90)  # before a night, in the charts of its page
 LONGEST = timedelta(days=400)

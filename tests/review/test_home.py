@@ -7,7 +7,6 @@ import pytest
 
 from monitoring.scheduling.heartbeats import Heartbeat, beat
 from monitoring.scheduling.runs import claim, fail, finish
-from project.records.drift import DriftState, DriftVerdict, Night
 from project.records.drift import Action, DriftState, DriftVerdict, Night
 from project.records.events import VotesAsked
 from project.records.evidence import Evidence, MetricEvidence, Verdict
