@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from project.records.record import Digest
-from registry.artifacts.blobs import LocalBlobs
+from registry.artifacts.blobs import Blobs
 from registry.jobs import outbox, runs
 from registry.jobs.heartbeats import Heartbeat, beat
 from registry.jobs.outbox import Notice, record_try
@@ -87,7 +87,7 @@ def rows_of(registry: Registry) -> Rows:
         }
 
 
-class Meanwhile(LocalBlobs):
+class Meanwhile(Blobs):
     """A folder of artifacts; something else comes in before the first call of one kind."""
 
     def __init__(self, root: Path, meanwhile: Callable[[], object], at: str) -> None:

@@ -21,7 +21,7 @@ from project.records.preferences import PreferencePair
 from project.settings import load
 from registry.alpha_ledger.look_bytes import LookBytes
 from registry.artifacts.artifact_store import Artifacts
-from registry.artifacts.blobs import LocalBlobs
+from registry.artifacts.blobs import Blobs
 from registry.storage.database import connect
 from tests.judge_server import FENCED, Asked, Behaviour, Reply, judge_server
 
@@ -374,7 +374,7 @@ def test_settings_that_cannot_work_are_refused_without_their_secret(
 
 @pytest.mark.attack
 def test_what_a_judge_said_at_a_look_lies_in_no_folder_to_be_deleted(tmp_path: Path) -> None:
-    engine, artifacts = connect(f"sqlite:///{tmp_path / 'r.db'}"), Artifacts(LocalBlobs(tmp_path))
+    engine, artifacts = connect(f"sqlite:///{tmp_path / 'r.db'}"), Artifacts(Blobs(tmp_path))
     store = LookBytes(engine, artifacts, look=7)
     with judge_server(likes_exclamations) as server:
         params = JudgeParams(url=server.url, model="m")
