@@ -1,6 +1,6 @@
 """Who writes: the base, the champion, or a model behind any OpenAI-compatible server."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -21,7 +21,7 @@ from registry.champion import based_here
 from registry.reader import RegistryReader
 
 if TYPE_CHECKING:
-    from evaluation.preference.judge.chat_server import Request
+    from evaluation.generation.backends.chat_server import ChatRequest
 
 LONGEST = 200  # tokens of a reply
 TEMPERATURE = 0.7  # of a server: what is asked for is variety
@@ -55,7 +55,6 @@ class LocalWriter:
 class ServerWriter:
     name: str
     params: JudgeParams
-    pause: Callable[[float], object] | None = None
 
     def replies(self, questions: Sequence[str]) -> list[str]:
         """Raises IncumbentError when the server fails; what it said is kept."""
@@ -63,14 +62,14 @@ class ServerWriter:
         from evaluation.preference.judge.judging_model import KeptAnswers
 
         asked = [self.request(question) for question in questions]
-        kept = KeptAnswers(self.params, Path("synthesis"), "writing", SECTION, self.pause)
+        kept = KeptAnswers(self.params, Path("synthesis"), "writing", SECTION)
         said = kept.answers(asked)
         return [said[request.digest] for request in asked]
 
-    def request(self, question: str) -> "Request":
-        from evaluation.preference.judge.chat_server import Request
+    def request(self, question: str) -> "ChatRequest":
+        from evaluation.generation.backends.chat_server import ChatRequest
 
-        return Request(
+        return ChatRequest(
             model=self.params.model,
             messages=(Message(role="user", content=question),),
             temperature=self.params.temperature,

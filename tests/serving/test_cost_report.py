@@ -181,7 +181,7 @@ def test_a_larger_model_is_timed_priced_by_its_own_prices_and_asked_once() -> No
     ("reply", "said"),
     [
         (Reply(status=401, raw=b'{"error": {"message": "no such key"}}'), "no such key"),
-        (Reply(raw=b"{}"), "choices"),
+        (Reply(raw=b"{}"), "no chat completion"),
         (Reply("no usage"), "usage"),
     ],
 )

@@ -50,10 +50,13 @@ class BackendError(Exception):
     "code"}.
     """
 
-    def __init__(self, status: int, message: str, body: Body | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, body: Body | None = None, wait: float = 0.0
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.body = body or {}
+        self.wait = wait  # seconds that it asks to wait for
 
 
 class Names(Record):
