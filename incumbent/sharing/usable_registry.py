@@ -14,10 +14,10 @@ from sqlalchemy.exc import ArgumentError
 from incumbent.init.new_folder import REMOTE
 from project.canonical import digest_bytes
 from project.dvc import DvcError, dvc
-from incumbent.recipes.yaml_text import with_value
 from project.errors import IncumbentError, InputError
 from project.files import write_bytes
 from project.settings import PARAMS, load
+from project.yaml_text import with_value
 from registry.artifacts.blobs import Blobs
 from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
