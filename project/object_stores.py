@@ -75,7 +75,8 @@ class FileStore:
         try:
             self.files, self.root = self.opened(str(place))
         except (ImportError, ValueError) as error:
-            more = f": {pip_install('s3')}" if str(place).startswith("s3:") else ""
+            lacks_s3 = isinstance(error, ImportError) and str(place).startswith("s3:")
+            more = f": {pip_install('s3')}" if lacks_s3 else ""
             problem = f"cannot open {self.location}: {error}{more}"
             raise InputError(problem, field=field) from None
 
