@@ -7,7 +7,8 @@ from pathlib import Path
 
 from evaluation.evaluation_settings import Decoding, Prices
 from evaluation.generation.answers import Answer
-from evaluation.generation.backends.chat_server import ChatRequest, ChatServer, ask_together
+from evaluation.generation.backends.backend import ChatRequest
+from evaluation.generation.backends.chat_server import ChatServer, ask_together
 from project.canonical import digest_json
 from project.chat_template import under
 from project.errors import IncumbentError

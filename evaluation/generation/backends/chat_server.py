@@ -5,58 +5,35 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
-from typing import Annotated, Any, NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
-from evaluation.generation.backends.backend import UNREACHABLE, BackendError, Body, Endpoint
+from evaluation.generation.backends.backend import (
+    LONGEST_WAIT,
+    NEWER_LIMIT,
+    UNREACHABLE,
+    BackendError,
+    Body,
+    ChatReply,
+    ChatRequest,
+    Endpoint,
+    NoCompletionError,
+    TokenCounts,
+    counts_of,
+    reply_of,
+)
 from evaluation.generation.backends.openai_server import OpenAIServer
 from project.errors import IncumbentError
-from project.records.data import Message
-from project.records.record import LATER, Record, later
 
 MOST_NAMES = 10  # of models, in an error
 LONGEST_BACKOFF = 60.0  # seconds between two tries, unless the server asks for more
-LONGEST_WAIT = 600.0  # what a server may ask for; beyond it the run ends and can go on later
 MAY_PASS = {408, 425, 429}  # these and 5xx
 NOT_TAKEN = {400, 413, 422}  # how servers refuse what a request holds
 # How servers say that a question is longer than their model reads.
 TOO_LONG = re.compile(r"context[ _-]*(?:length|window|size)|maximum context", re.IGNORECASE)
-# The newer name of max_tokens, which some models take and others do not know.
-NEWER_LIMIT = "max_completion_tokens"
 
 Pause = Callable[[float], Awaitable[object]]  # waits for some seconds
 T = TypeVar("T")
 U = TypeVar("U")
-
-
-class ChatRequest(Record):
-    """All that decides an answer: its digest is what the answer is kept under."""
-
-    model: str
-    messages: tuple[Message, ...]
-    temperature: float | None
-    max_tokens: int | None
-
-    def body(self, *, newer_limit: bool = False) -> dict[str, Any]:
-        """As it is sent."""
-        body = self.model_dump(exclude_none=True)
-        if newer_limit and "max_tokens" in body:
-            body[NEWER_LIMIT] = body.pop("max_tokens")
-        return body
-
-
-class ChatReply(Record):
-    """An answer, as it is kept."""
-
-    text: str
-    model: Annotated[str | None, LATER] = None  # that the server says it answered with
-    fingerprint: Annotated[str | None, LATER] = None  # of how it is served, likewise
-    cut: bool = later(False)  # at max_tokens, so that its end is missing
-    too_long: bool = later(False)  # the question, for what the model reads: there is no text
-
-
-class TokenCounts(NamedTuple):
-    prompt: int
-    answer: int
 
 
 class Completion(NamedTuple):
@@ -129,7 +106,7 @@ class ChatServer:
             if error.status in NOT_TAKEN and TOO_LONG.search(str(error)):
                 return Completion(ChatReply(text="", too_long=True), None, perf_counter() - start)
             raise await self.failure(error) from None
-        return Completion(self.reply_of(given), counts_of(given), perf_counter() - start)
+        return Completion(self.reply(given), counts_of(given), perf_counter() - start)
 
     async def failure(self, error: BackendError) -> IncumbentError:
         """What a failed request means; an UnavailableError where it may pass."""
@@ -160,25 +137,18 @@ class ChatServer:
         names = [self.server.redacted(card["id"]) for card in cards[:MOST_NAMES]]
         return f"; it serves {', '.join(map(repr, names))}"
 
-    def reply_of(self, given: Body) -> ChatReply:
-        """A model that says nothing says ""."""
+    def reply(self, given: Body) -> ChatReply:
+        """Without the key, which a server may repeat."""
         try:
-            choice = given["choices"][0]
-            return ChatReply(
-                text=self.clean(choice["message"]["content"] or ""),
-                model=self.clean(given.get("model") or "") or None,
-                fingerprint=self.clean(given.get("system_fingerprint") or "") or None,
-                cut=choice.get("finish_reason") == "length",
-            )
-        except (LookupError, TypeError, AttributeError):
+            reply = reply_of(given)
+        except NoCompletionError:
             raise IncumbentError(
                 f"{self.url} answers, but with no chat completion: "
                 f"{excerpt(self.server.redacted(json.dumps(given)))}; check {self.section}.url"
             ) from None
-
-    def clean(self, text: str) -> str:
-        """Without half a character, which JSON may hold, and without the key."""
-        return self.server.redacted(text.encode("utf-8", "replace").decode())
+        texts = {name: value for name, value in reply if isinstance(value, str)}
+        redacted = {name: self.server.redacted(text) for name, text in texts.items()}
+        return reply.model_copy(update=redacted)
 
 
 async def ask_together(
@@ -197,14 +167,6 @@ async def ask_together(
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return [task.result() for task in asked]
-
-
-def counts_of(given: Body) -> TokenCounts | None:
-    usage = given.get("usage")
-    found = usage if isinstance(usage, dict) else {}
-    counts = [found.get(name) for name in ("prompt_tokens", "completion_tokens")]
-    known = [count for count in counts if type(count) is int and count >= 0]
-    return TokenCounts(*known) if len(known) == len(counts) else None
 
 
 def excerpt(text: str, length: int = 200) -> str:

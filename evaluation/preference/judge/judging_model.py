@@ -8,14 +8,8 @@ from pathlib import Path
 
 from evaluation.evaluation_settings import JudgeParams
 from evaluation.generation.answers import IN_FILES, KeptBytes
-from evaluation.generation.backends.chat_server import (
-    ChatReply,
-    ChatRequest,
-    ChatServer,
-    Pause,
-    ask_together,
-    excerpt,
-)
+from evaluation.generation.backends.backend import ChatReply, ChatRequest
+from evaluation.generation.backends.chat_server import ChatServer, Pause, ask_together, excerpt
 from evaluation.generation.backends.openai_server import key_in
 from project.errors import IncumbentError
 from project.files import home

@@ -9,7 +9,8 @@ import jinja2
 
 from evaluation.evaluation_settings import JudgeParams
 from evaluation.generation.answers import IN_FILES, KeptBytes
-from evaluation.generation.backends.chat_server import ChatReply, ChatRequest, Pause
+from evaluation.generation.backends.backend import ChatReply, ChatRequest
+from evaluation.generation.backends.chat_server import Pause
 from evaluation.preference.comparison import Comparison, Judgement
 from evaluation.preference.judge.judging_model import JudgingModel
 from project.canonical import digest_json

@@ -11,7 +11,7 @@ import jinja2
 
 from evaluation.evaluation_settings import PreferenceParams, RubricParams
 from evaluation.generation.answers import IN_FILES, KeptBytes
-from evaluation.generation.backends.chat_server import ChatReply, ChatRequest
+from evaluation.generation.backends.backend import ChatReply, ChatRequest
 from evaluation.preference.judge.judging_model import JudgingModel
 from evaluation.preference.judge.llm_judge import last_line, mark_of
 from evaluation.preference.worse_answers import WORSE
