@@ -21,9 +21,8 @@ from project.records.adapters import Adapter
 from project.records.data import Row, Split
 from project.settings import load
 from registry.store import Registry
-from serving.cost_report.asked_systems import dev_items
+from serving.cost_report.asked_systems import LargerModel, ask_larger, dev_items
 from serving.cost_report.cost_words import sentences, write_page
-from serving.cost_report.larger_model import LargerModel, ask_larger
 from serving.cost_report.system_costs import CostReport, Difference, Mean, SystemCost, compare_costs
 from tests.conftest import NUMERICS
 from tests.judge_server import Asked, Reply, judge_server
