@@ -205,7 +205,7 @@ class JudgeParams(Settings):
     model: str = Field(min_length=1)
     # The name of the environment variable that holds the key; null: the server asks for none.
     key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*$")
-    timeout_s: PositiveFloat = 60  # without a byte from the server
+    timeout_s: PositiveFloat = 60  # for a whole answer
     retries: NonNegativeInt = 5  # after the first try, at 1, 2, 4, … s or when the server says
     concurrency: PositiveInt = 4  # questions asked at a time
     temperature: NonNegativeFloat | None = 0  # null: not sent, for a model that refuses it

@@ -1,11 +1,12 @@
 """Files that are whole or absent: written under a temporary name, synced, then renamed."""
 
+import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FileState = tuple[tuple[str | int, ...], ...]
@@ -40,17 +41,44 @@ def write_bytes(target: Path, data: bytes, mode: int = 0o644) -> None:
 
     Until it is whole its owner alone can read it, and afterwards those whom `mode` lets.
     """
-    make_folder(target.parent)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    draft = DraftFile(target)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(mode)
-        rename_all({Path(name): target})
+        draft.write(data)
+        draft.close()
+        draft.path.chmod(mode)
+        draft.commit()
     finally:
-        Path(name).unlink(missing_ok=True)
+        draft.discard()
+
+
+class DraftFile:
+    """A file that is written beside its target, and hidden; its owner alone can read it."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        make_folder(target.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+        self.path = Path(name)
+        self.stream = os.fdopen(handle, "wb")
+
+    def write(self, data: bytes) -> None:
+        self.stream.write(data)
+
+    def close(self) -> None:
+        """When it returns, all that was written is on the disk."""
+        self.stream.flush()
+        os.fsync(self.stream.fileno())
+        self.stream.close()
+
+    def commit(self) -> None:
+        """Take the target's name."""
+        rename_all({self.path: self.target})
+
+    def discard(self) -> None:
+        """Leave nothing of the draft; after `commit` this changes nothing."""
+        with suppress(OSError):  # what could not be written before cannot be now
+            self.stream.close()
+        self.path.unlink(missing_ok=True)
 
 
 def rename_all(renames: Mapping[Path, Path]) -> None:
@@ -60,9 +88,25 @@ def rename_all(renames: Mapping[Path, Path]) -> None:
     """
     for draft, target in renames.items():
         make_folder(target.parent)
-        draft.replace(target)
+        try:
+            draft.replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            copy_over(draft, target)
     with ThreadPoolExecutor() as disk:
         list(disk.map(sync, {target.parent for target in renames.values()}))
+
+
+def copy_over(file: Path, target: Path) -> None:
+    """Put a copy of another disk's file, with who may read it, in a target's place."""
+    draft = target.with_name(f".{target.name}")  # what a killed writer left is written over
+    try:
+        shutil.copy(file, draft)
+        sync(draft)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:

@@ -36,7 +36,7 @@ from registry.alpha_ledger.look_bytes import LookBytes
 from registry.alpha_ledger.look_lines import lines_of, unknown_looks
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.artifacts.artifact_store import Artifacts
-from registry.artifacts.blobs import open_blobs
+from registry.artifacts.blobs import Blobs
 from registry.registry_settings import Keys, RegistryParams, current_actor
 from registry.roles import NO_LIMITS, Roles
 from registry.state import CHAMPION, State, fold
@@ -68,7 +68,7 @@ class RegistryReader:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.engine = connect(database or f"sqlite:///{root / 'registry.db'}")
-        self.artifacts = Artifacts(open_blobs(artifacts or str(root / "artifacts")))
+        self.artifacts = Artifacts(Blobs(artifacts or str(root / "artifacts")))
         self.family = family
         self.actor = actor or current_actor()
         self.roles = roles or NO_LIMITS

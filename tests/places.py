@@ -10,7 +10,9 @@ from project.canonical import digest_folder
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.data import DatasetVersion, Split
 from project.records.evidence import Evidence, Verdict
+from project.records.record import Digest
 from registry.alpha_ledger.looks import SealedSet
+from registry.artifacts.artifact_store import Artifacts
 from registry.store import Registry
 from tests.conftest import BASE, SEALED, decision_on, evidence_of, keep_decision
 
@@ -34,6 +36,11 @@ class Place(NamedTuple):
             actor="tester",
             clock=clock,
         )
+
+
+def blob_file(artifacts: Artifacts, digest: Digest) -> Path:
+    """The file of a blob in a folder of artifacts."""
+    return Path(artifacts.blobs.location, digest[:2], digest)
 
 
 def ticking() -> Callable[[], datetime]:

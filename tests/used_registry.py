@@ -13,7 +13,7 @@ from monitoring.scheduling import outbox, runs
 from monitoring.scheduling.heartbeats import Heartbeat, beat
 from monitoring.scheduling.outbox import record_try
 from project.records.record import Digest
-from registry.artifacts.blobs import LocalBlobs
+from registry.artifacts.blobs import Blobs
 from registry.notices import Notice, put
 from registry.storage.database import writing
 from registry.storage.tables import metadata
@@ -88,7 +88,7 @@ def rows_of(registry: Registry) -> Rows:
         }
 
 
-class Meanwhile(LocalBlobs):
+class Meanwhile(Blobs):
     """A folder of artifacts; something else comes in before the first call of one kind."""
 
     def __init__(self, root: Path, meanwhile: Callable[[], object], at: str) -> None:

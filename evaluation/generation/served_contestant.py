@@ -14,12 +14,16 @@ from evaluation.generation.answering_engine import SECTION, adapters_here, backe
 from evaluation.generation.answers import Answer
 from evaluation.generation.backends.backend import (
     KEPT,
+    LONGEST_WAIT,
     UNREACHABLE,
     Backend,
     BackendError,
     Body,
     Endpoint,
     Engine,
+    NoCompletionError,
+    counts_of,
+    reply_of,
 )
 from project.canonical import digest_bytes, digest_folder
 from project.chat_template import under
@@ -38,7 +42,7 @@ T = TypeVar("T")
 Tokens = list[int]
 BAD_REQUEST = 400
 BUSY = (429, 500, 502, UNREACHABLE, 504)  # what may pass
-PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before another try
+PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before another try, unless the server asks for more
 SEED_DIGITS = 7  # of hexadecimal: servers take seeds of 31 bits and more
 # Engines take their sampling settings from the base's generation_config.json where a request names
 # none, and those that come with a model are left aside.
@@ -104,19 +108,21 @@ class ServerModel:
             row, lambda: self.backend.answer(Endpoint.CHAT, self.body(row, sample))
         )
         try:
-            usage = answer["usage"]
-            return Answer(
-                item=row.id,
-                text=whole(answer["choices"][0]["message"]["content"] or "").strip(),
-                tokens=usage["completion_tokens"],
-                prompt_tokens=usage["prompt_tokens"],
-                reference_tokens=(len(reference[0]) - reference[1] or None) if reference else None,
-                sample=sample,
-            )
-        except (LookupError, TypeError, AttributeError, ValueError):
+            reply, counts = reply_of(answer), counts_of(answer)
+        except NoCompletionError:
+            counts = None
+        if counts is None:
             raise IncumbentError(
                 f"{self.backend.replica} answers {row} with no chat completion, or without `usage`"
-            ) from None
+            )
+        return Answer(
+            item=row.id,
+            text=reply.text.strip(),
+            tokens=counts.answer,
+            prompt_tokens=counts.prompt,
+            reference_tokens=(len(reference[0]) - reference[1] or None) if reference else None,
+            sample=sample,
+        )
 
     def body(self, row: Row, sample: int) -> dict[str, Any]:
         """A row's request. Its draws hang on what is asked and on nothing else."""
@@ -145,7 +151,7 @@ class ServerModel:
                         f"{row}: {self.backend.replica} refused with status {error.status}: "
                         f"{error}; what was answered is kept: run it again"
                     ) from None
-                await asyncio.sleep(pause)
+                await asyncio.sleep(max(pause, min(error.wait, LONGEST_WAIT)))
         raise AssertionError("unreachable")
 
     async def means(self, rows: Sequence[Row]) -> list[float | None]:
@@ -202,11 +208,6 @@ async def cancelled(tasks: Collection[asyncio.Task[T]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def whole(text: str) -> str:
-    """Without half a character, which JSON may hold."""
-    return text.encode("utf-8", "replace").decode()
 
 
 # --- served contestant ----------------------------------------------------------------------------

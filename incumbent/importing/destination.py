@@ -5,10 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import indent
 from typing import Any
 
-from curation.checks.waivers import added, block
 from curation.collect import Collected
 from curation.curation_settings import CollectParams, CurateParams, FileSource
 from curation.sources.table_rows import SOURCES
@@ -16,6 +14,7 @@ from project.errors import InputError
 from project.files import write_bytes
 from project.records.record import Record, read_input
 from project.settings import PARAMS, load
+from project.yaml_text import with_items
 
 PREFERENCES = Path("datasets/preferences")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
@@ -158,12 +157,4 @@ def write_change(new: Change) -> None:
 
 def settings_with(items: Iterable[Item]) -> str:
     """The text of params.yaml with what it lacks, all else as its authors wrote it."""
-    text = read_input(PARAMS).decode()
-    for keys, item in items:
-        grown = added(text, keys, item)
-        if grown is None:
-            lines = indent(block(keys, item), "  ")
-            problem = f"is written so that nothing can be added to it: add by hand\n{lines}"
-            raise InputError(problem, file=PARAMS)
-        text = grown
-    return text
+    return with_items(read_input(PARAMS).decode(), items, PARAMS)

@@ -88,7 +88,7 @@ def format_of(path: Path, asked: ImportOptions) -> str:
     found = asked.format or guess_format(path, asked.encoding)
     if asked.format is None and asked.roles and path.suffix.casefold() in TEXTS:
         return "transcripts"
-    is_named = asked.format is None and asked.wanted.columns
+    is_named = asked.format is None and asked.columns
     return "table" if is_named and found in ("rows", "texts", "documents") else found
 
 
@@ -98,7 +98,7 @@ def read_files(
     """Every file as it is, and what the columns of the tables are."""
     tables = {path: tables_of(path, asked) for path, form in formats.items() if form == "table"}
     every = [table for some in tables.values() for table in some]
-    columns = guess(every, asked.wanted) if every else None
+    columns = guess(every, asked) if every else None
     known = [file for path in formats for file in files_in(path)]
     names = names_apart([*known, *(table.path for table in every)])  # those in archives too
     files = []

@@ -20,23 +20,17 @@ FORMATS = (*get_args(Format), TRAFFIC)
 
 
 @dataclass(frozen=True)
-class ImportOptions:
-    """How files are to be read; None and empty is for what is told by the files themselves.
+class ImportOptions(Wanted):
+    """How files are to be read: what is what in tables and exports, and how the files are. None and
+    empty is for what is told by the files themselves.
 
     Raises InputError for a format that there is not.
     """
 
-    format: str | None = None
-    prompt: tuple[str, ...] = ()
-    completion: str | None = None
-    messages: str | None = None
     turns: Turns = "last"
+    format: str | None = None
     roles: RoleNames = field(default_factory=dict)
     tools: Literal["refuse", "text"] = "refuse"  # turns of tools in conversations
-    instruction: str | None = None
-    system: str | None = None
-    slices: tuple[str, ...] | None = None
-    group: str | None = None
     control: str | None = None
     answers: Mapping[str, str] = field(default_factory=dict)  # by what people choose
     good: tuple[str, ...] = ()
@@ -52,34 +46,10 @@ class ImportOptions:
             raise InputError(problem, field="--format")
 
     @property
-    def wanted(self) -> Wanted:
-        """Of tables."""
-        return Wanted(
-            prompt=self.prompt,
-            completion=self.completion,
-            messages=self.messages,
-            turns=self.turns,
-            instruction=self.instruction,
-            system=self.system,
-            slices=self.slices,
-            group=self.group,
-        )
-
-    @property
     def export(self) -> ExportFields:
         """Of exports of annotation tools."""
-        return ExportFields(
-            prompt=self.prompt,
-            completion=self.completion,
-            answers=dict(self.answers),
-            control=self.control,
-            good=self.good,
-            bad=self.bad,
-            options=self.options,
-            instruction=self.instruction,
-            system=self.system,
-            slices=self.slices or (),
-        )
+        given = {name: getattr(self, name) for name in ExportFields.model_fields}
+        return ExportFields(**given | {"slices": self.slices or ()})
 
     @property
     def of_transcripts(self) -> Columns:
@@ -105,17 +75,8 @@ class ImportOptions:
 
     def with_export(self, fields: ExportFields) -> "ImportOptions":
         """The same with other names of what is what in an export."""
-        return replace(
-            self,
-            prompt=fields.prompt,
-            completion=fields.completion,
-            answers=fields.answers,
-            control=fields.control,
-            good=fields.good,
-            bad=fields.bad,
-            options=fields.options,
-            slices=fields.slices or self.slices,
-        )
+        given = {name: getattr(fields, name) for name in ExportFields.model_fields}
+        return replace(self, **given | {"slices": fields.slices or self.slices})
 
     def idle_for(self, formats: Collection[str]) -> list[str]:
         """The options that were given and mean nothing for files of these formats."""

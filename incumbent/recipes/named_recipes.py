@@ -7,7 +7,6 @@ from typing import Any
 import yaml
 
 import training
-from incumbent.recipes.yaml_text import with_value, written
 from project.errors import InputError
 from project.settings import (
     PARAMS,
@@ -19,6 +18,7 @@ from project.settings import (
     parse,
     read_settings,
 )
+from project.yaml_text import with_value, written
 from training.training_settings import (
     AdapterParams,
     DomainParams,

@@ -12,7 +12,6 @@ from typing import Any
 import yaml
 
 from incumbent.provenance.current_provenance import dvc_root, read_config, remotes_of
-from incumbent.recipes.yaml_text import with_value
 from project.dvc import DvcError, cached_file, dvc, locked_md5
 from project.errors import IncumbentError
 from project.files import home, write_bytes
@@ -21,6 +20,7 @@ from project.paths import CODE
 from project.records.adapters import AdapterVersion
 from project.records.provenance import Provenance
 from project.settings import PARAMS
+from project.yaml_text import with_value
 from registry.reader import RegistryReader
 from registry.store import Registry
 from training.start import known_rows

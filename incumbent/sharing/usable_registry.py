@@ -12,13 +12,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from incumbent.init.new_folder import REMOTE
-from incumbent.recipes.yaml_text import with_value
 from project.canonical import digest_bytes
 from project.dvc import DvcError, dvc
 from project.errors import IncumbentError, InputError
 from project.files import write_bytes
 from project.settings import PARAMS, load
-from registry.artifacts.blobs import open_blobs
+from project.yaml_text import with_value
+from registry.artifacts.blobs import Blobs
 from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
 
@@ -93,7 +93,7 @@ def refuse_artifacts(address: str) -> None:
 
 def try_artifacts(address: str) -> None:
     """Write something there that nobody else has, and take it away again."""
-    blobs, name = open_blobs(address), digest_bytes(secrets.token_bytes())
+    blobs, name = Blobs(address), digest_bytes(secrets.token_bytes())
     try:
         blobs.write(name, b"")
         blobs.delete(name)

@@ -1,15 +1,16 @@
 """Who writes: the base, the champion, or a model behind any OpenAI-compatible server."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pydantic import ValidationError
 
 from evaluation.evaluation_settings import Decoding, JudgeParams, PreferenceParams, server_url
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Respondent
+from evaluation.generation.backends.backend import ChatRequest
 from evaluation.generation.systems import from_registry
 from project.bare_base import bare_base
 from project.errors import InputError
@@ -19,9 +20,6 @@ from project.records.data import Message, Row
 from project.settings import load
 from registry.champion import based_here
 from registry.reader import RegistryReader
-
-if TYPE_CHECKING:
-    from evaluation.preference.judge.chat_server import Request
 
 LONGEST = 200  # tokens of a reply
 TEMPERATURE = 0.7  # of a server: what is asked for is variety
@@ -55,22 +53,19 @@ class LocalWriter:
 class ServerWriter:
     name: str
     params: JudgeParams
-    pause: Callable[[float], object] | None = None
 
     def replies(self, questions: Sequence[str]) -> list[str]:
         """Raises IncumbentError when the server fails; what it said is kept."""
-        # Imported here, and below, because it needs an extra, and the base does not.
+        # Imported here because it needs an extra, and the base does not.
         from evaluation.preference.judge.judging_model import KeptAnswers
 
         asked = [self.request(question) for question in questions]
-        kept = KeptAnswers(self.params, Path("synthesis"), "writing", SECTION, self.pause)
+        kept = KeptAnswers(self.params, Path("synthesis"), "writing", SECTION)
         said = kept.answers(asked)
         return [said[request.digest] for request in asked]
 
-    def request(self, question: str) -> "Request":
-        from evaluation.preference.judge.chat_server import Request
-
-        return Request(
+    def request(self, question: str) -> ChatRequest:
+        return ChatRequest(
             model=self.params.model,
             messages=(Message(role="user", content=question),),
             temperature=self.params.temperature,

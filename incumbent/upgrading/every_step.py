@@ -4,9 +4,9 @@ from pathlib import Path
 
 import yaml
 
-from incumbent.recipes.yaml_text import with_value
 from incumbent.upgrading.step import PIPELINE, SETTINGS, ByHand, Change, Project, Step, checked
 from project.project_version import KEY, PIPELINE_KEY, VERSION, pipeline_version, variable
+from project.yaml_text import with_value
 
 # None yet: version 2 is the first that was released. A step stays for ever.
 STEPS: tuple[Step, ...] = ()

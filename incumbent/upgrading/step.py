@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from incumbent.recipes.yaml_text import written
+from project.yaml_text import written
 
 SETTINGS = "params.yaml"
 PIPELINE = "dvc.yaml"

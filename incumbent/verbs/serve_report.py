@@ -9,7 +9,7 @@ from project.settings import load
 from serving.serving_settings import LargerModelParams, ServingParams
 
 if TYPE_CHECKING:
-    from serving.cost_report.larger_model import LargerModel
+    from serving.cost_report.asked_systems import LargerModel
     from serving.cost_report.system_costs import CostReport
 
 
@@ -37,7 +37,7 @@ def report_costs(items: int, to: Path | None, *, as_json: bool) -> None:
 def larger_model(params: LargerModelParams | None) -> "LargerModel | None":
     """The larger model that the settings name. Raises InputError where its key is not there."""
     from evaluation.generation.backends.openai_server import key_in  # as above
-    from serving.cost_report.larger_model import LargerModel
+    from serving.cost_report.asked_systems import LargerModel
 
     if params is None:
         return None

@@ -1,30 +1,18 @@
 """Traffic on an object store: its files are copied to a local folder before they are read."""
 
-import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from monitoring.traffic.file_lines import day_beside, day_named, is_read
 from project.canonical import digest_bytes
-from project.errors import IncumbentError, InputError
 from project.files import home
-from project.object_stores import open_store, without_secrets
+from project.object_stores import FileStore
 
 FIELD = "monitoring.traffic.folder"
 AT_ONCE = 8  # files that are fetched at a time
 SHADOW = "shadow"  # a folder beside the days, with days of its own: answers that no user got
-
-
-def open_traffic(url: str) -> tuple[Any, str]:
-    """The file system of a URL, and the folder in it. Raises InputError where nothing opens it."""
-    try:
-        return open_store(url)
-    except ValueError as error:
-        raise InputError(f"cannot open {without_secrets(url)}: {error}", field=FIELD) from None
 
 
 class RemoteTraffic:
@@ -34,8 +22,8 @@ class RemoteTraffic:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = without_secrets(url)
-        self.files, self.root = open_traffic(url)
+        self.store = FileStore(url, field=FIELD)
+        self.url = self.store.location
         self.copies = self.copies_of(url)
 
     @staticmethod
@@ -68,7 +56,8 @@ class RemoteTraffic:
         if wanted:
             folder.mkdir(parents=True, exist_ok=True)
             with self.errors("read"), ThreadPoolExecutor(AT_ONCE) as pool:
-                list(pool.map(lambda name: self.copy(f"{partition}/{name}".lstrip("/")), wanted))
+                stored = [f"{partition}/{name}".lstrip("/") for name in wanted]
+                list(pool.map(self.store.get, stored, [folder / name for name in wanted]))
 
     def fetch_all(self) -> None:
         """Every partition, also of answers that no user got."""
@@ -80,36 +69,32 @@ class RemoteTraffic:
 
     def put_back(self, copy: Path) -> None:
         """Upload a copy that was changed: rows were erased from it."""
-        name = copy.relative_to(self.copies).as_posix()
         with self.errors("written"):
-            self.files.put_file(str(copy), f"{self.root}/{name}")
+            self.store.put(copy, copy.relative_to(self.copies).as_posix())
 
     def mark(self, name: str) -> str | None:
         """What a small file beside the days says; None where it says nothing."""
         with self.errors("read"):
-            try:
-                data: bytes = self.files.cat_file(f"{self.root}/{name}")
-            except FileNotFoundError:
-                return None
+            data = self.store.read(name) or b""
         return data.decode(errors="replace").strip() or None
 
     def put_mark(self, name: str, mark: str) -> None:
         """Write that file unless it is there."""
         with self.errors("written"), suppress(FileExistsError):
             if self.mark(name) is None:
-                self.files.pipe_file(f"{self.root}/{name}", mark.encode() + b"\n")
+                self.store.write(name, mark.encode() + b"\n")
 
     def expire(self, keep_days: int, today: date) -> None:
         """Delete what is over keep_days old; the copies are the caller's."""
         for below in ("", f"{SHADOW}/"):
             for day in self.days_below(below):
                 if (today - day).days > keep_days:
-                    with self.errors("deleted"), suppress(FileNotFoundError):
-                        self.files.rm(f"{self.root}/{below}{day}", recursive=True)
+                    with self.errors("deleted"):
+                        self.store.delete_folder(f"{below}{day}")
         for name in self.file_names():
             if (own := day_beside(name)) and (today - own).days > keep_days:
-                with self.errors("deleted"), suppress(FileNotFoundError):
-                    self.files.rm(f"{self.root}/{name}")
+                with self.errors("deleted"):
+                    self.store.delete(name)
 
     # --- one level down -------------------------------------------------------------------------
 
@@ -118,11 +103,7 @@ class RemoteTraffic:
 
     def names(self, below: str) -> list[str]:
         with self.errors("listed"):
-            try:
-                found = self.files.ls(f"{self.root}/{below}".rstrip("/"), detail=False)
-            except FileNotFoundError:
-                return []
-        return [str(path).rstrip("/").rpartition("/")[2] for path in found]
+            return list(self.store.entries(below.rstrip("/")))
 
     def file_names(self) -> list[str]:
         """Of the files beside the folders."""
@@ -134,29 +115,11 @@ class RemoteTraffic:
 
     def all_sizes(self, partition: str) -> dict[str, int]:
         with self.errors("listed"):
-            try:
-                found = self.files.ls(f"{self.root}/{partition}".rstrip("/"), detail=True)
-            except FileNotFoundError:
-                return {}
-        files = {str(one["name"]).rpartition("/")[2]: one for one in found}
-        return {
-            name: int(one["size"]) for name, one in files.items() if one["type"] == "file" and name
-        }
+            entries = self.store.entries(partition)
+        return {name: size for name, size in entries.items() if size is not None}
 
-    def copy(self, name: str) -> None:
-        target = self.copies / name
-        draft = target.with_name(f".{os.getpid()}-{target.name}")
-        self.files.get_file(f"{self.root}/{name}", str(draft))
-        draft.replace(target)
-
-    @contextmanager
-    def errors(self, what: str) -> Iterator[None]:
-        """Every kind of store raises exceptions of its own."""
-        try:
-            yield
-        except Exception as error:
-            cause = error.strerror if isinstance(error, OSError) and error.strerror else error
-            raise IncumbentError(f"{self.url} could not be {what}: {cause}") from error
+    def errors(self, what: str) -> AbstractContextManager[None]:
+        return self.store.errors(f"{self.url} could not be {what}")
 
 
 def size_of(path: Path) -> int | None:

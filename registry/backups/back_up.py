@@ -20,7 +20,7 @@ from registry.artifacts.artifact_store import (
     MissingArtifactError,
 )
 from registry.backups.archive import lines_of, summaries
-from registry.backups.archive_places import Draft, draft_of
+from registry.backups.archive_places import ArchiveDraft, archive_draft
 from registry.backups.restore import byte_progress
 from registry.backups.tar_members import (
     END,
@@ -61,7 +61,7 @@ def back_up(registry: RegistryReader, to: str, *, without_damaged: bool = False)
     gone = None  # what was missing at the newest try
     for _ in range(TRIES):
         try:
-            with draft_of(to) as draft:
+            with archive_draft(to) as draft:
                 return write_archive(registry, draft, without_damaged=without_damaged)
         except DamagedArtifactError as error:
             raise IncumbentError(f"{error}; {CHOICE}") from None
@@ -74,7 +74,9 @@ def back_up(registry: RegistryReader, to: str, *, without_damaged: bool = False)
     raise IncumbentError(f"artifacts were deleted during each of {TRIES} tries: run it again later")
 
 
-def write_archive(registry: RegistryReader, draft: Draft, *, without_damaged: bool) -> Manifest:
+def write_archive(
+    registry: RegistryReader, draft: ArchiveDraft, *, without_damaged: bool
+) -> Manifest:
     with snapshot(registry.engine) as connection:
         contents = contents_of(registry, connection, lenient=without_damaged)
         write_tables(connection, draft, contents.manifest)
@@ -119,7 +121,7 @@ def whole(artifacts: Artifacts, digest: Digest) -> bool:
     return True
 
 
-def write_tables(connection: Connection, draft: Draft, manifest: Manifest) -> None:
+def write_tables(connection: Connection, draft: ArchiveDraft, manifest: Manifest) -> None:
     """The manifest and the tables: read a second time, which the snapshot makes the same bytes."""
     head = manifest.canonical()
     write_member(draft, NAME, len(head), [head])
@@ -128,7 +130,7 @@ def write_tables(connection: Connection, draft: Draft, manifest: Manifest) -> No
         write_member(draft, table_member(table.name), table.size, lines)
 
 
-def copy_artifacts(artifacts: Artifacts, draft: Draft, sizes: dict[Digest, int]) -> None:
+def copy_artifacts(artifacts: Artifacts, draft: ArchiveDraft, sizes: dict[Digest, int]) -> None:
     """Each is hashed as it is copied. Raises MissingArtifactError, DamagedArtifactError."""
     with byte_progress("backup", sum(sizes.values())) as moved:
 

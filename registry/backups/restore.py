@@ -4,7 +4,6 @@ Until that transaction ends there is no restored registry. What an interrupted r
 the store is garbage like any other, and the next one puts it there again.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,12 +24,10 @@ from sqlalchemy import (
 )
 
 from project.errors import IncumbentError, InputError
-from project.files import make_folder
 from project.progress import progress
 from project.records.record import Digest
 from project.times import stamp
 from registry.artifacts.artifact_store import Artifacts
-from registry.artifacts.blobs import DRAFT, LocalBlobs
 from registry.backups.archive import Archive, open_archive, row_batches
 from registry.backups.tar_members import Manifest, artifact_member, table_member
 from registry.notices import HELD
@@ -68,13 +65,9 @@ def restore(registry: Registry, place: str) -> Manifest:
 def put_artifacts(archive: Archive, artifacts: Artifacts) -> None:
     """Store every artifact under the digest that its bytes turn out to have."""
     blobs, left = artifacts.blobs, iter(archive.artifacts)
-    beside = Path(blobs.location) if isinstance(blobs, LocalBlobs) else None
-    if beside:
-        make_folder(beside)
     with byte_progress("restore", archive.manifest.artifacts.size) as moved:
         while True:
-            # A draft of the store: what a killed restore leaves goes with the garbage.
-            with tempfile.TemporaryDirectory(prefix=DRAFT, dir=beside) as folder:
+            with blobs.drafts() as folder:  # what a killed restore leaves goes with the garbage
                 copies = dict(some_copies(archive, left, Path(folder), moved))
                 if not copies:
                     return

@@ -18,7 +18,7 @@ from project.errors import IncumbentError, InputError
 from project.records.record import Digest, Record, read_object
 from project.times import moment
 from project.untrusted_input import quoted
-from registry.backups.archive_places import ArchiveFile, Draft
+from registry.backups.archive_places import ArchiveDraft, ArchiveFile
 
 # --- manifest -------------------------------------------------------------------------------------
 
@@ -102,7 +102,7 @@ def artifact_member(digest: Digest) -> str:
     return f"artifacts/{digest}"
 
 
-def write_member(draft: Draft, name: str, size: int, pieces: Iterable[bytes]) -> None:
+def write_member(draft: ArchiveDraft, name: str, size: int, pieces: Iterable[bytes]) -> None:
     """Raises IncumbentError where the pieces are more, or less, than their size."""
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, 0o600

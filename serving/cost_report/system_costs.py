@@ -21,8 +21,13 @@ from project.records.evidence import Usage
 from project.records.record import Record
 from project.records.scores import Better
 from project.settings import load
-from serving.cost_report.asked_systems import AskedSystem, ask_systems, champion, dev_items
-from serving.cost_report.larger_model import LargerModel
+from serving.cost_report.asked_systems import (
+    AskedSystem,
+    LargerModel,
+    ask_systems,
+    champion,
+    dev_items,
+)
 
 Values = Mapping[str, Sequence[float | None]]  # of each item, by metric; None: not measured
 Verdict = Literal["better", "worse", "no difference shown"]

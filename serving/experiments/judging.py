@@ -5,13 +5,13 @@ what can end it, so that the levels are at most alpha together (Bonferroni): mos
 metric, since that is what has to be found soon. A win can wait: it changes nothing by itself.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 from scipy import special
 
+from evaluation.decision.betting import log_capital_above, log_capital_of, smallest
 from registry.experiments.experiment_events import (
     Arms,
     Comparison,
@@ -211,20 +211,11 @@ def finite(log: float) -> float:
 
 # --- bets -----------------------------------------------------------------------------------------
 
-# Evidence that may be looked at after every answer: capital that grows on bets.
-#
-# Theorem. Let X_t have a mean of at least 0 given all that came before: the challenger is not
-# worse. For every bet b_t ≥ 0 that is known before X_t, and small enough that b_t X_t ≤ 1, the
-# capital
-#
-#     K_t = Π_{s≤t} (1 − b_s X_s)
-#
-# is a non-negative supermartingale that starts at 1, since E[1 − b X] = 1 − b E[X] ≤ 1; and so is
-# the mean of several such. So the chance that it ever reaches 1/α is at most α (Ville 1939). For
-# yes and no as values, these are the e-variables of Turner, Ly & Grünwald (2024, "Generic
-# E-variables for exact sequential k-sample tests that allow for optional stopping") for a known
-# chance of assignment: the likelihood of the arm's own rate by that of the rate over both. Bets on
-# bounded means: Waudby- Smith & Ramdas (2024), JRSS B 86.
+# The bets of evaluation.decision.betting, on −X: where the challenger is not worse, X has a mean of
+# at least 0, and a bet b is small enough where b X ≤ 1. For yes and no as values, these are the
+# e-variables of Turner, Ly & Grünwald (2024, "Generic E-variables for exact sequential k-sample
+# tests that allow for optional stopping") for a known chance of assignment: the likelihood of the
+# arm's own rate by that of the rate over both.
 #
 # One caller's users may be made up. So each caller's part of log K_t counts at most a fixed amount
 # for each of its users (`most`). What counts is never more than K_t: the theorem holds for it too.
@@ -249,10 +240,7 @@ def log_capital(
     steps = [np.log1p(-b * differences.found) for b in bets]
     if callers is not None:
         steps = [capped(step, callers, most) for step in steps]
-    logs = np.stack([np.cumsum(step, axis=-1) for step in steps])
-    shares = np.array([share for _, share in HARMS]).reshape(-1, *[1] * (logs.ndim - 1))
-    capital: Array = special.logsumexp(logs, axis=0, b=shares)
-    return capital
+    return log_capital_of(np.stack(steps), np.array([share for _, share in HARMS]))
 
 
 def bet(differences: Differences, harm: float) -> Array:
@@ -280,9 +268,8 @@ def capped(steps: Array, callers: Counts, most: float) -> Array:
 
 # Bounds of a difference that hold at all times at once, to show to people.
 #
-# A difference d is refuted when the bets against X − d have grown to 2/alpha (the theorem is above,
-# the way is of Waudby-Smith & Ramdas 2024): what is not refuted is between the bounds. The bets are
-# fixed shares of the most that can be risked, with the capital spread over them.
+# A difference d is refuted when the bets against X − d have ever grown to 2/alpha: what is not
+# refuted is between the bounds.
 
 SHARES = np.array([0.01, 0.03, 0.1, 0.3, 0.6])  # of the most that can be risked
 HALVINGS = 20  # to a millionth
@@ -300,22 +287,8 @@ def unrefuted(differences: Differences, enough: float) -> float:
     """The smallest difference that is not refuted: the capital falls as the difference rises."""
     if not differences.found.size:
         return -1.0
-    return smallest(lambda d: highest_capital(differences, d) < enough)
-
-
-def smallest(holds: Callable[[float], bool]) -> float:
-    """Where between −1 and 1 a condition begins to hold, from below."""
-    low, high = -1.0, 1.0
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return low
-
-
-def highest_capital(differences: Differences, difference: float) -> float:
-    """The logarithm of the most that bets on a larger difference than this have come to."""
-    room = np.maximum(difference - differences.least, 1e-9)
-    gains = (differences.found - difference) / room
-    logs = np.cumsum(np.log1p(np.outer(SHARES, np.maximum(gains, -1.0))), axis=1)
-    capital: Array = special.logsumexp(logs, axis=0, b=1 / len(SHARES))
-    return float(capital.max())
+    found, least = differences.found, differences.least
+    return smallest(
+        lambda d: float(log_capital_above(d, found, least, SHARES).max()) < enough,
+        *(-1.0, 1.0, HALVINGS),
+    )

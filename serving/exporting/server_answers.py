@@ -1,6 +1,5 @@
 """Dev items answered by a server: all at once, as many at a time as is asked for."""
 
-import asyncio
 import os
 import shutil
 import sys
@@ -21,7 +20,12 @@ from evaluation.generation.backends.backend import (
     Body,
     Endpoint,
     Engine,
+    NoCompletionError,
+    TokenCounts,
+    counts_of,
+    reply_of,
 )
+from evaluation.generation.backends.chat_server import ask_together
 from evaluation.generation.backends.openai_server import OpenAIServer, key_in
 from evaluation.generation.backends.own_vllm import StartedServer, free_port
 from project.chat_template import under
@@ -49,21 +53,14 @@ async def server_answers(
     """Each row's answers, in the order of rows. Raises BackendError, and IncumbentError for an
     answer without a text.
     """
-    free = asyncio.Semaphore(concurrency)
     with progress("answering again", decoding.samples * len(rows), "answers") as bar:
 
-        async def ask(row: Row, sample: int) -> Answer:
-            async with free:
-                body = question(model, row, sample, decoding, system_prompt)
-                return answered(row, sample, await backend.answer(Endpoint.CHAT, body), bar)
+        async def ask(asked: tuple[Row, int]) -> Answer:
+            body = question(model, *asked, decoding, system_prompt)
+            return answered(*asked, await backend.answer(Endpoint.CHAT, body), bar)
 
         asked = [(row, sample) for row in rows for sample in range(decoding.samples)]
-        try:
-            async with asyncio.TaskGroup() as group:  # the first that fails ends the others
-                tasks = [group.create_task(ask(row, sample)) for row, sample in asked]
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from None
-    return [task.result() for task in tasks]
+        return await ask_together(ask, asked, concurrency)
 
 
 def question(
@@ -83,20 +80,19 @@ def question(
 
 def answered(row: Row, sample: int, body: Body, bar: Bar) -> Answer:
     try:
-        text = body["choices"][0]["message"]["content"]
-        usage = body.get("usage") or {}
-        answer = Answer(
-            item=row.id,
-            text=(text or "").strip(),
-            tokens=usage.get("completion_tokens", 0),
-            prompt_tokens=usage.get("prompt_tokens", 0),
-            sample=sample,
-        )
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        reply = reply_of(body)
+    except NoCompletionError as error:
         problem = f"the server's answer to item {row.id!r} is no chat completion"
-        raise IncumbentError(f"{problem} ({type(error).__name__})") from None
+        raise IncumbentError(f"{problem} ({error})") from None
     bar.advance()
-    return answer
+    counts = counts_of(body) or TokenCounts(0, 0)
+    return Answer(
+        item=row.id,
+        text=reply.text.strip(),
+        tokens=counts.answer,
+        prompt_tokens=counts.prompt,
+        sample=sample,
+    )
 
 
 # --- llama server ---------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from evaluation.generation.backends.backend import Body
+from evaluation.generation.backends.backend import Body, whole_characters
 from project.times import stamp
 from serving.exchange import Assignment, Deployment, Exchange
 from serving.openai_api.gateway import Gateway
@@ -55,11 +55,6 @@ class HeardAnswer:
     @property
     def text(self) -> str:
         return whole_characters("".join(self.texts)[:MOST_TEXT])
-
-
-def whole_characters(text: str) -> str:
-    """Half a character, which a model may write, cannot be stored."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def count(value: object) -> int | None:

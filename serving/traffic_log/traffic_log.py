@@ -14,6 +14,8 @@ from time import monotonic
 from typing import Self
 
 from monitoring.monitoring_settings import TrafficParams
+from monitoring.traffic.remote_traffic import FIELD
+from project.object_stores import FileStore
 from project.settings import load
 from serving.exchange import AnswerRef, Exchange, FeedbackGiven
 from serving.serving_settings import ServingParams, TrafficLogParams
@@ -25,7 +27,7 @@ from serving.traffic_log.logged_lines import (
     in_share,
     is_kept,
 )
-from serving.traffic_log.spool import ChunkSender, OnceAMinute, Spool, open_folder, spool_folder
+from serving.traffic_log.spool import ChunkSender, OnceAMinute, Spool, spool_folder
 
 AT_ONCE = 500  # rows that are written together
 MOST_WAITING = 256 << 20  # bytes of the spool; beyond, rows are dropped
@@ -65,9 +67,9 @@ class TrafficLog:
         self.say = OnceAMinute(log, ticks)
         # By time, so that files are in the order of gateways' starts.
         gateway = f"{clock().astimezone(UTC):%Y%m%dT%H%M%S}-{token_hex(4)}"
-        folder_of_chunks = open_folder(folder)
+        store = FileStore(folder, field=FIELD)
         self.spool = Spool(spool or spool_folder(), gateway)
-        self.sender = ChunkSender(self.spool, folder_of_chunks, self.say)
+        self.sender = ChunkSender(self.spool, store, self.say)
         self.queue: Queue[Wanted] = Queue(params.waiting)
         self.drops: Counter[str] = Counter()
         self.counting = Lock()

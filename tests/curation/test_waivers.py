@@ -17,7 +17,6 @@ from curation.checks.waivers import (
     WAIVERS,
     Waiver,
     Waivers,
-    added,
     read_waivers,
     unused,
     with_waivers,
@@ -28,6 +27,7 @@ from project.errors import IncumbentError, InputError
 from project.paths import TOKENS
 from project.records.data import Check, GateReport, Row, Severity, Split
 from project.records.record import write_records
+from project.yaml_text import with_item
 from tests.conftest import ROOT
 
 TODAY, LAST, AFTER = date(2026, 11, 30), date(2027, 3, 31), date(2027, 4, 1)
@@ -177,6 +177,7 @@ KEPT = "# why\nours: {emails: []} # ours\nwaivers:\n  - check: c # mine\n    row
     [
         *("", "# alone\n", "# no newline", "{}", "waivers: []", "waivers: [] # none\nours: {}\n"),
         *("waivers: ~\nours: ~\n", "ours:\n  phones: []\n\nwaivers:\n  # one\n", KEPT),
+        *("{ours: {}}", "waivers: [a,]\n"),
         *("waivers: [{check: a}]\n", "ours: {phones: [a,\n  b]}\n", "waivers:\r\n  - c: a\r\n"),
         "waivers:\n    - check: a\n      reason: |\n        two\n        lines\n\nours:\n",
         "waivers:\n  - check: a\n    reason: a plain\n      text of two\n  # after\n",
@@ -184,7 +185,7 @@ KEPT = "# why\nours: {emails: []} # ours\nwaivers:\n  - check: c # mine\n    row
 )
 def test_an_item_is_added_and_every_line_of_the_author_stays(text: str) -> None:
     item = {"check": "it's # 1", "rows": ["1", "3e10"], "until": LAST}
-    new = added(text, ["waivers"], item)
+    new = with_item(text, ["waivers"], item)
     assert new is not None
     before, after = yaml.safe_load(text) or {}, yaml.safe_load(new)
     assert after["waivers"] == [*(before.get("waivers") or ()), item]
@@ -195,16 +196,16 @@ def test_an_item_is_added_and_every_line_of_the_author_stays(text: str) -> None:
     assert [line.strip() for line in new.splitlines() if line.strip().startswith("#")] == comments
 
 
-@pytest.mark.parametrize("text", ["{ours: {}}", "waivers: [a,]\n"])
+@pytest.mark.parametrize("text", ["a: &x [a]\nwaivers: *x\n", "waivers: {a: b}\n"])
 def test_a_layout_that_cannot_be_added_to_is_left_alone(text: str) -> None:
-    assert added(text, ["waivers"], "b") is None
+    assert with_item(text, ["waivers"], "b") is None
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=4))
 def test_any_text_is_added_as_it_is_or_not_at_all(texts: list[str]) -> None:
     written = KEPT
     for number, one in enumerate(texts):
-        new = added(written, ["ours", "emails"], one)
+        new = with_item(written, ["ours", "emails"], one)
         assert new is None or yaml.safe_load(new)["ours"]["emails"][-1] == one
         written = new or written
         assert number >= 0 and "# why" in written and "# end" in written

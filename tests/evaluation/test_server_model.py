@@ -1,5 +1,6 @@
 """Eval items that a server answers: what it is asked, what it is pinned by, what goes wrong."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,10 @@ from evaluation import generate
 from evaluation.evaluation_settings import Decoding, GenerationParams
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import SIDES, Answer, Respondent, Role, answers_of
+from evaluation.generation.backends.backend import BackendError
+from evaluation.generation.backends.openai_server import OpenAIServer
 from evaluation.generation.contestants import record_engine, recorded_numerics
+from evaluation.generation.served_contestant import ServerModel
 from evaluation.generation.systems import respondent
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
@@ -382,6 +386,24 @@ def test_a_busy_server_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with engine_server(lambda a: next(busy, None) if a.path == CHAT else None) as engine:
         settings(engine)
         assert answers(ROWS[:1])[0].text == "base  q0"
+
+
+def test_it_is_waited_as_long_as_a_busy_server_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer() -> str:
+        if refusals:
+            raise refusals.pop(0)
+        return "here"
+
+    async def wait(seconds: float) -> None:
+        waited.append(seconds)
+
+    refusals = [BackendError(429, "busy", wait=7.0), BackendError(503, "away", wait=1e6)]
+    waited = list[float]()
+    monkeypatch.setattr(asyncio, "sleep", wait)
+    with asyncio.Runner() as runner:
+        model = ServerModel(OpenAIServer("http://127.0.0.1:1/v1"), "m", Decoding(), runner)
+        assert runner.run(model.kept_at(ROWS[0], answer)) == "here"
+    assert waited == [7.0, 600.0]
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,8 @@ WRONG = [
     (("backup", "--to", "home"), 2, "home: is a folder: name a file in it"),
     (("backup", "--to", "params.yaml"), 2, "params.yaml: is there already"),
     (("backup", "--to", "params.yaml/x"), 1, "params.yaml/x could not be written"),
-    (("backup", "--to", "pigeon://x"), 2, "pigeon://x: cannot be opened: "),
-    (("backup", "--to", "http://127.0.0.1:9/x"), 2, "x: is of a kind that cannot be written"),
+    (("backup", "--to", "pigeon://x"), 2, "cannot open pigeon://x: "),
+    (("backup", "--to", "http://127.0.0.1:9/x"), 2, "is of a kind that cannot do so"),
     (("restore", "params.yaml"), 1, "is in use: its table deliveries has rows"),
     (("restore", "nothing.tar"), 1, "is in use: its table deliveries has rows"),
 ]
@@ -117,7 +117,7 @@ NO_ARCHIVE = {
     "params.yaml": "is no archive of `incumbent backup`",
     "nothing.tar": "No such file or directory",
     "home": "is a folder: name an archive in it",
-    "pigeon://x": "cannot be opened: ",
+    "pigeon://x": "cannot open pigeon://x: ",
     "http://ann:secret@127.0.0.1:9/x": "there is no such file, or it cannot be read from here",
 }
 
@@ -129,7 +129,7 @@ def test_what_is_no_archive_leaves_the_registry_empty(
     move_away(project)
     assert run("restore", name) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"error: {without_secrets(name)}: {NO_ARCHIVE[name]}")
+    assert without_secrets(name) in said and NO_ARCHIVE[name] in said and "ann" not in said
     with Registry.here() as registry:
         assert registry.history() == []
 

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from incumbent.cli import app
 from incumbent.recipes.named_recipes import OF_THE_PROJECT, flat, names, read_recipe, with_recipe
-from incumbent.recipes.yaml_text import with_value
 from project.errors import InputError
 from project.settings import load, model_of
+from project.yaml_text import with_value
 from tests.conftest import ROOT
 from training.training_settings import AdapterParams, DpoParams, SftParams
 

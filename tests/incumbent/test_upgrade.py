@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from incumbent.pipeline import project_version
-from incumbent.recipes.yaml_text import with_value
 from incumbent.upgrading import every_step
 from incumbent.upgrading.step import ByHand, Change, Project, Step, checked
 from project.project_version import VERSION
 from project.settings import PARAMS
+from project.yaml_text import with_value
 from tests.conftest import ROOT
 from tests.incumbent.test_project_files import files_in
 from tests.incumbent.tiny_project import called

@@ -24,7 +24,7 @@ from project.records.adapters import AdapterVersion
 from project.records.drift import DriftVerdict, SignalReading
 from project.records.traffic import Feedback, Outcome, Traffic
 from registry.artifacts.artifact_store import Artifacts
-from registry.artifacts.blobs import LocalBlobs
+from registry.artifacts.blobs import Blobs
 from tests.conftest import BASE
 from tests.quick_nights import Make, WordEmbeddings, day, opened, site_of
 
@@ -64,7 +64,7 @@ def rows_of(
 
 
 def batch(rows: Sequence[Traffic]) -> Batch:
-    return batch_of(rows, WordEmbeddings(), CHAMPION, Artifacts(LocalBlobs(Path("artifacts"))))
+    return batch_of(rows, WordEmbeddings(), CHAMPION, Artifacts(Blobs(Path("artifacts"))))
 
 
 def frozen(rows: Sequence[Traffic]) -> Reference:
@@ -149,7 +149,7 @@ def test_ratings_and_outcomes_count_once_all_of_a_days_that_count_have_come() ->
         rows,
         WordEmbeddings(),
         CHAMPION,
-        Artifacts(LocalBlobs(Path("artifacts"))),
+        Artifacts(Blobs(Path("artifacts"))),
         settled=lambda one: one == day(0),
     )
     assert found.escalated is not None

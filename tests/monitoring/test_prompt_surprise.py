@@ -21,7 +21,7 @@ from project.canonical import digest_bytes
 from project.files import home
 from project.settings import PARAMS
 from registry.artifacts.artifact_store import Artifacts
-from registry.artifacts.blobs import LocalBlobs
+from registry.artifacts.blobs import Blobs
 from tests.incumbent.setting_effects.nights import MACHINE
 from tests.monitoring.test_outcomes import CHAMPION
 from training.precision import choose_numerics, fingerprint
@@ -49,7 +49,7 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(prompts: list[str], new: float) -> list[float]:
     ASKED.clear()
-    found = surprise(CHAMPION, Artifacts(LocalBlobs(Path("artifacts"))), prompts, new=new)
+    found = surprise(CHAMPION, Artifacts(Blobs(Path("artifacts"))), prompts, new=new)
     return [float(value) for value in np.nan_to_num(found, nan=-1)]
 
 

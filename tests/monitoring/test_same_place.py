@@ -165,7 +165,7 @@ def test_a_bucket_has_its_mark_too(make_adapter: Make) -> None:
         first, second = site_of(registry, url), site_of(registry, url)
         remote = first.traffic.remote
         assert remote is not None
-        remote.files.pipe_file(f"{remote.root}/{day(1)}/a.jsonl", b"not json\n")
+        remote.store.write(f"{day(1)}/a.jsonl", b"not json\n")
         for one in (first, second):
             require_place(one)
         assert first.traffic.mark() == second.traffic.mark() is not None

@@ -11,12 +11,13 @@ from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
 from project.records.record import Digest
 from registry.artifacts.artifact_store import Artifacts
-from registry.artifacts.blobs import LocalBlobs, RemoteBlobs
+from registry.artifacts.blobs import Blobs
+from tests.places import blob_file
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Artifacts:
-    return Artifacts(LocalBlobs(tmp_path / "store"))
+    return Artifacts(Blobs(tmp_path / "store"))
 
 
 def folder(path: Path) -> Path:
@@ -51,7 +52,7 @@ def test_a_spoilt_copy_is_checked_out_again(store: Artifacts, tmp_path: Path) ->
 
 def test_a_flipped_byte_is_refused(store: Artifacts, tmp_path: Path) -> None:
     digest = put(store, folder(tmp_path / "source"))
-    store.blobs.path(store.manifest(digest)["sub/b"]).write_text("3")
+    blob_file(store, store.manifest(digest)["sub/b"]).write_text("3")
     with pytest.raises(IncumbentError, match="damaged"):
         store.verify_folder(digest)
     with pytest.raises(IncumbentError, match="damaged"):
@@ -61,12 +62,12 @@ def test_a_flipped_byte_is_refused(store: Artifacts, tmp_path: Path) -> None:
 
 def test_storing_again_heals_a_damaged_copy(store: Artifacts, tmp_path: Path) -> None:
     digest = store.put(b"data")
-    store.blobs.path(digest).write_bytes(b"spoilt")
+    blob_file(store, digest).write_bytes(b"spoilt")
     assert store.get(store.put(b"data")) == b"data"
     source = folder(tmp_path / "source")
     files = store.manifest(put(store, source))
-    store.blobs.path(files["a"]).write_bytes(b"spoilt")
-    store.blobs.path(files["sub/b"]).unlink()
+    blob_file(store, files["a"]).write_bytes(b"spoilt")
+    blob_file(store, files["sub/b"]).unlink()
     store.verify_folder(put(store, source))
 
 
@@ -75,9 +76,9 @@ def test_a_folder_that_is_there_and_whole_is_not_written_again(
 ) -> None:
     source = folder(tmp_path / "source")
     blobs = store.manifest(put(store, source)).values()
-    before = [store.blobs.path(blob).stat().st_ino for blob in blobs]
+    before = [blob_file(store, blob).stat().st_ino for blob in blobs]
     put(store, source)
-    assert [store.blobs.path(blob).stat().st_ino for blob in blobs] == before
+    assert [blob_file(store, blob).stat().st_ino for blob in blobs] == before
 
 
 def test_a_folder_of_other_bytes_than_were_named_is_refused(
@@ -121,8 +122,8 @@ class Meddling(MemoryFileSystem):  # type: ignore[misc]  # the library has no ty
 
 
 def test_a_file_that_changes_while_it_is_uploaded_is_not_stored(tmp_path: Path) -> None:
-    blobs = RemoteBlobs(f"memory://{tmp_path.name}")
-    blobs.files = Meddling()
+    blobs = Blobs(f"memory://{tmp_path.name}")
+    blobs.store.files = Meddling()
     source = tmp_path / "source"
     source.mkdir()
     (source / "a").write_text("1")

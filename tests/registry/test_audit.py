@@ -16,7 +16,7 @@ from registry.garbage import collect
 from registry.storage.database import writing
 from registry.storage.tables import looks
 from registry.store import Registry
-from tests.places import decide, submit, win
+from tests.places import blob_file, decide, submit, win
 
 
 def look(registry: Registry, name: str, folder: Path) -> AdapterVersion:
@@ -158,7 +158,7 @@ def test_a_damaged_byte_of_another_familys_adapter_is_found(
     with Registry(tmp_path / "registry", "other") as other:
         version = submit(other, "theirs", tmp_path)
         blobs = other.artifacts.manifest(version.adapter.files)
-        blob = other.artifacts.blobs.path(blobs["adapter_config.json"])
+        blob = blob_file(other.artifacts, blobs["adapter_config.json"])
     blob.write_text("{ }")
     (told,) = problems(registry)
     assert told.startswith("other v1: artifact")
@@ -176,7 +176,7 @@ def test_the_judge_of_a_reference_is_no_garbage_and_its_damage_is_found(
     assert isinstance(kept, tuple)
     assert not {*kept, event.told(PromptReference).reference} & set(collect(looked))
     assert list(problems(looked)) == []
-    looked.artifacts.blobs.path(digest_bytes(b"weights")).write_bytes(b"others")
+    blob_file(looked.artifacts, digest_bytes(b"weights")).write_bytes(b"others")
     (told,) = problems(looked)
     assert "is damaged" in told
 

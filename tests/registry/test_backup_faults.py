@@ -17,7 +17,7 @@ from monitoring.scheduling import outbox, runs
 from monitoring.scheduling.heartbeats import beat
 from project.errors import IncumbentError
 from registry.audit import problems
-from registry.backups.archive_places import draft_of
+from registry.backups.archive_places import archive_draft
 from registry.backups.back_up import back_up
 from registry.backups.restore import restore
 from registry.garbage import collect
@@ -105,7 +105,7 @@ def test_a_backup_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_goes_while_an_archive_is_written_is_told_in_a_line(tmp_path: Path) -> None:
-    with draft_of(str(tmp_path / "share" / "archive.tar")) as draft:
+    with archive_draft(str(tmp_path / "share" / "archive.tar")) as draft:
         draft.finish()
         shutil.rmtree(tmp_path / "share")
         with pytest.raises(IncumbentError, match="could not be written, and nothing of it is kept"):

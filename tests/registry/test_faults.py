@@ -19,7 +19,7 @@ from sqlalchemy import text
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade, Event, Promotion
-from registry.artifacts.blobs import LocalBlobs
+from registry.artifacts.blobs import Blobs
 from registry.audit import problems
 from registry.garbage import collect
 from registry.storage.database import writing
@@ -166,7 +166,7 @@ def become_champion(place: Place, number: int) -> int:
     raise AssertionError("never became champion")
 
 
-class Interrupted(LocalBlobs):
+class Interrupted(Blobs):
     """A folder of artifacts whose first reading something else comes in between."""
 
     def __init__(self, root: Path, meanwhile: Callable[[], object]) -> None:

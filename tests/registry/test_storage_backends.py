@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from project.errors import IncumbentError, InputError
-from registry.artifacts.blobs import LocalBlobs, open_blobs
+from registry.artifacts.blobs import Blobs
 from registry.audit import problems
 from registry.garbage import collect
 from registry.storage import database
@@ -131,21 +131,21 @@ def test_a_newer_schema_on_postgresql_is_refused_and_left_alone(postgresql: str)
 
 
 def test_an_object_store_that_refuses_says_so(object_store: str) -> None:
-    blobs = open_blobs(object_store.replace("s3://bucket", "s3://No Bucket"))
+    blobs = Blobs(object_store.replace("s3://bucket", "s3://No Bucket"))
     with pytest.raises(IncumbentError, match="could not be written, and nothing was changed"):
         blobs.write("0" * 64, b"data")
 
 
 def test_a_local_folder_by_url_is_written_as_safely_as_by_path(tmp_path: Path) -> None:
-    assert isinstance(open_blobs(f"file://{tmp_path}/store"), LocalBlobs)
+    assert Blobs(f"file://{tmp_path}/store").store.folder == tmp_path / "store"
 
 
 def test_a_password_in_a_stores_address_is_in_no_message() -> None:
-    assert open_blobs("http://ann:secret@127.0.0.1:9/store").location == "http://127.0.0.1:9/store"
-    with pytest.raises(InputError, match=r"store pigeon://host/store: "):
-        open_blobs("pigeon://ann:secret@host/store")
+    assert Blobs("http://ann:secret@127.0.0.1:9/store").location == "http://127.0.0.1:9/store"
+    with pytest.raises(InputError, match=r"cannot open pigeon://host/store: "):
+        Blobs("pigeon://ann:secret@host/store")
 
 
 def test_an_object_store_that_is_none_is_bad_input() -> None:
-    with pytest.raises(InputError, match="cannot open the artifact store"):
-        open_blobs("carrier-pigeon://coop")
+    with pytest.raises(InputError, match="cannot open carrier-pigeon://coop: "):
+        Blobs("carrier-pigeon://coop")

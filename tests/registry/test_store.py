@@ -28,6 +28,7 @@ from tests.conftest import (
     keep_decision,
     sealed_set,
 )
+from tests.places import blob_file
 
 Make = Callable[[str], tuple[Adapter, Path]]
 
@@ -134,7 +135,7 @@ def test_a_damaged_adapter_is_not_promoted(registry: Registry, make_adapter: Mak
     version = submit(registry, make_adapter, "a")
     decide(registry, version, Verdict.PROMOTE)
     files = registry.artifacts.manifest(version.adapter.files)
-    registry.artifacts.blobs.path(files["adapter_model.safetensors"]).write_bytes(b"flipped")
+    blob_file(registry.artifacts, files["adapter_model.safetensors"]).write_bytes(b"flipped")
     with pytest.raises(IncumbentError, match="damaged"):
         registry.promote(version.number, "please")
     assert registry.champion() is None
@@ -193,7 +194,7 @@ def test_rollback_to_a_damaged_adapter_leaves_the_champion(
 ) -> None:
     first, second = (win(registry, make_adapter, name) for name in "ab")
     files = registry.artifacts.manifest(first.adapter.files)
-    registry.artifacts.blobs.path(files["adapter_config.json"]).unlink()
+    blob_file(registry.artifacts, files["adapter_config.json"]).unlink()
     with pytest.raises(IncumbentError, match="missing"):
         registry.rollback("worse in use")
     assert registry.champion() == second

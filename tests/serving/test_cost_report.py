@@ -21,9 +21,8 @@ from project.records.adapters import Adapter
 from project.records.data import Row, Split
 from project.settings import load
 from registry.store import Registry
-from serving.cost_report.asked_systems import dev_items
+from serving.cost_report.asked_systems import LargerModel, ask_larger, dev_items
 from serving.cost_report.cost_words import sentences, write_page
-from serving.cost_report.larger_model import LargerModel, ask_larger
 from serving.cost_report.system_costs import CostReport, Difference, Mean, SystemCost, compare_costs
 from tests.conftest import NUMERICS
 from tests.judge_server import Asked, Reply, judge_server
@@ -181,7 +180,7 @@ def test_a_larger_model_is_timed_priced_by_its_own_prices_and_asked_once() -> No
     ("reply", "said"),
     [
         (Reply(status=401, raw=b'{"error": {"message": "no such key"}}'), "no such key"),
-        (Reply(raw=b"{}"), "choices"),
+        (Reply(raw=b"{}"), "no chat completion"),
         (Reply("no usage"), "usage"),
     ],
 )

@@ -20,7 +20,7 @@ from project.interruption import Ended, ended_by_signals
 from project.paths import CODE
 from tests.conftest import ROOT
 from tests.training.kept_steps import ADAPTER, SFT, pinned, recipe_of, sft_trainer, trained
-from training.kept.checkpoints import Checkpoints, LocalPlace
+from training.kept.checkpoints import Checkpoints, CheckpointStore
 from training.kept.kept_run import noted_signals
 from training.training_settings import DpoParams, KtoParams, LimitsParams, StepParams
 
@@ -140,11 +140,11 @@ def test_a_full_disk_is_a_warning_and_the_old_one_stays(capsys: pytest.CaptureFi
 def test_a_place_that_cannot_be_listed_any_more_is_a_warning(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def gone(_: LocalPlace) -> list[str]:
+    def gone(_: CheckpointStore) -> list[str]:
         raise error
 
     found = with_three("kept")
-    monkeypatch.setattr(LocalPlace, "names", gone)
+    monkeypatch.setattr(CheckpointStore, "names", gone)
     assert found.save(40, writing("40"))
     found.forget()
     told = f"warning: old checkpoints in kept/aaaaaaaaaaaaaaaa not deleted: {error}"
@@ -154,14 +154,14 @@ def test_a_place_that_cannot_be_listed_any_more_is_a_warning(
 def test_one_that_cannot_be_deleted_keeps_no_other(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(place: LocalPlace, name: str) -> None:
+    def refuse(place: CheckpointStore, name: str) -> None:
         if name == "step-00000020":
             raise OSError("it is held")
         removed.append(name)
 
     removed = list[str]()
     found = with_three("kept")
-    monkeypatch.setattr(LocalPlace, "remove", refuse)
+    monkeypatch.setattr(CheckpointStore, "remove", refuse)
     found.forget()
     assert removed == ["step-00000030"]
     assert "warning: step-00000020 in kept/aaaaaaaaaaaaaaaa not deleted: it is held" in (
@@ -196,7 +196,7 @@ def test_they_lie_in_an_object_store_too(
     object_store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = with_three(f"{object_store}/checkpoints")
-    found.place.files.pipe_file(f"{found.place.root}/step-00000030/state", b"3O")  # type: ignore[attr-defined]
+    found.place.files.write("step-00000030/state", b"3O")
     again = Checkpoints(f"{object_store}/checkpoints", KEY, 10)
     newest = again.newest_valid()
     assert newest is not None

@@ -8,23 +8,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from project.engine.engine_settings import Kept
 from project.records.adapters import Engine
-from project.records.record import Record
+from project.records.data import Message
+from project.records.record import LATER, Record, later
 
-__all__ = [
-    "BUSY",
-    "KEPT",
-    "UNREACHABLE",
-    "Backend",
-    "BackendError",
-    "Body",
-    "Endpoint",
-    "Engine",
-    "Names",
-]
+__all__ = ["Engine"]  # with what is defined here
 
 # A request's or an answer's JSON object, as OpenAI's API has it.
 Body = Mapping[str, Any]
@@ -40,6 +31,7 @@ class Endpoint(StrEnum):
 
 BUSY = 429  # it works, and takes nothing further just now
 UNREACHABLE = 503
+LONGEST_WAIT = 600.0  # seconds; who is asked to wait for longer had better come back later
 
 
 class BackendError(Exception):
@@ -50,10 +42,13 @@ class BackendError(Exception):
     "code"}.
     """
 
-    def __init__(self, status: int, message: str, body: Body | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, body: Body | None = None, wait: float = 0.0
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.body = body or {}
+        self.wait = wait  # seconds that it asks to wait for
 
 
 class Names(Record):
@@ -96,3 +91,75 @@ class Backend(Protocol):
     async def engine(self) -> Engine: ...
 
     async def close(self) -> None: ...
+
+
+# --- chat completions -----------------------------------------------------------------------------
+
+# What is asked of a chat, and what is read of its answer.
+
+# The newer name of max_tokens, which some models take and others do not know.
+NEWER_LIMIT = "max_completion_tokens"
+
+
+class ChatRequest(Record):
+    """All that decides an answer: its digest is what the answer is kept under."""
+
+    model: str
+    messages: tuple[Message, ...]
+    temperature: float | None
+    max_tokens: int | None
+
+    def body(self, *, newer_limit: bool = False) -> dict[str, Any]:
+        """As it is sent."""
+        body = self.model_dump(exclude_none=True)
+        if newer_limit and "max_tokens" in body:
+            body[NEWER_LIMIT] = body.pop("max_tokens")
+        return body
+
+
+class ChatReply(Record):
+    """An answer, as it is kept."""
+
+    text: str
+    model: Annotated[str | None, LATER] = None  # that the server says it answered with
+    fingerprint: Annotated[str | None, LATER] = None  # of how it is served, likewise
+    cut: bool = later(False)  # at max_tokens, so that its end is missing
+    too_long: bool = later(False)  # the question, for what the model reads: there is no text
+
+
+class TokenCounts(NamedTuple):
+    prompt: int
+    answer: int
+
+
+class NoCompletionError(Exception):
+    """What a server answers is no chat completion."""
+
+
+def reply_of(given: Body) -> ChatReply:
+    """Of a chat completion; a model that says nothing says "". Raises NoCompletionError."""
+    try:
+        choice = given["choices"][0]
+        return ChatReply(
+            text=whole_characters(choice["message"]["content"] or ""),
+            model=whole_characters(given.get("model") or "") or None,
+            fingerprint=whole_characters(given.get("system_fingerprint") or "") or None,
+            cut=choice.get("finish_reason") == "length",
+        )
+    except (LookupError, TypeError, AttributeError) as error:
+        raise NoCompletionError(type(error).__name__) from None
+
+
+def counts_of(given: Body) -> TokenCounts | None:
+    """None where the server does not count them."""
+    usage = given.get("usage")
+    counts = usage if isinstance(usage, dict) else {}
+    prompt, answer = (counts.get(name) for name in ("prompt_tokens", "completion_tokens"))
+    if type(prompt) is int and type(answer) is int and prompt >= 0 and answer >= 0:
+        return TokenCounts(prompt, answer)
+    return None
+
+
+def whole_characters(text: str) -> str:
+    """Half a character, which a model may write and JSON may hold, cannot be stored."""
+    return text.encode("utf-8", "replace").decode()

@@ -5,6 +5,8 @@ import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -50,9 +52,17 @@ class OpenAIServer:
     engine_name = "openai"
 
     def __init__(
-        self, url: str, *, key: str | None = None, timeout: float = 120.0, connections: int = 256
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        timeout: float = 120.0,
+        connections: int = 256,
+        by_proxy: bool = False,
     ) -> None:
-        """`timeout`: seconds of a whole answer, and between two chunks of a stream."""
+        """`timeout`: seconds of a whole answer, and between two chunks of a stream. `by_proxy`: by
+        the environment's proxies, which are not meant for replicas.
+        """
         self.url = url.rstrip("/")
         self.root = self.url.removesuffix("/v1")
         self.replica = self.url
@@ -69,7 +79,7 @@ class OpenAIServer:
                 keepalive_expiry=KEEPALIVE_SECONDS,
             ),
             verify=self.url.startswith("https:"),  # to read all certificates takes 50 ms
-            trust_env=False,  # proxies and keys of the environment are not meant for replicas
+            trust_env=by_proxy,
         )
         self.urls = {endpoint: httpx2.URL(f"{self.url}{endpoint}") for endpoint in Endpoint}
 
@@ -177,7 +187,8 @@ class OpenAIServer:
             return self.bad(f"answers with status {status}, and is no server of OpenAI's API")
         said = (await self.whole(response, LARGEST_COMPLAINT)).decode("utf-8", "replace")
         error = error_of(self.redacted(said))
-        return BackendError(busy_not_away(status), str(error["message"]), error)
+        wait = retry_after_seconds(response.headers.get("Retry-After", "").strip())
+        return BackendError(busy_not_away(status), str(error["message"]), error, wait)
 
     def refuse_no_stream(self, response: httpx2.Response) -> None:
         kind = response.headers.get("content-type", "")
@@ -214,6 +225,18 @@ class OpenAIServer:
         return BackendError(UNREACHABLE, f"{self.replica} {problem}: check that it runs")
 
 
+def retry_after_seconds(value: str) -> float:
+    """Of Retry-After (RFC 9110, 10.2.3), a number or a date; 0 where there is none."""
+    if value.isdecimal():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return 0.0
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max((aware - datetime.now(UTC)).total_seconds(), 0.0)
+
+
 def busy_not_away(status: int) -> int:
     """What a server's own status means: one that says 503 is there, and has too much to do (SGLang
     says so of a full queue). Only one that cannot be reached is UNREACHABLE.
@@ -236,7 +259,11 @@ def error_of(said: str) -> dict[str, Any]:
 
 
 def key_in(
-    variable: str | None, field: str, environment: Mapping[str, str] = os.environ
+    variable: str | None,
+    field: str,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    file: Path | None = None,
 ) -> str | None:
     """A server's key, from the environment variable that `field` of the settings names.
 
@@ -246,9 +273,13 @@ def key_in(
         return None
     key = environment.get(variable, "").strip()
     if not key:
-        raise InputError(f"the environment variable {variable!r} is not set", field=field)
+        raise InputError(
+            f"the environment variable {variable!r} is not set", file=file, field=field
+        )
     if not (key.isascii() and key.isprintable()):
-        raise InputError(f"the environment variable {variable!r} holds no key", field=field)
+        raise InputError(
+            f"the environment variable {variable!r} holds no key", file=file, field=field
+        )
     return key
 
 

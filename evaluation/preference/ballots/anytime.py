@@ -6,16 +6,8 @@ Each draw t of an item i, by its chance q_i, brings the inverse-probability-weig
 
 where f is the judge's word on the N items, F its mean, y people's word, and λ_t depends on earlier
 draws alone. Given those, the mean of X_t is θ, people's mean over the N items, however bad the
-judge is; and X_t is never under a_t, which is known before the draw.
-
-Theorem (Waudby-Smith & Ramdas 2024, "Estimating means of bounded random variables by betting",
-JRSS B 86, section 4; Ville 1939): if θ ≤ m, then for every fixed bet g in [0, 1)
-
-    K_t = Π_{s≤t} (1 + g (X_s − m) / (m − a_s))
-
-is a non-negative supermartingale that starts at 1, and so is the mean of several such; so the
-chance that it ever reaches 1/α is at most α. The bets here are BETS, each with the same share of
-the capital (their "diversified Kelly" bet): no bet has to be chosen.
+judge is; and X_t is never under a_t, which is known before the draw. The bets are those of
+evaluation.decision.betting on a mean, BETS of what can be risked.
 
 It is a statement about these N items. What people would say of further items, of which these are
 a sample, it does not bound: with a vote on every item it is sure of their mean. So the gate takes
@@ -23,13 +15,13 @@ the smaller of two e-values, of this one and of evaluation.decision.votes_needed
 items to come; where either null hypothesis holds, the smaller one is under an e-value of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, inf
 
 import numpy as np
-from scipy import special
 
+from evaluation.decision.betting import log_capital_above, smallest
 from evaluation.decision.statistics import LARGEST_EXPONENT, Array
 
 BETS = (np.arange(20) + 0.5) / 20
@@ -91,26 +83,14 @@ def unrefuted(draws: Draws, enough: float) -> float:
     """The smallest mean that the bets do not refute: their capital falls as the mean rises."""
     if not len(draws.found):
         return 0.0
-    return smallest(lambda mean: float(log_capital(draws, mean)[-1]) < enough)
-
-
-def smallest(holds: Callable[[float], bool]) -> float:
-    """Where between 0 and 1 a condition begins to hold, from below."""
-    low, high = 0.0, 1.0
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return low
+    return smallest(lambda mean: float(log_capital(draws, mean)[-1]) < enough, 0.0, 1.0, HALVINGS)
 
 
 def log_capital(draws: Draws, above: float) -> Array:
     """The logarithm of what the bets have become, after each draw [T]."""
     if not 0 < above < 1:
         raise ValueError(f"{above!r} is no mean to exceed")
-    gains = (draws.found - above) / (above - draws.least)
-    logs = np.cumsum(np.log1p(np.outer(BETS, gains)), axis=1)
-    shares = np.full((len(BETS), 1), 1 / len(BETS))
-    return np.asarray(special.logsumexp(logs, axis=0, b=shares), dtype=np.float64)
+    return log_capital_above(above, draws.found, draws.least, BETS)
 
 
 def differences(

@@ -1,20 +1,25 @@
 """The model that a judge's questions go to: the same one throughout, and asked in part twice."""
 
+import asyncio
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.evaluation_settings import JudgeParams
 from evaluation.generation.answers import IN_FILES, KeptBytes
-from evaluation.preference.judge.chat_server import SECTION, ChatServer, Request, Said, excerpt
+from evaluation.generation.backends.backend import ChatReply, ChatRequest
+from evaluation.generation.backends.chat_server import ChatServer, Pause, ask_together, excerpt
+from evaluation.generation.backends.openai_server import key_in
 from project.errors import IncumbentError
 from project.files import home
 from project.progress import progress
 from project.records.calibration import Calibration, JudgePin
 from project.records.data import Message
 from project.records.record import Digest
+from project.settings import PARAMS
+
+SECTION = "evaluation.preference.judge"
 
 # --- kept answers ---------------------------------------------------------------------------------
 
@@ -29,46 +34,47 @@ class KeptAnswers:
     folder: Path  # below the project's home
     label: str  # of the progress
     section: str = SECTION  # that errors name, where params were set
-    pause: Callable[[float], object] | None = None  # waits for some seconds
+    pause: Pause = asyncio.sleep
     store: KeptBytes = IN_FILES
 
-    def answers(self, requests: Iterable[Request]) -> dict[Digest, str]:
+    def answers(self, requests: Iterable[ChatRequest]) -> dict[Digest, str]:
         """The text that the server says to each request, by its digest. Raises as `said` does."""
         return {digest: said.text for digest, said in self.said(requests).items()}
 
-    def said(self, requests: Iterable[Request]) -> dict[Digest, Said]:
+    def said(self, requests: Iterable[ChatRequest]) -> dict[Digest, ChatReply]:
         """What the server says to each request, by its digest. Raises IncumbentError as it does."""
         wanted = {request.digest: request for request in requests}
         said = {digest: known for digest in wanted if (known := self.known(digest))}
         missing = [request for digest, request in wanted.items() if digest not in said]
-        return said | self.ask(missing, len(wanted)) if missing else said
+        return said | asyncio.run(self.ask(missing, len(wanted))) if missing else said
 
-    def known(self, request: Digest) -> Said | None:
+    def known(self, request: Digest) -> ChatReply | None:
         place = self.place(request)
         kept = self.store.read(place)
-        return None if kept is None else Said.parse(kept, place)
+        return None if kept is None else ChatReply.parse(kept, place)
 
-    def ask(self, requests: Sequence[Request], total: int) -> dict[Digest, Said]:
+    async def ask(self, requests: Sequence[ChatRequest], total: int) -> dict[Digest, ChatReply]:
         """Ask several at a time, and keep every answer as it comes."""
-        with (
-            ThreadPoolExecutor(self.params.concurrency) as pool,
-            ChatServer(self.params, self.pause, self.section) as server,
-            progress(self.label, total, "answers", done=total - len(requests)) as bar,
-        ):
+        params, field = self.params, f"{self.section}.key_variable"
+        file = PARAMS if self.section == SECTION else None
+        server = ChatServer(
+            params.url,
+            key=key_in(params.key_variable, field, file=file),
+            timeout=params.timeout_s,
+            retries=params.retries,
+            section=self.section,
+            pause=self.pause,
+        )
+        with progress(self.label, total, "answers", done=total - len(requests)) as bar:
 
-            def ask_one(request: Request) -> tuple[Digest, Said]:
-                said = server.ask(request)
-                self.store.write(self.place(request.digest), said.canonical() + b"\n")
-                return request.digest, said
+            async def ask_one(request: ChatRequest) -> tuple[Digest, ChatReply]:
+                reply = (await server.ask(request)).reply
+                self.store.write(self.place(request.digest), reply.canonical() + b"\n")
+                bar.advance()
+                return request.digest, reply
 
-            said = dict[Digest, Said]()
-            try:
-                for done in as_completed([pool.submit(ask_one, request) for request in requests]):
-                    said.update([done.result()])
-                    bar.advance()
-            finally:  # the first error ends it all; nothing is left to cancel otherwise
-                pool.shutdown(wait=False, cancel_futures=True)
-        return said
+            async with server:
+                return dict(await ask_together(ask_one, requests, params.concurrency))
 
     def place(self, request: Digest) -> Path:
         return self.folder / request[:2] / f"{request}.json"
@@ -78,7 +84,7 @@ class KeptAnswers:
 
 FOLDER = Path("judgements")
 
-Read = Callable[[Said], float | None]  # what an answer says; None where that cannot be read
+Read = Callable[[ChatReply], float | None]  # what an answer says; None where that cannot be read
 
 
 @dataclass(frozen=True)
@@ -87,22 +93,22 @@ class JudgingModel:
 
     params: JudgeParams
     held_to: JudgePin | None = None
-    pause: Callable[[float], object] | None = None  # waits for some seconds
+    pause: Pause = asyncio.sleep
     store: KeptBytes = IN_FILES
 
     @property
     def folder(self) -> Path:
         return home() / FOLDER
 
-    def request(self, question: str) -> Request:
-        return Request(
+    def request(self, question: str) -> ChatRequest:
+        return ChatRequest(
             model=self.params.model,
             messages=(Message(role="user", content=question),),
             temperature=self.params.temperature,
             max_tokens=self.params.max_tokens,
         )
 
-    def said(self, requests: Iterable[Request]) -> dict[Digest, Said]:
+    def said(self, requests: Iterable[ChatRequest]) -> dict[Digest, ChatReply]:
         """What it says to each request, by its digest; from the cache where it is there.
 
         Raises IncumbentError when the server fails, or answers with more than one model.
@@ -111,7 +117,7 @@ class JudgingModel:
         self.refuse_two_models(said.values())
         return said
 
-    def said_again(self, requests: Iterable[Request]) -> dict[Digest, Said]:
+    def said_again(self, requests: Iterable[ChatRequest]) -> dict[Digest, ChatReply]:
         """The same for a second time: what was said the first time is not looked at."""
         said = self.kept(FOLDER / "again", "judge, again").said(requests)
         self.refuse_two_models(said.values())
@@ -120,7 +126,7 @@ class JudgingModel:
     def kept(self, folder: Path, label: str) -> KeptAnswers:
         return KeptAnswers(self.params, folder, label, pause=self.pause, store=self.store)
 
-    def refuse_two_models(self, said: Iterable[Said]) -> None:
+    def refuse_two_models(self, said: Iterable[ChatReply]) -> None:
         """Raise IncumbentError where more than one model answered, the calibrated one included."""
         names = {one.model for one in said if one.model}
         if self.held_to and self.held_to.served and names:
@@ -132,7 +138,7 @@ class JudgingModel:
                 f".model the one that you mean; to ask it all anew, delete {self.folder}"
             )
 
-    def refuse_noise(self, said: Collection[Said], read: Read, what: str, source: str) -> None:
+    def refuse_noise(self, said: Collection[ChatReply], read: Read, what: str, source: str) -> None:
         """Raise IncumbentError where too many answers are without what was asked for."""
         noise = [one for one in said if read(one) is None]
         if len(noise) <= self.params.unparsed_cap * len(said):
@@ -144,7 +150,7 @@ class JudgingModel:
             f"reasons to false; to ask the same again, delete {self.folder}"
         )
 
-    def pin(self, question: Digest, said: Iterable[Said]) -> JudgePin:
+    def pin(self, question: Digest, said: Iterable[ChatReply]) -> JudgePin:
         """Who judges, by what it said, with questions of this digest."""
         served = {one.model for one in said if one.model}
         return JudgePin(
@@ -156,7 +162,7 @@ class JudgingModel:
         )
 
     def accounted(
-        self, found: Calibration, question: Digest, requests: Sequence[Request], read: Read
+        self, found: Calibration, question: Digest, requests: Sequence[ChatRequest], read: Read
     ) -> Calibration:
         """A calibration on these requests, with who judged and how often it changes its word."""
         said = self.said(requests)
@@ -174,7 +180,7 @@ class JudgingModel:
         )
 
 
-def repeated(requests: Sequence[Request], share: float) -> list[Request]:
+def repeated(requests: Sequence[ChatRequest], share: float) -> list[ChatRequest]:
     """A share of the requests, rounded up: those of the lowest digests, which is as good as drawn
     and the same in every run.
     """
@@ -183,7 +189,7 @@ def repeated(requests: Sequence[Request], share: float) -> list[Request]:
 
 
 def share_changed(
-    said: Mapping[Digest, Said], again: Mapping[Digest, Said], read: Read
+    said: Mapping[Digest, ChatReply], again: Mapping[Digest, ChatReply], read: Read
 ) -> float | None:
     """Of the questions that were asked twice, those whose verdict is another the second time."""
     if not again:
@@ -191,7 +197,7 @@ def share_changed(
     return sum(read(said[digest]) != read(again[digest]) for digest in again) / len(again)
 
 
-def causes(noise: Sequence[Said]) -> str:
+def causes(noise: Sequence[ChatReply]) -> str:
     """What the answers themselves tell of why they are of no use."""
     cut, too_long = sum(one.cut for one in noise), sum(one.too_long for one in noise)
     told = [f"{cut} were cut off at max_tokens"] if cut else []

@@ -1,15 +1,17 @@
 """A language model as a judge: it sees both orders of two answers, and its word is kept."""
 
+import asyncio
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jinja2
 
 from evaluation.evaluation_settings import JudgeParams
 from evaluation.generation.answers import IN_FILES, KeptBytes
+from evaluation.generation.backends.backend import ChatReply, ChatRequest
+from evaluation.generation.backends.chat_server import Pause
 from evaluation.preference.comparison import Comparison, Judgement
-from evaluation.preference.judge.chat_server import Request, Said
 from evaluation.preference.judge.judging_model import JudgingModel
 from project.canonical import digest_json
 from project.records.calibration import Calibration, JudgePin
@@ -33,7 +35,7 @@ class LlmJudge:
     def __init__(
         self,
         params: JudgeParams,
-        pause: Callable[[float], object] | None = None,
+        pause: Pause = asyncio.sleep,
         held_to: JudgePin | None = None,
         store: KeptBytes = IN_FILES,
     ) -> None:
@@ -55,7 +57,7 @@ class LlmJudge:
         asked = digest_json([SOURCE, self.reasons])
         return self.model.accounted(calibration, asked, requests, self.read)
 
-    def orders(self, comparison: Comparison) -> tuple[Request, ...]:
+    def orders(self, comparison: Comparison) -> tuple[ChatRequest, ...]:
         """The champion's answer first, then the challenger's; none when they are equal."""
         champion, challenger = comparison.champion, comparison.challenger
         if champion == challenger:
@@ -66,7 +68,7 @@ class LlmJudge:
             for first, second in both
         )
 
-    def read(self, said: Said) -> float | None:
+    def read(self, said: ChatReply) -> float | None:
         return verdict(said.text) if self.reasons else verdict_alone(said.text)
 
 

@@ -11,7 +11,7 @@ import jinja2
 
 from evaluation.evaluation_settings import PreferenceParams, RubricParams
 from evaluation.generation.answers import IN_FILES, KeptBytes
-from evaluation.preference.judge.chat_server import Request, Said
+from evaluation.generation.backends.backend import ChatReply, ChatRequest
 from evaluation.preference.judge.judging_model import JudgingModel
 from evaluation.preference.judge.llm_judge import last_line, mark_of
 from evaluation.preference.worse_answers import WORSE
@@ -96,7 +96,7 @@ class RubricJudge:
     def reasons(self) -> bool:
         return self.model.params.reasons
 
-    def requests(self, answers: Sequence[Rated]) -> list[Request]:
+    def requests(self, answers: Sequence[Rated]) -> list[ChatRequest]:
         return [self.model.request(self.question(answer)) for answer in answers]
 
     def question(self, rated: Rated) -> str:
@@ -110,7 +110,7 @@ class RubricJudge:
             reasons=self.reasons,
         )
 
-    def read(self, said: Said) -> float | None:
+    def read(self, said: ChatReply) -> float | None:
         return score(last_line(said.text), SCORE) if self.reasons else score(said.text, ALONE)
 
 

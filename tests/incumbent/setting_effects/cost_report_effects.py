@@ -60,10 +60,11 @@ def asked() -> dict[str, Any]:
     with engine_server() as engine:
         with suppress(IncumbentError):  # there is nothing at some paths
             reported(engine)
+        questions = [asked for asked in engine.asked if asked.body]  # not what models there are
         return {
-            "paths": {asked.path for asked in engine.asked},
-            "keys": {asked.authorization for asked in engine.asked},
-            "models": {asked.body["model"] for asked in engine.asked},
+            "paths": {asked.path for asked in questions},
+            "keys": {asked.authorization for asked in questions},
+            "models": {asked.body["model"] for asked in questions},
         }
 
 
