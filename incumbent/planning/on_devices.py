@@ -18,6 +18,7 @@ from training.recipe import StepName
 
 # Settings with which a run takes less memory, and the largest base that a device can train.
 
+CHECKPOINTED = "training.adapter.gradient_checkpointing: true"
 SHORTEST = 128  # tokens: a shorter base.max_length leaves out too much to be advice
 
 
@@ -59,10 +60,8 @@ def of(change: str, peak: Peak, setup: Setup) -> Lighter:
 def lighter_training(setup: Setup) -> Iterator[tuple[str, Setup]]:
     """Each change alone, those first that change nothing of what is learnt."""
     steps, adapter = setup.settings, setup.settings.adapter
-    plain = [name for name in steps.taken if not steps.step(name).gradient_checkpointing]
-    if plain:
-        other = setup.training_with(gradient_checkpointing=True)
-        yield keys(plain, "gradient_checkpointing: true"), other
+    if steps.taken and not adapter.gradient_checkpointing:
+        yield CHECKPOINTED, setup.training_with(gradient_checkpointing=True)
     batches = {name: steps.step(name).batch_size for name in steps.taken}
     if large := [name for name, size in batches.items() if size > 1]:
         rows = [batches[name] * steps.step(name).gradient_accumulation for name in large]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from incumbent.planning.minutes import Clock, Minutes, Setup, answering_peak
-from incumbent.planning.on_devices import computing, keys
+from incumbent.planning.on_devices import CHECKPOINTED, computing, keys
 from incumbent.planning.prices import SOLD, GpuGroup, price_of
 from incumbent.planning.row_lengths import RunSettings
 from incumbent.planning.workload import Longest, Workload
@@ -98,11 +98,10 @@ def saving_memory(setup: Setup, count: int) -> Iterator[tuple[Setup, tuple[str, 
     """As it is set, and with changes that leave what is learnt as it is, but for noise."""
     steps = setup.settings
     yield setup, ()
-    plain = [name for name in steps.taken if not steps.step(name).gradient_checkpointing]
     changes: list[str] = []
-    if plain:
+    if steps.taken and not steps.adapter.gradient_checkpointing:
         setup = setup.training_with(gradient_checkpointing=True)
-        changes.append(keys(plain, "gradient_checkpointing: true"))
+        changes.append(CHECKPOINTED)
         yield setup, tuple(changes)
     if large := [name for name in steps.taken if steps.step(name).batch_size > count]:
         changes.append(keys(large, f"batch_size: {count}"))

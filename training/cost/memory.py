@@ -75,11 +75,9 @@ class StepSetup:
 # --- memory ---------------------------------------------------------------------------------------
 
 FLOAT32 = 4
-# NF4: four bits, and the scales of blocks of 64 weights: half a bit a weight in float32, 0.127 when
-# they are quantised in turn (QLoRA, Dettmers et al. 2023, arXiv 2305.14314, section 3). LLM.int8():
-# a byte.
+# NF4: four bits, and 0.127 for the scales of blocks of 64 weights, which are quantised in turn
+# (QLoRA, Dettmers et al. 2023, arXiv 2305.14314, section 3). LLM.int8(): a byte.
 QUANTIZED: dict[Quantization, float] = {"nf4": (4 + 0.127) / 8, "int8": 1.0}
-NF4_PLAIN_SCALES = (4 + 0.5) / 8
 LORA_STATES = 4  # of each weight: itself, its gradient and Adam's two moments
 LORA_LAYERS = 7  # products of a layer, each with a LoRA
 
@@ -141,8 +139,6 @@ def trained_weights(setup: StepSetup) -> int:
     each: float = setup.on.bytes
     if adapter.quantization != "none" and not setup.dequantized:
         each = QUANTIZED[adapter.quantization]
-        if adapter.quantization == "nf4" and not adapter.double_quantization:
-            each = NF4_PLAIN_SCALES
     return round(shape.linear * each) + (shape.weights - shape.linear) * setup.on.bytes
 
 
@@ -157,7 +153,7 @@ def kept_in_all(setup: StepSetup, layer: int, logits: int) -> int:
     With checkpointing a layer keeps its input alone, and is computed again on the way back (Chen et
     al. 2016, arXiv 1604.06174), when the memory of the logits is free.
     """
-    if not setup.params.gradient_checkpointing:
+    if not setup.adapter.gradient_checkpointing:
         return setup.shape.layers * layer
     inputs = setup.shape.layers * setup.at_once * setup.shape.hidden * setup.on.bytes
     return inputs + max(0, layer - logits)

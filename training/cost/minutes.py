@@ -99,7 +99,7 @@ class TrainingClock:
     @property
     def passes(self) -> int:
         """Over frozen weights: there, back, and there again where layers are computed twice."""
-        return 3 if self.setup.params.gradient_checkpointing else 2
+        return 3 if self.setup.adapter.gradient_checkpointing else 2
 
 
 # --- several gpus ---------------------------------------------------------------------------------

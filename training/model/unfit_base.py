@@ -10,7 +10,7 @@ from transformers.pytorch_utils import Conv1D
 from project.errors import InputError
 from project.records.adapters import Quantization
 from project.settings import PARAMS, line_of, parse
-from training.cost.memory import NF4_PLAIN_SCALES, QUANTIZED
+from training.cost.memory import QUANTIZED
 from training.training_settings import AdapterParams
 
 # --- base layers ----------------------------------------------------------------------------------
@@ -132,8 +132,7 @@ def each(params: AdapterParams, width: int) -> float:
     dequantized = params.quantization == "nf4" and params.dequantize_once is True
     if params.quantization == "none" or dequantized:
         return width
-    plain = params.quantization == "nf4" and not params.double_quantization
-    return NF4_PLAIN_SCALES if plain else QUANTIZED[params.quantization]
+    return QUANTIZED[params.quantization]
 
 
 def lighter(layers: BaseLayers, params: AdapterParams, width: int, memory: int) -> str:
