@@ -16,7 +16,7 @@ from project.records.data import Document, TokenCount
 from project.records.preferences import Preference, PreferencePair, read_preferences
 from training.cost.memory import StepWork
 from training.recipe import StepName
-from training.training_settings import DomainParams, StepParams
+from training.training_settings import HELD_OUT_SHARE, DomainParams, StepParams
 
 # What is held against an answer: KTO reads another prompt's answer too, with the model as it is
 # (Ethayarajh et al. 2024, arXiv 2402.01306, section 4.1), and both with the model that it was.
@@ -63,7 +63,7 @@ def domain(documents: Sequence[Document], params: DomainParams) -> StepWork | No
     """Windows of text, packed full, and what is replayed beside them."""
     if not params.epochs or not documents:
         return None
-    learnt = sum(tokens(one.text) for one in documents) * (1 - params.held_out_share)
+    learnt = sum(tokens(one.text) for one in documents) * (1 - HELD_OUT_SHARE)
     windows = ceil(learnt * (1 + params.replay) / params.window)
     lengths = [params.window] * windows
     return work_of(lengths, lengths, params)

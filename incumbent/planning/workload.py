@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import fmean
 
-from evaluation.evaluation_settings import OF_THE_EMBEDDER
+from evaluation.evaluation_settings import HELD_OUT_SHARE, OF_THE_EMBEDDER
 from evaluation.general_ability.suite import SUITE
 from evaluation.generation.answers import Role
 from evaluation.suites.every_suite import GENERAL, suites_on
@@ -132,7 +132,7 @@ def preferred(lengths: Lengths, settings: RunSettings) -> Answering:
     ours = settings.preference
     rows = lengths[Split.TRAIN][-ours.reward.rows :]
     if ours.judged_by == "judge":
-        rows = rows[: round(len(rows) * ours.reward.held_out_share)]
+        rows = rows[: round(len(rows) * HELD_OUT_SHARE)]
     counts = () if ours.judged_by == "ballots" else rows
     return of("bare base", Split.TRAIN, counts, settings, {}, adapter=False)
 
@@ -203,7 +203,7 @@ def pairs(found: RowLengths, settings: RunSettings) -> int:
     rows = min(reward.rows, len(found.parts[Split.TRAIN]))
     if reward.model == OF_THE_EMBEDDER:
         return rows
-    return round(2 * rows * (1 - reward.held_out_share) * reward.epochs)
+    return round(2 * rows * (1 - HELD_OUT_SHARE) * reward.epochs)
 
 
 def longest(found: RowLengths, settings: RunSettings) -> Longest:

@@ -19,6 +19,7 @@ from project.settings import PARAMS
 
 SECTION = "evaluation.preference.judge"
 MOST_NAMES = 10  # of models, in an error
+RETRIES = 5  # after the first try, at 1, 2, 4, … s or when the server says: half a minute in all
 LONGEST_BACKOFF = 60.0  # seconds between two tries, unless the server asks for more
 LONGEST_WAIT = 600.0  # what a server may ask for; beyond it the run ends and can go on later
 BUSY = {408, 425, 429}  # these and 5xx may pass
@@ -99,17 +100,17 @@ class ChatServer:
 
     def persist(self, request: Request) -> Said:
         """Ask until there is an answer, as often as params allow."""
-        for attempt in range(self.params.retries + 1):
+        for attempt in range(RETRIES + 1):
             if self.stopped.is_set():
                 raise self.failure or UnavailableError("the run was stopped")
             try:
                 return self.attempt(request)
             except UnavailableError as error:
                 fault = error
-            if attempt < self.params.retries:
+            if attempt < RETRIES:
                 self.pause(max(fault.wait, min(2.0**attempt, LONGEST_BACKOFF)))
         raise IncumbentError(
-            f"{fault}, after {self.params.retries + 1} tries; what was answered is kept, and a new "
+            f"{fault}, after {RETRIES + 1} tries; what was answered is kept, and a new "
             "run goes on from there"
         )
 
