@@ -21,6 +21,9 @@ from project.progress import Bar, progress
 from project.records.data import Row
 from project.records.record import Record
 
+AT_A_TIME = 4  # requests: its times are a user's, not those of a crowd
+ANSWER_SECONDS = 120.0  # of one answer, as serving.timeout_seconds has it by default
+
 
 @dataclass(frozen=True)
 class LargerModel:
@@ -30,8 +33,6 @@ class LargerModel:
     model: str
     prices: Prices = field(default_factory=Prices)
     key: str | None = field(default=None, repr=False)
-    timeout_seconds: float = 120.0
-    concurrency: int = 4  # requests at a time
 
 
 class TimedAnswer(Record):
@@ -80,7 +81,7 @@ def ask_larger(
 async def ask_all(
     larger: LargerModel, rows: Sequence[Row], system_prompt: str | None, decoding: Decoding
 ) -> list[TimedAnswer]:
-    turns = asyncio.Semaphore(larger.concurrency)
+    turns = asyncio.Semaphore(AT_A_TIME)
     with progress(f"{larger.model}, dev", len(rows), "answers") as bar:
         async with server(larger) as backend, asyncio.TaskGroup() as tasks:
 
@@ -96,7 +97,7 @@ async def ask_all(
 @asynccontextmanager
 async def server(larger: LargerModel) -> AsyncIterator[Backend]:
     """Raises IncumbentError: the first failure of several requests is the one to tell."""
-    backend = OpenAIServer(larger.url, key=larger.key, timeout=larger.timeout_seconds)
+    backend = OpenAIServer(larger.url, key=larger.key, timeout=ANSWER_SECONDS)
     try:
         yield backend
     except ExceptionGroup as errors:
