@@ -10,7 +10,14 @@ from monitoring.night_history import in_flight, judged_after, nights_before
 from monitoring.trigger.acceptance import accept, accepted_prompts, capped
 from monitoring.trigger.door import refusals
 from monitoring.trigger.drifted_rows import DriftedRows, is_ended_retrain, new_labels
-from monitoring.trigger.labels import LABELLED, correction, label_of, pseudonym, write_queue
+from monitoring.trigger.labels import (
+    LABEL_QUEUE,
+    LABELLED,
+    correction,
+    label_of,
+    pseudonym,
+    write_queue,
+)
 from monitoring.trigger.retrain import retrain
 from monitoring.trigger.retrain_slot import over_quota
 from monitoring.trigger.state_machine import Facts, Step, step
@@ -123,12 +130,12 @@ def queue_labels(
         if not (row.id in first or row.id in done or row.prompt_text in known)
     )
     rows, left_out = capped((*first.values(), *others), pseudonym, context.trigger)
-    rows, aside = worth_asking(rows, context.trigger.queue, f"{day}T23:59:59Z")
+    rows, aside = worth_asking(rows, LABEL_QUEUE, f"{day}T23:59:59Z")
     there = {row.id for row in drifted.on_topic([row for row in rows if row.id not in first])}
-    queue, wait = context.trigger.queue, sum(correction(row) is not None for row in rows)
-    write_queue(rows, queue, drifted={*first, *there}, since=str(since))
+    wait = sum(correction(row) is not None for row in rows)
+    write_queue(rows, LABEL_QUEUE, drifted={*first, *there}, since=str(since))
     return [
-        f"what to label is in {queue}; then run `incumbent data labels EXPORT`",
+        f"what to label is in {LABEL_QUEUE}; then run `incumbent data labels EXPORT`",
         f"{wait} corrections of users wait in it until a person accepts them",
         *left_out,
         *aside,

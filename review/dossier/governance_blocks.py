@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
 from monitoring.report.night_text import VERDICTS, done
+from monitoring.trigger.state_machine import CALM_NIGHTS
 from project.records.data import counted
 from project.records.drift import DriftVerdict, Night
 from project.records.events import Event, EventKind, ExperimentEnded, Promotion, Signing
@@ -225,7 +226,7 @@ def plan_block() -> Block:
             f"tests that share a budget of {drift.false_alarms_per_year:g} false alarms a year.",
             f"An alarm counts where at least {drift.minimum_effect:.0%} of the traffic moved. "
             f"Drift is confirmed after {trigger.confirm_nights} nights in a row and ends after "
-            f"{trigger.calm_nights} calm ones.",
+            f"{CALM_NIGHTS} calm ones.",
             f"Confirmed drift asks people for labels, and starts a retrain once "
             f"{trigger.minimum_labels} of them are accepted, at most "
             f"{trigger.retrains_per_month} times in 30 days. {promotion(trigger)}",
