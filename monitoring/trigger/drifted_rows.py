@@ -35,8 +35,8 @@ from registry.store import Registry
 T = TypeVar("T")
 Asked = TypeVar("Asked", Traffic, Row)
 
-# Harm is a mean rating that fell by a tenth of its scale's half, or prompts that the champion reads
-# with a fifth more perplexity than usual: less is what topics differ by anyway.
+# Harm is a mean rating, from -1 to 1, that fell by so much, or prompts that the champion reads with
+# so many times the usual perplexity: less is what topics differ by anyway.
 WORSE_RATED, SURPRISED = 0.1, 1.2
 RATED = 10  # answers on the drifted topics from which their ratings say something
 LONGEST = timedelta(days=28)  # what is older than that is no news
