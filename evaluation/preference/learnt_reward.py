@@ -153,7 +153,7 @@ BATCH_SIZE = 16  # pairs of a step: 180 rows make some twenty steps an epoch
 MAX_LENGTH = 256  # tokens of an exchange that are read, as the embedder reads
 # PEFT trains the new head, which is drawn at random, beside the LoRA of a classifier. A rank of 8
 # is that of the paper's classifiers: Hu et al. 2021, arXiv 2106.09685, appendix D.
-LORA = LoraConfig(task_type=TaskType.SEQ_CLS, r=8, lora_alpha=16, target_modules="all-linear")
+LORA = {"r": 8, "lora_alpha": 16, "target_modules": "all-linear"}
 
 
 def train_reward(
@@ -187,7 +187,7 @@ def train_reward(
         args=args,
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
-        peft_config=LORA if params.lora else None,
+        peft_config=LoraConfig(task_type=TaskType.SEQ_CLS, **LORA) if params.lora else None,
         callbacks=[Steps()],
     )
     trainer.remove_callback(PrinterCallback)  # a line for each log
